@@ -1,0 +1,321 @@
+//! A timer that is armed again at each firing, until a firing finds that a limit has passed.
+//!
+//! Every clock by which Linux gives a connection up has this shape: nothing happens at the limit
+//! itself, only at the first firing at or after it. [`Chain`] follows every firing that is possible,
+//! so that what it returns contains the true one whatever the wheel's phase.
+
+use crate::wheel::{Stretch, Wheel, granularity};
+
+/// Waits that double until they reach a cap.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waits {
+    next: i64,
+    cap: i64,
+    /// How many waits from now on are followed by an equal one.
+    held: u64,
+}
+
+impl Waits {
+    /// Doubling from `first` to `cap`.
+    pub(super) fn doubling(first: i64, cap: i64) -> Self {
+        Self::holding(0, first, cap)
+    }
+
+    /// Always the same.
+    pub(super) fn constant(wait: i64) -> Self {
+        Self::doubling(wait, wait)
+    }
+
+    /// `first` once and `held` times more, then doubling to `cap`.
+    pub(super) fn holding(held: u64, first: i64, cap: i64) -> Self {
+        let cap = cap.max(1);
+        Self {
+            next: first.clamp(1, cap),
+            cap,
+            held,
+        }
+    }
+
+    pub(super) fn take(&mut self) -> i64 {
+        let wait = self.next;
+        if self.held > 0 {
+            self.held -= 1;
+        } else {
+            self.next = wait.saturating_mul(2).min(self.cap);
+        }
+        wait
+    }
+
+    fn settled(self) -> Option<i64> {
+        (self.next == self.cap).then_some(self.cap)
+    }
+}
+
+/// A timer running against a limit in time, in waits, or both.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chain {
+    wheel: Wheel,
+    waits: Waits,
+    /// The jiffy from which on a firing ends the chain.
+    limit: Option<Stretch>,
+    /// Jiffies by which the kernel's comparison may differ, where it compares finer clocks than jiffies.
+    fuzz: i64,
+    /// Whether a wait is cut to what is left of the limit.
+    clipped: bool,
+    /// The waits after which a firing ends the chain whatever the time.
+    most_waits: u64,
+}
+
+/// The firing that found the limit passed, and the least number of waits it can have taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) at: Stretch,
+    pub(super) fewest_waits: u64,
+}
+
+impl Chain {
+    /// Ends at the first firing on jiffy `limit` or after it.
+    pub(super) fn until(wheel: Wheel, waits: Waits, limit: Stretch) -> Self {
+        Self {
+            limit: Some(limit),
+            ..Self::counting(wheel, waits, u64::MAX)
+        }
+    }
+
+    /// Ends after `most_waits` waits.
+    pub(super) fn counting(wheel: Wheel, waits: Waits, most_waits: u64) -> Self {
+        Self {
+            wheel,
+            waits,
+            limit: None,
+            fuzz: 0,
+            clipped: false,
+            most_waits,
+        }
+    }
+
+    /// The limit is compared with a finer clock: a jiffy earlier or later.
+    pub(super) fn fuzzy(self) -> Self {
+        Self { fuzz: 1, ..self }
+    }
+
+    /// Waits are cut to what is left of the limit, if `clipped`.
+    pub(super) fn clipped(self, clipped: bool) -> Self {
+        Self { clipped, ..self }
+    }
+
+    /// Ends after `most_waits` waits at the latest.
+    pub(super) fn at_most(self, most_waits: u64) -> Self {
+        Self { most_waits, ..self }
+    }
+
+    /// The end of the chain whose firing `start` goes on whatever it finds.
+    pub(super) fn end_after(self, start: Stretch) -> End {
+        self.follow(start, None)
+    }
+
+    /// The end of the chain whose firing `start` may be the last.
+    pub(super) fn end_at_or_after(self, start: Stretch) -> End {
+        let end = |at| End {
+            at,
+            fewest_waits: 0,
+        };
+        match self.passed(start, 0) {
+            Passed::Surely => end(start),
+            Passed::Perhaps { then, otherwise } => self.follow(otherwise, Some(end(then))),
+            Passed::Not => self.follow(start, None),
+        }
+    }
+
+    fn follow(mut self, start: Stretch, mut found: Option<End>) -> End {
+        let mut at = start;
+        let mut waits = 0;
+        loop {
+            waits += self.skip(&mut at, waits) + 1;
+            at = self.next(at);
+            let passed = self.passed(at, waits);
+            let part = match &passed {
+                Passed::Not => continue,
+                Passed::Perhaps { then, .. } => *then,
+                Passed::Surely => at,
+            };
+            let end = match found {
+                Some(end) => End {
+                    at: end.at.or(part),
+                    ..end
+                },
+                None => End {
+                    at: part,
+                    fewest_waits: waits,
+                },
+            };
+            match passed {
+                Passed::Perhaps { otherwise, .. } => at = otherwise,
+                Passed::Surely | Passed::Not => return end,
+            }
+            found = Some(end);
+        }
+    }
+
+    /// The firing after the one at `at`.
+    fn next(&mut self, at: Stretch) -> Stretch {
+        let wait = self.waits.take();
+        let Some(limit) = self.limit.filter(|_| self.clipped) else {
+            return self.wheel.fire(at, wait);
+        };
+        let cut = |left: i64| wait.min(left.max(1));
+        if at.is_exact() && limit.is_exact() {
+            return self.wheel.fire(at, cut(limit.first - at.first));
+        }
+        // The sum of a moment and its cut wait grows with the moment, so the ends give the ends.
+        Stretch::between(
+            at.first + cut(limit.first - at.first) + 1,
+            at.last + cut(limit.last - at.last) + granularity(cut(limit.last - at.first)),
+        )
+    }
+
+    fn passed(&self, at: Stretch, waits: u64) -> Passed {
+        if waits >= self.most_waits {
+            return Passed::Surely;
+        }
+        let Some(limit) = self.limit else {
+            return Passed::Not;
+        };
+        let (first, last) = (limit.first - self.fuzz, limit.last + self.fuzz);
+        if at.first >= last {
+            Passed::Surely
+        } else if at.last >= first {
+            Passed::Perhaps {
+                then: Stretch::between(at.first.max(first), at.last),
+                otherwise: Stretch::between(at.first, at.last.min(last - 1)),
+            }
+        } else {
+            Passed::Not
+        }
+    }
+
+    /// Jumps over firings that cannot reach the limit once the waits are equal: a user timeout of weeks with
+    /// probes a second apart would take millions of rounds. Returns how many it jumped over.
+    ///
+    /// From a firing on, equal waits take equal time: it lies on a slot, and so does the next.
+    fn skip(&self, at: &mut Stretch, waited: u64) -> u64 {
+        let (Some(wait), Some(limit)) = (self.waits.settled(), self.limit) else {
+            return 0;
+        };
+        let rounds = (limit.first - at.last) / (wait + granularity(wait)) - 3;
+        let rounds = rounds.min(i64::try_from(self.most_waits - waited).unwrap_or(i64::MAX) - 1);
+        if rounds < 8 {
+            return 0;
+        }
+        let step = |from: Stretch| {
+            let to = self.wheel.fire(from, wait);
+            (to.first - from.first, to.last - from.last)
+        };
+        let (first, last) = step(*at);
+        if (first, last) != step(self.wheel.fire(*at, wait)) {
+            return 0;
+        }
+        at.first += first * rounds;
+        at.last += last * rounds;
+        u64::try_from(rounds).unwrap_or(0)
+    }
+}
+
+enum Passed {
+    Not,
+    Perhaps {
+        /// Where the firing lies if it is the last.
+        then: Stretch,
+        /// Where it lies if it is not.
+        otherwise: Stretch,
+    },
+    Surely,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(wheel: Wheel, limit: i64, waits: Waits) -> Chain {
+        Chain::until(wheel, waits, Stretch::at(limit))
+    }
+
+    #[test]
+    fn the_limit_is_noticed_at_the_first_firing_after_it() {
+        // Waits of 250 jiffies take 256 from slot to slot: 256, 512, 768, 1024.
+        let chain = chain(Wheel::new(250, Some(0)), 1000, Waits::constant(250));
+        let end = chain.end_after(Stretch::at(0));
+        assert_eq!((end.at, end.fewest_waits), (Stretch::at(1024), 4));
+    }
+
+    #[test]
+    fn lateness_can_make_the_end_earlier_than_the_nominal_one() {
+        // Nominal firings at 250 k: the first past 1020 is 1250. Late ones reach it with the fourth wait.
+        let chain = chain(Wheel::new(250, None), 1020, Waits::constant(250));
+        let end = chain.end_after(Stretch::at(0));
+        assert_eq!(end.at, Stretch::between(1020, 1019 + 250 + 8));
+        assert_eq!(end.fewest_waits, 4);
+    }
+
+    #[test]
+    fn a_clipped_wait_ends_right_after_the_limit() {
+        for phase in [None, Some(77)] {
+            let chain =
+                chain(Wheel::new(250, phase), 1000, Waits::doubling(100, 30_000)).clipped(true);
+            let end = chain.end_after(Stretch::at(0));
+            assert!(end.at.first > 1000 && end.at.last <= 1000 + 64, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn a_start_past_the_limit_is_the_end_only_if_it_may_be() {
+        let chain = chain(Wheel::new(250, Some(0)), 100, Waits::constant(250));
+        assert_eq!(chain.end_at_or_after(Stretch::at(200)).at, Stretch::at(200));
+        assert_eq!(chain.end_after(Stretch::at(200)).at, Stretch::at(456));
+        let both = chain.end_at_or_after(Stretch::between(50, 200));
+        assert_eq!((both.at.first, both.fewest_waits), (100, 0));
+    }
+
+    #[test]
+    fn doubling_stops_at_the_cap() {
+        let mut waits = Waits::doubling(50, 300);
+        let taken: Vec<_> = (0..5).map(|_| waits.take()).collect();
+        assert_eq!(taken, [50, 100, 200, 300, 300]);
+        let mut waits = Waits::holding(2, 50, 300);
+        let taken: Vec<_> = (0..5).map(|_| waits.take()).collect();
+        assert_eq!(taken, [50, 50, 50, 100, 200]);
+    }
+
+    #[test]
+    fn a_count_ends_the_chain_before_its_limit() {
+        let chain = chain(Wheel::new(250, Some(0)), 1_000_000, Waits::constant(250)).at_most(3);
+        assert_eq!(chain.end_after(Stretch::at(0)).at, Stretch::at(768));
+    }
+
+    #[test]
+    fn skipping_changes_nothing() {
+        for phase in [3, 1_000_003, 77_777] {
+            let wheel = Wheel::new(250, Some(phase));
+            for limit in [5_000, 40_001, 123_456] {
+                let mut at = Stretch::at(0);
+                let mut waits = 0;
+                while at.first < limit {
+                    at = wheel.fire(at, 250);
+                    waits += 1;
+                }
+                let end = chain(wheel, limit, Waits::constant(250)).end_after(Stretch::at(0));
+                assert_eq!((end.at, end.fewest_waits), (at, waits));
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_of_weeks_is_found_at_once() {
+        let three_weeks = 21 * 86_400 * 250;
+        for phase in [None, Some(5)] {
+            let chain = chain(Wheel::new(250, phase), three_weeks, Waits::constant(250));
+            let end = chain.end_after(Stretch::at(0));
+            assert!(end.at.first >= three_weeks && end.at.last <= three_weeks + 258);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Silence after our FIN (net/ipv4/tcp.c, `__tcp_close`; net/ipv4/tcp_timer.c, `tcp_keepalive_timer`).
+//!
+//! Until the FIN is acknowledged it is data in flight. Then the connection waits for the peer's FIN: with the
+//! descriptor kept only keepalive can end that; without, `tcp_fin_timeout` does.
+
+use super::case::Case;
+use super::snapshot::Timer;
+use crate::state::TcpState;
+use crate::wheel::{Stretch, granularity};
+
+/// `TCP_TIMEWAIT_LEN` (include/net/tcp.h), seconds.
+const TIME_WAIT_S: u32 = 60;
+
+impl Case<'_> {
+    /// The end from the snapshot's moment, jiffy 0, in a state after our FIN; `None`: never.
+    pub(super) fn closing_now(self) -> Option<Stretch> {
+        let snapshot = self.snapshot;
+        if snapshot.state == TcpState::TimeWait {
+            Some(self.waiting_out(Timer::TimeWait, self.wheel.seconds(TIME_WAIT_S)))
+        } else if snapshot.state != TcpState::FinWait2 {
+            Some(self.data_in_flight())
+        } else if snapshot.orphan {
+            Some(self.orphan_waits_for_fin())
+        } else {
+            self.idle_now().map(|verdict| verdict.at)
+        }
+    }
+
+    /// What exceeds TIME_WAIT's minute is waited for on the keepalive timer, and then once more in TIME_WAIT.
+    fn orphan_waits_for_fin(self) -> Stretch {
+        let whole = self.fin_timeout();
+        let beyond = whole - self.wheel.seconds(TIME_WAIT_S);
+        if beyond <= 0 {
+            return self.waiting_out(Timer::TimeWait, whole);
+        }
+        let again = self.wheel.blurred().fire(Stretch::at(0), beyond);
+        self.waiting_out(Timer::Keepalive, beyond).then(again)
+    }
+
+    /// The end of a wait of which the armed `timer` may tell how much is left.
+    fn waiting_out(self, timer: Timer, whole: i64) -> Stretch {
+        self.fires(timer, whole)
+            .unwrap_or(Stretch::between(0, whole + granularity(whole)))
+    }
+
+    /// `tcp_fin_time`: `tcp_fin_timeout`, but never under 3.5 RTO.
+    fn fin_timeout(self) -> i64 {
+        let rto = self.base_rto();
+        let configured = self.wheel.seconds(self.sysctls.fin_timeout_s);
+        configured.max((rto << 2) - (rto >> 1))
+    }
+}

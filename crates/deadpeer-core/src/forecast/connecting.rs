@@ -1,0 +1,96 @@
+//! Silence while connecting: the SYN's retransmission (net/ipv4/tcp_timer.c, `tcp_write_timeout`).
+//!
+//! The first `tcp_syn_linear_timeouts` retransmissions are a second apart (Linux 6.5), then waits double.
+//! connect() fails after `TCP_SYNCNT` more of them, or at the first firing past the user timeout, but not
+//! before the second firing.
+
+use super::case::{Case, RTO_INITIAL_MS};
+use super::chain::{Chain, Waits};
+use super::retransmission::model_timeout_ms;
+use super::snapshot::Timer;
+use crate::wheel::{Stretch, granularity};
+
+impl Case<'_> {
+    /// connect() is called at jiffy 0 and nobody answers.
+    pub(super) fn connect(self) -> Stretch {
+        let first = self.wheel.fire(Stretch::at(0), self.first_syn_wait());
+        self.syn_chain(Stretch::at(0), 0).end_after(first).at
+    }
+
+    /// connect() was called before the snapshot's moment, jiffy 0.
+    pub(super) fn connecting(self) -> Stretch {
+        let sent_again = u64::from(self.snapshot.retransmits);
+        let wheel = self.wheel.blurred();
+        let mut waits = self.syn_waits();
+        let mut running = self.first_syn_wait();
+        let mut firing = Stretch::at(0);
+        for _ in 0..sent_again.min(self.most_syn_retries()) {
+            firing = wheel.fire(firing, running);
+            running = waits.take();
+        }
+        let (Some(expires), Some(next)) = (
+            self.expires(Timer::Retransmit),
+            self.fires(Timer::Retransmit, running),
+        ) else {
+            let start = Stretch::between(
+                -(firing.last + running + granularity(running)),
+                -firing.first,
+            );
+            let next = Stretch::between(0, running + granularity(running));
+            return self.syn_chain(start, sent_again).end_at_or_after(next).at;
+        };
+        let armed_ago = (running - expires).max(0);
+        let start = Stretch::between(-(firing.last + armed_ago), -(firing.first + armed_ago));
+        let chain = self.syn_chain(start, sent_again);
+        if sent_again == 0 {
+            chain.end_after(next).at
+        } else {
+            chain.end_at_or_after(next).at
+        }
+    }
+
+    /// A connection request that a listener answered and nobody completes: SYN-ACKs with doubling waits
+    /// (net/ipv4/inet_connection_sock.c, `reqsk_timer_handler`).
+    pub(super) fn half_accepted(self) -> Stretch {
+        let waits = Waits::doubling(self.wheel.millis(RTO_INITIAL_MS), self.rto_max());
+        let count = u64::from(self.sysctls.synack_retries) + 1;
+        Chain::counting(self.wheel.blurred(), waits, count)
+            .end_after(Stretch::at(0))
+            .at
+    }
+
+    /// The clock that started with connect() at `start`, seen from the firing that follows `sent_again` retransmissions.
+    fn syn_chain(self, start: Stretch, sent_again: u64) -> Chain {
+        let retries = self.options.syncnt.unwrap_or(self.sysctls.syn_retries);
+        let limit = match self.options.user_timeout_ms {
+            Some(ms) => ms,
+            None => model_timeout_ms(retries, self.rto_max_ms(), RTO_INITIAL_MS),
+        };
+        let mut waits = self.syn_waits();
+        for _ in 0..sent_again {
+            waits.take();
+        }
+        Chain::until(self.wheel, waits, start.plus(self.wheel.millis(limit)))
+            .fuzzy()
+            .clipped(self.options.user_timeout_ms.is_some())
+            .at_most(self.most_syn_retries().saturating_sub(sent_again))
+    }
+
+    /// The waits after the first.
+    fn syn_waits(self) -> Waits {
+        let first = self.first_syn_wait();
+        match self.sysctls.syn_linear_timeouts.unwrap_or(0) {
+            0 => Waits::doubling(first * 2, self.rto_max()),
+            linear => Waits::holding(u64::from(linear) - 1, first, self.rto_max()),
+        }
+    }
+
+    fn first_syn_wait(self) -> i64 {
+        self.wheel.millis(RTO_INITIAL_MS).min(self.rto_max())
+    }
+
+    fn most_syn_retries(self) -> u64 {
+        let retries = self.options.syncnt.unwrap_or(self.sysctls.syn_retries);
+        u64::from(retries) + u64::from(self.sysctls.syn_linear_timeouts.unwrap_or(0))
+    }
+}

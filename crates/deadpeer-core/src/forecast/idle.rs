@@ -1,0 +1,123 @@
+//! Silence while idle: the keepalive timer (net/ipv4/tcp_timer.c, `tcp_keepalive_timer`).
+//!
+//! At each firing: data in flight or queued: wait the idle time again. Not silent for the idle time yet:
+//! wait the rest. User timeout set: dead if the silence is that long and a probe is out,
+//! whatever the count. No user timeout: dead if `keepcnt` probes are out. Else probe and wait the
+//! interval. Traffic does not arm the timer again, an answered probe neither: who vanishes after
+//! answering is probed again after the interval, if that is longer than the idle time.
+
+use super::case::Case;
+use super::chain::{Chain, Waits};
+use super::snapshot::Timer;
+use crate::wheel::{Stretch, granularity};
+
+/// When keepalive gives up, and after how many unanswered probes at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) at: Stretch,
+    fewest_probes: u64,
+}
+
+impl Verdict {
+    /// The probes that can be lost without a verdict.
+    pub(super) fn survives(self) -> u32 {
+        u32::try_from(self.fewest_probes.saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+}
+
+impl Case<'_> {
+    /// The peer vanished right after its last segment, which arrived at jiffy 0. `None`: keepalive is off.
+    pub(super) fn idle_worst(self) -> Option<Verdict> {
+        let idle = self.idle_wait()?;
+        let longest = idle.max(self.probe_wait());
+        let first_probe = Stretch::between(idle, longest + granularity(longest));
+        Some(self.blurred().probing(first_probe, 0, 0))
+    }
+
+    /// The peer vanishes at the snapshot's moment, jiffy 0, with nothing in flight. `None`: keepalive is off.
+    pub(super) fn idle_now(self) -> Option<Verdict> {
+        let idle = self.idle_wait()?;
+        let Some(heard) = self.snapshot.heard_ago.map(|ago| self.ago(ago)) else {
+            return self.idle_worst();
+        };
+        let sent = u64::from(self.snapshot.probes_out);
+        let wait = if sent > 0 {
+            self.probe_wait()
+        } else {
+            idle.max(self.probe_wait())
+        };
+        let next = match self.fires(Timer::Keepalive, wait) {
+            Some(next) => next,
+            None if sent > 0 => Stretch::between(0, wait + granularity(wait)),
+            None => Stretch::between(0, (heard + wait).max(0) + granularity(wait)),
+        };
+        let at = if sent > 0 {
+            next
+        } else {
+            self.first_probe(next, heard + idle)
+        };
+        Some(self.probing(at, heard, sent))
+    }
+
+    /// Keepalive packets an hour, both ways, while the peer answers.
+    pub(super) fn packets_per_idle_hour(self) -> f64 {
+        if self.options.keepalive {
+            2.0 * 3600.0 / f64::from(self.options.keepidle_s.max(1))
+        } else {
+            0.0
+        }
+    }
+
+    /// The firing that sends the first probe: `next`, or, if that comes before the idle time is over at jiffy
+    /// `due`, the one after the rest.
+    fn first_probe(self, next: Stretch, due: i64) -> Stretch {
+        if next.first >= due {
+            return next;
+        }
+        let after_the_rest = if next.is_exact() {
+            self.wheel.fire(next, due - next.first)
+        } else {
+            Stretch::between(due + 1, due + granularity(due - next.first))
+        };
+        if next.last < due {
+            after_the_rest
+        } else {
+            after_the_rest.or(Stretch::between(due, next.last))
+        }
+    }
+
+    /// From the firing `at` with `sent` probes out, the last segment heard at jiffy `heard`.
+    fn probing(self, at: Stretch, heard: i64, sent: u64) -> Verdict {
+        let waits = Waits::constant(self.probe_wait());
+        let chain = match self.options.user_timeout_ms {
+            Some(ms) => Chain::until(
+                self.wheel,
+                waits,
+                Stretch::at(heard + self.wheel.millis(ms)),
+            ),
+            None => {
+                let left = u64::from(self.options.keepcnt).saturating_sub(sent);
+                Chain::counting(self.wheel, waits, left)
+            }
+        };
+        let end = if sent > 0 {
+            chain.end_at_or_after(at)
+        } else {
+            chain.end_after(at)
+        };
+        Verdict {
+            at: end.at,
+            fewest_probes: sent + end.fewest_waits,
+        }
+    }
+
+    fn idle_wait(self) -> Option<i64> {
+        self.options
+            .keepalive
+            .then(|| self.wheel.seconds(self.options.keepidle_s))
+    }
+
+    fn probe_wait(self) -> i64 {
+        self.wheel.seconds(self.options.keepintvl_s)
+    }
+}

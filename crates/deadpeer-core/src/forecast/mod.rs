@@ -1,0 +1,176 @@
+//! When would the kernel declare a connection dead whose peer vanished?
+//!
+//! The forecast follows the kernel's own timers, their rounding included, one file for each:
+//! `idle.rs` (keepalive), `retransmission.rs`, `zero_window.rs` (window probes), `connecting.rs` (SYN).
+//! Each names the kernel function whose rule it follows.
+//!
+//! With the jiffies counter and the clock rate known ([`Snapshot::jiffies`], [`Kernel::hz`]) a moment of
+//! death is told to two jiffies, wherever the connection's past leaves one answer; without them it is an
+//! interval that contains it.
+
+mod case;
+mod chain;
+mod closing;
+mod connecting;
+mod idle;
+mod notice;
+mod retransmission;
+mod snapshot;
+mod zero_window;
+
+pub use notice::{Notice, Silence, Span};
+pub use retransmission::model_timeout_ms;
+pub use snapshot::{Armed, Snapshot, Timer};
+
+use crate::kernel::Kernel;
+use crate::options::Effective;
+use crate::state::TcpState;
+use crate::wheel::{CLOCK_RATES, Stretch, Wheel};
+use case::Case;
+
+/// The answer for one kind of silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outlook {
+    /// If the peer vanished at the snapshot's moment and this kind of silence followed; `None` where
+    /// the connection's state rules it out.
+    pub now: Option<Notice>,
+    /// If the peer vanished at the worst moment of this kind of silence, counted from that moment.
+    pub worst: Notice,
+}
+
+/// What the settings of a connection promise about a peer that vanishes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Forecast {
+    /// Nothing in flight, nothing written.
+    pub idle: Outlook,
+    /// Data in flight; `now` for an idle connection: one write at this moment.
+    pub in_flight: Outlook,
+    /// A write just before keepalive's verdict, counted from the moment the peer vanished.
+    pub late_write: Outlook,
+    /// The peer's window closed and data waiting.
+    pub zero_window: Outlook,
+    /// connect() without an answer.
+    pub connecting: Outlook,
+    /// Our FIN sent, the descriptor kept; `now` for an idle connection: shutdown() at this moment.
+    pub after_fin: Outlook,
+    /// Keepalive probes that can be lost without the connection being given up; `None`: none are sent.
+    pub lost_probes_survived: Option<u32>,
+    /// When a live peer that does not read is killed, counted from the moment its window closed.
+    pub slow_reader: Notice,
+    /// Keepalive packets an hour, both ways, while the connection is idle and the peer answers.
+    pub packets_per_idle_hour: f64,
+}
+
+impl Forecast {
+    /// The forecast for a connection with these settings, at this moment, on this kernel.
+    #[must_use]
+    pub fn of(options: &Effective, snapshot: &Snapshot, kernel: &Kernel) -> Self {
+        let at = |hz| {
+            Case {
+                options,
+                snapshot,
+                sysctls: &kernel.sysctls,
+                wheel: Wheel::new(hz, snapshot.jiffies),
+            }
+            .forecast()
+        };
+        match kernel.hz {
+            Some(hz) => at(hz),
+            None => {
+                let [first, rest @ ..] = CLOCK_RATES;
+                rest.into_iter().fold(at(first), |all, hz| all.or(at(hz)))
+            }
+        }
+    }
+
+    /// The answer for one kind of silence.
+    #[must_use]
+    pub fn outlook(&self, silence: Silence) -> Outlook {
+        match silence {
+            Silence::Idle => self.idle,
+            Silence::InFlight => self.in_flight,
+            Silence::LateWrite => self.late_write,
+            Silence::ZeroWindow => self.zero_window,
+            Silence::Connecting => self.connecting,
+            Silence::AfterFin => self.after_fin,
+        }
+    }
+
+    /// Two forecasts of which one holds: the spans that contain both.
+    fn or(self, other: Self) -> Self {
+        let outlook = |a: Outlook, b: Outlook| Outlook {
+            now: a.now.zip(b.now).map(|(a, b)| a.or(b)),
+            worst: a.worst.or(b.worst),
+        };
+        Self {
+            idle: outlook(self.idle, other.idle),
+            in_flight: outlook(self.in_flight, other.in_flight),
+            late_write: outlook(self.late_write, other.late_write),
+            zero_window: outlook(self.zero_window, other.zero_window),
+            connecting: outlook(self.connecting, other.connecting),
+            after_fin: outlook(self.after_fin, other.after_fin),
+            lost_probes_survived: self.lost_probes_survived.min(other.lost_probes_survived),
+            slow_reader: self.slow_reader.or(other.slow_reader),
+            packets_per_idle_hour: self.packets_per_idle_hour,
+        }
+    }
+}
+
+impl Case<'_> {
+    fn forecast(self) -> Forecast {
+        let silence = self.snapshot.silence();
+        let is = |kind| silence == Some(kind);
+        let now = |holds: bool, at: &dyn Fn() -> Option<Stretch>| holds.then(|| self.notice(at()));
+
+        let keepalive = self.idle_worst();
+        let idle_worst = keepalive.map(|verdict| verdict.at);
+        let data_worst = self.blurred().new_data();
+        let idle_now = || self.idle_now().map(|verdict| verdict.at);
+        let late = |idle: Option<Stretch>| idle.map(|idle| idle.plus(-1).then(data_worst));
+
+        Forecast {
+            idle: Outlook {
+                now: now(is(Silence::Idle), &idle_now),
+                worst: self.notice(idle_worst),
+            },
+            in_flight: Outlook {
+                now: now(is(Silence::Idle), &|| Some(self.new_data()))
+                    .or(now(is(Silence::InFlight), &|| Some(self.data_in_flight()))),
+                worst: self.notice(Some(data_worst)),
+            },
+            late_write: Outlook {
+                now: now(is(Silence::Idle), &|| late(idle_now())),
+                worst: self.notice(late(idle_worst)),
+            },
+            zero_window: Outlook {
+                now: now(is(Silence::ZeroWindow), &|| Some(self.closed_window_now())),
+                worst: self.notice(Some(self.closed_window_worst())),
+            },
+            connecting: Outlook {
+                now: now(is(Silence::Connecting), &|| Some(self.handshake_now())),
+                worst: self.notice(Some(self.blurred().connect())),
+            },
+            after_fin: Outlook {
+                now: now(is(Silence::Idle), &|| Some(self.new_data()))
+                    .or(now(is(Silence::AfterFin), &|| self.closing_now())),
+                worst: self.notice(idle_worst.map(|idle| idle.later_of(data_worst))),
+            },
+            lost_probes_survived: keepalive.map(|verdict| verdict.survives()),
+            slow_reader: self.notice(self.slow_reader_killed()),
+            packets_per_idle_hour: self.packets_per_idle_hour(),
+        }
+    }
+
+    fn notice(&self, at: Option<Stretch>) -> Notice {
+        at.map_or(Notice::Never, |at| Notice::Within(Span::of(at, self.wheel)))
+    }
+
+    fn handshake_now(self) -> Stretch {
+        if self.snapshot.state == TcpState::SynSent {
+            self.connecting()
+        } else {
+            self.half_accepted()
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What a forecast may know about a connection at the moment asked about.
+
+use std::time::Duration;
+
+use super::notice::Silence;
+use crate::state::TcpState;
+use crate::tcp_info::{Negotiated, TcpInfo};
+
+/// The timer the kernel has armed for a connection, as sock_diag shows it (net/ipv4/inet_diag.c).
+///
+/// It shows one: the keepalive timer is hidden while any other is armed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Timer {
+    /// Retransmission, or the tail-loss probe before it.
+    Retransmit,
+    /// Keepalive; after close() also the end of FIN_WAIT2.
+    Keepalive,
+    /// The end of TIME_WAIT, or of FIN_WAIT2 after close().
+    TimeWait,
+    /// A probe of a closed window.
+    ZeroWindowProbe,
+}
+
+/// An armed timer and its unrounded expiry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Armed {
+    /// Which timer.
+    pub timer: Timer,
+    /// Time until its nominal expiry; it fires up to an eighth of its whole wait later.
+    pub expires_in: Duration,
+    /// The whole wait it was armed for, where somebody saw it being armed; sock_diag does not tell.
+    pub wait: Option<Duration>,
+}
+
+/// A connection at one moment. Unknown is `None`, and widens the forecast.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The state of the connection.
+    pub state: TcpState,
+    /// No descriptor is left: the application closed it, the kernel finishes alone.
+    pub orphan: bool,
+    /// Time since anything was heard: the younger of `tcpi_last_data_recv` and `tcpi_last_ack_recv`.
+    pub heard_ago: Option<Duration>,
+    /// Unanswered keepalive or window probes (`tcpi_probes`).
+    pub probes_out: u32,
+    /// Retransmission timeouts since the last progress (`tcpi_retransmits`).
+    pub retransmits: u32,
+    /// Doublings in force (`tcpi_backoff`).
+    pub backoff: u32,
+    /// The retransmission timeout, doublings included (`tcpi_rto`).
+    pub rto: Option<Duration>,
+    /// The smoothed round trip (`tcpi_rtt`).
+    pub srtt: Option<Duration>,
+    /// Whether a tail-loss probe may precede the first retransmission (RFC 8985; needs SACK).
+    pub tail_loss_probe: Option<bool>,
+    /// Whether that probe of the data in flight was sent already.
+    pub tail_loss_probe_sent: Option<bool>,
+    /// Data or a FIN is unacknowledged (`tcpi_unacked`).
+    pub in_flight: bool,
+    /// Data waits to be sent (`tcpi_notsent_bytes`).
+    pub unsent: bool,
+    /// The peer's window is closed (`tcpi_snd_wnd`).
+    pub zero_window: Option<bool>,
+    /// Time since the first retransmission timeout of the current run.
+    pub first_timeout_ago: Option<Duration>,
+    /// The armed timer, where sock_diag was asked.
+    pub armed: Option<Armed>,
+    /// The jiffies counter at this moment, where known: firing times become exact.
+    pub jiffies: Option<u64>,
+}
+
+impl Snapshot {
+    /// A connection in `state` of which nothing more is known.
+    #[must_use]
+    pub fn new(state: TcpState) -> Self {
+        Self {
+            state,
+            orphan: false,
+            heard_ago: None,
+            probes_out: 0,
+            retransmits: 0,
+            backoff: 0,
+            rto: None,
+            srtt: None,
+            tail_loss_probe: None,
+            tail_loss_probe_sent: None,
+            in_flight: false,
+            unsent: false,
+            zero_window: None,
+            first_timeout_ago: None,
+            armed: None,
+            jiffies: None,
+        }
+    }
+
+    /// The moment at which `info` was read.
+    ///
+    /// `tcpi_total_rto_time` (Linux 6.7) tells when the first timeout of the current run was, if it
+    /// is the connection's first run.
+    #[must_use]
+    pub fn from_info(info: &TcpInfo) -> Self {
+        let known = |n: Option<u32>| n.unwrap_or(0);
+        let us = |n: Option<u32>| n.map(|us| Duration::from_micros(u64::from(us)));
+        let ms = |n: Option<u32>| n.map(|ms| Duration::from_millis(u64::from(ms)));
+        let retransmits = u32::from(info.retransmits.unwrap_or(0));
+        let first_run = retransmits > 0 && info.total_rto_recoveries == Some(1);
+        Self {
+            heard_ago: match (info.last_data_recv_ms, info.last_ack_recv_ms) {
+                (Some(data), Some(ack)) => ms(Some(data.min(ack))),
+                (one, None) | (None, one) => ms(one),
+            },
+            probes_out: u32::from(info.probes.unwrap_or(0)),
+            retransmits,
+            backoff: u32::from(info.backoff.unwrap_or(0)),
+            rto: us(info.rto_us),
+            srtt: us(info.rtt_us),
+            tail_loss_probe: info.options.map(Negotiated::sack),
+            tail_loss_probe_sent: (info.total_retrans == Some(0)).then_some(false),
+            in_flight: known(info.unacked) > 0,
+            unsent: known(info.notsent_bytes) > 0,
+            zero_window: info.snd_wnd.map(|window| window == 0),
+            first_timeout_ago: info
+                .total_rto_time_ms
+                .filter(|_| first_run)
+                .and_then(|n| ms(Some(n))),
+            ..Self::new(info.state.unwrap_or(TcpState::Close))
+        }
+    }
+
+    /// The kind of silence it would be if the peer vanished at this moment and the application did nothing.
+    /// `None` for a listener and a connection that is over.
+    #[must_use]
+    pub fn silence(&self) -> Option<Silence> {
+        Some(match self.state {
+            TcpState::SynSent | TcpState::SynRecv | TcpState::NewSynRecv => Silence::Connecting,
+            TcpState::FinWait1
+            | TcpState::FinWait2
+            | TcpState::LastAck
+            | TcpState::Closing
+            | TcpState::TimeWait => Silence::AfterFin,
+            TcpState::Established | TcpState::CloseWait => self.silence_when_open(),
+            TcpState::Listen | TcpState::Close => return None,
+        })
+    }
+
+    fn silence_when_open(&self) -> Silence {
+        match (self.in_flight, self.unsent, self.zero_window) {
+            (false, false, _) => Silence::Idle,
+            (false, true, Some(true) | None) => Silence::ZeroWindow,
+            (true, _, _) | (false, true, Some(false)) => Silence::InFlight,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a kernel is and how it is set: the part of a forecast that does not belong to one socket.
+
+/// The sysctls under `/proc/sys/net/ipv4/` that decide when a connection is given up (ip-sysctl.rst).
+///
+/// They belong to a network namespace. Fields that came with a later kernel are `None` where the
+/// kernel has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Sysctls {
+    /// `tcp_keepalive_time`, seconds of silence before the first probe.
+    pub keepalive_time_s: u32,
+    /// `tcp_keepalive_intvl`, seconds between probes.
+    pub keepalive_intvl_s: u32,
+    /// `tcp_keepalive_probes`, unanswered probes until the connection is dead.
+    pub keepalive_probes: u32,
+    /// `tcp_retries2`: bounds how long unacknowledged data is sent again.
+    pub retries2: u32,
+    /// `tcp_orphan_retries`: the same for a connection whose descriptor is closed; 0 means 8.
+    pub orphan_retries: u32,
+    /// `tcp_fin_timeout`, seconds that a closed connection waits for the peer's FIN.
+    pub fin_timeout_s: u32,
+    /// `tcp_syn_retries`: SYNs sent again with growing spacing.
+    pub syn_retries: u32,
+    /// `tcp_syn_linear_timeouts` (Linux 6.5): SYNs sent again a second apart before that.
+    pub syn_linear_timeouts: Option<u32>,
+    /// `tcp_synack_retries`: SYN-ACKs sent again by a listener.
+    pub synack_retries: u32,
+    /// `tcp_early_retrans`: 3 or 4 arm a tail-loss probe before the first retransmission.
+    pub early_retrans: u32,
+    /// `tcp_rto_min_us` (Linux 6.11), microseconds.
+    pub rto_min_us: Option<u32>,
+    /// `tcp_rto_max_ms` (Linux 6.15), milliseconds.
+    pub rto_max_ms: Option<u32>,
+}
+
+impl Sysctls {
+    /// The values of an untouched Linux 6.18 (net/ipv4/tcp_ipv4.c, `tcp_sk_init`).
+    pub const DEFAULT: Self = Self {
+        keepalive_time_s: 7200,
+        keepalive_intvl_s: 75,
+        keepalive_probes: 9,
+        retries2: 15,
+        orphan_retries: 0,
+        fin_timeout_s: 60,
+        syn_retries: 6,
+        syn_linear_timeouts: Some(4),
+        synack_retries: 5,
+        early_retrans: 3,
+        rto_min_us: Some(200_000),
+        rto_max_ms: Some(120_000),
+    };
+}
+
+impl Default for Sysctls {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// A kernel as far as forecasts depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Kernel {
+    /// Timer interrupts a second (`CONFIG_HZ`), where known: 100, 250, 300 or 1000.
+    pub hz: Option<u32>,
+    /// Whether sockets take `TCP_RTO_MAX_MS` (Linux 6.15).
+    pub rto_max_option: bool,
+    /// The settings of the network namespace.
+    pub sysctls: Sysctls,
+}
+
+impl Kernel {
+    /// A kernel with the given clock rate, `TCP_RTO_MAX_MS` and untouched sysctls: Linux 6.15 or newer.
+    #[must_use]
+    pub fn modern(hz: Option<u32>) -> Self {
+        Self {
+            hz,
+            rto_max_option: true,
+            sysctls: Sysctls::DEFAULT,
+        }
+    }
+
+    /// A kernel before 6.5: no `TCP_RTO_MAX_MS`, no linear SYN timeouts.
+    #[must_use]
+    pub fn before_rto_max(hz: Option<u32>) -> Self {
+        Self {
+            hz,
+            rto_max_option: false,
+            sysctls: Sysctls {
+                syn_linear_timeouts: None,
+                rto_min_us: None,
+                rto_max_ms: None,
+                ..Sysctls::DEFAULT
+            },
+        }
+    }
+}

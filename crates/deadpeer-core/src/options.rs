@@ -1,0 +1,157 @@
+//! The socket options that decide when a connection is given up: what to set, and what is in force.
+
+use crate::kernel::Sysctls;
+
+/// `TCP_KEEPIDLE` and `TCP_KEEPINTVL` take 1 to this many seconds (include/net/tcp.h, `MAX_TCP_KEEPIDLE`).
+pub const MAX_KEEPALIVE_S: u16 = 32_767;
+/// `TCP_KEEPCNT` takes 1 to this many probes (include/net/tcp.h, `MAX_TCP_KEEPCNT`).
+pub const MAX_KEEPCNT: u8 = 127;
+/// `TCP_SYNCNT` takes 1 to this many retries (include/net/tcp.h, `MAX_TCP_SYNCNT`).
+pub const MAX_SYNCNT: u8 = 127;
+/// `TCP_USER_TIMEOUT` takes up to this many milliseconds (net/ipv4/tcp.c: a negative int is refused).
+pub const MAX_USER_TIMEOUT_MS: u32 = i32::MAX as u32;
+/// `TCP_RTO_MAX_MS` takes at least this many milliseconds (net/ipv4/tcp.c, Linux 6.15).
+pub const MIN_RTO_MAX_MS: u32 = 1_000;
+/// `TCP_RTO_MAX_MS` takes at most this many milliseconds (include/net/tcp.h, `TCP_RTO_MAX_SEC`).
+pub const MAX_RTO_MAX_MS: u32 = 120_000;
+
+/// Options to set on a socket. `None` leaves an option as it is.
+///
+/// The kernel cannot be told "follow the sysctl again": an option once set stays set (tcp(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub struct SocketOptions {
+    /// `SO_KEEPALIVE`: probe the peer while the connection is idle.
+    #[doc(alias = "SO_KEEPALIVE")]
+    pub keepalive: Option<bool>,
+    /// `TCP_KEEPIDLE`, seconds of silence before the first probe, 1 to 32767.
+    #[doc(alias = "TCP_KEEPIDLE")]
+    pub keepidle_s: Option<u32>,
+    /// `TCP_KEEPINTVL`, seconds between probes, 1 to 32767.
+    #[doc(alias = "TCP_KEEPINTVL")]
+    pub keepintvl_s: Option<u32>,
+    /// `TCP_KEEPCNT`, unanswered probes until the connection is dead, 1 to 127. Ignored while a user timeout is set.
+    #[doc(alias = "TCP_KEEPCNT")]
+    pub keepcnt: Option<u32>,
+    /// `TCP_USER_TIMEOUT` (Linux 2.6.37), milliseconds; 0 takes it away.
+    #[doc(alias = "TCP_USER_TIMEOUT")]
+    pub user_timeout_ms: Option<u32>,
+    /// `TCP_RTO_MAX_MS` (Linux 6.15), milliseconds, 1000 to 120000.
+    #[doc(alias = "TCP_RTO_MAX_MS")]
+    pub rto_max_ms: Option<u32>,
+    /// `TCP_SYNCNT`, SYN retries of connect(), 1 to 127.
+    #[doc(alias = "TCP_SYNCNT")]
+    pub syncnt: Option<u32>,
+}
+
+impl SocketOptions {
+    /// What would be in force on a fresh socket with these options in a namespace with these sysctls.
+    #[must_use]
+    pub fn resolve(&self, sysctls: &Sysctls) -> Effective {
+        Effective {
+            keepalive: self.keepalive.unwrap_or(false),
+            keepidle_s: self.keepidle_s.unwrap_or(sysctls.keepalive_time_s),
+            keepintvl_s: self.keepintvl_s.unwrap_or(sysctls.keepalive_intvl_s),
+            keepcnt: self.keepcnt.unwrap_or(sysctls.keepalive_probes),
+            user_timeout_ms: self.user_timeout_ms.filter(|ms| *ms > 0),
+            rto_max_ms: self.rto_max_ms.or(sysctls.rto_max_ms),
+            syncnt: self.syncnt,
+        }
+    }
+
+    /// Checks every value that is set against the range the kernel takes.
+    ///
+    /// # Errors
+    /// The first option outside its range, with the range.
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        let seconds = u64::from(MAX_KEEPALIVE_S);
+        let checks = [
+            ("TCP_KEEPIDLE", self.keepidle_s, 1, seconds, "s"),
+            ("TCP_KEEPINTVL", self.keepintvl_s, 1, seconds, "s"),
+            (
+                "TCP_KEEPCNT",
+                self.keepcnt,
+                1,
+                u64::from(MAX_KEEPCNT),
+                "probes",
+            ),
+            (
+                "TCP_USER_TIMEOUT",
+                self.user_timeout_ms,
+                0,
+                u64::from(MAX_USER_TIMEOUT_MS),
+                "ms",
+            ),
+            (
+                "TCP_RTO_MAX_MS",
+                self.rto_max_ms,
+                u64::from(MIN_RTO_MAX_MS),
+                u64::from(MAX_RTO_MAX_MS),
+                "ms",
+            ),
+            (
+                "TCP_SYNCNT",
+                self.syncnt,
+                1,
+                u64::from(MAX_SYNCNT),
+                "retries",
+            ),
+        ];
+        for (option, value, min, max, unit) in checks {
+            if let Some(value) = value.map(u64::from).filter(|v| *v < min || *v > max) {
+                return Err(OutOfRange {
+                    option,
+                    value,
+                    min,
+                    max,
+                    unit,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value that the kernel would refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{option} takes {min} to {max} {unit}, not {value}")]
+pub struct OutOfRange {
+    /// The kernel's name of the option.
+    pub option: &'static str,
+    /// The value that was asked for.
+    pub value: u64,
+    /// The smallest value the kernel takes.
+    pub min: u64,
+    /// The largest value the kernel takes.
+    pub max: u64,
+    /// What the numbers count.
+    pub unit: &'static str,
+}
+
+/// The settings in force on a socket: its own where it has them, else the sysctl's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Effective {
+    /// `SO_KEEPALIVE`.
+    pub keepalive: bool,
+    /// `TCP_KEEPIDLE` or `tcp_keepalive_time`, seconds.
+    pub keepidle_s: u32,
+    /// `TCP_KEEPINTVL` or `tcp_keepalive_intvl`, seconds.
+    pub keepintvl_s: u32,
+    /// `TCP_KEEPCNT` or `tcp_keepalive_probes`.
+    pub keepcnt: u32,
+    /// `TCP_USER_TIMEOUT`, milliseconds; `None`: no user timeout is set.
+    pub user_timeout_ms: Option<u32>,
+    /// `TCP_RTO_MAX_MS` or `tcp_rto_max_ms`, milliseconds; `None`: the kernel has neither, its bound is 120 s.
+    pub rto_max_ms: Option<u32>,
+    /// `TCP_SYNCNT`; `None`: follows `tcp_syn_retries`.
+    pub syncnt: Option<u32>,
+}
+
+impl Effective {
+    /// A socket that nobody set anything on, in a namespace with these sysctls.
+    #[must_use]
+    pub fn untouched(sysctls: &Sysctls) -> Self {
+        SocketOptions::default().resolve(sysctls)
+    }
+}

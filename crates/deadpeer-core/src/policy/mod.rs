@@ -1,0 +1,135 @@
+//! From one deadline to the socket options that keep it.
+
+mod plan;
+mod refusal;
+mod search;
+
+pub use plan::Plan;
+pub use refusal::{Reason, Refusal, Relaxation};
+
+use std::time::Duration;
+
+use crate::forecast::Silence;
+use crate::kernel::Kernel;
+
+/// The longest deadline a policy takes: the kernel's clocks tell weeks, not more.
+pub const LONGEST_DEADLINE: Duration = Duration::from_secs(7 * 86_400);
+
+/// Whether a live peer that does not read (zero window) may be dropped with the dead ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SlowReaders {
+    /// Never: no user timeout, which kills a closed window even if the peer answers every probe.
+    /// Needs `TCP_RTO_MAX_MS` (Linux 6.15) or a small `tcp_retries2` for short deadlines.
+    #[default]
+    Keep,
+    /// They may go: a user timeout bounds data in flight on every kernel.
+    Drop,
+}
+
+/// What a user asks for: one deadline, and how sure the verdict must be.
+///
+/// ```
+/// use std::time::Duration;
+/// use deadpeer_core::{Kernel, Policy};
+///
+/// let plan = Policy::detect_within(Duration::from_secs(60)).plan(&Kernel::modern(Some(250)))?;
+/// assert!(plan.forecast().idle.worst.meets(Duration::from_secs(60)));
+/// # Ok::<(), deadpeer_core::Refusal>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Policy {
+    within: Duration,
+    survive_lost_probes: u32,
+    slow_readers: SlowReaders,
+    path_rto: Duration,
+    excepted: [bool; Silence::ALL.len()],
+}
+
+impl Policy {
+    /// A peer that vanished is noticed within `deadline`, in every state of the connection.
+    #[must_use]
+    pub fn detect_within(deadline: Duration) -> Self {
+        Self {
+            within: deadline,
+            // RFC 1122, section 4.2.3.6: a lost probe must not be taken for death. Two lost in a row are a common burst.
+            survive_lost_probes: 2,
+            slow_readers: SlowReaders::Keep,
+            // RFC 6298, section 2.1: what TCP assumes of a path it has not measured.
+            path_rto: Duration::from_secs(1),
+            excepted: [false; Silence::ALL.len()],
+        }
+    }
+
+    /// At least `n` keepalive probes in a row may be lost; 2 unless set.
+    #[must_use]
+    pub fn survive_lost_probes(self, n: u32) -> Self {
+        Self {
+            survive_lost_probes: n,
+            ..self
+        }
+    }
+
+    /// Whether a live peer that does not read may be dropped; [`SlowReaders::Keep`] unless set.
+    #[must_use]
+    pub fn slow_readers(self, slow_readers: SlowReaders) -> Self {
+        Self {
+            slow_readers,
+            ..self
+        }
+    }
+
+    /// The largest retransmission timeout for which the promise must hold; 1 s unless set.
+    ///
+    /// Linux retransmits at round trip plus four deviations, at least 200 ms: 1 s covers
+    /// round trips up to about 800 ms. A larger one delays the verdict by twice the difference.
+    #[must_use]
+    pub fn path_rto(self, rto: Duration) -> Self {
+        Self {
+            path_rto: rto,
+            ..self
+        }
+    }
+
+    /// Does not promise the deadline for this kind of silence.
+    #[must_use]
+    pub fn except(mut self, silence: Silence) -> Self {
+        self.excepted[silence as usize] = true;
+        self
+    }
+
+    /// The same policy with another deadline.
+    #[must_use]
+    pub fn detect_in(self, deadline: Duration) -> Self {
+        Self {
+            within: deadline,
+            ..self
+        }
+    }
+
+    /// The lost probes that must be survivable.
+    #[must_use]
+    pub fn survives(&self) -> u32 {
+        self.survive_lost_probes
+    }
+
+    /// The deadline.
+    #[must_use]
+    pub fn within(&self) -> Duration {
+        self.within
+    }
+
+    /// Whether the deadline is promised for this kind of silence.
+    #[must_use]
+    pub fn promises(&self, silence: Silence) -> bool {
+        !self.excepted[silence as usize]
+    }
+
+    /// The options that keep the deadline on this kernel: a long idle time and a short interval, so that few
+    /// packets flow while the peer answers and a burst when it doesn't.
+    ///
+    /// # Errors
+    /// [`Refusal`] where no options keep it: which kind of silence stands against it, and what could be kept.
+    pub fn plan(&self, kernel: &Kernel) -> Result<Plan, Refusal> {
+        search::plan(self, kernel).ok_or_else(|| Refusal::explain(self, kernel))
+    }
+}

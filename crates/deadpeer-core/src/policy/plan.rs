@@ -1,0 +1,92 @@
+//! The answer to a policy: options, and what they promise.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Policy, SlowReaders};
+use crate::forecast::{Forecast, Notice, Silence};
+use crate::options::SocketOptions;
+
+/// Socket options that keep a policy's deadline, with the forecast that proves it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Plan {
+    pub(super) policy: Policy,
+    pub(super) options: SocketOptions,
+    pub(super) forecast: Forecast,
+}
+
+impl Plan {
+    /// What to set on the socket.
+    #[must_use]
+    pub fn options(&self) -> &SocketOptions {
+        &self.options
+    }
+
+    /// What these options promise.
+    #[must_use]
+    pub fn forecast(&self) -> &Forecast {
+        &self.forecast
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The largest retransmission timeout for which the promise holds; `None`: it holds on every path, because
+    /// `TCP_RTO_MAX_MS` bounds the RTO.
+    #[must_use]
+    pub fn assumed_rto(&self) -> Option<Duration> {
+        self.options
+            .rto_max_ms
+            .is_none()
+            .then_some(self.policy.path_rto)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = &self.options;
+        if let (Some(idle), Some(interval)) = (options.keepidle_s, options.keepintvl_s) {
+            write!(f, "probe after {idle} s idle, then every {interval} s")?;
+        }
+        match (
+            options.user_timeout_ms.filter(|ms| *ms > 0),
+            options.keepcnt,
+        ) {
+            (Some(ms), _) => write!(f, ", user timeout {} s", seconds(u64::from(ms)))?,
+            (None, Some(count)) => write!(f, " x{count}")?,
+            (None, None) => {}
+        }
+        if let Some(ms) = options.rto_max_ms {
+            write!(
+                f,
+                ", retransmit at least every {} s",
+                seconds(u64::from(ms))
+            )?;
+        }
+        write!(f, ": ")?;
+        for silence in Silence::ALL
+            .into_iter()
+            .filter(|s| self.policy.promises(*s))
+        {
+            if let Notice::Within(span) = self.forecast.outlook(silence).worst {
+                write!(f, "{silence} <= {:.1} s, ", span.latest.as_secs_f64())?;
+            }
+        }
+        if let Some(lost) = self.forecast.lost_probes_survived {
+            write!(f, "survives {lost} lost probes")?;
+        }
+        match self.policy.slow_readers {
+            SlowReaders::Keep => Ok(()),
+            SlowReaders::Drop => write!(f, ", may drop slow readers"),
+        }
+    }
+}
+
+/// Milliseconds as seconds, without idle zeros.
+fn seconds(ms: u64) -> String {
+    let text = format!("{}.{:03}", ms / 1000, ms % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,6 @@
+//! The forecast and the policy, held against measurements and against a model of the kernel's timers.
+
+mod measured;
+mod model;
+mod moments;
+mod promises;

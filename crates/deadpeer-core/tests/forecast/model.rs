@@ -1,0 +1,362 @@
+//! A connection's timers in the kernel, firing by firing, on an exact wheel with a chosen phase.
+//!
+//! Where the forecast reasons about all that is possible, this plays one history: net/ipv4/tcp_timer.c
+//! (`tcp_keepalive_timer`, `tcp_retransmit_timer`, `tcp_probe_timer`) and kernel/time/timer.c told as a simulation.
+
+use std::time::Duration;
+
+use deadpeer_core::forecast::{Armed, Timer};
+use deadpeer_core::{Effective, Snapshot, Sysctls, TcpState};
+
+/// A pending timer: its unrounded expiry and the jiffy it fires on.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    expires: u64,
+    fires: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transmit {
+    TailLossProbe,
+    Timeout,
+    WindowProbe,
+}
+
+/// What ended the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Death {
+    pub(crate) jiffy: u64,
+    pub(crate) keepalive_probes: u64,
+}
+
+/// One connection and its clock.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    pub(crate) hz: u64,
+    pub(crate) options: Effective,
+    pub(crate) sysctls: Sysctls,
+    pub(crate) now: u64,
+    /// Jiffies: the RTO before doublings and the round trip.
+    pub(crate) rto: u64,
+    pub(crate) round_trip: u64,
+    heard: u64,
+    probes_out: u64,
+    keepalive: Option<Pending>,
+    transmit: Option<(Transmit, Pending)>,
+    in_flight: bool,
+    unsent: bool,
+    retransmits: u64,
+    doublings: u32,
+    first_timeout: Option<u64>,
+    first_window_probe: Option<u64>,
+}
+
+impl Model {
+    /// Established at `jiffies`, keepalive armed.
+    pub(crate) fn established(
+        hz: u64,
+        jiffies: u64,
+        options: Effective,
+        sysctls: Sysctls,
+        rto: u64,
+    ) -> Self {
+        let mut model = Self {
+            hz,
+            options,
+            sysctls,
+            now: jiffies,
+            rto,
+            round_trip: 0,
+            heard: jiffies,
+            probes_out: 0,
+            keepalive: None,
+            transmit: None,
+            in_flight: false,
+            unsent: false,
+            retransmits: 0,
+            doublings: 0,
+            first_timeout: None,
+            first_window_probe: None,
+        };
+        if options.keepalive {
+            model.keepalive = Some(model.arm(model.seconds(options.keepidle_s)));
+        }
+        model
+    }
+
+    /// The peer lives until `jiffy`: every probe is answered, and its data arrives at the given moments.
+    pub(crate) fn alive_until(&mut self, jiffy: u64, arrivals: &[u64]) {
+        let mut arrivals = arrivals.to_vec();
+        arrivals.sort_unstable();
+        for arrival in arrivals
+            .into_iter()
+            .filter(|at| *at <= jiffy)
+            .chain([jiffy])
+        {
+            while let Some(fires) = self
+                .keepalive
+                .map(|timer| timer.fires)
+                .filter(|at| *at <= arrival)
+            {
+                self.now = fires;
+                assert!(!self.keepalive_fires(), "a live peer was called dead");
+                self.answered();
+            }
+            self.now = self.now.max(arrival);
+            if arrival != jiffy {
+                self.answered();
+            }
+        }
+    }
+
+    fn answered(&mut self) {
+        self.heard = self.now;
+        self.probes_out = 0;
+    }
+
+    /// The application writes, now.
+    pub(crate) fn write(&mut self) {
+        if self.in_flight {
+            return;
+        }
+        self.in_flight = true;
+        let lone_segment = self.round_trip * 2 + self.millis(200);
+        self.transmit = Some((
+            Transmit::TailLossProbe,
+            self.arm(lone_segment.min(self.rto)),
+        ));
+    }
+
+    /// The peer's window closes, now, with data waiting.
+    pub(crate) fn window_closes(&mut self) {
+        self.unsent = true;
+        self.answered();
+        self.transmit = Some((Transmit::WindowProbe, self.arm(self.window_wait(0))));
+    }
+
+    /// The peer is gone from now on; the application writes at jiffy `write`, if it lives so long.
+    pub(crate) fn run_to_death(&mut self, write: Option<u64>) -> Option<Death> {
+        let mut write = write;
+        let mut keepalive_probes = 0;
+        for _ in 0..3_000_000 {
+            let keepalive = self.keepalive.map(|timer| timer.fires);
+            let transmit = self.transmit.map(|(_, timer)| timer.fires);
+            let next = [keepalive, transmit, write].into_iter().flatten().min()?;
+            self.now = next;
+            if write == Some(next) {
+                write = None;
+                self.write();
+            } else if transmit == Some(next) {
+                if self.transmit_fires() {
+                    return Some(Death {
+                        jiffy: next,
+                        keepalive_probes,
+                    });
+                }
+            } else {
+                let before = self.probes_out;
+                if self.keepalive_fires() {
+                    return Some(Death {
+                        jiffy: next,
+                        keepalive_probes,
+                    });
+                }
+                keepalive_probes += self.probes_out - before;
+            }
+        }
+        panic!("no end in sight: {self:?}");
+    }
+
+    /// Time passes without a word from the peer, up to `jiffy`.
+    pub(crate) fn silent_until(&mut self, jiffy: u64) {
+        loop {
+            let timers = [self.keepalive, self.transmit.map(|(_, timer)| timer)];
+            let next = timers.into_iter().flatten().map(|timer| timer.fires).min();
+            let Some(next) = next.filter(|at| *at <= jiffy) else {
+                self.now = self.now.max(jiffy);
+                return;
+            };
+            self.now = next;
+            let transmit = self.transmit.is_some_and(|(_, timer)| timer.fires == next);
+            let dead = if transmit {
+                self.transmit_fires()
+            } else {
+                self.keepalive_fires()
+            };
+            assert!(!dead, "silent past the end");
+        }
+    }
+
+    /// What TCP_INFO and sock_diag would show now; `phase` adds the jiffies counter.
+    pub(crate) fn snapshot(&self, phase: bool) -> Snapshot {
+        let mut snapshot = Snapshot::new(TcpState::Established);
+        snapshot.heard_ago = Some(self.time(self.now - self.heard));
+        snapshot.probes_out = self.probes_out as u32;
+        snapshot.retransmits = self.retransmits as u32;
+        snapshot.backoff = self.doublings;
+        snapshot.rto = Some(self.time(if self.in_flight {
+            self.doubled()
+        } else {
+            self.rto
+        }));
+        snapshot.srtt = Some(self.time(self.round_trip));
+        snapshot.tail_loss_probe = Some(true);
+        snapshot.tail_loss_probe_sent = self
+            .transmit
+            .map(|(kind, _)| kind != Transmit::TailLossProbe)
+            .filter(|sent| !sent);
+        snapshot.in_flight = self.in_flight;
+        snapshot.unsent = self.unsent;
+        snapshot.zero_window = Some(self.unsent);
+        snapshot.first_timeout_ago = self.first_timeout.map(|at| self.time(self.now - at));
+        let armed = |timer, pending: Pending| Armed {
+            timer,
+            expires_in: self.time(pending.expires.saturating_sub(self.now)),
+            wait: None,
+        };
+        snapshot.armed = match (self.transmit, self.keepalive) {
+            (Some((Transmit::WindowProbe, pending)), _) => {
+                Some(armed(Timer::ZeroWindowProbe, pending))
+            }
+            (Some((_, pending)), _) => Some(armed(Timer::Retransmit, pending)),
+            (None, Some(pending)) => Some(armed(Timer::Keepalive, pending)),
+            (None, None) => None,
+        };
+        snapshot.jiffies = phase.then_some(self.now);
+        snapshot
+    }
+
+    /// True: dead.
+    fn keepalive_fires(&mut self) -> bool {
+        let idle = self.seconds(self.options.keepidle_s);
+        let elapsed = self.now - self.heard;
+        let wait = if self.in_flight || self.unsent {
+            idle
+        } else if elapsed < idle {
+            idle - elapsed
+        } else {
+            let dead = match self.options.user_timeout_ms {
+                Some(ms) => elapsed >= self.millis(ms) && self.probes_out > 0,
+                None => self.probes_out >= u64::from(self.options.keepcnt),
+            };
+            if dead {
+                return true;
+            }
+            self.probes_out += 1;
+            self.seconds(self.options.keepintvl_s)
+        };
+        self.keepalive = Some(self.arm(wait));
+        false
+    }
+
+    /// True: dead.
+    fn transmit_fires(&mut self) -> bool {
+        match self.transmit.take().map(|(kind, _)| kind) {
+            Some(Transmit::TailLossProbe) => {
+                self.transmit = Some((Transmit::Timeout, self.arm(self.rto)));
+                false
+            }
+            Some(Transmit::Timeout) => self.timeout_fires(),
+            Some(Transmit::WindowProbe) => self.window_probe_fires(),
+            None => false,
+        }
+    }
+
+    fn timeout_fires(&mut self) -> bool {
+        let start = *self.first_timeout.get_or_insert(self.now);
+        let elapsed_ms = (self.now - start) * 1000 / self.hz;
+        let limit_ms = match self.options.user_timeout_ms {
+            Some(ms) => u64::from(ms),
+            None => self.retries_ms(),
+        };
+        if self.retransmits > 0 && elapsed_ms >= limit_ms {
+            return true;
+        }
+        self.retransmits += 1;
+        self.doublings += 1;
+        let wait = match self.options.user_timeout_ms {
+            Some(_) if elapsed_ms >= limit_ms => 1,
+            Some(_) => self
+                .doubled()
+                .min(self.millis((limit_ms - elapsed_ms) as u32)),
+            None => self.doubled(),
+        };
+        self.transmit = Some((Transmit::Timeout, self.arm(wait)));
+        false
+    }
+
+    fn window_probe_fires(&mut self) -> bool {
+        let start = *self.first_window_probe.get_or_insert(self.now);
+        let elapsed = self.now - start;
+        let user_timeout = self.options.user_timeout_ms.map(|ms| self.millis(ms));
+        let over = user_timeout.is_some_and(|limit| start != self.now && elapsed >= limit);
+        if over || self.probes_out >= u64::from(self.sysctls.retries2) {
+            return true;
+        }
+        self.probes_out += 1;
+        self.doublings = (self.doublings + 1).min(self.sysctls.retries2);
+        let wait = self.window_wait(self.doublings);
+        let wait =
+            user_timeout.map_or(wait, |limit| wait.min(limit.saturating_sub(elapsed).max(2)));
+        self.transmit = Some((Transmit::WindowProbe, self.arm(wait)));
+        false
+    }
+
+    /// An answer to a window probe: the window is still closed.
+    pub(crate) fn window_probe_answered(&mut self) {
+        let (_, timer) = self.transmit.expect("a closed window is probed");
+        self.now = timer.fires;
+        assert!(!self.transmit_fires(), "a live peer was called dead");
+        self.answered();
+    }
+
+    fn retries_ms(&self) -> u64 {
+        let rto_max = u64::from(self.options.rto_max_ms.unwrap_or(120_000));
+        let mut wait = 200;
+        let mut sum = 0;
+        for _ in 0..=self.sysctls.retries2 {
+            sum += wait;
+            // The kernel's model doubles while a doubling fits under the maximum, then jumps to it.
+            wait = if wait * 2 <= rto_max {
+                wait * 2
+            } else {
+                rto_max
+            };
+        }
+        sum
+    }
+
+    fn window_wait(&self, doublings: u32) -> u64 {
+        (self.rto.max(self.millis(200)) << doublings.min(10)).min(self.rto_max())
+    }
+
+    fn doubled(&self) -> u64 {
+        (self.rto << self.doublings.min(30)).min(self.rto_max())
+    }
+
+    fn rto_max(&self) -> u64 {
+        self.millis(self.options.rto_max_ms.unwrap_or(120_000))
+    }
+
+    /// kernel/time/timer.c, `calc_wheel_index`.
+    fn arm(&self, wait: u64) -> Pending {
+        let expires = self.now + wait;
+        let level = (0..8).find(|l| wait < 63 << (3 * l)).unwrap_or(8);
+        Pending {
+            expires,
+            fires: ((expires >> (3 * level)) + 1) << (3 * level),
+        }
+    }
+
+    pub(crate) fn seconds(&self, s: u32) -> u64 {
+        u64::from(s) * self.hz
+    }
+
+    fn millis(&self, ms: u32) -> u64 {
+        (u64::from(ms) * self.hz).div_ceil(1000)
+    }
+
+    pub(crate) fn time(&self, jiffies: u64) -> Duration {
+        Duration::from_nanos(jiffies * 1_000_000_000 / self.hz)
+    }
+}

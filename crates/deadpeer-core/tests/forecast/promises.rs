@@ -1,0 +1,198 @@
+//! Every plan keeps its promise: in the forecast, and in histories played on the model with any phase.
+
+use std::time::Duration;
+
+use deadpeer_core::policy::Relaxation;
+use deadpeer_core::{Finding, Kernel, Plan, Policy, Silence, SlowReaders};
+use proptest::prelude::*;
+
+use crate::model::Model;
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    let deadline = prop_oneof![
+        1_000_u64..60_000,
+        1_000_u64..3_600_000,
+        1_000_u64..=86_400_000
+    ];
+    let slow_readers = prop_oneof![Just(SlowReaders::Keep), Just(SlowReaders::Drop)];
+    (deadline, 0_u32..=127, slow_readers, 200_u64..3_000).prop_map(
+        |(ms, survive, slow_readers, rto_ms)| {
+            Policy::detect_within(Duration::from_millis(ms))
+                .survive_lost_probes(if ms % 3 == 0 { survive } else { survive % 6 })
+                .slow_readers(slow_readers)
+                .path_rto(Duration::from_millis(rto_ms))
+        },
+    )
+}
+
+fn any_kernel() -> impl Strategy<Value = Kernel> {
+    let hz = prop_oneof![
+        Just(None),
+        Just(Some(100)),
+        Just(Some(250)),
+        Just(Some(300)),
+        Just(Some(1000))
+    ];
+    (hz, any::<bool>(), 3_u32..=15).prop_map(|(hz, modern, retries2)| {
+        let mut kernel = if modern {
+            Kernel::modern(hz)
+        } else {
+            Kernel::before_rto_max(hz)
+        };
+        kernel.sysctls.retries2 = retries2;
+        kernel
+    })
+}
+
+fn policy_of(plan: &Plan) -> (Duration, SlowReaders) {
+    let kept = plan.forecast().slow_reader.latest().is_none();
+    (
+        plan.policy().within(),
+        if kept {
+            SlowReaders::Keep
+        } else {
+            SlowReaders::Drop
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_plan_keeps_its_deadline_in_every_silence(policy in any_policy(), kernel in any_kernel()) {
+        let Ok(plan) = policy.plan(&kernel) else { return Ok(()); };
+        plan.options().check().expect("within the kernel's ranges");
+        for silence in Silence::ALL {
+            let worst = plan.forecast().outlook(silence).worst;
+            prop_assert!(worst.meets(policy.within()), "{silence}: {worst:?} {plan}");
+        }
+        prop_assert!(kernel.rto_max_option || plan.options().rto_max_ms.is_none());
+        let options = plan.options().resolve(&kernel.sysctls);
+        let fights: Vec<_> = Finding::of_settings(&options, plan.forecast()).collect();
+        prop_assert!(
+            fights.iter().all(|f| matches!(f, Finding::OneLostProbeKills { .. })) && (fights.is_empty() || policy.survives() == 0),
+            "{fights:?} {plan}"
+        );
+    }
+
+    /// The same on the model: phases, round trips and the moment of a late write are random.
+    #[test]
+    fn a_plan_keeps_its_deadline_in_any_history(
+        policy in any_policy(), kernel in any_kernel(), phase in 0_u64..1 << 33,
+        alive_ms in 0_u64..100_000_000, rto_share in 1_u64..=100, write_share in 0_u64..=100,
+    ) {
+        let Ok(plan) = policy.plan(&kernel) else { return Ok(()); };
+        let hz = u64::from(kernel.hz.unwrap_or(1000));
+        let options = plan.options().resolve(&kernel.sysctls);
+        let capped = Duration::from_millis(u64::from(options.rto_max_ms.unwrap_or(120_000)));
+        let rto_ms = plan.assumed_rto().unwrap_or(capped).as_millis() as u64;
+        let rto = ((200 + (rto_ms - 200) * rto_share / 100) * hz / 1000).max(1);
+        let mut model = Model::established(hz, phase, options, kernel.sysctls, rto);
+        model.alive_until(phase + alive_ms * hz / 1000, &[]);
+        let vanished = model.now;
+        let (within, _) = policy_of(&plan);
+        let idle = model.clone().run_to_death(None).expect("keepalive is on");
+        prop_assert!(model.time(idle.jiffy - vanished) <= within, "idle: {plan}");
+        prop_assert!(idle.keepalive_probes > u64::from(policy.survives()), "{idle:?} {plan}");
+        let write = vanished + ((idle.jiffy - vanished) * write_share / 100).min(idle.jiffy - vanished - 1);
+        let late = model.clone().run_to_death(Some(write)).expect("keepalive is on");
+        prop_assert!(model.time(late.jiffy - vanished) <= within, "late write: {plan}");
+        model.window_closes();
+        let closed = model.clone().run_to_death(None).expect("the window is probed");
+        prop_assert!(model.time(closed.jiffy - vanished) <= within, "closed window: {plan}");
+    }
+
+    #[test]
+    fn a_refusal_names_a_deadline_that_can_be_kept(policy in any_policy(), kernel in any_kernel()) {
+        let Err(refusal) = policy.plan(&kernel) else { return Ok(()); };
+        prop_assert!(!refusal.to_string().is_empty());
+        if let Some(nearest) = refusal.nearest {
+            prop_assert!(nearest >= policy.within());
+            prop_assert!(policy.detect_in(nearest).plan(&kernel).is_ok(), "{refusal}");
+            let sooner = nearest.saturating_sub(Duration::from_millis(150));
+            prop_assert!(sooner <= policy.within() || policy.detect_in(sooner).plan(&kernel).is_err(), "{refusal}");
+        }
+        for relaxation in refusal.relaxations {
+            let (relaxed, kernel) = match relaxation {
+                Relaxation::DropSlowReaders => (policy.slow_readers(SlowReaders::Drop), kernel),
+                Relaxation::Except(silence) => (policy.except(silence), kernel),
+                Relaxation::SurviveLostProbes(n) => (policy.survive_lost_probes(n), kernel),
+                Relaxation::NewerKernel | _ => (policy, Kernel::modern(kernel.hz)),
+            };
+            prop_assert!(relaxed.plan(&kernel).is_ok() || matches!(relaxation, Relaxation::NewerKernel), "{relaxation}");
+        }
+    }
+}
+
+/// What people ask for can be had: these deadlines are kept, and longer ones need fewer packets.
+#[test]
+fn common_deadlines() {
+    let kernel = Kernel::modern(Some(250));
+    for slow_readers in [SlowReaders::Keep, SlowReaders::Drop] {
+        let mut packets = f64::INFINITY;
+        for seconds in [30, 60, 120, 300, 600, 3600] {
+            let policy =
+                Policy::detect_within(Duration::from_secs(seconds)).slow_readers(slow_readers);
+            let plan = policy.plan(&kernel).expect("a common deadline");
+            assert!(plan.forecast().packets_per_idle_hour < packets, "{plan}");
+            packets = plan.forecast().packets_per_idle_hour;
+            assert_eq!(
+                policy_of(&plan),
+                (
+                    policy.within(),
+                    if seconds == 3600 {
+                        SlowReaders::Keep
+                    } else {
+                        slow_readers
+                    }
+                )
+            );
+        }
+    }
+}
+
+#[test]
+fn an_older_kernel_cannot_keep_slow_readers_and_a_short_deadline() {
+    let policy = Policy::detect_within(Duration::from_secs(30));
+    let refusal = policy
+        .plan(&Kernel::before_rto_max(Some(250)))
+        .expect_err("15 minutes in flight");
+    assert!(
+        refusal.relaxations.contains(&Relaxation::NewerKernel),
+        "{refusal}"
+    );
+    assert!(
+        refusal.relaxations.contains(&Relaxation::DropSlowReaders),
+        "{refusal}"
+    );
+    assert!(
+        refusal.nearest > Some(Duration::from_secs(900)),
+        "{refusal}"
+    );
+}
+
+/// `TCP_RTO_MAX_MS` bounds the RTO of every path.
+#[test]
+fn a_capped_rto_keeps_the_promise_on_any_path() {
+    let policy = Policy::detect_within(Duration::from_secs(60)).path_rto(Duration::MAX);
+    let plan = policy.plan(&Kernel::modern(None)).expect("a capped RTO");
+    assert!(plan.assumed_rto().is_none() && plan.forecast().in_flight.worst.meets(policy.within()));
+    assert!(policy.plan(&Kernel::before_rto_max(None)).is_err());
+}
+
+#[test]
+fn absurd_wishes_are_refused_in_words() {
+    let kernel = Kernel::modern(None);
+    for (policy, word) in [
+        (Policy::detect_within(Duration::ZERO), "soonest"),
+        (Policy::detect_within(Duration::MAX), "longest"),
+        (
+            Policy::detect_within(Duration::from_secs(60)).survive_lost_probes(u32::MAX),
+            "probes",
+        ),
+    ] {
+        let refusal = policy.plan(&kernel).expect_err("absurd");
+        assert!(refusal.to_string().contains(word), "{refusal}");
+    }
+}
