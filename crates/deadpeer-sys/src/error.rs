@@ -1,0 +1,39 @@
+//! The error of a single system call.
+
+use rustix::io::Errno;
+
+/// The result of a single system call.
+pub type Result<T> = std::result::Result<T, SysError>;
+
+/// A system call that failed: which one, and what the kernel said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{call}: {errno}")]
+pub struct SysError {
+    /// The call, with the option or operation where one call has many: `setsockopt(TCP_KEEPIDLE)`.
+    pub call: &'static str,
+    /// What the kernel said.
+    pub errno: Errno,
+}
+
+impl SysError {
+    /// Names the call of an errno; meant for `map_err`.
+    pub(crate) fn of(call: &'static str) -> impl FnOnce(Errno) -> Self {
+        move |errno| Self { call, errno }
+    }
+
+    /// Takes the errno that the C library left for this thread.
+    pub(crate) fn last(call: &'static str) -> Self {
+        let raw = std::io::Error::last_os_error().raw_os_error();
+        Self {
+            call,
+            errno: Errno::from_raw_os_error(raw.unwrap_or(libc::EIO)),
+        }
+    }
+}
+
+impl From<SysError> for std::io::Error {
+    /// Keeps the kind and the errno; the name of the call is lost.
+    fn from(error: SysError) -> Self {
+        error.errno.into()
+    }
+}

@@ -1,0 +1,26 @@
+//! Every system call deadpeer makes, and nothing else: no policy, no judgement.
+//!
+//! One free function per thing the kernel can be asked or told, each taking any descriptor
+//! (`impl AsFd`) and owning nothing it was lent. Every errno travels with the name of the call that
+//! returned it ([`SysError`]). What a kernel does not know is `None`.
+//!
+//! This crate and the eBPF loader are the only ones with `unsafe` code.
+
+pub mod clock;
+pub mod enclosure;
+mod error;
+mod kernel;
+pub mod netns;
+pub mod packet;
+pub mod pidfd;
+pub mod sock_diag;
+pub mod sockopt;
+pub mod sysctl;
+mod tcp_info;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use error::{Result, SysError};
+pub use kernel::{kernel_version, running_kernel};
+pub use rustix::io::Errno;
+pub use tcp_info::tcp_info;

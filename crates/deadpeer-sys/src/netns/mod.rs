@@ -1,0 +1,199 @@
+//! Network namespaces (network_namespaces(7)): opening, entering, making.
+//!
+//! A namespace belongs to a *thread*. What enters one here moves the calling thread alone and for
+//! good; [`within`] and [`private`] do it on a thread of their own and leave the caller where it is.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
+
+use crate::SysError;
+
+mod loopback;
+
+/// A network namespace that could not be opened, entered or made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetnsError {
+    /// There is no such namespace, or it may not be seen.
+    #[error("open {}: {errno}", path.display())]
+    Open {
+        /// The file that stands for the namespace.
+        path: PathBuf,
+        /// `ENOENT`: no such process or name; `EACCES`: somebody else's process.
+        errno: Errno,
+    },
+    /// A name with a slash in it, or none at all.
+    #[error("{name:?} is no name of a network namespace")]
+    Name {
+        /// What was given.
+        name: String,
+    },
+    /// Entering or making it failed. `EPERM`: needs CAP_SYS_ADMIN, root's or a user namespace's.
+    #[error(transparent)]
+    Call(#[from] SysError),
+    /// The user namespace around a private network namespace could not be given its root.
+    #[error("write {path}: {errno}")]
+    Identity {
+        /// The file under `/proc/self`.
+        path: &'static str,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// No thread could be started.
+    #[error("starting a thread: {errno}")]
+    Thread {
+        /// What the kernel said.
+        errno: Errno,
+    },
+}
+
+/// Opens the namespace that a file stands for, such as `/proc/PID/ns/net` or a bind mount of it.
+pub fn open(path: impl AsRef<Path>) -> Result<OwnedFd, NetnsError> {
+    let path = path.as_ref();
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| {
+        NetnsError::Open {
+            path: path.to_owned(),
+            errno,
+        }
+    })
+}
+
+/// Opens the namespace that `ip netns add` gave a name (ip-netns(8)).
+pub fn open_named(name: &str) -> Result<OwnedFd, NetnsError> {
+    if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+        return Err(NetnsError::Name {
+            name: name.to_owned(),
+        });
+    }
+    open(Path::new("/run/netns").join(name))
+}
+
+/// Opens the namespace of a process. Needs the right to trace it.
+pub fn open_process(pid: u32) -> Result<OwnedFd, NetnsError> {
+    open(format!("/proc/{pid}/ns/net"))
+}
+
+/// Opens the namespace of the calling thread.
+pub fn open_current() -> Result<OwnedFd, NetnsError> {
+    open("/proc/thread-self/ns/net")
+}
+
+/// The number of a namespace: the inode that `/proc/PID/ns/net` and `ip netns` show. Two descriptors
+/// stand for the same namespace if it is equal.
+pub fn inode(namespace: impl AsFd) -> Result<u64, SysError> {
+    rustix::fs::fstat(namespace)
+        .map(|stat| stat.st_ino)
+        .map_err(SysError::of("fstat"))
+}
+
+/// Moves the calling thread into a namespace, for good. Needs CAP_SYS_ADMIN here and there (setns(2)).
+///
+/// A descriptor that is no network namespace is `EINVAL`.
+pub fn enter(namespace: impl AsFd) -> Result<(), SysError> {
+    move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+        .map_err(SysError::of("setns"))
+}
+
+/// Runs `work` in a namespace, on a thread of its own. Needs what [`enter`] needs.
+///
+/// # Panics
+/// With the panic of `work`.
+pub fn within<T: Send>(
+    namespace: impl AsFd,
+    work: impl FnOnce() -> T + Send,
+) -> Result<T, NetnsError> {
+    let namespace = namespace.as_fd();
+    on_own_thread(move || {
+        enter(namespace)?;
+        Ok(work())
+    })
+}
+
+/// Runs `work` in a fresh namespace with nothing but a loopback interface that is up, on a thread of
+/// its own. Needs what [`isolate`] needs.
+///
+/// The namespace is gone when the last thread and the last socket in it are. Threads that `work` starts
+/// are born into it.
+///
+/// # Panics
+/// With the panic of `work`.
+pub fn private<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, NetnsError> {
+    on_own_thread(|| {
+        isolate()?;
+        Ok(work())
+    })
+}
+
+/// Moves the calling thread into a fresh namespace with nothing but a loopback interface that is up.
+///
+/// Needs CAP_SYS_ADMIN. Without it, a user namespace is made around the network namespace, in which
+/// the caller appears as root (user_namespaces(7)); the kernel allows that to a process with a single
+/// thread only, and answers `EINVAL` otherwise, and machines may forbid it altogether (`EPERM`, `ENOSPC`).
+pub fn isolate() -> Result<(), NetnsError> {
+    match unshare(UnshareFlags::NEWNET) {
+        Err(error) if error.errno == Errno::PERM => {
+            let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
+            unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET)?;
+            appear_as_root(uid.as_raw(), gid.as_raw())?;
+        }
+        other => other?,
+    }
+    let socket = socket_with(
+        AddressFamily::INET,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .map_err(SysError::of("socket"))?;
+    loopback::bring_up(&socket)?;
+    Ok(())
+}
+
+fn unshare(what: UnshareFlags) -> Result<(), SysError> {
+    // SAFETY: CLONE_FILES is never among the flags: the table of descriptors stays shared.
+    unsafe { unshare_unsafe(what) }.map_err(SysError::of("unshare"))
+}
+
+fn appear_as_root(uid: u32, gid: u32) -> Result<(), NetnsError> {
+    // An unprivileged process may map its group only once it has given up setgroups() (user_namespaces(7)).
+    for (path, text) in [
+        ("/proc/self/setgroups", "deny".to_owned()),
+        ("/proc/self/uid_map", format!("0 {uid} 1")),
+        ("/proc/self/gid_map", format!("0 {gid} 1")),
+    ] {
+        std::fs::write(path, text).map_err(|error| NetnsError::Identity {
+            path,
+            errno: errno(&error),
+        })?;
+    }
+    Ok(())
+}
+
+fn on_own_thread<T: Send>(
+    work: impl FnOnce() -> Result<T, NetnsError> + Send,
+) -> Result<T, NetnsError> {
+    std::thread::scope(|scope| {
+        let name = std::thread::current()
+            .name()
+            .unwrap_or("namespace")
+            .to_owned();
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn_scoped(scope, work)
+            .map_err(|error| NetnsError::Thread {
+                errno: errno(&error),
+            })?;
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}

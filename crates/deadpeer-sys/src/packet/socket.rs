@@ -1,0 +1,156 @@
+//! The packet socket itself: opening it, reading, statistics.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use super::ring::Ring;
+use super::{RingLayout, batch};
+use crate::{Result, SysError};
+
+/// `PACKET_IGNORE_OUTGOING` of linux/if_packet.h, Linux 4.20.
+const IGNORE_OUTGOING: libc::c_int = 23;
+
+/// A frame that arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival<'a> {
+    /// When the kernel took it, by the real-time clock since 1970.
+    pub at: Duration,
+    /// The frame from its Ethernet header on.
+    pub bytes: &'a [u8],
+    /// Whether `bytes` is all of it; `false` where the packet was longer than the ring's frames.
+    pub whole: bool,
+}
+
+/// A packet socket bound to one interface, with a receive ring.
+#[derive(Debug)]
+pub struct PacketSocket {
+    ring: Ring,
+    socket: OwnedFd,
+}
+
+impl PacketSocket {
+    /// Opens a socket for every protocol of the interface with this index in the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// `EPERM` without `CAP_NET_RAW`; `ENOMEM` for a ring the kernel has no memory for; `ENODEV` for an
+    /// interface that is not there.
+    pub fn open(interface: u32, layout: RingLayout) -> Result<Self> {
+        // Protocol 0: nothing arrives before bind names the interface.
+        let kind = libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        // SAFETY: takes three numbers.
+        let fd = unsafe { libc::socket(libc::AF_PACKET, kind, 0) };
+        if fd < 0 {
+            return Err(SysError::last("socket(AF_PACKET)"));
+        }
+        // SAFETY: the descriptor is new and owned by nobody else.
+        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+
+        set(
+            &socket,
+            "PACKET_VERSION",
+            libc::PACKET_VERSION,
+            &libc::tpacket_versions::TPACKET_V2,
+        )?;
+        set(&socket, "PACKET_IGNORE_OUTGOING", IGNORE_OUTGOING, &1i32)?;
+        set(
+            &socket,
+            "PACKET_RX_RING",
+            libc::PACKET_RX_RING,
+            &layout.request(),
+        )?;
+        let ring = Ring::map(socket.as_fd(), layout)?;
+        bind(&socket, interface)?;
+        Ok(Self { ring, socket })
+    }
+
+    /// Hands at most `limit` waiting frames to `each`, oldest first, and says how many there were. Does not wait.
+    pub fn receive(&mut self, limit: usize, mut each: impl FnMut(Arrival<'_>)) -> usize {
+        (0..limit).take_while(|_| self.ring.next(&mut each)).count()
+    }
+
+    /// Sends whole Ethernet frames, at most [`BATCH`](super::BATCH) of them, in one call; says how many the kernel took.
+    ///
+    /// # Errors
+    /// The first frame was refused: `ENETDOWN` while the interface is down, `EMSGSIZE` above its MTU,
+    /// `ENOBUFS` or `EAGAIN` when its queue is full.
+    pub fn send<F: AsRef<[u8]>>(&self, frames: &[F]) -> Result<usize> {
+        batch::send(self.socket.as_fd(), frames)
+    }
+
+    /// How many frames were lost since the last call because the ring was full (`PACKET_STATISTICS`).
+    ///
+    /// # Errors
+    /// None is known for an open packet socket.
+    pub fn overruns(&self) -> Result<u32> {
+        let mut statistics = libc::tpacket_stats {
+            tp_packets: 0,
+            tp_drops: 0,
+        };
+        let mut length = length_of::<libc::tpacket_stats>();
+        // SAFETY: the kernel writes at most `length` bytes into a struct of that size.
+        let answer = unsafe {
+            libc::getsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                (&raw mut statistics).cast(),
+                &raw mut length,
+            )
+        };
+        match answer {
+            0 => Ok(statistics.tp_drops),
+            _ => Err(SysError::last("getsockopt(PACKET_STATISTICS)")),
+        }
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn bind(socket: &OwnedFd, interface: u32) -> Result<()> {
+    let address = libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as u16,
+        sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
+        sll_ifindex: libc::c_int::try_from(interface).unwrap_or(libc::c_int::MAX),
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    // SAFETY: the address is a whole sockaddr_ll, and its length is given.
+    let answer = unsafe {
+        libc::bind(
+            socket.as_raw_fd(),
+            (&raw const address).cast(),
+            length_of::<libc::sockaddr_ll>(),
+        )
+    };
+    match answer {
+        0 => Ok(()),
+        _ => Err(SysError::last("bind(AF_PACKET)")),
+    }
+}
+
+fn set<T>(socket: &OwnedFd, name: &'static str, option: libc::c_int, value: &T) -> Result<()> {
+    // SAFETY: the kernel reads as many bytes as the value has.
+    let answer = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            option,
+            std::ptr::from_ref(value).cast(),
+            length_of::<T>(),
+        )
+    };
+    match answer {
+        0 => Ok(()),
+        _ => Err(SysError::last(name)),
+    }
+}
+
+fn length_of<T>() -> libc::socklen_t {
+    size_of::<T>() as libc::socklen_t
+}

@@ -1,0 +1,278 @@
+//! The dump: one question to the kernel, its answers handed out as they arrive.
+
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+
+use rustix::io::Errno;
+use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
+use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use zerocopy::{Immutable, IntoBytes};
+
+use super::message::{Header, Malformed, Message, MessageKind, TCPDIAG_GETSOCK, messages};
+use super::{Socket, States};
+use crate::{Result as SysResult, SysError};
+
+/// The kernel fills at most 32 KiB a datagram (net/netlink/af_netlink.c, `max_recvmsg_len`).
+const BUFFER: usize = 32 * 1024;
+
+/// What to dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// Which states.
+    pub states: States,
+    /// Whether each socket comes with its TCP_INFO.
+    pub tcp_info: bool,
+}
+
+/// How a dump ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct DumpEnd {
+    /// The table changed while it was read, or answers were lost: sockets may be missing or repeated. Dump again.
+    pub interrupted: bool,
+    /// Answers of a kind unknown to this version.
+    pub unknown: u32,
+    /// The visitor ended the dump.
+    pub stopped: bool,
+}
+
+/// The netlink socket could not be made: `socket` or `connect` and its errno. `EPROTONOSUPPORT`: this
+/// kernel was built without `CONFIG_INET_DIAG`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct OpenError(#[from] pub SysError);
+
+/// A dump that could not be made or finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DumpError {
+    /// Sending the request or receiving an answer failed.
+    #[error(transparent)]
+    Call(#[from] SysError),
+    /// The kernel refused the request: `ENOENT` without `CONFIG_INET_TCP_DIAG`.
+    #[error("sock_diag refused the dump: {0}")]
+    Refused(Errno),
+    /// The kernel gave up on the way.
+    #[error("sock_diag broke off the dump: {0}")]
+    BrokenOff(Errno),
+    /// An answer that is none.
+    #[error("sock_diag answered nonsense: {0}")]
+    Malformed(#[from] Malformed),
+    /// A datagram larger than any kernel sends.
+    #[error("sock_diag sent {len} bytes at once")]
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+}
+
+/// A door to the kernel's table of TCP sockets in one network namespace.
+///
+/// Needs no privilege: everybody sees the sockets of all users of the namespace, their TCP_INFO included.
+#[derive(Debug)]
+pub struct SockDiag {
+    netlink: OwnedFd,
+    seq: u32,
+    /// A dump was left before its end; its answers still have to be taken.
+    unfinished: bool,
+    buffer: Box<[u8]>,
+}
+
+impl SockDiag {
+    /// Opens the table of the calling thread's network namespace; it stays with that namespace.
+    ///
+    /// # Errors
+    /// The netlink socket cannot be made.
+    pub fn open() -> Result<Self, OpenError> {
+        let netlink = net::socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            Some(SOCK_DIAG),
+        )
+        .map_err(SysError::of("socket(NETLINK_SOCK_DIAG)"))?;
+        // Connected to the kernel (port 0): nobody else can put an answer into our queue.
+        net::connect(&netlink, &SocketAddrNetlink::new(0, 0))
+            .map_err(SysError::of("connect(NETLINK_SOCK_DIAG)"))?;
+        Ok(Self {
+            netlink,
+            seq: 0,
+            unfinished: false,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+        })
+    }
+
+    /// Hands out every TCP socket of IPv4 and IPv6 in the asked-for states, listeners first, until `visit` breaks.
+    ///
+    /// The table is not frozen meanwhile: a socket that comes, goes or changes its state while the dump
+    /// runs may be missed or come twice (the cookie tells).
+    ///
+    /// # Errors
+    /// The dump could not be made or finished. What was handed out before stands.
+    pub fn dump(
+        &mut self,
+        request: Request,
+        mut visit: impl FnMut(&Socket<'_>) -> ControlFlow<()>,
+    ) -> Result<DumpEnd, DumpError> {
+        if self.unfinished {
+            self.run(|_| ControlFlow::Continue(()))?;
+        }
+        self.seq = self.seq.wrapping_add(1);
+        self.send(request)?;
+        self.unfinished = true;
+        self.run(&mut visit)
+    }
+
+    fn run(
+        &mut self,
+        mut visit: impl FnMut(&Socket<'_>) -> ControlFlow<()>,
+    ) -> Result<DumpEnd, DumpError> {
+        let mut end = DumpEnd::default();
+        loop {
+            let datagram = match receive(&self.netlink, &mut self.buffer) {
+                Ok(len) => self.buffer.get(..len).ok_or(DumpError::TooLong { len })?,
+                // The kernel had no memory for an answer and says so once; the dump goes on.
+                Err(SysError {
+                    errno: Errno::NOBUFS,
+                    ..
+                }) => {
+                    end.interrupted = true;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            match read(datagram, self.seq, &mut end, &mut visit)? {
+                Progress::More => {}
+                Progress::Stopped => {
+                    end.stopped = true;
+                    return Ok(end);
+                }
+                Progress::Finished => {
+                    self.unfinished = false;
+                    return Ok(end);
+                }
+                Progress::Failed(error) => {
+                    self.unfinished = false;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn send(&self, request: Request) -> SysResult<()> {
+        let question = Question {
+            header: Header {
+                len: size_of::<Question>() as u32,
+                kind: TCPDIAG_GETSOCK,
+                flags: NLM_F_REQUEST | NLM_F_DUMP,
+                seq: self.seq,
+                port: 0,
+            },
+            ext: u8::from(request.tcp_info) << (INET_DIAG_INFO - 1),
+            states: request.states.mask(),
+            ..Question::default()
+        };
+        net::send(&self.netlink, question.as_bytes(), SendFlags::empty())
+            .map(drop)
+            .map_err(SysError::of("send(NETLINK_SOCK_DIAG)"))
+    }
+}
+
+/// Where a dump stands after a datagram.
+#[derive(Debug, PartialEq, Eq)]
+enum Progress {
+    More,
+    Stopped,
+    Finished,
+    Failed(DumpError),
+}
+
+/// Goes through one datagram of the dump with the number `seq`.
+fn read(
+    datagram: &[u8],
+    seq: u32,
+    end: &mut DumpEnd,
+    visit: &mut impl FnMut(&Socket<'_>) -> ControlFlow<()>,
+) -> Result<Progress, Malformed> {
+    for message in messages(datagram) {
+        let Message {
+            seq: answers,
+            interrupted,
+            kind,
+        } = message?;
+        if answers != seq {
+            continue;
+        }
+        end.interrupted |= interrupted;
+        match kind {
+            MessageKind::Socket(socket) => {
+                if visit(&socket).is_break() {
+                    return Ok(Progress::Stopped);
+                }
+            }
+            MessageKind::Done(None) => return Ok(Progress::Finished),
+            MessageKind::Done(Some(errno)) => {
+                let errno = Errno::from_raw_os_error(errno);
+                return Ok(Progress::Failed(DumpError::BrokenOff(errno)));
+            }
+            MessageKind::Error(0) => {}
+            MessageKind::Error(errno) => {
+                let errno = Errno::from_raw_os_error(errno);
+                return Ok(Progress::Failed(DumpError::Refused(errno)));
+            }
+            MessageKind::Overrun => end.interrupted = true,
+            MessageKind::Other(_) => end.unknown += 1,
+        }
+    }
+    Ok(Progress::More)
+}
+
+/// Receives one datagram and returns its whole length, which may be more than fits.
+fn receive(netlink: &OwnedFd, buffer: &mut [u8]) -> SysResult<usize> {
+    loop {
+        match net::recv(netlink, &mut *buffer, RecvFlags::TRUNC) {
+            Ok((_, len)) => return Ok(len),
+            Err(Errno::INTR) => {}
+            Err(errno) => {
+                return Err(SysError {
+                    call: "recv(NETLINK_SOCK_DIAG)",
+                    errno,
+                });
+            }
+        }
+    }
+}
+
+/// `struct nlmsghdr` and `struct inet_diag_req`.
+///
+/// The older of the two requests, as ss(8) uses it: it alone dumps IPv4 and IPv6 in one pass over the
+/// kernel's table, all listeners before all connections.
+#[derive(IntoBytes, Immutable, Default)]
+#[repr(C)]
+struct Question {
+    header: Header,
+    /// `AF_UNSPEC`: both families.
+    family: u8,
+    src_len: u8,
+    dst_len: u8,
+    ext: u8,
+    /// `struct inet_diag_sockid`: all zero, any socket.
+    id: [u32; 12],
+    states: u32,
+    /// Unused by the kernel.
+    tables: u32,
+}
+
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_DUMP: u16 = 0x300;
+const INET_DIAG_INFO: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_has_the_kernels_layout() {
+        assert_eq!(size_of::<Question>(), 16 + 60);
+    }
+}

@@ -1,0 +1,56 @@
+//! The TCP options that rustix has no function for: each of them is one C `int`.
+
+use std::ffi::{c_int, c_void};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::io::Errno;
+
+use crate::{Result, SysError};
+
+/// Reads a TCP option.
+pub(super) fn read(fd: BorrowedFd<'_>, option: c_int, call: &'static str) -> Result<c_int> {
+    let mut value: c_int = 0;
+    let mut len = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`.
+    let status = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            option,
+            (&raw mut value).cast::<c_void>(),
+            &raw mut len,
+        )
+    };
+    if status == 0 {
+        Ok(value)
+    } else {
+        Err(SysError::last(call))
+    }
+}
+
+/// Sets a TCP option; a value that does not fit a C `int` is `EINVAL`, as the kernel would say.
+pub(super) fn write(
+    fd: BorrowedFd<'_>,
+    option: c_int,
+    value: u32,
+    call: &'static str,
+) -> Result<()> {
+    let value = c_int::try_from(value)
+        .map_err(|_| Errno::INVAL)
+        .map_err(SysError::of(call))?;
+    // SAFETY: the pointer and the length describe `value`, which is live for the call.
+    let status = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            option,
+            (&raw const value).cast::<c_void>(),
+            size_of::<c_int>() as libc::socklen_t,
+        )
+    };
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(SysError::last(call))
+    }
+}

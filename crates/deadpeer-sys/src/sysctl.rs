@@ -1,0 +1,105 @@
+//! The TCP sysctls of the calling thread's network namespace.
+//!
+//! Everything under `/proc/sys/net/` shows the namespace of the task that opens the file, not the one
+//! that `/proc` was mounted in (net/sysctl_net.c, `net_ctl_header_lookup`): a thread that entered
+//! another namespace reads that one's. Reading needs no privilege.
+
+use std::path::PathBuf;
+
+use deadpeer_core::Sysctls;
+use rustix::io::Errno;
+
+const DIRECTORY: &str = "/proc/sys/net/ipv4";
+
+/// A sysctl that could not be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SysctlError {
+    /// The file could not be opened, read or written.
+    #[error("{action} {DIRECTORY}/{name}: {errno}")]
+    File {
+        /// What was tried: `read` or `write`.
+        action: &'static str,
+        /// The file under `/proc/sys/net/ipv4`.
+        name: &'static str,
+        /// What the kernel said; `ENOENT`: it has no such sysctl, or `/proc` is not mounted.
+        errno: Errno,
+    },
+    /// The file held something else than a number.
+    #[error("{DIRECTORY}/{name} is no number: {text:?}")]
+    NotANumber {
+        /// The file under `/proc/sys/net/ipv4`.
+        name: &'static str,
+        /// What it held.
+        text: String,
+    },
+}
+
+/// Reads the TCP sysctls of the calling thread's network namespace.
+///
+/// # Errors
+/// A file that every kernel has cannot be read: `/proc` is not mounted.
+pub fn read() -> Result<Sysctls, SysctlError> {
+    let mut sysctls = Sysctls::DEFAULT;
+    sysctls.keepalive_time_s = number("tcp_keepalive_time")?;
+    sysctls.keepalive_intvl_s = number("tcp_keepalive_intvl")?;
+    sysctls.keepalive_probes = number("tcp_keepalive_probes")?;
+    sysctls.retries2 = number("tcp_retries2")?;
+    sysctls.orphan_retries = number("tcp_orphan_retries")?;
+    sysctls.fin_timeout_s = number("tcp_fin_timeout")?;
+    sysctls.syn_retries = number("tcp_syn_retries")?;
+    sysctls.syn_linear_timeouts = number_if_any("tcp_syn_linear_timeouts")?;
+    sysctls.synack_retries = number("tcp_synack_retries")?;
+    sysctls.early_retrans = number("tcp_early_retrans")?;
+    sysctls.rto_min_us = number_if_any("tcp_rto_min_us")?;
+    sysctls.rto_max_ms = number_if_any("tcp_rto_max_ms")?;
+    Ok(sysctls)
+}
+
+/// Writes a sysctl of the calling thread's network namespace, which a test made for itself.
+///
+/// Refused with `EPERM` in the namespace that the process was started in: a test has no business there.
+#[cfg(feature = "testing")]
+pub fn write(name: &'static str, value: impl std::fmt::Display) -> Result<(), SysctlError> {
+    let failed = |errno| SysctlError::File {
+        action: "write",
+        name,
+        errno,
+    };
+    if !crate::testing::is_private().map_err(|error| failed(error.errno))? {
+        return Err(failed(Errno::PERM));
+    }
+    std::fs::write(path(name), value.to_string()).map_err(|error| failed(errno(&error)))
+}
+
+fn number_if_any(name: &'static str) -> Result<Option<u32>, SysctlError> {
+    match number(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(SysctlError::File {
+            errno: Errno::NOENT,
+            ..
+        }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn number(name: &'static str) -> Result<u32, SysctlError> {
+    let text = std::fs::read_to_string(path(name)).map_err(|error| SysctlError::File {
+        action: "read",
+        name,
+        errno: errno(&error),
+    })?;
+    let text = text.trim();
+    text.parse().map_err(|_| SysctlError::NotANumber {
+        name,
+        text: text.to_owned(),
+    })
+}
+
+fn path(name: &str) -> PathBuf {
+    [DIRECTORY, name].iter().collect()
+}
+
+fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}

@@ -1,0 +1,37 @@
+//! `getsockopt(TCP_INFO)`.
+
+use std::ffi::c_void;
+use std::os::fd::{AsFd, AsRawFd};
+
+use deadpeer_core::TcpInfo;
+
+use crate::{Result, SysError, kernel_version};
+
+/// Larger than any kernel's `struct tcp_info` (280 bytes in Linux 7.0), so that nothing is cut off.
+const BUFFER: usize = 1024;
+
+/// Asks the kernel for everything it tells about a TCP connection (tcp(7)). Needs no privilege, consumes nothing.
+///
+/// A listener answers too, with the little it has. On a Multipath TCP socket the first connection
+/// answers. `EOPNOTSUPP` or `ENOPROTOOPT` on a socket that is not TCP.
+#[doc(alias = "TCP_INFO")]
+pub fn tcp_info(fd: impl AsFd) -> Result<TcpInfo> {
+    let fd = fd.as_fd();
+    let mut bytes = [0_u8; BUFFER];
+    let mut len = BUFFER as libc::socklen_t;
+    // SAFETY: `bytes` and `len` are live for the call, and `len` is the size of `bytes`.
+    let status = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            bytes.as_mut_ptr().cast::<c_void>(),
+            &raw mut len,
+        )
+    };
+    if status != 0 {
+        return Err(SysError::last("getsockopt(TCP_INFO)"));
+    }
+    let written = &bytes[..BUFFER.min(len as usize)];
+    Ok(TcpInfo::decode(written, kernel_version()))
+}

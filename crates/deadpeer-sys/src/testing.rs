@@ -1,0 +1,52 @@
+//! What the tests of this workspace share: private namespaces and honest skips.
+//!
+//! Behind the feature `testing`; no product code sees it.
+
+use crate::SysError;
+use crate::netns::{self, NetnsError};
+
+/// Runs a test in a network namespace of its own, or skips it where none can be made.
+///
+/// Root can always make one. Anybody else runs the tests inside `unshare -Ur`.
+///
+/// # Panics
+/// With the panic of `test`; instead of skipping if `DEADPEER_NO_SKIP=1`; and if a namespace could be
+/// made but not set up.
+pub fn in_private_netns(test: impl FnOnce() + Send) {
+    match netns::private(test) {
+        Ok(()) => {}
+        Err(NetnsError::Call(error)) if error.call == "unshare" => {
+            skip(&format!("no private network namespace ({error})"));
+        }
+        Err(error) => panic!("setting up a private network namespace: {error}"),
+    }
+}
+
+/// Says why a test cannot run here. The test returns after it.
+///
+/// # Panics
+/// If `DEADPEER_NO_SKIP=1`: there, a skip is a failure.
+pub fn skip(why: &str) {
+    assert!(
+        std::env::var_os("DEADPEER_NO_SKIP").is_none_or(|v| v != "1"),
+        "SKIP is a failure here (DEADPEER_NO_SKIP=1): {why}"
+    );
+    #[expect(
+        clippy::print_stderr,
+        reason = "a skipped test says so, and this module is for tests alone"
+    )]
+    {
+        eprintln!("SKIP: {why}");
+    }
+}
+
+/// Whether the calling thread has left the network namespace that the process was started in.
+pub fn is_private() -> Result<bool, SysError> {
+    let inode = |path| {
+        rustix::fs::stat(path)
+            .map(|stat| stat.st_ino)
+            .map_err(SysError::of("stat"))
+    };
+    // The first thread of a process is the one that /proc/self shows.
+    Ok(inode("/proc/thread-self/ns/net")? != inode("/proc/self/ns/net")?)
+}
