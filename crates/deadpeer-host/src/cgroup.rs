@@ -1,0 +1,53 @@
+//! From a cgroup's directory to the ids that sockets carry.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::{fs, io};
+
+/// The ids of a cgroup v2 directory and of all below it.
+///
+/// A socket carries the id of the cgroup it was made in: the inode number of the directory
+/// (`cgroup_id`, include/linux/cgroup.h). Directories that vanish meanwhile are left out.
+///
+/// # Errors
+/// The directory itself cannot be read.
+pub fn ids(directory: &Path) -> io::Result<Vec<u64>> {
+    let mut found = vec![fs::metadata(directory)?.ino()];
+    let mut waiting = vec![fs::read_dir(directory)?];
+    while let Some(entries) = waiting.pop() {
+        for entry in entries.flatten() {
+            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let Some(metadata) = is_directory.then(|| entry.metadata().ok()).flatten() else {
+                continue;
+            };
+            found.push(metadata.ino());
+            waiting.extend(fs::read_dir(entry.path()));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_and_all_below() {
+        let root = std::env::temp_dir().join(format!("deadpeer-cgroup-{}", std::process::id()));
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::write(root.join("a/cgroup.procs"), "").unwrap();
+        let mut expected: Vec<_> = ["", "a", "a/b"]
+            .map(|name| fs::metadata(root.join(name)).unwrap().ino())
+            .into();
+        let mut found = ids(&root).unwrap();
+        fs::remove_dir_all(&root).unwrap();
+        expected.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_missing_directory_is_an_error() {
+        assert!(ids(Path::new("/nonexistent/cgroup")).is_err());
+    }
+}

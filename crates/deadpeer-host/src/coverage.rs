@@ -1,0 +1,66 @@
+//! What was seen, and what could not be: an answer names its gaps.
+
+use std::collections::BTreeMap;
+
+use deadpeer_sys::sock_diag::Socket;
+
+use crate::owners::Owners;
+use crate::settings::{Settings, Unreadable};
+
+/// How complete a reading of the connection table was.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Coverage {
+    /// Connections and listeners that the filter chose.
+    pub chosen: u64,
+    /// Whether the visitor ended the reading.
+    pub stopped: bool,
+    /// How often the table was read again because it had changed meanwhile.
+    pub repeats: u32,
+    /// The last reading was interrupted as well: connections may be missing.
+    pub interrupted: bool,
+    /// Answers of the kernel that this version doesn't understand.
+    pub unknown_answers: u32,
+    /// Processes whose descriptors we may not see, by number: their sockets have no visible owner.
+    pub unreadable_processes: Vec<u32>,
+    /// Other network namespaces, by number, with a process in each that holds sockets: theirs are not shown here.
+    pub other_namespaces: BTreeMap<u64, u32>,
+    /// Chosen connections whose options could not be read, by reason and user.
+    pub unread: BTreeMap<(Unreadable, u32), u64>,
+}
+
+impl Coverage {
+    /// What the owners tell beforehand. `here` is the number of the namespace that is read.
+    pub(crate) fn of(owners: &Owners, here: u64) -> Self {
+        let mut coverage = Self {
+            unreadable_processes: owners.unreadable().to_vec(),
+            ..Self::default()
+        };
+        for process in owners.processes() {
+            if let Some(other) = process.network_namespace().filter(|there| *there != here) {
+                coverage
+                    .other_namespaces
+                    .entry(other)
+                    .or_insert(process.pid());
+            }
+        }
+        coverage
+    }
+
+    pub(crate) fn count(&mut self, socket: &Socket<'_>, settings: &Settings) {
+        self.chosen += 1;
+        if let Settings::Unknown(why) = settings {
+            *self.unread.entry((*why, socket.uid)).or_default() += 1;
+        }
+    }
+
+    /// How many chosen connections have unread options for this reason.
+    #[must_use]
+    pub fn unread_because(&self, why: Unreadable) -> u64 {
+        self.unread
+            .iter()
+            .filter(|((reason, _), _)| *reason == why)
+            .map(|(_, count)| count)
+            .sum()
+    }
+}

@@ -1,0 +1,143 @@
+//! A process as far as it matters to the sockets it owns.
+
+use std::cell::OnceCell;
+use std::fs;
+
+/// A process that owned a descriptor when `/proc` was read.
+///
+/// Its names are read when first asked for, and are bytes: a process can be called anything, newlines
+/// and escape codes included.
+#[derive(Debug, Clone)]
+pub struct Process {
+    pid: u32,
+    network_namespace: Option<u64>,
+    names: OnceCell<Names>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Names {
+    comm: Box<[u8]>,
+    /// Where `comm` was cut, the whole name.
+    whole: Option<Box<[u8]>>,
+}
+
+/// The kernel cuts `comm` to 15 bytes (include/linux/sched.h, `TASK_COMM_LEN`).
+const COMM_MAX: usize = 15;
+
+impl Process {
+    pub(crate) fn new(pid: u32, network_namespace: Option<u64>) -> Self {
+        Self {
+            pid,
+            network_namespace,
+            names: OnceCell::new(),
+        }
+    }
+
+    /// A process with names that are known already.
+    #[must_use]
+    pub fn named(pid: u32, name: &[u8]) -> Self {
+        let comm = name.get(..COMM_MAX).unwrap_or(name);
+        let names = Names {
+            comm: comm.into(),
+            whole: (comm.len() < name.len()).then(|| name.into()),
+        };
+        Self {
+            pid,
+            network_namespace: None,
+            names: OnceCell::from(names),
+        }
+    }
+
+    /// Its number, as our pid namespace sees it.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The number of the network namespace it is in (`net:[...]`), where we may see it. Its sockets may
+    /// belong to others.
+    #[must_use]
+    pub fn network_namespace(&self) -> Option<u64> {
+        self.network_namespace
+    }
+
+    /// What the process calls itself: `comm`, or the program's name where the kernel cut `comm` off at 15 bytes.
+    /// Empty if the process has ended before it was asked.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        let names = self.names();
+        names.whole.as_deref().unwrap_or(&names.comm)
+    }
+
+    /// `/proc/PID/comm`, at most 15 bytes.
+    #[must_use]
+    pub fn comm(&self) -> &[u8] {
+        &self.names().comm
+    }
+
+    fn names(&self) -> &Names {
+        self.names.get_or_init(|| Names::read(self.pid))
+    }
+}
+
+impl PartialEq for Process {
+    fn eq(&self, other: &Self) -> bool {
+        self.pid == other.pid
+    }
+}
+
+impl Eq for Process {}
+
+impl Names {
+    fn read(pid: u32) -> Self {
+        let Ok(mut comm) = fs::read(format!("/proc/{pid}/comm")) else {
+            return Self::default();
+        };
+        if comm.last() == Some(&b'\n') {
+            comm.pop();
+        }
+        let whole = (comm.len() >= COMM_MAX)
+            .then(|| fs::read(format!("/proc/{pid}/cmdline")).ok())
+            .flatten()
+            .and_then(|cmdline| whole_name(&comm, &cmdline));
+        Self {
+            comm: comm.into(),
+            whole,
+        }
+    }
+}
+
+/// The file name of the first argument, if `comm` is where it begins.
+fn whole_name(comm: &[u8], cmdline: &[u8]) -> Option<Box<[u8]>> {
+    let program = cmdline.split(|byte| *byte == 0).next()?;
+    let name = program.rsplit(|byte| *byte == b'/').next()?;
+    (name.len() > comm.len() && name.starts_with(comm)).then(|| name.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_name_is_made_whole_from_the_command_line() {
+        let comm = b"systemd-resolve";
+        assert_eq!(
+            whole_name(comm, b"/lib/systemd/systemd-resolved\0--x\0").as_deref(),
+            Some(&b"systemd-resolved"[..])
+        );
+        assert_eq!(whole_name(comm, b"/usr/bin/python3\0x\0"), None);
+        assert_eq!(whole_name(comm, b""), None);
+    }
+
+    #[test]
+    fn our_own_name_can_be_read() {
+        let process = Process::new(std::process::id(), None);
+        assert!(!process.comm().is_empty());
+        assert!(process.name().starts_with(process.comm()));
+    }
+
+    #[test]
+    fn a_process_that_ended_has_no_name() {
+        assert_eq!(Process::new(u32::MAX, None).name(), b"");
+    }
+}

@@ -1,0 +1,37 @@
+//! What to read from the connection table.
+
+use crate::filter::Filter;
+
+/// What to read, and of which connections. The default reads everything that can be known of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Query {
+    /// Which connections.
+    pub filter: Filter,
+    /// Whether to find out who holds them: reads `/proc`. Done anyway if the filter or the settings need it.
+    pub owners: bool,
+    /// Whether to read the options in force: needs the owners, and to borrow each descriptor for a moment.
+    pub settings: bool,
+    /// Whether to fetch TCP_INFO.
+    pub tcp_info: bool,
+    /// Whether to show listeners that the filter leaves out, marked as not chosen.
+    pub context: bool,
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            filter: Filter::default(),
+            owners: true,
+            settings: true,
+            tcp_info: true,
+            context: false,
+        }
+    }
+}
+
+impl Query {
+    pub(crate) fn needs_owners(&self) -> bool {
+        self.owners || self.settings || self.filter.needs_owners()
+    }
+}

@@ -1,0 +1,264 @@
+//! The connection table of a network namespace, read as a stream.
+
+use std::io;
+use std::ops::{ControlFlow, RangeInclusive};
+
+use deadpeer_core::{Kernel, KernelVersion, TcpState};
+use deadpeer_sys::netns::{self, NetnsError};
+use deadpeer_sys::sock_diag::{DumpEnd, DumpError, OpenError, Request, SockDiag, Socket};
+use deadpeer_sys::sysctl::SysctlError;
+use rustc_hash::FxHashSet;
+
+use crate::connection::Connection;
+use crate::coverage::Coverage;
+use crate::namespace::Namespace;
+use crate::owners::Owners;
+use crate::ports;
+use crate::query::Query;
+use crate::settings::{Reader, Settings};
+
+/// How often a reading that the kernel marks as interrupted is repeated.
+const MAX_REPEATS: u32 = 3;
+
+/// The TCP sockets of one network namespace: connections and listeners, IPv4 and IPv6.
+#[derive(Debug)]
+pub struct Table {
+    diag: SockDiag,
+    /// Its number.
+    namespace: u64,
+    kernel: Kernel,
+    version: Option<KernelVersion>,
+    ephemeral_ports: RangeInclusive<u16>,
+}
+
+/// The table could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenTableError {
+    /// The namespace could not be opened or entered.
+    #[error(transparent)]
+    Namespace(#[from] NetnsError),
+    /// The kernel's table could not be opened.
+    #[error(transparent)]
+    SockDiag(#[from] OpenError),
+    /// The namespace's sysctls could not be read.
+    #[error(transparent)]
+    Sysctl(#[from] SysctlError),
+    /// The namespace's port range could not be read.
+    #[error("read ip_local_port_range: {0}")]
+    Ports(io::Error),
+}
+
+/// The table could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadTableError {
+    /// The kernel's table could not be dumped.
+    #[error(transparent)]
+    Dump(#[from] DumpError),
+    /// The owners could not be looked for.
+    #[error("read /proc: {0}")]
+    Proc(io::Error),
+}
+
+impl Table {
+    /// Opens the table of a namespace. Our own needs no privilege, another's `CAP_SYS_ADMIN`.
+    ///
+    /// # Errors
+    /// The namespace cannot be entered, or the kernel has no sock_diag.
+    pub fn open(namespace: &Namespace) -> Result<Self, OpenTableError> {
+        match namespace {
+            Namespace::Own => Self::of_this_thread(),
+            Namespace::Process(_) | Namespace::Named(_) | Namespace::File(_) => {
+                netns::within(namespace.open()?, Self::of_this_thread)?
+            }
+        }
+    }
+
+    fn of_this_thread() -> Result<Self, OpenTableError> {
+        Ok(Self {
+            diag: SockDiag::open()?,
+            namespace: netns::inode(netns::open_current()?).map_err(NetnsError::from)?,
+            kernel: deadpeer_sys::running_kernel()?,
+            version: deadpeer_sys::kernel_version(),
+            ephemeral_ports: ports::ephemeral().map_err(OpenTableError::Ports)?,
+        })
+    }
+
+    /// The kernel, with the sysctls of this namespace.
+    #[must_use]
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// The local ports that the kernel gives to outgoing connections (`ip_local_port_range`).
+    #[must_use]
+    pub fn ephemeral_ports(&self) -> RangeInclusive<u16> {
+        self.ephemeral_ports.clone()
+    }
+
+    /// Shows every connection and listener that the query means to `visit`, listeners first, each once,
+    /// until it breaks.
+    ///
+    /// Nothing is collected: a row is borrowed from the kernel's answer. A reading that the kernel marks
+    /// as interrupted is repeated up to three times; rows already shown are not shown again.
+    ///
+    /// # Errors
+    /// The table could not be read to its end. What was shown before stands.
+    pub fn each(
+        &mut self,
+        query: &Query,
+        mut visit: impl FnMut(&Connection<'_>) -> ControlFlow<()>,
+    ) -> Result<Coverage, ReadTableError> {
+        let owners = match query.needs_owners() {
+            true => Owners::scan().map_err(ReadTableError::Proc)?,
+            false => Owners::default(),
+        };
+        let mut coverage = Coverage::of(&owners, self.namespace);
+        let mut reader = query.settings.then(|| Reader::new(self.kernel.sysctls));
+        let version = self.version;
+        let request = request(query);
+        let diag = &mut self.diag;
+        let end = repeated(
+            |each| diag.dump(request, each),
+            |socket| {
+                let owners = socket
+                    .inode
+                    .map(|inode| owners.of(inode))
+                    .unwrap_or_default();
+                let processes = owners.map(|owner| owner.process);
+                let chosen = query.filter.matches(socket, processes);
+                let context = query.context && socket.state == TcpState::Listen;
+                if !chosen && !context {
+                    return ControlFlow::Continue(());
+                }
+                let settings = match &mut reader {
+                    Some(reader) => reader.read(owners, socket),
+                    None => Settings::NotAsked,
+                };
+                if chosen {
+                    coverage.count(socket, &settings);
+                }
+                visit(&Connection {
+                    socket,
+                    settings,
+                    chosen,
+                    owners,
+                    kernel: version,
+                })
+            },
+        )?;
+        coverage.repeats = end.repeats;
+        coverage.interrupted = end.last.interrupted;
+        coverage.unknown_answers = end.last.unknown;
+        coverage.stopped = end.last.stopped;
+        Ok(coverage)
+    }
+}
+
+fn request(query: &Query) -> Request {
+    let states = query.filter.states;
+    Request {
+        states: match query.context {
+            true => states.with(TcpState::Listen),
+            false => states,
+        },
+        tcp_info: query.tcp_info,
+    }
+}
+
+/// How a dump that may have been repeated ended.
+#[derive(Debug, PartialEq, Eq)]
+struct Repeated {
+    repeats: u32,
+    last: DumpEnd,
+}
+
+/// Dumps until a dump is not interrupted, at most [`MAX_REPEATS`] times more, and shows every socket once.
+fn repeated<E>(
+    mut dump: impl FnMut(&mut dyn FnMut(&Socket<'_>) -> ControlFlow<()>) -> Result<DumpEnd, E>,
+    mut visit: impl FnMut(&Socket<'_>) -> ControlFlow<()>,
+) -> Result<Repeated, E> {
+    let mut shown = FxHashSet::default();
+    let mut repeats = 0;
+    loop {
+        let last = dump(&mut |socket| match shown.insert(socket.cookie) {
+            true => visit(socket),
+            false => ControlFlow::Continue(()),
+        })?;
+        if last.stopped || !last.interrupted || repeats == MAX_REPEATS {
+            return Ok(Repeated { repeats, last });
+        }
+        repeats += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn ended(interrupted: bool, stopped: bool) -> DumpEnd {
+        let mut end = DumpEnd::default();
+        end.interrupted = interrupted;
+        end.stopped = stopped;
+        end
+    }
+
+    /// Plays dumps, each a list of cookies and whether it was interrupted, and collects what is shown.
+    fn play(dumps: &[(&[u64], bool)], stop_at: Option<u64>) -> (Repeated, Vec<u64>) {
+        let mut dumps = dumps.iter();
+        let mut shown = Vec::new();
+        let any = "0.0.0.0:0".parse().unwrap();
+        let dump = |visit: &mut dyn FnMut(&Socket<'_>) -> ControlFlow<()>| {
+            let (cookies, interrupted) = dumps.next().expect("one dump too many");
+            for cookie in *cookies {
+                let mut socket = Socket::new(TcpState::Established, any, any);
+                socket.cookie = *cookie;
+                if visit(&socket).is_break() {
+                    return Ok::<_, Infallible>(ended(*interrupted, true));
+                }
+            }
+            Ok(ended(*interrupted, false))
+        };
+        let Ok(end) = repeated(dump, |socket| {
+            shown.push(socket.cookie);
+            match stop_at == Some(socket.cookie) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        (end, shown)
+    }
+
+    #[test]
+    fn a_whole_dump_is_not_repeated() {
+        let (end, shown) = play(&[(&[1, 2, 2, 3], false)], None);
+        assert_eq!((end.repeats, end.last.interrupted), (0, false));
+        assert_eq!(shown, [1, 2, 3]);
+    }
+
+    #[test]
+    fn an_interrupted_dump_is_repeated_and_adds_what_was_missed() {
+        let (end, shown) = play(&[(&[1, 3], true), (&[1, 2, 3, 4], false)], None);
+        assert_eq!((end.repeats, end.last.interrupted), (1, false));
+        assert_eq!(shown, [1, 3, 2, 4]);
+    }
+
+    #[test]
+    fn a_table_that_never_rests_is_given_up() {
+        let dumps: [(&[u64], bool); 4] =
+            [(&[1], true), (&[2], true), (&[3], true), (&[1, 4], true)];
+        let (end, shown) = play(&dumps, None);
+        assert_eq!((end.repeats, end.last.interrupted), (3, true));
+        assert_eq!(shown, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn who_stops_an_interrupted_dump_is_not_shown_it_again() {
+        let (end, shown) = play(&[(&[1, 2, 3], true)], Some(2));
+        assert!(end.last.stopped);
+        assert_eq!((end.repeats, shown), (0, vec![1, 2]));
+    }
+}
