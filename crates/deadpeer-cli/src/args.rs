@@ -1,0 +1,157 @@
+//! The command line, defined once: help, manual pages and completions all come from here.
+
+use crate::audit;
+use crate::exit::Exit;
+use crate::plan;
+use crate::shell;
+use crate::text::sanitize::sanitize;
+use crate::text::style::{self, ColorChoice};
+use crate::text::table::Look;
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+/// Which TCP connections would hang on a vanished peer, and for how long
+///
+/// A peer that loses power, its network or its NAT entry says nothing. Until the kernel gives up, reads block
+/// and resources stay bound: after seconds, hours, or never. deadpeer says which, for every connection and
+/// every kind of silence, and what to set.
+#[derive(Debug, Parser)]
+#[command(name = "deadpeer", version, max_term_width = 100, after_long_help = EXIT_CODES)]
+#[command(
+    subcommand_required = true,
+    disable_help_subcommand = true,
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) screen: Screen,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What it can be asked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Audit(Box<audit::AuditArgs>),
+    Plan(plan::PlanArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
+}
+
+/// How the output looks.
+#[derive(Debug, Args)]
+pub(crate) struct Screen {
+    /// When to colour the output: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    color: ColorChoice,
+    /// Columns to fit the output into, instead of asking the terminal
+    #[arg(long, global = true, value_name = "COLUMNS", hide = true)]
+    width: Option<u16>,
+}
+
+impl Screen {
+    /// Width and colour of what is written to stdout. A pipe has no width.
+    pub(crate) fn look(&self) -> Look {
+        let width = match self.width {
+            Some(width) => Some(usize::from(width)),
+            None => terminal_width(),
+        };
+        Look {
+            width,
+            color: self.color.resolve(),
+        }
+    }
+}
+
+fn terminal_width() -> Option<usize> {
+    if !style::stdout_is_terminal() {
+        return None;
+    }
+    match terminal_size::terminal_size_of(std::io::stdout()) {
+        Some((width, _)) => Some(usize::from(width.0)),
+        // Some terminals don't know their size, but the shell does.
+        None => std::env::var("COLUMNS").ok()?.parse().ok(),
+    }
+}
+
+/// The codes of [`Exit`], for every help text and manual page.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  yes, fine
+  1  no: over the deadline, or a promise that cannot be kept
+  2  usage or run-time error
+  3  can't tell: not permitted to see, or unknown";
+
+/// Prints help or version, or says in one sentence what is wrong with the arguments.
+pub(crate) fn report(error: &clap::Error) -> Exit {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        // A closed pipe is the only way this fails, and that is success.
+        let _ = error.print();
+        return Exit::Fine;
+    }
+    eprintln!("deadpeer: {}", sentence(error));
+    Exit::Error
+}
+
+/// clap's explanation without the usage that follows it, in one line.
+fn sentence(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        || error.kind() == ErrorKind::MissingSubcommand
+    {
+        return "a verb is missing: plan, audit, completions or man (see 'deadpeer --help')".into();
+    }
+    let text = error.render().to_string();
+    let mut paragraphs = text.split("\n\n").map(one_line);
+    let mut said = paragraphs.next().unwrap_or_default();
+    if let Some(bare) = said.strip_prefix("error: ") {
+        said = bare.to_owned();
+    }
+    for similar in paragraphs.filter_map(|tip| tip.strip_prefix("tip: a similar ").map(one_line)) {
+        said.push_str(" (a similar ");
+        said.push_str(&similar);
+        said.push(')');
+    }
+    sanitize(&said).into_owned()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn usage_errors_are_one_line() {
+        for line in [
+            "deadpeer",
+            "deadpeer frobnicate",
+            "deadpeer man --nosuch",
+            "deadpeer completions",
+            "deadpeer completions tcsh",
+            "deadpeer completions bash --color sometimes",
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+            let said = sentence(&error);
+            assert!(!said.is_empty() && !said.contains('\n'), "{line}: {said}");
+            assert!(!said.contains("Usage"), "{line}: {said}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The audit connection by connection.
+//!
+//! Rows are kept small until all are read, so that the worst can come first; JSON lines go out as they are read.
+
+use super::cells::{answer, column, text};
+use super::doing::Doing;
+use super::json::{ConnectionJson, ListenerJson};
+use super::judge::{Answer, Basis, Judged, Verdict};
+use super::summary::Summary;
+use super::tally::{Tally, listening, overrule_listeners};
+use super::words::{BasisWords, PeerWords};
+use super::{Audit, is_listener, visit};
+use crate::exit::Stop;
+use crate::json::line;
+use crate::text::sanitize::sanitize_bytes;
+use crate::text::style;
+use crate::text::table::{Column, Cut, Row, Table as TextTable};
+use deadpeer_core::{Finding, TcpInfo, TcpState};
+use deadpeer_host::{Connection, Coverage, Query, Service, Services, Table};
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+const COLUMNS: [Column; 12] = [
+    text("PROCESS", Cut::End(8), 0),
+    Column {
+        drop: 4,
+        ..column("PID", true)
+    },
+    Column {
+        drop: 6,
+        ..column("FD", true)
+    },
+    text("LOCAL", Cut::Middle(9), 0),
+    text("PEER", Cut::Middle(9), 1),
+    Column {
+        drop: 5,
+        ..column("STATE", false)
+    },
+    column("IDLE", true),
+    column("IN FLIGHT", true),
+    column("LATE WRITE", true),
+    text("SETTINGS IN FORCE", Cut::End(17), 2),
+    text("DOING NOW", Cut::End(16), 3),
+    text("NOTES", Cut::End(10), 2),
+];
+
+/// Reads and prints.
+pub(super) fn run(
+    audit: &Audit<'_>,
+    table: &mut Table,
+    query: &Query,
+    out: &mut impl Write,
+) -> Result<(Summary, Coverage), Stop> {
+    let mut services: Services<Tally> = Services::new(table.ephemeral_ports());
+    let mut summary = Summary::default();
+    let mut lines = Vec::new();
+    let mut seen = Seen::default();
+    let coverage = visit(table, query, |connection| {
+        let service = services.of(connection);
+        if !connection.chosen {
+            return Ok(());
+        }
+        let info = connection.tcp_info();
+        let judged = audit
+            .judge
+            .judge(connection, info.as_ref(), service.listener.as_ref());
+        summary.add(&judged, connection.socket.uid);
+        service.value.add(&judged, is_listener(connection));
+        if audit.args.json {
+            return write_json(connection, info.as_ref(), &judged, out);
+        }
+        lines.push(Line::of(connection, info.as_ref(), &judged, &mut seen));
+        Ok(())
+    })?;
+    let mut services = services.into_vec();
+    overrule_listeners(&mut services);
+    services
+        .iter()
+        .for_each(|service| summary.add_service(&service.value));
+    if !lines.is_empty() {
+        take_marks(&services, &mut lines);
+        lines.sort_by_key(Line::order);
+        write(audit, &lines, out)?;
+    }
+    Ok((summary, coverage))
+}
+
+/// Takes the mark from listeners that are overruled.
+fn take_marks(services: &[Service<Tally>], lines: &mut [Line]) {
+    let overruled: HashSet<SocketAddr> = services
+        .iter()
+        .filter(|service| service.value.listener_overruled)
+        .filter_map(|service| listening(service.role))
+        .collect();
+    for line in lines {
+        if line.doing.state == TcpState::Listen && overruled.contains(&line.local) {
+            line.late = false;
+            line.overruled = true;
+            line.notes = Some("connections have settings of their own".into());
+        }
+    }
+}
+
+fn write_json(
+    connection: &Connection<'_>,
+    info: Option<&TcpInfo>,
+    judged: &Judged,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    match is_listener(connection) {
+        true => line(out, &ListenerJson::of(connection, judged)),
+        false => line(out, &ConnectionJson::of(connection, info, judged)),
+    }
+}
+
+/// What is kept of a connection until it is printed.
+struct Line {
+    process: Option<Rc<str>>,
+    pid: u32,
+    fd: i32,
+    further_owners: u32,
+    local: SocketAddr,
+    peer: SocketAddr,
+    basis: Rc<Basis>,
+    answers: [Answer; 3],
+    late: bool,
+    /// Its own settings miss the deadline, but they are not what counts.
+    overruled: bool,
+    doing: Doing,
+    notes: Option<Box<str>>,
+}
+
+/// Values that many connections have in common, kept once.
+#[derive(Default)]
+struct Seen {
+    process: Option<(u32, Rc<str>)>,
+    bases: Vec<Rc<Basis>>,
+}
+
+impl Line {
+    fn of(
+        connection: &Connection<'_>,
+        info: Option<&TcpInfo>,
+        judged: &Judged,
+        seen: &mut Seen,
+    ) -> Self {
+        let socket = connection.socket;
+        let mut owners = connection.owners();
+        let owner = owners.next();
+        Self {
+            process: owner.map(|owner| seen.process(owner.process)),
+            pid: owner.map_or(0, |owner| owner.process.pid()),
+            fd: owner.map_or(0, |owner| owner.fd),
+            further_owners: u32::try_from(owners.count()).unwrap_or(u32::MAX),
+            local: socket.local,
+            peer: socket.peer,
+            basis: seen.basis(judged.basis),
+            answers: judged.answers(),
+            late: judged.verdict == Verdict::Late,
+            overruled: false,
+            doing: Doing::of(socket, info),
+            notes: notes(judged),
+        }
+    }
+
+    /// Worst first, then by address.
+    fn order(&self) -> (bool, bool, Reverse<u64>, SocketAddr, SocketAddr) {
+        let worst = self.answers.into_iter().map(Answer::badness).max();
+        (
+            !self.late,
+            *self.basis == Basis::Nobody,
+            Reverse(worst.unwrap_or(0)),
+            self.local,
+            self.peer,
+        )
+    }
+
+    fn fill(&self, row: &mut Row, audit: &Audit<'_>) {
+        match &self.process {
+            Some(name) => {
+                row.plain(name);
+                match self.further_owners {
+                    0 => row.plain(self.pid),
+                    n => row.plain(format_args!("{}+{n}", self.pid)),
+                };
+                row.plain(self.fd);
+            }
+            None => {
+                row.cell(style::FAINT, "?").plain("").plain("");
+            }
+        }
+        row.plain(self.local)
+            .plain(PeerWords(self.peer))
+            .plain(self.doing.state);
+        let deadline = audit.judge.within.filter(|_| !self.overruled);
+        for told in self.answers {
+            answer(row, audit.look, deadline, &self.basis, told);
+        }
+        row.plain(BasisWords(&self.basis));
+        row.plain(self.doing);
+        row.cell(style::NOTE, self.notes.as_deref().unwrap_or_default());
+    }
+}
+
+impl Seen {
+    /// Connections of one process come in a row more often than not.
+    fn process(&mut self, process: &deadpeer_host::Process) -> Rc<str> {
+        match &self.process {
+            Some((pid, name)) if *pid == process.pid() => Rc::clone(name),
+            _ => {
+                let name: Rc<str> = sanitize_bytes(process.name()).into();
+                self.process = Some((process.pid(), Rc::clone(&name)));
+                name
+            }
+        }
+    }
+
+    fn basis(&mut self, basis: Basis) -> Rc<Basis> {
+        if let Some(known) = self.bases.iter().rev().find(|known| ***known == basis) {
+            return Rc::clone(known);
+        }
+        let basis = Rc::new(basis);
+        self.bases.push(Rc::clone(&basis));
+        basis
+    }
+}
+
+fn write(audit: &Audit<'_>, lines: &[Line], out: &mut impl Write) -> Result<(), Stop> {
+    let mut shown = TextTable::new(&mut *out, audit.look, &COLUMNS);
+    let mut row = Row::default();
+    for line in lines {
+        row.clear();
+        line.fill(&mut row, audit);
+        shown.row(&row)?;
+    }
+    shown.finish()?.write_all(b"\n")?;
+    Ok(())
+}
+
+fn notes(judged: &Judged) -> Option<Box<str>> {
+    if judged.findings.is_empty() {
+        return None;
+    }
+    let codes: Vec<&str> = judged
+        .findings
+        .iter()
+        .map(|finding: &Finding| finding.code())
+        .collect();
+    Some(codes.join(", ").into())
+}

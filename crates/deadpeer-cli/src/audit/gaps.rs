@@ -1,0 +1,179 @@
+//! What could not be seen, why, and what to do about it.
+
+use super::Audit;
+use super::json::WarningJson;
+use super::summary::{Summary, plural};
+use crate::exit::Stop;
+use crate::json::line;
+use crate::text::paragraph::paragraph;
+use crate::text::sanitize::sanitize;
+use crate::text::style;
+use deadpeer_host::{Coverage, Unreadable};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+
+/// One gap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// A word for programs.
+    pub(super) code: &'static str,
+    /// How many connections it concerns, where that can be told.
+    pub(super) count: Option<u64>,
+    /// A sentence for people.
+    pub(super) text: String,
+}
+
+/// Writes every gap, or nothing.
+pub(super) fn write(
+    audit: &Audit<'_>,
+    summary: &Summary,
+    coverage: &Coverage,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    for gap in gaps(summary, coverage, nix::unistd::geteuid().is_root()) {
+        if audit.args.json {
+            line(out, &WarningJson::of(&gap))?;
+        } else {
+            paragraph(out, audit.look, style::NOTE, "", "  ", &gap.text)?;
+        }
+    }
+    Ok(())
+}
+
+fn gaps(summary: &Summary, coverage: &Coverage, root: bool) -> Vec<Gap> {
+    let mut reasons: BTreeMap<Unreadable, (u64, BTreeSet<u32>)> = BTreeMap::new();
+    for ((why, uid), count) in &summary.unread {
+        let (total, users) = reasons.entry(*why).or_default();
+        *total += count;
+        users.insert(*uid);
+    }
+    let mut gaps: Vec<Gap> = reasons
+        .into_iter()
+        .map(|(why, (count, users))| Gap {
+            code: "settings-unread",
+            count: Some(count),
+            text: format!(
+                "The settings of {} could not be read: {}{}.",
+                plural(count, "socket"),
+                why.reason(),
+                advice(why, &users, root)
+            ),
+        })
+        .collect();
+    if coverage.interrupted {
+        gaps.push(Gap {
+            code: "dump-interrupted",
+            count: None,
+            text: format!(
+                "The kernel's table changed while it was read, {} in a row: connections may be missing.",
+                plural(u64::from(coverage.repeats) + 1, "time")
+            ),
+        });
+    }
+    if coverage.unknown_answers > 0 {
+        gaps.push(Gap {
+            code: "unknown-answers",
+            count: Some(coverage.unknown_answers.into()),
+            text: format!(
+                "{} of the kernel could not be understood: it may be newer than this program.",
+                plural(coverage.unknown_answers.into(), "answer")
+            ),
+        });
+    }
+    gaps
+}
+
+/// What to do, as the rest of a sentence.
+fn advice(why: Unreadable, users: &BTreeSet<u32>, root: bool) -> String {
+    let users: Vec<String> = users.iter().map(|uid| user(*uid)).collect();
+    match (why, root) {
+        (Unreadable::NotPermitted, true) => {
+            "; it takes the capability CAP_SYS_PTRACE, and no security module against it".into()
+        }
+        (Unreadable::NotPermitted | Unreadable::NoVisibleOwner, false) => match users.as_slice() {
+            [user] if user != "root" => format!("; run as root or as user {user}"),
+            [_] => "; run as root".into(),
+            _ => format!(
+                "; run as root, or as each of the users {}",
+                users.join(", ")
+            ),
+        },
+        (Unreadable::NoVisibleOwner, true) => {
+            "; they belong to the kernel, or to a process outside this pid namespace".into()
+        }
+        (Unreadable::NoDescriptor, _) => {
+            "; they wait in the queue of a listener whose settings are unknown too".into()
+        }
+        _ => String::new(),
+    }
+}
+
+/// A user's name, or the number where there is none.
+fn user(uid: u32) -> String {
+    match nix::unistd::User::from_uid(uid.into()) {
+        Ok(Some(user)) => sanitize(&user.name).into_owned(),
+        Ok(None) | Err(_) => uid.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(unread: &[(Unreadable, u32, u64)], root: bool) -> Vec<String> {
+        let mut summary = Summary::default();
+        for (why, uid, count) in unread {
+            summary.unread.insert((*why, *uid), *count);
+        }
+        let gaps = gaps(&summary, &Coverage::default(), root);
+        gaps.into_iter().map(|gap| gap.text).collect()
+    }
+
+    #[test]
+    fn no_gap_no_word() {
+        assert_eq!(said(&[], false), [""; 0]);
+    }
+
+    #[test]
+    fn the_way_out_is_named() {
+        assert_eq!(
+            said(&[(Unreadable::NoVisibleOwner, 0, 3)], false),
+            ["The settings of 3 sockets could not be read: owner not visible; run as root."]
+        );
+        assert_eq!(
+            said(&[(Unreadable::NotPermitted, 4_000_000_001, 1)], false),
+            [
+                "The settings of 1 socket could not be read: not permitted; run as root or as user 4000000001."
+            ]
+        );
+        let several = said(
+            &[
+                (Unreadable::NotPermitted, 0, 1),
+                (Unreadable::NotPermitted, 4_000_000_001, 1),
+            ],
+            false,
+        );
+        assert!(
+            several[0].contains("each of the users root, 4000000001"),
+            "{several:?}"
+        );
+    }
+
+    #[test]
+    fn root_is_not_told_to_run_as_root() {
+        for why in [Unreadable::NotPermitted, Unreadable::NoVisibleOwner] {
+            let said = said(&[(why, 0, 1)], true);
+            assert!(!said[0].contains("run as root"), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_dump_that_was_interrupted_is_owned_up_to() {
+        let mut coverage = Coverage::default();
+        coverage.interrupted = true;
+        coverage.repeats = 3;
+        let gaps = gaps(&Summary::default(), &coverage, true);
+        assert_eq!(gaps[0].code, "dump-interrupted");
+        assert!(gaps[0].text.contains("4 times in a row"), "{gaps:?}");
+    }
+}

@@ -1,0 +1,60 @@
+//! The last lines: what could not be seen, and the summary.
+
+use crate::audit::Audit;
+use crate::audit::gaps::Gap;
+use crate::audit::summary::Summary;
+use crate::json::milliseconds;
+use serde::Serialize;
+
+/// Something that could not be seen.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "warning")]
+pub(crate) struct WarningJson {
+    /// A word for it: "settings-unread", "dump-interrupted" or "unknown-answers".
+    code: &'static str,
+    /// How many sockets it concerns.
+    count: Option<u64>,
+    /// A sentence.
+    text: String,
+}
+
+/// The last line.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "summary")]
+pub(crate) struct SummaryJson {
+    /// The deadline; null: none.
+    within_ms: Option<u64>,
+    connections: u64,
+    listeners: u64,
+    /// Connections that miss the deadline.
+    connections_over_deadline: u64,
+    /// Listeners whose future connections miss it.
+    listeners_over_deadline: u64,
+    /// Sockets of which that is unknown.
+    undecided: u64,
+}
+
+impl WarningJson {
+    pub(in crate::audit) fn of(gap: &Gap) -> Self {
+        Self {
+            code: gap.code,
+            count: gap.count,
+            text: gap.text.clone(),
+        }
+    }
+}
+
+impl SummaryJson {
+    pub(in crate::audit) fn of(audit: &Audit<'_>, summary: &Summary) -> Self {
+        Self {
+            within_ms: audit.judge.within.map(milliseconds),
+            connections: summary.connections,
+            listeners: summary.listeners,
+            connections_over_deadline: summary.late_connections,
+            listeners_over_deadline: summary.late_listeners,
+            undecided: summary.open,
+        }
+    }
+}

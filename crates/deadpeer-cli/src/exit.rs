@@ -1,0 +1,124 @@
+//! How the command ends: the exit codes, and what is said on the way out.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+/// What the exit code tells a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Yes, fine, passed.
+    Fine,
+    /// No: over the deadline, or a promise that cannot be kept.
+    Over,
+    /// A usage or run-time error, said in one sentence on stderr.
+    Error,
+    /// Can't tell: not permitted to see, or unknown.
+    Unknown,
+}
+
+impl Exit {
+    /// The code itself. Scripts rely on it: it never changes.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Over => 1,
+            Self::Error => 2,
+            Self::Unknown => 3,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Why a verb stopped before its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Whoever read our output has seen enough (`| head`). That is success.
+    PipeClosed,
+    /// An error, as one sentence without a full stop.
+    Failed(String),
+}
+
+impl Stop {
+    /// An error in our own words.
+    pub(crate) fn because(sentence: impl fmt::Display) -> Self {
+        Self::Failed(sentence.to_string())
+    }
+
+    /// An error of a library, with everything that led to it.
+    pub(crate) fn from_error(error: &dyn Error) -> Self {
+        let mut sentence = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !sentence.ends_with(&cause_text) {
+                sentence.push_str(": ");
+                sentence.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        Self::Failed(sentence)
+    }
+}
+
+/// For writes to stdout: the only I/O that verbs do themselves.
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::PipeClosed
+        } else {
+            Self::Failed(format!("cannot write the output: {error}"))
+        }
+    }
+}
+
+/// For JSON lines written to stdout.
+impl From<serde_json::Error> for Stop {
+    fn from(error: serde_json::Error) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_a_promise() {
+        let codes = [Exit::Fine, Exit::Over, Exit::Error, Exit::Unknown].map(Exit::code);
+        assert_eq!(codes, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_error() {
+        assert!(matches!(
+            Stop::from(io::Error::from(io::ErrorKind::BrokenPipe)),
+            Stop::PipeClosed
+        ));
+        let full = Stop::from(io::Error::from(io::ErrorKind::StorageFull));
+        assert!(
+            matches!(full, Stop::Failed(text) if text.starts_with("cannot write the output: "))
+        );
+    }
+
+    #[test]
+    fn a_json_line_into_a_closed_pipe_is_no_error() {
+        struct Closed;
+        impl io::Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let error = serde_json::to_writer(Closed, &1).unwrap_err();
+        assert!(matches!(Stop::from(error), Stop::PipeClosed));
+    }
+}

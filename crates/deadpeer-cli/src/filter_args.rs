@@ -1,0 +1,240 @@
+//! The filters every verb that looks at connections understands.
+//!
+//! A value that can match nothing is refused here, in one sentence: a typing error must not look like a
+//! machine without connections.
+
+use crate::exit::Stop;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use deadpeer_core::TcpState;
+use deadpeer_host::{Endpoint, Filter, Namespace};
+use deadpeer_sys::sock_diag::States;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Which connections. Repeat a filter for "any of these"; different filters must all agree.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Filters (repeated: any of them; different ones: all of them)")]
+pub(crate) struct FilterArgs {
+    /// Owned by this process
+    #[arg(long, value_name = "PID", value_parser = pid)]
+    pid: Vec<u32>,
+    /// Owned by a process with this name
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    process: Vec<String>,
+    /// With this port at either end
+    #[arg(long, value_name = "PORT", value_parser = port)]
+    port: Vec<u16>,
+    /// With this local end: address, prefix, address:port or :port
+    #[arg(long, value_name = "ENDPOINT")]
+    local: Vec<Endpoint>,
+    /// With this peer: address, prefix, address:port or :port
+    #[arg(long, value_name = "ENDPOINT")]
+    peer: Vec<Endpoint>,
+    /// In this state, such as established or listen
+    #[arg(long, value_name = "STATE", hide_possible_values = true, value_parser = state())]
+    state: Vec<TcpState>,
+    /// Belonging to this user: a name or a number
+    #[arg(long, value_name = "USER", value_parser = user)]
+    user: Vec<u32>,
+    /// Made in this cgroup (v2) or below it: a path below /sys/fs/cgroup
+    #[arg(long, value_name = "PATH", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    cgroup: Vec<String>,
+    /// In this network namespace: a name (ip netns), a path, or the pid of a process in it
+    #[arg(long, value_name = "NAME|PATH|PID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    netns: Option<String>,
+    /// Everything: no filter, said explicitly
+    #[arg(long, conflicts_with_all = ["pid", "process", "port", "local", "peer", "state", "user", "cgroup"])]
+    all: bool,
+}
+
+impl FilterArgs {
+    /// The network namespace to look at.
+    pub(crate) fn namespace(&self) -> Namespace {
+        let Some(text) = &self.netns else {
+            return Namespace::Own;
+        };
+        let Ok(namespace) = text.parse();
+        namespace
+    }
+
+    /// Whether nothing was asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.to_string().is_empty()
+    }
+
+    /// The filter, once what it names has been looked up on this machine.
+    pub(crate) fn filter(&self) -> Result<Filter, Stop> {
+        let mut filter = Filter::default();
+        for pid in &self.pid {
+            if !Path::new(&format!("/proc/{pid}")).exists() {
+                return Err(Stop::because(format!(
+                    "--pid {pid}: there is no such process"
+                )));
+            }
+        }
+        filter.pids.clone_from(&self.pid);
+        filter.processes = self
+            .process
+            .iter()
+            .map(|name| name.clone().into_bytes())
+            .collect();
+        filter.ports.clone_from(&self.port);
+        filter.local.clone_from(&self.local);
+        filter.peer.clone_from(&self.peer);
+        filter.users.clone_from(&self.user);
+        if !self.state.is_empty() {
+            filter.states = self.state.iter().copied().collect::<States>();
+        }
+        for path in &self.cgroup {
+            filter.cgroups.extend(cgroup_ids(path)?);
+        }
+        Ok(filter)
+    }
+}
+
+/// The filters as they were typed, for sentences.
+impl fmt::Display for FilterArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut typed = Vec::new();
+        let mut add = |flag: &str, values: Vec<String>| {
+            typed.extend(values.into_iter().map(|value| format!("--{flag} {value}")));
+        };
+        add("pid", texts(&self.pid));
+        add("process", texts(&self.process));
+        add("port", texts(&self.port));
+        add("local", texts(&self.local));
+        add("peer", texts(&self.peer));
+        add("state", texts(&self.state));
+        add("user", texts(&self.user));
+        add("cgroup", texts(&self.cgroup));
+        f.write_str(&typed.join(" "))
+    }
+}
+
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+/// Where a cgroup v2 hierarchy may be mounted: alone, or beside version 1.
+const CGROUP_ROOTS: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+
+/// The ids of a cgroup and of all below it. The path may be absolute or as `/proc/PID/cgroup` shows it.
+fn cgroup_ids(path: &str) -> Result<Vec<u64>, Stop> {
+    let relative = path.trim_start_matches('/');
+    let below_roots = CGROUP_ROOTS
+        .iter()
+        .map(|root| Path::new(root).join(relative));
+    let directory = below_roots
+        .chain([PathBuf::from(path)])
+        .find(|directory| directory.join("cgroup.procs").exists())
+        .ok_or_else(|| Stop::because(format!("--cgroup {path}: there is no such cgroup")))?;
+    deadpeer_host::cgroup::ids(&directory)
+        .map_err(|error| Stop::because(format!("--cgroup {path}: {error}")))
+}
+
+fn pid(text: &str) -> Result<u32, String> {
+    text.parse::<u32>()
+        .ok()
+        .filter(|pid| (1..=i32::MAX as u32).contains(pid))
+        .ok_or_else(|| "a pid is a positive number".into())
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse::<u16>()
+        .ok()
+        .filter(|port| *port > 0)
+        .ok_or_else(|| "a port is a number from 1 to 65535".into())
+}
+
+/// A name from the user database, or a number as it is.
+fn user(text: &str) -> Result<u32, String> {
+    if let Ok(uid) = text.parse::<u32>() {
+        return Ok(uid);
+    }
+    match nix::unistd::User::from_name(text) {
+        Ok(Some(user)) => Ok(user.uid.as_raw()),
+        Ok(None) => Err("there is no such user".into()),
+        Err(error) => Err(format!("cannot look the user up: {error}")),
+    }
+}
+
+/// Every state by its name, once.
+fn state() -> impl clap::builder::TypedValueParser<Value = TcpState> {
+    let names: BTreeSet<&str> = TcpState::ALL.iter().map(|state| state.name()).collect();
+    PossibleValuesParser::new(names).try_map(|name| {
+        let named = TcpState::ALL.into_iter().find(|state| state.name() == name);
+        named.ok_or("no state has this name")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        filters: FilterArgs,
+    }
+
+    fn parse(line: &str) -> Result<FilterArgs, clap::Error> {
+        Line::try_parse_from(line.split(' ')).map(|line| line.filters)
+    }
+
+    #[test]
+    fn repeated_filters_are_collected() {
+        let args = parse("x --port 80 --port 443 --peer 10.0.0.0/8 --state listen").unwrap();
+        let filter = args.filter().unwrap();
+        assert_eq!(filter.ports, [80, 443]);
+        assert!(filter.states.contains(TcpState::Listen));
+        assert!(!filter.states.contains(TcpState::Established));
+        assert_eq!(
+            args.to_string(),
+            "--port 80 --port 443 --peer 10.0.0.0/8 --state listen"
+        );
+    }
+
+    #[test]
+    fn impossible_values_are_refused_with_a_reason() {
+        for (line, said) in [
+            ("x --port 99999", "a port is a number from 1 to 65535"),
+            ("x --port 0", "a port is a number from 1 to 65535"),
+            ("x --port http", "a port is a number from 1 to 65535"),
+            ("x --pid 0", "a pid is a positive number"),
+            ("x --pid self", "a pid is a positive number"),
+            ("x --pid=-1", "a pid is a positive number"),
+            ("x --state foo", "established"),
+            ("x --user no-such-user-anywhere", "there is no such user"),
+            ("x --peer nonsense", "no address, prefix or address:port"),
+            (
+                "x --local 1.2.3.4:99999",
+                "no address, prefix or address:port",
+            ),
+            ("x --all --port 80", "cannot be used with"),
+            ("x --process=", "value is required"),
+        ] {
+            let error = parse(line).unwrap_err().to_string();
+            assert!(error.contains(said), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_on_this_machine_is_refused() {
+        for line in ["x --pid 2147483647", "x --cgroup no/such/cgroup/anywhere"] {
+            let error = parse(line).unwrap().filter().unwrap_err();
+            assert!(
+                matches!(&error, Stop::Failed(said) if !said.contains('\n')),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn root_is_a_user_and_so_is_a_number() {
+        assert_eq!(user("root"), Ok(0));
+        assert_eq!(user("12345"), Ok(12345));
+    }
+}

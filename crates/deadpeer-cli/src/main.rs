@@ -1,0 +1,54 @@
+//! The command `deadpeer`: arguments in, rendered answers and an exit code out.
+//!
+//! Every verb has a folder or file of its own and decides nothing about TCP: the judgement is
+//! `deadpeer-core`'s, the looking is `deadpeer-host`'s.
+#![allow(
+    clippy::print_stderr,
+    reason = "a command reports errors on stderr; everything else goes through a checked writer"
+)]
+
+mod args;
+mod audit;
+mod exit;
+mod filter_args;
+mod json;
+mod plan;
+#[cfg(test)]
+mod schemas;
+mod shell;
+mod text;
+
+use args::{Cli, Verb};
+use clap::Parser as _;
+use exit::{Exit, Stop};
+use std::io::{self, BufWriter, Write as _};
+use std::process::ExitCode;
+use text::sanitize::sanitize;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return args::report(&error).into(),
+    };
+    match run(&cli) {
+        Ok(exit) => exit.into(),
+        Err(Stop::PipeClosed) => Exit::Fine.into(),
+        Err(Stop::Failed(sentence)) => {
+            eprintln!("deadpeer: {}", sanitize(&sentence));
+            Exit::Error.into()
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<Exit, Stop> {
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let look = cli.screen.look();
+    let exit = match &cli.verb {
+        Verb::Audit(args) => audit::run(args, look, &mut out),
+        Verb::Plan(args) => plan::run(args, look, &mut out),
+        Verb::Completions(args) => shell::completions(args, &mut out),
+        Verb::Man(args) => shell::man(args, &mut out),
+    }?;
+    out.flush()?;
+    Ok(exit)
+}

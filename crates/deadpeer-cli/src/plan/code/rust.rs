@@ -1,0 +1,76 @@
+//! The options as Rust: with deadpeer, which decides anew on the machine it runs on, or with libc alone.
+
+use super::{Setting, settings};
+use deadpeer_core::SocketOptions;
+use std::fmt::Write as _;
+
+/// A Rust function that leaves the choice of the options to the crate deadpeer; `policy` builds it.
+pub(in crate::plan) fn rust(policy: &str, promise: &str) -> String {
+    format!(
+        "use deadpeer::{{Apply as _, Policy}};
+use std::time::Duration;
+
+/// {promise}
+///
+/// The options are chosen for the kernel it runs on.
+pub fn notice_vanished_peer(
+    socket: impl std::os::fd::AsFd,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {{
+    let kernel = deadpeer::running_kernel()?;
+    let plan = {policy}
+        .plan(&kernel)?;
+    plan.apply(&socket)?;
+    Ok(())
+}}
+"
+    )
+}
+
+/// A Rust function that sets exactly these options.
+pub(in crate::plan) fn libc(options: &SocketOptions, promise: &str) -> String {
+    let settings = settings(options);
+    let mut rows = String::new();
+    for Setting {
+        level,
+        option,
+        value,
+        unit,
+    } in &settings
+    {
+        // libc has no name for it yet; 44 is include/uapi/linux/tcp.h's.
+        let (name, unit) = match *option {
+            "TCP_RTO_MAX_MS" => ("44".to_owned(), format!("TCP_RTO_MAX_MS, {unit}")),
+            option => (format!("libc::{option}"), (*unit).to_owned()),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(rows, "        (libc::{level}, {name}, {value}), // {unit}");
+    }
+    format!(
+        "/// {promise}
+///
+/// On an error the options before the refused one are set.
+pub fn notice_vanished_peer(socket: impl std::os::fd::AsFd) -> std::io::Result<()> {{
+    use std::os::fd::AsRawFd as _;
+    let settings: [(libc::c_int, libc::c_int, libc::c_int); {count}] = [
+{rows}    ];
+    for (level, option, value) in settings {{
+        // SAFETY: the pointer and the length describe `value`, which is live for the call.
+        let status = unsafe {{
+            libc::setsockopt(
+                socket.as_fd().as_raw_fd(),
+                level,
+                option,
+                (&raw const value).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            )
+        }};
+        if status != 0 {{
+            return Err(std::io::Error::last_os_error());
+        }}
+    }}
+    Ok(())
+}}
+",
+        count = settings.len(),
+    )
+}

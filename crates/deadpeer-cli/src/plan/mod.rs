@@ -1,0 +1,232 @@
+//! `deadpeer plan`: one deadline in, the right socket options out, and code to paste.
+
+mod code;
+pub(crate) mod json;
+mod words;
+
+use crate::exit::{Exit, Stop};
+use crate::text::duration;
+use crate::text::table::Look;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, ValueEnum};
+use code::Language;
+use deadpeer_core::{
+    Effective, Forecast, Kernel, Notice, Plan, Policy, Silence, SlowReaders, Snapshot, TcpState,
+};
+use std::io::Write;
+use std::time::Duration;
+
+/// What a policy survives unless told otherwise (RFC 1122, section 4.2.3.6: not one lost probe is death).
+const LOST_PROBES: u32 = 2;
+
+/// Choose socket options that notice a vanished peer in time
+///
+/// Prints the options, what they promise for every kind of silence, what they cost, and the code to set them.
+/// Exit code 1 if no options can keep the deadline: then the reason and the nearest deadline that can be kept.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The deadline: 30s, 1m30s, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
+    within: Duration,
+    /// Lost keepalive probes in a row that a live peer survives, at least
+    #[arg(long, value_name = "N", default_value_t = LOST_PROBES)]
+    survive_lost: u32,
+    /// Live peers that don't read (zero window): keep or drop them
+    #[arg(
+        long,
+        value_name = "keep|drop",
+        default_value = "keep",
+        hide_possible_values = true
+    )]
+    slow_readers: SlowReadersArg,
+    /// Silences that need not keep the deadline: idle, in-flight, late-write, zero-window, connecting, after-fin
+    #[arg(
+        long,
+        value_name = "SILENCE,...",
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    #[arg(value_parser = silence())]
+    except: Vec<Silence>,
+    /// The kernel to plan for: running, modern (6.15 or newer) or before-6.15
+    #[arg(
+        long,
+        value_name = "KERNEL",
+        default_value = "running",
+        hide_possible_values = true
+    )]
+    kernel: KernelArg,
+    /// Print nothing but code: c, rust (with the crate deadpeer), libc (Rust without it) or sysctl
+    #[arg(
+        long,
+        value_name = "LANGUAGE",
+        conflicts_with = "json",
+        hide_possible_values = true
+    )]
+    code: Option<Language>,
+    /// Print JSON lines, see schemas/plan.json and schemas/refusal.json
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SlowReadersArg {
+    Keep,
+    Drop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KernelArg {
+    /// The one this runs on, with its sysctls
+    Running,
+    /// Linux 6.15 or newer with untouched sysctls
+    Modern,
+    /// Older, without TCP_RTO_MAX_MS, with untouched sysctls
+    #[value(name = "before-6.15")]
+    Before615,
+}
+
+/// Every kind of silence by its name.
+fn silence() -> impl clap::builder::TypedValueParser<Value = Silence> {
+    PossibleValuesParser::new(Silence::ALL.map(Silence::name)).try_map(|name| {
+        let named = Silence::ALL
+            .into_iter()
+            .find(|silence| silence.name() == name);
+        named.ok_or("no silence has this name")
+    })
+}
+
+impl PlanArgs {
+    fn policy(&self) -> Policy {
+        let slow_readers = match self.slow_readers {
+            SlowReadersArg::Keep => SlowReaders::Keep,
+            SlowReadersArg::Drop => SlowReaders::Drop,
+        };
+        let policy = Policy::detect_within(self.within)
+            .survive_lost_probes(self.survive_lost)
+            .slow_readers(slow_readers);
+        self.except
+            .iter()
+            .fold(policy, |policy, silence| policy.except(*silence))
+    }
+
+    fn kernel(&self) -> Result<Kernel, Stop> {
+        match self.kernel {
+            KernelArg::Running => {
+                deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))
+            }
+            KernelArg::Modern => Ok(Kernel::modern(None)),
+            KernelArg::Before615 => Ok(Kernel::before_rto_max(None)),
+        }
+    }
+}
+
+/// Plans and prints.
+pub(crate) fn run(args: &PlanArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
+    let kernel = args.kernel()?;
+    match args.policy().plan(&kernel) {
+        Ok(plan) => {
+            let asked = Asked { args, kernel, plan };
+            match args.code {
+                Some(language) => out.write_all(asked.code(language).as_bytes())?,
+                None if args.json => json::plan(&asked, out)?,
+                None => words::plan(&asked, look, out)?,
+            }
+            Ok(Exit::Fine)
+        }
+        Err(refusal) => {
+            match args.code {
+                // What is piped into a file must not be a sentence.
+                Some(_) => eprintln!("deadpeer: {refusal}"),
+                None if args.json => json::refusal(&refusal, out)?,
+                None => words::refusal(&refusal, look, out)?,
+            }
+            Ok(Exit::Over)
+        }
+    }
+}
+
+/// A plan with the question it answers.
+struct Asked<'a> {
+    args: &'a PlanArgs,
+    kernel: Kernel,
+    plan: Plan,
+}
+
+impl Asked<'_> {
+    /// The code that keeps the plan, as far as the language can.
+    fn code(&self, language: Language) -> String {
+        let options = self.plan.options();
+        let promise = self.promise();
+        match language {
+            Language::C => code::c(options, &promise),
+            Language::Rust => code::rust(&self.policy_in_rust(), &promise),
+            Language::Libc => code::libc(options, &promise),
+            Language::Sysctl => {
+                code::sysctl(options, &promise, &words::told(self.by_sysctls_alone()))
+            }
+        }
+    }
+
+    /// The promise as a sentence for comments.
+    fn promise(&self) -> String {
+        let within = duration::typed(self.args.within);
+        let except: Vec<&str> = self
+            .args
+            .except
+            .iter()
+            .map(|silence| silence.name())
+            .collect();
+        match except.is_empty() {
+            true => format!("Notices a vanished peer within {within}."),
+            false => format!(
+                "Notices a vanished peer within {within} (not promised: {}).",
+                except.join(", ")
+            ),
+        }
+    }
+
+    /// The expression that builds this policy; what is the default is left out.
+    fn policy_in_rust(&self) -> String {
+        let args = self.args;
+        let ms = args.within.as_millis();
+        let within = match ms % 1000 {
+            0 => format!("Duration::from_secs({})", ms / 1000),
+            _ => format!("Duration::from_millis({ms})"),
+        };
+        let mut rust = format!("Policy::detect_within({within})");
+        if args.survive_lost != LOST_PROBES {
+            rust += &format!("\n        .survive_lost_probes({})", args.survive_lost);
+        }
+        if args.slow_readers == SlowReadersArg::Drop {
+            rust += "\n        .slow_readers(deadpeer::SlowReaders::Drop)";
+        }
+        for silence in &args.except {
+            rust += &format!("\n        .except(deadpeer::Silence::{silence:?})");
+        }
+        rust
+    }
+
+    /// When data in flight is given up where the sysctls are set and no user timeout.
+    fn by_sysctls_alone(&self) -> Notice {
+        let mut options = *self.plan.options();
+        options.user_timeout_ms = None;
+        let effective: Effective = options.resolve(&self.kernel.sysctls);
+        let mut path = Snapshot::new(TcpState::Listen);
+        path.rto = self.plan.assumed_rto();
+        Forecast::of(&effective, &path, &self.kernel)
+            .in_flight
+            .worst
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_policys_own() {
+        let policy = Policy::detect_within(Duration::from_secs(60));
+        assert_eq!(policy.survive_lost_probes(LOST_PROBES), policy);
+    }
+}

@@ -1,0 +1,122 @@
+//! A plan in words a person understands.
+
+use super::Asked;
+use super::code::{Language, settings};
+use crate::exit::Stop;
+use crate::text::duration::{self, Upper};
+use crate::text::paragraph::paragraph;
+use crate::text::style;
+use crate::text::table::Look;
+use anstyle::Style;
+use clap::ValueEnum as _;
+use deadpeer_core::{Notice, Refusal, Silence};
+use std::io::Write;
+use std::time::Duration;
+
+/// Prints everything about a plan: options, forecast, cost, code.
+pub(super) fn plan(asked: &Asked<'_>, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+    let page = Page { look };
+    page.title(out, "Socket options")?;
+    for setting in settings(asked.plan.options()) {
+        let line = format!(
+            "{:<18}{:>8}  {}",
+            setting.option, setting.value, setting.unit
+        );
+        page.line(out, style::PLAIN, &line)?;
+    }
+    out.write_all(b"\n")?;
+    page.title(out, "If the peer vanishes, it is noticed in the worst case")?;
+    for silence in Silence::ALL {
+        let worst = asked.plan.forecast().outlook(silence).worst;
+        let line = format!("{:<26}{}", silence.words(), told(worst));
+        if asked.plan.policy().promises(silence) {
+            page.line(out, style::PLAIN, &line)?;
+        } else {
+            page.line(out, style::NOTE, &format!("{line} (not promised)"))?;
+        }
+    }
+    out.write_all(b"\n")?;
+    page.title(out, "What it takes")?;
+    for (what, value) in costs(asked) {
+        page.line(out, style::PLAIN, &format!("{what:<42}{value}"))?;
+    }
+    if let Some(rto) = asked.plan.assumed_rto() {
+        page.line(out, style::PLAIN, &assumption(rto))?;
+    }
+    for language in Language::value_variants() {
+        out.write_all(b"\n")?;
+        page.title(out, title(*language))?;
+        out.write_all(asked.code(*language).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Says why there is no plan, and what could be promised.
+pub(super) fn refusal(refusal: &Refusal, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+    Ok(paragraph(
+        out,
+        look,
+        style::BAD,
+        "",
+        "",
+        &refusal.to_string(),
+    )?)
+}
+
+/// When a notice comes, as the end of a sentence.
+pub(super) fn told(notice: Notice) -> String {
+    match notice {
+        Notice::Within(span) => format!("after {}", duration::span(span.earliest, span.latest)),
+        Notice::Never => "never".into(),
+    }
+}
+
+fn costs(asked: &Asked<'_>) -> Vec<(&'static str, String)> {
+    let forecast = asked.plan.forecast();
+    let mut costs = vec![(
+        "packets on an idle connection",
+        format!("{:.0} an hour", forecast.packets_per_idle_hour),
+    )];
+    if let Some(lost) = forecast.lost_probes_survived {
+        costs.push(("lost probes that a live peer survives", lost.to_string()));
+    }
+    costs.push((
+        "a live peer that does not read",
+        match forecast.slow_reader {
+            Notice::Within(span) => format!("is dropped after {}", Upper(span.latest)),
+            Notice::Never => "is kept".into(),
+        },
+    ));
+    costs
+}
+
+fn assumption(rto: Duration) -> String {
+    format!(
+        "Holds while the connection's retransmission timeout (rto in TCP_INFO) is at most {}.",
+        Upper(rto)
+    )
+}
+
+fn title(language: Language) -> &'static str {
+    match language {
+        Language::C => "C",
+        Language::Rust => "Rust, with the crate deadpeer",
+        Language::Libc => "Rust, with the crate libc alone",
+        Language::Sysctl => "sysctl",
+    }
+}
+
+/// Lines of one look.
+struct Page {
+    look: Look,
+}
+
+impl Page {
+    fn title(&self, out: &mut impl Write, text: &str) -> Result<(), Stop> {
+        Ok(paragraph(out, self.look, style::TITLE, "", "", text)?)
+    }
+
+    fn line(&self, out: &mut impl Write, style: Style, text: &str) -> Result<(), Stop> {
+        Ok(paragraph(out, self.look, style, "  ", "      ", text)?)
+    }
+}

@@ -1,0 +1,121 @@
+//! Text from outside, made safe for a terminal.
+//!
+//! A process may call itself anything: newlines that fake a row, escape codes that paint the screen,
+//! bidirectional controls that turn a line around (Unicode TR 36). All of that is shown as an escape.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// `text` with every character that could move the cursor, reorder or hide text written as an escape.
+pub(crate) fn sanitize(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|b| (0x20..0x7f).contains(&b)) || !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        push_escaped(&mut safe, c);
+    }
+    Cow::Owned(safe)
+}
+
+/// The same for bytes: what is not UTF-8 is shown as `\xNN`.
+pub(crate) fn sanitize_bytes(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return sanitize(text);
+    }
+    let mut safe = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            push_escaped(&mut safe, c);
+        }
+        for byte in chunk.invalid() {
+            push_byte(&mut safe, *byte);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+fn push_escaped(safe: &mut String, c: char) {
+    match c {
+        '\n' => safe.push_str("\\n"),
+        '\r' => safe.push_str("\\r"),
+        '\t' => safe.push_str("\\t"),
+        '\0'..='\x1f' | '\x7f' => push_byte(safe, c as u8),
+        c if is_unsafe(c) => safe.extend(c.escape_unicode()),
+        c => safe.push(c),
+    }
+}
+
+fn push_byte(safe: &mut String, byte: u8) {
+    // Writing to a String cannot fail.
+    let _ = write!(safe, "\\x{byte:02x}");
+}
+
+/// Controls (C0, DEL, C1), and what has no shape of its own but changes how its neighbours look.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}'                     // soft hyphen
+            | '\u{61c}'                  // Arabic letter mark
+            | '\u{180e}'                 // Mongolian vowel separator
+            | '\u{200b}'..='\u{200f}'    // zero width, left-to-right and right-to-left marks
+            | '\u{2028}'..='\u{202e}'    // line and paragraph separators, bidirectional embeddings
+            | '\u{2060}'..='\u{206f}'    // invisible operators, bidirectional isolates
+            | '\u{feff}'                 // byte order mark
+            | '\u{fff9}'..='\u{fffb}'    // interlinear annotation
+            | '\u{e0000}'..='\u{e007f}'  // tags
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ordinary_names_stay_as_they_are() {
+        for name in [
+            "nginx",
+            "redis-server",
+            "java -jar x\\y.jar",
+            "Größe",
+            "サーバ",
+            "",
+        ] {
+            assert!(matches!(sanitize(name), Cow::Borrowed(same) if same == name));
+        }
+    }
+
+    #[test]
+    fn nothing_reaches_the_terminal_unescaped() {
+        for (raw, shown) in [
+            ("a\nb", "a\\nb"),
+            ("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
+            ("\r\t\0\x7f", "\\r\\t\\x00\\x7f"),
+            ("\u{9b}2J", "\\u{9b}2J"),
+            ("evil\u{202e}txt", "evil\\u{202e}txt"),
+            ("a\u{2066}b\u{200b}c", "a\\u{2066}b\\u{200b}c"),
+        ] {
+            assert_eq!(sanitize(raw), shown);
+            assert_eq!(sanitize_bytes(raw.as_bytes()), shown);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_as_bytes() {
+        assert_eq!(sanitize_bytes(b"ab\xff\x1bc\xc3"), "ab\\xff\\x1bc\\xc3");
+    }
+
+    proptest! {
+        #[test]
+        fn the_result_is_always_safe(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            prop_assert!(!sanitize_bytes(&bytes).chars().any(is_unsafe));
+        }
+
+        #[test]
+        fn sanitizing_twice_changes_nothing(text in any::<String>()) {
+            let once = sanitize(&text).into_owned();
+            prop_assert_eq!(sanitize(&once), once.as_str());
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! `deadpeer audit` on sockets whose settings and states the test made itself.
+
+mod common;
+
+use common::population::{keepalive, listener, pair, pair_of};
+use common::{json, of_type, run};
+use deadpeer::{Apply as _, Policy, SlowReaders, SocketOptions};
+use deadpeer_sys::sockopt;
+use deadpeer_sys::testing::in_private_netns;
+use serde_json::Value;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::os::fd::AsRawFd as _;
+use std::time::{Duration, Instant};
+
+/// The line of the connection whose local end is this socket's.
+fn line_of(socket: &TcpStream, lines: &[Value]) -> Value {
+    let local = socket.local_addr().unwrap().to_string();
+    let mut own = of_type(lines, "connection")
+        .into_iter()
+        .filter(|line| line["local"] == local);
+    own.next()
+        .unwrap_or_else(|| panic!("{local} is not among {lines:?}"))
+}
+
+fn each(port: &str) -> Vec<Value> {
+    json(&["audit", "--json", "--each", "--port", port])
+}
+
+#[test]
+fn settings_and_owners_are_what_they_are() {
+    in_private_netns(|| {
+        let mut options = keepalive(120, 30, 4);
+        options.user_timeout_ms = Some(222_000);
+        let pair = pair(&options);
+        let line = line_of(&pair.server, &each(&pair.port()));
+        let settings = &line["settings"];
+        assert_eq!(settings["so_keepalive"], true);
+        assert_eq!(settings["tcp_keepidle_s"], 120);
+        assert_eq!(settings["tcp_keepintvl_s"], 30);
+        assert_eq!(settings["tcp_keepcnt"], 4);
+        assert_eq!(settings["tcp_user_timeout_ms"], 222_000);
+        assert_eq!(line["settings_from"], "socket");
+        assert_eq!(line["owners"][0]["pid"], std::process::id());
+        assert_eq!(line["owners"][0]["fd"], pair.server.as_raw_fd());
+        assert_eq!(line["peer"], pair.client.local_addr().unwrap().to_string());
+
+        let client = line_of(&pair.client, &each(&pair.port()));
+        assert_eq!(client["settings"]["so_keepalive"], false);
+        assert_eq!(client["settings"]["tcp_user_timeout_ms"], 0);
+        assert_eq!(client["notices_in"]["idle"]["worst"]["notice"], "never");
+    });
+}
+
+#[test]
+fn the_forecast_follows_the_settings() {
+    in_private_netns(|| {
+        let pair = pair(&keepalive(120, 30, 4));
+        let line = line_of(&pair.server, &each(&pair.port()));
+        // idle + cnt * intvl is 240 s; timers run late by an eighth of each wait at most.
+        let latest = line["notices_in"]["idle"]["worst"]["latest_ms"]
+            .as_u64()
+            .unwrap();
+        assert!((240_000..=270_000).contains(&latest), "{latest}");
+        assert_eq!(line["notices_in"]["lost_probes_survived"], 3);
+    });
+}
+
+#[test]
+fn people_read_the_same() {
+    in_private_netns(|| {
+        let pair = pair(&keepalive(120, 30, 4));
+        let ran = run(&["audit", "--port", &pair.port()]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        assert!(
+            ran.stdout.contains("keepalive 120/30/4, user timeout off"),
+            "{}",
+            ran.stdout
+        );
+        assert!(
+            ran.stdout.contains("keepalive off, user timeout off"),
+            "{}",
+            ran.stdout
+        );
+        assert!(
+            ran.stdout.contains(&format!("to :{}", pair.port())),
+            "{}",
+            ran.stdout
+        );
+        assert!(
+            ran.stdout.ends_with("2 connections and 1 listener.\n"),
+            "{}",
+            ran.stdout
+        );
+        // The worst comes first.
+        let never = ran.stdout.find("never").unwrap();
+        assert!(
+            never < ran.stdout.find("keepalive 120").unwrap(),
+            "{}",
+            ran.stdout
+        );
+        assert!(!ran.stdout.contains('\u{1b}'), "no colours in a pipe");
+    });
+}
+
+#[test]
+fn what_keeps_the_deadline_is_fine() {
+    in_private_netns(|| {
+        let policy = Policy::detect_within(Duration::from_secs(60)).slow_readers(SlowReaders::Drop);
+        let plan = policy.plan(&deadpeer::running_kernel().unwrap()).unwrap();
+        let pair = pair(plan.options());
+        plan.apply(&pair.client).unwrap();
+        for flags in [&[][..], &["--each"]] {
+            let ran = run(&[&["audit", "--within", "60s"], flags].concat());
+            assert_eq!(ran.code, 0, "{}", ran.stdout);
+            assert!(
+                ran.stdout
+                    .contains("All of 2 connections and 1 listener would notice"),
+                "{}",
+                ran.stdout
+            );
+            assert!(!ran.stdout.contains("! "), "{}", ran.stdout);
+        }
+        // The same settings are too slow for a shorter deadline.
+        assert_eq!(run(&["audit", "--within", "30s"]).code, 1);
+    });
+}
+
+#[test]
+fn what_misses_the_deadline_is_marked_and_counted() {
+    in_private_netns(|| {
+        let pair = pair(&SocketOptions::default());
+        let ran = run(&["audit", "--within", "30s"]);
+        assert_eq!(ran.code, 1);
+        assert!(ran.stdout.contains("! never"), "{}", ran.stdout);
+        let said =
+            "2 of 2 connections and 1 of 1 listener would not notice a vanished peer within 30s.\n";
+        assert!(ran.stdout.ends_with(said), "{}", ran.stdout);
+
+        let coloured = run(&["audit", "--within", "30s", "--color", "always"]);
+        assert!(
+            coloured.stdout.contains("\u{1b}[31m✗ never\u{1b}[0m"),
+            "{:?}",
+            coloured.stdout
+        );
+
+        let lines = json(&["audit", "--each", "--json", "--within", "30s"]);
+        assert_eq!(line_of(&pair.client, &lines)["over_deadline"], true);
+        assert_eq!(
+            of_type(&lines, "summary")[0]["connections_over_deadline"],
+            2
+        );
+    });
+}
+
+#[test]
+fn a_program_that_sets_options_on_what_it_accepts_is_believed() {
+    in_private_netns(|| {
+        let policy = Policy::detect_within(Duration::from_secs(60)).slow_readers(SlowReaders::Drop);
+        let plan = policy.plan(&deadpeer::running_kernel().unwrap()).unwrap();
+        let pair = pair(&SocketOptions::default());
+        plan.apply(&pair.client).unwrap();
+        plan.apply(&pair.server).unwrap();
+        for flags in [&[][..], &["--each"], &["--json"], &["--each", "--json"]] {
+            let ran = run(&[&["audit", "--within", "60s"], flags].concat());
+            assert_eq!(ran.code, 0, "{flags:?}: {}", ran.stdout);
+        }
+        assert!(
+            run(&["audit", "--within", "60s"])
+                .stdout
+                .contains("the listener's own settings would miss it")
+        );
+        // Without a connection that shows it, only the listener counts.
+        let address = pair.address();
+        drop((pair.client, pair.server));
+        let alone = [
+            "audit",
+            "--within",
+            "60s",
+            "--state",
+            "listen",
+            "--port",
+            &address.port().to_string(),
+        ];
+        assert_eq!(run(&alone).code, 1);
+    });
+}
+
+#[test]
+fn data_in_flight_is_seen() {
+    in_private_netns(|| {
+        let mut pair = pair(&SocketOptions::default());
+        sockopt::mute(&pair.server).unwrap();
+        pair.client.write_all(b"hello").unwrap();
+        let line = line_of(&pair.client, &each(&pair.port()));
+        assert_eq!(line["timer"]["kind"], "retransmit", "{line}");
+        assert_eq!(line["idiag_wqueue"], 5);
+        assert_eq!(line["tcpi_unacked"], 1);
+        assert_eq!(line["notices_in"]["in_flight"]["now"]["notice"], "within");
+        assert!(line["notices_in"]["idle"]["now"].is_null());
+        let ran = run(&["audit", "--each", "--port", &pair.port()]);
+        assert!(
+            ran.stdout.contains("5 B unacknowledged, "),
+            "{}",
+            ran.stdout
+        );
+    });
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_seen() {
+    in_private_netns(|| {
+        let mut pair = pair(&SocketOptions::default());
+        pair.client.set_nonblocking(true).unwrap();
+        while pair.client.write(&[0; 65536]).is_ok() {}
+        // The window closes once what was sent has arrived.
+        let bound = Instant::now() + Duration::from_secs(10);
+        let line = loop {
+            let line = line_of(&pair.client, &each(&pair.port()));
+            if line["timer"]["kind"] == "zero-window-probe" || Instant::now() > bound {
+                break line;
+            }
+        };
+        assert_eq!(line["timer"]["kind"], "zero-window-probe", "{line}");
+        assert_eq!(line["notices_in"]["slow_reader"]["notice"], "never");
+        assert_ne!(line["notices_in"]["zero_window"]["now"], Value::Null);
+        let ran = run(&["audit", "--each", "--port", &pair.port()]);
+        assert!(
+            ran.stdout
+                .contains("peer does not read, next window probe in"),
+            "{}",
+            ran.stdout
+        );
+    });
+}
+
+#[test]
+fn a_connection_in_the_queue_has_its_listeners_settings() {
+    in_private_netns(|| {
+        let listener = listener();
+        keepalive(50, 5, 3).apply(&listener).unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).unwrap();
+        let lines = each(&address.port().to_string());
+        let queued = of_type(&lines, "connection")
+            .into_iter()
+            .find(|line| line["local"] == address.to_string())
+            .unwrap();
+        assert_eq!(queued["peer"], client.local_addr().unwrap().to_string());
+        assert_eq!(queued["settings_from"], "listener");
+        assert_eq!(queued["settings"]["tcp_keepidle_s"], 50);
+        assert!(queued["inode"].is_null());
+        assert_eq!(of_type(&lines, "listener")[0]["accept_queue"], 1);
+    });
+}
+
+#[test]
+fn settings_that_fight_are_found() {
+    in_private_netns(|| {
+        let mut fatal = keepalive(15, 15, 3);
+        fatal.user_timeout_ms = Some(30_000);
+        let pair = pair(&fatal);
+        let codes = |line: &Value| -> Vec<String> {
+            let findings = line["findings"].as_array().unwrap();
+            findings
+                .iter()
+                .map(|finding| finding["code"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        let line = line_of(&pair.server, &each(&pair.port()));
+        assert_eq!(codes(&line), ["one-lost-probe-kills", "keepcnt-ignored"]);
+        let grouped = run(&["audit", "--port", &pair.port()]).stdout;
+        assert!(
+            grouped.contains("  ! user timeout 30 s makes one lost probe fatal"),
+            "{grouped}"
+        );
+
+        let lines = json(&[
+            "audit",
+            "--json",
+            "--each",
+            "--middlebox",
+            "10s",
+            "--port",
+            &pair.port(),
+        ]);
+        assert!(codes(&line_of(&pair.server, &lines)).contains(&"middlebox-forgets".to_owned()));
+        let lines = json(&[
+            "audit",
+            "--json",
+            "--each",
+            "--middlebox",
+            "aws-nlb",
+            "--port",
+            &pair.port(),
+        ]);
+        assert!(!codes(&line_of(&pair.server, &lines)).contains(&"middlebox-forgets".to_owned()));
+        assert!(codes(&line_of(&pair.client, &lines)).contains(&"middlebox-forgets".to_owned()));
+    });
+}
+
+#[test]
+fn options_that_came_too_late_for_a_connection_are_found() {
+    in_private_netns(|| {
+        let pair = pair(&SocketOptions::default());
+        keepalive(60, 10, 3).apply(&pair.listener).unwrap();
+        let line = line_of(&pair.server, &each(&pair.port()));
+        assert_eq!(line["findings"][0]["code"], "not-inherited", "{line}");
+        assert_eq!(line["findings"][0]["options"][0], "SO_KEEPALIVE");
+        let grouped = run(&["audit", "--port", &pair.port()]).stdout;
+        assert!(
+            grouped.contains("settings: SO_KEEPALIVE (1 of 2 sockets)"),
+            "{grouped}"
+        );
+    });
+}
+
+#[test]
+fn a_timer_that_a_sysctl_came_too_late_for_is_found() {
+    in_private_netns(|| {
+        let mut on = SocketOptions::default();
+        on.keepalive = Some(true);
+        let pair = pair(&on);
+        if std::fs::write("/proc/sys/net/ipv4/tcp_keepalive_time", "60").is_err() {
+            return deadpeer_sys::testing::skip("sysctls cannot be written");
+        }
+        let line = line_of(&pair.server, &each(&pair.port()));
+        assert_eq!(line["settings"]["tcp_keepidle_s"], 60);
+        assert_eq!(line["findings"][0]["code"], "armed-timer-differs", "{line}");
+    });
+}
+
+#[test]
+fn ipv6_is_no_different() {
+    in_private_netns(|| {
+        let Ok(listener) = std::net::TcpListener::bind("[::1]:0") else {
+            return deadpeer_sys::testing::skip("no IPv6");
+        };
+        let pair = pair_of(listener, &keepalive(77, 7, 7));
+        let line = line_of(&pair.server, &each(&pair.port()));
+        assert!(line["local"].as_str().unwrap().starts_with("[::1]:"));
+        assert_eq!(line["settings"]["tcp_keepidle_s"], 77);
+    });
+}
+
+#[test]
+fn an_empty_namespace_is_said_to_be_empty() {
+    in_private_netns(|| {
+        let ran = run(&["audit"]);
+        assert_eq!(ran.code, 0);
+        assert_eq!(
+            ran.stdout,
+            "There is no TCP connection and no listener in this network namespace.\n"
+        );
+        assert_eq!(run(&["audit", "--within", "30s"]).code, 0);
+    });
+}

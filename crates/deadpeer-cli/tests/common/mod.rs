@@ -1,0 +1,64 @@
+//! What the tests of the command share: running it, and things to look at.
+#![allow(
+    dead_code,
+    reason = "every test file compiles this module and uses a part of it"
+)]
+
+pub(crate) mod population;
+
+use std::process::{Command, Output, Stdio};
+
+/// The command under test, with an environment that does not depend on who runs the test.
+pub(crate) fn deadpeer(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_deadpeer"));
+    command.args(args).stdin(Stdio::null());
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the command to its end.
+pub(crate) fn run(args: &[&str]) -> Ran {
+    ran(deadpeer(args).output())
+}
+
+/// What an ended run came to.
+///
+/// # Panics
+/// If it could not be started, was killed, or wrote anything but UTF-8.
+pub(crate) fn ran(output: std::io::Result<Output>) -> Ran {
+    let output = output.expect("deadpeer starts");
+    Ran {
+        code: output.status.code().expect("deadpeer is not killed"),
+        stdout: String::from_utf8(output.stdout).expect("UTF-8 on stdout"),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8 on stderr"),
+    }
+}
+
+/// Runs the command with `--json` and reads its lines.
+pub(crate) fn json(args: &[&str]) -> Vec<serde_json::Value> {
+    let ran = run(args);
+    assert_eq!(ran.stderr, "");
+    let lines = ran.stdout.lines();
+    lines
+        .map(|line| serde_json::from_str(line).expect("a line is JSON"))
+        .collect()
+}
+
+/// The lines with this `type`.
+pub(crate) fn of_type(lines: &[serde_json::Value], kind: &str) -> Vec<serde_json::Value> {
+    lines
+        .iter()
+        .filter(|line| line["type"] == kind)
+        .cloned()
+        .collect()
+}

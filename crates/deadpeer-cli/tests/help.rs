@@ -1,0 +1,72 @@
+//! Help, manual pages and completions: one definition, many outputs.
+//!
+//! After a change of the command line: `SNAPSHOTS=overwrite cargo test -p deadpeer-cli --test help`.
+
+mod common;
+
+use common::run;
+use snapbox::{assert_data_eq, file};
+
+#[test]
+fn help_reads_well() {
+    assert_data_eq!(run(&["--help"]).stdout, file!["snapshots/help.txt"].raw());
+    assert_data_eq!(
+        run(&["audit", "--help"]).stdout,
+        file!["snapshots/help-audit.txt"].raw()
+    );
+    assert_data_eq!(
+        run(&["plan", "--help"]).stdout,
+        file!["snapshots/help-plan.txt"].raw()
+    );
+}
+
+#[test]
+fn every_verb_has_a_manual_page() {
+    for (args, said) in [
+        (&["man"][..], ".TH deadpeer 1"),
+        (&["man", "audit"], "deadpeer\\-audit"),
+        (&["man", "plan"], "deadpeer\\-plan"),
+        (&["man", "man"], "deadpeer\\-man"),
+        (&["man", "completions"], "deadpeer\\-completions"),
+    ] {
+        let page = run(args);
+        assert_eq!((page.code, page.stderr.as_str()), (0, ""));
+        assert!(page.stdout.contains(said), "{args:?}: {}", page.stdout);
+        assert!(page.stdout.contains("Exit codes"), "{args:?}");
+    }
+}
+
+#[test]
+fn manual_and_help_know_the_same_flags() {
+    for verb in ["audit", "plan"] {
+        let page = run(&["man", verb]).stdout.replace('\\', "");
+        let help = run(&[verb, "--help"]).stdout;
+        let flags = help.split_whitespace().filter(|word| {
+            word.len() > 3
+                && word.starts_with("--")
+                && word[2..]
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'-')
+        });
+        let mut seen = 0;
+        for flag in flags {
+            assert!(
+                page.contains(flag),
+                "{verb}: {flag} is not in the manual page"
+            );
+            seen += 1;
+        }
+        assert!(seen > 5, "{verb}: only {seen} flags found in the help");
+    }
+}
+
+#[test]
+fn every_shell_gets_completions_for_every_verb() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = run(&["completions", shell]);
+        assert_eq!((script.code, script.stderr.as_str()), (0, ""));
+        for word in ["audit", "plan", "within", "survive-lost", "netns"] {
+            assert!(script.stdout.contains(word), "{shell}: {word}");
+        }
+    }
+}

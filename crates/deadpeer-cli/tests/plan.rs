@@ -1,0 +1,247 @@
+//! `deadpeer plan`: the promise, the refusal, and code that really sets what it says.
+
+mod common;
+
+use common::population::pair;
+use common::{json, run};
+use deadpeer::SocketOptions;
+use std::fs;
+use std::os::fd::AsRawFd as _;
+use std::process::Command;
+
+/// A deadline that every kernel can keep once slow readers may be dropped.
+const DROP: [&str; 4] = ["--within", "60s", "--slow-readers", "drop"];
+
+fn plan(args: &[&str]) -> common::Ran {
+    run(&[&["plan"], args].concat())
+}
+
+#[test]
+fn the_answer_speaks_of_every_silence() {
+    let ran = plan(&[&DROP[..], &["--kernel", "modern"]].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    for said in [
+        "TCP_USER_TIMEOUT",
+        "while idle                after ",
+        "with data in flight       after ",
+        "before a late write       after ",
+        "behind a closed window    after ",
+        "while connecting          after ",
+        "after our FIN             after ",
+        "an hour",
+        "is dropped after",
+        "setsockopt(fd,",
+        "Policy::detect_within(Duration::from_secs(60))",
+        "libc::setsockopt(",
+        "net.ipv4.tcp_keepalive_time = ",
+    ] {
+        assert!(
+            ran.stdout.contains(said),
+            "{said:?} is missing in\n{}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
+fn json_says_what_the_words_say() {
+    let lines = json(&[&["plan", "--json", "--kernel", "modern"], &DROP[..]].concat());
+    let [plan] = lines.as_slice() else {
+        panic!("one line, not {lines:?}")
+    };
+    assert_eq!(plan["type"], "plan");
+    assert_eq!(plan["within_ms"], 60_000);
+    for silence in [
+        "idle",
+        "in_flight",
+        "late_write",
+        "zero_window",
+        "connecting",
+        "after_fin",
+    ] {
+        let worst = &plan["notices_in"][silence]["worst"];
+        let latest = worst["latest_ms"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{silence}: {worst}"));
+        assert!(latest <= 60_000, "{silence}: {latest}");
+    }
+    assert_eq!(plan["notices_in"]["slow_reader"]["notice"], "within");
+}
+
+#[test]
+fn an_excepted_silence_is_named_and_may_be_late() {
+    let args = [
+        &DROP[..],
+        &["--except", "late-write,connecting", "--kernel", "modern"],
+    ]
+    .concat();
+    let ran = plan(&args);
+    assert_eq!(ran.code, 0);
+    assert_eq!(
+        ran.stdout.matches("(not promised)").count(),
+        2,
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout
+            .contains("(not promised: late-write, connecting).")
+    );
+    assert!(ran.stdout.contains(".except(deadpeer::Silence::LateWrite)"));
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused_with_what_can() {
+    let old = ["--within", "60s", "--kernel", "before-6.15"];
+    let ran = plan(&old);
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""));
+    assert!(
+        ran.stdout.starts_with("60 s cannot be kept: "),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("nearest deadline"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("slow readers"), "{}", ran.stdout);
+
+    let lines = json(&[&["plan", "--json"], &old[..]].concat());
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["type"], "refusal");
+    let nearest = lines[0]["nearest_ms"].as_u64().unwrap();
+    assert!(nearest > 60_000);
+    // The nearest deadline can really be kept.
+    let within = format!("{nearest}ms");
+    assert_eq!(
+        plan(&["--within", &within, "--kernel", "before-6.15"]).code,
+        0
+    );
+
+    // Where code is asked for, a file of code must not be a sentence.
+    let code = plan(&[&old[..], &["--code", "c"]].concat());
+    assert_eq!((code.code, code.stdout.as_str()), (1, ""));
+    assert!(code.stderr.contains("cannot be kept"));
+}
+
+#[test]
+fn the_c_code_compiles_without_a_warning_and_sets_the_options() {
+    let Ok(folder) = compile_c() else {
+        return;
+    };
+    let pair = pair(&SocketOptions::default());
+    deadpeer_sys::sockopt::set_keepalive(&pair.client, false).unwrap();
+    let program = folder.path().join("set");
+    let done = Command::new(program)
+        .stdin(std::os::fd::OwnedFd::from(pair.client.try_clone().unwrap()))
+        .status()
+        .unwrap();
+    assert_eq!(done.code(), Some(0));
+    assert_holds_the_plan(&pair.client);
+}
+
+/// The plan's function with a `main` that calls it for its standard input.
+fn compile_c() -> Result<tempfile::TempDir, ()> {
+    if Command::new("cc").arg("--version").output().is_err() {
+        deadpeer_sys::testing::skip("there is no C compiler");
+        return Err(());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("set.c");
+    let code = plan(&[&DROP[..], &["--code", "c"]].concat()).stdout;
+    fs::write(
+        &source,
+        code + "\nint main(void) { return notice_vanished_peer(0) ? 1 : 0; }\n",
+    )
+    .unwrap();
+    let compiled = Command::new("cc")
+        .args([
+            "-std=c99",
+            "-Wall",
+            "-Wextra",
+            "-Wpedantic",
+            "-Werror",
+            "-Wno-missing-prototypes",
+            "-o",
+        ])
+        .args([folder.path().join("set"), source])
+        .output()
+        .unwrap();
+    assert!(
+        compiled.status.success(),
+        "{}",
+        String::from_utf8_lossy(&compiled.stderr)
+    );
+    Ok(folder)
+}
+
+/// The snapshots are compiled into this test and run: what the command prints is what works. After a
+/// change of what is planned: `SNAPSHOTS=overwrite cargo test -p deadpeer-cli --test plan`, then once more without.
+#[expect(
+    unreachable_pub,
+    reason = "whoever pastes it decides how far it reaches"
+)]
+mod rust {
+    include!("snapshots/plan-rust.txt");
+}
+#[expect(
+    unreachable_pub,
+    reason = "whoever pastes it decides how far it reaches"
+)]
+mod libc_alone {
+    include!("snapshots/plan-libc.txt");
+}
+
+#[test]
+fn the_rust_code_compiles_and_sets_the_options() {
+    let code = plan(&[&DROP[..], &["--code", "rust"]].concat()).stdout;
+    snapbox::assert_data_eq!(code, snapbox::file!["snapshots/plan-rust.txt"].raw());
+    let pair = pair(&SocketOptions::default());
+    rust::notice_vanished_peer(&pair.client).unwrap();
+    assert_holds_the_plan(&pair.client);
+}
+
+#[test]
+fn the_rust_code_without_deadpeer_compiles_and_sets_the_options() {
+    let code = plan(&[&DROP[..], &["--code", "libc", "--kernel", "modern"]].concat()).stdout;
+    snapbox::assert_data_eq!(code, snapbox::file!["snapshots/plan-libc.txt"].raw());
+    let pair = pair(&SocketOptions::default());
+    libc_alone::notice_vanished_peer(&pair.client).unwrap();
+    let held = deadpeer::options(&pair.client).unwrap();
+    let lines = json(&[&["plan", "--json", "--kernel", "modern"], &DROP[..]].concat());
+    assert_eq!(lines[0]["options"]["tcp_keepidle_s"], held.keepidle_s);
+    assert_eq!(
+        lines[0]["options"]["tcp_user_timeout_ms"],
+        held.user_timeout_ms.unwrap()
+    );
+}
+
+/// Compares what the kernel holds with what the plan for this kernel says.
+fn assert_holds_the_plan(socket: &std::net::TcpStream) {
+    let held = deadpeer::options(socket).unwrap();
+    let lines = json(&[&["plan", "--json"], &DROP[..]].concat());
+    let options = &lines[0]["options"];
+    assert!(held.keepalive, "{}", socket.as_raw_fd());
+    assert_eq!(options["tcp_keepidle_s"], held.keepidle_s);
+    assert_eq!(options["tcp_keepintvl_s"], held.keepintvl_s);
+    assert_eq!(options["tcp_keepcnt"], held.keepcnt);
+    assert_eq!(
+        options["tcp_user_timeout_ms"],
+        held.user_timeout_ms.unwrap()
+    );
+}
+
+#[test]
+fn sysctl_lines_can_be_read_by_sysctl() {
+    let code = plan(&[&DROP[..], &["--code", "sysctl"]].concat()).stdout;
+    let mut settings = 0;
+    for line in code.lines().filter(|line| !line.starts_with('#')) {
+        let (name, value) = line.split_once(" = ").unwrap_or_else(|| panic!("{line:?}"));
+        let file = format!("/proc/sys/{}", name.replace('.', "/"));
+        assert!(fs::metadata(&file).is_ok(), "{file} is no sysctl");
+        assert!(value.parse::<u32>().is_ok(), "{line:?}");
+        settings += 1;
+    }
+    assert!(settings >= 3, "{code}");
+    assert!(
+        code.contains("SO_KEEPALIVE") && code.contains("TCP_USER_TIMEOUT"),
+        "{code}"
+    );
+}
