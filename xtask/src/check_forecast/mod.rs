@@ -1,0 +1,86 @@
+//! `cargo xtask check-forecast N --seed S`: the forecast against this machine's kernel.
+//!
+//! Makes N connections with random settings in a network namespace of its own, lets each peer vanish at a random
+//! moment, asks the forecast at that moment, and compares with the moment at which the kernel gives up.
+//! Needs root: the jiffies counter comes from /proc/timer_list.
+
+mod connection;
+mod report;
+mod scenario;
+mod stage;
+mod watch;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use deadpeer_sys::{clock::JiffiesClock, netns, running_kernel, sysctl};
+
+use report::Report;
+use scenario::{Dice, Scenario};
+use stage::Stage;
+
+/// Compare forecasts with deaths on this kernel.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// How many connections.
+    connections: usize,
+    /// Draw the same settings again.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Draw settings whose forecast is at most this many seconds.
+    #[arg(long, default_value_t = 90)]
+    longest: u64,
+    /// Print every connection, not only the summary.
+    #[arg(long)]
+    verbose: bool,
+}
+
+/// Returns whether the forecast was right: within two jiffies for 98 %, within its interval for all.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
+    ensure!(
+        arguments.connections > 0,
+        "at least one connection is needed"
+    );
+    let most = 8_000;
+    ensure!(
+        arguments.connections <= most,
+        "at most {most} connections fit into one process"
+    );
+    ensure!(
+        arguments.longest >= 10,
+        "--longest must be at least 10 s: the slowest retries2 drawn takes 7 s"
+    );
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limits())
+        .context("raise the limit of open files")?;
+    let report =
+        netns::private(|| check(arguments)).context("make a private network namespace")??;
+    report.print(arguments.verbose);
+    Ok(report.is_right())
+}
+
+fn check(arguments: &Arguments) -> Result<Report> {
+    let clock = JiffiesClock::calibrate().context("the jiffies counter is needed (run as root)")?;
+    let mut dice = Dice::new(arguments.seed);
+    for (name, value) in dice.sysctls() {
+        sysctl::write(name, value)?;
+    }
+    let kernel = running_kernel()?;
+    let Some(hz) = kernel.hz else {
+        bail!("the clock rate of this kernel is unknown");
+    };
+    println!(
+        "{} connections, seed {}, HZ {hz}, tcp_retries2 {}, longest {} s",
+        arguments.connections, arguments.seed, kernel.sysctls.retries2, arguments.longest
+    );
+    let longest = Duration::from_secs(arguments.longest);
+    let scenarios = (0..arguments.connections).map(|_| Scenario::draw(&mut dice, &kernel, longest));
+    let stage = Stage::set(scenarios.collect(), kernel, clock)?;
+    watch::until_all_are_dead(stage)
+}
+
+fn limits() -> rustix::process::Rlimit {
+    let mut limits = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limits.current = limits.maximum;
+    limits
+}

@@ -1,0 +1,249 @@
+//! Rules for Rust source.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use cargo_metadata::Package;
+use ignore::WalkBuilder;
+
+use super::house::{self, Room};
+use super::tokens::{self, Token};
+use super::{Finding, modules};
+
+/// The findings in every source file of a package.
+pub(super) fn check(package: &Package) -> Result<Vec<Finding>> {
+    let Some(room) = house::room(&package.name) else {
+        return Ok(Vec::new()); // A finding of the arrows.
+    };
+    let mut findings = Vec::new();
+    let folder = package
+        .manifest_path
+        .parent()
+        .context("a manifest has a folder")?;
+    for entry in WalkBuilder::new(folder).build() {
+        let entry = entry?;
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "rs")
+        {
+            check_file(entry.path(), |source| anywhere(room, source), &mut findings)?;
+        }
+    }
+    for file in modules::product_files(package)? {
+        check_file(&file, |source| in_product(room, source), &mut findings)?;
+    }
+    Ok(findings)
+}
+
+/// A line and what is wrong there.
+type Fault = (usize, String);
+
+fn check_file(
+    path: &Path,
+    rules: impl Fn(&str) -> Result<Vec<Fault>>,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    let source =
+        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let faults = rules(&source).with_context(|| path.display().to_string())?;
+    findings.extend(faults.into_iter().map(|(line, what)| Finding {
+        path: path.to_owned(),
+        line,
+        what,
+    }));
+    Ok(())
+}
+
+/// Rules that hold in tests too.
+fn anywhere(room: &Room, source: &str) -> Result<Vec<Fault>> {
+    let tokens = tokens::all(source)?;
+    let mut faults = Vec::new();
+    if !source.starts_with("//!") {
+        faults.push((1, "no module documentation at the top".to_owned()));
+    }
+    faults.extend(exceptions_without_reason(&tokens));
+    if !room.may_be_unsafe {
+        let unsafe_code = tokens.iter().filter(|token| token.is("unsafe"));
+        faults.extend(unsafe_code.map(|token| {
+            (
+                token.line,
+                format!("{} must not contain unsafe code", room.name),
+            )
+        }));
+    }
+    Ok(faults)
+}
+
+/// Rules for what is shipped.
+fn in_product(room: &Room, source: &str) -> Result<Vec<Fault>> {
+    let tokens = tokens::product(source)?;
+    let mut faults = Vec::new();
+    if !room.may_print {
+        faults.extend(prints(&tokens));
+    }
+    let forbidden = paths(&tokens).into_iter().filter_map(|(line, path)| {
+        let exits = !room.may_print && contains(&path, EXITS);
+        let reaches = room.pure && contains(&path, ENVIRONMENT);
+        if exits {
+            Some((
+                line,
+                format!("a library must not exit: {}", path.join("::")),
+            ))
+        } else if reaches {
+            Some((line, format!("{} is pure: {}", room.name, path.join("::"))))
+        } else {
+            None
+        }
+    });
+    faults.extend(forbidden);
+    Ok(faults)
+}
+
+/// `#[allow]` and `#[expect]` say why.
+fn exceptions_without_reason(tokens: &[Token]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        let opens = |at: usize, text| tokens.get(at).is_some_and(|token: &Token| token.is(text));
+        let attribute = token.is("#") && (opens(index + 1, "[") || opens(index + 2, "["));
+        if !attribute {
+            continue;
+        }
+        let body = bracketed(&tokens[index..]);
+        let exception = body
+            .iter()
+            .find(|token| token.is("allow") || token.is("expect"));
+        if let Some(exception) = exception
+            && !body.iter().any(|token| token.is("reason"))
+        {
+            faults.push((
+                exception.line,
+                format!("#[{}] without a reason", exception.text),
+            ));
+        }
+    }
+    faults
+}
+
+/// What stands in the first square brackets.
+fn bracketed(tokens: &[Token]) -> &[Token] {
+    let mut depth = 0_usize;
+    for (index, token) in tokens.iter().enumerate() {
+        if token.is("[") {
+            depth += 1;
+        } else if token.is("]") {
+            depth -= 1;
+            if depth == 0 {
+                return &tokens[..index];
+            }
+        }
+    }
+    tokens
+}
+
+fn prints(tokens: &[Token]) -> Vec<Fault> {
+    const MACROS: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
+    let calls = tokens
+        .windows(2)
+        .filter(|pair| pair[1].is("!") && MACROS.contains(&pair[0].text.as_str()));
+    calls
+        .map(|pair| {
+            (
+                pair[0].line,
+                format!("a library must not print: {}!", pair[0].text),
+            )
+        })
+        .collect()
+}
+
+/// Ways out of the process.
+const EXITS: &[&[&str]] = &[&["process", "exit"], &["process", "abort"]];
+
+/// What no pure crate names: the clock, files, sockets, threads, other processes.
+const ENVIRONMENT: &[&[&str]] = &[
+    &["time", "Instant"],
+    &["time", "SystemTime"],
+    &["std", "time", "*"],
+    &["net", "TcpListener"],
+    &["net", "TcpStream"],
+    &["net", "UdpSocket"],
+    &["net", "ToSocketAddrs"],
+    &["std", "net", "*"],
+    &["std", "env"],
+    &["std", "fs"],
+    &["std", "os"],
+    &["std", "process"],
+    &["std", "thread"],
+    &["io", "stdin"],
+    &["io", "stdout"],
+    &["io", "stderr"],
+];
+
+fn contains(path: &[String], patterns: &[&[&str]]) -> bool {
+    patterns
+        .iter()
+        .any(|pattern| path.windows(pattern.len()).any(|part| part == *pattern))
+}
+
+/// Every path in the source, imports spelled out: `use std::{fs, io::Read}` names two.
+fn paths(tokens: &[Token]) -> Vec<(usize, Vec<String>)> {
+    let mut found = Vec::new();
+    let mut rest = tokens;
+    while let [first, ..] = rest {
+        let begin = if first.is("use") { &rest[1..] } else { rest };
+        let before = found.len();
+        let after = path_tree(begin, &[], &mut found);
+        // No path begins here, or only the word of a name without `::`.
+        rest = if after.len() < begin.len() && found.len() > before {
+            after
+        } else {
+            &rest[1..]
+        };
+    }
+    found
+}
+
+/// Reads `a::b`, `a::{b, c::d}` or `a::*` at the begin of the tokens and returns what follows.
+fn path_tree<'t>(
+    mut tokens: &'t [Token],
+    prefix: &[String],
+    found: &mut Vec<(usize, Vec<String>)>,
+) -> &'t [Token] {
+    let mut path = prefix.to_vec();
+    loop {
+        match tokens {
+            [group, rest @ ..] if group.is("{") && !path.is_empty() => {
+                tokens = rest;
+                while let [next, after @ ..] = tokens {
+                    if next.is("}") {
+                        return after;
+                    }
+                    let left = path_tree(tokens, &path, found);
+                    // A comma, or something that is no import after all.
+                    tokens = if left.len() < tokens.len() && !next.is(",") {
+                        left
+                    } else {
+                        after
+                    };
+                }
+                return tokens;
+            }
+            [name, colons, rest @ ..] if is_segment(name) && colons.is("::") => {
+                path.push(name.text.clone());
+                tokens = rest;
+            }
+            [name, rest @ ..] if is_segment(name) => {
+                path.push(name.text.clone());
+                found.push((name.line, path));
+                return rest;
+            }
+            _ => return tokens,
+        }
+    }
+}
+
+fn is_segment(token: &Token) -> bool {
+    let mut characters = token.text.chars();
+    let first = characters.next();
+    token.is("*") || first.is_some_and(|c| c.is_alphabetic() || c == '_')
+}

@@ -1,0 +1,251 @@
+//! Each rule bites: a small tidy tree, spoilt in one place.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::check;
+use crate::cargo::root;
+
+#[test]
+fn a_tidy_tree_has_no_findings() {
+    Tree::new().expect_findings(&[]);
+}
+
+/// The rules hold where they are made.
+#[test]
+fn this_repository_is_tidy() {
+    let findings = check(&root()).expect("a workspace");
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    assert!(lines.is_empty(), "{}", lines.join("\n"));
+}
+
+#[test]
+fn an_arrow_that_is_not_planned() {
+    let tree = Tree::new();
+    tree.append(
+        "crates/deadpeer-core/Cargo.toml",
+        "[dependencies]\ndeadpeer-sys = { path = \"../deadpeer-sys\" }\n",
+    );
+    // Cargo refuses cycles itself, so this arrow goes without its opposite.
+    tree.write("crates/deadpeer-sys/Cargo.toml", &manifest("deadpeer-sys"));
+    tree.expect_findings(&[
+        "crates/deadpeer-core/Cargo.toml:1: deadpeer-core must not use deadpeer-sys",
+    ]);
+}
+
+#[test]
+fn the_lab_is_for_tests() {
+    let tree = Tree::new();
+    tree.add_crate("deadpeer-lab", "");
+    tree.append(
+        "crates/deadpeer-sys/Cargo.toml",
+        "[dev-dependencies]\ndeadpeer-lab = { path = \"../deadpeer-lab\" }\n",
+    );
+    tree.expect_findings(&[]);
+    tree.add_crate(
+        "deadpeer-host",
+        "[dependencies]\ndeadpeer-lab = { path = \"../deadpeer-lab\" }\n",
+    );
+    tree.expect_findings(&[
+        "crates/deadpeer-host/Cargo.toml:1: deadpeer-host must not use deadpeer-lab",
+    ]);
+}
+
+#[test]
+fn a_crate_without_a_place() {
+    let tree = Tree::new();
+    tree.add_crate("deadpeer-misc", "");
+    tree.expect_findings(&[
+        "crates/deadpeer-misc/Cargo.toml:1: deadpeer-misc has no place in the plan of the house",
+    ]);
+}
+
+#[test]
+fn a_pure_crate_with_an_impure_dependency() {
+    let tree = Tree::new();
+    tree.append(
+        "crates/deadpeer-core/Cargo.toml",
+        "[dependencies]\nlibc = \"0.2\"\n",
+    );
+    tree.expect_findings(&[
+        "crates/deadpeer-core/Cargo.toml:1: deadpeer-core is pure and must not use libc",
+    ]);
+}
+
+#[test]
+fn a_member_with_lints_of_its_own() {
+    let tree = Tree::new();
+    let path = "crates/deadpeer-core/Cargo.toml";
+    let own =
+        manifest("deadpeer-core").replace("workspace = true", "rust.missing_docs = \"allow\"");
+    tree.write(path, &own);
+    tree.expect_findings(&["crates/deadpeer-core/Cargo.toml:1: no `[lints] workspace = true`"]);
+}
+
+#[test]
+fn a_module_without_documentation() {
+    let tree = Tree::new();
+    tree.write("crates/deadpeer-core/tests/bare.rs", "fn nothing() {}\n");
+    tree.expect_findings(&[
+        "crates/deadpeer-core/tests/bare.rs:1: no module documentation at the top",
+    ]);
+}
+
+#[test]
+fn a_library_that_prints() {
+    let tree = Tree::new();
+    tree.append(
+        SYS,
+        "pub fn f() {\n    assert!({ println!(\"x\"); true });\n}\n",
+    );
+    tree.expect_findings(&["crates/deadpeer-sys/src/lib.rs:3: a library must not print: println!"]);
+}
+
+#[test]
+fn a_library_that_exits() {
+    let tree = Tree::new();
+    tree.append(SYS, "use std::{fmt, process::{self, exit}};\n");
+    tree.append(SYS, "pub fn f() { process::abort() }\n");
+    tree.expect_findings(&[
+        "crates/deadpeer-sys/src/lib.rs:2: a library must not exit: std::process::exit",
+        "crates/deadpeer-sys/src/lib.rs:3: a library must not exit: process::abort",
+    ]);
+}
+
+#[test]
+fn tests_and_commands_may_print_and_exit() {
+    let tree = Tree::new();
+    let print = "{ println!(\"x\"); std::process::exit(1) }";
+    tree.append(
+        SYS,
+        &format!("#[cfg(test)]\nmod tests {{ fn f() {print} }}\n"),
+    );
+    tree.append(SYS, "#[cfg(feature = \"testing\")]\npub mod testing;\n");
+    tree.write(
+        "crates/deadpeer-sys/src/testing.rs",
+        &format!("//! Tests.\npub fn f() {print}\n"),
+    );
+    tree.write(
+        "crates/deadpeer-sys/tests/t.rs",
+        &format!("//! Tests.\nfn f() {print}\n"),
+    );
+    tree.add_crate("deadpeer-cli", "");
+    tree.append(
+        "crates/deadpeer-cli/src/lib.rs",
+        &format!("fn f() {print}\n"),
+    );
+    tree.expect_findings(&[]);
+}
+
+#[test]
+fn unsafe_code_stands_in_sys_alone() {
+    let tree = Tree::new();
+    let block = "pub fn f() { unsafe { std::hint::unreachable_unchecked() } }\n";
+    tree.append(SYS, block);
+    tree.append(CORE, block);
+    tree.expect_findings(&[
+        "crates/deadpeer-core/src/lib.rs:2: deadpeer-core must not contain unsafe code",
+    ]);
+}
+
+#[test]
+fn a_pure_crate_that_reaches_outside() {
+    let tree = Tree::new();
+    let outside =
+        "use std::time::{Duration, Instant};\nuse std::net::{IpAddr, TcpStream};\nmod inner;\n";
+    tree.append(CORE, outside);
+    tree.write(
+        "crates/deadpeer-core/src/inner.rs",
+        "//! Inner.\npub fn f() -> usize { std::thread::current().name().map_or(0, str::len) }\n",
+    );
+    // The same in sys, and in tests, is fine.
+    tree.append(SYS, "use std::time::Instant;\n");
+    tree.write(
+        "crates/deadpeer-core/tests/t.rs",
+        "//! Tests.\nuse std::fs;\n",
+    );
+    tree.expect_findings(&[
+        "crates/deadpeer-core/src/inner.rs:2: deadpeer-core is pure: std::thread::current",
+        "crates/deadpeer-core/src/lib.rs:2: deadpeer-core is pure: std::time::Instant",
+        "crates/deadpeer-core/src/lib.rs:3: deadpeer-core is pure: std::net::TcpStream",
+    ]);
+}
+
+#[test]
+fn an_exception_without_a_reason() {
+    let tree = Tree::new();
+    tree.append(
+        CORE,
+        "#[allow(dead_code, reason = \"shown\")]\nfn f() {}\n#[expect(dead_code)]\nfn g() {}\n",
+    );
+    tree.expect_findings(&["crates/deadpeer-core/src/lib.rs:4: #[expect] without a reason"]);
+}
+
+#[test]
+fn work_put_off() {
+    let tree = Tree::new();
+    let word = ["TO", "DO"].concat();
+    tree.append(".ci/run", &format!("# {word}: later\n"));
+    tree.append("README.md", "Methodology\n");
+    tree.expect_findings(&[&format!(".ci/run:1: {word}: do it or open an issue")]);
+}
+
+const CORE: &str = "crates/deadpeer-core/src/lib.rs";
+const SYS: &str = "crates/deadpeer-sys/src/lib.rs";
+
+/// A workspace of two crates that keeps every rule.
+struct Tree {
+    folder: TempDir,
+}
+
+impl Tree {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let tree = Self { folder };
+        tree.write(
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n[workspace.lints]\n",
+        );
+        tree.add_crate("deadpeer-core", "");
+        tree.add_crate(
+            "deadpeer-sys",
+            "[dependencies]\ndeadpeer-core = { path = \"../deadpeer-core\" }\n",
+        );
+        tree
+    }
+
+    fn add_crate(&self, name: &str, dependencies: &str) {
+        let folder = format!("crates/{name}");
+        self.write(
+            &format!("{folder}/Cargo.toml"),
+            &(manifest(name) + dependencies),
+        );
+        self.write(&format!("{folder}/src/lib.rs"), "//! A crate.\n");
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("in the tree")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    fn append(&self, path: &str, text: &str) {
+        let before = fs::read_to_string(self.folder.path().join(path)).unwrap_or_default();
+        self.write(path, &(before + text));
+    }
+
+    #[track_caller]
+    fn expect_findings(&self, expected: &[&str]) {
+        // The temporary folder may stand behind a symbolic link.
+        let root: &Path = &self.folder.path().canonicalize().expect("it exists");
+        let findings = check(root).expect("a workspace");
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, expected);
+    }
+}
+
+fn manifest(name: &str) -> String {
+    format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n[lints]\nworkspace = true\n")
+}
