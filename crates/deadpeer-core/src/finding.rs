@@ -81,20 +81,6 @@ impl Finding {
         (!speaks_in_time).then_some(Self::MiddleboxForgets { keepidle_s, limit })
     }
 
-    /// Whether an open connection lacks what its listener would give it now.
-    #[must_use]
-    pub fn of_listener(listener: &Effective, connection: &Effective) -> Option<Self> {
-        let dead_peer_options = |options: &Effective| {
-            let keepalive = (options.keepidle_s, options.keepintvl_s, options.keepcnt);
-            (
-                options.keepalive.then_some(keepalive),
-                options.user_timeout_ms,
-                options.rto_max_ms,
-            )
-        };
-        (dead_peer_options(listener) != dead_peer_options(connection)).then_some(Self::NotInherited)
-    }
-
     /// Whether the armed timer contradicts the settings.
     ///
     /// Only a wait longer than the settings allow proves it: a shorter one may be the rest of a longer silence.

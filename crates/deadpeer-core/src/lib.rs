@@ -14,6 +14,7 @@ pub mod options;
 pub mod policy;
 pub mod state;
 pub mod tcp_info;
+pub mod verdict;
 pub mod wheel;
 
 pub use cause::Cause;
@@ -24,3 +25,4 @@ pub use options::{Effective, SocketOptions};
 pub use policy::{Plan, Policy, Refusal, SlowReaders};
 pub use state::TcpState;
 pub use tcp_info::{KernelVersion, TcpInfo};
+pub use verdict::{Judge, Supervision, Verdict};

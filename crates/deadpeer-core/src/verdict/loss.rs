@@ -1,0 +1,128 @@
+//! How often this connection's questions go unanswered although the peer lives.
+//!
+//! A solicitation fails if it or its answer is lost: q = 1 - (1 - loss)^2. The number of failures in a row that
+//! rules out chance follows from q. But q is only estimated, from few samples at first, so what is
+//! computed is the chance of a streak under all q that the samples leave possible: a beta
+//! distribution, whose streaks have a closed form.
+
+/// Before anything was seen: as if half a failure and twenty answers had been. That is a path on which two and a half
+/// percent of questions fail, held loosely: twenty samples of its own outweigh it. At the default target it
+/// asks for nine unanswered solicitations.
+const PRIOR_FAILED: f64 = 0.5;
+const PRIOR_ANSWERED: f64 = 20.0;
+/// Older samples fade when there are more than this: paths change.
+const MEMORY: f64 = 2_000.0;
+/// One lost question, or two, or three, happen on any path (RFC 1122, section 4.2.3.6): never fewer than four.
+const FEWEST: u32 = 4;
+/// More solicitations than this prove nothing more: 40 % loss each way asks for 39.
+const MOST: u32 = 400;
+
+/// An estimate of the share of solicitations that fail on a live connection.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Loss {
+    failed: f64,
+    answered: f64,
+}
+
+impl Default for Loss {
+    fn default() -> Self {
+        Self {
+            failed: PRIOR_FAILED,
+            answered: PRIOR_ANSWERED,
+        }
+    }
+}
+
+impl Loss {
+    /// Adds solicitations of which some failed.
+    pub fn sample(&mut self, failed: f64, answered: f64) {
+        self.failed += failed.max(0.0);
+        self.answered += answered.max(0.0);
+        let fade = MEMORY / (self.failed + self.answered);
+        if fade < 1.0 {
+            self.failed *= fade;
+            self.answered *= fade;
+        }
+    }
+
+    /// The estimated share of solicitations that fail, 0 to 1.
+    #[must_use]
+    pub fn failing(&self) -> f64 {
+        self.failed / (self.failed + self.answered)
+    }
+
+    /// The smallest number of unanswered solicitations in a row whose chance on a live connection is at most
+    /// one in `questions`.
+    #[must_use]
+    pub fn convincing_streak(&self, questions: f64) -> u32 {
+        let mut chance = 1.0;
+        for n in 0..MOST {
+            if n >= FEWEST && chance * questions <= 1.0 {
+                return n;
+            }
+            let seen = f64::from(n);
+            chance *= (self.failed + seen) / (self.failed + self.answered + seen);
+        }
+        MOST
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YEAR: f64 = 365.25 * 86_400.0;
+
+    fn after(failed: f64, answered: f64) -> u32 {
+        let mut loss = Loss::default();
+        loss.sample(failed, answered);
+        loss.convincing_streak(YEAR)
+    }
+
+    #[test]
+    fn a_fresh_connection_needs_more_than_a_clean_one() {
+        assert_eq!(Loss::default().convincing_streak(YEAR), 9);
+        assert_eq!(after(0.0, 2_000.0), 4);
+        assert!(after(0.0, 100.0) < 9);
+    }
+
+    /// 25 % loss each way: q = 0.44, which asks for about twenty; 40 %: q = 0.64, about forty.
+    #[test]
+    fn loss_asks_for_longer_streaks() {
+        assert!(
+            (20..=23).contains(&after(875.0, 1_125.0)),
+            "{}",
+            after(875.0, 1_125.0)
+        );
+        assert!(
+            (37..=42).contains(&after(1_280.0, 720.0)),
+            "{}",
+            after(1_280.0, 720.0)
+        );
+    }
+
+    #[test]
+    fn a_longer_target_asks_for_longer_streaks() {
+        let loss = Loss::default();
+        assert!(loss.convincing_streak(YEAR * 100.0) > loss.convincing_streak(YEAR));
+        assert!(loss.convincing_streak(60.0) >= FEWEST);
+    }
+
+    #[test]
+    fn a_hopeless_path_still_has_an_end() {
+        let mut loss = Loss::default();
+        loss.sample(1e9, 0.0);
+        assert_eq!(loss.convincing_streak(YEAR), MOST);
+        assert!(loss.failing() < 1.0);
+    }
+
+    #[test]
+    fn old_samples_fade() {
+        let mut loss = Loss::default();
+        loss.sample(1_000.0, 1_000.0);
+        for _ in 0..10 {
+            loss.sample(0.0, 2_000.0);
+        }
+        assert!(loss.failing() < 0.01);
+    }
+}
