@@ -27,6 +27,7 @@ use crate::options::Effective;
 use crate::state::TcpState;
 use crate::wheel::{CLOCK_RATES, Stretch, Wheel};
 use case::Case;
+pub(crate) use case::RTO_MIN_MS;
 
 /// The answer for one kind of silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,11 +23,13 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 pub struct Judge {
     supervision: Supervision,
     loss: Loss,
-    last: Option<Reading>,
+    /// The first reading, then always the one that brought evidence.
+    base: Option<Reading>,
+    /// The last reading.
+    looked: Duration,
+    unanswered: u32,
     /// When the peer was heard last, as far as is proved.
     heard: Duration,
-    /// Open solicitations when it was heard.
-    open_then: u32,
     closed_window_since: Option<Duration>,
     verdict: Verdict,
 }
@@ -45,9 +47,10 @@ impl Judge {
         Self {
             supervision,
             loss: Loss::default(),
-            last: None,
+            base: None,
+            looked: Duration::ZERO,
+            unanswered: 0,
             heard: Duration::ZERO,
-            open_then: 0,
             closed_window_since: None,
             verdict: Verdict::Unknown { unanswered: 0 },
         }
@@ -58,16 +61,10 @@ impl Judge {
     /// The first reading proves nothing by itself but what the kernel says of the last arrival.
     pub fn observe(&mut self, at: Duration, info: &TcpInfo) -> Verdict {
         let counters = Counters::of(info);
-        match self.last {
-            None => {
-                self.heard = at.saturating_sub(counters.heard_within(at));
-                self.open_then = 0;
-            }
-            Some(last) => self.weigh(last, at, counters),
-        }
-        self.last = Some(Reading { at, counters });
+        self.weigh(Reading { at, counters });
+        self.looked = at;
         self.note_window(at, info);
-        self.verdict = self.judge(at, info, counters.open.saturating_sub(self.open_then));
+        self.verdict = self.judge(at, info);
         self.verdict
     }
 
@@ -82,22 +79,22 @@ impl Judge {
     /// A connection that is heard needs no look before its silence could have lasted the deadline: the kernel counts meanwhile.
     #[must_use]
     pub fn next_look(&self) -> Option<Duration> {
-        let Some(last) = self.last else {
+        if self.base.is_none() {
             return Some(FIRST_LOOK);
-        };
+        }
         match self.verdict {
             Verdict::Closed { .. } => None,
-            Verdict::Unreachable { .. } => Some(last.at + ANOTHER_QUESTION),
+            Verdict::Unreachable { .. } => Some(self.looked + ANOTHER_QUESTION),
             Verdict::Alive { .. }
             | Verdict::Unknown { .. }
             | Verdict::Stalled { .. }
             | Verdict::PeerFinished => {
                 let silent_enough = self.heard + self.supervision.patience();
-                if silent_enough > last.at {
+                if silent_enough > self.looked {
                     return Some(silent_enough);
                 }
-                let missing = self.needed().saturating_sub(self.unanswered());
-                Some(last.at + ANOTHER_QUESTION * missing.clamp(1, 30))
+                let missing = self.needed().saturating_sub(self.unanswered);
+                Some(self.looked + ANOTHER_QUESTION * missing.clamp(1, 30))
             }
         }
     }
@@ -125,23 +122,22 @@ impl Judge {
         self.loss
     }
 
-    fn unanswered(&self) -> u32 {
-        self.last
-            .map_or(0, |last| last.counters.open.saturating_sub(self.open_then))
-    }
-
-    /// What happened between two readings: proof of life, and how many questions it took.
-    fn weigh(&mut self, last: Reading, at: Duration, counters: Counters) {
-        let elapsed = at.saturating_sub(last.at);
-        if !counters.prove_life_since(&last.counters, elapsed) {
-            // The kernel takes its counts back when an inbound duplicate arrives; that answers nothing of ours.
-            self.open_then = self.open_then.min(counters.open);
+    /// Proof of life since the base, and how many questions it took.
+    fn weigh(&mut self, reading: Reading) {
+        let Reading { at, counters } = reading;
+        self.unanswered = counters.open;
+        let Some(base) = self.base else {
+            self.heard = at.saturating_sub(counters.heard_within(at));
+            self.base = Some(reading);
             return;
+        };
+        let elapsed = at.saturating_sub(base.at);
+        if counters.prove_life_since(&base.counters, elapsed) {
+            self.heard = at.saturating_sub(counters.heard_within(elapsed));
+            let (failed, answered) = questions_between(&base.counters, &counters);
+            self.loss.sample(failed, answered);
+            self.base = Some(reading);
         }
-        self.heard = at.saturating_sub(counters.heard_within(elapsed));
-        self.open_then = 0;
-        let (failed, answered) = questions_between(&last.counters, &counters);
-        self.loss.sample(failed, answered);
     }
 
     fn note_window(&mut self, at: Duration, info: &TcpInfo) {
@@ -149,7 +145,8 @@ impl Judge {
         self.closed_window_since = closed.then(|| self.closed_window_since.unwrap_or(at));
     }
 
-    fn judge(&self, at: Duration, info: &TcpInfo, unanswered: u32) -> Verdict {
+    fn judge(&self, at: Duration, info: &TcpInfo) -> Verdict {
+        let unanswered = self.unanswered;
         if info.state == Some(TcpState::Close) {
             return Verdict::Closed {
                 cause: Cause::Unknown,
@@ -195,9 +192,9 @@ fn questions_between(before: &Counters, after: &Counters) -> (f64, f64) {
     let data_out = since(after.data_segs_out, before.data_segs_out);
     let data_in = since(after.data_segs_in, before.data_segs_in);
     if data_out == 0.0 && data_in == 0.0 {
-        let asked = since(after.segs_out, before.segs_out);
+        // Those that were open then have failed since; those that are open now may still be answered.
+        let asked = since(after.segs_out, before.segs_out) + f64::from(before.open);
         let answered = f64::from(after.acks_since(before)).min(asked);
-        // The last questions may still be on their way.
         let failed = (asked - answered - f64::from(after.open)).max(0.0);
         return (failed, answered);
     }

@@ -1,0 +1,74 @@
+//! How often the verdict errs, and how soon it comes: years of virtual time on lossy paths.
+//!
+//! ```sh
+//! cargo run --release -p deadpeer-core --example verdict_simulation
+//! ```
+#![expect(clippy::print_stdout, reason = "a program at the command line")]
+
+mod world;
+
+use std::time::Duration;
+
+use deadpeer_core::Supervision;
+use world::{Path, World};
+
+const YEAR: Duration = Duration::from_secs(31_557_600);
+const YEARS: u32 = 10;
+const DEATHS: u64 = 200;
+
+fn main() {
+    println!(
+        "{:>8}  {:<30} {:>12} {:>11} {:>9} {:>9} {:>9}",
+        "deadline", "path", "false alarms", "looks", "noticed", "", "foretold"
+    );
+    println!(
+        "{:>8}  {:<30} {:>12} {:>11} {:>9} {:>9} {:>9}",
+        "", "", "a year", "an hour", "median", "latest", "slip"
+    );
+    for deadline in [10, 30, 120].map(Duration::from_secs) {
+        for (name, path) in paths(deadline) {
+            let supervision = Supervision::within(deadline);
+            let tally = World::new(supervision, path, 1).live_for(YEAR * YEARS);
+            let mut noticed: Vec<_> = (0..DEATHS)
+                .map(|seed| {
+                    let mut world = World::new(supervision, path, seed);
+                    world.live_for(Duration::from_secs(7_200 + seed * 13));
+                    world.vanish()
+                })
+                .collect();
+            noticed.sort_unstable();
+            let (median, _) = noticed[noticed.len() / 2];
+            let (latest, _) = noticed[noticed.len() - 1];
+            let slip = noticed
+                .iter()
+                .map(|(_, slip)| *slip)
+                .max()
+                .unwrap_or_default();
+            println!(
+                "{:>6} s  {name:<30} {:>12.2} {:>11.0} {:>7.1} s {:>7.1} s {:>7.1} s",
+                deadline.as_secs(),
+                f64::from(tally.false_alarms) / f64::from(YEARS),
+                tally.looks as f64 / (f64::from(YEARS) * YEAR.as_secs_f64() / 3600.0),
+                median.as_secs_f64(),
+                latest.as_secs_f64(),
+                slip.as_secs_f64()
+            );
+        }
+    }
+}
+
+fn paths(deadline: Duration) -> [(&'static str, Path); 7] {
+    let bursts = |outage, minutes: u64| Path::Bursts {
+        outage,
+        every: Duration::from_secs(minutes * 60),
+    };
+    [
+        ("no loss", Path::Random(0.0)),
+        ("1 % each way", Path::Random(0.01)),
+        ("5 % each way", Path::Random(0.05)),
+        ("25 % each way", Path::Random(0.25)),
+        ("40 % each way", Path::Random(0.40)),
+        ("1/3 deadline out, each 10 min", bursts(deadline / 3, 10)),
+        ("4/5 deadline out, each hour", bursts(deadline * 4 / 5, 60)),
+    ]
+}

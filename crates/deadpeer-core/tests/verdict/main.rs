@@ -1,0 +1,7 @@
+//! The verdict, by hand-made readings and by simulated years.
+
+#[path = "../../examples/verdict_simulation/world.rs"]
+mod world;
+
+mod readings;
+mod years;

@@ -1,0 +1,85 @@
+//! False alarms and deadlines in simulated years.
+
+use std::time::Duration;
+
+use deadpeer_core::Supervision;
+use deadpeer_core::verdict::Preference;
+
+use crate::world::{Path, World};
+
+const YEAR: Duration = Duration::from_secs(31_557_600);
+
+#[test]
+fn a_live_peer_is_called_dead_at_most_once_a_year() {
+    for seconds in [10, 30, 120] {
+        let supervision = Supervision::within(Duration::from_secs(seconds));
+        for loss in [0.0, 0.05, 0.25, 0.4] {
+            let tally = World::new(supervision, Path::Random(loss), 7).live_for(YEAR);
+            assert!(
+                tally.false_alarms <= 1,
+                "{seconds} s, loss {loss}: {tally:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_dead_peer_is_noticed_within_the_deadline_or_the_foretold_slip() {
+    for seconds in [10, 30, 120] {
+        let deadline = Duration::from_secs(seconds);
+        for loss in [0.0, 0.05, 0.25, 0.4] {
+            for seed in 0..50 {
+                let mut world = World::new(Supervision::within(deadline), Path::Random(loss), seed);
+                world.live_for(Duration::from_secs(3_600 + seed));
+                let (noticed, slip) = world.vanish();
+                // A question asked just before the peer vanished may still be open; one more second for the look.
+                let most =
+                    deadline + slip + Duration::from_secs(if slip.is_zero() { 0 } else { 3 });
+                assert!(
+                    noticed <= most,
+                    "{deadline:?}, loss {loss}: {noticed:?}, slip {slip:?}"
+                );
+                if loss <= 0.05 && seconds >= 30 {
+                    assert!(slip.is_zero(), "{deadline:?}, loss {loss}: slips {slip:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_prefers_the_deadline_gets_it() {
+    let supervision = Supervision::within(Duration::from_secs(10)).prefer(Preference::Deadline);
+    for seed in 0..50 {
+        let mut world = World::new(supervision, Path::Random(0.3), seed);
+        world.live_for(Duration::from_secs(60 + seed));
+        let (noticed, slip) = world.vanish();
+        assert!(
+            noticed <= Duration::from_secs(10) && slip.is_zero(),
+            "{noticed:?}"
+        );
+    }
+}
+
+/// Outages of four fifths of the deadline are survived, every one of about 1,700.
+#[test]
+fn outages_shorter_than_the_deadline_are_survived() {
+    for seconds in [10, 30, 120] {
+        let deadline = Duration::from_secs(seconds);
+        let path = Path::Bursts {
+            outage: deadline * 4 / 5,
+            every: deadline * 15,
+        };
+        let tally =
+            World::new(Supervision::within(deadline), path, seconds).live_for(deadline * 27_000);
+        assert_eq!(tally.false_alarms, 0, "{deadline:?}: {tally:?}");
+    }
+}
+
+/// Supervision costs a look or so per deadline.
+#[test]
+fn looks_are_rare() {
+    let supervision = Supervision::within(Duration::from_secs(30));
+    let tally = World::new(supervision, Path::Random(0.0), 1).live_for(Duration::from_secs(86_400));
+    assert!(tally.looks < 86_400 / 10, "{tally:?}");
+}
