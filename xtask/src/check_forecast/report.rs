@@ -8,7 +8,7 @@ use deadpeer_core::{Notice, Snapshot, SocketOptions};
 use super::scenario::Act;
 use super::stage::Actor;
 
-/// A forecast names the moment if its span is no wider than two jiffies to either side.
+/// A forecast names the moment if it is right to so many jiffies either way.
 const EXACT_TICKS: u32 = 2;
 
 /// How one connection ended.
@@ -40,14 +40,17 @@ impl Outcome {
         }
     }
 
-    /// Told to two jiffies, and right.
+    /// Told to two jiffies either way, and right.
     fn is_exact(&self) -> bool {
         let (Some(Notice::Within(span)), Some(actual)) = (self.exact, self.actual) else {
             return false;
         };
+        let (middle, half) = (
+            (span.earliest + span.latest) / 2,
+            (span.latest - span.earliest) / 2,
+        );
         let near = self.tick * EXACT_TICKS;
-        let middle = (span.earliest + span.latest) / 2;
-        span.latest - span.earliest <= near && actual.abs_diff(middle) <= near
+        half <= near && actual.abs_diff(middle) <= near
     }
 
     /// Within the interval that needs no phase, a tick of delivery allowed, and no later than the worst case.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use deadpeer_core::{Effective, Forecast, Kernel, Silence, Snapshot, SocketOptions, TcpState};
+use deadpeer_core::{
+    Effective, Forecast, Kernel, Notice, Silence, Snapshot, SocketOptions, TcpState,
+};
 
 /// The seeded source of all choices.
 pub(super) struct Dice(fastrand::Rng);
@@ -99,7 +101,13 @@ impl Scenario {
             let scenario = Self::draw_any(dice);
             let worst = scenario.worst(kernel);
             let late = scenario.act.late_write();
-            let before_verdict = late.is_none_or(|late| !worst.idle.worst.meets(late));
+            // The silence may have begun with the connection.
+            let written = scenario.vanish + late.unwrap_or_default();
+            let before_verdict = match worst.idle.worst {
+                Notice::Within(span) => written < span.earliest,
+                Notice::Never => true,
+            };
+            let before_verdict = late.is_none() || before_verdict;
             let deadline = longest.saturating_sub(late.unwrap_or_default());
             if before_verdict && worst.outlook(scenario.act.silence()).worst.meets(deadline) {
                 return scenario;

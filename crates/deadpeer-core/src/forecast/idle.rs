@@ -30,7 +30,8 @@ impl Case<'_> {
     pub(super) fn idle_worst(self) -> Option<Verdict> {
         let idle = self.idle_wait()?;
         let longest = idle.max(self.probe_wait());
-        let first_probe = Stretch::between(idle, longest + granularity(longest));
+        let latest = self.wheel.blurred().fire(Stretch::at(0), longest).last;
+        let first_probe = Stretch::between(idle, latest);
         Some(self.blurred().probing(first_probe, 0, 0))
     }
 

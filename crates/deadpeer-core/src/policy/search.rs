@@ -14,7 +14,7 @@ use crate::options::{
     MAX_KEEPALIVE_S, MAX_KEEPCNT, MAX_USER_TIMEOUT_MS, MIN_RTO_MAX_MS, SocketOptions,
 };
 use crate::state::TcpState;
-use crate::wheel::{CLOCK_RATES, Wheel, granularity};
+use crate::wheel::{CLOCK_RATES, Stretch, Wheel};
 
 /// A quarter of the silence may go into the burst of probes, in at most this many: enough to ride out a short
 /// outage, few enough to stay cheap.
@@ -190,8 +190,8 @@ fn keepalive(idle: u32, burst: Burst) -> SocketOptions {
 fn user_timeout_ms(kernel: &Kernel, idle: u32, burst: Burst) -> Option<u32> {
     let latest_probe = |hz| {
         let wheel = Wheel::new(hz, None);
-        let late = |s| wheel.seconds(s) + granularity(wheel.seconds(s));
-        wheel.time(late(idle) + late(burst.interval_s) * i64::from(burst.probes - 1) + 2)
+        let latest = |s| wheel.fire(Stretch::at(0), wheel.seconds(s)).last;
+        wheel.time(latest(idle) + latest(burst.interval_s) * i64::from(burst.probes - 1) + 2)
     };
     let rates = kernel.hz.map_or(CLOCK_RATES.to_vec(), |hz| vec![hz]);
     let latest = rates.into_iter().map(latest_probe).max()?;
