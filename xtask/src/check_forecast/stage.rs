@@ -15,7 +15,7 @@ use super::connection::Connection;
 use super::scenario::{Act, Scenario};
 
 /// How often a table is read again because a tick fell into the reading.
-const READINGS: u32 = 500;
+const READINGS: u32 = 50;
 
 /// A connection in its scenario.
 pub(super) struct Actor {

@@ -45,6 +45,10 @@ const HOUSE: &[Room] = &[
     library("deadpeer", &["deadpeer-core", "deadpeer-sys"]),
     Room {
         may_be_unsafe: true,
+        ..library("deadpeer-c", &["deadpeer", "deadpeer-sys"])
+    },
+    Room {
+        may_be_unsafe: true,
         ..library("deadpeer-bpf", &["deadpeer-core"])
     },
     library(
@@ -72,6 +76,10 @@ const HOUSE: &[Room] = &[
         uses: Uses::All,
         may_print: true,
         ..library("deadpeer-cli", &[])
+    },
+    Room {
+        may_print: true,
+        ..library("deadpeer-examples", &["deadpeer", "deadpeer-sys"])
     },
     Room {
         uses: Uses::All,

@@ -1,0 +1,119 @@
+//! nginx: `listen ... so_keepalive=idle:intvl:cnt` sets options on the listener, and connections inherit them.
+
+use std::net::TcpStream;
+use std::path::Path;
+
+use crate::audit::Audit;
+use crate::program::{Program, ask, with_program};
+use crate::settings::Settings;
+
+/// A server with a listener that has keepalive and one that hasn't, and a connection to each.
+struct Nginx {
+    server: Program,
+    on: TcpStream,
+    off: TcpStream,
+    _folder: tempfile::TempDir,
+}
+
+const ON: &str = "127.0.0.1:80";
+const OFF: &str = "127.0.0.1:81";
+const CONFIGURED: Settings = Settings::keepalive(10, 5, 3);
+
+impl Nginx {
+    fn start(executable: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let configuration = folder.path().join("nginx.conf");
+        std::fs::write(&configuration, Self::configuration(folder.path())).unwrap();
+        let mut server = Program::start(
+            executable,
+            &["-c", configuration.to_str().unwrap(), "-e", "stderr"],
+        );
+        let [on, off] = [ON, OFF].map(|address| {
+            let mut client = server.connect(address);
+            ask(
+                &mut client,
+                b"GET / HTTP/1.1\r\nHost: test\r\n\r\n",
+                b"here\n",
+            );
+            client
+        });
+        Self {
+            server,
+            on,
+            off,
+            _folder: folder,
+        }
+    }
+
+    fn configuration(folder: &Path) -> String {
+        let folder = folder.display();
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|what| format!("{what}_temp_path {folder}/{what};\n"))
+            .concat();
+        format!(
+            "daemon off;
+             pid {folder}/pid;
+             user nobody nogroup;
+             worker_processes 1;
+             events {{}}
+             http {{
+                 access_log off;
+                 {temporary}
+                 server {{
+                     listen {ON} so_keepalive=10s:5s:3;
+                     listen {OFF} so_keepalive=off;
+                     return 200 \"here\\n\";
+                 }}
+             }}"
+        )
+    }
+}
+
+#[test]
+fn what_the_listener_is_told_holds_for_its_connections() {
+    with_program("nginx", |executable| {
+        let nginx = Nginx::start(executable);
+        let audit = Audit::each(&[]);
+        audit.listener(ON).check(&nginx.server, "nginx", CONFIGURED);
+        audit
+            .accepted(&nginx.on)
+            .check(&nginx.server, "nginx", CONFIGURED);
+        audit
+            .listener(OFF)
+            .check(&nginx.server, "nginx", Settings::UNTOUCHED);
+        audit
+            .accepted(&nginx.off)
+            .check(&nginx.server, "nginx", Settings::UNTOUCHED);
+        // The master opens listeners, a worker accepts.
+        assert_eq!(audit.listener(ON).owners.len(), 2);
+        assert_eq!(audit.accepted(&nginx.on).owners.len(), 1);
+    });
+}
+
+#[test]
+fn keepalive_alone_keeps_the_deadline_while_idle_only() {
+    with_program("nginx", |executable| {
+        let nginx = Nginx::start(executable);
+        let late = Audit::each(&["--within", "30s", "--local", ON]);
+        assert_eq!(late.code, 1);
+        assert_eq!(late.summary("connections_over_deadline"), 1);
+        assert_eq!(late.summary("listeners_over_deadline"), 1);
+        let accepted = late.accepted(&nginx.on);
+        assert_eq!(accepted.over_deadline, Some(true));
+        let forecast = accepted.notices_in.as_ref().unwrap();
+        assert!(
+            forecast.idle.worst.latest_ms() <= Some(30_000),
+            "{accepted:?}"
+        );
+        assert!(
+            forecast.in_flight.worst.latest_ms() > Some(30_000),
+            "{accepted:?}"
+        );
+
+        // A quarter of an hour is what it takes with data in flight, and half a minute more with a late write.
+        let kept = Audit::each(&["--within", "20m", "--local", ON]);
+        assert_eq!(kept.code, 0);
+        let without = Audit::each(&["--within", "20m", "--local", OFF]);
+        assert_eq!(without.code, 1);
+    });
+}

@@ -1,0 +1,66 @@
+//! OpenSSH: `TCPKeepAlive` turns the system's keepalive on or off on each connection.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::audit::Audit;
+use crate::program::{Program, ask, installed, with_program};
+use crate::settings::Settings;
+
+const ADDRESS: &str = "127.0.0.1:22";
+
+/// Newer versions serve a connection by programs of their own.
+const NAMES: [&str; 3] = ["sshd", "sshd-session", "sshd-auth"];
+
+#[test]
+fn keepalive_on() {
+    shows(
+        "yes",
+        Settings {
+            so_keepalive: true,
+            ..Settings::UNTOUCHED
+        },
+    );
+}
+
+#[test]
+fn keepalive_off() {
+    shows("no", Settings::UNTOUCHED);
+}
+
+fn shows(keepalive: &str, configured: Settings) {
+    with_program("sshd", |executable| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = start(executable, folder.path(), keepalive);
+        let mut client = server.connect(ADDRESS);
+        // Its greeting comes after its socket options; the answer to ours after the processes have parted.
+        ask(&mut client, b"SSH-2.0-test\r\n", b"diffie-hellman");
+        let audit = Audit::each(&["--local", ADDRESS]);
+        let accepted = audit.accepted(&client);
+        accepted.check_owners(&server, &NAMES);
+        accepted.check_settings(configured);
+        audit
+            .listener(ADDRESS)
+            .check(&server, "sshd", Settings::UNTOUCHED);
+    });
+}
+
+fn start(executable: &Path, folder: &Path, keepalive: &str) -> Program {
+    let key = folder.join("key");
+    let made = Command::new(installed("ssh-keygen").expect("ssh-keygen comes with sshd"))
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    assert!(made.unwrap().success());
+    let configuration = folder.join("sshd_config");
+    let text = format!(
+        "ListenAddress {ADDRESS}\nHostKey {}\nPidFile none\nTCPKeepAlive {keepalive}\n",
+        key.display()
+    );
+    std::fs::write(&configuration, text).unwrap();
+    // It insists on a folder below /run, which systemd makes for it elsewhere. This one is in its own mount namespace.
+    let script = r#"mount -t tmpfs none /run && mkdir -m 755 /run/sshd && exec "$0" -D -e -f "$1""#;
+    let [executable, configuration] =
+        [executable, &configuration].map(|path| path.to_str().unwrap());
+    Program::start(Path::new("sh"), &["-c", script, executable, configuration])
+}
