@@ -1,5 +1,7 @@
 //! The running kernel, as far as forecasts and decoders depend on it.
 
+use std::sync::OnceLock;
+
 use deadpeer_core::{Kernel, KernelVersion};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
@@ -30,10 +32,12 @@ fn takes_rto_max() -> crate::Result<bool> {
     Ok(sockopt::rto_max_ms(socket)?.is_some())
 }
 
-/// The version of the running kernel, from uname(2); `None` where the release doesn't start with two numbers.
+/// The version of the running kernel, from uname(2), asked once; `None` where the release doesn't start with two numbers.
 #[must_use]
 pub fn kernel_version() -> Option<KernelVersion> {
-    KernelVersion::parse(rustix::system::uname().release().to_str().ok()?)
+    static VERSION: OnceLock<Option<KernelVersion>> = OnceLock::new();
+    let ask = || KernelVersion::parse(rustix::system::uname().release().to_str().ok()?);
+    *VERSION.get_or_init(ask)
 }
 
 #[cfg(test)]

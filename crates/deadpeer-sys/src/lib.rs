@@ -6,6 +6,7 @@
 //!
 //! This crate and the eBPF loader are the only ones with `unsafe` code.
 
+mod alarm;
 pub mod clock;
 pub mod enclosure;
 mod error;
@@ -13,6 +14,8 @@ mod kernel;
 pub mod netns;
 pub mod packet;
 pub mod pidfd;
+pub mod readiness;
+mod remembered;
 pub mod sock_diag;
 pub mod sockopt;
 pub mod sysctl;
@@ -20,7 +23,9 @@ mod tcp_info;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use alarm::Alarm;
 pub use error::{Result, SysError};
 pub use kernel::{kernel_version, running_kernel};
+pub use remembered::Remembered;
 pub use rustix::io::Errno;
 pub use tcp_info::tcp_info;

@@ -1,7 +1,7 @@
 //! `getsockopt(TCP_INFO)`.
 
 use std::ffi::c_void;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use deadpeer_core::TcpInfo;
 
@@ -16,13 +16,17 @@ const BUFFER: usize = 1024;
 /// answers. `EOPNOTSUPP` or `ENOPROTOOPT` on a socket that is not TCP.
 #[doc(alias = "TCP_INFO")]
 pub fn tcp_info(fd: impl AsFd) -> Result<TcpInfo> {
-    let fd = fd.as_fd();
+    read(fd.as_fd().as_raw_fd())
+}
+
+/// Asks a number, which need not be a descriptor any more.
+pub(crate) fn read(number: RawFd) -> Result<TcpInfo> {
     let mut bytes = [0_u8; BUFFER];
     let mut len = BUFFER as libc::socklen_t;
-    // SAFETY: `bytes` and `len` are live for the call, and `len` is the size of `bytes`.
+    // SAFETY: `bytes` and `len` are live for the call, and `len` is the size of `bytes`; a number that is no descriptor is EBADF.
     let status = unsafe {
         libc::getsockopt(
-            fd.as_raw_fd(),
+            number,
             libc::IPPROTO_TCP,
             libc::TCP_INFO,
             bytes.as_mut_ptr().cast::<c_void>(),

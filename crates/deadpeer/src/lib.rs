@@ -29,20 +29,69 @@
 //! - [`inspect`] reads what the kernel knows of a connection, without touching a byte of it.
 //! - [`Forecast`] tells from both when a peer that vanishes now would be noticed.
 //!
-//! Nothing here needs a privilege, starts a thread or touches data. Linux only.
+//! # Is it still there?
 //!
-//! What it can't see: a peer whose kernel answers while its program hangs. Only a heartbeat of the
-//! application's own protocol finds that out.
+//! How to learn that the other end is gone without reading or writing, in three strengths:
+//!
+//! ```
+//! # use deadpeer::{Answer, Supervision, Watch};
+//! # use std::net::{TcpListener, TcpStream};
+//! # use std::time::Duration;
+//! # let listener = TcpListener::bind("127.0.0.1:0")?;
+//! # let socket = TcpStream::connect(listener.local_addr()?)?;
+//! // Ask its kernel now. No byte of the application's is sent.
+//! let answer = deadpeer::ping(&socket, Duration::from_secs(1))?;
+//! # assert!(matches!(answer, Answer::NotNow(_)));
+//!
+//! // Wait until it is gone. No byte is read, no error taken, and data wakes nobody.
+//! let death = deadpeer::died(&socket, Some(Duration::from_millis(10)))?;
+//! # assert_eq!(death, None);
+//!
+//! // Watch thousands through one descriptor, and be told who is unreachable.
+//! let mut watch = Watch::supervised(Supervision::within(Duration::from_secs(30)))?;
+//! watch.add(&socket, 1)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - [`ping()`] is for the moment of need: before a connection from a pool is handed out.
+//! - [`died`] is for who does long work on behalf of a peer that may leave; `deadpeer::tokio::died` for `select!`.
+//! - [`Watch`] is for servers. It explains the two ways to be protected, by the kernel alone or supervised.
+//! - [`Cause`] says why a connection ended; [`take_error`] takes its error for that, and says what that costs.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `tokio` | the module `deadpeer::tokio`: `died`, `ping`, and a `Watch` for tasks |
+//! | `mio` | [`Watch`] is a source of events |
+//!
+//! Nothing here needs a privilege, starts a thread or touches data. Linux only; `Watch` needs 4.12.
+//!
+//! What it can't see: a peer whose kernel answers while its program hangs, and a proxy that answers for a peer that
+//! is gone. Only a heartbeat of the application's own protocol finds those out.
 #![forbid(unsafe_code)]
 
 mod apply;
+mod death;
+mod died;
 mod inspect;
+#[cfg(feature = "mio")]
+pub mod mio;
+mod ping;
 mod setting;
+mod take_error;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+mod watch;
 
 pub use apply::{Applied, Apply, ApplyError, Difference, Lack, Unsupported};
+pub use death::{Death, Ending, Evidence, HalfClose};
+pub use died::{WatchError, died, died_with};
 pub use inspect::{InspectError, OptionsError, inspect, options};
+pub use ping::{Answer, NotNow, PingError, ping};
 pub use setting::Setting;
+pub use take_error::take_error;
+pub use watch::{AddError, Event, NewWatchError, News, Watch};
 
 pub use deadpeer_core::*;
+pub use deadpeer_sys::readiness::Signs;
 pub use deadpeer_sys::sysctl::SysctlError;
 pub use deadpeer_sys::{Errno, SysError, kernel_version, running_kernel};

@@ -17,9 +17,8 @@ pub(super) struct Counters {
     pub(super) data_segs_out: u32,
     pub(super) retransmitted: u32,
     /// Retransmission timeouts and probes without an answer.
-    pub(super) open: u32,
-    /// When something came last; all that kernels before 4.2 tell.
-    heard_ago_ms: Option<u32>,
+    pub(super) open: u16,
+    /// Whether the kernel counts at all.
     counts: bool,
 }
 
@@ -35,11 +34,7 @@ impl Counters {
             data_segs_in,
             data_segs_out: info.data_segs_out.unwrap_or(0),
             retransmitted: info.total_retrans.unwrap_or(0),
-            open: u32::from(info.retransmits.unwrap_or(0)) + u32::from(info.probes.unwrap_or(0)),
-            heard_ago_ms: [info.last_data_recv_ms, info.last_ack_recv_ms]
-                .into_iter()
-                .flatten()
-                .min(),
+            open: u16::from(info.retransmits.unwrap_or(0)) + u16::from(info.probes.unwrap_or(0)),
             counts: info.bytes_acked.is_some()
                 && info.segs_in.is_some()
                 && info.data_segs_in.is_some(),
@@ -47,25 +42,29 @@ impl Counters {
     }
 
     /// Whether the peer answered between two readings `elapsed` apart.
-    pub(super) fn prove_life_since(&self, before: &Self, elapsed: Duration) -> bool {
+    pub(super) fn prove_life_since(
+        &self,
+        before: &Self,
+        elapsed: Duration,
+        heard_ago: Option<Duration>,
+    ) -> bool {
         if self.counts {
             return self.bytes_received != before.bytes_received
                 || self.bytes_acked != before.bytes_acked
                 || self.pure_acks != before.pure_acks;
         }
-        self.heard_ago_ms
-            .is_some_and(|ms| Duration::from_millis(u64::from(ms)) < elapsed)
+        heard_ago.is_some_and(|ago| ago < elapsed)
     }
 
     /// Pure ACKs that came since.
     pub(super) fn acks_since(&self, before: &Self) -> u32 {
         self.pure_acks.wrapping_sub(before.pure_acks)
     }
+}
 
-    /// How long ago something came, if that is no longer than `elapsed` ago.
-    pub(super) fn heard_within(&self, elapsed: Duration) -> Duration {
-        self.heard_ago_ms
-            .map_or(Duration::ZERO, |ms| Duration::from_millis(u64::from(ms)))
-            .min(elapsed)
-    }
+/// How long ago something came last; all that kernels before 4.2 tell.
+pub(super) fn heard_ago(info: &TcpInfo) -> Option<Duration> {
+    let heard = [info.last_data_recv_ms, info.last_ack_recv_ms];
+    let ms = heard.into_iter().flatten().min()?;
+    Some(Duration::from_millis(u64::from(ms)))
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::Verdict;
-use super::evidence::Counters;
+use super::evidence::{Counters, heard_ago};
 use super::loss::Loss;
+use super::nanos::Nanos;
 use super::supervision::{Preference, Supervision};
 use crate::cause::Cause;
 use crate::state::TcpState;
@@ -26,17 +27,20 @@ pub struct Judge {
     /// The first reading, then always the one that brought evidence.
     base: Option<Reading>,
     /// The last reading.
-    looked: Duration,
+    looked: Nanos,
     unanswered: u32,
     /// When the peer was heard last, as far as is proved.
-    heard: Duration,
-    closed_window_since: Option<Duration>,
+    heard: Nanos,
+    closed_window_since: Option<Nanos>,
     verdict: Verdict,
 }
 
+// There is one for every supervised connection.
+const _: () = assert!(size_of::<Judge>() <= 144);
+
 #[derive(Debug, Clone, Copy)]
 struct Reading {
-    at: Duration,
+    at: Nanos,
     counters: Counters,
 }
 
@@ -48,9 +52,9 @@ impl Judge {
             supervision,
             loss: Loss::default(),
             base: None,
-            looked: Duration::ZERO,
+            looked: Nanos::ZERO,
             unanswered: 0,
-            heard: Duration::ZERO,
+            heard: Nanos::ZERO,
             closed_window_since: None,
             verdict: Verdict::Unknown { unanswered: 0 },
         }
@@ -60,9 +64,8 @@ impl Judge {
     ///
     /// The first reading proves nothing by itself but what the kernel says of the last arrival.
     pub fn observe(&mut self, at: Duration, info: &TcpInfo) -> Verdict {
-        let counters = Counters::of(info);
-        self.weigh(Reading { at, counters });
-        self.looked = at;
+        self.weigh(at, Counters::of(info), heard_ago(info));
+        self.looked = at.into();
         self.note_window(at, info);
         self.verdict = self.judge(at, info);
         self.verdict
@@ -84,17 +87,17 @@ impl Judge {
         }
         match self.verdict {
             Verdict::Closed { .. } => None,
-            Verdict::Unreachable { .. } => Some(self.looked + ANOTHER_QUESTION),
+            Verdict::Unreachable { .. } => Some(self.looked.get() + ANOTHER_QUESTION),
             Verdict::Alive { .. }
             | Verdict::Unknown { .. }
             | Verdict::Stalled { .. }
             | Verdict::PeerFinished => {
-                let silent_enough = self.heard + self.supervision.patience();
-                if silent_enough > self.looked {
+                let silent_enough = self.heard.get() + self.supervision.patience();
+                if silent_enough > self.looked.get() {
                     return Some(silent_enough);
                 }
                 let missing = self.needed().saturating_sub(self.unanswered);
-                Some(self.looked + ANOTHER_QUESTION * missing.clamp(1, 30))
+                Some(self.looked.get() + ANOTHER_QUESTION * missing.clamp(1, 30))
             }
         }
     }
@@ -123,26 +126,25 @@ impl Judge {
     }
 
     /// Proof of life since the base, and how many questions it took.
-    fn weigh(&mut self, reading: Reading) {
-        let Reading { at, counters } = reading;
-        self.unanswered = counters.open;
-        let Some(base) = self.base else {
-            self.heard = at.saturating_sub(counters.heard_within(at));
-            self.base = Some(reading);
-            return;
-        };
-        let elapsed = at.saturating_sub(base.at);
-        if counters.prove_life_since(&base.counters, elapsed) {
-            self.heard = at.saturating_sub(counters.heard_within(elapsed));
+    fn weigh(&mut self, at: Duration, counters: Counters, heard_ago: Option<Duration>) {
+        self.unanswered = counters.open.into();
+        let elapsed = self.base.map(|base| at.saturating_sub(base.at.get()));
+        if let (Some(base), Some(elapsed)) = (&self.base, elapsed) {
+            if !counters.prove_life_since(&base.counters, elapsed, heard_ago) {
+                return;
+            }
             let (failed, answered) = questions_between(&base.counters, &counters);
             self.loss.sample(failed, answered);
-            self.base = Some(reading);
         }
+        let ago = heard_ago.unwrap_or_default().min(elapsed.unwrap_or(at));
+        self.heard = at.saturating_sub(ago).into();
+        let at = at.into();
+        self.base = Some(Reading { at, counters });
     }
 
     fn note_window(&mut self, at: Duration, info: &TcpInfo) {
         let closed = info.snd_wnd == Some(0) && info.notsent_bytes > Some(0);
-        self.closed_window_since = closed.then(|| self.closed_window_since.unwrap_or(at));
+        self.closed_window_since = closed.then(|| self.closed_window_since.unwrap_or(at.into()));
     }
 
     fn judge(&self, at: Duration, info: &TcpInfo) -> Verdict {
@@ -152,7 +154,7 @@ impl Judge {
                 cause: Cause::Unknown,
             };
         }
-        let silent = at.saturating_sub(self.heard);
+        let silent = at.saturating_sub(self.heard.get());
         if silent >= self.supervision.patience() && unanswered > 0 {
             let convinced = unanswered >= self.needed();
             if convinced || self.supervision.preference() == Preference::Deadline {
@@ -173,7 +175,7 @@ impl Judge {
         }
         if let Some(since) = self.closed_window_since {
             return Verdict::Stalled {
-                since: at.saturating_sub(since),
+                since: at.saturating_sub(since.get()),
             };
         }
         if silent > self.supervision.deadline() {
@@ -198,6 +200,12 @@ fn questions_between(before: &Counters, after: &Counters) -> (f64, f64) {
         let failed = (asked - answered - f64::from(after.open)).max(0.0);
         return (failed, answered);
     }
-    let lost = since(after.retransmitted, before.retransmitted);
-    (2.0 * lost, (data_out - lost).max(0.0))
+    let sent_again = since(after.retransmitted, before.retransmitted);
+    // What is open now may still be answered: it is a silence, not a loss. A tail-loss probe precedes the first timeout.
+    let open = match after.open {
+        0 => 0.0,
+        timeouts => f64::from(timeouts) + 1.0,
+    };
+    let lost = (sent_again - open).max(0.0);
+    (2.0 * lost, (data_out - sent_again).max(0.0))
 }

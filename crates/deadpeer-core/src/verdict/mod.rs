@@ -11,6 +11,7 @@
 mod evidence;
 mod judge;
 mod loss;
+mod nanos;
 mod supervision;
 
 pub use judge::Judge;

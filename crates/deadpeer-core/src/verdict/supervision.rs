@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::nanos::Nanos;
 use crate::forecast::{Forecast, Notice, RTO_MIN_MS, Silence, Snapshot, Span, model_timeout_ms};
 use crate::kernel::Kernel;
 use crate::options::{
@@ -29,8 +30,8 @@ pub enum Preference {
 /// How a connection is watched in user space: one deadline, and how sure the verdict must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Supervision {
-    within: Duration,
-    false_alarm_every: Duration,
+    within: Nanos,
+    false_alarm_every: Nanos,
     preference: Preference,
 }
 
@@ -39,8 +40,8 @@ impl Supervision {
     #[must_use]
     pub fn within(deadline: Duration) -> Self {
         Self {
-            within: deadline,
-            false_alarm_every: FALSE_ALARM_EVERY,
+            within: deadline.into(),
+            false_alarm_every: FALSE_ALARM_EVERY.into(),
             preference: Preference::Certainty,
         }
     }
@@ -49,7 +50,7 @@ impl Supervision {
     #[must_use]
     pub fn false_alarm_every(self, time: Duration) -> Self {
         Self {
-            false_alarm_every: time,
+            false_alarm_every: time.into(),
             ..self
         }
     }
@@ -63,7 +64,7 @@ impl Supervision {
     /// The deadline.
     #[must_use]
     pub fn deadline(&self) -> Duration {
-        self.within
+        self.within.get()
     }
 
     /// The options that make the kernel ask and keep it from deciding: keepalive with the highest count, no user timeout,
@@ -73,7 +74,7 @@ impl Supervision {
     /// it doesn't. The kernel itself would give up after 127 probes, later than the deadline.
     #[must_use]
     pub fn options(&self, kernel: &Kernel) -> SocketOptions {
-        let seconds = self.within.as_secs();
+        let seconds = self.deadline().as_secs();
         let interval = (seconds + 1).div_ceil(u64::from(MAX_KEEPCNT));
         let idle = (seconds / SILENCE_SHARE)
             .saturating_sub(interval + 1)
@@ -102,7 +103,7 @@ impl Supervision {
         };
         (MIN_RTO_MAX_MS..=MAX_RTO_MAX_MS)
             .step_by(1_000)
-            .find(|ms| kernel.rto_max_option && gives_up(*ms) >= self.within)
+            .find(|ms| kernel.rto_max_option && gives_up(*ms) >= self.deadline())
     }
 
     /// The silence that the kernel, with the settings in force, ends before the judge can: a user timeout that the
@@ -118,7 +119,7 @@ impl Supervision {
         [Silence::Idle, Silence::InFlight, Silence::ZeroWindow]
             .into_iter()
             .filter_map(|silence| match forecast.outlook(silence).worst {
-                Notice::Within(span) if span.earliest < self.within => Some((silence, span)),
+                Notice::Within(span) if span.earliest < self.deadline() => Some((silence, span)),
                 Notice::Within(_) | Notice::Never => None,
             })
             .min_by_key(|(_, span)| span.earliest)
@@ -126,13 +127,13 @@ impl Supervision {
 
     /// How long the silence must be.
     pub(super) fn patience(&self) -> Duration {
-        self.within - LOOK.min(self.within / 20)
+        self.deadline() - LOOK.min(self.deadline() / 20)
     }
 
     /// How many questions are asked in the time that one false alarm is allowed in, at one a second: no
     /// connection asks more often for long.
     pub(super) fn questions(&self) -> f64 {
-        self.false_alarm_every.as_secs_f64().max(1.0)
+        self.false_alarm_every.get().as_secs_f64().max(1.0)
     }
 
     pub(super) fn preference(&self) -> Preference {

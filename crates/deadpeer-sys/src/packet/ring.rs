@@ -65,6 +65,7 @@ impl Ring {
         each(Arrival {
             at: Duration::new(u64::from(header.tp_sec), header.tp_nsec),
             bytes,
+            length: header.tp_len as usize,
             whole: header.tp_snaplen == header.tp_len && length == header.tp_len as usize,
         });
         status.store(libc::TP_STATUS_KERNEL, Ordering::Release);

@@ -17,8 +17,17 @@ pub struct Arrival<'a> {
     pub at: Duration,
     /// The frame from its Ethernet header on.
     pub bytes: &'a [u8],
+    /// How long the frame was before it was cut to the ring's frames.
+    pub length: usize,
     /// Whether `bytes` is all of it; `false` where the packet was longer than the ring's frames.
     pub whole: bool,
+}
+
+/// Which frames a socket sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ways {
+    In,
+    Both,
 }
 
 /// A packet socket bound to one interface, with a receive ring.
@@ -35,6 +44,18 @@ impl PacketSocket {
     /// `EPERM` without `CAP_NET_RAW`; `ENOMEM` for a ring the kernel has no memory for; `ENODEV` for an
     /// interface that is not there.
     pub fn open(interface: u32, layout: RingLayout) -> Result<Self> {
+        Self::open_seeing(interface, layout, Ways::In)
+    }
+
+    /// The same for one that also sees what leaves through the interface, whoever sends it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_both_ways(interface: u32, layout: RingLayout) -> Result<Self> {
+        Self::open_seeing(interface, layout, Ways::Both)
+    }
+
+    fn open_seeing(interface: u32, layout: RingLayout, ways: Ways) -> Result<Self> {
         // Protocol 0: nothing arrives before bind names the interface.
         let kind = libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         // SAFETY: takes three numbers.
@@ -51,7 +72,9 @@ impl PacketSocket {
             libc::PACKET_VERSION,
             &libc::tpacket_versions::TPACKET_V2,
         )?;
-        set(&socket, "PACKET_IGNORE_OUTGOING", IGNORE_OUTGOING, &1i32)?;
+        if ways == Ways::In {
+            set(&socket, "PACKET_IGNORE_OUTGOING", IGNORE_OUTGOING, &1i32)?;
+        }
         set(
             &socket,
             "PACKET_RX_RING",
@@ -100,6 +123,37 @@ impl PacketSocket {
         match answer {
             0 => Ok(statistics.tp_drops),
             _ => Err(SysError::last("getsockopt(PACKET_STATISTICS)")),
+        }
+    }
+}
+
+impl PacketSocket {
+    /// What kind of hardware the interface is: an `ARPHRD_` number of linux/if_arp.h, 1 for Ethernet.
+    ///
+    /// # Errors
+    /// None is known for an open packet socket.
+    pub fn hardware_type(&self) -> Result<u16> {
+        let mut address = libc::sockaddr_ll {
+            sll_family: 0,
+            sll_protocol: 0,
+            sll_ifindex: 0,
+            sll_hatype: 0,
+            sll_pkttype: 0,
+            sll_halen: 0,
+            sll_addr: [0; 8],
+        };
+        let mut length = length_of::<libc::sockaddr_ll>();
+        // SAFETY: the kernel writes at most `length` bytes into an address of that size.
+        let answer = unsafe {
+            libc::getsockname(
+                self.socket.as_raw_fd(),
+                (&raw mut address).cast(),
+                &raw mut length,
+            )
+        };
+        match answer {
+            0 => Ok(address.sll_hatype),
+            _ => Err(SysError::last("getsockname(AF_PACKET)")),
         }
     }
 }

@@ -1,20 +1,20 @@
 //! The TCP options that rustix has no function for: each of them is one C `int`.
 
 use std::ffi::{c_int, c_void};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use rustix::io::Errno;
 
 use crate::{Result, SysError};
 
-/// Reads a TCP option.
-pub(super) fn read(fd: BorrowedFd<'_>, option: c_int, call: &'static str) -> Result<c_int> {
+/// Reads a TCP option of a number, which need not be a descriptor any more.
+pub(crate) fn read(number: RawFd, option: c_int, call: &'static str) -> Result<c_int> {
     let mut value: c_int = 0;
     let mut len = size_of::<c_int>() as libc::socklen_t;
-    // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`.
+    // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`; a number that is no descriptor is EBADF.
     let status = unsafe {
         libc::getsockopt(
-            fd.as_raw_fd(),
+            number,
             libc::IPPROTO_TCP,
             option,
             (&raw mut value).cast::<c_void>(),

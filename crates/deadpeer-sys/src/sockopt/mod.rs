@@ -9,10 +9,10 @@
 
 mod effective;
 mod filter;
-mod int;
+pub(crate) mod int;
 mod transport;
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -104,7 +104,8 @@ pub fn set_user_timeout_ms(fd: impl AsFd, timeout: Option<u32>) -> Result<()> {
 /// A socket copies the sysctl `tcp_rto_max_ms` when it is made (net/ipv4/tcp.c, `tcp_init_sock`).
 #[doc(alias = "TCP_RTO_MAX_MS")]
 pub fn rto_max_ms(fd: impl AsFd) -> Result<Option<u32>> {
-    match int::read(fd.as_fd(), TCP_RTO_MAX_MS, "getsockopt(TCP_RTO_MAX_MS)") {
+    let number = fd.as_fd().as_raw_fd();
+    match int::read(number, TCP_RTO_MAX_MS, "getsockopt(TCP_RTO_MAX_MS)") {
         Ok(ms) => Ok(Some(ms.cast_unsigned())),
         Err(error) if error.errno == Errno::NOPROTOOPT => Ok(None),
         Err(error) => Err(error),
@@ -122,7 +123,8 @@ pub fn set_rto_max_ms(fd: impl AsFd, ms: u32) -> Result<()> {
 /// The two cannot be told apart, and count the same (net/ipv4/tcp_timer.c, `tcp_write_timeout`).
 #[doc(alias = "TCP_SYNCNT")]
 pub fn syncnt(fd: impl AsFd) -> Result<u32> {
-    int::read(fd.as_fd(), libc::TCP_SYNCNT, "getsockopt(TCP_SYNCNT)").map(i32::cast_unsigned)
+    let number = fd.as_fd().as_raw_fd();
+    int::read(number, libc::TCP_SYNCNT, "getsockopt(TCP_SYNCNT)").map(i32::cast_unsigned)
 }
 
 /// Sets `TCP_SYNCNT`, 1 to 127 retries.
@@ -142,8 +144,17 @@ pub fn set_syncnt(fd: impl AsFd, retries: u32) -> Result<()> {
 /// `None`: it does not wait at all but sends RST (the option was set to a negative value).
 #[doc(alias = "TCP_LINGER2")]
 pub fn linger2_s(fd: impl AsFd) -> Result<Option<u32>> {
-    int::read(fd.as_fd(), libc::TCP_LINGER2, "getsockopt(TCP_LINGER2)")
+    let number = fd.as_fd().as_raw_fd();
+    int::read(number, libc::TCP_LINGER2, "getsockopt(TCP_LINGER2)")
         .map(|seconds| u32::try_from(seconds).ok())
+}
+
+/// Takes the error of a socket, if it has one (`SO_ERROR`). Whoever asks next, the application included, gets none.
+#[doc(alias = "SO_ERROR")]
+pub fn take_error(fd: impl AsFd) -> Result<Option<Errno>> {
+    sockopt::socket_error(fd)
+        .map(std::result::Result::err)
+        .map_err(SysError::of("getsockopt(SO_ERROR)"))
 }
 
 fn whole_seconds(duration: Duration) -> u32 {

@@ -3,6 +3,7 @@
 mod clock;
 mod netns;
 mod pidfd;
+mod readiness;
 mod sockopt;
 mod sysctl;
 mod tcp_info;

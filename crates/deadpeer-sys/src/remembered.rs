@@ -1,0 +1,101 @@
+//! A socket that is known by its number but neither owned nor borrowed.
+
+use std::ffi::{c_int, c_void};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+use deadpeer_core::TcpInfo;
+use rustix::io::Errno;
+
+use crate::sockopt::{self, int};
+use crate::{Result, SysError, tcp_info};
+
+/// The number of a descriptor, and the cookie of the socket behind it.
+///
+/// Who watches a socket must not hold a duplicate: no FIN would go out when the owner closes it. So the
+/// owner may close it, and its number may come to mean something else. Each answer is therefore checked against the
+/// cookie, which no other socket has until the machine is rebooted; `None` is "no longer that socket". Only reading
+/// questions are asked this way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    number: RawFd,
+    cookie: u64,
+}
+
+impl Remembered {
+    /// Remembers a socket. Needs Linux 4.12.
+    pub fn of(fd: impl AsFd) -> Result<Self> {
+        let fd = fd.as_fd();
+        let cookie = sockopt::cookie(fd)?;
+        Ok(Self {
+            number: fd.as_raw_fd(),
+            cookie,
+        })
+    }
+
+    /// The number of its descriptor.
+    #[must_use]
+    pub fn number(&self) -> RawFd {
+        self.number
+    }
+
+    /// Whether its number still means this socket.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        cookie(self.number) == Ok(self.cookie)
+    }
+
+    /// As [`tcp_info`](crate::tcp_info()).
+    pub fn tcp_info(&self) -> Result<Option<TcpInfo>> {
+        self.checked(tcp_info::read(self.number))
+    }
+
+    /// As [`sockopt::keepcnt`].
+    pub fn keepcnt(&self) -> Result<Option<u32>> {
+        let call = "getsockopt(TCP_KEEPCNT)";
+        let answer = int::read(self.number, libc::TCP_KEEPCNT, call);
+        self.checked(answer.map(i32::cast_unsigned))
+    }
+
+    /// As [`sockopt::user_timeout_ms`].
+    pub fn user_timeout_ms(&self) -> Result<Option<Option<u32>>> {
+        let call = "getsockopt(TCP_USER_TIMEOUT)";
+        let answer = int::read(self.number, libc::TCP_USER_TIMEOUT, call);
+        self.checked(answer.map(|ms| Some(ms.cast_unsigned()).filter(|ms| *ms > 0)))
+    }
+
+    /// An answer counts if the number meant this socket after it was given.
+    fn checked<T>(&self, answer: Result<T>) -> Result<Option<T>> {
+        match (answer, self.is_there()) {
+            (_, false) => Ok(None),
+            (answer, true) => answer.map(Some),
+        }
+    }
+}
+
+/// `SO_COOKIE` of asm-generic/socket.h, not in libc; SPARC has a number of its own.
+const SO_COOKIE: c_int = if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) {
+    0x003b
+} else {
+    57
+};
+
+/// `SO_COOKIE` of a number.
+fn cookie(number: RawFd) -> Result<u64> {
+    let mut value = 0_u64;
+    let mut len = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`; a number that is no descriptor is EBADF.
+    let status = unsafe {
+        libc::getsockopt(
+            number,
+            libc::SOL_SOCKET,
+            SO_COOKIE,
+            (&raw mut value).cast::<c_void>(),
+            &raw mut len,
+        )
+    };
+    match status {
+        0 if len as usize == size_of::<u64>() => Ok(value),
+        0 => Err(SysError::of("getsockopt(SO_COOKIE)")(Errno::INVAL)),
+        _ => Err(SysError::last("getsockopt(SO_COOKIE)")),
+    }
+}

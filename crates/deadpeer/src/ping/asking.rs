@@ -1,0 +1,258 @@
+//! One ping, step by step: when to look, when to ask, when to stop.
+
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use deadpeer_core::TcpInfo;
+use deadpeer_sys::sockopt::{self, Transport};
+use deadpeer_sys::{Errno, SysError, readiness};
+
+use super::loan::Loan;
+use super::reading::{ANSWER_LIMIT, LEAST_SILENCE, Reading, obstacle, silent_for, unanswered};
+use super::{Answer, NotNow, PingError};
+use crate::death::{HalfClose, Known, Limits, judge, never_connected};
+
+/// The kernel tries again after 50 ms where the application holds the socket (net/ipv4/tcp_timer.c,
+/// `tcp_keepalive_timer`): so long the settings stay borrowed at most.
+const LONGEST_LOAN: Duration = Duration::from_millis(120);
+
+/// What to do next.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Come back after this time.
+    Wait(Duration),
+    /// That's it.
+    Done(Answer),
+}
+
+/// A ping under way.
+#[derive(Debug)]
+pub(crate) struct Asking<'fd> {
+    fd: BorrowedFd<'fd>,
+    begun: Instant,
+    timeout: Duration,
+    first: Reading,
+    last: Reading,
+    /// No probe had gone out by then.
+    last_silent: Instant,
+    /// A probe has gone out.
+    asked: bool,
+    stage: Stage<'fd>,
+}
+
+#[derive(Debug)]
+enum Stage<'fd> {
+    /// Waiting for the time to ask.
+    Until(Instant),
+    /// The kernel is asking by itself.
+    Kernel,
+    /// The settings are borrowed, since then.
+    Borrowed { _loan: Loan<'fd>, since: Instant },
+    /// The settings are given back.
+    Free,
+    /// Nothing can be asked.
+    Never(NotNow),
+}
+
+impl<'fd> Asking<'fd> {
+    /// Takes a first look. Nothing is sent yet.
+    pub(crate) fn begin(
+        fd: BorrowedFd<'fd>,
+        now: Instant,
+        timeout: Duration,
+    ) -> Result<Self, PingError> {
+        let info = deadpeer_sys::tcp_info(fd).map_err(|error| refusal(fd, error))?;
+        Ok(Self {
+            fd,
+            begun: now,
+            timeout,
+            first: Reading::of(&info),
+            last: Reading::of(&info),
+            last_silent: now,
+            asked: false,
+            stage: first_stage(fd, &info, now, timeout)?,
+        })
+    }
+
+    /// Looks, asks if it is time, and says what is next.
+    pub(crate) fn step(&mut self, now: Instant) -> Result<Step, PingError> {
+        if let Stage::Never(why) = self.stage {
+            let dead = self.death(&deadpeer_sys::tcp_info(self.fd).map_err(PingError::Call)?)?;
+            return Ok(Step::Done(dead.unwrap_or(Answer::NotNow(why))));
+        }
+        let info = deadpeer_sys::tcp_info(self.fd).map_err(PingError::Call)?;
+        self.note_question(Reading::of(&info), now);
+        if let Some(answer) = self.answer(&info, now)? {
+            self.stage = Stage::Free;
+            return Ok(Step::Done(answer));
+        }
+        match &self.stage {
+            Stage::Until(then) if now >= *then => self.borrow(&info, now)?,
+            Stage::Borrowed { .. } if self.asked => self.stage = Stage::Free,
+            Stage::Borrowed { since, .. } if now - *since >= LONGEST_LOAN => {
+                self.stage = Stage::Never(NotNow::Busy);
+            }
+            Stage::Until(_)
+            | Stage::Borrowed { .. }
+            | Stage::Kernel
+            | Stage::Free
+            | Stage::Never(_) => {}
+        }
+        Ok(Step::Wait(self.next_look(now)))
+    }
+
+    /// Whether a probe has gone out since the last look.
+    fn note_question(&mut self, reading: Reading, now: Instant) {
+        self.asked |= self.last.probe_until(&reading);
+        self.last = reading;
+        if !self.asked {
+            self.last_silent = now;
+        }
+    }
+
+    fn answer(&self, info: &TcpInfo, now: Instant) -> Result<Option<Answer>, PingError> {
+        if let Some(dead) = self.death(info)? {
+            return Ok(Some(dead));
+        }
+        let elapsed = now - self.begun;
+        if self.first.heard_until(&self.last, info, elapsed) {
+            let rtt = now - self.last_silent;
+            let ago = silent_for(info).min(elapsed);
+            let answers = self.asked && !self.first.data_until(&self.last);
+            return Ok(Some(match answers {
+                true => Answer::Answered { rtt },
+                false => Answer::NotNow(NotNow::Heard { ago }),
+            }));
+        }
+        if let Some(why) = obstacle(info) {
+            return Ok(Some(Answer::NotNow(why)));
+        }
+        if elapsed < self.timeout {
+            return Ok(None);
+        }
+        if self.asked {
+            let waited = now - self.last_silent;
+            return Ok(Some(Answer::Unanswered { waited }));
+        }
+        let unanswered = unanswered(info);
+        Ok(Some(Answer::NotNow(match self.stage {
+            Stage::Kernel => NotNow::KernelAsks { unanswered },
+            Stage::Until(_) => NotNow::JustAsked { unanswered },
+            Stage::Borrowed { .. } | Stage::Free | Stage::Never(_) => NotNow::Busy,
+        })))
+    }
+
+    fn death(&self, info: &TcpInfo) -> Result<Option<Answer>, PingError> {
+        if info.state != Some(deadpeer_core::TcpState::Close) || never_connected(info) {
+            return Ok(None);
+        }
+        let signs = readiness::signs(self.fd).map_err(PingError::Call)?;
+        let limits = || Limits::of(self.fd);
+        let death = judge(signs, info, limits, Known::Connected, HalfClose::Lives);
+        Ok(death.map(Answer::Dead))
+    }
+
+    /// Asks, unless that could end the connection.
+    fn borrow(&mut self, info: &TcpInfo, now: Instant) -> Result<(), PingError> {
+        let settings = Settings::of(self.fd)?;
+        if settings.would_end(info) {
+            let unanswered = unanswered(info);
+            self.stage = Stage::Never(NotNow::LastProbe { unanswered });
+            return Ok(());
+        }
+        let loan = Loan::take(self.fd, settings.keepalive, settings.keepidle_s);
+        self.stage = Stage::Borrowed {
+            _loan: loan.map_err(PingError::Call)?,
+            since: now,
+        };
+        self.last_silent = now;
+        Ok(())
+    }
+
+    /// Often while an answer may come any moment, seldom later: always a fraction of what has been waited.
+    fn next_look(&self, now: Instant) -> Duration {
+        if matches!(self.stage, Stage::Never(_)) {
+            return Duration::ZERO;
+        }
+        let waited = now - self.last_silent;
+        let pause = (waited / 32).clamp(Duration::from_micros(300), Duration::from_millis(4));
+        let left = self.timeout.saturating_sub(now - self.begun);
+        pause.min(left)
+    }
+}
+
+fn first_stage(
+    fd: BorrowedFd<'_>,
+    info: &TcpInfo,
+    now: Instant,
+    timeout: Duration,
+) -> Result<Stage<'static>, PingError> {
+    if let Some(why) = obstacle(info) {
+        return Ok(Stage::Never(why));
+    }
+    let silence = silent_for(info);
+    if silence < LEAST_SILENCE {
+        return Ok(Stage::Never(NotNow::Heard { ago: silence }));
+    }
+    if Settings::of(fd)?.kernel_asks(silence) {
+        return Ok(Stage::Kernel);
+    }
+    let unanswered = unanswered(info);
+    if unanswered == 0 {
+        return Ok(Stage::Until(now));
+    }
+    if timeout <= ANSWER_LIMIT {
+        return Ok(Stage::Never(NotNow::JustAsked { unanswered }));
+    }
+    Ok(Stage::Until(now + ANSWER_LIMIT))
+}
+
+/// The options of the application that a probe of ours counts against.
+struct Settings {
+    keepalive: bool,
+    keepidle_s: u32,
+    limits: Limits,
+}
+
+impl Settings {
+    fn of(fd: BorrowedFd<'_>) -> Result<Self, PingError> {
+        let read = || -> Result<Self, SysError> {
+            Ok(Self {
+                keepalive: sockopt::keepalive(fd)?,
+                keepidle_s: sockopt::keepidle_s(fd)?,
+                limits: Limits::of(fd)?,
+            })
+        };
+        read().map_err(PingError::Call)
+    }
+
+    fn idle(&self) -> Duration {
+        Duration::from_secs(self.keepidle_s.into())
+    }
+
+    /// Keepalive is on and has come to its turn.
+    fn kernel_asks(&self, silence: Duration) -> bool {
+        self.keepalive && silence >= self.idle()
+    }
+
+    /// Whether the kernel could take one more unanswered probe for the last (net/ipv4/tcp_timer.c, `tcp_keepalive_timer`): now, or
+    /// at the next firing of the application's own keepalive.
+    fn would_end(&self, info: &TcpInfo) -> bool {
+        let open = unanswered(info);
+        let now = silent_for(info).saturating_add(LONGEST_LOAN);
+        if let Some(timeout) = self.limits.user_timeout {
+            let next = if self.keepalive { self.idle() } else { now };
+            return (open > 0 && now >= timeout) || (self.keepalive && next >= timeout);
+        }
+        let own = u32::from(self.keepalive);
+        self.limits.keepcnt.is_some_and(|count| open + own >= count)
+    }
+}
+
+fn refusal(fd: BorrowedFd<'_>, error: SysError) -> PingError {
+    let asked_in_vain = matches!(error.errno, Errno::OPNOTSUPP | Errno::NOPROTOOPT);
+    match sockopt::transport(fd) {
+        Ok(Transport::Other) if asked_in_vain => PingError::NotTcp,
+        Ok(_) | Err(_) => PingError::Call(error),
+    }
+}

@@ -1,0 +1,106 @@
+//! Borrowing two options of a socket for the moment that a probe takes.
+
+use std::os::fd::BorrowedFd;
+
+use deadpeer_sys::{SysError, sockopt};
+
+/// `TCP_KEEPIDLE` while it is borrowed, seconds.
+const BORROWED_IDLE_S: u32 = 1;
+
+/// `SO_KEEPALIVE` on and `TCP_KEEPIDLE` at a second, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Loan<'fd> {
+    fd: BorrowedFd<'fd>,
+    keepalive: bool,
+    keepidle_s: u32,
+}
+
+impl<'fd> Loan<'fd> {
+    /// Makes the kernel send a probe in its next timer tick, if a second of silence has passed.
+    pub(super) fn take(
+        fd: BorrowedFd<'fd>,
+        keepalive: bool,
+        keepidle_s: u32,
+    ) -> Result<Self, SysError> {
+        let loan = Self {
+            fd,
+            keepalive,
+            keepidle_s,
+        };
+        if !keepalive {
+            sockopt::set_keepalive(fd, true)?;
+        }
+        sockopt::set_keepidle_s(fd, BORROWED_IDLE_S)?;
+        Ok(loan)
+    }
+
+    /// Gives back what is still borrowed. What the application has set meanwhile is its own.
+    fn give_back(&self) -> Result<(), SysError> {
+        if sockopt::keepidle_s(self.fd)? != BORROWED_IDLE_S {
+            return Ok(());
+        }
+        if self.keepidle_s != BORROWED_IDLE_S {
+            sockopt::set_keepidle_s(self.fd, self.keepidle_s)?;
+        }
+        if !self.keepalive {
+            sockopt::set_keepalive(self.fd, false)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        // These options were just set on this socket: they are not refused.
+        let _ = self.give_back();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+
+    use deadpeer_sys::testing::in_private_netns;
+
+    use super::*;
+
+    /// Borrows, lets the application do something, and gives back.
+    fn meanwhile(keepalive: bool, act: impl FnOnce(BorrowedFd<'_>) + Send) -> (bool, u32) {
+        let mut held = (false, 0);
+        in_private_netns(|| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let fd = socket.as_fd();
+            sockopt::set_keepalive(fd, keepalive).unwrap();
+            sockopt::set_keepidle_s(fd, 70).unwrap();
+            let loan = Loan::take(fd, keepalive, 70).unwrap();
+            act(fd);
+            drop(loan);
+            held = (
+                sockopt::keepalive(fd).unwrap(),
+                sockopt::keepidle_s(fd).unwrap(),
+            );
+        });
+        held
+    }
+
+    #[test]
+    fn what_was_borrowed_is_given_back() {
+        assert_eq!(meanwhile(true, |_| {}), (true, 70));
+        assert_eq!(meanwhile(false, |_| {}), (false, 70));
+    }
+
+    #[test]
+    fn what_the_application_sets_meanwhile_stays() {
+        for keepalive in [true, false] {
+            let sets = |fd: BorrowedFd<'_>| sockopt::set_keepidle_s(fd, 20).unwrap();
+            assert_eq!(meanwhile(keepalive, sets), (true, 20));
+        }
+        let switches_off = |fd: BorrowedFd<'_>| {
+            sockopt::set_keepidle_s(fd, 20).unwrap();
+            sockopt::set_keepalive(fd, false).unwrap();
+        };
+        assert_eq!(meanwhile(true, switches_off), (false, 20));
+    }
+}

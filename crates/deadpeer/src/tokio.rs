@@ -1,0 +1,183 @@
+//! For tokio (feature `tokio`): waiting and asking without a thread.
+//!
+//! The module needs a runtime whose I/O driver is enabled, and [`ping`] its timer as well.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+use ::tokio::io::Interest;
+use ::tokio::io::unix::AsyncFd;
+use ::tokio::time::sleep;
+use deadpeer_sys::readiness::Happened;
+use deadpeer_sys::{Errno, SysError};
+
+use crate::died::Vigil;
+use crate::ping::{Asking, Step};
+use crate::{Answer, Death, Event, HalfClose, PingError, Watch, WatchError};
+
+/// As [`crate::ping()`], without keeping a thread.
+///
+/// Dropping the future before it is done gives the settings back.
+///
+/// # Errors
+/// See [`PingError`].
+///
+/// # Panics
+/// Outside a runtime with its timer enabled.
+pub async fn ping(socket: &impl AsFd, timeout: Duration) -> Result<Answer, PingError> {
+    let mut asking = Asking::begin(socket.as_fd(), Instant::now(), timeout)?;
+    loop {
+        match asking.step(Instant::now())? {
+            Step::Wait(time) => sleep(time).await,
+            Step::Done(answer) => return Ok(answer),
+        }
+    }
+}
+
+/// As [`crate::died`]: completes when the other end is gone. No byte is read, no error taken, and arriving data
+/// wakes no task.
+///
+/// Meant for `select!`: dropping the future ends the watching and leaves nothing behind. The socket may be read and written
+/// meanwhile, by this task or another.
+///
+/// ```
+/// # use tokio::net::{TcpListener, TcpStream};
+/// # tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (server, _) = listener.accept().await?;
+/// # drop(client);
+/// # async fn long_work() { std::future::pending().await }
+/// tokio::select! {
+///     () = long_work() => {}
+///     death = deadpeer::tokio::died(&server) => {
+///         assert_eq!(death?.cause(), deadpeer::Cause::PeerClosed);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// See [`WatchError`].
+///
+/// # Panics
+/// Outside a runtime with its I/O driver enabled.
+pub async fn died(socket: &impl AsFd) -> Result<Death, WatchError> {
+    died_with(socket, HalfClose::Ends).await
+}
+
+/// As [`died`], with a say in whether a FIN alone is the end.
+///
+/// # Errors
+/// See [`WatchError`].
+///
+/// # Panics
+/// Outside a runtime with its I/O driver enabled.
+pub async fn died_with(socket: &impl AsFd, half_close: HalfClose) -> Result<Death, WatchError> {
+    let fd = socket.as_fd();
+    let (mut vigil, epoll) = Vigil::begin(fd, half_close)?;
+    let epoll = registered(epoll)?;
+    let mut happened = Happened::with_room_for(1);
+    loop {
+        let mut ready = epoll.readable().await.map_err(|_| WatchError::Runtime)?;
+        epoll
+            .get_ref()
+            .wait(&mut happened, Some(Duration::ZERO))
+            .map_err(WatchError::Call)?;
+        match happened.iter().next() {
+            None => ready.clear_ready(),
+            Some((_, signs)) => {
+                if let Some(death) = vigil.look(fd, signs)? {
+                    return Ok(death);
+                }
+            }
+        }
+    }
+}
+
+/// A [`Watch`] as a tokio task owns it.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use deadpeer::{Supervision, Watch};
+/// # use std::time::Duration;
+///
+/// let supervision = Supervision::within(Duration::from_secs(30));
+/// let mut watch = deadpeer::tokio::AsyncWatch::new(Watch::supervised(supervision)?)?;
+/// # let stream = tokio::net::TcpStream::connect("localhost:8888").await?;
+/// watch.watch().add(&stream, 7)?;
+/// loop {
+///     let event = watch.next().await?;
+///     println!("connection {}: {:?}", event.key, event.news);
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct AsyncWatch {
+    watch: AsyncFd<Watch>,
+    events: Vec<Event>,
+}
+
+impl AsyncWatch {
+    /// Hands a watch to the runtime of the calling task.
+    ///
+    /// # Errors
+    /// See [`WatchError`].
+    ///
+    /// # Panics
+    /// Outside a runtime with its I/O driver enabled.
+    pub fn new(watch: Watch) -> Result<Self, WatchError> {
+        Ok(Self {
+            watch: registered(watch)?,
+            events: Vec::new(),
+        })
+    }
+
+    /// The watch, to add and remove sockets. Its [`wait`](Watch::wait) is [`next`](Self::next) here.
+    pub fn watch(&mut self) -> &mut Watch {
+        self.watch.get_mut()
+    }
+
+    /// The next event. Dropping the future loses none.
+    ///
+    /// # Errors
+    /// See [`WatchError`].
+    pub async fn next(&mut self) -> Result<Event, WatchError> {
+        loop {
+            if let Some(event) = self.events.pop() {
+                return Ok(event);
+            }
+            let mut ready = self
+                .watch
+                .readable_mut()
+                .await
+                .map_err(|_| WatchError::Runtime)?;
+            let watch = ready.get_inner_mut();
+            watch.wait(&mut self.events, Some(Duration::ZERO))?;
+            if self.events.is_empty() {
+                ready.clear_ready();
+            }
+            // The last is handed out first.
+            self.events.reverse();
+        }
+    }
+}
+
+/// Makes the runtime wait for a descriptor that becomes readable.
+#[allow(
+    deprecated,
+    reason = "the successor is unsafe, because a type could change its descriptor; ours own one for life"
+)]
+fn registered<T: AsRawFd>(inner: T) -> Result<AsyncFd<T>, WatchError> {
+    AsyncFd::with_interest(inner, Interest::READABLE).map_err(|error| {
+        match Errno::from_io_error(&error) {
+            Some(errno) => WatchError::Call(SysError {
+                call: "epoll_ctl(EPOLL_CTL_ADD)",
+                errno,
+            }),
+            None => WatchError::Runtime,
+        }
+    })
+}

@@ -1,0 +1,100 @@
+//! Connections whose verdict is made here.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use deadpeer::{Cause, News, Supervision, Verdict, Watch};
+use deadpeer_sys::sockopt;
+use deadpeer_sys::testing::in_private_netns;
+
+use crate::{pair, readable, soon, told};
+
+const DEADLINE: Duration = Duration::from_secs(12);
+
+#[test]
+fn vanished_peers_are_noticed_and_living_ones_left_alone() {
+    in_private_netns(|| {
+        let mut watch = Watch::supervised(Supervision::within(DEADLINE)).unwrap();
+        let (idle, idle_peer) = pair();
+        let (mut writing, writing_peer) = pair();
+        let (living, _living_peer) = pair();
+        for (key, socket) in [(1, &idle), (2, &writing), (3, &living)] {
+            watch.add(socket, key).unwrap();
+        }
+        let vanished = Instant::now();
+        sockopt::mute(&idle_peer).unwrap();
+        sockopt::mute(&writing_peer).unwrap();
+        writing.write_all(b"lost").unwrap();
+
+        let mut noticed = Vec::new();
+        while noticed.len() < 2 {
+            let left = (DEADLINE + Duration::from_secs(1)).saturating_sub(vanished.elapsed());
+            let events = told(&mut watch, left);
+            assert!(!events.is_empty(), "too late; noticed {noticed:?}");
+            for event in events {
+                let News::Judged(Verdict::Unreachable { unanswered, .. }) = event.news else {
+                    panic!("{event:?}");
+                };
+                assert!(unanswered >= 4, "{event:?}");
+                noticed.push(event.key);
+            }
+        }
+        noticed.sort_unstable();
+        assert_eq!(noticed, [1, 2]);
+        assert!(matches!(
+            watch.verdict(&living),
+            Some(Verdict::Alive { .. })
+        ));
+
+        // Nothing was killed: who comes back is there again.
+        sockopt::unmute(&idle_peer).unwrap();
+        let [event] = soon(&mut watch)[..] else {
+            panic!("one came back");
+        };
+        assert_eq!(event.key, 1);
+        assert!(matches!(event.news, News::Judged(Verdict::Alive { .. })));
+        drop(idle_peer);
+        let [event] = soon(&mut watch)[..] else {
+            panic!("one ended");
+        };
+        assert!(matches!(event.news, News::Died(death) if death.cause() == Cause::PeerClosed));
+    });
+}
+
+#[test]
+fn supervising_sets_its_options_and_a_plain_watch_none() {
+    in_private_netns(|| {
+        let (socket, peer) = pair();
+        let before = deadpeer::options(&peer).unwrap();
+        Watch::new().unwrap().add(&peer, 1).unwrap();
+        assert_eq!(deadpeer::options(&peer).unwrap(), before);
+
+        let supervision = Supervision::within(DEADLINE);
+        let mut watch = Watch::supervised(supervision).unwrap();
+        watch.add(&socket, 1).unwrap();
+        let kernel = deadpeer::running_kernel().unwrap();
+        let wanted = supervision.options(&kernel).resolve(&kernel.sysctls);
+        let held = deadpeer::options(&socket).unwrap();
+        assert_eq!((held.keepalive, held.keepcnt), (true, wanted.keepcnt));
+        assert_eq!(held.keepidle_s, wanted.keepidle_s);
+    });
+}
+
+/// A connection that was heard is not looked at before its silence could have lasted the deadline: nothing wakes.
+#[test]
+fn who_is_heard_costs_nothing() {
+    in_private_netns(|| {
+        let mut watch = Watch::supervised(Supervision::within(DEADLINE)).unwrap();
+        let (socket, mut peer) = pair();
+        watch.add(&socket, 1).unwrap();
+        told(&mut watch, Duration::ZERO);
+        let start = Instant::now();
+        while start.elapsed() < DEADLINE / 4 {
+            peer.write_all(b"here").unwrap();
+            assert!(!readable(&watch, Duration::from_millis(100)));
+        }
+        assert!(
+            matches!(watch.verdict(&socket), Some(Verdict::Alive { age }) if age < Duration::from_secs(1))
+        );
+    });
+}
