@@ -1,0 +1,225 @@
+//! Many connections.
+
+use std::collections::VecDeque;
+use std::ffi::c_int;
+use std::os::fd::AsRawFd as _;
+use std::time::Duration;
+
+use rust::{News, Supervision, Verdict};
+
+use crate::cause::Cause;
+use crate::connection::{Death, borrow, timeout};
+use crate::error::{Error, Failure, answer};
+
+/// Watches many connections through one descriptor.
+pub struct Watch {
+    watch: rust::Watch,
+    events: Vec<rust::Event>,
+    /// What the caller had no room for.
+    waiting: VecDeque<rust::Event>,
+}
+
+/// What happened to a watched connection.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub enum EventKind {
+    /// It is over; `death` says why. It is watched no more.
+    Died = 0,
+    /// Its peer is silent and has left enough questions unanswered: it is gone. The watch goes on.
+    Unreachable = 1,
+    /// Its peer's host answers but takes no data: it doesn't read.
+    Stalled = 2,
+    /// It was unreachable or stalled and is neither any more.
+    Fine = 3,
+}
+
+/// Something that happened.
+#[repr(C)]
+pub struct Event {
+    /// The key that the socket was added with.
+    pub key: u64,
+    /// What happened.
+    pub kind: EventKind,
+    /// For a connection that is over.
+    pub death: Death,
+    /// Unreachable: how long ago the peer was heard. Stalled: for how long.
+    pub since_ms: u64,
+    /// Unreachable: how many questions in a row it did not answer.
+    pub unanswered: u32,
+}
+
+/// Makes a watch that tells what the kernel decides. It sets no option; use `deadpeer_apply`. NULL on failure.
+///
+/// # Safety
+/// `error` is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn deadpeer_watch_new(error: *mut Error) -> *mut Watch {
+    // SAFETY: null or valid, says the caller.
+    unsafe { boxed(rust::Watch::new(), error) }
+}
+
+/// Makes a watch that judges by itself: the kernel asks, and a peer is unreachable when it has been silent for so many
+/// milliseconds and has left so many questions unanswered that chance is ruled out. It sets its options on every
+/// socket that is added. NULL on failure.
+///
+/// # Safety
+/// `error` is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn deadpeer_watch_supervised(
+    within_ms: u64,
+    error: *mut Error,
+) -> *mut Watch {
+    let supervision = Supervision::within(Duration::from_millis(within_ms));
+    // SAFETY: null or valid, says the caller.
+    unsafe { boxed(rust::Watch::supervised(supervision), error) }
+}
+
+/// Ends a watch. The sockets stay as they are. NULL is allowed.
+///
+/// # Safety
+/// `watch` is null or came from here and is not used afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn deadpeer_watch_free(watch: *mut Watch) {
+    if !watch.is_null() {
+        // SAFETY: it came from Box::into_raw and is given back once, says the caller.
+        drop(unsafe { Box::from_raw(watch) });
+    }
+}
+
+/// The descriptor that is readable when there is something to tell, for poll or another epoll. It belongs to the watch.
+///
+/// # Safety
+/// `watch` is valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn deadpeer_watch_fd(watch: *const Watch) -> c_int {
+    // SAFETY: valid, says the caller.
+    let watch = unsafe { &*watch };
+    watch.watch.as_raw_fd()
+}
+
+/// Watches a connection from now on; what happened to it before counts. Its events will carry `key`. The watch holds no
+/// duplicate: close the socket when you like. Returns 0.
+///
+/// # Safety
+/// `watch` is valid. `fd` is open during the call. `error` is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn deadpeer_watch_add(
+    watch: *mut Watch,
+    fd: c_int,
+    key: u64,
+    error: *mut Error,
+) -> c_int {
+    // SAFETY: valid, says the caller.
+    let watch = unsafe { &mut *watch };
+    // SAFETY: open during the call, says the caller.
+    let added = unsafe { borrow(fd) }.and_then(|fd| match watch.watch.add(fd, key) {
+        Ok(()) => Ok(0),
+        Err(rust::AddError::Watch(error)) => Err(error.into()),
+        Err(error) => Err(Failure::new(None, &error)),
+    });
+    // SAFETY: null or valid, says the caller.
+    unsafe { answer(added, error) }
+}
+
+/// Watches a connection no more. Returns 1, or 0 if it was not watched.
+///
+/// # Safety
+/// `watch` is valid. `fd` is open during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn deadpeer_watch_remove(watch: *mut Watch, fd: c_int) -> c_int {
+    // SAFETY: valid, says the caller.
+    let watch = unsafe { &mut *watch };
+    // SAFETY: open during the call, says the caller.
+    let socket = unsafe { borrow(fd) };
+    c_int::from(socket.is_ok_and(|fd| watch.watch.remove(fd)))
+}
+
+/// Waits for events, `timeout_ms` at most (negative: for ever, 0: not at all), and writes up to `room` of them. Returns
+/// how many. There may be more: call again with a timeout of 0 until it returns 0.
+///
+/// # Safety
+/// `watch` is valid. `events` points to `room` events. `error` is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn deadpeer_watch_wait(
+    watch: *mut Watch,
+    events: *mut Event,
+    room: usize,
+    timeout_ms: c_int,
+    error: *mut Error,
+) -> c_int {
+    // SAFETY: valid, says the caller.
+    let watch = unsafe { &mut *watch };
+    let waited = watch.fill(timeout_ms).map(|()| {
+        let count = watch.waiting.len().min(room);
+        for (index, event) in watch.waiting.drain(..count).enumerate() {
+            // SAFETY: `index` is below `room`.
+            let place = unsafe { events.add(index) };
+            // SAFETY: valid, says the caller.
+            unsafe { place.write(Event::of(&event)) };
+        }
+        c_int::try_from(count).unwrap_or(c_int::MAX)
+    });
+    // SAFETY: null or valid, says the caller.
+    unsafe { answer(waited, error) }
+}
+
+impl Watch {
+    fn fill(&mut self, timeout_ms: c_int) -> Result<(), Failure> {
+        if self.waiting.is_empty() {
+            self.watch.wait(&mut self.events, timeout(timeout_ms))?;
+            self.waiting.extend(self.events.drain(..));
+        }
+        Ok(())
+    }
+}
+
+impl Event {
+    fn of(event: &rust::Event) -> Self {
+        let plain = |kind| Self {
+            key: event.key,
+            kind,
+            death: Death {
+                cause: Cause::Unknown,
+                certain: false,
+            },
+            since_ms: 0,
+            unanswered: 0,
+        };
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        match event.news {
+            News::Died(death) => Self {
+                death: death.into(),
+                ..plain(EventKind::Died)
+            },
+            News::Judged(Verdict::Unreachable { since, unanswered }) => Self {
+                since_ms: ms(since),
+                unanswered,
+                ..plain(EventKind::Unreachable)
+            },
+            News::Judged(Verdict::Stalled { since }) => Self {
+                since_ms: ms(since),
+                ..plain(EventKind::Stalled)
+            },
+            News::Judged(_) | _ => plain(EventKind::Fine),
+        }
+    }
+}
+
+/// # Safety
+/// `error` is null or valid.
+unsafe fn boxed(made: Result<rust::Watch, rust::NewWatchError>, error: *mut Error) -> *mut Watch {
+    let failure = match made {
+        Ok(watch) => {
+            return Box::into_raw(Box::new(Watch {
+                watch,
+                events: Vec::new(),
+                waiting: VecDeque::new(),
+            }));
+        }
+        Err(rust::NewWatchError::Call(call)) => Failure::new(Some(call.errno), &call),
+        Err(other) => Failure::new(None, &other),
+    };
+    // SAFETY: null or valid, says the caller.
+    unsafe { answer(Err(failure), error) };
+    std::ptr::null_mut()
+}
