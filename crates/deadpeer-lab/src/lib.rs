@@ -25,9 +25,16 @@
 //! have no name, so that nothing is left of them once the last process in them has ended.
 
 pub mod enclosure;
+pub mod fault;
 mod host;
 mod lab;
+pub mod matrix;
+pub mod method;
+pub mod peer;
 pub mod router;
+pub mod scenario;
+pub mod state;
+pub mod trial;
 pub mod wire;
 
 pub use host::{Host, HostError, NetlinkError, Process};

@@ -17,6 +17,12 @@ impl Chance {
         ))
     }
 
+    /// The stream of one direction of a flow under a rule.
+    pub(super) fn of_flow(seed: u64, rule: u64, (from, to): (u16, u16)) -> Self {
+        let flow = u64::from(from) << 16 | u64::from(to);
+        Self::of(seed ^ (flow + 1).wrapping_mul(0xd1b5_4a32_d192_ed03), rule)
+    }
+
     /// True with this probability; always for `None` and from 1 on, never at 0 or below or for what is no number.
     pub(super) fn hits(&mut self, probability: Option<f64>) -> bool {
         probability.is_none_or(|probability| self.fraction() < probability)

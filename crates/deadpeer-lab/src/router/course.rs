@@ -38,7 +38,7 @@ pub(super) fn walk(rules: &mut [Active], mut course: Course<'_>, decision: &mut 
             .rule
             .when
             .holds(&course.packet, from, to, course.arrived);
-        if !holds || !active.pick() {
+        if !holds || !active.pick(course.packet.ports()) {
             continue;
         }
         if let Action::Duplicate { copies, apart } = active.rule.action {

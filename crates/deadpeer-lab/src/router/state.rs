@@ -37,6 +37,9 @@ pub(super) struct Active {
     pub(super) id: RuleId,
     pub(super) rule: Rule,
     pub(super) chance: Chance,
+    /// Each flow's own stream, by the ports of its direction.
+    chances: HashMap<(u16, u16), Chance>,
+    seed: u64,
     pub(super) picked: u64,
     pub(super) seen: u64,
     pub(super) acted: u64,
@@ -52,6 +55,8 @@ impl Active {
         Self {
             id,
             chance: Chance::of(seed, id.0),
+            chances: HashMap::new(),
+            seed,
             rule,
             picked: 0,
             seen: 0,
@@ -64,10 +69,21 @@ impl Active {
     }
 
     /// Counts a packet for which the condition holds, and decides by number and chance whether it is picked.
-    pub(super) fn pick(&mut self) -> bool {
+    ///
+    /// Each direction of a flow, named by its ports, has a stream of chances of its own: what becomes of its packets does not depend on
+    /// what other flows send in between.
+    pub(super) fn pick(&mut self, ports: Option<(u16, u16)>) -> bool {
         self.seen += 1;
         let more = self.rule.when.at_most.is_none_or(|most| self.picked < most);
-        let picked = more && self.chance.hits(self.rule.when.chance);
+        let (seed, rule) = (self.seed, self.id.0);
+        let chance = match ports {
+            Some(ports) => self
+                .chances
+                .entry(ports)
+                .or_insert_with(|| Chance::of_flow(seed, rule, ports)),
+            None => &mut self.chance,
+        };
+        let picked = more && chance.hits(self.rule.when.chance);
         self.picked += u64::from(picked);
         picked
     }

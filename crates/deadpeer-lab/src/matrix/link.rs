@@ -1,0 +1,254 @@
+//! One of our connections, and the program that uses it.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use deadpeer_core::TcpInfo;
+use deadpeer_sys::{Errno, SysError};
+use nix::sys::socket::{setsockopt, sockopt};
+use rustix::event::{PollFd, PollFlags, poll};
+use socket2::{Domain, Socket, Type};
+
+use crate::method::Method;
+use crate::state::State;
+
+/// How often it writes in [`State::Sending`] and tries to in [`State::ZeroWindow`].
+const WRITE_EVERY: Duration = Duration::from_millis(100);
+/// As much at once as closes the small window of a peer that reads slowly.
+const WRITE: [u8; 4_096] = [b'x'; 4_096];
+const SEND_BUFFER: usize = 16_384;
+const MSS: u32 = 1_400;
+/// Our own port of the first connection; the others follow.
+const FIRST_PORT: u16 = 20_000;
+
+/// A connection as the program that owns it sees it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) id: u32,
+    pub(crate) state: State,
+    /// The method that watches; `None` for the control that nobody watches.
+    pub(crate) method: Option<usize>,
+    socket: Socket,
+    introduced: bool,
+    written_at: Duration,
+    write_error: Option<Errno>,
+    pongs: u32,
+    pings_waiting: u32,
+    /// A `Q` has come.
+    said: bool,
+    /// A `q` is still to be written.
+    question: bool,
+}
+
+/// What receiving brought, beside bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// Nothing more for now.
+    Nothing,
+    /// The end of the stream.
+    End,
+    /// An error.
+    Failed(Errno),
+}
+
+impl Link {
+    /// A socket of the calling thread's namespace, set as its method asks for, that begins to connect.
+    pub(crate) fn connect(
+        id: u32,
+        state: State,
+        method: Option<(usize, &Method)>,
+        to: SocketAddr,
+    ) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_mss(MSS)?;
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        socket.set_nonblocking(true)?;
+        // Always the same port: losses are drawn for each flow by its ports.
+        let any: IpAddr = match to {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        socket.bind(&SocketAddr::new(any, FIRST_PORT + id as u16).into())?;
+        if let Some((_, method)) = method {
+            use deadpeer::Apply as _;
+            method.options.apply(&socket).map_err(io::Error::other)?;
+            if method.recverr && to.is_ipv4() {
+                setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
+            }
+            if method.recverr && to.is_ipv6() {
+                setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
+            }
+        }
+        match socket.connect(&to.into()) {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::INPROGRESS) => {}
+            other => other?,
+        }
+        Ok(Self {
+            id,
+            state,
+            method: method.map(|(index, _)| index),
+            socket,
+            introduced: false,
+            written_at: Duration::ZERO,
+            write_error: None,
+            pongs: 0,
+            pings_waiting: 0,
+            said: false,
+            question: false,
+        })
+    }
+
+    /// Does what its program does at this time: introduces itself once connected, writes, reads.
+    pub(crate) fn live(&mut self, now: Duration) {
+        if !self.introduced {
+            self.introduce();
+        }
+        if self.introduced {
+            while self.pings_waiting > 0 && self.write(b"p") {
+                self.pings_waiting -= 1;
+            }
+            if matches!(self.state, State::Sending | State::ZeroWindow)
+                && now.saturating_sub(self.written_at) >= WRITE_EVERY
+            {
+                self.written_at = now;
+                self.write(&WRITE);
+            }
+            if self.question && self.write(b"q") {
+                self.question = false;
+            }
+        }
+        if self.state == State::OnlyReading {
+            self.receive();
+        }
+    }
+
+    /// The one write of [`State::OneWrite`].
+    pub(crate) fn write_once(&mut self) {
+        if self.state == State::OneWrite {
+            self.write(b"x");
+        }
+    }
+
+    /// Reads everything there is.
+    pub(crate) fn receive(&mut self) -> Received {
+        let mut buffer = [0; 4_096];
+        loop {
+            match (&self.socket).read(&mut buffer) {
+                Ok(0) => return Received::End,
+                Ok(length) => {
+                    for byte in &buffer[..length] {
+                        self.pongs += u32::from(*byte == b'P');
+                        self.said |= *byte == b'Q';
+                    }
+                }
+                Err(error) => {
+                    return match Errno::from_io_error(&error) {
+                        Some(Errno::AGAIN) | None => Received::Nothing,
+                        // Before and after there is a connection.
+                        Some(Errno::NOTCONN) => Received::Nothing,
+                        Some(errno) => Received::Failed(errno),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Writes until the send queue is full.
+    pub(crate) fn fill(&mut self) {
+        while self.write(&WRITE) {}
+    }
+
+    /// Ends our half.
+    pub(crate) fn end_sending(&self) -> io::Result<()> {
+        self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Wants to prove that it carries bytes.
+    pub(crate) fn ask(&mut self) {
+        self.question = self.state.we_may_write();
+        self.said = false;
+    }
+
+    /// Whether the peer's proof has come.
+    pub(crate) fn is_answered(&mut self) -> bool {
+        self.receive();
+        self.said
+    }
+
+    /// Whether the peer has acknowledged everything we wrote.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        let info = self.info();
+        info.is_ok_and(|info| info.unacked == Some(0) && info.notsent_bytes == Some(0))
+    }
+
+    /// Sends a ping as soon as the send queue takes it.
+    pub(crate) fn ping(&mut self) {
+        self.pings_waiting += 1;
+    }
+
+    /// Pings that were answered.
+    pub(crate) fn pongs(&self) -> u32 {
+        self.pongs
+    }
+
+    /// Whether it is connected and has told the peer its name.
+    pub(crate) fn is_introduced(&self) -> bool {
+        self.introduced
+    }
+
+    /// The last error of a write, once.
+    pub(crate) fn take_write_error(&mut self) -> Option<Errno> {
+        self.write_error.take()
+    }
+
+    /// The socket's pending error, which it thereby loses.
+    pub(crate) fn take_error(&self) -> Option<Errno> {
+        let error = self.socket.take_error().ok().flatten()?;
+        Errno::from_io_error(&error)
+    }
+
+    /// What the kernel knows.
+    pub(crate) fn info(&self) -> Result<TcpInfo, SysError> {
+        deadpeer_sys::tcp_info(&self.socket)
+    }
+
+    /// Tells the peer its name, which also says that the connection is there.
+    fn introduce(&mut self) {
+        // A write would take the error that belongs to the method.
+        let mut ask = [PollFd::new(&self.socket, PollFlags::OUT)];
+        let now = rustix::event::Timespec::default();
+        if poll(&mut ask, Some(&now)).is_err() {
+            return;
+        }
+        let bits = ask[0].revents();
+        if bits.intersects(PollFlags::ERR | PollFlags::HUP) {
+            // Only a program that watches what it sends finds out by trying.
+            self.write(&self.id.to_be_bytes());
+        } else if bits.contains(PollFlags::OUT) {
+            self.introduced = self.write(&self.id.to_be_bytes());
+        }
+    }
+
+    /// Whether all or some of it was taken.
+    fn write(&mut self, bytes: &[u8]) -> bool {
+        match (&self.socket).write(bytes) {
+            Ok(taken) => taken > 0,
+            Err(error) => {
+                let errno = Errno::from_io_error(&error);
+                if !matches!(errno, Some(Errno::AGAIN)) {
+                    self.write_error = errno;
+                }
+                false
+            }
+        }
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

@@ -1,0 +1,133 @@
+//! What came out for one fault, state and method, and whether it was right.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::method::{Kind, Signal};
+use crate::scenario::Fate;
+use crate::state::State;
+
+/// One cell of the table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Cell {
+    /// The state of the connection.
+    pub state: State,
+    /// The method.
+    pub method: &'static str,
+    /// Whether it was right.
+    pub verdict: Verdict,
+    /// What it noticed; `None`: nothing.
+    pub noticed: Option<Outcome>,
+    /// What the settings of the connection made expect, where that can be told.
+    pub forecast: Option<Foretold>,
+    /// Whether this very connection carried bytes, each way that was open, after the fault was over.
+    pub carried: bool,
+    /// Answers without data that came from the peer after the fault.
+    pub answers: Option<u32>,
+}
+
+/// When and by what a method noticed something.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Seconds after the fault.
+    pub after_s: f64,
+    /// By what.
+    pub signal: Signal,
+}
+
+/// What was foretold for a cell, and whether it came true.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Foretold {
+    /// Not before, seconds after the fault; `None`: the connection is never given up.
+    pub earliest_s: Option<f64>,
+    /// Not after.
+    pub latest_s: Option<f64>,
+    /// What is added at both ends: 3 %, one RTO and 100 ms, seconds.
+    pub tolerance_s: f64,
+    /// Whether what was measured agrees.
+    pub holds: bool,
+}
+
+/// Whether a method was right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Something had happened, and it was noticed in time.
+    Noticed,
+    /// It was noticed, but after the deadline.
+    Late,
+    /// It was not noticed while the experiment ran.
+    Missed,
+    /// The peer lived, and nothing was said.
+    Quiet,
+    /// The peer lived, and was called dead.
+    FalseAlarm,
+}
+
+impl Verdict {
+    /// The verdict on what a method said, or did not say, about a peer of this fate.
+    #[must_use]
+    pub fn of(fate: Fate, noticed: Option<(Kind, Duration)>, deadline: Duration) -> Self {
+        let in_time = |after: Duration| match after <= deadline {
+            true => Self::Noticed,
+            false => Self::Late,
+        };
+        match (fate, noticed) {
+            (Fate::Gone, Some((_, after))) => in_time(after),
+            (Fate::Gone | Fate::Finished, None) => Self::Missed,
+            (Fate::Finished, Some((Kind::EndOfStream, after))) => in_time(after),
+            (Fate::Frozen, Some((Kind::ApplicationSilent, after))) => in_time(after),
+            (Fate::Alive | Fate::Frozen, None) => Self::Quiet,
+            (Fate::Alive | Fate::Finished | Fate::Frozen, Some(_)) => Self::FalseAlarm,
+        }
+    }
+
+    /// The word of JSON and tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Noticed => "noticed",
+            Self::Late => "late",
+            Self::Missed => "missed",
+            Self::Quiet => "quiet",
+            Self::FalseAlarm => "false-alarm",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_right_depends_on_the_truth() {
+        let deadline = Duration::from_secs(20);
+        let at = |kind, s| Some((kind, Duration::from_secs(s)));
+        for (fate, noticed, verdict) in [
+            (Fate::Gone, at(Kind::Dead, 19), Verdict::Noticed),
+            (Fate::Gone, at(Kind::EndOfStream, 0), Verdict::Noticed),
+            (Fate::Gone, at(Kind::Dead, 21), Verdict::Late),
+            (Fate::Gone, None, Verdict::Missed),
+            (Fate::Finished, at(Kind::EndOfStream, 0), Verdict::Noticed),
+            (Fate::Finished, at(Kind::Dead, 3), Verdict::FalseAlarm),
+            (Fate::Alive, None, Verdict::Quiet),
+            (
+                Fate::Alive,
+                at(Kind::ApplicationSilent, 9),
+                Verdict::FalseAlarm,
+            ),
+            (
+                Fate::Frozen,
+                at(Kind::ApplicationSilent, 9),
+                Verdict::Noticed,
+            ),
+            (Fate::Frozen, at(Kind::Dead, 9), Verdict::FalseAlarm),
+        ] {
+            assert_eq!(Verdict::of(fate, noticed, deadline), verdict, "{fate:?}");
+        }
+    }
+}

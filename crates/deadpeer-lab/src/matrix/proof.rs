@@ -1,0 +1,238 @@
+//! The truth, measured: whether each connection still carries bytes once the fault is over, and whether the fault bit at all.
+
+use std::time::{Duration, Instant};
+
+use super::experiment::{Stage, TICK};
+use super::measure::Observed;
+use super::{ExperimentError, Link};
+use crate::fault::{Deed, ProgramDeed};
+use crate::peer::Order;
+use crate::scenario::Fate;
+use crate::state::State;
+
+/// A live connection may be in the middle of a long wait between two retransmissions.
+const REVIVAL: Duration = Duration::from_secs(60);
+/// A byte that gets through needs no longer than this.
+const DELIVERY: Duration = Duration::from_millis(1_500);
+/// How often the peer is asked what it has heard.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+/// A busy peer has used at least this share of one processor, though others wanted it too.
+const BUSY: f64 = 0.3;
+/// Clock ticks of `/proc/PID/stat` a second (`USER_HZ`, proc(5)).
+const USER_HZ: f64 = 100.0;
+
+/// What was found out.
+pub(super) struct Witness {
+    /// For each link, what it carried.
+    pub(super) carried: Vec<Carried>,
+    pub(super) proof: String,
+    pub(super) problems: Vec<String>,
+}
+
+/// Whether bytes got through and were acknowledged; a way that is shut down counts as open.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Carried {
+    there: bool,
+    back: bool,
+}
+
+impl Carried {
+    pub(super) fn both_ways(self) -> bool {
+        self.there && self.back
+    }
+
+    /// Whether that is how it is with a peer of this fate.
+    fn fits(self, fate: Fate) -> bool {
+        match fate {
+            Fate::Alive | Fate::Frozen => self.both_ways(),
+            Fate::Gone => !self.both_ways(),
+            Fate::Finished => self.there && !self.back,
+        }
+    }
+}
+
+impl Stage<'_> {
+    /// Asks every connection for bytes, and compares what comes with what the scenario says of the peer.
+    pub(super) fn witness(&mut self, observed: &Observed) -> Result<Witness, ExperimentError> {
+        let fate = self.scenario.peer;
+        let mut bites = self.bites(observed)?;
+        let lives = matches!(fate, Fate::Alive | Fate::Frozen);
+        if lives {
+            self.path.perform(&mut self.lab, &Deed::Mend {})?;
+        }
+        if fate != Fate::Gone {
+            self.wake_the_peer()?;
+        }
+        let carried = self.carry(observed, lives)?;
+        let mut problems = Vec::new();
+        if lives && bites.is_empty() {
+            problems.push("inert: nothing shows that it does anything".to_owned());
+        }
+        problems.extend(self.wrong_controls(&carried));
+        if lives {
+            problems.extend(self.lost_without_a_word(observed, &carried));
+        }
+        if problems.is_empty() {
+            let states = self.scenario.states().count();
+            bites.push(match fate {
+                Fate::Alive | Fate::Frozen => {
+                    format!("afterwards the controls of {states} states carry bytes both ways")
+                }
+                Fate::Gone => format!("no bytes get through on the controls of {states} states"),
+                Fate::Finished => {
+                    format!("on the controls of {states} states bytes get there and none come back")
+                }
+            });
+        }
+        Ok(Witness {
+            carried,
+            proof: bites.join("; "),
+            problems,
+        })
+    }
+
+    /// Controls that tell another truth than the scenario.
+    fn wrong_controls(&self, carried: &[Carried]) -> Vec<String> {
+        let fate = self.scenario.peer;
+        let links = self.links.iter().zip(carried);
+        links
+            .filter(|(link, carried)| link.method.is_none() && !carried.fits(fate))
+            .map(|(link, carried)| match (fate, carried.both_ways()) {
+                (Fate::Gone | Fate::Finished, true) => {
+                    format!(
+                        "inert in state {}: the control carries bytes as before",
+                        link.state
+                    )
+                }
+                (Fate::Finished, false) => {
+                    format!(
+                        "state {}: the control does not get bytes to the peer",
+                        link.state
+                    )
+                }
+                (Fate::Gone | Fate::Alive | Fate::Frozen, _) => format!(
+                    "state {}: the control does not carry bytes both ways afterwards",
+                    link.state
+                ),
+            })
+            .collect()
+    }
+
+    /// Connections to a live peer that carry nothing, though their methods were quiet.
+    fn lost_without_a_word(&self, observed: &Observed, carried: &[Carried]) -> Vec<String> {
+        let links = self.links.iter().zip(&observed.noticed).zip(carried);
+        links
+            .filter(|((_, noticed), carried)| noticed.is_none() && !carried.both_ways())
+            .filter_map(|((link, _), _)| {
+                let name = self.methods[link.method?].name;
+                Some(format!(
+                    "state {}: {name} was quiet on a connection that carries nothing afterwards",
+                    link.state
+                ))
+            })
+            .collect()
+    }
+
+    /// What shows, beside the controls, that the fault does something.
+    fn bites(&self, observed: &Observed) -> Result<Vec<String>, ExperimentError> {
+        let mut bites = Vec::new();
+        let toll = self.path.toll(&self.lab)?;
+        if toll.lost > 0 {
+            bites.push(format!("{} packets lost or turned away", toll.lost));
+        }
+        if toll.delayed > 0 {
+            bites.push(format!("{} packets delayed", toll.delayed));
+        }
+        if toll.destroyed > 0 {
+            bites.push(format!("{} sockets destroyed", toll.destroyed));
+        }
+        for program in self.scenario.steps.iter().filter_map(Deed::of_program) {
+            bites.extend(self.bite_of(program, observed));
+        }
+        Ok(bites)
+    }
+
+    /// What shows that something was done to the peer's program; the controls prove what is not shown here.
+    fn bite_of(&self, deed: ProgramDeed, observed: &Observed) -> Option<String> {
+        let (letter, ticks) = observed.peer?;
+        match deed {
+            ProgramDeed::StopReading | ProgramDeed::ReadSlowly { .. } => {
+                let bytes = self.stuck_bytes()?;
+                Some(format!("{bytes} bytes wait for the peer to read"))
+            }
+            ProgramDeed::Burn => {
+                let share = ticks as f64 / USER_HZ / observed.watched.as_secs_f64();
+                let percent = share * 100.0;
+                (share >= BUSY)
+                    .then(|| format!("the peer's program used {percent:.0} % of a processor"))
+            }
+            ProgramDeed::Freeze => {
+                (letter == 'T').then(|| "the peer's program is in state T (stopped)".to_owned())
+            }
+            ProgramDeed::Close
+            | ProgramDeed::Shutdown
+            | ProgramDeed::Abort
+            | ProgramDeed::LeaveUnread
+            | ProgramDeed::Kill
+            | ProgramDeed::Thaw => None,
+        }
+    }
+
+    /// What the control of the sending state has not got rid of; `None`: nothing.
+    fn stuck_bytes(&self) -> Option<u32> {
+        let full = |link: &&Link| matches!(link.state, State::Sending | State::ZeroWindow);
+        let controls = self.links.iter().filter(|link| link.method.is_none());
+        let waiting = controls.filter(full).filter_map(|link| {
+            let info = link.info().ok()?;
+            info.notsent_bytes
+        });
+        waiting.max().filter(|bytes| *bytes > 0)
+    }
+
+    /// Whether bytes get through on each link, each way that is open. Waits long for those that ought to.
+    fn carry(&mut self, observed: &Observed, lives: bool) -> Result<Vec<Carried>, ExperimentError> {
+        for link in &mut self.links {
+            link.ask();
+        }
+        if !self.peer.is_gone() {
+            self.peer.order(&Order::Say)?;
+        }
+        let patience = if lives { REVIVAL } else { DELIVERY };
+        let start = Instant::now();
+        let mut asked: Option<Instant> = None;
+        let mut carried = vec![Carried::default(); self.links.len()];
+        while start.elapsed() < patience {
+            self.live();
+            if asked.is_none_or(|asked| asked.elapsed() >= ASK_EVERY) {
+                asked = Some(Instant::now());
+                if !self.peer.is_gone() {
+                    // Connections that were made only now have not been told to speak.
+                    if lives {
+                        self.peer.order(&Order::SayWhereUnsaid)?;
+                    }
+                    self.note_carried(&mut carried)?;
+                }
+                let waits = |(place, link): (usize, &Link)| {
+                    !carried[place].both_ways()
+                        && (link.method.is_none() || observed.noticed[place].is_none())
+                };
+                if lives && !self.links.iter().enumerate().any(waits) {
+                    break;
+                }
+            }
+            std::thread::sleep(TICK);
+        }
+        Ok(carried)
+    }
+
+    fn note_carried(&mut self, carried: &mut [Carried]) -> Result<(), ExperimentError> {
+        let heard = self.peer.report()?;
+        for (link, carried) in self.links.iter_mut().zip(carried) {
+            let heard = heard.get(&link.id).copied().unwrap_or_default();
+            carried.there |= !link.state.we_may_write() || (heard.ours && link.is_acknowledged());
+            carried.back |=
+                !link.state.peer_may_write() || (link.is_answered() && heard.theirs_acknowledged);
+        }
+        Ok(())
+    }
+}

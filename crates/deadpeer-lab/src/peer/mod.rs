@@ -1,0 +1,155 @@
+//! The peer: a program that takes connections, treats each as its state asks for, and does what it is told.
+//!
+//! It is a process of its own, so that it can be killed and stopped. Its orders come as lines on stdin, each answered by a
+//! line on stdout. Whoever runs a lab lends it an executable that calls [`serve`]: [`Launch`].
+//!
+//! On a connection, the first four bytes name it, so that both ends can speak of it even through a proxy. Then a byte `p`
+//! is a ping and answered by `P`; `q` and `Q` prove that the connection carries bytes; all others are padding.
+
+mod orders;
+mod serve;
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::host::{Host, HostError, Process};
+pub(crate) use orders::{Heard, Order};
+pub use serve::serve;
+
+/// How to start a program that calls [`serve`].
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The executable.
+    pub program: OsString,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// Its environment beside the inherited one.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// What went wrong with the peer's program.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerError {
+    /// It could not be started.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// It does not answer: it has ended, or was killed.
+    #[error("the peer's program does not answer")]
+    Mute,
+    /// It did not do what it was told.
+    #[error("the peer's program: {0}")]
+    Refused(String),
+    /// It could not be signalled.
+    #[error("kill: {0}")]
+    Signal(#[from] rustix::io::Errno),
+}
+
+/// A running peer.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    process: Process,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    gone: bool,
+    stopped: bool,
+}
+
+impl Peer {
+    /// Starts it in a host and waits until it listens.
+    pub(crate) fn start(host: &Host, launch: &Launch) -> Result<Self, PeerError> {
+        let mut command = Command::new(&launch.program);
+        command
+            .args(&launch.arguments)
+            .envs(launch.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut process = host.spawn(&mut command)?;
+        let orders = process.child().stdin.take().ok_or(PeerError::Mute)?;
+        let answers = process.child().stdout.take().ok_or(PeerError::Mute)?;
+        let mut peer = Self {
+            process,
+            orders,
+            answers: BufReader::new(answers),
+            gone: false,
+            stopped: false,
+        };
+        peer.order(&Order::Listen)?;
+        Ok(peer)
+    }
+
+    /// Gives an order and waits until it is carried out.
+    pub(crate) fn order(&mut self, order: &Order) -> Result<(), PeerError> {
+        self.ask(order).map(drop)
+    }
+
+    /// What it knows of each connection; empty once it is gone.
+    pub(crate) fn report(&mut self) -> Result<HashMap<u32, Heard>, PeerError> {
+        if self.gone {
+            return Ok(HashMap::new());
+        }
+        let lines = self.ask(&Order::Report)?;
+        Ok(lines.iter().filter_map(|line| Heard::parse(line)).collect())
+    }
+
+    /// Whether it was killed.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.gone = true;
+        // Its death is what is wanted; that it had ended before is no error.
+        let _ = self.process.kill();
+    }
+
+    /// Stops it, or lets it go on.
+    pub(crate) fn stop(&mut self, stopped: bool) -> Result<(), PeerError> {
+        let signal = if stopped { Signal::STOP } else { Signal::CONT };
+        let pid = i32::try_from(self.process.pid())
+            .ok()
+            .and_then(Pid::from_raw);
+        kill_process(pid.ok_or(PeerError::Mute)?, signal)?;
+        self.stopped = stopped;
+        Ok(())
+    }
+
+    /// The state letter and the processor time of `/proc/PID/stat`, in clock ticks.
+    pub(crate) fn stat(&self) -> Option<(char, u64)> {
+        let path = format!("/proc/{}/stat", self.process.pid());
+        let text = std::fs::read_to_string(path).ok()?;
+        let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+        let letter = fields.next()?.chars().next()?;
+        // Fields 14 and 15 of proc(5); the letter is the third.
+        let times: Vec<u64> = fields.skip(10).take(2).flat_map(str::parse).collect();
+        Some((letter, times.iter().sum()))
+    }
+
+    /// Lines before the one that ends an answer.
+    fn ask(&mut self, order: &Order) -> Result<Vec<String>, PeerError> {
+        if self.gone || self.stopped {
+            return Err(PeerError::Mute);
+        }
+        writeln!(self.orders, "{order}").map_err(|_| PeerError::Mute)?;
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            let read = self.answers.read_line(&mut line);
+            if !matches!(read, Ok(1..)) {
+                return Err(PeerError::Mute);
+            }
+            // A test harness that lends its executable may say something first.
+            match line.trim_end() {
+                "done" => return Ok(lines),
+                other => match other.strip_prefix("cannot ") {
+                    Some(why) => return Err(PeerError::Refused(why.to_owned())),
+                    None => lines.push(other.to_owned()),
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! From what was seen to a verdict. Nothing here looks at anything.
+
+use std::time::{Duration, Instant};
+
+use deadpeer_core::TcpState;
+
+use super::ending::Circumstances;
+use super::seen::Seen;
+use super::{By, Case, Failure, Living, Outcome, Verdict};
+
+/// Idle time after which a server closes is taken for the same if it differs by less than this share.
+const ALIKE: f64 = 0.8;
+
+/// Whether vanished clients were noticed. `struck`: the moment at which they vanished.
+pub(super) fn vanished(
+    seen: &[Seen],
+    struck: Instant,
+    within: Duration,
+    circumstances: Circumstances,
+) -> Verdict {
+    let after = |at: Instant| at.saturating_duration_since(struck);
+    let late = |seen: &&Seen| seen.ended().is_none_or(|at| after(at) > within);
+    let late: Vec<&Seen> = seen.iter().filter(late).collect();
+    let connections = late.len();
+    if connections == 0 {
+        let last = seen.iter().filter_map(|seen| Some((seen.ended()?, seen)));
+        let last = last.max_by_key(|(at, _)| *at);
+        let last = last.map(|(at, seen)| (after(at), by(seen, after(at), circumstances)));
+        let (after, by) = last.unzip();
+        return Verdict::Passed { after, by };
+    }
+    let first_gone = late.iter().filter_map(|seen| seen.gone).min();
+    Verdict::Failed(match first_gone.map(after) {
+        Some(after) if after <= within => Failure::Kept { connections, after },
+        _ if late
+            .iter()
+            .all(|seen| seen.last.state == TcpState::CloseWait) =>
+        {
+            Failure::NotClosed { connections }
+        }
+        Some(_) | None => Failure::NotNoticed { connections },
+    })
+}
+
+/// Whether live clients were kept.
+pub(super) fn lived(seen: &[Seen], struck: Instant, circumstances: Circumstances) -> Verdict {
+    let given_up = |seen: &Seen| seen.closed.into_iter().chain(seen.gone).min();
+    let first = seen
+        .iter()
+        .filter_map(|seen| Some((given_up(seen)?, seen)))
+        .min_by_key(|(at, _)| *at);
+    match first {
+        None => Verdict::Passed {
+            after: None,
+            by: None,
+        },
+        Some((at, seen)) => {
+            let after = at.saturating_duration_since(struck);
+            Verdict::Failed(Failure::Dropped {
+                after,
+                by: by(seen, after, circumstances),
+            })
+        }
+    }
+}
+
+fn by(seen: &Seen, after: Duration, circumstances: Circumstances) -> By {
+    By::of(
+        seen,
+        Circumstances {
+            after,
+            ..circumstances
+        },
+    )
+}
+
+/// Forgives what a server does to every client alike (a limit of its own on idle time), and what it may do.
+pub(super) fn forgive(outcomes: &mut [Outcome], may_drop_slow: bool) {
+    let untouched = |outcome: &&Outcome| outcome.case == Case::Live(Living::Untouched);
+    let limit = outcomes.iter().find(untouched).and_then(|outcome| {
+        let Verdict::Failed(Failure::Dropped { after, by }) = outcome.verdict else {
+            return None;
+        };
+        (by == By::Server).then_some(after)
+    });
+    for outcome in outcomes {
+        let Verdict::Failed(Failure::Dropped { after, by }) = outcome.verdict else {
+            continue;
+        };
+        let policy = by == By::Server && limit.is_some_and(|limit| after >= limit.mul_f64(ALIKE));
+        let allowed = may_drop_slow && outcome.case == Case::Live(Living::SlowReader);
+        if policy || allowed {
+            outcome.verdict = Verdict::Passed {
+                after: Some(after),
+                by: Some(by),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use deadpeer_sys::sock_diag::Socket;
+    use std::num::NonZeroU32;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn seen(state: TcpState) -> Seen {
+        let local = "192.0.2.1:80".parse().unwrap();
+        let mut socket = Socket::new(state, local, "192.0.2.2:5".parse().unwrap());
+        socket.inode = NonZeroU32::new(7);
+        Seen::first(&socket)
+    }
+
+    fn outcome(living: Living, verdict: Verdict) -> Outcome {
+        Outcome {
+            case: Case::Live(living),
+            verdict,
+            connections: 1,
+            settings: None,
+            forecast: None,
+            took: SECOND,
+        }
+    }
+
+    #[test]
+    fn given_up_and_closed_is_what_counts() {
+        let struck = Instant::now();
+        let judge = |seen: Seen| vanished(&[seen], struck, SECOND * 5, Circumstances::default());
+        let standing = seen(TcpState::Established);
+        assert_eq!(
+            judge(standing.clone()),
+            Verdict::Failed(Failure::NotNoticed { connections: 1 })
+        );
+        let mut gone = standing;
+        gone.gone = Some(struck + SECOND);
+        let kept = Failure::Kept {
+            connections: 1,
+            after: SECOND,
+        };
+        assert_eq!(judge(gone.clone()), Verdict::Failed(kept));
+        let mut closed = gone;
+        closed.closed = Some(struck + SECOND * 2);
+        let passed = Verdict::Passed {
+            after: Some(SECOND * 2),
+            by: Some(By::Server),
+        };
+        assert_eq!(judge(closed.clone()), passed);
+        closed.closed = Some(struck + SECOND * 6);
+        assert!(matches!(judge(closed), Verdict::Failed(_)));
+        assert_eq!(
+            judge(seen(TcpState::CloseWait)),
+            Verdict::Failed(Failure::NotClosed { connections: 1 })
+        );
+    }
+
+    #[test]
+    fn the_last_connection_decides() {
+        let struck = Instant::now();
+        let mut early = seen(TcpState::Established);
+        early.gone = Some(struck + SECOND);
+        early.closed = early.gone;
+        let mut late = early.clone();
+        late.closed = Some(struck + SECOND * 3);
+        let resets = Circumstances {
+            resets: true,
+            ..Circumstances::default()
+        };
+        let verdict = vanished(&[late, early], struck, SECOND * 5, resets);
+        let Verdict::Passed { after, by } = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert_eq!((after, by), (Some(SECOND * 3), Some(By::Reset)));
+    }
+
+    #[test]
+    fn a_limit_on_idleness_holds_for_all() {
+        let dropped = |seconds| {
+            Verdict::Failed(Failure::Dropped {
+                after: SECOND * seconds,
+                by: By::Server,
+            })
+        };
+        let mut outcomes = [
+            outcome(Living::Untouched, dropped(10)),
+            outcome(Living::Lossy, dropped(9)),
+            outcome(Living::Outage, dropped(4)),
+            outcome(Living::SlowReader, dropped(2)),
+        ];
+        forgive(&mut outcomes, false);
+        let failed = outcomes
+            .each_ref()
+            .map(|o| matches!(o.verdict, Verdict::Failed(_)));
+        assert_eq!(failed, [false, false, true, true]);
+        forgive(&mut outcomes, true);
+        assert!(matches!(outcomes[3].verdict, Verdict::Passed { .. }));
+        assert!(matches!(outcomes[2].verdict, Verdict::Failed(_)));
+    }
+}

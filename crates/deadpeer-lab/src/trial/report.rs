@@ -1,0 +1,117 @@
+//! What a trial found.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use deadpeer_core::{Effective, Kernel, Notice};
+
+use super::{By, Case};
+
+/// The outcome of every case.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Report {
+    /// Where the clients reached the server.
+    pub address: SocketAddr,
+    /// The kernel, with the sysctls that the server ran with.
+    pub kernel: Kernel,
+    /// The outcomes, in the order of [`Case::all`].
+    pub outcomes: Vec<Outcome>,
+    /// How long the whole trial took.
+    pub took: Duration,
+}
+
+/// What came of one case.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The case.
+    pub case: Case,
+    /// Whether the server did right.
+    pub verdict: Verdict,
+    /// Connections that were watched.
+    pub connections: usize,
+    /// The settings in force on the first of them; `None` where they could not be read.
+    pub settings: Option<Effective>,
+    /// When, with these settings, the kernel gives up a vanished client in this state; in the worst case.
+    pub forecast: Option<Notice>,
+    /// How long it took, from the first connect on.
+    pub took: Duration,
+}
+
+/// Whether the server did right by the clients of a case.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It did.
+    Passed {
+        /// When the last connection was closed, after the fault; `None`: none was, and none should have been.
+        after: Option<Duration>,
+        /// By what, where one was.
+        by: Option<By>,
+    },
+    /// It did not.
+    Failed(Failure),
+    /// It cannot be told.
+    Unclear {
+        /// Why not.
+        why: String,
+    },
+    /// The server cannot be brought into this state, which nobody had asked for by name.
+    Skipped {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// What a server did wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Connections to vanished clients stood when the deadline was over.
+    NotNoticed {
+        /// How many of them.
+        connections: usize,
+    },
+    /// The kernel gave connections up, but the server still held their descriptors when the deadline was over.
+    Kept {
+        /// How many of them.
+        connections: usize,
+        /// When the kernel gave the first of them up.
+        after: Duration,
+    },
+    /// The clients said goodbye by FIN, and the server had not closed when the deadline was over.
+    NotClosed {
+        /// How many of them.
+        connections: usize,
+    },
+    /// A live client was dropped.
+    Dropped {
+        /// When the first was.
+        after: Duration,
+        /// By whom.
+        by: By,
+    },
+}
+
+impl Report {
+    /// Whether a case failed.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.any(|verdict| matches!(verdict, Verdict::Failed(_)))
+    }
+
+    /// Whether the answer is open: a case is unclear, or no client could be made to vanish at all.
+    #[must_use]
+    pub fn unclear(&self) -> bool {
+        let vanished = self.outcomes.iter().any(|outcome| {
+            matches!(outcome.case, Case::Vanish { .. })
+                && matches!(outcome.verdict, Verdict::Passed { .. })
+        });
+        !vanished || self.any(|verdict| matches!(verdict, Verdict::Unclear { .. }))
+    }
+
+    fn any(&self, is: impl Fn(&Verdict) -> bool) -> bool {
+        self.outcomes.iter().any(|outcome| is(&outcome.verdict))
+    }
+}
