@@ -1,0 +1,142 @@
+//! What a story comes to.
+
+use std::time::Duration;
+
+use deadpeer_core::{Cause, Silence};
+
+use crate::Moment;
+use crate::talk::{Reset, Side};
+
+/// Who was gone, since when, what noticed it, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// How it ended, or stood when the capture did.
+    pub ending: Ending,
+    /// Who was gone.
+    pub gone: Gone,
+    /// The last that was heard of who was gone; `None`: it was never heard.
+    pub last_heard: Option<Moment>,
+    /// The first thing it did not answer.
+    pub unanswered_since: Option<Moment>,
+    /// How often it was asked in vain: probes, or the same data again.
+    pub unanswered: u32,
+    /// What the other side was doing meanwhile.
+    pub silence: Option<Silence>,
+    /// What noticed it.
+    pub noticed: Noticed,
+    /// When that was: not before the first and not after the second moment.
+    pub noticed_at: Option<(Moment, Moment)>,
+    /// What the application of the side that was left, or that was reset, got to know.
+    pub cause: Option<Cause>,
+    /// The RST, if there was one.
+    pub reset: Option<Reset>,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ending {
+    /// It was open when the capture ended.
+    Open,
+    /// Both sides closed.
+    Closed,
+    /// This side closed, the other had not when the capture ended.
+    HalfClosed(Side),
+    /// A RST answered the SYN.
+    Refused,
+    /// This side ended it at once with a RST: its application aborted or closed with data unread, or an administrator
+    /// destroyed it.
+    Aborted(Side),
+    /// Somebody between the two sides probably sent the RST that claims to come from this side.
+    ForgedReset(Side),
+    /// This side's host answered with a RST that it knows no such connection: it restarted, or closed it before.
+    Forgotten(Side),
+    /// This side's kernel gave up.
+    GaveUp(Side),
+    /// This side was still asking in vain when the capture ended.
+    StillTrying(Side),
+    /// A new connection between the same addresses and ports took its place.
+    Replaced,
+}
+
+/// Who was gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Gone {
+    /// Nobody, as far as the capture shows.
+    Nobody,
+    /// This side, or the way to it.
+    Side(Side),
+    /// This side could still be heard and heard nothing itself: packets to it were lost.
+    Deaf(Side),
+    /// Neither: both sides spoke and neither heard the other.
+    Path,
+}
+
+/// What noticed that somebody was gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Noticed {
+    /// There was nothing to notice.
+    Nothing,
+    /// Keepalive gave up.
+    Keepalive,
+    /// Retransmission gave up: `TCP_USER_TIMEOUT` or `tcp_retries2`.
+    Retransmission,
+    /// The probes of a closed window gave up.
+    WindowProbes,
+    /// connect() gave up.
+    Handshake,
+    /// The other host said so with a RST, when it was asked.
+    OtherHost,
+    /// The application closed or aborted, before the kernel gave up.
+    Application,
+    /// Nobody, while the capture ran.
+    Nobody,
+}
+
+impl Verdict {
+    /// From the last that was heard to the moment it was noticed, at most; to `end` if nobody noticed.
+    ///
+    /// `None` where nobody was gone. Where nothing was ever heard, from the first question.
+    #[must_use]
+    pub fn took(&self, end: Moment) -> Option<Duration> {
+        if self.gone == Gone::Nobody {
+            return None;
+        }
+        let since = self.last_heard.or(self.unanswered_since)?;
+        let until = self.noticed_at.map_or(end, |(_, latest)| latest);
+        Some(until.since(since))
+    }
+
+    /// Which side was gone, if one was.
+    #[must_use]
+    pub fn gone_side(&self) -> Option<Side> {
+        match self.gone {
+            Gone::Side(side) | Gone::Deaf(side) => Some(side),
+            Gone::Nobody | Gone::Path => None,
+        }
+    }
+
+    /// How bad it is, for those who show the worst first: 0 is fine.
+    #[must_use]
+    pub fn severity(&self) -> u8 {
+        match (self.ending, self.gone) {
+            (Ending::Closed | Ending::Open, Gone::Nobody) => 0,
+            (Ending::HalfClosed(_), Gone::Nobody) => 1,
+            (Ending::Refused, _) => 2,
+            (Ending::Replaced, _) => 3,
+            (Ending::Aborted(_), Gone::Nobody) => 3,
+            (Ending::ForgedReset(_), _) => 4,
+            (Ending::Forgotten(_), _) => 5,
+            (Ending::StillTrying(_), Gone::Nobody) => 1,
+            (Ending::GaveUp(_) | Ending::StillTrying(_), _)
+                if self.silence == Some(Silence::Connecting) =>
+            {
+                4
+            }
+            (_, _) => 6,
+        }
+    }
+}

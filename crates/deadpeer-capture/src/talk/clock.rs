@@ -1,0 +1,81 @@
+//! The capture's clock, which may be set back while it runs.
+
+use std::time::Duration;
+
+use crate::Moment;
+
+/// What goes back further is a clock that was set, not packets of several queues in the wrong order.
+const STEP: Duration = Duration::from_secs(1);
+
+/// A clock that never goes back: after a step, later moments are moved on by as much.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Clock {
+    first: Option<Moment>,
+    last: Option<Moment>,
+    moved: Duration,
+    /// How often it was set back.
+    pub(super) steps: u32,
+}
+
+impl Clock {
+    /// The moment of a packet; one without a time was captured when the one before it was.
+    pub(super) fn read(&mut self, stamp: Option<Moment>) -> Moment {
+        let last = self.last.unwrap_or(Moment::FIRST);
+        let now = match stamp {
+            None => last,
+            Some(stamp) => {
+                let now = stamp.plus(self.moved);
+                let back = last.since(now);
+                if back > STEP && self.last.is_some() {
+                    self.steps = self.steps.saturating_add(1);
+                    self.moved += back;
+                }
+                now.max(last)
+            }
+        };
+        self.first.get_or_insert(now);
+        self.last = Some(now);
+        now
+    }
+
+    /// From the first packet to the last.
+    pub(super) fn span(&self) -> Option<(Moment, Moment)> {
+        self.first.zip(self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    fn read(stamps: &[u64]) -> (Vec<u64>, u32) {
+        let mut clock = Clock::default();
+        let at = |s: &u64| clock.read(Some(Moment::from_nanos(*s))).nanos();
+        let read = stamps.iter().map(at).collect();
+        (read, clock.steps)
+    }
+
+    #[test]
+    fn a_step_back_moves_what_follows() {
+        let (read, steps) = read(&[100 * S, 101 * S, 50 * S, 52 * S, 53 * S]);
+        assert_eq!(read, [100 * S, 101 * S, 101 * S, 103 * S, 104 * S]);
+        assert_eq!(steps, 1);
+    }
+
+    #[test]
+    fn a_little_disorder_is_no_step() {
+        let (read, steps) = read(&[100 * S, 100 * S - 400, 101 * S]);
+        assert_eq!((read, steps), (vec![100 * S, 100 * S, 101 * S], 0));
+    }
+
+    #[test]
+    fn a_packet_without_a_time_has_its_predecessors() {
+        let mut clock = Clock::default();
+        assert_eq!(clock.read(None), Moment::FIRST);
+        let at = clock.read(Some(Moment::from_nanos(5 * S)));
+        assert_eq!(clock.read(None), at);
+        assert_eq!(clock.steps, 0);
+    }
+}

@@ -1,0 +1,512 @@
+//! One conversation: two sides and what happened between them.
+
+use std::time::Duration;
+
+use super::classify::Arrival;
+use super::episode::{Asked, Episodes, Resent, What};
+use super::half::Half;
+use super::kind::Kind;
+use super::log::Log;
+use super::resending::Times;
+use super::reset::Reset;
+use super::sequence::{before, later};
+use super::side::Side;
+use crate::Moment;
+use crate::dissect::{Complaint, Endpoint, Flags, Segment};
+
+/// What comes later than this begins a new exchange.
+const PAUSE: Duration = Duration::from_secs(10);
+/// A window that was closed for less is not worth an episode.
+const SHUT: Duration = Duration::from_secs(1);
+/// What a side sends this soon after a RST may have been on its way before it.
+const UNDER_WAY: Duration = Duration::from_millis(50);
+
+/// A conversation, in a few hundred bytes.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    /// Counts from 1 in the order of first packets.
+    pub(crate) number: u64,
+    pub(crate) ends: [Endpoint; 2],
+    /// Whether who is client was seen, not guessed.
+    pub(crate) opening_seen: bool,
+    pub(crate) first: Moment,
+    pub(crate) halves: [Half; 2],
+    /// The handshake's end, and how long it took.
+    pub(crate) established: Option<(Moment, Duration)>,
+    /// Both FINs were acknowledged.
+    pub(crate) closed_at: Option<Moment>,
+    pub(crate) reset: Option<Box<Reset>>,
+    /// Somebody opened anew with the same addresses and ports.
+    pub(crate) replaced_at: Option<Moment>,
+    pub(crate) episodes: Episodes,
+}
+
+impl Conversation {
+    /// A conversation whose first packet is `segment`.
+    pub(crate) fn begin(number: u64, segment: &Segment, now: Moment) -> Self {
+        let syn = segment.flags.any(Flags::SYN);
+        let source = if syn && segment.flags.any(Flags::ACK) {
+            Side::Server
+        } else if syn || segment.source.port >= segment.destination.port {
+            Side::Client
+        } else {
+            Side::Server
+        };
+        let ends = match source {
+            Side::Client => [segment.source, segment.destination],
+            Side::Server => [segment.destination, segment.source],
+        };
+        Self {
+            number,
+            ends,
+            opening_seen: syn,
+            first: now,
+            halves: Default::default(),
+            established: None,
+            closed_at: None,
+            reset: None,
+            replaced_at: None,
+            episodes: Episodes::default(),
+        }
+    }
+
+    /// Whose packet this is, by its source.
+    pub(crate) fn side_of(&self, source: Endpoint) -> Side {
+        if source == self.ends[0] {
+            Side::Client
+        } else {
+            Side::Server
+        }
+    }
+
+    pub(crate) fn half(&self, side: Side) -> &Half {
+        &self.halves[side.index()]
+    }
+
+    /// The last packet of either side.
+    pub(crate) fn last(&self) -> Moment {
+        let last = self.halves[0].last.max(self.halves[1].last);
+        let reset = self.reset.as_ref().map(|reset| reset.at);
+        last.max(reset).unwrap_or(self.first)
+    }
+
+    /// Whether nothing more is to be expected.
+    pub(crate) fn is_over(&self) -> bool {
+        self.closed_at.is_some()
+            || self
+                .reset
+                .as_ref()
+                .is_some_and(|reset| reset.ignored_by_sender == 0)
+    }
+
+    /// Whether a SYN of `side` opens a new connection rather than this one.
+    pub(crate) fn is_replaced_by(&self, side: Side, segment: &Segment) -> bool {
+        if !segment.flags.any(Flags::SYN) {
+            return false;
+        }
+        let (me, peer) = (self.half(side), self.half(!side));
+        match me.syn {
+            Some(syn) if syn == segment.seq => false,
+            _ if segment.flags.any(Flags::ACK) => self.is_over(),
+            Some(_) => true,
+            // A SYN that comes after the answer to it, or that crosses the other side's.
+            None => me.last.is_some() || peer.syn.is_none() || self.established.is_some(),
+        }
+    }
+
+    /// A segment of `side`.
+    pub(crate) fn take(&mut self, side: Side, segment: &Segment, now: Moment, most: usize) -> Kind {
+        let [client, server] = &mut self.halves;
+        let (me, peer) = match side {
+            Side::Client => (client, server),
+            Side::Server => (server, client),
+        };
+        if me.recent.has(segment, me.last, now) {
+            me.counts.seen_twice = me.counts.seen_twice.saturating_add(1);
+            return Kind::SeenTwice;
+        }
+        let mut log = Log {
+            episodes: &mut self.episodes,
+            most,
+        };
+        let mut kind = Arrival {
+            me,
+            peer,
+            segment,
+            now,
+        }
+        .kind();
+        if kind == Kind::Reset {
+            self.reset(side, segment, now, most);
+            return kind;
+        }
+        if segment.flags.any(Flags::ACK) {
+            if was_a_probe(me, peer, segment, kind) {
+                peer.counts.probes = peer.counts.probes.saturating_add(1);
+                let asked_at = peer.last.unwrap_or(now);
+                peer.asking.ask(Asked::Presence, asked_at, !side, &mut log);
+                kind = Kind::ProbeAnswer;
+            }
+            acknowledge(peer, segment.ack, now, &mut log);
+        }
+        me.proves_presence(peer, segment, kind, side, now, &mut log);
+        me.announces_window(segment, kind, side, now, &mut log);
+        match kind {
+            Kind::Probe => {
+                if me.acked.is_none() {
+                    me.assume_probing(segment, side, &mut log);
+                }
+                me.probes(peer, side, now, &mut log);
+            }
+            Kind::WindowProbe => {
+                me.counts.window_probes = me.counts.window_probes.saturating_add(1);
+                me.asking.ask(Asked::Window, now, side, &mut log);
+            }
+            Kind::Retransmission => me.resends(segment, peer.last, side, now, &mut log),
+            // Only one side was captured: what it sent before was acknowledged, or it wouldn't go on.
+            Kind::Data if peer.last.is_none() => {
+                me.resending.acknowledged(segment.seq, now, &mut log)
+            }
+            Kind::Reordered => me.counts.reordered = me.counts.reordered.saturating_add(1),
+            Kind::Syn
+            | Kind::SynAck
+            | Kind::Data
+            | Kind::Ack
+            | Kind::DuplicateAck
+            | Kind::WindowUpdate
+            | Kind::WindowClosed
+            | Kind::Fin
+            | Kind::Reset
+            | Kind::ProbeAnswer
+            | Kind::WindowProbeAnswer
+            | Kind::SeenTwice => {}
+        }
+        me.notes(segment, kind, now);
+        exchange(&mut log, side, segment, kind, now);
+        self.progress(side, segment, kind, now);
+        kind
+    }
+
+    /// A RST of `side`.
+    fn reset(&mut self, side: Side, segment: &Segment, now: Moment, most: usize) {
+        let [client, server] = &mut self.halves;
+        let (me, peer) = match side {
+            Side::Client => (client, server),
+            Side::Server => (server, client),
+        };
+        match &mut self.reset {
+            Some(reset) => reset.repeated = reset.repeated.saturating_add(1),
+            None => self.reset = Some(Box::new(Reset::of(me, peer, segment, side, now))),
+        }
+        let mut log = Log {
+            episodes: &mut self.episodes,
+            most,
+        };
+        // Whoever sent it, an answer it is.
+        let reply = self
+            .reset
+            .as_ref()
+            .is_some_and(|reset| reset.reply_to.is_some());
+        if reply {
+            peer.asking.heard(now, !side, &mut log);
+            peer.asking.answered();
+        }
+        // Its last words stay those before: whoever sent the RST, it need not have been the side itself.
+        me.counts.packets += 1;
+    }
+
+    /// What follows from a segment for the conversation as a whole.
+    fn progress(&mut self, side: Side, segment: &Segment, kind: Kind, now: Moment) {
+        let both_opened = self.halves.iter().all(|half| half.syn.is_some());
+        if self.established.is_none() && both_opened && !segment.flags.any(Flags::SYN) {
+            let began = self.halves.iter().filter_map(|half| half.syn_at).min();
+            self.established = Some((now, began.map_or(Duration::ZERO, |began| now.since(began))));
+        }
+        if self.closed_at.is_none() && self.halves.iter().all(Half::finished) {
+            self.closed_at = Some(now);
+        }
+        let opening = kind == Kind::Retransmission && segment.flags.any(Flags::SYN);
+        if let Some(reset) = self.reset.as_mut().filter(|reset| reset.side == side) {
+            if opening {
+                // It reset what was left of an older connection, and goes on opening this one.
+                self.reset = None;
+            } else if now.since(reset.at) > UNDER_WAY {
+                reset.ignored_by_sender = reset.ignored_by_sender.saturating_add(1);
+            }
+        }
+    }
+
+    /// An ICMP error about something that `side` sent.
+    pub(crate) fn complain(&mut self, side: Side, complaint: &Complaint, now: Moment, most: usize) {
+        let said = complaint.trouble;
+        if let Some(last) = self.episodes.last_mut()
+            && let What::Complaint { trouble, count } = &mut last.what
+            && (*trouble, last.side) == (said, side)
+        {
+            *count = count.saturating_add(1);
+            last.until = now;
+            return;
+        }
+        let what = What::Complaint {
+            trouble: said,
+            count: 1,
+        };
+        self.episodes.push(most, (now, now), side, what);
+    }
+
+    /// The episodes, with what was still going on when the capture ended.
+    pub(crate) fn told(&self) -> Episodes {
+        let mut episodes = self.episodes.clone();
+        let mut log = Log {
+            episodes: &mut episodes,
+            most: usize::MAX,
+        };
+        for side in Side::BOTH {
+            let half = self.half(side);
+            let (mut asking, mut resending) = (half.asking, half.resending.clone());
+            asking.miss(side, &mut log);
+            resending.tell(side, &mut log);
+            if let Some(shut_at) = half.shut_at {
+                log.push((shut_at, self.last()), side, What::WindowShut);
+            }
+        }
+        episodes
+    }
+}
+
+/// The capture began with a probe that looked like an acknowledgment: its answer has just acknowledged one byte more
+/// than was ever sent.
+fn was_a_probe(me: &Half, peer: &Half, segment: &Segment, kind: Kind) -> bool {
+    peer.only_acknowledged()
+        && peer.acked.is_none()
+        && peer
+            .next
+            .is_some_and(|next| segment.ack == next.wrapping_add(1))
+        && me.last.is_none()
+        && kind == Kind::Ack
+}
+
+/// Writes down that data went back and forth.
+fn exchange(log: &mut Log<'_>, side: Side, segment: &Segment, kind: Kind, now: Moment) {
+    let fresh = kind == Kind::Data || (kind == Kind::Fin && segment.length > 0);
+    let again = kind == Kind::Retransmission && segment.length > 0;
+    let acknowledges = matches!(
+        kind,
+        Kind::Ack | Kind::DuplicateAck | Kind::WindowUpdate | Kind::Reordered
+    );
+    if !(fresh || again || acknowledges) {
+        return;
+    }
+    if let Some(last) = log.episodes.last_mut()
+        && let What::Exchange {
+            packets,
+            bytes,
+            resent,
+            longest_pause,
+        } = &mut last.what
+    {
+        let pause = now.since(last.until);
+        if pause < if fresh { PAUSE } else { SHUT } {
+            *packets = packets.saturating_add(1);
+            if fresh {
+                bytes[side.index()] += u64::from(segment.length);
+            }
+            *resent = resent.saturating_add(u32::from(again));
+            if fresh || again {
+                *longest_pause = (*longest_pause).max(pause);
+                last.until = now;
+            }
+            return;
+        }
+    }
+    if fresh {
+        let mut bytes = [0; 2];
+        bytes[side.index()] = u64::from(segment.length);
+        let what = What::Exchange {
+            packets: 1,
+            bytes,
+            resent: 0,
+            longest_pause: Duration::ZERO,
+        };
+        log.push((now, now), side, what);
+    }
+}
+
+/// Takes over what was acknowledged of a side.
+fn acknowledge(half: &mut Half, ack: u32, now: Moment, log: &mut Log<'_>) {
+    if let Some(next) = half.next
+        && before(next, ack)
+    {
+        let probed = matches!(
+            half.last_kind,
+            Some(Kind::Probe | Kind::WindowProbe | Kind::Ack)
+        );
+        let missed = ack.wrapping_sub(next);
+        if !(probed && missed == 1) {
+            half.counts.uncaptured = half.counts.uncaptured.saturating_add(u64::from(missed));
+        }
+        half.next = Some(ack);
+    }
+    half.acked = Some(later(half.acked, ack));
+    half.resending.acknowledged(ack, now, log);
+}
+
+/// What a segment changes on its sender's side.
+impl Half {
+    /// The other side's questions are answered by whatever acknowledges as much.
+    fn proves_presence(
+        &mut self,
+        peer: &mut Self,
+        segment: &Segment,
+        kind: Kind,
+        side: Side,
+        now: Moment,
+        log: &mut Log<'_>,
+    ) {
+        peer.resending.heard();
+        // What is sent again proves that it hears nothing rather than that it answers.
+        if kind == Kind::Retransmission {
+            return;
+        }
+        if matches!(kind, Kind::ProbeAnswer | Kind::WindowProbeAnswer) {
+            peer.asking.answered();
+        }
+        let up_to_date = !segment.flags.any(Flags::ACK)
+            || peer.acked.is_none_or(|acked| !before(segment.ack, acked));
+        let asked = peer.asking.asked();
+        if up_to_date && peer.asking.heard(now, !side, log) {
+            let answered = match asked {
+                Asked::Presence => &mut peer.counts.probes_answered,
+                Asked::Window => &mut peer.counts.window_probes_answered,
+            };
+            *answered = answered.saturating_add(1);
+        }
+    }
+
+    fn announces_window(
+        &mut self,
+        segment: &Segment,
+        kind: Kind,
+        side: Side,
+        now: Moment,
+        log: &mut Log<'_>,
+    ) {
+        if kind == Kind::Reordered {
+            return;
+        }
+        if segment.flags.any(Flags::SYN) {
+            self.scale = segment.window_scale.or(self.scale);
+            // The window of a SYN is never scaled (RFC 7323, section 2.2).
+            self.window = Some(u32::from(segment.window));
+            return;
+        }
+        let window = self.window_of(segment);
+        if window == 0 {
+            self.shut_at.get_or_insert(now);
+        } else if let Some(shut_at) = self.shut_at.take()
+            && now.since(shut_at) >= SHUT
+        {
+            log.push((shut_at, now), side, What::WindowShut);
+        }
+        self.window = Some(window);
+    }
+
+    /// What looked like acknowledgments were probes: nobody is heard, and they are repeated.
+    fn assume_probing(&mut self, segment: &Segment, side: Side, log: &mut Log<'_>) {
+        let edge = segment.seq.wrapping_add(1);
+        if self.next == Some(segment.seq)
+            && let Some(last) = self.last
+        {
+            self.next = Some(edge);
+            self.counts.probes = self.counts.probes.saturating_add(1);
+            self.asking.ask(Asked::Presence, last, side, log);
+        }
+    }
+
+    fn probes(&mut self, peer: &Self, side: Side, now: Moment, log: &mut Log<'_>) {
+        self.counts.probes = self.counts.probes.saturating_add(1);
+        match (self.asking.pending(), peer.last) {
+            (Some(last), _) => self.measured.probed_again_after(now.since(last)),
+            (None, Some(heard)) => self.measured.probed_after_silence(now.since(heard)),
+            // Only one side was captured: probes as far apart as the silence they follow.
+            (None, None) => {}
+        }
+        self.asking.ask(Asked::Presence, now, side, log);
+    }
+
+    fn resends(
+        &mut self,
+        segment: &Segment,
+        heard: Option<Moment>,
+        side: Side,
+        now: Moment,
+        log: &mut Log<'_>,
+    ) {
+        self.counts.retransmissions = self.counts.retransmissions.saturating_add(1);
+        let acknowledged = self
+            .acked
+            .is_some_and(|acked| !before(acked, segment.end()));
+        if acknowledged {
+            // The acknowledgment was lost on its way.
+            return;
+        }
+        let what = if segment.flags.any(Flags::SYN) {
+            Resent::Syn
+        } else if segment.length == 0 {
+            Resent::Fin
+        } else {
+            Resent::Data
+        };
+        let subject = (what, segment.seq);
+        let times = Times {
+            heard,
+            sent: self.sent,
+            now,
+        };
+        self.resending
+            .again(subject, times, side, &mut self.measured, log);
+    }
+
+    /// Remembers what the next segments are judged by.
+    fn notes(&mut self, segment: &Segment, kind: Kind, now: Moment) {
+        self.counts.packets += 1;
+        if !kind.asks() {
+            self.counts.bytes += u64::from(segment.length);
+            self.spoke = Some(now);
+        }
+        self.last = Some(now);
+        self.last_kind = Some(kind);
+        self.hops = Some(segment.hops);
+        self.ip_id = segment.ip_id;
+        if segment.flags.any(Flags::ACK) {
+            self.last_ack = Some(segment.ack);
+        }
+        self.last_echo = segment.timestamps.map(|(_, echo)| echo);
+        if kind.asks() {
+            if self.next.is_none() {
+                self.next = Some(segment.seq.wrapping_add(1));
+            }
+            return;
+        }
+        if segment.span() > 0 {
+            self.sent = Some(now);
+        }
+        if segment.flags.any(Flags::SYN) {
+            if self.syn != Some(segment.seq) {
+                self.syn = Some(segment.seq);
+                self.next = Some(segment.end());
+            }
+            self.syn_at.get_or_insert(now);
+            return;
+        }
+        if segment.length > 0 && matches!(kind, Kind::Data | Kind::Fin) {
+            self.data = Some((segment.seq, segment.length));
+            self.data_byte = segment.first_byte.filter(|_| segment.length == 1);
+        }
+        if segment.flags.any(Flags::FIN) {
+            self.fin = Some(segment.end());
+            self.fin_at.get_or_insert(now);
+        }
+        self.next = Some(later(self.next, segment.end()));
+    }
+}

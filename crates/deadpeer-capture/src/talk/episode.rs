@@ -1,0 +1,250 @@
+//! What happens in a conversation, told in episodes rather than packets.
+
+use std::time::Duration;
+
+use super::side::Side;
+use crate::Moment;
+use crate::dissect::Trouble;
+
+/// A stretch of a conversation during which one kind of thing happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Episode {
+    /// When it began.
+    pub at: Moment,
+    /// When it ended.
+    pub until: Moment,
+    /// Whose doing it was.
+    pub side: Side,
+    /// What happened.
+    pub what: What,
+    /// The first packets of it, at most [`MOST_MARKS`], for those who draw.
+    pub marks: Vec<Mark>,
+    pub(crate) id: EpisodeId,
+}
+
+/// So many packets of an episode are remembered one by one.
+pub const MOST_MARKS: usize = 16;
+
+/// One packet of an episode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// When it was sent.
+    pub at: Moment,
+    /// When it was answered, if it was.
+    pub answered: Option<Moment>,
+}
+
+/// What a probe asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Asked {
+    /// Are you there? A keepalive probe.
+    #[default]
+    Presence,
+    /// Is your window still closed?
+    Window,
+}
+
+/// What is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Resent {
+    /// The opening.
+    Syn,
+    /// Data.
+    #[default]
+    Data,
+    /// The end.
+    Fin,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// Data went back and forth.
+    Exchange {
+        /// Segments of both sides.
+        packets: u64,
+        /// Bytes of payload that the client and the server sent.
+        bytes: [u64; 2],
+        /// Segments sent again and acknowledged soon.
+        resent: u32,
+        /// The longest time without a segment.
+        longest_pause: Duration,
+    },
+    /// The side asked and was answered, each time.
+    Answered {
+        /// What it asked.
+        asked: Asked,
+        /// How often.
+        count: u32,
+        /// The fastest answer.
+        fastest: Duration,
+        /// The slowest answer.
+        slowest: Duration,
+    },
+    /// The side asked and was not answered.
+    Unanswered {
+        /// What it asked.
+        asked: Asked,
+        /// How often.
+        count: u32,
+    },
+    /// The side sent the same again and again.
+    Resending {
+        /// What it sent again.
+        what: Resent,
+        /// How often, the first time not counted.
+        count: u32,
+        /// From the first time to the second.
+        first_wait: Duration,
+        /// Before the last.
+        last_wait: Duration,
+        /// Whether it was acknowledged in the end.
+        acknowledged: bool,
+    },
+    /// The side's receive window was closed: its application did not read.
+    WindowShut,
+    /// An ICMP error came back for what the side had sent.
+    Complaint {
+        /// What it says.
+        trouble: Trouble,
+        /// How often.
+        count: u32,
+    },
+    /// Episodes that were forgotten to save memory.
+    LeftOut {
+        /// How many.
+        episodes: u32,
+    },
+}
+
+/// The number of an episode within its conversation; 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct EpisodeId(u32);
+
+/// The episodes of a conversation.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Episodes {
+    list: Vec<Episode>,
+    pushed: u32,
+}
+
+impl Episodes {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Episode> {
+        self.list.iter()
+    }
+
+    /// The latest episode.
+    pub(crate) fn last_mut(&mut self) -> Option<&mut Episode> {
+        self.list.last_mut()
+    }
+
+    /// An episode that was not forgotten yet.
+    pub(crate) fn by_id(&mut self, id: EpisodeId) -> Option<&mut Episode> {
+        self.list.iter_mut().rev().find(|episode| episode.id == id)
+    }
+
+    /// The episode with this number, if all that came after it is of the same sort: then it can go on.
+    pub(crate) fn still(
+        &mut self,
+        id: EpisodeId,
+        same: impl Fn(&What) -> bool,
+    ) -> Option<&mut Episode> {
+        let place = self.list.iter().rposition(|episode| episode.id == id)?;
+        let (episode, after) = self.list[place..].split_first_mut()?;
+        after
+            .iter()
+            .all(|later| same(&later.what))
+            .then_some(episode)
+    }
+
+    /// Adds an episode, at most `most` of them: the first and the latest are kept.
+    pub(crate) fn push(
+        &mut self,
+        most: usize,
+        (at, until): (Moment, Moment),
+        side: Side,
+        what: What,
+    ) -> &mut Episode {
+        if self.list.len() >= most.max(8) {
+            self.forget_the_middle();
+        }
+        if self.list.capacity() == 0 {
+            // Most conversations have one.
+            self.list.reserve_exact(1);
+        }
+        self.pushed = self.pushed.wrapping_add(1).max(1);
+        let place = self.list.len();
+        self.list.push(Episode {
+            at,
+            until,
+            side,
+            what,
+            marks: Vec::new(),
+            id: EpisodeId(self.pushed),
+        });
+        &mut self.list[place]
+    }
+
+    fn forget_the_middle(&mut self) {
+        let quarter = self.list.len() / 4;
+        let middle = quarter..self.list.len() - quarter;
+        let count = |episode: &Episode| match episode.what {
+            What::LeftOut { episodes } => episodes,
+            What::Exchange { .. }
+            | What::Answered { .. }
+            | What::Unanswered { .. }
+            | What::Resending { .. }
+            | What::WindowShut
+            | What::Complaint { .. } => 1,
+        };
+        let forgotten = &self.list[middle.clone()];
+        let episodes = forgotten.iter().map(count).fold(0, u32::saturating_add);
+        let until = forgotten.iter().map(|episode| episode.until).max();
+        let first = &mut self.list[quarter];
+        first.what = What::LeftOut { episodes };
+        first.until = until.unwrap_or(first.until);
+        first.marks = Vec::new();
+        first.id = EpisodeId::default();
+        self.list.drain(quarter + 1..middle.end);
+    }
+}
+
+impl Episode {
+    pub(crate) fn mark(&mut self, at: Moment, answered: Option<Moment>) {
+        if self.marks.len() < MOST_MARKS {
+            self.marks.push(Mark { at, answered });
+        }
+    }
+
+    pub(crate) fn reference(&self) -> EpisodeId {
+        self.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_and_the_latest_are_kept() {
+        let mut episodes = Episodes::default();
+        for n in 1..=1000 {
+            let at = Moment::from_nanos(n);
+            episodes.push(16, (at, at), Side::Client, What::WindowShut);
+        }
+        let list: Vec<_> = episodes.iter().collect();
+        assert!(list.len() <= 16);
+        assert_eq!(list[0].at.nanos(), 1);
+        assert_eq!(list[list.len() - 1].at.nanos(), 1000);
+        let forgotten = list.iter().find_map(|episode| {
+            let What::LeftOut { episodes } = episode.what else {
+                return None;
+            };
+            Some(episodes)
+        });
+        assert_eq!(forgotten.map(|n| n as usize + list.len() - 1), Some(1000));
+        assert!(list.is_sorted_by_key(|episode| episode.at));
+    }
+}

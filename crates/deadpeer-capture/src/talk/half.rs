@@ -1,0 +1,112 @@
+//! What is known of one side of a conversation.
+
+use super::asking::Asking;
+use super::kind::Kind;
+use super::measured::Measured;
+use super::resending::Resending;
+use super::seen_twice::Recent;
+use super::sequence::before;
+use crate::Moment;
+use crate::dissect::Segment;
+
+/// How many of what a side sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Segments, those seen twice not counted.
+    pub packets: u64,
+    /// Bytes of payload, sent again or not.
+    pub bytes: u64,
+    /// Segments sent again.
+    pub retransmissions: u32,
+    /// Keepalive probes.
+    pub probes: u32,
+    /// Of these, answered.
+    pub probes_answered: u32,
+    /// Probes of the other side's closed window.
+    pub window_probes: u32,
+    /// Of these, answered.
+    pub window_probes_answered: u32,
+    /// Segments that were overtaken.
+    pub reordered: u32,
+    /// Packets that the capture has more than once.
+    pub seen_twice: u32,
+    /// Bytes that the other side acknowledged and the capture doesn't have.
+    pub uncaptured: u64,
+}
+
+/// One side: what it sent, how far that was acknowledged, and what it is waiting for.
+///
+/// What every segment looks at comes first and stands together: with thousands of conversations, time goes where the
+/// memory is far.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Half {
+    /// The sequence number after everything it sent.
+    pub(crate) next: Option<u32>,
+    /// How far the other side acknowledged.
+    pub(crate) acked: Option<u32>,
+    /// The receive window it announced, scaled where the scale is known.
+    pub(crate) window: Option<u32>,
+    /// The last segment.
+    pub(crate) last: Option<Moment>,
+    pub(crate) asking: Asking,
+    pub(crate) resending: Resending,
+    pub(crate) recent: Recent,
+    pub(crate) last_kind: Option<Kind>,
+    /// The TTL its packets usually have.
+    pub(crate) hops: Option<u8>,
+    pub(crate) scale: Option<u8>,
+    pub(crate) ip_id: Option<u16>,
+    /// The last segment that was no probe.
+    pub(crate) spoke: Option<Moment>,
+    /// The last segment that asks to be acknowledged: data, SYN, FIN.
+    pub(crate) sent: Option<Moment>,
+    /// The acknowledgment number and the timestamp echo it sent last.
+    pub(crate) last_ack: Option<u32>,
+    pub(crate) last_echo: Option<u32>,
+    /// Where the last data began, and how long it was.
+    pub(crate) data: Option<(u32, u32)>,
+    /// The sequence number of its SYN.
+    pub(crate) syn: Option<u32>,
+    /// The sequence number after its FIN.
+    pub(crate) fin: Option<u32>,
+    /// When its window closed, while it is closed.
+    pub(crate) shut_at: Option<Moment>,
+    /// The byte, if the last data was one.
+    pub(crate) data_byte: Option<u8>,
+    pub(crate) counts: Counts,
+    pub(crate) measured: Measured,
+    pub(crate) syn_at: Option<Moment>,
+    pub(crate) fin_at: Option<Moment>,
+}
+
+impl Half {
+    /// Whether something it sent is not acknowledged, as far as the capture shows.
+    pub(crate) fn in_flight(&self) -> bool {
+        match (self.acked, self.next) {
+            (Some(acked), Some(next)) => before(acked, next),
+            // Nothing was ever acknowledged: a SYN without an answer.
+            (None, Some(_)) => self.syn.is_some(),
+            (_, None) => false,
+        }
+    }
+
+    /// Whether its FIN was acknowledged.
+    pub(crate) fn finished(&self) -> bool {
+        match (self.fin, self.acked) {
+            (Some(fin), Some(acked)) => !before(acked, fin),
+            _ => false,
+        }
+    }
+
+    /// Whether it never sent anything but bare acknowledgments.
+    pub(crate) fn only_acknowledged(&self) -> bool {
+        self.data.is_none() && self.syn.is_none() && self.fin.is_none()
+    }
+
+    /// The window of a segment in bytes, as far as the scale is known.
+    pub(crate) fn window_of(&self, segment: &Segment) -> u32 {
+        u32::from(segment.window) << self.scale.unwrap_or(0)
+    }
+}

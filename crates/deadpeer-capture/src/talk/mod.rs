@@ -1,0 +1,234 @@
+//! Segments as conversations: what each side sent, asked and was answered.
+//!
+//! A conversation takes a few hundred bytes, and episodes rather than packets are remembered of it, so a capture may be
+//! endless. It may also begin in the middle, hold one direction only, lack packets or have them twice, and its
+//! clock may be set back.
+
+mod asking;
+mod classify;
+mod clock;
+mod conversation;
+mod episode;
+mod half;
+mod kind;
+mod log;
+mod measured;
+mod resending;
+mod reset;
+mod seen_twice;
+mod sequence;
+mod side;
+mod table;
+mod totals;
+
+pub use episode::{Asked, Episode, MOST_MARKS, Mark, Resent, What};
+pub use half::Counts;
+pub use kind::Kind;
+pub use reset::Reset;
+pub use side::Side;
+pub use totals::Totals;
+
+pub(crate) use conversation::Conversation;
+pub(crate) use half::Half;
+
+use crate::dissect::{Complaint, Content, Endpoint, Segment, Skip, dissect};
+use crate::story::{Story, Verdict};
+use crate::{Moment, Packet};
+use clock::Clock;
+use table::{Key, Table};
+
+/// How much is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Conversations at the same time, those that are over included. Beyond it, one that is over or that was quiet
+    /// for long makes place for each new one.
+    pub connections: usize,
+    /// Episodes of each conversation, at least 8. Beyond it, the first and the latest are kept.
+    pub episodes: usize,
+    /// The number of a conversation of which everything is kept, up to a hundred thousand episodes.
+    pub closely: Option<u64>,
+}
+
+impl Default for Limits {
+    /// A million conversations, 32 episodes of each.
+    fn default() -> Self {
+        Self {
+            connections: 1_000_000,
+            episodes: 32,
+            closely: None,
+        }
+    }
+}
+
+impl Limits {
+    fn episodes_of(&self, number: u64) -> usize {
+        if self.closely == Some(number) {
+            100_000
+        } else {
+            self.episodes
+        }
+    }
+}
+
+/// The conversations of a capture.
+#[derive(Debug)]
+pub struct Conversations {
+    table: Table,
+    limits: Limits,
+    clock: Clock,
+    totals: Totals,
+}
+
+/// A segment and its place in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sighting {
+    /// The number of the conversation, from 1 in the order of first packets.
+    pub conversation: u64,
+    /// Who sent it.
+    pub side: Side,
+    /// What it is.
+    pub kind: Kind,
+    /// When it was captured; never before the one before it.
+    pub at: Moment,
+    /// The segment.
+    pub segment: Segment,
+}
+
+/// What a packet turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sight {
+    /// A TCP segment.
+    Tcp(Sighting),
+    /// An ICMP error, and the number of the conversation it is about.
+    Icmp(Option<u64>, Moment, Complaint),
+    /// Nothing about a TCP connection.
+    Nothing(Skip),
+}
+
+impl Conversations {
+    /// No conversations yet.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            table: Table::new(limits.connections),
+            limits,
+            clock: Clock::default(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// The next packet.
+    pub fn take(&mut self, packet: &Packet<'_>) -> Sight {
+        self.totals.packets += 1;
+        self.totals.untimed += u64::from(packet.at.is_none());
+        let now = self.clock.read(packet.at);
+        self.totals.clock_steps = self.clock.steps;
+        match dissect(packet.link, packet.bytes, packet.length) {
+            Ok(Content::Tcp(segment)) => Sight::Tcp(self.segment(segment, now)),
+            Ok(Content::Icmp(complaint)) => {
+                Sight::Icmp(self.complaint(&complaint, now), now, complaint)
+            }
+            Err(skip) => {
+                self.totals.skipped.count(skip);
+                Sight::Nothing(skip)
+            }
+        }
+    }
+
+    /// A TCP segment that was captured at `now`.
+    pub fn segment(&mut self, segment: Segment, now: Moment) -> Sighting {
+        self.totals.segments += 1;
+        let key = Key::of(segment.source, segment.destination);
+        let place = match self.table.find(key) {
+            Some(place) => {
+                let conversation = self.table.at(place);
+                let side = conversation.side_of(segment.source);
+                if conversation.is_replaced_by(side, &segment) {
+                    conversation.replaced_at = Some(now);
+                    self.begin(key, &segment, now)
+                } else {
+                    place
+                }
+            }
+            None => self.begin(key, &segment, now),
+        };
+        let conversation = self.table.at(place);
+        let side = conversation.side_of(segment.source);
+        let most = self.limits.episodes_of(conversation.number);
+        let kind = conversation.take(side, &segment, now, most);
+        self.totals.seen_twice += u64::from(kind == Kind::SeenTwice);
+        Sighting {
+            conversation: conversation.number,
+            side,
+            kind,
+            at: now,
+            segment,
+        }
+    }
+
+    fn begin(&mut self, key: Key, segment: &Segment, now: Moment) -> usize {
+        self.totals.connections += 1;
+        let conversation = Conversation::begin(self.totals.connections, segment, now);
+        let (place, evicted) = self.table.add(key, conversation);
+        self.totals.evicted += u64::from(evicted);
+        place
+    }
+
+    fn complaint(&mut self, complaint: &Complaint, now: Moment) -> Option<u64> {
+        self.totals.complaints += 1;
+        let key = Key::of(complaint.source, complaint.destination);
+        let Some(place) = self.table.find(key) else {
+            self.totals.strange_complaints += 1;
+            return None;
+        };
+        let conversation = self.table.at(place);
+        let side = conversation.side_of(complaint.source);
+        let most = self.limits.episodes_of(conversation.number);
+        conversation.complain(side, complaint, now, most);
+        Some(conversation.number)
+    }
+
+    /// The moments of the first and the last packet.
+    #[must_use]
+    pub fn span(&self) -> Option<(Moment, Moment)> {
+        self.clock.span()
+    }
+
+    /// Counts over everything so far.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The story of every conversation that is remembered, in no particular order.
+    pub fn stories(&self) -> impl Iterator<Item = Story> {
+        self.stories_if(|_, _, _| true)
+    }
+
+    /// The stories that `keep` wants, by number, ends (client and server) and verdict. Each is told as it is asked
+    /// for, so that a million of them need not be in memory.
+    pub fn stories_if(
+        &self,
+        mut keep: impl FnMut(u64, [Endpoint; 2], &Verdict) -> bool,
+    ) -> impl Iterator<Item = Story> {
+        let end = self.ends();
+        self.table.iter().filter_map(move |conversation| {
+            let verdict = Verdict::of(conversation, end);
+            let kept = keep(conversation.number, conversation.ends, &verdict);
+            kept.then(|| Story::of(conversation, verdict, end))
+        })
+    }
+
+    /// The last packet of the capture.
+    fn ends(&self) -> Moment {
+        self.clock.span().map_or(Moment::FIRST, |(_, last)| last)
+    }
+
+    /// The story of the conversation with this number, if it is remembered.
+    #[must_use]
+    pub fn story(&self, number: u64) -> Option<Story> {
+        self.stories_if(|this, _, _| this == number).next()
+    }
+}

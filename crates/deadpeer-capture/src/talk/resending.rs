@@ -1,0 +1,175 @@
+//! A side that sends the same again, each time after twice the wait (RFC 6298, section 5).
+
+use std::time::Duration;
+
+use super::episode::{EpisodeId, Resent, What};
+use super::log::Log;
+use super::measured::Measured;
+use super::sequence::before;
+use super::side::Side;
+use crate::Moment;
+
+/// A wait that is long enough to be told although it helped at once.
+const NOTABLE: Duration = Duration::from_secs(1);
+
+/// The retransmissions of what is not acknowledged yet, if there are any. Most connections have none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Resending(Option<Box<Run>>);
+
+/// The retransmissions of one segment.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) what: Resent,
+    seq: u32,
+    /// When it was sent for the first time, if that was captured.
+    pub(crate) original: Option<Moment>,
+    /// When it was sent again for the first time.
+    pub(crate) first: Moment,
+    /// The same for the last time.
+    pub(crate) last: Moment,
+    pub(crate) count: u32,
+    first_wait: Duration,
+    /// The wait before the last time.
+    pub(crate) last_wait: Duration,
+    /// When the other side had been heard before the first of them.
+    pub(crate) heard_before: Option<Moment>,
+    /// Segments of the other side in the meantime, none of which acknowledged it.
+    pub(crate) heard_meanwhile: u32,
+    told_in: EpisodeId,
+}
+
+/// When a segment is sent again, and what was before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// When the other side was heard last.
+    pub(crate) heard: Option<Moment>,
+    /// When this side had last sent something that asks to be acknowledged.
+    pub(crate) sent: Option<Moment>,
+    pub(crate) now: Moment,
+}
+
+impl Resending {
+    /// What is being sent again and is still not acknowledged.
+    pub(crate) fn run(&self) -> Option<&Run> {
+        self.0.as_deref()
+    }
+
+    /// Whether the segment at `seq` is being sent again.
+    pub(crate) fn concerns(&self, seq: u32) -> bool {
+        self.run().is_some_and(|run| run.seq == seq)
+    }
+
+    /// The side sends a segment again.
+    pub(crate) fn again(
+        &mut self,
+        (what, seq): (Resent, u32),
+        times: Times,
+        side: Side,
+        measured: &mut Measured,
+        log: &mut Log<'_>,
+    ) {
+        let run = match &mut self.0 {
+            Some(run) if run.seq == seq => {
+                run.again(times.now, measured);
+                run
+            }
+            other => other.insert(Box::new(Run::begin(what, seq, times))),
+        };
+        if run.count > 1 || run.last_wait >= NOTABLE {
+            run.tell(side, log);
+        }
+    }
+
+    /// The other side acknowledged everything before `ack`.
+    pub(crate) fn acknowledged(&mut self, ack: u32, now: Moment, log: &mut Log<'_>) {
+        let Some(run) = self.0.take_if(|run| before(run.seq, ack)) else {
+            return;
+        };
+        if let Some(episode) = log.episodes.by_id(run.told_in) {
+            episode.until = now;
+            if let What::Resending { acknowledged, .. } = &mut episode.what {
+                *acknowledged = true;
+            }
+            if let Some(mark) = episode.marks.last_mut() {
+                mark.answered = Some(now);
+            }
+        }
+    }
+
+    /// The other side sent something that does not acknowledge it.
+    pub(crate) fn heard(&mut self) {
+        if let Some(run) = &mut self.0 {
+            run.heard_meanwhile = run.heard_meanwhile.saturating_add(1);
+        }
+    }
+
+    /// Writes down what is still being sent again.
+    pub(crate) fn tell(&mut self, side: Side, log: &mut Log<'_>) {
+        if let Some(run) = &mut self.0 {
+            run.tell(side, log);
+        }
+    }
+}
+
+impl Run {
+    fn begin(what: Resent, seq: u32, Times { heard, sent, now }: Times) -> Self {
+        let wait = sent.map_or(Duration::ZERO, |sent| now.since(sent));
+        Self {
+            what,
+            seq,
+            original: sent,
+            first: now,
+            last: now,
+            count: 1,
+            first_wait: wait,
+            last_wait: wait,
+            heard_before: heard,
+            heard_meanwhile: 0,
+            told_in: EpisodeId::default(),
+        }
+    }
+
+    fn again(&mut self, now: Moment, measured: &mut Measured) {
+        let wait = now.since(self.last);
+        if is_double(self.last_wait, wait) {
+            measured.resent_after(self.last_wait);
+        }
+        self.count = self.count.saturating_add(1);
+        self.last_wait = wait;
+        self.last = now;
+    }
+
+    /// Writes it down, or writes on.
+    fn tell(&mut self, side: Side, log: &mut Log<'_>) {
+        let what = What::Resending {
+            what: self.what,
+            count: self.count,
+            first_wait: self.first_wait,
+            last_wait: self.last_wait,
+            acknowledged: false,
+        };
+        match log.episodes.by_id(self.told_in) {
+            Some(episode) => {
+                if episode.until < self.last {
+                    episode.mark(self.last, None);
+                }
+                episode.until = self.last;
+                episode.what = what;
+            }
+            None => {
+                let episode = log.push((self.first, self.last), side, what);
+                episode.mark(self.first, None);
+                if self.last > self.first {
+                    episode.mark(self.last, None);
+                }
+                self.told_in = episode.reference();
+            }
+        }
+    }
+}
+
+/// Whether one wait is about twice the other, as far as timers are exact.
+fn is_double(wait: Duration, next: Duration) -> bool {
+    let (wait, next) = (wait.as_nanos(), next.as_nanos());
+    wait >= 100_000_000 && (wait * 17 / 10..=wait * 23 / 10).contains(&next)
+}

@@ -1,0 +1,163 @@
+//! What each format says is what is read.
+
+use std::io::Write;
+
+use deadpeer_capture::Link;
+use deadpeer_capture::read::{Compression, Format, Reader};
+
+use crate::writer::{Order, block, enhanced, interface, option, pcap, read_all, section};
+
+const S: u64 = 1_000_000_000;
+
+#[test]
+fn pcap_in_both_orders_and_both_units() {
+    for order in [Order::Little, Order::Big] {
+        for (magic, unit) in [(0xa1b2_c3d4, 1000), (0xa1b2_3c4d, 1)] {
+            let file = pcap(order, magic, 1, &[(10, 7, b"first"), (11, 8, b"")]);
+            let (packets, error) = read_all(&file[..]);
+            assert!(error.is_none());
+            assert_eq!(packets[0].nanos, Some(10 * S + 7 * unit));
+            assert_eq!(packets[1].nanos, Some(11 * S + 8 * unit));
+            assert_eq!(
+                (&packets[0].bytes[..], packets[0].length),
+                (&b"first"[..], 10)
+            );
+            assert_eq!((packets[0].offset, packets[1].offset), (24, 45));
+            assert_eq!(packets[0].link, Link::ETHERNET);
+        }
+    }
+}
+
+#[test]
+fn the_length_of_a_checksum_is_not_the_link_type() {
+    let file = pcap(Order::Little, 0xa1b2_c3d4, 0x2400_0071, &[(0, 0, b"x")]);
+    assert_eq!(read_all(&file[..]).0[0].link, Link::LINUX_SLL);
+}
+
+#[test]
+fn pcapng_with_several_interfaces_and_sections() {
+    let mut file = Vec::new();
+    for order in [Order::Big, Order::Little] {
+        file.extend(section(order));
+        file.extend(interface(order, 1, 0, &[]));
+        let nanoseconds = option(order, 9, &[9]);
+        file.extend(interface(order, 113, 0, &nanoseconds));
+        let mut shifted = option(order, 9, &[0x80 | 10]);
+        shifted.extend(option(order, 14, &order.u64(100)));
+        shifted.extend(option(order, 0, &[]));
+        file.extend(interface(order, 101, 0, &shifted));
+        file.extend(enhanced(order, 0, 5_000_001, b"microseconds"));
+        file.extend(enhanced(order, 1, 5_000_000_002, b"nanoseconds"));
+        file.extend(enhanced(order, 2, 1536, b"binary"));
+    }
+    let (packets, error) = read_all(&file[..]);
+    assert!(error.is_none(), "{error:?}");
+    for section in packets.chunks(3) {
+        let times: Vec<_> = section.iter().map(|packet| packet.nanos.unwrap()).collect();
+        assert_eq!(times, [5 * S + 1000, 5 * S + 2, 101 * S + S / 2]);
+        let links: Vec<_> = section.iter().map(|packet| packet.link).collect();
+        assert_eq!(links, [Link::ETHERNET, Link::LINUX_SLL, Link::RAW]);
+    }
+    assert_eq!(packets.len(), 6);
+}
+
+#[test]
+fn blocks_of_other_sorts_are_passed_over() {
+    let order = Order::Little;
+    let mut file = section(order);
+    // Name resolution before any interface, custom blocks, one of a future version, one of 300 kB.
+    file.extend(block(
+        order,
+        4,
+        b"\x01\0\x09\0\x0a\0\0\x01host\0\0\0\0\0\0\0\0",
+    ));
+    file.extend(block(order, 0x0bad, b"secret"));
+    file.extend(interface(order, 1, 4, &[]));
+    file.extend(block(order, 0x7fff_0001, &vec![0xaa; 300_000]));
+    file.extend(block(order, 9, &vec![0; 2_000_000]));
+    // A simple packet: five bytes long, four kept.
+    let mut simple = order.u32(5).to_vec();
+    simple.extend(b"four");
+    file.extend(block(order, 3, &simple));
+    // An obsolete one with a count of drops beside the interface.
+    let mut obsolete = order.u16(0).to_vec();
+    obsolete.extend(order.u16(17));
+    for word in [0, 9_000_000, 3, 3] {
+        obsolete.extend(order.u32(word));
+    }
+    obsolete.extend(b"old");
+    file.extend(block(order, 2, &obsolete));
+
+    let (packets, error) = read_all(&file[..]);
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(
+        (&packets[0].bytes[..], packets[0].length, packets[0].nanos),
+        (&b"four"[..], 5, None)
+    );
+    assert_eq!(
+        (&packets[1].bytes[..], packets[1].nanos),
+        (&b"old"[..], Some(9 * S))
+    );
+}
+
+#[test]
+fn statistics_say_how_many_packets_were_lost() {
+    let order = Order::Big;
+    let statistics = |interface: u32, lost: u64| {
+        let mut body = order.u32(interface).to_vec();
+        body.extend([0; 8]);
+        body.extend(option(order, 4, &order.u64(1000)));
+        body.extend(option(order, 5, &order.u64(lost)));
+        block(order, 5, &body)
+    };
+    let mut file = section(order);
+    file.extend(interface(order, 1, 0, &[]));
+    file.extend(interface(order, 1, 0, &[]));
+    for (interface, lost) in [(0, 3), (1, 5), (0, 10), (7, 99)] {
+        file.extend(statistics(interface, lost));
+    }
+    let mut reader = Reader::new(&file[..]).unwrap();
+    assert_eq!(reader.next_packet().unwrap(), None);
+    assert_eq!(reader.lost(), Some(15));
+    assert_eq!(reader.format(), Format::Pcapng);
+}
+
+#[test]
+fn compressed_captures_are_read_as_they_are() {
+    let file = pcap(
+        Order::Little,
+        0xa1b2_c3d4,
+        1,
+        &[(10, 7, b"first"), (11, 8, b"second")],
+    );
+    let gzip = |bytes: &[u8]| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(bytes).unwrap();
+        gzip.finish().unwrap()
+    };
+    let zstd = |bytes: &[u8]| {
+        ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+    };
+    let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    for (packed, compression) in [
+        (gzip(&file), Compression::Gzip),
+        (
+            [gzip(&file[..30]), gzip(&file[30..])].concat(),
+            Compression::Gzip,
+        ),
+        (zstd(&file), Compression::Zstd),
+        (
+            [zstd(&file[..30]), skippable.clone(), zstd(&file[30..])].concat(),
+            Compression::Zstd,
+        ),
+        ([skippable, zstd(&file)].concat(), Compression::Zstd),
+    ] {
+        let (packets, error) = read_all(&packed[..]);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(packets, read_all(&file[..]).0);
+        assert_eq!(
+            Reader::new(&packed[..]).unwrap().compression(),
+            Some(compression)
+        );
+    }
+}

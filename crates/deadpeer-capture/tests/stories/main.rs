@@ -1,0 +1,7 @@
+//! Captures written by a small builder, whose truth is known, and the stories told of them.
+
+mod builder;
+mod deaths;
+mod misjudgements;
+mod odd_captures;
+mod resets;
