@@ -2,8 +2,11 @@
 
 use crate::audit;
 use crate::exit::Exit;
+use crate::explain;
+use crate::lab;
 use crate::plan;
 use crate::shell;
+use crate::test;
 use crate::text::sanitize::sanitize;
 use crate::text::style::{self, ColorChoice};
 use crate::text::table::Look;
@@ -35,6 +38,9 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     Audit(Box<audit::AuditArgs>),
     Plan(plan::PlanArgs),
+    Explain(Box<explain::ExplainArgs>),
+    Test(Box<test::TestArgs>),
+    Lab(Box<lab::LabArgs>),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
 }
@@ -108,7 +114,7 @@ fn sentence(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
         || error.kind() == ErrorKind::MissingSubcommand
     {
-        return "a verb is missing: plan, audit, completions or man (see 'deadpeer --help')".into();
+        return "a verb is missing: plan, audit, explain, test, lab, completions or man (see 'deadpeer --help')".into();
     }
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n").map(one_line);

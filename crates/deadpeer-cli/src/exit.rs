@@ -28,6 +28,13 @@ impl Exit {
             Self::Unknown => 3,
         }
     }
+
+    /// What a code of this command means.
+    pub(crate) fn of_code(code: u8) -> Option<Self> {
+        [Self::Fine, Self::Over, Self::Error, Self::Unknown]
+            .into_iter()
+            .find(|exit| exit.code() == code)
+    }
 }
 
 impl From<Exit> for ExitCode {

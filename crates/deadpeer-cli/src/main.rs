@@ -10,12 +10,15 @@
 mod args;
 mod audit;
 mod exit;
+mod explain;
 mod filter_args;
 mod json;
+mod lab;
 mod plan;
 #[cfg(test)]
 mod schemas;
 mod shell;
+mod test;
 mod text;
 
 use args::{Cli, Verb};
@@ -46,6 +49,9 @@ fn run(cli: &Cli) -> Result<Exit, Stop> {
     let exit = match &cli.verb {
         Verb::Audit(args) => audit::run(args, look, &mut out),
         Verb::Plan(args) => plan::run(args, look, &mut out),
+        Verb::Explain(args) => explain::run(args, look, &mut out),
+        Verb::Test(args) => test::run(args, look, &mut out),
+        Verb::Lab(args) => lab::run(args, look, &mut out),
         Verb::Completions(args) => shell::completions(args, &mut out),
         Verb::Man(args) => shell::man(args, &mut out),
     }?;

@@ -18,6 +18,10 @@ fn help_reads_well() {
         run(&["plan", "--help"]).stdout,
         file!["snapshots/help-plan.txt"].raw()
     );
+    assert_data_eq!(
+        run(&["test", "--help"]).stdout,
+        file!["snapshots/help-test.txt"].raw()
+    );
 }
 
 #[test]
@@ -26,6 +30,8 @@ fn every_verb_has_a_manual_page() {
         (&["man"][..], ".TH deadpeer 1"),
         (&["man", "audit"], "deadpeer\\-audit"),
         (&["man", "plan"], "deadpeer\\-plan"),
+        (&["man", "test"], "deadpeer\\-test"),
+        (&["man", "lab"], "deadpeer\\-lab"),
         (&["man", "man"], "deadpeer\\-man"),
         (&["man", "completions"], "deadpeer\\-completions"),
     ] {
@@ -38,7 +44,7 @@ fn every_verb_has_a_manual_page() {
 
 #[test]
 fn manual_and_help_know_the_same_flags() {
-    for verb in ["audit", "plan"] {
+    for verb in ["audit", "plan", "test"] {
         let page = run(&["man", verb]).stdout.replace('\\', "");
         let help = run(&[verb, "--help"]).stdout;
         let flags = help.split_whitespace().filter(|word| {

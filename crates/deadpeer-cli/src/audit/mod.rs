@@ -11,7 +11,7 @@ mod middlebox;
 mod proof;
 mod summary;
 mod tally;
-mod words;
+pub(crate) mod words;
 
 use crate::exit::{Exit, Stop};
 use crate::filter_args::FilterArgs;

@@ -12,8 +12,10 @@ use std::net::SocketAddr;
 pub(super) struct Tally {
     pub(super) connections: Share,
     pub(super) listeners: Share,
-    /// How many have which settings, most frequent first once [`Tally::sort`] was called.
+    /// How many have which settings, in the order of [`Tally::sort`] once that was called.
     pub(super) settings: Vec<(Basis, u64)>,
+    /// How many listeners of these.
+    listener_settings: Vec<(Basis, u64)>,
     /// An example of each finding, and how many have it.
     pub(super) findings: Vec<(Finding, u64)>,
     /// Options that its listener has and some connection has not.
@@ -59,6 +61,9 @@ impl Tally {
             return;
         }
         count(&mut self.settings, judged.basis, |a, b| a == b);
+        if listener {
+            count(&mut self.listener_settings, judged.basis, |a, b| a == b);
+        }
         for finding in &judged.findings {
             count(&mut self.findings, *finding, |a, b| a.code() == b.code());
         }
@@ -90,10 +95,23 @@ impl Tally {
         self.connections.count + self.listeners.count
     }
 
-    /// Puts the most frequent settings first, known ones before unknown ones.
+    /// Puts the settings of most connections first, as [`Tally::share`] shows theirs, and known ones before unknown ones.
     pub(super) fn sort(&mut self) {
-        self.settings
-            .sort_by_key(|(basis, count)| (basis.options().is_none(), Reverse(*count)));
+        let of_listeners = |basis: &Basis| {
+            let found = self
+                .listener_settings
+                .iter()
+                .find(|(known, _)| known == basis);
+            found.map_or(0, |(_, count)| *count)
+        };
+        self.settings.sort_by_key(|(basis, count)| {
+            let of_connections = count - of_listeners(basis);
+            (
+                basis.options().is_none(),
+                Reverse(of_connections),
+                Reverse(*count),
+            )
+        });
     }
 }
 
@@ -249,5 +267,19 @@ mod tests {
             tally.settings.as_slice(),
             [(Basis::Read(_), 1), (Basis::Unread(None), 3)]
         ));
+    }
+
+    /// Redis sets its options on what it accepts: what is shown beside the connection's numbers are its settings.
+    #[test]
+    fn a_connections_settings_come_before_its_listeners() {
+        let mut set = Effective::untouched(&Sysctls::DEFAULT);
+        set.keepalive = true;
+        let mut accepted = judged(by(129), Verdict::None);
+        accepted.basis = Basis::Read(set);
+        let mut tally = Tally::default();
+        tally.add(&judged(Answer::Never, Verdict::None), true);
+        tally.add(&accepted, false);
+        tally.sort();
+        assert_eq!(tally.settings.first(), Some(&(accepted.basis, 1)));
     }
 }

@@ -11,7 +11,7 @@ use super::doing::Doing;
 use super::judge::{Answer, Basis};
 
 /// The options in force: "keepalive 120/30/4, user timeout off".
-pub(super) struct SettingsWords<'a>(pub(super) &'a Effective);
+pub(crate) struct SettingsWords<'a>(pub(crate) &'a Effective);
 
 impl fmt::Display for SettingsWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

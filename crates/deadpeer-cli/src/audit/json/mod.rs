@@ -63,7 +63,8 @@ impl From<Answer> for AnswerJson {
 }
 
 impl OptionsJson {
-    fn in_force(options: &Effective) -> Self {
+    /// Options in force on a socket.
+    pub(crate) fn in_force(options: &Effective) -> Self {
         Self {
             so_keepalive: Some(options.keepalive),
             tcp_keepidle_s: Some(options.keepidle_s),

@@ -1,0 +1,180 @@
+//! What is shown: the stories, worst first, and what stands around them.
+
+use super::time::Zone;
+use super::{ExplainArgs, Telling};
+use crate::exit::{Exit, Stop};
+use crate::text::duration::{self, Upper};
+use crate::text::table::Look;
+use deadpeer_capture::dissect::Skip;
+use deadpeer_capture::talk::Totals;
+use deadpeer_capture::{Moment, Story};
+use deadpeer_core::{Kernel, Notice, Policy, Silence};
+use std::cmp::Reverse;
+
+/// An answer before it becomes words, JSON or a page.
+pub(super) struct Answer<'a> {
+    pub(super) args: &'a ExplainArgs,
+    pub(super) look: Look,
+    pub(super) zone: Zone,
+    pub(super) totals: Totals,
+    pub(super) lost: Option<u64>,
+    /// The first and the last packet.
+    pub(super) span: Option<(Moment, Moment)>,
+    /// Those that are to be shown, worst first; with `--conn` the one.
+    pub(super) stories: Vec<Story>,
+    /// Stories that match the filters and have nothing to tell.
+    pub(super) fine: usize,
+    /// Those in which somebody was gone.
+    pub(super) deaths: usize,
+}
+
+impl<'a> Answer<'a> {
+    pub(super) fn of(telling: &Telling<'a>) -> Result<Self, Stop> {
+        let args = telling.args;
+        let matching = |story: &Story| match args.conn {
+            Some(conn) => story.number == conn,
+            None => args.matches(story.ends),
+        };
+        let mut stories: Vec<Story> = telling.conversations.stories().filter(matching).collect();
+        if let (Some(conn), []) = (args.conn, stories.as_slice()) {
+            let all = telling.conversations.totals().connections;
+            return Err(Stop::because(if conn == 0 || conn > all {
+                format!("there is no connection {conn}: {} has {all}", args.source())
+            } else {
+                format!("connection {conn} was forgotten: raise --max-connections")
+            }));
+        }
+        let deaths = stories
+            .iter()
+            .filter(|story| story.verdict.is_death())
+            .count();
+        let matched = stories.len();
+        if args.conn.is_none() && !args.all {
+            stories.retain(|story| story.verdict.severity() > 0);
+        }
+        stories.sort_by_cached_key(|story| {
+            let took = story.verdict.took(story.capture_ends);
+            (
+                Reverse(story.verdict.severity()),
+                Reverse(took),
+                story.number,
+            )
+        });
+        Ok(Self {
+            args,
+            look: telling.look,
+            zone: telling.zone,
+            totals: telling.conversations.totals().clone(),
+            lost: telling.lost,
+            span: telling.conversations.span(),
+            fine: matched - stories.len(),
+            stories,
+            deaths,
+        })
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        if self.deaths > 0 {
+            Exit::Over
+        } else if self.totals.segments == 0 {
+            Exit::Unknown
+        } else {
+            Exit::Fine
+        }
+    }
+
+    /// What a plan of deadpeer's would have made of a death; `None` where nobody was gone.
+    pub(super) fn plan(&self, story: &Story) -> Option<String> {
+        let within = self.args.within;
+        let policy = Policy::detect_within(within);
+        let asked = format!(
+            "deadpeer plan --within {}",
+            duration::typed(within).replace(' ', "")
+        );
+        let while_doing = story.verdict.silence.map_or("", Silence::words);
+        Some(match story.with_plan(&policy, &Kernel::modern(None))? {
+            Ok(promise) => {
+                let when = match promise.notice {
+                    Notice::Within(span) => format!("within {}", Upper(span.latest)),
+                    Notice::Never => "never".into(),
+                };
+                format!(
+                    "with {asked} it would have been noticed {when} {while_doing}: {}",
+                    promise.plan
+                )
+            }
+            Err(refusal) => format!("{asked}: {refusal}"),
+        })
+    }
+
+    /// How much the capture holds.
+    pub(super) fn size(&self) -> String {
+        let (packets, connections) = (self.totals.packets, self.totals.connections);
+        let many = |n: u64| if n == 1 { "" } else { "s" };
+        format!(
+            "{packets} packet{} of {connections} connection{}",
+            many(packets),
+            many(connections)
+        )
+    }
+
+    /// What one has to know about the capture to judge the rest, one sentence each.
+    pub(super) fn caveats(&self) -> Vec<String> {
+        let totals = &self.totals;
+        let mut said = Vec::new();
+        let mut add = |count: u64, one: &str, many: &str| match count {
+            0 => {}
+            1 => said.push(format!("1 {one}")),
+            count => said.push(format!("{count} {many}")),
+        };
+        add(
+            self.lost.unwrap_or(0),
+            "packet was lost by the capturing machine",
+            "packets were lost by the capturing machine",
+        );
+        add(
+            totals.evicted,
+            "connection was forgotten: there were more than --max-connections",
+            "connections were forgotten: there were more than --max-connections",
+        );
+        add(
+            totals.seen_twice,
+            "packet is there more than once: captured on several interfaces, or doubled on its way",
+            "packets are there more than once: captured on several interfaces, or doubled on their way",
+        );
+        add(
+            u64::from(totals.clock_steps),
+            "time the clock was set back: what follows is told as if it hadn't been",
+            "times the clock was set back: what follows is told as if it hadn't been",
+        );
+        add(
+            totals.untimed,
+            "packet has no time of its own: it is told with that of the one before it",
+            "packets have no time of their own: they are told with that of the one before them",
+        );
+        for (skip, count) in totals.skipped() {
+            let (one, many) = match skip {
+                Skip::CutShort => (
+                    "packet was cut too short to read",
+                    "packets were cut too short to read",
+                ),
+                Skip::UnknownLink => (
+                    "packet has an unknown link type",
+                    "packets have an unknown link type",
+                ),
+                Skip::Malformed => ("packet is malformed", "packets are malformed"),
+                Skip::NestedTooDeep => (
+                    "packet has too many headers",
+                    "packets have too many headers",
+                ),
+                Skip::LaterFragment => (
+                    "fragment after the first was passed over",
+                    "fragments after the first were passed over",
+                ),
+                Skip::NotIp | Skip::NotTcp | _ => continue,
+            };
+            add(count, one, many);
+        }
+        said
+    }
+}

@@ -1,0 +1,67 @@
+//! Which connections are shown.
+
+use super::ExplainArgs;
+use deadpeer_capture::Endpoint;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// An address or a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HostArg(IpNet);
+
+impl FromStr for HostArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        address
+            .or_else(|_| text.parse())
+            .map(Self)
+            .map_err(|_| "no address and no prefix".into())
+    }
+}
+
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    text.parse::<u16>()
+        .ok()
+        .filter(|port| *port > 0)
+        .ok_or_else(|| "a port is a number from 1 to 65535".into())
+}
+
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse::<usize>()
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or_else(|| "not a number from 1 on".into())
+}
+
+impl ExplainArgs {
+    /// Whether a connection between these ends is shown.
+    pub(super) fn matches(&self, ends: [Endpoint; 2]) -> bool {
+        let port = |end: Endpoint| self.port.contains(&end.port);
+        let host = |end: Endpoint| self.host.iter().any(|host| host.0.contains(&end.address()));
+        (self.port.is_empty() || ends.into_iter().any(port))
+            && (self.host.is_empty() || ends.into_iter().any(host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_prefixes_are_hosts() {
+        for (host, address, within) in [
+            ("10.0.0.1", "10.0.0.1", true),
+            ("10.0.0.1", "10.0.0.2", false),
+            ("10.0.0.0/8", "10.1.2.3", true),
+            ("fd00::/8", "fdaa::1", true),
+            ("::/0", "10.0.0.1", false),
+        ] {
+            let host: HostArg = host.parse().unwrap();
+            assert_eq!(host.0.contains(&address.parse::<IpAddr>().unwrap()), within);
+        }
+        assert!("localhost".parse::<HostArg>().is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! Packets of an interface as they pass.
+
+use super::Telling;
+use crate::exit::Stop;
+use deadpeer_capture::{Link, Moment, Packet};
+use deadpeer_sys::packet::{PacketSocket, RingLayout};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// The begin of a packet is enough: headers, options, tunnels.
+const SNAPLEN: usize = 256;
+/// So many packets may wait, 16 MiB of them.
+const WAITING: usize = 32_768;
+/// How long nothing may come before the clock and the signals are looked at.
+const TURN: Duration = Duration::from_millis(100);
+
+/// ARPHRD numbers of linux/if_arp.h.
+const ARPHRD_ETHER: u16 = 1;
+const ARPHRD_LOOPBACK: u16 = 772;
+const ARPHRD_NONE: u16 = 65_534;
+
+/// Takes packets until a signal comes or the time is over.
+pub(super) fn capture(
+    interface: &str,
+    stop_after: Option<Duration>,
+    telling: &mut Telling<'_>,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    let cannot = |error: &dyn std::fmt::Display| Stop::because(format!("{interface}: {error}"));
+    let index = nix::net::if_::if_nametoindex(interface)
+        .map_err(|_| cannot(&"there is no such interface"))?;
+    let layout = RingLayout::holding(WAITING, SNAPLEN);
+    let mut socket = PacketSocket::open_both_ways(index, layout)
+        .map_err(|error| Stop::because(format!("cannot capture from {interface}: {error}")))?;
+    let link = match socket.hardware_type().map_err(|error| cannot(&error))? {
+        ARPHRD_ETHER | ARPHRD_LOOPBACK => Link::ETHERNET,
+        ARPHRD_NONE => Link::RAW,
+        other => {
+            return Err(cannot(&format!(
+                "interfaces of hardware type {other} are not understood"
+            )));
+        }
+    };
+    let stopped = interruption()?;
+    let until = stop_after.map(|time| Instant::now() + time);
+    let mut lost = 0_u64;
+    loop {
+        let mut failed = None;
+        let taken = socket.receive(WAITING, |arrival| {
+            let nanos = u64::try_from(arrival.at.as_nanos()).unwrap_or(u64::MAX);
+            let packet = Packet {
+                at: Some(Moment::from_nanos(nanos)),
+                bytes: arrival.bytes,
+                length: u32::try_from(arrival.length).unwrap_or(u32::MAX),
+                link,
+                offset: 0,
+            };
+            if failed.is_none() {
+                failed = telling.take(&packet, out).err();
+            }
+        });
+        if let Some(stop) = failed {
+            return Err(stop);
+        }
+        out.flush()?;
+        lost += u64::from(socket.overruns().map_err(|error| cannot(&error))?);
+        telling.lost = Some(lost);
+        if stopped.load(Ordering::Relaxed) || until.is_some_and(|until| Instant::now() >= until) {
+            return Ok(());
+        }
+        if taken == 0 {
+            wait(&socket, until)?;
+        }
+    }
+}
+
+/// Waits for a packet, the end of the turn or of the time.
+fn wait(socket: &PacketSocket, until: Option<Instant>) -> Result<(), Stop> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd as _;
+
+    let left = until.map_or(TURN, |until| {
+        until.saturating_duration_since(Instant::now()).min(TURN)
+    });
+    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+    match poll(
+        &mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)],
+        timeout,
+    ) {
+        Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+        Err(error) => Err(Stop::because(format!("cannot wait for packets: {error}"))),
+    }
+}
+
+/// A flag that is set by the first signal to end.
+fn interruption() -> Result<Arc<AtomicBool>, Stop> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&flag))
+            .map_err(|error| Stop::because(format!("cannot watch for signals: {error}")))?;
+    }
+    Ok(flag)
+}

@@ -1,0 +1,181 @@
+//! `deadpeer explain`: who died, when, and how anybody noticed, from a packet capture.
+
+mod answer;
+mod filter;
+mod html;
+mod input;
+pub(crate) mod json;
+mod ladder;
+mod live;
+mod packets;
+mod story;
+mod summary;
+mod time;
+
+use crate::exit::{Exit, Stop};
+use crate::text::duration;
+use crate::text::table::Look;
+use answer::Answer;
+use clap::Args;
+use deadpeer_capture::talk::{Limits, Sight};
+use deadpeer_capture::{Conversations, Packet, ReadError};
+use filter::HostArg;
+use packets::Lines;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+use time::Zone;
+
+/// Tell from a packet capture who was gone, since when, and what noticed it
+///
+/// Reads pcap and pcapng, also compressed with gzip or zstd, from a file or from standard input while it is being
+/// written (tcpdump -U -w - | deadpeer explain -). Shows the connections about which there is something to tell, worst
+/// first; --conn tells the story of one. Keepalive probes, window probes and retransmissions are told apart by the rules
+/// of docs/explain.md.
+///
+/// Exit code 1 if a connection hung on somebody who was gone, 3 if the capture has no TCP at all, 2 if it can't
+/// be read to its end: what came before is told all the same.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The capture; - for standard input
+    #[arg(value_name = "FILE", required_unless_present = "live")]
+    file: Option<PathBuf>,
+    /// Capture from this interface instead, until interrupted (needs CAP_NET_RAW)
+    #[arg(long, value_name = "IFACE", conflicts_with = "file")]
+    live: Option<String>,
+    /// With --live: stop after this time
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, requires = "live", allow_hyphen_values = true)]
+    stop_after: Option<Duration>,
+    /// The story of the connection with this number
+    #[arg(long, value_name = "N")]
+    conn: Option<u64>,
+    /// Connections with nothing to tell too
+    #[arg(long)]
+    all: bool,
+    /// Only connections with this port at either end; several are allowed
+    #[arg(long, value_name = "PORT", value_parser = filter::port)]
+    port: Vec<u16>,
+    /// Only connections of this address or prefix; several are allowed
+    #[arg(long, value_name = "ADDRESS|PREFIX")]
+    host: Vec<HostArg>,
+    /// A line for each packet as it comes, with what it is to its connection
+    #[arg(long)]
+    packets: bool,
+    /// Write a page with the stories and their pictures to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Print JSON lines, see schemas/story.json, schemas/capture.json and schemas/packet.json
+    #[arg(long)]
+    json: bool,
+    /// The deadline of the plan that each death is compared with
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "30s", allow_hyphen_values = true)]
+    within: Duration,
+    /// Remember so many connections at most; more make those go that are over or were quiet for long
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections, value_parser = filter::at_least_one)]
+    max_connections: usize,
+    /// Show times in UTC instead of local time
+    #[arg(long)]
+    utc: bool,
+}
+
+/// Reads and tells.
+pub(crate) fn run(args: &ExplainArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
+    let mut telling = Telling::new(args, look);
+    let read = match (&args.live, &args.file) {
+        (Some(interface), _) => {
+            live::capture(interface, args.stop_after, &mut telling, out)?;
+            Ok(())
+        }
+        (None, Some(file)) => input::read(file, &mut telling, out)?,
+        (None, None) => return Err(Stop::because("a capture is missing")),
+    };
+    telling.end(read, out)
+}
+
+/// A capture being told.
+struct Telling<'a> {
+    args: &'a ExplainArgs,
+    look: Look,
+    zone: Zone,
+    conversations: Conversations,
+    lines: Option<Lines>,
+    /// Packets that the capturing machine says it lost.
+    lost: Option<u64>,
+}
+
+impl<'a> Telling<'a> {
+    fn new(args: &'a ExplainArgs, look: Look) -> Self {
+        let limits = Limits {
+            connections: args.max_connections,
+            closely: args.conn,
+            ..Limits::default()
+        };
+        Self {
+            args,
+            look,
+            zone: Zone::new(args.utc),
+            conversations: Conversations::new(limits),
+            lines: args.packets.then(Lines::default),
+            lost: None,
+        }
+    }
+
+    fn take(&mut self, packet: &Packet<'_>, out: &mut impl Write) -> Result<(), Stop> {
+        let sight = self.conversations.take(packet);
+        if self.lines.is_none() || !self.shows(&sight) {
+            return Ok(());
+        }
+        if let Some(lines) = &mut self.lines {
+            lines.write(&sight, self.args.json, self.zone, self.look, out)?;
+        }
+        Ok(())
+    }
+
+    fn shows(&self, sight: &Sight) -> bool {
+        let (number, ends) = match sight {
+            Sight::Tcp(sighting) => {
+                let segment = &sighting.segment;
+                (
+                    Some(sighting.conversation),
+                    [segment.source, segment.destination],
+                )
+            }
+            Sight::Icmp(number, _, complaint) => {
+                (*number, [complaint.source, complaint.destination])
+            }
+            Sight::Nothing(_) | _ => return false,
+        };
+        self.args.conn.is_none_or(|conn| number == Some(conn)) && self.args.matches(ends)
+    }
+
+    /// Tells what there is to tell, and says what could not be read.
+    fn end(self, read: Result<(), ReadError>, out: &mut impl Write) -> Result<Exit, Stop> {
+        let answer = Answer::of(&self)?;
+        if let Some(page) = &self.args.html {
+            html::write(page, &answer)?;
+        }
+        if self.args.json {
+            json::write(&answer, out)?;
+        } else if self.args.conn.is_some() {
+            story::write(&answer, out)?;
+        } else if !self.args.packets {
+            summary::write(&answer, out)?;
+        }
+        out.flush()?;
+        match read {
+            Ok(()) => Ok(answer.exit()),
+            Err(error) => Err(Stop::because(format!("{}: {error}", self.args.source()))),
+        }
+    }
+}
+
+impl ExplainArgs {
+    /// What is being read, for people.
+    fn source(&self) -> String {
+        match (&self.live, &self.file) {
+            (Some(interface), _) => interface.clone(),
+            (None, Some(file)) if file.as_os_str() == "-" => "standard input".into(),
+            (None, file) => file.iter().map(|file| file.display().to_string()).collect(),
+        }
+    }
+}

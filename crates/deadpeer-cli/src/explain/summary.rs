@@ -1,0 +1,131 @@
+//! The connections about which there is something to tell, one line each.
+
+use super::answer::Answer;
+use super::time::Digits;
+use crate::exit::Stop;
+use crate::text::paragraph::paragraph;
+use crate::text::style;
+use crate::text::table::{Column, Cut, Row, Table};
+use anstyle::Style;
+use deadpeer_capture::story::{Gone, Length, Noticed};
+use deadpeer_capture::talk::Counts;
+use deadpeer_capture::{Side, Story};
+use std::io::Write;
+
+const COLUMNS: [Column; 11] = [
+    column("N", true, Cut::Never, 0),
+    column("BEGIN", false, Cut::Never, 5),
+    column("CLIENT", false, Cut::Middle(9), 0),
+    column("SERVER", false, Cut::Middle(9), 0),
+    column("GONE", false, Cut::Never, 0),
+    column("SINCE", false, Cut::Never, 3),
+    column("NOTICED BY", false, Cut::Never, 0),
+    column("AFTER", true, Cut::Never, 0),
+    column("END", false, Cut::Never, 2),
+    column("PACKETS", true, Cut::Never, 6),
+    column("PROBES", true, Cut::Never, 4),
+];
+
+const fn column(title: &'static str, right: bool, cut: Cut, drop: u8) -> Column {
+    Column {
+        title,
+        right,
+        cut,
+        drop,
+    }
+}
+
+pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
+    if !answer.stories.is_empty() {
+        let mut table = Table::new(&mut *out, answer.look, &COLUMNS);
+        let mut row = Row::default();
+        for story in &answer.stories {
+            row.clear();
+            fill(&mut row, answer, story);
+            table.row(&row)?;
+            table.note(severity(story), story.verdict.sentence(story))?;
+        }
+        table.finish()?;
+        writeln!(out)?;
+    }
+    for (style, line) in footer(answer) {
+        paragraph(&mut *out, answer.look, style, "", "  ", &line)?;
+    }
+    Ok(())
+}
+
+fn fill(row: &mut Row, answer: &Answer<'_>, story: &Story) {
+    let time = |at| answer.zone.time(at, Digits::Milliseconds);
+    let verdict = &story.verdict;
+    let gone = Some(verdict.gone).filter(|gone| *gone != Gone::Nobody);
+    let gone = gone.and_then(Gone::word).unwrap_or("-");
+    let since = verdict.last_heard.or(verdict.unanswered_since);
+    let since = since.filter(|_| verdict.is_death());
+    row.plain(story.number)
+        .plain(time(story.first))
+        .plain(story.end(Side::Client))
+        .plain(story.end(Side::Server))
+        .cell(severity(story), gone)
+        .plain(since.map_or("-".into(), time));
+    if verdict.noticed == Noticed::Nobody {
+        row.cell(style::BAD, "nobody");
+    } else {
+        row.plain(verdict.noticed.word().unwrap_or("-"));
+    }
+    let took = verdict.took(story.capture_ends);
+    row.plain(took.map_or("-".into(), |took| Length(took).to_string()));
+    row.plain(verdict.ending.word());
+    let sum = |of: fn(&Counts) -> u64| story.counts.iter().map(of).sum::<u64>();
+    row.plain(sum(|counts| counts.packets));
+    row.plain(sum(|counts| u64::from(counts.probes)));
+}
+
+/// How bad a story is.
+fn severity(story: &Story) -> Style {
+    match story.verdict.severity() {
+        0 => style::PLAIN,
+        1..=3 => style::FAINT,
+        4..=5 => style::NOTE,
+        _ => style::BAD,
+    }
+}
+
+/// What the capture held, and what is to be known about it.
+fn footer(answer: &Answer<'_>) -> Vec<(Style, String)> {
+    let totals = &answer.totals;
+    let mut said = Vec::new();
+    if totals.segments == 0 {
+        said.push((style::NOTE, format!("no TCP in {} packets", totals.packets)));
+    } else {
+        let deaths = match answer.deaths {
+            0 => "nobody was gone".into(),
+            1 => "1 connection hung on somebody who was gone".into(),
+            n => format!("{n} connections hung on somebody who was gone"),
+        };
+        let fine = match answer.fine {
+            0 => String::new(),
+            1 => "; 1 with nothing to tell (--all shows it)".into(),
+            n => format!("; {n} with nothing to tell (--all shows them)"),
+        };
+        said.push((style::TITLE, format!("{deaths}{fine}")));
+    }
+    if let Some((first, last)) = answer.span {
+        said.push((
+            style::FAINT,
+            format!(
+                "{} in {}, from {} to {}",
+                answer.size(),
+                Length(last.since(first)),
+                answer.zone.date(first),
+                answer.zone.date(last)
+            ),
+        ));
+    }
+    said.extend(
+        answer
+            .caveats()
+            .into_iter()
+            .map(|caveat| (style::NOTE, caveat)),
+    );
+    said
+}

@@ -1,0 +1,269 @@
+//! `deadpeer lab`: every fault, every state and every method, measured on this kernel.
+
+mod docs;
+pub(crate) mod json;
+mod page;
+mod picture;
+mod words;
+
+use crate::exit::{Exit, Stop};
+use crate::text::duration;
+use crate::text::sanitize::sanitize;
+use crate::text::table::Look;
+use clap::{Args, Subcommand};
+use deadpeer_lab::enclosure;
+use deadpeer_lab::matrix::{self, Experiment, Progress, Settings};
+use deadpeer_lab::peer::{self, Launch};
+use deadpeer_lab::scenario::{self, Scenario};
+use deadpeer_lab::state::State;
+use std::io::{IsTerminal as _, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Try every way to notice a dead peer against every fault, in hosts of its own
+///
+/// Hosts are network namespaces, joined by a wire that deadpeer runs itself. It needs no privilege where user
+/// namespaces are allowed, touches nothing of this machine's network, and leaves nothing behind.
+#[derive(Debug, Args)]
+pub(crate) struct LabArgs {
+    #[command(subcommand)]
+    work: Work,
+}
+
+#[derive(Debug, Subcommand)]
+enum Work {
+    /// List the scenarios
+    List,
+    /// Run scenarios by name, or from a file of your own: deadpeer lab run power-off my.toml
+    ///
+    /// Exit code 1 if a scenario proves nothing: the fault did not bite, a live peer was lost, or an expectation
+    /// was not kept.
+    Run(RunArgs),
+    /// Run all scenarios and print the whole table
+    ///
+    /// Exit code 1 if a cell is missing or inert, or a forecast did not come true.
+    Matrix(MatrixArgs),
+    /// The peer's program
+    #[command(hide = true)]
+    Peer,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Names of scenarios (deadpeer lab list) or files
+    #[arg(required = true, value_name = "NAME|FILE")]
+    scenarios: Vec<String>,
+    /// Only in these states: idle, sending, zero-window, ...
+    #[arg(long, value_name = "STATE,...", value_delimiter = ',', value_parser = state)]
+    state: Vec<State>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct MatrixArgs {
+    /// Write a page with the table as a picture and all detection times
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write matrix.md and matrix.svg into this folder
+    #[arg(long, value_name = "DIR")]
+    docs: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// The time in which a dead peer is to be noticed, at least 4s
+    #[arg(long, value_name = "TIME", default_value = "24s", value_parser = duration::parse)]
+    within: Duration,
+    /// Scenarios that run at a time
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    jobs: usize,
+    /// The seed of everything random on the wire
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Connect over IPv6
+    #[arg(long)]
+    ipv6: bool,
+    /// Write what each host sends and receives to DIR/SCENARIO/HOST.pcapng
+    #[arg(long, value_name = "DIR")]
+    pcap: Option<PathBuf>,
+    /// Print JSON lines, see schemas/cell.json, schemas/experiment.json and schemas/tally.json
+    #[arg(long)]
+    json: bool,
+}
+
+fn state(name: &str) -> Result<State, String> {
+    let known = State::ALL.into_iter().find(|state| state.name() == name);
+    known.ok_or_else(|| format!("there are {}", State::ALL.map(State::name).join(", ")))
+}
+
+/// Lists, runs or is the peer.
+pub(crate) fn run(args: &LabArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
+    match &args.work {
+        Work::List => {
+            words::list(&library()?, look, out)?;
+            Ok(Exit::Fine)
+        }
+        Work::Peer => {
+            peer::serve().map_err(|error| Stop::because(format!("the lab's peer: {error}")))?;
+            Ok(Exit::Fine)
+        }
+        Work::Run(_) | Work::Matrix(_) if enclosure::current().is_none() => again(),
+        Work::Run(args) => {
+            let scenarios = args.scenarios()?;
+            let experiments = args.common.experiments(&scenarios)?;
+            args.common.print(&experiments, look, out)?;
+            Ok(exit(&experiments))
+        }
+        Work::Matrix(args) => {
+            let mut scenarios = library()?;
+            scenarios.retain(Scenario::is_in_matrix);
+            let experiments = args.common.experiments(&scenarios)?;
+            if let Some(file) = &args.html {
+                write_file(file, &page::page(&experiments))?;
+            }
+            if let Some(folder) = &args.docs {
+                write_file(&folder.join("matrix.md"), &docs::page(&experiments))?;
+                write_file(
+                    &folder.join("matrix.svg"),
+                    &picture::matrix(&experiments, picture::Tips::Without),
+                )?;
+            }
+            args.common.print(&experiments, look, out)?;
+            Ok(exit(&experiments))
+        }
+    }
+}
+
+/// Runs this command again inside private namespaces.
+fn again() -> Result<Exit, Stop> {
+    let status = enclosure::run(std::env::args_os().skip(1)).map_err(Stop::because)?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.and_then(Exit::of_code)
+        .ok_or_else(|| Stop::because(format!("the lab ended with {status}")))
+}
+
+fn library() -> Result<Vec<Scenario>, Stop> {
+    scenario::library().map_err(Stop::because)
+}
+
+impl RunArgs {
+    fn scenarios(&self) -> Result<Vec<Scenario>, Stop> {
+        let mut scenarios = Vec::new();
+        for name in &self.scenarios {
+            let mut scenario = self.scenario(name)?;
+            if !self.state.is_empty() {
+                let wanted: Vec<State> = scenario
+                    .states()
+                    .filter(|state| self.state.contains(state))
+                    .collect();
+                if wanted.is_empty() {
+                    return Err(Stop::because(format!(
+                        "{name} cannot happen in the states asked for"
+                    )));
+                }
+                scenario.states = Some(wanted);
+            }
+            scenarios.push(scenario);
+        }
+        Ok(scenarios)
+    }
+
+    fn scenario(&self, name: &str) -> Result<Scenario, Stop> {
+        if let Some(known) = scenario::named(name).map_err(Stop::because)? {
+            return Ok(known);
+        }
+        let path = PathBuf::from(name);
+        let stem = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned());
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Stop::because(format!(
+                "no scenario is called {name} (see 'deadpeer lab list'), and as a file: {error}"
+            ))
+        })?;
+        Scenario::parse(&stem.unwrap_or_default(), &text)
+            .map_err(|error| Stop::because(error.to_string().trim_end()))
+    }
+}
+
+impl Common {
+    /// Runs the scenarios and shows on stderr how far it is.
+    fn experiments(&self, scenarios: &[Scenario]) -> Result<Vec<Experiment>, Stop> {
+        let program = std::env::current_exe().map_err(Stop::because)?;
+        let settings = Settings {
+            deadline: self.within,
+            seed: self.seed,
+            ipv6: self.ipv6,
+            at_once: self.jobs,
+            captures: self.pcap.clone(),
+            peer: Launch {
+                program: program.into(),
+                arguments: vec!["lab".into(), "peer".into()],
+                environment: Vec::new(),
+            },
+        };
+        let start = Instant::now();
+        let shown = std::io::stderr().is_terminal();
+        let results = matrix::run_all(scenarios, &settings, |progress| {
+            if shown {
+                show(&progress, start);
+            }
+        });
+        results
+            .into_iter()
+            .zip(scenarios)
+            .map(|(result, scenario)| {
+                result.map_err(|error| Stop::because(format!("{}: {error}", scenario.name)))
+            })
+            .collect()
+    }
+
+    fn print(
+        &self,
+        experiments: &[Experiment],
+        look: Look,
+        out: &mut impl Write,
+    ) -> Result<(), Stop> {
+        match self.json {
+            true => json::experiments(experiments, out),
+            false => words::experiments(experiments, look, out),
+        }
+    }
+}
+
+fn show(progress: &Progress<'_>, start: Instant) {
+    if let Progress::Ended {
+        scenario,
+        done,
+        of,
+        error,
+    } = progress
+    {
+        let result = error.map_or_else(String::new, |error| format!(": {error}"));
+        eprintln!(
+            "{:>4} s  {done}/{of}  {}{}",
+            start.elapsed().as_secs(),
+            sanitize(&scenario.title),
+            sanitize(&result)
+        );
+    }
+}
+
+fn exit(experiments: &[Experiment]) -> Exit {
+    let sound = experiments.iter().all(|experiment| {
+        experiment.problems.is_empty()
+            && experiment
+                .cells
+                .iter()
+                .all(|cell| cell.forecast.as_ref().is_none_or(|foretold| foretold.holds))
+    });
+    if sound { Exit::Fine } else { Exit::Over }
+}
+
+fn write_file(path: &std::path::Path, text: &str) -> Result<(), Stop> {
+    std::fs::write(path, text)
+        .map_err(|error| Stop::because(format!("cannot write {}: {error}", path.display())))
+}

@@ -1,0 +1,180 @@
+//! The list and the table for a terminal.
+
+use crate::exit::Stop;
+use crate::text::sanitize::sanitize;
+use crate::text::style::{BAD, FAINT, GOOD, NOTE, PLAIN, TITLE};
+use crate::text::table::{Column, Cut, Look, Row, Table};
+use anstyle::Style;
+use deadpeer_lab::matrix::{Cell, Experiment, Verdict, tally};
+use deadpeer_lab::method;
+use deadpeer_lab::scenario::Scenario;
+use std::io::Write;
+
+const fn column(title: &'static str, right: bool, cut: Cut) -> Column {
+    Column {
+        title,
+        right,
+        cut,
+        drop: 0,
+    }
+}
+
+/// Prints the scenarios, one a line.
+pub(super) fn list(scenarios: &[Scenario], look: Look, out: &mut impl Write) -> Result<(), Stop> {
+    let columns = [
+        column("SCENARIO", false, Cut::Never),
+        column("PEER", false, Cut::Never),
+        column("STATES", true, Cut::Never),
+        column("WHAT HAPPENS", false, Cut::End(20)),
+    ];
+    let mut table = Table::new(out, look, &columns);
+    let mut row = Row::default();
+    for scenario in scenarios {
+        row.clear();
+        row.plain(sanitize(&scenario.name))
+            .plain(scenario.peer.name())
+            .plain(scenario.states().count())
+            .plain(sanitize(&scenario.sentence));
+        table.row(&row)?;
+    }
+    table.finish()?;
+    Ok(())
+}
+
+/// Prints every cell, what proves each experiment, and how often each method was right.
+pub(super) fn experiments(
+    experiments: &[Experiment],
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    cells(experiments, look, out)?;
+    writeln!(out)?;
+    tallies(experiments, look, out)?;
+    for experiment in experiments {
+        for (method, why) in &experiment.unavailable {
+            writeln!(
+                out,
+                "{}: no {method}: {}",
+                sanitize(&experiment.scenario),
+                sanitize(why)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn cells(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Result<(), Stop> {
+    let mut columns = vec![
+        column("SCENARIO", false, Cut::End(12)),
+        column("PEER", false, Cut::Never),
+        column("STATE", false, Cut::Never),
+    ];
+    columns.extend(method::NAMES.map(|name| column(name, true, Cut::Never)));
+    let mut table = Table::new(out, look, &columns);
+    let mut row = Row::default();
+    for experiment in experiments {
+        let mut states: Vec<_> = experiment.cells.iter().map(|cell| cell.state).collect();
+        states.sort_unstable();
+        states.dedup();
+        for state in states {
+            row.clear();
+            row.plain(sanitize(&experiment.scenario))
+                .plain(experiment.peer.name())
+                .plain(state.name());
+            for name in method::NAMES {
+                let mut cells = experiment.cells.iter();
+                match cells.find(|cell| cell.state == state && cell.method == name) {
+                    Some(cell) => row.cell(style(cell.verdict), text(cell)),
+                    None => row.plain(""),
+                };
+            }
+            table.row(&row)?;
+        }
+        for problem in &experiment.problems {
+            table.note(BAD, sanitize(problem).into_owned())?;
+        }
+        for (cell, foretold) in experiment
+            .cells
+            .iter()
+            .filter_map(|cell| Some((cell, cell.forecast.as_ref()?)))
+        {
+            if !foretold.holds {
+                let note = format!(
+                    "{} in state {}: the forecast was {}",
+                    cell.method,
+                    cell.state,
+                    span(foretold.earliest_s, foretold.latest_s)
+                );
+                table.note(BAD, note)?;
+            }
+        }
+        table.note(FAINT, format!("proof: {}", sanitize(&experiment.proof)))?;
+    }
+    table.finish()?;
+    Ok(())
+}
+
+fn tallies(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Result<(), Stop> {
+    let columns = [
+        column("METHOD", false, Cut::Never),
+        column("SETTINGS", false, Cut::End(12)),
+        column("DEAD NOTICED", true, Cut::Never),
+        column("LIVE CALLED DEAD", true, Cut::Never),
+        column("FORECAST RIGHT", true, Cut::Never),
+    ];
+    let mut table = Table::new(out, look, &columns);
+    let mut row = Row::default();
+    for tally in tally(experiments) {
+        row.clear();
+        row.cell(TITLE, &tally.title)
+            .plain(&tally.settings)
+            .plain(format_args!("{} of {}", tally.dead_noticed, tally.dead))
+            .cell(
+                if tally.live_called_dead > 0 {
+                    BAD
+                } else {
+                    PLAIN
+                },
+                format_args!("{} of {}", tally.live_called_dead, tally.live),
+            )
+            .plain(format_args!(
+                "{} of {}",
+                tally.foretold_right, tally.foretold
+            ));
+        table.row(&row)?;
+    }
+    table.finish()?;
+    Ok(())
+}
+
+/// A forecast in a few characters.
+pub(super) fn span(earliest_s: Option<f64>, latest_s: Option<f64>) -> String {
+    match (earliest_s, latest_s) {
+        (Some(earliest), Some(latest)) => format!("{earliest:.1} to {latest:.1} s"),
+        (None | Some(_), _) => "never".to_owned(),
+    }
+}
+
+/// A cell in a few characters: seconds, and a mark where it was wrong.
+fn text(cell: &Cell) -> String {
+    let after = cell.noticed.as_ref().map(|noticed| noticed.after_s);
+    match (cell.verdict, after) {
+        (Verdict::Noticed, Some(after)) => format!("{after:.1}"),
+        (Verdict::Late, Some(after)) => format!("late {after:.1}"),
+        (Verdict::FalseAlarm, Some(after)) => format!("{after:.1}!"),
+        (Verdict::Quiet, _) => "ok".to_owned(),
+        (Verdict::Noticed | Verdict::Late | Verdict::FalseAlarm | Verdict::Missed, _) => {
+            "-".to_owned()
+        }
+    }
+}
+
+fn style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Noticed => GOOD,
+        Verdict::Late => NOTE,
+        Verdict::Quiet => FAINT,
+        Verdict::Missed => PLAIN,
+        Verdict::FalseAlarm => BAD,
+    }
+}

@@ -1,0 +1,49 @@
+//! The report in the format that CI servers read.
+
+use super::TestArgs;
+use super::json::{failure, why};
+use super::words::names;
+use crate::exit::Stop;
+use crate::text::duration;
+use deadpeer_lab::trial::{Outcome, Report, Verdict};
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+use std::path::Path;
+
+/// Writes it to a file: one suite, a test for each case.
+pub(super) fn write(args: &TestArgs, report: &Report, file: &Path) -> Result<(), Stop> {
+    let within = duration::typed(args.within);
+    let mut suite = TestSuite::new(format!("vanished clients are noticed within {within}"));
+    suite.set_time(report.took);
+    suite.add_test_cases(report.outcomes.iter().map(test));
+    let mut all = quick_junit::Report::new("deadpeer test");
+    all.set_time(report.took);
+    all.add_test_suite(suite);
+    let failed = |error: &dyn std::fmt::Display| {
+        Stop::because(format!("--junit {}: {error}", file.display()))
+    };
+    let text = all.to_string().map_err(|error| failed(&error))?;
+    std::fs::write(file, text).map_err(|error| failed(&error))
+}
+
+fn test(outcome: &Outcome) -> TestCase {
+    let (client, state) = names(outcome.case);
+    let mut test = TestCase::new(format!("{client} {state}"), status(outcome));
+    test.set_classname("deadpeer");
+    test.set_time(outcome.took);
+    test
+}
+
+fn status(outcome: &Outcome) -> TestCaseStatus {
+    let why = why(outcome).unwrap_or_default();
+    let mut status = match &outcome.verdict {
+        Verdict::Passed { .. } => return TestCaseStatus::success(),
+        Verdict::Skipped { .. } => TestCaseStatus::skipped(),
+        Verdict::Failed(_) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Unclear { .. } | _ => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    status.set_message(why);
+    if let Some(kind) = failure(&outcome.verdict) {
+        status.set_type(kind);
+    }
+    status
+}

@@ -1,0 +1,206 @@
+//! `deadpeer test`: does a server notice that its clients are gone?
+
+mod enclosed;
+pub(crate) mod json;
+mod junit;
+mod progress;
+mod words;
+
+use crate::exit::{Exit, Stop};
+use crate::text::duration;
+use crate::text::table::Look;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use deadpeer_core::{Plan, Policy, Refusal, SlowReaders};
+use deadpeer_lab::trial::{Case, Client, Fault, Report, State, Trial};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Test whether a server notices that its clients are gone
+///
+/// Runs the server on a machine of its own made of namespaces, and clients on others. The clients vanish in every way, and
+/// deadpeer watches from outside when the server's connections are given up and closed, and by what. Live clients on a bad
+/// network, and those that read slowly, must be kept. Needs no root: the server runs as the user who calls, without a capability. Takes little longer
+/// than the deadline.
+///
+/// The server must listen on all addresses, or on the one in the environment variable DEADPEER_SERVER. A client command finds it
+/// by DEADPEER_SERVER and DEADPEER_PORT, and has to stay connected; its standard input stays open.
+///
+/// For example: deadpeer test --within 30s --port 8080 -- ./my-server --listen 0.0.0.0:8080
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// The deadline: 30s, 1m30s
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
+    within: Duration,
+    /// The port the server listens on
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// How clients vanish: power-off, unreachable, reboot, close, abort (these unless told otherwise), nat-lost, nat-reset
+    #[arg(
+        long,
+        value_name = "FAULT,...",
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    #[arg(value_parser = fault())]
+    fault: Vec<Fault>,
+    /// When they vanish: idle, in-flight, zero-window; idle unless told otherwise, with --send also in-flight
+    #[arg(
+        long,
+        value_name = "STATE,...",
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    #[arg(value_parser = state())]
+    state: Vec<State>,
+    /// Clients for each fault and state
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    clients: u16,
+    /// A client program to use instead of plain connections, run by sh
+    #[arg(long, value_name = "COMMAND")]
+    client: Option<String>,
+    /// What a client sends to make the server answer; a client program gets it on its standard input
+    #[arg(long, value_name = "FILE")]
+    send: Option<PathBuf>,
+    /// Let the server drop a live client that reads slowly
+    #[arg(long)]
+    may_drop_slow: bool,
+    /// Write a report in JUnit's format, for CI
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Print JSON lines, see schemas/test_case.json and schemas/test_summary.json
+    #[arg(long)]
+    json: bool,
+    /// The server and its arguments; it has to stay in the foreground or leave its children running
+    #[arg(last = true, required = true, value_name = "SERVER")]
+    server: Vec<OsString>,
+}
+
+/// Every fault by its name.
+fn fault() -> impl clap::builder::TypedValueParser<Value = Fault> {
+    PossibleValuesParser::new(Fault::ALL.map(Fault::name)).try_map(|name| {
+        let named = Fault::ALL.into_iter().find(|fault| fault.name() == name);
+        named.ok_or("no fault has this name")
+    })
+}
+
+/// Every state by its name.
+fn state() -> impl clap::builder::TypedValueParser<Value = State> {
+    PossibleValuesParser::new(State::ALL.map(State::name)).try_map(|name| {
+        let named = State::ALL.into_iter().find(|state| state.name() == name);
+        named.ok_or("no state has this name")
+    })
+}
+
+impl TestArgs {
+    fn trial(&self) -> Result<Trial, Stop> {
+        let mut trial = Trial::new(&self.server, self.port, self.within);
+        trial.faults = given(&self.fault);
+        trial.states = given(&self.state);
+        trial.clients = self.clients.into();
+        if let Some(command) = &self.client {
+            trial.client = Client::Command(command.clone());
+        }
+        trial.send = self.send.as_deref().map(read).transpose()?;
+        trial.may_drop_slow = self.may_drop_slow;
+        if let Some(state) = self.state.iter().find(|state| **state != State::Idle)
+            && trial.send.is_none()
+        {
+            return Err(Stop::because(format!(
+                "--state {} needs --send: something that makes the server answer",
+                state.name()
+            )));
+        }
+        self.refuse_idle_words(&Case::all(&trial))?;
+        Ok(trial)
+    }
+
+    /// Refuses what was named and yields no case.
+    fn refuse_idle_words(&self, cases: &[Case]) -> Result<(), Stop> {
+        let tried = |is: &dyn Fn(Fault, State) -> bool| {
+            cases.iter().any(|case| match *case {
+                Case::Vanish { fault, state } => is(fault, state),
+                Case::Live(_) | _ => false,
+            })
+        };
+        let fault = self
+            .fault
+            .iter()
+            .find(|named| !tried(&|fault, _| fault == **named));
+        let state = self
+            .state
+            .iter()
+            .find(|named| !tried(&|_, state| state == **named));
+        let idle = fault
+            .map(|fault| format!("--fault {}", fault.name()))
+            .or(state.map(|state| format!("--state {}", state.name())));
+        match idle {
+            None => Ok(()),
+            Some(word) => Err(Stop::because(format!(
+                "{word} cannot be tried here: clients close and abort only while idle, and only plain clients \
+                 abort or stop reading"
+            ))),
+        }
+    }
+
+    /// What would keep the deadline.
+    fn plan(&self, report: &Report) -> Result<Plan, Refusal> {
+        let slow_readers = match self.may_drop_slow {
+            true => SlowReaders::Drop,
+            false => SlowReaders::Keep,
+        };
+        let policy = Policy::detect_within(self.within).slow_readers(slow_readers);
+        policy.plan(&report.kernel)
+    }
+}
+
+/// What was named; `None`: nothing.
+fn given<T: Copy>(named: &[T]) -> Option<Vec<T>> {
+    (!named.is_empty()).then(|| named.to_vec())
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Stop> {
+    let words = std::fs::read(file)
+        .map_err(|error| Stop::because(format!("--send {}: {error}", file.display())))?;
+    match words.is_empty() {
+        true => Err(Stop::because(format!(
+            "--send {}: the file is empty",
+            file.display()
+        ))),
+        false => Ok(words),
+    }
+}
+
+/// Holds the trial in an enclosure and reports.
+pub(crate) fn run(args: &TestArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
+    let trial = args.trial()?;
+    if deadpeer_lab::enclosure::current().is_none() {
+        return enclosed::again();
+    }
+    let interrupted = enclosed::interruption()?;
+    let progress = progress::Bar::new(args.within);
+    let report = trial.run(&interrupted, |step| progress.show(step));
+    progress.clear();
+    let report = report.map_err(Stop::because)?;
+    let plan = args.plan(&report);
+    if let Some(file) = &args.junit {
+        junit::write(args, &report, file)?;
+    }
+    match args.json {
+        true => json::report(args, &report, &plan, out)?,
+        false => words::report(args, &report, &plan, look, out)?,
+    }
+    Ok(exit(&report))
+}
+
+/// Failed before unclear: a failure is certain.
+fn exit(report: &Report) -> Exit {
+    match (report.failed(), report.unclear()) {
+        (true, _) => Exit::Over,
+        (false, true) => Exit::Unknown,
+        (false, false) => Exit::Fine,
+    }
+}

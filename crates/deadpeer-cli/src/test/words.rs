@@ -1,0 +1,169 @@
+//! The report for people.
+
+use super::TestArgs;
+use crate::audit::words::SettingsWords;
+use crate::exit::Stop;
+use crate::text::duration::{self, Upper};
+use crate::text::paragraph::paragraph;
+use crate::text::style;
+use crate::text::table::{Column, Cut, Look, Row, Table};
+use anstyle::Style;
+use deadpeer_core::{Effective, Plan, Refusal};
+use deadpeer_lab::trial::{Case, Failure, Outcome, Report, Verdict, advice};
+use std::io::Write;
+
+const COLUMNS: [Column; 5] = [
+    column("result"),
+    column("client"),
+    column("state"),
+    Column {
+        right: true,
+        ..column("closed after")
+    },
+    Column {
+        cut: Cut::End(10),
+        drop: 1,
+        ..column("by")
+    },
+];
+
+const fn column(title: &'static str) -> Column {
+    Column {
+        title,
+        right: false,
+        cut: Cut::Never,
+        drop: 0,
+    }
+}
+
+/// Prints one line for each case, what is wrong below it, and what to change at the end.
+pub(super) fn report(
+    args: &TestArgs,
+    report: &Report,
+    plan: &Result<Plan, Refusal>,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    let mut table = Table::new(&mut *out, look, &COLUMNS);
+    for outcome in &report.outcomes {
+        table.row(&row(args, outcome))?;
+        if let Some((style, note)) = note(outcome) {
+            table.note(style, note)?;
+        }
+    }
+    table.finish()?;
+    out.write_all(b"\n")?;
+    let mut say = |style: Style, text: &str| paragraph(out, look, style, "", "", text);
+    say(style::PLAIN, &settings(report))?;
+    if report.failed() {
+        say(style::PLAIN, &change(args, plan))?;
+    }
+    let (style, text) = verdict(report);
+    say(style, &text)?;
+    Ok(())
+}
+
+fn row(args: &TestArgs, outcome: &Outcome) -> Row {
+    let (style, result) = match outcome.verdict {
+        Verdict::Passed { .. } => (style::GOOD, "PASS"),
+        Verdict::Failed(_) => (style::BAD, "FAIL"),
+        Verdict::Skipped { .. } => (style::FAINT, "SKIP"),
+        Verdict::Unclear { .. } | _ => (style::NOTE, "OPEN"),
+    };
+    let (client, state) = names(outcome.case);
+    let mut row = Row::default();
+    row.cell(style, result).plain(client).plain(state);
+    let live = matches!(outcome.case, Case::Live(_));
+    match &outcome.verdict {
+        Verdict::Passed { after, by } => {
+            match after {
+                Some(after) => row.plain(Upper(*after)),
+                None if live => row.plain("kept"),
+                None => row.plain("-"),
+            };
+            row.plain(by.map(|by| by.to_string()).unwrap_or_default());
+        }
+        Verdict::Failed(Failure::Dropped { after, by }) => {
+            row.cell(style::BAD, Upper(*after)).plain(by);
+        }
+        Verdict::Failed(_) => {
+            let deadline = duration::typed(args.within);
+            row.cell(style::BAD, format_args!("not in {deadline}"))
+                .plain("");
+        }
+        Verdict::Unclear { .. } | Verdict::Skipped { .. } | _ => {
+            row.plain("-").plain("");
+        }
+    }
+    row
+}
+
+/// The names of a case in two columns.
+pub(super) fn names(case: Case) -> (&'static str, &'static str) {
+    match case {
+        Case::Vanish { fault, state } => (fault.name(), state.name()),
+        Case::Live(living) => (living.name(), "alive"),
+        _ => ("other", ""),
+    }
+}
+
+/// What is wrong, or why nothing can be said.
+fn note(outcome: &Outcome) -> Option<(Style, String)> {
+    match &outcome.verdict {
+        Verdict::Skipped { why } | Verdict::Unclear { why } => {
+            Some((style::FAINT, crate::text::sanitize::sanitize(why).into()))
+        }
+        Verdict::Passed { .. } | Verdict::Failed(_) | _ => {
+            advice(outcome).map(|advice| (style::NOTE, advice))
+        }
+    }
+}
+
+/// The settings that were seen, each once.
+fn settings(report: &Report) -> String {
+    let mut seen: Vec<Effective> = Vec::new();
+    for settings in report
+        .outcomes
+        .iter()
+        .filter_map(|outcome| outcome.settings)
+    {
+        if !seen.contains(&settings) {
+            seen.push(settings);
+        }
+    }
+    let words: Vec<String> = seen
+        .iter()
+        .map(|settings| SettingsWords(settings).to_string())
+        .collect();
+    match words.is_empty() {
+        true => "The settings of the accepted sockets could not be read.".to_owned(),
+        false => format!("Settings of the accepted sockets: {}.", words.join("; or ")),
+    }
+}
+
+/// What would keep the deadline.
+fn change(args: &TestArgs, plan: &Result<Plan, Refusal>) -> String {
+    let within = duration::typed(args.within);
+    match plan {
+        Ok(plan) => format!(
+            "What notices within {within}: {plan}. The code to set it: deadpeer plan --within {}",
+            within.replace(' ', "")
+        ),
+        Err(refusal) => refusal.to_string(),
+    }
+}
+
+fn verdict(report: &Report) -> (Style, String) {
+    let all = report.outcomes.len();
+    let count = |is: fn(&Verdict) -> bool| {
+        let outcomes = report.outcomes.iter();
+        outcomes.filter(|outcome| is(&outcome.verdict)).count()
+    };
+    let failed = count(|verdict| matches!(verdict, Verdict::Failed(_)));
+    let passed = count(|verdict| matches!(verdict, Verdict::Passed { .. }));
+    match (failed, report.unclear()) {
+        (0, false) => (style::GOOD, format!("Passed: {passed} of {all}.")),
+        (0, true) => (style::NOTE, "Can't tell: see the lines above.".to_owned()),
+        (failed, _) => (style::BAD, format!("Failed: {failed} of {all}.")),
+    }
+}

@@ -1,0 +1,86 @@
+//! `deadpeer lab` from outside: the list, scenarios of one's own, JSON lines, exit codes.
+
+mod common;
+
+use common::run;
+use serde_json::Value;
+
+/// Writes a scenario file that is removed when dropped.
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+#[test]
+fn every_scenario_is_listed_with_its_sentence() {
+    let list = run(&["lab", "list"]);
+    assert_eq!((list.code, list.stderr.as_str()), (0, ""));
+    for name in [
+        "power-off",
+        "silent-drop-ours",
+        "fin-wait-2",
+        "loss-40",
+        "frozen",
+    ] {
+        assert!(
+            list.stdout.lines().any(|line| line.starts_with(name)),
+            "{name}"
+        );
+    }
+    assert!(list.stdout.lines().count() > 30);
+}
+
+#[test]
+fn what_is_no_scenario_is_refused_in_a_sentence() {
+    let unknown = run(&["lab", "run", "bad-weather"]);
+    assert_eq!(unknown.code, 2);
+    assert!(
+        unknown.stderr.contains("no scenario is called bad-weather"),
+        "{}",
+        unknown.stderr
+    );
+
+    let typo = file("title = 't'\nsentence = 's'\npeer = 'gone'\nsteps = [{ do = 'cutt' }]\n");
+    let refused = run(&["lab", "run", typo.path().to_str().unwrap()]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("cutt"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_scenario_of_ones_own_runs_and_speaks_json() {
+    let mine = file(
+        "title = 'mine'\nsentence = 'Everything is dropped.'\npeer = 'gone'\nsilent = true\n\
+         steps = [{ do = 'cut', packets = 'both' }]\n",
+    );
+    let path = mine.path().to_str().unwrap();
+    let ran = run(&[
+        "lab", "run", path, "--within", "4s", "--state", "idle", "--json",
+    ]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let lines: Vec<Value> = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
+    assert_eq!((of("experiment"), of("cell")), (1, of("tally")));
+    let keepalive = lines
+        .iter()
+        .find(|line| line["type"] == "cell" && line["method"] == "keepalive");
+    let keepalive = keepalive.unwrap();
+    assert_eq!(keepalive["forecast_holds"], true);
+    assert_eq!(keepalive["carried"], false);
+}
+
+#[test]
+fn a_fault_that_does_nothing_is_no_experiment() {
+    let idle = file(
+        "title = 'idle'\nsentence = 'Nothing happens at all.'\npeer = 'gone'\nstates = ['idle']\n\
+         steps = [{ do = 'mend' }]\n",
+    );
+    let path = idle.path().to_str().unwrap();
+    let ran = run(&["lab", "run", path, "--within", "4s"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stdout.contains("inert in state idle"), "{}", ran.stdout);
+}

@@ -1,0 +1,106 @@
+//! Redis: `tcp-keepalive I` sets idle I, interval I/3 and count 3 on what it accepts; 0 sets nothing.
+
+use crate::report::{Report, Settings};
+use crate::room::{Room, installed};
+
+/// A test of Redis with this keepalive.
+fn redis(args: &str, keepalive: &str) -> Option<(Room, Report)> {
+    let server = installed("redis-server")?;
+    let room = Room::new();
+    room.file("ping", b"PING\r\n");
+    let options = "--port 6379 --bind * --protected-mode no --save";
+    let mut command = vec![server.as_str()];
+    command.extend(options.split(' '));
+    command.extend(["", "--tcp-keepalive", keepalive]);
+    let report = room.test(&format!("--port 6379 {args}"), &command)?;
+    Some((room, report))
+}
+
+#[test]
+fn keepalive_notices_idle_clients() {
+    let Some((_room, report)) = redis("--within 10s --clients 5", "5") else {
+        return;
+    };
+    assert_eq!(report.summary.verdict, "passed", "{report:#?}");
+    assert_eq!(report.summary.address, "10.77.0.2:6379");
+    // 5 s idle and three probes, a second apart; a little of it has passed when the clients vanish.
+    report.passed("power-off idle", "keepalive", 7.0..8.5);
+    report.passed("unreachable idle", "keepalive", 7.0..8.5);
+    report.passed("reboot idle", "reset", 4.0..5.6);
+    report.passed("close idle", "server", 0.0..1.0);
+    report.passed("abort idle", "reset", 0.0..1.0);
+    for live in ["untouched", "lossy", "delayed", "outage"] {
+        report.kept(&format!("alive {live}"));
+    }
+    let case = report.case("power-off idle");
+    assert_eq!(case.connections, 5);
+    let settings = Settings {
+        so_keepalive: true,
+        tcp_keepidle_s: 5,
+        tcp_keepintvl_s: 1,
+        tcp_keepcnt: 3,
+        tcp_user_timeout_ms: 0,
+    };
+    assert_eq!(case.settings.as_ref(), Some(&settings));
+    // All cases at once: little longer than the deadline.
+    assert!(report.summary.took_ms < 10_000 + 8_000, "{report:#?}");
+}
+
+#[test]
+fn without_keepalive_nothing_is_noticed() {
+    let faults = "--within 6s --fault power-off,reboot,nat-reset";
+    let Some((_room, report)) = redis(faults, "0") else {
+        return;
+    };
+    assert_eq!(report.summary.verdict, "failed");
+    for fault in ["power-off", "reboot", "nat-reset"] {
+        report.failed(
+            &format!("{fault} idle"),
+            "not-noticed",
+            "keepalive is off on accepted sockets",
+        );
+    }
+    assert_eq!(report.summary.failed, 3);
+}
+
+#[test]
+fn keepalive_plays_no_part_while_answers_are_in_flight() {
+    let args = "--within 6s --send ping --state in-flight,zero-window --fault power-off,nat-lost,nat-reset";
+    let Some((_room, report)) = redis(args, "1") else {
+        return;
+    };
+    assert_eq!(report.summary.verdict, "failed");
+    for fault in ["power-off", "nat-lost"] {
+        let advice = "no TCP_USER_TIMEOUT";
+        report.failed(&format!("{fault} in-flight"), "not-noticed", advice);
+        report.failed(&format!("{fault} zero-window"), "not-noticed", advice);
+    }
+    // The retransmission is answered.
+    report.passed("nat-reset in-flight", "reset", 0.0..2.0);
+    report.kept("alive slow-reader");
+}
+
+#[test]
+fn its_own_client_is_a_client() {
+    let (Some(server), Some(client)) = (installed("redis-server"), installed("redis-cli")) else {
+        return;
+    };
+    let room = Room::new();
+    room.file("ping", b"PING\n");
+    let mut command = room.command(room.path().join("deadpeer"));
+    let client = format!("exec {client} -h $DEADPEER_SERVER -p $DEADPEER_PORT");
+    command.args(["test", "--json", "--within", "6s", "--port", "6380"]);
+    command.args(["--fault", "power-off,close", "--client", &client]);
+    command.args(["--send", "ping", "--clients", "2", "--", &server]);
+    command.args(["--port", "6380", "--bind", "*", "--protected-mode", "no"]);
+    command.args(["--save", "", "--tcp-keepalive", "2"]);
+    let Some(ran) = room.run_with(command) else {
+        return;
+    };
+    assert_eq!(ran.stderr, "");
+    let report = Report::read(&ran);
+    report.passed("power-off idle", "keepalive", 3.0..5.5);
+    report.failed("power-off in-flight", "not-noticed", "no TCP_USER_TIMEOUT");
+    report.passed("close idle", "server", 0.0..1.0);
+    assert_eq!(report.case("power-off idle").connections, 2);
+}
