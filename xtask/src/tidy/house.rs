@@ -18,8 +18,8 @@ pub(super) enum Uses {
     All,
 }
 
-/// Tests of any crate may use the lab.
-pub(super) const TESTS_MAY_USE: &str = "deadpeer-lab";
+/// Tests of any crate may use the lab, and what the kernel crate has for tests.
+pub(super) const TESTS_MAY_USE: [&str; 2] = ["deadpeer-lab", "deadpeer-sys"];
 
 /// What reaches the operating system, so no pure crate uses it.
 pub(super) const IMPURE: &[&str] = &[

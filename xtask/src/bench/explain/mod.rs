@@ -1,0 +1,117 @@
+//! `deadpeer explain` against tcptrace, which follows connections too, and tshark, which knows the most.
+
+mod capture;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::sample::Sample;
+use crate::cargo::{self, cargo};
+
+/// How to measure.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How often each command runs; the median counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Numbers of connections in the captures.
+    #[arg(long, value_delimiter = ',', default_value = "12000,100000")]
+    connections: Vec<u32>,
+    /// Packets in each capture.
+    #[arg(long, default_value_t = 1_000_000)]
+    packets: u32,
+    /// Leave tshark out, which takes minutes.
+    #[arg(long)]
+    no_tshark: bool,
+}
+
+/// At least so many times the packets per second of tcptrace and of tshark.
+const TIMES_TCPTRACE: f64 = 2.0;
+const TIMES_TSHARK: f64 = 20.0;
+
+pub(super) fn run(arguments: &Arguments) -> Result<bool> {
+    ensure!(arguments.rounds > 0, "--rounds must be at least 1");
+    let mut build = cargo();
+    build.args(["build", "--release", "--quiet", "-p", "deadpeer-cli"]);
+    ensure!(build.status()?.success(), "the build failed");
+    let deadpeer = cargo::target_directory()?.join("release/deadpeer");
+    let mut met = true;
+    for &connections in &arguments.connections {
+        let path = std::env::temp_dir().join(format!(
+            "deadpeer-bench-{connections}-{}.pcap",
+            std::process::id()
+        ));
+        let packets = capture::write(&path, connections, arguments.packets)?;
+        let result = compare(arguments, &deadpeer, &path, connections, packets);
+        if std::env::var_os("KEEP").is_none() {
+            std::fs::remove_file(&path)
+        } else {
+            Ok(())
+        }
+        .with_context(|| path.display().to_string())?;
+        met &= result?;
+    }
+    Ok(met)
+}
+
+fn compare(
+    arguments: &Arguments,
+    deadpeer: &Path,
+    path: &Path,
+    connections: u32,
+    packets: u32,
+) -> Result<bool> {
+    let deadpeer = deadpeer.to_str().context("a path in UTF-8")?;
+    let file = path.to_str().context("a path in UTF-8")?;
+    let mut commands: Vec<Vec<&str>> = vec![
+        vec![deadpeer, "explain", file],
+        vec!["tcptrace", "-n", file],
+    ];
+    if !arguments.no_tshark {
+        commands.push(vec!["tshark", "-n", "-q", "-z", "conv,tcp", "-r", file]);
+    }
+    let mut samples = vec![Vec::new(); commands.len()];
+    for _ in 0..arguments.rounds {
+        for (command, samples) in commands.iter().zip(&mut samples) {
+            samples.push(Sample::of(command)?);
+        }
+    }
+    let medians: Vec<Sample> = samples
+        .iter()
+        .map(|samples| Sample::median(samples))
+        .collect();
+    let size = std::fs::metadata(path)?.len() / 1_000_000;
+    println!(
+        "{packets} packets, {size} MB, {connections} connections, median of {} rounds",
+        arguments.rounds
+    );
+    println!(
+        "{:<28} {:>10} {:>12} {:>10}",
+        "", "CPU ms", "packets/s", "peak MiB"
+    );
+    let speed = |median: &Sample| f64::from(packets) / median.cpu.as_secs_f64();
+    for (command, median) in commands.iter().zip(&medians) {
+        println!(
+            "{:<28} {:>10.1} {:>12.0} {:>10.1}",
+            command[..command.len() - 1]
+                .join(" ")
+                .replace(deadpeer, "deadpeer"),
+            median.cpu.as_secs_f64() * 1e3,
+            speed(median),
+            median.peak_kib as f64 / 1024.0
+        );
+    }
+    let mut met = true;
+    for (name, median, least) in [("tcptrace", 1, TIMES_TCPTRACE), ("tshark", 2, TIMES_TSHARK)]
+        .into_iter()
+        .filter_map(|(name, place, least)| Some((name, medians.get(place)?, least)))
+    {
+        let times = speed(&medians[0]) / speed(median);
+        let word = if times >= least { "met" } else { "MISSED" };
+        println!("  {times:.1} times the packets per second of {name}, at least {least}: {word}");
+        met &= times >= least;
+    }
+    println!();
+    Ok(met)
+}
