@@ -61,7 +61,8 @@ fn a_ping_is_answered(server: &mut Server) {
     let mut client = server.connect();
     client.write_all(b"ping").unwrap();
     let line = server.line();
-    assert!(line.contains("was heard 0 ms ago"), "{line:?}");
+    // How long ago depends on how busy the machine is.
+    assert!(line.contains("was heard "), "{line:?}");
     let mut echo = [0; 4];
     client.read_exact(&mut echo).unwrap();
     drop(client);
