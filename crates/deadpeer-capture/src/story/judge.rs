@@ -138,7 +138,7 @@ impl Case<'_> {
             return verdict;
         }
         let by_keepalive = plea.noticed == Noticed::Keepalive && reset.acknowledges && {
-            let interval = self.conversation.half(side).measured.interval();
+            let interval = self.conversation.half(side).asking.measured().interval();
             let wait = reset.at.since(plea.last);
             plea.times < 2 || interval.is_none_or(|interval| wait * 10 >= interval * 8)
         };
@@ -296,7 +296,8 @@ impl Case<'_> {
         let (first, last) = (asking.first_unanswered()?, asking.last()?);
         let (silence, noticed, next) = match asking.asked() {
             Asked::Presence => {
-                let wait = me.measured.interval().or(me.measured.idle());
+                let measured = asking.measured();
+                let wait = measured.interval().or(measured.idle());
                 (Silence::Idle, Noticed::Keepalive, wait)
             }
             Asked::Window => {

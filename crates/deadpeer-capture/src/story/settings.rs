@@ -17,7 +17,7 @@ pub struct Settings {
     pub count: Option<u32>,
     /// The retransmission timeout before any doubling.
     pub rto: Option<Duration>,
-    /// From its first retransmission to the moment it gave up: not less than the first and not more than the second
+    /// From its first retransmission timeout to the moment it gave up: not less than the first and not more than the second
     /// (`TCP_USER_TIMEOUT`, or what `tcp_retries2` comes to; net/ipv4/tcp_timer.c, `retransmits_timed_out`).
     pub gave_up_after: Option<(Duration, Duration)>,
 }
@@ -34,6 +34,7 @@ pub struct Guess {
 impl Settings {
     pub(super) fn of(conversation: &Conversation, side: Side, verdict: &Verdict) -> Self {
         let half = conversation.half(side);
+        let measured = half.asking.measured();
         let gave_up = verdict.ending == Ending::GaveUp(side);
         let count =
             (gave_up && verdict.noticed == Noticed::Keepalive).then_some(verdict.unanswered);
@@ -42,12 +43,15 @@ impl Settings {
             .noticed_at
             .filter(|_| silently)
             .zip(half.resending.run())
-            .map(|((earliest, latest), run)| (earliest.since(run.first), latest.since(run.first)));
+            .map(|((earliest, latest), run)| {
+                let first = run.first_timeout.unwrap_or(run.first);
+                (earliest.since(first), latest.since(first))
+            });
         Self {
-            idle: half.measured.idle().and_then(Guess::of),
-            interval: half.measured.interval().and_then(Guess::of),
+            idle: measured.idle().and_then(Guess::of),
+            interval: measured.interval().and_then(Guess::of),
             count,
-            rto: half.measured.rto(),
+            rto: half.rto.wait(),
             gave_up_after,
         }
     }

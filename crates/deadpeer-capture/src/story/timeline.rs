@@ -65,10 +65,6 @@ pub(super) fn of(conversation: &Conversation, verdict: &Verdict, end: Moment) ->
     }));
     if let (Ending::GaveUp(side), Some((earliest, latest))) = (verdict.ending, verdict.noticed_at)
         && !matches!(verdict.noticed, Noticed::Application)
-        && conversation
-            .reset
-            .as_ref()
-            .is_none_or(|reset| reset.at > latest)
         && earliest < latest
     {
         events.push(event(Happening::GaveUp, Some(side), earliest, latest));

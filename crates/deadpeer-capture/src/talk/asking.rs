@@ -4,13 +4,22 @@ use std::time::Duration;
 
 use super::episode::{Asked, EpisodeId, What};
 use super::log::Log;
+use super::measured::Measured;
 use super::side::Side;
 use crate::Moment;
 
-/// The probes of a side since the other was last heard.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Asking {
+/// The probes of a side, if it ever sent any.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asking(Option<Box<Probes>>);
+
+/// The probes of a side since the other was last heard, and what their times show.
+#[derive(Debug, Clone, Default)]
+struct Probes {
     asked: Asked,
+    /// Whether a bare acknowledgment would answer the latest probe.
+    answer_due: bool,
+    /// Unanswered probes before the pending one.
+    unanswered: u32,
     /// The latest probe, while it is unanswered.
     pending: Option<Moment>,
     /// The latest probe.
@@ -19,134 +28,160 @@ pub(crate) struct Asking {
     before: Option<Moment>,
     /// The first unanswered probe.
     first_unanswered: Option<Moment>,
-    /// Unanswered probes before the pending one.
-    unanswered: u32,
-    /// Whether a bare acknowledgment would answer the latest probe.
-    answer_due: bool,
     answered_in: EpisodeId,
     unanswered_in: EpisodeId,
+    measured: Measured,
 }
 
 impl Asking {
+    /// What was asked last.
+    pub(crate) fn asked(&self) -> Asked {
+        self.0
+            .as_ref()
+            .map_or(Asked::Presence, |probes| probes.asked)
+    }
+
     /// The latest probe.
     pub(crate) fn last(&self) -> Option<Moment> {
-        self.last
+        self.0.as_ref()?.last
     }
 
     /// From the probe before the latest to that.
     pub(crate) fn last_wait(&self) -> Option<Duration> {
-        self.last
-            .zip(self.before)
-            .map(|(last, before)| last.since(before))
-    }
-
-    /// The latest probe, while it is unanswered.
-    pub(crate) fn pending(&self) -> Option<Moment> {
-        self.pending
-    }
-
-    /// What was asked last.
-    pub(crate) fn asked(&self) -> Asked {
-        self.asked
+        let probes = self.0.as_ref()?;
+        Some(probes.last?.since(probes.before?))
     }
 
     /// How many probes in a row are unanswered, the latest one included.
     pub(crate) fn unanswered(&self) -> u32 {
-        self.unanswered + u32::from(self.pending.is_some())
+        self.0.as_ref().map_or(0, |probes| {
+            probes.unanswered + u32::from(probes.pending.is_some())
+        })
     }
 
     /// The first of the unanswered probes.
     pub(crate) fn first_unanswered(&self) -> Option<Moment> {
-        self.first_unanswered.or(self.pending)
+        let probes = self.0.as_ref()?;
+        probes.first_unanswered.or(probes.pending)
     }
 
     /// Whether the other side owes an answer of its own, whatever else it sent.
     pub(crate) fn answer_is_due(&self) -> bool {
-        self.answer_due
+        self.0.as_ref().is_some_and(|probes| probes.answer_due)
     }
 
-    /// The side sends a probe.
-    pub(crate) fn ask(&mut self, asked: Asked, now: Moment, side: Side, log: &mut Log<'_>) {
-        if self.pending.is_some() {
-            self.miss(side, log);
+    /// What the times of the probes show.
+    pub(crate) fn measured(&self) -> Measured {
+        self.0
+            .as_ref()
+            .map_or(Measured::default(), |probes| probes.measured)
+    }
+
+    /// The side sends a keepalive probe; the other was heard last at `heard`.
+    pub(crate) fn probe(
+        &mut self,
+        heard: Option<Moment>,
+        now: Moment,
+        side: Side,
+        log: &mut Log<'_>,
+    ) {
+        let probes = self.0.get_or_insert_default();
+        match (probes.pending, heard) {
+            (Some(last), _) => probes.measured.probed_again_after(now.since(last)),
+            (None, Some(heard)) => probes.measured.probed_after_silence(now.since(heard)),
+            // Only one side was captured: probes as far apart as the silence they follow.
+            (None, None) => {}
         }
-        self.asked = asked;
-        self.pending = Some(now);
-        self.before = self.last.replace(now);
-        self.answer_due = true;
+        self.ask(Asked::Presence, now, side, log);
+    }
+
+    /// The side asks.
+    pub(crate) fn ask(&mut self, asked: Asked, now: Moment, side: Side, log: &mut Log<'_>) {
+        let probes = self.0.get_or_insert_default();
+        probes.miss(side, log);
+        probes.asked = asked;
+        probes.pending = Some(now);
+        probes.before = probes.last.replace(now);
+        probes.answer_due = true;
     }
 
     /// The other side sent the answer itself.
     pub(crate) fn answered(&mut self) {
-        self.answer_due = false;
+        if let Some(probes) = &mut self.0 {
+            probes.answer_due = false;
+        }
     }
 
     /// The other side sent something that proves that it is there; `true` if a probe had waited for it.
     pub(crate) fn heard(&mut self, now: Moment, side: Side, log: &mut Log<'_>) -> bool {
+        self.0
+            .as_mut()
+            .is_some_and(|probes| probes.heard(now, side, log))
+    }
+
+    /// The pending probe will not be answered any more.
+    pub(crate) fn miss(&mut self, side: Side, log: &mut Log<'_>) {
+        if let Some(probes) = &mut self.0 {
+            probes.miss(side, log);
+        }
+    }
+}
+
+impl Probes {
+    fn heard(&mut self, now: Moment, side: Side, log: &mut Log<'_>) -> bool {
         self.unanswered = 0;
         self.first_unanswered = None;
         self.unanswered_in = EpisodeId::default();
         let Some(at) = self.pending.take() else {
             return false;
         };
-        let asked = self.asked;
         let took = now.since(at);
         let answering = |what: &What| matches!(what, What::Answered { .. });
-        let ours =
-            |what: &What| matches!(what, What::Answered { asked: other, .. } if *other == asked);
-        let open = log.episodes.still(self.answered_in, answering);
-        match open.filter(|episode| ours(&episode.what)) {
-            Some(episode) => {
-                episode.until = now;
-                if let What::Answered {
-                    count,
-                    fastest,
-                    slowest,
-                    ..
-                } = &mut episode.what
-                {
-                    *count = count.saturating_add(1);
-                    *fastest = (*fastest).min(took);
-                    *slowest = (*slowest).max(took);
-                }
-                episode.mark(at, Some(now));
-            }
-            None => {
-                let what = What::Answered {
-                    asked,
-                    count: 1,
-                    fastest: took,
-                    slowest: took,
-                };
-                let episode = log.push((at, now), side, what);
-                episode.mark(at, Some(now));
-                self.answered_in = episode.reference();
-            }
+        if let Some(episode) = log.episodes.still(self.answered_in, answering)
+            && let What::Answered {
+                asked,
+                count,
+                fastest,
+                slowest,
+            } = &mut episode.what
+            && *asked == self.asked
+        {
+            *count = count.saturating_add(1);
+            *fastest = (*fastest).min(took);
+            *slowest = (*slowest).max(took);
+            episode.until = now;
+            episode.mark(at, Some(now));
+            return true;
         }
+        let what = What::Answered {
+            asked: self.asked,
+            count: 1,
+            fastest: took,
+            slowest: took,
+        };
+        let episode = log.push((at, now), side, what);
+        episode.mark(at, Some(now));
+        self.answered_in = episode.reference();
         true
     }
 
-    /// The pending probe will not be answered any more.
-    pub(crate) fn miss(&mut self, side: Side, log: &mut Log<'_>) {
+    fn miss(&mut self, side: Side, log: &mut Log<'_>) {
         let Some(at) = self.pending.take() else {
             return;
         };
         self.unanswered = self.unanswered.saturating_add(1);
         self.first_unanswered.get_or_insert(at);
-        match log.episodes.by_id(self.unanswered_in) {
-            Some(episode) => {
-                episode.until = at;
-                if let What::Unanswered { count, .. } = &mut episode.what {
-                    *count = count.saturating_add(1);
-                }
-                episode.mark(at, None);
-            }
-            None => {
-                let asked = self.asked;
-                let episode = log.push((at, at), side, What::Unanswered { asked, count: 1 });
-                episode.mark(at, None);
-                self.unanswered_in = episode.reference();
-            }
+        if let Some(episode) = log.episodes.by_id(self.unanswered_in)
+            && let What::Unanswered { count, .. } = &mut episode.what
+        {
+            *count = count.saturating_add(1);
+            episode.until = at;
+            episode.mark(at, None);
+            return;
         }
+        let asked = self.asked;
+        let episode = log.push((at, at), side, What::Unanswered { asked, count: 1 });
+        episode.mark(at, None);
+        self.unanswered_in = episode.reference();
     }
 }

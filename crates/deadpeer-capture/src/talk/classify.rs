@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::episode::Asked;
 use super::half::Half;
 use super::kind::Kind;
 use super::sequence::before;
@@ -190,8 +191,8 @@ impl Arrival<'_> {
             && peer.acked.is_none_or(|acked| !before(segment.ack, acked))
         {
             return match peer.asking.asked() {
-                super::episode::Asked::Presence => Kind::ProbeAnswer,
-                super::episode::Asked::Window => Kind::WindowProbeAnswer,
+                Asked::Presence => Kind::ProbeAnswer,
+                Asked::Window => Kind::WindowProbeAnswer,
             };
         }
         let window = me.window_of(segment);

@@ -3,21 +3,17 @@
 use std::time::Duration;
 
 use super::classify::Arrival;
-use super::episode::{Asked, Episodes, Resent, What};
+use super::episode::{Asked, Episodes, What};
+use super::exchange::exchange;
 use super::half::Half;
 use super::kind::Kind;
 use super::log::Log;
-use super::resending::Times;
 use super::reset::Reset;
-use super::sequence::{before, later};
 use super::side::Side;
+use super::updates::acknowledge;
 use crate::Moment;
 use crate::dissect::{Complaint, Endpoint, Flags, Segment};
 
-/// What comes later than this begins a new exchange.
-const PAUSE: Duration = Duration::from_secs(10);
-/// A window that was closed for less is not worth an episode.
-const SHUT: Duration = Duration::from_secs(1);
 /// What a side sends this soon after a RST may have been on its way before it.
 const UNDER_WAY: Duration = Duration::from_millis(50);
 
@@ -70,6 +66,22 @@ impl Conversation {
         }
     }
 
+    /// Whether this is the latest conversation between two ends.
+    pub(crate) fn is_the_one_between(&self, ends: (Endpoint, Endpoint)) -> bool {
+        self.replaced_at.is_none() && self.is_between(ends)
+    }
+
+    /// Whether these are its ends, in either order.
+    pub(crate) fn is_between(&self, (source, destination): (Endpoint, Endpoint)) -> bool {
+        let [client, server] = self.ends;
+        (source == client && destination == server) || (source == server && destination == client)
+    }
+
+    /// The client's and the server's address and port.
+    pub(crate) fn ends(&self) -> (Endpoint, Endpoint) {
+        (self.ends[0], self.ends[1])
+    }
+
     /// Whose packet this is, by its source.
     pub(crate) fn side_of(&self, source: Endpoint) -> Side {
         if source == self.ends[0] {
@@ -81,6 +93,13 @@ impl Conversation {
 
     pub(crate) fn half(&self, side: Side) -> &Half {
         &self.halves[side.index()]
+    }
+
+    /// Reads a little of everything that the next segment will need, but for the episodes.
+    pub(crate) fn touch(&self) -> u64 {
+        let [client, server] = &self.halves;
+        let number = self.number ^ u64::from(self.ends[0].port);
+        number ^ client.touch() ^ server.touch()
     }
 
     /// The last packet of either side.
@@ -263,7 +282,7 @@ impl Conversation {
         };
         for side in Side::BOTH {
             let half = self.half(side);
-            let (mut asking, mut resending) = (half.asking, half.resending.clone());
+            let (mut asking, mut resending) = (half.asking.clone(), half.resending.clone());
             asking.miss(side, &mut log);
             resending.tell(side, &mut log);
             if let Some(shut_at) = half.shut_at {
@@ -284,229 +303,4 @@ fn was_a_probe(me: &Half, peer: &Half, segment: &Segment, kind: Kind) -> bool {
             .is_some_and(|next| segment.ack == next.wrapping_add(1))
         && me.last.is_none()
         && kind == Kind::Ack
-}
-
-/// Writes down that data went back and forth.
-fn exchange(log: &mut Log<'_>, side: Side, segment: &Segment, kind: Kind, now: Moment) {
-    let fresh = kind == Kind::Data || (kind == Kind::Fin && segment.length > 0);
-    let again = kind == Kind::Retransmission && segment.length > 0;
-    let acknowledges = matches!(
-        kind,
-        Kind::Ack | Kind::DuplicateAck | Kind::WindowUpdate | Kind::Reordered
-    );
-    if !(fresh || again || acknowledges) {
-        return;
-    }
-    if let Some(last) = log.episodes.last_mut()
-        && let What::Exchange {
-            packets,
-            bytes,
-            resent,
-            longest_pause,
-        } = &mut last.what
-    {
-        let pause = now.since(last.until);
-        if pause < if fresh { PAUSE } else { SHUT } {
-            *packets = packets.saturating_add(1);
-            if fresh {
-                bytes[side.index()] += u64::from(segment.length);
-            }
-            *resent = resent.saturating_add(u32::from(again));
-            if fresh || again {
-                *longest_pause = (*longest_pause).max(pause);
-                last.until = now;
-            }
-            return;
-        }
-    }
-    if fresh {
-        let mut bytes = [0; 2];
-        bytes[side.index()] = u64::from(segment.length);
-        let what = What::Exchange {
-            packets: 1,
-            bytes,
-            resent: 0,
-            longest_pause: Duration::ZERO,
-        };
-        log.push((now, now), side, what);
-    }
-}
-
-/// Takes over what was acknowledged of a side.
-fn acknowledge(half: &mut Half, ack: u32, now: Moment, log: &mut Log<'_>) {
-    if let Some(next) = half.next
-        && before(next, ack)
-    {
-        let probed = matches!(
-            half.last_kind,
-            Some(Kind::Probe | Kind::WindowProbe | Kind::Ack)
-        );
-        let missed = ack.wrapping_sub(next);
-        if !(probed && missed == 1) {
-            half.counts.uncaptured = half.counts.uncaptured.saturating_add(u64::from(missed));
-        }
-        half.next = Some(ack);
-    }
-    half.acked = Some(later(half.acked, ack));
-    half.resending.acknowledged(ack, now, log);
-}
-
-/// What a segment changes on its sender's side.
-impl Half {
-    /// The other side's questions are answered by whatever acknowledges as much.
-    fn proves_presence(
-        &mut self,
-        peer: &mut Self,
-        segment: &Segment,
-        kind: Kind,
-        side: Side,
-        now: Moment,
-        log: &mut Log<'_>,
-    ) {
-        peer.resending.heard();
-        // What is sent again proves that it hears nothing rather than that it answers.
-        if kind == Kind::Retransmission {
-            return;
-        }
-        if matches!(kind, Kind::ProbeAnswer | Kind::WindowProbeAnswer) {
-            peer.asking.answered();
-        }
-        let up_to_date = !segment.flags.any(Flags::ACK)
-            || peer.acked.is_none_or(|acked| !before(segment.ack, acked));
-        let asked = peer.asking.asked();
-        if up_to_date && peer.asking.heard(now, !side, log) {
-            let answered = match asked {
-                Asked::Presence => &mut peer.counts.probes_answered,
-                Asked::Window => &mut peer.counts.window_probes_answered,
-            };
-            *answered = answered.saturating_add(1);
-        }
-    }
-
-    fn announces_window(
-        &mut self,
-        segment: &Segment,
-        kind: Kind,
-        side: Side,
-        now: Moment,
-        log: &mut Log<'_>,
-    ) {
-        if kind == Kind::Reordered {
-            return;
-        }
-        if segment.flags.any(Flags::SYN) {
-            self.scale = segment.window_scale.or(self.scale);
-            // The window of a SYN is never scaled (RFC 7323, section 2.2).
-            self.window = Some(u32::from(segment.window));
-            return;
-        }
-        let window = self.window_of(segment);
-        if window == 0 {
-            self.shut_at.get_or_insert(now);
-        } else if let Some(shut_at) = self.shut_at.take()
-            && now.since(shut_at) >= SHUT
-        {
-            log.push((shut_at, now), side, What::WindowShut);
-        }
-        self.window = Some(window);
-    }
-
-    /// What looked like acknowledgments were probes: nobody is heard, and they are repeated.
-    fn assume_probing(&mut self, segment: &Segment, side: Side, log: &mut Log<'_>) {
-        let edge = segment.seq.wrapping_add(1);
-        if self.next == Some(segment.seq)
-            && let Some(last) = self.last
-        {
-            self.next = Some(edge);
-            self.counts.probes = self.counts.probes.saturating_add(1);
-            self.asking.ask(Asked::Presence, last, side, log);
-        }
-    }
-
-    fn probes(&mut self, peer: &Self, side: Side, now: Moment, log: &mut Log<'_>) {
-        self.counts.probes = self.counts.probes.saturating_add(1);
-        match (self.asking.pending(), peer.last) {
-            (Some(last), _) => self.measured.probed_again_after(now.since(last)),
-            (None, Some(heard)) => self.measured.probed_after_silence(now.since(heard)),
-            // Only one side was captured: probes as far apart as the silence they follow.
-            (None, None) => {}
-        }
-        self.asking.ask(Asked::Presence, now, side, log);
-    }
-
-    fn resends(
-        &mut self,
-        segment: &Segment,
-        heard: Option<Moment>,
-        side: Side,
-        now: Moment,
-        log: &mut Log<'_>,
-    ) {
-        self.counts.retransmissions = self.counts.retransmissions.saturating_add(1);
-        let acknowledged = self
-            .acked
-            .is_some_and(|acked| !before(acked, segment.end()));
-        if acknowledged {
-            // The acknowledgment was lost on its way.
-            return;
-        }
-        let what = if segment.flags.any(Flags::SYN) {
-            Resent::Syn
-        } else if segment.length == 0 {
-            Resent::Fin
-        } else {
-            Resent::Data
-        };
-        let subject = (what, segment.seq);
-        let times = Times {
-            heard,
-            sent: self.sent,
-            now,
-        };
-        self.resending
-            .again(subject, times, side, &mut self.measured, log);
-    }
-
-    /// Remembers what the next segments are judged by.
-    fn notes(&mut self, segment: &Segment, kind: Kind, now: Moment) {
-        self.counts.packets += 1;
-        if !kind.asks() {
-            self.counts.bytes += u64::from(segment.length);
-            self.spoke = Some(now);
-        }
-        self.last = Some(now);
-        self.last_kind = Some(kind);
-        self.hops = Some(segment.hops);
-        self.ip_id = segment.ip_id;
-        if segment.flags.any(Flags::ACK) {
-            self.last_ack = Some(segment.ack);
-        }
-        self.last_echo = segment.timestamps.map(|(_, echo)| echo);
-        if kind.asks() {
-            if self.next.is_none() {
-                self.next = Some(segment.seq.wrapping_add(1));
-            }
-            return;
-        }
-        if segment.span() > 0 {
-            self.sent = Some(now);
-        }
-        if segment.flags.any(Flags::SYN) {
-            if self.syn != Some(segment.seq) {
-                self.syn = Some(segment.seq);
-                self.next = Some(segment.end());
-            }
-            self.syn_at.get_or_insert(now);
-            return;
-        }
-        if segment.length > 0 && matches!(kind, Kind::Data | Kind::Fin) {
-            self.data = Some((segment.seq, segment.length));
-            self.data_byte = segment.first_byte.filter(|_| segment.length == 1);
-        }
-        if segment.flags.any(Flags::FIN) {
-            self.fin = Some(segment.end());
-            self.fin_at.get_or_insert(now);
-        }
-        self.next = Some(later(self.next, segment.end()));
-    }
 }

@@ -135,6 +135,10 @@ impl Episodes {
         self.list.iter()
     }
 
+    pub(crate) fn touch(&self) -> u64 {
+        self.list.last().map_or(0, |last| last.until.nanos())
+    }
+
     /// The latest episode.
     pub(crate) fn last_mut(&mut self) -> Option<&mut Episode> {
         self.list.last_mut()

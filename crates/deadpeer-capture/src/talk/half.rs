@@ -2,7 +2,7 @@
 
 use super::asking::Asking;
 use super::kind::Kind;
-use super::measured::Measured;
+use super::measured::Shortest;
 use super::resending::Resending;
 use super::seen_twice::Recent;
 use super::sequence::before;
@@ -76,12 +76,25 @@ pub(crate) struct Half {
     /// The byte, if the last data was one.
     pub(crate) data_byte: Option<u8>,
     pub(crate) counts: Counts,
-    pub(crate) measured: Measured,
+    /// The retransmission timeout it showed.
+    pub(crate) rto: Shortest,
     pub(crate) syn_at: Option<Moment>,
     pub(crate) fin_at: Option<Moment>,
 }
 
 impl Half {
+    /// Reads a word of each line of memory.
+    pub(crate) fn touch(&self) -> u64 {
+        let words = [
+            self.next,
+            self.recent.touch(),
+            self.last_ack,
+            self.fin,
+            Some(self.counts.probes),
+        ];
+        u64::from(words.into_iter().flatten().fold(0, |all, word| all ^ word))
+    }
+
     /// Whether something it sent is not acknowledged, as far as the capture shows.
     pub(crate) fn in_flight(&self) -> bool {
         match (self.acked, self.next) {

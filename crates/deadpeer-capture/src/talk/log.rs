@@ -12,6 +12,11 @@ pub(crate) struct Log<'a> {
 }
 
 impl Log<'_> {
+    /// What happened last.
+    pub(crate) fn last(&mut self) -> Option<&mut What> {
+        self.episodes.last_mut().map(|episode| &mut episode.what)
+    }
+
     pub(crate) fn push(&mut self, times: (Moment, Moment), side: Side, what: What) -> &mut Episode {
         self.episodes.push(self.most, times, side, what)
     }

@@ -5,11 +5,14 @@
 //! clock may be set back.
 
 mod asking;
+mod batch;
 mod classify;
 mod clock;
 mod conversation;
 mod episode;
+mod exchange;
 mod half;
+mod index;
 mod kind;
 mod log;
 mod measured;
@@ -20,7 +23,9 @@ mod sequence;
 mod side;
 mod table;
 mod totals;
+mod updates;
 
+pub use batch::{BATCH, Batch};
 pub use episode::{Asked, Episode, MOST_MARKS, Mark, Resent, What};
 pub use half::Counts;
 pub use kind::Kind;
@@ -35,7 +40,7 @@ use crate::dissect::{Complaint, Content, Endpoint, Segment, Skip, dissect};
 use crate::story::{Story, Verdict};
 use crate::{Moment, Packet};
 use clock::Clock;
-use table::{Key, Table};
+use table::Table;
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,12 +126,23 @@ impl Conversations {
 
     /// The next packet.
     pub fn take(&mut self, packet: &Packet<'_>) -> Sight {
+        let content = dissect(packet.link, packet.bytes, packet.length);
+        self.content(packet.at, content, None)
+    }
+
+    /// What a packet holds; `place` is where its conversation was a moment ago, if somebody looked.
+    fn content(
+        &mut self,
+        at: Option<Moment>,
+        content: Result<Content, Skip>,
+        place: Option<usize>,
+    ) -> Sight {
         self.totals.packets += 1;
-        self.totals.untimed += u64::from(packet.at.is_none());
-        let now = self.clock.read(packet.at);
+        self.totals.untimed += u64::from(at.is_none());
+        let now = self.clock.read(at);
         self.totals.clock_steps = self.clock.steps;
-        match dissect(packet.link, packet.bytes, packet.length) {
-            Ok(Content::Tcp(segment)) => Sight::Tcp(self.segment(segment, now)),
+        match content {
+            Ok(Content::Tcp(segment)) => Sight::Tcp(self.segment_at(segment, now, place)),
             Ok(Content::Icmp(complaint)) => {
                 Sight::Icmp(self.complaint(&complaint, now), now, complaint)
             }
@@ -139,22 +155,29 @@ impl Conversations {
 
     /// A TCP segment that was captured at `now`.
     pub fn segment(&mut self, segment: Segment, now: Moment) -> Sighting {
+        self.segment_at(segment, now, None)
+    }
+
+    fn segment_at(&mut self, segment: Segment, now: Moment, place: Option<usize>) -> Sighting {
         self.totals.segments += 1;
-        let key = Key::of(segment.source, segment.destination);
-        let place = match self.table.find(key) {
+        let between = (segment.source, segment.destination);
+        let place = place
+            .filter(|place| self.table.at(*place).is_the_one_between(between))
+            .or_else(|| self.table.find(between));
+        let place = match place {
             Some(place) => {
-                let conversation = self.table.at(place);
+                let conversation = self.table.at_mut(place);
                 let side = conversation.side_of(segment.source);
                 if conversation.is_replaced_by(side, &segment) {
                     conversation.replaced_at = Some(now);
-                    self.begin(key, &segment, now)
+                    self.begin(&segment, now)
                 } else {
                     place
                 }
             }
-            None => self.begin(key, &segment, now),
+            None => self.begin(&segment, now),
         };
-        let conversation = self.table.at(place);
+        let conversation = self.table.at_mut(place);
         let side = conversation.side_of(segment.source);
         let most = self.limits.episodes_of(conversation.number);
         let kind = conversation.take(side, &segment, now, most);
@@ -168,22 +191,22 @@ impl Conversations {
         }
     }
 
-    fn begin(&mut self, key: Key, segment: &Segment, now: Moment) -> usize {
+    fn begin(&mut self, segment: &Segment, now: Moment) -> usize {
         self.totals.connections += 1;
         let conversation = Conversation::begin(self.totals.connections, segment, now);
-        let (place, evicted) = self.table.add(key, conversation);
+        let (place, evicted) = self.table.add(conversation);
         self.totals.evicted += u64::from(evicted);
         place
     }
 
     fn complaint(&mut self, complaint: &Complaint, now: Moment) -> Option<u64> {
         self.totals.complaints += 1;
-        let key = Key::of(complaint.source, complaint.destination);
-        let Some(place) = self.table.find(key) else {
+        let between = (complaint.source, complaint.destination);
+        let Some(place) = self.table.find(between) else {
             self.totals.strange_complaints += 1;
             return None;
         };
-        let conversation = self.table.at(place);
+        let conversation = self.table.at_mut(place);
         let side = conversation.side_of(complaint.source);
         let most = self.limits.episodes_of(conversation.number);
         conversation.complain(side, complaint, now, most);

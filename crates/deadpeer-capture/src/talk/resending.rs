@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::episode::{EpisodeId, Resent, What};
 use super::log::Log;
-use super::measured::Measured;
+use super::measured::Shortest;
 use super::sequence::before;
 use super::side::Side;
 use crate::Moment;
@@ -25,6 +25,8 @@ pub(crate) struct Run {
     pub(crate) original: Option<Moment>,
     /// When it was sent again for the first time.
     pub(crate) first: Moment,
+    /// The first time that was a timeout, after which waits double: a tail-loss probe may come before it.
+    pub(crate) first_timeout: Option<Moment>,
     /// The same for the last time.
     pub(crate) last: Moment,
     pub(crate) count: u32,
@@ -65,12 +67,12 @@ impl Resending {
         (what, seq): (Resent, u32),
         times: Times,
         side: Side,
-        measured: &mut Measured,
+        rto: &mut Shortest,
         log: &mut Log<'_>,
     ) {
         let run = match &mut self.0 {
             Some(run) if run.seq == seq => {
-                run.again(times.now, measured);
+                run.again(times.now, rto);
                 run
             }
             other => other.insert(Box::new(Run::begin(what, seq, times))),
@@ -119,6 +121,7 @@ impl Run {
             seq,
             original: sent,
             first: now,
+            first_timeout: None,
             last: now,
             count: 1,
             first_wait: wait,
@@ -129,10 +132,11 @@ impl Run {
         }
     }
 
-    fn again(&mut self, now: Moment, measured: &mut Measured) {
+    fn again(&mut self, now: Moment, rto: &mut Shortest) {
         let wait = now.since(self.last);
         if is_double(self.last_wait, wait) {
-            measured.resent_after(self.last_wait);
+            rto.of(self.last_wait);
+            self.first_timeout.get_or_insert(self.last);
         }
         self.count = self.count.saturating_add(1);
         self.last_wait = wait;
@@ -157,6 +161,10 @@ impl Run {
                 episode.what = what;
             }
             None => {
+                if let Some(What::Exchange { resent, .. }) = log.last() {
+                    // It is told for itself.
+                    *resent = resent.saturating_sub(self.count - 1);
+                }
                 let episode = log.push((self.first, self.last), side, what);
                 episode.mark(self.first, None);
                 if self.last > self.first {

@@ -25,6 +25,10 @@ pub(crate) struct Recent {
 }
 
 impl Recent {
+    pub(crate) fn touch(&self) -> Option<u32> {
+        self.prints.last().copied()
+    }
+
     /// Whether this is a copy of a packet of which the last came at `last`; remembers it if not.
     pub(crate) fn has(&mut self, segment: &Segment, last: Option<Moment>, now: Moment) -> bool {
         let id = segment.ip_id.filter(|id| *id != 0);

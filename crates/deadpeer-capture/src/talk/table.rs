@@ -1,77 +1,81 @@
 //! Where conversations are found again, at most so many of them.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 
 use super::conversation::Conversation;
-use crate::dissect::Endpoint;
+use super::index::Index;
+use crate::dissect::{Endpoint, Segment};
 
 /// Conversations live in pieces of this many, so that growing moves none of them.
 const PIECE: usize = 256;
 /// So many are compared when one has to go.
 const CANDIDATES: usize = 16;
 
-/// Both ends, the lower one first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    addresses: [[u64; 2]; 2],
-    ports: [u16; 2],
-}
-
-impl Key {
-    pub(super) fn of(one: Endpoint, other: Endpoint) -> Self {
-        let (low, high) = if one <= other {
-            (one, other)
-        } else {
-            (other, one)
-        };
-        let words = |address: u128| [(address >> 64) as u64, address as u64];
-        Self {
-            addresses: [words(low.address), words(high.address)],
-            ports: [low.port, high.port],
-        }
-    }
-}
-
 /// All conversations, those that are over included.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// The latest conversation between two ends. Its hash has a seed of its own in each process, so that nobody can
-    /// write a capture in which all connections collide.
-    places: HashMap<Key, u32, foldhash::fast::RandomState>,
+    /// The latest conversation between two ends, by their hash.
+    index: Index,
+    /// The hash has a seed of its own in each process, so that nobody can write a capture in which all collide.
+    seed: foldhash::fast::RandomState,
     pieces: Vec<Vec<Conversation>>,
     held: usize,
     most: usize,
     /// Where the search for one that can go goes on.
     hand: usize,
-    /// The last one asked for: packets come in bursts.
-    recent: Option<(Key, usize)>,
 }
+
+/// Both ends of a connection, whoever sent.
+pub(super) type Ends = (Endpoint, Endpoint);
 
 impl Table {
     pub(super) fn new(most: usize) -> Self {
         Self {
-            places: HashMap::default(),
+            index: Index::default(),
+            seed: foldhash::fast::RandomState::default(),
             pieces: Vec::new(),
             held: 0,
-            most: most.clamp(1, u32::MAX as usize),
+            most: most.clamp(1, u32::MAX as usize - 1),
             hand: 0,
-            recent: None,
         }
+    }
+
+    /// A number that both directions of a connection have in common.
+    pub(super) fn hash(&self, (one, other): Ends) -> u32 {
+        let (low, high) = if one <= other {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        let ports = u32::from(low.port) << 16 | u32::from(high.port);
+        let hash = self.seed.hash_one((low.address, high.address, ports));
+        (hash >> 32) as u32
     }
 
     /// The place of the latest conversation between two ends.
-    pub(super) fn find(&mut self, key: Key) -> Option<usize> {
-        if let Some((recent, place)) = self.recent
-            && recent == key
-        {
-            return Some(place);
-        }
-        let place = *self.places.get(&key)? as usize;
-        self.recent = Some((key, place));
-        Some(place)
+    pub(super) fn find(&self, ends: Ends) -> Option<usize> {
+        let mut places = self.index.places(self.hash(ends));
+        places.find(|place| self.at(*place).is_the_one_between(ends))
     }
 
-    pub(super) fn at(&mut self, place: usize) -> &mut Conversation {
+    /// Where the conversation of each segment probably is, without looking there; for all of them at once, so that
+    /// the processor waits for memory once rather than for each.
+    pub(super) fn probably<'a, const N: usize>(
+        &self,
+        segments: impl Iterator<Item = Option<&'a Segment>>,
+    ) -> [Option<usize>; N] {
+        let mut hashes = [None; N];
+        for (hash, segment) in hashes.iter_mut().zip(segments) {
+            *hash = segment.map(|segment| self.hash((segment.source, segment.destination)));
+        }
+        hashes.map(|hash| self.index.places(hash?).next())
+    }
+
+    pub(super) fn at(&self, place: usize) -> &Conversation {
+        &self.pieces[place / PIECE][place % PIECE]
+    }
+
+    pub(super) fn at_mut(&mut self, place: usize) -> &mut Conversation {
         &mut self.pieces[place / PIECE][place % PIECE]
     }
 
@@ -79,44 +83,51 @@ impl Table {
         self.pieces.iter().flatten()
     }
 
-    /// Adds a conversation; `true` if another had to go for it.
-    pub(super) fn add(&mut self, key: Key, conversation: Conversation) -> (usize, bool) {
+    /// Adds a conversation. Says where it is, and whether another had to go for it.
+    ///
+    /// What was between the same ends until now is not found any more.
+    pub(super) fn add(&mut self, conversation: Conversation) -> (usize, bool) {
+        let ends = conversation.ends();
+        let hash = self.hash(ends);
+        let before = self
+            .index
+            .places(hash)
+            .find(|place| self.at(*place).is_between(ends));
+        if let Some(before) = before {
+            self.index.remove(hash, before);
+        }
         let (place, evicted) = if self.held < self.most {
-            let place = self.held;
-            if place.is_multiple_of(PIECE) {
-                self.pieces.push(Vec::with_capacity(PIECE.min(self.most)));
-            }
-            self.pieces[place / PIECE].push(conversation);
-            self.held += 1;
-            (place, false)
+            (self.append(conversation), false)
         } else {
             let place = self.dispensable();
-            let old = Key::of(self.at(place).ends[0], self.at(place).ends[1]);
-            if self.places.get(&old) == Some(&(place as u32)) {
-                self.places.remove(&old);
-            }
-            *self.at(place) = conversation;
+            let old = self.hash(self.at(place).ends());
+            self.index.remove(old, place);
+            *self.at_mut(place) = conversation;
             (place, true)
         };
-        self.places.insert(key, place as u32);
-        self.recent = Some((key, place));
+        self.index.insert(hash, place);
         (place, evicted)
+    }
+
+    fn append(&mut self, conversation: Conversation) -> usize {
+        let place = self.held;
+        if place.is_multiple_of(PIECE) {
+            self.pieces.push(Vec::with_capacity(PIECE.min(self.most)));
+        }
+        self.pieces[place / PIECE].push(conversation);
+        self.held += 1;
+        place
     }
 
     /// Among some that stand next to each other: one that is over, or else the one that was quiet longest.
     fn dispensable(&mut self) -> usize {
-        let mut best = self.hand;
-        let mut least = None;
-        for step in 0..CANDIDATES.min(self.held) {
-            let place = (self.hand + step) % self.held;
-            let conversation = self.at(place);
-            let worth = (!conversation.is_over(), conversation.last());
-            if least.is_none_or(|least| worth < least) {
-                least = Some(worth);
-                best = place;
-            }
-        }
+        let candidates = (0..CANDIDATES.min(self.held)).map(|step| (self.hand + step) % self.held);
+        let worth = |place: &usize| {
+            let conversation = self.at(*place);
+            (!conversation.is_over(), conversation.last())
+        };
+        let least = candidates.min_by_key(worth).unwrap_or(self.hand);
         self.hand = (self.hand + CANDIDATES) % self.held;
-        best
+        least
     }
 }

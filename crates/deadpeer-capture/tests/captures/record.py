@@ -83,7 +83,7 @@ def data_lost(net):
     come_back(client)
     client.send(b"still here")
     wait_for_error(client, 5)
-    return [died("client", "retransmission", "in-flight", "gave-up", death)]
+    return [died("client", "retransmission", "in-flight", "gave-up", death, user_timeout_ms=3000)]
 
 
 @scene(8891)

@@ -1,6 +1,6 @@
 //! Nothing panics on any bytes, and the size of the pieces in which they come changes nothing.
 
-use deadpeer_capture::talk::Sight;
+use deadpeer_capture::talk::{Batch, Sight};
 use deadpeer_capture::{Conversations, Limits, Link, Packet};
 use proptest::prelude::*;
 
@@ -60,6 +60,8 @@ proptest! {
     /// Any order of any segments between two ends: numbers stay consistent, and every story can be told.
     #[test]
     fn any_segments_make_a_story(segments in prop::collection::vec(any::<([u8; 4], u16, u8, bool)>(), 0..120)) {
+        let (mut batched, mut batch) = (Conversations::new(Limits::default()), Batch::default());
+        let (mut alone, mut together) = (Vec::new(), Vec::new());
         let mut conversations = Conversations::new(Limits::default());
         let mut nanos = 1_714_560_950_000_000_000_u64;
         let mut taken = 0;
@@ -68,10 +70,17 @@ proptest! {
             let frame = segment(back, (seq, ack), flags, window % 3, usize::from(length % 4));
             let at = deadpeer_capture::Moment::from_nanos(nanos);
             let packet = Packet { at: Some(at), bytes: &frame, length: frame.len() as u32, link: Link::RAW, offset: 0 };
-            prop_assert!(matches!(conversations.take(&packet), Sight::Tcp(_)));
+            let sight = conversations.take(&packet);
+            prop_assert!(matches!(sight, Sight::Tcp(_)));
+            alone.push(sight);
+            if batch.add(&packet) {
+                batched.take_batch(&mut batch, |sight| together.push(sight));
+            }
             taken += 1;
         }
         prop_assert_eq!(conversations.totals().segments, taken);
+        batched.take_batch(&mut batch, |sight| together.push(sight));
+        prop_assert_eq!(alone, together, "a batch changes nothing");
         let mut told = 0;
         for story in conversations.stories() {
             prop_assert!(story.first <= story.last);

@@ -33,6 +33,7 @@ struct Connection {
     idle_s: Option<u32>,
     interval_s: Option<u32>,
     count: Option<u32>,
+    user_timeout_ms: Option<u64>,
     probes_of_client: Option<[u32; 2]>,
     #[serde(default)]
     retransmissions_of_client: bool,
@@ -115,6 +116,10 @@ fn settings(story: &Story, truth: &Connection, name: &str) {
             truth.interval_s,
             "{name} {seen:?}"
         );
+    }
+    if let Some(timeout) = truth.user_timeout_ms.map(Duration::from_millis) {
+        let (least, most) = seen.gave_up_after.expect("it gave up");
+        assert!(least <= timeout && timeout <= most, "{name} {seen:?}");
     }
     if truth.count.is_some() {
         assert_eq!(seen.count, truth.count, "{name}");

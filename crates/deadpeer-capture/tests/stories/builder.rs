@@ -173,6 +173,24 @@ impl Talk {
         self
     }
 
+    /// A router at 10.0.0.9 says that the host is unreachable to which `side` sent its last packet.
+    pub(crate) fn unreachable(&mut self, at: f64, side: Side) -> &mut Self {
+        let mut segments = self
+            .packets
+            .iter()
+            .rev()
+            .filter(|(_, frame)| frame[23] == 6);
+        let (_, segment) = segments.next().expect("a segment was sent");
+        let quote = segment[14..14 + 28].to_vec();
+        let to = if side == Side::Client { 1 } else { 2 };
+        let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00];
+        frame.extend([0x45, 0, 0, 56, 0, 1, 0, 0, 64, 1, 0, 0]);
+        frame.extend([10, 0, 0, 9, 10, 0, 0, to, 3, 1, 0, 0, 0, 0, 0, 0]);
+        frame.extend(quote);
+        self.packets.push((moment(at), frame));
+        self
+    }
+
     /// The last packet once more, as captured on a second interface.
     pub(crate) fn seen_twice(&mut self, after: f64) -> &mut Self {
         let (at, mut frame) = self.packets.last().expect("a packet was sent").clone();

@@ -283,6 +283,30 @@ fn one_direction_is_cut_and_the_other_side_speaks_on() {
 }
 
 #[test]
+fn a_router_says_that_the_host_is_unreachable() {
+    let mut talk = Talk::new();
+    talk.open(0.0)
+        .exchange(1.0, Side::Client, 100)
+        .data(5.0, Side::Client, 50);
+    talk.again_doubling(5.0, Side::Client, 50, 2);
+    talk.unreachable(5.7, Side::Client)
+        .unreachable(5.8, Side::Client);
+    talk.again_doubling(5.6, Side::Client, 50, 4);
+    talk.capture_ends(60.0);
+    talk.packets.sort_by_key(|(at, _)| *at);
+    let story = talk.story();
+    assert_eq!(story.verdict.cause, Some(Cause::HostUnreachable));
+    assert_eq!(story.verdict.noticed, Noticed::Retransmission);
+    let said = "an ICMP error tells the client: host unreachable, twice";
+    assert!(
+        words(&story).iter().any(|line| line == said),
+        "{:?}",
+        words(&story)
+    );
+    assert!(story.verdict.sentence(&story).ends_with(": EHOSTUNREACH"));
+}
+
+#[test]
 fn nobody_answered_the_opening() {
     let mut talk = Talk::new();
     let syn = |talk: &mut Talk, at| {

@@ -31,11 +31,17 @@ pub(super) struct Answer<'a> {
 impl<'a> Answer<'a> {
     pub(super) fn of(telling: &Telling<'a>) -> Result<Self, Stop> {
         let args = telling.args;
-        let matching = |story: &Story| match args.conn {
-            Some(conn) => story.number == conn,
-            None => args.matches(story.ends),
-        };
-        let mut stories: Vec<Story> = telling.conversations.stories().filter(matching).collect();
+        let (mut matched, mut deaths) = (0, 0);
+        let stories = telling.conversations.stories_if(|number, ends, verdict| {
+            let matches = match args.conn {
+                Some(conn) => number == conn,
+                None => args.matches(ends),
+            };
+            matched += usize::from(matches);
+            deaths += usize::from(matches && verdict.is_death());
+            matches && (args.conn.is_some() || args.all || verdict.severity() > 0)
+        });
+        let mut stories: Vec<Story> = stories.collect();
         if let (Some(conn), []) = (args.conn, stories.as_slice()) {
             let all = telling.conversations.totals().connections;
             return Err(Stop::because(if conn == 0 || conn > all {
@@ -43,14 +49,6 @@ impl<'a> Answer<'a> {
             } else {
                 format!("connection {conn} was forgotten: raise --max-connections")
             }));
-        }
-        let deaths = stories
-            .iter()
-            .filter(|story| story.verdict.is_death())
-            .count();
-        let matched = stories.len();
-        if args.conn.is_none() && !args.all {
-            stories.retain(|story| story.verdict.severity() > 0);
         }
         stories.sort_by_cached_key(|story| {
             let took = story.verdict.took(story.capture_ends);

@@ -62,6 +62,7 @@ fn each(
         packets = packets.wrapping_add(1);
         // What is still being written is shown as it comes.
         if telling.lines.is_some() && size.is_none() {
+            telling.told(out)?;
             out.flush()?;
         }
         if packets.is_multiple_of(PACKETS) {

@@ -65,6 +65,7 @@ pub(super) fn capture(
         if let Some(stop) = failed {
             return Err(stop);
         }
+        telling.told(out)?;
         out.flush()?;
         lost += u64::from(socket.overruns().map_err(|error| cannot(&error))?);
         telling.lost = Some(lost);

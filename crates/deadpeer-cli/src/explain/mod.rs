@@ -17,7 +17,7 @@ use crate::text::duration;
 use crate::text::table::Look;
 use answer::Answer;
 use clap::Args;
-use deadpeer_capture::talk::{Limits, Sight};
+use deadpeer_capture::talk::{Batch, Limits, Sight};
 use deadpeer_capture::{Conversations, Packet, ReadError};
 use filter::HostArg;
 use packets::Lines;
@@ -98,6 +98,7 @@ struct Telling<'a> {
     look: Look,
     zone: Zone,
     conversations: Conversations,
+    batch: Batch,
     lines: Option<Lines>,
     /// Packets that the capturing machine says it lost.
     lost: Option<u64>,
@@ -115,19 +116,35 @@ impl<'a> Telling<'a> {
             look,
             zone: Zone::new(args.utc),
             conversations: Conversations::new(limits),
+            batch: Batch::default(),
             lines: args.packets.then(Lines::default),
             lost: None,
         }
     }
 
+    /// Takes a packet; what is to be shown is shown by [`told`](Self::told) at the latest.
     fn take(&mut self, packet: &Packet<'_>, out: &mut impl Write) -> Result<(), Stop> {
-        let sight = self.conversations.take(packet);
-        if self.lines.is_none() || !self.shows(&sight) {
+        match self.batch.add(packet) {
+            true => self.told(out),
+            false => Ok(()),
+        }
+    }
+
+    /// Tells the packets that were taken.
+    fn told(&mut self, out: &mut impl Write) -> Result<(), Stop> {
+        let mut batch = std::mem::take(&mut self.batch);
+        let Some(mut lines) = self.lines.take() else {
+            self.conversations.take_batch(&mut batch, |_| {});
+            self.batch = batch;
             return Ok(());
+        };
+        let mut sights = Vec::new();
+        self.conversations.take_batch(&mut batch, |sight| sights.push(sight));
+        self.batch = batch;
+        for sight in sights.iter().filter(|sight| self.shows(sight)) {
+            lines.write(sight, self.args.json, self.zone, self.look, out)?;
         }
-        if let Some(lines) = &mut self.lines {
-            lines.write(&sight, self.args.json, self.zone, self.look, out)?;
-        }
+        self.lines = Some(lines);
         Ok(())
     }
 
@@ -149,7 +166,8 @@ impl<'a> Telling<'a> {
     }
 
     /// Tells what there is to tell, and says what could not be read.
-    fn end(self, read: Result<(), ReadError>, out: &mut impl Write) -> Result<Exit, Stop> {
+    fn end(mut self, read: Result<(), ReadError>, out: &mut impl Write) -> Result<Exit, Stop> {
+        self.told(out)?;
         let answer = Answer::of(&self)?;
         if let Some(page) = &self.args.html {
             html::write(page, &answer)?;

@@ -44,12 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
         ));
         let packets = capture::write(&path, connections, arguments.packets)?;
         let result = compare(arguments, &deadpeer, &path, connections, packets);
-        if std::env::var_os("KEEP").is_none() {
-            std::fs::remove_file(&path)
-        } else {
-            Ok(())
-        }
-        .with_context(|| path.display().to_string())?;
+        std::fs::remove_file(&path).with_context(|| path.display().to_string())?;
         met &= result?;
     }
     Ok(met)

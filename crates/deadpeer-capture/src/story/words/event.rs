@@ -1,0 +1,121 @@
+//! The events of a timeline as phrases.
+
+use super::count::{probes, size, times};
+use super::length::Length;
+use super::reset::reset_words;
+use crate::story::{Event, Happening};
+use crate::talk::{Resent, Side, What};
+
+impl Event {
+    /// One phrase for a person.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let length = Length(self.until.since(self.at));
+        let side = self.side.map_or("nobody", |side| match side {
+            Side::Client => "client",
+            Side::Server => "server",
+        });
+        match &self.what {
+            Happening::CaptureBegins => "the capture begins, the connection is open".into(),
+            Happening::Opening => format!("{side} asks to open"),
+            Happening::Established(took) if took.is_zero() => "established".into(),
+            Happening::Established(took) => format!("established in {}", Length(*took)),
+            Happening::Silence => format!("silent {length}"),
+            Happening::Episode(what) => what.words(side, length),
+            Happening::Fin => format!("{side} closes"),
+            Happening::Closed => "both sides have closed".into(),
+            Happening::Reset(reset) => reset_words(reset),
+            Happening::GaveUp => format!("{side} gives up within {length}, without a word"),
+            Happening::Replaced => "a new connection between the same ports takes its place".into(),
+            Happening::CaptureEnds => "the capture ends".into(),
+        }
+    }
+}
+
+impl What {
+    fn words(&self, side: &str, length: Length) -> String {
+        match self {
+            Self::Exchange { bytes, resent, .. } => {
+                let [client, server] = bytes.map(size);
+                let mut said = match bytes {
+                    [_, 0] => format!("client sends {client}"),
+                    [0, _] => format!("server sends {server}"),
+                    _ => format!("client sends {client}, server {server}"),
+                };
+                if !length.0.is_zero() {
+                    said += &format!(", in {length}");
+                }
+                if *resent > 0 {
+                    let segments = if *resent == 1 { "segment" } else { "segments" };
+                    said += &format!(", {resent} {segments} sent again");
+                }
+                said
+            }
+            Self::Answered {
+                asked,
+                count,
+                fastest,
+                slowest,
+            } => {
+                let probes = probes(*asked, *count);
+                let (fastest, slowest) =
+                    (Length(*fastest).to_string(), Length(*slowest).to_string());
+                if fastest == slowest {
+                    format!("{side} sends {probes}, answered in {slowest}")
+                } else {
+                    format!("{side} sends {probes}, answered in {fastest} to {slowest}")
+                }
+            }
+            Self::Unanswered { asked, count } => {
+                let probes = probes(*asked, *count);
+                if *count > 1 {
+                    format!("{side} sends {probes} in {length}, unanswered")
+                } else {
+                    format!("{side} sends {probes}, unanswered")
+                }
+            }
+            Self::Resending {
+                what,
+                count,
+                first_wait,
+                last_wait,
+                acknowledged,
+            } => {
+                let what = match what {
+                    Resent::Syn => "its SYN",
+                    Resent::Data => "the same data",
+                    Resent::Fin => "its FIN",
+                };
+                let times = times(*count);
+                let waits = if *count > 1 {
+                    format!(
+                        ", waiting {} to {}",
+                        Length(*first_wait),
+                        Length(*last_wait)
+                    )
+                } else {
+                    format!(" after {}", Length(*first_wait))
+                };
+                let end = if *acknowledged {
+                    "then it is acknowledged"
+                } else {
+                    "unanswered"
+                };
+                format!("{side} sends {what} again {times}{waits}, {end}")
+            }
+            Self::WindowShut => {
+                format!("{side}'s window is closed for {length}: its application does not read")
+            }
+            Self::Complaint { trouble, count } => {
+                let trouble = trouble.words();
+                let times = if *count > 1 {
+                    format!(", {}", times(*count))
+                } else {
+                    String::new()
+                };
+                format!("an ICMP error tells the {side}: {trouble}{times}")
+            }
+            Self::LeftOut { episodes } => format!("{episodes} more episodes in {length}"),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Measured times for people.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A measured length of time with three digits at least: `11 us`, `2.4 ms`, `120 s`, `15m 37s`, `2h 11m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Length(pub Duration);
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.as_nanos();
+        let tenths = |unit: u128| (nanos + unit / 20) / (unit / 10);
+        let decimal = |f: &mut fmt::Formatter<'_>, tenths: u128, unit| match tenths % 10 {
+            0 => write!(f, "{} {unit}", tenths / 10),
+            rest => write!(f, "{}.{rest} {unit}", tenths / 10),
+        };
+        let whole = |unit: u128| (nanos + unit / 2) / unit;
+        let (us, ms, s) = (1_000, 1_000_000, 1_000_000_000);
+        if whole(us) < 1000 {
+            write!(f, "{} us", whole(us))
+        } else if tenths(ms) < 100 {
+            decimal(f, tenths(ms), "ms")
+        } else if whole(ms) < 1000 {
+            write!(f, "{} ms", whole(ms))
+        } else if tenths(s) < 3000 {
+            decimal(f, tenths(s), "s")
+        } else if whole(s) < 7200 {
+            write!(f, "{}m {:02}s", whole(s) / 60, whole(s) % 60)
+        } else if whole(60 * s) < 48 * 60 {
+            write!(f, "{}h {:02}m", whole(60 * s) / 60, whole(60 * s) % 60)
+        } else {
+            write!(f, "{}d {:02}h", whole(3600 * s) / 24, whole(3600 * s) % 24)
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What a RST says, and what speaks against it.
+
+use crate::talk::{Kind, Reset};
+
+/// Why a RST may not come from the side that it names.
+impl Reset {
+    /// What speaks for a forgery, one phrase each.
+    #[must_use]
+    pub fn suspicions(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        if let Some((usual, seen)) = self.strange_hops {
+            said.push(format!(
+                "its TTL is {seen}, that of the {}'s other packets {usual}",
+                self.side
+            ));
+        }
+        if self.impossible {
+            said.push("its sequence number is one that side cannot be at".into());
+        }
+        if self.ignored_by_sender > 0 {
+            said.push(format!("the {} went on as if it had sent none", self.side));
+        }
+        said
+    }
+}
+
+/// What a RST says.
+pub(super) fn reset_words(reset: &Reset) -> String {
+    let side = reset.side;
+    let mut said = if reset.is_forged() {
+        format!("a RST in the name of the {side}")
+    } else {
+        match reset.reply_to {
+            Some(kind) => {
+                let what = match kind {
+                    Kind::Probe => "the probe",
+                    Kind::WindowProbe => "the window probe",
+                    Kind::Syn => "the SYN",
+                    Kind::Retransmission | Kind::Data => "the data",
+                    Kind::Fin => "the FIN",
+                    Kind::SynAck
+                    | Kind::Ack
+                    | Kind::DuplicateAck
+                    | Kind::WindowUpdate
+                    | Kind::WindowClosed
+                    | Kind::Reset
+                    | Kind::ProbeAnswer
+                    | Kind::WindowProbeAnswer
+                    | Kind::Reordered
+                    | Kind::SeenTwice => "that",
+                };
+                format!("{side}'s host answers {what} with a RST: it knows no such connection")
+            }
+            None if reset.acknowledges => format!("{side} ends it with a RST"),
+            None => format!("{side} sends a RST"),
+        }
+    };
+    let suspicions = reset.suspicions();
+    if !suspicions.is_empty() {
+        said += ": ";
+        said += &suspicions.join(", ");
+    }
+    said
+}

@@ -1,0 +1,161 @@
+//! The verdict as a sentence.
+
+use deadpeer_core::{Cause, Silence};
+
+use super::length::Length;
+use crate::story::{Ending, Gone, Noticed, Story, Verdict};
+use crate::talk::Side;
+
+impl Verdict {
+    /// One sentence for a person, without a full stop.
+    #[must_use]
+    pub fn sentence(&self, story: &Story) -> String {
+        let mut said = match self.gone {
+            Gone::Nobody => return self.without_death(),
+            Gone::Side(side) if self.silence == Some(Silence::Connecting) => {
+                return self.nobody_answered(side, story);
+            }
+            Gone::Side(side) => format!("the {side} was gone"),
+            Gone::Deaf(side) => {
+                format!("what was sent to the {side} did not arrive, though it went on speaking")
+            }
+            Gone::Path => "neither side heard the other any more".into(),
+        };
+        if let Some(silence) = self.silence {
+            said += " ";
+            said += silence_words(silence);
+        }
+        said += &match self.noticed {
+            Noticed::Nobody | Noticed::Nothing => format!(
+                "; nobody had noticed after {} when the capture ended",
+                self.length(story)
+            ),
+            Noticed::OtherHost => format!(
+                "; after {} its host answered that it knows no such connection",
+                self.length(story)
+            ),
+            noticed @ (Noticed::Keepalive
+            | Noticed::Retransmission
+            | Noticed::WindowProbes
+            | Noticed::Handshake
+            | Noticed::Application) => format!(
+                "; {} noticed after {}",
+                noticed_words(noticed),
+                self.range(story)
+            ),
+        };
+        if let Some(cause) = self.cause.and_then(errno) {
+            said += ": ";
+            said += cause;
+        }
+        said
+    }
+
+    fn nobody_answered(&self, side: Side, story: &Story) -> String {
+        let tries = self.unanswered + 1;
+        let took = Length(self.took(story.capture_ends).unwrap_or_default());
+        match (side, self.noticed) {
+            (Side::Client, _) => {
+                format!("the client never completed the opening, asked {tries} times in {took}")
+            }
+            (Side::Server, Noticed::Handshake) => {
+                format!("the server never answered {tries} SYNs, connect() gave up after {took}")
+            }
+            (Side::Server, _) => format!("the server has not answered {tries} SYNs in {took}"),
+        }
+    }
+
+    /// How long it took, or from what to what.
+    fn range(&self, story: &Story) -> String {
+        let since = self.last_heard.or(self.unanswered_since);
+        match (since, self.noticed_at) {
+            (Some(since), Some((from, to))) if from < to => {
+                let at_least = self.at_least();
+                let (from, to) = (Length(from.since(since)), Length(to.since(since)));
+                format!("{at_least}{from} to {to}")
+            }
+            _ => self.length(story),
+        }
+    }
+
+    /// How long it took.
+    fn length(&self, story: &Story) -> String {
+        let took = self.took(story.capture_ends).unwrap_or_default();
+        format!("{}{}", self.at_least(), Length(took))
+    }
+
+    /// What was gone before the capture began was gone for longer.
+    fn at_least(&self) -> &'static str {
+        match self.last_heard {
+            None if self.silence != Some(Silence::Connecting) => "at least ",
+            _ => "",
+        }
+    }
+
+    fn without_death(&self) -> String {
+        match self.ending {
+            Ending::Open => "open when the capture ended".into(),
+            Ending::Closed => "both sides closed".into(),
+            Ending::HalfClosed(side) => format!(
+                "the {side} closed, the {} had not when the capture ended",
+                !side
+            ),
+            Ending::Refused => "the server refused: nobody listens there".into(),
+            Ending::Aborted(side) => format!(
+                "the {side} ended it with a RST: aborted, closed with data unread, or destroyed"
+            ),
+            Ending::ForgedReset(side) => format!(
+                "a RST that claims to come from the {side} was probably sent by something between the two"
+            ),
+            Ending::Forgotten(side) => format!("the {side}'s host knows no such connection"),
+            Ending::GaveUp(side) => format!("the {side} gave up"),
+            Ending::StillTrying(side) => {
+                format!("the {side} was still asking when the capture ended")
+            }
+            Ending::Replaced => "a new connection between the same ports took its place".into(),
+        }
+    }
+}
+
+fn silence_words(silence: Silence) -> &'static str {
+    match silence {
+        Silence::Idle => "while the connection was idle",
+        Silence::InFlight => "with data in flight",
+        Silence::LateWrite => "before a late write",
+        Silence::ZeroWindow => "behind its closed window",
+        Silence::Connecting => "while connecting",
+        Silence::AfterFin => "when the other had closed",
+        _ => "",
+    }
+}
+
+fn noticed_words(noticed: Noticed) -> &'static str {
+    match noticed {
+        Noticed::Keepalive => "keepalive",
+        Noticed::Retransmission => "retransmission",
+        Noticed::WindowProbes => "window probes",
+        Noticed::Handshake => "connect()",
+        Noticed::Application => "the application",
+        Noticed::OtherHost => "the other host",
+        Noticed::Nothing | Noticed::Nobody => "nobody",
+    }
+}
+
+/// The errno that the application got.
+fn errno(cause: Cause) -> Option<&'static str> {
+    Some(match cause {
+        Cause::TimedOut => "ETIMEDOUT",
+        Cause::Reset => "ECONNRESET",
+        Cause::ResetAfterFin => "EPIPE",
+        Cause::HostUnreachable => "EHOSTUNREACH",
+        Cause::NetworkUnreachable => "ENETUNREACH",
+        Cause::Refused => "ECONNREFUSED",
+        Cause::Prohibited => "EACCES",
+        Cause::PeerClosed
+        | Cause::Closed
+        | Cause::Destroyed
+        | Cause::Other(_)
+        | Cause::Unknown
+        | _ => return None,
+    })
+}

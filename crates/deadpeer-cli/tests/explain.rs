@@ -1,0 +1,381 @@
+//! `deadpeer explain` on captures of real kernels: words, JSON, pages, pipes, and what is broken.
+
+mod common;
+
+use common::{deadpeer, json, of_type, run};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deadpeer-capture/tests/captures")
+}
+
+fn capture(name: &str) -> String {
+    captures().join(name).display().to_string()
+}
+
+#[test]
+fn the_table_says_who_was_gone_and_what_noticed() {
+    let ran = run(&["explain", &capture("keepalive.pcap"), "--utc"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""));
+    for said in [
+        "the client was gone while the connection was idle; keepalive noticed after 6.1 s: ETIMEDOUT",
+        "192.0.2.1:8888",
+        "1 connection hung on somebody who was gone",
+        "of 1 connection in",
+    ] {
+        assert!(
+            ran.stdout.contains(said),
+            "{said:?} is missing in\n{}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
+fn a_story_is_a_timeline_with_a_verdict() {
+    let ran = run(&[
+        "explain",
+        &capture("keepalive.pcap"),
+        "--conn",
+        "1",
+        "--within",
+        "20s",
+    ]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""));
+    let mut place = 0;
+    for said in [
+        "connection 1: client 192.0.2.2:",
+        "established in ",
+        "silent 2 s",
+        "server sends 2 keepalive probes, answered in ",
+        "server sends 4 keepalive probes in 3.1 s, unanswered",
+        "server ends it with a RST",
+        "the client was gone while the connection was idle",
+        "the server seems to use: keepalive idle 2 s (measured 2 s), interval 1 s (measured 1 s), gives up after 4",
+        "with deadpeer plan --within 20s it would have been noticed within ",
+    ] {
+        let found = ran.stdout[place..].find(said);
+        place +=
+            found.unwrap_or_else(|| panic!("{said:?} is missing after {place} in\n{}", ran.stdout));
+    }
+}
+
+#[test]
+fn nobody_was_gone_is_exit_code_0() {
+    let ran = run(&["explain", &capture("slow-reader.pcap")]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert!(
+        ran.stdout
+            .contains("nobody was gone; 1 with nothing to tell (--all shows it)")
+    );
+    let all = run(&["explain", "--all", &capture("slow-reader.pcap")]);
+    assert!(all.stdout.contains("both sides closed"), "{}", all.stdout);
+}
+
+#[test]
+fn packets_are_marked() {
+    let ran = run(&["explain", "--packets", "--utc", &capture("lone-bytes.pcap")]);
+    let marked = |words: &str| ran.stdout.matches(words).count() as u64;
+    let lines = json(&["explain", "--json", "--all", &capture("lone-bytes.pcap")]);
+    let client = &lines[0]["client"];
+    assert!(client["retransmissions"].as_u64() >= Some(1));
+    assert_eq!(
+        Some(marked("<- sent again,")),
+        client["retransmissions"].as_u64(),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(
+        Some(marked("<- keepalive probe,")),
+        client["probes"].as_u64(),
+        "{}",
+        ran.stdout
+    );
+    assert!(marked("<- keepalive probe,") >= 2 && marked("<- answer to a keepalive probe,") >= 2);
+    assert!(
+        ran.stdout
+            .lines()
+            .all(|line| line.contains("Flags [") && line.contains("#1"))
+    );
+}
+
+#[test]
+fn json_says_the_same() {
+    let lines = json(&["explain", "--json", &capture("data-lost.pcap")]);
+    let [story] = of_type(&lines, "story").try_into().unwrap();
+    assert_eq!(story["verdict"]["gone"], "client");
+    assert_eq!(story["verdict"]["noticed"], "retransmission");
+    assert_eq!(story["verdict"]["cause"], "timed-out");
+    assert_eq!(story["server"]["port"], 8890);
+    assert!(story["server"]["retransmissions"].as_u64().unwrap() > 2);
+    assert!(story["plan"]["tcp_keepidle_s"].is_u64());
+    let events: Vec<_> = story["timeline"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| &event["event"])
+        .collect();
+    assert!(
+        events.contains(&&serde_json::json!("resending")),
+        "{events:?}"
+    );
+    assert!(
+        events.contains(&&serde_json::json!("gave-up")),
+        "{events:?}"
+    );
+
+    let [capture] = of_type(&lines, "capture").try_into().unwrap();
+    assert_eq!(
+        (capture["connections"].as_u64(), capture["deaths"].as_u64()),
+        (Some(1), Some(1))
+    );
+    assert_eq!(lines.last().unwrap()["type"], "capture");
+}
+
+#[test]
+fn json_of_packets() {
+    let lines = json(&["explain", "--json", "--packets", &capture("midway.pcap")]);
+    let packets = of_type(&lines, "packet");
+    let kinds: Vec<_> = packets
+        .iter()
+        .map(|packet| packet["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds[1..4], ["probe-answer", "probe", "probe-answer"]);
+    assert_eq!(kinds.last(), Some(&"reset"));
+    assert!(of_type(&lines, "story").is_empty());
+}
+
+#[test]
+fn the_page_stands_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let ran = run(&[
+        "explain",
+        &capture("openings.pcap"),
+        "--html",
+        page.to_str().unwrap(),
+    ]);
+    assert_eq!(ran.code, 1);
+    let html = fs::read_to_string(page).unwrap();
+    assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"));
+    assert_eq!(html.matches("<svg ").count(), 3);
+    assert_eq!(
+        html.matches("<svg ").count(),
+        html.matches("</svg>").count()
+    );
+    for tag in ["table", "tr", "td", "h2", "p", "div"] {
+        let opened =
+            html.matches(&format!("<{tag}>")).count() + html.matches(&format!("<{tag} ")).count();
+        assert_eq!(opened, html.matches(&format!("</{tag}>")).count(), "{tag}");
+    }
+    for outside in ["src=", "href=\"http", "@import", "<script"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    assert!(html.contains("the server never answered 6 SYNs"));
+
+    let nowhere = run(&[
+        "explain",
+        &capture("openings.pcap"),
+        "--html",
+        "/nonexistent/page.html",
+    ]);
+    assert_eq!(nowhere.code, 2);
+    assert!(
+        nowhere.stderr.contains("/nonexistent/page.html"),
+        "{}",
+        nowhere.stderr
+    );
+}
+
+#[test]
+fn filters_choose_among_the_connections() {
+    let openings = capture("openings.pcap");
+    let numbers = |args: &[&str]| {
+        let lines = json(&[&["explain", "--json", "--all", &openings], args].concat());
+        let stories = of_type(&lines, "story");
+        let mut numbers: Vec<u64> = stories
+            .iter()
+            .map(|story| story["connection"].as_u64().unwrap())
+            .collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    assert_eq!(numbers(&[]), [1, 2, 3, 4]);
+    assert_eq!(numbers(&["--port", "8898"]), [1, 2, 3, 4]);
+    assert_eq!(numbers(&["--port", "80"]), [0; 0]);
+    assert_eq!(numbers(&["--host", "192.0.2.0/24"]), [1, 2, 3, 4]);
+    assert_eq!(
+        numbers(&["--host", "10.0.0.1", "--host", "fd00::/8"]),
+        [0; 0]
+    );
+    assert_eq!(numbers(&["--conn", "3"]), [3]);
+    let ran = run(&["explain", &openings, "--conn", "7"]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.stderr.contains("there is no connection 7: ") && ran.stderr.contains("has 4"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn standard_input_is_told_while_it_is_written() {
+    let bytes = fs::read(captures().join("midway.pcap")).unwrap();
+    let mut child = deadpeer(&["explain", "-", "--packets", "--utc"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // The head of the file and two packets; the writer is not done yet.
+    let half = 24 + 2 * (16 + 66);
+    stdin.write_all(&bytes[..half]).unwrap();
+    stdin.flush().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let second = lines.by_ref().nth(1).unwrap().unwrap();
+    assert!(
+        second.contains("<- answer to a keepalive probe"),
+        "{second}"
+    );
+    stdin.write_all(&bytes[half..]).unwrap();
+    drop(stdin);
+    assert_eq!(lines.count() + 2, 10);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn what_is_cut_or_broken_is_told_as_far_as_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = fs::read(captures().join("keepalive.pcap")).unwrap();
+    let broken = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        run(&["explain", path.to_str().unwrap()])
+    };
+    let cut = broken("cut.pcap", &bytes[..bytes.len() - 7]);
+    assert_eq!(cut.code, 2);
+    assert!(cut.stdout.contains("client"), "{}", cut.stdout);
+    assert!(
+        cut.stderr.contains("cut.pcap: it ends at byte "),
+        "{}",
+        cut.stderr
+    );
+    assert_eq!(cut.stderr.lines().count(), 1);
+
+    for (name, bytes, said) in [
+        ("empty.pcap", &b""[..], "empty.pcap: it is empty"),
+        (
+            "text.pcap",
+            b"hello world",
+            "doesn't begin with 68 65 6c 6c",
+        ),
+    ] {
+        let ran = broken(name, bytes);
+        assert_eq!(
+            (ran.code, ran.stderr.contains(said)),
+            (2, true),
+            "{}",
+            ran.stderr
+        );
+    }
+    let head = broken("head.pcap", &bytes[..24]);
+    assert_eq!((head.code, head.stderr.as_str()), (3, ""));
+    assert!(
+        head.stdout.contains("no TCP in 0 packets"),
+        "{}",
+        head.stdout
+    );
+
+    let missing = run(&["explain", "/nonexistent.pcap"]);
+    assert_eq!(missing.code, 2);
+    assert!(
+        missing.stderr.contains("/nonexistent.pcap: No such file"),
+        "{}",
+        missing.stderr
+    );
+    let directory = run(&["explain", folder.path().to_str().unwrap()]);
+    assert_eq!(
+        (directory.code, directory.stderr.contains("is a directory")),
+        (2, true)
+    );
+}
+
+#[test]
+fn arguments_that_cannot_be_meant_are_refused() {
+    for (line, said) in [
+        ("explain", "required arguments were not provided: <FILE>"),
+        ("explain x.pcap --live lo", "cannot be used with"),
+        (
+            "explain x.pcap --port http",
+            "a port is a number from 1 to 65535",
+        ),
+        (
+            "explain x.pcap --host localhost",
+            "no address and no prefix",
+        ),
+        ("explain x.pcap --within 30", "the unit is missing"),
+        (
+            "explain x.pcap --max-connections 0",
+            "not a number from 1 on",
+        ),
+        ("explain x.pcap --conn one", "invalid digit"),
+        (
+            "explain --live no-such-interface",
+            "no-such-interface: there is no such interface",
+        ),
+    ] {
+        let ran = run(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{line}");
+        assert!(ran.stderr.contains(said), "{line}: {}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{line}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_interface_is_told_as_packets_pass() {
+    deadpeer_sys::testing::in_private_netns(|| {
+        let mut child = deadpeer(&[
+            "explain",
+            "--live",
+            "lo",
+            "--packets",
+            "--json",
+            "--for",
+            "60s",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+        let output = child.stdout.take().unwrap();
+        let (told, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines() {
+                let _ = told.send(line.unwrap());
+            }
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        // Until its socket is open, packets pass unseen.
+        let seen = (0..600).find_map(|_| {
+            let client = TcpStream::connect(address).unwrap();
+            drop((client, listener.accept().unwrap()));
+            lines.recv_timeout(Duration::from_millis(100)).ok()
+        });
+        assert!(seen.is_some_and(|line| line.contains("\"type\":\"packet\"")));
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let rest: Vec<String> = lines.iter().collect();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let last: serde_json::Value = serde_json::from_str(rest.last().unwrap()).unwrap();
+        assert_eq!(last["type"], "capture");
+        assert_eq!(last["lost"], 0);
+        assert!(last["connections"].as_u64() >= Some(1));
+    });
+}
