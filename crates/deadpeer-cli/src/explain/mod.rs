@@ -139,7 +139,8 @@ impl<'a> Telling<'a> {
             return Ok(());
         };
         let mut sights = Vec::new();
-        self.conversations.take_batch(&mut batch, |sight| sights.push(sight));
+        self.conversations
+            .take_batch(&mut batch, |sight| sights.push(sight));
         self.batch = batch;
         for sight in sights.iter().filter(|sight| self.shows(sight)) {
             lines.write(sight, self.args.json, self.zone, self.look, out)?;
