@@ -53,7 +53,7 @@ const HOUSE: &[Room] = &[
     },
     library(
         "deadpeer-host",
-        &["deadpeer-core", "deadpeer-sys", "deadpeer-bpf"],
+        &["deadpeer-core", "deadpeer-sys", "deadpeer", "deadpeer-bpf"],
     ),
     Room {
         pure: true,
