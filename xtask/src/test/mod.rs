@@ -1,5 +1,7 @@
 //! `cargo xtask test`: every check of the repository, one step after the other.
 
+mod rungs;
+
 use std::fmt;
 use std::io::Write as _;
 use std::process::Command;
@@ -13,9 +15,6 @@ use crate::tidy;
 
 /// Crates that must build where there is no operating system.
 const WASM: &str = "wasm32-unknown-unknown";
-
-/// A program that every test binary is run through, such as `unshare -Ur`.
-const RUNNER: &str = "DEADPEER_TEST_RUNNER";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -36,7 +35,7 @@ enum Step {
     Wasm,
     /// The house rules: `cargo xtask tidy`.
     Tidy,
-    /// Every test, documentation's examples included.
+    /// Every test, documentation's examples included. See CONTRIBUTING.md for what may be tried twice.
     Tests,
 }
 
@@ -89,7 +88,7 @@ impl Step {
             ),
             Self::Wasm => wasm(),
             Self::Tidy => tidy::run(),
-            Self::Tests => tests(),
+            Self::Tests => rungs::run(),
         }
     }
 }
@@ -123,24 +122,6 @@ fn wasm() -> Result<bool> {
         build.args(["--package", &member]);
     }
     passes(&mut build)
-}
-
-fn tests() -> Result<bool> {
-    let mut test = cargo();
-    test.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
-    if let Some(runner) = std::env::var_os(RUNNER) {
-        test.env(runner_variable()?, runner);
-    }
-    passes(&mut test)
-}
-
-/// What cargo calls the runner of this machine's binaries.
-fn runner_variable() -> Result<String> {
-    let version = output(Command::new("rustc").arg("-vV"))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.context("rustc -vV names no host")?;
-    let target = host.to_uppercase().replace('-', "_");
-    Ok(format!("CARGO_TARGET_{target}_RUNNER"))
 }
 
 fn passes(command: &mut Command) -> Result<bool> {
