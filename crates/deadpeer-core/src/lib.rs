@@ -5,10 +5,14 @@
 //! kernel said about a connection ([`TcpInfo`]) and why it ended ([`Cause`]).
 #![forbid(unsafe_code)]
 
+pub mod alarms;
+pub mod autopsy;
 pub mod cause;
+pub mod detector;
 pub mod durations;
 pub mod finding;
 pub mod forecast;
+pub mod heartbeat;
 pub mod kernel;
 pub mod options;
 pub mod policy;
@@ -17,6 +21,7 @@ pub mod tcp_info;
 pub mod verdict;
 pub mod wheel;
 
+pub use autopsy::Autopsy;
 pub use cause::Cause;
 pub use finding::Finding;
 pub use forecast::{Forecast, Notice, Outlook, Silence, Snapshot};

@@ -57,10 +57,15 @@ fn main() {
     }
 }
 
-fn paths(deadline: Duration) -> [(&'static str, Path); 7] {
+fn paths(deadline: Duration) -> [(&'static str, Path); 9] {
     let bursts = |outage, minutes: u64| Path::Bursts {
         outage,
         every: Duration::from_secs(minutes * 60),
+    };
+    let spells = |loss| Path::Spells {
+        loss,
+        lasts: Duration::from_secs(600),
+        every: Duration::from_secs(7_200),
     };
     [
         ("no loss", Path::Random(0.0)),
@@ -68,6 +73,8 @@ fn paths(deadline: Duration) -> [(&'static str, Path); 7] {
         ("5 % each way", Path::Random(0.05)),
         ("25 % each way", Path::Random(0.25)),
         ("40 % each way", Path::Random(0.40)),
+        ("25 % for 10 min, each 2 hours", spells(0.25)),
+        ("40 % for 10 min, each 2 hours", spells(0.40)),
         ("1/3 deadline out, each 10 min", bursts(deadline / 3, 10)),
         ("4/5 deadline out, each hour", bursts(deadline * 4 / 5, 60)),
     ]

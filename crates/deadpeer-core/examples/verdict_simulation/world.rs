@@ -16,6 +16,15 @@ pub(crate) enum Path {
         /// Mean time from one outage to the next; never less than half of it.
         every: Duration,
     },
+    /// None for long, then every packet with this chance for a while.
+    Spells {
+        /// The chance.
+        loss: f64,
+        /// How long a spell lasts.
+        lasts: Duration,
+        /// From the beginning of one spell to the next.
+        every: Duration,
+    },
 }
 
 /// What a simulated time brought.
@@ -75,15 +84,14 @@ impl World {
         world
     }
 
-    /// Lets time pass with a live peer; after a false alarm a fresh connection takes over.
+    /// Lets time pass with a live peer. After a false alarm the connection goes on.
     pub(crate) fn live_for(&mut self, time: Duration) -> Tally {
         let end = self.now + time;
+        let dead = |verdict| matches!(verdict, Verdict::Unreachable { .. });
         while self.now < end {
-            if matches!(self.step(), Some(Verdict::Unreachable { .. })) {
+            let before = self.judge.verdict();
+            if self.step().is_some_and(dead) && !dead(before) {
                 self.tally.false_alarms += 1;
-                self.heard = self.now;
-                self.probes_out = 0;
-                self.next_probe = self.now + self.idle;
             }
         }
         self.tally
@@ -136,6 +144,10 @@ impl World {
     fn arrives(&mut self) -> bool {
         match self.path {
             Path::Random(loss) => self.dice.f64() >= loss,
+            Path::Spells { loss, lasts, every } => {
+                let into = self.now.as_nanos() % every.as_nanos();
+                into >= lasts.as_nanos() || self.dice.f64() >= loss
+            }
             Path::Bursts { .. } => {
                 while self.now >= self.outage.1 {
                     self.plan_outage();

@@ -150,11 +150,18 @@ impl Chain {
                 },
             };
             match passed {
+                // From here on the last firing possible stays the last, and the first only comes closer to it.
+                Passed::Perhaps { .. } if self.is_steady() && found == Some(end) => return end,
                 Passed::Perhaps { otherwise, .. } => at = otherwise,
                 Passed::Surely | Passed::Not => return end,
             }
             found = Some(end);
         }
+    }
+
+    /// Whether nothing but the limit ends the chain, and no wait is longer than the one before.
+    fn is_steady(&self) -> bool {
+        self.waits.settled().is_some() && self.most_waits == u64::MAX
     }
 
     /// The firing after the one at `at`.

@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use super::Verdict;
-use super::evidence::{Counters, heard_ago};
+use super::evidence::{Ages, Counters, Traffic};
 use super::loss::Loss;
 use super::nanos::Nanos;
+use super::questions::questions_between;
 use super::supervision::{Preference, Supervision};
 use crate::cause::Cause;
 use crate::state::TcpState;
 use crate::tcp_info::TcpInfo;
 
-/// Solicitations come a second apart at most ([`Supervision::options`]): how long one more takes.
-const ANOTHER_QUESTION: Duration = Duration::from_secs(1);
-/// Without evidence a first look is taken after this.
+/// Without a first reading one is taken after this.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
+/// How many looks a deadline has while data arrives. Should it stop, the first of them finds that out.
+const LOOKS_AT_DATA: u32 = 2;
+/// The same, once it has stopped: each time data comes again, the kernel counts unanswered questions afresh, so they are counted here. And
+/// while both directions are in use, for then an answer cannot be dated closer than the looks are.
+const CLOSE_LOOKS: u32 = 8;
 
 /// Judges one connection.
 ///
@@ -28,6 +32,7 @@ pub struct Judge {
     base: Option<Reading>,
     /// The last reading.
     looked: Nanos,
+    last: Remains,
     unanswered: u32,
     /// When the peer was heard last, as far as is proved.
     heard: Nanos,
@@ -44,6 +49,17 @@ struct Reading {
     counters: Counters,
 }
 
+/// What the next reading needs to know of the last.
+#[derive(Debug, Clone, Copy)]
+struct Remains {
+    open: u16,
+    data_segs_in: u32,
+    /// What came until the peer was heard last.
+    traffic: Traffic,
+    /// It has not been heard for longer than close looks are apart.
+    silent: bool,
+}
+
 impl Judge {
     /// A judge who has seen nothing yet.
     #[must_use]
@@ -53,6 +69,12 @@ impl Judge {
             loss: Loss::default(),
             base: None,
             looked: Nanos::ZERO,
+            last: Remains {
+                open: 0,
+                data_segs_in: 0,
+                traffic: Traffic::NoData,
+                silent: false,
+            },
             unanswered: 0,
             heard: Nanos::ZERO,
             closed_window_since: None,
@@ -62,9 +84,10 @@ impl Judge {
 
     /// Takes a reading of TCP_INFO made at `at` and judges.
     ///
-    /// The first reading proves nothing by itself but what the kernel says of the last arrival.
+    /// The first reading tells how many questions went unanswered since the connection began. Of the peer it proves
+    /// what the kernel says of the last arrival.
     pub fn observe(&mut self, at: Duration, info: &TcpInfo) -> Verdict {
-        self.weigh(at, Counters::of(info), heard_ago(info));
+        self.weigh(at, Counters::of(info), Ages::of(info));
         self.looked = at.into();
         self.note_window(at, info);
         self.verdict = self.judge(at, info);
@@ -77,27 +100,37 @@ impl Judge {
         self.verdict
     }
 
-    /// When the next reading can change the verdict to unreachable; `None`: the connection is over.
+    /// When the next reading can change the verdict to unreachable, or is needed to tell answers from data that comes again; `None`:
+    /// the connection is over.
     ///
-    /// A connection that is heard needs no look before its silence could have lasted the deadline: the kernel counts meanwhile.
+    /// A connection that is heard and receives no data needs no look before its silence could have lasted the deadline: the kernel
+    /// counts meanwhile.
     #[must_use]
     pub fn next_look(&self) -> Option<Duration> {
         if self.base.is_none() {
             return Some(FIRST_LOOK);
         }
+        let (looked, spacing) = (self.looked.get(), self.supervision.spacing());
         match self.verdict {
             Verdict::Closed { .. } => None,
-            Verdict::Unreachable { .. } => Some(self.looked.get() + ANOTHER_QUESTION),
+            Verdict::Unreachable { .. } => Some(looked + spacing),
             Verdict::Alive { .. }
             | Verdict::Unknown { .. }
             | Verdict::Stalled { .. }
-            | Verdict::PeerFinished => {
-                let silent_enough = self.heard.get() + self.supervision.patience();
-                if silent_enough > self.looked.get() {
-                    return Some(silent_enough);
+            | Verdict::PeerFinished
+            | Verdict::ApplicationSilent { .. } => {
+                let patience = self.supervision.patience();
+                let silent_enough = self.heard.get() + patience;
+                if silent_enough <= looked {
+                    let missing = self.needed().saturating_sub(self.unanswered);
+                    return Some(looked + spacing * missing.clamp(1, 30));
                 }
-                let missing = self.needed().saturating_sub(self.unanswered);
-                Some(self.looked.get() + ANOTHER_QUESTION * missing.clamp(1, 30))
+                let looks = match (self.last.traffic, self.last.silent) {
+                    (Traffic::NoData, _) => 1,
+                    (Traffic::Data, false) => LOOKS_AT_DATA,
+                    (Traffic::Data, true) | (Traffic::DataAndAcks, _) => CLOSE_LOOKS,
+                };
+                Some(silent_enough.min(looked + patience / looks))
             }
         }
     }
@@ -108,7 +141,7 @@ impl Judge {
     pub fn slip(&self, before_probing: Duration) -> Duration {
         match self.supervision.preference() {
             Preference::Deadline => Duration::ZERO,
-            Preference::Certainty => (before_probing + ANOTHER_QUESTION * self.needed())
+            Preference::Certainty => (before_probing + self.supervision.spacing() * self.needed())
                 .saturating_sub(self.supervision.deadline()),
         }
     }
@@ -126,20 +159,64 @@ impl Judge {
     }
 
     /// Proof of life since the base, and how many questions it took.
-    fn weigh(&mut self, at: Duration, counters: Counters, heard_ago: Option<Duration>) {
-        self.unanswered = counters.open.into();
-        let elapsed = self.base.map(|base| at.saturating_sub(base.at.get()));
-        if let (Some(base), Some(elapsed)) = (&self.base, elapsed) {
-            if !counters.prove_life_since(&base.counters, elapsed, heard_ago) {
-                return;
+    fn weigh(&mut self, at: Duration, counters: Counters, ages: Ages) {
+        let Some(base) = self.base else {
+            self.sample(&counters.at_birth(), &counters);
+            self.hear(at, counters, ages.youngest().unwrap_or_default().min(at));
+            // Whether data comes is not known yet: an early second look.
+            self.last.traffic = Traffic::Data;
+            return;
+        };
+        let elapsed = at.saturating_sub(base.at.get());
+        if let Some(ago) = counters.answered_since(&base.counters, elapsed, ages) {
+            // After a long silence retransmissions before it can't be told from those in it: of these the kernel counts 255.
+            if !self.is_long(ago) || counters.retransmitted == base.counters.retransmitted {
+                self.sample(&base.counters, &counters);
             }
-            let (failed, answered) = questions_between(&base.counters, &counters);
-            self.loss.sample(failed, answered);
+            self.hear(at, counters, ago);
+            self.last.traffic = counters.traffic_since(&base.counters);
+        } else {
+            self.note_silence(&counters);
         }
-        let ago = heard_ago.unwrap_or_default().min(elapsed.unwrap_or(at));
+    }
+
+    /// Whether a silence is longer than close looks are apart.
+    fn is_long(&self, silence: Duration) -> bool {
+        silence >= self.supervision.patience() / CLOSE_LOOKS
+    }
+
+    fn sample(&mut self, before: &Counters, after: &Counters) {
+        let (failed, answered) = questions_between(before, after);
+        self.loss.sample(failed, answered);
+    }
+
+    fn hear(&mut self, at: Duration, counters: Counters, ago: Duration) {
         self.heard = at.saturating_sub(ago).into();
-        let at = at.into();
-        self.base = Some(Reading { at, counters });
+        self.unanswered = counters.open.into();
+        self.base = Some(Reading {
+            at: at.into(),
+            counters,
+        });
+        self.remember(&counters, self.is_long(ago));
+    }
+
+    /// Adds what has been asked in vain since the last reading. The kernel begins to count afresh when data comes again.
+    fn note_silence(&mut self, counters: &Counters) {
+        let asked = match counters.open.checked_sub(self.last.open) {
+            Some(more) => more,
+            None => counters.open,
+        };
+        // Data that came again says that our acknowledgement of it did not arrive. One arrival alone counts: a single
+        // lost acknowledgement can make many segments come again.
+        let again = counters.data_segs_in != self.last.data_segs_in;
+        self.unanswered += u32::from(asked) + u32::from(again);
+        self.remember(counters, true);
+    }
+
+    fn remember(&mut self, counters: &Counters, silent: bool) {
+        self.last.silent = silent;
+        self.last.open = counters.open;
+        self.last.data_segs_in = counters.data_segs_in;
     }
 
     fn note_window(&mut self, at: Duration, info: &TcpInfo) {
@@ -183,29 +260,4 @@ impl Judge {
         }
         Verdict::Alive { age: silent }
     }
-}
-
-/// The questions asked and answered between two readings on a connection that lived.
-///
-/// Without data, everything we sent was a probe and every pure ACK an answer. With data, every retransmission stands for a
-/// lost segment; its way back could have failed as well, so it counts twice.
-fn questions_between(before: &Counters, after: &Counters) -> (f64, f64) {
-    let since = |now: u32, then: u32| f64::from(now.wrapping_sub(then));
-    let data_out = since(after.data_segs_out, before.data_segs_out);
-    let data_in = since(after.data_segs_in, before.data_segs_in);
-    if data_out == 0.0 && data_in == 0.0 {
-        // Those that were open then have failed since; those that are open now may still be answered.
-        let asked = since(after.segs_out, before.segs_out) + f64::from(before.open);
-        let answered = f64::from(after.acks_since(before)).min(asked);
-        let failed = (asked - answered - f64::from(after.open)).max(0.0);
-        return (failed, answered);
-    }
-    let sent_again = since(after.retransmitted, before.retransmitted);
-    // What is open now may still be answered: it is a silence, not a loss. A tail-loss probe precedes the first timeout.
-    let open = match after.open {
-        0 => 0.0,
-        timeouts => f64::from(timeouts) + 1.0,
-    };
-    let lost = (sent_again - open).max(0.0);
-    (2.0 * lost, (data_out - sent_again).max(0.0))
 }

@@ -8,10 +8,12 @@
 //!
 //! The settings that make the kernel ask, and keep it from deciding alone, are [`Supervision::options`].
 
+mod combined;
 mod evidence;
 mod judge;
 mod loss;
 mod nanos;
+mod questions;
 mod supervision;
 
 pub use judge::Judge;
@@ -40,6 +42,14 @@ pub enum Verdict {
     Stalled {
         /// How long the window has been seen closed.
         since: Duration,
+    },
+    /// Its host answers, but its application does not: frozen, dead behind a proxy, or stuck in its event loop. Only heartbeats tell
+    /// ([`Verdict::with_heartbeat`]).
+    ApplicationSilent {
+        /// How long ago the application was heard last.
+        since: Duration,
+        /// Pings that it did not answer.
+        unanswered: u32,
     },
     /// Its FIN was seen: it will send nothing more. Whether it still reads cannot be told.
     PeerFinished,

@@ -2,20 +2,30 @@
 
 use std::time::Duration;
 
+use super::loss::Loss;
 use super::nanos::Nanos;
 use crate::forecast::{Forecast, Notice, RTO_MIN_MS, Silence, Snapshot, Span, model_timeout_ms};
 use crate::kernel::Kernel;
 use crate::options::{
-    Effective, MAX_KEEPALIVE_S, MAX_KEEPCNT, MAX_RTO_MAX_MS, MIN_RTO_MAX_MS, SocketOptions,
+    Effective, MAX_KEEPALIVE_S, MAX_KEEPCNT, MAX_RTO_MAX_MS, MAX_SYNCNT, MIN_RTO_MAX_MS,
+    SocketOptions,
 };
+use crate::state::TcpState;
+use crate::wheel::{CLOCK_RATES, granularity};
 
 /// One false alarm a year and connection, unless set.
 const FALSE_ALARM_EVERY: Duration = Duration::from_secs(31_557_600);
-/// An outage of four fifths of the deadline must be survived: what is left goes into the silence before the first
+/// The share of the deadline that an outage may take without a false alarm. What is left goes into the silence before the first
 /// probe, and into the probe that finds the path mended.
-const SILENCE_SHARE: u64 = 5;
+const OUTAGE: (u32, u32) = (4, 5);
+/// How long the answer to that probe may take.
+const ROUND_TRIP: Duration = Duration::from_millis(200);
+/// The kernel takes no longer one (net/ipv4/tcp.c, `do_tcp_setsockopt`): 24 days.
+const LONGEST_USER_TIMEOUT_MS: u32 = i32::MAX.cast_unsigned();
 /// Time kept for the look itself.
 const LOOK: Duration = Duration::from_millis(500);
+/// What is left of a wait when the kernel's timers have been late (kernel/time/timer.c: by an eighth at most).
+const PUNCTUAL: f64 = 7.0 / 8.0;
 
 /// Which wins where the deadline and the certainty can't both hold at the measured loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -67,43 +77,108 @@ impl Supervision {
         self.within.get()
     }
 
-    /// The options that make the kernel ask and keep it from deciding: keepalive with the highest count, no user timeout,
-    /// and, where the kernel has it (Linux 6.15), retransmissions as close together as that allows.
+    /// The options that make the kernel ask and keep it from deciding: keepalive, the longest user timeout there is, as many
+    /// SYNs as the deadline takes, and, where the kernel has it (Linux 6.15), retransmissions close enough together.
     ///
-    /// A fifth of the deadline is silence, the rest probing: one packet per idle period while the peer answers, a burst when
-    /// it doesn't. The kernel itself would give up after 127 probes, later than the deadline.
+    /// A user timeout takes the place of the counts of probes and of retransmissions (net/ipv4/tcp_timer.c). Without one,
+    /// fifteen retransmissions in a row end a connection, and at 40 % loss each way a live one has them lost every few hundred times that
+    /// it has to retransmit at all. So a connection that nobody watches any more is given up by nobody for 24 days: close it, or apply
+    /// another plan to it.
+    ///
+    /// Not quite a fifth of the deadline is silence, the rest probing: one packet per idle period while the peer answers, a burst when
+    /// it doesn't.
     #[must_use]
     pub fn options(&self, kernel: &Kernel) -> SocketOptions {
-        let seconds = self.deadline().as_secs();
-        let interval = (seconds + 1).div_ceil(u64::from(MAX_KEEPCNT));
-        let idle = (seconds / SILENCE_SHARE)
-            .saturating_sub(interval + 1)
-            .max(1);
+        let (interval, idle) = (self.interval_s(), self.idle_s(kernel));
         let in_range = |s: u64| {
             u32::try_from(s)
                 .unwrap_or(u32::MAX)
                 .min(u32::from(MAX_KEEPALIVE_S))
         };
+        let rto_max_ms = self.rto_max_ms(kernel);
         SocketOptions {
             keepalive: Some(true),
             keepidle_s: Some(in_range(idle)),
             keepintvl_s: Some(in_range(interval)),
             keepcnt: Some(u32::from(MAX_KEEPCNT)),
-            user_timeout_ms: Some(0),
-            rto_max_ms: self.rto_max_ms(kernel),
-            syncnt: None,
+            user_timeout_ms: Some(LONGEST_USER_TIMEOUT_MS),
+            rto_max_ms,
+            syncnt: Some(self.syncnt(kernel, rto_max_ms)),
         }
     }
 
-    /// The tightest bound of the RTO under which the kernel does not give data in flight up before the deadline.
+    /// The longest silence before the first probe after which an outage of four fifths of the deadline can begin, and a probe still find
+    /// the path mended before the verdict.
+    fn idle_s(&self, kernel: &Kernel) -> u64 {
+        let fires_within = |wait_s: u64| {
+            let lateness = |hz: &u32| {
+                let jiffies = i64::try_from(wait_s)
+                    .unwrap_or(i64::MAX)
+                    .saturating_mul((*hz).into());
+                Duration::from_secs_f64(granularity(jiffies) as f64 / f64::from(*hz))
+            };
+            let rates = kernel
+                .hz
+                .as_ref()
+                .map_or(&CLOCK_RATES[..], std::slice::from_ref);
+            Duration::from_secs(wait_s) + rates.iter().map(lateness).max().unwrap_or_default()
+        };
+        let interval = fires_within(self.interval_s());
+        let outage = self.deadline() * OUTAGE.0 / OUTAGE.1;
+        let probes = outage.as_secs_f64() / interval.as_secs_f64();
+        let probing = interval.mul_f64(probes.ceil());
+        let patience = self.patience().saturating_sub(ROUND_TRIP);
+        (1..=self.deadline().as_secs() / 5)
+            .rev()
+            .find(|idle| fires_within(*idle) + probing <= patience)
+            .unwrap_or(1)
+    }
+
+    /// Seconds between probes: no more than the kernel counts in the deadline.
+    fn interval_s(&self) -> u64 {
+        (self.deadline().as_secs() + 1).div_ceil(u64::from(MAX_KEEPCNT))
+    }
+
+    /// The longest RTO under which a connection of which nothing is known yet is asked often enough in the deadline, and once between the
+    /// end of an outage of four fifths of it and the verdict; longer, if the kernel would give up before the deadline.
+    ///
+    /// Behind a closed window it does so after `tcp_retries2` unanswered probes, whatever the user timeout (net/ipv4/tcp_timer.c,
+    /// `tcp_probe_timer`): the further apart they are, the more seldom that ends a live connection on a lossy path.
     fn rto_max_ms(&self, kernel: &Kernel) -> Option<u32> {
         let gives_up = |rto_max_ms| {
             let ms = model_timeout_ms(kernel.sysctls.retries2, rto_max_ms, RTO_MIN_MS);
             Duration::from_millis(u64::from(ms))
         };
-        (MIN_RTO_MAX_MS..=MAX_RTO_MAX_MS)
-            .step_by(1_000)
+        let often = self.patience() / Loss::default().convincing_streak(self.questions());
+        let outage = self.deadline() * OUTAGE.0 / OUTAGE.1;
+        let after_an_outage = (self.deadline() - outage).saturating_sub(LOOK * 2);
+        let room = often.min(after_an_outage).mul_f64(PUNCTUAL);
+        let least = u32::try_from(room.as_millis())
+            .unwrap_or(u32::MAX)
+            .clamp(MIN_RTO_MAX_MS, MAX_RTO_MAX_MS);
+        (least..=MAX_RTO_MAX_MS)
+            .step_by(100)
             .find(|ms| kernel.rto_max_option && gives_up(*ms) >= self.deadline())
+    }
+
+    /// The least number of SYNs with which connect() is not given up before the deadline.
+    fn syncnt(&self, kernel: &Kernel, rto_max_ms: Option<u32>) -> u32 {
+        let gives_up = |syncnt: &u32| {
+            let options = SocketOptions {
+                syncnt: Some(*syncnt),
+                user_timeout_ms: Some(LONGEST_USER_TIMEOUT_MS),
+                rto_max_ms,
+                ..SocketOptions::default()
+            };
+            let options = options.resolve(&kernel.sysctls);
+            let forecast = Forecast::of(&options, &Snapshot::new(TcpState::SynSent), kernel);
+            match forecast.connecting.worst {
+                Notice::Within(span) => span.earliest >= self.deadline(),
+                Notice::Never => true,
+            }
+        };
+        let most = u32::from(MAX_SYNCNT);
+        (1..most).find(gives_up).unwrap_or(most)
     }
 
     /// The silence that the kernel, with the settings in force, ends before the judge can: a user timeout that the
@@ -128,6 +203,11 @@ impl Supervision {
     /// How long the silence must be.
     pub(super) fn patience(&self) -> Duration {
         self.deadline() - LOOK.min(self.deadline() / 20)
+    }
+
+    /// How far apart questions are: one of them is waited for so long.
+    pub(super) fn spacing(&self) -> Duration {
+        Duration::from_secs(self.interval_s())
     }
 
     /// How many questions are asked in the time that one false alarm is allowed in, at one a second: no

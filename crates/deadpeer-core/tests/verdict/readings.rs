@@ -115,18 +115,97 @@ fn inbound_duplicates_are_no_evidence() {
     let mut judge = judge();
     judge.observe(at(0), &quiet());
     let mut info = quiet();
-    for second in 1..=30 {
+    for second in 1..=12 {
         info.segs_in = info.segs_in.map(|n| n + 1);
         info.data_segs_in = info.data_segs_in.map(|n| n + 1);
-        info.retransmits = Some(u8::try_from(second).expect("a small number"));
-        info.last_data_recv_ms = Some(0);
-        judge.observe(at(second), &info);
+        // One probe from one duplicate to the next.
+        info.probes = Some(1);
+        info.last_ack_recv_ms = Some(0);
+        info.last_data_recv_ms = Some(second * 1_000);
+        judge.observe(at(second.into()), &info);
+    }
+    let Verdict::Unreachable { since, unanswered } = judge.verdict() else {
+        panic!("{:?}", judge.verdict());
+    };
+    assert_eq!(since, at(12));
+    assert!(unanswered >= 12, "{unanswered}");
+}
+
+/// One reading after new data and what came again of it: the data is dated by its own age.
+#[test]
+fn new_data_is_not_dated_by_what_came_again() {
+    let mut judge = judge();
+    judge.observe(at(0), &quiet());
+    let info = later(&quiet(), |info| {
+        info.bytes_received = Some(200);
+        info.segs_in = Some(15);
+        info.data_segs_in = Some(9);
+        info.last_data_recv_ms = Some(7_500);
+        info.last_ack_recv_ms = Some(100);
+    });
+    assert_eq!(
+        judge.observe(at(8), &info),
+        Verdict::Alive {
+            age: Duration::from_millis(7_500)
+        }
+    );
+}
+
+/// They are counted as segments without data, but the kernel does not take them for acknowledgements.
+#[test]
+fn probes_of_the_peer_are_no_evidence() {
+    let mut judge = judge();
+    judge.observe(at(0), &quiet());
+    for second in 1..=30 {
+        let info = later(&quiet(), |info| {
+            info.segs_in = info.segs_in.map(|n| n + second);
+            info.probes = u8::try_from(second).ok();
+            info.last_ack_recv_ms = Some(second * 1_000);
+            info.last_data_recv_ms = Some(second * 1_000);
+        });
+        judge.observe(at(second.into()), &info);
     }
     assert!(
         matches!(judge.verdict(), Verdict::Unreachable { .. }),
         "{:?}",
         judge.verdict()
     );
+}
+
+/// A router's word keeps the kernel from waiting longer each time (RFC 6069), so that it retransmits hundreds of times in the deadline, and
+/// its count of unanswered ones begins afresh after 255.
+#[test]
+fn retransmissions_without_number_are_silence_and_no_loss() {
+    let mut judge = judge();
+    judge.observe(at(0), &quiet());
+    let silent = later(&quiet(), |info| {
+        info.bytes_acked = Some(200);
+        info.data_segs_out = Some(405);
+        info.total_retrans = Some(399);
+        info.retransmits = Some(143);
+        info.last_ack_recv_ms = Some(9_600);
+        info.last_data_recv_ms = Some(10_000);
+    });
+    assert!(matches!(
+        judge.observe(at(10), &silent),
+        Verdict::Unreachable { .. }
+    ));
+}
+
+#[test]
+fn a_connection_that_loses_much_says_so_at_the_first_reading() {
+    let mut judge = judge();
+    judge.observe(at(0), &quiet());
+    let mut lossy = self::judge();
+    lossy.observe(
+        at(0),
+        &later(&quiet(), |info| {
+            info.data_segs_out = Some(40);
+            info.total_retrans = Some(15);
+        }),
+    );
+    assert!(lossy.needed() > judge.needed() + 10, "{}", lossy.needed());
+    assert!(lossy.slip(at(1)) > at(10), "{:?}", lossy.slip(at(1)));
 }
 
 #[test]
@@ -193,12 +272,69 @@ fn old_kernels_are_judged_by_their_ages() {
     ));
 }
 
+/// Seconds from one look to the next, of a connection on which this happens between two looks, ten times.
+fn spacing(change: impl Fn(&mut TcpInfo)) -> Duration {
+    let mut judge = judge();
+    let mut info = quiet();
+    let mut now = at(100);
+    let mut spacing = at(0);
+    for _ in 0..10 {
+        judge.observe(now, &info);
+        let next = judge.next_look().expect("open");
+        (spacing, now) = (next - now, next);
+        change(&mut info);
+    }
+    spacing
+}
+
+fn count(counter: &mut Option<u32>) {
+    *counter = counter.map(|n| n + 1);
+}
+
 #[test]
 fn a_connection_that_is_heard_is_looked_at_once_per_deadline() {
+    let probes = spacing(|info| {
+        count(&mut info.segs_in);
+        count(&mut info.segs_out);
+    });
+    assert!(probes > at(9) && probes <= at(10), "{probes:?}");
+}
+
+#[test]
+fn arriving_data_takes_closer_looks_and_its_end_too() {
+    let data = spacing(|info| {
+        count(&mut info.segs_in);
+        count(&mut info.data_segs_in);
+        info.bytes_received = info.bytes_received.map(|n| n + 10);
+    });
+    assert!(data > at(4) && data < at(5), "{data:?}");
+    let both = spacing(|info| {
+        count(&mut info.segs_in);
+        count(&mut info.data_segs_in);
+        info.bytes_received = info.bytes_received.map(|n| n + 10);
+        info.bytes_acked = info.bytes_acked.map(|n| n + 10);
+    });
+    assert!(both > at(1) && both < at(2), "{both:?}");
+
     let mut judge = judge();
     judge.observe(at(100), &quiet());
+    let silent = later(&quiet(), |info| info.last_data_recv_ms = Some(2_000));
+    judge.observe(at(102), &silent);
     let next = judge.next_look().expect("open");
-    assert!(next > at(109) && next <= at(110), "{next:?}");
+    assert!(next > at(103) && next < at(104), "{next:?}");
+
+    // It had stopped before it was found to have come.
+    let mut judge = self::judge();
+    judge.observe(at(100), &quiet());
+    let stopped = later(&quiet(), |info| {
+        info.data_segs_in = Some(9);
+        info.segs_in = Some(15);
+        info.bytes_received = Some(200);
+        info.last_data_recv_ms = Some(4_000);
+    });
+    judge.observe(at(105), &stopped);
+    let next = judge.next_look().expect("open");
+    assert!(next > at(106) && next < at(107), "{next:?}");
 }
 
 /// A user timeout of the application's own ends the connection before the judge would.
