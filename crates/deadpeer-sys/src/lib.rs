@@ -18,6 +18,7 @@ pub mod readiness;
 mod remembered;
 pub mod sock_diag;
 pub mod sockopt;
+pub mod start;
 pub mod sysctl;
 mod tcp_info;
 #[cfg(feature = "testing")]

@@ -8,7 +8,7 @@ use deadpeer_core::TcpInfo;
 use crate::{Result, SysError, kernel_version};
 
 /// Larger than any kernel's `struct tcp_info` (280 bytes in Linux 7.0), so that nothing is cut off.
-const BUFFER: usize = 1024;
+pub(crate) const BUFFER: usize = 512;
 
 /// Asks the kernel for everything it tells about a TCP connection (tcp(7)). Needs no privilege, consumes nothing.
 ///
@@ -22,20 +22,25 @@ pub fn tcp_info(fd: impl AsFd) -> Result<TcpInfo> {
 /// Asks a number, which need not be a descriptor any more.
 pub(crate) fn read(number: RawFd) -> Result<TcpInfo> {
     let mut bytes = [0_u8; BUFFER];
+    let len = read_bytes(number, &mut bytes)?;
+    Ok(TcpInfo::decode(&bytes[..len], kernel_version()))
+}
+
+/// The bare call; returns how much of the room the kernel filled.
+pub(crate) fn read_bytes(number: RawFd, room: &mut [u8; BUFFER]) -> Result<usize> {
     let mut len = BUFFER as libc::socklen_t;
-    // SAFETY: `bytes` and `len` are live for the call, and `len` is the size of `bytes`; a number that is no descriptor is EBADF.
+    // SAFETY: `room` and `len` are live for the call, and `len` is the size of `room`; a number that is no descriptor is EBADF.
     let status = unsafe {
         libc::getsockopt(
             number,
             libc::IPPROTO_TCP,
             libc::TCP_INFO,
-            bytes.as_mut_ptr().cast::<c_void>(),
+            room.as_mut_ptr().cast::<c_void>(),
             &raw mut len,
         )
     };
-    if status != 0 {
-        return Err(SysError::last("getsockopt(TCP_INFO)"));
+    match status {
+        0 => Ok(BUFFER.min(len as usize)),
+        _ => Err(SysError::last("getsockopt(TCP_INFO)")),
     }
-    let written = &bytes[..BUFFER.min(len as usize)];
-    Ok(TcpInfo::decode(written, kernel_version()))
 }

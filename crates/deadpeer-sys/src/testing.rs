@@ -2,8 +2,10 @@
 //!
 //! Behind the feature `testing`; no product code sees it.
 
-use crate::SysError;
+use std::os::fd::{AsFd, AsRawFd as _};
+
 use crate::netns::{self, NetnsError};
+use crate::{SysError, tcp_info};
 
 /// Runs a test in a network namespace of its own, or skips it where none can be made.
 ///
@@ -38,6 +40,19 @@ pub fn skip(why: &str) {
     {
         eprintln!("SKIP: {why}");
     }
+}
+
+/// `getsockopt(TCP_INFO)` and nothing else, again and again: what a benchmark compares with.
+///
+/// # Errors
+/// `fd` is no TCP socket.
+pub fn ask_tcp_info(fd: impl AsFd, times: u32) -> Result<(), SysError> {
+    let mut room = [0; tcp_info::BUFFER];
+    for _ in 0..times {
+        tcp_info::read_bytes(fd.as_fd().as_raw_fd(), &mut room)?;
+        std::hint::black_box(&room);
+    }
+    Ok(())
 }
 
 /// Whether the calling thread has left the network namespace that the process was started in.

@@ -71,11 +71,11 @@ pub enum DumpError {
 /// Needs no privilege: everybody sees the sockets of all users of the namespace, their TCP_INFO included.
 #[derive(Debug)]
 pub struct SockDiag {
-    netlink: OwnedFd,
-    seq: u32,
+    pub(super) netlink: OwnedFd,
+    pub(super) seq: u32,
     /// A dump was left before its end; its answers still have to be taken.
     unfinished: bool,
-    buffer: Box<[u8]>,
+    pub(super) buffer: Box<[u8]>,
 }
 
 impl SockDiag {
@@ -114,13 +114,19 @@ impl SockDiag {
         request: Request,
         mut visit: impl FnMut(&Socket<'_>) -> ControlFlow<()>,
     ) -> Result<DumpEnd, DumpError> {
-        if self.unfinished {
-            self.run(|_| ControlFlow::Continue(()))?;
-        }
+        self.finish_dump()?;
         self.seq = self.seq.wrapping_add(1);
         self.send(request)?;
         self.unfinished = true;
         self.run(&mut visit)
+    }
+
+    /// Takes what is left of a dump that was left before its end.
+    pub(super) fn finish_dump(&mut self) -> Result<(), DumpError> {
+        if self.unfinished {
+            self.run(|_| ControlFlow::Continue(()))?;
+        }
+        Ok(())
     }
 
     fn run(
@@ -228,7 +234,7 @@ fn read(
 }
 
 /// Receives one datagram and returns its whole length, which may be more than fits.
-fn receive(netlink: &OwnedFd, buffer: &mut [u8]) -> SysResult<usize> {
+pub(super) fn receive(netlink: &OwnedFd, buffer: &mut [u8]) -> SysResult<usize> {
     loop {
         match net::recv(netlink, &mut *buffer, RecvFlags::TRUNC) {
             Ok((_, len)) => return Ok(len),
@@ -263,7 +269,7 @@ struct Question {
     tables: u32,
 }
 
-const NLM_F_REQUEST: u16 = 0x1;
+pub(super) const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_DUMP: u16 = 0x300;
 const INET_DIAG_INFO: u8 = 2;
 

@@ -7,13 +7,18 @@
 //! Own code, because the crates for it (netlink-packet-sock-diag) build a `Vec` of attributes per socket and
 //! refuse a whole message when its `TCP_INFO` is shorter than theirs, which it is on every older kernel.
 
+mod destroy;
 mod dump;
+mod find;
 mod message;
+mod obituaries;
 mod snapshot;
 mod socket;
 mod states;
 
+pub use destroy::{DestroyError, SocketId};
 pub use dump::{DumpEnd, DumpError, OpenError, Request, SockDiag};
 pub use message::{Malformed, Message, MessageKind, Messages, messages};
+pub use obituaries::Obituaries;
 pub use socket::{ArmedTimer, Family, Socket, TimerKind};
 pub use states::States;

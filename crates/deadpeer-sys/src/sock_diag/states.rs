@@ -29,6 +29,12 @@ impl States {
         Self(self.0 & !bits(state))
     }
 
+    /// The states that are in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether `state` is in the set.
     #[must_use]
     pub const fn contains(self, state: TcpState) -> bool {

@@ -1,0 +1,56 @@
+//! What is between two ends now, whatever its cookie.
+
+use rustix::io::Errno;
+use rustix::net::{self, SendFlags};
+use zerocopy::IntoBytes;
+
+use deadpeer_core::TcpState;
+
+use super::destroy::{Question, SocketId};
+use super::dump::{DumpError, NLM_F_REQUEST, SockDiag, receive};
+use super::message::{MessageKind, SOCK_DIAG_BY_FAMILY, messages};
+use crate::SysError;
+
+/// `INET_DIAG_NOCOOKIE`.
+const ANY_COOKIE: [u32; 2] = [u32::MAX; 2];
+
+impl SockDiag {
+    /// The state of the socket between these ends, `TimeWait` included; `None`: there is none. A listener is not looked for. The cookie is not
+    /// compared: what is left of a connection in TIME_WAIT has another.
+    ///
+    /// # Errors
+    /// The kernel could not be asked.
+    pub fn state_between(&mut self, ends: &SocketId) -> Result<Option<TcpState>, DumpError> {
+        self.finish_dump()?;
+        self.seq = self.seq.wrapping_add(1);
+        let mut question = Question::of(ends, self.seq);
+        question.header.kind = SOCK_DIAG_BY_FAMILY;
+        question.header.flags = NLM_F_REQUEST;
+        question.cookie = ANY_COOKIE;
+        net::send(&self.netlink, question.as_bytes(), SendFlags::empty())
+            .map_err(SysError::of("send(NETLINK_SOCK_DIAG)"))?;
+        loop {
+            let len = receive(&self.netlink, &mut self.buffer)?;
+            for message in messages(self.buffer.get(..len).unwrap_or_default()) {
+                let message = message?;
+                if message.seq != self.seq {
+                    continue;
+                }
+                match message.kind {
+                    MessageKind::Socket(socket) => {
+                        let whole = socket.peer == ends.peer && socket.local == ends.local;
+                        return Ok(whole.then_some(socket.state));
+                    }
+                    MessageKind::Error(0) => {}
+                    MessageKind::Error(errno) => {
+                        return match Errno::from_raw_os_error(errno) {
+                            Errno::NOENT => Ok(None),
+                            other => Err(DumpError::Refused(other)),
+                        };
+                    }
+                    MessageKind::Done(_) | MessageKind::Overrun | MessageKind::Other(_) => {}
+                }
+            }
+        }
+    }
+}
