@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: (MIT OR Apache-2.0) OR GPL-2.0 */
+/* Tells of every connection that ends, with what its cause can be told from. */
+#include "look.h"
+
+struct {
+	u32 namespace; /* 0: every network namespace */
+	u32 pid_namespace;
+} const volatile config SEC(".rodata");
+
+/* Ring buffer of struct death. */
+struct map deaths SEC(".maps");
+/*
+ * Socket -> struct life, from the first state change that is seen to the last, when the entry is taken out. A hash and not
+ * the socket's own storage, whose memory is given back with so much ceremony that it costs more than all the rest.
+ */
+struct map lives SEC(".maps");
+/* One u64: deaths that found the buffer full. */
+struct map lost SEC(".maps");
+
+#define ECONNABORTED 103
+
+INLINE void done_by_current(struct life *life)
+{
+	life->pid = pid_in(bpf_get_current_task_btf(), config.pid_namespace);
+	bpf_get_current_comm(life->comm, sizeof(life->comm));
+}
+
+INLINE void closed_by_current(struct life *life, u64 now)
+{
+	life->closed = now;
+	done_by_current(life);
+}
+
+/*
+ * Whether it was ended by a call: closed with data unread, or with SO_LINGER 0, or before connect(2) was answered, which
+ * leaves no error; or destroyed. What a timer or a packet ends, ends with an error or after a FIN of ours.
+ */
+INLINE int ended_by_call(s32 error, int from)
+{
+	if (from != TCP_ESTABLISHED && from != TCP_SYN_SENT && from != TCP_CLOSE_WAIT)
+		return 0;
+	return !error || error == ECONNABORTED;
+}
+
+/* What is known of a connection, or the beginning of it. */
+INLINE struct life *life_of(struct sock *sk)
+{
+	u64 key = (u64)sk;
+	struct life *known = bpf_map_lookup_elem(&lives, &key);
+	if (known)
+		return known;
+	struct life life = {};
+	bpf_map_update_elem(&lives, &key, &life, 0);
+	return bpf_map_lookup_elem(&lives, &key);
+}
+
+/* Only connect(2) leads there. */
+INLINE void was_begun(struct sock *sk)
+{
+	struct life *life = life_of(sk);
+	if (life) {
+		done_by_current(life);
+		life->caller = life->pid;
+	}
+}
+
+INLINE void was_established(struct sock *sk)
+{
+	struct life *life = life_of(sk);
+	if (life)
+		life->established = bpf_ktime_get_ns();
+}
+
+/* Only close(2), shutdown(2) and exit(2) lead to these states, so the current task is who did it. */
+INLINE void was_finished(struct sock *sk)
+{
+	struct life *life = life_of(sk);
+	if (life)
+		closed_by_current(life, bpf_ktime_get_ns());
+}
+
+INLINE void died(struct sock *sk, int from)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return;
+	u64 key = (u64)sk;
+	struct life life = {};
+	struct life *known = bpf_map_lookup_elem(&lives, &key);
+	if (known) {
+		life = *known;
+		bpf_map_delete_elem(&lives, &key);
+	}
+	struct death *death = bpf_ringbuf_reserve(&deaths, sizeof(*death), 0);
+	if (!death) {
+		u32 only = 0;
+		u64 *count = bpf_map_lookup_elem(&lost, &only);
+		if (count)
+			__sync_fetch_and_add(count, 1);
+		return;
+	}
+	__builtin_memset(death, 0, sizeof(*death));
+	struct inet_connection_sock *icsk = &tp->inet_conn;
+	death->at = bpf_ktime_get_ns();
+	read_common(&death->state, &sk->__sk_common);
+	read_whole(&death->state, tp);
+	death->bytes_received = tp->bytes_received;
+	death->bytes_acknowledged = tp->bytes_acked;
+	death->peer_window = tp->snd_wnd;
+	death->rto = icsk->icsk_rto;
+	death->since_sent = since(tp->lsndtime);
+	death->peer_finished = !!(sk->__sk_common.skc_flags & SOCK_DONE);
+	death->unread = tp->rcv_nxt - tp->copied_seq;
+	/* A FIN that the application has not seen takes a number as well (RFC 9293, 3.4). */
+	if (death->unread && death->peer_finished)
+		death->unread--;
+	death->lingers_not = (sk->__sk_common.skc_flags & SOCK_LINGER) && !sk->sk_lingertime;
+	death->retransmitting = death->state.retransmits && tp->retrans_stamp ?
+					(u32)(death->at / 1000000) - tp->retrans_stamp :
+					NEVER;
+	death->life = life;
+	if (!death->life.closed && ended_by_call(death->state.error, from))
+		closed_by_current(&death->life, death->at);
+	bpf_ringbuf_submit(death, 0);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int state_changes(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	int from = ctx[1];
+	int to = ctx[2];
+	if (config.namespace && sk->__sk_common.skc_net.net->ns.inum != config.namespace)
+		return 0;
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	if (to == TCP_SYN_SENT)
+		was_begun(sk);
+	else if (to == TCP_ESTABLISHED)
+		was_established(sk);
+	else if (to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK)
+		was_finished(sk);
+	else if (to == TCP_CLOSE && from != TCP_CLOSE && from != TCP_LISTEN)
+		died(sk, from);
+	return 0;
+}
+
+char licence[] SEC("license") = "Dual MIT/GPL";

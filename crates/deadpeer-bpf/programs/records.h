@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: (MIT OR Apache-2.0) OR GPL-2.0 */
+/* What the programs tell and are told. src/records.rs has the same, field by field. */
+#pragma once
+
+#include "kernel.h"
+
+#define NEVER 0xffffffff
+
+/*
+ * The options of a socket as the kernel keeps them. Where they are to be set, they are in the units of setsockopt(2),
+ * and UNSET leaves one alone.
+ */
+struct options {
+	u32 keepalive;
+	u32 keepidle; /* jiffies (to set: s); 0: follows the sysctl */
+	u32 keepintvl; /* jiffies (to set: s); 0: follows the sysctl */
+	u32 keepcnt; /* 0: follows the sysctl */
+	u32 user_timeout; /* ms; 0: none */
+	u32 rto_max; /* jiffies (to set: ms); 0: the kernel has none */
+	u32 syncnt; /* 0: follows the sysctl */
+};
+
+#define UNSET 0xffffffff
+
+struct ends {
+	u8 local[16];
+	u8 peer[16];
+	u16 local_port;
+	u16 peer_port;
+	u16 family;
+	u16 unused;
+};
+
+/* A socket as it is: what a look and a death have in common. Times are jiffies. */
+struct state {
+	u64 cookie;
+	u64 inode; /* 0: no file */
+	u64 cgroup;
+	struct ends ends;
+	struct options options;
+	u32 namespace;
+	u32 uid;
+	s32 error;
+	s32 soft_error;
+	u32 unsent;
+	u32 unacknowledged;
+	u32 since_received; /* data; NEVER */
+	u32 since_acknowledged; /* NEVER */
+	u8 state;
+	u8 probes_out;
+	u8 retransmits;
+	u8 has_options; /* 0: TIME_WAIT, NEW_SYN_RECV */
+	u8 dead; /* SOCK_DEAD: closed by its owner */
+	u8 multipath;
+	u8 unused[2];
+};
+
+/* iter/tcp */
+struct row {
+	struct state state;
+	u32 backlog;
+	u32 max_backlog;
+};
+
+/* iter/task_file */
+struct holder {
+	u64 cookie;
+	u64 inode;
+	u32 pid;
+	u32 fd;
+	u32 namespace;
+	u32 unused;
+};
+
+/* What became of a change. */
+struct outcome {
+	u64 cookie;
+	struct options before;
+	struct options after;
+	u32 option; /* the option that was refused, CHANGED, or 0 */
+	s32 error;
+};
+
+#define CHANGED 0xffffffff
+
+/* What to set on a socket. */
+struct change {
+	struct options set;
+	struct options only_if; /* keepalive UNSET: whatever it has */
+	struct outcome outcome; /* the program's own memory */
+	u64 seen;
+};
+
+/* What new connections get. */
+struct rule {
+	struct options set;
+	u32 idle_within; /* ms */
+	u32 busy_within; /* ms */
+	u32 keep_app_settings;
+	u32 unused[2];
+};
+
+struct counts {
+	u64 protected;
+	u64 spared;
+	u64 refused;
+};
+
+/* What a protection keeps. */
+struct memory {
+	struct rule rule;
+	struct counts counts;
+};
+
+/* Kept with a connection while it is watched. Times are CLOCK_MONOTONIC, nanoseconds; 0: not yet. */
+struct life {
+	u64 established;
+	u64 closed;
+	u32 pid;
+	u32 caller;
+	u8 comm[16];
+};
+
+struct death {
+	u64 at;
+	struct state state;
+	struct life life;
+	u64 bytes_received;
+	u64 bytes_acknowledged;
+	u32 unread;
+	u32 peer_window;
+	u32 rto; /* jiffies */
+	u32 since_sent; /* jiffies; NEVER */
+	u32 retransmitting; /* ms; NEVER */
+	u8 peer_finished;
+	u8 lingers_not;
+	u8 unused[2];
+};
+
+_Static_assert(sizeof(struct options) == 28, "records.rs");
+_Static_assert(sizeof(struct state) == 136, "records.rs");
+_Static_assert(sizeof(struct row) == 144, "records.rs");
+_Static_assert(sizeof(struct holder) == 32, "records.rs");
+_Static_assert(sizeof(struct outcome) == 72, "records.rs");
+_Static_assert(sizeof(struct change) == 136, "records.rs");
+_Static_assert(sizeof(struct memory) == 72, "records.rs");
+_Static_assert(sizeof(struct life) == 40, "records.rs");
+_Static_assert(sizeof(struct death) == 224, "records.rs");

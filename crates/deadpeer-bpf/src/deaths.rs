@@ -1,0 +1,316 @@
+//! Connections as they end (tp_btf/inet_sock_set_state into a ring buffer).
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use deadpeer_core::{SocketOptions, TcpState};
+
+use zerocopy::{FromBytes as _, Immutable, IntoBytes};
+
+use crate::kernel::{self, Kind, MapShape, Ring};
+use crate::load::{Recipe, Target, Types};
+use crate::pid_namespace;
+use crate::records::{self, milliseconds, stretch, ticks};
+use crate::{CallError, Unavailable, feature};
+
+/// A running report of deaths: [`Engine::deaths`](crate::Engine::deaths). It ends when it is dropped.
+///
+/// Its descriptor is readable when there are deaths to [`drain`](Self::drain); an idle one wakes nobody. With many
+/// deaths a second, wait a few milliseconds between drains: the kernel wakes a reader only once it has caught up.
+#[derive(Debug)]
+pub struct Deaths {
+    ring: Ring,
+    lost: OwnedFd,
+    hz: u32,
+    /// While it is open, the program runs.
+    _link: OwnedFd,
+}
+
+/// Whose connections are reported. The program leaves others alone after two comparisons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Watched {
+    /// Those of the network namespace with this number.
+    Namespace(u32),
+    /// The whole machine's.
+    Everything,
+}
+
+/// A connection that has just become CLOSED for the kernel: reset, given up, destroyed, refused, or closed by both ends
+/// in order (which is before its TIME_WAIT). Listeners are not reported.
+///
+/// The numbers are those of that moment, the socket's error not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Death {
+    /// When: `CLOCK_MONOTONIC`.
+    pub at: Duration,
+    /// The number that named it (`SO_COOKIE`).
+    pub cookie: u64,
+    /// The number of its network namespace.
+    pub namespace: u32,
+    /// Its file's inode number, if a process still holds it: who that is, `/proc` tells, or
+    /// [`Engine::holders`](crate::Engine::holders). `None`: closed before, or never accepted.
+    pub inode: Option<NonZeroU32>,
+    /// Our end.
+    pub local: SocketAddr,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// The state it died in.
+    pub state: TcpState,
+    /// `sk_err`: 104 reset, 32 reset after the peer's FIN, 110 given up, 113 and such given up with an ICMP error
+    /// pending, 103 destroyed, 111 refused; `None`: in order, or by our own end.
+    pub error: Option<i32>,
+    /// `sk_err_soft`: the last ICMP error that did not end it.
+    pub soft_error: Option<i32>,
+    /// Whether the peer had sent a FIN.
+    pub peer_finished: bool,
+    /// Who closed our end, or shut down its sending half; `None` if nobody did.
+    pub closer: Option<Closer>,
+    /// Who called connect(2); `None` for what was accepted, or begun before the report.
+    pub caller: Option<Caller>,
+    /// `SO_LINGER` with 0 seconds was set: close(2) resets the connection.
+    pub lingers_not: bool,
+    /// When it was established, `CLOCK_MONOTONIC`; `None` if that was before the report began, or never.
+    pub established_at: Option<Duration>,
+    /// The options set on it; see [`Socket::options`](crate::Socket::options).
+    pub options: SocketOptions,
+    /// Keepalive or window probes that went unanswered.
+    pub probes_out: u8,
+    /// Retransmissions in a row that went unanswered.
+    pub retransmits: u8,
+    /// Bytes written but never sent.
+    pub unsent: u32,
+    /// Bytes sent and never acknowledged.
+    pub unacknowledged: u32,
+    /// Bytes received that the application never read.
+    pub unread: u32,
+    /// The window the peer had left, bytes; 0: it took no data.
+    pub peer_window: u32,
+    /// The retransmission timeout in force.
+    pub rto: Duration,
+    /// Silence: time since anything came from the peer; `None` if nothing ever did.
+    pub silent_for: Option<Duration>,
+    /// Time since the last data was sent; `None` if none ever was.
+    pub since_sent: Option<Duration>,
+    /// Time since the first retransmission of what was in flight; `None`: nothing was being retransmitted.
+    pub retransmitting_for: Option<Duration>,
+    /// Bytes received, ever.
+    pub bytes_received: u64,
+    /// Bytes of ours that were acknowledged, ever.
+    pub bytes_acknowledged: u64,
+    /// The user who made the socket.
+    pub uid: u32,
+    /// The number of the cgroup it was made in (cgroup v2).
+    pub cgroup: Option<u64>,
+}
+
+/// The process that closed our end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closer {
+    /// Its number, as our pid namespace has it; `None` if it is in none that we see.
+    pub pid: Option<u32>,
+    /// What it calls itself: `comm`, up to the first 0.
+    pub comm: [u8; 16],
+    /// When it closed, `CLOCK_MONOTONIC`.
+    pub at: Duration,
+}
+
+impl Closer {
+    /// `comm` without the padding.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        until_zero(&self.comm)
+    }
+}
+
+/// The process that made a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Caller {
+    /// Its number, as our pid namespace has it; `None` if it is in none that we see.
+    pub pid: Option<u32>,
+    /// What it called itself: `comm`, up to the first 0; all 0 once somebody has closed the connection.
+    pub comm: [u8; 16],
+}
+
+impl Caller {
+    /// `comm` without the padding.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        until_zero(&self.comm)
+    }
+
+    fn read(life: &records::Life) -> Option<Self> {
+        let comm = match life.closed {
+            0 => life.comm,
+            _ => Default::default(),
+        };
+        let named = comm.iter().any(|byte| *byte != 0);
+        (named || life.caller != 0).then(|| Self {
+            pid: (life.caller != 0).then_some(life.caller),
+            comm,
+        })
+    }
+}
+
+fn until_zero(comm: &[u8]) -> &[u8] {
+    let end = comm.iter().position(|byte| *byte == 0);
+    comm.get(..end.unwrap_or(comm.len())).unwrap_or_default()
+}
+
+/// Connections whose age and closer are remembered at once. Memory is taken as they come, about 100 bytes for each.
+const LIVES: u32 = 1 << 20;
+
+/// What the program takes as given.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct Constants {
+    /// 0: every one.
+    namespace: u32,
+    pid_namespace: u32,
+}
+
+impl Deaths {
+    pub(crate) fn watch(
+        kernel: &Types<'_>,
+        hz: u32,
+        watched: Watched,
+        ring: usize,
+    ) -> Result<Self, Unavailable> {
+        let failed = |error| feature::DEATHS.failed(error);
+        let missing = |what: &str| feature::DEATHS.damaged(format!("no map of {what}"));
+        let constants = Constants {
+            namespace: match watched {
+                Watched::Namespace(number) => number,
+                Watched::Everything => 0,
+            },
+            pid_namespace: pid_namespace().map_err(failed)?,
+        };
+        let size = ring
+            .clamp(rustix::param::page_size(), 1 << 30)
+            .next_power_of_two();
+        let maps = [
+            shape("deaths", Kind::RingBuffer, 0, 0, size as u32),
+            shape(
+                "lives",
+                Kind::GrowingHash,
+                8,
+                size_of::<records::Life>() as u32,
+                LIVES,
+            ),
+            shape("lost", Kind::Array, 4, 8, 1),
+        ];
+        let recipe = Recipe {
+            feature: &feature::DEATHS,
+            object: include_bytes!("../objects/deaths.bpf.o"),
+            target: Target::Tracepoint("btf_trace_inet_sock_set_state"),
+            maps: &maps,
+            constants: constants.as_bytes(),
+        };
+        let mut loaded = recipe.load(kernel)?;
+        let deaths = loaded.map("deaths").ok_or_else(|| missing("deaths"))?;
+        let lost = loaded.map("lost").ok_or_else(|| missing("losses"))?;
+        let ring = Ring::map(deaths, size).map_err(failed)?;
+        let link = kernel::tracepoint_attach(&loaded.program).map_err(failed)?;
+        Ok(Self {
+            ring,
+            lost,
+            hz,
+            _link: link,
+        })
+    }
+
+    /// Shows every death since the last time to `visit`, the oldest first. Never waits.
+    pub fn drain(&mut self, mut visit: impl FnMut(&Death)) {
+        let hz = self.hz;
+        self.ring.drain(|record| {
+            let death = records::Death::ref_from_bytes(record);
+            if let Some(death) = death.ok().and_then(|seen| Death::read(seen, hz)) {
+                visit(&death);
+            }
+        });
+    }
+
+    /// How many deaths have been lost so far because the buffer was full.
+    ///
+    /// # Errors
+    /// The counter can't be read.
+    pub fn lost(&self) -> Result<u64, CallError> {
+        kernel::map_look_up(&self.lost, &0_u32)
+    }
+}
+
+impl AsFd for Deaths {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+}
+
+impl Death {
+    /// `None` for a state that no known kernel has.
+    fn read(death: &records::Death, hz: u32) -> Option<Self> {
+        let seen = &death.state;
+        let received = stretch(seen.since_received, hz);
+        let acknowledged = stretch(seen.since_acknowledged, hz);
+        Some(Self {
+            at: Duration::from_nanos(death.at),
+            cookie: seen.cookie,
+            namespace: seen.namespace,
+            inode: seen.inode(),
+            local: seen.ends.local(),
+            peer: seen.ends.peer(),
+            state: seen.state()?,
+            error: seen.error(),
+            soft_error: seen.soft_error(),
+            peer_finished: death.peer_finished != 0,
+            closer: Closer::read(&death.life),
+            caller: Caller::read(&death.life),
+            lingers_not: death.lingers_not != 0,
+            established_at: moment(death.life.established),
+            options: seen.options.read(hz),
+            probes_out: seen.probes_out,
+            retransmits: seen.retransmits,
+            unsent: seen.unsent,
+            unacknowledged: seen.unacknowledged,
+            unread: death.unread,
+            peer_window: death.peer_window,
+            rto: ticks(death.rto, hz),
+            silent_for: received.into_iter().chain(acknowledged).min(),
+            since_sent: stretch(death.since_sent, hz),
+            retransmitting_for: milliseconds(death.retransmitting),
+            bytes_received: death.bytes_received,
+            bytes_acknowledged: death.bytes_acknowledged,
+            uid: seen.uid,
+            cgroup: seen.cgroup(),
+        })
+    }
+}
+
+impl Closer {
+    fn read(life: &records::Life) -> Option<Self> {
+        Some(Self {
+            at: moment(life.closed)?,
+            pid: (life.pid != 0).then_some(life.pid),
+            comm: life.comm,
+        })
+    }
+}
+
+/// 0 is "not yet".
+fn moment(ns: u64) -> Option<Duration> {
+    (ns != 0).then(|| Duration::from_nanos(ns))
+}
+
+fn shape(name: &'static str, kind: Kind, key: u32, value: u32, entries: u32) -> MapShape {
+    MapShape {
+        name,
+        kind,
+        key,
+        value,
+        entries,
+    }
+}

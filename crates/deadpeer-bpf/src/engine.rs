@@ -1,0 +1,87 @@
+//! Where everything begins.
+
+use std::os::fd::AsFd;
+
+use crate::Unavailable;
+use crate::deaths::{Deaths, Watched};
+use crate::holders::Holders;
+use crate::load::Types;
+use crate::new_connections::{Protection, Rule};
+use crate::set::{Change, Outcome, set};
+use crate::sockets::Sockets;
+
+/// The kernel's description of itself, and what can be done with it.
+///
+/// Opening it costs a few milliseconds, and each program a few more; keep what will be used again.
+#[derive(Debug)]
+pub struct Engine {
+    types: Types<'static>,
+    hz: u32,
+}
+
+impl Engine {
+    /// Reads the kernel's description of its types. Needs no privilege. `hz` is its clock rate (`CONFIG_HZ`), which
+    /// every time that a socket has is counted in.
+    ///
+    /// # Errors
+    /// [`Unavailable::NoBtf`].
+    pub fn open(hz: u32) -> Result<Self, Unavailable> {
+        let section = std::fs::read("/sys/kernel/btf/vmlinux")
+            .map_err(|error| Unavailable::NoBtf(error.to_string()))?;
+        let types = Types::read(section);
+        let types = types.ok_or_else(|| Unavailable::NoBtf("not understood".to_owned()))?;
+        Ok(Self {
+            types,
+            hz: hz.max(1),
+        })
+    }
+
+    /// The sockets of the *calling thread's* network namespace, each time it is asked. Takes `CAP_BPF` and
+    /// `CAP_PERFMON`, Linux 5.12.
+    ///
+    /// # Errors
+    /// What is missing on this machine.
+    pub fn sockets(&self) -> Result<Sockets, Unavailable> {
+        Sockets::load(&self.types, self.hz)
+    }
+
+    /// Sets options on sockets of the *calling thread's* network namespace and shows what became of each to `visit`, in no
+    /// order. Each socket is locked while its options are set. Takes `CAP_BPF` and `CAP_PERFMON`, Linux 5.15.
+    ///
+    /// SO_KEEPALIVE is set first and TCP_KEEPIDLE last, which makes all of them hold at once.
+    ///
+    /// # Errors
+    /// What is missing on this machine; nothing has been set then. [`Unavailable::Failed`] may also come halfway: the
+    /// outcomes shown so far stand.
+    pub fn set(&self, changes: &[Change], visit: impl FnMut(&Outcome)) -> Result<(), Unavailable> {
+        set(&self.types, self.hz, changes, visit)
+    }
+
+    /// The TCP sockets that processes of our pid namespace hold, in every network namespace. Takes `CAP_BPF` and
+    /// `CAP_PERFMON`, Linux 5.12.
+    ///
+    /// # Errors
+    /// What is missing on this machine.
+    pub fn holders(&self) -> Result<Holders, Unavailable> {
+        Holders::load(&self.types)
+    }
+
+    /// Makes a rule hold in a cgroup (v2) and those below it, for every TCP connection of a process in them that begins
+    /// from now on. Takes `CAP_BPF` and `CAP_NET_ADMIN`, Linux 6.1. A cgroup may have several.
+    ///
+    /// # Errors
+    /// What is missing on this machine; nothing has been changed then.
+    pub fn protect(&self, cgroup: impl AsFd, rule: &Rule) -> Result<Protection, Unavailable> {
+        Protection::attach(&self.types, cgroup, rule)
+    }
+
+    /// Reports connections as they end, from now on. `ring` is the size of the buffer between the kernel and us in bytes,
+    /// rounded up to a power of two and whole pages; a death takes 256 bytes of it. Takes `CAP_BPF` and
+    /// `CAP_PERFMON`, Linux 5.12.
+    ///
+    /// # Errors
+    /// What is missing on this machine.
+    pub fn deaths(&self, watched: Watched, ring: usize) -> Result<Deaths, Unavailable> {
+        Deaths::watch(&self.types, self.hz, watched, ring)
+    }
+}

@@ -1,0 +1,63 @@
+//! Reading what an iterator writes: records of one size, one after the other.
+
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+
+use rustix::io::Errno;
+use zerocopy::{FromBytes, Immutable, KnownLayout};
+
+use crate::load::Loaded;
+use crate::{CallError, kernel};
+
+/// An iterator that is ready to run.
+#[derive(Debug)]
+pub(crate) struct Iterator {
+    link: OwnedFd,
+}
+
+/// As much as the kernel gathers before it hands over, twice.
+const BUFFER: usize = 64 * 1024;
+
+impl Iterator {
+    pub(crate) fn attach(loaded: &Loaded) -> Result<Self, CallError> {
+        let link = kernel::link_attach(&loaded.program, None)?;
+        Ok(Self { link })
+    }
+
+    /// Runs it for the calling thread and shows every record to `visit`, until it breaks.
+    pub(crate) fn run<R>(
+        &self,
+        mut visit: impl FnMut(&R) -> ControlFlow<()>,
+    ) -> Result<(), CallError>
+    where
+        R: FromBytes + Immutable + KnownLayout,
+    {
+        let run = kernel::iterator(&self.link)?;
+        // Words, so that records are aligned.
+        let mut words = vec![0_u64; BUFFER / 8];
+        let buffer = zerocopy::IntoBytes::as_mut_bytes(words.as_mut_slice());
+        let mut filled = 0;
+        loop {
+            let free = buffer.get_mut(filled..).unwrap_or_default();
+            filled += match rustix::io::read(&run, free) {
+                Ok(0) => return Ok(()),
+                Ok(read) => read,
+                // It looked at a million objects and wrote nothing: the kernel wants to be asked again.
+                Err(Errno::AGAIN | Errno::INTR) => 0,
+                Err(errno) => {
+                    let call = "read(iterator)";
+                    return Err(CallError { call, errno });
+                }
+            };
+            let whole = filled - filled % size_of::<R>();
+            let records = <[R]>::ref_from_bytes(buffer.get(..whole).unwrap_or_default());
+            for record in records.unwrap_or_default() {
+                if visit(record).is_break() {
+                    return Ok(());
+                }
+            }
+            buffer.copy_within(whole..filled, 0);
+            filled -= whole;
+        }
+    }
+}

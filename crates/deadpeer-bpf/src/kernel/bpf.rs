@@ -1,0 +1,318 @@
+//! bpf(2), one function per command.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+use rustix::io::Errno;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use super::attr;
+use crate::CallError;
+
+type Result<T> = std::result::Result<T, CallError>;
+
+/// What kind of map (enum bpf_map_type).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Kind {
+    Hash = 1,
+    Array = 2,
+    RingBuffer = 27,
+    /// A hash that takes memory as it grows; to the kernel that is a flag.
+    GrowingHash = u32::MAX,
+}
+
+/// A map's kind and sizes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MapShape {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) key: u32,
+    pub(crate) value: u32,
+    pub(crate) entries: u32,
+}
+
+/// What kind of program (enum bpf_prog_type), and what it is attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProgramKind {
+    /// BPF_PROG_TYPE_TRACING with BPF_TRACE_ITER: the function with this number in the kernel's BTF.
+    Iterator(u32),
+    /// BPF_PROG_TYPE_TRACING with BPF_TRACE_RAW_TP: the tracepoint's type with this number in the kernel's BTF.
+    Tracepoint(u32),
+    /// BPF_PROG_TYPE_SOCK_OPS.
+    SocketOperations,
+}
+
+/// What is attached by a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LinkInfo {
+    /// A program to the cgroup with this number; 0: the cgroup is gone.
+    Cgroup(u64),
+    /// Something else.
+    Other,
+}
+
+const BPF_TRACE_RAW_TP: u32 = 23;
+const BPF_TRACE_ITER: u32 = 28;
+const BPF_CGROUP_SOCK_OPS: u32 = 3;
+
+/// Makes a map.
+pub(crate) fn map_create(shape: &MapShape) -> Result<OwnedFd> {
+    const BPF_F_NO_PREALLOC: u32 = 1;
+    let (map_type, map_flags) = match shape.kind {
+        Kind::GrowingHash => (Kind::Hash as u32, BPF_F_NO_PREALLOC),
+        kind @ (Kind::Hash | Kind::Array | Kind::RingBuffer) => (kind as u32, 0),
+    };
+    let mut attr = attr::MapCreate {
+        map_type,
+        map_flags,
+        key_size: shape.key,
+        value_size: shape.value,
+        max_entries: shape.entries,
+        map_name: name(shape.name),
+        ..Default::default()
+    };
+    // SAFETY: the argument has no pointers.
+    unsafe { bpf_fd(0, "bpf(MAP_CREATE)", &mut attr) }
+}
+
+/// Makes a map that programs can only read. Frozen, it is a constant to them (Linux 5.2).
+pub(crate) fn map_create_constant(shape: &MapShape) -> Result<OwnedFd> {
+    const BPF_F_RDONLY_PROG: u32 = 1 << 7;
+    let mut attr = attr::MapCreate {
+        map_type: shape.kind as u32,
+        key_size: shape.key,
+        value_size: shape.value,
+        max_entries: shape.entries,
+        map_flags: BPF_F_RDONLY_PROG,
+        map_name: name(shape.name),
+        ..Default::default()
+    };
+    // SAFETY: the argument has no pointers.
+    unsafe { bpf_fd(0, "bpf(MAP_CREATE)", &mut attr) }
+}
+
+/// The value of a key, if the map has it.
+pub(crate) fn map_look_up<V: FromBytes + IntoBytes>(
+    map: impl AsFd,
+    key: &(impl IntoBytes + Immutable),
+) -> Result<V> {
+    let mut value = V::new_zeroed();
+    let mut attr = attr::MapElement {
+        map_fd: fd(&map),
+        key: address(key.as_bytes()),
+        value: value.as_mut_bytes().as_mut_ptr() as u64,
+        ..Default::default()
+    };
+    // SAFETY: key and value live through the call; every map of this crate is made with the sizes of its types.
+    unsafe { bpf(1, "bpf(MAP_LOOKUP_ELEM)", &mut attr) }?;
+    Ok(value)
+}
+
+/// Sets the value of a key.
+pub(crate) fn map_update(
+    map: impl AsFd,
+    key: &(impl IntoBytes + Immutable),
+    value: &[u8],
+) -> Result<()> {
+    let mut attr = attr::MapElement {
+        map_fd: fd(&map),
+        key: address(key.as_bytes()),
+        value: address(value),
+        ..Default::default()
+    };
+    // SAFETY: key and value live through the call; every map of this crate is made with the sizes of its types.
+    unsafe { bpf(2, "bpf(MAP_UPDATE_ELEM)", &mut attr) }.map(drop)
+}
+
+/// Sets the values of many keys (Linux 5.6).
+pub(crate) fn map_update_many(map: impl AsFd, keys: &[u64], values: &[u8]) -> Result<()> {
+    let mut attr = attr::MapBatch {
+        keys: address(keys.as_bytes()),
+        values: address(values),
+        count: u32::try_from(keys.len()).unwrap_or(u32::MAX),
+        map_fd: fd(&map),
+        ..Default::default()
+    };
+    // SAFETY: keys and values live through the call, and there are as many of both.
+    unsafe { bpf(26, "bpf(MAP_UPDATE_BATCH)", &mut attr) }.map(drop)
+}
+
+/// Lets nobody change a map any more from user space (Linux 5.2).
+pub(crate) fn map_freeze(map: impl AsFd) -> Result<()> {
+    let mut attr = attr::MapElement {
+        map_fd: fd(&map),
+        ..Default::default()
+    };
+    // SAFETY: the argument has no pointers.
+    unsafe { bpf(22, "bpf(MAP_FREEZE)", &mut attr) }.map(drop)
+}
+
+/// Loads a program. What the verifier says about it goes to `log`, if that is not empty.
+pub(crate) fn program_load(
+    kind: ProgramKind,
+    program: &str,
+    instructions: &[u8],
+    license: &CStr,
+    log: &mut [u8],
+) -> Result<OwnedFd> {
+    const BYTES_OF_INSTRUCTION: usize = 8;
+    const BPF_PROG_TYPE_SOCK_OPS: u32 = 13;
+    const BPF_PROG_TYPE_TRACING: u32 = 26;
+    let (prog_type, expected_attach_type, attach_btf_id) = match kind {
+        ProgramKind::Iterator(function) => (BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, function),
+        ProgramKind::Tracepoint(type_id) => (BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, type_id),
+        ProgramKind::SocketOperations => (BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, 0),
+    };
+    let mut attr = attr::ProgLoad {
+        prog_type,
+        insn_cnt: (instructions.len() / BYTES_OF_INSTRUCTION) as u32,
+        insns: address(instructions),
+        license: license.as_ptr() as u64,
+        prog_name: name(program),
+        expected_attach_type,
+        attach_btf_id,
+        ..Default::default()
+    };
+    if !log.is_empty() {
+        attr.log_level = 1;
+        attr.log_size = log.len() as u32;
+        attr.log_buf = log.as_mut_ptr() as u64;
+    }
+    // SAFETY: instructions, license and log live through the call, and their lengths are theirs.
+    unsafe { bpf_fd(5, "bpf(PROG_LOAD)", &mut attr) }
+}
+
+/// Gives an object a name in a BPF file system.
+pub(crate) fn object_pin(object: impl AsFd, path: &CStr) -> Result<()> {
+    let mut attr = attr::Object {
+        pathname: path.as_ptr() as u64,
+        bpf_fd: fd(&object),
+        ..Default::default()
+    };
+    // SAFETY: the path lives through the call.
+    unsafe { bpf(6, "bpf(OBJ_PIN)", &mut attr) }.map(drop)
+}
+
+/// Opens an object that has a name in a BPF file system.
+pub(crate) fn object_open(path: &CStr) -> Result<OwnedFd> {
+    let mut attr = attr::Object {
+        pathname: path.as_ptr() as u64,
+        ..Default::default()
+    };
+    // SAFETY: the path lives through the call.
+    unsafe { bpf_fd(7, "bpf(OBJ_GET)", &mut attr) }
+}
+
+/// What a link attaches to what.
+pub(crate) fn link_info(link: impl AsFd) -> Result<LinkInfo> {
+    const BPF_LINK_TYPE_CGROUP: u32 = 3;
+    // type, id, prog_id, padding, cgroup_id, attach_type, padding
+    let mut info = [0_u32; 8];
+    let mut attr = attr::Info {
+        bpf_fd: fd(&link),
+        info_len: size_of_val(&info) as u32,
+        info: info.as_mut_bytes().as_mut_ptr() as u64,
+    };
+    // SAFETY: the buffer lives through the call and is as long as it says.
+    unsafe { bpf(15, "bpf(OBJ_GET_INFO_BY_FD)", &mut attr) }?;
+    let [kind, _, _, _, low, high, _, _] = info;
+    Ok(match kind {
+        BPF_LINK_TYPE_CGROUP => LinkInfo::Cgroup(u64::from(high) << 32 | u64::from(low)),
+        _ => LinkInfo::Other,
+    })
+}
+
+/// Attaches a program to the tracepoint that it was loaded for, as long as the descriptor is open.
+pub(crate) fn tracepoint_attach(program: impl AsFd) -> Result<OwnedFd> {
+    let mut attr = attr::RawTracepoint {
+        prog_fd: fd(&program),
+        ..Default::default()
+    };
+    // SAFETY: the argument has no pointers: the program knows its tracepoint.
+    unsafe { bpf_fd(17, "bpf(RAW_TRACEPOINT_OPEN)", &mut attr) }
+}
+
+/// Attaches an iterator, or with a cgroup a program for its sockets, as long as the descriptor is open.
+pub(crate) fn link_attach(program: impl AsFd, cgroup: Option<&dyn AsFd>) -> Result<OwnedFd> {
+    let mut attr = match cgroup {
+        Some(cgroup) => attr::LinkCreate {
+            target_fd: cgroup.as_fd().as_raw_fd() as u32,
+            attach_type: BPF_CGROUP_SOCK_OPS,
+            ..Default::default()
+        },
+        None => attr::LinkCreate {
+            attach_type: BPF_TRACE_ITER,
+            ..Default::default()
+        },
+    };
+    attr.prog_fd = fd(&program);
+    // SAFETY: the argument has no pointers.
+    unsafe { bpf_fd(28, "bpf(LINK_CREATE)", &mut attr) }
+}
+
+/// A run of an iterator: what it says can be read from the descriptor.
+pub(crate) fn iterator(link: impl AsFd) -> Result<OwnedFd> {
+    let mut attr = attr::IterCreate {
+        link_fd: fd(&link),
+        flags: 0,
+    };
+    // SAFETY: the argument has no pointers.
+    unsafe { bpf_fd(33, "bpf(ITER_CREATE)", &mut attr) }
+}
+
+/// The same, with a descriptor as the answer.
+///
+/// # Safety
+/// As for [`bpf`], and the command must be one that answers with a new descriptor.
+unsafe fn bpf_fd<A: FromBytes + IntoBytes>(
+    command: u32,
+    call: &'static str,
+    attr: &mut A,
+) -> Result<OwnedFd> {
+    // SAFETY: the caller's promise.
+    let raw = unsafe { bpf(command, call, attr) }?;
+    // SAFETY: the kernel has just made it for us, by the caller's promise.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// Calls the kernel.
+///
+/// # Safety
+/// Every pointer in the argument must point to as much as the command takes, for as long as the call lasts.
+unsafe fn bpf<A: FromBytes + IntoBytes>(
+    command: u32,
+    call: &'static str,
+    attr: &mut A,
+) -> Result<i32> {
+    let size = size_of::<A>();
+    let attr = attr.as_mut_bytes().as_mut_ptr();
+    // SAFETY: the argument is as long as we say; what it points to is the caller's promise.
+    let answer = unsafe { libc::syscall(libc::SYS_bpf, command, attr, size) };
+    match i32::try_from(answer) {
+        Ok(answer) if answer >= 0 => Ok(answer),
+        Ok(_) | Err(_) => {
+            let errno = io::Error::last_os_error().raw_os_error();
+            let errno = Errno::from_raw_os_error(errno.unwrap_or(libc::EIO));
+            Err(CallError { call, errno })
+        }
+    }
+}
+
+fn fd(of: &impl AsFd) -> u32 {
+    of.as_fd().as_raw_fd() as u32
+}
+
+fn address(bytes: &[u8]) -> u64 {
+    bytes.as_ptr() as u64
+}
+
+/// A name as the kernel wants it: at most 15 letters, digits or underscores.
+fn name(of: &str) -> [u8; 16] {
+    let mut name = [0; 16];
+    for (to, from) in name.iter_mut().take(15).zip(of.bytes()) {
+        *to = from;
+    }
+    name
+}

@@ -1,0 +1,12 @@
+//! The kernel's side: the system calls that eBPF takes, and nothing else.
+
+mod attr;
+mod bpf;
+mod ring;
+
+pub(crate) use bpf::{
+    Kind, LinkInfo, MapShape, ProgramKind, iterator, link_attach, link_info, map_create,
+    map_create_constant, map_freeze, map_look_up, map_update, map_update_many, object_open,
+    object_pin, program_load, tracepoint_attach,
+};
+pub(crate) use ring::Ring;

@@ -1,0 +1,285 @@
+//! What the programs tell and are told: programs/records.h, field by field.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use deadpeer_core::{SocketOptions, TcpState};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+macro_rules! records {
+    ($($name:ident, $size:literal bytes { $($field:ident: $type:ty),* $(,)? })*) => {$(
+        #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+        #[repr(C)]
+        pub(crate) struct $name {
+            $(pub(crate) $field: $type,)*
+        }
+        const _: () = assert!(size_of::<$name>() == $size, "programs/records.h");
+    )*};
+}
+
+records! {
+    Options, 28 bytes {
+        keepalive: u32,
+        keepidle: u32,
+        keepintvl: u32,
+        keepcnt: u32,
+        user_timeout: u32,
+        rto_max: u32,
+        syncnt: u32,
+    }
+    Ends, 40 bytes {
+        local: [u8; 16],
+        peer: [u8; 16],
+        local_port: u16,
+        peer_port: u16,
+        family: u16,
+        unused: u16,
+    }
+    State, 136 bytes {
+        cookie: u64,
+        inode: u64,
+        cgroup: u64,
+        ends: Ends,
+        options: Options,
+        namespace: u32,
+        uid: u32,
+        error: i32,
+        soft_error: i32,
+        unsent: u32,
+        unacknowledged: u32,
+        since_received: u32,
+        since_acknowledged: u32,
+        state: u8,
+        probes_out: u8,
+        retransmits: u8,
+        has_options: u8,
+        dead: u8,
+        multipath: u8,
+        unused: [u8; 6],
+    }
+    Row, 144 bytes {
+        state: State,
+        backlog: u32,
+        max_backlog: u32,
+    }
+    Holder, 32 bytes {
+        cookie: u64,
+        inode: u64,
+        pid: u32,
+        fd: u32,
+        namespace: u32,
+        unused: u32,
+    }
+    Outcome, 72 bytes {
+        cookie: u64,
+        before: Options,
+        after: Options,
+        option: u32,
+        error: i32,
+    }
+    Change, 136 bytes {
+        set: Options,
+        only_if: Options,
+        outcome: Outcome,
+        seen: u64,
+    }
+    Rule, 48 bytes {
+        set: Options,
+        idle_within: u32,
+        busy_within: u32,
+        keep_app_settings: u32,
+        unused: [u32; 2],
+    }
+    Memory, 72 bytes {
+        rule: Rule,
+        protected: u64,
+        spared: u64,
+        refused: u64,
+    }
+    Life, 40 bytes {
+        established: u64,
+        closed: u64,
+        pid: u32,
+        caller: u32,
+        comm: [u8; 16],
+    }
+    Death, 224 bytes {
+        at: u64,
+        state: State,
+        life: Life,
+        bytes_received: u64,
+        bytes_acknowledged: u64,
+        unread: u32,
+        peer_window: u32,
+        rto: u32,
+        since_sent: u32,
+        retransmitting: u32,
+        peer_finished: u8,
+        lingers_not: u8,
+        unused: [u8; 2],
+    }
+}
+
+/// Stands for "never" in a time, and for "leave it" in an option to set.
+const NONE: u32 = u32::MAX;
+/// [`Outcome::option`]: the socket was not as it was expected.
+pub(crate) const CHANGED: u32 = u32::MAX;
+
+impl Options {
+    /// Options to set, in the units of setsockopt(2).
+    pub(crate) fn to_set(options: &SocketOptions) -> Self {
+        let or_leave = |value: Option<u32>| value.unwrap_or(NONE);
+        Self {
+            keepalive: or_leave(options.keepalive.map(u32::from)),
+            keepidle: or_leave(options.keepidle_s),
+            keepintvl: or_leave(options.keepintvl_s),
+            keepcnt: or_leave(options.keepcnt),
+            user_timeout: or_leave(options.user_timeout_ms),
+            rto_max: or_leave(options.rto_max_ms),
+            syncnt: or_leave(options.syncnt),
+        }
+    }
+
+    /// The inverse of [`Options::to_set`].
+    pub(crate) fn as_set(&self) -> SocketOptions {
+        let unless_left = |value: u32| (value != NONE).then_some(value);
+        let mut options = SocketOptions::default();
+        options.keepalive = unless_left(self.keepalive).map(|on| on != 0);
+        options.keepidle_s = unless_left(self.keepidle);
+        options.keepintvl_s = unless_left(self.keepintvl);
+        options.keepcnt = unless_left(self.keepcnt);
+        options.user_timeout_ms = unless_left(self.user_timeout);
+        options.rto_max_ms = unless_left(self.rto_max);
+        options.syncnt = unless_left(self.syncnt);
+        options
+    }
+
+    /// Leaves everything as it is.
+    pub(crate) fn nothing() -> Self {
+        Self::to_set(&SocketOptions::default())
+    }
+
+    /// Options as a socket of a kernel with this clock rate keeps them; the inverse of [`Options::read`].
+    pub(crate) fn kept(options: &SocketOptions, hz: u32) -> Self {
+        let or_zero = |value: Option<u32>| value.unwrap_or(0);
+        let jiffies = |ms: u64| (ms * u64::from(hz)).div_ceil(1000) as u32;
+        Self {
+            keepalive: u32::from(options.keepalive.unwrap_or(false)),
+            keepidle: or_zero(options.keepidle_s).saturating_mul(hz),
+            keepintvl: or_zero(options.keepintvl_s).saturating_mul(hz),
+            keepcnt: or_zero(options.keepcnt),
+            user_timeout: or_zero(options.user_timeout_ms),
+            rto_max: jiffies(u64::from(or_zero(options.rto_max_ms))),
+            syncnt: or_zero(options.syncnt),
+        }
+    }
+
+    /// The options of a socket: 0 follows the sysctl.
+    pub(crate) fn read(&self, hz: u32) -> SocketOptions {
+        let unless_zero = |value: u32| (value != 0).then_some(value);
+        let ms = |jiffies: u32| (u64::from(jiffies) * 1000 / u64::from(hz)) as u32;
+        let mut options = SocketOptions::default();
+        options.keepalive = Some(self.keepalive != 0);
+        options.keepidle_s = unless_zero(self.keepidle / hz);
+        options.keepintvl_s = unless_zero(self.keepintvl / hz);
+        options.keepcnt = unless_zero(self.keepcnt);
+        options.user_timeout_ms = unless_zero(self.user_timeout);
+        options.rto_max_ms = unless_zero(ms(self.rto_max));
+        options.syncnt = unless_zero(self.syncnt);
+        options
+    }
+}
+
+impl Ends {
+    pub(crate) fn local(&self) -> SocketAddr {
+        SocketAddr::new(self.address(self.local), self.local_port)
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        SocketAddr::new(self.address(self.peer), self.peer_port)
+    }
+
+    /// IPv4 is in the last four bytes.
+    fn address(&self, bytes: [u8; 16]) -> IpAddr {
+        const AF_INET: u16 = 2;
+        let [.., a, b, c, d] = bytes;
+        match self.family {
+            AF_INET => Ipv4Addr::new(a, b, c, d).into(),
+            _ => Ipv6Addr::from(bytes).into(),
+        }
+    }
+}
+
+impl State {
+    /// `None` for a number that no known kernel uses.
+    pub(crate) fn state(&self) -> Option<TcpState> {
+        TcpState::from_kernel(self.state)
+    }
+
+    pub(crate) fn inode(&self) -> Option<NonZeroU32> {
+        // Inode numbers of sockets are 32 bits wide (fs/inode.c, `get_next_ino`).
+        NonZeroU32::new(self.inode as u32)
+    }
+
+    pub(crate) fn cgroup(&self) -> Option<u64> {
+        (self.cgroup != 0).then_some(self.cgroup)
+    }
+
+    pub(crate) fn error(&self) -> Option<i32> {
+        (self.error != 0).then_some(self.error)
+    }
+
+    pub(crate) fn soft_error(&self) -> Option<i32> {
+        (self.soft_error != 0).then_some(self.soft_error)
+    }
+}
+
+/// A stretch of jiffies; `None` for "never".
+pub(crate) fn stretch(jiffies: u32, hz: u32) -> Option<Duration> {
+    (jiffies != NONE).then(|| ticks(jiffies, hz))
+}
+
+/// A number of jiffies as a time.
+pub(crate) fn ticks(jiffies: u32, hz: u32) -> Duration {
+    Duration::from_nanos(u64::from(jiffies) * 1_000_000_000 / u64::from(hz))
+}
+
+/// A stretch of milliseconds; `None` for "never".
+pub(crate) fn milliseconds(ms: u32) -> Option<Duration> {
+    (ms != NONE).then(|| Duration::from_millis(u64::from(ms)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_go_to_the_kernel_and_come_back() {
+        let mut options = SocketOptions::default();
+        options.keepalive = Some(true);
+        options.keepidle_s = Some(9);
+        options.keepcnt = Some(8);
+        options.user_timeout_ms = Some(14_500);
+        assert_eq!(Options::to_set(&options).as_set(), options);
+        for hz in [100, 250, 300, 1000] {
+            assert_eq!(Options::kept(&options, hz).read(hz), options);
+        }
+        assert_eq!(Options::nothing().as_set(), SocketOptions::default());
+    }
+
+    #[test]
+    fn what_a_socket_follows_is_absent() {
+        let untouched = Options::kept(&SocketOptions::default(), 250).read(250);
+        let mut off = SocketOptions::default();
+        off.keepalive = Some(false);
+        assert_eq!(untouched, off);
+    }
+
+    #[test]
+    fn never_is_no_time() {
+        assert_eq!(stretch(NONE, 250), None);
+        assert_eq!(stretch(500, 250), Some(Duration::from_secs(2)));
+        assert_eq!(milliseconds(NONE), None);
+    }
+}

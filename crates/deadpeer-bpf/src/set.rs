@@ -1,0 +1,159 @@
+//! Setting options on open connections, from within the kernel (iter/tcp with bpf_setsockopt).
+
+use std::ops::ControlFlow;
+
+use deadpeer_core::SocketOptions;
+use zerocopy::IntoBytes as _;
+
+use crate::iterate::Iterator;
+use crate::kernel::{self, Kind, MapShape};
+use crate::load::{Recipe, Target, Types};
+use crate::records::{CHANGED, Options};
+use crate::{Unavailable, feature, records};
+
+/// Options to set on one socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change {
+    /// The socket: connections, accepted or not, and listeners. TIME_WAIT and connection requests have no options.
+    pub cookie: u64,
+    /// What to set. `None` leaves an option alone.
+    pub options: SocketOptions,
+    /// If given, nothing is set unless the socket's options are exactly these, compared a moment before under
+    /// the socket's lock: whatever the application set since it was looked at stays. As
+    /// [`Socket::options`](crate::Socket::options) showed them.
+    pub only_if: Option<SocketOptions>,
+}
+
+/// What became of one [`Change`]; a socket that is gone has no outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The socket.
+    pub cookie: u64,
+    /// Its options a moment before, for undoing it.
+    pub before: SocketOptions,
+    /// Its options now, read back.
+    pub after: SocketOptions,
+    /// Why it is not as it was wanted, if it isn't.
+    pub refused: Option<Refused>,
+}
+
+/// Why options were not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The options were not those of [`Change::only_if`] any more; nothing was set.
+    Changed,
+    /// The kernel refused an option. Those before it in the order SO_KEEPALIVE, TCP_KEEPCNT, TCP_KEEPINTVL,
+    /// TCP_USER_TIMEOUT, TCP_RTO_MAX_MS, TCP_SYNCNT, TCP_KEEPIDLE are set, those after it are not.
+    Option {
+        /// Its name.
+        option: &'static str,
+        /// What the kernel said.
+        errno: i32,
+    },
+}
+
+impl Change {
+    /// Sets `options` on the socket with this cookie, whatever it has now.
+    #[must_use]
+    pub fn new(cookie: u64, options: SocketOptions) -> Self {
+        Self {
+            cookie,
+            options,
+            only_if: None,
+        }
+    }
+}
+
+/// Sets the options: [`Engine::set`](crate::Engine::set).
+pub(crate) fn set(
+    kernel: &Types<'_>,
+    hz: u32,
+    changes: &[Change],
+    mut visit: impl FnMut(&Outcome),
+) -> Result<(), Unavailable> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let failed = |error| feature::SET.failed(error);
+    let recipe = Recipe {
+        feature: &feature::SET,
+        object: include_bytes!("../objects/set.bpf.o"),
+        target: Target::Iterator("bpf_iter_tcp"),
+        maps: &[MapShape {
+            name: "changes",
+            kind: Kind::Hash,
+            key: 8,
+            value: size_of::<records::Change>() as u32,
+            entries: changes.len() as u32,
+        }],
+        constants: &[],
+    };
+    let mut loaded = recipe.load(kernel)?;
+    let map = loaded.map("changes");
+    let map = map.ok_or_else(|| feature::SET.damaged("no map of changes".to_owned()))?;
+    for changes in changes.chunks(4096) {
+        let cookies: Vec<u64> = changes.iter().map(|change| change.cookie).collect();
+        let values: Vec<records::Change> = changes.iter().map(|change| change.write(hz)).collect();
+        kernel::map_update_many(&map, &cookies, values.as_bytes()).map_err(failed)?;
+    }
+    let iterator = Iterator::attach(&loaded).map_err(failed)?;
+    let run = iterator.run(|outcome: &records::Outcome| {
+        visit(&Outcome::read(outcome, hz));
+        ControlFlow::Continue(())
+    });
+    run.map_err(failed)
+}
+
+impl Change {
+    fn write(&self, hz: u32) -> records::Change {
+        let untouched = Options::nothing();
+        records::Change {
+            set: Options::to_set(&self.options),
+            only_if: self
+                .only_if
+                .map_or(untouched, |expected| Options::kept(&expected, hz)),
+            outcome: records::Outcome {
+                cookie: self.cookie,
+                before: untouched,
+                after: untouched,
+                option: 0,
+                error: 0,
+            },
+            seen: 0,
+        }
+    }
+}
+
+impl Outcome {
+    fn read(seen: &records::Outcome, hz: u32) -> Self {
+        Self {
+            cookie: seen.cookie,
+            before: seen.before.read(hz),
+            after: seen.after.read(hz),
+            refused: match seen.option {
+                0 => None,
+                CHANGED => Some(Refused::Changed),
+                option => Some(Refused::Option {
+                    option: name(option),
+                    errno: -seen.error,
+                }),
+            },
+        }
+    }
+}
+
+/// The name of an option by its number, that of `SO_KEEPALIVE` in the upper half (programs/options.h).
+fn name(option: u32) -> &'static str {
+    match option {
+        4 => "TCP_KEEPIDLE",
+        5 => "TCP_KEEPINTVL",
+        6 => "TCP_KEEPCNT",
+        7 => "TCP_SYNCNT",
+        18 => "TCP_USER_TIMEOUT",
+        44 => "TCP_RTO_MAX_MS",
+        _ => "SO_KEEPALIVE",
+    }
+}

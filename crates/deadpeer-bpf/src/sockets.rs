@@ -1,0 +1,144 @@
+//! Every TCP socket of a network namespace, as the kernel has it (iter/tcp).
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use deadpeer_core::{SocketOptions, TcpState};
+
+use crate::iterate::Iterator;
+use crate::load::{Recipe, Target, Types};
+use crate::records::{Row, State, stretch};
+use crate::{CallError, Unavailable, feature};
+
+/// A program that shows every TCP socket, loaded and ready: [`Engine::sockets`](crate::Engine::sockets).
+#[derive(Debug)]
+pub struct Sockets {
+    iterator: Iterator,
+    hz: u32,
+}
+
+/// A TCP socket of any state. Shown without stopping it: its numbers may be of neighbouring moments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Socket {
+    /// The number that names it while the machine runs (`SO_COOKIE`).
+    pub cookie: u64,
+    /// Its state.
+    pub state: TcpState,
+    /// Our end. IPv4 on an IPv6 socket is shown as it is there, `::ffff:a.b.c.d`.
+    pub local: SocketAddr,
+    /// The other end; port 0 for a listener.
+    pub peer: SocketAddr,
+    /// The number of its network namespace, as `/proc/PID/ns/net` shows it.
+    pub namespace: u32,
+    /// The options set on it. `None` in an option: it follows the sysctl. A user timeout of 0 is shown as `None`.
+    /// `None` altogether for what has no options: TIME_WAIT and connection requests.
+    pub options: Option<SocketOptions>,
+    /// Who has it.
+    pub holding: Holding,
+    /// The user who made it.
+    pub uid: u32,
+    /// The number of the cgroup it was made in (cgroup v2), 0 of none.
+    pub cgroup: Option<u64>,
+    /// The error waiting for the application (`sk_err`), not taken by this look.
+    pub error: Option<i32>,
+    /// An error that did not end the connection, such as an ICMP message (`sk_err_soft`).
+    pub soft_error: Option<i32>,
+    /// Keepalive or window probes that the peer has not answered.
+    pub probes_out: u8,
+    /// Retransmissions in a row.
+    pub retransmits: u8,
+    /// Bytes written but not sent yet.
+    pub unsent: u32,
+    /// Bytes sent and not acknowledged.
+    pub unacknowledged: u32,
+    /// Time since the last data from the peer; `None` if there never was any.
+    pub since_received: Option<Duration>,
+    /// Time since the last acknowledgement; `None` if there never was any.
+    pub since_acknowledged: Option<Duration>,
+    /// Connections waiting to be accepted, and how many may; of a listener.
+    pub accept_queue: Option<(u32, u32)>,
+    /// Whether it belongs to a Multipath TCP connection, whose options cannot be set one by one.
+    pub multipath: bool,
+}
+
+/// Who has a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Holding {
+    /// A descriptor, or several, of the file with this inode number (`socket:[inode]`).
+    File(NonZeroU32),
+    /// Nobody yet: it waits in a listener's queue to be accepted.
+    AcceptQueue,
+    /// Nobody any more: its descriptor is closed.
+    Closed,
+}
+
+impl Sockets {
+    pub(crate) fn load(kernel: &Types<'_>, hz: u32) -> Result<Self, Unavailable> {
+        let recipe = Recipe {
+            feature: &feature::SOCKETS,
+            object: include_bytes!("../objects/sockets.bpf.o"),
+            target: Target::Iterator("bpf_iter_tcp"),
+            maps: &[],
+            constants: &[],
+        };
+        let iterator = Iterator::attach(&recipe.load(kernel)?);
+        let iterator = iterator.map_err(|error| feature::SOCKETS.failed(error))?;
+        Ok(Self { iterator, hz })
+    }
+
+    /// Shows every TCP socket of the calling thread's network namespace to `visit`, until it breaks.
+    ///
+    /// # Errors
+    /// The kernel's answer could not be read to its end. What was shown before stands.
+    pub fn each(&self, mut visit: impl FnMut(&Socket) -> ControlFlow<()>) -> Result<(), CallError> {
+        self.iterator
+            .run(|row: &Row| match Socket::read(row, self.hz) {
+                Some(socket) => visit(&socket),
+                None => ControlFlow::Continue(()),
+            })
+    }
+}
+
+impl Socket {
+    /// `None` for a state that no known kernel has.
+    fn read(row: &Row, hz: u32) -> Option<Self> {
+        let seen = &row.state;
+        let state = seen.state()?;
+        let whole = seen.has_options != 0;
+        Some(Self {
+            cookie: seen.cookie,
+            state,
+            local: seen.ends.local(),
+            peer: seen.ends.peer(),
+            namespace: seen.namespace,
+            options: whole.then(|| seen.options.read(hz)),
+            holding: Holding::read(seen),
+            uid: seen.uid,
+            cgroup: seen.cgroup(),
+            error: seen.error(),
+            soft_error: seen.soft_error(),
+            probes_out: seen.probes_out,
+            retransmits: seen.retransmits,
+            unsent: seen.unsent,
+            unacknowledged: seen.unacknowledged,
+            since_received: stretch(seen.since_received, hz).filter(|_| whole),
+            since_acknowledged: stretch(seen.since_acknowledged, hz).filter(|_| whole),
+            accept_queue: (state == TcpState::Listen).then_some((row.backlog, row.max_backlog)),
+            multipath: seen.multipath != 0,
+        })
+    }
+}
+
+impl Holding {
+    fn read(seen: &State) -> Self {
+        match seen.inode() {
+            Some(inode) => Self::File(inode),
+            None if seen.dead != 0 || seen.has_options == 0 => Self::Closed,
+            None => Self::AcceptQueue,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What the iterator shows agrees with what the sockets say themselves.
+
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd as _};
+
+use deadpeer_bpf::{Engine, Holding, Socket};
+use deadpeer_core::TcpState;
+use deadpeer_sys::{netns, sockopt, sysctl};
+
+use crate::sockets::{Pair, all, between, connecting, cookie, unaccepted, wait_for, with_cookie};
+use crate::with_engine;
+
+/// Looks a socket up and compares everything that it can tell itself.
+fn assert_agrees(engine: &Engine, of: impl AsFd, state: TcpState) -> Socket {
+    let seen = with_cookie(engine, cookie(&of)).expect("the iterator shows it");
+    let sysctls = sysctl::read().unwrap();
+    let mut told = sockopt::effective_among(&of, &sysctls).unwrap();
+    let mut shown = seen.options.expect("options").resolve(&sysctls);
+    // getsockopt() answers with the sysctl where nothing is set.
+    shown.syncnt = shown.syncnt.or(Some(sysctls.syn_retries));
+    told.syncnt = Some(sockopt::syncnt(&of).unwrap());
+    assert_eq!(shown, told);
+    assert_eq!(seen.state, state);
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", of.as_fd().as_raw_fd())).unwrap();
+    let Holding::File(inode) = seen.holding else {
+        panic!("a descriptor has it, not {:?}", seen.holding);
+    };
+    assert_eq!(link.to_str().unwrap(), format!("socket:[{inode}]"));
+    let here = netns::inode(netns::open_current().unwrap()).unwrap();
+    assert_eq!(u64::from(seen.namespace), here);
+    assert_eq!((seen.uid, seen.error, seen.multipath), (0, None, false));
+    seen
+}
+
+#[test]
+fn connections_and_listeners() {
+    with_engine(|engine| {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let pair = Pair::connect(address);
+            sockopt::set_keepalive(&pair.caller, true).unwrap();
+            sockopt::set_keepidle_s(&pair.caller, 30).unwrap();
+            sockopt::set_keepintvl_s(&pair.caller, 7).unwrap();
+            sockopt::set_keepcnt(&pair.caller, 3).unwrap();
+            sockopt::set_user_timeout_ms(&pair.caller, Some(12_345)).unwrap();
+            sockopt::set_syncnt(&pair.caller, 2).unwrap();
+            let caller = assert_agrees(engine, &pair.caller, TcpState::Established);
+            assert_eq!(caller.local, pair.caller.local_addr().unwrap());
+            assert_eq!(caller.peer, pair.caller.peer_addr().unwrap());
+            assert_eq!(caller.accept_queue, None);
+            let called = assert_agrees(engine, &pair.called, TcpState::Established);
+            assert_eq!((called.local, called.peer), (caller.peer, caller.local));
+            let listener = assert_agrees(engine, &pair.listener, TcpState::Listen);
+            assert_eq!(listener.peer.port(), 0);
+            assert_eq!(listener.accept_queue.map(|(waiting, _)| waiting), Some(0));
+        }
+    });
+}
+
+#[test]
+fn every_state_with_options() {
+    with_engine(|engine| {
+        let pair = Pair::half_closed(engine);
+        assert_agrees(engine, &pair.caller, TcpState::FinWait2);
+        assert_agrees(engine, &pair.called, TcpState::CloseWait);
+        assert_agrees(engine, connecting(), TcpState::SynSent);
+    });
+}
+
+#[test]
+fn who_waits_to_be_accepted_is_seen() {
+    with_engine(|engine| {
+        let (listener, caller) = unaccepted();
+        let called = between(
+            engine,
+            caller.peer_addr().unwrap(),
+            caller.local_addr().unwrap(),
+        );
+        let called = called.expect("the end nobody has accepted");
+        assert_eq!(called.holding, Holding::AcceptQueue);
+        assert!(called.options.is_some());
+        let queue = with_cookie(engine, cookie(&listener)).unwrap().accept_queue;
+        assert_eq!(queue.map(|(waiting, _)| waiting), Some(1));
+    });
+}
+
+#[test]
+fn what_is_closed_has_no_holder() {
+    with_engine(|engine| {
+        let pair = Pair::connect("127.0.0.1:0");
+        let caller = cookie(&pair.caller);
+        let ends = (pair.caller.local_addr(), pair.caller.peer_addr());
+        drop(pair.caller);
+        let orphan = wait_for(engine, caller, TcpState::FinWait2);
+        assert_eq!(orphan.holding, Holding::Closed);
+        pair.called.shutdown(Shutdown::Both).unwrap();
+        let waiting = between(engine, ends.0.unwrap(), ends.1.unwrap()).expect("in TIME_WAIT");
+        assert_eq!(waiting.state, TcpState::TimeWait);
+        assert_eq!((waiting.options, waiting.holding), (None, Holding::Closed));
+    });
+}
+
+#[test]
+fn nothing_of_other_namespaces_is_shown() {
+    with_engine(|engine| {
+        let pair = Pair::connect("127.0.0.1:0");
+        let elsewhere = netns::private(|| {
+            let _other = Pair::connect("127.0.0.1:0");
+            all(engine).len()
+        });
+        assert_eq!(elsewhere, Ok(3));
+        assert_eq!(all(engine).len(), 3);
+        drop(pair);
+    });
+}
