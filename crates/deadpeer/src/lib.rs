@@ -62,6 +62,7 @@
 //! |---|---|
 //! | `tokio` | the module `deadpeer::tokio`: `died`, `ping`, and a `Watch` for tasks |
 //! | `mio` | [`Watch`] is a source of events |
+//! | `heartbeat` | the module `deadpeer::heartbeat`: a heartbeat over any tokio stream |
 //!
 //! Nothing here needs a privilege, starts a thread or touches data. Linux only; `Watch` needs 4.12.
 //!
@@ -72,6 +73,8 @@
 mod apply;
 mod death;
 mod died;
+#[cfg(feature = "heartbeat")]
+pub mod heartbeat;
 mod inspect;
 #[cfg(feature = "mio")]
 pub mod mio;

@@ -47,7 +47,7 @@ impl Setting {
     /// the timer anew and counts the silence that has already passed (net/ipv4/tcp.c,
     /// `tcp_sock_set_keepidle_locked`), so if the first probe is due at once, it goes out with all other
     /// values in place.
-    pub(crate) fn in_order(options: &SocketOptions) -> impl Iterator<Item = Self> {
+    pub fn in_order(options: &SocketOptions) -> impl Iterator<Item = Self> {
         [
             options.keepalive.map(Self::Keepalive),
             options.keepintvl_s.map(Self::Keepintvl),
@@ -62,7 +62,8 @@ impl Setting {
     }
 
     /// The same option with the value that is in force; `None` where the socket does not have it.
-    pub(crate) fn held(self, effective: &Effective) -> Option<Self> {
+    #[must_use]
+    pub fn held(self, effective: &Effective) -> Option<Self> {
         Some(match self {
             Self::Keepalive(_) => Self::Keepalive(effective.keepalive),
             Self::Keepintvl(_) => Self::Keepintvl(effective.keepintvl_s),
@@ -72,6 +73,19 @@ impl Setting {
             Self::Syncnt(_) => Self::Syncnt(effective.syncnt?),
             Self::Keepidle(_) => Self::Keepidle(effective.keepidle_s),
         })
+    }
+
+    /// Makes it one of `options`, in place of another value of the same option.
+    pub fn put(self, options: &mut SocketOptions) {
+        match self {
+            Self::Keepalive(on) => options.keepalive = Some(on),
+            Self::Keepintvl(seconds) => options.keepintvl_s = Some(seconds),
+            Self::Keepcnt(probes) => options.keepcnt = Some(probes),
+            Self::UserTimeout(ms) => options.user_timeout_ms = Some(ms),
+            Self::RtoMax(ms) => options.rto_max_ms = Some(ms),
+            Self::Syncnt(retries) => options.syncnt = Some(retries),
+            Self::Keepidle(seconds) => options.keepidle_s = Some(seconds),
+        }
     }
 
     pub(crate) fn set(self, fd: BorrowedFd<'_>) -> Result<(), SysError> {

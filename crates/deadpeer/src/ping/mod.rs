@@ -130,6 +130,10 @@ impl From<PingError> for std::io::Error {
 /// - a value of `TCP_KEEPIDLE` that the application sets meanwhile stays, and `SO_KEEPALIVE` with it. But if it only switches
 ///   `SO_KEEPALIVE` on, and in just these milliseconds, it is off afterwards: the kernel doesn't show who switched it on.
 ///
+/// An application whose own `TCP_KEEPIDLE` is 1 has its kernel ask every second already, if keepalive is on: then the ping lends
+/// itself nothing and waits for that probe. If keepalive is off, only `SO_KEEPALIVE` is borrowed. But a 1 that the application
+/// sets just while the ping has borrowed it cannot be told from the ping's own, and is taken back.
+///
 /// The application may read and write all the while. Needs no privilege.
 ///
 /// # Errors

@@ -47,7 +47,10 @@ impl Matter {
             Verdict::Alive { .. } | Verdict::PeerFinished => Some(Self::Fine),
             Verdict::Stalled { .. } => Some(Self::Stalled),
             Verdict::Unreachable { .. } => Some(Self::Unreachable),
-            Verdict::Unknown { .. } | Verdict::Closed { .. } | _ => None,
+            Verdict::Unknown { .. }
+            | Verdict::ApplicationSilent { .. }
+            | Verdict::Closed { .. }
+            | _ => None,
         }
     }
 }

@@ -41,7 +41,16 @@ const ALARM: u64 = u64::MAX;
 /// **Supervised** ([`Watch::supervised`]): the kernel asks but doesn't decide, and a [`Judge`] weighs what it counts. Right in the states
 /// where the kernel is wrong: it measures the loss of each connection and asks as often as that takes,
 /// and never takes a slow reader for dead. The connection stays open until the application closes it. A connection that was heard
-/// costs nothing until its silence could have lasted the deadline; that is one look (a microsecond) an idle period.
+/// costs nothing until its silence could have lasted the deadline; that is one look (a microsecond) a deadline. One that receives data
+/// is looked at twice a deadline, and eight times if it sends as well: only so can data that comes again, because nothing
+/// of ours arrives, be told from a sign of life.
+///
+/// Where loss forbids a verdict at the deadline that is as sure as was asked for, it comes later, and
+/// [`slip`](Watch::slip) says by how much; [`Preference`](deadpeer_core::verdict::Preference) turns that round.
+///
+/// Supervising sets [options](Supervision::options) on every socket that keep the kernel from giving it up for 24 days: what is found
+/// unreachable is the application's to close. A user timeout that the application sets afterwards is its own affair and may
+/// end the connection first: [`Supervision::overruled`] tells, from [`options`](crate::options()) and [`inspect`](crate::inspect).
 ///
 /// # What it holds
 ///
@@ -230,6 +239,24 @@ impl Watch {
         let info = entry.remembered.tcp_info().ok().flatten()?;
         let judge = entry.judge.as_mut()?;
         Some(judge.observe(clock::monotonic(), &info))
+    }
+
+    /// The judge of a supervised connection: the loss it has measured, and how many unanswered questions convince it. `None` if it is not
+    /// watched or nobody judges it.
+    pub fn judge(&mut self, socket: impl AsFd) -> Option<&Judge> {
+        let fd = socket.as_fd();
+        let place = self.table.find(fd.as_raw_fd())?;
+        let now = Remembered::of(fd).ok()?;
+        let entry = self.table.entry(place)?;
+        entry.judge.as_ref().filter(|_| entry.remembered == now)
+    }
+
+    /// By how much the verdict on a supervised connection would come after the deadline, at the loss measured so far, if its peer vanished
+    /// now while it is idle. `None` if it is not watched or nobody judges it.
+    pub fn slip(&mut self, socket: impl AsFd) -> Option<Duration> {
+        let options = self.supervised.as_ref()?.options;
+        let before_probing = Duration::from_secs(options.keepidle_s?.into());
+        Some(self.judge(socket)?.slip(before_probing))
     }
 
     /// Waits for events, `timeout` at most (`None`: for ever), and puts them into `events`, which is cleared before. At most

@@ -1,13 +1,13 @@
 //! Connections whose verdict is made here.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use deadpeer::{Cause, News, Supervision, Verdict, Watch};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
 
-use crate::{pair, readable, soon, told};
+use crate::{pair, readable, soon, told, until};
 
 const DEADLINE: Duration = Duration::from_secs(12);
 
@@ -96,5 +96,66 @@ fn who_is_heard_costs_nothing() {
         assert!(
             matches!(watch.verdict(&socket), Some(Verdict::Alive { age }) if age < Duration::from_secs(1))
         );
+    });
+}
+
+#[test]
+fn how_late_the_verdict_would_come_can_be_asked() {
+    in_private_netns(|| {
+        let mut watch = Watch::supervised(Supervision::within(DEADLINE)).unwrap();
+        let (socket, peer) = pair();
+        assert_eq!(watch.slip(&socket), None);
+        watch.add(&socket, 1).unwrap();
+        assert_eq!(watch.slip(&socket), Some(Duration::ZERO));
+        assert!(watch.judge(&socket).unwrap().needed() >= 4);
+        assert!(watch.judge(&peer).is_none());
+    });
+}
+
+/// A supervised connection at work, looked at all the while: every byte arrives, and so does the error at its end.
+#[test]
+fn no_byte_and_no_error_is_taken_from_the_application() {
+    const PORTIONS: usize = 2_000;
+    in_private_netns(|| {
+        let mut watch = Watch::supervised(Supervision::within(Duration::from_secs(60))).unwrap();
+        let (mut socket, mut peer) = pair();
+        watch.add(&socket, 1).unwrap();
+        let echo = std::thread::spawn(move || {
+            let mut portion = [0; 1_000];
+            for _ in 0..PORTIONS {
+                peer.read_exact(&mut portion).unwrap();
+                peer.write_all(&portion).unwrap();
+            }
+            peer
+        });
+        for number in 0..PORTIONS {
+            let sent: Vec<u8> = (0..1_000).map(|at| (at * 7 + number) as u8).collect();
+            socket.write_all(&sent).unwrap();
+            assert!(told(&mut watch, Duration::ZERO).is_empty());
+            watch.verdict(&socket).unwrap();
+            let mut got = vec![0; sent.len()];
+            socket.read_exact(&mut got).unwrap();
+            assert_eq!(got, sent);
+        }
+        // What it sends last is queued when it resets the connection.
+        let peer = echo.join().unwrap();
+        (&peer).write_all(b"last").unwrap();
+        socket.write_all(b"unread").unwrap();
+        until("the last bytes are there", || {
+            socket.peek(&mut [0; 8]).is_ok_and(|length| length == 4)
+        });
+        until("its own bytes have arrived", || {
+            peer.peek(&mut [0; 8]).is_ok_and(|length| length == 6)
+        });
+        drop(peer);
+        let [event] = soon(&mut watch)[..] else {
+            panic!("one ended");
+        };
+        assert!(matches!(event.news, News::Died(death) if death.cause() == Cause::Reset));
+        let mut last = [0; 8];
+        assert_eq!(socket.read(&mut last).unwrap(), 4);
+        assert_eq!(&last[..4], b"last");
+        let error = socket.read(&mut last).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     });
 }
