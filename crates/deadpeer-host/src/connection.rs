@@ -5,6 +5,7 @@ use deadpeer_sys::sock_diag::Socket;
 
 use crate::owners::{Owner, OwnersOf};
 use crate::settings::Settings;
+use crate::within::Within;
 
 /// A connection or a listener, borrowed while the table is read.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +18,8 @@ pub struct Connection<'a> {
     /// Whether the filter chose it. A listener that it left out is shown all the same if the query asked
     /// for [`Query::context`](crate::Query::context): the connections it accepted can't be understood without it.
     pub chosen: bool,
+    /// What the kernel itself shows of it, if the table [looks from within](crate::Table::look_from_within).
+    pub within: Option<Within>,
     pub(crate) owners: OwnersOf<'a>,
     pub(crate) kernel: Option<KernelVersion>,
 }
@@ -29,6 +32,7 @@ impl<'a> Connection<'a> {
             socket,
             settings,
             chosen: true,
+            within: None,
             owners,
             kernel: None,
         }

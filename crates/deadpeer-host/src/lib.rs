@@ -20,21 +20,32 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod asking;
 pub mod cgroup;
 mod connection;
 mod coverage;
+pub mod deaths;
 mod endpoint;
 mod filter;
 pub mod inheritance;
+pub mod kill;
+mod loans;
 mod namespace;
+pub mod new_connections;
 mod owners;
 mod ports;
 mod process;
+pub mod protect;
 mod query;
+pub mod run;
 mod service;
 mod settings;
 mod table;
+mod target;
+pub mod undo;
+mod within;
 
+pub use asking::{Reply, ask_all};
 pub use connection::Connection;
 pub use coverage::Coverage;
 pub use deadpeer_sys::sock_diag::{ArmedTimer, Family, Socket, States, TimerKind};
@@ -47,3 +58,5 @@ pub use query::Query;
 pub use service::{Role, Service, Services};
 pub use settings::{Settings, Unreadable};
 pub use table::{OpenTableError, ReadTableError, Table};
+pub use target::{Holder, Target};
+pub use within::{Within, WithinError};

@@ -25,6 +25,17 @@ pub enum Namespace {
 }
 
 impl Namespace {
+    /// Runs `work` in it: here, or on a thread of its own if it is another's, which takes `CAP_SYS_ADMIN`.
+    ///
+    /// # Errors
+    /// It could not be opened or entered.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, NetnsError> {
+        match self {
+            Self::Own => Ok(work()),
+            Self::Process(_) | Self::Named(_) | Self::File(_) => netns::within(self.open()?, work),
+        }
+    }
+
     /// Opens it. Entering another's takes `CAP_SYS_ADMIN`.
     ///
     /// # Errors

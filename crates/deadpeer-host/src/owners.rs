@@ -1,10 +1,12 @@
-//! Which process holds which socket: one pass over `/proc/PID/fd`.
+//! Which process holds which socket: one pass over `/proc/PID/fd`, or over the kernel's own tables from within.
 
 use std::mem::MaybeUninit;
 use std::num::NonZeroU32;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::{fs, io};
 
+use deadpeer_bpf::{CallError, Holders};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
@@ -70,6 +72,51 @@ impl Owners {
         }
         owners.index();
         Ok(owners)
+    }
+
+    /// Asks the kernel from within: every process of this pid namespace, also those that `/proc` hides from us, and also
+    /// descriptors of threads that left their process' table.
+    pub(crate) fn from_within(holders: &Holders) -> Result<Self, CallError> {
+        let mut owners = Self::default();
+        let proc = open_directory(CWD, c"/proc").ok();
+        holders.each(|holder| {
+            // They come process by process.
+            let known = owners.processes.last();
+            if known.is_none_or(|process| process.pid() != holder.pid) {
+                let namespace = proc.as_ref();
+                let namespace = namespace.and_then(|proc| network_namespace(proc, holder.pid));
+                owners.processes.push(Process::new(holder.pid, namespace));
+            }
+            owners.held.push(Held {
+                inode: holder.inode.get(),
+                process: (owners.processes.len() - 1) as u32,
+                fd: holder.fd,
+            });
+            ControlFlow::Continue(())
+        })?;
+        owners.index();
+        Ok(owners)
+    }
+
+    /// Reads the descriptors of these processes alone.
+    pub(crate) fn scan_these(pids: &[u32]) -> io::Result<Self> {
+        let mut owners = Self::default();
+        let mut descriptors = buffer();
+        let proc = open_directory(CWD, c"/proc")?;
+        for pid in pids {
+            owners.scan_process(&proc, *pid, &mut descriptors);
+        }
+        owners.index();
+        Ok(owners)
+    }
+
+    /// Every descriptor of a socket, of any kind, with its inode number.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (u32, Owner<'_>)> {
+        self.held.iter().filter_map(|held| {
+            let process = self.processes.get(held.process as usize)?;
+            let fd = held.fd;
+            Some((held.inode, Owner { process, fd }))
+        })
     }
 
     /// Who holds the socket with this inode number.

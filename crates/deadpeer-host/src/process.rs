@@ -1,7 +1,7 @@
 //! A process as far as it matters to the sockets it owns.
 
-use std::cell::OnceCell;
 use std::fs;
+use std::sync::OnceLock;
 
 /// A process that owned a descriptor when `/proc` was read.
 ///
@@ -11,7 +11,7 @@ use std::fs;
 pub struct Process {
     pid: u32,
     network_namespace: Option<u64>,
-    names: OnceCell<Names>,
+    names: OnceLock<Names>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -29,7 +29,7 @@ impl Process {
         Self {
             pid,
             network_namespace,
-            names: OnceCell::new(),
+            names: OnceLock::new(),
         }
     }
 
@@ -44,7 +44,7 @@ impl Process {
         Self {
             pid,
             network_namespace: None,
-            names: OnceCell::from(names),
+            names: OnceLock::from(names),
         }
     }
 

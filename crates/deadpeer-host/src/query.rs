@@ -12,6 +12,8 @@ pub struct Query {
     pub owners: bool,
     /// Whether to read the options in force: needs the owners, and to borrow each descriptor for a moment.
     pub settings: bool,
+    /// Whether to read options that are not in force too: what `TCP_KEEPIDLE` was set to while keepalive is off.
+    pub every_option: bool,
     /// Whether to fetch TCP_INFO.
     pub tcp_info: bool,
     /// Whether to show listeners that the filter leaves out, marked as not chosen.
@@ -24,6 +26,7 @@ impl Default for Query {
             filter: Filter::default(),
             owners: true,
             settings: true,
+            every_option: false,
             tcp_info: true,
             context: false,
         }

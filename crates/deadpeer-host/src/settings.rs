@@ -1,14 +1,12 @@
 //! The options in force on somebody else's socket: borrowed through a pidfd, read, given back.
 
-use std::os::fd::{AsFd, OwnedFd};
-
 use deadpeer_core::{Effective, Sysctls};
 use deadpeer_sys::sock_diag::Socket;
-use deadpeer_sys::{SysError, pidfd, sockopt};
-use rustc_hash::FxHashMap;
+use deadpeer_sys::{SysError, sockopt};
 use rustix::io::Errno;
 
-use crate::owners::{Owner, OwnersOf};
+use crate::loans::Loans;
+use crate::owners::OwnersOf;
 
 /// What is known of a connection's options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +33,8 @@ pub enum Unreadable {
     NoDescriptor,
     /// It was closed, or its owner ended, while we looked.
     Gone,
+    /// It is a part of a Multipath TCP connection, whose descriptor stands for all of its parts.
+    Multipath,
     /// The kernel has no pidfd_getfd(2) (Linux 5.6).
     KernelTooOld,
     /// The kernel refused for another reason.
@@ -61,12 +61,13 @@ impl Unreadable {
             Self::NoVisibleOwner => "owner not visible",
             Self::NoDescriptor => "no descriptor",
             Self::Gone => "gone meanwhile",
+            Self::Multipath => "Multipath TCP",
             Self::KernelTooOld => "needs Linux 5.6",
             Self::Refused => "refused by the kernel",
         }
     }
 
-    fn from_errno(error: SysError) -> Self {
+    pub(crate) fn from_errno(error: SysError) -> Self {
         match error.errno {
             Errno::PERM | Errno::ACCESS => Self::NotPermitted,
             Errno::NOSYS => Self::KernelTooOld,
@@ -83,18 +84,17 @@ impl Unreadable {
 #[derive(Debug)]
 pub(crate) struct Reader {
     sysctls: Sysctls,
-    handles: FxHashMap<u32, Result<OwnedFd, Unreadable>>,
+    every_option: bool,
+    loans: Loans,
 }
 
-/// Handles kept open at once: far below the usual limit of 1024 descriptors.
-const MAX_HANDLES: usize = 400;
-
 impl Reader {
-    /// `sysctls` are those of the sockets' network namespace.
-    pub(crate) fn new(sysctls: Sysctls) -> Self {
+    /// `sysctls` are those of the sockets' network namespace; `every_option`: also those that are not in force.
+    pub(crate) fn new(sysctls: Sysctls, every_option: bool) -> Self {
         Self {
             sysctls,
-            handles: FxHashMap::default(),
+            every_option,
+            loans: Loans::default(),
         }
     }
 
@@ -103,50 +103,18 @@ impl Reader {
         if socket.inode.is_none() {
             return Settings::Unknown(Unreadable::NoDescriptor);
         }
-        let mut why = Unreadable::NoVisibleOwner;
-        for owner in owners {
-            match self.read_from(owner, socket.cookie) {
-                Ok(effective) => return Settings::Known(effective),
-                Err(error) => why = error,
-            }
+        let duplicate = self.loans.borrow_from(owners, socket.cookie);
+        let read = duplicate.and_then(|duplicate| {
+            let read = match self.every_option {
+                true => sockopt::effective(&duplicate),
+                false => sockopt::effective_among(&duplicate, &self.sysctls),
+            };
+            read.map_err(Unreadable::from_errno)
+        });
+        match read {
+            Ok(effective) => Settings::Known(effective),
+            Err(why) => Settings::Unknown(why),
         }
-        Settings::Unknown(why)
-    }
-
-    fn read_from(&mut self, owner: Owner<'_>, cookie: u64) -> Result<Effective, Unreadable> {
-        let pid = owner.process.pid();
-        if self.handles.len() >= MAX_HANDLES && !self.handles.contains_key(&pid) {
-            self.handles.clear();
-        }
-        let handle = self
-            .handles
-            .entry(pid)
-            .or_insert_with(|| pidfd::open(pid).map_err(Unreadable::from_errno));
-        let duplicate = match handle {
-            Ok(handle) => pidfd::descriptor(handle.as_fd(), owner.fd),
-            Err(why) => return Err(*why),
-        };
-        let duplicate = match duplicate.map_err(Unreadable::from_errno) {
-            Ok(duplicate) => duplicate,
-            Err(why) => {
-                // It holds for all descriptors of the process: don't ask again for each.
-                if matches!(why, Unreadable::NotPermitted | Unreadable::KernelTooOld) {
-                    *handle = Err(why);
-                }
-                return Err(why);
-            }
-        };
-        self.read_same(&duplicate, cookie)
-            .map_err(Unreadable::from_errno)?
-            .ok_or(Unreadable::Gone)
-    }
-
-    /// Reads the options if this is still the socket that the kernel's table showed.
-    fn read_same(&self, duplicate: &OwnedFd, cookie: u64) -> Result<Option<Effective>, SysError> {
-        if sockopt::cookie(duplicate)? != cookie {
-            return Ok(None);
-        }
-        sockopt::effective_among(duplicate, &self.sysctls).map(Some)
     }
 }
 
@@ -176,7 +144,7 @@ mod tests {
         let mut socket = Socket::new(TcpState::Listen, any, any);
         socket.cookie = cookie;
         socket.inode = Some(inode);
-        Reader::new(Sysctls::DEFAULT).read(owners.of(inode), &socket)
+        Reader::new(Sysctls::DEFAULT, false).read(owners.of(inode), &socket)
     }
 
     fn sleep() -> Child {

@@ -7,7 +7,7 @@ use deadpeer_core::{Kernel, KernelVersion, TcpState};
 use deadpeer_sys::netns::{self, NetnsError};
 use deadpeer_sys::sock_diag::{DumpEnd, DumpError, OpenError, Request, SockDiag, Socket};
 use deadpeer_sys::sysctl::SysctlError;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::connection::Connection;
 use crate::coverage::Coverage;
@@ -16,6 +16,7 @@ use crate::owners::Owners;
 use crate::ports;
 use crate::query::Query;
 use crate::settings::{Reader, Settings};
+use crate::within::{View, WithinError};
 
 /// How often a reading that the kernel marks as interrupted is repeated.
 const MAX_REPEATS: u32 = 3;
@@ -29,6 +30,8 @@ pub struct Table {
     kernel: Kernel,
     version: Option<KernelVersion>,
     ephemeral_ports: RangeInclusive<u16>,
+    place: Namespace,
+    view: Option<View>,
 }
 
 /// The table could not be opened.
@@ -59,6 +62,9 @@ pub enum ReadTableError {
     /// The owners could not be looked for.
     #[error("read /proc: {0}")]
     Proc(io::Error),
+    /// The options could not be read from within the kernel.
+    #[error(transparent)]
+    Within(#[from] WithinError),
 }
 
 impl Table {
@@ -67,28 +73,52 @@ impl Table {
     /// # Errors
     /// The namespace cannot be entered, or the kernel has no sock_diag.
     pub fn open(namespace: &Namespace) -> Result<Self, OpenTableError> {
-        match namespace {
-            Namespace::Own => Self::of_this_thread(),
-            Namespace::Process(_) | Namespace::Named(_) | Namespace::File(_) => {
-                netns::within(namespace.open()?, Self::of_this_thread)?
-            }
-        }
+        namespace.run(|| Self::of_this_thread(namespace))?
     }
 
-    fn of_this_thread() -> Result<Self, OpenTableError> {
+    fn of_this_thread(place: &Namespace) -> Result<Self, OpenTableError> {
         Ok(Self {
             diag: SockDiag::open()?,
             namespace: netns::inode(netns::open_current()?).map_err(NetnsError::from)?,
             kernel: deadpeer_sys::running_kernel()?,
             version: deadpeer_sys::kernel_version(),
             ephemeral_ports: ports::ephemeral().map_err(OpenTableError::Ports)?,
+            place: place.clone(),
+            view: None,
         })
+    }
+
+    /// Reads options from within the kernel from now on, by eBPF: of every process' sockets, and of those that wait in a
+    /// listener's queue. Takes `CAP_BPF` and `CAP_PERFMON`, Linux 5.12.
+    ///
+    /// # Errors
+    /// Why that can't be had; options are then read through descriptors as before.
+    pub fn look_from_within(&mut self) -> Result<(), WithinError> {
+        self.view = Some(View::open(&self.place, self.kernel.hz)?);
+        Ok(())
+    }
+
+    /// Whether options are read from within the kernel.
+    #[must_use]
+    pub fn looks_from_within(&self) -> bool {
+        self.view.is_some()
+    }
+
+    /// The kernel's own view, if it is looked at from within.
+    pub(crate) fn view(&self) -> Option<&View> {
+        self.view.as_ref()
     }
 
     /// The kernel, with the sysctls of this namespace.
     #[must_use]
     pub fn kernel(&self) -> &Kernel {
         &self.kernel
+    }
+
+    /// The number of the namespace, as `/proc/PID/ns/net` shows it.
+    #[must_use]
+    pub fn namespace(&self) -> u64 {
+        self.namespace
     }
 
     /// The local ports that the kernel gives to outgoing connections (`ip_local_port_range`).
@@ -111,11 +141,21 @@ impl Table {
         mut visit: impl FnMut(&Connection<'_>) -> ControlFlow<()>,
     ) -> Result<Coverage, ReadTableError> {
         let owners = match query.needs_owners() {
-            true => Owners::scan().map_err(ReadTableError::Proc)?,
+            true => match self.view.as_ref().and_then(View::owners) {
+                Some(owners) => owners,
+                None => Owners::scan().map_err(ReadTableError::Proc)?,
+            },
             false => Owners::default(),
         };
         let mut coverage = Coverage::of(&owners, self.namespace);
-        let mut reader = query.settings.then(|| Reader::new(self.kernel.sysctls));
+        let mut reader = query
+            .settings
+            .then(|| Reader::new(self.kernel.sysctls, query.every_option));
+        let seen = match (&self.view, query.settings) {
+            (Some(view), true) => view.look()?,
+            (Some(_), false) | (None, _) => FxHashMap::default(),
+        };
+        let sysctls = self.kernel.sysctls;
         let version = self.version;
         let request = request(query);
         let diag = &mut self.diag;
@@ -132,9 +172,11 @@ impl Table {
                 if !chosen && !context {
                     return ControlFlow::Continue(());
                 }
-                let settings = match &mut reader {
-                    Some(reader) => reader.read(owners, socket),
-                    None => Settings::NotAsked,
+                let within = seen.get(&socket.cookie).copied();
+                let settings = match (&within, &mut reader) {
+                    (Some(within), _) => Settings::Known(within.own.resolve(&sysctls)),
+                    (None, Some(reader)) => reader.read(owners, socket),
+                    (None, None) => Settings::NotAsked,
                 };
                 if chosen {
                     coverage.count(socket, &settings);
@@ -143,6 +185,7 @@ impl Table {
                     socket,
                     settings,
                     chosen,
+                    within,
                     owners,
                     kernel: version,
                 })

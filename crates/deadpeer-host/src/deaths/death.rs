@@ -1,0 +1,121 @@
+//! One death.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use deadpeer_core::{Autopsy, Effective, TcpState};
+
+use crate::process::Process;
+use crate::service::Role;
+
+/// A connection that died. `None`: nobody saw it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Death {
+    /// When it died, or without eBPF, when that was noticed.
+    pub at: SystemTime,
+    /// The number that no other socket of this boot has.
+    #[doc(alias = "SO_COOKIE")]
+    pub cookie: u64,
+    /// Our end.
+    pub local: SocketAddr,
+    /// The peer.
+    pub peer: SocketAddr,
+    /// How, why, and how sure that is.
+    pub autopsy: Autopsy,
+    /// The state it died in, or was last seen in.
+    pub state: Option<TcpState>,
+    /// Who had it.
+    pub keeper: Option<Keeper>,
+    /// Who destroyed it, if somebody did.
+    pub destroyer: Option<Keeper>,
+    /// Whether it was accepted or connected.
+    pub role: Role,
+    /// How long it had been established.
+    pub age: Option<Age>,
+    /// How long nothing had been heard of the peer.
+    pub silence: Option<Duration>,
+    /// Bytes received in its life; the peer's FIN counts one.
+    #[doc(alias = "tcpi_bytes_received")]
+    pub bytes_received: Option<u64>,
+    /// Bytes sent and acknowledged in its life; our FIN counts one, and so does the SYN of the end that connected.
+    #[doc(alias = "tcpi_bytes_acked")]
+    pub bytes_acked: Option<u64>,
+    /// Whether the peer's FIN had come.
+    pub peer_finished: Option<bool>,
+    /// Whether our FIN was acknowledged.
+    pub fin_acked: Option<bool>,
+    /// Bytes received that the application never read.
+    pub unread: Option<u32>,
+    /// Bytes written that the peer never acknowledged, sent or not.
+    pub unacked: Option<u32>,
+    /// Keepalive or window probes that went unanswered.
+    pub probes: Option<u8>,
+    /// Retransmissions in a row that went unanswered.
+    pub retransmits: Option<u8>,
+    /// The settings that were in force.
+    pub settings: Option<Effective>,
+    /// The user it belonged to.
+    pub uid: Option<u32>,
+    /// The cgroup v2 it was made in, by number.
+    pub cgroup: Option<u64>,
+}
+
+impl Death {
+    /// Bytes of the applications that were received and that were acknowledged, without SYN and FIN.
+    #[must_use]
+    pub fn payload(&self) -> Option<(u64, u64)> {
+        let counted = |flag: bool| u64::from(flag);
+        let syn = matches!(self.role, Role::Outgoing(_)) && self.state != Some(TcpState::SynSent);
+        let received = self.bytes_received?;
+        let acked = self.bytes_acked?;
+        Some((
+            received.saturating_sub(counted(self.peer_finished == Some(true))),
+            acked.saturating_sub(counted(syn) + counted(self.fin_acked == Some(true))),
+        ))
+    }
+}
+
+/// The process that had a connection.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Keeper {
+    /// The process.
+    pub process: Arc<Process>,
+    /// How that is known.
+    pub known_by: KnownBy,
+}
+
+/// How a connection's owner is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KnownBy {
+    /// It closed the connection.
+    Closing,
+    /// It held the descriptor.
+    Holding,
+    /// It called connect(2).
+    Connecting,
+    /// It listens where the connection was accepted; one of its children or siblings may have had it.
+    Listening,
+}
+
+/// How long a connection lived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// From the end of the handshake on.
+    Exactly(Duration),
+    /// It was there already when somebody first looked.
+    AtLeast(Duration),
+}
+
+impl Age {
+    /// The duration.
+    #[must_use]
+    pub fn duration(self) -> Duration {
+        match self {
+            Self::Exactly(duration) | Self::AtLeast(duration) => duration,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What was last seen of each connection: the kernel's table, read every few seconds.
+
+use std::num::NonZeroU32;
+use std::ops::ControlFlow;
+use std::os::fd::{OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use deadpeer_core::{KernelVersion, Sysctls, TcpInfo, TcpState};
+use deadpeer_sys::sock_diag::{DumpError, Request, SockDiag, Socket, SocketId, States, TimerKind};
+use deadpeer_sys::{pidfd, sockopt};
+use rustc_hash::FxHashMap;
+
+use super::keepers::Keepers;
+use crate::settings::{Reader, Settings};
+
+/// The table is read no more often than this.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// And takes at most this part of our time.
+const REST: u32 = 50;
+
+/// The connections of a network namespace as they were at the last look.
+#[derive(Debug)]
+pub(super) struct LastSeen {
+    diag: SockDiag,
+    version: Option<KernelVersion>,
+    sysctls: Sysctls,
+    connections: FxHashMap<u64, Seen>,
+    looks: u32,
+    next_look: Instant,
+}
+
+/// One connection as it was last seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) id: SocketId,
+    pub(super) state: TcpState,
+    pub(super) inode: Option<NonZeroU32>,
+    pub(super) holder: Option<(u32, RawFd)>,
+    pub(super) uid: u32,
+    pub(super) cgroup: Option<u64>,
+    pub(super) settings: Settings,
+    pub(super) retransmits: Option<u8>,
+    /// What [`surplus`] said while all data was acknowledged.
+    pub(super) surplus: Option<i64>,
+    pub(super) since: Instant,
+    look: u32,
+}
+
+impl LastSeen {
+    pub(super) fn open(sysctls: Sysctls) -> Result<Self, super::OpenDeathsError> {
+        Ok(Self {
+            diag: SockDiag::open()?,
+            version: deadpeer_sys::kernel_version(),
+            sysctls,
+            connections: FxHashMap::default(),
+            looks: 0,
+            next_look: Instant::now(),
+        })
+    }
+
+    pub(super) fn next_look(&self) -> Instant {
+        self.next_look
+    }
+
+    pub(super) fn decode(&self, info: &[u8]) -> TcpInfo {
+        TcpInfo::decode(info, self.version)
+    }
+
+    /// Takes a connection out that is no more.
+    pub(super) fn take(&mut self, cookie: u64) -> Option<Seen> {
+        self.connections.remove(&cookie)
+    }
+
+    /// Whether what is left of the end that closed first waits there for the peer or for old segments.
+    pub(super) fn closed_first(&mut self, id: &SocketId) -> Result<bool, DumpError> {
+        let rest = self.diag.state_between(id)?;
+        Ok(matches!(
+            rest,
+            Some(TcpState::TimeWait | TcpState::FinWait2)
+        ))
+    }
+
+    /// Reads the table and hands out those that have vanished from it since the last time.
+    pub(super) fn look(&mut self, keepers: &mut Keepers) -> Result<Vec<(u64, Seen)>, DumpError> {
+        let start = Instant::now();
+        self.looks = self.looks.wrapping_add(1);
+        let fresh = self.dump()?;
+        if !fresh.is_empty() {
+            keepers.look_again()?;
+            self.read_settings(&fresh, keepers);
+        }
+        let look = self.looks;
+        let gone = self
+            .connections
+            .extract_if(|_, seen| seen.look != look)
+            .collect();
+        self.next_look = Instant::now() + (start.elapsed() * REST).max(SHORTEST);
+        Ok(gone)
+    }
+
+    /// Reads the table and says which connections are new.
+    fn dump(&mut self) -> Result<Vec<u64>, DumpError> {
+        let request = Request {
+            states: States::LIVE,
+            tcp_info: true,
+        };
+        let (now, look, version) = (Instant::now(), self.looks, self.version);
+        let connections = &mut self.connections;
+        let mut fresh = Vec::new();
+        let end = self.diag.dump(request, |socket| {
+            if !is_connection(socket) {
+                return ControlFlow::Continue(());
+            }
+            let seen = connections.entry(socket.cookie).or_insert_with(|| {
+                fresh.push(socket.cookie);
+                Seen::new(socket, now)
+            });
+            seen.look = look;
+            seen.state = socket.state;
+            seen.inode = socket.inode.or(seen.inode);
+            let info = socket.tcp_info.map(|info| TcpInfo::decode(info, version));
+            seen.retransmits = info.as_ref().and_then(|info| info.retransmits);
+            if socket.wqueue == 0 && is_open(socket.state) {
+                seen.surplus = info.as_ref().and_then(surplus).or(seen.surplus);
+            }
+            ControlFlow::Continue(())
+        })?;
+        if end.interrupted {
+            // What was missed this time has not vanished.
+            connections.values_mut().for_each(|seen| seen.look = look);
+        }
+        Ok(fresh)
+    }
+
+    fn read_settings(&mut self, fresh: &[u64], keepers: &Keepers) {
+        let mut reader = Reader::new(self.sysctls, true);
+        for cookie in fresh {
+            let Some(seen) = self.connections.get_mut(cookie) else {
+                continue;
+            };
+            let Some(inode) = seen.inode else { continue };
+            let owners = keepers.owners().of(inode);
+            seen.settings = reader.read(owners, &seen.as_socket(*cookie));
+            let mut owners = owners;
+            let first = owners.next();
+            seen.holder = first.map(|owner| (owner.process.pid(), owner.fd));
+        }
+    }
+}
+
+impl Seen {
+    fn new(socket: &Socket<'_>, now: Instant) -> Self {
+        Self {
+            id: socket.id(),
+            state: socket.state,
+            inode: socket.inode,
+            holder: None,
+            uid: socket.uid,
+            cgroup: socket.cgroup,
+            settings: Settings::NotAsked,
+            retransmits: None,
+            surplus: None,
+            since: now,
+            look: 0,
+        }
+    }
+
+    fn as_socket(&self, cookie: u64) -> Socket<'static> {
+        let mut socket = Socket::new(self.state, self.id.local, self.id.peer);
+        socket.cookie = cookie;
+        socket.inode = self.inode;
+        socket
+    }
+
+    /// TCP_INFO of a dead connection whose owner has not closed it yet; `None`: it has, or we may not look.
+    ///
+    /// The borrowed descriptor is given back at once, and no error is taken.
+    pub(super) fn post_mortem(&self, cookie: u64) -> Option<OwnedFd> {
+        let (pid, fd) = self.holder?;
+        let socket = pidfd::descriptor(pidfd::open(pid).ok()?, fd).ok()?;
+        (sockopt::cookie(&socket).ok()? == cookie).then_some(socket)
+    }
+}
+
+fn is_connection(socket: &Socket<'_>) -> bool {
+    let ended = |timer: deadpeer_sys::sock_diag::ArmedTimer| timer.kind == TimerKind::TimeWait;
+    match socket.state {
+        TcpState::Listen | TcpState::TimeWait | TcpState::SynRecv | TcpState::NewSynRecv => false,
+        TcpState::FinWait2 => !socket.timer.is_some_and(ended),
+        TcpState::Established
+        | TcpState::SynSent
+        | TcpState::FinWait1
+        | TcpState::Close
+        | TcpState::CloseWait
+        | TcpState::LastAck
+        | TcpState::Closing
+        | _ => true,
+    }
+}
+
+/// Whether our FIN has not been sent.
+fn is_open(state: TcpState) -> bool {
+    matches!(state, TcpState::Established | TcpState::CloseWait)
+}
+
+/// What the peer acknowledged beyond data: our SYN, if we connected, and our FIN.
+pub(super) fn surplus(info: &TcpInfo) -> Option<i64> {
+    let sent = i64::try_from(info.bytes_sent?).ok()? - i64::try_from(info.bytes_retrans?).ok()?;
+    Some(i64::try_from(info.bytes_acked?).ok()? - sent)
+}

@@ -1,0 +1,282 @@
+//! What is to hold, and what has to be set on one socket so that it does.
+
+use deadpeer_core::{
+    Effective, Forecast, Kernel, Notice, Plan, Policy, Refusal, Silence, SlowReaders, Snapshot,
+    SocketOptions, TcpState,
+};
+
+/// A deadline to bring connections under.
+///
+/// Nothing is ever loosened: no change makes any kind of silence last longer than before, or fewer lost probes survivable
+/// than the policy asks for. Of what an application set itself, that part stays which serves the deadline.
+#[derive(Debug, Clone)]
+pub struct Aim {
+    kernel: Kernel,
+    plan: Plan,
+    /// For sockets whose application has a user timeout, and so drops slow readers already: with a user timeout too, the
+    /// most generous first.
+    dropping: Vec<SocketOptions>,
+    untouched: Effective,
+    keep_app_settings: bool,
+}
+
+/// What is to be done with a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Step {
+    /// The deadline is kept already.
+    Fine,
+    /// Set these options.
+    Change(Change),
+    /// The deadline is missed by the application's own choice, which is to be kept.
+    KeptForApplication,
+    /// Nothing that could be set would help without loosening something else: a user timeout that is too short for
+    /// keepalive to survive lost probes.
+    Helpless,
+}
+
+/// Options to set on a socket, and what they come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Change {
+    /// What to set; nothing else is touched.
+    pub options: SocketOptions,
+    /// What is in force afterwards.
+    pub after: Effective,
+    /// Whether the application had set something itself, which missed the deadline.
+    pub own_choice: bool,
+    /// Whether the deadline is kept afterwards. Not on a path whose retransmission timeout is longer than the policy allows for.
+    pub keeps: bool,
+}
+
+impl Aim {
+    /// What the policy takes on this kernel.
+    ///
+    /// # Errors
+    /// No options keep the policy's deadline.
+    pub fn new(policy: &Policy, kernel: &Kernel) -> Result<Self, Refusal> {
+        let plan = policy.plan(kernel)?;
+        Ok(Self {
+            kernel: *kernel,
+            plan,
+            dropping: dropping(policy, kernel),
+            untouched: Effective::untouched(&kernel.sysctls),
+            keep_app_settings: false,
+        })
+    }
+
+    /// Whether to leave alone what an application chose itself, even if it misses the deadline.
+    #[must_use]
+    pub fn keep_app_settings(self, keep: bool) -> Self {
+        Self {
+            keep_app_settings: keep,
+            ..self
+        }
+    }
+
+    /// The options for a socket on which nobody has set anything.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What is to be done with a socket that has these settings at this moment.
+    #[must_use]
+    pub fn step(&self, before: &Effective, snapshot: &Snapshot) -> Step {
+        let told = self.forecast(before, snapshot);
+        if self.meets(&told, snapshot) {
+            return Step::Fine;
+        }
+        let own_choice = self.is_own_choice(before);
+        if own_choice && self.keep_app_settings {
+            return Step::KeptForApplication;
+        }
+        let mut helpful = self
+            .candidates(before, snapshot)
+            .map(|options| (options, overlay(before, &options)))
+            .map(|(options, after)| (options, after, self.forecast(&after, snapshot)))
+            .filter(|(_, _, then)| self.loosens_nothing(&told, then, snapshot));
+        // The first that keeps the deadline changes least; if none does, the last that helps at all does most.
+        let mut best = None;
+        let found = helpful.find_map(|(options, after, then)| {
+            let keeps = self.meets(&then, snapshot);
+            let change = Change {
+                options: self.needed(before, &options, &after),
+                after,
+                own_choice,
+                keeps,
+            };
+            if helps(&told, &then) {
+                best = Some(change);
+            }
+            keeps.then_some(change)
+        });
+        found.or(best).map_or(Step::Helpless, Step::Change)
+    }
+
+    /// Whether the application, or its administrator, has set something itself that decides about vanished peers.
+    #[must_use]
+    pub fn is_own_choice(&self, before: &Effective) -> bool {
+        before.keepalive
+            || before.user_timeout_ms.is_some()
+            || before.rto_max_ms != self.untouched.rto_max_ms && before.rto_max_ms.is_some()
+    }
+
+    /// When a vanished peer would be noticed with these settings.
+    #[must_use]
+    pub fn forecast(&self, settings: &Effective, snapshot: &Snapshot) -> Forecast {
+        Forecast::of(settings, snapshot, &self.kernel)
+    }
+
+    /// Whether the deadline is kept in every silence that the policy promises: idle, in flight, before a late write, and in the
+    /// one that the connection is in now.
+    fn meets(&self, told: &Forecast, snapshot: &Snapshot) -> bool {
+        let policy = self.plan.policy();
+        let mut silences = COUNTED.into_iter().chain(snapshot.silence());
+        silences.all(|silence| {
+            !policy.promises(silence) || told.outlook(silence).worst.meets(policy.within())
+        })
+    }
+
+    /// What could be set, the smallest change first.
+    fn candidates(
+        &self,
+        before: &Effective,
+        snapshot: &Snapshot,
+    ) -> impl Iterator<Item = SocketOptions> {
+        let plans = match before.user_timeout_ms {
+            Some(_) => self.dropping.as_slice(),
+            None => std::slice::from_ref(self.plan.options()),
+        };
+        let connecting = snapshot.state == TcpState::SynSent;
+        plans.iter().flat_map(move |plan| {
+            let mut whole = *plan;
+            whole.syncnt = whole.syncnt.filter(|_| connecting);
+            let mut data = whole;
+            data.keepalive = None;
+            (data.keepidle_s, data.keepintvl_s, data.keepcnt) = (None, None, None);
+            let mut idle = whole;
+            (idle.user_timeout_ms, idle.rto_max_ms) = (None, None);
+            [data, idle, whole, tighter(&whole, before)]
+        })
+    }
+
+    fn loosens_nothing(&self, told: &Forecast, then: &Forecast, snapshot: &Snapshot) -> bool {
+        let survives = |forecast: &Forecast| forecast.lost_probes_survived;
+        let least = survives(told).map_or(self.plan.policy().survives(), |own| {
+            own.min(self.plan.policy().survives())
+        });
+        let mut silences = LASTING.into_iter().chain(snapshot.silence());
+        survives(then).is_none_or(|survived| survived >= least)
+            && silences
+                .all(|silence| !later(then.outlook(silence).worst, told.outlook(silence).worst))
+    }
+
+    /// The options that really change, and `TCP_KEEPIDLE` in any case: it arms the timer anew, which would otherwise first run out
+    /// with the old values.
+    fn needed(
+        &self,
+        before: &Effective,
+        options: &SocketOptions,
+        after: &Effective,
+    ) -> SocketOptions {
+        let mut needed = *options;
+        needed.keepalive = needed.keepalive.filter(|on| *on != before.keepalive);
+        needed.keepintvl_s = needed.keepintvl_s.filter(|s| *s != before.keepintvl_s);
+        needed.keepcnt = needed.keepcnt.filter(|n| *n != before.keepcnt);
+        needed.user_timeout_ms = needed
+            .user_timeout_ms
+            .filter(|ms| *ms != before.user_timeout_ms.unwrap_or(0));
+        needed.rto_max_ms = needed
+            .rto_max_ms
+            .filter(|ms| Some(*ms) != before.rto_max_ms);
+        needed.syncnt = needed.syncnt.filter(|n| Some(*n) != before.syncnt);
+        needed.keepidle_s = after.keepalive.then_some(after.keepidle_s);
+        needed
+    }
+}
+
+/// What every connection is judged by, beside the silence it is in.
+const COUNTED: [Silence; 3] = [Silence::Idle, Silence::InFlight, Silence::LateWrite];
+/// What may come over every connection.
+const LASTING: [Silence; 5] = [
+    Silence::Idle,
+    Silence::InFlight,
+    Silence::LateWrite,
+    Silence::ZeroWindow,
+    Silence::AfterFin,
+];
+
+/// Options that keep the policy with a user timeout, whether they need one or not: a limit for slow readers is not taken away
+/// from who has set one. Where the plan has none, a keepalive whose length also bounds data.
+fn dropping(policy: &Policy, kernel: &Kernel) -> Vec<SocketOptions> {
+    let drop = policy.slow_readers(SlowReaders::Drop);
+    let with_timeout = |tenths| {
+        let mut options = *drop
+            .detect_in(policy.within() * tenths / 10)
+            .plan(kernel)
+            .ok()?
+            .options();
+        if options.user_timeout_ms.is_none_or(|ms| ms == 0) {
+            let (idle, interval) = (options.keepidle_s?, options.keepintvl_s?);
+            options.user_timeout_ms = Some(1000 * (idle + interval * options.keepcnt?));
+        }
+        Some(options)
+    };
+    (4..=10).rev().filter_map(with_timeout).collect()
+}
+
+/// Of each option the one that ends a connection sooner.
+fn tighter(plan: &SocketOptions, before: &Effective) -> SocketOptions {
+    let mut tight = *plan;
+    let least = |planned: Option<u32>, own: u32| planned.map(|planned| planned.min(own));
+    if before.keepalive {
+        tight.keepidle_s = least(plan.keepidle_s, before.keepidle_s);
+        tight.keepintvl_s = least(plan.keepintvl_s, before.keepintvl_s);
+        tight.keepcnt = least(plan.keepcnt, before.keepcnt);
+    }
+    if let Some(own) = before.user_timeout_ms {
+        tight.user_timeout_ms = match plan.user_timeout_ms {
+            Some(0) | None => Some(own),
+            Some(planned) => Some(planned.min(own)),
+        };
+    }
+    if let Some(own) = before.rto_max_ms {
+        tight.rto_max_ms = least(plan.rto_max_ms, own);
+    }
+    tight
+}
+
+/// What is in force once `options` are set where `before` was.
+pub(crate) fn overlay(before: &Effective, options: &SocketOptions) -> Effective {
+    let mut after = *before;
+    after.keepalive = options.keepalive.unwrap_or(before.keepalive);
+    after.keepidle_s = options.keepidle_s.unwrap_or(before.keepidle_s);
+    after.keepintvl_s = options.keepintvl_s.unwrap_or(before.keepintvl_s);
+    after.keepcnt = options.keepcnt.unwrap_or(before.keepcnt);
+    after.user_timeout_ms = match options.user_timeout_ms {
+        Some(ms) => Some(ms).filter(|ms| *ms > 0),
+        None => before.user_timeout_ms,
+    };
+    after.rto_max_ms = options.rto_max_ms.or(before.rto_max_ms);
+    after.syncnt = options.syncnt.or(before.syncnt);
+    after
+}
+
+/// Whether any silence ends sooner then.
+fn helps(told: &Forecast, then: &Forecast) -> bool {
+    COUNTED
+        .into_iter()
+        .any(|silence| later(told.outlook(silence).worst, then.outlook(silence).worst))
+}
+
+fn later(one: Notice, other: Notice) -> bool {
+    match (one.latest(), other.latest()) {
+        (None, Some(_)) => true,
+        (Some(one), Some(other)) => one > other,
+        (None | Some(_), None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

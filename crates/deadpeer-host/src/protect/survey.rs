@@ -1,0 +1,258 @@
+//! What stands, and what is to be done: every chosen socket looked at once, before anything is changed.
+
+use std::ops::ControlFlow;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use deadpeer_core::{Effective, Snapshot, SocketOptions, TcpState};
+use rustc_hash::FxHashSet;
+
+use super::aim::{Aim, Step};
+use crate::connection::Connection;
+use crate::coverage::Coverage;
+use crate::filter::Filter;
+use crate::query::Query;
+use crate::service::{Role, Services};
+use crate::settings::{Settings, Unreadable};
+use crate::table::{ReadTableError, Table};
+
+/// The chosen sockets, sorted by what is to be done with them.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Survey {
+    /// Sockets that have the same service, settings and fate together.
+    pub parts: Vec<Part>,
+    /// What could not be seen.
+    pub coverage: Coverage,
+    /// Listeners first: what they accept from then on has the new settings.
+    pub(super) jobs: Vec<Job>,
+}
+
+/// Sockets of one service that have the same settings and fate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Part {
+    /// The name of the processes; `None` if no owner is visible.
+    pub process: Option<Box<[u8]>>,
+    /// What the connections are to it.
+    pub role: Role,
+    /// Whether these are listeners.
+    pub listeners: bool,
+    /// The settings in force; `None`: not known.
+    pub before: Option<Effective>,
+    /// What is set on the sockets themselves, where the kernel shows that: the rest follows the sysctls.
+    pub own: Option<SocketOptions>,
+    /// What is to be done.
+    pub fate: Fate,
+    /// How many sockets.
+    pub count: u64,
+    /// The user they belong to.
+    pub uid: u32,
+}
+
+/// What is to be done with a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Fate {
+    /// Its settings are known.
+    Judged(Step),
+    /// They could not be read, and can't be changed either.
+    Unseen(Unreadable),
+}
+
+/// One socket to change.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Job {
+    pub(super) cookie: u64,
+    /// Who holds it, and as which descriptor; nobody, if it waits in a listener's queue.
+    pub(super) holder: Option<(u32, RawFd)>,
+    /// The place of its part.
+    pub(super) part: usize,
+}
+
+/// What makes a part, within a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    listeners: bool,
+    before: Option<Effective>,
+    own: Option<SocketOptions>,
+    fate: Fate,
+    uid: u32,
+}
+
+impl Survey {
+    /// Looks at every connection and listener that the filter chooses.
+    ///
+    /// What no process holds is left out: nobody can hang on it, and the kernel ends it by itself. Connections that wait in a
+    /// listener's queue can be changed only if the table [looks from within](Table::look_from_within).
+    ///
+    /// # Errors
+    /// The table could not be read.
+    pub fn take(table: &mut Table, filter: &Filter, aim: &Aim) -> Result<Self, ReadTableError> {
+        let query = Query {
+            filter: filter.clone(),
+            every_option: true,
+            context: true,
+            ..Query::default()
+        };
+        let mut services: Services<Vec<(Kind, usize)>> = Services::new(table.ephemeral_ports());
+        let mut counts: Vec<u64> = Vec::new();
+        let mut jobs = Vec::new();
+        let mut fine = Shortcut::default();
+        let coverage = table.each(&query, |connection| {
+            let kinds = &mut services.of(connection).value;
+            let Some(fate) = fate(connection, aim, &mut fine) else {
+                return ControlFlow::Continue(());
+            };
+            let kind = Kind {
+                listeners: connection.socket.state == TcpState::Listen,
+                before: connection.settings.effective().copied(),
+                own: connection.within.map(|within| within.own),
+                fate,
+                uid: connection.socket.uid,
+            };
+            let known = kinds.iter().find(|(known, _)| *known == kind);
+            let part = known.map_or(counts.len(), |(_, part)| *part);
+            match counts.get_mut(part) {
+                Some(count) => *count += 1,
+                None => {
+                    kinds.push((kind, part));
+                    counts.push(1);
+                }
+            }
+            if let Fate::Judged(Step::Change(_)) = fate {
+                let holder = connection.owner();
+                jobs.push(Job {
+                    cookie: connection.socket.cookie,
+                    holder: holder.map(|owner| (owner.process.pid(), owner.fd)),
+                    part,
+                });
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(Self {
+            parts: parts(services, &counts),
+            coverage,
+            jobs,
+        })
+    }
+
+    /// How many sockets are to be changed.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// How many sockets have this fate.
+    #[must_use]
+    pub fn count(&self, of: impl Fn(&Fate) -> bool) -> u64 {
+        let parts = self.parts.iter().filter(|part| of(&part.fate));
+        parts.map(|part| part.count).sum()
+    }
+
+    /// The sockets that are to be changed, by cookie, with the place of their part.
+    pub(crate) fn changing(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.jobs.iter().map(|job| (job.cookie, job.part))
+    }
+
+    /// Leaves out what an earlier survey had and could not change.
+    pub(super) fn without(&mut self, cookies: &FxHashSet<u64>) {
+        self.jobs.retain(|job| !cookies.contains(&job.cookie));
+    }
+}
+
+fn parts(services: Services<Vec<(Kind, usize)>>, counts: &[u64]) -> Vec<Part> {
+    let mut parts: Vec<(usize, Part)> = Vec::new();
+    for service in services.into_vec() {
+        for (kind, place) in service.value {
+            let part = Part {
+                process: service.process.clone(),
+                role: service.role,
+                listeners: kind.listeners,
+                before: kind.before,
+                own: kind.own,
+                fate: kind.fate,
+                count: counts.get(place).copied().unwrap_or_default(),
+                uid: kind.uid,
+            };
+            parts.push((place, part));
+        }
+    }
+    parts.sort_by_key(|(place, _)| *place);
+    parts.into_iter().map(|(_, part)| part).collect()
+}
+
+/// `None` for what concerns nobody.
+fn fate(connection: &Connection<'_>, aim: &Aim, known: &mut Shortcut) -> Option<Fate> {
+    let socket = connection.socket;
+    if !connection.chosen {
+        return None;
+    }
+    let open = matches!(
+        socket.state,
+        TcpState::Established | TcpState::CloseWait | TcpState::Listen
+    );
+    if socket.inode.is_none() && !open || socket.state == TcpState::TimeWait {
+        return None;
+    }
+    if connection.within.is_some_and(|within| within.multipath) {
+        return Some(Fate::Unseen(Unreadable::Multipath));
+    }
+    Some(match &connection.settings {
+        Settings::Known(before) => {
+            let info = connection.tcp_info();
+            Fate::Judged(known.step(aim, before, &connection.snapshot(info.as_ref())))
+        }
+        Settings::Unknown(Unreadable::Gone) => return None,
+        Settings::Unknown(why) => Fate::Unseen(*why),
+        Settings::NotAsked => return None,
+    })
+}
+
+/// The last answers, since many connections have the same settings.
+#[derive(Debug, Default)]
+struct Shortcut {
+    known: Vec<(Effective, Snapshot, Step)>,
+}
+
+/// So many answers are kept.
+const KNOWN: usize = 32;
+
+impl Shortcut {
+    /// As [`Aim::step`]; a moment that differs from a known one in nothing that a worst case depends on is not judged again.
+    fn step(&mut self, aim: &Aim, before: &Effective, snapshot: &Snapshot) -> Step {
+        let moment = timeless(snapshot);
+        let known = self
+            .known
+            .iter()
+            .find(|(settings, at, _)| settings == before && *at == moment);
+        if let Some((_, _, step)) = known {
+            return *step;
+        }
+        let step = aim.step(before, &moment);
+        if self.known.len() == KNOWN {
+            self.known.remove(0);
+        }
+        self.known.push((*before, moment, step));
+        step
+    }
+}
+
+/// A moment without what says only how far the present silence has come, and its times rounded up to a tick of the
+/// slowest common clock: the kernel counts in ticks too.
+fn timeless(snapshot: &Snapshot) -> Snapshot {
+    const TICK_MS: u64 = 4;
+    let up = |time: Option<Duration>| {
+        let ms = u64::try_from(time?.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+        Some(Duration::from_millis(
+            ms.div_ceil(TICK_MS).saturating_mul(TICK_MS),
+        ))
+    };
+    let mut moment = *snapshot;
+    moment.heard_ago = None;
+    moment.armed = None;
+    moment.jiffies = None;
+    moment.rto = up(moment.rto);
+    moment.srtt = up(moment.srtt);
+    moment
+}

@@ -1,0 +1,260 @@
+//! Writing undo files whole or not at all, and finding them again.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::record::{Group, Record};
+
+/// How undo files end.
+const ENDING: &str = ".undo.json";
+
+/// An undo file that grows while connections are changed.
+#[derive(Debug)]
+pub struct UndoFile {
+    path: PathBuf,
+    record: Record,
+    /// Whether it is on the disk.
+    written: bool,
+}
+
+/// An undo file could not be written. Nothing is changed without one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteUndoError {
+    /// There is one with this name. It may be somebody's only way back, so it is not replaced.
+    #[error("{} is there already", path.display())]
+    Taken {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("cannot write {}: {error}", path.display())]
+    Io {
+        /// What was to be written.
+        path: PathBuf,
+        /// What went wrong.
+        error: io::Error,
+    },
+}
+
+/// An undo file could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadUndoError {
+    /// The file system refused.
+    #[error("cannot read {}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        error: io::Error,
+    },
+    /// It is no undo file.
+    #[error("{} is no undo file: {error}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
+    /// It was written by a later version of this program.
+    #[error("{} has a format that this version doesn't know", path.display())]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl UndoFile {
+    /// Will write to this path once there is something to undo, and replaces nothing that is there now.
+    ///
+    /// # Errors
+    /// There is something with this name already.
+    pub fn at(path: PathBuf, record: Record) -> Result<Self, WriteUndoError> {
+        if path.symlink_metadata().is_ok() {
+            return Err(WriteUndoError::Taken { path });
+        }
+        Ok(Self {
+            path,
+            record,
+            written: false,
+        })
+    }
+
+    /// The same with a name of its own in a directory, which is made if it isn't there.
+    ///
+    /// # Errors
+    /// The directory can't be made.
+    pub fn in_directory(directory: &Path, record: Record) -> Result<Self, WriteUndoError> {
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory);
+        made.map_err(failed(directory))?;
+        let name = format!("protect-{}-{}", record.begun_unix_s, std::process::id());
+        let names = std::iter::once(name.clone()).chain((2_u32..).map(|n| format!("{name}-{n}")));
+        let mut paths = names.map(|name| directory.join(name + ENDING));
+        let free = paths.find(|path| path.symlink_metadata().is_err());
+        Self::at(free.unwrap_or_default(), record)
+    }
+
+    /// Where it is, or will be.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Whether it is there: something has been, or was about to be, changed.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.written
+    }
+
+    /// Adds sockets that are about to be changed. When this returns, the file is on the disk.
+    pub(crate) fn add(&mut self, groups: Vec<Group>) -> Result<(), WriteUndoError> {
+        self.record.groups.extend(groups);
+        self.save()
+    }
+
+    /// Reads one that was written earlier.
+    ///
+    /// # Errors
+    /// See [`ReadUndoError`].
+    pub fn read(path: &Path) -> Result<Self, ReadUndoError> {
+        let failed = |error| ReadUndoError::Io {
+            path: path.to_owned(),
+            error,
+        };
+        let bytes = fs::read(path).map_err(failed)?;
+        let record: Record =
+            serde_json::from_slice(&bytes).map_err(|error| ReadUndoError::Malformed {
+                path: path.to_owned(),
+                error,
+            })?;
+        if !record.is_known() {
+            return Err(ReadUndoError::Unknown {
+                path: path.to_owned(),
+            });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            record,
+            written: true,
+        })
+    }
+
+    /// The undo files in a directory, oldest first, and those that can't be read; none if there is no such directory.
+    ///
+    /// # Errors
+    /// The directory is there and can't be read.
+    pub fn all_in(directory: &Path) -> io::Result<Vec<Result<Self, ReadUndoError>>> {
+        let entries = match fs::read_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            if path
+                .as_os_str()
+                .as_encoded_bytes()
+                .ends_with(ENDING.as_bytes())
+            {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths.iter().map(|path| Self::read(path)).collect())
+    }
+
+    /// Takes it away: there is nothing left to undo.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn remove(self) -> Result<(), WriteUndoError> {
+        fs::remove_file(&self.path).map_err(failed(&self.path))
+    }
+
+    /// Writes a file beside it, and puts that in its place.
+    fn save(&mut self) -> Result<(), WriteUndoError> {
+        let mut beside = OsString::from(&self.path);
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        let saved = write_whole(&beside, &self.record).and_then(|()| match self.written {
+            true => fs::rename(&beside, &self.path),
+            // Another may have taken the name meanwhile.
+            false => fs::hard_link(&beside, &self.path).and_then(|()| fs::remove_file(&beside)),
+        });
+        if let Err(error) = saved {
+            // Whatever it is, it is not the undo file.
+            let _ = fs::remove_file(&beside);
+            let path = self.path.clone();
+            let taken = error.kind() == io::ErrorKind::AlreadyExists && !self.written;
+            return Err(match taken {
+                true => WriteUndoError::Taken { path },
+                false => WriteUndoError::Io { path, error },
+            });
+        }
+        self.written = true;
+        if let Some(directory) = self.path.parent().filter(|path| path.is_dir()) {
+            // Some file systems know no such thing; the file itself is on the disk.
+            let _ = File::open(directory).and_then(|directory| directory.sync_all());
+        }
+        Ok(())
+    }
+}
+
+/// Where undo files go unless told otherwise: below `$XDG_STATE_HOME`; `/var/lib/deadpeer` for root; below `~/.local/state`.
+#[must_use]
+pub fn default_directory() -> PathBuf {
+    let set = |variable| {
+        std::env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let root = || {
+        rustix::process::geteuid()
+            .is_root()
+            .then(|| PathBuf::from("/var/lib"))
+    };
+    let state = set("XDG_STATE_HOME")
+        .or_else(root)
+        .or_else(|| Some(set("HOME")?.join(".local/state")));
+    state.unwrap_or_else(std::env::temp_dir).join("deadpeer")
+}
+
+fn write_whole(path: &Path, record: &Record) -> io::Result<()> {
+    // What a killed run left there is of no use: it never became an undo file.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    let mut writer = BufWriter::with_capacity(1 << 16, &file);
+    serde_json::to_writer(&mut writer, record)?;
+    writer.write_all(b"\n")?;
+    writer.flush()?;
+    drop(writer);
+    file.sync_all()
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> WriteUndoError {
+    let path = path.to_owned();
+    |error| WriteUndoError::Io { path, error }
+}
+
+#[cfg(test)]
+mod tests;

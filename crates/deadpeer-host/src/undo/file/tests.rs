@@ -1,0 +1,128 @@
+//! Undo files in a directory of the test's own.
+
+use deadpeer_core::SocketOptions;
+
+use super::*;
+
+/// A directory that goes away with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("deadpeer-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn record() -> Record {
+    Record::new("a boot".into(), 4_026_531_840, 30_000)
+}
+
+fn group(cookies: &[u64]) -> Group {
+    let mut before = SocketOptions::default();
+    before.keepalive = Some(false);
+    before.user_timeout_ms = Some(0);
+    let mut after = before;
+    after.keepalive = Some(true);
+    after.user_timeout_ms = Some(20_000);
+    Group {
+        process: Some("redis-server".into()),
+        listeners: false,
+        before,
+        after,
+        followed_sysctl: None,
+        cookies: cookies.to_vec(),
+    }
+}
+
+#[test]
+fn what_was_written_is_read_again() {
+    let directory = Directory::new("undo-again");
+    let mut file = UndoFile::in_directory(&directory.0, record()).unwrap();
+    assert!(!file.path().exists(), "nothing to undo, no file");
+    file.add(vec![group(&[7, 8])]).unwrap();
+    file.add(vec![group(&[u64::MAX])]).unwrap();
+    let [again] = &UndoFile::all_in(&directory.0).unwrap()[..] else {
+        panic!("one file");
+    };
+    let again = again.as_ref().unwrap();
+    assert_eq!(again.record(), file.record());
+    assert_eq!(again.record().sockets(), 3);
+    let left: Vec<_> = fs::read_dir(&directory.0).unwrap().collect();
+    assert_eq!(left.len(), 1, "nothing lies beside it: {left:?}");
+}
+
+#[test]
+fn two_of_the_same_second_have_two_names() {
+    let directory = Directory::new("undo-names");
+    for cookie in 1..4 {
+        let mut file = UndoFile::in_directory(&directory.0, record()).unwrap();
+        file.add(vec![group(&[cookie])]).unwrap();
+    }
+    assert_eq!(UndoFile::all_in(&directory.0).unwrap().len(), 3);
+}
+
+#[test]
+fn nothing_is_replaced() {
+    let directory = Directory::new("undo-taken");
+    fs::create_dir_all(&directory.0).unwrap();
+    let path = directory.0.join("x");
+    let mut first = UndoFile::at(path.clone(), record()).unwrap();
+    // Two that look at the same time both see a free name.
+    let mut second = UndoFile::at(path.clone(), record()).unwrap();
+    first.add(vec![group(&[1])]).unwrap();
+    assert!(matches!(
+        second.add(vec![group(&[2])]),
+        Err(WriteUndoError::Taken { .. })
+    ));
+    assert!(matches!(
+        UndoFile::at(path.clone(), record()),
+        Err(WriteUndoError::Taken { .. })
+    ));
+    assert_eq!(
+        UndoFile::read(&path).unwrap().record().groups[0].cookies,
+        [1]
+    );
+}
+
+#[test]
+fn what_is_no_undo_file_is_said_to_be_none() {
+    let directory = Directory::new("undo-none");
+    fs::create_dir_all(&directory.0).unwrap();
+    let path = directory.0.join("broken.undo.json");
+    let mut value = serde_json::to_value(record()).unwrap();
+    value["groups"] = serde_json::to_value([group(&[1])]).unwrap();
+    let with = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut changed = value.clone();
+        change(&mut changed);
+        fs::write(&path, changed.to_string()).unwrap();
+        UndoFile::read(&path)
+    };
+    assert!(with(&|_| {}).is_ok());
+    assert!(matches!(
+        with(&|value| value["format"] = 2.into()),
+        Err(ReadUndoError::Unknown { .. })
+    ));
+    let broken: [&dyn Fn(&mut serde_json::Value); 3] = [
+        &|value| value["surprise"] = 1.into(),
+        // Out of the kernel's range.
+        &|value| value["groups"][0]["before"]["tcp_keepcnt"] = 1000.into(),
+        &|value| *value = "x".into(),
+    ];
+    for change in broken {
+        assert!(matches!(with(change), Err(ReadUndoError::Malformed { .. })));
+    }
+}
+
+#[test]
+fn a_directory_that_is_not_there_has_no_files() {
+    let directory = Directory::new("undo-nowhere");
+    assert!(UndoFile::all_in(&directory.0).unwrap().is_empty());
+}

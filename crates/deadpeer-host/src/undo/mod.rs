@@ -1,0 +1,14 @@
+//! The way back: what a socket had before it was changed, kept in a file until it is no longer needed.
+//!
+//! A file is written before anything is changed, and whole or not at all. It names sockets by their cookies, which no other
+//! socket of the same boot ever has, so that undoing it reaches exactly those that are still there.
+
+mod file;
+mod record;
+mod restore;
+mod values;
+
+pub use file::{ReadUndoError, UndoFile, WriteUndoError, default_directory};
+pub(crate) use record::values_of;
+pub use record::{Group, Record, boot_id};
+pub use restore::{Restored, restore};

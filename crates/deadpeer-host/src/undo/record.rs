@@ -1,0 +1,149 @@
+//! What an undo file says.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fs, io};
+
+use deadpeer_core::{Effective, SocketOptions};
+use serde::{Deserialize, Serialize};
+
+use crate::protect::{Fate, Step, Survey};
+
+/// The version of the format that this program writes and reads.
+const FORMAT: u32 = 1;
+
+/// What was changed, and what was before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Record {
+    /// The version of this format.
+    pub(super) format: u32,
+    /// The boot in which the cookies mean something (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: String,
+    /// The number of the network namespace, as `/proc/PID/ns/net` shows it.
+    pub network_namespace: u64,
+    /// When it was begun, seconds since 1970.
+    pub begun_unix_s: u64,
+    /// The deadline that the connections were brought under, milliseconds.
+    pub within_ms: u64,
+    /// Sockets that had the same settings and got the same.
+    pub groups: Vec<Group>,
+}
+
+/// Sockets that had the same settings and got the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Group {
+    /// The name of their processes, where that was known.
+    pub process: Option<String>,
+    /// Whether they are listeners.
+    pub listeners: bool,
+    /// What they had, of the options that were set.
+    #[serde(with = "super::values")]
+    pub before: SocketOptions,
+    /// What was set.
+    #[serde(with = "super::values")]
+    pub after: SocketOptions,
+    /// Whether a keepalive time or count that was set followed a sysctl before, where that was seen: there is no way back to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed_sysctl: Option<bool>,
+    /// The sockets (`SO_COOKIE`).
+    pub cookies: Vec<u64>,
+}
+
+/// The number of this boot (random(4)).
+///
+/// # Errors
+/// `/proc` is not mounted.
+pub fn boot_id() -> io::Result<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(id.trim_end().to_owned())
+}
+
+impl Record {
+    /// Nothing was changed so far.
+    #[must_use]
+    pub fn new(boot_id: String, network_namespace: u64, within_ms: u64) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            format: FORMAT,
+            boot_id,
+            network_namespace,
+            begun_unix_s: now.map_or(0, |since| since.as_secs()),
+            within_ms,
+            groups: Vec::new(),
+        }
+    }
+
+    /// How many sockets it knows.
+    #[must_use]
+    pub fn sockets(&self) -> usize {
+        self.groups.iter().map(|group| group.cookies.len()).sum()
+    }
+
+    /// Whether this program can read it.
+    pub(super) fn is_known(&self) -> bool {
+        self.format == FORMAT
+    }
+}
+
+impl Survey {
+    /// What there is to undo once the survey is carried out.
+    pub(crate) fn groups(&self) -> Vec<Group> {
+        let mut groups: Vec<Option<Group>> = self
+            .parts
+            .iter()
+            .map(|part| {
+                let Fate::Judged(Step::Change(change)) = part.fate else {
+                    return None;
+                };
+                Some(Group {
+                    process: part
+                        .process
+                        .as_ref()
+                        .map(|name| String::from_utf8_lossy(name).into_owned()),
+                    listeners: part.listeners,
+                    before: values_of(&part.before?, &change.options),
+                    after: change.options,
+                    followed_sysctl: part.own.map(|own| followed(&own, &change.options)),
+                    cookies: Vec::new(),
+                })
+            })
+            .collect();
+        for (cookie, part) in self.changing() {
+            if let Some(Some(group)) = groups.get_mut(part) {
+                group.cookies.push(cookie);
+            }
+        }
+        let groups = groups.into_iter().flatten();
+        groups.filter(|group| !group.cookies.is_empty()).collect()
+    }
+}
+
+/// Whether anything that was set followed a sysctl while `own` was all that was set on the socket.
+fn followed(own: &SocketOptions, set: &SocketOptions) -> bool {
+    let times = [
+        (own.keepidle_s, set.keepidle_s),
+        (own.keepintvl_s, set.keepintvl_s),
+        (own.keepcnt, set.keepcnt),
+    ];
+    times
+        .iter()
+        .any(|(own, set)| own.is_none() && set.is_some())
+}
+
+/// Of the options that are set in `set`, the values that `before` has.
+pub(crate) fn values_of(before: &Effective, set: &SocketOptions) -> SocketOptions {
+    let mut values = SocketOptions::default();
+    values.keepalive = set.keepalive.map(|_| before.keepalive);
+    values.keepidle_s = set.keepidle_s.map(|_| before.keepidle_s);
+    values.keepintvl_s = set.keepintvl_s.map(|_| before.keepintvl_s);
+    values.keepcnt = set.keepcnt.map(|_| before.keepcnt);
+    values.user_timeout_ms = set
+        .user_timeout_ms
+        .map(|_| before.user_timeout_ms.unwrap_or(0));
+    values.rto_max_ms = set.rto_max_ms.and(before.rto_max_ms);
+    values.syncnt = set.syncnt.and(before.syncnt);
+    values
+}

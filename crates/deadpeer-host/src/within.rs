@@ -1,0 +1,98 @@
+//! The kernel's own view of a namespace's sockets, by eBPF: settings without borrowing a descriptor, accept queues included.
+
+use std::ops::ControlFlow;
+
+use deadpeer_bpf::{CallError, Change, Engine, Holders, Holding, Outcome, Sockets, Unavailable};
+use deadpeer_core::SocketOptions;
+use deadpeer_sys::netns::NetnsError;
+use rustc_hash::FxHashMap;
+
+use crate::namespace::Namespace;
+use crate::owners::Owners;
+
+/// Why sockets can't be looked at from within the kernel. What needs no more than descriptors works all the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WithinError {
+    /// This machine, or our privilege, does not allow it.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The kernel counts times in ticks, and how long one is does not show.
+    #[error("the kernel's clock rate is not known")]
+    UnknownClock,
+    /// The namespace could not be entered.
+    #[error(transparent)]
+    Namespace(#[from] NetnsError),
+    /// The kernel's answer could not be read.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// A socket as the kernel has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Within {
+    /// What is set on the socket itself; `None` in an option: it follows the sysctl.
+    pub own: SocketOptions,
+    /// Whether it waits in a listener's queue to be accepted.
+    pub queued: bool,
+    /// Whether it is a part of a Multipath TCP connection, whose options can't be set one by one.
+    pub multipath: bool,
+}
+
+/// The programs, loaded, for one namespace.
+#[derive(Debug)]
+pub(crate) struct View {
+    engine: Engine,
+    sockets: Sockets,
+    /// `None`: this kernel can't tell, and `/proc` does.
+    holders: Option<Holders>,
+    place: Namespace,
+}
+
+impl View {
+    /// Takes `CAP_BPF` and `CAP_PERFMON`, and a kernel with BTF.
+    pub(crate) fn open(place: &Namespace, hz: Option<u32>) -> Result<Self, WithinError> {
+        let engine = Engine::open(hz.ok_or(WithinError::UnknownClock)?)?;
+        Ok(Self {
+            sockets: engine.sockets()?,
+            holders: engine.holders().ok(),
+            engine,
+            place: place.clone(),
+        })
+    }
+
+    /// Every socket that has options, by its cookie.
+    pub(crate) fn look(&self) -> Result<FxHashMap<u64, Within>, WithinError> {
+        self.place.run(|| {
+            let mut seen = FxHashMap::default();
+            self.sockets.each(|socket| {
+                if let Some(own) = socket.options {
+                    let within = Within {
+                        own,
+                        queued: socket.holding == Holding::AcceptQueue,
+                        multipath: socket.multipath,
+                    };
+                    seen.insert(socket.cookie, within);
+                }
+                ControlFlow::Continue(())
+            })?;
+            Ok(seen)
+        })?
+    }
+
+    /// The owners of all sockets; `None` if the kernel can't tell them.
+    pub(crate) fn owners(&self) -> Option<Owners> {
+        Owners::from_within(self.holders.as_ref()?).ok()
+    }
+
+    /// Sets options, and returns what became of each socket that is still there.
+    pub(crate) fn set(&self, changes: &[Change]) -> Result<Vec<Outcome>, WithinError> {
+        self.place.run(|| {
+            let mut outcomes = Vec::with_capacity(changes.len());
+            self.engine
+                .set(changes, |outcome| outcomes.push(*outcome))?;
+            Ok(outcomes)
+        })?
+    }
+}
