@@ -39,6 +39,8 @@ pub enum Happening {
     Silence,
     /// An episode of the conversation.
     Episode(What),
+    /// The side asked so many times more as if it had not been answered: the answers did not arrive.
+    Unheard(u32),
     /// The side closed: no more data from it.
     Fin,
     /// Both sides' FINs are acknowledged.
@@ -63,6 +65,13 @@ pub(super) fn of(conversation: &Conversation, verdict: &Verdict, end: Moment) ->
         what: Happening::Episode(episode.what.clone()),
         marks: episode.marks.clone(),
     }));
+    for side in Side::BOTH {
+        let unheard = conversation.half(side).hearing.deaf();
+        events.extend(unheard.map(|unheard| {
+            let what = Happening::Unheard(unheard.times);
+            event(what, Some(side), unheard.first, unheard.last)
+        }));
+    }
     if let (Ending::GaveUp(side), Some((earliest, latest))) = (verdict.ending, verdict.noticed_at)
         && !matches!(verdict.noticed, Noticed::Application)
         && earliest < latest

@@ -52,6 +52,8 @@ pub enum Ending {
     ForgedReset(Side),
     /// This side's host answered with a RST that it knows no such connection: it restarted, or closed it before.
     Forgotten(Side),
+    /// This side had closed, and its host answered with a RST what the other still sent: nobody reads there any more.
+    NoReader(Side),
     /// This side's kernel gave up.
     GaveUp(Side),
     /// This side was still asking in vain when the capture ended.
@@ -90,6 +92,8 @@ pub enum Noticed {
     Handshake,
     /// The other host said so with a RST, when it was asked.
     OtherHost,
+    /// A router said so with an ICMP error, and the asking ended at once: connect(), or `IP_RECVERR`.
+    Router,
     /// The application closed or aborted, before the kernel gave up.
     Application,
     /// Nobody, while the capture ran.
@@ -127,7 +131,10 @@ impl Verdict {
             (Ending::HalfClosed(_), Gone::Nobody) => 1,
             (Ending::Refused, _) => 2,
             (Ending::Replaced, _) => 3,
+            (Ending::NoReader(_), _) => 2,
             (Ending::Aborted(_), Gone::Nobody) => 3,
+            // It gave up although the other side was there.
+            (Ending::GaveUp(_), Gone::Nobody) => 5,
             (Ending::ForgedReset(_), _) => 4,
             (Ending::Forgotten(_), _) => 5,
             (Ending::StillTrying(_), Gone::Nobody) => 1,

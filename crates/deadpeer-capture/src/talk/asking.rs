@@ -8,6 +8,9 @@ use super::measured::Measured;
 use super::side::Side;
 use crate::Moment;
 
+/// What comes later than this is hardly the answer.
+const LATE: Duration = Duration::from_secs(1);
+
 /// The probes of a side, if it ever sent any.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asking(Option<Box<Probes>>);
@@ -28,9 +31,25 @@ struct Probes {
     before: Option<Moment>,
     /// The first unanswered probe.
     first_unanswered: Option<Moment>,
+    /// When the other side had been heard before the first unanswered one, or the pending one.
+    heard_before: Option<Moment>,
     answered_in: EpisodeId,
     unanswered_in: EpisodeId,
     measured: Measured,
+    gap: Option<Gap>,
+}
+
+/// Probes in a row that were not answered before the other side was heard again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gap {
+    pub(crate) asked: Asked,
+    pub(crate) probes: u32,
+    pub(crate) first: Moment,
+    pub(crate) last: Moment,
+    /// When the other side had been heard before.
+    pub(crate) heard_before: Option<Moment>,
+    /// When the other side was heard again.
+    pub(crate) over: Moment,
 }
 
 impl Asking {
@@ -65,6 +84,11 @@ impl Asking {
         probes.first_unanswered.or(probes.pending)
     }
 
+    /// The latest probes of which even the last was not answered at once.
+    pub(crate) fn gap(&self) -> Option<Gap> {
+        self.0.as_ref()?.gap
+    }
+
     /// Whether the other side owes an answer of its own, whatever else it sent.
     pub(crate) fn answer_is_due(&self) -> bool {
         self.0.as_ref().is_some_and(|probes| probes.answer_due)
@@ -77,28 +101,40 @@ impl Asking {
             .map_or(Measured::default(), |probes| probes.measured)
     }
 
-    /// The side sends a keepalive probe; the other was heard last at `heard`.
+    /// The side sends a keepalive probe; the other was heard last at `heard`. `unheard`: the answer to the last one was lost.
     pub(crate) fn probe(
         &mut self,
+        heard: Option<Moment>,
+        unheard: bool,
+        now: Moment,
+        side: Side,
+        log: &mut Log<'_>,
+    ) {
+        let probes = self.0.get_or_insert_default();
+        let before = probes.pending.or(probes.last.filter(|_| unheard));
+        match (before, heard) {
+            (Some(last), _) => probes.measured.probed_again_after(now.since(last)),
+            (None, Some(heard)) => probes.measured.probed_after_silence(now.since(heard)),
+            // Only one side was captured: probes as far apart as the silence they follow.
+            (None, None) => {}
+        }
+        self.ask(Asked::Presence, heard, now, side, log);
+    }
+
+    /// The side asks; the other was heard last at `heard`.
+    pub(crate) fn ask(
+        &mut self,
+        asked: Asked,
         heard: Option<Moment>,
         now: Moment,
         side: Side,
         log: &mut Log<'_>,
     ) {
         let probes = self.0.get_or_insert_default();
-        match (probes.pending, heard) {
-            (Some(last), _) => probes.measured.probed_again_after(now.since(last)),
-            (None, Some(heard)) => probes.measured.probed_after_silence(now.since(heard)),
-            // Only one side was captured: probes as far apart as the silence they follow.
-            (None, None) => {}
-        }
-        self.ask(Asked::Presence, now, side, log);
-    }
-
-    /// The side asks.
-    pub(crate) fn ask(&mut self, asked: Asked, now: Moment, side: Side, log: &mut Log<'_>) {
-        let probes = self.0.get_or_insert_default();
         probes.miss(side, log);
+        if probes.first_unanswered.is_none() {
+            probes.heard_before = heard;
+        }
         probes.asked = asked;
         probes.pending = Some(now);
         probes.before = probes.last.replace(now);
@@ -129,6 +165,7 @@ impl Asking {
 
 impl Probes {
     fn heard(&mut self, now: Moment, side: Side, log: &mut Log<'_>) -> bool {
+        self.note_gap(now);
         self.unanswered = 0;
         self.first_unanswered = None;
         self.unanswered_in = EpisodeId::default();
@@ -163,6 +200,23 @@ impl Probes {
         episode.mark(at, Some(now));
         self.answered_in = episode.reference();
         true
+    }
+
+    fn note_gap(&mut self, now: Moment) {
+        let probes = self.unanswered + u32::from(self.pending.is_some());
+        let Some((first, last)) = self.first_unanswered.or(self.pending).zip(self.last) else {
+            return;
+        };
+        if now.since(last) >= LATE {
+            self.gap = Some(Gap {
+                asked: self.asked,
+                probes,
+                first,
+                last,
+                heard_before: self.heard_before,
+                over: now,
+            });
+        }
     }
 
     fn miss(&mut self, side: Side, log: &mut Log<'_>) {

@@ -189,6 +189,7 @@ impl Arrival<'_> {
         let asked = peer.asking.last().filter(|_| peer.asking.answer_is_due());
         if asked.is_some_and(|asked| self.now.since(asked) <= LATEST_ANSWER)
             && peer.acked.is_none_or(|acked| !before(segment.ack, acked))
+            && !self.acknowledges_more()
         {
             return match peer.asking.asked() {
                 Asked::Presence => Kind::ProbeAnswer,
@@ -211,6 +212,16 @@ impl Arrival<'_> {
             }
             _ => Kind::Ack,
         }
+    }
+}
+
+impl Arrival<'_> {
+    /// Whether it acknowledges what was in flight: then that is what it answers.
+    fn acknowledges_more(&self) -> bool {
+        let Some(acked) = self.peer.acked else {
+            return false;
+        };
+        before(acked, self.segment.ack) && self.peer.in_flight_beyond(acked)
     }
 }
 

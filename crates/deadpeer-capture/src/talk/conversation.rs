@@ -6,9 +6,11 @@ use super::classify::Arrival;
 use super::episode::{Asked, Episodes, What};
 use super::exchange::exchange;
 use super::half::Half;
+use super::hearing::Hearing;
 use super::kind::Kind;
 use super::log::Log;
 use super::reset::Reset;
+use super::sequence::before;
 use super::side::Side;
 use super::updates::acknowledge;
 use crate::Moment;
@@ -159,11 +161,23 @@ impl Conversation {
             self.reset(side, segment, now, most);
             return kind;
         }
+        if self
+            .reset
+            .as_ref()
+            .is_some_and(|reset| reset.ended_by(!side))
+        {
+            // It was under way, or is sent to nobody.
+            me.counts.packets += 1;
+            me.moves_on(segment, kind);
+            return kind;
+        }
+        let unheard = Hearing::take(me, peer, segment, kind, now);
         if segment.flags.any(Flags::ACK) {
             if was_a_probe(me, peer, segment, kind) {
                 peer.counts.probes = peer.counts.probes.saturating_add(1);
                 let asked_at = peer.last.unwrap_or(now);
-                peer.asking.ask(Asked::Presence, asked_at, !side, &mut log);
+                peer.asking
+                    .ask(Asked::Presence, None, asked_at, !side, &mut log);
                 kind = Kind::ProbeAnswer;
             }
             acknowledge(peer, segment.ack, now, &mut log);
@@ -175,11 +189,11 @@ impl Conversation {
                 if me.acked.is_none() {
                     me.assume_probing(segment, side, &mut log);
                 }
-                me.probes(peer, side, now, &mut log);
+                me.probes(peer, unheard, side, now, &mut log);
             }
             Kind::WindowProbe => {
                 me.counts.window_probes = me.counts.window_probes.saturating_add(1);
-                me.asking.ask(Asked::Window, now, side, &mut log);
+                me.asking.ask(Asked::Window, peer.last, now, side, &mut log);
             }
             Kind::Retransmission => me.resends(segment, peer.last, side, now, &mut log),
             // Only one side was captured: what it sent before was acknowledged, or it wouldn't go on.
@@ -227,7 +241,7 @@ impl Conversation {
             .as_ref()
             .is_some_and(|reset| reset.reply_to.is_some());
         if reply {
-            peer.asking.heard(now, !side, &mut log);
+            peer.counts_answer(now, !side, &mut log);
             peer.asking.answered();
         }
         // Its last words stay those before: whoever sent the RST, it need not have been the side itself.
@@ -258,9 +272,15 @@ impl Conversation {
     /// An ICMP error about something that `side` sent.
     pub(crate) fn complain(&mut self, side: Side, complaint: &Complaint, now: Moment, most: usize) {
         let said = complaint.trouble;
+        let acked = self.half(side).acked;
+        let in_window = acked.is_none_or(|acked| !before(complaint.seq, acked));
         if let Some(last) = self.episodes.last_mut()
-            && let What::Complaint { trouble, count } = &mut last.what
-            && (*trouble, last.side) == (said, side)
+            && let What::Complaint {
+                trouble,
+                taken,
+                count,
+            } = &mut last.what
+            && (*trouble, *taken, last.side) == (said, in_window, side)
         {
             *count = count.saturating_add(1);
             last.until = now;
@@ -268,6 +288,7 @@ impl Conversation {
         }
         let what = What::Complaint {
             trouble: said,
+            taken: in_window,
             count: 1,
         };
         self.episodes.push(most, (now, now), side, what);
@@ -303,4 +324,16 @@ fn was_a_probe(me: &Half, peer: &Half, segment: &Segment, kind: Kind) -> bool {
             .is_some_and(|next| segment.ack == next.wrapping_add(1))
         && me.last.is_none()
         && kind == Kind::Ack
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Beside it an episode or two, and what a side that asks or sends again needs.
+    #[test]
+    fn a_conversation_is_a_few_hundred_bytes() {
+        let size = size_of::<Conversation>();
+        assert!(size <= 768, "{size} bytes");
+    }
 }

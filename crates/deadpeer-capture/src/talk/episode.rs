@@ -109,6 +109,8 @@ pub enum What {
     Complaint {
         /// What it says.
         trouble: Trouble,
+        /// Whether a kernel takes it: probes lie before the window, and errors about them are passed over (RFC 5927, section 4).
+        taken: bool,
         /// How often.
         count: u32,
     },

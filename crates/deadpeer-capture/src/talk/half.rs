@@ -1,6 +1,7 @@
 //! What is known of one side of a conversation.
 
 use super::asking::Asking;
+use super::hearing::Hearing;
 use super::kind::Kind;
 use super::measured::Shortest;
 use super::resending::Resending;
@@ -65,17 +66,22 @@ pub(crate) struct Half {
     /// The acknowledgment number and the timestamp echo it sent last.
     pub(crate) last_ack: Option<u32>,
     pub(crate) last_echo: Option<u32>,
+    /// The timestamp of its last segment.
+    pub(crate) last_value: Option<u32>,
     /// Where the last data began, and how long it was.
     pub(crate) data: Option<(u32, u32)>,
     /// The sequence number of its SYN.
     pub(crate) syn: Option<u32>,
     /// The sequence number after its FIN.
     pub(crate) fin: Option<u32>,
+    /// Whether its last segment opened a window that was closed.
+    pub(crate) opens: bool,
     /// When its window closed, while it is closed.
     pub(crate) shut_at: Option<Moment>,
     /// The byte, if the last data was one.
     pub(crate) data_byte: Option<u8>,
     pub(crate) counts: Counts,
+    pub(crate) hearing: Hearing,
     /// The retransmission timeout it showed.
     pub(crate) rto: Shortest,
     pub(crate) syn_at: Option<Moment>,

@@ -12,6 +12,7 @@ mod conversation;
 mod episode;
 mod exchange;
 mod half;
+mod hearing;
 mod index;
 mod kind;
 mod log;
@@ -35,6 +36,8 @@ pub use totals::Totals;
 
 pub(crate) use conversation::Conversation;
 pub(crate) use half::Half;
+pub(crate) use hearing::Question;
+pub(crate) use resending::Run;
 
 use crate::dissect::{Complaint, Content, Endpoint, Segment, Skip, dissect};
 use crate::story::{Story, Verdict};

@@ -12,9 +12,12 @@ use crate::Moment;
 /// A wait that is long enough to be told although it helped at once.
 const NOTABLE: Duration = Duration::from_secs(1);
 
-/// The retransmissions of what is not acknowledged yet, if there are any. Most connections have none.
+/// The retransmissions of what is not acknowledged yet, and those before. Most connections have none.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Resending(Option<Box<Run>>);
+pub(crate) struct Resending {
+    run: Option<Box<Run>>,
+    over: Option<Box<(Run, Moment)>>,
+}
 
 /// The retransmissions of one segment.
 #[derive(Debug, Clone)]
@@ -53,7 +56,12 @@ pub(crate) struct Times {
 impl Resending {
     /// What is being sent again and is still not acknowledged.
     pub(crate) fn run(&self) -> Option<&Run> {
-        self.0.as_deref()
+        self.run.as_deref()
+    }
+
+    /// What was sent again before, and when it was acknowledged in the end.
+    pub(crate) fn over(&self) -> Option<&(Run, Moment)> {
+        self.over.as_deref()
     }
 
     /// Whether the segment at `seq` is being sent again.
@@ -70,7 +78,7 @@ impl Resending {
         rto: &mut Shortest,
         log: &mut Log<'_>,
     ) {
-        let run = match &mut self.0 {
+        let run = match &mut self.run {
             Some(run) if run.seq == seq => {
                 run.again(times.now, rto);
                 run
@@ -84,7 +92,7 @@ impl Resending {
 
     /// The other side acknowledged everything before `ack`.
     pub(crate) fn acknowledged(&mut self, ack: u32, now: Moment, log: &mut Log<'_>) {
-        let Some(run) = self.0.take_if(|run| before(run.seq, ack)) else {
+        let Some(run) = self.run.take_if(|run| before(run.seq, ack)) else {
             return;
         };
         if let Some(episode) = log.episodes.by_id(run.told_in) {
@@ -96,18 +104,21 @@ impl Resending {
                 mark.answered = Some(now);
             }
         }
+        if run.count > 1 || now.since(run.last) >= NOTABLE {
+            self.over = Some(Box::new((*run, now)));
+        }
     }
 
     /// The other side sent something that does not acknowledge it.
     pub(crate) fn heard(&mut self) {
-        if let Some(run) = &mut self.0 {
+        if let Some(run) = &mut self.run {
             run.heard_meanwhile = run.heard_meanwhile.saturating_add(1);
         }
     }
 
     /// Writes down what is still being sent again.
     pub(crate) fn tell(&mut self, side: Side, log: &mut Log<'_>) {
-        if let Some(run) = &mut self.0 {
+        if let Some(run) = &mut self.run {
             run.tell(side, log);
         }
     }

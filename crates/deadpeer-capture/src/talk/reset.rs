@@ -24,6 +24,8 @@ pub struct Reset {
     pub acknowledges: bool,
     /// What it replies to: a host that knows no such connection answers with the sequence number it was asked for.
     pub reply_to: Option<Kind>,
+    /// Whether that opened a window that had been closed.
+    pub opened_window: bool,
     /// TTLs of the side's other packets and of this one, where they differ by more than a route does.
     pub strange_hops: Option<(u8, u8)>,
     /// Whether its sequence number is one the side cannot have been at.
@@ -42,6 +44,7 @@ impl Reset {
             side,
             acknowledges,
             reply_to: reply_to(me, peer, segment, now),
+            opened_window: peer.opens,
             strange_hops: me
                 .hops
                 .map(|usual| (usual, segment.hops))
@@ -50,6 +53,11 @@ impl Reset {
             ignored_by_sender: 0,
             repeated: 0,
         }
+    }
+
+    /// Whether `side` sent it and did not go on afterwards.
+    pub(super) fn ended_by(&self, side: Side) -> bool {
+        self.side == side && self.ignored_by_sender == 0
     }
 
     /// Whether somebody between the two sides probably sent it.

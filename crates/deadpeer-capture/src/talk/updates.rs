@@ -56,11 +56,18 @@ impl Half {
         }
         let up_to_date = !segment.flags.any(Flags::ACK)
             || peer.acked.is_none_or(|acked| !before(segment.ack, acked));
-        let asked = peer.asking.asked();
-        if up_to_date && peer.asking.heard(now, !side, log) {
+        if up_to_date {
+            peer.counts_answer(now, !side, log);
+        }
+    }
+
+    /// The other side is heard: that answers a probe, if one waits.
+    pub(super) fn counts_answer(&mut self, now: Moment, side: Side, log: &mut Log<'_>) {
+        let asked = self.asking.asked();
+        if self.asking.heard(now, side, log) {
             let answered = match asked {
-                Asked::Presence => &mut peer.counts.probes_answered,
-                Asked::Window => &mut peer.counts.window_probes_answered,
+                Asked::Presence => &mut self.counts.probes_answered,
+                Asked::Window => &mut self.counts.window_probes_answered,
             };
             *answered = answered.saturating_add(1);
         }
@@ -84,6 +91,7 @@ impl Half {
             return;
         }
         let window = self.window_of(segment);
+        self.opens = self.window == Some(0) && window > 0;
         if window == 0 {
             self.shut_at.get_or_insert(now);
         } else if let Some(shut_at) = self.shut_at.take()
@@ -102,13 +110,22 @@ impl Half {
         {
             self.next = Some(edge);
             self.counts.probes = self.counts.probes.saturating_add(1);
-            self.asking.ask(Asked::Presence, last, side, log);
+            self.asking.ask(Asked::Presence, None, last, side, log);
         }
     }
 
-    pub(super) fn probes(&mut self, peer: &Self, side: Side, now: Moment, log: &mut Log<'_>) {
+    /// It sends a keepalive probe. One that did not hear the answer to the last one counts its intervals, not silence.
+    pub(super) fn probes(
+        &mut self,
+        peer: &Self,
+        unheard: bool,
+        side: Side,
+        now: Moment,
+        log: &mut Log<'_>,
+    ) {
         self.counts.probes = self.counts.probes.saturating_add(1);
-        self.asking.probe(peer.last, now, side, log);
+        let heard = if unheard { None } else { peer.last };
+        self.asking.probe(heard, unheard, now, side, log);
     }
 
     pub(super) fn resends(
@@ -154,11 +171,14 @@ impl Half {
         self.last = Some(now);
         self.last_kind = Some(kind);
         self.hops = Some(segment.hops);
-        self.ip_id = segment.ip_id;
+        if kind != Kind::Reordered {
+            self.ip_id = segment.ip_id;
+        }
         if segment.flags.any(Flags::ACK) {
             self.last_ack = Some(segment.ack);
         }
         self.last_echo = segment.timestamps.map(|(_, echo)| echo);
+        self.last_value = segment.timestamps.map(|(value, _)| value);
         if kind.asks() {
             if self.next.is_none() {
                 self.next = Some(segment.seq.wrapping_add(1));
@@ -176,14 +196,21 @@ impl Half {
             self.syn_at.get_or_insert(now);
             return;
         }
-        if segment.length > 0 && matches!(kind, Kind::Data | Kind::Fin) {
-            self.data = Some((segment.seq, segment.length));
-            self.data_byte = segment.first_byte.filter(|_| segment.length == 1);
-        }
         if segment.flags.any(Flags::FIN) {
             self.fin = Some(segment.end());
             self.fin_at.get_or_insert(now);
         }
-        self.next = Some(later(self.next, segment.end()));
+        self.moves_on(segment, kind);
+    }
+
+    /// How far it has come, by which its next segments are known as new or old.
+    pub(super) fn moves_on(&mut self, segment: &Segment, kind: Kind) {
+        if segment.length > 0 && matches!(kind, Kind::Data | Kind::Fin) {
+            self.data = Some((segment.seq, segment.length));
+            self.data_byte = segment.first_byte.filter(|_| segment.length == 1);
+        }
+        if !kind.asks() {
+            self.next = Some(later(self.next, segment.end()));
+        }
     }
 }

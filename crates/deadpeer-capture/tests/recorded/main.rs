@@ -4,12 +4,10 @@
 //! More of them, in the same form, are read from the directory that `DEADPEER_CAPTURES` names.
 
 mod truth;
-mod tshark;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use deadpeer_capture::talk::Sight;
 use deadpeer_capture::{Conversations, Limits, Reader, Story};
 
 /// The captures with a truth beside them.
@@ -32,16 +30,15 @@ fn captures() -> Vec<PathBuf> {
     found
 }
 
-/// Every packet and every story of a capture.
-fn told(path: &Path) -> (Vec<Sight>, Vec<Story>, Conversations) {
+/// Every story of a capture.
+fn told(path: &Path) -> (Vec<Story>, Conversations) {
     let mut conversations = Conversations::new(Limits::default());
     let file = File::open(path).expect("readable");
     let mut capture = Reader::new(file).expect("a capture");
-    let mut sights = Vec::new();
     while let Some(packet) = capture.next_packet().expect("nothing is broken") {
-        sights.push(conversations.take(&packet));
+        conversations.take(&packet);
     }
     let mut stories: Vec<_> = conversations.stories().collect();
     stories.sort_by_key(|story| story.number);
-    (sights, stories, conversations)
+    (stories, conversations)
 }

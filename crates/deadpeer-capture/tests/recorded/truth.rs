@@ -51,7 +51,7 @@ fn every_story_is_true() {
         let truth = std::fs::read_to_string(path.with_extension("json")).expect("readable");
         let truth: Truth = serde_json::from_str(&truth)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let (_, stories, conversations) = crate::told(&path);
+        let (stories, conversations) = crate::told(&path);
         assert_eq!(stories.len(), truth.connections.len(), "{}", path.display());
         assert_eq!(conversations.totals().clock_steps, 0);
         for (story, truth) in stories.iter().zip(&truth.connections) {

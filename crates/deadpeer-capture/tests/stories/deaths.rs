@@ -394,7 +394,7 @@ fn a_peer_that_closed_long_ago_resets_in_the_end() {
     }
     talk.probe(73.0, Side::Client).disown(73.001, Side::Server);
     let story = talk.story();
-    assert_eq!(story.verdict.ending, Ending::Forgotten(Side::Server));
+    assert_eq!(story.verdict.ending, Ending::NoReader(Side::Server));
     assert_eq!(story.verdict.cause, Some(Cause::ResetAfterFin));
     assert_eq!(story.counts(Side::Client).probes, 6);
 }

@@ -5,3 +5,4 @@ mod deaths;
 mod misjudgements;
 mod odd_captures;
 mod resets;
+mod unheard;

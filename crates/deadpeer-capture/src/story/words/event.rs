@@ -22,6 +22,10 @@ impl Event {
             Happening::Established(took) => format!("established in {}", Length(*took)),
             Happening::Silence => format!("silent {length}"),
             Happening::Episode(what) => what.words(side, length),
+            Happening::Unheard(count) => format!(
+                "{side} asks again {}, as if it had not been answered: the answers do not arrive",
+                times(*count)
+            ),
             Happening::Fin => format!("{side} closes"),
             Happening::Closed => "both sides have closed".into(),
             Happening::Reset(reset) => reset_words(reset),
@@ -106,7 +110,7 @@ impl What {
             Self::WindowShut => {
                 format!("{side}'s window is closed for {length}: its application does not read")
             }
-            Self::Complaint { trouble, count } => {
+            Self::Complaint { trouble, count, .. } => {
                 let trouble = trouble.words();
                 let times = if *count > 1 {
                     format!(", {}", times(*count))

@@ -77,6 +77,7 @@ impl Ending {
             Self::Aborted(_) => "aborted",
             Self::ForgedReset(_) => "forged-reset",
             Self::Forgotten(_) => "forgotten",
+            Self::NoReader(_) => "no-reader",
             Self::GaveUp(_) => "gave-up",
             Self::StillTrying(_) => "still-trying",
             Self::Replaced => "replaced",
@@ -110,6 +111,7 @@ impl Noticed {
             Self::WindowProbes => "window-probes",
             Self::Handshake => "handshake",
             Self::OtherHost => "other-host",
+            Self::Router => "router",
             Self::Application => "application",
             Self::Nobody => "nobody",
         })

@@ -38,6 +38,7 @@ impl Verdict {
             | Noticed::Retransmission
             | Noticed::WindowProbes
             | Noticed::Handshake
+            | Noticed::Router
             | Noticed::Application) => format!(
                 "; {} noticed after {}",
                 noticed_words(noticed),
@@ -108,7 +109,14 @@ impl Verdict {
                 "a RST that claims to come from the {side} was probably sent by something between the two"
             ),
             Ending::Forgotten(side) => format!("the {side}'s host knows no such connection"),
-            Ending::GaveUp(side) => format!("the {side} gave up"),
+            Ending::NoReader(side) => format!(
+                "the {side} had closed, and its host answered with a RST what the {} still sent: nobody reads there any more",
+                !side
+            ),
+            Ending::GaveUp(side) => format!(
+                "the {side} gave up at the closed window of the {}, which was still there: a user timeout takes that for silence",
+                !side
+            ),
             Ending::StillTrying(side) => {
                 format!("the {side} was still asking when the capture ended")
             }
@@ -135,6 +143,7 @@ fn noticed_words(noticed: Noticed) -> &'static str {
         Noticed::Retransmission => "retransmission",
         Noticed::WindowProbes => "window probes",
         Noticed::Handshake => "connect()",
+        Noticed::Router => "a router",
         Noticed::Application => "the application",
         Noticed::OtherHost => "the other host",
         Noticed::Nothing | Noticed::Nobody => "nobody",
