@@ -34,6 +34,9 @@ pub mod peer;
 pub mod router;
 pub mod scenario;
 pub mod state;
+pub mod stories;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod trial;
 pub mod wire;
 

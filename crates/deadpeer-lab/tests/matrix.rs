@@ -48,14 +48,17 @@ fn scenarios(names: &[&str]) -> Vec<Scenario> {
 
 /// Runs them, and asserts that every experiment proved itself and no cell is missing.
 fn run(names: &[&str], settings: &Settings) -> Vec<Experiment> {
-    let scenarios = scenarios(names);
-    let results = matrix::run_all(&scenarios, settings, |_| {});
+    run_these(&scenarios(names), settings)
+}
+
+fn run_these(scenarios: &[Scenario], settings: &Settings) -> Vec<Experiment> {
+    let results = matrix::run_all(scenarios, settings, |_| {});
     let experiments: Vec<Experiment> = results.into_iter().map(Result::unwrap).collect();
     assert_eq!(experiments.len(), scenarios.len());
-    for (experiment, scenario) in experiments.iter().zip(&scenarios) {
+    for (experiment, scenario) in experiments.iter().zip(scenarios) {
         assert_eq!(experiment.problems, [""; 0], "{}", experiment.scenario);
         assert!(!experiment.proof.is_empty());
-        let cells = scenario.states().count() * experiment.methods.len();
+        let cells = scenario.states().count() * experiment.methods.len() * scenario.copies;
         assert_eq!(experiment.cells.len(), cells, "{}", experiment.scenario);
         for cell in &experiment.cells {
             if let Some(foretold) = &cell.forecast {
@@ -129,7 +132,7 @@ fn dead_peers_are_noticed_by_some_methods_and_missed_by_others() {
             is("nat-lost-reset", State::Sending, "send"),
             Verdict::Noticed
         );
-        assert_eq!(is("proxy", State::Idle, "keepalive"), Verdict::Missed);
+        assert_eq!(is("proxy", State::Idle, "keepalive"), Verdict::Unnoticeable);
         assert_eq!(is("proxy", State::Idle, "heartbeat"), Verdict::Noticed);
         assert_eq!(is("reboot", State::Idle, "keepalive"), Verdict::Noticed);
     });
@@ -145,6 +148,48 @@ fn a_supervised_connection_is_known_to_be_dead_in_every_state() {
                 assert_eq!(verdict, Verdict::Noticed, "{scenario} {state}");
             }
         }
+    });
+}
+
+/// A part of what `cargo xtask check-watch` does at length.
+#[test]
+fn a_supervisor_calls_no_live_peer_dead() {
+    inside(|| {
+        let mut scenarios = scenarios(&[
+            "slow-reader",
+            "not-reading",
+            "outage-third",
+            "delay",
+            "loss-5",
+        ]);
+        for scenario in &mut scenarios {
+            scenario.methods = Some(vec!["supervised".to_owned()]);
+            scenario.copies = 4;
+        }
+        let experiments = run_these(&scenarios, &settings(10, false));
+        let cells = || experiments.iter().flat_map(|experiment| &experiment.cells);
+        assert!(cells().count() >= 150);
+        for cell in cells() {
+            assert_eq!(cell.verdict, Verdict::Quiet, "{cell:?}");
+            assert!(cell.carried, "{cell:?}");
+        }
+    });
+}
+
+/// Nobody who asks TCP alone can tell them from live ones, and that is measured each time.
+#[test]
+fn what_goes_on_answering_is_told_apart_from_what_was_missed() {
+    inside(|| {
+        let experiments = run(&["proxy", "killed"], &settings(6, false));
+        let is = |scenario, state, method| verdict(&experiments, scenario, state, method);
+        for method in ["supervised", "keepalive", "recv"] {
+            let proxied = is("proxy", State::Idle, method);
+            assert_eq!(proxied, Verdict::Unnoticeable, "{method}");
+            let finished = is("killed", State::HalfClosedByPeer, method);
+            assert_eq!(finished, Verdict::Unnoticeable, "{method}");
+        }
+        assert_eq!(is("proxy", State::Idle, "heartbeat"), Verdict::Noticed);
+        assert_eq!(is("killed", State::Idle, "supervised"), Verdict::Noticed);
     });
 }
 

@@ -43,6 +43,12 @@ impl Script {
         None
     }
 
+    /// Whether every deed was handed out and every wait is over at this time.
+    #[must_use]
+    pub fn is_done(&self, now: Duration) -> bool {
+        self.is_over() && now >= self.due
+    }
+
     /// Whether every deed was handed out.
     #[must_use]
     pub fn is_over(&self) -> bool {

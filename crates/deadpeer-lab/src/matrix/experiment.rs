@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpeer_core::{Kernel, TcpState};
@@ -29,18 +30,44 @@ const READY: Duration = Duration::from_secs(20);
 /// How long they are in their states before the fault.
 const SETTLE: Duration = Duration::from_millis(1_200);
 /// How often everything is looked at.
-pub(super) const TICK: Duration = Duration::from_millis(10);
+const TICK: Duration = Duration::from_millis(10);
 
 /// Runs a scenario, with all its states and methods at once.
 ///
 /// # Errors
 /// The experiment could not be made. What a method says, or does not say, is never an error.
 pub fn run(scenario: &Scenario, settings: &Settings) -> Result<Experiment, ExperimentError> {
+    run_until(scenario, settings, &AtomicBool::new(false))
+}
+
+/// The same, until it is interrupted.
+pub(super) fn run_until(
+    scenario: &Scenario,
+    settings: &Settings,
+    interrupted: &AtomicBool,
+) -> Result<Experiment, ExperimentError> {
+    match interrupted.load(Ordering::Relaxed) {
+        true => Err(ExperimentError::Interrupted),
+        // A terminal interrupts the peer's program, too: what then goes wrong is nothing else.
+        false => whole(scenario, settings, interrupted).map_err(|error| {
+            match interrupted.load(Ordering::Relaxed) {
+                true => ExperimentError::Interrupted,
+                false => error,
+            }
+        }),
+    }
+}
+
+fn whole(
+    scenario: &Scenario,
+    settings: &Settings,
+    interrupted: &AtomicBool,
+) -> Result<Experiment, ExperimentError> {
     let deadline = scenario.within.unwrap_or(settings.deadline);
     if deadline < SHORTEST {
         return Err(ExperimentError::Deadline(deadline));
     }
-    let mut stage = Stage::set(scenario, settings, deadline)?;
+    let mut stage = Stage::set(scenario, settings, deadline, interrupted)?;
     stage.bring_into_states()?;
     let mut watches = stage.watch()?;
     stage.settle(&mut watches)?;
@@ -60,6 +87,7 @@ pub(super) struct Stage<'a> {
     pub(super) methods: Vec<Method>,
     pub(super) links: Vec<Link>,
     pub(super) hold: Option<RuleId>,
+    interrupted: &'a AtomicBool,
     unavailable: Vec<Unavailable>,
     kernel: Kernel,
     to: IpAddr,
@@ -72,6 +100,7 @@ impl<'a> Stage<'a> {
         scenario: &'a Scenario,
         settings: &Settings,
         deadline: Duration,
+        interrupted: &'a AtomicBool,
     ) -> Result<Self, ExperimentError> {
         let middle = scenario.proxy.then_some(PROXY);
         let mut plan =
@@ -113,6 +142,7 @@ impl<'a> Stage<'a> {
             methods,
             links: Vec::new(),
             hold: None,
+            interrupted,
             unavailable,
             kernel,
             to,
@@ -146,6 +176,7 @@ impl<'a> Stage<'a> {
             }
             Ok(all)
         })?;
+        self.live_through_the_past()?;
         let syns = Condition::tcp()
             .syn(true)
             .from(self.ours()?.end())
@@ -155,14 +186,27 @@ impl<'a> Stage<'a> {
         self.connect(|state| state == State::Connecting)
     }
 
+    /// What has happened to the connections before anybody watches.
+    fn live_through_the_past(&mut self) -> Result<(), ExperimentError> {
+        let mut script = Script::new(&self.scenario.life, self.deadline);
+        let start = Instant::now();
+        while !script.is_done(start.elapsed()) {
+            while let Some(deed) = script.next(start.elapsed()) {
+                self.perform(&deed)?;
+            }
+            self.live();
+            self.tick()?;
+        }
+        Ok(())
+    }
+
     fn connect(&mut self, wanted: impl Fn(State) -> bool) -> Result<(), ExperimentError> {
         let methods = || self.methods.iter().enumerate().map(Some);
         let mut wishes = Vec::new();
         for state in self.scenario.states().filter(|state| wanted(*state)) {
             // The control has no method: nobody watches it, nothing is set on it.
-            for method in methods().chain([None]) {
-                wishes.push((state, method));
-            }
+            let copies = std::iter::repeat_n(methods(), self.scenario.copies).flatten();
+            wishes.extend(copies.chain([None]).map(|method| (state, method)));
         }
         let first = self.links.len() as u32;
         let to = self.to;
@@ -198,7 +242,7 @@ impl<'a> Stage<'a> {
                     what: what.to_owned(),
                 });
             }
-            std::thread::sleep(TICK);
+            self.tick()?;
         }
     }
 
@@ -207,6 +251,15 @@ impl<'a> Stage<'a> {
         let now = clock::monotonic();
         for link in &mut self.links {
             link.live(now);
+        }
+    }
+
+    /// Lets a little time pass.
+    pub(super) fn tick(&self) -> Result<(), ExperimentError> {
+        std::thread::sleep(TICK);
+        match self.interrupted.load(Ordering::Relaxed) {
+            true => Err(ExperimentError::Interrupted),
+            false => Ok(()),
         }
     }
 
@@ -242,7 +295,7 @@ impl<'a> Stage<'a> {
                     });
                 }
             }
-            std::thread::sleep(TICK);
+            self.tick()?;
         }
         Ok(())
     }
@@ -252,7 +305,7 @@ impl<'a> Stage<'a> {
     }
 
     fn report(
-        &self,
+        &mut self,
         expected: &HashMap<u32, forecast::Expected>,
         observed: &Observed,
         witness: &Witness,
@@ -270,6 +323,7 @@ impl<'a> Stage<'a> {
                     Duration::from_secs_f64(outcome.after_s),
                 )
             });
+            let answered = witness.answered.contains(&link.state);
             let expected = expected
                 .get(&link.id)
                 .filter(|_| self.scenario.is_silent_in(link.state));
@@ -282,12 +336,13 @@ impl<'a> Stage<'a> {
                     Some(expected.of_kernel(noticed.as_ref(), observed.watched))
                 }
                 // What these say depends on what the program does, not on the kernel alone.
-                Eyes::Send | Eyes::Heartbeat { .. } => None,
+                Eyes::Send | Eyes::Heartbeat { .. } | Eyes::TwoWitnesses(_) => None,
             };
             cells.push(Cell {
                 state: link.state,
                 method: method.name,
-                verdict: Verdict::of(self.scenario.peer, said, self.deadline),
+                verdict: Verdict::of(self.scenario.peer, said, self.deadline).if_answered(answered),
+                answered,
                 forecast: expected.and_then(foretell),
                 carried: witness.carried[place].both_ways(),
                 answers: observed.answers(place, link),
@@ -297,6 +352,13 @@ impl<'a> Stage<'a> {
         for expectation in &self.scenario.expect {
             problems.extend(unkept(expectation, &cells));
         }
+        let methods = &self.methods;
+        let name = |link: &Link| link.method.map(|index| methods[index].name);
+        let lives = self
+            .links
+            .iter_mut()
+            .map(|link| link.life(name(link)))
+            .collect();
         Ok(Experiment {
             scenario: self.scenario.name.clone(),
             title: self.scenario.title.clone(),
@@ -312,6 +374,8 @@ impl<'a> Stage<'a> {
             proof: witness.proof.clone(),
             cells,
             problems,
+            struck_at: observed.struck_at,
+            lives,
             wire_lateness_ms: self.lab.wire().punctuality()?.worst.as_secs_f64() * 1e3,
         })
     }

@@ -56,18 +56,24 @@ pub(crate) fn expect(
         };
         snapshot.jiffies = jiffies.map(|clock| clock.at(now).jiffy);
         let effective = sockopt::effective(link)?;
+        let rto = snapshot.rto.unwrap_or(Duration::from_secs(1));
         let forecast = Forecast::of(&effective, &snapshot, kernel);
         let notice = match link.state {
             State::Idle | State::OnlyReading | State::HalfClosedByPeer => forecast.idle.now,
-            State::OneWrite | State::Sending => forecast
+            State::OneWrite => forecast
                 .in_flight
                 .now
                 .map(|notice| later(notice, WRITE_WITHIN)),
+            // Who writes on puts the tail-loss probe off until the retransmission timeout takes its place, so that the clock
+            // starts up to an RTO earlier (net/ipv4/tcp_output.c, `tcp_schedule_loss_probe`).
+            State::Sending => forecast
+                .in_flight
+                .now
+                .map(|notice| earlier(later(notice, WRITE_WITHIN), rto)),
             State::ZeroWindow => forecast.zero_window.now,
             State::HalfClosedByUs => forecast.after_fin.now,
             State::Connecting => forecast.connecting.now,
         };
-        let rto = snapshot.rto.unwrap_or(Duration::from_secs(1));
         if let Some(notice) = notice {
             expected.insert(link.id, Expected { notice, rto });
         }
@@ -127,6 +133,16 @@ impl Expected {
             tolerance_s,
             holds,
         }
+    }
+}
+
+fn earlier(notice: Notice, by: Duration) -> Notice {
+    match notice {
+        Notice::Within(span) => Notice::Within(Span {
+            earliest: span.earliest.saturating_sub(by),
+            ..span
+        }),
+        Notice::Never => Notice::Never,
     }
 }
 

@@ -3,15 +3,17 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use deadpeer_core::TcpInfo;
+use deadpeer_core::{TcpInfo, TcpState};
 use deadpeer_sys::{Errno, SysError};
 use nix::sys::socket::{setsockopt, sockopt};
 use rustix::event::{PollFd, PollFlags, poll};
 use socket2::{Domain, Socket, Type};
 
+use super::life::{Ended, Life};
 use crate::method::Method;
+use crate::peer::BEATS;
 use crate::state::State;
 
 /// How often it writes in [`State::Sending`] and tries to in [`State::ZeroWindow`].
@@ -31,9 +33,16 @@ pub(crate) struct Link {
     /// The method that watches; `None` for the control that nobody watches.
     pub(crate) method: Option<usize>,
     socket: Socket,
+    /// Whether the peer is to speak regularly by itself.
+    wants_beats: bool,
     introduced: bool,
     written_at: Duration,
     write_error: Option<Errno>,
+    /// The first error that anybody took.
+    error: Option<Errno>,
+    /// When its kernel was last seen to have it, since 1970.
+    alive_at: Duration,
+    ended: Option<Ended>,
     pongs: u32,
     pings_waiting: u32,
     /// A `Q` has come.
@@ -91,9 +100,13 @@ impl Link {
             state,
             method: method.map(|(index, _)| index),
             socket,
+            wants_beats: method.is_some_and(|(_, method)| method.wants_beats()),
             introduced: false,
             written_at: Duration::ZERO,
             write_error: None,
+            error: None,
+            alive_at: since_1970(),
+            ended: None,
             pongs: 0,
             pings_waiting: 0,
             said: false,
@@ -123,6 +136,43 @@ impl Link {
         if self.state == State::OnlyReading {
             self.receive();
         }
+        self.note_its_end();
+    }
+
+    /// What became of it until now. Takes its error, so it is asked once.
+    pub(crate) fn life(&mut self, method: Option<&str>) -> Life {
+        self.note_its_end();
+        let last = self.info().ok();
+        let error = self.error.or_else(|| self.take_error());
+        Life {
+            port: FIRST_PORT + self.id as u16,
+            state: self.state,
+            method: method.map(str::to_owned),
+            asked_in_vain: last.map_or(0, |info| {
+                u32::from(info.retransmits.unwrap_or(0)) + u32::from(info.probes.unwrap_or(0))
+            }),
+            ended: self.ended,
+            errno: error.map(|errno| errno.raw_os_error()),
+        }
+    }
+
+    /// Writes down when its kernel let it go. TCP_INFO takes no error from anybody.
+    fn note_its_end(&mut self) {
+        if self.ended.is_some() {
+            return;
+        }
+        let Ok(info) = self.info() else { return };
+        let now = since_1970();
+        if info.state == Some(TcpState::Close) {
+            self.ended = Some(Ended {
+                after: self.alive_at,
+                before: now,
+                retransmits: info.retransmits.unwrap_or(0),
+                probes: info.probes.unwrap_or(0),
+            });
+        } else {
+            self.alive_at = now;
+        }
     }
 
     /// The one write of [`State::OneWrite`].
@@ -149,7 +199,10 @@ impl Link {
                         Some(Errno::AGAIN) | None => Received::Nothing,
                         // Before and after there is a connection.
                         Some(Errno::NOTCONN) => Received::Nothing,
-                        Some(errno) => Received::Failed(errno),
+                        Some(errno) => {
+                            self.error.get_or_insert(errno);
+                            Received::Failed(errno)
+                        }
                     };
                 }
             }
@@ -189,6 +242,11 @@ impl Link {
         self.pings_waiting += 1;
     }
 
+    /// Whether the send queue has taken every ping.
+    pub(crate) fn has_pinged(&self) -> bool {
+        self.pings_waiting == 0
+    }
+
     /// Pings that were answered.
     pub(crate) fn pongs(&self) -> u32 {
         self.pongs
@@ -205,14 +263,20 @@ impl Link {
     }
 
     /// The socket's pending error, which it thereby loses.
-    pub(crate) fn take_error(&self) -> Option<Errno> {
+    pub(crate) fn take_error(&mut self) -> Option<Errno> {
         let error = self.socket.take_error().ok().flatten()?;
-        Errno::from_io_error(&error)
+        let errno = Errno::from_io_error(&error);
+        self.error = self.error.or(errno);
+        errno
     }
 
     /// What the kernel knows.
     pub(crate) fn info(&self) -> Result<TcpInfo, SysError> {
         deadpeer_sys::tcp_info(&self.socket)
+    }
+
+    fn name(&self) -> [u8; 4] {
+        (self.id | if self.wants_beats { BEATS } else { 0 }).to_be_bytes()
     }
 
     /// Tells the peer its name, which also says that the connection is there.
@@ -226,9 +290,9 @@ impl Link {
         let bits = ask[0].revents();
         if bits.intersects(PollFlags::ERR | PollFlags::HUP) {
             // Only a program that watches what it sends finds out by trying.
-            self.write(&self.id.to_be_bytes());
+            self.write(&self.name());
         } else if bits.contains(PollFlags::OUT) {
-            self.introduced = self.write(&self.id.to_be_bytes());
+            self.introduced = self.write(&self.name());
         }
     }
 
@@ -240,11 +304,17 @@ impl Link {
                 let errno = Errno::from_io_error(&error);
                 if !matches!(errno, Some(Errno::AGAIN)) {
                     self.write_error = errno;
+                    self.error = self.error.or(errno);
                 }
                 false
             }
         }
     }
+}
+
+fn since_1970() -> Duration {
+    // No clock of a running machine is before 1970.
+    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
 }
 
 impl AsFd for Link {

@@ -1,10 +1,11 @@
 //! The fault, and who notices it when.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use deadpeer_core::TcpState;
 use deadpeer_sys::clock;
 
-use super::experiment::{Stage, TICK};
+use super::experiment::Stage;
 use super::{ExperimentError, Link, Outcome};
 use crate::fault::{Deed, ProgramDeed};
 use crate::method::Watch;
@@ -21,12 +22,16 @@ const DELIVERY: Duration = Duration::from_secs(5);
 pub(super) struct Observed {
     /// For each link, what its method noticed.
     pub(super) noticed: Vec<Option<Outcome>>,
+    /// When the first step was done, since 1970.
+    pub(super) struck_at: Duration,
     /// How long it was watched.
     pub(super) watched: Duration,
     /// What the peer's program used of the processors meanwhile, in clock ticks, and its state at the end.
     pub(super) peer: Option<(char, u64)>,
     /// For each link, by how much its judge said before the fault that it would be late.
     pub(super) slips: Vec<Duration>,
+    /// For each link, its TCP state before the fault.
+    pub(super) states_before: Vec<Option<TcpState>>,
     /// For each link, answers without data before the fault.
     acks_before: Vec<Option<u32>>,
 }
@@ -47,6 +52,8 @@ impl Stage<'_> {
         let window = self.deadline.mul_f64(1.0 + OVERTIME);
         let mut noticed: Vec<Option<Outcome>> = self.links.iter().map(|_| None).collect();
         let acks_before = self.links.iter().map(pure_acks).collect();
+        let state = |link: &Link| link.info().ok().and_then(|info| info.state);
+        let states_before = self.links.iter().map(state).collect();
         let slips = watches
             .iter()
             .zip(&self.links)
@@ -59,6 +66,7 @@ impl Stage<'_> {
         let used_before = self.peer.stat().map(|(_, ticks)| ticks);
         let mut script = self.script();
         let start = Instant::now();
+        let struck_at = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         while let Some(deed) = script.next(Duration::ZERO) {
             self.perform(&deed)?;
         }
@@ -87,20 +95,22 @@ impl Stage<'_> {
                 }
                 link.live(now);
             }
-            std::thread::sleep(TICK);
+            self.tick()?;
         }
         let watched = start.elapsed();
         let peer = self.peer.stat().zip(used_before);
         Ok(Observed {
             noticed,
+            struck_at,
             watched,
             peer: peer.map(|((letter, ticks), before)| (letter, ticks.saturating_sub(before))),
             slips,
+            states_before,
             acks_before,
         })
     }
 
-    fn perform(&mut self, deed: &Deed) -> Result<(), ExperimentError> {
+    pub(super) fn perform(&mut self, deed: &Deed) -> Result<(), ExperimentError> {
         let Some(program) = deed.of_program() else {
             return Ok(self.path.perform(&mut self.lab, deed)?);
         };

@@ -5,6 +5,7 @@
 
 mod experiment;
 mod forecast;
+mod life;
 mod link;
 mod measure;
 mod outcome;
@@ -15,7 +16,7 @@ mod summary;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deadpeer_sys::SysError;
@@ -30,6 +31,7 @@ use crate::scenario::{Fate, Scenario};
 use crate::wire::WireError;
 
 pub use experiment::run;
+pub use life::{Ended, Life};
 pub(crate) use link::{Link, Received};
 pub use outcome::{Cell, Foretold, Outcome, Verdict};
 pub use summary::{Tally, tally};
@@ -105,6 +107,9 @@ pub enum ExperimentError {
         /// What it said.
         words: String,
     },
+    /// The caller wanted it to end.
+    #[error("interrupted")]
+    Interrupted,
     /// The deadline is too short for whole seconds of keepalive.
     #[error("a deadline of {0:?}; the methods need at least 4 s")]
     Deadline(Duration),
@@ -146,6 +151,10 @@ pub struct Experiment {
     pub cells: Vec<Cell>,
     /// What is wrong with the experiment itself: inert cells, wrong truths, unkept expectations. Empty: nothing.
     pub problems: Vec<String>,
+    /// When the first step was done, since 1970: the clock of captures.
+    pub struck_at: Duration,
+    /// What became of our end of each connection.
+    pub lives: Vec<Life>,
     /// The most that the wire delayed a packet beside what it was told, milliseconds.
     pub wire_lateness_ms: f64,
 }
@@ -178,6 +187,17 @@ pub fn run_all(
     settings: &Settings,
     progress: impl Fn(Progress<'_>) + Sync,
 ) -> Vec<Result<Experiment, ExperimentError>> {
+    run_until(scenarios, settings, &AtomicBool::new(false), progress)
+}
+
+/// As [`run_all`], until `interrupted` is set: then every experiment that has not ended is [`ExperimentError::Interrupted`],
+/// and cleans up after itself.
+pub fn run_until(
+    scenarios: &[Scenario],
+    settings: &Settings,
+    interrupted: &AtomicBool,
+    progress: impl Fn(Progress<'_>) + Sync,
+) -> Vec<Result<Experiment, ExperimentError>> {
     let next = AtomicUsize::new(0);
     let done = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<Experiment, ExperimentError>>>> =
@@ -187,7 +207,7 @@ pub fn run_all(
             scope.spawn(|| {
                 while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
                     progress(Progress::Started { scenario });
-                    let result = run(scenario, settings);
+                    let result = experiment::run_until(scenario, settings, interrupted);
                     progress(Progress::Ended {
                         scenario,
                         done: done.fetch_add(1, Ordering::Relaxed) + 1,

@@ -24,6 +24,8 @@ pub struct Cell {
     pub forecast: Option<Foretold>,
     /// Whether this very connection carried bytes, each way that was open, after the fault was over.
     pub carried: bool,
+    /// Whether the peer's end went on answering in this state to the last, as measured: all that TCP shows is what a live peer shows.
+    pub answered: bool,
     /// Answers without data that came from the peer after the fault.
     pub answers: Option<u32>,
 }
@@ -62,6 +64,8 @@ pub enum Verdict {
     Late,
     /// It was not noticed while the experiment ran.
     Missed,
+    /// It was not noticed, and could not be: the peer's end went on answering.
+    Unnoticeable,
     /// The peer lived, and nothing was said.
     Quiet,
     /// The peer lived, and was called dead.
@@ -86,6 +90,15 @@ impl Verdict {
         }
     }
 
+    /// The same, of a connection whose other end went on answering to the last.
+    #[must_use]
+    pub fn if_answered(self, answered: bool) -> Self {
+        match answered && self == Self::Missed {
+            true => Self::Unnoticeable,
+            false => self,
+        }
+    }
+
     /// The word of JSON and tables.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -93,6 +106,7 @@ impl Verdict {
             Self::Noticed => "noticed",
             Self::Late => "late",
             Self::Missed => "missed",
+            Self::Unnoticeable => "unnoticeable",
             Self::Quiet => "quiet",
             Self::FalseAlarm => "false-alarm",
         }
@@ -128,6 +142,15 @@ mod tests {
             (Fate::Frozen, at(Kind::Dead, 9), Verdict::FalseAlarm),
         ] {
             assert_eq!(Verdict::of(fate, noticed, deadline), verdict, "{fate:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_miss_is_excused_by_answers() {
+        assert_eq!(Verdict::Missed.if_answered(true), Verdict::Unnoticeable);
+        assert_eq!(Verdict::Missed.if_answered(false), Verdict::Missed);
+        for other in [Verdict::Noticed, Verdict::Late, Verdict::FalseAlarm] {
+            assert_eq!(other.if_answered(true), other);
         }
     }
 }

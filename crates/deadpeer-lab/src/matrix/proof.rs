@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::experiment::{Stage, TICK};
+use super::experiment::Stage;
 use super::measure::Observed;
 use super::{ExperimentError, Link};
 use crate::fault::{Deed, ProgramDeed};
@@ -10,8 +10,8 @@ use crate::peer::Order;
 use crate::scenario::Fate;
 use crate::state::State;
 
-/// A live connection may be in the middle of a long wait between two retransmissions.
-const REVIVAL: Duration = Duration::from_secs(60);
+/// A live connection may be in the middle of a long wait between two retransmissions, two minutes at most.
+const REVIVAL: Duration = Duration::from_secs(130);
 /// A byte that gets through needs no longer than this.
 const DELIVERY: Duration = Duration::from_millis(1_500);
 /// How often the peer is asked what it has heard.
@@ -25,6 +25,8 @@ const USER_HZ: f64 = 100.0;
 pub(super) struct Witness {
     /// For each link, what it carried.
     pub(super) carried: Vec<Carried>,
+    /// The states in which the peer's end went on answering although the peer is gone.
+    pub(super) answered: Vec<State>,
     pub(super) proof: String,
     pub(super) problems: Vec<String>,
 }
@@ -51,6 +53,21 @@ impl Carried {
     }
 }
 
+/// What a connection whose peer is gone was answered.
+struct Answers {
+    count: u32,
+    age: Duration,
+}
+
+impl Answers {
+    fn words(&self, state: State) -> String {
+        let (count, age) = (self.count, self.age.as_secs_f64());
+        format!(
+            "in state {state} {count} questions of TCP were answered, the last {age:.1} s before the end"
+        )
+    }
+}
+
 impl Stage<'_> {
     /// Asks every connection for bytes, and compares what comes with what the scenario says of the peer.
     pub(super) fn witness(&mut self, observed: &Observed) -> Result<Witness, ExperimentError> {
@@ -63,8 +80,12 @@ impl Stage<'_> {
         if fate != Fate::Gone {
             self.wake_the_peer()?;
         }
+        let answers = self.answers_to_the_last(observed);
         let carried = self.carry(observed, lives)?;
         let mut problems = Vec::new();
+        bites.extend(answers.iter().map(|(state, answers)| answers.words(*state)));
+        let answered: Vec<State> = answers.into_iter().map(|(state, _)| state).collect();
+        problems.extend(self.unanswered(&answered, observed));
         if lives && bites.is_empty() {
             problems.push("inert: nothing shows that it does anything".to_owned());
         }
@@ -86,9 +107,62 @@ impl Stage<'_> {
         }
         Ok(Witness {
             carried,
+            answered,
             proof: bites.join("; "),
             problems,
         })
+    }
+
+    /// The states in which the peer's end is said to go on answering, and does: a connection that asks has all its answers, the
+    /// last of them just now, and is in the TCP state it was in. That is all TCP shows of a live peer.
+    fn answers_to_the_last(&self, observed: &Observed) -> Vec<(State, Answers)> {
+        let said = |link: &&(usize, &Link)| self.scenario.is_answered_in(link.1.state);
+        let links: Vec<_> = self.links.iter().enumerate().collect();
+        let mut states = Vec::new();
+        for state in self.scenario.states() {
+            let here = links
+                .iter()
+                .filter(said)
+                .filter(|(_, link)| link.state == state);
+            let answers = here.filter_map(|(place, link)| self.answers_of(*place, link, observed));
+            if let Some(answers) = answers.min_by_key(|answers| answers.age) {
+                states.push((state, answers));
+            }
+        }
+        states
+    }
+
+    /// `None`: its method asks nothing, or an answer is missing.
+    fn answers_of(&self, place: usize, link: &Link, observed: &Observed) -> Option<Answers> {
+        let options = &self.methods[link.method?].options;
+        let period = options.keepidle_s?.max(options.keepintvl_s?);
+        let info = link.info().ok()?;
+        let age = Duration::from_millis(info.last_ack_recv_ms?.into());
+        let open = info.probes? + info.retransmits?;
+        let answers = Answers {
+            count: observed.answers(place, link)?,
+            age,
+        };
+        let fresh = age <= Duration::from_secs(u64::from(period) + 1);
+        let same = info.state == observed.states_before[place];
+        (open == 0 && fresh && same && answers.count > 0).then_some(answers)
+    }
+
+    /// States in which the peer's end was said to go on answering, and neither did nor was found out.
+    fn unanswered(&self, answered: &[State], observed: &Observed) -> Vec<String> {
+        let states = self.scenario.states();
+        let said = states.filter(|state| self.scenario.is_answered_in(*state));
+        let asks = |link: &Link| {
+            let method = link.method.map(|index| &self.methods[index]);
+            method.is_some_and(|method| method.options.keepidle_s.is_some())
+        };
+        let missed = |state: State| {
+            let mut links = self.links.iter().zip(&observed.noticed);
+            links.any(|(link, noticed)| link.state == state && asks(link) && noticed.is_none())
+        };
+        said.filter(|state| !answered.contains(state) && missed(*state))
+            .map(|state| format!("state {state}: the peer's end does not go on answering"))
+            .collect()
     }
 
     /// Controls that tell another truth than the scenario.
@@ -220,7 +294,7 @@ impl Stage<'_> {
                     break;
                 }
             }
-            std::thread::sleep(TICK);
+            self.tick()?;
         }
         Ok(carried)
     }

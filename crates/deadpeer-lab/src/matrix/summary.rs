@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Experiment, Verdict};
+use super::{Cell, Experiment, Verdict};
 use crate::scenario::Fate;
 
 /// How often a method was right.
@@ -15,12 +15,16 @@ pub struct Tally {
     pub title: String,
     /// Its settings in words.
     pub settings: String,
-    /// Cells in which the peer was gone.
+    /// Cells in which the peer was gone, and that could be noticed.
     pub dead: u32,
     /// Those that it noticed in time.
     pub dead_noticed: u32,
     /// Those that it noticed after the deadline.
     pub dead_late: u32,
+    /// Cells in which the peer was gone while its end went on answering: nothing that TCP shows tells it from a live one.
+    pub answered: u32,
+    /// Those that it noticed all the same.
+    pub answered_noticed: u32,
     /// Cells in which the peer lived.
     pub live: u32,
     /// Those in which it called it dead.
@@ -54,7 +58,7 @@ pub fn tally(experiments: &[Experiment]) -> Vec<Tally> {
             let Some(tally) = tallies.iter_mut().find(|tally| tally.method == cell.method) else {
                 continue;
             };
-            tally.count(experiment.peer, cell.verdict);
+            tally.count(experiment.peer, cell);
             if let Some(foretold) = &cell.forecast {
                 tally.foretold += 1;
                 tally.foretold_right += u32::from(foretold.holds);
@@ -65,8 +69,13 @@ pub fn tally(experiments: &[Experiment]) -> Vec<Tally> {
 }
 
 impl Tally {
-    fn count(&mut self, fate: Fate, verdict: Verdict) {
+    fn count(&mut self, fate: Fate, cell: &Cell) {
+        let verdict = cell.verdict;
         match fate {
+            Fate::Gone if cell.answered => {
+                self.answered += 1;
+                self.answered_noticed += u32::from(verdict == Verdict::Noticed);
+            }
             Fate::Gone => {
                 self.dead += 1;
                 self.dead_noticed += u32::from(verdict == Verdict::Noticed);

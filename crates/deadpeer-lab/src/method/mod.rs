@@ -3,6 +3,7 @@
 //! Every method is set so that its arithmetic fits the deadline: nine tenths of it, the rest is for the kernel's rounding.
 
 mod signal;
+mod two_witnesses;
 mod watch;
 
 use std::time::Duration;
@@ -15,7 +16,7 @@ pub(crate) use watch::Watch;
 pub use watch::WatchFailed;
 
 /// The names of all methods, in the order in which they are shown.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     "recv",
     "tcp-info",
     "epoll",
@@ -27,6 +28,7 @@ pub const NAMES: [&str; 11] = [
     "ip-recverr",
     "plan",
     "supervised",
+    "supervised-heartbeat",
 ];
 
 /// A way to notice a dead peer, with its settings.
@@ -61,6 +63,8 @@ pub(crate) enum Eyes {
     Heartbeat { every: Duration, missed: u32 },
     /// `deadpeer::Watch`, which judges TCP_INFO in user space.
     Supervised(Supervision),
+    /// The same, and deadpeer's heartbeat: the kernel and the application, each for itself.
+    TwoWitnesses(Supervision),
 }
 
 /// A method that cannot be had here, and why.
@@ -166,11 +170,27 @@ pub fn all(
             Eyes::Supervised(supervision),
         )
     });
+    methods.push(Method {
+        settings: format!("the same, heartbeat {nominal} s"),
+        options,
+        ..plain(
+            "supervised-heartbeat",
+            "deadpeer heartbeat",
+            Eyes::TwoWitnesses(supervision),
+        )
+    });
     (methods, unavailable)
 }
 
+impl Method {
+    /// Whether the peer's program must speak regularly by itself.
+    pub(crate) fn wants_beats(&self) -> bool {
+        matches!(self.eyes, Eyes::TwoWitnesses(_))
+    }
+}
+
 /// Nine tenths of the deadline in whole seconds, at least four.
-fn nominal_s(deadline: Duration) -> u32 {
+pub(crate) fn nominal_s(deadline: Duration) -> u32 {
     u32::try_from(deadline.as_secs() * 9 / 10)
         .unwrap_or(u32::MAX)
         .clamp(4, 30_000)
@@ -194,8 +214,11 @@ fn words(options: &SocketOptions) -> String {
     {
         words += &format!("keepalive {idle}/{interval}/{count}");
     }
-    if let Some(ms) = options.user_timeout_ms.filter(|ms| *ms > 0) {
-        words += &format!(", user timeout {ms} ms");
+    const DAY_MS: u32 = 86_400_000;
+    match options.user_timeout_ms {
+        Some(0) | None => {}
+        Some(ms @ DAY_MS..) => words += &format!(", user timeout {} days", ms / DAY_MS),
+        Some(ms) => words += &format!(", user timeout {ms} ms"),
     }
     if let Some(ms) = options.rto_max_ms {
         words += &format!(", RTO_MAX {ms} ms");

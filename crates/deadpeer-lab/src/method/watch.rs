@@ -4,11 +4,13 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
 use deadpeer::{Event, HalfClose, News, Watch as Supervisor};
+use deadpeer_core::heartbeat::Violation;
 use deadpeer_core::{Cause, Judge, Supervision, TcpState, Verdict};
 use deadpeer_sys::{Errno, SysError};
 use rustix::event::epoll;
 
 use super::signal::{Signal, name};
+use super::two_witnesses::TwoWitnesses;
 use super::{Eyes, Method};
 use crate::matrix::{Link, Received};
 use crate::state::State;
@@ -26,6 +28,9 @@ pub enum WatchFailed {
     /// The library's own watch failed.
     #[error("deadpeer::Watch: {0}")]
     Supervisor(String),
+    /// The peer's heartbeat broke its rules.
+    #[error("heartbeat: {0}")]
+    Heartbeat(#[from] Violation),
 }
 
 /// A method that watches a connection. Times are readings of `CLOCK_MONOTONIC`.
@@ -38,6 +43,7 @@ pub(crate) struct Watch {
     state_before: Option<TcpState>,
     next_look: Duration,
     supervisor: Option<Supervisor>,
+    heartbeat: Option<TwoWitnesses>,
     events: Vec<Event>,
     last_ping: Option<Duration>,
     /// Pings that were sent since the last answer.
@@ -53,10 +59,21 @@ impl Watch {
         let data = epoll::EventData::new_u64(0);
         epoll::add(&epoll, link.as_fd(), data, interest).map_err(failed("epoll_ctl"))?;
         let supervisor = match method.eyes {
-            Eyes::Supervised(supervision) => Some(supervise(supervision, link)?),
+            Eyes::Supervised(supervision) | Eyes::TwoWitnesses(supervision) => {
+                Some(supervise(supervision, link)?)
+            }
             Eyes::Recv | Eyes::State | Eyes::Readiness | Eyes::Send | Eyes::Heartbeat { .. } => {
                 None
             }
+        };
+        let heartbeat = match method.eyes {
+            Eyes::TwoWitnesses(supervision) => TwoWitnesses::new(supervision.deadline(), link),
+            Eyes::Recv
+            | Eyes::State
+            | Eyes::Readiness
+            | Eyes::Send
+            | Eyes::Heartbeat { .. }
+            | Eyes::Supervised(_) => None,
         };
         Ok(Self {
             eyes: method.eyes,
@@ -65,6 +82,7 @@ impl Watch {
             state_before: None,
             next_look: Duration::ZERO,
             supervisor,
+            heartbeat,
             events: Vec::new(),
             last_ping: None,
             missed_now: 0,
@@ -94,6 +112,7 @@ impl Watch {
             })),
             Eyes::Heartbeat { every, missed } => Ok(self.beat(link, now, every, missed)),
             Eyes::Supervised(_) => self.ask_the_supervisor(),
+            Eyes::TwoWitnesses(_) => self.ask_both(link, now),
         }
     }
 
@@ -123,7 +142,7 @@ impl Watch {
         })
     }
 
-    fn look_at_bits(&mut self, link: &Link) -> Result<Option<Signal>, SysError> {
+    fn look_at_bits(&mut self, link: &mut Link) -> Result<Option<Signal>, SysError> {
         let bits = self.bits()?;
         let fresh = bits - self.bits_before;
         if fresh.is_empty() {
@@ -210,6 +229,15 @@ impl Watch {
         None
     }
 
+    fn ask_both(&mut self, link: &mut Link, now: Duration) -> Result<Option<Signal>, WatchFailed> {
+        if let (Some(heartbeat), Some(supervisor)) = (&mut self.heartbeat, &mut self.supervisor)
+            && let Some(signal) = heartbeat.look(link, now, supervisor)?
+        {
+            return Ok(Some(signal));
+        }
+        self.ask_the_supervisor()
+    }
+
     fn ask_the_supervisor(&mut self) -> Result<Option<Signal>, WatchFailed> {
         let Some(supervisor) = &mut self.supervisor else {
             return Ok(None);
@@ -251,7 +279,7 @@ fn supervise(supervision: Supervision, link: &Link) -> Result<Supervisor, WatchF
 }
 
 /// Reads everything there is; an end that is news is a signal.
-fn received(link: &mut Link) -> Option<Signal> {
+pub(super) fn received(link: &mut Link) -> Option<Signal> {
     match link.receive() {
         Received::Nothing => None,
         Received::End if link.state == State::HalfClosedByPeer => None,

@@ -4,7 +4,8 @@
 //! line on stdout. Whoever runs a lab lends it an executable that calls [`serve`]: [`Launch`].
 //!
 //! On a connection, the first four bytes name it, so that both ends can speak of it even through a proxy. Then a byte `p`
-//! is a ping and answered by `P`; `q` and `Q` prove that the connection carries bytes; all others are padding.
+//! is a ping and answered by `P`; `q` and `Q` prove that the connection carries bytes; all others are padding. A name with
+//! the bit [`BEATS`] asks the peer to say `B` regularly, as a heartbeat's promise.
 
 mod orders;
 mod serve;
@@ -19,6 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::host::{Host, HostError, Process};
 pub(crate) use orders::{Heard, Order};
 pub use serve::serve;
+pub(crate) use serve::{BEAT_EVERY, BEATS};
 
 /// How to start a program that calls [`serve`].
 #[derive(Debug, Clone)]

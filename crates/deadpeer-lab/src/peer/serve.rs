@@ -14,6 +14,10 @@ use crate::state::State;
 
 /// How often the program looks at its connections; nothing that is measured depends on it.
 const TICK: Duration = Duration::from_millis(20);
+/// How often it speaks on a connection that asks for it, reading or not: a heartbeat's promise.
+pub(crate) const BEAT_EVERY: Duration = Duration::from_millis(500);
+/// This bit of a connection's name asks for that.
+pub(crate) const BEATS: u32 = 1 << 31;
 /// How often it writes in [`State::OnlyReading`].
 const WRITE_EVERY: Duration = Duration::from_millis(100);
 /// So that a window closes to zero soon, and not to less than a segment.
@@ -67,6 +71,8 @@ struct Connection {
     name: Vec<u8>,
     half_closed: bool,
     written: Instant,
+    /// When it spoke last, where that was asked for.
+    beaten: Instant,
     /// When it was read last, and what the slow reader may read.
     read_at: Instant,
     allowance: f64,
@@ -214,6 +220,7 @@ impl Connection {
             name: Vec::new(),
             half_closed: false,
             written: now,
+            beaten: now,
             read_at: now,
             allowance: 0.0,
             pings: 0,
@@ -296,6 +303,11 @@ impl Connection {
         if self.say && self.stream.write(b"Q").is_ok() {
             (self.say, self.said) = (false, true);
         }
+        if self.wants_beats() && self.beaten.elapsed() >= BEAT_EVERY {
+            self.beaten = Instant::now();
+            // As with any program, a full send queue or the end of the connection may be in the way.
+            let _ = self.stream.write(b"B");
+        }
         if self.state == State::OnlyReading && self.written.elapsed() >= WRITE_EVERY {
             self.written = Instant::now();
             // A full send queue is one of the things that happen here.
@@ -311,8 +323,18 @@ impl Connection {
         }
     }
 
+    /// Its name; `None`: it has not come yet.
+    fn number(&self) -> Option<u32> {
+        let name = self.name.as_slice().try_into().ok()?;
+        Some(u32::from_be_bytes(name))
+    }
+
+    fn wants_beats(&self) -> bool {
+        self.number().is_some_and(|name| name & BEATS != 0)
+    }
+
     fn line(&self) -> Option<String> {
-        let name: [u8; 4] = self.name.as_slice().try_into().ok()?;
+        let id = self.number()? & !BEATS;
         let info = deadpeer_sys::tcp_info(&self.stream).ok()?;
         let heard = Heard {
             ours: self.heard,
@@ -320,6 +342,6 @@ impl Connection {
                 && info.unacked == Some(0)
                 && info.notsent_bytes == Some(0),
         };
-        Some(heard.line(u32::from_be_bytes(name)))
+        Some(heard.line(id))
     }
 }

@@ -54,6 +54,15 @@ pub struct Scenario {
     /// The states in which something of the peer still comes although the rest is silence.
     #[serde(default)]
     pub heard_in: Vec<State>,
+    /// The states in which the peer's end goes on answering although the peer is gone, and who does that. Such a cell is
+    /// measured to be unnoticeable, or the experiment has failed.
+    pub answered_in: Option<Answered>,
+    /// What is done once all connections are in their states, before anybody watches them: the life that they have had.
+    #[serde(default)]
+    pub life: Vec<Deed>,
+    /// How many connections each method watches in each state.
+    #[serde(default = "one")]
+    pub copies: usize,
     /// The states it is run in; all if not given.
     pub states: Option<Vec<State>>,
     /// States in which it cannot happen.
@@ -96,6 +105,17 @@ impl Fate {
             Self::Frozen => "frozen",
         }
     }
+}
+
+/// States in which somebody goes on answering in the name of a peer that is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Answered {
+    /// The states.
+    pub states: Vec<State>,
+    /// Who answers: "a proxy's kernel".
+    pub by: String,
 }
 
 /// Keepalive settings: `TCP_KEEPIDLE`, `TCP_KEEPINTVL` in seconds and `TCP_KEEPCNT`.
@@ -198,8 +218,15 @@ impl Scenario {
         self.silent && !self.heard_in.contains(&state)
     }
 
+    /// Whether the peer's end is said to go on answering in this state.
+    #[must_use]
+    pub fn is_answered_in(&self, state: State) -> bool {
+        let answered = self.answered_in.as_ref();
+        answered.is_some_and(|answered| answered.states.contains(&state))
+    }
+
     fn fault(&self) -> Option<String> {
-        let deeds = || self.before.iter().chain(&self.steps);
+        let deeds = || self.before.iter().chain(&self.life).chain(&self.steps);
         if let Some(why) = deeds().find_map(Deed::fault) {
             return Some(why.to_owned());
         }
@@ -221,6 +248,10 @@ impl Scenario {
                 )
             })
     }
+}
+
+fn one() -> usize {
+    1
 }
 
 #[cfg(test)]

@@ -48,11 +48,17 @@ fn unnoticed(case: Case, settings: Option<&Effective>, forecast: Option<Notice>)
             "keepalive {}/{}/{} on accepted sockets gives up {when}",
             settings.keepidle_s, settings.keepintvl_s, settings.keepcnt
         ),
-        (State::InFlight, Some(ms)) | (State::ZeroWindow, Some(ms)) => format!(
-            "TCP_USER_TIMEOUT of {} on accepted sockets gives up {when}",
-            seconds(Duration::from_millis(ms.into()))
+        (State::InFlight | State::ZeroWindow | State::Sending | State::LateWrite, Some(ms)) => {
+            format!(
+                "TCP_USER_TIMEOUT of {} on accepted sockets gives up {when}",
+                seconds(Duration::from_millis(ms.into()))
+            )
+        }
+        (State::LateWrite, None) => format!(
+            "no TCP_USER_TIMEOUT and no smaller TCP_RTO_MAX_MS on accepted sockets: \
+             what is written after the client vanished is given up {when}; keepalive plays no part any more"
         ),
-        (State::InFlight, None) => format!(
+        (State::InFlight | State::Sending, None) => format!(
             "no TCP_USER_TIMEOUT and no smaller TCP_RTO_MAX_MS on accepted sockets: \
              unacknowledged data is given up {when}; keepalive plays no part in that"
         ),
@@ -110,6 +116,8 @@ mod tests {
             (State::Idle, "keepalive is off"),
             (State::InFlight, "TCP_USER_TIMEOUT"),
             (State::ZeroWindow, "closed window"),
+            (State::Sending, "unacknowledged data"),
+            (State::LateWrite, "written after the client vanished"),
         ] {
             let said_so = advice(&outcome(state, unnoticed)).unwrap();
             assert!(said_so.contains(said), "{said_so}");

@@ -29,6 +29,10 @@ pub enum State {
     InFlight,
     /// The client reads no more, and the server's answers wait for room.
     ZeroWindow,
+    /// The server sends one answer after the other.
+    Sending,
+    /// The server is about to answer: it writes when the client has already vanished.
+    LateWrite,
 }
 
 /// How a live client makes it hard.
@@ -49,7 +53,13 @@ pub enum Living {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Idle, Self::InFlight, Self::ZeroWindow];
+    pub const ALL: [Self; 5] = [
+        Self::Idle,
+        Self::InFlight,
+        Self::ZeroWindow,
+        Self::Sending,
+        Self::LateWrite,
+    ];
 
     /// The name as the command line writes it.
     #[must_use]
@@ -58,6 +68,8 @@ impl State {
             Self::Idle => "idle",
             Self::InFlight => "in-flight",
             Self::ZeroWindow => "zero-window",
+            Self::Sending => "sending",
+            Self::LateWrite => "late-write",
         }
     }
 }

@@ -25,11 +25,12 @@ pub enum Client {
 }
 
 impl Client {
-    /// Whether clients of this kind can be brought into a state and vanish so. Programs read as they like, and nobody
+    /// Whether clients of this kind can be brought into a state and vanish so. Programs talk and read as they like, and nobody
     /// makes them abort.
     #[must_use]
     pub fn can(&self, fault: Fault, state: State) -> bool {
-        *self == Self::Plain || (fault != Fault::Abort && state != State::ZeroWindow)
+        let of_programs = matches!(state, State::Idle | State::InFlight);
+        *self == Self::Plain || (fault != Fault::Abort && of_programs)
     }
 }
 
@@ -120,6 +121,18 @@ impl Party {
                 lines.iter_mut().map(&mut take).sum()
             }
             Self::Programs(_) => 0,
+        }
+    }
+
+    /// Whether the server's kernel has all that was said. What programs said does not show.
+    pub(super) fn is_heard(&self) -> bool {
+        let heard = |line: &Line| {
+            let info = deadpeer_sys::tcp_info(&line.stream);
+            line.unsaid.is_empty() && info.is_ok_and(|info| info.unacked == Some(0))
+        };
+        match self {
+            Self::Plain(lines) => lines.iter().all(heard),
+            Self::Programs(_) => true,
         }
     }
 

@@ -193,6 +193,8 @@ impl<'a> Stage<'a> {
                     State::Idle => forecast.idle.worst,
                     State::InFlight => forecast.in_flight.worst,
                     State::ZeroWindow => forecast.zero_window.worst,
+                    State::Sending => forecast.in_flight.worst,
+                    State::LateWrite => forecast.late_write.worst,
                 },
                 Case::Live(_) => forecast.slow_reader,
             }),

@@ -20,6 +20,12 @@ const SMALL: usize = 4096;
 /// How much they say at a time meanwhile, in bytes.
 const FLOOD: usize = 16 * 1024;
 
+/// For so long a server sends one answer after the other, and they are read.
+const FLOW: Duration = Duration::from_secs(1);
+
+/// A server that has not answered after so long does not answer at once.
+const AT_ONCE: Duration = Duration::from_millis(300);
+
 /// Brings the clients into the state, lets them vanish, and waits for the server.
 pub(super) fn play(
     stage: &Stage<'_>,
@@ -37,7 +43,7 @@ pub(super) fn play(
     let known = match state {
         // Some servers set their options only after the first request.
         State::Idle => stage.known(&seen, Case::Vanish { fault, state }),
-        State::InFlight | State::ZeroWindow => before,
+        State::InFlight | State::ZeroWindow | State::Sending | State::LateWrite => before,
     };
     let struck = Instant::now();
     fault.strike(&mut path, false)?;
@@ -59,6 +65,14 @@ pub(super) fn play(
     };
     let verdict = wait(stage, host, &seen, struck, circumstances)?;
     drop(party);
+    // What draws a RST at once is never seen waiting for its acknowledgement.
+    let drew = |seen: &Seen| fault.resets() && seen.ended().is_some();
+    let wrote = |seen: &Seen| seen.last.unacknowledged > 0 || seen.orphaned || drew(seen);
+    if state == State::LateWrite && !stage.again(host, &seen).iter().all(wrote) {
+        return Err(Hitch::because(
+            "the server wrote nothing after the clients had vanished: send something that it answers later, yet in time",
+        ));
+    }
     match bites {
         true => Ok(Played {
             verdict,
@@ -104,6 +118,32 @@ fn reach(
             };
             let otherwise = "the server's answers do not fill the client's window";
             arrived(stage, &seen, host, stuck, otherwise)?;
+        }
+        State::Sending => {
+            let words = words(stage)?;
+            stage.until(FLOW, || {
+                party.say_much(words, FLOOD);
+                party.read(1 << 16);
+                false
+            })?;
+            path.cut()?;
+            // Requests still arrive, and the answers pile up.
+            let sent = |seen: &Seen| {
+                party.say_much(words, FLOOD);
+                seen.stands() && seen.last.unacknowledged > 0
+            };
+            let otherwise = "the server does not go on sending";
+            arrived(stage, &seen, host, sent, otherwise)?;
+        }
+        State::LateWrite => {
+            party.say(words(stage)?);
+            let heard = stage.until(STUCK, || party.is_heard())?;
+            let answered = stage.until(AT_ONCE, || party.read(1 << 16) > 0)?;
+            if answered || !heard {
+                return Err(Hitch::because(
+                    "the server answers at once: send something that it answers later, such as a blocking read",
+                ));
+            }
         }
     }
     Ok(seen)

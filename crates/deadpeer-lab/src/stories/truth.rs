@@ -1,0 +1,340 @@
+//! What a story must say of a connection, from what the lab did and what our kernel made of it.
+//!
+//! Our end is the client in every experiment, the peer's the server.
+
+use std::time::Duration;
+
+use deadpeer_core::Cause;
+
+use super::{At, Truth};
+use crate::matrix::{Ended, Life};
+use crate::scenario::Fate;
+use crate::state::State;
+
+/// Words of who was gone; `None`: nobody.
+type Gone = Option<&'static str>;
+
+/// What a story may say. An empty list: nothing is asked.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Expected {
+    pub(super) gone: Vec<Gone>,
+    pub(super) endings: Vec<&'static str>,
+    pub(super) noticed: Vec<Option<&'static str>>,
+    /// When our program was told, since 1970: between these two.
+    pub(super) noticed_at: Option<(Duration, Duration)>,
+    pub(super) cause: Option<Cause>,
+    /// When our kernel gave up, since 1970, where no packet says so: it shows by the next question not coming, for
+    /// which it may have waited as long again.
+    pub(super) silent_since: Option<Duration>,
+    /// Who was gone was not heard after this, since 1970.
+    pub(super) heard_until: Option<Duration>,
+}
+
+/// What happened to the path or the peer, as captures can show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// Neither hears the other.
+    BothWays,
+    /// The peer's link is down: ours go into it, nothing comes out of it.
+    TheirNetwork,
+    /// The peer does not hear us.
+    Ours,
+    /// We do not hear the peer.
+    Theirs,
+    /// Our machine's network ended before the wire: what our kernel did about it is in no capture.
+    OurNetwork,
+    /// Our sockets were destroyed.
+    Destroyed,
+    /// The peer's program closed, and read everything.
+    Closed,
+    /// The peer's program or kernel ended it with a RST.
+    Aborted,
+    /// Something answers in the peer's name that knows no such connection.
+    Forgotten,
+    /// A relay goes on in the peer's place.
+    Relayed,
+    /// None, or one that was over in the end.
+    Passing,
+}
+
+impl Fault {
+    /// What the scenario of the library with this name does.
+    fn of(scenario: &str) -> Option<Self> {
+        Some(match scenario {
+            "silent-drop" | "power-off" | "nat-lost" | "icmp-host" | "icmp-network"
+            | "icmp-port" | "icmp-prohibited" => Self::BothWays,
+            "cable-pulled" | "far-link-down" => Self::TheirNetwork,
+            "silent-drop-ours" => Self::Ours,
+            "silent-drop-theirs" => Self::Theirs,
+            "no-carrier" | "own-interface-down" | "own-address-removed" | "own-route-removed" => {
+                Self::OurNetwork
+            }
+            "destroyed" => Self::Destroyed,
+            "orderly-close" | "killed" | "fin-wait-2" => Self::Closed,
+            "abort" | "killed-unread" => Self::Aborted,
+            "reboot" | "nat-lost-reset" | "reject-reset" => Self::Forgotten,
+            "proxy" => Self::Relayed,
+            "busy" | "delay" | "frozen" | "half-close" | "icmp-outage" | "loss-5" | "loss-25"
+            | "loss-40" | "not-reading" | "outage-third" | "outage-four-fifths" | "slow-reader" => {
+                Self::Passing
+            }
+            _ => return None,
+        })
+    }
+
+    /// Who can be called gone at this end.
+    fn gone(self, at: At) -> &'static [Gone] {
+        match (self, at) {
+            (Self::BothWays | Self::Theirs | Self::TheirNetwork, At::Ours)
+            | (Self::TheirNetwork, At::Theirs) => &[Some("server")],
+            // Whether it is still there shows only where it goes on speaking.
+            (Self::Ours, At::Ours) => &[Some("server"), Some("way-to-server")],
+            (Self::BothWays | Self::Ours, At::Theirs) => &[Some("client")],
+            // That it is still there shows only if it asks something itself.
+            (Self::Theirs, At::Theirs) => &[Some("way-to-client"), Some("client")],
+            // Without its address IPv6 goes on sending what was queued, and takes nothing that comes.
+            (Self::OurNetwork, _) => &[Some("client"), Some("way-to-client")],
+            (Self::Forgotten, At::Ours) => &[Some("server")],
+            // A firewall or NAT disowns both.
+            (Self::Forgotten, At::Theirs) => &[Some("server"), Some("client")],
+            (Self::Passing, At::Ours) => &[Some("server"), Some("way-to-server"), Some("path")],
+            (Self::Passing, At::Theirs) => &[Some("client"), Some("way-to-client"), Some("path")],
+            (Self::Destroyed | Self::Closed | Self::Aborted | Self::Relayed, _) => &[None],
+        }
+    }
+}
+
+/// What a capture at one end must tell of a connection; `None`: the scenario is not of the library, or its
+/// connection is not in that capture.
+pub(super) fn expected(truth: &Truth, life: &Life, at: At) -> Option<Expected> {
+    let case = Case {
+        truth,
+        life,
+        at,
+        fault: Fault::of(&truth.scenario)?,
+    };
+    match at {
+        At::Ours => Some(case.at_ours()),
+        // The relay's connection is another one.
+        At::Theirs if case.fault == Fault::Relayed => None,
+        At::Theirs => Some(case.at_theirs()),
+    }
+}
+
+struct Case<'a> {
+    truth: &'a Truth,
+    life: &'a Life,
+    at: At,
+    fault: Fault,
+}
+
+impl Case<'_> {
+    fn at_ours(&self) -> Expected {
+        let cause = self
+            .life
+            .errno
+            .and_then(|errno| Cause::from_errno(errno, None));
+        match (self.life.ended, cause) {
+            (Some(ended), Some(Cause::Reset | Cause::ResetAfterFin)) => self.reset(ended, cause),
+            (Some(ended), Some(Cause::Refused)) if !self.router_speaks() => Expected {
+                gone: vec![None],
+                endings: vec!["refused"],
+                ..self.told(ended, cause)
+            },
+            (Some(_), Some(Cause::Destroyed)) => self.destroyed(),
+            (Some(ended), Some(cause)) => self.given_up(ended, cause),
+            (Some(_), None) => Expected {
+                gone: vec![None],
+                endings: vec!["closed"],
+                ..Expected::default()
+            },
+            (None, _) => self.still_there(),
+        }
+    }
+
+    /// Our kernel lost patience.
+    fn given_up(&self, ended: Ended, cause: Cause) -> Expected {
+        if self.fault == Fault::OurNetwork {
+            return self.unseen();
+        }
+        // A user timeout takes a closed window for silence.
+        let was_there =
+            matches!(self.fault, Fault::Passing | Fault::Relayed) && self.life.behind_a_window();
+        let mut gone = self.fault.gone(self.at).to_vec();
+        if was_there {
+            gone.push(None);
+        }
+        Expected {
+            gone,
+            endings: vec!["gave-up"],
+            noticed: self.noticed_by(ended),
+            silent_since: (!self.says_so(ended)).then_some(ended.before),
+            heard_until: self.heard_until(),
+            ..self.told(ended, Some(cause))
+        }
+    }
+
+    /// Whether a packet says that our kernel gave up: only keepalive sends a RST.
+    fn says_so(&self, ended: Ended) -> bool {
+        self.noticed_by(ended) == [Some("keepalive")]
+    }
+
+    /// Which of the kernel's timers it was, or a router's word.
+    fn noticed_by(&self, ended: Ended) -> Vec<Option<&'static str>> {
+        let at_once = self.life.method.as_deref() == Some("ip-recverr");
+        vec![Some(match self.life.state {
+            _ if self.router_speaks() && at_once => "router",
+            State::Connecting if self.router_speaks() => "router",
+            State::Connecting if ended.probes == 0 => "handshake",
+            _ if ended.retransmits > 0 => "retransmission",
+            State::ZeroWindow => "window-probes",
+            State::Sending if ended.probes > 0 || self.life.behind_a_window() => "window-probes",
+            State::Idle
+            | State::OneWrite
+            | State::Sending
+            | State::OnlyReading
+            | State::HalfClosedByUs
+            | State::HalfClosedByPeer
+            | State::Connecting => "keepalive",
+        })]
+    }
+
+    fn reset(&self, ended: Ended, cause: Option<Cause>) -> Expected {
+        let endings = match self.fault {
+            Fault::Closed => vec!["no-reader", "aborted"],
+            Fault::Aborted => vec!["aborted"],
+            // After a FIN it may as well have closed the other half too.
+            Fault::Forgotten if self.life.state == State::HalfClosedByPeer => {
+                vec!["forgotten", "no-reader"]
+            }
+            Fault::Forgotten => vec!["forgotten"],
+            // Of a connection that the peer never knew, or gave up itself.
+            Fault::BothWays
+            | Fault::TheirNetwork
+            | Fault::Ours
+            | Fault::Theirs
+            | Fault::OurNetwork
+            | Fault::Destroyed
+            | Fault::Relayed
+            | Fault::Passing => vec!["aborted", "forgotten", "gave-up"],
+        };
+        let mut gone = self.fault.gone(self.at).to_vec();
+        if self.life.state == State::HalfClosedByPeer {
+            gone.push(None);
+        }
+        Expected {
+            gone,
+            endings,
+            ..self.told(ended, cause)
+        }
+    }
+
+    fn destroyed(&self) -> Expected {
+        if self.life.state == State::Connecting {
+            // A SYN that nobody answers is not sent again: no packet says so.
+            return self.unseen();
+        }
+        Expected {
+            gone: vec![None],
+            endings: vec!["aborted"],
+            ..Expected::default()
+        }
+    }
+
+    /// What our kernel did was in no packet. Before the fault, the lab held the SYNs of those who were connecting.
+    fn unseen(&self) -> Expected {
+        let mut gone = vec![None, Some("client"), Some("way-to-client")];
+        if self.life.state == State::Connecting {
+            gone.push(Some("server"));
+        }
+        Expected {
+            gone,
+            ..Expected::default()
+        }
+    }
+
+    /// Our kernel still had it when the experiment ended.
+    fn still_there(&self) -> Expected {
+        if self.fault == Fault::OurNetwork {
+            return self.unseen();
+        }
+        let dies = self.truth.peer == Fate::Gone;
+        let in_vain = self.life.asked_in_vain;
+        if !dies || in_vain == 0 && self.fault != Fault::Ours {
+            return Expected {
+                gone: vec![None],
+                endings: vec!["open", "half-closed"],
+                ..Expected::default()
+            };
+        }
+        let mut gone = self.fault.gone(self.at).to_vec();
+        if in_vain < 2 {
+            gone.push(None);
+        }
+        Expected {
+            endings: if in_vain < 2 {
+                vec![]
+            } else {
+                vec!["still-trying"]
+            },
+            noticed: if in_vain < 2 {
+                vec![]
+            } else {
+                vec![Some("nobody")]
+            },
+            gone,
+            heard_until: self.heard_until(),
+            ..Expected::default()
+        }
+    }
+
+    fn at_theirs(&self) -> Expected {
+        let mut gone = self.fault.gone(At::Theirs).to_vec();
+        let asks = self.life.state.peer_may_write() && self.truth.scenario != "power-off";
+        let silent = matches!(
+            self.fault,
+            Fault::BothWays | Fault::Ours | Fault::Theirs | Fault::OurNetwork
+        );
+        if !(silent && asks) {
+            gone.push(None);
+        }
+        let false_alarm = self.life.ended.is_some();
+        if self.fault == Fault::Passing && !false_alarm {
+            gone = vec![None];
+        }
+        Expected {
+            gone,
+            heard_until: silent.then(|| self.heard_until()).flatten(),
+            ..Expected::default()
+        }
+    }
+
+    /// When and what our program was told.
+    fn told(&self, ended: Ended, cause: Option<Cause>) -> Expected {
+        Expected {
+            noticed_at: Some((ended.after, ended.before)),
+            cause,
+            ..Expected::default()
+        }
+    }
+
+    /// Whether a router answers what we send.
+    fn router_speaks(&self) -> bool {
+        self.truth.scenario.starts_with("icmp") || self.truth.scenario == "far-link-down"
+    }
+
+    /// Nothing of who was gone arrives once the fault has begun, but for what was under way.
+    fn heard_until(&self) -> Option<Duration> {
+        (self.truth.peer == Fate::Gone).then(|| self.truth.struck_at + UNDER_WAY)
+    }
+}
+
+/// What is under way when a fault begins has arrived after this, on a busy machine too.
+const UNDER_WAY: Duration = Duration::from_secs(2);
+
+impl Life {
+    /// Whether the peer's window was closed, or was closed by what it no longer read.
+    fn behind_a_window(&self) -> bool {
+        matches!(self.state, State::ZeroWindow | State::Sending)
+    }
+}

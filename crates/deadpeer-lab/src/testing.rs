@@ -1,0 +1,57 @@
+//! What tests need that use the lab.
+//!
+//! Behind the feature `testing`; no product code sees it.
+
+use deadpeer_sys::testing::skip;
+
+use crate::enclosure::{self, EnclosureError};
+use crate::router::{Action, Condition, Rule};
+use crate::{Host, Lab, WireError};
+
+/// Runs the body of a test inside an enclosure, in a process of its own that runs the same test again. Skips it where none can be made.
+///
+/// # Panics
+/// If the test failed inside; instead of skipping if `DEADPEER_NO_SKIP=1`.
+pub fn inside<F: FnOnce()>(body: F) {
+    if enclosure::current().is_some() {
+        return body();
+    }
+    let test = test_of::<F>();
+    match enclosure::run(["--exact", test, "--nocapture", "--test-threads=1"]) {
+        Ok(status) => assert!(status.success(), "{test} inside its enclosure: {status}"),
+        Err(EnclosureError::Refused { source }) => {
+            skip(&format!("no private namespaces here: {source}"));
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The test that a closure was written in: `binary::test::{{closure}}`.
+fn test_of<F>() -> &'static str {
+    let name = std::any::type_name::<F>();
+    let name = name.split_once("::").map_or(name, |(_, rest)| rest);
+    name.strip_suffix("::{{closure}}").unwrap_or(name)
+}
+
+/// Does this to every packet that the host sends or is sent.
+///
+/// # Errors
+/// The wire has failed.
+pub fn on_every_packet(lab: &Lab, host: &Host, action: Action) -> Result<(), WireError> {
+    let ways = [
+        Condition::any().from(host.end()),
+        Condition::any().to(host.end()),
+    ];
+    for when in ways {
+        lab.wire().add(Rule::new(host.name(), when, action))?;
+    }
+    Ok(())
+}
+
+/// The host loses its power: nothing comes from it or reaches it any more.
+///
+/// # Errors
+/// The wire has failed.
+pub fn power_off(lab: &Lab, host: &Host) -> Result<(), WireError> {
+    on_every_packet(lab, host, Action::Drop)
+}
