@@ -1,17 +1,23 @@
 //! The command line, defined once: help, manual pages and completions all come from here.
 
 use crate::audit;
+use crate::ends;
 use crate::exit::Exit;
 use crate::explain;
+use crate::kill;
 use crate::lab;
+use crate::ping;
 use crate::plan;
+use crate::protect;
+use crate::run;
 use crate::shell;
 use crate::test;
 use crate::text::sanitize::sanitize;
 use crate::text::style::{self, ColorChoice};
 use crate::text::table::Look;
+use crate::watch;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 /// Which TCP connections would hang on a vanished peer, and for how long
 ///
@@ -41,6 +47,13 @@ pub(crate) enum Verb {
     Explain(Box<explain::ExplainArgs>),
     Test(Box<test::TestArgs>),
     Lab(Box<lab::LabArgs>),
+    Listen(Box<ends::ListenArgs>),
+    Connect(Box<ends::ConnectArgs>),
+    Watch(Box<watch::WatchArgs>),
+    Run(Box<run::RunArgs>),
+    Ping(Box<ping::PingArgs>),
+    Protect(Box<protect::ProtectArgs>),
+    Kill(Box<kill::KillArgs>),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
 }
@@ -114,7 +127,13 @@ fn sentence(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
         || error.kind() == ErrorKind::MissingSubcommand
     {
-        return "a verb is missing: plan, audit, explain, test, lab, completions or man (see 'deadpeer --help')".into();
+        let command = Cli::command();
+        let verbs: Vec<&str> = command
+            .get_subcommands()
+            .map(clap::Command::get_name)
+            .collect();
+        let verbs = verbs.join(", ");
+        return format!("a verb is missing, there are {verbs} (see 'deadpeer --help')");
     }
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n").map(one_line);
@@ -137,7 +156,6 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_definition_is_sound() {

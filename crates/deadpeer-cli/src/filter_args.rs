@@ -7,7 +7,7 @@ use crate::exit::Stop;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::TcpState;
-use deadpeer_host::{Endpoint, Filter, Namespace};
+use deadpeer_host::{Endpoint, Filter, Namespace, OpenTableError};
 use deadpeer_sys::sock_diag::States;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -57,6 +57,40 @@ impl FilterArgs {
         };
         let Ok(namespace) = text.parse();
         namespace
+    }
+
+    /// Whether connections were chosen at all, be it by `--all`.
+    pub(crate) fn is_given(&self) -> bool {
+        self.all || !self.is_empty()
+    }
+
+    /// Whether everything was asked for.
+    pub(crate) fn is_all(&self) -> bool {
+        self.all
+    }
+
+    /// The cgroup, if one is all that was asked for.
+    pub(crate) fn only_cgroup(&self) -> Option<&str> {
+        let alone = Self {
+            cgroup: self.cgroup.clone(),
+            ..Self::default()
+        };
+        match self.cgroup.as_slice() {
+            [cgroup] if alone.to_string() == self.to_string() && self.netns.is_none() => {
+                Some(cgroup)
+            }
+            _ => None,
+        }
+    }
+
+    /// Why the network namespace that was asked for can't be looked at.
+    pub(crate) fn cannot_open(&self, error: &OpenTableError) -> Stop {
+        match (self.namespace(), Stop::from_error(error)) {
+            (Namespace::Own, stop) | (_, stop @ Stop::PipeClosed) => stop,
+            (_, Stop::Failed(why)) => {
+                Stop::because(format!("cannot look into that network namespace: {why}"))
+            }
+        }
     }
 
     /// Whether nothing was asked for.

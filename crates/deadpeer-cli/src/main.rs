@@ -9,17 +9,25 @@
 
 mod args;
 mod audit;
+mod confirm;
+mod enclosed;
+mod ends;
 mod exit;
 mod explain;
 mod filter_args;
 mod json;
+mod kill;
 mod lab;
+mod ping;
 mod plan;
+mod protect;
+mod run;
 #[cfg(test)]
 mod schemas;
 mod shell;
 mod test;
 mod text;
+mod watch;
 
 use args::{Cli, Verb};
 use clap::Parser as _;
@@ -34,7 +42,7 @@ fn main() -> ExitCode {
         Err(error) => return args::report(&error).into(),
     };
     match run(&cli) {
-        Ok(exit) => exit.into(),
+        Ok(code) => code,
         Err(Stop::PipeClosed) => Exit::Fine.into(),
         Err(Stop::Failed(sentence)) => {
             eprintln!("deadpeer: {}", sanitize(&sentence));
@@ -43,7 +51,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> Result<Exit, Stop> {
+fn run(cli: &Cli) -> Result<ExitCode, Stop> {
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let look = cli.screen.look();
     let exit = match &cli.verb {
@@ -52,9 +60,17 @@ fn run(cli: &Cli) -> Result<Exit, Stop> {
         Verb::Explain(args) => explain::run(args, look, &mut out),
         Verb::Test(args) => test::run(args, look, &mut out),
         Verb::Lab(args) => lab::run(args, look, &mut out),
+        Verb::Listen(args) => ends::listen(args, &mut out),
+        Verb::Connect(args) => ends::connect(args, &mut out),
+        Verb::Watch(args) => watch::run(args, look, &mut out),
+        // It ends as the program does that it runs.
+        Verb::Run(args) => return Ok(run::run(args)),
+        Verb::Ping(args) => ping::run(args, look, &mut out),
+        Verb::Protect(args) => protect::run(args, look, &mut out),
+        Verb::Kill(args) => kill::run(args, look, &mut out),
         Verb::Completions(args) => shell::completions(args, &mut out),
         Verb::Man(args) => shell::man(args, &mut out),
     }?;
     out.flush()?;
-    Ok(exit)
+    Ok(exit.into())
 }

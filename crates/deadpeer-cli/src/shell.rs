@@ -60,8 +60,19 @@ fn page_of(mut command: clap::Command, verb: &str) -> Result<clap::Command, Stop
         ))
     };
     let page = command.find_subcommand(verb).ok_or_else(unknown)?.clone();
+    let after = after(&page);
     Ok(page
         .display_name(format!("deadpeer-{verb}"))
         .version(env!("CARGO_PKG_VERSION"))
-        .after_long_help(crate::args::EXIT_CODES))
+        .after_long_help(after))
+}
+
+/// What a page ends with: the verb's own examples and exit codes, or the codes of every verb.
+fn after(page: &clap::Command) -> String {
+    let codes = crate::args::EXIT_CODES;
+    match page.get_after_long_help().map(ToString::to_string) {
+        Some(own) if own.contains("Exit codes") => own,
+        Some(own) => format!("{own}\n\n{codes}"),
+        None => codes.to_owned(),
+    }
 }

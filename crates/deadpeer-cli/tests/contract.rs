@@ -88,6 +88,7 @@ enum Line {
         connections_over_deadline: u64,
         listeners_over_deadline: u64,
         undecided: u64,
+        read_by: Option<String>,
     },
     Plan {
         within_ms: u64,

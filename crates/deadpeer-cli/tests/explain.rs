@@ -250,6 +250,30 @@ fn standard_input_is_told_while_it_is_written() {
 }
 
 #[test]
+fn an_interrupt_ends_the_writer_and_the_story_is_told() {
+    let bytes = fs::read(captures().join("keepalive.pcap")).unwrap();
+    let mut child = deadpeer(&["explain", "-", "--packets", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let (half, rest) = bytes.split_at(bytes.len() / 2);
+    stdin.write_all(half).unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // It reads: so it watches for the signal already.
+    lines.next().unwrap().unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    stdin.write_all(rest).unwrap();
+    drop(stdin);
+    let last = lines.last().unwrap().unwrap();
+    assert!(last.contains("\"deaths\":1"), "{last}");
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
 fn what_is_cut_or_broken_is_told_as_far_as_it_goes() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = fs::read(captures().join("keepalive.pcap")).unwrap();
@@ -328,6 +352,10 @@ fn arguments_that_cannot_be_meant_are_refused() {
         (
             "explain --live no-such-interface",
             "no-such-interface: there is no such interface",
+        ),
+        (
+            "explain --live any",
+            "any: one interface at a time; for all: tcpdump -U -i any -w - | deadpeer explain -",
         ),
     ] {
         let ran = run(&line.split(' ').collect::<Vec<_>>());

@@ -22,6 +22,22 @@ fn help_reads_well() {
         run(&["test", "--help"]).stdout,
         file!["snapshots/help-test.txt"].raw()
     );
+    assert_data_eq!(
+        run(&["listen", "--help"]).stdout,
+        file!["snapshots/help-listen.txt"].raw()
+    );
+    assert_data_eq!(
+        run(&["connect", "--help"]).stdout,
+        file!["snapshots/help-connect.txt"].raw()
+    );
+    for verb in ["ping", "protect", "kill", "watch", "run"] {
+        let snapshot = format!(
+            "{}/tests/snapshots/help-{verb}.txt",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let snapshot = snapbox::Data::read_from(snapshot.as_ref(), None);
+        assert_data_eq!(run(&[verb, "--help"]).stdout, snapshot.raw());
+    }
 }
 
 #[test]
@@ -32,6 +48,11 @@ fn every_verb_has_a_manual_page() {
         (&["man", "plan"], "deadpeer\\-plan"),
         (&["man", "test"], "deadpeer\\-test"),
         (&["man", "lab"], "deadpeer\\-lab"),
+        (&["man", "listen"], "deadpeer\\-listen"),
+        (&["man", "connect"], "deadpeer\\-connect"),
+        (&["man", "ping"], "CAP_SYS_PTRACE"),
+        (&["man", "protect"], "CAP_PERFMON"),
+        (&["man", "kill"], "CAP_NET_ADMIN"),
         (&["man", "man"], "deadpeer\\-man"),
         (&["man", "completions"], "deadpeer\\-completions"),
     ] {
@@ -44,7 +65,9 @@ fn every_verb_has_a_manual_page() {
 
 #[test]
 fn manual_and_help_know_the_same_flags() {
-    for verb in ["audit", "plan", "test"] {
+    for verb in [
+        "audit", "plan", "test", "listen", "connect", "ping", "protect", "kill",
+    ] {
         let page = run(&["man", verb]).stdout.replace('\\', "");
         let help = run(&[verb, "--help"]).stdout;
         let flags = help.split_whitespace().filter(|word| {

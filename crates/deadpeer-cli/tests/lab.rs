@@ -84,3 +84,77 @@ fn a_fault_that_does_nothing_is_no_experiment() {
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(ran.stdout.contains("inert in state idle"), "{}", ran.stdout);
 }
+
+/// Interrupted as a terminal does it, to the whole group: it says so, and leaves no process behind.
+#[test]
+fn an_interruption_ends_it_in_order() {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_deadpeer"));
+    command.args([
+        "lab",
+        "run",
+        "silent-drop",
+        "--within",
+        "2m",
+        "--state",
+        "idle",
+    ]);
+    command.process_group(0);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let group = child.id();
+    let began = Instant::now();
+    // The peer's program runs: the experiment has begun.
+    while !members(group)
+        .iter()
+        .any(|arguments| arguments.contains("lab peer"))
+    {
+        if child.try_wait().unwrap().is_some() {
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.contains("no private namespaces"), "{said}");
+            return deadpeer_sys::testing::skip(&said);
+        }
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kill_process_group(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("interrupted: 0 of 1 scenarios were measured"),
+        "{said}"
+    );
+    let began = Instant::now();
+    while !members(group).is_empty() {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            members(group)
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The command lines of the processes of a group.
+fn members(group: u32) -> Vec<String> {
+    let of = |process: std::io::Result<std::fs::DirEntry>| {
+        let path = process.ok()?.path();
+        let stat = std::fs::read_to_string(path.join("stat")).ok()?;
+        // After the name, which may contain anything: state, parent, group.
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let mut fields = rest.split(' ');
+        let state = fields.next()?;
+        let its = fields.nth(1)?.parse::<u32>().ok()?;
+        (its == group && state != "Z").then(|| {
+            let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).replace('\0', " ")
+        })
+    };
+    std::fs::read_dir("/proc").unwrap().filter_map(of).collect()
+}

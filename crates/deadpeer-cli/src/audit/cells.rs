@@ -7,7 +7,7 @@ use anstyle::Style;
 use std::time::Duration;
 
 /// A column that is never cut and never dropped.
-pub(super) const fn column(title: &'static str, right: bool) -> Column {
+pub(crate) const fn column(title: &'static str, right: bool) -> Column {
     Column {
         title,
         right,
@@ -17,7 +17,7 @@ pub(super) const fn column(title: &'static str, right: bool) -> Column {
 }
 
 /// A column of text that may be cut, and goes in the order of `drop`.
-pub(super) const fn text(title: &'static str, cut: Cut, drop: u8) -> Column {
+pub(crate) const fn text(title: &'static str, cut: Cut, drop: u8) -> Column {
     Column {
         title,
         right: false,

@@ -1,8 +1,8 @@
 //! What could not be seen, why, and what to do about it.
 
-use super::Audit;
 use super::json::WarningJson;
 use super::summary::{Summary, plural};
+use super::{Audit, Source};
 use crate::exit::Stop;
 use crate::json::line;
 use crate::text::paragraph::paragraph;
@@ -14,13 +14,13 @@ use std::io::Write;
 
 /// One gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Gap {
+pub(crate) struct Gap {
     /// A word for programs.
-    pub(super) code: &'static str,
+    pub(crate) code: &'static str,
     /// How many connections it concerns, where that can be told.
-    pub(super) count: Option<u64>,
+    pub(crate) count: Option<u64>,
     /// A sentence for people.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 /// Writes every gap, or nothing.
@@ -30,7 +30,13 @@ pub(super) fn write(
     coverage: &Coverage,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    for gap in gaps(summary, coverage, nix::unistd::geteuid().is_root()) {
+    let root = nix::unistd::geteuid().is_root();
+    let gaps = gaps(&summary.unread, coverage, root);
+    let unread = !summary.unread.is_empty();
+    for gap in gaps
+        .into_iter()
+        .chain(without_ebpf(&audit.source, unread, root))
+    {
         if audit.args.json {
             line(out, &WarningJson::of(&gap))?;
         } else {
@@ -40,9 +46,26 @@ pub(super) fn write(
     Ok(())
 }
 
-fn gaps(summary: &Summary, coverage: &Coverage, root: bool) -> Vec<Gap> {
+/// That the kernel itself would have told more, and why it was not asked. Who isn't root has been told the way out already.
+fn without_ebpf(source: &Source, unread: bool, root: bool) -> Option<Gap> {
+    match source {
+        Source::Descriptors(Some(why)) if unread && root => Some(Gap {
+            code: "no-ebpf",
+            count: None,
+            text: format!("With eBPF they could be read: {}.", sanitize(why)),
+        }),
+        Source::Descriptors(_) | Source::Kernel | Source::Nowhere => None,
+    }
+}
+
+/// What is missing, of sockets whose settings could not be read, by reason and user, and of the table.
+pub(crate) fn gaps(
+    unread: &BTreeMap<(Unreadable, u32), u64>,
+    coverage: &Coverage,
+    root: bool,
+) -> Vec<Gap> {
     let mut reasons: BTreeMap<Unreadable, (u64, BTreeSet<u32>)> = BTreeMap::new();
-    for ((why, uid), count) in &summary.unread {
+    for ((why, uid), count) in unread {
         let (total, users) = reasons.entry(*why).or_default();
         *total += count;
         users.insert(*uid);
@@ -121,11 +144,10 @@ mod tests {
     use super::*;
 
     fn said(unread: &[(Unreadable, u32, u64)], root: bool) -> Vec<String> {
-        let mut summary = Summary::default();
-        for (why, uid, count) in unread {
-            summary.unread.insert((*why, *uid), *count);
-        }
-        let gaps = gaps(&summary, &Coverage::default(), root);
+        let unread = unread
+            .iter()
+            .map(|(why, uid, count)| ((*why, *uid), *count));
+        let gaps = gaps(&unread.collect(), &Coverage::default(), root);
         gaps.into_iter().map(|gap| gap.text).collect()
     }
 
@@ -168,11 +190,22 @@ mod tests {
     }
 
     #[test]
+    fn what_ebpf_would_have_shown_is_said_where_something_is_missing() {
+        let refused = Source::Descriptors(Some("no BTF".into()));
+        let gap = without_ebpf(&refused, true, true).expect("a gap");
+        assert_eq!(gap.text, "With eBPF they could be read: no BTF.");
+        assert_eq!(without_ebpf(&refused, false, true), None);
+        assert_eq!(without_ebpf(&refused, true, false), None);
+        assert_eq!(without_ebpf(&Source::Descriptors(None), true, true), None);
+        assert_eq!(without_ebpf(&Source::Kernel, true, true), None);
+    }
+
+    #[test]
     fn a_dump_that_was_interrupted_is_owned_up_to() {
         let mut coverage = Coverage::default();
         coverage.interrupted = true;
         coverage.repeats = 3;
-        let gaps = gaps(&Summary::default(), &coverage, true);
+        let gaps = gaps(&BTreeMap::new(), &coverage, true);
         assert_eq!(gaps[0].code, "dump-interrupted");
         assert!(gaps[0].text.contains("4 times in a row"), "{gaps:?}");
     }

@@ -184,16 +184,14 @@ impl Judged {
 impl Basis {
     fn of(connection: &Connection<'_>, listener: Option<&Effective>) -> Self {
         let socket = connection.socket;
-        if socket.inode.is_none() {
-            return match (socket.state, listener) {
-                (TcpState::Established | TcpState::CloseWait, Some(options)) => {
-                    Self::Inherited(*options)
-                }
-                (TcpState::Established | TcpState::CloseWait, None) => {
-                    Self::Unread(Some(Unreadable::NoDescriptor))
-                }
-                _ => Self::Nobody,
-            };
+        let queued = matches!(socket.state, TcpState::Established | TcpState::CloseWait);
+        match (connection.settings, listener) {
+            _ if socket.inode.is_none() && !queued => return Self::Nobody,
+            // Nobody has accepted it yet: only the kernel itself tells more than its listener.
+            (Settings::Unknown(Unreadable::NoDescriptor), Some(options)) => {
+                return Self::Inherited(*options);
+            }
+            _ => {}
         }
         match connection.settings {
             Settings::Known(options) => Self::Read(options),

@@ -1,15 +1,15 @@
 //! `deadpeer audit`: which connections would hang on a vanished peer, and for how long.
 
-mod cells;
+pub(crate) mod cells;
 mod doing;
 mod each;
-mod gaps;
+pub(crate) mod gaps;
 mod grouped;
 pub(crate) mod json;
 mod judge;
 mod middlebox;
 mod proof;
-mod summary;
+pub(crate) mod summary;
 mod tally;
 pub(crate) mod words;
 
@@ -19,7 +19,7 @@ use crate::text::duration;
 use crate::text::table::Look;
 use clap::Args;
 use deadpeer_core::TcpState;
-use deadpeer_host::{Connection, Coverage, Namespace, Query, States, Table};
+use deadpeer_host::{Connection, Coverage, Query, States, Table};
 use judge::Judge;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -33,6 +33,10 @@ use std::time::Duration;
 ///
 /// Root sees everything. Anybody else sees all connections, but the settings of their own programs alone; for the
 /// others the armed timer tells a part, marked with > (at least). What could not be seen is said at the end.
+///
+/// With eBPF (CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) settings and owners come from the kernel itself: of every process
+/// without tracing it, and of connections that wait to be accepted. Otherwise they are read through the
+/// owners' descriptors (CAP_SYS_PTRACE; Linux 5.6). The last line of --json tells which.
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
     /// The deadline (30s, 1m30s, 2h): mark what misses it, and exit with code 1 if anything does
@@ -47,6 +51,9 @@ pub(crate) struct AuditArgs {
     /// Don't look for owners, and so not for settings: faster, and only the armed timers tell
     #[arg(long)]
     no_owners: bool,
+    /// Don't use eBPF, even where it is faster or sees more
+    #[arg(long)]
+    no_bpf: bool,
     /// A box in the path that forgets idle connections: aws-alb, aws-nlb, azure, gcp, ipvs or a time like 350s
     #[arg(long, value_name = "NAME|TIME", value_parser = middlebox::parse)]
     middlebox: Option<Duration>,
@@ -58,9 +65,15 @@ pub(crate) struct AuditArgs {
 pub(crate) fn run(args: &AuditArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
     let query = args.query()?;
     let mut table =
-        Table::open(&args.filters.namespace()).map_err(|error| args.cannot_open(&error))?;
+        Table::open(&args.filters.namespace()).map_err(|error| args.filters.cannot_open(&error))?;
+    let source = Source::choose(args, &mut table);
     let judge = Judge::new(*table.kernel(), args.within, args.middlebox);
-    let audit = Audit { args, judge, look };
+    let audit = Audit {
+        args,
+        judge,
+        look,
+        source,
+    };
     let (summary, coverage) = match args.each {
         true => each::run(&audit, &mut table, &query, out)?,
         false => grouped::run(&audit, &mut table, &query, out)?,
@@ -99,6 +112,30 @@ struct Audit<'a> {
     args: &'a AuditArgs,
     judge: Judge,
     look: Look,
+    source: Source,
+}
+
+/// Where settings and owners come from.
+enum Source {
+    /// Nobody asked for them.
+    Nowhere,
+    /// The kernel, by eBPF.
+    Kernel,
+    /// The owners' descriptors; why eBPF can't be had, unless that was wanted.
+    Descriptors(Option<String>),
+}
+
+impl Source {
+    fn choose(args: &AuditArgs, table: &mut Table) -> Self {
+        match (args.no_owners, args.no_bpf) {
+            (true, _) => Self::Nowhere,
+            (false, true) => Self::Descriptors(None),
+            (false, false) => match table.look_from_within() {
+                Ok(()) => Self::Kernel,
+                Err(why) => Self::Descriptors(Some(why.to_string())),
+            },
+        }
+    }
 }
 
 impl AuditArgs {
@@ -114,14 +151,5 @@ impl AuditArgs {
         // Who accepted a connection tells its service, and what it should have inherited.
         query.context = true;
         Ok(query)
-    }
-
-    fn cannot_open(&self, error: &deadpeer_host::OpenTableError) -> Stop {
-        match (self.filters.namespace(), Stop::from_error(error)) {
-            (Namespace::Own, stop) | (_, stop @ Stop::PipeClosed) => stop,
-            (_, Stop::Failed(why)) => {
-                Stop::because(format!("cannot look into that network namespace: {why}"))
-            }
-        }
     }
 }

@@ -140,7 +140,7 @@ fn seen(summary: &Summary) -> String {
 }
 
 /// "1 connection", "2 connections".
-pub(super) fn plural(n: u64, noun: &str) -> String {
+pub(crate) fn plural(n: u64, noun: &str) -> String {
     match n {
         1 => format!("1 {noun}"),
         n => format!("{n} {noun}s"),

@@ -61,7 +61,7 @@ impl fmt::Display for Answer {
 }
 
 /// What the connections of a service have in common: "0.0.0.0:6379", "to :443".
-pub(super) struct RoleWords(pub(super) Role);
+pub(crate) struct RoleWords(pub(crate) Role);
 
 impl fmt::Display for RoleWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -90,7 +90,7 @@ pub(crate) struct SideJson {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct VerdictJson {
-    /// open, closed, half-closed, refused, aborted, forged-reset, forgotten, gave-up, still-trying or replaced.
+    /// open, closed, half-closed, refused, aborted, forged-reset, forgotten, no-reader, gave-up, still-trying or replaced.
     ending: &'static str,
     /// Whose doing the ending was: client or server.
     ended_by: Option<String>,
@@ -104,7 +104,7 @@ pub(crate) struct VerdictJson {
     unanswered: u32,
     /// What the other side was doing: idle, in-flight, late-write, zero-window, connecting or after-fin.
     silence: Option<&'static str>,
-    /// keepalive, retransmission, window-probes, handshake, other-host, application or nobody.
+    /// keepalive, retransmission, window-probes, handshake, router, other-host, application or nobody.
     noticed: Option<&'static str>,
     /// When that was, at the earliest.
     noticed_from: Option<String>,
@@ -310,6 +310,7 @@ fn ended_by(ending: Ending) -> Option<Side> {
         | Ending::Aborted(side)
         | Ending::ForgedReset(side)
         | Ending::Forgotten(side)
+        | Ending::NoReader(side)
         | Ending::GaveUp(side)
         | Ending::StillTrying(side) => Some(side),
         Ending::Open | Ending::Closed | Ending::Refused | Ending::Replaced | _ => None,
@@ -337,6 +338,7 @@ fn word(what: &Happening) -> (&'static str, Option<u32>) {
         Happening::Opening => return ("opening", None),
         Happening::Established(_) => return ("established", None),
         Happening::Silence => return ("silence", None),
+        Happening::Unheard(count) => return ("unheard", Some(*count)),
         Happening::Fin => return ("fin", None),
         Happening::Closed => return ("closed", None),
         Happening::Reset(_) => return ("reset", None),

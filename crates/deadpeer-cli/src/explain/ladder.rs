@@ -92,6 +92,7 @@ impl Ladder {
                 self.remark(event.at, colour, &words);
             }
             Happening::GaveUp => self.mark(event.at, side, &words),
+            Happening::Unheard(_) => self.remark(event.at, BAD, &words),
             Happening::Episode(what) => self.episode(event, side, what, &words),
             Happening::CaptureBegins
             | Happening::Closed

@@ -3,6 +3,7 @@
 use super::Telling;
 use crate::exit::Stop;
 use deadpeer_capture::{Link, Moment, Packet};
+use deadpeer_sys::Errno;
 use deadpeer_sys::packet::{PacketSocket, RingLayout};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::Write;
@@ -30,11 +31,20 @@ pub(super) fn capture(
     out: &mut impl Write,
 ) -> Result<(), Stop> {
     let cannot = |error: &dyn std::fmt::Display| Stop::because(format!("{interface}: {error}"));
-    let index = nix::net::if_::if_nametoindex(interface)
-        .map_err(|_| cannot(&"there is no such interface"))?;
+    let index = nix::net::if_::if_nametoindex(interface).map_err(|_| match interface {
+        "any" => {
+            cannot(&"one interface at a time; for all: tcpdump -U -i any -w - | deadpeer explain -")
+        }
+        _ => cannot(&"there is no such interface"),
+    })?;
     let layout = RingLayout::holding(WAITING, SNAPLEN);
-    let mut socket = PacketSocket::open_both_ways(index, layout)
-        .map_err(|error| Stop::because(format!("cannot capture from {interface}: {error}")))?;
+    let mut socket = PacketSocket::open_both_ways(index, layout).map_err(|error| {
+        let needs = match error.errno {
+            Errno::PERM => "; it needs CAP_NET_RAW",
+            _ => "",
+        };
+        Stop::because(format!("cannot capture from {interface}: {error}{needs}"))
+    })?;
     let link = match socket.hardware_type().map_err(|error| cannot(&error))? {
         ARPHRD_ETHER | ARPHRD_LOOPBACK => Link::ETHERNET,
         ARPHRD_NONE => Link::RAW,

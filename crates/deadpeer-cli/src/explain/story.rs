@@ -94,7 +94,7 @@ pub(super) fn remarks(answer: &Answer<'_>, story: &Story) -> Vec<String> {
 fn tone(event: &Event) -> Style {
     match &event.what {
         Happening::Silence | Happening::CaptureBegins | Happening::CaptureEnds => style::FAINT,
-        Happening::GaveUp | Happening::Reset(_) => style::BAD,
+        Happening::GaveUp | Happening::Reset(_) | Happening::Unheard(_) => style::BAD,
         Happening::Episode(
             What::Unanswered { .. } | What::Resending { .. } | What::Complaint { .. },
         ) => style::NOTE,

@@ -19,8 +19,10 @@ pub(crate) struct CellJson<'a> {
     state: &'static str,
     /// The method's name.
     method: &'static str,
-    /// noticed, late (after the deadline), missed, quiet (rightly) or false-alarm.
+    /// noticed, late (after the deadline), missed, unnoticeable (the peer's end went on answering), quiet (rightly) or false-alarm.
     verdict: &'static str,
+    /// Whether the peer's end went on answering to the last: TCP shows nothing but what a live peer shows.
+    answered: bool,
     /// When it was noticed, seconds after the fault; null: not at all.
     after_s: Option<f64>,
     /// By what.
@@ -73,12 +75,16 @@ pub(crate) struct TallyJson<'a> {
     title: &'a str,
     /// Its settings in words.
     settings: &'a str,
-    /// Cells in which the peer was gone.
+    /// Cells in which the peer was gone, and that could be noticed.
     dead: u32,
     /// Those noticed within the deadline.
     dead_noticed: u32,
     /// Those noticed after it.
     dead_late: u32,
+    /// Cells in which the peer was gone while its end went on answering.
+    answered: u32,
+    /// Those noticed all the same.
+    answered_noticed: u32,
     /// Cells in which the peer lived.
     live: u32,
     /// Those in which it was called dead.
@@ -133,6 +139,7 @@ impl<'a> CellJson<'a> {
             state: cell.state.name(),
             method: cell.method,
             verdict: cell.verdict.name(),
+            answered: cell.answered,
             after_s: noticed.map(|noticed| noticed.after_s),
             signal: noticed.map(|noticed| noticed.signal.words.as_str()),
             foretold: foretold.is_some(),
@@ -153,6 +160,8 @@ impl<'a> TallyJson<'a> {
             dead: tally.dead,
             dead_noticed: tally.dead_noticed,
             dead_late: tally.dead_late,
+            answered: tally.answered,
+            answered_noticed: tally.answered_noticed,
             live: tally.live,
             live_called_dead: tally.live_called_dead,
             apart: tally.apart,

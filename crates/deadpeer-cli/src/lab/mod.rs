@@ -6,13 +6,14 @@ mod page;
 mod picture;
 mod words;
 
+use crate::enclosed;
 use crate::exit::{Exit, Stop};
 use crate::text::duration;
 use crate::text::sanitize::sanitize;
 use crate::text::table::Look;
 use clap::{Args, Subcommand};
 use deadpeer_lab::enclosure;
-use deadpeer_lab::matrix::{self, Experiment, Progress, Settings};
+use deadpeer_lab::matrix::{self, Experiment, ExperimentError, Progress, Settings};
 use deadpeer_lab::peer::{self, Launch};
 use deadpeer_lab::scenario::{self, Scenario};
 use deadpeer_lab::state::State;
@@ -110,39 +111,32 @@ pub(crate) fn run(args: &LabArgs, look: Look, out: &mut impl Write) -> Result<Ex
             peer::serve().map_err(|error| Stop::because(format!("the lab's peer: {error}")))?;
             Ok(Exit::Fine)
         }
-        Work::Run(_) | Work::Matrix(_) if enclosure::current().is_none() => again(),
+        Work::Run(_) | Work::Matrix(_) if enclosure::current().is_none() => enclosed::again(),
         Work::Run(args) => {
-            let scenarios = args.scenarios()?;
-            let experiments = args.common.experiments(&scenarios)?;
-            args.common.print(&experiments, look, out)?;
-            Ok(exit(&experiments))
+            let measured = args.common.experiments(&args.scenarios()?)?;
+            args.common.print(&measured.experiments, look, out)?;
+            measured.exit()
         }
         Work::Matrix(args) => {
             let mut scenarios = library()?;
             scenarios.retain(Scenario::is_in_matrix);
-            let experiments = args.common.experiments(&scenarios)?;
+            let measured = args.common.experiments(&scenarios)?;
+            let experiments = &measured.experiments;
             if let Some(file) = &args.html {
-                write_file(file, &page::page(&experiments))?;
+                write_file(file, &page::page(experiments))?;
             }
-            if let Some(folder) = &args.docs {
-                write_file(&folder.join("matrix.md"), &docs::page(&experiments))?;
+            // Documents are of the whole table.
+            if let Some(folder) = args.docs.as_ref().filter(|_| measured.missing == 0) {
+                write_file(&folder.join("matrix.md"), &docs::page(experiments))?;
                 write_file(
                     &folder.join("matrix.svg"),
-                    &picture::matrix(&experiments, picture::Tips::Without),
+                    &picture::matrix(experiments, picture::Tips::Without),
                 )?;
             }
-            args.common.print(&experiments, look, out)?;
-            Ok(exit(&experiments))
+            args.common.print(experiments, look, out)?;
+            measured.exit()
         }
     }
-}
-
-/// Runs this command again inside private namespaces.
-fn again() -> Result<Exit, Stop> {
-    let status = enclosure::run(std::env::args_os().skip(1)).map_err(Stop::because)?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    code.and_then(Exit::of_code)
-        .ok_or_else(|| Stop::because(format!("the lab ended with {status}")))
 }
 
 fn library() -> Result<Vec<Scenario>, Stop> {
@@ -190,8 +184,9 @@ impl RunArgs {
 }
 
 impl Common {
-    /// Runs the scenarios and shows on stderr how far it is.
-    fn experiments(&self, scenarios: &[Scenario]) -> Result<Vec<Experiment>, Stop> {
+    /// Runs the scenarios and shows on stderr how far it is. Interrupted, it gives those that have ended.
+    fn experiments(&self, scenarios: &[Scenario]) -> Result<Measured, Stop> {
+        let interrupted = enclosed::interruption()?;
         let program = std::env::current_exe().map_err(Stop::because)?;
         let settings = Settings {
             deadline: self.within,
@@ -207,18 +202,23 @@ impl Common {
         };
         let start = Instant::now();
         let shown = std::io::stderr().is_terminal();
-        let results = matrix::run_all(scenarios, &settings, |progress| {
+        let results = matrix::run_until(scenarios, &settings, &interrupted, |progress| {
             if shown {
                 show(&progress, start);
             }
         });
-        results
-            .into_iter()
-            .zip(scenarios)
-            .map(|(result, scenario)| {
-                result.map_err(|error| Stop::because(format!("{}: {error}", scenario.name)))
-            })
-            .collect()
+        let mut measured = Measured {
+            experiments: Vec::new(),
+            missing: 0,
+        };
+        for (result, scenario) in results.into_iter().zip(scenarios) {
+            match result {
+                Ok(experiment) => measured.experiments.push(experiment),
+                Err(ExperimentError::Interrupted) => measured.missing += 1,
+                Err(error) => return Err(Stop::because(format!("{}: {error}", scenario.name))),
+            }
+        }
+        Ok(measured)
     }
 
     fn print(
@@ -252,15 +252,31 @@ fn show(progress: &Progress<'_>, start: Instant) {
     }
 }
 
-fn exit(experiments: &[Experiment]) -> Exit {
-    let sound = experiments.iter().all(|experiment| {
-        experiment.problems.is_empty()
-            && experiment
-                .cells
-                .iter()
-                .all(|cell| cell.forecast.as_ref().is_none_or(|foretold| foretold.holds))
-    });
-    if sound { Exit::Fine } else { Exit::Over }
+/// What was measured before the end, or before an interruption.
+struct Measured {
+    experiments: Vec<Experiment>,
+    /// Scenarios that an interruption cut off.
+    missing: usize,
+}
+
+impl Measured {
+    fn exit(&self) -> Result<Exit, Stop> {
+        if self.missing > 0 {
+            let all = self.experiments.len() + self.missing;
+            return Err(Stop::because(format!(
+                "interrupted: {} of {all} scenarios were measured",
+                self.experiments.len()
+            )));
+        }
+        let sound = self.experiments.iter().all(|experiment| {
+            experiment.problems.is_empty()
+                && experiment
+                    .cells
+                    .iter()
+                    .all(|cell| cell.forecast.as_ref().is_none_or(|foretold| foretold.holds))
+        });
+        Ok(if sound { Exit::Fine } else { Exit::Over })
+    }
 }
 
 fn write_file(path: &std::path::Path, text: &str) -> Result<(), Stop> {

@@ -166,9 +166,10 @@ pub(super) fn title_of<'a>(experiments: &'a [Experiment], name: &'a str) -> &'a 
 fn lines(title: &str) -> Vec<String> {
     const LONGEST: usize = 13;
     let mut lines: Vec<String> = Vec::new();
-    for word in title.split(' ') {
+    // Names of options are long: they may be parted after an underscore.
+    for word in title.split(' ').flat_map(|word| parts(word, LONGEST)) {
         match lines.last_mut() {
-            Some(line) if line.len() + 1 + word.len() <= LONGEST => {
+            Some(line) if !line.ends_with('_') && line.len() + 1 + word.len() <= LONGEST => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -176,6 +177,14 @@ fn lines(title: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A word, or what it is made of if it is longer than that.
+fn parts(word: &str, longest: usize) -> Vec<&str> {
+    match word.rmatch_indices('_').next() {
+        Some((at, _)) if word.len() > longest => vec![&word[..=at], &word[at + 1..]],
+        Some(_) | None => vec![word],
+    }
 }
 
 fn open(width: usize, height: usize) -> String {
@@ -203,16 +212,17 @@ fn square(svg: &mut String, x: usize, y: usize, fill: &str, tip: &str) {
 }
 
 fn legend(svg: &mut String, y: usize) {
-    const MEANINGS: [(&str, &str); 6] = [
+    const MEANINGS: [(&str, &str); 7] = [
         (AT_ONCE, "noticed in the first tenth of the deadline"),
         (IN_TIME, "noticed within the deadline"),
         (LATE, "noticed too late"),
         (MISSED, "not noticed"),
+        (UNNOTICEABLE, "not noticed: its end answers"),
         (QUIET, "rightly quiet"),
         (FALSE_ALARM, "live, and called dead"),
     ];
     for (place, (fill, words)) in MEANINGS.into_iter().enumerate() {
-        let (x, y) = (LABEL + place % 3 * 300, y + place / 3 * 22);
+        let (x, y) = (LABEL + place % 4 * 290, y + place / 4 * 22);
         square(svg, x, y, fill, words);
         text(svg, x + 18, y + 11, "normal", words);
     }
@@ -222,6 +232,7 @@ const AT_ONCE: &str = "#1a7f37";
 const IN_TIME: &str = "#6cc26a";
 const LATE: &str = "#e3b341";
 const MISSED: &str = "#f0a58f";
+const UNNOTICEABLE: &str = "#d0ccc6";
 const QUIET: &str = "#d8e8f5";
 const FALSE_ALARM: &str = "#b3122a";
 
@@ -235,6 +246,7 @@ fn colour(cell: &Cell, deadline_s: f64) -> &'static str {
         Verdict::Noticed => IN_TIME,
         Verdict::Late => LATE,
         Verdict::Missed => MISSED,
+        Verdict::Unnoticeable => UNNOTICEABLE,
         Verdict::Quiet => QUIET,
         Verdict::FalseAlarm => FALSE_ALARM,
     }

@@ -119,6 +119,7 @@ fn tallies(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Resu
         column("METHOD", false, Cut::Never),
         column("SETTINGS", false, Cut::End(12)),
         column("DEAD NOTICED", true, Cut::Never),
+        column("STILL ANSWERED", true, Cut::Never),
         column("LIVE CALLED DEAD", true, Cut::Never),
         column("FORECAST RIGHT", true, Cut::Never),
     ];
@@ -129,6 +130,10 @@ fn tallies(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Resu
         row.cell(TITLE, &tally.title)
             .plain(&tally.settings)
             .plain(format_args!("{} of {}", tally.dead_noticed, tally.dead))
+            .plain(format_args!(
+                "{} of {}",
+                tally.answered_noticed, tally.answered
+            ))
             .cell(
                 if tally.live_called_dead > 0 {
                     BAD
@@ -163,6 +168,7 @@ fn text(cell: &Cell) -> String {
         (Verdict::Late, Some(after)) => format!("late {after:.1}"),
         (Verdict::FalseAlarm, Some(after)) => format!("{after:.1}!"),
         (Verdict::Quiet, _) => "ok".to_owned(),
+        (Verdict::Unnoticeable, _) => "answered".to_owned(),
         (Verdict::Noticed | Verdict::Late | Verdict::FalseAlarm | Verdict::Missed, _) => {
             "-".to_owned()
         }
@@ -173,7 +179,7 @@ fn style(verdict: Verdict) -> Style {
     match verdict {
         Verdict::Noticed => GOOD,
         Verdict::Late => NOTE,
-        Verdict::Quiet => FAINT,
+        Verdict::Quiet | Verdict::Unnoticeable => FAINT,
         Verdict::Missed => PLAIN,
         Verdict::FalseAlarm => BAD,
     }

@@ -63,7 +63,7 @@ pub(super) fn plan(asked: &Asked<'_>, out: &mut impl Write) -> Result<(), Stop> 
 }
 
 /// Writes a refusal.
-pub(super) fn refusal(refusal: &Refusal, out: &mut impl Write) -> Result<(), Stop> {
+pub(crate) fn refusal(refusal: &Refusal, out: &mut impl Write) -> Result<(), Stop> {
     let json = RefusalJson {
         within_ms: milliseconds(refusal.within),
         reason: refusal.reason.to_string(),

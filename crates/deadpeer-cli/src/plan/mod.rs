@@ -2,7 +2,7 @@
 
 mod code;
 pub(crate) mod json;
-mod words;
+pub(crate) mod words;
 
 use crate::exit::{Exit, Stop};
 use crate::text::duration;
@@ -17,7 +17,7 @@ use std::io::Write;
 use std::time::Duration;
 
 /// What a policy survives unless told otherwise (RFC 1122, section 4.2.3.6: not one lost probe is death).
-const LOST_PROBES: u32 = 2;
+pub(crate) const LOST_PROBES: u32 = 2;
 
 /// Choose socket options that notice a vanished peer in time
 ///
@@ -69,10 +69,20 @@ pub(crate) struct PlanArgs {
     json: bool,
 }
 
+/// Whether live peers that don't read may be dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SlowReadersArg {
+pub(crate) enum SlowReadersArg {
     Keep,
     Drop,
+}
+
+impl From<SlowReadersArg> for SlowReaders {
+    fn from(arg: SlowReadersArg) -> Self {
+        match arg {
+            SlowReadersArg::Keep => Self::Keep,
+            SlowReadersArg::Drop => Self::Drop,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,13 +108,9 @@ fn silence() -> impl clap::builder::TypedValueParser<Value = Silence> {
 
 impl PlanArgs {
     fn policy(&self) -> Policy {
-        let slow_readers = match self.slow_readers {
-            SlowReadersArg::Keep => SlowReaders::Keep,
-            SlowReadersArg::Drop => SlowReaders::Drop,
-        };
         let policy = Policy::detect_within(self.within)
             .survive_lost_probes(self.survive_lost)
-            .slow_readers(slow_readers);
+            .slow_readers(self.slow_readers.into());
         self.except
             .iter()
             .fold(policy, |policy, silence| policy.except(*silence))

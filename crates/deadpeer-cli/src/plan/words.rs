@@ -52,7 +52,7 @@ pub(super) fn plan(asked: &Asked<'_>, look: Look, out: &mut impl Write) -> Resul
 }
 
 /// Says why there is no plan, and what could be promised.
-pub(super) fn refusal(refusal: &Refusal, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+pub(crate) fn refusal(refusal: &Refusal, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     Ok(paragraph(
         out,
         look,

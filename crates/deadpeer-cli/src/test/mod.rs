@@ -1,11 +1,11 @@
 //! `deadpeer test`: does a server notice that its clients are gone?
 
-mod enclosed;
 pub(crate) mod json;
 mod junit;
 mod progress;
 mod words;
 
+use crate::enclosed;
 use crate::exit::{Exit, Stop};
 use crate::text::duration;
 use crate::text::table::Look;
@@ -46,7 +46,11 @@ pub(crate) struct TestArgs {
     )]
     #[arg(value_parser = fault())]
     fault: Vec<Fault>,
-    /// When they vanish: idle, in-flight, zero-window; idle unless told otherwise, with --send also in-flight
+    /// When they vanish: idle, in-flight, zero-window, sending, late-write; idle unless told otherwise, with --send also in-flight
+    ///
+    /// in-flight: an answer is on its way. zero-window: the client has stopped reading. sending: one answer follows the other.
+    /// late-write: the server answers when the client is gone already; --send has to be something that it answers later, such as a
+    /// blocking read or a long poll.
     #[arg(
         long,
         value_name = "STATE,...",
@@ -141,7 +145,7 @@ impl TestArgs {
             None => Ok(()),
             Some(word) => Err(Stop::because(format!(
                 "{word} cannot be tried here: clients close and abort only while idle, and only plain clients \
-                 abort or stop reading"
+                 abort, stop reading, or wait for an answer"
             ))),
         }
     }

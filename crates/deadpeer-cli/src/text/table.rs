@@ -272,7 +272,7 @@ fn write_row<W: Write>(
     out.write_all(b"\n")
 }
 
-pub(super) fn write_styled<W: Write>(
+pub(crate) fn write_styled<W: Write>(
     out: &mut W,
     look: Look,
     style: Style,

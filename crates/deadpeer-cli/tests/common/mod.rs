@@ -4,6 +4,7 @@
     reason = "every test file compiles this module and uses a part of it"
 )]
 
+pub(crate) mod capabilities;
 pub(crate) mod population;
 
 use std::process::{Command, Output, Stdio};

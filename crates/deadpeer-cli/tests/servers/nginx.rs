@@ -51,13 +51,14 @@ fn keepalive_on() {
 fn keepalive_off_over_ipv6() {
     let Some(report) = nginx(
         "[::]:8080 so_keepalive=off",
-        "--within 6s --fault power-off,close",
+        "--within 6s --fault power-off,close --state idle,sending --send get",
     ) else {
         return;
     };
     assert_eq!(report.summary.address, "[fd77::2]:8080");
     assert_eq!(report.summary.verdict, "failed");
     report.failed("power-off idle", "not-noticed", "keepalive is off");
+    report.failed("power-off sending", "not-noticed", "unacknowledged data");
     report.passed("close idle", "server", 0.0..1.0);
     report.kept("alive outage");
 }

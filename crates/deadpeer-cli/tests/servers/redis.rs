@@ -64,8 +64,29 @@ fn without_keepalive_nothing_is_noticed() {
 }
 
 #[test]
+fn keepalive_plays_no_part_any_more_when_redis_writes_late() {
+    let server = installed("redis-server");
+    let room = Room::new();
+    room.file("pop", b"BLPOP nothing 2\r\n");
+    let args = "--within 7s --port 6379 --send pop --state late-write --fault power-off,nat-reset --clients 2";
+    let options = "--port 6379 --bind * --protected-mode no --tcp-keepalive 3 --save";
+    let Some(server) = server else {
+        return;
+    };
+    let mut command = vec![server.as_str()];
+    command.extend(options.split(' ').chain([""]));
+    let Some(report) = room.test(args, &command) else {
+        return;
+    };
+    // Idle, it would be noticed after 6 s. The answer to nobody comes before.
+    let advice = "what is written after the client vanished";
+    report.failed("power-off late-write", "not-noticed", advice);
+    report.passed("nat-reset late-write", "reset", 0.5..6.0);
+}
+
+#[test]
 fn keepalive_plays_no_part_while_answers_are_in_flight() {
-    let args = "--within 6s --send ping --state in-flight,zero-window --fault power-off,nat-lost,nat-reset";
+    let args = "--within 6s --send ping --state in-flight,zero-window,late-write --fault power-off,nat-lost,nat-reset";
     let Some((_room, report)) = redis(args, "1") else {
         return;
     };
@@ -75,6 +96,9 @@ fn keepalive_plays_no_part_while_answers_are_in_flight() {
         report.failed(&format!("{fault} in-flight"), "not-noticed", advice);
         report.failed(&format!("{fault} zero-window"), "not-noticed", advice);
     }
+    let hasty = report.case("power-off late-write");
+    assert_eq!(hasty.verdict, "unclear", "{hasty:#?}");
+    assert!(hasty.why.as_deref().unwrap().contains("answers at once"));
     // The retransmission is answered.
     report.passed("nat-reset in-flight", "reset", 0.0..2.0);
     report.kept("alive slow-reader");

@@ -1,6 +1,7 @@
 /* An echo server that no preloaded library reaches: statically linked, a child for each connection.
  * usage: server PORT MODE IDLE INTERVAL COUNT USER_TIMEOUT_MS
- * MODE is "echo", "sleep" (never looks at a connection again) or "drop" (closes what says nothing for a second). */
+ * MODE is "echo", "late" (answers after a second), "sleep" (never looks at a connection again) or "drop" (closes what says nothing for
+ * a second). */
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -35,6 +36,8 @@ static void serve(int fd, char **argv)
 		if (!strcmp(argv[2], "drop") && poll(&readable, 1, 1000) == 0)
 			exit(0);
 		count = read(fd, buffer, sizeof buffer);
+		if (!strcmp(argv[2], "late"))
+			sleep(1);
 		if (count <= 0 || write(fd, buffer, count) != count)
 			exit(0);
 	}

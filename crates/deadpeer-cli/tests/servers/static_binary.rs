@@ -25,13 +25,14 @@ pub(crate) fn served(room: &Room, args: &str, server: &str) -> Option<Report> {
 fn a_user_timeout_notices_everything_and_drops_slow_readers() {
     let room = Room::of_caller();
     let args = "--within 8s --port 7 --send words --fault power-off,abort \
-                --state idle,in-flight,zero-window";
+                --state idle,in-flight,zero-window,sending";
     let Some(report) = served(&room, args, "7 echo 2 1 9 4500") else {
         return;
     };
     report.passed("power-off idle", "keepalive", 3.5..6.0);
     report.passed("power-off in-flight", "retransmission", 4.0..6.5);
     report.passed("power-off zero-window", "window-probe", 3.0..7.0);
+    report.passed("power-off sending", "retransmission", 4.0..7.5);
     report.passed("abort idle", "reset", 0.0..1.0);
     report.kept("alive outage");
     report.failed(
@@ -48,6 +49,17 @@ fn a_user_timeout_notices_everything_and_drops_slow_readers() {
     );
     let allowed = allowed.unwrap();
     assert_eq!(allowed.code, 0, "{allowed:#?}");
+}
+
+#[test]
+fn a_user_timeout_bounds_late_writes_too() {
+    let room = Room::new();
+    let args = "--within 9s --port 7000 --send words --fault power-off --state late-write --clients 2 --may-drop-slow";
+    let Some(report) = served(&room, args, "7000 late 3 1 2 3000") else {
+        return;
+    };
+    // The answer is written a second after the words, which keepalive alone would have given five.
+    report.passed("power-off late-write", "retransmission", 3.0..8.0);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The last lines: what could not be seen, and the summary.
 
-use crate::audit::Audit;
 use crate::audit::gaps::Gap;
 use crate::audit::summary::Summary;
+use crate::audit::{Audit, Source};
 use crate::json::milliseconds;
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "warning")]
 pub(crate) struct WarningJson {
-    /// A word for it: "settings-unread", "dump-interrupted" or "unknown-answers".
+    /// A word for it: "settings-unread", "not-asked", "other-namespaces", "no-ebpf", "dump-interrupted" or "unknown-answers".
     code: &'static str,
     /// How many sockets it concerns.
     count: Option<u64>,
@@ -34,10 +34,12 @@ pub(crate) struct SummaryJson {
     listeners_over_deadline: u64,
     /// Sockets of which that is unknown.
     undecided: u64,
+    /// Where settings and owners were read: "ebpf" or "descriptors"; null: nobody asked for them.
+    read_by: Option<&'static str>,
 }
 
 impl WarningJson {
-    pub(in crate::audit) fn of(gap: &Gap) -> Self {
+    pub(crate) fn of(gap: &Gap) -> Self {
         Self {
             code: gap.code,
             count: gap.count,
@@ -55,6 +57,11 @@ impl SummaryJson {
             connections_over_deadline: summary.late_connections,
             listeners_over_deadline: summary.late_listeners,
             undecided: summary.open,
+            read_by: match audit.source {
+                Source::Nowhere => None,
+                Source::Kernel => Some("ebpf"),
+                Source::Descriptors(_) => Some("descriptors"),
+            },
         }
     }
 }

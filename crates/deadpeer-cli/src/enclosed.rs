@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// How long the command inside gets to end its server by itself.
+/// How long the command inside gets to clean up by itself.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs the same command in an enclosure and ends as it does.
 ///
 /// A terminal sends its signals to both; a signal to this process alone ends everything inside after the grace.
-pub(super) fn again() -> Result<Exit, Stop> {
+pub(crate) fn again() -> Result<Exit, Stop> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(unwatched)?;
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
@@ -31,7 +31,7 @@ pub(super) fn again() -> Result<Exit, Stop> {
 }
 
 /// A flag that is set by the first signal to end.
-pub(super) fn interruption() -> Result<Arc<AtomicBool>, Stop> {
+pub(crate) fn interruption() -> Result<Arc<AtomicBool>, Stop> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(unwatched)?;
@@ -44,5 +44,5 @@ fn unwatched(error: std::io::Error) -> Stop {
 }
 
 fn ended(status: std::process::ExitStatus) -> Stop {
-    Stop::because(format!("the test ended without a result ({status})"))
+    Stop::because(format!("it ended without a result ({status})"))
 }

@@ -1,0 +1,188 @@
+//! What is said: news on standard error and data on standard output, or all of it as JSON lines.
+
+use super::ending::Ending;
+use super::json;
+use super::line::Line;
+use super::method::Method;
+use super::seen::Seen;
+use super::words;
+use crate::exit::Stop;
+use crate::text::sanitize::sanitize_bytes;
+use crate::text::style;
+use deadpeer_core::{Effective, Forecast};
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Where everything goes that is said. Times count from its making.
+pub(super) struct Report<'o, W: Write> {
+    out: &'o mut W,
+    json: bool,
+    verbose: bool,
+    /// Standard output is looked at directly.
+    to_terminal: bool,
+    began: Instant,
+    /// Whose data was written last.
+    speaker: Option<SocketAddr>,
+}
+
+impl<'o, W: Write> Report<'o, W> {
+    pub(super) fn new(out: &'o mut W, json: bool, verbose: bool) -> Self {
+        Self {
+            out,
+            json,
+            verbose,
+            to_terminal: style::stdout_is_terminal(),
+            began: Instant::now(),
+            speaker: None,
+        }
+    }
+
+    /// Clients may come.
+    pub(super) fn listening(&mut self, address: SocketAddr, method: &Method) -> Result<(), Stop> {
+        match self.json {
+            true => self.line(&json::listening(address, method)),
+            false => {
+                self.say(format_args!("listening at {address}"))?;
+                self.goes_by(method)
+            }
+        }
+    }
+
+    /// What the end goes by.
+    pub(super) fn goes_by(&self, method: &Method) -> Result<(), Stop> {
+        match self.json {
+            true => Ok(()),
+            false => self.say(format_args!("{}", method.sentence())),
+        }
+    }
+
+    /// A connection is being made.
+    pub(super) fn trying(&self, address: SocketAddr) -> Result<(), Stop> {
+        match self.json {
+            true => Ok(()),
+            false => self.say(format_args!("connecting to {address}")),
+        }
+    }
+
+    /// A connection stands.
+    pub(super) fn connected(
+        &mut self,
+        line: &Line,
+        method: &Method,
+        settings: &Effective,
+        forecast: &Forecast,
+    ) -> Result<(), Stop> {
+        match self.json {
+            true => {
+                let connected = json::connected(line, method, settings, forecast, self.at());
+                self.line(&connected)
+            }
+            false => {
+                self.news(
+                    line.peer,
+                    format_args!("connected, this end is {}", line.local),
+                )?;
+                for words in words::promise(method, settings, forecast) {
+                    self.news(line.peer, format_args!("{words}"))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Something was seen.
+    pub(super) fn seen(&mut self, peer: SocketAddr, seen: Seen) -> Result<(), Stop> {
+        match self.json {
+            // Data has a line of its own kind.
+            true if matches!(seen, Seen::Received { .. }) => Ok(()),
+            true => {
+                let seen = json::seen(peer, seen, None, self.at());
+                self.line(&seen)
+            }
+            false if self.verbose || seen.is_notable() => self.news(peer, format_args!("{seen}")),
+            false => Ok(()),
+        }
+    }
+
+    /// Data came.
+    pub(super) fn received(&mut self, peer: SocketAddr, bytes: &[u8]) -> Result<(), Stop> {
+        let received = Seen::Received { bytes: bytes.len() };
+        if self.json {
+            let text = String::from_utf8_lossy(bytes);
+            let seen = json::seen(peer, received, Some(text), self.at());
+            return self.line(&seen);
+        }
+        let another = self.speaker.is_some_and(|speaker| speaker != peer);
+        if self.verbose || another {
+            self.news(peer, format_args!("{received}"))?;
+        }
+        self.speaker = Some(peer);
+        match self.to_terminal {
+            true => self.out.write_all(safe(bytes).as_bytes())?,
+            false => self.out.write_all(bytes)?,
+        }
+        Ok(self.out.flush()?)
+    }
+
+    /// A connection is over.
+    pub(super) fn ended(
+        &mut self,
+        line: &Line,
+        method: &Method,
+        ending: &Ending,
+    ) -> Result<(), Stop> {
+        match self.json {
+            true => {
+                let ended = json::ended(line, method, ending, self.at());
+                self.line(&ended)
+            }
+            false => {
+                for words in words::ended(line, method, ending) {
+                    self.news(line.peer, format_args!("{words}"))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn at(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn news(&self, peer: SocketAddr, words: std::fmt::Arguments<'_>) -> Result<(), Stop> {
+        self.say(format_args!("{peer}  {words}"))
+    }
+
+    /// Somebody who has seen enough of the news is as free to go as who has seen enough of the data.
+    fn say(&self, words: std::fmt::Arguments<'_>) -> Result<(), Stop> {
+        let seconds = self.at().as_secs_f64();
+        Ok(writeln!(io::stderr(), "{seconds:>7.1} s  {words}")?)
+    }
+
+    fn line(&mut self, value: &impl serde::Serialize) -> Result<(), Stop> {
+        crate::json::line(self.out, value)?;
+        Ok(self.out.flush()?)
+    }
+}
+
+/// Data as a terminal may see it: lines stay lines.
+fn safe(bytes: &[u8]) -> String {
+    let lines: Vec<Cow<'_, str>> = bytes
+        .split(|byte| *byte == b'\n')
+        .map(sanitize_bytes)
+        .collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe;
+
+    #[test]
+    fn lines_stay_lines_on_a_terminal_and_nothing_else_does() {
+        assert_eq!(safe(b"one\ntwo\n"), "one\ntwo\n");
+        assert_eq!(safe(b"\x1b[2Jgone\r\n"), "\\x1b[2Jgone\\r\n");
+    }
+}

@@ -1,0 +1,145 @@
+//! Sockets with the options of a method from the beginning on.
+
+use super::interrupt::Interrupt;
+use super::method::Method;
+use crate::exit::Stop;
+use crate::text::duration;
+use deadpeer::{Apply as _, Cause};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+/// How many clients may wait to be accepted.
+const BACKLOG: i32 = 128;
+
+/// Listens at the first of the addresses that can be had. What it accepts inherits the options.
+pub(super) fn listener(addresses: &[SocketAddr], method: &Method) -> Result<TcpListener, Stop> {
+    let mut refused = None;
+    for &address in addresses {
+        match listen(address, method) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => {
+                refused.get_or_insert(Stop::because(format!(
+                    "cannot listen at {address}: {error}"
+                )));
+            }
+        }
+    }
+    Err(refused.unwrap_or_else(|| Stop::because("no address to listen at")))
+}
+
+fn listen(address: SocketAddr, method: &Method) -> io::Result<TcpListener> {
+    let socket = prepared(address, method)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// What came of connecting.
+pub(super) enum Dialled {
+    Connected(TcpStream),
+    Interrupted,
+}
+
+/// Connects to the first of the addresses that answers, within the deadline for all of them.
+pub(super) fn connected(
+    addresses: &[SocketAddr],
+    method: &Method,
+    interrupt: &Interrupt,
+    mut trying: impl FnMut(SocketAddr) -> Result<(), Stop>,
+) -> Result<Dialled, Stop> {
+    let end = Instant::now() + method.within;
+    let mut sentences = Vec::new();
+    for &address in addresses {
+        trying(address)?;
+        match connect(address, method, interrupt, end) {
+            Ok(dialled) => return Ok(dialled),
+            Err(error) => sentences.push(format!("cannot connect to {address}: {}", Why(&error))),
+        }
+    }
+    let late = Instant::now() >= end;
+    let late = match late {
+        true => format!(", within {}", duration::typed(method.within)),
+        false => String::new(),
+    };
+    Err(Stop::because(format!("{}{late}", sentences.join("; "))))
+}
+
+fn connect(
+    address: SocketAddr,
+    method: &Method,
+    interrupt: &Interrupt,
+    end: Instant,
+) -> io::Result<Dialled> {
+    let socket = prepared(address, method)?;
+    match socket.connect(&address.into()) {
+        Ok(()) => return Ok(Dialled::Connected(socket.into())),
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::INPROGRESS) => {}
+        Err(error) => return Err(error),
+    }
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let mut fds = [
+            PollFd::new(&socket, PollFlags::OUT),
+            PollFd::new(interrupt, PollFlags::IN),
+        ];
+        match poll(&mut fds, Some(&timespec(left))) {
+            Err(Errno::INTR) => continue,
+            Err(errno) => return Err(errno.into()),
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+        }
+        if !fds[1].revents().is_empty() {
+            return Ok(Dialled::Interrupted);
+        }
+        return match socket.take_error()? {
+            None => Ok(Dialled::Connected(socket.into())),
+            Some(error) => Err(error),
+        };
+    }
+}
+
+/// A socket that does not block and has the options.
+fn prepared(address: SocketAddr, method: &Method) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_nonblocking(true)?;
+    method.options.apply(&socket).map_err(io::Error::other)?;
+    Ok(socket)
+}
+
+/// Why a connection did not come about.
+struct Why<'a>(&'a io::Error);
+
+impl fmt::Display for Why<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.kind(), Cause::from(self.0)) {
+            (io::ErrorKind::TimedOut, _) => f.write_str("nothing answers"),
+            (_, cause @ (Cause::Refused | Cause::Reset | Cause::Prohibited)) => {
+                write!(f, "{cause}")
+            }
+            (_, Cause::HostUnreachable) => f.write_str("its host was reported unreachable"),
+            (_, Cause::NetworkUnreachable) => f.write_str("there is no way to its network"),
+            (_, _) => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// For poll(2).
+pub(super) fn timespec(time: Duration) -> Timespec {
+    Timespec::try_from(time).unwrap_or(Timespec {
+        tv_sec: i64::MAX,
+        tv_nsec: 0,
+    })
+}

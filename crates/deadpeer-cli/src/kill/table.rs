@@ -1,0 +1,118 @@
+//! Which connections would go, and why or why not.
+
+use super::{is_doomed, json};
+use crate::audit::cells::{column, text};
+use crate::audit::json::WarningJson;
+use crate::exit::Stop;
+use crate::ping::words::ReplyWords;
+use crate::text::duration::Lower;
+use crate::text::paragraph::paragraph;
+use crate::text::sanitize::sanitize_bytes;
+use crate::text::style;
+use crate::text::table::{Column, Cut, Look, Row, Table};
+use deadpeer_host::kill::Sentence;
+use deadpeer_host::{Coverage, Reply, Target};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write;
+
+const COLUMNS: [Column; 7] = [
+    text("PROCESS", Cut::End(8), 0),
+    column("PID", true),
+    text("LOCAL", Cut::Middle(9), 0),
+    text("PEER", Cut::Middle(9), 0),
+    Column {
+        drop: 2,
+        ..column("STATE", false)
+    },
+    Column {
+        drop: 1,
+        ..column("SILENT FOR", true)
+    },
+    text("VERDICT", Cut::End(16), 0),
+];
+
+/// Shows every connection with its sentence.
+pub(super) fn show(
+    as_json: bool,
+    targets: &[Target],
+    sentences: &[Sentence],
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    let all = targets.iter().zip(sentences);
+    if as_json {
+        for (target, sentence) in all {
+            json::sentence(target, sentence, out)?;
+        }
+        return Ok(());
+    }
+    let mut table = Table::new(&mut *out, look, &COLUMNS);
+    let mut row = Row::default();
+    for (target, sentence) in all {
+        row.clear();
+        match target.holders.first() {
+            Some(holder) => row.plain(sanitize_bytes(&holder.process)).plain(holder.pid),
+            None => row.cell(style::FAINT, "?").plain(""),
+        };
+        row.plain(target.id.local)
+            .plain(target.id.peer)
+            .plain(target.state);
+        match target.heard_ago {
+            Some(ago) => row.plain(Lower(ago)),
+            None => row.cell(style::FAINT, "?"),
+        };
+        let look = match is_doomed(sentence) {
+            true => style::BAD,
+            false => style::PLAIN,
+        };
+        row.cell(look, SentenceWords(sentence));
+        table.row(&row)?;
+    }
+    table.finish()?.write_all(b"\n")?;
+    Ok(())
+}
+
+/// What could not be asked, and what to do about it.
+pub(super) fn gaps(
+    as_json: bool,
+    targets: &[Target],
+    sentences: &[Sentence],
+    coverage: &Coverage,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    let mut unreached = BTreeMap::new();
+    for (target, sentence) in targets.iter().zip(sentences) {
+        if let Sentence::Unknown(Reply::Unreachable(why)) = sentence {
+            *unreached.entry((*why, target.uid)).or_default() += 1;
+        }
+    }
+    for gap in crate::ping::unasked(&unreached, coverage) {
+        match as_json {
+            true => crate::json::line(out, &WarningJson::of(&gap))?,
+            false => paragraph(out, look, style::NOTE, "", "  ", &gap.text)?,
+        }
+    }
+    Ok(())
+}
+
+/// What is to become of a connection.
+pub(super) struct SentenceWords<'a>(pub(super) &'a Sentence);
+
+impl fmt::Display for SentenceWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Sentence::Destroy { unanswered } => {
+                write!(f, "destroy: {unanswered} questions in a row unanswered")
+            }
+            Sentence::Forced(reply) => write!(f, "destroy, forced: {}", ReplyWords(reply)),
+            Sentence::Alive(reply) => write!(f, "keep: {}", ReplyWords(reply)),
+            Sentence::Unknown(reply) => {
+                write!(f, "keep, unless forced: {}", ReplyWords(reply))
+            }
+            Sentence::Over => f.write_str("over by itself"),
+            _ => f.write_str("keep"),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! `deadpeer ping`: is the other end of this connection there?
+
+pub(crate) mod json;
+mod tally;
+pub(crate) mod words;
+
+use crate::audit::gaps::{Gap, gaps};
+use crate::exit::{Exit, Stop};
+use crate::filter_args::FilterArgs;
+use crate::text::duration;
+use crate::text::paragraph::paragraph;
+use crate::text::sanitize::sanitize;
+use crate::text::style;
+use crate::text::table::Look;
+use clap::Args;
+use deadpeer_host::{Coverage, Reply, Table, Target, Unreadable, ask_all};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use tally::Tally;
+
+/// Ask the other end of open connections whether it is still there, by a keepalive probe
+///
+/// Sends a keepalive probe on a connection of any process and waits for the answer, like ping(8) but to the peer's
+/// kernel and on the connection itself: through its NAT, its firewall and its load balancer. No byte of the application's is sent,
+/// and neither program notices. The kernel sends such a probe after a second of silence, and never while data is
+/// in flight: then the retransmissions ask, and that is said instead.
+///
+/// A program that hangs does not keep its kernel from answering. Takes the capability CAP_SYS_PTRACE (root has it), or the same user
+/// as the connection's process.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct PingArgs {
+    /// Stop after so many probes to each connection; without it, when interrupted
+    #[arg(short = 'c', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    count: Option<u32>,
+    /// Time from one probe to the next, at least 1s: the kernel sends none after a shorter silence
+    #[arg(short = 'i', long, value_name = "TIME", default_value = "1s", value_parser = interval, allow_hyphen_values = true)]
+    interval: Duration,
+    /// How long an answer is waited for
+    #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = duration::parse, allow_hyphen_values = true)]
+    timeout: Duration,
+    /// Print JSON lines, see schemas/ping.json and schemas/ping_summary.json
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    filters: FilterArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  deadpeer ping -c 1 --process postgres --peer 10.0.0.7
+  deadpeer ping --pid 4711 --port 6379
+
+Exit codes:
+  0  every connection's peer answered, or was heard a moment ago
+  1  a connection is over, or its last three probes (or as many as were sent) were not answered
+  2  usage or run-time error
+  3  can't tell: nothing matches, not permitted, or nothing could be asked";
+
+/// So many unanswered probes in a row at the end are no accident (RFC 1122, section 4.2.3.6: one is).
+const IN_A_ROW: u32 = 3;
+
+/// The kernel counts the second of silence from the last answer, in ticks.
+const SILENCE: Duration = Duration::from_millis(1_020);
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration::parse(text)?;
+    match interval < Duration::from_secs(1) {
+        true => Err("the kernel sends no keepalive probe before a second of silence".into()),
+        false => Ok(interval),
+    }
+}
+
+/// Asks until enough was asked, and sums up.
+pub(crate) fn run(args: &PingArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
+    if !args.filters.is_given() {
+        return Err(Stop::because(
+            "which connections? Name them by a filter such as --pid, --port or --peer, or say --all",
+        ));
+    }
+    let filter = args.filters.filter()?;
+    let mut table =
+        Table::open(&args.filters.namespace()).map_err(|error| args.filters.cannot_open(&error))?;
+    let (targets, coverage) =
+        Target::all(&mut table, &filter).map_err(|error| Stop::from_error(&error))?;
+    drop(table);
+    if targets.is_empty() {
+        let filters = args.filters.to_string();
+        let none = format!("No open connection matches {}.", sanitize(&filters));
+        match args.json {
+            true => return Ok(Exit::Unknown),
+            false => paragraph(out, look, style::NOTE, "", "", &none)?,
+        }
+        return Ok(Exit::Unknown);
+    }
+    let mut pings = Pings {
+        args,
+        look,
+        tallies: vec![Tally::default(); targets.len()],
+        targets,
+    };
+    pings.run(&interruptions()?, out)?;
+    pings.sum_up(&coverage, out)
+}
+
+/// A channel that says when somebody wants it to end.
+fn interruptions() -> Result<Receiver<()>, Stop> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])
+        .map_err(|error| Stop::because(format!("cannot wait for signals: {error}")))?;
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            if sender.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// The connections, and what has been heard of each.
+struct Pings<'a> {
+    args: &'a PingArgs,
+    look: Look,
+    targets: Vec<Target>,
+    tallies: Vec<Tally>,
+}
+
+impl Pings<'_> {
+    fn run(&mut self, interrupted: &Receiver<()>, out: &mut impl Write) -> Result<(), Stop> {
+        for number in 1.. {
+            let begun = Instant::now();
+            let open: Vec<usize> = (0..self.targets.len())
+                .filter(|place| self.tallies[*place].goes_on())
+                .collect();
+            let asked: Vec<&Target> = open.iter().map(|place| &self.targets[*place]).collect();
+            for (place, reply) in open.iter().zip(ask_all(&asked, self.args.timeout)) {
+                self.tallies[*place].hear(&reply);
+                self.tell(number, &self.targets[*place], &reply, out)?;
+            }
+            out.flush()?;
+            let answered = Instant::now();
+            let enough = self.args.count.is_some_and(|count| number >= count);
+            if enough || !self.tallies.iter().any(Tally::goes_on) {
+                return Ok(());
+            }
+            let next = (begun + self.args.interval).max(answered + SILENCE);
+            match interrupted.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(()) => return Ok(()),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(
+        &self,
+        number: u32,
+        target: &Target,
+        reply: &Reply,
+        out: &mut impl Write,
+    ) -> Result<(), Stop> {
+        if self.args.json {
+            return json::reply(number, target, reply, out);
+        }
+        let line = format!("{}: {}", words::Ends(target), words::ReplyWords(reply));
+        Ok(paragraph(
+            out,
+            self.look,
+            words::style(reply),
+            "",
+            "  ",
+            &line,
+        )?)
+    }
+
+    fn sum_up(&self, coverage: &Coverage, out: &mut impl Write) -> Result<Exit, Stop> {
+        if !self.args.json {
+            out.write_all(b"\n")?;
+        }
+        for (target, tally) in self.targets.iter().zip(&self.tallies) {
+            match self.args.json {
+                true => json::summary(target, tally, out)?,
+                false => {
+                    let line = format!("{}: {}", words::Ends(target), words::TallyWords(tally));
+                    paragraph(out, self.look, style::PLAIN, "", "  ", &line)?;
+                }
+            }
+        }
+        self.gaps(coverage, out)?;
+        let exits = self.tallies.iter().map(Tally::exit);
+        Ok(exits.reduce(worse).unwrap_or(Exit::Unknown))
+    }
+
+    fn gaps(&self, coverage: &Coverage, out: &mut impl Write) -> Result<(), Stop> {
+        let mut unreached = BTreeMap::new();
+        for (target, tally) in self.targets.iter().zip(&self.tallies) {
+            if let Some(why) = tally.unreachable {
+                *unreached.entry((why, target.uid)).or_default() += 1;
+            }
+        }
+        for gap in unasked(&unreached, coverage) {
+            match self.args.json {
+                true => crate::json::line(out, &crate::audit::json::WarningJson::of(&gap))?,
+                false => paragraph(out, self.look, style::NOTE, "", "  ", &gap.text)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What could not be asked, by reason and user, and what to do about it.
+pub(crate) fn unasked(
+    unreached: &BTreeMap<(Unreadable, u32), u64>,
+    coverage: &Coverage,
+) -> Vec<Gap> {
+    let mut all = gaps(unreached, coverage, nix::unistd::geteuid().is_root());
+    for gap in &mut all {
+        if gap.code == "settings-unread" {
+            gap.code = "not-asked";
+            gap.text = gap
+                .text
+                .replace("The settings of ", "The peers of ")
+                .replace("could not be read", "could not be asked");
+        }
+    }
+    all
+}
+
+/// One that is over counts more than one of which nothing is known, and that more than one that is fine.
+fn worse(one: Exit, other: Exit) -> Exit {
+    match (one, other) {
+        (Exit::Error, _) | (_, Exit::Error) => Exit::Error,
+        (Exit::Over, _) | (_, Exit::Over) => Exit::Over,
+        (Exit::Unknown, _) | (_, Exit::Unknown) => Exit::Unknown,
+        (Exit::Fine, Exit::Fine) => Exit::Fine,
+    }
+}

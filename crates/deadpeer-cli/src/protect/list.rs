@@ -1,0 +1,119 @@
+//! `deadpeer protect --list`: what can be undone, and what protects connections still to come.
+
+use super::args::ProtectArgs;
+use super::json;
+use crate::audit::summary::plural;
+use crate::exit::{Exit, Stop};
+use crate::text::duration;
+use crate::text::paragraph::paragraph;
+use crate::text::sanitize::sanitize;
+use crate::text::style;
+use crate::text::table::Look;
+use deadpeer_host::new_connections::{Standing, standing};
+use deadpeer_host::undo::{ReadUndoError, UndoFile, boot_id, default_directory};
+use std::io::Write;
+use std::time::Duration;
+
+/// Shows both.
+pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
+    let directory = default_directory();
+    let files = UndoFile::all_in(&directory)
+        .map_err(|error| Stop::because(format!("cannot read {}: {error}", directory.display())))?;
+    let boot = boot_id().map_err(|error| Stop::because(format!("read boot_id: {error}")))?;
+    let rules = standing();
+    if args.json {
+        for file in files.iter().flatten() {
+            json::undo_file(file, file.record().boot_id == boot, out)?;
+        }
+        for rule in rules.iter().flatten() {
+            json::standing(&rule.pinned, rule.cgroup.as_deref(), out)?;
+        }
+    } else {
+        let mut say = |style, text: String| paragraph(out, look, style, "", "  ", &text);
+        for file in &files {
+            say(style::PLAIN, file_words(file, &boot))?;
+        }
+        for rule in rules.iter().flatten() {
+            say(style::PLAIN, rule_words(rule))?;
+        }
+        if files.is_empty() && rules.as_ref().is_ok_and(Vec::is_empty) {
+            say(
+                style::PLAIN,
+                format!(
+                    "Nothing to undo in {}, and nothing protects connections still to come.",
+                    directory.display()
+                ),
+            )?;
+        }
+    }
+    match rules {
+        Ok(_) => Ok(Exit::Fine),
+        Err(error) => {
+            if !args.json {
+                let said =
+                    format!("What protects connections still to come can't be seen: {error}");
+                paragraph(out, look, style::NOTE, "", "  ", &said)?;
+            }
+            Ok(Exit::Unknown)
+        }
+    }
+}
+
+fn file_words(file: &Result<UndoFile, ReadUndoError>, boot: &str) -> String {
+    let file = match file {
+        Ok(file) => file,
+        Err(error) => return sanitize(&error.to_string()).into_owned(),
+    };
+    let record = file.record();
+    let path = file.path().display().to_string();
+    let when = jiff::Timestamp::from_second(i64::try_from(record.begun_unix_s).unwrap_or(0));
+    let when = when.map_or_else(|_| "at an unknown time".to_owned(), |when| when.to_string());
+    let age = match record.boot_id == boot {
+        true => String::new(),
+        false => " (before the machine was last started: nothing of it is left)".to_owned(),
+    };
+    let mut names: Vec<&str> = record
+        .groups
+        .iter()
+        .filter_map(|group| group.process.as_deref())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let of = match names.as_slice() {
+        [] => String::new(),
+        names => format!(" of {}", names.join(", ")),
+    };
+    format!(
+        "{}: {}{} brought under {}, {when}{age}",
+        sanitize(&path),
+        plural(record.sockets() as u64, "socket"),
+        sanitize(&of),
+        duration::typed(Duration::from_millis(record.within_ms)),
+    )
+}
+
+fn rule_words(standing: &Standing) -> String {
+    let pinned = &standing.pinned;
+    let name = sanitize(&pinned.name);
+    let place = match (&standing.cgroup, pinned.cgroup) {
+        (Some(path), _) => format!("cgroup {}", sanitize(&path.display().to_string())),
+        (None, Some(id)) => format!("the cgroup with the number {id}"),
+        (None, None) => {
+            return format!(
+                "{name}: holds nowhere, since its cgroup is gone or its making was interrupted; end it by --remove {name}"
+            );
+        }
+    };
+    let counts = pinned.counts.map_or_else(String::new, |counts| {
+        let mut words = format!(
+            "; so far {} protected, {} left as they were",
+            plural(counts.protected, "end"),
+            plural(counts.spared, "end"),
+        );
+        if counts.refused > 0 {
+            words += &format!(", {} refused by the kernel", plural(counts.refused, "end"));
+        }
+        words
+    });
+    format!("{name}: connections that begin in {place}{counts}")
+}

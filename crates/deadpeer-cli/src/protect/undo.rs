@@ -1,0 +1,145 @@
+//! `deadpeer protect --undo FILE`.
+
+use super::args::ProtectArgs;
+use super::change::look_from_within;
+use super::json;
+use crate::audit::summary::plural;
+use crate::confirm::Consent;
+use crate::exit::{Exit, Stop};
+use crate::text::paragraph::paragraph;
+use crate::text::sanitize::sanitize;
+use crate::text::style;
+use crate::text::table::Look;
+use deadpeer_host::Table;
+use deadpeer_host::undo::{Restored, UndoFile, boot_id, restore};
+use std::io::Write;
+use std::path::Path;
+
+/// Puts back what the file says, and takes the file away if nothing is left to be undone.
+pub(super) fn run(
+    args: &ProtectArgs,
+    path: &Path,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<Exit, Stop> {
+    let file = UndoFile::read(path).map_err(|error| Stop::from_error(&error))?;
+    let consent = Consent::of(args.dry_run, args.yes)?;
+    let restored = match is_of_this_boot(&file)? {
+        true => {
+            let mut table = table(args, &file)?;
+            let sockets = plural(file.record().sockets() as u64, "socket");
+            out.flush()?;
+            if !consent.to(&format!("Put back the settings of up to {sockets}?"))? {
+                let said = match consent {
+                    Consent::Rehearse => {
+                        format!(
+                            "Would put back the settings of up to {sockets}; nothing was changed."
+                        )
+                    }
+                    Consent::Given | Consent::Ask => "Nothing was changed.".to_owned(),
+                };
+                if !args.json {
+                    paragraph(out, look, style::PLAIN, "", "", &said)?;
+                }
+                return Ok(match consent {
+                    Consent::Rehearse => Exit::Fine,
+                    Consent::Given | Consent::Ask => Exit::Over,
+                });
+            }
+            restore(file.record(), &mut table).map_err(|error| Stop::from_error(&error))?
+        }
+        // None of its sockets is there any more.
+        false => {
+            let mut restored = Restored::default();
+            restored.gone = file.record().sockets() as u64;
+            restored
+        }
+    };
+    let complete = restored.is_complete();
+    match args.json {
+        true => json::restored(path, &restored, out)?,
+        false => show(&restored, look, out)?,
+    }
+    if !complete {
+        if !args.json {
+            let said = format!("{} is kept: it can be tried again.", shown(path));
+            paragraph(out, look, style::NOTE, "", "", &said)?;
+        }
+        return Ok(Exit::Over);
+    }
+    if consent != Consent::Rehearse {
+        file.remove().map_err(|error| Stop::from_error(&error))?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn is_of_this_boot(file: &UndoFile) -> Result<bool, Stop> {
+    let now = boot_id().map_err(|error| Stop::because(format!("read boot_id: {error}")))?;
+    Ok(file.record().boot_id == now)
+}
+
+/// The table of the namespace that the file was written in.
+fn table(args: &ProtectArgs, file: &UndoFile) -> Result<Table, Stop> {
+    let mut table =
+        Table::open(&args.filters.namespace()).map_err(|error| args.filters.cannot_open(&error))?;
+    let wanted = file.record().network_namespace;
+    match table.namespace() == wanted {
+        true => {
+            // Without it, through descriptors; what that does not reach is counted.
+            look_from_within(args, &mut table);
+            Ok(table)
+        }
+        false => Err(Stop::because(format!(
+            "{} was written in another network namespace, net:[{wanted}]; name it by --netns (nothing was changed)",
+            shown(file.path())
+        ))),
+    }
+}
+
+fn show(restored: &Restored, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+    let mut say = |style, count: u64, text: &str| match count {
+        0 => Ok(()),
+        n => paragraph(
+            out,
+            look,
+            style,
+            "",
+            "  ",
+            &format!("{} {text}", plural(n, "socket")),
+        ),
+    };
+    say(
+        style::GOOD,
+        restored.restored,
+        "as before again, read back.",
+    )?;
+    say(style::PLAIN, restored.unchanged, "as before already.")?;
+    say(style::PLAIN, restored.gone, "closed meanwhile.")?;
+    say(
+        style::NOTE,
+        restored.overtaken,
+        "with an option that its program has set since; that one stays.",
+    )?;
+    say(
+        style::NOTE,
+        restored.own_now,
+        "with keepalive times of their own now, equal to those before: if they followed a sysctl, they no longer do, since the kernel has no way back to that.",
+    )?;
+    for (why, count) in &restored.unreachable {
+        say(
+            style::NOTE,
+            *count,
+            &format!("not put back: {}.", why.reason()),
+        )?;
+    }
+    say(
+        style::NOTE,
+        restored.refused,
+        "not put back: the kernel refused.",
+    )?;
+    Ok(())
+}
+
+fn shown(path: &Path) -> String {
+    sanitize(&path.display().to_string()).into_owned()
+}

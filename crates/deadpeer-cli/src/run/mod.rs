@@ -1,0 +1,155 @@
+//! `deadpeer run`: start a program whose every connection notices a vanished peer within a deadline.
+
+#![allow(
+    clippy::print_stderr,
+    reason = "stdout is the program's; what deadpeer has to say goes to stderr"
+)]
+
+mod job;
+mod protection;
+mod signals;
+
+use crate::plan::{LOST_PROBES, SlowReadersArg};
+use crate::text::duration;
+use crate::text::sanitize::sanitize;
+use clap::Args;
+use deadpeer_core::Policy;
+use deadpeer_host::protect::Aim;
+use job::Job;
+use protection::Protection;
+use signals::Signals;
+use std::ffi::{OsStr, OsString};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+use std::{fmt, io};
+
+/// Start a program whose every connection notices a vanished peer within a deadline
+///
+/// The program runs in a cgroup (v2) of its own, and the kernel sets the socket options as each of its connections begins: from the first
+/// packet, connect() included, and in every program it starts, static ones too. What the program sets itself stays where it notices as
+/// soon. The program has deadpeer's descriptors, terminal and process group; signals reach it; deadpeer ends as it does.
+///
+/// Takes CAP_BPF, CAP_NET_ADMIN and the right to make a cgroup (root as a rule), Linux 6.1. Without, deadpeer looks at the program's
+/// sockets every few milliseconds and protects what it finds: a connection that is made and hangs faster than that, one that was
+/// already in a listener's queue, and programs that change their user are left open, and deadpeer says so.
+///
+/// If deadpeer is killed, the program goes on; connections keep what was set on them, and new ones are not protected any more.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct RunArgs {
+    /// The deadline: 30s, 1m30s, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
+    within: Duration,
+    /// Leave alone what the program sets itself, even if it misses the deadline
+    #[arg(long)]
+    keep_app_settings: bool,
+    /// Lost keepalive probes in a row that a live peer survives, at least
+    #[arg(long, value_name = "N", default_value_t = LOST_PROBES)]
+    survive_lost: u32,
+    /// Live peers that don't read (zero window): keep or drop them
+    #[arg(
+        long,
+        value_name = "keep|drop",
+        default_value = "keep",
+        hide_possible_values = true
+    )]
+    slow_readers: SlowReadersArg,
+    /// Don't use eBPF, even where it protects more
+    #[arg(long)]
+    no_bpf: bool,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    program: Vec<OsString>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  deadpeer run --within 30s -- ./importer --from db.example
+  deadpeer run --within 1m --quiet -- java -jar worker.jar
+
+Exit codes:
+  the program's own; 128 + N if signal N ended it
+  125  deadpeer could not protect or watch it, or no options keep the deadline
+  126  the program could not be executed
+  127  there is no such program";
+
+/// Exit codes as env(1), nohup(1) and timeout(1) have them.
+const FAILED: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// Runs the program to its end.
+pub(crate) fn run(args: &RunArgs) -> ExitCode {
+    match to_its_end(args) {
+        Ok(code) => code.into(),
+        Err(Trouble { code, sentence }) => {
+            eprintln!("deadpeer: {}", sanitize(&sentence));
+            code.into()
+        }
+    }
+}
+
+/// Why the program was not run, or not to its end.
+struct Trouble {
+    code: u8,
+    sentence: String,
+}
+
+impl Trouble {
+    fn failed(sentence: impl fmt::Display) -> Self {
+        Self {
+            code: FAILED,
+            sentence: sentence.to_string(),
+        }
+    }
+
+    fn not_started(program: &OsStr, error: &io::Error) -> Self {
+        let code = match error.kind() == io::ErrorKind::NotFound {
+            true => NOT_FOUND,
+            false => NOT_EXECUTABLE,
+        };
+        Self {
+            code,
+            sentence: format!("{}: {error}", program.display()),
+        }
+    }
+}
+
+fn to_its_end(args: &RunArgs) -> Result<u8, Trouble> {
+    let aim = args.aim()?;
+    // Before the program is there: no signal may fall between.
+    let signals = Signals::open()
+        .map_err(|error| Trouble::failed(format!("cannot watch for signals: {error}")))?;
+    let mut protection = Protection::new(aim, args.keep_app_settings, !args.no_bpf);
+    let mut words = args.program.iter();
+    let program = words.next().map_or(OsStr::new(""), OsString::as_os_str);
+    let mut command = Command::new(program);
+    command.args(words);
+    let child = protection
+        .spawn(&mut command)
+        .map_err(|error| Trouble::not_started(program, &error))?;
+    if !args.quiet {
+        eprintln!("deadpeer: {}", sanitize(&protection.words(args.within)));
+    }
+    let code = Job::new(&child, &signals)
+        .run(&mut protection)
+        .map_err(|error| Trouble::failed(format!("cannot wait for the program: {error}")))?;
+    if let Some(remark) = protection.end().filter(|_| !args.quiet) {
+        eprintln!("deadpeer: {}", sanitize(&remark));
+    }
+    Ok(code)
+}
+
+impl RunArgs {
+    fn aim(&self) -> Result<Aim, Trouble> {
+        let kernel = deadpeer_sys::running_kernel().map_err(Trouble::failed)?;
+        let policy = Policy::detect_within(self.within)
+            .survive_lost_probes(self.survive_lost)
+            .slow_readers(self.slow_readers.into());
+        let aim = Aim::new(&policy, &kernel).map_err(Trouble::failed)?;
+        Ok(aim.keep_app_settings(self.keep_app_settings))
+    }
+}

@@ -1,0 +1,109 @@
+//! How the program's connections are protected: by the kernel, or by looking at them.
+
+use crate::text::duration;
+use deadpeer_host::new_connections::rule;
+use deadpeer_host::protect::Aim;
+use deadpeer_host::run::{Follower, Shelter};
+use std::io;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+/// What protects the program.
+pub(super) struct Protection {
+    aim: Aim,
+    way: Way,
+}
+
+enum Way {
+    /// The kernel does it.
+    Shelter(Box<Shelter>),
+    /// We do it, since the program was started; the first is why.
+    Follow(String, Option<Box<Follower>>),
+}
+
+impl Protection {
+    /// The best that can be had.
+    pub(super) fn new(aim: Aim, keep_app_settings: bool, bpf: bool) -> Self {
+        let rule = rule(aim.plan(), keep_app_settings);
+        let way = match bpf.then(|| Shelter::make(&rule)) {
+            Some(Ok(shelter)) => Way::Shelter(Box::new(shelter)),
+            Some(Err(why)) => Way::Follow(why.to_string(), None),
+            None => Way::Follow("eBPF is not to be used".into(), None),
+        };
+        Self { aim, way }
+    }
+
+    /// Starts the program under it.
+    pub(super) fn spawn(&mut self, command: &mut Command) -> io::Result<Child> {
+        match &mut self.way {
+            Way::Shelter(shelter) => shelter.spawn(command),
+            Way::Follow(_, follower) => {
+                // What it starts stays below us, even when its parent ends.
+                let us = rustix::process::getpid();
+                rustix::process::set_child_subreaper(Some(us))?;
+                let child = deadpeer_sys::start::spawn(command, None)?;
+                *follower = Some(Box::new(Follower::new(self.aim.clone(), child.id())));
+                Ok(child)
+            }
+        }
+    }
+
+    /// How long nothing is to be done; `None`: the kernel does it all.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        match &self.way {
+            Way::Shelter(_) => None,
+            Way::Follow(_, follower) => follower
+                .as_ref()
+                .map(|follower| follower.look_in(Instant::now())),
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn look(&mut self) {
+        if let Way::Follow(_, Some(follower)) = &mut self.way {
+            // Without /proc there is nothing to protect, and nothing else to be done about it.
+            let _ = follower.look();
+        }
+    }
+
+    /// What holds, in a sentence.
+    pub(super) fn words(&self, within: Duration) -> String {
+        let within = duration::typed(within);
+        match &self.way {
+            Way::Shelter(_) => format!(
+                "every connection notices a vanished peer within {within}, from its first packet: {}",
+                self.aim.plan()
+            ),
+            Way::Follow(why, _) => format!(
+                "connections are protected as they are found ({within}), because {why}. Left open: connections that hang before they are \
+                 found, those already in a listener's queue, and programs that change their user: {}",
+                self.aim.plan()
+            ),
+        }
+    }
+
+    /// Ends it, and says what is worth a remark.
+    pub(super) fn end(self) -> Option<String> {
+        match self.way {
+            Way::Shelter(shelter) => {
+                let refused = shelter.counts().map_or(0, |counts| counts.refused);
+                let empty = shelter.end();
+                if !empty {
+                    return Some(
+                        "programs that it started go on; their new connections are not protected any more"
+                            .into(),
+                    );
+                }
+                (refused > 0).then(|| {
+                    format!("on {refused} ends of connections the kernel refused an option")
+                })
+            }
+            Way::Follow(_, follower) => {
+                let refused = follower?.followed().refused;
+                (refused > 0).then(|| {
+                    format!("{refused} of its sockets could not be reached: not permitted")
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A death as a line.
+
+use crate::text::duration::Upper;
+use crate::text::sanitize::sanitize_bytes;
+use crate::text::style;
+use crate::text::table::{Look, write_styled};
+use anstyle::Style;
+use deadpeer_core::autopsy::Manner;
+use deadpeer_host::Role;
+use deadpeer_host::deaths::{Age, Death, Keeper, KnownBy};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::fmt;
+use std::io::{self, Write};
+use std::time::SystemTime;
+
+/// As `15:04:05.123  keepalive unanswered  redis-server[812]  10.0.0.2:6379 <- 10.0.0.9:51122  silent 7.2 s, ...`.
+pub(super) fn write(death: &Death, look: Look, out: &mut impl Write) -> io::Result<()> {
+    write_styled(out, look, style::FAINT, &time(death.at))?;
+    out.write_all(b"  ")?;
+    let width = if death.autopsy.certain { 24 } else { 33 };
+    let why = format!("{:<width$}", Why(death).to_string());
+    write_styled(out, look, style_of(death.autopsy.manner), &why)?;
+    let who = format!("{:<18}", Who(death.keeper.as_ref()).to_string());
+    write!(out, "  {who}  {}  ", Ends(death))?;
+    writeln!(out, "{}", Story(death))
+}
+
+/// Which kinds of death are bad news.
+pub(super) fn style_of(manner: Manner) -> Style {
+    if manner.is_silence() {
+        style::BAD
+    } else if matches!(manner, Manner::PeerClosed | Manner::ClosedHere) {
+        style::FAINT
+    } else {
+        style::NOTE
+    }
+}
+
+/// The local time of day.
+pub(super) fn time(at: SystemTime) -> String {
+    let at = Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH);
+    let local = at.to_zoned(TimeZone::system());
+    local.strftime("%H:%M:%S.%3f").to_string()
+}
+
+struct Why<'a>(&'a Death);
+
+impl fmt::Display for Why<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let autopsy = &self.0.autopsy;
+        let likely = match autopsy.certain || autopsy.manner == Manner::Unknown {
+            true => "",
+            false => " (likely)",
+        };
+        write!(f, "{}{likely}", autopsy.manner)
+    }
+}
+
+/// The process; without a number where another one of its kind may have had the connection.
+struct Who<'a>(Option<&'a Keeper>);
+
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(keeper) = self.0 else {
+            return f.write_str("?");
+        };
+        f.write_str(&sanitize_bytes(keeper.process.name()))?;
+        match keeper.known_by {
+            KnownBy::Listening => Ok(()),
+            KnownBy::Closing | KnownBy::Holding | KnownBy::Connecting | _ => {
+                write!(f, "[{}]", keeper.process.pid())
+            }
+        }
+    }
+}
+
+/// Our end, who called whom, the peer.
+struct Ends<'a>(&'a Death);
+
+impl fmt::Display for Ends<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arrow = match self.0.role {
+            Role::Outgoing(_) => "->",
+            Role::Listening(_) | Role::Accepted(_) | _ => "<-",
+        };
+        write!(f, "{} {arrow} {}", self.0.local, self.0.peer)
+    }
+}
+
+/// Silence, age, bytes, and what decided.
+struct Story<'a>(&'a Death);
+
+impl fmt::Display for Story<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let death = self.0;
+        let mut parts = Vec::new();
+        if let Some(silence) = death.silence {
+            parts.push(format!("silent {}", Upper(silence)));
+        }
+        match death.age {
+            Some(Age::Exactly(age)) => parts.push(format!("lived {}", Upper(age))),
+            Some(Age::AtLeast(age)) => parts.push(format!("lived > {}", Upper(age))),
+            None => {}
+        }
+        if let Some((received, acked)) = death.payload() {
+            parts.push(format!("{} in, {} out", Bytes(received), Bytes(acked)));
+        }
+        for (bytes, what) in [
+            (death.unread, "unread"),
+            (death.unacked, "never acknowledged"),
+        ] {
+            if let Some(bytes) = bytes.filter(|bytes| *bytes > 0) {
+                parts.push(format!("{} {what}", Bytes(bytes.into())));
+            }
+        }
+        if let Some(destroyer) = &death.destroyer {
+            parts.push(format!("by {}", Who(Some(destroyer))));
+        }
+        f.write_str(&parts.join(", "))?;
+        match &death.autopsy.limit {
+            Some(limit) => write!(f, "; {limit}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A number of bytes, three digits at most.
+pub(super) struct Bytes(pub(super) u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut unit = 1;
+        for name in ["B", "kB", "MB", "GB", "TB"] {
+            let whole = self.0 / unit;
+            if whole < 1000 || name == "TB" {
+                return match whole < 10 && unit > 1 {
+                    true => write!(f, "{whole}.{} {name}", self.0 % unit * 10 / unit),
+                    false => write!(f, "{whole} {name}"),
+                };
+            }
+            unit *= 1000;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_few_digits() {
+        for (bytes, shown) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (64_999, "64 kB"),
+            (9_950_000, "9.9 MB"),
+            (12_345_678_901, "12 GB"),
+            (u64::MAX, "18446744 TB"),
+        ] {
+            assert_eq!(Bytes(bytes).to_string(), shown);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `deadpeer watch`: connections as they die, and why.
+
+mod blind;
+pub(crate) mod json;
+mod line;
+mod stats;
+mod tally;
+mod wait;
+
+use crate::exit::{Exit, Stop};
+use crate::filter_args::FilterArgs;
+use crate::text::duration;
+use crate::text::table::Look;
+use clap::Args;
+use deadpeer_host::Namespace;
+use deadpeer_host::deaths::{Death, Deaths, DeathsQuery, Means, OpenDeathsError};
+use json::{DeathJson, WatchJson};
+use std::io::Write;
+use std::time::{Duration, Instant};
+use tally::Tally;
+use wait::{Wait, Woken};
+
+/// Show each connection as it dies, and why
+///
+/// A line for every connection of this network namespace that ends from now on: who had it, how long it lived, what it carried, why
+/// it died, how long the peer had been silent, and which setting decided. The end of a connection that this side closed first and in
+/// order is no news, and shown with --all-ends alone. Ends with a summary when interrupted.
+///
+/// With eBPF (root, or CAP_BPF and CAP_PERFMON; Linux 5.11 with BTF) each death is seen at its moment with the kernel's own error, and an idle
+/// watch takes no processor time. Without, the kernel's announcements and a look at its table now and then tell most of
+/// it: a death is seen when its owner closes the connection or within seconds, what had to be guessed is marked as likely, and
+/// connections that came and went between two looks have no owner. Either way nothing is taken from the programs, not even an error.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct WatchArgs {
+    /// Also connections that this side closed first and in order
+    #[arg(long)]
+    all_ends: bool,
+    /// Counts by cause and service instead of lines: in place on a terminal, else a line every ten seconds
+    #[arg(long)]
+    stats: bool,
+    /// With --stats: the time between two lines
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "stats", allow_hyphen_values = true)]
+    every: Option<Duration>,
+    /// End after so many deaths
+    #[arg(long, short = 'c', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// End after this time
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
+    stop_after: Option<Duration>,
+    /// Don't use eBPF, even where it sees more
+    #[arg(long)]
+    no_bpf: bool,
+    /// Print JSON lines, see schemas/watch.json, schemas/death.json and schemas/deaths.json
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    filters: FilterArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  deadpeer watch --port 5432                    everything that happens to a database's connections
+  deadpeer watch --stats                        who loses connections, and to what
+  deadpeer watch --json | jq 'select(.cause == \"keepalive-unanswered\")'
+
+Capabilities: CAP_BPF and CAP_PERFMON for eBPF, CAP_SYS_PTRACE for the owners of other users' connections, CAP_SYS_ADMIN for
+--netns. Without any of them it does what it can, and says what it can't.";
+
+/// The pause after deaths were seen: with many of them, the next come together.
+const BREATH: Duration = Duration::from_millis(5);
+
+/// Watches until it is told to stop.
+pub(crate) fn run(args: &WatchArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
+    let mut deaths = Deaths::open(&args.query()?).map_err(|error| args.cannot_open(&error))?;
+    let wait = Wait::open()?;
+    let until = args.stop_after.map(|time| Instant::now() + time);
+    let mut watch = Watch {
+        args,
+        look,
+        tally: Tally::new(),
+        stats: stats::Stats::new(args.every, args.json, look),
+    };
+    watch.begin(&deaths, out)?;
+    loop {
+        let seen = watch.drain(&mut deaths, out)?;
+        out.flush()?;
+        let enough = args.count.is_some_and(|count| watch.tally.shown() >= count);
+        if enough || until.is_some_and(|until| Instant::now() >= until) {
+            break;
+        }
+        // What comes meanwhile is kept by the kernel.
+        if seen > 0 && watch.is_over(wait.pause(BREATH)?)? {
+            break;
+        }
+        let due = [
+            deaths.look_in(Instant::now()),
+            watch.stats.due_in(&watch.tally),
+            until.map(|until| until.saturating_duration_since(Instant::now())),
+        ];
+        let within = due.into_iter().flatten().min();
+        if watch.is_over(wait.on(&deaths, within)?)? {
+            break;
+        }
+    }
+    watch.drain(&mut deaths, out)?;
+    watch.end(&deaths, out)?;
+    Ok(Exit::Fine)
+}
+
+/// What is shown, and what has been so far.
+struct Watch<'a> {
+    args: &'a WatchArgs,
+    look: Look,
+    tally: Tally,
+    stats: stats::Stats,
+}
+
+impl Watch<'_> {
+    fn begin(&self, deaths: &Deaths, out: &mut impl Write) -> Result<(), Stop> {
+        if self.args.json {
+            crate::json::line(out, &WatchJson::of(deaths))?;
+            out.flush()?;
+            return Ok(());
+        }
+        blind::say(deaths, !self.args.filters.is_empty());
+        Ok(())
+    }
+
+    /// Shows what has happened; says how many deaths there were.
+    fn drain(&mut self, deaths: &mut Deaths, out: &mut impl Write) -> Result<u64, Stop> {
+        let mut failed = None;
+        let mut seen = 0;
+        deaths
+            .drain(|death| {
+                seen += 1;
+                if failed.is_none() {
+                    failed = self.show(death, out).err();
+                }
+            })
+            .map_err(|error| Stop::from_error(&error))?;
+        self.tally.lost = deaths.lost();
+        self.tally.nobodys = deaths.nobodys();
+        if self.args.stats && failed.is_none() {
+            failed = self.stats.refresh(&mut self.tally, out).err();
+        }
+        match failed {
+            Some(stop) => Err(stop),
+            None => Ok(seen),
+        }
+    }
+
+    fn show(&mut self, death: &Death, out: &mut impl Write) -> Result<(), Stop> {
+        if death.autopsy.manner.is_own_orderly_close() && !self.args.all_ends {
+            self.tally.skip();
+            return Ok(());
+        }
+        if self
+            .args
+            .count
+            .is_some_and(|count| self.tally.shown() >= count)
+        {
+            return Ok(());
+        }
+        self.tally.add(death);
+        match (self.args.stats, self.args.json) {
+            (true, _) => Ok(()),
+            (false, true) => crate::json::line(out, &DeathJson::of(death)),
+            (false, false) => Ok(line::write(death, self.look, out)?),
+        }
+    }
+
+    fn is_over(&self, woken: Woken) -> Result<bool, Stop> {
+        match woken {
+            Woken::Ready | Woken::Elapsed => Ok(false),
+            Woken::Interrupted => Ok(true),
+            Woken::NobodyReads => Err(Stop::PipeClosed),
+        }
+    }
+
+    fn end(&mut self, deaths: &Deaths, out: &mut impl Write) -> Result<(), Stop> {
+        self.tally.lost = deaths.lost();
+        match (self.args.json, self.args.stats) {
+            (true, _) => crate::json::line(out, &self.tally.json())?,
+            (false, true) => self.stats.last(&mut self.tally, out)?,
+            (false, false) => stats::summary(&self.tally, self.look, out)?,
+        }
+        out.flush()?;
+        Ok(())
+    }
+}
+
+impl WatchArgs {
+    fn query(&self) -> Result<DeathsQuery, Stop> {
+        let mut query = DeathsQuery::default();
+        query.filter = self.filters.filter()?;
+        query.namespace = self.filters.namespace();
+        query.means = self.no_bpf.then_some(Means::SockDiag);
+        Ok(query)
+    }
+
+    fn cannot_open(&self, error: &OpenDeathsError) -> Stop {
+        match (self.filters.namespace(), error) {
+            (Namespace::Own, _) | (_, OpenDeathsError::Bpf(_)) => Stop::from_error(error),
+            _ => Stop::because(format!("cannot watch that network namespace: {error}")),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The summary: in place on a terminal, a line now and then in a pipe, and once at the end.
+
+use super::line::{style_of, time};
+use super::tally::Tally;
+use super::tally::plural;
+use crate::exit::Stop;
+use crate::text::duration::Upper;
+use crate::text::style;
+use crate::text::table::{Column, Cut, Look, Row, Table};
+use std::io::Write;
+use std::time::{Duration, Instant, SystemTime};
+
+/// On a terminal, changes are shown so often.
+const IN_PLACE: Duration = Duration::from_millis(500);
+/// In a pipe.
+const IN_LINES: Duration = Duration::from_secs(10);
+/// Rows of the table; the rest is one row.
+const ROWS: usize = 15;
+
+/// How the summary is kept up to date.
+#[derive(Debug)]
+pub(super) struct Stats {
+    json: bool,
+    look: Look,
+    in_place: bool,
+    every: Duration,
+    next: Instant,
+    /// Deaths that the last one told of.
+    told: u64,
+    /// Lines of the last one, if the next is to stand in their place.
+    lines: usize,
+}
+
+impl Stats {
+    pub(super) fn new(every: Option<Duration>, json: bool, look: Look) -> Self {
+        let in_place = !json && style::stdout_is_terminal();
+        let every = every.unwrap_or(match in_place {
+            true => IN_PLACE,
+            false => IN_LINES,
+        });
+        Self {
+            json,
+            look,
+            in_place,
+            every,
+            next: Instant::now() + every,
+            told: 0,
+            lines: 0,
+        }
+    }
+
+    /// How long nothing has to be shown; `None`: nothing has changed.
+    pub(super) fn due_in(&self, tally: &Tally) -> Option<Duration> {
+        (tally.shown() > self.told).then(|| self.next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Shows what has changed, if it is time.
+    pub(super) fn refresh(&mut self, tally: &mut Tally, out: &mut impl Write) -> Result<(), Stop> {
+        let changed = tally.shown() > self.told;
+        if !changed || Instant::now() < self.next {
+            return Ok(());
+        }
+        self.show(tally, out)
+    }
+
+    /// Shows the end of it.
+    pub(super) fn last(&mut self, tally: &mut Tally, out: &mut impl Write) -> Result<(), Stop> {
+        if self.in_place {
+            return self.show(tally, out);
+        }
+        summary(tally, self.look, out)
+    }
+
+    fn show(&mut self, tally: &Tally, out: &mut impl Write) -> Result<(), Stop> {
+        let fresh = tally.shown() - self.told;
+        self.told = tally.shown();
+        self.next = Instant::now() + self.every;
+        if self.json {
+            return crate::json::line(out, &tally.json());
+        }
+        if !self.in_place {
+            return Ok(writeln!(out, "{}", in_a_line(tally, fresh))?);
+        }
+        if self.lines > 0 {
+            // Up to where the last one began, and away with it.
+            write!(out, "\x1b[{}A\x1b[J", self.lines)?;
+        }
+        let mut text = Vec::new();
+        summary(tally, self.look, &mut text)?;
+        self.lines = text.iter().filter(|byte| **byte == b'\n').count();
+        out.write_all(&text)?;
+        Ok(())
+    }
+}
+
+/// A table of causes and services, and a sentence.
+pub(super) fn summary(tally: &Tally, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+    let rows = tally.rows();
+    if !rows.is_empty() {
+        let mut table = Table::new(&mut *out, look, &COLUMNS);
+        let mut row = Row::default();
+        for (service, manner, count) in rows.iter().take(ROWS) {
+            row.clear();
+            row.plain(count)
+                .cell(style_of(*manner), manner)
+                .plain(service);
+            table.row(&row)?;
+        }
+        if let Some((_, rest)) = rows
+            .split_at_checked(ROWS)
+            .filter(|(_, rest)| !rest.is_empty())
+        {
+            let count: u64 = rest.iter().map(|(.., count)| count).sum();
+            row.clear();
+            row.plain(count).plain("other").plain(plural(
+                rest.len() as u64,
+                "cause and service",
+                "causes and services",
+            ));
+            table.row(&row)?;
+        }
+        table.finish()?;
+    }
+    writeln!(out, "{}", ending(tally))?;
+    Ok(())
+}
+
+const COLUMNS: [Column; 3] = [
+    Column {
+        title: "DEATHS",
+        right: true,
+        cut: Cut::Never,
+        drop: 0,
+    },
+    Column {
+        title: "WHY",
+        right: false,
+        cut: Cut::Never,
+        drop: 0,
+    },
+    Column {
+        title: "SERVICE",
+        right: false,
+        cut: Cut::End(8),
+        drop: 0,
+    },
+];
+
+/// The last sentence: how many, what was left out, what was lost.
+fn ending(tally: &Tally) -> String {
+    let mut said = format!(
+        "{} in {}",
+        plural(tally.shown(), "death", "deaths"),
+        Upper(tally.since.elapsed())
+    );
+    if tally.skipped > 0 {
+        said.push_str(&format!(", and {} closed here in order", tally.skipped));
+    }
+    if tally.nobodys > 0 {
+        said.push_str(&format!(
+            "; {} more had no visible owner and may have been meant",
+            tally.nobodys
+        ));
+    }
+    match tally.lost {
+        None | Some(0) => said.push('.'),
+        Some(lost) => said.push_str(&format!("; {lost} were lost because they came too fast.")),
+    }
+    said
+}
+
+fn in_a_line(tally: &Tally, fresh: u64) -> String {
+    let causes: Vec<String> = tally
+        .by_manner()
+        .into_iter()
+        .map(|(manner, count)| format!("{manner} {count}"))
+        .collect();
+    format!(
+        "{}  {fresh} more, {} in all: {}",
+        time(SystemTime::now()),
+        ending(tally).trim_end_matches('.'),
+        causes.join(", ")
+    )
+}

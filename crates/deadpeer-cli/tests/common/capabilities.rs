@@ -1,0 +1,46 @@
+//! Runs of the command with some of root's rights, or with none.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{Ran, ran};
+
+/// Runs the command as root with these capabilities and no others: `sys_ptrace,net_admin`, or empty.
+pub(crate) fn with_capabilities(capabilities: &str, args: &[&str]) -> Ran {
+    let mut set = "-all".to_owned();
+    for capability in capabilities.split(',').filter(|name| !name.is_empty()) {
+        set += ",+";
+        set += capability;
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--inh-caps=-all", "--ambient-caps=-all"])
+        .arg(format!("--bounding-set={set}"))
+        .arg(env!("CARGO_BIN_EXE_deadpeer"))
+        .args(args)
+        .stdin(std::process::Stdio::null());
+    ran(command.output())
+}
+
+/// Whether root's rights can be given away here, one by one.
+pub(crate) fn can_drop_capabilities() -> bool {
+    if !rustix::process::geteuid().is_root() {
+        deadpeer_sys::testing::skip("giving rights away takes root");
+        return false;
+    }
+    let tried = Command::new("setpriv")
+        .args(["--bounding-set=-all,+bpf,+perfmon", "true"])
+        .current_dir(Path::new("/"))
+        .output();
+    match tried {
+        Ok(output) if output.status.success() => true,
+        Ok(output) => {
+            deadpeer_sys::testing::skip(&String::from_utf8_lossy(&output.stderr));
+            false
+        }
+        Err(error) => {
+            deadpeer_sys::testing::skip(&format!("setpriv: {error}"));
+            false
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! What is changed, what is left alone, and what the way back leads to.
+
+use std::net::{TcpListener, TcpStream};
+
+use deadpeer::{Apply as _, SocketOptions};
+use deadpeer_sys::sockopt;
+use deadpeer_sys::testing::{in_private_netns, skip};
+use serde_json::json;
+
+use crate::common::population::{Holder, keepalive, listener, pair, pair_of};
+use crate::common::{of_type, run};
+use crate::sockets::{Undo, has_bpf, options, ways};
+
+const WITHIN: [&str; 3] = ["--within", "30s", "--yes"];
+
+fn args<'a>(port: &'a str, way: &[&'a str]) -> Vec<&'a str> {
+    [&WITHIN[..], &["--port", port], way].concat()
+}
+
+#[test]
+fn open_connections_and_what_the_listener_accepts_later() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = pair(&SocketOptions::default());
+            let before = options(&pair.server);
+            let late = run(&["audit", "--within", "30s", "--port", &pair.port()]);
+            assert_eq!(late.code, 1, "{}", late.stdout);
+
+            let summary = undo.summary(0, &args(&pair.port(), way));
+            assert_eq!(summary["changed"], 3, "{summary}");
+            let in_time = run(&["audit", "--within", "30s", "--port", &pair.port()]);
+            assert_eq!(in_time.code, 0, "{}", in_time.stdout);
+            let later = TcpStream::connect(pair.address()).unwrap();
+            let (heir, _) = pair.listener.accept().unwrap();
+            assert_eq!(options(&heir), options(&pair.server));
+            drop(later);
+
+            let undone = undo.undo(way);
+            assert_eq!(undone["restored"], 3, "{undone}");
+            for socket in [&pair.server, &pair.client] {
+                assert_eq!(options(socket), before, "{way:?}");
+            }
+            assert_eq!(options(&pair.listener), before);
+            assert!(undo.files().is_empty(), "nothing is left to be undone");
+        }
+    });
+}
+
+#[test]
+fn a_connection_of_another_process() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = pair(&SocketOptions::default());
+            let (client, port) = (pair.client.try_clone().unwrap(), pair.port());
+            let holder = Holder::plain(pair.client);
+            let pid = holder.pid().to_string();
+            let summary = undo.summary(0, &[&WITHIN[..], &["--pid", &pid], way].concat());
+            assert_eq!(summary["changed"], 1, "{summary}");
+            assert!(options(&client).keepalive);
+            assert!(!options(&pair.server).keepalive, "not of that process");
+            let _ = port;
+        }
+    });
+}
+
+#[test]
+fn what_keeps_the_deadline_is_left_alone() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let mut own = keepalive(5, 2, 3);
+            own.rto_max_ms = Some(1000);
+            let pair = pair(&own);
+            own.apply(&pair.client).unwrap();
+            let before = options(&pair.server);
+            let summary = undo.summary(0, &args(&pair.port(), way));
+            assert_eq!(
+                (&summary["changed"], &summary["nothing_done"]),
+                (&json!(0), &json!(true))
+            );
+            assert_eq!(options(&pair.server), before);
+            assert!(undo.files().is_empty(), "nothing to undo, no file");
+        }
+    });
+}
+
+#[test]
+fn a_programs_own_choice_is_shown_and_can_be_kept() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let own = keepalive(600, 75, 9);
+            let pair = pair(&own);
+            own.apply(&pair.client).unwrap();
+            let before = options(&pair.server);
+            let port = pair.port();
+            let kept = [&args(&port, way)[..], &["--keep-app-settings"]].concat();
+            let lines = undo.lines(1, &kept);
+            let fates: Vec<_> = of_type(&lines, "protect_plan")
+                .iter()
+                .map(|plan| plan["fate"].clone())
+                .collect();
+            assert_eq!(fates, vec![json!("kept-for-application"); fates.len()]);
+            assert_eq!(options(&pair.server), before);
+
+            let lines = undo.lines(0, &args(&pair.port(), way));
+            let plans = of_type(&lines, "protect_plan");
+            assert!(
+                plans.iter().all(|plan| plan["own_choice"] == true),
+                "{plans:?}"
+            );
+            let after = options(&pair.server);
+            assert!(after.keepidle_s < before.keepidle_s);
+            undo.undo(way);
+            assert_eq!(options(&pair.server), before);
+        }
+    });
+}
+
+#[test]
+fn a_rehearsal_changes_nothing() {
+    in_private_netns(|| {
+        let undo = Undo::new();
+        let pair = pair(&SocketOptions::default());
+        let before = options(&pair.server);
+        let summary = undo.summary(0, &["--within", "30s", "--dry-run", "--port", &pair.port()]);
+        assert_eq!(
+            (&summary["changed"], &summary["would_change"]),
+            (&json!(0), &json!(3))
+        );
+        assert_eq!(options(&pair.server), before);
+        assert!(undo.files().is_empty());
+    });
+}
+
+#[test]
+fn what_the_program_sets_afterwards_is_its_own() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = pair(&SocketOptions::default());
+            undo.summary(0, &args(&pair.port(), way));
+            sockopt::set_keepidle_s(&pair.server, 77).unwrap();
+            let undone = undo.undo(way);
+            assert_eq!(
+                (&undone["restored"], &undone["overtaken"]),
+                (&json!(3), &json!(1))
+            );
+            assert_eq!(options(&pair.server).keepidle_s, 77);
+            assert!(!options(&pair.server).keepalive);
+        }
+    });
+}
+
+#[test]
+fn values_that_were_set_while_keepalive_was_off_come_back() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = pair(&SocketOptions::default());
+            sockopt::set_keepidle_s(&pair.server, 123).unwrap();
+            let before = options(&pair.server);
+            undo.summary(0, &args(&pair.port(), way));
+            undo.undo(way);
+            assert_eq!(options(&pair.server), before);
+        }
+    });
+}
+
+#[test]
+fn a_connection_waiting_to_be_accepted_takes_ebpf() {
+    in_private_netns(|| {
+        let listener = listener();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let undo = Undo::new();
+        let without = undo.protect(&args(&port, &["--no-bpf"]));
+        assert_eq!(without.code, 3, "{}", without.stdout);
+        assert!(
+            without.stdout.contains("no descriptor"),
+            "{}",
+            without.stdout
+        );
+        let (waiting, _) = listener.accept().unwrap();
+        assert!(
+            !options(&waiting).keepalive,
+            "copied before the listener had it"
+        );
+
+        if !has_bpf() {
+            return;
+        }
+        let listener = crate::common::population::listener();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let summary = undo.summary(0, &args(&port, &[]));
+        assert_eq!(summary["changed"], 3, "{summary}");
+        let (waiting, _) = listener.accept().unwrap();
+        assert!(options(&waiting).keepalive);
+    });
+}
+
+#[test]
+fn an_undo_file_of_another_namespace_is_not_mistaken() {
+    in_private_netns(|| {
+        let undo = Undo::new();
+        let pair = pair(&SocketOptions::default());
+        undo.summary(0, &args(&pair.port(), &[]));
+        let protected = options(&pair.server);
+        let [file] = &undo.files()[..] else {
+            panic!("one file");
+        };
+        in_private_netns(|| {
+            let ran = undo.protect(&["--undo", file.to_str().unwrap(), "--yes"]);
+            assert_eq!(ran.code, 2);
+            assert!(
+                ran.stderr.contains("another network namespace"),
+                "{}",
+                ran.stderr
+            );
+        });
+        assert_eq!(options(&pair.server), protected);
+        assert!(file.exists());
+    });
+}
+
+#[test]
+fn an_undo_file_of_an_earlier_boot_has_nothing_to_undo() {
+    in_private_netns(|| {
+        let undo = Undo::new();
+        let pair = pair(&SocketOptions::default());
+        undo.summary(0, &args(&pair.port(), &[]));
+        let protected = options(&pair.server);
+        let file = undo.files().remove(0);
+        let mut record: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        record["boot_id"] = "another".into();
+        std::fs::write(&file, record.to_string()).unwrap();
+        let undone = undo.undo(&[]);
+        assert_eq!(
+            (&undone["restored"], &undone["gone"]),
+            (&json!(0), &json!(3))
+        );
+        assert_eq!(options(&pair.server), protected);
+    });
+}
+
+#[test]
+fn closed_connections_are_counted_and_nobody_else_is_touched() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = pair(&SocketOptions::default());
+            undo.summary(0, &args(&pair.port(), way));
+            let address = pair.address();
+            drop((pair.client, pair.server, pair.listener));
+            // The same address, other sockets.
+            let listener = TcpListener::bind(address).unwrap();
+            let again = pair_of(listener, &SocketOptions::default());
+            let before = options(&again.server);
+            let undone = undo.undo(way);
+            assert_eq!(
+                (&undone["restored"], &undone["gone"]),
+                (&json!(0), &json!(3))
+            );
+            assert_eq!(options(&again.server), before);
+        }
+    });
+}
+
+#[test]
+fn multipath_tcp_is_named_and_left_alone() {
+    in_private_netns(|| {
+        let kind = socket2::Type::STREAM;
+        let multipath =
+            || socket2::Socket::new(socket2::Domain::IPV4, kind, Some(socket2::Protocol::MPTCP));
+        let Ok(listener) = multipath() else {
+            return skip("no Multipath TCP");
+        };
+        let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+        listener.bind(&any.into()).unwrap();
+        listener.listen(8).unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = multipath().unwrap();
+        client.connect(&address).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        let port = address.as_socket().unwrap().port().to_string();
+        for way in ways() {
+            let undo = Undo::new();
+            let ran = undo.protect(&args(&port, way));
+            assert_eq!(ran.code, 3, "{way:?} {}{}", ran.stdout, ran.stderr);
+            assert!(ran.stdout.contains("Multipath TCP"), "{}", ran.stdout);
+            assert!(!server.keepalive().unwrap());
+        }
+    });
+}
+
+#[test]
+fn another_network_namespace_takes_its_name() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = pair(&SocketOptions::default());
+            let watched = pair.server.try_clone().unwrap();
+            let before = options(&watched);
+            let port = pair.port();
+            // Born here, so in this namespace.
+            let holder = Holder::plain(pair.server);
+            let pid = holder.pid().to_string();
+            in_private_netns(|| {
+                let from_outside = undo.protect(&args(&port, way));
+                assert_eq!(from_outside.code, 3, "{}", from_outside.stdout);
+                assert_eq!(options(&watched), before);
+                let inside = [&args(&port, way)[..], &["--netns", &pid]].concat();
+                let summary = undo.summary(0, &inside);
+                assert_eq!(summary["changed"], 3, "{summary}");
+                assert!(options(&watched).keepalive);
+                undo.undo(&[way, &["--netns", &pid]].concat());
+                assert_eq!(options(&watched), before);
+            });
+        }
+    });
+}
+
+#[test]
+fn what_is_over_concerns_nobody() {
+    in_private_netns(|| {
+        let undo = Undo::new();
+        let pair = pair(&SocketOptions::default());
+        let port = pair.port();
+        drop((pair.listener, pair.client, pair.server));
+        // What is left is in TIME_WAIT.
+        let ran = undo.protect(&args(&port, &[]));
+        assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+        assert!(undo.files().is_empty());
+    });
+}

@@ -1,0 +1,197 @@
+//! Connections still to come, protected in a cgroup of the test's own, by a rule in a BPF file system of its own.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use deadpeer_sys::testing::{in_private_netns, skip};
+
+use crate::common::of_type;
+use crate::sockets::has_bpf;
+
+/// A shell in mount namespace and cgroup of its own.
+struct Room {
+    shell: Child,
+    cgroup: PathBuf,
+}
+
+impl Room {
+    /// `None` where this machine has no room for it.
+    fn new(name: &str) -> Option<Self> {
+        let root = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
+            .map(Path::new)
+            .into_iter()
+            .find(|root| root.join("cgroup.controllers").exists());
+        let Some(root) = root else {
+            skip("no cgroup v2 is mounted");
+            return None;
+        };
+        let cgroup = root.join(format!("deadpeer-test-{name}-{}", std::process::id()));
+        if let Err(error) = std::fs::create_dir(&cgroup) {
+            skip(&format!("no cgroup can be made: {error}"));
+            return None;
+        }
+        let shell = Command::new("unshare")
+            .args(["--mount", "--propagation", "private", "sh"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare of util-linux");
+        let mut room = Self { shell, cgroup };
+        match room.run("mount -t bpf bpf /sys/fs/bpf").as_slice() {
+            [] => Some(room),
+            said => {
+                skip(&format!("no BPF file system can be mounted: {said:?}"));
+                None
+            }
+        }
+    }
+
+    /// Runs a line of shell and returns the lines that it says.
+    fn run(&mut self, line: &str) -> Vec<String> {
+        const END: &str = "--- end of the answer ---";
+        let input = self.shell.stdin.as_mut().unwrap();
+        writeln!(input, "{line} 2>&1; echo '{END}'").unwrap();
+        let mut output = BufReader::with_capacity(1, self.shell.stdout.as_mut().unwrap());
+        let mut lines = Vec::new();
+        loop {
+            let mut said = String::new();
+            assert!(
+                output.read_line(&mut said).unwrap() > 0,
+                "the shell ended: {lines:?}"
+            );
+            match said.trim_end() {
+                END => return lines,
+                said => lines.push(said.to_owned()),
+            }
+        }
+    }
+
+    fn deadpeer(&mut self, args: &str) -> Vec<serde_json::Value> {
+        let command = env!("CARGO_BIN_EXE_deadpeer");
+        let state = self.cgroup.file_name().unwrap().to_owned();
+        let state = std::env::temp_dir().join(state);
+        let line = format!(
+            "XDG_STATE_HOME={} {command} protect {args}",
+            state.display()
+        );
+        let said = self.run(&line);
+        said.iter()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{said:?}")))
+            .collect()
+    }
+
+    /// Options of both ends of a fresh connection of a process in the cgroup.
+    fn fresh(&mut self) -> Vec<String> {
+        let script = "import socket as s; l = s.create_server(('127.0.0.1', 0)); c = s.create_connection(l.getsockname()); a = l.accept()[0]; print(*[(e.getsockopt(s.SOL_SOCKET, s.SO_KEEPALIVE), e.getsockopt(s.IPPROTO_TCP, s.TCP_KEEPIDLE)) for e in (c, a)])";
+        let cgroup = self.cgroup.display().to_string();
+        self.run(&format!(
+            "(echo 0 > {cgroup}/cgroup.procs && exec python3 -c \"{script}\")"
+        ))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // Its mounts go with it.
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+        let _ = std::fs::remove_dir(&self.cgroup);
+    }
+}
+
+#[test]
+fn a_rule_holds_until_it_is_removed() {
+    in_private_netns(|| {
+        if !has_bpf() {
+            return;
+        }
+        let Some(mut room) = Room::new("rule") else {
+            return;
+        };
+        if room.run("command -v python3").is_empty() {
+            return skip("no python3");
+        }
+        assert_eq!(room.fresh(), ["(0, 7200) (0, 7200)"]);
+        let cgroup = room.cgroup.display().to_string();
+        let rehearsed = room.run(&format!(
+            "{} protect --new-connections --cgroup {cgroup} --within 30s --dry-run",
+            env!("CARGO_BIN_EXE_deadpeer")
+        ));
+        assert!(
+            rehearsed
+                .iter()
+                .any(|line| line.contains("Nothing was changed")),
+            "{rehearsed:?}"
+        );
+        assert_eq!(room.fresh(), ["(0, 7200) (0, 7200)"]);
+
+        let made = room.deadpeer(&format!(
+            "--new-connections --cgroup {cgroup} --within 30s --yes --json"
+        ));
+        assert_eq!(made[0]["holds"], true, "{made:?}");
+        let fresh = room.fresh();
+        assert!(
+            !fresh[0].contains("(0,") && !fresh[0].contains("7200"),
+            "{fresh:?}"
+        );
+
+        let listed = room.deadpeer("--list --json");
+        let [standing] = &of_type(&listed, "standing_protection")[..] else {
+            panic!("{listed:?}");
+        };
+        assert_eq!(
+            (&standing["holds"], &standing["protected"]),
+            (&true.into(), &2.into())
+        );
+        let name = standing["name"].as_str().unwrap();
+        // A second one of the same cgroup would hide the first.
+        let again = room.run(&format!(
+            "{} protect --new-connections --cgroup {cgroup} --within 30s --yes --json",
+            env!("CARGO_BIN_EXE_deadpeer")
+        ));
+        assert!(
+            again
+                .last()
+                .is_some_and(|said| said.contains("is there already")),
+            "{again:?}"
+        );
+
+        let removed = room.deadpeer(&format!("--remove {name} --json"));
+        assert_eq!(removed[0]["type"], "removed_protection");
+        assert_eq!(room.fresh(), ["(0, 7200) (0, 7200)"]);
+        assert!(of_type(&room.deadpeer("--list --json"), "standing_protection").is_empty());
+    });
+}
+
+#[test]
+fn a_rule_whose_cgroup_is_gone_says_so_and_can_be_removed() {
+    in_private_netns(|| {
+        if !has_bpf() {
+            return;
+        }
+        let Some(mut room) = Room::new("gone") else {
+            return;
+        };
+        let cgroup = room.cgroup.display().to_string();
+        room.deadpeer(&format!(
+            "--new-connections --cgroup {cgroup} --within 30s --yes --json"
+        ));
+        std::fs::remove_dir(&room.cgroup).unwrap();
+        // The kernel lets go of a cgroup a little after its directory is gone.
+        let bound = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let listed = room.deadpeer("--list --json");
+            let [standing] = &of_type(&listed, "standing_protection")[..] else {
+                panic!("{listed:?}");
+            };
+            if standing["holds"] == false {
+                break;
+            }
+            assert!(std::time::Instant::now() < bound, "{standing}");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        room.deadpeer("--remove all --json");
+        assert!(of_type(&room.deadpeer("--list --json"), "standing_protection").is_empty());
+    });
+}

@@ -1,0 +1,56 @@
+//! Exit codes and streams pass through.
+
+use crate::common::{Ran, run};
+
+fn sh(script: &str) -> Ran {
+    run(&[
+        "run", "--within", "30s", "--quiet", "--", "sh", "-c", script,
+    ])
+}
+
+#[test]
+fn the_exit_code_is_the_programs() {
+    for code in [0, 1, 2, 3, 77, 255] {
+        assert_eq!(sh(&format!("exit {code}")).code, code);
+    }
+    assert_eq!(sh("kill -KILL $$").code, 128 + 9);
+    assert_eq!(sh("kill -SEGV $$").code, 128 + 11);
+}
+
+#[test]
+fn what_cannot_be_started_has_the_codes_of_env() {
+    let of = |program: &str| run(&["run", "--within", "30s", "--", program]);
+    let missing = of("/nonexistent/program");
+    assert_eq!(missing.code, 127);
+    assert!(
+        missing
+            .stderr
+            .contains("/nonexistent/program: No such file"),
+        "{missing:?}"
+    );
+    assert_eq!(of("/etc/passwd").code, 126);
+    let impossible = run(&["run", "--within", "10ms", "--", "true"]);
+    assert_eq!(impossible.code, 125);
+    assert!(
+        impossible.stderr.starts_with("deadpeer: "),
+        "{impossible:?}"
+    );
+    assert_eq!(run(&["run", "--within", "30s"]).code, 2);
+}
+
+#[test]
+fn streams_are_the_programs_own() {
+    let said = sh("cat; echo out; echo err >&2");
+    assert_eq!((&*said.stdout, &*said.stderr), ("out\n", "err\n"));
+    let said = run(&["run", "--within", "30s", "--", "echo", "out"]);
+    assert_eq!(said.stdout, "out\n");
+    assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
+    assert!(said.stderr.starts_with("deadpeer: "), "{said:?}");
+}
+
+#[test]
+fn without_ebpf_it_says_what_is_left_open() {
+    let said = run(&["run", "--within", "30s", "--no-bpf", "--", "true"]);
+    assert_eq!(said.code, 0);
+    assert!(said.stderr.contains("Left open: "), "{said:?}");
+}

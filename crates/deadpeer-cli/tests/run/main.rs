@@ -1,0 +1,9 @@
+//! `deadpeer run`: programs end as they would alone, and notice a peer without power.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod codes;
+mod leftovers;
+mod power_off;
+mod signals;

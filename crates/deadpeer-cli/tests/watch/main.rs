@@ -1,0 +1,6 @@
+//! `deadpeer watch` on a real wire: every cause is brought about and must be named, by eBPF and without.
+
+mod causes;
+mod observer;
+mod scenes;
+mod usage;
