@@ -1,10 +1,15 @@
-//! What all examples take from their command line: where, and how soon.
+//! What the examples share: what they take from their command line, and work that shows when it stops.
 //!
 //! Each program in `src/bin` stands for itself; read the one that is nearest to yours. `tests/` runs every one of them against
 //! peers that vanish and peers that live.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+pub mod grpc;
+pub mod websocket;
+
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpeer::{Plan, Policy, SlowReaders};
 
@@ -39,5 +44,37 @@ impl Arguments {
     pub fn plan(&self) -> Result<Plan, Box<dyn Error>> {
         let policy = Policy::detect_within(self.deadline).slow_readers(SlowReaders::Drop);
         Ok(policy.plan(&deadpeer::running_kernel()?)?)
+    }
+}
+
+/// An error and its reasons, the deepest last: hyper and tonic hide what the socket said behind their own words.
+#[must_use]
+pub fn reasons(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut next = error.source();
+    while let Some(reason) = next {
+        words = format!("{words}: {reason}");
+        next = reason.source();
+    }
+    words
+}
+
+/// Long work for somebody. Says when it stops, however it stops: hyper and tonic drop the future of a request whose
+/// connection has ended, and everything in it.
+pub struct Work(Instant);
+
+impl Work {
+    /// Begins.
+    #[must_use]
+    pub fn begin() -> Self {
+        println!("the report is begun");
+        Self(Instant::now())
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let seconds = self.0.elapsed().as_secs_f32();
+        println!("the report stopped after {seconds:.1} s");
     }
 }

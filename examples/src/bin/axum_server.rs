@@ -6,12 +6,12 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use deadpeer::Apply;
-use deadpeer_examples::Arguments;
+use deadpeer_examples::{Arguments, Work};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -29,19 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Something that takes ten minutes.
 async fn report() -> &'static str {
-    let _work = Work(Instant::now());
+    let _work = Work::begin();
     tokio::time::sleep(Duration::from_secs(600)).await;
     "the report\n"
-}
-
-/// Tells when the work ends, however it ends.
-struct Work(Instant);
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        println!(
-            "the report stopped after {:.1} s",
-            self.0.elapsed().as_secs_f32()
-        );
-    }
 }

@@ -1,0 +1,49 @@
+//! Any tower service over connections with a heartbeat: its work stops when the program that waits for it hangs.
+//!
+//! HTTP/1 has no ping. Where both ends are yours, a `HeartbeatStream` between the socket and hyper gives it one.
+
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::time::Duration;
+
+use deadpeer::heartbeat::{HeartbeatStream, Settings};
+use deadpeer_examples::{Arguments, Work, reasons};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tower::service_fn;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse()?;
+    let settings = Settings::within(arguments.deadline);
+    let listener = TcpListener::bind(&arguments.address).await?;
+    println!("listening at {}", listener.local_addr()?);
+    loop {
+        let (socket, peer) = listener.accept().await?;
+        let stream = HeartbeatStream::over_socket(socket, settings);
+        let service = TowerToHyperService::new(service_fn(report));
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(async move {
+            match connection.await {
+                Ok(()) => println!("{peer} finished"),
+                Err(error) => println!("{peer} is gone: {}", reasons(&error)),
+            }
+        });
+    }
+}
+
+/// Something that takes ten minutes, for who asks for it.
+async fn report(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    if request.uri().path() == "/report" {
+        let _work = Work::begin();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    }
+    Ok(Response::new(Full::from("the report")))
+}
