@@ -6,8 +6,11 @@
 )]
 
 mod bench;
+mod bpf;
 mod cargo;
+mod check_explain;
 mod check_forecast;
+mod check_watch;
 mod test;
 mod tidy;
 
@@ -28,8 +31,14 @@ enum Task {
     /// Measure deadpeer against its peers.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Compare the stories of captures with what happened, and the kinds of packets with tshark's.
+    CheckExplain(check_explain::Arguments),
+    /// Compile the eBPF programs, or check that the objects in the tree are what they make.
+    Bpf(bpf::Arguments),
     /// Compare forecasts with deaths on this kernel.
     CheckForecast(check_forecast::Arguments),
+    /// Watch a thousand live connections without a false alarm, and dead ones within their deadlines.
+    CheckWatch(check_watch::Arguments),
     /// Check and test everything, as CI does.
     Test(test::Arguments),
     /// Check that the tree keeps the house rules.
@@ -41,7 +50,10 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Bench(bench) => bench::run(&bench),
+        Task::CheckExplain(arguments) => check_explain::run(&arguments),
+        Task::Bpf(arguments) => bpf::run(&arguments),
         Task::CheckForecast(arguments) => check_forecast::run(&arguments),
+        Task::CheckWatch(arguments) => check_watch::run(&arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -4,7 +4,11 @@
 
 mod audit;
 mod explain;
+mod heartbeat;
+mod host;
+mod protect;
 mod sample;
+mod watch;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -16,6 +20,29 @@ pub(crate) enum Bench {
     Audit(audit::Arguments),
     /// `deadpeer explain` against tcptrace and tshark on captures of a million packets.
     Explain(explain::Arguments),
+    /// Timers and heartbeats of a million connections against DelayQueue, a BTreeMap and a task each.
+    Heartbeat(heartbeat::Arguments),
+    /// The eBPF programs: reading and setting 200,000 sockets, new connections, deaths, an idle watch (root; five minutes).
+    Host(host::Arguments),
+    /// The part of `bench host` that runs beside the sockets.
+    #[command(hide = true)]
+    HostBeside(host::Beside),
+    /// One contender of `bench heartbeat`, once.
+    #[command(hide = true)]
+    HeartbeatOne(heartbeat::One),
+    /// `deadpeer::Watch` against a tokio task for each connection, on 15,000 of them.
+    Watch(watch::Arguments),
+    /// One way of `bench watch`, once.
+    #[command(hide = true)]
+    WatchWay(watch::OneWay),
+    /// The peers of `bench watch`.
+    #[command(hide = true)]
+    WatchPeers(watch::Peers),
+    /// `deadpeer protect` and its undoing on 1,000 and 200,000 established sockets, from within the kernel and without (root).
+    Protect(protect::Arguments),
+    /// The part of `bench protect` that runs beside the sockets.
+    #[command(hide = true)]
+    ProtectBeside(protect::Beside),
     /// The part of `bench audit` that runs beside the sockets.
     #[command(hide = true)]
     AuditBeside(audit::Beside),
@@ -28,7 +55,16 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> Result<bool> {
     match bench {
         Bench::Audit(arguments) => audit::run(arguments),
+        Bench::Host(arguments) => host::run(arguments),
+        Bench::HostBeside(beside) => host::beside(beside),
         Bench::Explain(arguments) => explain::run(arguments),
+        Bench::Heartbeat(arguments) => heartbeat::run(arguments),
+        Bench::HeartbeatOne(one) => heartbeat::one(one),
+        Bench::Watch(arguments) => watch::run(arguments),
+        Bench::WatchWay(way) => way.run(),
+        Bench::WatchPeers(peers) => peers.run(),
+        Bench::Protect(arguments) => protect::run(arguments),
+        Bench::ProtectBeside(beside) => protect::beside(beside),
         Bench::AuditBeside(beside) => audit::beside(beside),
         Bench::Sample(arguments) => sample::run(arguments),
     }

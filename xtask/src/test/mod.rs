@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 
 use crate::cargo::{cargo, output, root};
-use crate::tidy;
+use crate::{bpf, tidy};
 
 /// Crates that must build where there is no operating system.
 const WASM: &str = "wasm32-unknown-unknown";
@@ -35,6 +35,8 @@ enum Step {
     Wasm,
     /// The house rules: `cargo xtask tidy`.
     Tidy,
+    /// The eBPF objects are what their sources make: `cargo xtask bpf --check`.
+    Bpf,
     /// Every test, documentation's examples included. See CONTRIBUTING.md for what may be tried twice.
     Tests,
 }
@@ -88,6 +90,7 @@ impl Step {
             ),
             Self::Wasm => wasm(),
             Self::Tidy => tidy::run(),
+            Self::Bpf => bpf::check_or_skip(),
             Self::Tests => rungs::run(),
         }
     }

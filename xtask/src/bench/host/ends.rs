@@ -1,0 +1,50 @@
+//! What a new connection and a death cost, and an idle watch.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::{median, numbers, target};
+
+/// Connections of a run.
+const NUMBER: &str = "25000";
+
+/// Returns whether every target was met.
+pub(super) fn measure(load: &Path, rounds: usize) -> Result<bool> {
+    let mut bare = Vec::new();
+    let mut protected = Vec::new();
+    let mut unseen = Vec::new();
+    let mut watched = Vec::new();
+    let mut lost = 0.0;
+    let mut rates = Vec::new();
+    for _ in 0..rounds {
+        bare.push(at(&numbers(load, &["connect", NUMBER])?, 0)?);
+        protected.push(at(&numbers(load, &["connect", NUMBER, "protect"])?, 0)?);
+        unseen.push(at(&numbers(load, &["deaths", NUMBER])?, 2)?);
+        let watch = numbers(load, &["deaths", NUMBER, "watch"])?;
+        lost += at(&watch, 1)?;
+        watched.push(at(&watch, 2)?);
+        rates.push(at(&watch, 3)?);
+    }
+    let (bare, protected) = (median(bare), median(protected));
+    let (unseen, watched) = (median(unseen), median(watched));
+    println!("{NUMBER} connections, each made and reset, median of {rounds} rounds");
+    println!("  an end of a connection, us of CPU: {:>36.3}", bare / 1e3);
+    println!("  deaths told a second: {:>49.0}", median(rates));
+    let idle = numbers(load, &["idle", "5"])?;
+    let met = [
+        target("protecting an end, us", (protected - bare) / 1e3, 0.7),
+        target(
+            "telling and reading a death, us",
+            (watched - unseen) / 1e3,
+            1.0,
+        ),
+        target("deaths lost", lost, 0.0),
+        target("five idle seconds of a watch, ms", at(&idle, 1)? / 1e6, 1.0),
+    ];
+    Ok(met.iter().all(|met| *met))
+}
+
+fn at(numbers: &[f64], place: usize) -> Result<f64> {
+    numbers.get(place).copied().context("a number is missing")
+}

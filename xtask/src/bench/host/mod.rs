@@ -1,0 +1,82 @@
+//! The eBPF programs against their targets: what they cost the machine.
+//!
+//! The workload is `crates/deadpeer-bpf/examples/load.rs`, each run a process of its own; with and without a program take
+//! turns. A cost is the difference of two medians of CPU time, so other work on the machine adds noise but no bias.
+
+mod ends;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::cargo::{self, cargo, output};
+
+/// How to measure.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How often each workload runs; the median counts.
+    #[arg(long, default_value_t = 11)]
+    rounds: usize,
+    /// The number of established sockets to dump and to set options on.
+    #[arg(long, default_value_t = 200_000)]
+    sockets: usize,
+}
+
+/// The same, beside the sockets.
+#[derive(clap::Args)]
+pub(crate) struct Beside {
+    #[arg(long)]
+    load: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<bool> {
+    ensure!(arguments.rounds > 0, "--rounds must be at least 1");
+    let mut build = cargo();
+    build.args(["build", "--release", "--quiet", "--example", "population"]);
+    build.args([
+        "--example",
+        "load",
+        "-p",
+        "deadpeer-bpf",
+        "-p",
+        "deadpeer-host",
+    ]);
+    ensure!(build.status()?.success(), "the build failed");
+    let examples = cargo::target_directory()?.join("release/examples");
+    let load = examples.join("load");
+    let ends = ends::measure(&load, arguments.rounds)?;
+    let status = Command::new(examples.join("population"))
+        .arg(arguments.sockets.to_string())
+        .arg(std::env::current_exe()?)
+        .args(["bench", "host-beside", "--load"])
+        .arg(&load)
+        .status()
+        .context("starting the population")?;
+    Ok(ends & status.success())
+}
+
+pub(super) fn beside(beside: &Beside) -> Result<bool> {
+    table::measure(&beside.load)
+}
+
+/// Runs a workload, and returns the numbers that it printed.
+fn numbers(load: &Path, arguments: &[&str]) -> Result<Vec<f64>> {
+    let text = output(Command::new(load).args(arguments))?;
+    let numbers = text.split_whitespace().map(str::parse);
+    numbers.collect::<Result<_, _>>().context("numbers")
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// A figure, and what it may be at most.
+fn target(what: &str, measured: f64, most: f64) -> bool {
+    let met = measured <= most;
+    let word = if met { "met" } else { "MISSED" };
+    println!("  {what:<62} {measured:>9.3}, at most {most:>7.3}: {word}");
+    met
+}

@@ -1,0 +1,150 @@
+//! `deadpeer::Watch` against the usual way: a tokio task for each connection, which reads under a timeout.
+//!
+//! Both notice within 30 s that a peer has vanished. A task that only reads can do that if its peer speaks: so there the peers send a
+//! byte every 10 s, as protocols with heartbeats do, three in the deadline. The watch has its kernel ask.
+
+mod calls;
+mod peers;
+mod way;
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use deadpeer_lab::enclosure;
+use deadpeer_sys::netns;
+
+pub(super) use peers::Peers;
+pub(super) use way::OneWay;
+use way::{Measured, Way};
+
+/// The deadline of both ways.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// How often a peer speaks to a task.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// How to measure.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How often each way is measured, in turns; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Connections; twice as many descriptors, in two processes.
+    #[arg(long, default_value_t = 15_000)]
+    sockets: usize,
+    /// How long each measurement lasts, seconds: at least the deadline, in which every connection is looked at.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<bool> {
+    ensure!(arguments.rounds > 0, "--rounds must be at least 1");
+    if enclosure::current().is_none() {
+        return Ok(enclosure::run(std::env::args_os().skip(1))?.success());
+    }
+    netns::private(|| measure(arguments))?
+}
+
+fn measure(arguments: &Arguments) -> Result<bool> {
+    let mut samples = [const { Vec::new() }; Way::ALL.len()];
+    for round in 1..=arguments.rounds {
+        for (way, samples) in Way::ALL.into_iter().zip(&mut samples) {
+            eprintln!("round {round} of {}: {}", arguments.rounds, way.name());
+            samples.push(sample(way, arguments)?);
+        }
+    }
+    let medians = samples.map(|samples| Measured::median(&samples));
+    println!(
+        "{} connections, {} rounds of {} s: medians, and the quickest telling of deaths",
+        arguments.sockets, arguments.rounds, arguments.seconds
+    );
+    println!(
+        "{:<40} {:>10} {:>14} {:>12} {:>16}",
+        "", "bytes each", "us CPU each/s", "packets/s", "all deaths, ms"
+    );
+    for (way, median) in Way::ALL.into_iter().zip(&medians) {
+        println!(
+            "{:<40} {:>10.0} {:>14.4} {:>12.3} {:>16.1}",
+            way.name(),
+            median.bytes,
+            median.cpu_us,
+            median.packets,
+            median.told_ms
+        );
+    }
+    let mut targets = targets(&medians, arguments.sockets);
+    targets.extend(calls::targets()?);
+    targets.iter().for_each(Target::print);
+    Ok(targets.iter().all(|target| target.measured <= target.most))
+}
+
+/// One way, once, in a process of its own.
+fn sample(way: Way, arguments: &Arguments) -> Result<Measured> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(["bench", "watch-way", way.word()])
+        .args(["--sockets", &arguments.sockets.to_string()])
+        .args(["--seconds", &arguments.seconds.to_string()])
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("measuring one way")?;
+    ensure!(output.status.success(), "{}: {}", way.name(), output.status);
+    Measured::parse(&String::from_utf8(output.stdout)?)
+}
+
+/// A figure that must not be exceeded.
+struct Target {
+    what: &'static str,
+    measured: f64,
+    most: f64,
+}
+
+impl Target {
+    fn print(&self) {
+        let word = match self.measured <= self.most {
+            true => "met",
+            false => "MISSED",
+        };
+        println!(
+            "  {:<62} {:>9.3}, at most {:>8.3}: {word}",
+            self.what, self.measured, self.most
+        );
+    }
+}
+
+fn targets(medians: &[Measured; Way::ALL.len()], sockets: usize) -> Vec<Target> {
+    let [tasks, supervised, kernel] = medians;
+    let target = |what, measured, most| Target {
+        what,
+        measured,
+        most,
+    };
+    let of_ten_thousand = supervised.told_ms * 10_000.0 / sockets as f64;
+    vec![
+        target("supervised: bytes a connection", supervised.bytes, 200.0),
+        target(
+            "supervised: memory / tasks",
+            supervised.bytes / tasks.bytes,
+            0.2,
+        ),
+        target(
+            "supervised: us of CPU a connection and second",
+            supervised.cpu_us,
+            1.0,
+        ),
+        target(
+            "supervised: CPU / tasks",
+            supervised.cpu_us / tasks.cpu_us,
+            0.1,
+        ),
+        target(
+            "kernel only: us of CPU a connection and second",
+            kernel.cpu_us,
+            0.001,
+        ),
+        target(
+            "supervised: ms until 10,000 deaths are told",
+            of_ten_thousand,
+            100.0,
+        ),
+    ]
+}

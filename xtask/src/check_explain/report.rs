@@ -1,0 +1,72 @@
+//! The score, and the mistakes.
+
+use std::collections::BTreeMap;
+
+use deadpeer_lab::stories::{At, Mistake, Score};
+
+/// The scores of several experiments.
+#[derive(Default)]
+pub(super) struct Report {
+    scores: Vec<Score>,
+}
+
+impl Report {
+    pub(super) fn add(&mut self, score: Score) {
+        self.scores.push(score);
+    }
+
+    /// Prints it. Returns whether there is no mistake.
+    pub(super) fn print(&self, verbose: bool) -> bool {
+        let mistakes: Vec<&Mistake> = self
+            .scores
+            .iter()
+            .flat_map(|score| &score.mistakes)
+            .collect();
+        if verbose {
+            for mistake in &mistakes {
+                print(mistake, 1);
+            }
+        } else {
+            let mut sorts: BTreeMap<_, Vec<&Mistake>> = BTreeMap::new();
+            for mistake in &mistakes {
+                let key = (&mistake.scenario, mistake.at.host(), mistake.life.state);
+                sorts.entry(key).or_default().push(mistake);
+            }
+            for sort in sorts.values() {
+                print(sort[0], sort.len());
+            }
+        }
+        for at in [At::Ours, At::Theirs] {
+            let stories: usize = self.scores.iter().map(|score| score.stories(at)).sum();
+            let wrong = mistakes.iter().filter(|mistake| mistake.at == at).count();
+            println!(
+                "captured at {:<6} {} of {stories} stories are true",
+                at.host(),
+                stories - wrong
+            );
+        }
+        mistakes.is_empty()
+    }
+}
+
+fn print(mistake: &Mistake, alike: usize) {
+    let Mistake {
+        scenario,
+        at,
+        life,
+        wrong,
+        told,
+        ..
+    } = mistake;
+    println!(
+        "{scenario}, {} at {}, watched by {}, port {} ({alike} alike):",
+        life.state,
+        at.host(),
+        life.method.as_deref().unwrap_or("nobody"),
+        life.port
+    );
+    println!("    told: {}", told.as_deref().unwrap_or("nothing"));
+    for wrong in wrong {
+        println!("    {wrong}");
+    }
+}

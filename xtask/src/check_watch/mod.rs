@@ -1,0 +1,97 @@
+//! `cargo xtask check-watch`: a thousand live connections under supervised watching, none of which may be called dead, and dead ones, which
+//! must be, within each of several deadlines.
+//!
+//! Runs the lab's scenarios with the supervised method alone, many connections of it in each state.
+
+mod report;
+mod scenarios;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use deadpeer_lab::enclosure;
+use deadpeer_lab::matrix::{self, Progress, Settings};
+use deadpeer_lab::peer::{self, Launch};
+
+use report::Report;
+
+/// Watch a thousand live connections without a false alarm, and dead ones within their deadlines.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The deadlines, seconds.
+    #[arg(long, value_delimiter = ',', default_value = "10,30,120")]
+    within: Vec<u64>,
+    /// Connections in each state of each scenario of a live peer; 14 make a thousand.
+    #[arg(long, default_value_t = 14)]
+    live: usize,
+    /// Connections in each state of each scenario of a dead peer.
+    #[arg(long, default_value_t = 2)]
+    dead: usize,
+    /// Scenarios that run at a time.
+    #[arg(long, default_value_t = 8)]
+    jobs: usize,
+    /// The seed of everything random on the wire.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The peer's program
+    #[arg(long, hide = true)]
+    peer: bool,
+}
+
+/// Returns whether no live connection was called dead, and every dead one in time.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
+    if arguments.peer {
+        peer::serve()?;
+        return Ok(true);
+    }
+    if enclosure::current().is_none() {
+        return Ok(enclosure::run(std::env::args_os().skip(1))?.success());
+    }
+    raise_the_limit_of_descriptors()?;
+    let mut reports = Vec::new();
+    for deadline in &arguments.within {
+        let report = measure(Duration::from_secs(*deadline), arguments)?;
+        report.print_mistakes();
+        reports.push(report);
+    }
+    report::print(&reports);
+    Ok(reports.iter().all(Report::is_right))
+}
+
+fn measure(deadline: Duration, arguments: &Arguments) -> Result<Report> {
+    let scenarios = scenarios::all(deadline, arguments.live, arguments.dead)?;
+    let settings = Settings {
+        deadline,
+        seed: arguments.seed,
+        ipv6: false,
+        at_once: arguments.jobs,
+        captures: None,
+        peer: Launch {
+            program: std::env::current_exe()?.into(),
+            arguments: vec!["check-watch".into(), "--peer".into()],
+            environment: Vec::new(),
+        },
+    };
+    let results = matrix::run_all(&scenarios, &settings, |progress| {
+        if let Progress::Ended {
+            done, of, scenario, ..
+        } = progress
+        {
+            eprintln!("{deadline:?}: {done}/{of} {}", scenario.name);
+        }
+    });
+    let mut report = Report::of(deadline);
+    for (result, scenario) in results.into_iter().zip(&scenarios) {
+        report.add(&result.with_context(|| scenario.name.clone())?);
+    }
+    Ok(report)
+}
+
+/// Every connection takes a handful.
+fn raise_the_limit_of_descriptors() -> Result<()> {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).context("setrlimit(RLIMIT_NOFILE)")
+}
