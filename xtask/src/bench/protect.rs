@@ -109,7 +109,15 @@ pub(super) fn beside(beside: &Beside) -> Result<bool> {
 
 fn there_args<'a>(beside: &'a Beside, file: &'a Path, more: &[&'a str]) -> Result<Vec<&'a str>> {
     let mut args = command(beside)?;
-    args.extend(["--all", "--within", "30s", "--yes", "--undo-file"]);
+    // Connections within the machine, and more than its backlog holds: they are spread over the 9 s of an idle time.
+    args.extend([
+        "--all",
+        "--within",
+        "30s",
+        "--yes",
+        "--force",
+        "--undo-file",
+    ]);
     args.push(file.to_str().context("a path in UTF-8")?);
     args.extend(more);
     Ok(args)

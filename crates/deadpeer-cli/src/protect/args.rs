@@ -34,6 +34,9 @@ pub(crate) struct ProtectArgs {
     /// Don't ask
     #[arg(long, short = 'y', conflicts_with = "dry_run")]
     pub(super) yes: bool,
+    /// Also when so many connections within this machine would probe in the same tick that live ones may be lost
+    #[arg(long, conflicts_with_all = ["undo", "list", "remove", "new_connections"])]
+    pub(super) force: bool,
     /// Leave alone what an application has set itself, even if it misses the deadline
     #[arg(long)]
     pub(super) keep_app_settings: bool,
@@ -82,7 +85,7 @@ Examples:
 
 Exit codes:
   0  everything chosen keeps the deadline now (or would: --dry-run); undone, listed, removed
-  1  something still misses the deadline, or no options can keep it
+  1  something still misses the deadline, or no options can keep it; refused without --force
   2  usage or run-time error
   3  can't tell: some settings could not be seen, or nothing matches";
 

@@ -1,7 +1,7 @@
 //! Changing open connections and listeners: look, show, ask, record, change, look again.
 
 use super::args::ProtectArgs;
-use super::{json, outcome, plan};
+use super::{crowd, json, outcome, plan};
 use crate::audit::summary::plural;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
@@ -9,7 +9,7 @@ use crate::text::duration;
 use crate::text::sanitize::sanitize;
 use crate::text::table::Look;
 use deadpeer_host::Table;
-use deadpeer_host::protect::{CarryOutError, Survey, carry_out};
+use deadpeer_host::protect::{CarryOutError, Survey, backlog, carry_out};
 use deadpeer_host::undo::{Record, UndoFile, boot_id, default_directory};
 use std::io::Write;
 
@@ -29,6 +29,12 @@ pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Resul
         Survey::take(&mut table, &filter, &aim).map_err(|error| Stop::from_error(&error))?;
     plan::show(args, &aim, &survey, look, out)?;
     plan::out_of_reach(args, &survey, blind.as_deref(), look, out)?;
+    let crowd = crowd::among(&survey, &table);
+    if let Some(crowd) = &crowd
+        && !crowd::may_be_changed(args, &survey, crowd, look, out)?
+    {
+        return outcome::refused(args, &survey, out);
+    }
     if survey.changes() == 0 || consent == Consent::Rehearse {
         return outcome::nothing_done(args, &survey, look, out);
     }
@@ -42,7 +48,17 @@ pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Resul
     if !consent.to(&question)? {
         return outcome::declined(args, look, out);
     }
-    let done = carry_out(survey, &mut table, &filter, &aim, &mut undo);
+    let waiting = crowd::Waiting::begin(crowd.as_ref())?;
+    let done = carry_out(
+        survey,
+        &mut table,
+        &filter,
+        &aim,
+        &mut undo,
+        backlog(),
+        |progress| waiting.step(progress),
+    );
+    waiting.end();
     let done = done.map_err(|error| stopped(&error, &undo))?;
     match args.json {
         true => json::outcome(args, &done, &undo, blind.as_deref(), out)?,

@@ -2,6 +2,7 @@
 
 mod args;
 mod change;
+mod crowd;
 pub(crate) mod json;
 mod list;
 mod new_connections;

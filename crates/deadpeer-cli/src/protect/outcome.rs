@@ -125,6 +125,18 @@ pub(super) fn nothing_done(
     Ok(exit_of(survey, true))
 }
 
+/// Ends where it would cost live connections; why has been said.
+pub(super) fn refused(
+    args: &ProtectArgs,
+    survey: &Survey,
+    out: &mut impl Write,
+) -> Result<Exit, Stop> {
+    if args.json {
+        json::rehearsed(args, survey, out)?;
+    }
+    Ok(Exit::Over)
+}
+
 /// Ends where the answer was no.
 pub(super) fn declined(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
     if !args.json {

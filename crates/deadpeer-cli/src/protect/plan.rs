@@ -64,13 +64,6 @@ pub(super) fn show(
         table.finish()?.write_all(b"\n")?;
     }
     gaps_of(args, survey, look, out)?;
-    let rate = packets_a_second(aim, survey);
-    if rate >= WORTH_SAYING {
-        let said = format!(
-            "Idle, these will cost {rate:.0} packets a second in all, answers included, and in bursts: the kernel's timers fire together. Where a queue is too short for them (loopback has room for 1000 packets) probes are lost, and live connections with them. Protect fewer, or with a longer deadline."
-        );
-        paragraph(out, look, style::NOTE, "", "  ", &said)?;
-    }
     let fine = survey.count(|fate| *fate == Fate::Judged(Step::Fine));
     if fine > 0 {
         let verb = if fine == 1 { "notices" } else { "notice" };
@@ -83,23 +76,6 @@ pub(super) fn show(
         paragraph(out, look, style::PLAIN, "", "", &said)?;
     }
     Ok(())
-}
-
-/// From this rate on, in packets a second, what protection costs is said.
-const WORTH_SAYING: f64 = 500.0;
-
-/// What the probes of all changed connections and their answers come to while nobody talks.
-fn packets_a_second(aim: &Aim, survey: &Survey) -> f64 {
-    let each = survey.parts.iter().filter(|part| !part.listeners);
-    each.filter_map(|part| {
-        let Fate::Judged(Step::Change(change)) = part.fate else {
-            return None;
-        };
-        let idle = Snapshot::new(TcpState::Established);
-        let hourly = aim.forecast(&change.after, &idle).packets_per_idle_hour;
-        Some(part.count as f64 * hourly / 3600.0)
-    })
-    .sum()
 }
 
 /// What eBPF would reach, and why it could not be had.

@@ -4,6 +4,7 @@
 mod common;
 
 mod changed;
+mod crowd;
 mod killed;
 mod new_connections;
 #[path = "../watch/observer.rs"]

@@ -1,6 +1,7 @@
 //! Changing what was surveyed, socket by socket, and looking again.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
 use deadpeer::{Apply as _, Lack};
@@ -10,6 +11,7 @@ use rustc_hash::FxHashSet;
 
 use super::aim::{Aim, Change, Step};
 use super::survey::{Fate, Job, Survey};
+use super::turns::{Progress, Turns};
 use super::within;
 use crate::filter::Filter;
 use crate::loans::Loans;
@@ -61,6 +63,14 @@ pub enum CarryOutError {
     /// The kernel did not carry it out from within.
     #[error(transparent)]
     Within(#[from] WithinError),
+    /// The caller broke it off between two portions.
+    #[error("interrupted after {done} of {of} sockets")]
+    Interrupted {
+        /// So many had had their turn.
+        done: usize,
+        /// Of so many.
+        of: usize,
+    },
 }
 
 /// So often connections are looked for that appeared while others were changed.
@@ -72,6 +82,9 @@ const PASSES: usize = 4;
 /// still have the settings that were surveyed. Killed at any moment, this leaves whole connections, of which some have the new
 /// settings, and an undo file that knows all of them.
 ///
+/// A [crowd](super::Crowd) of connections within this machine is changed a portion at a time, as `backlog` (see [`backlog`](super::backlog())) asks for.
+/// `waiting` is shown how far it has come, several times a second between two portions, and may break it off there.
+///
 /// # Errors
 /// See [`CarryOutError`].
 pub fn carry_out(
@@ -80,6 +93,8 @@ pub fn carry_out(
     filter: &Filter,
     aim: &Aim,
     undo: &mut UndoFile,
+    backlog: usize,
+    mut waiting: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Outcome, CarryOutError> {
     let mut outcome = Outcome::default();
     let mut tried = FxHashSet::default();
@@ -88,11 +103,14 @@ pub fn carry_out(
             break;
         }
         undo.add(survey.groups())?;
-        match table.view() {
-            Some(view) => tried.extend(within::carry_out(view, &survey, &mut outcome)?),
-            None => {
-                through_descriptors(&survey, &mut outcome);
-                tried.extend(survey.jobs.iter().map(|job| job.cookie));
+        let mut turns = Turns::of(&survey, backlog, table.kernel().hz);
+        while let Some(jobs) = turns.next(&mut waiting)? {
+            match table.view() {
+                Some(view) => tried.extend(within::carry_out(view, &survey, jobs, &mut outcome)?),
+                None => {
+                    through_descriptors(&survey, jobs, &mut outcome);
+                    tried.extend(jobs.iter().map(|job| job.cookie));
+                }
             }
         }
         survey = Survey::take(table, filter, aim)?;
@@ -102,9 +120,9 @@ pub fn carry_out(
     Ok(outcome)
 }
 
-fn through_descriptors(survey: &Survey, outcome: &mut Outcome) {
+fn through_descriptors(survey: &Survey, jobs: &[Job], outcome: &mut Outcome) {
     let mut loans = Loans::default();
-    for job in &survey.jobs {
+    for job in jobs {
         let Some((part, change)) = survey.change(job) else {
             continue;
         };

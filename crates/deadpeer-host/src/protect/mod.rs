@@ -5,10 +5,14 @@
 
 mod aim;
 mod apply;
+mod crowd;
 mod survey;
+mod turns;
 mod within;
 
 pub(crate) use aim::overlay;
 pub use aim::{Aim, Change, Step};
 pub use apply::{CarryOutError, Failure, Outcome, carry_out};
+pub use crowd::{Crowd, backlog};
 pub use survey::{Fate, Part, Survey};
+pub use turns::Progress;

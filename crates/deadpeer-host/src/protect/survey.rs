@@ -1,8 +1,9 @@
 //! What stands, and what is to be done: every chosen socket looked at once, before anything is changed.
 
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::os::fd::RawFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpeer_core::{Effective, Snapshot, SocketOptions, TcpState};
 use rustc_hash::FxHashSet;
@@ -26,6 +27,8 @@ pub struct Survey {
     pub coverage: Coverage,
     /// Listeners first: what they accept from then on has the new settings.
     pub(super) jobs: Vec<Job>,
+    /// Addresses of this machine: those that its connections have.
+    pub(super) here: FxHashSet<IpAddr>,
 }
 
 /// Sockets of one service that have the same settings and fate.
@@ -68,6 +71,10 @@ pub(super) struct Job {
     pub(super) holder: Option<(u32, RawFd)>,
     /// The place of its part.
     pub(super) part: usize,
+    /// The peer's address.
+    pub(super) peer: IpAddr,
+    /// When something came from its peer, where that is known.
+    pub(super) heard: Option<Instant>,
 }
 
 /// What makes a part, within a service.
@@ -98,8 +105,10 @@ impl Survey {
         let mut services: Services<Vec<(Kind, usize)>> = Services::new(table.ephemeral_ports());
         let mut counts: Vec<u64> = Vec::new();
         let mut jobs = Vec::new();
+        let mut here = FxHashSet::default();
         let mut fine = Shortcut::default();
         let coverage = table.each(&query, |connection| {
+            here.insert(connection.socket.local.ip());
             let kinds = &mut services.of(connection).value;
             let Some(fate) = fate(connection, aim, &mut fine) else {
                 return ControlFlow::Continue(());
@@ -122,10 +131,14 @@ impl Survey {
             }
             if let Fate::Judged(Step::Change(_)) = fate {
                 let holder = connection.owner();
+                let info = connection.tcp_info();
+                let heard_ago = connection.snapshot(info.as_ref()).heard_ago;
                 jobs.push(Job {
                     cookie: connection.socket.cookie,
                     holder: holder.map(|owner| (owner.process.pid(), owner.fd)),
                     part,
+                    peer: connection.socket.peer.ip(),
+                    heard: heard_ago.and_then(|ago| Instant::now().checked_sub(ago)),
                 });
             }
             ControlFlow::Continue(())
@@ -134,6 +147,7 @@ impl Survey {
             parts: parts(services, &counts),
             coverage,
             jobs,
+            here,
         })
     }
 
