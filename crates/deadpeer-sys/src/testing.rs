@@ -5,6 +5,7 @@
 use std::os::fd::{AsFd, AsRawFd as _};
 
 use crate::netns::{self, NetnsError};
+use crate::sockopt::filter;
 use crate::{SysError, tcp_info};
 
 /// Runs a test in a network namespace of its own, or skips it where none can be made.
@@ -53,6 +54,16 @@ pub fn ask_tcp_info(fd: impl AsFd, times: u32) -> Result<(), SysError> {
         std::hint::black_box(&room);
     }
     Ok(())
+}
+
+/// Sets `SO_MAX_PACING_RATE`, bytes a second: the socket then stamps what it sends with the moment when it is its turn, which may be one
+/// to come, as it does under a congestion control that paces itself.
+///
+/// # Errors
+/// `fd` is no socket.
+pub fn pace(fd: impl AsFd, bytes_per_s: u32) -> Result<(), SysError> {
+    let call = "setsockopt(SO_MAX_PACING_RATE)";
+    filter::set(fd.as_fd(), libc::SO_MAX_PACING_RATE, &bytes_per_s, call)
 }
 
 /// Whether the calling thread has left the network namespace that the process was started in.

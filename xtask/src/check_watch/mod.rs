@@ -6,6 +6,7 @@
 mod report;
 mod scenarios;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -34,6 +35,9 @@ pub(crate) struct Arguments {
     /// The seed of everything random on the wire.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Write what each host sends and receives to DIR/DEADLINE/SCENARIO/HOST.pcapng
+    #[arg(long, value_name = "DIR")]
+    pcap: Option<PathBuf>,
     /// The peer's program
     #[arg(long, hide = true)]
     peer: bool,
@@ -61,12 +65,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
 
 fn measure(deadline: Duration, arguments: &Arguments) -> Result<Report> {
     let scenarios = scenarios::all(deadline, arguments.live, arguments.dead)?;
+    let captures = |directory: &PathBuf| directory.join(format!("{deadline:?}"));
     let settings = Settings {
         deadline,
         seed: arguments.seed,
         ipv6: false,
         at_once: arguments.jobs,
-        captures: None,
+        captures: arguments.pcap.as_ref().map(captures),
         peer: Launch {
             program: std::env::current_exe()?.into(),
             arguments: vec!["check-watch".into(), "--peer".into()],

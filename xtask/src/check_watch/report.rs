@@ -86,7 +86,11 @@ impl Report {
     fn note(&mut self, what: &str, experiment: &Experiment, cell: &Cell) {
         let noticed = cell.noticed.as_ref();
         let said = noticed.map_or_else(String::new, |noticed| {
-            format!(" after {:.1} s: {}", noticed.after_s, noticed.signal.words)
+            let (words, s) = (&noticed.signal.words, noticed.after_s);
+            match s < 0.0 {
+                true => format!(" before the fault: {words}"),
+                false => format!(" after {s:.1} s: {words}"),
+            }
         });
         self.mistakes.push(format!(
             "{}, {}: {what}{said}",

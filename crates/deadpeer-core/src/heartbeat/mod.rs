@@ -30,6 +30,8 @@
 //! Rules that the machine keeps:
 //! - Only *received* bytes prove life, any bytes. What we write proves nothing.
 //! - A ping is sent after an interval in which nothing was heard, or nothing said: while data flows both ways, none.
+//! - One ping serves both ends: it proves life to whom it reaches, its pong to whom asked. Where both ask, the one whose jitter is shorter
+//!   asks for both, and the other perhaps never while it is heard; so it may know no round trip.
 //! - The slower side sets the pace, and a multiple of it the deadline, as in BFD (RFC 5880, section 6.8.4).
 //! - Intervals are jittered to 75-100 % (RFC 5880, section 6.8.7).
 //! - The peer gets its time to answer: a ping that left late, because our queue was stuck or because we slept, moves the deadline.

@@ -163,8 +163,8 @@ impl Judge {
         let Some(base) = self.base else {
             self.sample(&counters.at_birth(), &counters);
             self.hear(at, counters, ages.youngest().unwrap_or_default().min(at));
-            // Whether data comes is not known yet: an early second look.
-            self.last.traffic = Traffic::Data;
+            // What comes is not known yet: a close second look.
+            self.last.traffic = Traffic::DataAndAcks;
             return;
         };
         let elapsed = at.saturating_sub(base.at.get());

@@ -20,8 +20,11 @@ const FALSE_ALARM_EVERY: Duration = Duration::from_secs(31_557_600);
 const OUTAGE: (u32, u32) = (4, 5);
 /// How long the answer to that probe may take.
 const ROUND_TRIP: Duration = Duration::from_millis(200);
-/// The kernel takes no longer one (net/ipv4/tcp.c, `do_tcp_setsockopt`): 24 days.
-const LONGEST_USER_TIMEOUT_MS: u32 = i32::MAX.cast_unsigned();
+/// 12 days: half of what the kernel takes (net/ipv4/tcp.c, `do_tcp_setsockopt`), and the longest it can keep. It compares in 32 bits
+/// with a sign. With a congestion control that paces itself (BBR) the retransmission that started the clock may be stamped with
+/// a moment to come, so that the time passed is negative; less the longest user timeout, that wraps around, and the
+/// connection is given up at its second retransmission (net/ipv4/tcp_timer.c, `retransmits_timed_out`).
+const LONGEST_USER_TIMEOUT_MS: u32 = 1 << 30;
 /// Time kept for the look itself.
 const LOOK: Duration = Duration::from_millis(500);
 /// What is left of a wait when the kernel's timers have been late (kernel/time/timer.c: by an eighth at most).
@@ -77,12 +80,12 @@ impl Supervision {
         self.within.get()
     }
 
-    /// The options that make the kernel ask and keep it from deciding: keepalive, the longest user timeout there is, as many
+    /// The options that make the kernel ask and keep it from deciding: keepalive, the longest user timeout that it can keep, as many
     /// SYNs as the deadline takes, and, where the kernel has it (Linux 6.15), retransmissions close enough together.
     ///
     /// A user timeout takes the place of the counts of probes and of retransmissions (net/ipv4/tcp_timer.c). Without one,
     /// fifteen retransmissions in a row end a connection, and at 40 % loss each way a live one has them lost every few hundred times that
-    /// it has to retransmit at all. So a connection that nobody watches any more is given up by nobody for 24 days: close it, or apply
+    /// it has to retransmit at all. So a connection that nobody watches any more is given up by nobody for 12 days: close it, or apply
     /// another plan to it.
     ///
     /// Not quite a fifth of the deadline is silence, the rest probing: one packet per idle period while the peer answers, a burst when

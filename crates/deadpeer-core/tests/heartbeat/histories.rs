@@ -276,3 +276,61 @@ fn a_flood_is_complained_of_and_then_refused() {
     });
     assert_eq!((complaints, refused), (vec![10, 11], Some(12)));
 }
+
+/// Two ends that both ask, over a path without delay: the pings of each until `end`.
+fn converse(ends: &mut [Heartbeat; 2], end: Duration) -> [usize; 2] {
+    let mut pings = [0; 2];
+    while let Some((wake, asks)) = (0..2)
+        .filter_map(|i| ends[i].poll_timeout().map(|wake| (wake.at, i)))
+        .min()
+        .filter(|(wake, _)| *wake <= end)
+    {
+        ends[asks].handle_timeout(wake);
+        let Some(Transmit::Ping { sequence, echo }) = write(&mut ends[asks], wake) else {
+            panic!("a ping was due at {wake:?}");
+        };
+        pings[asks] += 1;
+        let echo = Some(echo);
+        let answers = &mut ends[1 - asks];
+        let fine = answers.handle_received(wake, Received::Ping { sequence, echo });
+        fine.expect("no flood");
+        assert_eq!(
+            write(answers, wake),
+            Some(Transmit::Pong { sequence, echo })
+        );
+        let fine = ends[asks].handle_received(wake, Received::Pong { sequence, echo });
+        fine.expect("it was asked for");
+    }
+    pings
+}
+
+/// One ping serves both ends: it proves life to whom it reaches, and its pong to whom asked. Who would ask later has nothing to ask, perhaps
+/// never; it does once the other falls silent, and is no later for it.
+#[test]
+fn of_two_ends_that_ask_the_earlier_one_asks_for_both() {
+    let hour = at(3_600);
+    for seed in 0..100 {
+        let mut ends = [seed, seed + 1_000].map(|seed| {
+            let settings = Settings::within(at(30)).every(at(6)).seed(seed);
+            Heartbeat::new(settings.without_hello(), at(0))
+        });
+        let pings = converse(&mut ends, hour);
+        let both: usize = pings.iter().sum();
+        assert!((600..=800).contains(&both), "one in 4.5 to 6 s: {pings:?}");
+        for end in &mut ends {
+            assert_eq!(events(end), [], "{pings:?}");
+            let Standing::Alive { age } = end.standing(hour) else {
+                panic!("{pings:?}: {:?}", end.standing(hour));
+            };
+            assert!(age <= at(6), "{age:?}");
+            // Now the other is gone, whoever of them asked until now.
+            let asked = pass(end, hour + at(30));
+            assert!(asked.len() >= 4, "{asked:?}");
+            let told = events(end);
+            assert!(
+                matches!(told[..], [Event::Silent { since, .. }] if since == at(30)),
+                "{told:?}"
+            );
+        }
+    }
+}

@@ -337,6 +337,16 @@ fn arriving_data_takes_closer_looks_and_its_end_too() {
     assert!(next > at(106) && next < at(107), "{next:?}");
 }
 
+/// What came again after the last answer makes that look younger, by as much as looks are apart: what comes on a connection is not known
+/// before the second, so it is a close one.
+#[test]
+fn the_second_look_is_close() {
+    let mut judge = judge();
+    judge.observe(at(100), &quiet());
+    let next = judge.next_look().expect("open");
+    assert!(next > at(101) && next < at(102), "{next:?}");
+}
+
 /// A user timeout of the application's own ends the connection before the judge would.
 #[test]
 fn a_foreign_user_timeout_is_seen() {

@@ -11,7 +11,9 @@ use deadpeer_sys::{clock, running_kernel};
 use super::measure::Observed;
 use super::proof::Witness;
 use super::proxy::Proxy;
-use super::{Cell, Column, Experiment, ExperimentError, Link, Settings, Verdict, forecast};
+use super::{
+    Cell, Column, Experiment, ExperimentError, Link, Outcome, Settings, Verdict, forecast,
+};
 use crate::fault::{Path, Script};
 use crate::lab::Lab;
 use crate::method::{self, Eyes, Method, Unavailable, Watch};
@@ -70,9 +72,9 @@ fn whole(
     let mut stage = Stage::set(scenario, settings, deadline, interrupted)?;
     stage.bring_into_states()?;
     let mut watches = stage.watch()?;
-    stage.settle(&mut watches)?;
+    let early = stage.settle(&mut watches)?;
     let expected = forecast::expect(stage.ours()?, &stage.kernel, &stage.links)?;
-    let observed = stage.strike_and_observe(&mut watches)?;
+    let observed = stage.strike_and_observe(&mut watches, early)?;
     let witness = stage.witness(&observed)?;
     stage.report(&expected, &observed, &witness)
 }
@@ -272,8 +274,13 @@ impl<'a> Stage<'a> {
         Ok(self.links.iter().map(watch).collect::<Result<_, _>>()?)
     }
 
-    /// Lets everything run as it is, with everybody watching: nobody may say a word.
-    fn settle(&mut self, watches: &mut [Option<Watch>]) -> Result<(), ExperimentError> {
+    /// Lets everything run as it is, with everybody watching: nobody may say a word, unless the connections have had a past, of which
+    /// some may have died. What is said then is part of the result.
+    fn settle(
+        &mut self,
+        watches: &mut [Option<Watch>],
+    ) -> Result<Vec<Option<Outcome>>, ExperimentError> {
+        let mut early: Vec<Option<Outcome>> = self.links.iter().map(|_| None).collect();
         for (link, watch) in self.links.iter().zip(watches.iter_mut()) {
             if let Some(watch) = watch {
                 watch.settle(link)?;
@@ -283,9 +290,15 @@ impl<'a> Stage<'a> {
         while start.elapsed() < SETTLE {
             self.live();
             let now = clock::monotonic();
-            for (link, watch) in self.links.iter_mut().zip(watches.iter_mut()) {
-                let Some(watch) = watch else { continue };
-                if let Some(signal) = watch.look(link, now)? {
+            let watched = self.links.iter_mut().zip(watches.iter_mut());
+            for ((link, watch), early) in watched.zip(&mut early) {
+                let (Some(watch), None) = (watch, &early) else {
+                    continue;
+                };
+                let Some(signal) = watch.look(link, now)? else {
+                    continue;
+                };
+                if self.scenario.life.is_empty() {
                     return Err(ExperimentError::TooEarly {
                         method: link
                             .method
@@ -294,10 +307,14 @@ impl<'a> Stage<'a> {
                         words: signal.words,
                     });
                 }
+                *early = Some(Outcome {
+                    after_s: start.elapsed().as_secs_f64() - SETTLE.as_secs_f64(),
+                    signal,
+                });
             }
             self.tick()?;
         }
-        Ok(())
+        Ok(early)
     }
 
     pub(super) fn script(&self) -> Script {
@@ -320,7 +337,7 @@ impl<'a> Stage<'a> {
             let said = noticed.as_ref().map(|outcome| {
                 (
                     outcome.signal.kind,
-                    Duration::from_secs_f64(outcome.after_s),
+                    Duration::from_secs_f64(outcome.after_s.max(0.0)),
                 )
             });
             let answered = witness.answered.contains(&link.state);

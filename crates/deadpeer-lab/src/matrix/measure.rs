@@ -44,13 +44,13 @@ impl Observed {
 }
 
 impl Stage<'_> {
-    /// Does what the scenario says, and looks until the deadline and some more has passed.
+    /// Does what the scenario says, and looks until the deadline and some more has passed. What was noticed before, for each link, stands.
     pub(super) fn strike_and_observe(
         &mut self,
         watches: &mut [Option<Watch>],
+        mut noticed: Vec<Option<Outcome>>,
     ) -> Result<Observed, ExperimentError> {
         let window = self.deadline.mul_f64(1.0 + OVERTIME);
-        let mut noticed: Vec<Option<Outcome>> = self.links.iter().map(|_| None).collect();
         let acks_before = self.links.iter().map(pure_acks).collect();
         let state = |link: &Link| link.info().ok().and_then(|info| info.state);
         let states_before = self.links.iter().map(state).collect();

@@ -97,7 +97,7 @@ pub enum ExperimentError {
         /// What is missing.
         what: String,
     },
-    /// A method gave alarm before anything had happened.
+    /// A method gave alarm before anything had happened, to connections without a past.
     #[error("{method} gave alarm in state {state} before the fault: {words}")]
     TooEarly {
         /// The method.

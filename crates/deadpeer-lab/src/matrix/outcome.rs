@@ -34,7 +34,7 @@ pub struct Cell {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// Seconds after the fault.
+    /// Seconds after the fault; negative: before it, of a connection with a past ([`Scenario::life`](crate::scenario::Scenario::life)).
     pub after_s: f64,
     /// By what.
     pub signal: Signal,

@@ -59,11 +59,15 @@ impl TwoWitnesses {
         if !link.is_introduced() {
             return Ok(None);
         }
-        self.drive(link, now)?;
-        // The supervisor judges by itself, at moments of its own. It is only asked about a program that is silent.
-        let Some(standing @ Standing::Silent { .. }) = self.standing(now) else {
+        let heard = self.drive(link, now)?;
+        let Some(standing) = self.standing(now) else {
             return Ok(None);
         };
+        // The supervisor judges by itself, at moments of its own. Beside those it looks when the program was heard, as any program
+        // does that reads: then what comes again later, unacknowledged, cannot pass for an answer. And while the program is silent.
+        if !heard && !matches!(standing, Standing::Silent { .. }) {
+            return Ok(None);
+        }
         let kernel = supervisor.verdict(&*link);
         Ok(match kernel.map(|kernel| kernel.with_heartbeat(standing)) {
             Some(Verdict::ApplicationSilent { .. }) if now >= self.cut_off + self.deadline => {
@@ -76,7 +80,8 @@ impl TwoWitnesses {
         })
     }
 
-    fn drive(&mut self, link: &mut Link, now: Duration) -> Result<(), WatchFailed> {
+    /// Tells the machine what happened; returns whether the program was heard.
+    fn drive(&mut self, link: &mut Link, now: Duration) -> Result<bool, WatchFailed> {
         let info = link.info()?;
         let heard_ms = [info.last_ack_recv_ms, info.last_data_recv_ms];
         let silence = heard_ms.into_iter().flatten().min();
@@ -113,7 +118,8 @@ impl TwoWitnesses {
             machine.handle_blocked(now);
         }
         let bytes = info.bytes_received.unwrap_or(0);
-        if bytes > self.bytes_received {
+        let heard = bytes > self.bytes_received;
+        if heard {
             self.bytes_received = bytes;
             machine.handle_received(now, Received::Data)?;
         }
@@ -133,7 +139,7 @@ impl TwoWitnesses {
             }
         }
         while machine.poll_event().is_some() {}
-        Ok(())
+        Ok(heard)
     }
 
     /// What the machine knows. A program that takes nothing is silent when it says nothing either.

@@ -5,7 +5,7 @@
 //!
 //! On a connection, the first four bytes name it, so that both ends can speak of it even through a proxy. Then a byte `p`
 //! is a ping and answered by `P`; `q` and `Q` prove that the connection carries bytes; all others are padding. A name with
-//! the bit [`BEATS`] asks the peer to say `B` regularly, as a heartbeat's promise.
+//! the bit `BEATS` asks the peer to say `B` regularly, as a heartbeat's promise.
 
 mod orders;
 mod serve;

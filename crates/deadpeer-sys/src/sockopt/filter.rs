@@ -42,7 +42,13 @@ pub fn unmute(fd: impl AsFd) -> Result<()> {
     )
 }
 
-fn set<T>(fd: BorrowedFd<'_>, option: c_int, value: &T, call: &'static str) -> Result<()> {
+/// Sets an option of `SOL_SOCKET`.
+pub(crate) fn set<T>(
+    fd: BorrowedFd<'_>,
+    option: c_int,
+    value: &T,
+    call: &'static str,
+) -> Result<()> {
     // SAFETY: the pointer and the length describe `value`; a program's own pointer leads to its one live instruction.
     let status = unsafe {
         libc::setsockopt(

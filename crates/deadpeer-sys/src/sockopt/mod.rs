@@ -8,7 +8,7 @@
 //! [`SocketOptions::check`]: deadpeer_core::SocketOptions::check
 
 mod effective;
-mod filter;
+pub(crate) mod filter;
 pub(crate) mod int;
 mod transport;
 

@@ -48,7 +48,7 @@ const ALARM: u64 = u64::MAX;
 /// Where loss forbids a verdict at the deadline that is as sure as was asked for, it comes later, and
 /// [`slip`](Watch::slip) says by how much; [`Preference`](deadpeer_core::verdict::Preference) turns that round.
 ///
-/// Supervising sets [options](Supervision::options) on every socket that keep the kernel from giving it up for 24 days: what is found
+/// Supervising sets [options](Supervision::options) on every socket that keep the kernel from giving it up for 12 days: what is found
 /// unreachable is the application's to close. A user timeout that the application sets afterwards is its own affair and may
 /// end the connection first: [`Supervision::overruled`] tells, from [`options`](crate::options()) and [`inspect`](crate::inspect).
 ///
@@ -233,6 +233,9 @@ impl Watch {
     }
 
     /// Looks at a supervised connection now and judges. `None` if it is not watched or nobody judges it.
+    ///
+    /// A verdict that changes here is news no more: [`wait`](Self::wait) doesn't report it again. A look just after something was read dates the
+    /// peer's last word exactly, where both ends write and then only our own direction is lost.
     pub fn verdict(&mut self, socket: impl AsFd) -> Option<Verdict> {
         let place = self.table.find(socket.as_fd().as_raw_fd())?;
         let entry = self.table.entry(place)?;

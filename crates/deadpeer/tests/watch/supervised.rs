@@ -3,9 +3,9 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use deadpeer::{Cause, News, Supervision, Verdict, Watch};
+use deadpeer::{Cause, News, Supervision, TcpState, Verdict, Watch};
 use deadpeer_sys::sockopt;
-use deadpeer_sys::testing::in_private_netns;
+use deadpeer_sys::testing::{in_private_netns, pace};
 
 use crate::{pair, readable, soon, told, until};
 
@@ -58,6 +58,31 @@ fn vanished_peers_are_noticed_and_living_ones_left_alone() {
             panic!("one ended");
         };
         assert!(matches!(event.news, News::Died(death) if death.cause() == Cause::PeerClosed));
+    });
+}
+
+/// A sender that paces itself stamps what it sends with a moment to come. The kernel reckons with that and the user timeout in 32 bits,
+/// and one of more than half their range makes it give up at the second retransmission.
+#[test]
+fn a_paced_sender_is_not_given_up_by_the_kernel() {
+    in_private_netns(|| {
+        let mut watch = Watch::supervised(Supervision::within(DEADLINE)).unwrap();
+        let (mut paced, peer) = pair();
+        watch.add(&paced, 1).unwrap();
+        pace(&paced, 2_000).unwrap();
+        // The first ten segments are not paced (net/ipv4/tcp_output.c, `tcp_update_skb_after_send`).
+        paced.set_nodelay(true).unwrap();
+        for _ in 0..12 {
+            paced.write_all(b"x").unwrap();
+        }
+        sockopt::mute(&peer).unwrap();
+        paced.write_all(&[b'x'; 4_000]).unwrap();
+
+        until("the second retransmission goes unanswered", || {
+            let info = deadpeer::inspect(&paced).unwrap();
+            assert_ne!(info.state, Some(TcpState::Close));
+            info.retransmits >= Some(2)
+        });
     });
 }
 
