@@ -2,6 +2,7 @@
 
 use std::net::TcpStream;
 use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,16 @@ const WITHIN: [&str; 3] = ["--within", "26s", "--yes"];
 const REFUSED: &str = "too-many-in-one-tick";
 const BOUND: Duration = Duration::from_secs(120);
 
+/// One crowd at a time: the backlog is every namespace's, and the files are every test's.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn all_live_ones_survive() {
+    let _turn = turn();
     if !has_files(2 * CONNECTIONS as u64 + 200) || !has_bpf() {
         return;
     }
@@ -51,6 +60,7 @@ fn all_live_ones_survive() {
 
 #[test]
 fn interrupted_between_two_portions() {
+    let _turn = turn();
     if !has_files(2 * CONNECTIONS as u64 + 200) || !has_bpf() {
         return;
     }
@@ -86,6 +96,7 @@ fn interrupted_between_two_portions() {
 
 #[test]
 fn more_than_fit_into_an_idle_time_are_refused() {
+    let _turn = turn();
     if !has_files(2 * CONNECTIONS as u64 + 200) {
         return;
     }
