@@ -43,17 +43,28 @@ def scene(port, interface="veth0"):
 @scene(8888, "any")
 def keepalive(net):
     """A server whose keepalive settings are the system's: tcp_keepalive_time=2, _intvl=1, _probes=4 instead of 120, 75, 9."""
-    for name, value in [("time", 2), ("intvl", 1), ("probes", 4)]:
+    return systems_keepalive(net, 2, 1, 4)
+
+
+@scene(8888, "any")
+def keepalive_in_minutes(net):
+    """The same with tcp_keepalive_time=120 and the rest as Linux has it. Takes a quarter of an hour."""
+    return systems_keepalive(net, 120, 75, 9)
+
+
+def systems_keepalive(net, idle_s, interval_s, count):
+    for name, value in [("time", idle_s), ("intvl", interval_s), ("probes", count)]:
         with open(f"/proc/sys/net/ipv4/tcp_keepalive_{name}", "w") as file:
             file.write(str(value))
     server, client = net.connection(server_here=True)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     client.sendall(b"hello")
     server.recv(9)
-    time.sleep(5)
+    # The first probe is answered, the second and its repetitions are not.
+    time.sleep(idle_s * 1.03 + 3)
     vanish(client)
-    death = wait_for_error(server, 15)
-    return [died("client", "keepalive", "idle", "gave-up", death, idle_s=2, interval_s=1, count=4)]
+    death = wait_for_error(server, 2 * (idle_s + interval_s * count))
+    return [died("client", "keepalive", "idle", "gave-up", death, idle_s=idle_s, interval_s=interval_s, count=count)]
 
 
 @scene(8889)
@@ -459,7 +470,7 @@ class Net:
 
 def unshared():
     """A process in a network namespace of its own."""
-    process = subprocess.Popen(["unshare", "-n", "sleep", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(["unshare", "-n", "sleep", "3600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     ours = os.stat("/proc/self/ns/net").st_ino
     while os.stat(f"/proc/{process.pid}/ns/net").st_ino == ours:
         time.sleep(0.01)
