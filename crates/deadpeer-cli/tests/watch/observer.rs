@@ -55,20 +55,27 @@ impl Observer {
     }
 
     /// The death of the connection with these ports at its ends, once it is told. `meanwhile` is done again and again.
-    pub(crate) fn death(&mut self, what: &str, ends: Ends, mut meanwhile: impl FnMut()) -> Value {
-        let end = Instant::now() + PATIENCE;
-        loop {
+    pub(crate) fn death(&mut self, what: &str, ends: Ends, meanwhile: impl FnMut()) -> Value {
+        let death = self.death_within(PATIENCE, ends, meanwhile);
+        death.unwrap_or_else(|| panic!("{what}: no death of {ends:?} among {:#?}", self.deaths))
+    }
+
+    /// The same, or `None` if it is not told within the time.
+    pub(crate) fn death_within(
+        &mut self,
+        time: Duration,
+        ends: Ends,
+        mut meanwhile: impl FnMut(),
+    ) -> Option<Value> {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
             meanwhile();
             self.read();
             if let Some(death) = self.deaths.iter().find(|death| ends.are_of(death)) {
-                return death.clone();
+                return Some(death.clone());
             }
-            assert!(
-                Instant::now() < end,
-                "{what}: no death of {ends:?} among {:#?}",
-                self.deaths
-            );
         }
+        None
     }
 
     /// Takes what has been said so far.
