@@ -23,6 +23,7 @@ use crate::{CallError, Unavailable, feature};
 pub struct Deaths {
     ring: Ring,
     lost: OwnedFd,
+    program: OwnedFd,
     hz: u32,
     /// While it is open, the program runs.
     _link: OwnedFd,
@@ -219,6 +220,7 @@ impl Deaths {
         Ok(Self {
             ring,
             lost,
+            program: loaded.program,
             hz,
             _link: link,
         })
@@ -235,12 +237,17 @@ impl Deaths {
         });
     }
 
-    /// How many deaths have been lost so far because the buffer was full.
+    /// How many deaths may have been lost so far: those that found the buffer full, and the changes of state that an interrupt
+    /// brought while the program was busy with another, for which the kernel does not run it (counted since Linux 5.12).
+    ///
+    /// Some kernels of hosted machines don't run eBPF in the context of processes that they protect. What dies by a timer while such a
+    /// process has the processor is neither reported nor counted.
     ///
     /// # Errors
-    /// The counter can't be read.
+    /// A counter can't be read.
     pub fn lost(&self) -> Result<u64, CallError> {
-        kernel::map_look_up(&self.lost, &0_u32)
+        let found_full: u64 = kernel::map_look_up(&self.lost, &0_u32)?;
+        Ok(found_full + kernel::program_misses(&self.program)?)
     }
 }
 

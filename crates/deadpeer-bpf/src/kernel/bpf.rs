@@ -224,6 +224,22 @@ pub(crate) fn link_info(link: impl AsFd) -> Result<LinkInfo> {
     })
 }
 
+/// How often the kernel left a program out because it was running on that processor already: an interrupt came in between
+/// (kernel/trace/bpf_trace.c, `__bpf_trace_run`). 0 before Linux 5.12, which does not count.
+pub(crate) fn program_misses(program: impl AsFd) -> Result<u64> {
+    // struct bpf_prog_info as far as recursion_misses; all its pointers are NULL, so that nothing else is asked for.
+    const RECURSION_MISSES: usize = 26;
+    let mut info = [0_u64; RECURSION_MISSES + 1];
+    let mut attr = attr::Info {
+        bpf_fd: fd(&program),
+        info_len: size_of_val(&info) as u32,
+        info: info.as_mut_bytes().as_mut_ptr() as u64,
+    };
+    // SAFETY: the buffer lives through the call and is as long as it says.
+    unsafe { bpf(15, "bpf(OBJ_GET_INFO_BY_FD)", &mut attr) }?;
+    Ok(info[RECURSION_MISSES])
+}
+
 /// Attaches a program to the tracepoint that it was loaded for, as long as the descriptor is open.
 pub(crate) fn tracepoint_attach(program: impl AsFd) -> Result<OwnedFd> {
     let mut attr = attr::RawTracepoint {

@@ -7,6 +7,6 @@ mod ring;
 pub(crate) use bpf::{
     Kind, LinkInfo, MapShape, ProgramKind, iterator, link_attach, link_info, map_create,
     map_create_constant, map_freeze, map_look_up, map_update, map_update_many, object_open,
-    object_pin, program_load, tracepoint_attach,
+    object_pin, program_load, program_misses, tracepoint_attach,
 };
 pub(crate) use ring::Ring;

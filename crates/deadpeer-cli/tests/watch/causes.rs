@@ -14,8 +14,8 @@ use deadpeer_lab::testing::inside;
 /// Longer than the slowest of these deaths by far.
 const TOLD_WITHIN: Duration = Duration::from_secs(25);
 
-/// A death by a timer is sometimes missing from the kernel's report, one in some fifty, for a reason that is not known yet.
-/// What is told must be right each time; what is missing gets two more chances.
+/// Some hosted machines' kernels run no eBPF while a process that they protect has the processor, and a timer that fires just then ends a
+/// connection unreported (docs/operators.md). What is told must be right each time; what is missing gets two more chances.
 const ATTEMPTS: usize = 3;
 
 #[test]
