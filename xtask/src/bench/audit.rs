@@ -1,12 +1,9 @@
 //! `deadpeer audit` against `ss`, on a namespace full of connections.
 
-use std::path::PathBuf;
-use std::process::Command;
+use anyhow::Result;
 
-use anyhow::{Context as _, Result, ensure};
-
+use super::beside::{self, Beside};
 use super::sample::Sample;
-use crate::cargo::{self, cargo};
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -19,46 +16,8 @@ pub(crate) struct Arguments {
     sockets: Vec<usize>,
 }
 
-/// The same, beside the sockets.
-#[derive(clap::Args)]
-pub(crate) struct Beside {
-    #[arg(long)]
-    rounds: usize,
-    #[arg(long)]
-    sockets: usize,
-    #[arg(long)]
-    deadpeer: PathBuf,
-}
-
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
-    ensure!(arguments.rounds > 0, "--rounds must be at least 1");
-    let mut build = cargo();
-    build.args([
-        "build",
-        "--release",
-        "--quiet",
-        "-p",
-        "deadpeer-cli",
-        "-p",
-        "deadpeer-host",
-    ]);
-    build.args(["--bin", "deadpeer", "--example", "population"]);
-    ensure!(build.status()?.success(), "the build failed");
-    let release = cargo::target_directory()?.join("release");
-    let mut met = true;
-    for sockets in &arguments.sockets {
-        let status = Command::new(release.join("examples/population"))
-            .arg(sockets.to_string())
-            .arg(std::env::current_exe()?)
-            .args(["bench", "audit-beside", "--rounds"])
-            .arg(arguments.rounds.to_string())
-            .args(["--sockets", &sockets.to_string(), "--deadpeer"])
-            .arg(release.join("deadpeer"))
-            .status()
-            .context("starting the population")?;
-        met &= status.success();
-    }
-    Ok(met)
+    beside::run("audit-beside", arguments.rounds, &arguments.sockets)
 }
 
 /// The commands that take turns.
@@ -69,7 +28,7 @@ const EACH: usize = 3;
 const NO_OWNERS: usize = 4;
 
 pub(super) fn beside(beside: &Beside) -> Result<bool> {
-    let deadpeer = beside.deadpeer.to_str().context("a path in UTF-8")?;
+    let deadpeer = beside.deadpeer()?;
     let commands: [&[&str]; 5] = [
         &["ss", "-tinop"],
         &["ss", "-tino"],
@@ -84,23 +43,8 @@ pub(super) fn beside(beside: &Beside) -> Result<bool> {
         }
     }
     let medians = samples.map(|samples| Sample::median(&samples));
-    println!(
-        "{} sockets, median of {} rounds",
-        beside.sockets, beside.rounds
-    );
-    println!(
-        "{:<28} {:>10} {:>10} {:>10}",
-        "", "CPU ms", "wall ms", "peak MiB"
-    );
-    for (command, median) in commands.iter().zip(medians) {
-        let name = command.join(" ").replace(deadpeer, "deadpeer");
-        println!(
-            "{name:<28} {:>10.1} {:>10.1} {:>10.1}",
-            median.cpu.as_secs_f64() * 1e3,
-            median.wall.as_secs_f64() * 1e3,
-            median.peak_kib as f64 / 1024.0
-        );
-    }
+    let names = commands.map(|command| command.join(" ").replace(deadpeer, "deadpeer"));
+    beside.print(&names.into_iter().zip(medians).collect::<Vec<_>>());
     let targets = targets(beside.sockets, &medians);
     targets.iter().for_each(Target::print);
     println!();

@@ -3,6 +3,7 @@
 //! The clock of a shared machine is noisy: what counts is CPU time, and how two commands compare that took turns.
 
 mod audit;
+mod beside;
 mod explain;
 mod heartbeat;
 mod host;
@@ -42,10 +43,10 @@ pub(crate) enum Bench {
     Protect(protect::Arguments),
     /// The part of `bench protect` that runs beside the sockets.
     #[command(hide = true)]
-    ProtectBeside(protect::Beside),
+    ProtectBeside(beside::Beside),
     /// The part of `bench audit` that runs beside the sockets.
     #[command(hide = true)]
-    AuditBeside(audit::Beside),
+    AuditBeside(beside::Beside),
     /// Runs a command once and prints its CPU time, wall time and peak memory.
     #[command(hide = true)]
     Sample(sample::Arguments),

@@ -1,12 +1,11 @@
 //! `deadpeer protect` on a namespace full of connections, and the way back.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
+use super::beside::{self, Beside};
 use super::sample::Sample;
-use crate::cargo::{self, cargo};
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -19,43 +18,12 @@ pub(crate) struct Arguments {
     sockets: Vec<usize>,
 }
 
-/// The same, beside the sockets.
-#[derive(clap::Args)]
-pub(crate) struct Beside {
-    #[arg(long)]
-    rounds: usize,
-    #[arg(long)]
-    sockets: usize,
-    #[arg(long)]
-    deadpeer: PathBuf,
-}
-
 /// CPU seconds for protecting 200,000 sockets, looking, recording and looking again included.
 const MOST_CPU: f64 = 0.4;
 const AT: usize = 200_000;
 
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
-    ensure!(arguments.rounds > 0, "--rounds must be at least 1");
-    let mut build = cargo();
-    build.args(["build", "--release", "--quiet", "-p", "deadpeer-cli"]);
-    build.args(["-p", "deadpeer-host", "--bin", "deadpeer"]);
-    build.args(["--example", "population"]);
-    ensure!(build.status()?.success(), "the build failed");
-    let release = cargo::target_directory()?.join("release");
-    let mut met = true;
-    for sockets in &arguments.sockets {
-        let status = Command::new(release.join("examples/population"))
-            .arg(sockets.to_string())
-            .arg(std::env::current_exe()?)
-            .args(["bench", "protect-beside", "--rounds"])
-            .arg(arguments.rounds.to_string())
-            .args(["--sockets", &sockets.to_string(), "--deadpeer"])
-            .arg(release.join("deadpeer"))
-            .status()
-            .context("starting the population")?;
-        met &= status.success();
-    }
-    Ok(met)
+    beside::run("protect-beside", arguments.rounds, &arguments.sockets)
 }
 
 /// The ways that take turns: each protects, and is undone.
@@ -76,28 +44,15 @@ pub(super) fn beside(beside: &Beside) -> Result<bool> {
         }
     }
     std::fs::remove_dir_all(&folder)?;
-    println!(
-        "{} sockets, median of {} rounds",
-        beside.sockets, beside.rounds
-    );
-    println!(
-        "{:<32} {:>10} {:>10} {:>10}",
-        "", "CPU ms", "wall ms", "peak MiB"
-    );
+    let mut medians = Vec::new();
     let mut fastest = f64::INFINITY;
     for ((name, _), (there, back)) in WAYS.iter().zip(&samples) {
-        for (verb, samples) in [("protect", there), ("undo", back)] {
-            let median = Sample::median(samples);
-            println!(
-                "{:<32} {:>10.1} {:>10.1} {:>10.1}",
-                format!("{verb}, {name}"),
-                median.cpu.as_secs_f64() * 1e3,
-                median.wall.as_secs_f64() * 1e3,
-                median.peak_kib as f64 / 1024.0
-            );
-        }
-        fastest = fastest.min(Sample::median(there).cpu.as_secs_f64());
+        let there = Sample::median(there);
+        fastest = fastest.min(there.cpu.as_secs_f64());
+        medians.push((format!("protect, {name}"), there));
+        medians.push((format!("undo, {name}"), Sample::median(back)));
     }
+    beside.print(&medians);
     if beside.sockets < AT {
         return Ok(true);
     }
@@ -108,7 +63,7 @@ pub(super) fn beside(beside: &Beside) -> Result<bool> {
 }
 
 fn there_args<'a>(beside: &'a Beside, file: &'a Path, more: &[&'a str]) -> Result<Vec<&'a str>> {
-    let mut args = command(beside)?;
+    let mut args = vec![beside.deadpeer()?, "protect"];
     // Connections within the machine, and more than its backlog holds: they are spread over the 9 s of an idle time.
     args.extend([
         "--all",
@@ -124,14 +79,9 @@ fn there_args<'a>(beside: &'a Beside, file: &'a Path, more: &[&'a str]) -> Resul
 }
 
 fn back_args<'a>(beside: &'a Beside, file: &'a Path, more: &[&'a str]) -> Result<Vec<&'a str>> {
-    let mut args = command(beside)?;
+    let mut args = vec![beside.deadpeer()?, "protect"];
     args.extend(["--yes", "--undo"]);
     args.push(file.to_str().context("a path in UTF-8")?);
     args.extend(more);
     Ok(args)
-}
-
-fn command(beside: &Beside) -> Result<Vec<&str>> {
-    let deadpeer = beside.deadpeer.to_str().context("a path in UTF-8")?;
-    Ok(vec![deadpeer, "protect"])
 }

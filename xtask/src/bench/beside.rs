@@ -1,0 +1,68 @@
+//! Benchmarks of the command `deadpeer` beside a namespace full of connections.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::sample::Sample;
+use crate::cargo::{self, cargo};
+
+/// What the part of a benchmark that runs beside the sockets needs to know.
+#[derive(clap::Args)]
+pub(crate) struct Beside {
+    #[arg(long)]
+    pub(super) rounds: usize,
+    #[arg(long)]
+    pub(super) sockets: usize,
+    #[arg(long)]
+    deadpeer: PathBuf,
+}
+
+/// Runs a subcommand of `bench` that takes [`Beside`], in turn beside each number of sockets. Returns whether every target was met.
+pub(super) fn run(subcommand: &str, rounds: usize, sockets: &[usize]) -> Result<bool> {
+    ensure!(rounds > 0, "--rounds must be at least 1");
+    let mut build = cargo();
+    build.args(["build", "--release", "--quiet"]);
+    build.args(["-p", "deadpeer-cli", "--bin", "deadpeer"]);
+    build.args(["-p", "deadpeer-host", "--example", "population"]);
+    ensure!(build.status()?.success(), "the build failed");
+    let release = cargo::target_directory()?.join("release");
+    let mut met = true;
+    for sockets in sockets.iter().map(usize::to_string) {
+        let status = Command::new(release.join("examples/population"))
+            .arg(&sockets)
+            .arg(std::env::current_exe()?)
+            .args(["bench", subcommand, "--rounds", &rounds.to_string()])
+            .args(["--sockets", &sockets, "--deadpeer"])
+            .arg(release.join("deadpeer"))
+            .status()
+            .context("starting the population")?;
+        met &= status.success();
+    }
+    Ok(met)
+}
+
+impl Beside {
+    /// The command to measure.
+    pub(super) fn deadpeer(&self) -> Result<&str> {
+        self.deadpeer.to_str().context("a path in UTF-8")
+    }
+
+    /// Prints what each command took, under its name.
+    pub(super) fn print(&self, medians: &[(String, Sample)]) {
+        println!("{} sockets, median of {} rounds", self.sockets, self.rounds);
+        println!(
+            "{:<32} {:>10} {:>10} {:>10}",
+            "", "CPU ms", "wall ms", "peak MiB"
+        );
+        for (name, median) in medians {
+            println!(
+                "{name:<32} {:>10.1} {:>10.1} {:>10.1}",
+                median.cpu.as_secs_f64() * 1e3,
+                median.wall.as_secs_f64() * 1e3,
+                median.peak_kib as f64 / 1024.0
+            );
+        }
+    }
+}
