@@ -1,4 +1,5 @@
-//! What the examples share: what they take from their command line, and work that shows when it stops.
+//! What the examples share: what they take from their command line, work that shows when it stops, and what their protocols need
+//! beside the connection.
 //!
 //! Each program in `src/bin` stands for itself; read the one that is nearest to yours. `tests/` runs every one of them against
 //! peers that vanish and peers that live.
@@ -6,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 pub mod grpc;
+pub mod http;
 pub mod websocket;
 
 use std::error::Error;

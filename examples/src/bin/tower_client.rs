@@ -6,13 +6,12 @@ use std::error::Error;
 use std::io;
 
 use deadpeer::heartbeat::{HeartbeatStream, Settings};
-use deadpeer_examples::{Arguments, reasons};
-use http_body_util::{BodyExt as _, Empty};
+use deadpeer_examples::{Arguments, http};
+use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
 use tokio::net::TcpStream;
 use tower::{ServiceExt as _, service_fn};
 
@@ -26,32 +25,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let stream = connector.oneshot(arguments.address.clone()).await?;
     let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(async move {
-        match connection.await {
-            Ok(()) => println!("finished"),
-            Err(error) => println!("the server is gone: {}", reasons(&error)),
-        }
-    });
+    tokio::spawn(http::tell_end("the server", connection));
     println!("connected to {}", arguments.address);
-    // Each line is a path.
-    let mut lines = BufReader::new(stdin()).lines();
-    while let Some(path) = lines.next_line().await? {
-        match ask(&mut requests, &arguments.address, &path).await {
-            Ok(report) => println!("got {report}"),
-            Err(error) => println!("no answer: {}", reasons(&*error)),
-        }
-    }
-    Ok(())
-}
-
-async fn ask(
-    requests: &mut SendRequest<Empty<Bytes>>,
-    host: &str,
-    path: &str,
-) -> Result<String, Box<dyn Error>> {
-    let request = Request::get(path).header("host", host).body(Empty::new())?;
-    requests.ready().await?;
-    let response = requests.send_request(request).await?;
-    let body = response.into_body().collect().await?.to_bytes();
-    Ok(String::from_utf8_lossy(&body).into_owned())
+    http::ask_each_line(async |path| {
+        let request = Request::get(path).header("host", &arguments.address);
+        let request = request.body(Empty::<Bytes>::new())?;
+        requests.ready().await?;
+        Ok(requests.send_request(request).await?)
+    })
+    .await
 }

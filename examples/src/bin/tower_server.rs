@@ -4,16 +4,11 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::convert::Infallible;
 use std::error::Error;
-use std::time::Duration;
 
 use deadpeer::heartbeat::{HeartbeatStream, Settings};
-use deadpeer_examples::{Arguments, Work, reasons};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use deadpeer_examples::{Arguments, http};
 use hyper::server::conn::http1;
-use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
@@ -28,22 +23,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     loop {
         let (socket, peer) = listener.accept().await?;
         let stream = HeartbeatStream::over_socket(socket, settings);
-        let service = TowerToHyperService::new(service_fn(report));
+        let service = TowerToHyperService::new(service_fn(http::report));
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        tokio::spawn(async move {
-            match connection.await {
-                Ok(()) => println!("{peer} finished"),
-                Err(error) => println!("{peer} is gone: {}", reasons(&error)),
-            }
-        });
+        tokio::spawn(http::tell_end(peer, connection));
     }
-}
-
-/// Something that takes ten minutes, for who asks for it.
-async fn report(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    if request.uri().path() == "/report" {
-        let _work = Work::begin();
-        tokio::time::sleep(Duration::from_secs(600)).await;
-    }
-    Ok(Response::new(Full::from("the report")))
 }
