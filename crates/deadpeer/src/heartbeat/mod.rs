@@ -8,9 +8,6 @@
 //! - [`HeartbeatMessages`] is for protocols that have pings of their own, such as WebSocket, or get them now: it wraps any
 //!   `Stream + Sink` of messages, such as a `tokio_util::codec::Framed`, and a [`Dialect`] tells it which of them are pings.
 //!
-//! - [`HeartbeatStream`] wraps any `AsyncRead + AsyncWrite` and is one itself. Both ends must speak its frames: `docs/heartbeat.md`
-//!   in the repository specifies them, for ends in other languages, too.
-//!
 //! Both are [`Heartbeat`], the machine that decides, with a clock and a timer. It can also be driven by hand, from any event loop.
 //!
 //! ```
@@ -34,10 +31,9 @@
 //! ```
 
 mod dialect;
+mod driver;
 mod error;
-mod inbox;
 mod messages;
-mod outbox;
 mod pulse;
 mod stream;
 mod wakers;

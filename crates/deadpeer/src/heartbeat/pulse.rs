@@ -29,6 +29,8 @@ pub(super) struct Pulse {
     /// Since when our own queue is known to be stuck.
     stuck: Option<Duration>,
     pongs: u64,
+    /// The transport has ended, in good order: nothing is due any more, and nothing to be said.
+    closed: bool,
 }
 
 impl Pulse {
@@ -48,6 +50,7 @@ impl Pulse {
             heard: now,
             stuck: None,
             pongs: 0,
+            closed: false,
         }
     }
 
@@ -62,6 +65,23 @@ impl Pulse {
     /// What the transport is to call.
     pub(super) fn waker(&self) -> Waker {
         self.waker.clone()
+    }
+
+    /// Wakes a task that waits for `side`, if that isn't the one that runs.
+    pub(super) fn wake_other(&self, me: Side, side: Side) {
+        if me != side {
+            self.wakers.wake_side(side);
+        }
+    }
+
+    /// The transport has ended, in good order.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.wakers.wake_all();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// How many pings were answered.
@@ -93,11 +113,17 @@ impl Pulse {
     }
 
     pub(super) fn poll_transmit(&mut self, now: Duration) -> Option<Transmit> {
-        self.machine.poll_transmit(now)
+        match self.closed {
+            true => None,
+            false => self.machine.poll_transmit(now),
+        }
     }
 
     /// Does what is due and takes note of what the machine tells. After what has arrived was handed to it.
     pub(super) fn turn(&mut self, now: Duration, me: Side) -> Result<(), HeartbeatError> {
+        if self.closed {
+            return Ok(());
+        }
         if self
             .machine
             .poll_timeout()
@@ -107,9 +133,7 @@ impl Pulse {
         }
         while let Some(event) = self.machine.poll_event() {
             self.note(event, now)?;
-            if me != Side::Watch {
-                self.wakers.wake_side(Side::Watch);
-            }
+            self.wake_other(me, Side::Watch);
         }
         match self.stuck_and_silent_at() {
             Some(at) if at <= now => Err(self.stuck_and_silent(now)),
@@ -122,6 +146,9 @@ impl Pulse {
     /// The next moment moves with every message, mostly away. The timer stays where it is then, and is set
     /// again when it fires.
     pub(super) fn arm(&mut self, now: Duration) {
+        if self.closed {
+            return;
+        }
         let wake = self.machine.poll_timeout().map(|wake| wake.at);
         let Some(at) = wake.into_iter().chain(self.stuck_and_silent_at()).min() else {
             self.set_to = None;
