@@ -1,17 +1,14 @@
-//! Replays what the fuzzer found worth keeping, without the fuzzer.
+//! What the fuzzer found worth keeping, without the fuzzer.
 
 #[path = "../../../../fuzz/checks/tcp_info.rs"]
 mod checks;
+#[path = "../../../../fuzz/checks/replay.rs"]
+mod replay;
+
+/// The recordings at least.
+const LEAST: usize = 15;
 
 #[test]
 fn the_tcp_info_corpus_holds() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/tcp_info");
-    let mut replayed = 0;
-    for entry in std::fs::read_dir(corpus).expect("the corpus is committed") {
-        let path = entry.expect("readable").path();
-        let input = std::fs::read(&path).expect("readable");
-        checks::check(&input);
-        replayed += 1;
-    }
-    assert!(replayed >= 15, "the recordings at least, not {replayed}");
+    replay::replay("tcp_info", LEAST, checks::check);
 }
