@@ -1,58 +1,26 @@
 //! Two witnesses, the kernel for the peer's host and the heartbeat for its program: what neither could tell alone.
 
 mod common;
-
-use std::io::Write as _;
-use std::time::Duration;
+mod experiments;
 
 use common::inside;
-use deadpeer_lab::matrix::{self, Experiment, Settings, Verdict};
-use deadpeer_lab::peer::{self, Launch};
-use deadpeer_lab::scenario;
+use deadpeer_lab::matrix::{Experiment, Settings, Verdict};
 use deadpeer_lab::state::State;
+use experiments::{scenarios, settings};
 
-/// Set for the copy of this program that is the peer.
-const PEER: &str = "DEADPEER_LAB_TEST_PEER";
 const METHOD: &str = "supervised-heartbeat";
-
-/// No test: the program that the labs of the other tests start as their peer.
-#[test]
-fn the_peer() {
-    if std::env::var_os(PEER).is_some() {
-        // The harness has begun a line of its own.
-        std::io::stdout().write_all(b"\n").unwrap();
-        peer::serve().unwrap();
-    }
-}
 
 /// Runs scenarios with the one method.
 fn run(names: &[&str], deadline_s: u64) -> Vec<Experiment> {
-    let mut scenarios = Vec::new();
-    for name in names {
-        let mut scenario = scenario::named(name).unwrap().unwrap();
+    let mut scenarios = scenarios(names);
+    for scenario in &mut scenarios {
         scenario.methods = Some(vec![METHOD.to_owned()]);
-        scenarios.push(scenario);
     }
     let settings = Settings {
-        deadline: Duration::from_secs(deadline_s),
-        seed: 11,
-        ipv6: false,
         at_once: names.len(),
-        captures: None,
-        peer: Launch {
-            program: std::env::current_exe().unwrap().into(),
-            arguments: ["--exact", "the_peer", "--nocapture", "--test-threads=1"]
-                .map(Into::into)
-                .into(),
-            environment: vec![(PEER.into(), "1".into())],
-        },
+        ..settings(deadline_s)
     };
-    let results = matrix::run_all(&scenarios, &settings, |_| {});
-    let experiments: Vec<Experiment> = results.into_iter().map(Result::unwrap).collect();
-    for experiment in &experiments {
-        assert_eq!(experiment.problems, [""; 0], "{}", experiment.scenario);
-    }
-    experiments
+    experiments::run(&scenarios, &settings)
 }
 
 /// A frozen program, and a proxy that answers for a dead host: the kernel answers, the program does not. And hosts that are gone.
