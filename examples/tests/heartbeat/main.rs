@@ -20,48 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than the deadline: only pings keep a silent pair together.
 const LONGER: Duration = Duration::from_secs(5);
 
-/// `heartbeat.py`; `None`: there is no Python 3.
-fn python(arguments: &[&str]) -> Option<Command> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("heartbeat.py");
-    let mut command = Command::new("python3");
-    if command.arg("--version").output().is_err() {
-        skip("no python3");
-        return None;
-    }
-    let mut command = Command::new("python3");
-    command.arg(script).args(arguments);
-    Some(command)
-}
-
-fn rust_server() -> Program {
-    Program::start(
-        "heartbeat_server",
-        &["127.0.0.1:0", DEADLINE],
-        "listening at ",
-    )
-}
-
-fn rust_client(address: &str) -> Program {
-    Program::start("heartbeat_client", &[address, DEADLINE], "connected to ")
-}
-
-fn python_server() -> Option<Program> {
-    let mut command = python(&["listen", "127.0.0.1:0", DEADLINE])?;
-    Some(Program::run(&mut command, "listening at "))
-}
-
-/// Its output is what it hears.
-fn python_client(address: &str) -> Option<Program> {
-    let mut command = python(&["connect", address, DEADLINE])?;
-    Some(Program::run(&mut command, ""))
-}
-
-/// No line for longer than the deadline: nobody gave anybody up.
-fn lives(program: &mut Program) {
-    let line = program.line_within(LONGER);
-    assert_eq!(line, None, "alive and silent");
-}
-
 #[test]
 fn the_python_end_reads_the_specification() {
     let vectors = concat!(
@@ -80,50 +38,27 @@ fn the_python_end_reads_the_specification() {
 
 #[test]
 fn python_asks_rust() {
-    in_private_netns(|| {
-        let mut server = rust_server();
-        let Some(mut client) = python_client(&server.address()) else {
-            return;
-        };
-        client.say("a word");
-        assert_eq!(client.line(PATIENCE), "a word");
-        lives(&mut server);
-        client.say("another");
-        assert_eq!(client.line(PATIENCE), "another");
-        client.say_no_more();
-        assert_eq!(client.line(PATIENCE), "finished");
-        let line = server.line(PATIENCE);
-        assert!(line.ends_with(" finished"), "{line:?}");
-    });
+    between(rust_server, python_client, talk);
 }
 
 #[test]
 fn rust_asks_python() {
-    in_private_netns(|| {
-        let Some(mut server) = python_server() else {
-            return;
-        };
-        let mut client = rust_client(&server.address());
-        client.say("a word");
-        assert_eq!(client.line(PATIENCE), "heard a word");
-        lives(&mut client);
-        client.say("another");
-        assert_eq!(client.line(PATIENCE), "heard another");
-        client.say_no_more();
-        assert_eq!(client.line(PATIENCE), "finished");
-        assert_eq!(server.line(PATIENCE), "finished");
-    });
+    between(python_server, rust_client, talk);
+}
+
+/// A silence, words again, and an end in good order.
+fn talk(mut server: Program, mut client: Program) {
+    lives(&mut server);
+    echo(&mut client, "another");
+    client.say_no_more();
+    assert_eq!(client.line(PATIENCE), "finished");
+    let line = server.line(PATIENCE);
+    assert!(line.ends_with("finished"), "{line:?}");
 }
 
 #[test]
 fn a_frozen_python_is_found_out() {
-    in_private_netns(|| {
-        let mut server = rust_server();
-        let Some(mut client) = python_client(&server.address()) else {
-            return;
-        };
-        client.say("a word");
-        assert_eq!(client.line(PATIENCE), "a word");
+    between(rust_server, python_client, |mut server, client| {
         client.freeze();
         let line = server.line(PATIENCE);
         assert!(line.contains("application has been silent"), "{line:?}");
@@ -133,13 +68,7 @@ fn a_frozen_python_is_found_out() {
 
 #[test]
 fn python_finds_out_a_frozen_rust() {
-    in_private_netns(|| {
-        let mut server = rust_server();
-        let Some(mut client) = python_client(&server.address()) else {
-            return;
-        };
-        client.say("a word");
-        assert_eq!(client.line(PATIENCE), "a word");
+    between(rust_server, python_client, |mut server, mut client| {
         server.freeze();
         assert_eq!(client.line(PATIENCE), "the peer is gone: silent");
         server.thaw();
@@ -150,11 +79,7 @@ fn python_finds_out_a_frozen_rust() {
 
 #[test]
 fn a_killed_program_says_no_goodbye() {
-    in_private_netns(|| {
-        let mut server = rust_server();
-        let mut client = rust_client(&server.address());
-        client.say("a word");
-        assert_eq!(client.line(PATIENCE), "heard a word");
+    between(rust_server, rust_client, |mut server, mut client| {
         client.kill();
         let line = server.line(PATIENCE);
         assert!(line.ends_with("ended without a goodbye"), "{line:?}");
@@ -164,31 +89,23 @@ fn a_killed_program_says_no_goodbye() {
 /// A pause that is shorter than the deadline is none of anybody's business.
 #[test]
 fn a_short_nap_is_forgiven() {
-    in_private_netns(|| {
-        let mut server = rust_server();
-        let mut client = rust_client(&server.address());
-        client.say("a word");
-        assert_eq!(client.line(PATIENCE), "heard a word");
+    between(rust_server, rust_client, |mut server, mut client| {
         client.freeze();
         std::thread::sleep(Duration::from_secs(1));
         client.thaw();
         lives(&mut server);
-        client.say("another");
-        assert_eq!(client.line(PATIENCE), "heard another");
+        echo(&mut client, "another");
     });
 }
 
 /// As two machines that are suspended together, for longer than the deadline: each sees that it slept itself.
 #[test]
 fn a_long_sleep_of_both_is_nobodys_fault() {
-    in_private_netns(|| {
-        let mut server = rust_server();
-        let mut clients = vec![rust_client(&server.address())];
-        clients.extend(python_client(&server.address()));
-        for client in &mut clients {
-            client.say("a word");
-            let line = client.line(PATIENCE);
-            assert!(line.ends_with("a word"), "{line:?}");
+    between(rust_server, rust_client, |mut server, client| {
+        let mut clients = vec![client];
+        if let Some(mut client) = python_client(&server.address()) {
+            echo(&mut client, "a word");
+            clients.push(client);
         }
         let programs = || clients.iter().chain([&server]);
         programs().for_each(Program::freeze);
@@ -196,9 +113,72 @@ fn a_long_sleep_of_both_is_nobodys_fault() {
         programs().for_each(Program::thaw);
         lives(&mut server);
         for client in &mut clients {
-            client.say("another");
-            let line = client.line(PATIENCE);
-            assert!(line.ends_with("another"), "{line:?}");
+            echo(client, "another");
         }
     });
+}
+
+/// Runs a test with a server and a client that have exchanged a first word, unless it takes a Python that isn't there.
+fn between(
+    server: fn() -> Option<Program>,
+    client: fn(&str) -> Option<Program>,
+    test: impl FnOnce(Program, Program) + Send,
+) {
+    in_private_netns(|| {
+        let Some(server) = server() else { return };
+        let Some(mut client) = client(&server.address()) else {
+            return;
+        };
+        echo(&mut client, "a word");
+        test(server, client);
+    });
+}
+
+fn rust_server() -> Option<Program> {
+    Some(rust("heartbeat_server", "127.0.0.1:0", "listening at "))
+}
+
+fn rust_client(address: &str) -> Option<Program> {
+    Some(rust("heartbeat_client", address, "connected to "))
+}
+
+fn rust(name: &str, address: &str, prompt: &str) -> Program {
+    Program::start(name, &[address, DEADLINE], prompt)
+}
+
+fn python_server() -> Option<Program> {
+    let mut command = python(&["listen", "127.0.0.1:0", DEADLINE])?;
+    Some(Program::run(&mut command, "listening at "))
+}
+
+/// Its output is what it hears.
+fn python_client(address: &str) -> Option<Program> {
+    let mut command = python(&["connect", address, DEADLINE])?;
+    Some(Program::run(&mut command, ""))
+}
+
+/// `heartbeat.py`; `None`: there is no Python 3.
+fn python(arguments: &[&str]) -> Option<Command> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("heartbeat.py");
+    let mut command = Command::new("python3");
+    if command.arg("--version").output().is_err() {
+        skip("no python3");
+        return None;
+    }
+    let mut command = Command::new("python3");
+    command.arg(script).args(arguments);
+    Some(command)
+}
+
+/// Says something to a client, to which the server says it again. The one in Rust prints that it `heard` it.
+fn echo(client: &mut Program, words: &str) {
+    client.say(words);
+    let line = client.line(PATIENCE);
+    assert_eq!(line.strip_prefix("heard ").unwrap_or(&line), words);
+}
+
+/// No line for longer than the deadline: nobody gave anybody up.
+fn lives(program: &mut Program) {
+    let line = program.line_within(LONGER);
+    assert_eq!(line, None, "alive and silent");
 }
