@@ -174,24 +174,39 @@ impl End {
         assert_eq!(heard, text);
     }
 
+    /// Waits for so long, in which no connection may end.
+    pub(crate) fn stands(&self, time: Duration) {
+        let end = Instant::now() + time;
+        loop {
+            match self.next(end) {
+                Ok(Line::Ended(ended)) => panic!("{ended:?}"),
+                Ok(Line::Listening(_) | Line::Connected(_) | Line::Seen(_)) => {}
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(error) => panic!("it ended: {error}"),
+            }
+        }
+    }
+
     /// The first line that is meant.
     fn until<T>(&self, within: Duration, meant: impl Fn(Line) -> Option<T>) -> T {
         let end = Instant::now() + within;
         let mut before = Vec::new();
         loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let line = match self.lines.recv_timeout(left) {
-                Ok(line) => line,
-                Err(RecvTimeoutError::Timeout) => panic!("not within {within:?}, after {before:?}"),
-                Err(RecvTimeoutError::Disconnected) => panic!("it ended, after {before:?}"),
-            };
-            let read =
-                serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-            if let Some(meant) = meant(read) {
+            let line = self
+                .next(end)
+                .unwrap_or_else(|error| panic!("within {within:?}: {error}, after {before:?}"));
+            if let Some(meant) = meant(line.clone()) {
                 return meant;
             }
             before.push(line);
         }
+    }
+
+    /// The next line, if it comes before this moment.
+    fn next(&self, end: Instant) -> Result<Line, RecvTimeoutError> {
+        let left = end.saturating_duration_since(Instant::now());
+        let line = self.lines.recv_timeout(left)?;
+        Ok(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
     /// Types something.

@@ -33,7 +33,7 @@ fn data_travels_between_the_beats_and_leaving_is_no_loss() {
         listen.say("heard");
         connect.hear("heard");
         // Longer than the deadline: nothing but beats.
-        std::thread::sleep(Duration::from_secs(7));
+        connect.stands(Duration::from_secs(7));
         connect.interrupt();
         assert_eq!(connect.ended(SOON).by, "us");
         assert_eq!(connect.code(), 0);

@@ -95,7 +95,7 @@ fn a_peer_that_does_not_read_is_not_lost() {
         let closed = connect.seen("window-closed", SOON);
         assert!(closed.bytes > Some(0));
         // A whole deadline and more, in which it goes on answering.
-        std::thread::sleep(DEADLINE * 3 / 4);
+        connect.stands(DEADLINE * 3 / 4);
         connect.interrupt();
         let ended = connect.ended(SOON);
         assert_eq!((ended.by.as_str(), ended.lost), ("us", false), "{ended:?}");
