@@ -17,7 +17,7 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deadpeer_bpf::{Change, Engine, Holding, Rule, Socket, Watched, cgroup};
 use deadpeer_core::SocketOptions;
@@ -162,8 +162,7 @@ fn connect(number: u32, protect: bool) -> Result<()> {
     Ok(())
 }
 
-/// Prints how many deaths were told and how many lost, the nanoseconds of CPU that each end of a connection took, and the
-/// deaths a second.
+/// Prints how many deaths were told and how many lost, and the nanoseconds of CPU that each end of a connection took.
 fn deaths(number: u32, watch: bool) -> Result<()> {
     netns::isolate()?;
     let here = u32::try_from(netns::inode(netns::open_current()?)?)?;
@@ -175,7 +174,7 @@ fn deaths(number: u32, watch: bool) -> Result<()> {
         false => None,
     };
     let done = AtomicBool::new(false);
-    let begin = (Instant::now(), cpu());
+    let begin = cpu();
     let told = std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut told = 0_u64;
@@ -193,11 +192,10 @@ fn deaths(number: u32, watch: bool) -> Result<()> {
         done.store(true, Ordering::Release);
         lived.map(|()| reader.join().unwrap_or(0))
     })?;
-    let (wall, spent) = (begin.0.elapsed(), cpu() - begin.1);
+    let spent = cpu() - begin;
     let lost = report.map_or(Ok(0), |report| report.lost())?;
     let each = spent.as_nanos() / u128::from(2 * number);
-    let rate = f64::from(2 * number) / wall.as_secs_f64();
-    println!("{told} {lost} {each} {rate:.0}");
+    println!("{told} {lost} {each}");
     Ok(())
 }
 

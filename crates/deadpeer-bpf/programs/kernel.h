@@ -130,6 +130,7 @@ struct inet_connection_sock {
 	u32 icsk_rto;
 	u32 icsk_rto_max; /* 6.15 */
 	u8 icsk_retransmits;
+	u8 icsk_pending;
 	u8 icsk_backoff;
 	u8 icsk_syn_retries;
 	u8 icsk_probes_out;
@@ -153,6 +154,8 @@ struct tcp_sock {
 	u64 bytes_acked;
 	u8 keepalive_probes;
 	u32 retrans_stamp;
+	u32 srtt_us; /* eight times the round trip */
+	u32 total_retrans;
 	u32 keepalive_time;
 	u32 keepalive_intvl;
 	_Bool is_mptcp; /* only with CONFIG_MPTCP */

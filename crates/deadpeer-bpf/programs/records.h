@@ -60,6 +60,13 @@ struct row {
 	struct state state;
 	u32 backlog;
 	u32 max_backlog;
+	u32 rto; /* jiffies */
+	u32 srtt; /* us; 0: not measured */
+	u32 total_retransmits;
+	u32 peer_window;
+	u8 backoff;
+	u8 timer; /* icsk_pending */
+	u8 unused[6];
 };
 
 /* iter/task_file */
@@ -139,7 +146,7 @@ struct death {
 
 _Static_assert(sizeof(struct options) == 28, "records.rs");
 _Static_assert(sizeof(struct state) == 136, "records.rs");
-_Static_assert(sizeof(struct row) == 144, "records.rs");
+_Static_assert(sizeof(struct row) == 168, "records.rs");
 _Static_assert(sizeof(struct holder) == 32, "records.rs");
 _Static_assert(sizeof(struct outcome) == 72, "records.rs");
 _Static_assert(sizeof(struct change) == 136, "records.rs");

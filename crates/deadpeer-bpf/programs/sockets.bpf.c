@@ -15,6 +15,12 @@ int sockets(struct bpf_iter__tcp *ctx)
 		read_whole(&row.state, tp);
 		row.backlog = tp->inet_conn.icsk_inet.sk.sk_ack_backlog;
 		row.max_backlog = tp->inet_conn.icsk_inet.sk.sk_max_ack_backlog;
+		row.rto = tp->inet_conn.icsk_rto;
+		row.backoff = tp->inet_conn.icsk_backoff;
+		row.timer = tp->inet_conn.icsk_pending;
+		row.srtt = tp->srtt_us >> 3;
+		row.total_retransmits = tp->total_retrans;
+		row.peer_window = tp->snd_wnd;
 	} else {
 		row.state.uid = ctx->uid;
 		/* FIN_WAIT2 without an owner is kept as little as TIME_WAIT. */

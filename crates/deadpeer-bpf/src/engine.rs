@@ -2,13 +2,16 @@
 
 use std::os::fd::AsFd;
 
-use crate::Unavailable;
+use rustix::io::Errno;
+
 use crate::deaths::{Deaths, Watched};
 use crate::holders::Holders;
+use crate::kernel::{self, ProgramKind};
 use crate::load::Types;
 use crate::new_connections::{Protection, Rule};
 use crate::set::{Change, Outcome, set};
 use crate::sockets::Sockets;
+use crate::{Unavailable, feature};
 
 /// The kernel's description of itself, and what can be done with it.
 ///
@@ -20,6 +23,30 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Whether we may look into the kernel at all, which takes `CAP_BPF` and `CAP_PERFMON`. Costs microseconds, where
+    /// opening costs milliseconds.
+    ///
+    /// # Errors
+    /// [`Unavailable::NotPermitted`] or [`Unavailable::LockedDown`]. Whatever else may be missing shows later.
+    pub fn permitted() -> Result<(), Unavailable> {
+        // No type has this number, and the kernel asks for privilege first (kernel/bpf/syscall.c, `bpf_prog_load`).
+        let nothing = ProgramKind::Iterator(u32::MAX);
+        // r0 = 0; exit
+        let instructions = [[0xb7, 0, 0, 0, 0, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
+        match kernel::program_load(
+            nothing,
+            "deadpeer_may",
+            instructions.as_flattened(),
+            c"GPL",
+            &mut [],
+        ) {
+            Err(error) if matches!(error.errno, Errno::PERM | Errno::ACCESS) => {
+                Err(feature::SOCKETS.failed(error))
+            }
+            Err(_) | Ok(_) => Ok(()),
+        }
+    }
+
     /// Reads the kernel's description of its types. Needs no privilege. `hz` is its clock rate (`CONFIG_HZ`), which
     /// every time that a socket has is counted in.
     ///

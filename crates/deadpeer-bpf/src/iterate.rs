@@ -25,21 +25,42 @@ impl Iterator {
     }
 
     /// Runs it for the calling thread and shows every record to `visit`, until it breaks.
-    pub(crate) fn run<R>(
-        &self,
+    pub(crate) fn run<R>(&self, visit: impl FnMut(&R) -> ControlFlow<()>) -> Result<(), CallError>
+    where
+        R: FromBytes + Immutable + KnownLayout,
+    {
+        self.begin()?.each(visit)
+    }
+
+    /// A run for the calling thread: which namespace it shows is decided here (kernel/bpf/bpf_iter.c, `prepare_seq_file`).
+    pub(crate) fn begin(&self) -> Result<Run, CallError> {
+        let descriptor = kernel::iterator(&self.link)?;
+        Ok(Run { descriptor })
+    }
+}
+
+/// One run of an iterator. Any thread may read it.
+#[derive(Debug)]
+pub(crate) struct Run {
+    descriptor: OwnedFd,
+}
+
+impl Run {
+    /// Shows every record to `visit`, until it breaks.
+    pub(crate) fn each<R>(
+        self,
         mut visit: impl FnMut(&R) -> ControlFlow<()>,
     ) -> Result<(), CallError>
     where
         R: FromBytes + Immutable + KnownLayout,
     {
-        let run = kernel::iterator(&self.link)?;
         // Words, so that records are aligned.
         let mut words = vec![0_u64; BUFFER / 8];
         let buffer = zerocopy::IntoBytes::as_mut_bytes(words.as_mut_slice());
         let mut filled = 0;
         loop {
             let free = buffer.get_mut(filled..).unwrap_or_default();
-            filled += match rustix::io::read(&run, free) {
+            filled += match rustix::io::read(&self.descriptor, free) {
                 Ok(0) => return Ok(()),
                 Ok(read) => read,
                 // It looked at a million objects and wrote nothing: the kernel wants to be asked again.

@@ -46,7 +46,7 @@ pub use error::{CallError, PinError, Unavailable};
 pub use holders::{Holder, Holders};
 pub use new_connections::{Counts, Pinned, Protection, Rule, pinned};
 pub use set::{Change, Outcome, Refused};
-pub use sockets::{Holding, Socket, Sockets};
+pub use sockets::{Holding, Showing, Socket, Sockets};
 
 /// The number of our pid namespace, in which programs number processes.
 fn pid_namespace() -> Result<u32, CallError> {

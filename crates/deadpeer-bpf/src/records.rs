@@ -58,10 +58,17 @@ records! {
         multipath: u8,
         unused: [u8; 6],
     }
-    Row, 144 bytes {
+    Row, 168 bytes {
         state: State,
         backlog: u32,
         max_backlog: u32,
+        rto: u32,
+        srtt: u32,
+        total_retransmits: u32,
+        peer_window: u32,
+        backoff: u8,
+        timer: u8,
+        unused: [u8; 6],
     }
     Holder, 32 bytes {
         cookie: u64,

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use deadpeer_core::{SocketOptions, TcpState};
 
-use crate::iterate::Iterator;
+use crate::iterate::{Iterator, Run};
 use crate::load::{Recipe, Target, Types};
-use crate::records::{Row, State, stretch};
+use crate::records::{Row, State, stretch, ticks};
 use crate::{CallError, Unavailable, feature};
 
 /// A program that shows every TCP socket, loaded and ready: [`Engine::sockets`](crate::Engine::sockets).
@@ -50,6 +50,18 @@ pub struct Socket {
     pub probes_out: u8,
     /// Retransmissions in a row.
     pub retransmits: u8,
+    /// Doublings of the retransmission timeout in force.
+    pub backoff: u8,
+    /// Segments sent again, ever.
+    pub total_retransmits: u32,
+    /// The retransmission timeout, doublings included; `None` for what has no options.
+    pub rto: Option<Duration>,
+    /// The smoothed round trip; `None` before it was measured.
+    pub srtt: Option<Duration>,
+    /// The window the peer has left, bytes; 0: it takes no data.
+    pub peer_window: u32,
+    /// Whether the timer runs that probes a closed window.
+    pub probes_window: bool,
     /// Bytes written but not sent yet.
     pub unsent: u32,
     /// Bytes sent and not acknowledged.
@@ -94,14 +106,44 @@ impl Sockets {
     ///
     /// # Errors
     /// The kernel's answer could not be read to its end. What was shown before stands.
-    pub fn each(&self, mut visit: impl FnMut(&Socket) -> ControlFlow<()>) -> Result<(), CallError> {
-        self.iterator
-            .run(|row: &Row| match Socket::read(row, self.hz) {
-                Some(socket) => visit(&socket),
-                None => ControlFlow::Continue(()),
-            })
+    pub fn each(&self, visit: impl FnMut(&Socket) -> ControlFlow<()>) -> Result<(), CallError> {
+        self.begin()?.each(visit)
+    }
+
+    /// Begins to show every TCP socket of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// The kernel has no room for it.
+    pub fn begin(&self) -> Result<Showing, CallError> {
+        Ok(Showing {
+            run: self.iterator.begin()?,
+            hz: self.hz,
+        })
     }
 }
+
+/// The sockets of one network namespace, to be read by any thread.
+#[derive(Debug)]
+pub struct Showing {
+    run: Run,
+    hz: u32,
+}
+
+impl Showing {
+    /// Shows every TCP socket to `visit`, listeners first, until it breaks.
+    ///
+    /// # Errors
+    /// The kernel's answer could not be read to its end. What was shown before stands.
+    pub fn each(self, mut visit: impl FnMut(&Socket) -> ControlFlow<()>) -> Result<(), CallError> {
+        self.run.each(|row: &Row| match Socket::read(row, self.hz) {
+            Some(socket) => visit(&socket),
+            None => ControlFlow::Continue(()),
+        })
+    }
+}
+
+/// include/net/inet_connection_sock.h
+const ICSK_TIME_PROBE0: u8 = 3;
 
 impl Socket {
     /// `None` for a state that no known kernel has.
@@ -123,6 +165,12 @@ impl Socket {
             soft_error: seen.soft_error(),
             probes_out: seen.probes_out,
             retransmits: seen.retransmits,
+            backoff: row.backoff,
+            total_retransmits: row.total_retransmits,
+            rto: whole.then(|| ticks(row.rto, hz)),
+            srtt: (row.srtt != 0).then(|| Duration::from_micros(row.srtt.into())),
+            peer_window: row.peer_window,
+            probes_window: row.timer == ICSK_TIME_PROBE0,
             unsent: seen.unsent,
             unacknowledged: seen.unacknowledged,
             since_received: stretch(seen.since_received, hz).filter(|_| whole),

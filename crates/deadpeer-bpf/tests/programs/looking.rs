@@ -2,9 +2,10 @@
 
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd as _};
+use std::time::Duration;
 
 use deadpeer_bpf::{Engine, Holding, Socket};
-use deadpeer_core::TcpState;
+use deadpeer_core::{TcpInfo, TcpState};
 use deadpeer_sys::{netns, sockopt, sysctl};
 
 use crate::sockets::{Pair, all, between, connecting, cookie, unaccepted, wait_for, with_cookie};
@@ -29,7 +30,18 @@ fn assert_agrees(engine: &Engine, of: impl AsFd, state: TcpState) -> Socket {
     let here = netns::inode(netns::open_current().unwrap()).unwrap();
     assert_eq!(u64::from(seen.namespace), here);
     assert_eq!((seen.uid, seen.error, seen.multipath), (0, None, false));
+    if state == TcpState::Established {
+        assert_counts_agree(&seen, &deadpeer_sys::tcp_info(&of).unwrap());
+    }
     seen
+}
+
+fn assert_counts_agree(seen: &Socket, told: &TcpInfo) {
+    let us = |time: Option<Duration>| time.map(|time| time.as_micros() as u32);
+    assert_eq!((us(seen.rto), us(seen.srtt)), (told.rto_us, told.rtt_us));
+    assert_eq!(Some(seen.peer_window), told.snd_wnd);
+    assert_eq!(Some(seen.backoff), told.backoff);
+    assert_eq!(Some(seen.total_retransmits), told.total_retrans);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{median, numbers, target};
+use super::{at_least, median, numbers, target};
 
 /// Connections of a run.
 const NUMBER: &str = "25000";
@@ -16,7 +16,6 @@ pub(super) fn measure(load: &Path, rounds: usize) -> Result<bool> {
     let mut unseen = Vec::new();
     let mut watched = Vec::new();
     let mut lost = 0.0;
-    let mut rates = Vec::new();
     for _ in 0..rounds {
         bare.push(at(&numbers(load, &["connect", NUMBER])?, 0)?);
         protected.push(at(&numbers(load, &["connect", NUMBER, "protect"])?, 0)?);
@@ -24,13 +23,11 @@ pub(super) fn measure(load: &Path, rounds: usize) -> Result<bool> {
         let watch = numbers(load, &["deaths", NUMBER, "watch"])?;
         lost += at(&watch, 1)?;
         watched.push(at(&watch, 2)?);
-        rates.push(at(&watch, 3)?);
     }
     let (bare, protected) = (median(bare), median(protected));
     let (unseen, watched) = (median(unseen), median(watched));
     println!("{NUMBER} connections, each made and reset, median of {rounds} rounds");
     println!("  an end of a connection, us of CPU: {:>36.3}", bare / 1e3);
-    println!("  deaths told a second: {:>49.0}", median(rates));
     let idle = numbers(load, &["idle", "5"])?;
     let met = [
         target("protecting an end, us", (protected - bare) / 1e3, 0.7),
@@ -41,6 +38,27 @@ pub(super) fn measure(load: &Path, rounds: usize) -> Result<bool> {
         ),
         target("deaths lost", lost, 0.0),
         target("five idle seconds of a watch, ms", at(&idle, 1)? / 1e6, 1.0),
+    ];
+    Ok(met.iter().all(|met| *met))
+}
+
+/// Connections that are aborted at the same moment, and how often.
+const BURST: &str = "90000";
+const BURSTS: usize = 3;
+
+/// Returns whether none was lost when they came fast enough.
+pub(super) fn burst(burst: &Path) -> Result<bool> {
+    let mut lost = 0.0;
+    let mut rates = Vec::new();
+    for _ in 0..BURSTS {
+        let told = numbers(burst, &[BURST])?;
+        lost += at(&told, 1)?;
+        rates.push(at(&told, 2)?);
+    }
+    println!("{BURST} connections aborted at once, median of {BURSTS} rounds");
+    let met = [
+        at_least("deaths told a second", median(rates), 50_000.0),
+        target("deaths lost of all rounds", lost, 0.0),
     ];
     Ok(met.iter().all(|met| *met))
 }

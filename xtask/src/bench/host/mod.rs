@@ -38,6 +38,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     build.args([
         "--example",
         "load",
+        "--example",
+        "burst",
         "-p",
         "deadpeer-bpf",
         "-p",
@@ -46,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     ensure!(build.status()?.success(), "the build failed");
     let examples = cargo::target_directory()?.join("release/examples");
     let load = examples.join("load");
-    let ends = ends::measure(&load, arguments.rounds)?;
+    let ends = ends::measure(&load, arguments.rounds)? & ends::burst(&examples.join("burst"))?;
     let status = Command::new(examples.join("population"))
         .arg(arguments.sockets.to_string())
         .arg(std::env::current_exe()?)
@@ -76,7 +78,23 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// A figure, and what it may be at most.
 fn target(what: &str, measured: f64, most: f64) -> bool {
     let met = measured <= most;
-    let word = if met { "met" } else { "MISSED" };
-    println!("  {what:<62} {measured:>9.3}, at most {most:>7.3}: {word}");
+    println!(
+        "  {what:<62} {measured:>9.3}, at most {most:>7.3}: {}",
+        word(met)
+    );
     met
+}
+
+/// A figure, and what it must be at least.
+fn at_least(what: &str, measured: f64, least: f64) -> bool {
+    let met = measured >= least;
+    println!(
+        "  {what:<62} {measured:>9.0}, at least {least:>6.0}: {}",
+        word(met)
+    );
+    met
+}
+
+fn word(met: bool) -> &'static str {
+    if met { "met" } else { "MISSED" }
 }
