@@ -2,20 +2,29 @@
 //! command beside them, and takes them away again.
 //!
 //! ```text
-//! population SOCKETS COMMAND [ARGUMENT...]
+//! population [--far] SOCKETS COMMAND [ARGUMENT...]
 //! ```
 //!
 //! Makes at least SOCKETS established sockets (both ends of every loopback connection count), spread over
 //! as many processes as the limit of open files asks for, over listening addresses and ports. Half of the
 //! connections have keepalive and a user timeout set, on both ends. Needs root, or `unshare -Ur`.
+//!
+//! With `--far` the other ends are on other machines, which do not exist: TCP_REPAIR makes a socket
+//! established without a packet (include/uapi/linux/tcp.h), and the device that leads to them has nobody behind
+//! it. Needs ip(8).
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::str::FromStr;
 use std::{env, fs, io};
 
-use deadpeer_sys::{netns, sockopt};
+use deadpeer_sys::netns;
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors that a worker needs beside its connections.
@@ -24,30 +33,79 @@ const SPARE: usize = 200;
 const LISTENERS: usize = 16;
 /// Connections of a worker, if the limit of open files allows it.
 const WORKER_MAX: usize = 9_000;
+/// Our address, if the other ends are far.
+const HERE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+type Ends = (Vec<TcpListener>, Vec<OwnedFd>);
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--worker", number, connections] => {
-            work(number.parse()?, connections.parse()?)?;
+        ["--worker", peers, number, connections] => {
+            work(peers.parse()?, number.parse()?, connections.parse()?)?;
             Ok(ExitCode::SUCCESS)
         }
-        [sockets, command, ref arguments @ ..] => {
-            populate(sockets.parse()?, Command::new(command).args(arguments))
-        }
-        _ => Err("usage: population SOCKETS COMMAND [ARGUMENT...]".into()),
+        ["--far", sockets, command, ref arguments @ ..] => populate(
+            Peers::Far,
+            sockets.parse()?,
+            Command::new(command).args(arguments),
+        ),
+        [sockets, command, ref arguments @ ..] => populate(
+            Peers::Here,
+            sockets.parse()?,
+            Command::new(command).args(arguments),
+        ),
+        _ => Err("usage: population [--far] SOCKETS COMMAND [ARGUMENT...]".into()),
     }
 }
 
-fn populate(sockets: usize, command: &mut Command) -> Result<ExitCode, Box<dyn Error>> {
+/// Where the other ends are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Peers {
+    /// In the same process.
+    Here,
+    /// On other machines.
+    Far,
+}
+
+impl Peers {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Here => "here",
+            Self::Far => "far",
+        }
+    }
+}
+
+impl FromStr for Peers {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let all = [Self::Here, Self::Far].into_iter();
+        let mut known = all.filter(|peers| peers.word() == word);
+        known.next().ok_or_else(|| format!("no place: {word}"))
+    }
+}
+
+fn populate(
+    peers: Peers,
+    sockets: usize,
+    command: &mut Command,
+) -> Result<ExitCode, Box<dyn Error>> {
     isolate(sockets)?;
+    if peers == Peers::Far {
+        lead_away()?;
+    }
     let each = usable_files()
         .saturating_sub(SPARE)
         .div_euclid(2)
         .clamp(1, WORKER_MAX);
-    let connections = sockets.div_ceil(2);
+    let connections = match peers {
+        Peers::Here => sockets.div_ceil(2),
+        Peers::Far => sockets,
+    };
     let workers = (0..connections.div_ceil(each))
-        .map(|number| start(number, each.min(connections - number * each)))
+        .map(|number| start(peers, number, each.min(connections - number * each)))
         .collect::<io::Result<Vec<_>>>()?;
     let workers = workers
         .into_iter()
@@ -74,9 +132,29 @@ fn isolate(sockets: usize) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn start(number: usize, connections: usize) -> io::Result<Child> {
+/// All addresses but our own are behind a device without anybody at its other end.
+fn lead_away() -> Result<(), Box<dyn Error>> {
+    let address = format!("{HERE}/8");
+    let steps: [&[&str]; 4] = [
+        &["tuntap", "add", "far", "mode", "tun"],
+        &["address", "add", &address, "dev", "far"],
+        &["link", "set", "far", "up"],
+        &["route", "add", "default", "dev", "far"],
+    ];
+    for step in steps {
+        let status = Command::new("ip").args(step).status();
+        let done = status.map_err(|error| format!("ip(8), which --far needs: {error}"))?;
+        if !done.success() {
+            return Err(format!("ip {}: {done}", step.join(" ")).into());
+        }
+    }
+    Ok(())
+}
+
+fn start(peers: Peers, number: usize, connections: usize) -> io::Result<Child> {
     Command::new(env::current_exe()?)
-        .args(["--worker", &number.to_string(), &connections.to_string()])
+        .args(["--worker", peers.word()])
+        .args([number.to_string(), connections.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -91,7 +169,7 @@ fn wait_until_ready(mut worker: Child) -> io::Result<Child> {
     }
 }
 
-fn work(number: usize, connections: usize) -> Result<(), Box<dyn Error>> {
+fn work(peers: Peers, number: usize, connections: usize) -> Result<(), Box<dyn Error>> {
     let files = getrlimit(Resource::Nofile);
     setrlimit(
         Resource::Nofile,
@@ -100,6 +178,19 @@ fn work(number: usize, connections: usize) -> Result<(), Box<dyn Error>> {
             ..files
         },
     )?;
+    let ends = match peers {
+        Peers::Here => pairs(number, connections),
+        Peers::Far => far_ends(number, connections),
+    }?;
+    io::stdout().write_all(b"ready\n")?;
+    io::stdout().flush()?;
+    io::stdin().read_to_end(&mut Vec::new())?;
+    drop(ends);
+    Ok(())
+}
+
+/// Both ends of connections within this process, and their listeners.
+fn pairs(number: usize, connections: usize) -> Result<Ends, Box<dyn Error>> {
     let listeners = (0..LISTENERS)
         .map(|listener| TcpListener::bind(address(number, listener)))
         .collect::<io::Result<Vec<_>>>()?;
@@ -112,20 +203,58 @@ fn work(number: usize, connections: usize) -> Result<(), Box<dyn Error>> {
             if connection % 2 == 0 {
                 protect(&end)?;
             }
-            ends.push(end);
+            ends.push(end.into());
         }
     }
-    io::stdout().write_all(b"ready\n")?;
-    io::stdout().flush()?;
-    io::stdin().read_to_end(&mut Vec::new())?;
-    Ok(())
+    Ok((listeners, ends))
 }
 
-fn protect(end: &TcpStream) -> Result<(), Box<dyn Error>> {
-    sockopt::set_keepalive(end, true)?;
-    sockopt::set_keepidle_s(end, 60)?;
-    sockopt::set_keepintvl_s(end, 10)?;
-    sockopt::set_user_timeout_ms(end, Some(90_000))?;
+/// Connections that far clients have made to this process, and their listeners.
+fn far_ends(number: usize, connections: usize) -> Result<Ends, Box<dyn Error>> {
+    const FIRST_PORT: usize = 5000;
+    let here = |listener: usize| {
+        let port = u16::try_from(FIRST_PORT + number * LISTENERS + listener)?;
+        Ok::<_, Box<dyn Error>>(SocketAddr::from((HERE, port)))
+    };
+    let listeners = (0..LISTENERS)
+        .map(|listener| Ok(TcpListener::bind(here(listener)?)?))
+        .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    let mut ends = Vec::with_capacity(connections);
+    for connection in 0..connections {
+        let [_, client @ ..] = u32::try_from(connection)?.to_be_bytes();
+        let client = Ipv4Addr::new(11, client[0], client[1], client[2]);
+        let end = far_end(here(connection % LISTENERS)?, (client, 40_000).into())?;
+        if connection % 2 == 0 {
+            protect(&end)?;
+        }
+        ends.push(end);
+    }
+    Ok((listeners, ends))
+}
+
+/// An established socket without a handshake.
+fn far_end(here: SocketAddr, there: SocketAddr) -> Result<OwnedFd, Box<dyn Error>> {
+    const ON: u32 = 1;
+    /// TCP_REPAIR_OFF_NO_WP: without asking the peer for its window.
+    const OFF_QUIETLY: u32 = u32::MAX;
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    setsockopt(&socket, sockopt::TcpRepair, &ON)?;
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(here))?;
+    connect(socket.as_raw_fd(), &SockaddrStorage::from(there))?;
+    setsockopt(&socket, sockopt::TcpRepair, &OFF_QUIETLY)?;
+    Ok(socket)
+}
+
+fn protect(end: impl AsFd) -> Result<(), Box<dyn Error>> {
+    deadpeer_sys::sockopt::set_keepalive(&end, true)?;
+    deadpeer_sys::sockopt::set_keepidle_s(&end, 60)?;
+    deadpeer_sys::sockopt::set_keepintvl_s(&end, 10)?;
+    deadpeer_sys::sockopt::set_user_timeout_ms(&end, Some(90_000))?;
     Ok(())
 }
 

@@ -20,6 +20,8 @@ pub struct Connection<'a> {
     pub chosen: bool,
     /// What the kernel itself shows of it, if the table [looks from within](crate::Table::look_from_within).
     pub within: Option<Within>,
+    /// What was seen from within, in place of a TCP_INFO.
+    pub(crate) moment: Option<Snapshot>,
     pub(crate) owners: OwnersOf<'a>,
     pub(crate) kernel: Option<KernelVersion>,
 }
@@ -33,6 +35,7 @@ impl<'a> Connection<'a> {
             settings,
             chosen: true,
             within: None,
+            moment: None,
             owners,
             kernel: None,
         }
@@ -50,7 +53,8 @@ impl<'a> Connection<'a> {
         self.owners().next()
     }
 
-    /// The kernel's TCP_INFO, decoded; `None` in states without (TIME_WAIT, a listener's queue).
+    /// The kernel's TCP_INFO, decoded; `None` in states without (TIME_WAIT, a listener's queue), and where
+    /// [a forecast was all](crate::Query::forecast_only) that it was wanted for.
     #[must_use]
     pub fn tcp_info(&self) -> Option<TcpInfo> {
         self.socket
@@ -61,6 +65,6 @@ impl<'a> Connection<'a> {
     /// The moment at which the table showed it, for a forecast. `info` is [`Connection::tcp_info`], if decoded.
     #[must_use]
     pub fn snapshot(&self, info: Option<&TcpInfo>) -> Snapshot {
-        self.socket.snapshot(info)
+        self.moment.unwrap_or_else(|| self.socket.snapshot(info))
     }
 }

@@ -6,6 +6,7 @@ use deadpeer_sys::sock_diag::Socket;
 
 use crate::owners::Owners;
 use crate::settings::{Settings, Unreadable};
+use crate::within::WithinError;
 
 /// How complete a reading of the connection table was.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,24 +28,33 @@ pub struct Coverage {
     pub other_namespaces: BTreeMap<u64, u32>,
     /// Chosen connections whose options could not be read, by reason and user.
     pub unread: BTreeMap<(Unreadable, u32), u64>,
+    /// Where owners and options were read; `None`: nobody asked for them.
+    pub read_by: Option<ReadBy>,
+    /// Why the kernel itself could not be asked, where it would have been faster or shown more.
+    pub no_ebpf: Option<WithinError>,
+}
+
+/// Where owners and options were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReadBy {
+    /// Through the descriptors of their owners.
+    Descriptors,
+    /// By the kernel itself (eBPF).
+    Kernel,
+    /// Through descriptors, and by the kernel itself what they did not show.
+    Both,
 }
 
 impl Coverage {
-    /// What the owners tell beforehand. `here` is the number of the namespace that is read.
-    pub(crate) fn of(owners: &Owners, here: u64) -> Self {
-        let mut coverage = Self {
-            unreadable_processes: owners.unreadable().to_vec(),
-            ..Self::default()
-        };
+    /// Adds what the owners tell. `here` is the number of the namespace that is read.
+    pub(crate) fn add_owners(&mut self, owners: &Owners, here: u64) {
+        self.unreadable_processes = owners.unreadable().to_vec();
         for process in owners.processes() {
             if let Some(other) = process.network_namespace().filter(|there| *there != here) {
-                coverage
-                    .other_namespaces
-                    .entry(other)
-                    .or_insert(process.pid());
+                self.other_namespaces.entry(other).or_insert(process.pid());
             }
         }
-        coverage
     }
 
     pub(crate) fn count(&mut self, socket: &Socket<'_>, settings: &Settings) {

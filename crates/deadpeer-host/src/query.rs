@@ -16,6 +16,9 @@ pub struct Query {
     pub every_option: bool,
     /// Whether to fetch TCP_INFO.
     pub tcp_info: bool,
+    /// Whether a forecast is all that TCP_INFO is wanted for. A table that [looks from within](crate::Table::look_from_within) then shows
+    /// options, owners and [moments](crate::Connection::snapshot) from there alone, several times faster, and no [TCP_INFO](crate::Connection::tcp_info).
+    pub forecast_only: bool,
     /// Whether to show listeners that the filter leaves out, marked as not chosen.
     pub context: bool,
 }
@@ -28,6 +31,7 @@ impl Default for Query {
             settings: true,
             every_option: false,
             tcp_info: true,
+            forecast_only: false,
             context: false,
         }
     }
@@ -36,5 +40,10 @@ impl Default for Query {
 impl Query {
     pub(crate) fn needs_owners(&self) -> bool {
         self.owners || self.settings || self.filter.needs_owners()
+    }
+
+    /// Whether sock_diag tells nothing that is wanted and can't be seen from within.
+    pub(crate) fn can_do_without_sock_diag(&self) -> bool {
+        self.settings && (self.forecast_only || !self.tcp_info)
     }
 }

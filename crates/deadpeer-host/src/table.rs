@@ -7,15 +7,16 @@ use deadpeer_core::{Kernel, KernelVersion, TcpState};
 use deadpeer_sys::netns::{self, NetnsError};
 use deadpeer_sys::sock_diag::{DumpEnd, DumpError, OpenError, Request, SockDiag, Socket};
 use deadpeer_sys::sysctl::SysctlError;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use crate::connection::Connection;
 use crate::coverage::Coverage;
 use crate::namespace::Namespace;
-use crate::owners::Owners;
+use crate::owners::OwnersOf;
 use crate::ports;
 use crate::query::Query;
-use crate::settings::{Reader, Settings};
+use crate::row::Row;
+use crate::sight::{Reading, Sight, Spare};
 use crate::within::{View, WithinError};
 
 /// How often a reading that the kernel marks as interrupted is repeated.
@@ -31,7 +32,7 @@ pub struct Table {
     version: Option<KernelVersion>,
     ephemeral_ports: RangeInclusive<u16>,
     place: Namespace,
-    view: Option<View>,
+    sight: Sight,
 }
 
 /// The table could not be opened.
@@ -84,7 +85,7 @@ impl Table {
             version: deadpeer_sys::kernel_version(),
             ephemeral_ports: ports::ephemeral().map_err(OpenTableError::Ports)?,
             place: place.clone(),
-            view: None,
+            sight: Sight::default(),
         })
     }
 
@@ -94,19 +95,32 @@ impl Table {
     /// # Errors
     /// Why that can't be had; options are then read through descriptors as before.
     pub fn look_from_within(&mut self) -> Result<(), WithinError> {
-        self.view = Some(View::open(&self.place, self.kernel.hz)?);
+        self.sight = Sight::Kernel(View::open(&self.place, self.kernel.hz)?);
         Ok(())
     }
 
-    /// Whether options are read from within the kernel.
-    #[must_use]
-    pub fn looks_from_within(&self) -> bool {
-        self.view.is_some()
+    /// Reads options through descriptors from now on, and from within the kernel where it can be had and
+    ///
+    /// - is faster, of some thousand sockets or open files on, or
+    /// - shows more: sockets of processes that we may not look into, that wait in a listener's queue, or of Multipath TCP.
+    ///
+    /// [`Coverage::read_by`] tells which it was. What is read is the same, but for [`Connection::within`].
+    pub fn look_from_within_where_it_pays(&mut self) {
+        self.sight = Sight::Either(Spare::new(self.place.clone(), self.kernel.hz));
     }
 
-    /// The kernel's own view, if it is looked at from within.
+    /// Whether options are read from within the kernel, all of them.
+    #[must_use]
+    pub fn looks_from_within(&self) -> bool {
+        self.view().is_some()
+    }
+
+    /// The kernel's own view, if all is looked at from within.
     pub(crate) fn view(&self) -> Option<&View> {
-        self.view.as_ref()
+        match &self.sight {
+            Sight::Kernel(view) => Some(view),
+            Sight::Descriptors | Sight::Either(_) => None,
+        }
     }
 
     /// The kernel, with the sysctls of this namespace.
@@ -140,63 +154,96 @@ impl Table {
         query: &Query,
         mut visit: impl FnMut(&Connection<'_>) -> ControlFlow<()>,
     ) -> Result<Coverage, ReadTableError> {
-        let owners = match query.needs_owners() {
-            true => match self.view.as_ref().and_then(View::owners) {
-                Some(owners) => owners,
-                None => Owners::scan().map_err(ReadTableError::Proc)?,
-            },
-            false => Owners::default(),
-        };
-        let mut coverage = Coverage::of(&owners, self.namespace);
-        let mut reader = query
-            .settings
-            .then(|| Reader::new(self.kernel.sysctls, query.every_option));
-        let seen = match (&self.view, query.settings) {
-            (Some(view), true) => view.look()?,
-            (Some(_), false) | (None, _) => FxHashMap::default(),
-        };
-        let sysctls = self.kernel.sysctls;
+        let mut reading = Reading::begin(&mut self.sight, query, self.kernel.sysctls)?;
+        let mut coverage = Coverage::default();
         let version = self.version;
-        let request = request(query);
-        let diag = &mut self.diag;
-        let end = repeated(
-            |each| diag.dump(request, each),
-            |socket| {
-                let owners = socket
-                    .inode
-                    .map(|inode| owners.of(inode))
-                    .unwrap_or_default();
-                let processes = owners.map(|owner| owner.process);
-                let chosen = query.filter.matches(socket, processes);
-                let context = query.context && socket.state == TcpState::Listen;
-                if !chosen && !context {
+        let end = match reading.whole_view() {
+            Some(view) => within(view, |seen| {
+                let row = Row::of(seen, &self.kernel.sysctls);
+                let owners = reading.known_owners(row.socket.inode);
+                let fits = || fits(query, owners);
+                let Some(chosen) = choice(query, &row.socket, fits) else {
                     return ControlFlow::Continue(());
-                }
-                let within = seen.get(&socket.cookie).copied();
-                let settings = match (&within, &mut reader) {
-                    (Some(within), _) => Settings::Known(within.own.resolve(&sysctls)),
-                    (None, Some(reader)) => reader.read(owners, socket),
-                    (None, None) => Settings::NotAsked,
                 };
                 if chosen {
-                    coverage.count(socket, &settings);
+                    coverage.count(&row.socket, &row.settings);
                 }
                 visit(&Connection {
-                    socket,
-                    settings,
+                    socket: &row.socket,
+                    settings: row.settings,
                     chosen,
-                    within,
+                    within: row.within,
+                    moment: Some(row.moment),
                     owners,
                     kernel: version,
                 })
-            },
-        )?;
+            })?,
+            None => repeated(
+                |each| self.diag.dump(request(query), each),
+                |socket| {
+                    let fits = || fits(query, reading.owners_of(socket));
+                    let Some(chosen) = choice(query, socket, fits) else {
+                        return ControlFlow::Continue(());
+                    };
+                    let (settings, within) = reading.settings_of(socket);
+                    if chosen {
+                        coverage.count(socket, &settings);
+                    }
+                    visit(&Connection {
+                        socket,
+                        settings,
+                        chosen,
+                        within,
+                        moment: None,
+                        owners: reading.known_owners(socket.inode),
+                        kernel: version,
+                    })
+                },
+            )?,
+        };
+        let (owners, read_by, refused) = reading.end();
+        coverage.add_owners(&owners, self.namespace);
+        coverage.read_by = read_by;
+        coverage.no_ebpf = refused;
         coverage.repeats = end.repeats;
         coverage.interrupted = end.last.interrupted;
         coverage.unknown_answers = end.last.unknown;
         coverage.stopped = end.last.stopped;
         Ok(coverage)
     }
+}
+
+/// Whether the filter chose it; `None` for what is not shown.
+fn choice(query: &Query, socket: &Socket<'_>, owners_fit: impl FnOnce() -> bool) -> Option<bool> {
+    let context = query.context && socket.state == TcpState::Listen;
+    let chosen = query.filter.matches_socket(socket) && owners_fit();
+    (chosen || context).then_some(chosen)
+}
+
+fn fits(query: &Query, owners: OwnersOf<'_>) -> bool {
+    let processes = owners.map(|owner| owner.process);
+    query.filter.matches_owners(processes)
+}
+
+/// Shows every socket once as the kernel itself does.
+fn within(
+    view: &View,
+    mut visit: impl FnMut(&deadpeer_bpf::Socket) -> ControlFlow<()>,
+) -> Result<Repeated, WithinError> {
+    let mut shown = FxHashSet::default();
+    let mut end = DumpEnd::default();
+    view.each(|socket| {
+        if !shown.insert(socket.cookie) {
+            return ControlFlow::Continue(());
+        }
+        let visited = visit(socket);
+        end.stopped = visited.is_break();
+        visited
+    })?;
+    Ok(Repeated {
+        repeats: 0,
+        last: end,
+    })
 }
 
 fn request(query: &Query) -> Request {

@@ -40,6 +40,26 @@ pub struct Within {
     pub multipath: bool,
 }
 
+impl Within {
+    /// `None` for what has no options: TIME_WAIT and connection requests.
+    pub(crate) fn of(socket: &deadpeer_bpf::Socket) -> Option<Self> {
+        Some(Self {
+            own: socket.options?,
+            queued: socket.holding == Holding::AcceptQueue,
+            multipath: socket.multipath,
+        })
+    }
+}
+
+/// What the kernel shows of all sockets at one moment.
+#[derive(Debug)]
+pub(crate) struct Glance {
+    /// `None`: this kernel can't tell them.
+    pub(crate) owners: Option<Owners>,
+    /// By cookie; empty if options were not wanted.
+    pub(crate) seen: FxHashMap<u64, Within>,
+}
+
 /// The programs, loaded, for one namespace.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -53,6 +73,7 @@ pub(crate) struct View {
 impl View {
     /// Takes `CAP_BPF` and `CAP_PERFMON`, and a kernel with BTF.
     pub(crate) fn open(place: &Namespace, hz: Option<u32>) -> Result<Self, WithinError> {
+        Engine::permitted()?;
         let engine = Engine::open(hz.ok_or(WithinError::UnknownClock)?)?;
         Ok(Self {
             sockets: engine.sockets()?,
@@ -62,27 +83,40 @@ impl View {
         })
     }
 
+    /// The owners, and the options too if they are wanted.
+    pub(crate) fn glance(&self, settings: bool) -> Result<Glance, WithinError> {
+        Ok(Glance {
+            owners: self.owners(),
+            seen: match settings {
+                true => self.look()?,
+                false => FxHashMap::default(),
+            },
+        })
+    }
+
     /// Every socket that has options, by its cookie.
-    pub(crate) fn look(&self) -> Result<FxHashMap<u64, Within>, WithinError> {
-        self.place.run(|| {
-            let mut seen = FxHashMap::default();
-            self.sockets.each(|socket| {
-                if let Some(own) = socket.options {
-                    let within = Within {
-                        own,
-                        queued: socket.holding == Holding::AcceptQueue,
-                        multipath: socket.multipath,
-                    };
-                    seen.insert(socket.cookie, within);
-                }
-                ControlFlow::Continue(())
-            })?;
-            Ok(seen)
-        })?
+    fn look(&self) -> Result<FxHashMap<u64, Within>, WithinError> {
+        let mut seen = FxHashMap::default();
+        self.each(|socket| {
+            if let Some(within) = Within::of(socket) {
+                seen.insert(socket.cookie, within);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(seen)
+    }
+
+    /// Every socket, listeners first, until the visitor breaks.
+    pub(crate) fn each(
+        &self,
+        visit: impl FnMut(&deadpeer_bpf::Socket) -> ControlFlow<()>,
+    ) -> Result<(), WithinError> {
+        let sockets = self.place.run(|| self.sockets.begin())??;
+        Ok(sockets.each(visit)?)
     }
 
     /// The owners of all sockets; `None` if the kernel can't tell them.
-    pub(crate) fn owners(&self) -> Option<Owners> {
+    fn owners(&self) -> Option<Owners> {
         Owners::from_within(self.holders.as_ref()?).ok()
     }
 

@@ -19,8 +19,22 @@ pub(crate) struct Beside {
     deadpeer: PathBuf,
 }
 
+/// Where the other ends of the connections are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peers {
+    /// In the same namespace: each connection is two sockets.
+    Here,
+    /// On other machines.
+    Far,
+}
+
 /// Runs a subcommand of `bench` that takes [`Beside`], in turn beside each number of sockets. Returns whether every target was met.
-pub(super) fn run(subcommand: &str, rounds: usize, sockets: &[usize]) -> Result<bool> {
+pub(super) fn run(
+    subcommand: &str,
+    peers: Peers,
+    rounds: usize,
+    sockets: &[usize],
+) -> Result<bool> {
     ensure!(rounds > 0, "--rounds must be at least 1");
     let mut build = cargo();
     build.args(["build", "--release", "--quiet"]);
@@ -31,6 +45,7 @@ pub(super) fn run(subcommand: &str, rounds: usize, sockets: &[usize]) -> Result<
     let mut met = true;
     for sockets in sockets.iter().map(usize::to_string) {
         let status = Command::new(release.join("examples/population"))
+            .args((peers == Peers::Far).then_some("--far"))
             .arg(&sockets)
             .arg(std::env::current_exe()?)
             .args(["bench", subcommand, "--rounds", &rounds.to_string()])

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::beside::{self, Beside};
+use super::beside::{self, Beside, Peers};
 use super::sample::Sample;
 
 /// How to measure.
@@ -23,7 +23,8 @@ const MOST_CPU: f64 = 0.4;
 const AT: usize = 200_000;
 
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
-    beside::run("protect-beside", arguments.rounds, &arguments.sockets)
+    let Arguments { rounds, sockets } = arguments;
+    beside::run("protect-beside", Peers::Far, *rounds, sockets)
 }
 
 /// The ways that take turns: each protects, and is undone.
@@ -64,15 +65,7 @@ pub(super) fn beside(beside: &Beside) -> Result<bool> {
 
 fn there_args<'a>(beside: &'a Beside, file: &'a Path, more: &[&'a str]) -> Result<Vec<&'a str>> {
     let mut args = vec![beside.deadpeer()?, "protect"];
-    // Connections within the machine, and more than its backlog holds: they are spread over the 9 s of an idle time.
-    args.extend([
-        "--all",
-        "--within",
-        "30s",
-        "--yes",
-        "--force",
-        "--undo-file",
-    ]);
+    args.extend(["--all", "--within", "30s", "--yes", "--undo-file"]);
     args.push(file.to_str().context("a path in UTF-8")?);
     args.extend(more);
     Ok(args)

@@ -1,14 +1,14 @@
 //! What could not be seen, why, and what to do about it.
 
+use super::Audit;
 use super::json::WarningJson;
 use super::summary::{Summary, plural};
-use super::{Audit, Source};
 use crate::exit::Stop;
 use crate::json::line;
 use crate::text::paragraph::paragraph;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
-use deadpeer_host::{Coverage, Unreadable};
+use deadpeer_host::{Coverage, Unreadable, WithinError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
@@ -35,7 +35,7 @@ pub(super) fn write(
     let unread = !summary.unread.is_empty();
     for gap in gaps
         .into_iter()
-        .chain(without_ebpf(&audit.source, unread, root))
+        .chain(without_ebpf(coverage.no_ebpf.as_ref(), unread, root))
     {
         if audit.args.json {
             line(out, &WarningJson::of(&gap))?;
@@ -47,15 +47,16 @@ pub(super) fn write(
 }
 
 /// That the kernel itself would have told more, and why it was not asked. Who isn't root has been told the way out already.
-fn without_ebpf(source: &Source, unread: bool, root: bool) -> Option<Gap> {
-    match source {
-        Source::Descriptors(Some(why)) if unread && root => Some(Gap {
-            code: "no-ebpf",
-            count: None,
-            text: format!("With eBPF they could be read: {}.", sanitize(why)),
-        }),
-        Source::Descriptors(_) | Source::Kernel | Source::Nowhere => None,
-    }
+fn without_ebpf(why: Option<&WithinError>, unread: bool, root: bool) -> Option<Gap> {
+    let why = why.filter(|_| unread && root)?;
+    Some(Gap {
+        code: "no-ebpf",
+        count: None,
+        text: format!(
+            "With eBPF they could be read: {}.",
+            sanitize(&why.to_string())
+        ),
+    })
 }
 
 /// What is missing, of sockets whose settings could not be read, by reason and user, and of the table.
@@ -122,7 +123,7 @@ fn advice(why: Unreadable, users: &BTreeSet<u32>, root: bool) -> String {
             ),
         },
         (Unreadable::NoVisibleOwner, true) => {
-            "; they belong to the kernel, or to a process outside this pid namespace".into()
+            "; they belong to the kernel, to a process that takes CAP_SYS_PTRACE to look into, or to one outside this pid namespace".into()
         }
         (Unreadable::NoDescriptor, _) => {
             "; they wait in the queue of a listener whose settings are unknown too".into()
@@ -191,13 +192,13 @@ mod tests {
 
     #[test]
     fn what_ebpf_would_have_shown_is_said_where_something_is_missing() {
-        let refused = Source::Descriptors(Some("no BTF".into()));
-        let gap = without_ebpf(&refused, true, true).expect("a gap");
-        assert_eq!(gap.text, "With eBPF they could be read: no BTF.");
-        assert_eq!(without_ebpf(&refused, false, true), None);
-        assert_eq!(without_ebpf(&refused, true, false), None);
-        assert_eq!(without_ebpf(&Source::Descriptors(None), true, true), None);
-        assert_eq!(without_ebpf(&Source::Kernel, true, true), None);
+        let why = Some(&WithinError::UnknownClock);
+        let gap = without_ebpf(why, true, true).expect("a gap");
+        let said = "With eBPF they could be read: the kernel's clock rate is not known.";
+        assert_eq!(gap.text, said);
+        assert_eq!(without_ebpf(why, false, true), None);
+        assert_eq!(without_ebpf(why, true, false), None);
+        assert_eq!(without_ebpf(None, true, true), None);
     }
 
     #[test]

@@ -34,9 +34,9 @@ use std::time::Duration;
 /// Root sees everything. Anybody else sees all connections, but the settings of their own programs alone; for the
 /// others the armed timer tells a part, marked with > (at least). What could not be seen is said at the end.
 ///
-/// With eBPF (CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) settings and owners come from the kernel itself: of every process
-/// without tracing it, and of connections that wait to be accepted. Otherwise they are read through the
-/// owners' descriptors (CAP_SYS_PTRACE; Linux 5.6). The last line of --json tells which.
+/// Settings and owners are read through the owners' descriptors (CAP_SYS_PTRACE; Linux 5.6), and by eBPF (CAP_BPF and
+/// CAP_PERFMON; Linux 5.12 with BTF) where that is faster, from some thousand sockets or open files on, or shows
+/// more: programs that may not be traced, and connections that wait to be accepted. The last line of --json tells which.
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
     /// The deadline (30s, 1m30s, 2h): mark what misses it, and exit with code 1 if anything does
@@ -51,9 +51,12 @@ pub(crate) struct AuditArgs {
     /// Don't look for owners, and so not for settings: faster, and only the armed timers tell
     #[arg(long)]
     no_owners: bool,
-    /// Don't use eBPF, even where it is faster or sees more
+    /// Don't use eBPF, even where it is faster or shows more
     #[arg(long)]
     no_bpf: bool,
+    /// Use eBPF even where it is slower, and end with code 2 if it can't be had
+    #[arg(long, conflicts_with_all = ["no_bpf", "no_owners"])]
+    bpf: bool,
     /// A box in the path that forgets idle connections: aws-alb, aws-nlb, azure, gcp, ipvs or a time like 350s
     #[arg(long, value_name = "NAME|TIME", value_parser = middlebox::parse)]
     middlebox: Option<Duration>,
@@ -66,20 +69,15 @@ pub(crate) fn run(args: &AuditArgs, look: Look, out: &mut impl Write) -> Result<
     let query = args.query()?;
     let mut table =
         Table::open(&args.filters.namespace()).map_err(|error| args.filters.cannot_open(&error))?;
-    let source = Source::choose(args, &mut table);
+    args.choose_means(&mut table)?;
     let judge = Judge::new(*table.kernel(), args.within, args.middlebox);
-    let audit = Audit {
-        args,
-        judge,
-        look,
-        source,
-    };
+    let audit = Audit { args, judge, look };
     let (summary, coverage) = match args.each {
         true => each::run(&audit, &mut table, &query, out)?,
         false => grouped::run(&audit, &mut table, &query, out)?,
     };
     gaps::write(&audit, &summary, &coverage, out)?;
-    summary::write(&audit, &summary, out)?;
+    summary::write(&audit, &summary, coverage.read_by, out)?;
     Ok(summary.exit(args.within.is_some(), !args.filters.is_empty()))
 }
 
@@ -112,33 +110,22 @@ struct Audit<'a> {
     args: &'a AuditArgs,
     judge: Judge,
     look: Look,
-    source: Source,
-}
-
-/// Where settings and owners come from.
-enum Source {
-    /// Nobody asked for them.
-    Nowhere,
-    /// The kernel, by eBPF.
-    Kernel,
-    /// The owners' descriptors; why eBPF can't be had, unless that was wanted.
-    Descriptors(Option<String>),
-}
-
-impl Source {
-    fn choose(args: &AuditArgs, table: &mut Table) -> Self {
-        match (args.no_owners, args.no_bpf) {
-            (true, _) => Self::Nowhere,
-            (false, true) => Self::Descriptors(None),
-            (false, false) => match table.look_from_within() {
-                Ok(()) => Self::Kernel,
-                Err(why) => Self::Descriptors(Some(why.to_string())),
-            },
-        }
-    }
 }
 
 impl AuditArgs {
+    fn choose_means(&self, table: &mut Table) -> Result<(), Stop> {
+        match (self.bpf, self.no_bpf) {
+            (true, _) => table
+                .look_from_within()
+                .map_err(|why| Stop::because(format!("no eBPF: {why}"))),
+            (false, true) => Ok(()),
+            (false, false) => {
+                table.look_from_within_where_it_pays();
+                Ok(())
+            }
+        }
+    }
+
     fn query(&self) -> Result<Query, Stop> {
         let mut query = Query::default();
         query.filter = self.filters.filter()?;

@@ -9,7 +9,7 @@ use crate::json::line;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
 use crate::text::{duration, sanitize::sanitize};
-use deadpeer_host::Unreadable;
+use deadpeer_host::{ReadBy, Unreadable};
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -63,10 +63,11 @@ impl Summary {
 pub(super) fn write(
     audit: &Audit<'_>,
     summary: &Summary,
+    read_by: Option<ReadBy>,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
     if audit.args.json {
-        return line(out, &SummaryJson::of(audit, summary));
+        return line(out, &SummaryJson::of(audit, summary, read_by));
     }
     let (text, style) = match audit.judge.within {
         _ if summary.is_empty() => (nothing(audit), style::NOTE),

@@ -1,6 +1,5 @@
 //! Deaths as the kernel reports them, by eBPF.
 
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +11,7 @@ use deadpeer_sys::clock;
 use super::death::{Age, Death, Keeper, KnownBy};
 use super::keepers::Keepers;
 use super::{BUFFER, OpenDeathsError};
+use crate::row::canonical;
 use crate::table::OpenTableError;
 
 /// How long nobody is looked for after it was in vain.
@@ -214,15 +214,4 @@ fn flag_in_flight(state: TcpState) -> u32 {
         TcpState::LastAck,
     ];
     waits.contains(&state).into()
-}
-
-/// IPv4 on an IPv6 socket is IPv4.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(_) => address,
-        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
-            Some(v4) => SocketAddr::from((v4, v6.port())),
-            None => address,
-        },
-    }
 }

@@ -100,6 +100,7 @@ impl Survey {
             filter: filter.clone(),
             every_option: true,
             context: true,
+            forecast_only: true,
             ..Query::default()
         };
         let mut services: Services<Vec<(Kind, usize)>> = Services::new(table.ephemeral_ports());

@@ -4,6 +4,7 @@ mod namespaces;
 mod privilege;
 mod rows;
 mod settings;
+mod sights;
 mod timers;
 mod vanishing;
 

@@ -1,9 +1,10 @@
 //! The last lines: what could not be seen, and the summary.
 
+use crate::audit::Audit;
 use crate::audit::gaps::Gap;
 use crate::audit::summary::Summary;
-use crate::audit::{Audit, Source};
 use crate::json::milliseconds;
+use deadpeer_host::ReadBy;
 use serde::Serialize;
 
 /// Something that could not be seen.
@@ -35,7 +36,8 @@ pub(crate) struct SummaryJson {
     listeners_over_deadline: u64,
     /// Sockets of which that is unknown.
     undecided: u64,
-    /// Where settings and owners were read: "ebpf" or "descriptors"; null: nobody asked for them.
+    /// How settings and owners were read: "descriptors", "ebpf", or "both" (by eBPF what descriptors did not show); null: nobody
+    /// asked for them.
     read_by: Option<&'static str>,
 }
 
@@ -50,7 +52,11 @@ impl WarningJson {
 }
 
 impl SummaryJson {
-    pub(in crate::audit) fn of(audit: &Audit<'_>, summary: &Summary) -> Self {
+    pub(in crate::audit) fn of(
+        audit: &Audit<'_>,
+        summary: &Summary,
+        read_by: Option<ReadBy>,
+    ) -> Self {
         Self {
             within_ms: audit.judge.within.map(milliseconds),
             connections: summary.connections,
@@ -58,11 +64,11 @@ impl SummaryJson {
             connections_over_deadline: summary.late_connections,
             listeners_over_deadline: summary.late_listeners,
             undecided: summary.open,
-            read_by: match audit.source {
-                Source::Nowhere => None,
-                Source::Kernel => Some("ebpf"),
-                Source::Descriptors(_) => Some("descriptors"),
-            },
+            read_by: read_by.map(|by| match by {
+                ReadBy::Descriptors => "descriptors",
+                ReadBy::Kernel => "ebpf",
+                ReadBy::Both | _ => "both",
+            }),
         }
     }
 }

@@ -1,0 +1,224 @@
+//! Where owners and options are read: through descriptors, or by the kernel itself where that pays or shows more.
+
+use std::num::NonZeroU32;
+
+use deadpeer_core::{Sysctls, TcpState};
+use deadpeer_sys::sock_diag::Socket;
+use rustc_hash::FxHashMap;
+
+use crate::coverage::ReadBy;
+use crate::effort;
+use crate::namespace::Namespace;
+use crate::owners::{Owners, OwnersOf};
+use crate::query::Query;
+use crate::settings::{Reader, Settings, Unreadable};
+use crate::table::ReadTableError;
+use crate::within::{Glance, View, Within, WithinError};
+
+/// The means that a table has.
+#[derive(Debug, Default)]
+pub(crate) enum Sight {
+    /// Descriptors.
+    #[default]
+    Descriptors,
+    /// The kernel itself.
+    Kernel(View),
+    /// Descriptors, and the kernel itself where it is faster or shows more.
+    Either(Spare),
+}
+
+/// A view that is opened when it is wanted, which takes milliseconds.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    place: Namespace,
+    hz: Option<u32>,
+    view: Option<Result<View, WithinError>>,
+}
+
+impl Spare {
+    pub(crate) fn new(place: Namespace, hz: Option<u32>) -> Self {
+        Self {
+            place,
+            hz,
+            view: None,
+        }
+    }
+
+    fn pays(&self) -> bool {
+        // A namespace that can't be entered any more is not worth a program.
+        self.place.run(effort::ebpf_pays).unwrap_or(false)
+    }
+
+    fn glance(&mut self, settings: bool) -> Result<Glance, WithinError> {
+        let open = || View::open(&self.place, self.hz);
+        match self.view.get_or_insert_with(open) {
+            Ok(view) => view.glance(settings),
+            Err(why) => Err(why.clone()),
+        }
+    }
+}
+
+/// One reading of owners and options.
+#[derive(Debug)]
+pub(crate) struct Reading<'a> {
+    sight: &'a mut Sight,
+    /// Whether sock_diag is not needed if all is looked at from within.
+    within_alone: bool,
+    sysctls: Sysctls,
+    owners: Owners,
+    /// What the kernel shows, by cookie.
+    seen: FxHashMap<u64, Within>,
+    /// Through descriptors; `None`: options are not asked for.
+    reader: Option<Reader>,
+    by: Option<ReadBy>,
+    /// Why the kernel itself could not be asked, though it was wanted.
+    refused: Option<WithinError>,
+}
+
+impl<'a> Reading<'a> {
+    /// Looks for the owners, if the query needs them.
+    pub(crate) fn begin(
+        sight: &'a mut Sight,
+        query: &Query,
+        sysctls: Sysctls,
+    ) -> Result<Self, ReadTableError> {
+        let reader = || Reader::new(sysctls, query.every_option);
+        let mut reading = Self {
+            sight,
+            within_alone: query.can_do_without_sock_diag(),
+            sysctls,
+            owners: Owners::default(),
+            seen: FxHashMap::default(),
+            reader: query.settings.then(reader),
+            by: None,
+            refused: None,
+        };
+        if query.needs_owners() {
+            reading.look()?;
+        }
+        // A socket that we see with one process may be held by one of these as well.
+        if query.filter.needs_owners() && !reading.owners.unreadable().is_empty() {
+            reading.look_closer();
+        }
+        Ok(reading)
+    }
+
+    fn look(&mut self) -> Result<(), ReadTableError> {
+        let owners = match self.sight {
+            Sight::Kernel(view) => {
+                let glance = view.glance(self.reader.is_some() && !self.within_alone)?;
+                self.by = Some(ReadBy::Kernel);
+                self.seen = glance.seen;
+                glance.owners
+            }
+            Sight::Either(spare) if spare.pays() => self.ask_kernel(),
+            Sight::Either(_) | Sight::Descriptors => None,
+        };
+        self.owners = match owners {
+            Some(owners) => owners,
+            None => Owners::scan().map_err(ReadTableError::Proc)?,
+        };
+        self.by.get_or_insert(ReadBy::Descriptors);
+        Ok(())
+    }
+
+    /// Where everything that is wanted can be seen at once.
+    pub(crate) fn whole_view(&self) -> Option<&View> {
+        match &*self.sight {
+            Sight::Kernel(view) if self.within_alone => Some(view),
+            Sight::Kernel(_) | Sight::Either(_) | Sight::Descriptors => None,
+        }
+    }
+
+    /// Who holds a socket. One that nobody seems to hold is looked for by the kernel itself.
+    pub(crate) fn owners_of(&mut self, socket: &Socket<'_>) -> OwnersOf<'_> {
+        if let Some(inode) = socket.inode
+            && self.by.is_some()
+            && self.owners.of(inode).next().is_none()
+        {
+            self.look_closer();
+        }
+        self.known_owners(socket.inode)
+    }
+
+    /// Who holds the socket with this inode number, as far as is known by now.
+    pub(crate) fn known_owners(&self, inode: Option<NonZeroU32>) -> OwnersOf<'_> {
+        inode.map(|inode| self.owners.of(inode)).unwrap_or_default()
+    }
+
+    /// The options of a socket, and what else the kernel showed of it, if it was asked.
+    pub(crate) fn settings_of(&mut self, socket: &Socket<'_>) -> (Settings, Option<Within>) {
+        if let Some(shown) = self.shown(socket) {
+            return shown;
+        }
+        let Some(reader) = &mut self.reader else {
+            return (Settings::NotAsked, None);
+        };
+        let owners = socket.inode.map(|inode| self.owners.of(inode));
+        let settings = reader.read(owners.unwrap_or_default(), socket);
+        if let Settings::Unknown(why) = settings
+            && kernel_may_know(why, socket)
+        {
+            self.look_closer();
+        }
+        self.shown(socket).unwrap_or((settings, None))
+    }
+
+    fn shown(&self, socket: &Socket<'_>) -> Option<(Settings, Option<Within>)> {
+        let within = *self.seen.get(&socket.cookie)?;
+        let options = within.own.resolve(&self.sysctls);
+        Some((Settings::Known(options), Some(within)))
+    }
+
+    /// Asks the kernel itself, once, for what descriptors did not show.
+    fn look_closer(&mut self) {
+        if self.by == Some(ReadBy::Descriptors)
+            && self.refused.is_none()
+            && let Some(owners) = self.ask_kernel()
+        {
+            self.owners = owners;
+        }
+    }
+
+    /// Asks the kernel itself, if that was left open. Returns the owners if it tells them.
+    fn ask_kernel(&mut self) -> Option<Owners> {
+        let Sight::Either(spare) = self.sight else {
+            return None;
+        };
+        match spare.glance(self.reader.is_some()) {
+            Ok(glance) => {
+                self.by = Some(match self.by {
+                    None => ReadBy::Kernel,
+                    Some(_) => ReadBy::Both,
+                });
+                self.seen = glance.seen;
+                glance.owners
+            }
+            Err(why) => {
+                self.refused = Some(why);
+                None
+            }
+        }
+    }
+
+    /// What was used, and with which owners.
+    pub(crate) fn end(self) -> (Owners, Option<ReadBy>, Option<WithinError>) {
+        (self.owners, self.by, self.refused)
+    }
+}
+
+/// Whether the kernel itself can be expected to know options that no descriptor told.
+fn kernel_may_know(why: Unreadable, socket: &Socket<'_>) -> bool {
+    match why {
+        Unreadable::NotPermitted
+        | Unreadable::NoVisibleOwner
+        | Unreadable::Multipath
+        | Unreadable::KernelTooOld
+        | Unreadable::Refused => true,
+        // It waits to be accepted. In any other state its owner has closed it, and nobody waits for it.
+        Unreadable::NoDescriptor => {
+            matches!(socket.state, TcpState::Established | TcpState::CloseWait)
+        }
+        Unreadable::Gone => false,
+    }
+}
