@@ -1,14 +1,12 @@
 //! `deadpeer explain` on captures of real kernels: words, JSON, pages, pipes, and what is broken.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod growing;
 
-use common::{deadpeer, json, of_type, run};
+use common::{json, of_type, run};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
 fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deadpeer-capture/tests/captures")
@@ -224,56 +222,6 @@ fn filters_choose_among_the_connections() {
 }
 
 #[test]
-fn standard_input_is_told_while_it_is_written() {
-    let bytes = fs::read(captures().join("midway.pcap")).unwrap();
-    let mut child = deadpeer(&["explain", "-", "--packets", "--utc"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    // The head of the file and two packets; the writer is not done yet.
-    let half = 24 + 2 * (16 + 66);
-    stdin.write_all(&bytes[..half]).unwrap();
-    stdin.flush().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let second = lines.by_ref().nth(1).unwrap().unwrap();
-    assert!(
-        second.contains("<- answer to a keepalive probe"),
-        "{second}"
-    );
-    stdin.write_all(&bytes[half..]).unwrap();
-    drop(stdin);
-    assert_eq!(lines.count() + 2, 10);
-    assert_eq!(child.wait().unwrap().code(), Some(1));
-}
-
-#[test]
-fn an_interrupt_ends_the_writer_and_the_story_is_told() {
-    let bytes = fs::read(captures().join("keepalive.pcap")).unwrap();
-    let mut child = deadpeer(&["explain", "-", "--packets", "--json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let (half, rest) = bytes.split_at(bytes.len() / 2);
-    stdin.write_all(half).unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    // It reads: so it watches for the signal already.
-    lines.next().unwrap().unwrap();
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    stdin.write_all(rest).unwrap();
-    drop(stdin);
-    let last = lines.last().unwrap().unwrap();
-    assert!(last.contains("\"deaths\":1"), "{last}");
-    assert_eq!(child.wait().unwrap().code(), Some(1));
-}
-
-#[test]
 fn what_is_cut_or_broken_is_told_as_far_as_it_goes() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = fs::read(captures().join("keepalive.pcap")).unwrap();
@@ -363,47 +311,4 @@ fn arguments_that_cannot_be_meant_are_refused() {
         assert!(ran.stderr.contains(said), "{line}: {}", ran.stderr);
         assert_eq!(ran.stderr.lines().count(), 1, "{line}: {}", ran.stderr);
     }
-}
-
-#[test]
-fn the_interface_is_told_as_packets_pass() {
-    deadpeer_sys::testing::in_private_netns(|| {
-        let mut child = deadpeer(&[
-            "explain",
-            "--live",
-            "lo",
-            "--packets",
-            "--json",
-            "--for",
-            "60s",
-        ])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-        let output = child.stdout.take().unwrap();
-        let (told, lines) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).lines() {
-                let _ = told.send(line.unwrap());
-            }
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        // Until its socket is open, packets pass unseen.
-        let seen = (0..600).find_map(|_| {
-            let client = TcpStream::connect(address).unwrap();
-            drop((client, listener.accept().unwrap()));
-            lines.recv_timeout(Duration::from_millis(100)).ok()
-        });
-        assert!(seen.is_some_and(|line| line.contains("\"type\":\"packet\"")));
-        let pid = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-        let rest: Vec<String> = lines.iter().collect();
-        assert_eq!(child.wait().unwrap().code(), Some(0));
-        let last: serde_json::Value = serde_json::from_str(rest.last().unwrap()).unwrap();
-        assert_eq!(last["type"], "capture");
-        assert_eq!(last["lost"], 0);
-        assert!(last["connections"].as_u64() >= Some(1));
-    });
 }
