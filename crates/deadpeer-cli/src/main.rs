@@ -20,6 +20,7 @@ mod kill;
 mod lab;
 mod ping;
 mod plan;
+mod policy_args;
 mod protect;
 mod run;
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The command lines of the two ends.
 
 use super::method::Name;
+use crate::policy_args::SlowReadersArg;
 use crate::text::duration;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use deadpeer_core::SlowReaders;
 use std::time::Duration;
 
@@ -85,18 +86,10 @@ pub(super) struct Common {
     pub(super) json: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SlowReadersArg {
-    Keep,
-    Drop,
-}
-
 impl Common {
     /// What a plan does with live peers that don't read.
     pub(super) fn slow_readers(&self) -> SlowReaders {
-        match self.slow_readers {
-            Some(SlowReadersArg::Drop) => SlowReaders::Drop,
-            Some(SlowReadersArg::Keep) | None => SlowReaders::Keep,
-        }
+        self.slow_readers
+            .map_or(SlowReaders::Keep, SlowReaders::from)
     }
 }

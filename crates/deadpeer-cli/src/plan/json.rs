@@ -1,8 +1,9 @@
 //! A plan as JSON lines.
 
-use super::{Asked, SlowReadersArg};
+use super::Asked;
 use crate::exit::Stop;
 use crate::json::{ForecastJson, OptionsJson, line, milliseconds};
+use crate::policy_args::SlowReadersArg;
 use deadpeer_core::Refusal;
 use serde::Serialize;
 use std::io::Write;
@@ -47,8 +48,8 @@ pub(crate) struct RefusalJson {
 pub(super) fn plan(asked: &Asked<'_>, out: &mut impl Write) -> Result<(), Stop> {
     let json = PlanJson {
         within_ms: milliseconds(asked.args.within),
-        survive_lost_probes: asked.args.survive_lost,
-        keep_slow_readers: asked.args.slow_readers == SlowReadersArg::Keep,
+        survive_lost_probes: asked.args.policy.survive_lost,
+        keep_slow_readers: asked.args.policy.slow_readers == SlowReadersArg::Keep,
         except: asked
             .args
             .except

@@ -5,19 +5,17 @@ pub(crate) mod json;
 pub(crate) mod words;
 
 use crate::exit::{Exit, Stop};
+use crate::policy_args::{LOST_PROBES, PolicyArgs, SlowReadersArg};
 use crate::text::duration;
 use crate::text::table::Look;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use code::Language;
 use deadpeer_core::{
-    Effective, Forecast, Kernel, Notice, Plan, Policy, Silence, SlowReaders, Snapshot, TcpState,
+    Effective, Forecast, Kernel, Notice, Plan, Policy, Silence, Snapshot, TcpState,
 };
 use std::io::Write;
 use std::time::Duration;
-
-/// What a policy survives unless told otherwise (RFC 1122, section 4.2.3.6: not one lost probe is death).
-pub(crate) const LOST_PROBES: u32 = 2;
 
 /// Choose socket options that notice a vanished peer in time
 ///
@@ -28,17 +26,8 @@ pub(crate) struct PlanArgs {
     /// The deadline: 30s, 1m30s, 2h
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     within: Duration,
-    /// Lost keepalive probes in a row that a live peer survives, at least
-    #[arg(long, value_name = "N", default_value_t = LOST_PROBES)]
-    survive_lost: u32,
-    /// Live peers that don't read (zero window): keep or drop them
-    #[arg(
-        long,
-        value_name = "keep|drop",
-        default_value = "keep",
-        hide_possible_values = true
-    )]
-    slow_readers: SlowReadersArg,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// Silences that need not keep the deadline: idle, in-flight, late-write, zero-window, connecting, after-fin
     #[arg(
         long,
@@ -69,22 +58,6 @@ pub(crate) struct PlanArgs {
     json: bool,
 }
 
-/// Whether live peers that don't read may be dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SlowReadersArg {
-    Keep,
-    Drop,
-}
-
-impl From<SlowReadersArg> for SlowReaders {
-    fn from(arg: SlowReadersArg) -> Self {
-        match arg {
-            SlowReadersArg::Keep => Self::Keep,
-            SlowReadersArg::Drop => Self::Drop,
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum KernelArg {
     /// The one this runs on, with its sysctls
@@ -108,9 +81,7 @@ fn silence() -> impl clap::builder::TypedValueParser<Value = Silence> {
 
 impl PlanArgs {
     fn policy(&self) -> Policy {
-        let policy = Policy::detect_within(self.within)
-            .survive_lost_probes(self.survive_lost)
-            .slow_readers(self.slow_readers.into());
+        let policy = self.policy.within(self.within);
         self.except
             .iter()
             .fold(policy, |policy, silence| policy.except(*silence))
@@ -201,10 +172,11 @@ impl Asked<'_> {
             _ => format!("Duration::from_millis({ms})"),
         };
         let mut rust = format!("Policy::detect_within({within})");
-        if args.survive_lost != LOST_PROBES {
-            rust += &format!("\n        .survive_lost_probes({})", args.survive_lost);
+        let survived = args.policy.survive_lost;
+        if survived != LOST_PROBES {
+            rust += &format!("\n        .survive_lost_probes({survived})");
         }
-        if args.slow_readers == SlowReadersArg::Drop {
+        if args.policy.slow_readers == SlowReadersArg::Drop {
             rust += "\n        .slow_readers(deadpeer::SlowReaders::Drop)";
         }
         for silence in &args.except {
@@ -223,16 +195,5 @@ impl Asked<'_> {
         Forecast::of(&effective, &path, &self.kernel)
             .in_flight
             .worst
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_default_is_the_policys_own() {
-        let policy = Policy::detect_within(Duration::from_secs(60));
-        assert_eq!(policy.survive_lost_probes(LOST_PROBES), policy);
     }
 }

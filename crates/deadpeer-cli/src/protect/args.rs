@@ -2,7 +2,7 @@
 
 use crate::exit::Stop;
 use crate::filter_args::FilterArgs;
-use crate::plan::{LOST_PROBES, SlowReadersArg};
+use crate::policy_args::PolicyArgs;
 use crate::text::duration;
 use clap::Args;
 use deadpeer_core::{Kernel, Policy};
@@ -40,17 +40,8 @@ pub(crate) struct ProtectArgs {
     /// Leave alone what an application has set itself, even if it misses the deadline
     #[arg(long)]
     pub(super) keep_app_settings: bool,
-    /// Lost keepalive probes in a row that a live peer survives, at least
-    #[arg(long, value_name = "N", default_value_t = LOST_PROBES)]
-    survive_lost: u32,
-    /// Live peers that don't read (zero window): keep or drop them
-    #[arg(
-        long,
-        value_name = "keep|drop",
-        default_value = "keep",
-        hide_possible_values = true
-    )]
-    slow_readers: SlowReadersArg,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// Write the undo file here instead of below /var/lib/deadpeer or $XDG_STATE_HOME/deadpeer
     #[arg(long, value_name = "FILE")]
     pub(super) undo_file: Option<PathBuf>,
@@ -92,9 +83,7 @@ Exit codes:
 impl ProtectArgs {
     /// The policy; its deadline is there unless something else was asked for.
     pub(super) fn policy(&self) -> Policy {
-        Policy::detect_within(self.within.unwrap_or_default())
-            .survive_lost_probes(self.survive_lost)
-            .slow_readers(self.slow_readers.into())
+        self.policy.within(self.within.unwrap_or_default())
     }
 
     /// What is to hold on this kernel. A deadline that can't be kept is refused with what could be.

@@ -9,11 +9,10 @@ mod job;
 mod protection;
 mod signals;
 
-use crate::plan::{LOST_PROBES, SlowReadersArg};
+use crate::policy_args::PolicyArgs;
 use crate::text::duration;
 use crate::text::sanitize::sanitize;
 use clap::Args;
-use deadpeer_core::Policy;
 use deadpeer_host::protect::Aim;
 use job::Job;
 use protection::Protection;
@@ -43,17 +42,8 @@ pub(crate) struct RunArgs {
     /// Leave alone what the program sets itself, even if it misses the deadline
     #[arg(long)]
     keep_app_settings: bool,
-    /// Lost keepalive probes in a row that a live peer survives, at least
-    #[arg(long, value_name = "N", default_value_t = LOST_PROBES)]
-    survive_lost: u32,
-    /// Live peers that don't read (zero window): keep or drop them
-    #[arg(
-        long,
-        value_name = "keep|drop",
-        default_value = "keep",
-        hide_possible_values = true
-    )]
-    slow_readers: SlowReadersArg,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// Don't use eBPF, even where it protects more
     #[arg(long)]
     no_bpf: bool,
@@ -146,9 +136,7 @@ fn to_its_end(args: &RunArgs) -> Result<u8, Trouble> {
 impl RunArgs {
     fn aim(&self) -> Result<Aim, Trouble> {
         let kernel = deadpeer_sys::running_kernel().map_err(Trouble::failed)?;
-        let policy = Policy::detect_within(self.within)
-            .survive_lost_probes(self.survive_lost)
-            .slow_readers(self.slow_readers.into());
+        let policy = self.policy.within(self.within);
         let aim = Aim::new(&policy, &kernel).map_err(Trouble::failed)?;
         Ok(aim.keep_app_settings(self.keep_app_settings))
     }
