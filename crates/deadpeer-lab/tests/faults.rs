@@ -23,14 +23,35 @@ fn count(lab: &Lab, rule: RuleId) -> RuleCount {
     lab.wire().count(rule).unwrap().unwrap()
 }
 
+fn add(lab: &Lab, name: &str, when: Condition, action: Action) -> RuleId {
+    lab.wire().add(Rule::new(name, when, action)).unwrap()
+}
+
 /// The connection carries bytes both ways.
 fn assert_alive(here: &TcpStream, there: &TcpStream) {
-    for (mut from, mut to) in [(here, there), (there, here)] {
-        let mut heard = [0; 5];
+    for (mut from, to) in [(here, there), (there, here)] {
         from.write_all(b"alive").unwrap();
-        to.read_exact(&mut heard).unwrap();
-        assert_eq!(&heard, b"alive");
+        assert_hears(to, b"alive");
     }
+}
+
+fn assert_hears(mut end: &TcpStream, words: &[u8; 5]) {
+    let mut heard = [0; 5];
+    end.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, words);
+}
+
+/// Nothing comes for so long.
+fn assert_silent(mut end: &TcpStream, time: Duration) {
+    end.set_read_timeout(Some(time)).unwrap();
+    let silence = end.read(&mut [0; 1]).unwrap_err();
+    assert_eq!(silence.kind(), ErrorKind::WouldBlock);
+    end.set_read_timeout(Some(SOON)).unwrap();
+}
+
+fn assert_reset(mut end: &TcpStream) {
+    let error = end.read(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
 fn errno(error: &std::io::Error) -> Option<Errno> {
@@ -43,25 +64,18 @@ fn a_silent_drop_hangs_the_connection_and_time_heals_it() {
         let lab = lab();
         let (left, right) = pair(&lab);
         for address in addresses(right) {
-            let (mut here, mut there) = connected(left, right, address);
+            let (mut here, there) = connected(left, right, address);
             assert_alive(&here, &there);
-            let cut = Rule::new("cut", Condition::any().from(left.end()), Action::Drop);
-            let cut = lab.wire().add(cut).unwrap();
+            let ours = Condition::any().from(left.end());
+            let cut = add(&lab, "cut", ours, Action::Drop);
             here.write_all(b"later").unwrap();
-            there
-                .set_read_timeout(Some(Duration::from_millis(500)))
-                .unwrap();
-            let silence = there.read(&mut [0; 5]).unwrap_err();
-            assert_eq!(silence.kind(), ErrorKind::WouldBlock);
+            assert_silent(&there, Duration::from_millis(500));
             // The segment, its tail-loss probe or its retransmission.
             eventually("a retransmission is dropped", || {
                 count(&lab, cut).acted >= 2
             });
             lab.wire().remove(cut).unwrap();
-            there.set_read_timeout(Some(SOON)).unwrap();
-            let mut heard = [0; 5];
-            there.read_exact(&mut heard).unwrap();
-            assert_eq!(&heard, b"later");
+            assert_hears(&there, b"later");
             assert_alive(&here, &there);
         }
     });
@@ -80,8 +94,7 @@ fn unreachables_arrive_as_their_errno() {
             (Reject::Reset, Errno::CONNREFUSED, Errno::CONNREFUSED),
         ] {
             let syns = Condition::tcp().syn(true).from(left.end());
-            let rule = Rule::new("turned away", syns, Action::Reject(reject));
-            let rule = lab.wire().add(rule).unwrap();
+            let rule = add(&lab, "turned away", syns, Action::Reject(reject));
             for (address, expected) in [(right.v4().into(), v4), (right.v6().into(), v6)] {
                 let before = count(&lab, rule).acted;
                 let error = connect(left, SocketAddr::new(address, 80)).unwrap_err();
@@ -102,11 +115,9 @@ fn a_reset_ends_an_established_connection() {
             let (mut here, there) = connected(left, right, address);
             assert_alive(&here, &there);
             let data = Condition::tcp().payload(true).from(left.end());
-            let reject = Rule::new("reject", data, Action::Reject(Reject::Reset));
-            let reject = lab.wire().add(reject).unwrap();
+            let reject = add(&lab, "reject", data, Action::Reject(Reject::Reset));
             here.write_all(b"anybody?").unwrap();
-            let error = here.read(&mut [0; 1]).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+            assert_reset(&here);
             assert_eq!(count(&lab, reject).ended, 1);
             lab.wire().remove(reject).unwrap();
         }
@@ -120,27 +131,16 @@ fn a_nat_that_forgot_is_silent_or_resets() {
             let lab = lab();
             let (left, right) = pair(&lab);
             let track = Action::Track { idle: None, lost };
-            let nat = lab
-                .wire()
-                .add(Rule::new("nat", Condition::any(), track))
-                .unwrap();
+            let nat = add(&lab, "nat", Condition::any(), track);
             for address in addresses(right) {
-                let (mut here, mut there) = connected(left, right, address);
+                let (here, mut there) = connected(left, right, address);
                 assert_alive(&here, &there);
                 let before = count(&lab, nat).ended;
                 assert!(lab.wire().forget(nat).unwrap());
                 there.write_all(b"news").unwrap();
                 match lost {
-                    Lost::Reset => {
-                        let error = there.read(&mut [0; 1]).unwrap_err();
-                        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-                    }
-                    Lost::Silent | _ => {
-                        let short = Some(Duration::from_millis(500));
-                        here.set_read_timeout(short).unwrap();
-                        let silence = here.read(&mut [0; 1]).unwrap_err();
-                        assert_eq!(silence.kind(), ErrorKind::WouldBlock);
-                    }
+                    Lost::Reset => assert_reset(&there),
+                    Lost::Silent | _ => assert_silent(&here, Duration::from_millis(500)),
                 }
                 assert!(count(&lab, nat).ended > before);
                 // New connections are not concerned.
@@ -195,10 +195,7 @@ fn loss_is_what_was_asked_for_and_what_the_wire_says() {
         for address in addresses(right) {
             let (here, there) = datagrams(left, right, address);
             let some = Condition::any().protocol(Protocol::Udp).chance(0.4);
-            let loss = lab
-                .wire()
-                .add(Rule::new("loss", some, Action::Drop))
-                .unwrap();
+            let loss = add(&lab, "loss", some, Action::Drop);
             const SENT: u64 = 2000;
             let mut received = 0;
             // Few enough at once for any receive buffer.
@@ -224,9 +221,6 @@ fn copies_overtaking_and_broken_bits_reach_the_receiver_as_such() {
     inside(|| {
         let lab = lab();
         let (left, right) = pair(&lab);
-        let act = |name: &str, when: Condition, action| {
-            lab.wire().add(Rule::new(name, when, action)).unwrap()
-        };
         let udp = || Condition::any().protocol(Protocol::Udp).payload(true);
         for address in addresses(right) {
             let (here, there) = datagrams(left, right, address);
@@ -234,14 +228,14 @@ fn copies_overtaking_and_broken_bits_reach_the_receiver_as_such() {
                 copies: 1,
                 apart: Duration::ZERO,
             };
-            let copies = act("copies", udp().at_most(1), twice);
+            let copies = add(&lab, "copies", udp().at_most(1), twice);
             here.send(b"twice").unwrap();
             here.send(b"end").unwrap();
             assert_eq!(until_the_end(&there), [b"twice", b"twice"]);
             assert_eq!(lab.wire().remove(copies).unwrap().unwrap().acted, 1);
 
             let by = Duration::from_millis(50);
-            let late = act("late", udp().at_most(1), Action::Reorder { by });
+            let late = add(&lab, "late", udp().at_most(1), Action::Reorder { by });
             here.send(b"first").unwrap();
             here.send(b"second").unwrap();
             eventually("the first is held back", || count(&lab, late).acted == 1);
@@ -250,7 +244,7 @@ fn copies_overtaking_and_broken_bits_reach_the_receiver_as_such() {
             assert_eq!(there.recv(&mut bytes).unwrap(), b"first".len());
             lab.wire().remove(late).unwrap();
 
-            let broken = act("broken", udp().at_most(20), Action::Corrupt);
+            let broken = add(&lab, "broken", udp().at_most(20), Action::Corrupt);
             for _ in 0..20 {
                 here.send(b"broken").unwrap();
             }
@@ -267,19 +261,13 @@ fn a_pulled_cable_carries_nothing_until_it_is_plugged_in() {
         let lab = lab();
         let (left, right) = pair(&lab);
         for address in addresses(right) {
-            let (mut here, mut there) = connected(left, right, address);
+            let (mut here, there) = connected(left, right, address);
             assert_alive(&here, &there);
             lab.wire().unplug(right.end()).unwrap();
             here.write_all(b"later").unwrap();
-            there
-                .set_read_timeout(Some(Duration::from_millis(300)))
-                .unwrap();
-            let silence = there.read(&mut [0; 5]).unwrap_err();
-            assert_eq!(silence.kind(), ErrorKind::WouldBlock);
+            assert_silent(&there, Duration::from_millis(300));
             lab.wire().plug(right.end()).unwrap();
-            there.set_read_timeout(Some(SOON)).unwrap();
-            let mut heard = [0; 5];
-            there.read_exact(&mut heard).unwrap();
+            assert_hears(&there, b"later");
             assert_alive(&here, &there);
         }
         assert_eq!(lab.wire().mishaps().unwrap(), Default::default());
@@ -335,10 +323,7 @@ fn a_router_that_does_not_answer_arp_is_a_host_unreachable() {
         let lab = lab();
         let (left, right) = pair(&lab);
         let neighbours = Condition::any().protocol(Protocol::Neighbour);
-        let deaf = lab
-            .wire()
-            .add(Rule::new("deaf", neighbours, Action::Drop))
-            .unwrap();
+        let deaf = add(&lab, "deaf", neighbours, Action::Drop);
         for address in addresses(right) {
             let error = connect(left, SocketAddr::new(address, 80)).unwrap_err();
             assert_eq!(errno(&error), Some(Errno::HOSTUNREACH), "{address}");
@@ -359,14 +344,9 @@ fn a_rebooted_host_answers_with_resets() {
             assert_alive(&here, &there);
             lab.host_mut("right").unwrap().reboot().unwrap();
             (&here).write_all(b"still there?").unwrap();
-            let error = (&here).read(&mut [0; 1]).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+            assert_reset(&here);
             // The old end has not heard of it.
-            there
-                .set_read_timeout(Some(Duration::from_millis(100)))
-                .unwrap();
-            let silence = (&there).read(&mut [0; 1]).unwrap_err();
-            assert_eq!(silence.kind(), ErrorKind::WouldBlock);
+            assert_silent(&there, Duration::from_millis(100));
             // The new one is a host like any other.
             let (left, right) = pair(&lab);
             let (here, there) = connected(left, right, address);
