@@ -50,6 +50,15 @@ fn destroying_takes_net_admin() {
             said.contains("CAP_NET_ADMIN") && said.contains("nothing was destroyed"),
             "{said}"
         );
+        // It could, but does not without having asked.
+        let unasked = with_capabilities("net_admin", &args);
+        assert_eq!(unasked.code, 3, "{}", unasked.stdout);
+        let said = unasked.stdout;
+        assert!(
+            said.contains("could not be asked") && said.contains("CAP_SYS_PTRACE"),
+            "{said}"
+        );
+        assert!(said.contains("Nothing was destroyed"), "{said}");
         let done = with_capabilities("sys_ptrace,net_admin", &args);
         assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     });

@@ -20,11 +20,11 @@ mod loopback;
 #[non_exhaustive]
 pub enum NetnsError {
     /// There is no such namespace, or it may not be seen.
-    #[error("open {}: {errno}", path.display())]
+    #[error("open {}: {errno}{}", path.display(), takes("CAP_SYS_PTRACE", *errno))]
     Open {
         /// The file that stands for the namespace.
         path: PathBuf,
-        /// `ENOENT`: no such process or name; `EACCES`: somebody else's process.
+        /// `ENOENT`: no such process or name; `EACCES`: a process that takes `CAP_SYS_PTRACE` to look into.
         errno: Errno,
     },
     /// A name with a slash in it, or none at all.
@@ -34,7 +34,7 @@ pub enum NetnsError {
         name: String,
     },
     /// Entering or making it failed. `EPERM`: needs CAP_SYS_ADMIN, root's or a user namespace's.
-    #[error(transparent)]
+    #[error("{}{}", .0, takes("CAP_SYS_ADMIN", .0.errno))]
     Call(#[from] SysError),
     /// The user namespace around a private network namespace could not be given its root.
     #[error("write {path}: {errno}")]
@@ -50,6 +50,14 @@ pub enum NetnsError {
         /// What the kernel said.
         errno: Errno,
     },
+}
+
+/// What to add to an error that comes from want of privilege.
+fn takes(capability: &str, errno: Errno) -> String {
+    match errno {
+        Errno::PERM | Errno::ACCESS => format!(" (it takes {capability})"),
+        _ => String::new(),
+    }
 }
 
 /// Opens the namespace that a file stands for, such as `/proc/PID/ns/net` or a bind mount of it.
