@@ -38,7 +38,7 @@ pub enum Unavailable {
     LockedDown {
         /// What was to be had.
         feature: &'static str,
-        /// "integrity" or "confidentiality".
+        /// "confidentiality": the other mode, "integrity", takes nothing away.
         mode: &'static str,
     },
     /// The kernel's verifier refused the program.

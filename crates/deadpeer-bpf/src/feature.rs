@@ -51,14 +51,21 @@ const TRACING: &str = "CAP_BPF and CAP_PERFMON";
 
 impl Feature {
     /// A call failed: for want of privilege, because the machine is locked down, or for no good reason.
-    pub(crate) fn failed(&self, CallError { call, errno }: CallError) -> Unavailable {
+    pub(crate) fn failed(&self, error: CallError) -> Unavailable {
+        self.failed_under(lockdown(), error)
+    }
+
+    fn failed_under(
+        &self,
+        lockdown: Lockdown,
+        CallError { call, errno }: CallError,
+    ) -> Unavailable {
         let feature = self.name;
-        let capabilities = self.capabilities;
-        match (errno, lockdown()) {
-            (Errno::PERM, Some(mode)) => Unavailable::LockedDown { feature, mode },
+        match (errno, lockdown) {
+            (Errno::PERM, Lockdown::Confidentiality) => self.locked_down(),
             (Errno::PERM | Errno::ACCESS, _) => Unavailable::NotPermitted {
                 feature,
-                capabilities,
+                capabilities: self.capabilities,
                 call,
                 errno,
             },
@@ -67,6 +74,13 @@ impl Feature {
                 call,
                 errno,
             },
+        }
+    }
+
+    fn locked_down(&self) -> Unavailable {
+        Unavailable::LockedDown {
+            feature: self.name,
+            mode: "confidentiality",
         }
     }
 
@@ -89,8 +103,16 @@ impl Feature {
 
     /// The verifier refused. `log` is what it wrote.
     pub(crate) fn rejected(&self, error: CallError, log: &[u8]) -> Unavailable {
+        self.rejected_under(lockdown(), error, log)
+    }
+
+    fn rejected_under(&self, lockdown: Lockdown, error: CallError, log: &[u8]) -> Unavailable {
         let written = log.split(|byte| *byte == 0).next().unwrap_or_default();
         let log = String::from_utf8_lossy(written);
+        // Taken away from programs, the helper is unknown to the verifier (kernel/bpf/helpers.c, `bpf_base_func_proto`).
+        if lockdown == Lockdown::Confidentiality && log.contains("bpf_probe_read_kernel") {
+            return self.locked_down();
+        }
         let lines: Vec<&str> = log.lines().collect();
         let last = lines
             .get(lines.len().saturating_sub(6)..)
@@ -103,10 +125,94 @@ impl Feature {
     }
 }
 
-/// How far the machine is locked down (kernel_lockdown(7)); `None`: it isn't, or we can't see it.
-fn lockdown() -> Option<&'static str> {
-    let text = std::fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
-    ["integrity", "confidentiality"]
-        .into_iter()
-        .find(|mode| text.contains(&format!("[{mode}]")))
+/// How far the machine is locked down (kernel_lockdown(7)). Integrity takes nothing away that a program here needs: it forbids to
+/// write to user memory alone (include/linux/security.h, `LOCKDOWN_BPF_WRITE_USER`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lockdown {
+    /// Not at all, to integrity, or we can't see it.
+    Harmless,
+    /// Nobody may look into the kernel.
+    Confidentiality,
+}
+
+fn lockdown() -> Lockdown {
+    let text = std::fs::read_to_string("/sys/kernel/security/lockdown");
+    Lockdown::read(&text.unwrap_or_default())
+}
+
+impl Lockdown {
+    /// The mode in force stands in brackets: `none [integrity] confidentiality`.
+    fn read(text: &str) -> Self {
+        match text.contains("[confidentiality]") {
+            true => Self::Confidentiality,
+            false => Self::Harmless,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(errno: Errno) -> CallError {
+        CallError {
+            call: "bpf(PROG_LOAD)",
+            errno,
+        }
+    }
+
+    #[test]
+    fn the_mode_in_force_stands_in_brackets() {
+        let read = Lockdown::read;
+        assert_eq!(
+            read("none integrity [confidentiality]\n"),
+            Lockdown::Confidentiality
+        );
+        for harmless in [
+            "[none] integrity confidentiality\n",
+            "none [integrity] confidentiality\n",
+            "",
+        ] {
+            assert_eq!(read(harmless), Lockdown::Harmless, "{harmless}");
+        }
+    }
+
+    #[test]
+    fn a_machine_that_is_locked_down_is_not_taken_for_want_of_privilege() {
+        let told = SOCKETS.failed_under(Lockdown::Confidentiality, refused(Errno::PERM));
+        assert_eq!(
+            told.to_string(),
+            "reading the sockets from within the kernel can't be had: the kernel is locked down (confidentiality)"
+        );
+        let told = SOCKETS.failed_under(Lockdown::Harmless, refused(Errno::PERM));
+        assert!(
+            told.to_string()
+                .contains("takes CAP_BPF and CAP_PERFMON: bpf(PROG_LOAD)"),
+            "{told}"
+        );
+        let told = SOCKETS.failed_under(Lockdown::Confidentiality, refused(Errno::NOMEM));
+        assert!(
+            matches!(
+                told,
+                Unavailable::Failed {
+                    errno: Errno::NOMEM,
+                    ..
+                }
+            ),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_helper_that_lockdown_took_away_is_not_taken_for_a_fault_of_the_program() {
+        let log = b"12: (85) call bpf_probe_read_kernel#113\nprogram of this type cannot use helper bpf_probe_read_kernel#113\n\0";
+        let invalid = || refused(Errno::INVAL);
+        let told = HOLDERS.rejected_under(Lockdown::Confidentiality, invalid(), log);
+        assert!(matches!(told, Unavailable::LockedDown { .. }), "{told}");
+        let told = HOLDERS.rejected_under(Lockdown::Harmless, invalid(), log);
+        assert!(matches!(told, Unavailable::Rejected { .. }), "{told}");
+        let other = b"R1 invalid mem access 'scalar'\n\0";
+        let told = HOLDERS.rejected_under(Lockdown::Confidentiality, invalid(), other);
+        assert!(matches!(told, Unavailable::Rejected { .. }), "{told}");
+    }
 }
