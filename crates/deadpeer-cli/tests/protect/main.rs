@@ -6,6 +6,7 @@ mod common;
 mod changed;
 mod crowd;
 mod killed;
+mod moments;
 mod new_connections;
 #[path = "../watch/observer.rs"]
 #[allow(dead_code, reason = "the tests of watch use the rest of it")]

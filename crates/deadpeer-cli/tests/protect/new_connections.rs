@@ -6,18 +6,19 @@ use std::process::{Child, Command, Stdio};
 
 use deadpeer_sys::testing::{in_private_netns, skip};
 
+use crate::common::capabilities::can_drop_capabilities;
 use crate::common::of_type;
 use crate::sockets::has_bpf;
 
 /// A shell in mount namespace and cgroup of its own.
-struct Room {
+pub(crate) struct Room {
     shell: Child,
-    cgroup: PathBuf,
+    pub(crate) cgroup: PathBuf,
 }
 
 impl Room {
     /// `None` where this machine has no room for it.
-    fn new(name: &str) -> Option<Self> {
+    pub(crate) fn new(name: &str) -> Option<Self> {
         let root = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
             .map(Path::new)
             .into_iter()
@@ -48,7 +49,7 @@ impl Room {
     }
 
     /// Runs a line of shell and returns the lines that it says.
-    fn run(&mut self, line: &str) -> Vec<String> {
+    pub(crate) fn run(&mut self, line: &str) -> Vec<String> {
         const END: &str = "--- end of the answer ---";
         let input = self.shell.stdin.as_mut().unwrap();
         writeln!(input, "{line} 2>&1; echo '{END}'").unwrap();
@@ -67,7 +68,7 @@ impl Room {
         }
     }
 
-    fn deadpeer(&mut self, args: &str) -> Vec<serde_json::Value> {
+    pub(crate) fn deadpeer(&mut self, args: &str) -> Vec<serde_json::Value> {
         let command = env!("CARGO_BIN_EXE_deadpeer");
         let state = self.cgroup.file_name().unwrap().to_owned();
         let state = std::env::temp_dir().join(state);
@@ -193,5 +194,44 @@ fn a_rule_whose_cgroup_is_gone_says_so_and_can_be_removed() {
         }
         room.deadpeer("--remove all --json");
         assert!(of_type(&room.deadpeer("--list --json"), "standing_protection").is_empty());
+    });
+}
+
+#[test]
+fn bpf_and_net_admin_are_enough() {
+    in_private_netns(|| {
+        if !can_drop_capabilities() || !has_bpf() {
+            return;
+        }
+        let Some(mut room) = Room::new("rights") else {
+            return;
+        };
+        let rights =
+            "setpriv --inh-caps=-all --ambient-caps=-all --bounding-set=-all,+bpf,+net_admin";
+        let command = env!("CARGO_BIN_EXE_deadpeer");
+        let cgroup = room.cgroup.display().to_string();
+        let made = room.run(&format!(
+            "{rights} {command} protect --new-connections --cgroup {cgroup} --within 30s --yes --json"
+        ));
+        assert!(made[0].contains(r#""holds":true"#), "{made:?}");
+        let removed = room.run(&format!("{rights} {command} protect --remove all --json"));
+        assert!(removed[0].contains("removed_protection"), "{removed:?}");
+    });
+}
+
+#[test]
+fn a_rest_of_a_killed_maker_is_said_and_can_be_removed() {
+    in_private_netns(|| {
+        let Some(mut room) = Room::new("rest") else {
+            return;
+        };
+        assert_eq!(room.run("mkdir -p /sys/fs/bpf/deadpeer/web"), [""; 0]);
+        let command = env!("CARGO_BIN_EXE_deadpeer");
+        let listed = room.run(&format!("{command} protect --list")).join(" ");
+        let said = "web: holds nowhere, since its cgroup is gone or its making was interrupted; end it by --remove web";
+        assert!(listed.contains(said), "{listed}");
+        let removed = room.deadpeer("--remove web --json");
+        assert_eq!(removed[0]["type"], "removed_protection");
+        assert_eq!(room.run("ls /sys/fs/bpf | grep deadpeer"), [""; 0]);
     });
 }
