@@ -1,0 +1,104 @@
+//! Numbers that mean something else by the time a socket's turn comes: between listing and changing, its process ends and another gets
+//! its number, or its descriptor is closed and another socket gets that.
+
+mod processes;
+
+use std::net::{TcpListener, TcpStream};
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use deadpeer_core::{Kernel, Policy};
+use deadpeer_host::protect::{Aim, Outcome, Survey, backlog, carry_out};
+use deadpeer_host::undo::{Record, UndoFile, boot_id};
+use deadpeer_host::{Filter, Namespace, Table};
+use deadpeer_sys::sockopt;
+use deadpeer_sys::testing::in_private_netns;
+
+/// A connection, and the listener that accepted it.
+struct Pair {
+    listener: TcpListener,
+    _client: TcpStream,
+    server: TcpStream,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        Self {
+            listener,
+            _client: client,
+            server,
+        }
+    }
+
+    /// Chooses the server's end and the listener.
+    fn filter(&self) -> Filter {
+        let mut filter = Filter::default();
+        let address = self.listener.local_addr().unwrap().to_string();
+        filter.local = vec![address.parse().unwrap()];
+        filter
+    }
+}
+
+/// Tables that read and change each in its own way, as far as this machine has it.
+fn tables() -> Vec<Table> {
+    let descriptors = Table::open(&Namespace::Own).unwrap();
+    let mut kernel = Table::open(&Namespace::Own).unwrap();
+    match kernel.look_from_within() {
+        Ok(()) => vec![descriptors, kernel],
+        Err(why) => {
+            deadpeer_sys::testing::skip(&format!("no eBPF: {why}"));
+            vec![descriptors]
+        }
+    }
+}
+
+/// Surveys what the filter chooses, lets something happen, and changes what was surveyed.
+fn protect(table: &mut Table, filter: &Filter, meanwhile: impl FnOnce()) -> Outcome {
+    let kernel: Kernel = *table.kernel();
+    let aim = Aim::new(&Policy::detect_within(Duration::from_secs(30)), &kernel).unwrap();
+    let survey = Survey::take(table, filter, &aim).unwrap();
+    assert!(survey.changes() > 0);
+    meanwhile();
+    let record = Record::new(boot_id().unwrap(), table.namespace(), 30_000);
+    let file = format!(
+        "deadpeer-identity-{}-{}",
+        std::process::id(),
+        table.looks_from_within()
+    );
+    let file = std::env::temp_dir().join(file);
+    let mut undo = UndoFile::at(file, record).unwrap();
+    let outcome = carry_out(survey, table, filter, &aim, &mut undo, backlog(), |_| {
+        ControlFlow::Continue(())
+    });
+    undo.remove().unwrap();
+    outcome.unwrap()
+}
+
+fn is_protected(socket: impl AsFd) -> bool {
+    sockopt::effective(socket).unwrap().keepalive
+}
+
+#[test]
+fn a_descriptor_that_is_another_socket_by_now_is_not_taken_for_it() {
+    in_private_netns(|| {
+        for mut table in tables() {
+            let (meant, mut other) = (Pair::new(), Pair::new());
+            let filter = meant.filter();
+            let kept = meant.listener.try_clone().unwrap();
+            let number = meant.server;
+            let mut number = std::os::fd::OwnedFd::from(number);
+            let outcome = protect(&mut table, &filter, || {
+                // Closes the one that was meant, and gives its number to the other.
+                rustix::io::dup2(&other.server, &mut number).unwrap();
+            });
+            assert!(is_protected(&kept), "the listener is still there");
+            assert_eq!((outcome.changed, outcome.gone), (1, 1), "{outcome:?}");
+            assert!(!is_protected(&number) && !is_protected(&other.server));
+            other.server = number.into();
+        }
+    });
+}
