@@ -42,41 +42,56 @@ INLINE int ended_by_call(s32 error, int from)
 	return !error || error == ECONNABORTED;
 }
 
-/* What is known of a connection, or the beginning of it. */
-INLINE struct life *life_of(struct sock *sk)
+/*
+ * Each step asks the map as seldom as it can: it costs more than all the rest. Connections of which nothing is known began
+ * before the report.
+ */
+INLINE struct life *known_of(u64 *key)
 {
-	u64 key = (u64)sk;
-	struct life *known = bpf_map_lookup_elem(&lives, &key);
-	if (known)
-		return known;
-	struct life life = {};
-	bpf_map_update_elem(&lives, &key, &life, 0);
-	return bpf_map_lookup_elem(&lives, &key);
+	return bpf_map_lookup_elem(&lives, key);
+}
+
+INLINE void remember(u64 *key, struct life *life)
+{
+	bpf_map_update_elem(&lives, key, life, 0);
 }
 
 /* Only connect(2) leads there. */
 INLINE void was_begun(struct sock *sk)
 {
-	struct life *life = life_of(sk);
-	if (life) {
-		done_by_current(life);
-		life->caller = life->pid;
-	}
+	u64 key = (u64)sk;
+	struct life life = {};
+	done_by_current(&life);
+	life.caller = life.pid;
+	remember(&key, &life);
 }
 
-INLINE void was_established(struct sock *sk)
+INLINE void was_established(struct sock *sk, int from)
 {
-	struct life *life = life_of(sk);
-	if (life)
-		life->established = bpf_ktime_get_ns();
+	u64 key = (u64)sk;
+	u64 now = bpf_ktime_get_ns();
+	struct life *begun = from == TCP_SYN_SENT ? known_of(&key) : 0;
+	if (begun) {
+		begun->established = now;
+		return;
+	}
+	struct life life = { .established = now };
+	remember(&key, &life);
 }
 
 /* Only close(2), shutdown(2) and exit(2) lead to these states, so the current task is who did it. */
 INLINE void was_finished(struct sock *sk)
 {
-	struct life *life = life_of(sk);
-	if (life)
-		closed_by_current(life, bpf_ktime_get_ns());
+	u64 key = (u64)sk;
+	u64 now = bpf_ktime_get_ns();
+	struct life *known = known_of(&key);
+	if (known) {
+		closed_by_current(known, now);
+		return;
+	}
+	struct life life = {};
+	closed_by_current(&life, now);
+	remember(&key, &life);
 }
 
 INLINE void died(struct sock *sk, int from)
@@ -86,7 +101,7 @@ INLINE void died(struct sock *sk, int from)
 		return;
 	u64 key = (u64)sk;
 	struct life life = {};
-	struct life *known = bpf_map_lookup_elem(&lives, &key);
+	struct life *known = known_of(&key);
 	if (known) {
 		life = *known;
 		bpf_map_delete_elem(&lives, &key);
@@ -137,7 +152,7 @@ int state_changes(u64 *ctx)
 	if (to == TCP_SYN_SENT)
 		was_begun(sk);
 	else if (to == TCP_ESTABLISHED)
-		was_established(sk);
+		was_established(sk, from);
 	else if (to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK)
 		was_finished(sk);
 	else if (to == TCP_CLOSE && from != TCP_CLOSE && from != TCP_LISTEN)
