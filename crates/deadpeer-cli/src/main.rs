@@ -10,6 +10,7 @@
 mod args;
 mod audit;
 mod confirm;
+mod deferred;
 mod enclosed;
 mod ends;
 mod exit;

@@ -5,6 +5,7 @@ mod table;
 
 use crate::audit::summary::plural;
 use crate::confirm::Consent;
+use crate::deferred::Deferred;
 use crate::exit::{Exit, Stop};
 use crate::filter_args::FilterArgs;
 use crate::text::duration;
@@ -92,7 +93,12 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
         return nothing(args, look, out);
     }
     progress(&targets);
+    // Options of a connection that is being asked are borrowed.
+    let asking = Deferred::begin()?;
     let sentences = judge(&targets, args.force);
+    if asking.end() {
+        return Err(Stop::because("interrupted (nothing was destroyed)"));
+    }
     table::show(args.json, &targets, &sentences, look, out)?;
     table::gaps(args.json, &targets, &sentences, &coverage, look, out)?;
     let doomed: Vec<&Target> = targets

@@ -14,7 +14,7 @@ use crate::text::style;
 use crate::text::table::Look;
 use clap::Args;
 use deadpeer_host::{Coverage, Reply, Table, Target, Unreadable, ask_all};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -109,7 +109,7 @@ pub(crate) fn run(args: &PingArgs, look: Look, out: &mut impl Write) -> Result<E
 
 /// A channel that says when somebody wants it to end.
 fn interruptions() -> Result<Receiver<()>, Stop> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
         .map_err(|error| Stop::because(format!("cannot wait for signals: {error}")))?;
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {

@@ -1,12 +1,15 @@
 //! Who is destroyed, and who never.
 
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::process::Stdio;
 
 use deadpeer_sys::sock_diag::SockDiag;
+use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::{in_private_netns, skip};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::population::{Pair, listener};
-use crate::common::run;
+use crate::common::{deadpeer, run};
 use crate::scenes::{gone, lines, server_end, silent, talking, wait_until};
 
 const KINDS: [&str; 2] = ["kill", "kill_summary"];
@@ -149,4 +152,35 @@ fn what_the_owner_will_see_is_said() {
         );
         drop(pair);
     });
+}
+
+#[test]
+fn an_interrupt_while_peers_are_asked_leaves_no_option_borrowed() {
+    with_destroy(|| {
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+            // On a very busy machine it may be over before the signal comes.
+            assert!((0..5).any(|_| interrupted(signal)), "{signal:?}");
+        }
+    });
+}
+
+/// Sends a signal while nobody answers the first of three questions. Returns whether it came in time.
+fn interrupted(signal: Signal) -> bool {
+    let pair = gone();
+    let before = sockopt::effective(&pair.server).unwrap();
+    let first = deadpeer::inspect(&pair.server).unwrap().segs_out;
+    let mut command = deadpeer(&["kill", "--unreachable", "--yes"]);
+    command.args(["--local", &server_end(&pair)]);
+    let command = command.stderr(Stdio::piped()).stdout(Stdio::null());
+    let child = command.spawn().unwrap();
+    wait_until(&pair.server, |info| info.segs_out > first);
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    if !said.contains("interrupted (nothing was destroyed)") {
+        return false;
+    }
+    assert_eq!(ended.status.code(), Some(2), "{said}");
+    assert_eq!(sockopt::effective(&pair.server).unwrap(), before);
+    true
 }
