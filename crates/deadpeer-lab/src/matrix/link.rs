@@ -49,6 +49,9 @@ pub(crate) struct Link {
     said: bool,
     /// A `q` is still to be written.
     question: bool,
+    /// Bytes that the send queue has taken, and how many with the `q`.
+    written: u64,
+    question_ends: Option<u64>,
 }
 
 /// What receiving brought, beside bytes.
@@ -111,6 +114,8 @@ impl Link {
             pings_waiting: 0,
             said: false,
             question: false,
+            written: 0,
+            question_ends: None,
         })
     }
 
@@ -131,6 +136,7 @@ impl Link {
             }
             if self.question && self.write(b"q") {
                 self.question = false;
+                self.question_ends = Some(self.written);
             }
         }
         if self.state == State::OnlyReading {
@@ -222,6 +228,7 @@ impl Link {
     /// Wants to prove that it carries bytes.
     pub(crate) fn ask(&mut self) {
         self.question = self.state.we_may_write();
+        self.question_ends = None;
         self.said = false;
     }
 
@@ -231,10 +238,12 @@ impl Link {
         self.said
     }
 
-    /// Whether the peer has acknowledged everything we wrote.
+    /// Whether the peer has acknowledged our question. What was written after it may still wait: a sender that paces itself slowly after much
+    /// loss (BBR) has a full queue for minutes.
     pub(crate) fn is_acknowledged(&self) -> bool {
-        let info = self.info();
-        info.is_ok_and(|info| info.unacked == Some(0) && info.notsent_bytes == Some(0))
+        // The SYN counts as a byte.
+        let acked = |ends| self.info().is_ok_and(|info| info.bytes_acked > Some(ends));
+        self.question_ends.is_some_and(acked)
     }
 
     /// Sends a ping as soon as the send queue takes it.
@@ -299,7 +308,10 @@ impl Link {
     /// Whether all or some of it was taken.
     fn write(&mut self, bytes: &[u8]) -> bool {
         match (&self.socket).write(bytes) {
-            Ok(taken) => taken > 0,
+            Ok(taken) => {
+                self.written += taken as u64;
+                taken > 0
+            }
             Err(error) => {
                 let errno = Errno::from_io_error(&error);
                 if !matches!(errno, Some(Errno::AGAIN)) {

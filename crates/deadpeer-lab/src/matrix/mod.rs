@@ -9,8 +9,10 @@ mod life;
 mod link;
 mod measure;
 mod outcome;
+mod prelude;
 mod proof;
 mod proxy;
+mod report;
 mod summary;
 
 use std::io;
