@@ -15,6 +15,7 @@ use world::{Path, World};
 const YEAR: Duration = Duration::from_secs(31_557_600);
 const YEARS: u32 = 10;
 const DEATHS: u64 = 200;
+const LATE_JUDGES: u64 = 20_000;
 
 fn main() {
     println!(
@@ -25,36 +26,68 @@ fn main() {
         "{:>8}  {:<30} {:>12} {:>11} {:>9} {:>9} {:>9}",
         "", "", "a year", "an hour", "median", "latest", "slip"
     );
-    for deadline in [10, 30, 120].map(Duration::from_secs) {
+    let deadlines = [10, 30, 120].map(Duration::from_secs);
+    for deadline in deadlines {
         for (name, path) in paths(deadline) {
             let supervision = Supervision::within(deadline);
-            let tally = World::new(supervision, path, 1).live_for(YEAR * YEARS);
-            let mut noticed: Vec<_> = (0..DEATHS)
-                .map(|seed| {
-                    let mut world = World::new(supervision, path, seed);
-                    world.live_for(Duration::from_secs(7_200 + seed * 13));
-                    world.vanish()
-                })
-                .collect();
-            noticed.sort_unstable();
-            let (median, _) = noticed[noticed.len() / 2];
-            let (latest, _) = noticed[noticed.len() - 1];
-            let slip = noticed
-                .iter()
-                .map(|(_, slip)| *slip)
-                .max()
-                .unwrap_or_default();
-            println!(
-                "{:>6} s  {name:<30} {:>12.2} {:>11.0} {:>7.1} s {:>7.1} s {:>7.1} s",
-                deadline.as_secs(),
-                f64::from(tally.false_alarms) / f64::from(YEARS),
-                tally.looks as f64 / (f64::from(YEARS) * YEAR.as_secs_f64() / 3600.0),
-                median.as_secs_f64(),
-                latest.as_secs_f64(),
-                slip.as_secs_f64()
-            );
+            print_years(name, deadline, &|seed| World::new(supervision, path, seed));
+        }
+        for (name, loss) in [
+            ("25 % each way, the peer probes", 0.25),
+            ("40 % each way, the peer probes", 0.40),
+        ] {
+            let supervision = Supervision::within(deadline);
+            print_years(name, deadline, &|seed| {
+                World::new(supervision, Path::Random(loss), seed).probed_by_the_peer()
+            });
         }
     }
+    println!("\nlive connections called dead within one deadline, when the judge comes late");
+    println!("{:>8}  {:<30} {:>12}", "deadline", "path", "of 20,000");
+    for deadline in deadlines {
+        for (seconds, name) in [
+            (20, "40 % each way for 20 s"),
+            (40, "40 % each way for 40 s"),
+            (80, "40 % each way for 80 s"),
+        ] {
+            let errs = |seed: &u64| {
+                let mut world = World::new(Supervision::within(deadline), Path::Random(0.4), *seed);
+                world.live_unjudged_for(Duration::from_secs(seconds));
+                world.live_for(deadline).false_alarms > 0
+            };
+            let wrong = (0..LATE_JUDGES).filter(errs).count();
+            println!("{:>6} s  {name:<30} {wrong:>12}", deadline.as_secs());
+        }
+    }
+}
+
+/// Ten years of a live peer, and many deaths.
+fn print_years(name: &str, deadline: Duration, world: &dyn Fn(u64) -> World) {
+    let tally = world(1).live_for(YEAR * YEARS);
+    let mut noticed: Vec<_> = (0..DEATHS)
+        .map(|seed| {
+            let mut world = world(seed);
+            world.live_for(Duration::from_secs(7_200 + seed * 13));
+            world.vanish()
+        })
+        .collect();
+    noticed.sort_unstable();
+    let (median, _) = noticed[noticed.len() / 2];
+    let (latest, _) = noticed[noticed.len() - 1];
+    let slip = noticed
+        .iter()
+        .map(|(_, slip)| *slip)
+        .max()
+        .unwrap_or_default();
+    println!(
+        "{:>6} s  {name:<30} {:>12.2} {:>11.0} {:>7.1} s {:>7.1} s {:>7.1} s",
+        deadline.as_secs(),
+        f64::from(tally.false_alarms) / f64::from(YEARS),
+        tally.looks as f64 / (f64::from(YEARS) * YEAR.as_secs_f64() / 3600.0),
+        median.as_secs_f64(),
+        latest.as_secs_f64(),
+        slip.as_secs_f64()
+    );
 }
 
 fn paths(deadline: Duration) -> [(&'static str, Path); 9] {

@@ -47,6 +47,8 @@ pub(crate) struct World {
     idle: Duration,
     interval: Duration,
     next_probe: Duration,
+    /// When the peer probes, if it does.
+    next_of_peer: Duration,
     next_look: Duration,
     heard: Duration,
     probes_out: u8,
@@ -58,7 +60,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A connection that was just established.
+    /// A connection that was just made, and on which we have written once.
     pub(crate) fn new(supervision: Supervision, path: Path, seed: u64) -> Self {
         let options = supervision.options(&Kernel::modern(Some(250)));
         let seconds = |s: Option<u32>| Duration::from_secs(u64::from(s.expect("keepalive is set")));
@@ -71,17 +73,24 @@ impl World {
             idle,
             interval,
             next_probe: idle,
+            next_of_peer: Duration::MAX,
             next_look: Duration::ZERO,
             heard: Duration::ZERO,
             probes_out: 0,
-            segs_out: 1,
-            segs_in: 1,
+            segs_out: 3,
+            segs_in: 2,
             peer_lives: true,
             judge: Judge::new(supervision),
             tally: Tally::default(),
         };
         world.plan_outage();
         world
+    }
+
+    /// The peer is supervised as well, and probes us.
+    pub(crate) fn probed_by_the_peer(mut self) -> Self {
+        self.next_of_peer = self.idle;
+        self
     }
 
     /// Lets time pass with a live peer. After a false alarm the connection goes on.
@@ -97,6 +106,16 @@ impl World {
         self.tally
     }
 
+    /// Lets time pass with a live peer before anybody judges. What happened then, the first look finds.
+    pub(crate) fn live_unjudged_for(&mut self, time: Duration) {
+        let begin = self.now + time;
+        while self.next_probe < begin {
+            self.now = self.next_probe;
+            self.probe();
+        }
+        (self.now, self.next_look) = (begin, begin);
+    }
+
     /// The peer vanishes; returns how long it takes to be called unreachable, and how late the judge foretold to be.
     pub(crate) fn vanish(&mut self) -> (Duration, Duration) {
         self.peer_lives = false;
@@ -110,6 +129,11 @@ impl World {
 
     /// The next probe or look; the verdict of a look.
     fn step(&mut self) -> Option<Verdict> {
+        if self.next_of_peer <= self.next_probe.min(self.next_look) {
+            self.now = self.next_of_peer;
+            self.answer_the_peer();
+            return None;
+        }
         if self.next_probe <= self.next_look {
             self.now = self.next_probe;
             self.probe();
@@ -141,6 +165,26 @@ impl World {
         self.next_probe = self.now + self.interval;
     }
 
+    /// A probe of the peer is no acknowledgement, and is answered (net/ipv4/tcp_input.c, `tcp_validate_incoming`).
+    fn answer_the_peer(&mut self) {
+        if !self.peer_lives {
+            self.next_of_peer = Duration::MAX;
+            return;
+        }
+        let arrives = self.arrives();
+        if arrives {
+            self.segs_in = self.segs_in.wrapping_add(1);
+            self.segs_out = self.segs_out.wrapping_add(1);
+        }
+        let is_answered = arrives && self.arrives();
+        self.next_of_peer = self.now
+            + if is_answered {
+                self.idle
+            } else {
+                self.interval
+            };
+    }
+
     fn arrives(&mut self) -> bool {
         match self.path {
             Path::Random(loss) => self.dice.f64() >= loss,
@@ -170,12 +214,12 @@ impl World {
         info.state = Some(TcpState::Established);
         info.probes = Some(self.probes_out);
         info.retransmits = Some(0);
-        info.bytes_acked = Some(1);
+        info.bytes_acked = Some(5);
         info.bytes_received = Some(0);
         info.segs_in = Some(self.segs_in);
         info.segs_out = Some(self.segs_out);
         info.data_segs_in = Some(0);
-        info.data_segs_out = Some(0);
+        info.data_segs_out = Some(1);
         info.total_retrans = Some(0);
         let ago = (self.now - self.heard).as_millis();
         info.last_ack_recv_ms = Some(u32::try_from(ago).unwrap_or(u32::MAX));

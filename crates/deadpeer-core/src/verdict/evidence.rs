@@ -10,16 +10,21 @@ const TICKS: Duration = Duration::from_millis(20);
 /// The counters that move when the peer's TCP answers, and those that move when we ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Counters {
-    bytes_received: u64,
-    bytes_acked: u64,
+    /// The lower half of each: it matters only whether they moved.
+    bytes_received: u32,
+    bytes_acked: u32,
     /// Segments without data: an answer to a probe is one.
     pure_acks: u32,
     pub(super) segs_out: u32,
     pub(super) data_segs_in: u32,
     pub(super) data_segs_out: u32,
     pub(super) retransmitted: u32,
-    /// Retransmission timeouts and probes without an answer.
-    pub(super) open: u16,
+    /// Of those, the ones that the peer had already (Linux 4.19).
+    pub(super) came_twice: u32,
+    /// Retransmission timeouts without an answer.
+    retransmits: u8,
+    /// Probes without an answer.
+    pub(super) probes: u8,
     /// Whether the kernel counts at all.
     counts: bool,
 }
@@ -38,14 +43,20 @@ impl Counters {
         let segs_in = info.segs_in.unwrap_or(0);
         let data_segs_in = info.data_segs_in.unwrap_or(0);
         Self {
-            bytes_received: info.bytes_received.unwrap_or(0),
-            bytes_acked: info.bytes_acked.unwrap_or(0),
+            bytes_received: info.bytes_received.unwrap_or(0) as u32,
+            bytes_acked: info.bytes_acked.unwrap_or(0) as u32,
             pure_acks: segs_in.wrapping_sub(data_segs_in),
             segs_out: info.segs_out.unwrap_or(0),
             data_segs_in,
             data_segs_out: info.data_segs_out.unwrap_or(0),
-            retransmitted: info.total_retrans.unwrap_or(0),
-            open: u16::from(info.retransmits.unwrap_or(0)) + u16::from(info.probes.unwrap_or(0)),
+            // A SYN or FIN that is sent again shows among the segments without data.
+            retransmitted: info
+                .total_retrans
+                .filter(|_| info.bytes_retrans != Some(0))
+                .unwrap_or(0),
+            came_twice: info.dsack_dups.unwrap_or(0),
+            retransmits: info.retransmits.unwrap_or(0),
+            probes: info.probes.unwrap_or(0),
             counts: info.bytes_acked.is_some()
                 && info.segs_in.is_some()
                 && info.data_segs_in.is_some(),
@@ -84,20 +95,37 @@ impl Counters {
         Some(answered.min(elapsed))
     }
 
+    /// Questions without an answer, as far as the kernel counts them.
+    pub(super) fn open(&self) -> u16 {
+        u16::from(self.retransmits) + u16::from(self.probes)
+    }
+
+    /// Retransmissions without an answer: a tail-loss probe precedes the first timeout.
+    pub(super) fn resent_in_vain(&self) -> f64 {
+        match self.retransmits {
+            0 => 0.0,
+            timeouts => f64::from(timeouts) + 1.0,
+        }
+    }
+
+    /// Segments without data that we sent beyond one for each that came. While nothing answers, what it grows by is probes: all that
+    /// comes is answered with one such segment at most.
+    pub(super) fn said_unasked(&self) -> u32 {
+        let (said, came) = (
+            self.segs_out.wrapping_sub(self.data_segs_out),
+            self.pure_acks.wrapping_add(self.data_segs_in),
+        );
+        said.wrapping_sub(came)
+    }
+
     /// Pure ACKs that came since.
     pub(super) fn acks_since(&self, before: &Self) -> u32 {
         self.pure_acks.wrapping_sub(before.pure_acks)
     }
 
-    /// What came since: data, and acknowledgements of ours.
-    pub(super) fn traffic_since(&self, before: &Self) -> Traffic {
-        let data = self.data_segs_in != before.data_segs_in;
-        let acks = self.bytes_acked != before.bytes_acked || self.acks_since(before) > 0;
-        match (data, acks) {
-            (false, _) => Traffic::NoData,
-            (true, false) => Traffic::Data,
-            (true, true) => Traffic::DataAndAcks,
-        }
+    /// Whether data came since. Only then can something come again.
+    pub(super) fn data_since(&self, before: &Self) -> bool {
+        self.data_segs_in != before.data_segs_in
     }
 }
 
@@ -113,15 +141,4 @@ impl Ages {
     pub(super) fn youngest(&self) -> Option<Duration> {
         self.data.into_iter().chain(self.ack).min()
     }
-}
-
-/// What came between two readings, as far as it can be mistaken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Traffic {
-    /// No data, so that none came again either: every acknowledgement is an answer.
-    NoData,
-    /// Data alone: new data is dated exactly, and everything else came again.
-    Data,
-    /// Both: data that comes again after the last acknowledgement makes that look younger than it is.
-    DataAndAcks,
 }

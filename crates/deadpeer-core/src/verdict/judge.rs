@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Verdict;
-use super::evidence::{Ages, Counters, Traffic};
+use super::evidence::{Ages, Counters};
 use super::loss::Loss;
 use super::nanos::Nanos;
 use super::questions::questions_between;
@@ -14,11 +14,18 @@ use crate::tcp_info::TcpInfo;
 
 /// Without a first reading one is taken after this.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
-/// How many looks a deadline has while data arrives. Should it stop, the first of them finds that out.
-const LOOKS_AT_DATA: u32 = 2;
-/// The same, once it has stopped: each time data comes again, the kernel counts unanswered questions afresh, so they are counted here. And
-/// while both directions are in use, for then an answer cannot be dated closer than the looks are.
+/// How many looks a deadline has while data arrives. Should only our direction be lost, it comes again and again: each time the kernel
+/// counts unanswered questions afresh, so they are counted here, and each look that finds some has found a lost acknowledgement. And an
+/// answer cannot be dated closer than the looks are.
 const CLOSE_LOOKS: u32 = 8;
+
+/// Window probes begin a fifth of a second apart, and Linux answers one in half a second at most (`tcp_invalid_ratelimit`): so many may
+/// go unanswered each time that a window closes.
+const HASTY: u8 = 2;
+/// They come so soon after it closes.
+const HASTE: Duration = Duration::from_secs(1);
+/// How far apart looks are while one more question is waited for.
+const IMPATIENCE: Duration = Duration::from_millis(50);
 
 /// Judges one connection.
 ///
@@ -54,10 +61,11 @@ struct Reading {
 struct Remains {
     open: u16,
     data_segs_in: u32,
-    /// What came until the peer was heard last.
-    traffic: Traffic,
-    /// It has not been heard for longer than close looks are apart.
-    silent: bool,
+    said_unasked: u32,
+    /// Whether data came until the peer was heard last, or may have.
+    data: bool,
+    /// Whether a question went out so late that it would have found an outage over.
+    asked_late: bool,
 }
 
 impl Judge {
@@ -72,8 +80,9 @@ impl Judge {
             last: Remains {
                 open: 0,
                 data_segs_in: 0,
-                traffic: Traffic::NoData,
-                silent: false,
+                said_unasked: 0,
+                data: false,
+                asked_late: false,
             },
             unanswered: 0,
             heard: Nanos::ZERO,
@@ -87,9 +96,9 @@ impl Judge {
     /// The first reading tells how many questions went unanswered since the connection began. Of the peer it proves
     /// what the kernel says of the last arrival.
     pub fn observe(&mut self, at: Duration, info: &TcpInfo) -> Verdict {
+        self.note_window(at, info);
         self.weigh(at, Counters::of(info), Ages::of(info));
         self.looked = at.into();
-        self.note_window(at, info);
         self.verdict = self.judge(at, info);
         self.verdict
     }
@@ -119,18 +128,21 @@ impl Judge {
             | Verdict::Stalled { .. }
             | Verdict::PeerFinished
             | Verdict::ApplicationSilent { .. } => {
-                let patience = self.supervision.patience();
-                let silent_enough = self.heard.get() + patience;
+                let (heard, patience) = (self.heard.get(), self.supervision.patience());
+                let silent_enough = heard + patience;
                 if silent_enough <= looked {
                     let missing = self.needed().saturating_sub(self.unanswered);
-                    return Some(looked + spacing * missing.clamp(1, 30));
+                    return Some(match missing {
+                        0 => looked + IMPATIENCE,
+                        _ => looked + spacing * missing.min(30),
+                    });
                 }
-                let looks = match (self.last.traffic, self.last.silent) {
-                    (Traffic::NoData, _) => 1,
-                    (Traffic::Data, false) => LOOKS_AT_DATA,
-                    (Traffic::Data, true) | (Traffic::DataAndAcks, _) => CLOSE_LOOKS,
-                };
-                Some(silent_enough.min(looked + patience / looks))
+                let looks = if self.last.data { CLOSE_LOOKS } else { 1 };
+                let outage_over = heard + self.supervision.longest_outage();
+                let next = [outage_over, silent_enough]
+                    .into_iter()
+                    .find(|at| *at > looked);
+                next.map(|at| at.min(looked + patience / looks))
             }
         }
     }
@@ -161,20 +173,20 @@ impl Judge {
     /// Proof of life since the base, and how many questions it took.
     fn weigh(&mut self, at: Duration, counters: Counters, ages: Ages) {
         let Some(base) = self.base else {
-            self.sample(&counters.at_birth(), &counters);
+            self.sample(&counters.at_birth(), &counters, Duration::MAX);
             self.hear(at, counters, ages.youngest().unwrap_or_default().min(at));
             // What comes is not known yet: a close second look.
-            self.last.traffic = Traffic::DataAndAcks;
+            self.last.data = true;
             return;
         };
         let elapsed = at.saturating_sub(base.at.get());
         if let Some(ago) = counters.answered_since(&base.counters, elapsed, ages) {
             // After a long silence retransmissions before it can't be told from those in it: of these the kernel counts 255.
             if !self.is_long(ago) || counters.retransmitted == base.counters.retransmitted {
-                self.sample(&base.counters, &counters);
+                self.sample(&base.counters, &counters, elapsed);
             }
             self.hear(at, counters, ago);
-            self.last.traffic = counters.traffic_since(&base.counters);
+            self.last.data = counters.data_since(&base.counters);
         } else {
             self.note_silence(&counters);
         }
@@ -185,38 +197,53 @@ impl Judge {
         silence >= self.supervision.patience() / CLOSE_LOOKS
     }
 
-    fn sample(&mut self, before: &Counters, after: &Counters) {
-        let (failed, answered) = questions_between(before, after);
+    fn sample(&mut self, before: &Counters, after: &Counters, elapsed: Duration) {
+        let most_answered = |in_vain| self.supervision.answers_within(elapsed, in_vain);
+        let hasty = if self.has_just_closed() { HASTY } else { 0 };
+        let (failed, answered) = questions_between(before, after, hasty, most_answered);
         self.loss.sample(failed, answered);
+    }
+
+    /// Whether the window is closed, and had not been seen to be for long when the peer was heard before.
+    fn has_just_closed(&self) -> bool {
+        self.closed_window_since.is_some_and(|since| {
+            self.base
+                .is_none_or(|base| base.at.get() <= since.get() + HASTE)
+        })
     }
 
     fn hear(&mut self, at: Duration, counters: Counters, ago: Duration) {
         self.heard = at.saturating_sub(ago).into();
-        self.unanswered = counters.open.into();
+        self.unanswered = counters.open().into();
         self.base = Some(Reading {
             at: at.into(),
             counters,
         });
-        self.remember(&counters, self.is_long(ago));
+        self.last.asked_late = false;
+        self.remember(&counters);
     }
 
-    /// Adds what has been asked in vain since the last reading. The kernel begins to count afresh when data comes again.
+    /// Adds what has been asked in vain since the last reading. The kernel begins to count afresh when data comes again; probes show
+    /// among the segments all the same.
     fn note_silence(&mut self, counters: &Counters) {
-        let asked = match counters.open.checked_sub(self.last.open) {
-            Some(more) => more,
-            None => counters.open,
-        };
+        let open = counters.open();
+        let counted = u32::from(open.checked_sub(self.last.open).unwrap_or(open));
+        let said = counters.said_unasked().wrapping_sub(self.last.said_unasked);
+        // Less is said than comes where several segments are acknowledged at once.
+        let asked = counted.max(said.cast_signed().max(0).cast_unsigned());
         // Data that came again says that our acknowledgement of it did not arrive. One arrival alone counts: a single
         // lost acknowledgement can make many segments come again.
         let again = counters.data_segs_in != self.last.data_segs_in;
-        self.unanswered += u32::from(asked) + u32::from(again);
-        self.remember(counters, true);
+        self.unanswered = self.unanswered.saturating_add(asked + u32::from(again));
+        let outage_over = self.heard.get() + self.supervision.longest_outage();
+        self.last.asked_late |= asked > 0 && self.looked.get() >= outage_over;
+        self.remember(counters);
     }
 
-    fn remember(&mut self, counters: &Counters, silent: bool) {
-        self.last.silent = silent;
-        self.last.open = counters.open;
+    fn remember(&mut self, counters: &Counters) {
+        self.last.open = counters.open();
         self.last.data_segs_in = counters.data_segs_in;
+        self.last.said_unasked = counters.said_unasked();
     }
 
     fn note_window(&mut self, at: Duration, info: &TcpInfo) {
@@ -233,7 +260,11 @@ impl Judge {
         }
         let silent = at.saturating_sub(self.heard.get());
         if silent >= self.supervision.patience() && unanswered > 0 {
-            let convinced = unanswered >= self.needed();
+            // Probes are timed from the last answer, retransmissions have times of their own.
+            let asked_late = self.last.asked_late
+                || info.retransmits.is_none_or(|n| n == 0)
+                || silent >= self.supervision.longest_patience();
+            let convinced = asked_late && unanswered >= self.needed();
             if convinced || self.supervision.preference() == Preference::Deadline {
                 return Verdict::Unreachable {
                     since: silent,

@@ -25,6 +25,8 @@ const ROUND_TRIP: Duration = Duration::from_millis(200);
 /// a moment to come, so that the time passed is negative; less the longest user timeout, that wraps around, and the
 /// connection is given up at its second retransmission (net/ipv4/tcp_timer.c, `retransmits_timed_out`).
 const LONGEST_USER_TIMEOUT_MS: u32 = 1 << 30;
+/// A probe is timed from the last answer, which is dated to a timer tick or two.
+const PROMPT: Duration = Duration::from_millis(100);
 /// Time kept for the look itself.
 const LOOK: Duration = Duration::from_millis(500);
 /// What is left of a wait when the kernel's timers have been late (kernel/time/timer.c: by an eighth at most).
@@ -46,16 +48,24 @@ pub struct Supervision {
     within: Nanos,
     false_alarm_every: Nanos,
     preference: Preference,
+    /// The silence before the first probe, at the clock rate that leaves the least.
+    idle_s: u32,
 }
 
 impl Supervision {
     /// A peer that vanished is called unreachable within `deadline`, but for loss that forbids it.
     #[must_use]
     pub fn within(deadline: Duration) -> Self {
-        Self {
+        let supervision = Self {
             within: deadline.into(),
             false_alarm_every: FALSE_ALARM_EVERY.into(),
             preference: Preference::Certainty,
+            idle_s: 0,
+        };
+        let idle_s = supervision.idle_s(&CLOCK_RATES);
+        Self {
+            idle_s: u32::try_from(idle_s).unwrap_or(u32::MAX),
+            ..supervision
         }
     }
 
@@ -92,7 +102,9 @@ impl Supervision {
     /// it doesn't.
     #[must_use]
     pub fn options(&self, kernel: &Kernel) -> SocketOptions {
-        let (interval, idle) = (self.interval_s(), self.idle_s(kernel));
+        let rates = kernel.hz.as_ref();
+        let idle = self.idle_s(rates.map_or(&CLOCK_RATES[..], std::slice::from_ref));
+        let interval = self.interval_s();
         let in_range = |s: u64| {
             u32::try_from(s)
                 .unwrap_or(u32::MAX)
@@ -112,7 +124,7 @@ impl Supervision {
 
     /// The longest silence before the first probe after which an outage of four fifths of the deadline can begin, and a probe still find
     /// the path mended before the verdict.
-    fn idle_s(&self, kernel: &Kernel) -> u64 {
+    fn idle_s(&self, clock_rates: &[u32]) -> u64 {
         let fires_within = |wait_s: u64| {
             let lateness = |hz: &u32| {
                 let jiffies = i64::try_from(wait_s)
@@ -120,18 +132,16 @@ impl Supervision {
                     .saturating_mul((*hz).into());
                 Duration::from_secs_f64(granularity(jiffies) as f64 / f64::from(*hz))
             };
-            let rates = kernel
-                .hz
-                .as_ref()
-                .map_or(&CLOCK_RATES[..], std::slice::from_ref);
-            Duration::from_secs(wait_s) + rates.iter().map(lateness).max().unwrap_or_default()
+            let latest = clock_rates.iter().map(lateness).max();
+            Duration::from_secs(wait_s) + latest.unwrap_or_default()
         };
         let interval = fires_within(self.interval_s());
         let outage = self.deadline() * OUTAGE.0 / OUTAGE.1;
         let probes = outage.as_secs_f64() / interval.as_secs_f64();
         let probing = interval.mul_f64(probes.ceil());
         let patience = self.patience().saturating_sub(ROUND_TRIP);
-        (1..=self.deadline().as_secs() / 5)
+        let longest = (self.deadline().as_secs() / 5).min(MAX_KEEPALIVE_S.into());
+        (1..=longest)
             .rev()
             .find(|idle| fires_within(*idle) + probing <= patience)
             .unwrap_or(1)
@@ -205,12 +215,34 @@ impl Supervision {
 
     /// How long the silence must be.
     pub(super) fn patience(&self) -> Duration {
-        self.deadline() - LOOK.min(self.deadline() / 20)
+        self.deadline() - self.look()
+    }
+
+    /// A question after so much silence finds the path mended, if the longest outage that is to be survived began when the first probe was due.
+    pub(super) fn longest_outage(&self) -> Duration {
+        let idle = Duration::from_secs(self.idle_s.into());
+        let over = idle + self.deadline() * OUTAGE.0 / OUTAGE.1;
+        over.saturating_sub(PROMPT).min(self.patience())
+    }
+
+    /// How much silence such a question is waited for.
+    pub(super) fn longest_patience(&self) -> Duration {
+        self.deadline() - self.look() / 2
+    }
+
+    fn look(&self) -> Duration {
+        LOOK.min(self.deadline() / 20)
     }
 
     /// How far apart questions are: one of them is waited for so long.
     pub(super) fn spacing(&self) -> Duration {
         Duration::from_secs(self.interval_s())
+    }
+
+    /// How many answered probes there is time for, beside some in vain: after an answer the next one waits longer.
+    pub(super) fn answers_within(&self, time: Duration, in_vain: f64) -> f64 {
+        let for_answers = time.as_secs_f64() - self.spacing().as_secs_f64() * in_vain;
+        (for_answers / f64::from(self.idle_s)).max(1.0)
     }
 
     /// How many questions are asked in the time that one false alarm is allowed in, at one a second: no

@@ -3,5 +3,7 @@
 #[path = "../../examples/verdict_simulation/world.rs"]
 mod world;
 
+mod hand_made;
+mod looks;
 mod readings;
 mod years;

@@ -2,41 +2,9 @@
 
 use std::time::Duration;
 
-use deadpeer_core::{Judge, Kernel, Snapshot, Supervision, TcpInfo, TcpState, Verdict};
+use deadpeer_core::{Kernel, Snapshot, Supervision, TcpInfo, TcpState, Verdict};
 
-fn at(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-fn judge() -> Judge {
-    Judge::new(Supervision::within(at(10)))
-}
-
-/// An established connection that was heard just now.
-fn quiet() -> TcpInfo {
-    let mut info = TcpInfo::default();
-    info.state = Some(TcpState::Established);
-    info.bytes_received = Some(100);
-    info.bytes_acked = Some(100);
-    info.segs_in = Some(10);
-    info.data_segs_in = Some(4);
-    info.segs_out = Some(12);
-    info.data_segs_out = Some(5);
-    info.total_retrans = Some(0);
-    info.retransmits = Some(0);
-    info.probes = Some(0);
-    info.snd_wnd = Some(65_535);
-    info.notsent_bytes = Some(0);
-    info.last_ack_recv_ms = Some(0);
-    info.last_data_recv_ms = Some(0);
-    info
-}
-
-fn later(info: &TcpInfo, change: impl FnOnce(&mut TcpInfo)) -> TcpInfo {
-    let mut info = *info;
-    change(&mut info);
-    info
-}
+use crate::hand_made::{at, count, judge, later, quiet};
 
 #[test]
 fn a_peer_that_was_just_heard_is_alive() {
@@ -81,7 +49,7 @@ fn many_unanswered_probes_over_the_deadline_are_unreachable() {
             unanswered: 10
         }
     );
-    let mut hasty = self::judge();
+    let mut hasty = crate::hand_made::judge();
     hasty.observe(at(0), &quiet());
     assert_eq!(
         hasty.observe(at(3), &probed(50)),
@@ -186,17 +154,54 @@ fn retransmissions_without_number_are_silence_and_no_loss() {
         info.last_ack_recv_ms = Some(9_600);
         info.last_data_recv_ms = Some(10_000);
     });
+    judge.observe(at(10), &silent);
+    // A last question has been waited for.
+    let now = judge.next_look().expect("open") + Duration::from_millis(200);
+    let silent = later(&silent, |info| info.retransmits = Some(160));
     assert!(matches!(
-        judge.observe(at(10), &silent),
+        judge.observe(now, &silent),
         Verdict::Unreachable { .. }
     ));
+}
+
+/// Retransmissions come once a second, at their own times. Eight seconds of outage began a second after the last answer, so that only a
+/// question after nine can be answered.
+#[test]
+fn a_question_after_the_longest_outage_is_waited_for() {
+    let ms = Duration::from_millis;
+    let resent = |n: u8| later(&quiet(), |info| info.retransmits = Some(n));
+    let judge = || {
+        let mut judge = judge();
+        judge.observe(at(0), &quiet());
+        judge.observe(ms(8_900), &resent(9));
+        judge
+    };
+    let unreachable = |verdict| matches!(verdict, Verdict::Unreachable { .. });
+
+    // The last went out at 8.7 s, the next will at 9.7.
+    let mut waiting = judge();
+    let verdict = waiting.observe(ms(9_500), &resent(9));
+    assert_eq!(verdict, Verdict::Unknown { unanswered: 9 });
+    let next = waiting.next_look().expect("open");
+    assert!(next <= ms(9_600), "{next:?}");
+    let mut mended = waiting;
+    let answered = later(&quiet(), |info| info.bytes_acked = Some(200));
+    assert!(matches!(
+        mended.observe(ms(9_720), &answered),
+        Verdict::Alive { .. }
+    ));
+    // The deadline comes first.
+    assert!(unreachable(waiting.observe(ms(9_760), &resent(9))));
+
+    // The last went out at 9.2 s.
+    assert!(unreachable(judge().observe(ms(9_500), &resent(10))));
 }
 
 #[test]
 fn a_connection_that_loses_much_says_so_at_the_first_reading() {
     let mut judge = judge();
     judge.observe(at(0), &quiet());
-    let mut lossy = self::judge();
+    let mut lossy = crate::hand_made::judge();
     lossy.observe(
         at(0),
         &later(&quiet(), |info| {
@@ -206,6 +211,103 @@ fn a_connection_that_loses_much_says_so_at_the_first_reading() {
     );
     assert!(lossy.needed() > judge.needed() + 10, "{}", lossy.needed());
     assert!(lossy.slip(at(1)) > at(10), "{:?}", lossy.slip(at(1)));
+}
+
+/// Measured after 40 s at 40 % loss each way, of which the judge had seen nothing. One segment of data had moved, or dozens
+/// from the peer alone.
+#[test]
+fn a_judge_who_comes_late_learns_from_what_was_probed_before() {
+    let half_closed = |info: &mut TcpInfo| {
+        info.state = Some(TcpState::FinWait2);
+        (info.segs_out, info.data_segs_out) = (Some(43), Some(1));
+        (info.segs_in, info.data_segs_in) = (Some(16), Some(0));
+        info.probes = Some(8);
+    };
+    let only_reading = |info: &mut TcpInfo| {
+        (info.segs_out, info.data_segs_out) = (Some(96), Some(1));
+        (info.segs_in, info.data_segs_in) = (Some(76), Some(62));
+    };
+    for reading in [later(&quiet(), half_closed), later(&quiet(), only_reading)] {
+        let mut judge = judge();
+        judge.observe(at(0), &reading);
+        // A fresh connection asks for nine.
+        assert!(judge.needed() >= 18, "{} of {reading:?}", judge.needed());
+    }
+}
+
+/// Measured on paths without loss: one tail-loss probe, when a window had been filled, and three in the first second of small writes.
+/// The peer reported them as duplicates.
+#[test]
+fn a_tail_loss_probe_too_many_costs_no_deadline() {
+    let filled = |info: &mut TcpInfo| {
+        (info.segs_out, info.data_segs_out) = (Some(12), Some(10));
+        (info.total_retrans, info.dsack_dups) = (Some(1), Some(1));
+        (info.segs_in, info.data_segs_in) = (Some(7), Some(0));
+    };
+    let writing = |info: &mut TcpInfo| {
+        (info.segs_out, info.data_segs_out) = (Some(42), Some(40));
+        (info.total_retrans, info.dsack_dups) = (Some(3), Some(3));
+        (info.segs_in, info.data_segs_in) = (Some(25), Some(0));
+    };
+    for reading in [later(&quiet(), filled), later(&quiet(), writing)] {
+        let mut judge = judge();
+        judge.observe(at(0), &reading);
+        // As many as a fresh connection, for which there is time in every deadline.
+        assert!(judge.needed() <= 9, "{} of {reading:?}", judge.needed());
+    }
+}
+
+/// Only our direction is lost, and what the peer writes comes again with ever longer waits. Each time the kernel's count of probes
+/// begins afresh; the segments tell how many there were.
+#[test]
+fn probes_between_duplicates_are_counted() {
+    let mut judge = judge();
+    judge.observe(at(0), &quiet());
+    let mut info = quiet();
+    for second in 1..=10 {
+        if [1, 3, 7].contains(&second) {
+            // It came again, and was acknowledged; the probe of this second had gone out before.
+            count(&mut info.segs_in);
+            count(&mut info.data_segs_in);
+            count(&mut info.segs_out);
+            info.probes = Some(0);
+            info.last_ack_recv_ms = Some(0);
+        } else {
+            info.probes = info.probes.map(|n| n + 1);
+        }
+        count(&mut info.segs_out);
+        info.last_data_recv_ms = Some(second * 1_000);
+        judge.observe(at(second.into()), &info);
+    }
+    let Verdict::Unreachable { unanswered, .. } = judge.verdict() else {
+        panic!("{:?}", judge.verdict());
+    };
+    // Ten probes and three lost acknowledgements.
+    assert_eq!(unanswered, 13);
+}
+
+/// Many segments from the peer, each acknowledged, and its own probes, each answered: we have asked nothing.
+#[test]
+fn acknowledgements_are_no_questions() {
+    let mut judge = judge();
+    judge.observe(at(0), &quiet());
+    let mut info = quiet();
+    for second in 1..=30 {
+        info.segs_in = info.segs_in.map(|n| n + 3);
+        info.data_segs_in = info.data_segs_in.map(|n| n + 2);
+        info.segs_out = info.segs_out.map(|n| n + 3);
+        info.last_data_recv_ms = Some(second * 1_000 + 500);
+        info.last_ack_recv_ms = Some(second * 1_000 + 500);
+        judge.observe(at(second.into()), &info);
+    }
+    // Each look has found that data came again.
+    assert_eq!(
+        judge.verdict(),
+        Verdict::Unreachable {
+            since: at(30),
+            unanswered: 30
+        }
+    );
 }
 
 #[test]
@@ -270,81 +372,6 @@ fn old_kernels_are_judged_by_their_ages() {
         judge.observe(at(20), &old(17_000, 12)),
         Verdict::Unreachable { .. }
     ));
-}
-
-/// Seconds from one look to the next, of a connection on which this happens between two looks, ten times.
-fn spacing(change: impl Fn(&mut TcpInfo)) -> Duration {
-    let mut judge = judge();
-    let mut info = quiet();
-    let mut now = at(100);
-    let mut spacing = at(0);
-    for _ in 0..10 {
-        judge.observe(now, &info);
-        let next = judge.next_look().expect("open");
-        (spacing, now) = (next - now, next);
-        change(&mut info);
-    }
-    spacing
-}
-
-fn count(counter: &mut Option<u32>) {
-    *counter = counter.map(|n| n + 1);
-}
-
-#[test]
-fn a_connection_that_is_heard_is_looked_at_once_per_deadline() {
-    let probes = spacing(|info| {
-        count(&mut info.segs_in);
-        count(&mut info.segs_out);
-    });
-    assert!(probes > at(9) && probes <= at(10), "{probes:?}");
-}
-
-#[test]
-fn arriving_data_takes_closer_looks_and_its_end_too() {
-    let data = spacing(|info| {
-        count(&mut info.segs_in);
-        count(&mut info.data_segs_in);
-        info.bytes_received = info.bytes_received.map(|n| n + 10);
-    });
-    assert!(data > at(4) && data < at(5), "{data:?}");
-    let both = spacing(|info| {
-        count(&mut info.segs_in);
-        count(&mut info.data_segs_in);
-        info.bytes_received = info.bytes_received.map(|n| n + 10);
-        info.bytes_acked = info.bytes_acked.map(|n| n + 10);
-    });
-    assert!(both > at(1) && both < at(2), "{both:?}");
-
-    let mut judge = judge();
-    judge.observe(at(100), &quiet());
-    let silent = later(&quiet(), |info| info.last_data_recv_ms = Some(2_000));
-    judge.observe(at(102), &silent);
-    let next = judge.next_look().expect("open");
-    assert!(next > at(103) && next < at(104), "{next:?}");
-
-    // It had stopped before it was found to have come.
-    let mut judge = self::judge();
-    judge.observe(at(100), &quiet());
-    let stopped = later(&quiet(), |info| {
-        info.data_segs_in = Some(9);
-        info.segs_in = Some(15);
-        info.bytes_received = Some(200);
-        info.last_data_recv_ms = Some(4_000);
-    });
-    judge.observe(at(105), &stopped);
-    let next = judge.next_look().expect("open");
-    assert!(next > at(106) && next < at(107), "{next:?}");
-}
-
-/// What came again after the last answer makes that look younger, by as much as looks are apart: what comes on a connection is not known
-/// before the second, so it is a close one.
-#[test]
-fn the_second_look_is_close() {
-    let mut judge = judge();
-    judge.observe(at(100), &quiet());
-    let next = judge.next_look().expect("open");
-    assert!(next > at(101) && next < at(102), "{next:?}");
 }
 
 /// A user timeout of the application's own ends the connection before the judge would.

@@ -42,8 +42,7 @@ const ALARM: u64 = u64::MAX;
 /// where the kernel is wrong: it measures the loss of each connection and asks as often as that takes,
 /// and never takes a slow reader for dead. The connection stays open until the application closes it. A connection that was heard
 /// costs nothing until its silence could have lasted the deadline; that is one look (a microsecond) a deadline. One that receives data
-/// is looked at twice a deadline, and eight times if it sends as well: only so can data that comes again, because nothing
-/// of ours arrives, be told from a sign of life.
+/// is looked at eight times a deadline: only so can data that comes again, because nothing of ours arrives, be told from a sign of life.
 ///
 /// Where loss forbids a verdict at the deadline that is as sure as was asked for, it comes later, and
 /// [`slip`](Watch::slip) says by how much; [`Preference`](deadpeer_core::verdict::Preference) turns that round.
