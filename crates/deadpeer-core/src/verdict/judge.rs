@@ -137,12 +137,14 @@ impl Judge {
                         _ => looked + spacing * missing.min(30),
                     });
                 }
-                let looks = if self.last.data { CLOSE_LOOKS } else { 1 };
+                if !self.last.data {
+                    return Some(silent_enough);
+                }
                 let outage_over = heard + self.supervision.longest_outage();
                 let next = [outage_over, silent_enough]
                     .into_iter()
                     .find(|at| *at > looked);
-                next.map(|at| at.min(looked + patience / looks))
+                next.map(|at| at.min(looked + patience / CLOSE_LOOKS))
             }
         }
     }

@@ -17,6 +17,10 @@ use super::{BEAT, DEADLINE, Peers};
 /// After a connection is made and before anything is measured.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// The connections come over so long a time: those that are watched in the same moment are asked in the same tick of the timers, and more than a thousand
+/// at once don't fit into the loopback's backlog.
+const ARRIVALS: Duration = Duration::from_secs(8);
+
 /// The ways that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Way {
@@ -146,7 +150,10 @@ fn watched(
 ) -> Result<Measured> {
     let mut events = Vec::with_capacity(512);
     let before = anonymous_bytes()?;
+    let (spacing, start) = (ARRIVALS.div_f64(sockets.len() as f64), Instant::now());
     for (key, socket) in (0..).zip(sockets) {
+        let due = start + spacing * key as u32;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
         watch.add(socket, key)?;
     }
     let bytes = anonymous_bytes()?.saturating_sub(before);
