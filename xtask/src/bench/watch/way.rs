@@ -171,8 +171,8 @@ fn watched(
         Ok(())
     };
     idle(SETTLE)?;
-    // Every connection is in its rhythm after its second look.
-    idle(DEADLINE / 8)?;
+    // Every connection is in its rhythm after its third look.
+    idle(DEADLINE / 4)?;
     let (cpu, sent) = (cpu()?, packets()?);
     idle(window)?;
     let (cpu, sent) = (self::cpu()? - cpu, packets()? - sent);
