@@ -189,9 +189,12 @@ fn destroyed() -> Scene {
 }
 
 fn refused() -> Scene {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    // Not a listener that was closed: a child process of another test may hold it for a moment longer.
+    let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    bound
+        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    let address = bound.local_addr().unwrap().as_socket().unwrap();
     let (rest, _) = pair();
     let socket = connecting(address);
     until("the refusal", || state(&socket) == Some(TcpState::Close));
