@@ -1,7 +1,7 @@
 //! Connections as they end: what is told of each.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use deadpeer_bpf::{Death, Deaths, Engine, Watched};
@@ -10,7 +10,7 @@ use deadpeer_sys::{clock, netns, sockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::set_socket_linger;
 
-use crate::sockets::{Pair, connecting, cookie};
+use crate::sockets::{Pair, bound, connecting, cookie};
 use crate::with_engine;
 
 const RING: usize = 1 << 20;
@@ -165,9 +165,7 @@ fn reset_after_a_half_close() {
 fn refused() {
     with_engine(|engine| {
         let mut deaths = watch(engine);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let nobody = listener.local_addr().unwrap();
-        drop(listener);
+        let (_bound, nobody) = bound();
         TcpStream::connect(nobody).unwrap_err();
         let mut refused = Vec::new();
         deaths.drain(|death| refused.push(death.clone()));

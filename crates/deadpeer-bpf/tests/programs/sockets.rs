@@ -55,6 +55,17 @@ pub(crate) fn connecting() -> OwnedFd {
     socket
 }
 
+/// An address that nobody listens on, and what keeps it so. No listener was ever there that a child process of another test could still
+/// hold.
+pub(crate) fn bound() -> (OwnedFd, SocketAddr) {
+    let flags = SocketFlags::CLOEXEC;
+    let socket =
+        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = rustix::net::getsockname(&socket).unwrap();
+    (socket, address.try_into().unwrap())
+}
+
 /// The address of a listener that answers no SYN, for its queue is full. It lives as long as the test's process.
 pub(crate) fn deaf() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
