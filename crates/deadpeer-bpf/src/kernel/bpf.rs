@@ -210,13 +210,7 @@ pub(crate) fn link_info(link: impl AsFd) -> Result<LinkInfo> {
     const BPF_LINK_TYPE_CGROUP: u32 = 3;
     // type, id, prog_id, padding, cgroup_id, attach_type, padding
     let mut info = [0_u32; 8];
-    let mut attr = attr::Info {
-        bpf_fd: fd(&link),
-        info_len: size_of_val(&info) as u32,
-        info: info.as_mut_bytes().as_mut_ptr() as u64,
-    };
-    // SAFETY: the buffer lives through the call and is as long as it says.
-    unsafe { bpf(15, "bpf(OBJ_GET_INFO_BY_FD)", &mut attr) }?;
+    object_info(link, &mut info)?;
     let [kind, _, _, _, low, high, _, _] = info;
     Ok(match kind {
         BPF_LINK_TYPE_CGROUP => LinkInfo::Cgroup(u64::from(high) << 32 | u64::from(low)),
@@ -230,14 +224,20 @@ pub(crate) fn program_misses(program: impl AsFd) -> Result<u64> {
     // struct bpf_prog_info as far as recursion_misses; all its pointers are NULL, so that nothing else is asked for.
     const RECURSION_MISSES: usize = 26;
     let mut info = [0_u64; RECURSION_MISSES + 1];
+    object_info(program, &mut info)?;
+    Ok(info[RECURSION_MISSES])
+}
+
+/// What the kernel tells of an object, as far as there is room for it.
+fn object_info(object: impl AsFd, info: &mut (impl FromBytes + IntoBytes)) -> Result<()> {
+    let info = info.as_mut_bytes();
     let mut attr = attr::Info {
-        bpf_fd: fd(&program),
-        info_len: size_of_val(&info) as u32,
-        info: info.as_mut_bytes().as_mut_ptr() as u64,
+        bpf_fd: fd(&object),
+        info_len: info.len() as u32,
+        info: info.as_mut_ptr() as u64,
     };
     // SAFETY: the buffer lives through the call and is as long as it says.
-    unsafe { bpf(15, "bpf(OBJ_GET_INFO_BY_FD)", &mut attr) }?;
-    Ok(info[RECURSION_MISSES])
+    unsafe { bpf(15, "bpf(OBJ_GET_INFO_BY_FD)", &mut attr) }.map(drop)
 }
 
 /// Attaches a program to the tracepoint that it was loaded for, as long as the descriptor is open.
