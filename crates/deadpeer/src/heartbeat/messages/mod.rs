@@ -77,6 +77,20 @@ where
         self.driver.event().await
     }
 
+    /// Drives for a task that writes, until the transport is as it wants it.
+    fn write_until(
+        &mut self,
+        context: &mut Context<'_>,
+        is_so: impl FnOnce(&MessageTransport<T, M, D>) -> bool,
+    ) -> Poll<Result<(), HeartbeatError>> {
+        self.driver.drive(Side::Write, context);
+        self.refuse()?;
+        match is_so(&self.driver.transport) {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Pending,
+        }
+    }
+
     fn refuse(&self) -> Result<(), HeartbeatError> {
         self.driver.over().cloned().map_or(Ok(()), Err)
     }
@@ -121,13 +135,8 @@ where
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), HeartbeatError>> {
-        let this = self.get_mut();
-        this.driver.drive(Side::Write, context);
-        this.refuse()?;
-        match this.driver.transport.second {
-            Some(_) => Poll::Pending,
-            None => Poll::Ready(Ok(())),
-        }
+        let no_message_waits = |transport: &MessageTransport<T, M, D>| transport.second.is_none();
+        self.get_mut().write_until(context, no_message_waits)
     }
 
     fn start_send(self: Pin<&mut Self>, message: M) -> Result<(), HeartbeatError> {
@@ -141,13 +150,8 @@ where
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), HeartbeatError>> {
-        let this = self.get_mut();
-        this.driver.drive(Side::Write, context);
-        this.refuse()?;
-        match this.driver.transport.is_drained() {
-            true => Poll::Ready(Ok(())),
-            false => Poll::Pending,
-        }
+        self.get_mut()
+            .write_until(context, MessageTransport::is_drained)
     }
 
     fn poll_close(
