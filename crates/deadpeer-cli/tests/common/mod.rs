@@ -19,6 +19,16 @@ pub(crate) fn deadpeer(args: &[&str]) -> Command {
     command
 }
 
+/// Keeps every connection still to come under a deadline.
+pub(crate) const PROTECT_ALL_TO_COME: [&str; 6] = [
+    "protect",
+    "--new-connections",
+    "--all",
+    "--within",
+    "30s",
+    "--yes",
+];
+
 /// What a run came to.
 #[derive(Debug)]
 pub(crate) struct Ran {

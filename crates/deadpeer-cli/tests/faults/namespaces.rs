@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::common::population::{Holder, keepalive, pair};
 use crate::common::{Ran, of_type, ran, run};
+use crate::{VERBS, assert_finds_nothing};
 
 #[test]
 fn they_are_not_meant_by_all_and_are_reached_by_their_number() {
@@ -20,19 +21,8 @@ fn they_are_not_meant_by_all_and_are_reached_by_their_number() {
         let holder = Holder::plain(pair.server);
         let pid = holder.pid().to_string();
         in_private_netns(|| {
-            for verb in [
-                &["audit", "--within", "30s"][..],
-                &["ping", "-c", "1"],
-                &["kill", "--unreachable", "--yes"],
-                &["protect", "--within", "30s", "--dry-run"],
-            ] {
-                let ran = run(&[verb, &["--port", &port]].concat());
-                assert_eq!(ran.code, 3, "{verb:?}: {}{}", ran.stdout, ran.stderr);
-                assert!(
-                    ran.stdout.contains(" matches --port "),
-                    "{verb:?}: {}",
-                    ran.stdout
-                );
+            for verb in VERBS {
+                assert_finds_nothing(verb, &port);
                 let inside = run(&[verb, &["--local", &end, "--netns", &pid]].concat());
                 assert!(inside.stdout.contains(&end), "{verb:?}: {}", inside.stdout);
             }

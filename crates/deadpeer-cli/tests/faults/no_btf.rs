@@ -6,8 +6,8 @@ use deadpeer::SocketOptions;
 use deadpeer_sys::testing::in_private_netns;
 use serde_json::Value;
 
-use crate::common::of_type;
 use crate::common::population::{listener, pair};
+use crate::common::{PROTECT_ALL_TO_COME, of_type};
 use crate::hidden::Hidden;
 
 const WHY: &str = "the kernel has no description of its types: /sys/kernel/btf/vmlinux";
@@ -66,15 +66,7 @@ fn protect_changes_through_descriptors_and_says_what_that_leaves_out() {
 #[test]
 fn connections_still_to_come_are_not_promised_anything() {
     on_such_a_machine(|machine| {
-        let args = [
-            "protect",
-            "--new-connections",
-            "--all",
-            "--within",
-            "30s",
-            "--yes",
-        ];
-        let refused = machine.run(&args);
+        let refused = machine.run(&PROTECT_ALL_TO_COME);
         assert_eq!(refused.code, 2, "{}", refused.stdout);
         assert!(refused.stderr.contains(WHY), "{}", refused.stderr);
         assert!(refused.stderr.contains("nothing was changed"));

@@ -2,6 +2,7 @@
 
 use deadpeer_sys::testing::in_private_netns;
 
+use crate::common::PROTECT_ALL_TO_COME;
 use crate::hidden::Hidden;
 
 /// Everything that protecting takes, and no right to mount what is missing.
@@ -18,15 +19,7 @@ fn on_such_a_machine(test: impl FnOnce(&Hidden) + Send) {
 #[test]
 fn connections_still_to_come_cannot_be_protected() {
     on_such_a_machine(|machine| {
-        let args = [
-            "protect",
-            "--new-connections",
-            "--all",
-            "--within",
-            "30s",
-            "--yes",
-        ];
-        let refused = machine.run(&args);
+        let refused = machine.run(&PROTECT_ALL_TO_COME);
         assert_eq!(refused.code, 2, "{}", refused.stdout);
         for said in ["no cgroup v2", "nothing was changed"] {
             assert!(refused.stderr.contains(said), "{}", refused.stderr);

@@ -7,6 +7,7 @@ use deadpeer_sys::testing::in_private_netns;
 
 use crate::common::population::pair;
 use crate::common::{json, of_type, run};
+use crate::{VERBS, assert_finds_nothing};
 
 #[test]
 fn what_is_over_is_shown_if_asked_for_and_otherwise_left_out() {
@@ -33,19 +34,8 @@ fn what_is_over_is_shown_if_asked_for_and_otherwise_left_out() {
             assert!(Instant::now() < bound, "never in TIME_WAIT");
         }
         assert_eq!(waiting()[0]["settings_from"], "nobody");
-        for verb in [
-            &["audit", "--within", "30s"][..],
-            &["ping", "-c", "1"],
-            &["kill", "--unreachable", "--yes"],
-            &["protect", "--within", "30s", "--dry-run"],
-        ] {
-            let ran = run(&[verb, &["--port", &port]].concat());
-            assert_eq!(ran.code, 3, "{verb:?}: {}{}", ran.stdout, ran.stderr);
-            assert!(
-                ran.stdout.contains(" matches --port "),
-                "{verb:?}: {}",
-                ran.stdout
-            );
+        for verb in VERBS {
+            assert_finds_nothing(verb, &port);
         }
     });
 }

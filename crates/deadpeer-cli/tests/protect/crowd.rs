@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 use std::process::Stdio;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -23,19 +23,20 @@ const BOUND: Duration = Duration::from_secs(120);
 /// One crowd at a time: the backlog is every namespace's, and the files are every test's.
 static TURN: Mutex<()> = Mutex::new(());
 
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// Runs the test beside all ends of the connections, if there can be so many.
+fn in_a_crowd(test: impl FnOnce(Vec<TcpStream>, Undo) + Send) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    if has_files(2 * CONNECTIONS as u64 + 200) {
+        in_private_netns(|| test(connections(), Undo::new()));
+    }
 }
 
 #[test]
 fn all_live_ones_survive() {
-    let _turn = turn();
-    if !has_files(2 * CONNECTIONS as u64 + 200) || !has_bpf() {
+    if !has_bpf() {
         return;
     }
-    in_private_netns(|| {
-        let ends = connections();
-        let undo = Undo::new();
+    in_a_crowd(|ends, undo| {
         let lines = undo.lines(0, &[&["--all"], &WITHIN[..]].concat());
         let warnings = of_type(&lines, "warning");
         let said = warnings.iter().find(|line| line["code"] == "in-portions");
@@ -60,13 +61,10 @@ fn all_live_ones_survive() {
 
 #[test]
 fn interrupted_between_two_portions() {
-    let _turn = turn();
-    if !has_files(2 * CONNECTIONS as u64 + 200) || !has_bpf() {
+    if !has_bpf() {
         return;
     }
-    in_private_netns(|| {
-        let ends = connections();
-        let undo = Undo::new();
+    in_a_crowd(|ends, undo| {
         let mut command = undo.command(&[&["--all"], &WITHIN[..]].concat());
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
@@ -96,13 +94,7 @@ fn interrupted_between_two_portions() {
 
 #[test]
 fn more_than_fit_into_an_idle_time_are_refused() {
-    let _turn = turn();
-    if !has_files(2 * CONNECTIONS as u64 + 200) {
-        return;
-    }
-    in_private_netns(|| {
-        let ends = connections();
-        let undo = Undo::new();
+    in_a_crowd(|ends, undo| {
         let refused = |within: &&str| {
             let args = [
                 "--all",

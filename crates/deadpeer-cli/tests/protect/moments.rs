@@ -68,28 +68,6 @@ impl Crowd {
         ends.filter(|end| options(end).keepalive).count()
     }
 
-    /// Takes back whatever the undo files know.
-    fn undo(&self, undo: &Undo, way: &[&str]) {
-        let listed = undo.protect(&["--list"]);
-        assert!(
-            [0, 3].contains(&listed.code),
-            "{}{}",
-            listed.stdout,
-            listed.stderr
-        );
-        for file in undo.files() {
-            // One that was not in its place yet knows of nothing that was changed.
-            if file.to_str().unwrap().ends_with(".undo.json") {
-                assert!(
-                    listed.stdout.contains(file.to_str().unwrap()),
-                    "{}",
-                    listed.stdout
-                );
-                undo.undo_file(&file, way);
-            }
-        }
-    }
-
     fn assert_as_before(&self) {
         assert_eq!(self.protected(), 0);
         assert!(!options(&self.listener).keepalive);
@@ -109,12 +87,12 @@ fn a_killed_protect_can_be_undone() {
             let undo = Undo::new();
             let takes = whole(undo.command(&args(&port, way)));
             assert_eq!(crowd.protected(), 2 * PAIRS);
-            crowd.undo(&undo, way);
+            undo.undo_all(way);
             for moment in 0..MOMENTS {
                 let undo = Undo::new();
                 killed_after(takes * moment / MOMENTS, undo.command(&args(&port, way)));
                 crowd.assert_works();
-                crowd.undo(&undo, way);
+                undo.undo_all(way);
                 crowd.assert_as_before();
             }
         }
@@ -140,7 +118,7 @@ fn a_killed_undo_can_be_undone_again() {
                     n => killed_after(takes * n / (MOMENTS / 2), undo.command(&undoing)),
                 }
                 crowd.assert_works();
-                crowd.undo(&undo, way);
+                undo.undo_all(way);
                 crowd.assert_as_before();
             }
         }

@@ -3,9 +3,9 @@
 use deadpeer::SocketOptions;
 use deadpeer_sys::testing::in_private_netns;
 
-use crate::common::Ran;
 use crate::common::capabilities::{can_drop_capabilities, with_capabilities};
 use crate::common::population::{Holder, pair};
+use crate::common::{PROTECT_ALL_TO_COME, Ran};
 use crate::sockets::{Undo, has_bpf, options};
 
 /// Protects a connection of root's process with these capabilities alone. Returns the exit code, what was said, and whether
@@ -88,20 +88,12 @@ fn connections_still_to_come_take_bpf_and_net_admin() {
         if !can_drop_capabilities() || !has_bpf() {
             return;
         }
-        let args = [
-            "protect",
-            "--new-connections",
-            "--all",
-            "--within",
-            "30s",
-            "--yes",
-        ];
         for less in ["", "bpf", "net_admin", "bpf,perfmon"] {
             let Ran {
                 code,
                 stdout,
                 stderr,
-            } = with_capabilities(less, &args);
+            } = with_capabilities(less, &PROTECT_ALL_TO_COME);
             assert_eq!(code, 2, "{less}: {stdout}");
             let needed = "takes CAP_BPF and CAP_NET_ADMIN";
             assert!(stderr.contains(needed), "{less}: {stderr}");

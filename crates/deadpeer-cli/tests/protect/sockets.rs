@@ -72,6 +72,25 @@ impl Undo {
         self.undo_file(file, more)
     }
 
+    /// Undoes whatever a run that was killed has left, which `--list` must know.
+    pub(crate) fn undo_all(&self, more: &[&str]) {
+        let listed = self.protect(&["--list"]);
+        assert!(
+            [0, 3].contains(&listed.code),
+            "{}{}",
+            listed.stdout,
+            listed.stderr
+        );
+        for file in self.files() {
+            let name = file.to_str().unwrap();
+            // One that was not in its place yet knows of nothing that was changed.
+            if name.ends_with(".undo.json") {
+                assert!(listed.stdout.contains(name), "{}", listed.stdout);
+                self.undo_file(&file, more);
+            }
+        }
+    }
+
     pub(crate) fn undo_file(&self, file: &Path, more: &[&str]) -> Value {
         let file = file.to_str().unwrap();
         let lines = self.lines(0, &[&["--undo", file, "--yes"], more].concat());
