@@ -23,6 +23,8 @@ use crate::died::{WatchError, known, refusal};
 
 /// So much is done at a time; the rest waits for the next call.
 const BATCH: usize = 256;
+/// Looks of this part of a deadline are done at once: at 30 s that is three wake-ups a second, however many connections there are.
+const EARLY: u32 = 100;
 /// The key of the alarm among those of the sockets. No descriptor has its number.
 const ALARM: u64 = u64::MAX;
 
@@ -315,11 +317,11 @@ impl Watch {
     /// Looks at the connections whose turn it is.
     fn look_around(&mut self, events: &mut Vec<Event>) {
         let now = clock::monotonic();
-        for _ in 0..BATCH {
-            let due = |supervised: &mut Supervised| supervised.looks.due(now);
-            let Some(place) = self.supervised.as_mut().and_then(due) else {
-                return;
-            };
+        let Some(supervised) = &mut self.supervised else {
+            return;
+        };
+        let early = supervised.supervision.deadline() / EARLY;
+        for place in supervised.looks.due(now, early, BATCH) {
             events.extend(self.look(place, now));
         }
     }
