@@ -4,6 +4,7 @@
 //! byte every 10 s, as protocols with heartbeats do, three in the deadline. The watch has its kernel ask.
 
 mod calls;
+mod meters;
 mod peers;
 mod way;
 
@@ -59,16 +60,17 @@ fn measure(arguments: &Arguments) -> Result<bool> {
         arguments.sockets, arguments.rounds, arguments.seconds
     );
     println!(
-        "{:<40} {:>10} {:>14} {:>12} {:>16}",
-        "", "bytes each", "us CPU each/s", "packets/s", "all deaths, ms"
+        "{:<40} {:>10} {:>14} {:>12} {:>8} {:>16}",
+        "", "bytes each", "us CPU each/s", "packets/s", "dropped", "all deaths, ms"
     );
     for (way, median) in Way::ALL.into_iter().zip(&medians) {
         println!(
-            "{:<40} {:>10.0} {:>14.4} {:>12.3} {:>16.1}",
+            "{:<40} {:>10.0} {:>14.4} {:>12.3} {:>8.0} {:>16.1}",
             way.name(),
             median.bytes,
             median.cpu_us,
             median.packets,
+            median.dropped,
             median.told_ms
         );
     }

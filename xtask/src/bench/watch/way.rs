@@ -1,6 +1,5 @@
 //! One way to watch, measured in a process of its own.
 
-use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use deadpeer::{News, Supervision, TcpState, Watch};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike as _;
 
+use super::meters::{Meters, anonymous_bytes};
 use super::{BEAT, DEADLINE, Peers};
 
 /// After a connection is made and before anything is measured.
@@ -51,6 +49,8 @@ pub(super) struct Measured {
     pub(super) cpu_us: f64,
     /// Packets for each connection and second, both ways.
     pub(super) packets: f64,
+    /// Packets that found the loopback's backlog full: whose probe is lost is asked and looked at again.
+    pub(super) dropped: f64,
     /// How long it took to be told of all deaths once they had happened, milliseconds.
     pub(super) told_ms: f64,
 }
@@ -101,24 +101,47 @@ impl OneWay {
             }
             Way::Kernel => watched(Watch::new()?, &sockets, window, end)?,
         };
-        println!(
-            "{} {} {} {}",
-            measured.bytes, measured.cpu_us, measured.packets, measured.told_ms
-        );
+        let Measured {
+            bytes,
+            cpu_us,
+            packets,
+            dropped,
+            told_ms,
+        } = measured;
+        println!("{bytes} {cpu_us} {packets} {dropped} {told_ms}");
         Ok(true)
     }
 }
 
 impl Measured {
+    fn new(
+        count: usize,
+        bytes: usize,
+        spent: &Meters,
+        window: Duration,
+        told_since: Instant,
+    ) -> Self {
+        let told_ms = told_since.elapsed().as_secs_f64() * 1e3;
+        let each = count as f64 * window.as_secs_f64();
+        Self {
+            bytes: bytes as f64 / count as f64,
+            cpu_us: spent.cpu.as_secs_f64() * 1e6 / each,
+            packets: spent.packets as f64 / each,
+            dropped: spent.dropped as f64,
+            told_ms,
+        }
+    }
+
     pub(super) fn parse(line: &str) -> Result<Self> {
         let numbers: Result<Vec<f64>, _> = line.split_whitespace().map(str::parse).collect();
-        let [bytes, cpu_us, packets, told_ms] = numbers?[..] else {
+        let [bytes, cpu_us, packets, dropped, told_ms] = numbers?[..] else {
             anyhow::bail!("not a measurement: {line}");
         };
         Ok(Self {
             bytes,
             cpu_us,
             packets,
+            dropped,
             told_ms,
         })
     }
@@ -133,6 +156,7 @@ impl Measured {
             bytes: middle(|one| one.bytes),
             cpu_us: middle(|one| one.cpu_us),
             packets: middle(|one| one.packets),
+            dropped: middle(|one| one.dropped),
             // The wall clock of a shared machine: the quickest.
             told_ms: samples
                 .iter()
@@ -173,9 +197,9 @@ fn watched(
     idle(SETTLE)?;
     // Every connection is in its rhythm after its third look.
     idle(DEADLINE / 4)?;
-    let (cpu, sent) = (cpu()?, packets()?);
+    let meters = Meters::read()?;
     idle(window)?;
-    let (cpu, sent) = (self::cpu()? - cpu, packets()? - sent);
+    let spent = meters.until_now()?;
 
     end()?;
     for socket in sockets {
@@ -191,7 +215,7 @@ fn watched(
             .filter(|event| matches!(event.news, News::Died(_)));
         told += deaths.count();
     }
-    Ok(measured(sockets.len(), bytes, cpu, sent, window, start))
+    Ok(Measured::new(sockets.len(), bytes, &spent, window, start))
 }
 
 fn tasks(
@@ -219,9 +243,9 @@ fn tasks(
     idle(SETTLE);
     let bytes = anonymous_bytes()?.saturating_sub(before);
     idle(BEAT);
-    let (cpu, sent) = (cpu()?, packets()?);
+    let meters = Meters::read()?;
     idle(window);
-    let (cpu, sent) = (self::cpu()? - cpu, packets()? - sent);
+    let spent = meters.until_now()?;
     ensure!(
         ended.load(Ordering::Relaxed) == 0,
         "a connection died by itself"
@@ -234,7 +258,7 @@ fn tasks(
             tokio::task::yield_now().await;
         }
     });
-    Ok(measured(count, bytes, cpu, sent, window, start))
+    Ok(Measured::new(count, bytes, &spent, window, start))
 }
 
 /// The usual way: whoever says nothing within the deadline is gone.
@@ -242,49 +266,4 @@ async fn read_until_end(mut socket: tokio::net::TcpStream) {
     use tokio::io::AsyncReadExt as _;
     let mut buffer = [0; 64];
     while let Ok(Ok(1..)) = tokio::time::timeout(DEADLINE, socket.read(&mut buffer)).await {}
-}
-
-fn measured(
-    count: usize,
-    bytes: usize,
-    cpu: Duration,
-    sent: u64,
-    window: Duration,
-    told_since: Instant,
-) -> Measured {
-    let told_ms = told_since.elapsed().as_secs_f64() * 1e3;
-    let each = count as f64 * window.as_secs_f64();
-    Measured {
-        bytes: bytes as f64 / count as f64,
-        cpu_us: cpu.as_secs_f64() * 1e6 / each,
-        packets: sent as f64 / each,
-        told_ms,
-    }
-}
-
-/// Anonymous memory of this process.
-fn anonymous_bytes() -> Result<usize> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1));
-    Ok(kib.context("no RssAnon")?.parse::<usize>()? * 1024)
-}
-
-/// CPU time of this process.
-fn cpu() -> Result<Duration> {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).context("getrusage")?;
-    let us = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-    Ok(Duration::from_micros(u64::try_from(us)?))
-}
-
-/// TCP segments that left the sockets of this network namespace.
-fn packets() -> Result<u64> {
-    let text = fs::read_to_string("/proc/thread-self/net/snmp")?;
-    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
-    let (names, values) = lines.next().zip(lines.next()).context("no TCP counters")?;
-    let mut named = names.split(' ').zip(values.split(' '));
-    let (_, value) = named
-        .find(|(name, _)| *name == "OutSegs")
-        .context("no OutSegs")?;
-    Ok(value.parse()?)
 }
