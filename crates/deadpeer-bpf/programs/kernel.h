@@ -190,7 +190,10 @@ struct task_struct {
 };
 
 struct file;
-struct seq_file;
+struct seq_file {
+	u64 size;
+	u64 count;
+};
 
 struct bpf_iter_meta {
 	struct seq_file *seq;

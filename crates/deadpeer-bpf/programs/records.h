@@ -90,12 +90,16 @@ struct outcome {
 
 #define CHANGED 0xffffffff
 
-/* What to set on a socket. */
+/* What to set, and on what kind of socket. */
 struct change {
 	struct options set;
 	struct options only_if; /* keepalive UNSET: whatever it has */
-	struct outcome outcome; /* the program's own memory */
-	u64 seen;
+};
+
+/* A socket to set something on. */
+struct chosen {
+	u32 change; /* its number */
+	u32 done;
 };
 
 /* What new connections get. */
@@ -149,7 +153,8 @@ _Static_assert(sizeof(struct state) == 136, "records.rs");
 _Static_assert(sizeof(struct row) == 168, "records.rs");
 _Static_assert(sizeof(struct holder) == 32, "records.rs");
 _Static_assert(sizeof(struct outcome) == 72, "records.rs");
-_Static_assert(sizeof(struct change) == 136, "records.rs");
+_Static_assert(sizeof(struct change) == 56, "records.rs");
+_Static_assert(sizeof(struct chosen) == 8, "records.rs");
 _Static_assert(sizeof(struct memory) == 72, "records.rs");
 _Static_assert(sizeof(struct life) == 40, "records.rs");
 _Static_assert(sizeof(struct death) == 224, "records.rs");

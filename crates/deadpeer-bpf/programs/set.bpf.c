@@ -3,7 +3,9 @@
 #include "look.h"
 #include "options.h"
 
-/* cookie -> struct change */
+/* cookie -> struct chosen */
+struct map sockets SEC(".maps");
+/* struct change: few, as many sockets need the same. */
 struct map changes SEC(".maps");
 
 INLINE int same(const struct options *a, const struct options *b)
@@ -23,26 +25,26 @@ int set(struct bpf_iter__tcp *ctx)
 	if (!tp)
 		return 0;
 	u64 cookie = bpf_get_socket_cookie(sk);
-	struct change *change = bpf_map_lookup_elem(&changes, &cookie);
+	struct chosen *chosen = bpf_map_lookup_elem(&sockets, &cookie);
+	if (!chosen || chosen->done)
+		return 0;
+	const struct change *change = bpf_map_lookup_elem(&changes, &chosen->change);
 	if (!change)
 		return 0;
 
 	struct outcome outcome = { .cookie = cookie };
-	/* When the buffer was full, this socket is shown a second time: what was before is remembered. */
-	if (change->seen) {
-		outcome = change->outcome;
-	} else {
+	struct seq_file *seq = ctx->meta->seq;
+	/* Where there is no room to tell of it, nothing is done yet: the kernel shows the socket again. */
+	if (seq->size - seq->count >= sizeof(outcome)) {
+		chosen->done = 1;
 		read_options(&outcome.before, tp);
-		if (change->only_if.keepalive != UNSET && !same(&change->only_if, &outcome.before)) {
+		if (change->only_if.keepalive != UNSET && !same(&change->only_if, &outcome.before))
 			outcome.option = CHANGED;
-		} else {
+		else
 			outcome.option = set_all(tp, &change->set, &outcome.error);
-		}
 		read_options(&outcome.after, tp);
-		change->outcome = outcome;
-		change->seen = 1;
 	}
-	bpf_seq_write(ctx->meta->seq, &outcome, sizeof(outcome));
+	bpf_seq_write(seq, &outcome, sizeof(outcome));
 	return 0;
 }
 

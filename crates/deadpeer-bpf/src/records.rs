@@ -85,11 +85,13 @@ records! {
         option: u32,
         error: i32,
     }
-    Change, 136 bytes {
+    Change, 56 bytes {
         set: Options,
         only_if: Options,
-        outcome: Outcome,
-        seen: u64,
+    }
+    Chosen, 8 bytes {
+        change: u32,
+        done: u32,
     }
     Rule, 48 bytes {
         set: Options,

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use deadpeer_core::SocketOptions;
-use zerocopy::IntoBytes as _;
+use rustc_hash::FxHashMap;
 
 use crate::iterate::Iterator;
 use crate::kernel::{self, Kind, MapShape};
-use crate::load::{Recipe, Target, Types};
+use crate::load::{Loaded, Recipe, Target, Types};
 use crate::records::{CHANGED, Options};
 use crate::{Unavailable, feature, records};
 
@@ -78,27 +78,31 @@ pub(crate) fn set(
         return Ok(());
     }
     let failed = |error| feature::SET.failed(error);
+    let kinds = Kinds::of(changes, hz);
     let recipe = Recipe {
         feature: &feature::SET,
         object: include_bytes!("../objects/set.bpf.o"),
         target: Target::Iterator("bpf_iter_tcp"),
-        maps: &[MapShape {
-            name: "changes",
-            kind: Kind::Hash,
-            key: 8,
-            value: size_of::<records::Change>() as u32,
-            entries: changes.len() as u32,
-        }],
+        maps: &[
+            MapShape {
+                name: "sockets",
+                kind: Kind::Hash,
+                key: 8,
+                value: size_of::<records::Chosen>() as u32,
+                entries: changes.len() as u32,
+            },
+            MapShape {
+                name: "changes",
+                kind: Kind::Array,
+                key: 4,
+                value: size_of::<records::Change>() as u32,
+                entries: kinds.changes.len() as u32,
+            },
+        ],
         constants: &[],
     };
     let mut loaded = recipe.load(kernel)?;
-    let map = loaded.map("changes");
-    let map = map.ok_or_else(|| feature::SET.damaged("no map of changes".to_owned()))?;
-    for changes in changes.chunks(4096) {
-        let cookies: Vec<u64> = changes.iter().map(|change| change.cookie).collect();
-        let values: Vec<records::Change> = changes.iter().map(|change| change.write(hz)).collect();
-        kernel::map_update_many(&map, &cookies, values.as_bytes()).map_err(failed)?;
-    }
+    kinds.tell(&mut loaded)?;
     let iterator = Iterator::attach(&loaded).map_err(failed)?;
     let run = iterator.run(|outcome: &records::Outcome| {
         visit(&Outcome::read(outcome, hz));
@@ -107,22 +111,58 @@ pub(crate) fn set(
     run.map_err(failed)
 }
 
+/// What is to be changed as the program wants it: many sockets, few kinds of changes.
+struct Kinds {
+    cookies: Vec<u64>,
+    chosen: Vec<records::Chosen>,
+    changes: Vec<records::Change>,
+}
+
+impl Kinds {
+    fn of(changes: &[Change], hz: u32) -> Self {
+        let mut kinds = Self {
+            cookies: changes.iter().map(|change| change.cookie).collect(),
+            chosen: Vec::with_capacity(changes.len()),
+            changes: Vec::new(),
+        };
+        let mut known = FxHashMap::default();
+        for change in changes {
+            let number = known
+                .entry((change.options, change.only_if))
+                .or_insert_with(|| {
+                    kinds.changes.push(change.write(hz));
+                    kinds.changes.len() as u32 - 1
+                });
+            kinds.chosen.push(records::Chosen {
+                change: *number,
+                done: 0,
+            });
+        }
+        kinds
+    }
+
+    fn tell(&self, loaded: &mut Loaded) -> Result<(), Unavailable> {
+        let mut map = |name: &'static str| {
+            let map = loaded.map(name);
+            map.ok_or_else(|| feature::SET.damaged(format!("no map of {name}")))
+        };
+        let (sockets, changes) = (map("sockets")?, map("changes")?);
+        let tell = || {
+            let numbers: Vec<u32> = (0_u32..).take(self.changes.len()).collect();
+            kernel::map_update_many(&changes, &numbers, &self.changes)?;
+            kernel::map_update_many(&sockets, &self.cookies, &self.chosen)
+        };
+        tell().map_err(|error| feature::SET.failed(error))
+    }
+}
+
 impl Change {
     fn write(&self, hz: u32) -> records::Change {
-        let untouched = Options::nothing();
         records::Change {
             set: Options::to_set(&self.options),
             only_if: self
                 .only_if
-                .map_or(untouched, |expected| Options::kept(&expected, hz)),
-            outcome: records::Outcome {
-                cookie: self.cookie,
-                before: untouched,
-                after: untouched,
-                option: 0,
-                error: 0,
-            },
-            seen: 0,
+                .map_or(Options::nothing(), |expected| Options::kept(&expected, hz)),
         }
     }
 }

@@ -127,10 +127,15 @@ pub(crate) fn map_update(
 }
 
 /// Sets the values of many keys (Linux 5.6).
-pub(crate) fn map_update_many(map: impl AsFd, keys: &[u64], values: &[u8]) -> Result<()> {
+pub(crate) fn map_update_many<K, V>(map: impl AsFd, keys: &[K], values: &[V]) -> Result<()>
+where
+    K: IntoBytes + Immutable,
+    V: IntoBytes + Immutable,
+{
+    debug_assert_eq!(keys.len(), values.len());
     let mut attr = attr::MapBatch {
         keys: address(keys.as_bytes()),
-        values: address(values),
+        values: address(values.as_bytes()),
         count: u32::try_from(keys.len()).unwrap_or(u32::MAX),
         map_fd: fd(&map),
         ..Default::default()
