@@ -35,19 +35,15 @@ impl Target {
         if !self.held {
             return Reply::Unreachable(Unreadable::NoDescriptor);
         }
-        let mut why = Unreadable::NoVisibleOwner;
-        for holder in &self.holders {
-            match Loans::default().borrow(holder.pid, holder.fd, self.id.cookie) {
-                Ok(socket) => {
-                    return match deadpeer::ping(&socket, timeout) {
-                        Ok(answer) => Reply::Answer(answer),
-                        Err(error) => Reply::Failed(error),
-                    };
-                }
-                Err(error) => why = error,
-            }
+        let holders = self.holders.iter().map(|holder| (holder.pid, holder.fd));
+        let socket = match Loans::default().borrow_from(holders, self.id.cookie) {
+            Ok(socket) => socket,
+            Err(why) => return Reply::Unreachable(why),
+        };
+        match deadpeer::ping(&socket, timeout) {
+            Ok(answer) => Reply::Answer(answer),
+            Err(error) => Reply::Failed(error),
         }
-        Reply::Unreachable(why)
     }
 }
 

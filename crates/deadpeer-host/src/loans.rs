@@ -6,7 +6,6 @@ use deadpeer_sys::sockopt::{self, Transport};
 use deadpeer_sys::{SysError, pidfd};
 use rustc_hash::FxHashMap;
 
-use crate::owners::OwnersOf;
 use crate::settings::Unreadable;
 
 /// Handles of processes, each opened once.
@@ -22,31 +21,26 @@ pub(crate) struct Loans {
 const MAX_HANDLES: usize = 400;
 
 impl Loans {
-    /// Borrows the socket with this cookie from the first of its owners that lets us.
+    /// Borrows the socket with this cookie from the first of its holders that lets us; a holder is a process and its descriptor.
     ///
     /// While the duplicate is there, its owner's close sends no FIN: drop it as soon as possible.
     pub(crate) fn borrow_from(
         &mut self,
-        owners: OwnersOf<'_>,
+        holders: impl IntoIterator<Item = (u32, RawFd)>,
         cookie: u64,
     ) -> Result<OwnedFd, Unreadable> {
         let mut why = Unreadable::NoVisibleOwner;
-        for owner in owners {
-            match self.borrow(owner.process.pid(), owner.fd, cookie) {
+        for (pid, fd) in holders {
+            match self.borrow(pid, fd, cookie) {
                 Ok(duplicate) => return Ok(duplicate),
-                Err(error) => why = error,
+                Err(error) => why = more_telling(why, error),
             }
         }
         Err(why)
     }
 
     /// Borrows the socket with this cookie from one process.
-    pub(crate) fn borrow(
-        &mut self,
-        pid: u32,
-        fd: RawFd,
-        cookie: u64,
-    ) -> Result<OwnedFd, Unreadable> {
+    fn borrow(&mut self, pid: u32, fd: RawFd, cookie: u64) -> Result<OwnedFd, Unreadable> {
         let duplicate = self.duplicate(pid, fd)?;
         match same(&duplicate, cookie).map_err(Unreadable::from_errno)? {
             Same::Yes => Ok(duplicate),
@@ -78,6 +72,19 @@ impl Loans {
     }
 }
 
+/// Of two holders' reasons, the one that holds for the socket. One that is gone says little: a child between fork and exec holds all that
+/// its parent does, for a moment.
+fn more_telling(one: Unreadable, other: Unreadable) -> Unreadable {
+    match one {
+        Unreadable::Gone | Unreadable::NoVisibleOwner => other,
+        Unreadable::NotPermitted
+        | Unreadable::NoDescriptor
+        | Unreadable::Multipath
+        | Unreadable::KernelTooOld
+        | Unreadable::Refused => one,
+    }
+}
+
 /// Whether a descriptor is the socket that the kernel's table showed.
 enum Same {
     Yes,
@@ -95,4 +102,38 @@ fn same(duplicate: &OwnedFd, cookie: u64) -> Result<Same, SysError> {
         Transport::Mptcp => Same::Multipath,
         Transport::Tcp | Transport::Other | _ => Same::No,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::os::fd::AsRawFd as _;
+
+    use super::*;
+
+    #[test]
+    fn a_holder_that_is_gone_does_not_stand_for_the_others() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let cookie = sockopt::cookie(&listener).unwrap();
+        let here = (std::process::id(), listener.as_raw_fd());
+        let gone = (std::process::id(), RawFd::MAX);
+        for holders in [[here, gone], [gone, here]] {
+            let mut loans = Loans::default();
+            assert!(loans.borrow_from(holders, cookie).is_ok());
+            // A process that may not be looked into.
+            let refused = Err(Unreadable::NotPermitted);
+            loans.handles.insert(u32::MAX, refused);
+            let closed = holders.map(|holder| {
+                if holder == here {
+                    (u32::MAX, 0)
+                } else {
+                    holder
+                }
+            });
+            let why = loans.borrow_from(closed, cookie).unwrap_err();
+            assert_eq!(why, Unreadable::NotPermitted);
+        }
+        let why = Loans::default().borrow_from([gone, gone], cookie);
+        assert_eq!(why.unwrap_err(), Unreadable::Gone);
+    }
 }

@@ -224,6 +224,13 @@ impl FromIterator<(NonZeroU32, Process, RawFd)> for Owners {
     }
 }
 
+impl<'a> OwnersOf<'a> {
+    /// The number of each process, and of its descriptor.
+    pub(crate) fn numbers(self) -> impl Iterator<Item = (u32, RawFd)> + 'a {
+        self.map(|owner| (owner.process.pid(), owner.fd))
+    }
+}
+
 impl<'a> Iterator for OwnersOf<'a> {
     type Item = Owner<'a>;
 

@@ -103,7 +103,7 @@ impl Reader {
         if socket.inode.is_none() {
             return Settings::Unknown(Unreadable::NoDescriptor);
         }
-        let duplicate = self.loans.borrow_from(owners, socket.cookie);
+        let duplicate = self.loans.borrow_from(owners.numbers(), socket.cookie);
         let read = duplicate.and_then(|duplicate| {
             let read = match self.every_option {
                 true => sockopt::effective(&duplicate),

@@ -120,7 +120,7 @@ pub fn carry_out(
     Ok(outcome)
 }
 
-fn through_descriptors(survey: &Survey, jobs: &[Job], outcome: &mut Outcome) {
+fn through_descriptors(survey: &Survey, jobs: &[&Job], outcome: &mut Outcome) {
     let mut loans = Loans::default();
     for job in jobs {
         let Some((part, change)) = survey.change(job) else {
@@ -150,11 +150,11 @@ fn carry_out_one(
     before: Option<&deadpeer_core::Effective>,
     change: &Change,
 ) -> Result<(), Failure> {
-    let (pid, fd) = job
-        .holder
-        .ok_or(Failure::Unreachable(Unreadable::NoDescriptor))?;
+    if job.holders.is_empty() {
+        return Err(Failure::Unreachable(Unreadable::NoDescriptor));
+    }
     let socket = loans
-        .borrow(pid, fd, job.cookie)
+        .borrow_from(job.holders.iter().copied(), job.cookie)
         .map_err(Failure::Unreachable)?;
     let now = sockopt::effective(&socket)
         .map_err(|error| Failure::Unreachable(Unreadable::from_errno(error)))?;

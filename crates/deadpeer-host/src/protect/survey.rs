@@ -64,11 +64,11 @@ pub enum Fate {
 }
 
 /// One socket to change.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Job {
     pub(super) cookie: u64,
     /// Who holds it, and as which descriptor; nobody, if it waits in a listener's queue.
-    pub(super) holder: Option<(u32, RawFd)>,
+    pub(super) holders: Box<[(u32, RawFd)]>,
     /// The place of its part.
     pub(super) part: usize,
     /// The peer's address.
@@ -131,12 +131,11 @@ impl Survey {
                 }
             }
             if let Fate::Judged(Step::Change(_)) = fate {
-                let holder = connection.owner();
                 let info = connection.tcp_info();
                 let heard_ago = connection.snapshot(info.as_ref()).heard_ago;
                 jobs.push(Job {
                     cookie: connection.socket.cookie,
-                    holder: holder.map(|owner| (owner.process.pid(), owner.fd)),
+                    holders: connection.owners().numbers().collect(),
                     part,
                     peer: connection.socket.peer.ip(),
                     heard: heard_ago.and_then(|ago| Instant::now().checked_sub(ago)),

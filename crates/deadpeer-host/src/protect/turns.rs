@@ -53,25 +53,25 @@ impl Survey {
 }
 
 /// The jobs of a survey in the order of their turns, and when each portion begins.
-struct Plan {
-    jobs: Vec<Job>,
+struct Plan<'a> {
+    jobs: Vec<&'a Job>,
     portions: Vec<(Range<usize>, Instant)>,
 }
 
-impl Plan {
+impl<'a> Plan<'a> {
     /// What needs no care comes first, in one portion; then those that have been silent for longest.
-    fn of(survey: &Survey, crowd: Option<&Crowd>, now: Instant) -> Self {
+    fn of(survey: &'a Survey, crowd: Option<&Crowd>, now: Instant) -> Self {
         let Some(crowd) = crowd else {
             return Self {
-                jobs: survey.jobs.clone(),
+                jobs: survey.jobs.iter().collect(),
                 portions: vec![(0..survey.jobs.len(), now)],
             };
         };
-        let ripe = |job: &Job| {
+        let ripe = |job: &&Job| {
             let idle = Duration::from_secs(u64::from(survey.idle_here(job)?));
             Some(job.heard? + idle)
         };
-        let (mut careful, mut jobs): (Vec<Job>, Vec<Job>) = survey
+        let (mut careful, mut jobs): (Vec<&Job>, Vec<&Job>) = survey
             .jobs
             .iter()
             .partition(|job| survey.idle_here(job).is_some());
@@ -98,16 +98,16 @@ impl Plan {
 }
 
 /// Hands out the jobs, each portion when its time has come.
-pub(super) struct Turns {
-    plan: Plan,
+pub(super) struct Turns<'a> {
+    plan: Plan<'a>,
     next: usize,
     step: Duration,
     /// When the portion before began.
     began: Option<Instant>,
 }
 
-impl Turns {
-    pub(super) fn of(survey: &Survey, backlog: usize, hz: Option<u32>) -> Self {
+impl<'a> Turns<'a> {
+    pub(super) fn of(survey: &'a Survey, backlog: usize, hz: Option<u32>) -> Self {
         let crowd = survey.crowd(backlog, hz);
         Self {
             plan: Plan::of(survey, crowd.as_ref(), Instant::now()),
@@ -121,7 +121,7 @@ impl Turns {
     pub(super) fn next(
         &mut self,
         mut waiting: impl FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<Option<&[Job]>, CarryOutError> {
+    ) -> Result<Option<&[&'a Job]>, CarryOutError> {
         let Some((range, begins)) = self.plan.portions.get(self.next).cloned() else {
             return Ok(None);
         };

@@ -15,7 +15,7 @@ use crate::within::{View, WithinError};
 pub(super) fn carry_out(
     view: &View,
     survey: &Survey,
-    jobs: &[Job],
+    jobs: &[&Job],
     outcome: &mut Outcome,
 ) -> Result<Vec<u64>, WithinError> {
     let changes: Vec<Change> = jobs

@@ -86,7 +86,7 @@ pub fn restore(record: &Record, table: &mut Table) -> Result<Restored, ReadTable
         let socket = connection.socket;
         let waits = matches!(socket.state, TcpState::Established | TcpState::CloseWait);
         let lent = match socket.inode {
-            Some(_) => loans.borrow_from(connection.owners(), cookie),
+            Some(_) => loans.borrow_from(connection.owners().numbers(), cookie),
             None if waits => Err(Unreadable::NoDescriptor),
             // Closed by its program: the kernel ends it by itself.
             None => Err(Unreadable::Gone),

@@ -6,6 +6,7 @@ mod processes;
 use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpeer_core::{Kernel, Policy};
@@ -14,6 +15,13 @@ use deadpeer_host::undo::{Record, UndoFile, boot_id};
 use deadpeer_host::{Filter, Namespace, Table};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
+
+/// One test at a time: a child of the other, between fork and exec, holds for a moment whatever this one has just closed.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A connection, and the listener that accepted it.
 struct Pair {
@@ -84,6 +92,7 @@ fn is_protected(socket: impl AsFd) -> bool {
 
 #[test]
 fn a_descriptor_that_is_another_socket_by_now_is_not_taken_for_it() {
+    let _alone = alone();
     in_private_netns(|| {
         for mut table in tables() {
             let (meant, mut other) = (Pair::new(), Pair::new());

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use deadpeer_sys::testing::skip;
 
-use crate::{Pair, is_protected, protect, tables};
+use crate::{Pair, alone, is_protected, protect, tables};
 
 /// The number that was given to a process last, in the pid namespace of who opens it (Documentation/admin-guide/sysctl/kernel.rst).
 const LAST: &str = "/proc/sys/kernel/ns_last_pid";
@@ -19,6 +19,7 @@ fn a_process_that_is_another_by_now_is_not_taken_for_it() {
     if std::env::var_os(INSIDE).is_some() {
         return inside();
     }
+    let _alone = alone();
     let name = "processes::a_process_that_is_another_by_now_is_not_taken_for_it";
     let mut command = Command::new("unshare");
     command.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
