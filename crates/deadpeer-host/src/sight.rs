@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use deadpeer_core::{Sysctls, TcpState};
+use deadpeer_core::Sysctls;
 use deadpeer_sys::sock_diag::Socket;
 use rustc_hash::FxHashMap;
 
@@ -216,9 +216,7 @@ fn kernel_may_know(why: Unreadable, socket: &Socket<'_>) -> bool {
         | Unreadable::KernelTooOld
         | Unreadable::Refused => true,
         // It waits to be accepted. In any other state its owner has closed it, and nobody waits for it.
-        Unreadable::NoDescriptor => {
-            matches!(socket.state, TcpState::Established | TcpState::CloseWait)
-        }
+        Unreadable::NoDescriptor => socket.state.may_send(),
         Unreadable::Gone => false,
     }
 }

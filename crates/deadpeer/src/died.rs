@@ -129,7 +129,7 @@ impl Vigil {
 /// What is known after a state was seen.
 pub(crate) fn known(before: Known, state: Option<TcpState>) -> Known {
     match state {
-        Some(TcpState::CloseWait | TcpState::LastAck | TcpState::Closing) => Known::PeerFinished,
+        Some(state) if state.peer_has_finished() => Known::PeerFinished,
         Some(TcpState::SynSent) => Known::Connecting,
         Some(TcpState::Close | TcpState::Listen) | None => before,
         Some(_) if before == Known::PeerFinished => before,

@@ -1,9 +1,7 @@
 //! One connection judged: which settings count, what they promise, and whether that is soon enough.
 
 use super::proof;
-use deadpeer_core::{
-    Effective, Finding, Forecast, Kernel, Notice, Silence, Snapshot, TcpInfo, TcpState,
-};
+use deadpeer_core::{Effective, Finding, Forecast, Kernel, Notice, Silence, Snapshot, TcpInfo};
 use deadpeer_host::{Connection, Settings, Socket, Unreadable, inheritance};
 use std::time::Duration;
 
@@ -184,7 +182,7 @@ impl Judged {
 impl Basis {
     fn of(connection: &Connection<'_>, listener: Option<&Effective>) -> Self {
         let socket = connection.socket;
-        let queued = matches!(socket.state, TcpState::Established | TcpState::CloseWait);
+        let queued = socket.state.may_send();
         match (connection.settings, listener) {
             _ if socket.inode.is_none() && !queued => return Self::Nobody,
             // Nobody has accepted it yet: only the kernel itself tells more than its listener.

@@ -5,13 +5,12 @@
 //! timer has no keepalive; one whose keepalive timer is shown is not given up while idle before it has run out.
 
 use super::judge::Answer;
-use deadpeer_core::TcpState;
 use deadpeer_host::{Socket, TimerKind};
 use std::time::Duration;
 
 /// What is proven about silence while idle.
 pub(super) fn idle(socket: &Socket<'_>) -> Answer {
-    let open = matches!(socket.state, TcpState::Established | TcpState::CloseWait);
+    let open = socket.state.may_send();
     match socket.timer {
         None if open && socket.inode.is_some() => Answer::Never,
         Some(timer) if open && timer.kind == TimerKind::Keepalive => {
@@ -24,6 +23,7 @@ pub(super) fn idle(socket: &Socket<'_>) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use deadpeer_core::TcpState;
     use deadpeer_host::ArmedTimer;
     use std::net::{Ipv4Addr, SocketAddr};
     use std::num::NonZeroU32;

@@ -45,10 +45,7 @@ impl Observer {
         self.note_window(at, info, &mut seen);
         self.note_questions(info, &mut seen);
         self.note_silence(info, &mut seen);
-        let finished = matches!(
-            info.state,
-            Some(TcpState::CloseWait | TcpState::LastAck | TcpState::Closing)
-        );
+        let finished = info.state.is_some_and(TcpState::peer_has_finished);
         if finished && !self.fin {
             self.fin = true;
             seen.push(Seen::Fin);

@@ -64,9 +64,5 @@ pub(super) fn silent(remains: &Remains) -> Manner {
 
 /// A RST in these states follows a FIN of the peer's; the kernel calls it `EPIPE` in `CloseWait` alone (`tcp_reset`).
 fn fin_came_first(remains: &Remains) -> bool {
-    remains.peer_finished == Some(true)
-        || matches!(
-            remains.state,
-            Some(TcpState::CloseWait | TcpState::LastAck | TcpState::Closing)
-        )
+    remains.peer_finished == Some(true) || remains.state.is_some_and(TcpState::peer_has_finished)
 }

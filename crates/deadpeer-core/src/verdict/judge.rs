@@ -274,10 +274,7 @@ impl Judge {
                 };
             }
         }
-        if matches!(
-            info.state,
-            Some(TcpState::CloseWait | TcpState::LastAck | TcpState::Closing)
-        ) {
+        if info.state.is_some_and(TcpState::peer_has_finished) {
             return Verdict::PeerFinished;
         }
         if unanswered > 0 {

@@ -179,12 +179,7 @@ impl Announced {
             .unsent
             .map(|unsent| notice.queued.saturating_sub(unsent));
         remains.segs_in = info.and_then(|info| info.segs_in);
-        remains.peer_finished = seen.map(|seen| {
-            matches!(
-                seen.state,
-                TcpState::CloseWait | TcpState::LastAck | TcpState::Closing
-            )
-        });
+        remains.peer_finished = seen.map(|seen| seen.state.peer_has_finished());
         let base = seen.and_then(|seen| seen.surplus).or_else(|| {
             let connected = self.keepers.connected(notice.id.local, notice.id.peer)?;
             Some(i64::from(connected))

@@ -121,7 +121,7 @@ impl LastSeen {
             seen.inode = socket.inode.or(seen.inode);
             let info = socket.tcp_info.map(|info| TcpInfo::decode(info, version));
             seen.retransmits = info.as_ref().and_then(|info| info.retransmits);
-            if socket.wqueue == 0 && is_open(socket.state) {
+            if socket.wqueue == 0 && socket.state.may_send() {
                 seen.surplus = info.as_ref().and_then(surplus).or(seen.surplus);
             }
             ControlFlow::Continue(())
@@ -197,11 +197,6 @@ fn is_connection(socket: &Socket<'_>) -> bool {
         | TcpState::Closing
         | _ => true,
     }
-}
-
-/// Whether our FIN has not been sent.
-fn is_open(state: TcpState) -> bool {
-    matches!(state, TcpState::Established | TcpState::CloseWait)
 }
 
 /// What the peer acknowledged beyond data: our SYN, if we connected, and our FIN.

@@ -202,10 +202,7 @@ fn fate(connection: &Connection<'_>, aim: &Aim, known: &mut Shortcut) -> Option<
     if !connection.chosen {
         return None;
     }
-    let open = matches!(
-        socket.state,
-        TcpState::Established | TcpState::CloseWait | TcpState::Listen
-    );
+    let open = socket.state.may_send() || socket.state == TcpState::Listen;
     if socket.inode.is_none() && !open || socket.state == TcpState::TimeWait {
         return None;
     }

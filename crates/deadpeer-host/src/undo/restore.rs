@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use deadpeer::{Apply as _, Setting};
 use deadpeer_bpf::Change;
-use deadpeer_core::{Effective, SocketOptions, TcpState};
+use deadpeer_core::{Effective, SocketOptions};
 use deadpeer_sys::sockopt;
 use rustc_hash::FxHashMap;
 
@@ -84,7 +84,7 @@ pub fn restore(record: &Record, table: &mut Table) -> Result<Restored, ReadTable
             return ControlFlow::Continue(());
         }
         let socket = connection.socket;
-        let waits = matches!(socket.state, TcpState::Established | TcpState::CloseWait);
+        let waits = socket.state.may_send();
         let lent = match socket.inode {
             Some(_) => loans.borrow_from(connection.owners().numbers(), cookie),
             None if waits => Err(Unreadable::NoDescriptor),
