@@ -2,10 +2,11 @@
 
 use super::Audit;
 use super::json::WarningJson;
-use super::summary::{Summary, plural};
+use super::summary::Summary;
 use crate::exit::Stop;
 use crate::json::line;
 use crate::text::paragraph::paragraph;
+use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
 use deadpeer_host::{Coverage, Unreadable, WithinError};

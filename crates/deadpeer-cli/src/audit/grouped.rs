@@ -3,12 +3,13 @@
 use super::cells::{answer, column, text};
 use super::json::ServiceJson;
 use super::judge::Basis;
-use super::summary::{Summary, plural};
+use super::summary::Summary;
 use super::tally::{Tally, overrule_listeners};
 use super::words::{BasisWords, RoleWords};
 use super::{Audit, visit};
 use crate::exit::Stop;
 use crate::json::line;
+use crate::text::plural::plural;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};

@@ -7,6 +7,7 @@ use super::tally::Tally;
 use crate::exit::{Exit, Stop};
 use crate::json::line;
 use crate::text::paragraph::paragraph;
+use crate::text::plural::plural;
 use crate::text::style;
 use crate::text::{duration, sanitize::sanitize};
 use deadpeer_host::{ReadBy, Unreadable};
@@ -138,14 +139,6 @@ fn seen(summary: &Summary) -> String {
         "{connections} and {}",
         plural(summary.listeners, "listener")
     )
-}
-
-/// "1 connection", "2 connections".
-pub(crate) fn plural(n: u64, noun: &str) -> String {
-    match n {
-        1 => format!("1 {noun}"),
-        n => format!("{n} {noun}s"),
-    }
 }
 
 #[cfg(test)]

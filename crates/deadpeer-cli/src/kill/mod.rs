@@ -3,13 +3,13 @@
 pub(crate) mod json;
 mod table;
 
-use crate::audit::summary::plural;
 use crate::confirm::Consent;
 use crate::deferred::Deferred;
 use crate::exit::{Exit, Stop};
 use crate::filter_args::FilterArgs;
 use crate::text::duration;
-use crate::text::paragraph::paragraph;
+use crate::text::paragraph::{counted, paragraph};
+use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;
@@ -203,27 +203,13 @@ fn undone(
 }
 
 fn told(done: &Destroyed, look: Look, out: &mut impl Write) -> Result<(), Stop> {
-    let mut say = |style, count: u64, text: &str| match count {
-        0 => Ok(()),
-        n => paragraph(
-            out,
-            look,
-            style,
-            "",
-            "  ",
-            &format!("{} {text}", plural(n, "connection")),
-        ),
-    };
+    let mut say = |style, count, text: &str| counted(out, look, style, (count, "connection"), text);
     say(
         style::GOOD,
         done.destroyed,
         "destroyed: gone from the kernel's table. What their programs see is ECONNABORTED; their peers, should they be there, get an RST.",
     )?;
-    say(
-        style::PLAIN,
-        done.gone,
-        "ended by itself before its turn came.",
-    )?;
+    say(style::PLAIN, done.gone, "already over when the turn came.")?;
     say(style::BAD, done.still_there, "still there.")?;
     if let Some((count, error)) = &done.refused {
         say(style::BAD, *count, &format!("not destroyed: {error}."))?;

@@ -150,7 +150,7 @@ impl fmt::Display for TallyWords<'_> {
 }
 
 fn probes(n: u32) -> String {
-    crate::audit::summary::plural(n.into(), "probe")
+    crate::text::plural::plural(n.into(), "probe")
 }
 
 /// How a reply looks.

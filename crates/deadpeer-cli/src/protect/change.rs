@@ -2,10 +2,10 @@
 
 use super::args::ProtectArgs;
 use super::{crowd, json, outcome, plan};
-use crate::audit::summary::plural;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
 use crate::text::duration;
+use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::table::Look;
 use deadpeer_host::Table;

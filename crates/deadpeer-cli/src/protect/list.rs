@@ -2,10 +2,10 @@
 
 use super::args::ProtectArgs;
 use super::json;
-use crate::audit::summary::plural;
 use crate::exit::{Exit, Stop};
 use crate::text::duration;
 use crate::text::paragraph::paragraph;
+use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;

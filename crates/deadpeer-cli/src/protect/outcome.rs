@@ -3,9 +3,9 @@
 use super::args::ProtectArgs;
 use super::change::within;
 use super::json;
-use crate::audit::summary::plural;
 use crate::exit::{Exit, Stop};
 use crate::text::paragraph::paragraph;
+use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;

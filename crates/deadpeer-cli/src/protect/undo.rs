@@ -3,10 +3,10 @@
 use super::args::ProtectArgs;
 use super::change::look_from_within;
 use super::json;
-use crate::audit::summary::plural;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
-use crate::text::paragraph::paragraph;
+use crate::text::paragraph::{counted, paragraph};
+use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;
@@ -97,17 +97,7 @@ fn table(args: &ProtectArgs, file: &UndoFile) -> Result<Table, Stop> {
 }
 
 fn show(restored: &Restored, look: Look, out: &mut impl Write) -> Result<(), Stop> {
-    let mut say = |style, count: u64, text: &str| match count {
-        0 => Ok(()),
-        n => paragraph(
-            out,
-            look,
-            style,
-            "",
-            "  ",
-            &format!("{} {text}", plural(n, "socket")),
-        ),
-    };
+    let mut say = |style, count, text: &str| counted(out, look, style, (count, "socket"), text);
     say(
         style::GOOD,
         restored.restored,

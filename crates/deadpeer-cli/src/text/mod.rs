@@ -2,6 +2,7 @@
 
 pub(crate) mod duration;
 pub(crate) mod paragraph;
+pub(crate) mod plural;
 pub(crate) mod sanitize;
 pub(crate) mod style;
 pub(crate) mod table;

@@ -1,5 +1,6 @@
 //! Paragraphs that are wrapped where there is a limit.
 
+use super::plural::plural;
 use super::table::{Look, display_width, write_styled};
 use anstyle::Style;
 use std::io::{self, Write};
@@ -25,6 +26,23 @@ pub(crate) fn paragraph<W: Write>(
         indent = further;
     }
     Ok(())
+}
+
+/// A paragraph on so many of something, "3 sockets closed meanwhile."; none on none.
+pub(crate) fn counted<W: Write>(
+    out: &mut W,
+    look: Look,
+    style: Style,
+    (count, what): (u64, &str),
+    text: &str,
+) -> io::Result<()> {
+    match count {
+        0 => Ok(()),
+        _ => {
+            let text = format!("{} {text}", plural(count, what));
+            paragraph(out, look, style, "", "  ", &text)
+        }
+    }
 }
 
 /// Words of `text` in lines of at most `room` columns; a longer word has a line of its own.

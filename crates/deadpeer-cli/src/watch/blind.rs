@@ -5,6 +5,7 @@
     reason = "remarks are for people, and stdout is for what was asked for"
 )]
 
+use crate::text::plural::plural_of;
 use crate::text::sanitize::sanitize;
 use deadpeer_host::deaths::{Deaths, Means};
 
@@ -37,7 +38,7 @@ pub(super) fn remarks(deaths: &Deaths) -> Vec<String> {
     if deaths.unreadable_processes() > 0 {
         remarks.push(format!(
             "The descriptors of {} may not be looked at (CAP_SYS_PTRACE): their connections may die without a name.",
-            super::tally::plural(
+            plural_of(
                 deaths.unreadable_processes() as u64,
                 "process",
                 "processes"

@@ -2,9 +2,9 @@
 
 use super::line::{style_of, time};
 use super::tally::Tally;
-use super::tally::plural;
 use crate::exit::Stop;
 use crate::text::duration::Upper;
+use crate::text::plural::{plural, plural_of};
 use crate::text::style;
 use crate::text::table::{Column, Cut, Look, Row, Table};
 use std::io::Write;
@@ -112,7 +112,7 @@ pub(super) fn summary(tally: &Tally, look: Look, out: &mut impl Write) -> Result
         {
             let count: u64 = rest.iter().map(|(.., count)| count).sum();
             row.clear();
-            row.plain(count).plain("other").plain(plural(
+            row.plain(count).plain("other").plain(plural_of(
                 rest.len() as u64,
                 "cause and service",
                 "causes and services",
@@ -150,7 +150,7 @@ const COLUMNS: [Column; 3] = [
 fn ending(tally: &Tally) -> String {
     let mut said = format!(
         "{} in {}",
-        plural(tally.shown(), "death", "deaths"),
+        plural(tally.shown(), "death"),
         Upper(tally.since.elapsed())
     );
     if tally.skipped > 0 {

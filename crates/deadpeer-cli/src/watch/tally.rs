@@ -95,14 +95,6 @@ impl Tally {
     }
 }
 
-/// A number and what it counts.
-pub(super) fn plural(n: u64, one: &str, many: &str) -> String {
-    match n {
-        1 => format!("1 {one}"),
-        n => format!("{n} {many}"),
-    }
-}
-
 /// As `nginx :80` for what it accepted, `python3 -> :5432` for what it connected to.
 impl fmt::Display for ServiceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
