@@ -24,6 +24,9 @@ int set(struct bpf_iter__tcp *ctx)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
+	/* Its owner has closed it: it ends by itself. */
+	if (sk->skc_flags & SOCK_DEAD)
+		return 0;
 	u64 cookie = bpf_get_socket_cookie(sk);
 	struct chosen *chosen = bpf_map_lookup_elem(&sockets, &cookie);
 	if (!chosen || chosen->done)

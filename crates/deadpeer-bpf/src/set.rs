@@ -25,7 +25,7 @@ pub struct Change {
     pub only_if: Option<SocketOptions>,
 }
 
-/// What became of one [`Change`]; a socket that is gone has no outcome.
+/// What became of one [`Change`]; a socket that is gone has no outcome, nor has one whose owner has closed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {

@@ -135,6 +135,21 @@ fn what_was_set_can_be_taken_back() {
 }
 
 #[test]
+fn what_its_owner_has_closed_is_left_to_end_by_itself() {
+    with_engine(|engine| {
+        // Longer than a minute: the kernel keeps the whole socket, and not just what TIME_WAIT takes.
+        std::fs::write("/proc/sys/net/ipv4/tcp_fin_timeout", "120").unwrap();
+        let half = Pair::half_closed(engine);
+        let closed = cookie(&half.caller);
+        drop(half.caller);
+        let options = || with_cookie(engine, closed).unwrap().options;
+        let before = options();
+        assert_eq!(set(engine, &[Change::new(closed, protected())]), []);
+        assert_eq!(options(), before);
+    });
+}
+
+#[test]
 fn sockets_of_other_namespaces_and_the_gone_have_no_outcome() {
     with_engine(|engine| {
         let pair = Pair::connect("127.0.0.1:0");
