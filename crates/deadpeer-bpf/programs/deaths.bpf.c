@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (MIT OR Apache-2.0) OR GPL-2.0 */
 /* Tells of every connection that ends, with what its cause can be told from. */
+#include "lives.h"
 #include "look.h"
 
 struct {
@@ -9,11 +10,6 @@ struct {
 
 /* Ring buffer of struct death. */
 struct map deaths SEC(".maps");
-/*
- * Socket -> struct life, from the first state change that is seen to the last, when the entry is taken out. A hash and not
- * the socket's own storage, whose memory is given back with so much ceremony that it costs more than all the rest.
- */
-struct map lives SEC(".maps");
 /* One u64: deaths that found the buffer full. */
 struct map lost SEC(".maps");
 
@@ -42,56 +38,39 @@ INLINE int ended_by_call(s32 error, int from)
 	return !error || error == ECONNABORTED;
 }
 
-/*
- * Each step asks the map as seldom as it can: it costs more than all the rest. Connections of which nothing is known began
- * before the report.
- */
-INLINE struct life *known_of(u64 *key)
-{
-	return bpf_map_lookup_elem(&lives, key);
-}
-
-INLINE void remember(u64 *key, struct life *life)
-{
-	bpf_map_update_elem(&lives, key, life, 0);
-}
-
 /* Only connect(2) leads there. */
 INLINE void was_begun(struct sock *sk)
 {
-	u64 key = (u64)sk;
 	struct life life = {};
 	done_by_current(&life);
 	life.caller = life.pid;
-	remember(&key, &life);
+	remember(bpf_get_socket_cookie(sk), &life);
 }
 
 INLINE void was_established(struct sock *sk, int from)
 {
-	u64 key = (u64)sk;
 	u64 now = bpf_ktime_get_ns();
-	struct life *begun = from == TCP_SYN_SENT ? known_of(&key) : 0;
+	struct life *begun = from == TCP_SYN_SENT ? life_of(bpf_get_socket_cookie(sk)) : 0;
 	if (begun) {
 		begun->established = now;
 		return;
 	}
 	struct life life = { .established = now };
-	remember(&key, &life);
+	remember(bpf_get_socket_cookie(sk), &life);
 }
 
 /* Only close(2), shutdown(2) and exit(2) lead to these states, so the current task is who did it. */
 INLINE void was_finished(struct sock *sk)
 {
-	u64 key = (u64)sk;
 	u64 now = bpf_ktime_get_ns();
-	struct life *known = known_of(&key);
+	struct life *known = life_of(bpf_get_socket_cookie(sk));
 	if (known) {
 		closed_by_current(known, now);
 		return;
 	}
 	struct life life = {};
 	closed_by_current(&life, now);
-	remember(&key, &life);
+	remember(bpf_get_socket_cookie(sk), &life);
 }
 
 INLINE void died(struct sock *sk, int from)
@@ -99,13 +78,8 @@ INLINE void died(struct sock *sk, int from)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return;
-	u64 key = (u64)sk;
-	struct life life = {};
-	struct life *known = known_of(&key);
-	if (known) {
-		life = *known;
-		bpf_map_delete_elem(&lives, &key);
-	}
+	/* Nothing is known of connections that began before the report. */
+	struct life life = forget(bpf_get_socket_cookie(sk));
 	struct death *death = bpf_ringbuf_reserve(&deaths, sizeof(*death), 0);
 	if (!death) {
 		u32 only = 0;

@@ -132,6 +132,14 @@ struct life {
 	u8 comm[16];
 };
 
+/* A place for the life of one socket. */
+struct slot {
+	u64 cookie; /* 0: free */
+	struct life life;
+};
+
+#define SLOTS 65536
+
 struct death {
 	u64 at;
 	struct state state;
@@ -157,4 +165,5 @@ _Static_assert(sizeof(struct change) == 56, "records.rs");
 _Static_assert(sizeof(struct chosen) == 8, "records.rs");
 _Static_assert(sizeof(struct memory) == 72, "records.rs");
 _Static_assert(sizeof(struct life) == 40, "records.rs");
+_Static_assert(sizeof(struct slot) == 48, "records.rs");
 _Static_assert(sizeof(struct death) == 224, "records.rs");

@@ -163,7 +163,7 @@ fn until_zero(comm: &[u8]) -> &[u8] {
     comm.get(..end.unwrap_or(comm.len())).unwrap_or_default()
 }
 
-/// Connections whose age and closer are remembered at once. Memory is taken as they come, about 100 bytes for each.
+/// Connections whose age and closer are remembered beside those that have a slot. Memory is taken as they come, about 100 bytes for each.
 const LIVES: u32 = 1 << 20;
 
 /// What the program takes as given.
@@ -196,6 +196,13 @@ impl Deaths {
             .next_power_of_two();
         let maps = [
             shape("deaths", Kind::RingBuffer, 0, 0, size as u32),
+            shape(
+                "slots",
+                Kind::Array,
+                4,
+                size_of::<records::Slot>() as u32,
+                records::SLOTS,
+            ),
             shape(
                 "lives",
                 Kind::GrowingHash,

@@ -113,6 +113,10 @@ records! {
         caller: u32,
         comm: [u8; 16],
     }
+    Slot, 48 bytes {
+        cookie: u64,
+        life: Life,
+    }
     Death, 224 bytes {
         at: u64,
         state: State,
@@ -132,6 +136,8 @@ records! {
 
 /// Stands for "never" in a time, and for "leave it" in an option to set.
 const NONE: u32 = u32::MAX;
+/// How many [`Slot`]s there are, a power of two.
+pub(crate) const SLOTS: u32 = 65_536;
 /// [`Outcome::option`]: the socket was not as it was expected.
 pub(crate) const CHANGED: u32 = u32::MAX;
 

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use deadpeer_bpf::{Death, Deaths, Engine, Watched};
@@ -9,6 +10,7 @@ use deadpeer_core::TcpState;
 use deadpeer_sys::{clock, netns, sockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::sockets::{Pair, bound, connecting, cookie};
 use crate::with_engine;
@@ -23,10 +25,29 @@ fn watch(engine: &Engine) -> Deaths {
 
 /// The death of the socket with this cookie, waited for; others are thrown away.
 fn death_of(deaths: &mut Deaths, cookie: u64) -> Death {
-    let end = Instant::now() + Duration::from_secs(60);
+    told_within(Duration::from_secs(60), deaths, cookie).expect("no death after 60 s")
+}
+
+/// The death of the caller that `stage` leaves to a timer of the kernel's, and both ends.
+///
+/// Some hosted machines' kernels run no eBPF while a process that they protect has the processor (docs/operators.md): a timer that fires
+/// just then ends a connection unreported. So there are more attempts than one.
+fn death_by_timer(deaths: &mut Deaths, stage: impl Fn() -> Pair) -> (Pair, Death) {
+    const ATTEMPTS: usize = 3;
+    for _ in 0..ATTEMPTS {
+        let pair = stage();
+        let death = told_within(Duration::from_secs(20), deaths, cookie(&pair.caller));
+        if let Some(death) = death {
+            return (pair, death);
+        }
+    }
+    panic!("no death was told in {ATTEMPTS} attempts");
+}
+
+fn told_within(time: Duration, deaths: &mut Deaths, cookie: u64) -> Option<Death> {
+    let end = Instant::now() + time;
     let mut found = None;
-    while found.is_none() {
-        assert!(Instant::now() < end, "no death after 60 s");
+    while found.is_none() && Instant::now() < end {
         let mut readable = [PollFd::new(&*deaths, PollFlags::IN)];
         let second = Timespec {
             tv_sec: 1,
@@ -40,7 +61,7 @@ fn death_of(deaths: &mut Deaths, cookie: u64) -> Death {
         });
     }
     assert_eq!(deaths.lost(), Ok(0));
-    found.unwrap()
+    found
 }
 
 fn closed_by_us(death: &Death) -> bool {
@@ -195,13 +216,15 @@ fn given_up_by_its_owner_before_it_was_answered() {
 fn keepalive_unanswered() {
     with_engine(|engine| {
         let mut deaths = watch(engine);
-        let pair = Pair::connect("127.0.0.1:0");
-        sockopt::set_keepalive(&pair.caller, true).unwrap();
-        sockopt::set_keepintvl_s(&pair.caller, 1).unwrap();
-        sockopt::set_keepcnt(&pair.caller, 2).unwrap();
-        sockopt::mute(&pair.called).unwrap();
-        sockopt::set_keepidle_s(&pair.caller, 1).unwrap();
-        let death = death_of(&mut deaths, cookie(&pair.caller));
+        let (_pair, death) = death_by_timer(&mut deaths, || {
+            let pair = Pair::connect("127.0.0.1:0");
+            sockopt::set_keepalive(&pair.caller, true).unwrap();
+            sockopt::set_keepintvl_s(&pair.caller, 1).unwrap();
+            sockopt::set_keepcnt(&pair.caller, 2).unwrap();
+            sockopt::mute(&pair.called).unwrap();
+            sockopt::set_keepidle_s(&pair.caller, 1).unwrap();
+            pair
+        });
         assert_eq!(
             (death.state, death.error),
             (TcpState::Established, Some(110))
@@ -221,11 +244,13 @@ fn keepalive_unanswered() {
 fn data_unacknowledged() {
     with_engine(|engine| {
         let mut deaths = watch(engine);
-        let mut pair = Pair::connect("127.0.0.1:0");
-        sockopt::set_user_timeout_ms(&pair.caller, Some(1500)).unwrap();
-        sockopt::mute(&pair.called).unwrap();
-        pair.caller.write_all(b"lost").unwrap();
-        let death = death_of(&mut deaths, cookie(&pair.caller));
+        let (_pair, death) = death_by_timer(&mut deaths, || {
+            let mut pair = Pair::connect("127.0.0.1:0");
+            sockopt::set_user_timeout_ms(&pair.caller, Some(1500)).unwrap();
+            sockopt::mute(&pair.called).unwrap();
+            pair.caller.write_all(b"lost").unwrap();
+            pair
+        });
         assert_eq!((death.error, death.unacknowledged), (Some(110), 4));
         assert!(death.retransmits > 0);
         assert_eq!(death.options.user_timeout_ms, Some(1500));
@@ -233,6 +258,44 @@ fn data_unacknowledged() {
         assert!(spent >= Duration::from_millis(1400), "{spent:?}");
         assert!(death.rto > Duration::ZERO);
     });
+}
+
+#[test]
+fn who_shares_a_slot_with_another_is_remembered_all_the_same() {
+    with_engine(|engine| {
+        let mut deaths = watch(engine);
+        let before = clock::monotonic();
+        let first = Pair::connect("127.0.0.1:0");
+        let (one, other) = (cookie(&first.caller), twin_of(cookie(&first.caller)));
+        let second = cookie(&other);
+        rustix::net::connect(&other, &first.listener.local_addr().unwrap()).unwrap();
+        let between = clock::monotonic();
+
+        let theirs = |death: &Death| {
+            let caller = death.caller.unwrap();
+            assert_eq!(caller.pid, Some(std::process::id()));
+            death.established_at.unwrap()
+        };
+        drop(other);
+        drop(first.listener.accept().unwrap());
+        let later = theirs(&death_of(&mut deaths, second));
+        drop(first);
+        let earlier = theirs(&death_of(&mut deaths, one));
+        assert!(before < earlier && earlier < later && later < between);
+    });
+}
+
+/// A socket whose cookie differs by a multiple of the number of slots.
+fn twin_of(cookie_of_one: u64) -> OwnedFd {
+    const SLOTS: u64 = 65_536;
+    loop {
+        let flags = SocketFlags::CLOEXEC;
+        let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
+        let socket = socket.unwrap();
+        if cookie(&socket) % SLOTS == cookie_of_one % SLOTS {
+            return socket;
+        }
+    }
 }
 
 #[test]
