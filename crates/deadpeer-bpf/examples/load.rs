@@ -5,6 +5,7 @@
 //! load dump                      a line for each socket of this network namespace, with its owners
 //! load set                       set five options on all of them
 //! load connect NUMBER [protect]  so many connections, made and reset; protected or not
+//! load connect NUMBER itself     the same with the options set by the program itself
 //! load deaths NUMBER [watch]     the same with their deaths told, or not
 //! load idle SECONDS              watch a quiet namespace while there are deaths in another
 //! ```
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use deadpeer_bpf::{Change, Engine, Holding, Rule, Socket, Watched, cgroup};
 use deadpeer_core::SocketOptions;
-use deadpeer_sys::{clock, netns};
+use deadpeer_sys::{clock, netns, sockopt};
 use rustc_hash::FxHashMap;
 use rustix::fs::{AtFlags, Mode};
 use rustix::net::sockopt::set_socket_linger;
@@ -36,8 +37,9 @@ fn main() -> Result<()> {
         ["start"] => engine()?.sockets().map(drop).map_err(Into::into),
         ["dump"] => dump(),
         ["set"] => set(),
-        ["connect", number] => connect(number.parse()?, false),
-        ["connect", number, "protect"] => connect(number.parse()?, true),
+        ["connect", number] => connect(number.parse()?, Options::None),
+        ["connect", number, "protect"] => connect(number.parse()?, Options::ByRule),
+        ["connect", number, "itself"] => connect(number.parse()?, Options::ByItself),
         ["deaths", number] => deaths(number.parse()?, false),
         ["deaths", number, "watch"] => deaths(number.parse()?, true),
         ["idle", seconds] => idle(Duration::from_secs(seconds.parse()?)),
@@ -143,21 +145,33 @@ fn set() -> Result<()> {
     Ok(())
 }
 
+/// Who sets options on new connections.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Options {
+    None,
+    ByRule,
+    ByItself,
+}
+
 /// Prints the nanoseconds of CPU that an end of a connection takes, all of its life.
-fn connect(number: u32, protect: bool) -> Result<()> {
+fn connect(number: u32, set: Options) -> Result<()> {
     netns::isolate()?;
     let group = Group::enter()?;
     let rule = Rule::new(options(), Duration::from_secs(20), Duration::from_secs(15));
-    let protection = protect.then(|| {
+    let protection = (set == Options::ByRule).then(|| {
         engine()?
             .protect(&group.directory, &rule)
             .map_err(Box::<dyn Error>::from)
     });
     let protection = protection.transpose()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    live_and_die(&listener, number / 10)?;
+    let new = |end: &TcpStream| match set {
+        Options::None | Options::ByRule => Ok(()),
+        Options::ByItself => set_by_itself(end),
+    };
+    live_and_die(&listener, number / 10, new)?;
     let begin = cpu();
-    live_and_die(&listener, number)?;
+    live_and_die(&listener, number, new)?;
     let spent = cpu() - begin;
     if let Some(protection) = protection {
         let counts = protection.counts()?;
@@ -167,13 +181,25 @@ fn connect(number: u32, protect: bool) -> Result<()> {
     Ok(())
 }
 
+fn set_by_itself(end: &TcpStream) -> io::Result<()> {
+    let options = options();
+    let done = (|| {
+        sockopt::set_keepidle_s(end, options.keepidle_s.unwrap_or_default())?;
+        sockopt::set_keepintvl_s(end, options.keepintvl_s.unwrap_or_default())?;
+        sockopt::set_keepcnt(end, options.keepcnt.unwrap_or_default())?;
+        sockopt::set_rto_max_ms(end, options.rto_max_ms.unwrap_or_default())?;
+        sockopt::set_keepalive(end, true)
+    })();
+    done.map_err(io::Error::other)
+}
+
 /// Prints how many deaths were told and how many lost, and the nanoseconds of CPU that each end of a connection took.
 fn deaths(number: u32, watch: bool) -> Result<()> {
     netns::isolate()?;
     let here = u32::try_from(netns::inode(netns::open_current()?)?)?;
     let engine = engine()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    live_and_die(&listener, number / 10)?;
+    live_and_die(&listener, number / 10, |_| Ok(()))?;
     let mut report = match watch {
         true => Some(engine.deaths(Watched::Namespace(here), 4 << 20)?),
         false => None,
@@ -193,7 +219,7 @@ fn deaths(number: u32, watch: bool) -> Result<()> {
             }
             told
         });
-        let lived = live_and_die(&listener, number);
+        let lived = live_and_die(&listener, number, |_| Ok(()));
         done.store(true, Ordering::Release);
         lived.map(|()| reader.join().unwrap_or(0))
     })?;
@@ -213,7 +239,7 @@ fn idle(time: Duration) -> Result<()> {
                 let listener = TcpListener::bind("127.0.0.1:0").ok()?;
                 let mut ends = 0;
                 while !done.load(Ordering::Acquire) {
-                    live_and_die(&listener, 100).ok()?;
+                    live_and_die(&listener, 100, |_| Ok(())).ok()?;
                     ends += 200;
                 }
                 Some(ends)
@@ -247,11 +273,17 @@ fn wait_for_nothing(time: Duration) -> Result<Duration> {
 }
 
 /// Connections that are made, accepted and reset: none is left in TIME_WAIT.
-fn live_and_die(listener: &TcpListener, number: u32) -> io::Result<()> {
+fn live_and_die(
+    listener: &TcpListener,
+    number: u32,
+    new: impl Fn(&TcpStream) -> io::Result<()>,
+) -> io::Result<()> {
     let address = listener.local_addr()?;
     for _ in 0..number {
         let caller = TcpStream::connect(address)?;
         let (called, _) = listener.accept()?;
+        new(&caller)?;
+        new(&called)?;
         set_socket_linger(&caller, Some(Duration::ZERO))?;
         drop(caller);
         drop(called);

@@ -1,7 +1,7 @@
 //! The eBPF programs against their targets: what they cost the machine.
 //!
 //! The workload is `crates/deadpeer-bpf/examples/load.rs`, each run a process of its own; with and without a program take
-//! turns. A cost is the difference of two medians of CPU time, so other work on the machine adds noise but no bias.
+//! turns. A cost is the median of the differences in CPU time between neighbours, so other work on the machine adds noise but no bias.
 
 mod ends;
 mod table;
