@@ -80,7 +80,11 @@ impl Engine {
     /// # Errors
     /// What is missing on this machine; nothing has been set then. [`Unavailable::Failed`] may also come halfway: the
     /// outcomes shown so far stand.
-    pub fn set(&self, changes: &[Change], visit: impl FnMut(&Outcome)) -> Result<(), Unavailable> {
+    pub fn set(
+        &self,
+        changes: impl IntoIterator<Item = Change>,
+        visit: impl FnMut(&Outcome),
+    ) -> Result<(), Unavailable> {
         set(&self.types, self.hz, changes, visit)
     }
 

@@ -71,14 +71,14 @@ impl Change {
 pub(crate) fn set(
     kernel: &Types<'_>,
     hz: u32,
-    changes: &[Change],
+    changes: impl IntoIterator<Item = Change>,
     mut visit: impl FnMut(&Outcome),
 ) -> Result<(), Unavailable> {
-    if changes.is_empty() {
-        return Ok(());
-    }
     let failed = |error| feature::SET.failed(error);
     let kinds = Kinds::of(changes, hz);
+    if kinds.cookies.is_empty() {
+        return Ok(());
+    }
     let recipe = Recipe {
         feature: &feature::SET,
         object: include_bytes!("../objects/set.bpf.o"),
@@ -89,7 +89,7 @@ pub(crate) fn set(
                 kind: Kind::Hash,
                 key: 8,
                 value: size_of::<records::Chosen>() as u32,
-                entries: changes.len() as u32,
+                entries: kinds.cookies.len() as u32,
             },
             MapShape {
                 name: "changes",
@@ -119,10 +119,10 @@ struct Kinds {
 }
 
 impl Kinds {
-    fn of(changes: &[Change], hz: u32) -> Self {
+    fn of(changes: impl IntoIterator<Item = Change>, hz: u32) -> Self {
         let mut kinds = Self {
-            cookies: changes.iter().map(|change| change.cookie).collect(),
-            chosen: Vec::with_capacity(changes.len()),
+            cookies: Vec::new(),
+            chosen: Vec::new(),
             changes: Vec::new(),
         };
         let mut known = FxHashMap::default();
@@ -133,6 +133,7 @@ impl Kinds {
                     kinds.changes.push(change.write(hz));
                     kinds.changes.len() as u32 - 1
                 });
+            kinds.cookies.push(change.cookie);
             kinds.chosen.push(records::Chosen {
                 change: *number,
                 done: 0,

@@ -120,13 +120,12 @@ impl View {
         Owners::from_within(self.holders.as_ref()?).ok()
     }
 
-    /// Sets options, and returns what became of each socket that is still there.
-    pub(crate) fn set(&self, changes: &[Change]) -> Result<Vec<Outcome>, WithinError> {
-        self.place.run(|| {
-            let mut outcomes = Vec::with_capacity(changes.len());
-            self.engine
-                .set(changes, |outcome| outcomes.push(*outcome))?;
-            Ok(outcomes)
-        })?
+    /// Sets options, and shows what became of each socket that is still there.
+    pub(crate) fn set(
+        &self,
+        changes: impl IntoIterator<Item = Change> + Send,
+        visit: impl FnMut(&Outcome) + Send,
+    ) -> Result<(), WithinError> {
+        Ok(self.place.run(|| self.engine.set(changes, visit))??)
     }
 }

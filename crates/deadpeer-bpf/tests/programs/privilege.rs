@@ -42,7 +42,7 @@ const TRACING: [(&str, Ask); 4] = [
     ("sockets", |engine| engine.sockets().map(drop)),
     ("holders", |engine| engine.holders().map(drop)),
     ("set", |engine| {
-        engine.set(&[deadpeer_bpf::Change::new(1, protected())], |_| ())
+        engine.set([deadpeer_bpf::Change::new(1, protected())], |_| ())
     }),
     ("deaths", |engine| {
         engine.deaths(Watched::Namespace(1), 4096).map(drop)

@@ -12,7 +12,7 @@ use crate::with_engine;
 fn set(engine: &Engine, changes: &[Change]) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     engine
-        .set(changes, |outcome| outcomes.push(*outcome))
+        .set(changes.iter().copied(), |outcome| outcomes.push(*outcome))
         .unwrap();
     outcomes
 }

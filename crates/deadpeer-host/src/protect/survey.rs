@@ -164,6 +164,11 @@ impl Survey {
         parts.map(|part| part.count).sum()
     }
 
+    pub(super) fn is_listener(&self, job: &Job) -> bool {
+        let part = self.parts.get(job.part);
+        part.is_some_and(|part| part.listeners)
+    }
+
     /// The sockets that are to be changed, by cookie, with the place of their part.
     pub(crate) fn changing(&self) -> impl Iterator<Item = (u64, usize)> {
         self.jobs.iter().map(|job| (job.cookie, job.part))

@@ -2,7 +2,7 @@
 
 use deadpeer_bpf::{Change, Refused};
 use deadpeer_core::{Effective, SocketOptions};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::apply::{Failure, Outcome};
 use super::survey::{Job, Survey};
@@ -18,34 +18,34 @@ pub(super) fn carry_out(
     jobs: &[&Job],
     outcome: &mut Outcome,
 ) -> Result<Vec<u64>, WithinError> {
-    let changes: Vec<Change> = jobs
+    let changes = |job: &&Job| change_of(survey, job);
+    let mut open: FxHashMap<u64, &Job> = jobs
         .iter()
-        .filter_map(|job| change_of(survey, job))
+        .filter(|job| changes(job).is_some())
+        .map(|job| (job.cookie, *job))
         .collect();
-    let mut done: FxHashMap<u64, Option<Refused>> = FxHashMap::default();
-    for set in view.set(&changes)? {
-        done.insert(set.cookie, set.refused);
-    }
+    let tried = open.keys().copied().collect();
     let mut half: Vec<&Job> = Vec::new();
-    let tried: FxHashSet<u64> = changes.iter().map(|change| change.cookie).collect();
-    for job in jobs.iter().filter(|job| tried.contains(&job.cookie)) {
-        let listeners = survey
-            .parts
-            .get(job.part)
-            .is_some_and(|part| part.listeners);
-        let became = match done.get(&job.cookie) {
-            Some(None) => Ok(()),
-            Some(Some(Refused::Changed)) => Err(Failure::Overtaken),
-            Some(Some(Refused::Option { .. } | _)) => {
+    view.set(jobs.iter().filter_map(changes), |set| {
+        let Some(job) = open.remove(&set.cookie) else {
+            return;
+        };
+        let became = match set.refused {
+            None => Ok(()),
+            Some(Refused::Changed) => Err(Failure::Overtaken),
+            Some(Refused::Option { .. } | _) => {
                 half.push(job);
                 Err(Failure::Refused)
             }
-            None => Err(Failure::Unreachable(Unreadable::Gone)),
         };
-        outcome.count(listeners, became);
+        outcome.count(survey.is_listener(job), became);
+    })?;
+    for job in open.values() {
+        let gone = Failure::Unreachable(Unreadable::Gone);
+        outcome.count(survey.is_listener(job), Err(gone));
     }
     put_back(view, survey, &half)?;
-    Ok(tried.into_iter().collect())
+    Ok(tried)
 }
 
 fn change_of(survey: &Survey, job: &Job) -> Option<Change> {
@@ -60,12 +60,9 @@ fn put_back(view: &View, survey: &Survey, half: &[&Job]) -> Result<(), WithinErr
     let back = |before: &Effective, set: &SocketOptions, cookie| {
         Change::new(cookie, values_of(before, set))
     };
-    let changes: Vec<Change> = half
-        .iter()
-        .filter_map(|job| {
-            let (part, change) = survey.change(job)?;
-            Some(back(&part.before?, &change.options, job.cookie))
-        })
-        .collect();
-    view.set(&changes).map(drop)
+    let changes = half.iter().filter_map(|job| {
+        let (part, change) = survey.change(job)?;
+        Some(back(&part.before?, &change.options, job.cookie))
+    });
+    view.set(changes, |_| ())
 }

@@ -101,10 +101,11 @@ pub fn restore(record: &Record, table: &mut Table) -> Result<Restored, ReadTable
     })?;
     restored.gone += ways.len() as u64;
     if let Some(view) = table.view() {
-        let outcomes = view.set(&changes)?;
-        let refused = outcomes.iter().filter(|outcome| outcome.refused.is_some());
-        let refused = refused.count() as u64;
-        let gone = (changes.len() - outcomes.len()) as u64;
+        let (mut gone, mut refused) = (changes.len() as u64, 0);
+        view.set(changes, |outcome| {
+            gone -= 1;
+            refused += u64::from(outcome.refused.is_some());
+        })?;
         restored.restored -= refused + gone;
         restored.refused += refused;
         restored.gone += gone;
