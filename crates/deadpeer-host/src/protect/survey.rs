@@ -64,7 +64,7 @@ pub enum Fate {
 }
 
 /// One socket to change.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Job {
     pub(super) cookie: u64,
     /// Who holds it, and as which descriptor; nobody, if it waits in a listener's queue.
