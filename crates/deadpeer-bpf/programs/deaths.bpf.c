@@ -49,28 +49,30 @@ INLINE void was_begun(struct sock *sk)
 
 INLINE void was_established(struct sock *sk, int from)
 {
+	u64 cookie = bpf_get_socket_cookie(sk);
 	u64 now = bpf_ktime_get_ns();
-	struct life *begun = from == TCP_SYN_SENT ? life_of(bpf_get_socket_cookie(sk)) : 0;
+	struct life *begun = from == TCP_SYN_SENT ? life_of(cookie) : 0;
 	if (begun) {
 		begun->established = now;
 		return;
 	}
 	struct life life = { .established = now };
-	remember(bpf_get_socket_cookie(sk), &life);
+	remember(cookie, &life);
 }
 
 /* Only close(2), shutdown(2) and exit(2) lead to these states, so the current task is who did it. */
 INLINE void was_finished(struct sock *sk)
 {
+	u64 cookie = bpf_get_socket_cookie(sk);
 	u64 now = bpf_ktime_get_ns();
-	struct life *known = life_of(bpf_get_socket_cookie(sk));
+	struct life *known = life_of(cookie);
 	if (known) {
 		closed_by_current(known, now);
 		return;
 	}
 	struct life life = {};
 	closed_by_current(&life, now);
-	remember(bpf_get_socket_cookie(sk), &life);
+	remember(cookie, &life);
 }
 
 INLINE void died(struct sock *sk, int from)

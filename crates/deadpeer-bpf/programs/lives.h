@@ -45,13 +45,17 @@ INLINE void remember(u64 cookie, const struct life *life)
 INLINE struct life forget(u64 cookie)
 {
 	struct life life = {};
-	struct life *known = life_of(cookie);
-	if (!known)
-		return life;
-	life = *known;
-	/* Whoever takes the slot next must not write before it is read: an exchange is a barrier. */
 	struct slot *slot = slot_of(cookie);
-	if (!slot || __sync_val_compare_and_swap(&slot->cookie, cookie, 0) != cookie)
+	if (slot && slot->cookie == cookie) {
+		life = slot->life;
+		/* Whoever takes the slot next must not write before it is read: an exchange is a barrier. */
+		__sync_val_compare_and_swap(&slot->cookie, cookie, 0);
+		return life;
+	}
+	struct life *known = bpf_map_lookup_elem(&lives, &cookie);
+	if (known) {
+		life = *known;
 		bpf_map_delete_elem(&lives, &cookie);
+	}
 	return life;
 }
