@@ -183,7 +183,6 @@ impl Deaths {
         ring: usize,
     ) -> Result<Self, Unavailable> {
         let failed = |error| feature::DEATHS.failed(error);
-        let missing = |what: &str| feature::DEATHS.damaged(format!("no map of {what}"));
         let constants = Constants {
             namespace: match watched {
                 Watched::Namespace(number) => number,
@@ -195,22 +194,10 @@ impl Deaths {
             .clamp(rustix::param::page_size(), 1 << 30)
             .next_power_of_two();
         let maps = [
-            shape("deaths", Kind::RingBuffer, 0, 0, size as u32),
-            shape(
-                "slots",
-                Kind::Array,
-                4,
-                size_of::<records::Slot>() as u32,
-                records::SLOTS,
-            ),
-            shape(
-                "lives",
-                Kind::GrowingHash,
-                8,
-                size_of::<records::Life>() as u32,
-                LIVES,
-            ),
-            shape("lost", Kind::Array, 4, 8, 1),
+            MapShape::of::<(), ()>("deaths", Kind::RingBuffer, size as u32),
+            MapShape::of::<u32, records::Slot>("slots", Kind::Array, records::SLOTS),
+            MapShape::of::<u64, records::Life>("lives", Kind::GrowingHash, LIVES),
+            MapShape::of::<u32, u64>("lost", Kind::Array, 1),
         ];
         let recipe = Recipe {
             feature: &feature::DEATHS,
@@ -220,8 +207,8 @@ impl Deaths {
             constants: constants.as_bytes(),
         };
         let mut loaded = recipe.load(kernel)?;
-        let deaths = loaded.map("deaths").ok_or_else(|| missing("deaths"))?;
-        let lost = loaded.map("lost").ok_or_else(|| missing("losses"))?;
+        let deaths = loaded.map("deaths")?;
+        let lost = loaded.map("lost")?;
         let ring = Ring::map(deaths, size).map_err(failed)?;
         let link = kernel::tracepoint_attach(&loaded.program).map_err(failed)?;
         Ok(Self {
@@ -317,14 +304,4 @@ impl Closer {
 /// 0 is "not yet".
 fn moment(ns: u64) -> Option<Duration> {
     (ns != 0).then(|| Duration::from_nanos(ns))
-}
-
-fn shape(name: &'static str, kind: Kind, key: u32, value: u32, entries: u32) -> MapShape {
-    MapShape {
-        name,
-        kind,
-        key,
-        value,
-        entries,
-    }
 }

@@ -98,18 +98,11 @@ impl Protection {
             feature: &feature::PROTECT,
             object: include_bytes!("../objects/protect.bpf.o"),
             target: Target::SocketOperations,
-            maps: &[MapShape {
-                name: "memory",
-                kind: Kind::Array,
-                key: 4,
-                value: size_of::<Memory>() as u32,
-                entries: 1,
-            }],
+            maps: &[MapShape::of::<u32, Memory>("memory", Kind::Array, 1)],
             constants: &[],
         };
         let mut loaded = recipe.load(kernel)?;
-        let memory = loaded.map("memory");
-        let memory = memory.ok_or_else(|| feature::PROTECT.damaged("no memory".to_owned()))?;
+        let memory = loaded.map("memory")?;
         kernel::map_update(&memory, &0_u32, rule.write().as_bytes()).map_err(failed)?;
         let link = kernel::link_attach(&loaded.program, Some(&cgroup)).map_err(failed)?;
         Ok(Self { link, memory })

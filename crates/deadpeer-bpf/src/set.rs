@@ -84,20 +84,12 @@ pub(crate) fn set(
         object: include_bytes!("../objects/set.bpf.o"),
         target: Target::Iterator("bpf_iter_tcp"),
         maps: &[
-            MapShape {
-                name: "sockets",
-                kind: Kind::Hash,
-                key: 8,
-                value: size_of::<records::Chosen>() as u32,
-                entries: kinds.cookies.len() as u32,
-            },
-            MapShape {
-                name: "changes",
-                kind: Kind::Array,
-                key: 4,
-                value: size_of::<records::Change>() as u32,
-                entries: kinds.changes.len() as u32,
-            },
+            MapShape::of::<u64, records::Chosen>("sockets", Kind::Hash, kinds.cookies.len() as u32),
+            MapShape::of::<u32, records::Change>(
+                "changes",
+                Kind::Array,
+                kinds.changes.len() as u32,
+            ),
         ],
         constants: &[],
     };
@@ -143,11 +135,7 @@ impl Kinds {
     }
 
     fn tell(&self, loaded: &mut Loaded) -> Result<(), Unavailable> {
-        let mut map = |name: &'static str| {
-            let map = loaded.map(name);
-            map.ok_or_else(|| feature::SET.damaged(format!("no map of {name}")))
-        };
-        let (sockets, changes) = (map("sockets")?, map("changes")?);
+        let (sockets, changes) = (loaded.map("sockets")?, loaded.map("changes")?);
         let tell = || {
             let numbers: Vec<u32> = (0_u32..).take(self.changes.len()).collect();
             kernel::map_update_many(&changes, &numbers, &self.changes)?;

@@ -33,6 +33,19 @@ pub(crate) struct MapShape {
     pub(crate) entries: u32,
 }
 
+impl MapShape {
+    /// A map from `K` to `V`; a ring buffer has neither, and as many bytes as entries.
+    pub(crate) fn of<K, V>(name: &'static str, kind: Kind, entries: u32) -> Self {
+        Self {
+            name,
+            kind,
+            key: size_of::<K>() as u32,
+            value: size_of::<V>() as u32,
+            entries,
+        }
+    }
+}
+
 /// What kind of program (enum bpf_prog_type), and what it is attached to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProgramKind {

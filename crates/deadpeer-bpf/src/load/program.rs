@@ -38,6 +38,7 @@ pub(crate) enum Target {
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) program: OwnedFd,
+    feature: &'static Feature,
     maps: Vec<(&'static str, OwnedFd)>,
 }
 
@@ -46,9 +47,10 @@ const LICENSE: &CStr = c"Dual MIT/GPL";
 
 impl Loaded {
     /// Takes a map out.
-    pub(crate) fn map(&mut self, name: &str) -> Option<OwnedFd> {
-        let place = self.maps.iter().position(|(known, _)| *known == name)?;
-        Some(self.maps.swap_remove(place).1)
+    pub(crate) fn map(&mut self, name: &str) -> Result<OwnedFd, Unavailable> {
+        let place = self.maps.iter().position(|(known, _)| *known == name);
+        let place = place.ok_or_else(|| self.feature.damaged(format!("no map {name}")))?;
+        Ok(self.maps.swap_remove(place).1)
     }
 }
 
@@ -80,7 +82,11 @@ impl Recipe<'_> {
             point_at(load, map, offset);
         }
         let program = self.hand_over(kind, &instructions)?;
-        Ok(Loaded { program, maps })
+        Ok(Loaded {
+            program,
+            feature: self.feature,
+            maps,
+        })
     }
 
     fn kind(&self, kernel_types: &Types<'_>) -> Result<ProgramKind, Unavailable> {

@@ -10,9 +10,8 @@ use deadpeer_core::TcpState;
 use deadpeer_sys::{clock, netns, sockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::set_socket_linger;
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use crate::sockets::{Pair, bound, connecting, cookie};
+use crate::sockets::{Pair, bound, connecting, cookie, unconnected};
 use crate::with_engine;
 
 const RING: usize = 1 << 20;
@@ -289,9 +288,7 @@ fn who_shares_a_slot_with_another_is_remembered_all_the_same() {
 fn twin_of(cookie_of_one: u64) -> OwnedFd {
     const SLOTS: u64 = 65_536;
     loop {
-        let flags = SocketFlags::CLOEXEC;
-        let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
-        let socket = socket.unwrap();
+        let socket = unconnected();
         if cookie(&socket) % SLOTS == cookie_of_one % SLOTS {
             return socket;
         }

@@ -55,12 +55,16 @@ pub(crate) fn connecting() -> OwnedFd {
     socket
 }
 
+/// A socket that has done nothing yet.
+pub(crate) fn unconnected() -> OwnedFd {
+    let flags = SocketFlags::CLOEXEC;
+    rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap()
+}
+
 /// An address that nobody listens on, and what keeps it so. No listener was ever there that a child process of another test could still
 /// hold.
 pub(crate) fn bound() -> (OwnedFd, SocketAddr) {
-    let flags = SocketFlags::CLOEXEC;
-    let socket =
-        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+    let socket = unconnected();
     rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = rustix::net::getsockname(&socket).unwrap();
     (socket, address.try_into().unwrap())
