@@ -4,13 +4,12 @@
 //! load start                     open the engine and load the program that shows the sockets
 //! load dump                      a line for each socket of this network namespace, with its owners
 //! load set                       set five options on all of them
-//! load connect NUMBER [protect]  so many connections, made and reset; protected or not
-//! load connect NUMBER itself     the same with the options set by the program itself
-//! load deaths NUMBER [watch]     the same with their deaths told, or not
+//! load connect NUMBER            so many connections, made and reset: bare, under a rule, with options set by the program itself
+//! load deaths NUMBER             so many: unseen, and with their deaths told and read
 //! load idle SECONDS              watch a quiet namespace while there are deaths in another
 //! ```
 //!
-//! All but the first two print numbers: see each function. Needs root.
+//! All but the first two print numbers, nanoseconds of CPU an end of a connection where nothing else is said: see each function. Needs root.
 #![expect(clippy::print_stdout, reason = "a program at the command line")]
 
 use std::error::Error;
@@ -37,11 +36,8 @@ fn main() -> Result<()> {
         ["start"] => engine()?.sockets().map(drop).map_err(Into::into),
         ["dump"] => dump(),
         ["set"] => set(),
-        ["connect", number] => connect(number.parse()?, Options::None),
-        ["connect", number, "protect"] => connect(number.parse()?, Options::ByRule),
-        ["connect", number, "itself"] => connect(number.parse()?, Options::ByItself),
-        ["deaths", number] => deaths(number.parse()?, false),
-        ["deaths", number, "watch"] => deaths(number.parse()?, true),
+        ["connect", number] => connect(number.parse()?),
+        ["deaths", number] => deaths(number.parse()?),
         ["idle", seconds] => idle(Duration::from_secs(seconds.parse()?)),
         _ => Err("see the beginning of crates/deadpeer-bpf/examples/load.rs".into()),
     }
@@ -142,39 +138,47 @@ fn set() -> Result<()> {
     Ok(())
 }
 
-/// Who sets options on new connections.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Options {
-    None,
-    ByRule,
-    ByItself,
+/// Connections of a turn: a few milliseconds, in which a busy machine does not change its pace.
+const TURN: u32 = 200;
+
+/// Ways to treat `number` connections take turns, each at each place in the order. Returns the nanoseconds of CPU that an end of a connection takes in
+/// each: of its median turn.
+fn in_turns<const WAYS: usize>(
+    number: u32,
+    mut turn: impl FnMut(usize) -> Result<Duration>,
+) -> Result<[u128; WAYS]> {
+    let mut spent = [(); WAYS].map(|()| Vec::new());
+    for round in 0..(number / TURN) as usize {
+        for place in 0..WAYS {
+            let way = (round + place) % WAYS;
+            spent[way].push(turn(way)?);
+        }
+    }
+    Ok(spent.map(|mut turns| {
+        turns.sort_unstable();
+        turns[turns.len() / 2].as_nanos() / u128::from(2 * TURN)
+    }))
 }
 
-/// Prints the nanoseconds of CPU that an end of a connection takes, all of its life.
-fn connect(number: u32, set: Options) -> Result<()> {
+/// Prints what an end of a connection takes, all of its life: bare, under a rule, and with the options set by the program itself.
+fn connect(number: u32) -> Result<()> {
     netns::isolate()?;
     let group = Group::enter()?;
+    let engine = engine()?;
     let rule = Rule::new(options(), Duration::from_secs(20), Duration::from_secs(15));
-    let protection = (set == Options::ByRule).then(|| {
-        engine()?
-            .protect(&group.directory, &rule)
-            .map_err(Box::<dyn Error>::from)
-    });
-    let protection = protection.transpose()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let new = |end: &TcpStream| match set {
-        Options::None | Options::ByRule => Ok(()),
-        Options::ByItself => set_by_itself(end),
-    };
-    live_and_die(&listener, number / 10, new)?;
-    let begin = cpu();
-    live_and_die(&listener, number, new)?;
-    let spent = cpu() - begin;
-    if let Some(protection) = protection {
-        let counts = protection.counts()?;
-        assert!(counts.protected >= 2 * u64::from(number), "{counts:?}");
-    }
-    println!("{}", spent.as_nanos() / u128::from(2 * number));
+    let [bare, protected, by_itself] = in_turns(number, |way| match way {
+        0 => spent_on(&listener, |_| Ok(())),
+        1 => {
+            let protection = engine.protect(&group.directory, &rule)?;
+            let spent = spent_on(&listener, |_| Ok(()))?;
+            let counts = protection.counts()?;
+            assert!(counts.protected >= 2 * u64::from(TURN), "{counts:?}");
+            Ok(spent)
+        }
+        _ => spent_on(&listener, set_by_itself),
+    })?;
+    println!("{bare} {protected} {by_itself}");
     Ok(())
 }
 
@@ -190,40 +194,29 @@ fn set_by_itself(end: &TcpStream) -> io::Result<()> {
     done.map_err(io::Error::other)
 }
 
-/// Prints how many deaths were told and how many lost, and the nanoseconds of CPU that each end of a connection took.
-fn deaths(number: u32, watch: bool) -> Result<()> {
+/// Prints what an end of a connection takes, unseen and with its death told and read, and how many deaths were lost.
+fn deaths(number: u32) -> Result<()> {
     netns::isolate()?;
     let here = u32::try_from(netns::inode(netns::open_current()?)?)?;
     let engine = engine()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    live_and_die(&listener, number / 10, |_| Ok(()))?;
-    let mut report = match watch {
-        true => Some(engine.deaths(Watched::Namespace(here), 4 << 20)?),
-        false => None,
-    };
-    let done = AtomicBool::new(false);
-    let begin = cpu();
-    let told = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut told = 0_u64;
-            while let Some(report) = &mut report {
-                let last = done.load(Ordering::Acquire);
-                report.drain(|death| told += u64::from(death.at > Duration::ZERO));
-                if last {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            told
-        });
-        let lived = live_and_die(&listener, number, |_| Ok(()));
-        done.store(true, Ordering::Release);
-        lived.map(|()| reader.join().unwrap_or(0))
+    let mut lost = 0;
+    let [unseen, told] = in_turns(number, |way| {
+        if way == 0 {
+            return spent_on(&listener, |_| Ok(()));
+        }
+        let mut report = engine.deaths(Watched::Namespace(here), 4 << 20)?;
+        let mut told = 0;
+        let spent = spent_on(&listener, |_| Ok(()))?;
+        let begin = cpu();
+        report.drain(|death| told += u32::from(death.at > Duration::ZERO));
+        let reading = cpu() - begin;
+        // Those of the warming up are read as well.
+        let all = 2 * (TURN + TURN / 10);
+        lost += all - told.min(all);
+        Ok(spent + reading * (2 * TURN) / all)
     })?;
-    let spent = cpu() - begin;
-    let lost = report.map_or(Ok(0), |report| report.lost())?;
-    let each = spent.as_nanos() / u128::from(2 * number);
-    println!("{told} {lost} {each}");
+    println!("{unseen} {told} {lost}");
     Ok(())
 }
 
@@ -267,6 +260,17 @@ fn wait_for_nothing(time: Duration) -> Result<Duration> {
     report.drain(|death| assert!(death.at.is_zero(), "nothing died here"));
     assert_eq!(woken, 0, "nobody woke us");
     Ok(spent)
+}
+
+/// The CPU time of a turn, once everything is warm.
+fn spent_on(
+    listener: &TcpListener,
+    new: impl Fn(&TcpStream) -> io::Result<()>,
+) -> Result<Duration> {
+    live_and_die(listener, TURN / 10, &new)?;
+    let begin = cpu();
+    live_and_die(listener, TURN, &new)?;
+    Ok(cpu() - begin)
 }
 
 /// Connections that are made, accepted and reset: none is left in TIME_WAIT.

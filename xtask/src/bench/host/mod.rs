@@ -1,7 +1,8 @@
 //! The eBPF programs against their targets: what they cost the machine.
 //!
-//! The workload is `crates/deadpeer-bpf/examples/load.rs`, each run a process of its own; with and without a program take
-//! turns. A cost is the median of the differences in CPU time between neighbours, so other work on the machine adds noise but no bias.
+//! The workload is `crates/deadpeer-bpf/examples/load.rs`, in which connections with and without a program take turns of a few
+//! milliseconds: a machine that others keep busy changes its pace more slowly than that. A cost is the difference of the
+//! median turns, the median over several runs.
 
 mod ends;
 mod table;
