@@ -15,26 +15,10 @@
 #define TCP_USER_TIMEOUT 18
 #define TCP_RTO_MAX_MS 44
 
-/* 0, or the negative errno. */
-INLINE long set_option(void *socket, int level, int option, u32 value)
+/* 0, or the negative errno. UNSET sets nothing. */
+INLINE long set_option(void *socket, int level, int option, const u32 *value)
 {
-	return value == UNSET ? 0 : bpf_setsockopt(socket, level, option, &value, sizeof(value));
-}
-
-/* The options between SO_KEEPALIVE and TCP_KEEPIDLE. Returns 0, or the option that was refused. */
-INLINE u32 set_most(void *socket, const struct options *set, s32 *error)
-{
-	if ((*error = set_option(socket, SOL_TCP, TCP_KEEPCNT, set->keepcnt)))
-		return TCP_KEEPCNT;
-	if ((*error = set_option(socket, SOL_TCP, TCP_KEEPINTVL, set->keepintvl)))
-		return TCP_KEEPINTVL;
-	if ((*error = set_option(socket, SOL_TCP, TCP_USER_TIMEOUT, set->user_timeout)))
-		return TCP_USER_TIMEOUT;
-	if ((*error = set_option(socket, SOL_TCP, TCP_RTO_MAX_MS, set->rto_max)))
-		return TCP_RTO_MAX_MS;
-	if ((*error = set_option(socket, SOL_TCP, TCP_SYNCNT, set->syncnt)))
-		return TCP_SYNCNT;
-	return 0;
+	return *value == UNSET ? 0 : bpf_setsockopt(socket, level, option, (void *)value, sizeof(*value));
 }
 
 /*
@@ -43,11 +27,18 @@ INLINE u32 set_most(void *socket, const struct options *set, s32 *error)
  */
 INLINE u32 set_all(void *socket, const struct options *set, s32 *error)
 {
-	if ((*error = set_option(socket, SOL_SOCKET, SO_KEEPALIVE, set->keepalive)))
+	if ((*error = set_option(socket, SOL_SOCKET, SO_KEEPALIVE, &set->keepalive)))
 		return SO_KEEPALIVE << 16;
-	u32 refused = set_most(socket, set, error);
-	if (refused)
-		return refused;
-	*error = set_option(socket, SOL_TCP, TCP_KEEPIDLE, set->keepidle);
+	if ((*error = set_option(socket, SOL_TCP, TCP_KEEPCNT, &set->keepcnt)))
+		return TCP_KEEPCNT;
+	if ((*error = set_option(socket, SOL_TCP, TCP_KEEPINTVL, &set->keepintvl)))
+		return TCP_KEEPINTVL;
+	if ((*error = set_option(socket, SOL_TCP, TCP_USER_TIMEOUT, &set->user_timeout)))
+		return TCP_USER_TIMEOUT;
+	if ((*error = set_option(socket, SOL_TCP, TCP_RTO_MAX_MS, &set->rto_max)))
+		return TCP_RTO_MAX_MS;
+	if ((*error = set_option(socket, SOL_TCP, TCP_SYNCNT, &set->syncnt)))
+		return TCP_SYNCNT;
+	*error = set_option(socket, SOL_TCP, TCP_KEEPIDLE, &set->keepidle);
 	return *error ? TCP_KEEPIDLE : 0;
 }

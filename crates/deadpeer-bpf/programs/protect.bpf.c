@@ -13,16 +13,58 @@ struct bpf_sock_ops {
 /* One struct memory. */
 struct map memory SEC(".maps");
 
+/* What became of a group of options, added up. */
+enum {
+	LEFT = 0,
+	SET = 1,
+	REFUSED = 2,
+};
+
+INLINE int give(struct bpf_sock_ops *ctx, int level, int option, const u32 *value)
+{
+	if (*value == UNSET)
+		return LEFT;
+	return set_option(ctx, level, option, value) ? REFUSED : SET;
+}
+
 INLINE u32 ask(struct bpf_sock_ops *ctx, int level, int option)
 {
-	u32 value = 0;
-	return bpf_getsockopt(ctx, level, option, &value, sizeof(value)) ? UNSET : value;
+	/* A whole place on the stack; see xtask/src/bpf. */
+	u64 value = 0;
+	return bpf_getsockopt(ctx, level, option, &value, sizeof(u32)) ? UNSET : *(u32 *)&value;
 }
 
 /* Whether data that is not acknowledged ends the connection in time by the socket's own settings. */
 INLINE int gives_up_in_time(const struct rule *rule, u32 user_timeout)
 {
 	return user_timeout && (rule->keep_app_settings || user_timeout <= rule->busy_within);
+}
+
+INLINE int bound_data_in_flight(struct bpf_sock_ops *ctx, const struct rule *rule, u32 *user_timeout)
+{
+	if (gives_up_in_time(rule, *user_timeout))
+		return LEFT;
+	int became = LEFT;
+	if (rule->set.user_timeout != *user_timeout)
+		became |= give(ctx, SOL_TCP, TCP_USER_TIMEOUT, &rule->set.user_timeout);
+	if (became == SET)
+		*user_timeout = rule->set.user_timeout;
+	if (rule->set.rto_max != UNSET) {
+		u32 rto_max = ask(ctx, SOL_TCP, TCP_RTO_MAX_MS);
+		if (rto_max != UNSET && rto_max > rule->set.rto_max)
+			became |= give(ctx, SOL_TCP, TCP_RTO_MAX_MS, &rule->set.rto_max);
+	}
+	return became;
+}
+
+INLINE int bound_connecting(struct bpf_sock_ops *ctx, const struct rule *rule)
+{
+	if (ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB || rule->set.syncnt == UNSET)
+		return LEFT;
+	u32 syncnt = ask(ctx, SOL_TCP, TCP_SYNCNT);
+	if (syncnt == UNSET || syncnt <= rule->set.syncnt)
+		return LEFT;
+	return give(ctx, SOL_TCP, TCP_SYNCNT, &rule->set.syncnt);
 }
 
 /* Whether the socket's own keepalive finds a dead idle peer in time. */
@@ -43,15 +85,14 @@ INLINE int probes_in_time(struct bpf_sock_ops *ctx, const struct rule *rule, u32
 }
 
 /* On a connection that is new, SO_KEEPALIVE may be last: the timer is armed once instead of twice. */
-INLINE u32 set_new(struct bpf_sock_ops *ctx, const struct options *set, s32 *error)
+INLINE int probe_while_idle(struct bpf_sock_ops *ctx, const struct rule *rule, u32 user_timeout)
 {
-	if ((*error = set_option(ctx, SOL_TCP, TCP_KEEPIDLE, set->keepidle)))
-		return TCP_KEEPIDLE;
-	u32 refused = set_most(ctx, set, error);
-	if (refused)
-		return refused;
-	*error = set_option(ctx, SOL_SOCKET, SO_KEEPALIVE, set->keepalive);
-	return *error ? SO_KEEPALIVE << 16 : 0;
+	if (rule->set.keepalive == UNSET || probes_in_time(ctx, rule, user_timeout))
+		return LEFT;
+	return give(ctx, SOL_TCP, TCP_KEEPIDLE, &rule->set.keepidle) |
+	       give(ctx, SOL_TCP, TCP_KEEPINTVL, &rule->set.keepintvl) |
+	       give(ctx, SOL_TCP, TCP_KEEPCNT, &rule->set.keepcnt) |
+	       give(ctx, SOL_SOCKET, SO_KEEPALIVE, &rule->set.keepalive);
 }
 
 /* Each counter's address by itself: without CAP_PERFMON the verifier refuses an offset that was chosen before it is added. */
@@ -72,42 +113,16 @@ int protect(struct bpf_sock_ops *ctx)
 	if (!kept)
 		return 1;
 	const struct rule *rule = &kept->rule;
-	struct options set = rule->set;
-
 	u32 user_timeout = ask(ctx, SOL_TCP, TCP_USER_TIMEOUT);
-	if (gives_up_in_time(rule, user_timeout)) {
-		set.user_timeout = UNSET;
-		set.rto_max = UNSET;
-	} else {
-		if (set.user_timeout == user_timeout)
-			set.user_timeout = UNSET;
-		else if (set.user_timeout != UNSET)
-			user_timeout = set.user_timeout;
-		if (set.rto_max != UNSET) {
-			u32 rto_max = ask(ctx, SOL_TCP, TCP_RTO_MAX_MS);
-			if (rto_max == UNSET || rto_max <= set.rto_max)
-				set.rto_max = UNSET;
-		}
-	}
-	if (set.keepalive != UNSET && probes_in_time(ctx, rule, user_timeout)) {
-		set.keepalive = UNSET;
-		set.keepidle = UNSET;
-		set.keepintvl = UNSET;
-		set.keepcnt = UNSET;
-	}
-	if (set.syncnt != UNSET) {
-		u32 syncnt = op == BPF_SOCK_OPS_TCP_CONNECT_CB ? ask(ctx, SOL_TCP, TCP_SYNCNT) : UNSET;
-		if (syncnt == UNSET || syncnt <= set.syncnt)
-			set.syncnt = UNSET;
-	}
-
-	s32 error = 0;
-	if (set_new(ctx, &set, &error))
+	int became = bound_data_in_flight(ctx, rule, &user_timeout);
+	became |= bound_connecting(ctx, rule);
+	became |= probe_while_idle(ctx, rule, user_timeout);
+	if (became & REFUSED)
 		count(&kept->counts.refused);
-	else if ((set.user_timeout & set.rto_max & set.keepalive & set.syncnt) == UNSET)
-		count(&kept->counts.spared);
-	else
+	else if (became & SET)
 		count(&kept->counts.protected);
+	else
+		count(&kept->counts.spared);
 	return 1;
 }
 
