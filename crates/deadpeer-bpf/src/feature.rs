@@ -14,6 +14,8 @@ pub(crate) struct Feature {
     pub(crate) capabilities: &'static str,
     /// The first Linux that has everything.
     pub(crate) since: &'static str,
+    /// The kernel's function that came with the last of it.
+    pub(crate) came_with: &'static str,
 }
 
 pub(crate) const SOCKETS: Feature = Feature {
@@ -21,30 +23,35 @@ pub(crate) const SOCKETS: Feature = Feature {
     program: "deadpeer_look",
     capabilities: TRACING,
     since: "5.12",
+    came_with: "bpf_get_socket_ptr_cookie",
 };
 pub(crate) const SET: Feature = Feature {
     name: "setting options from within the kernel",
     program: "deadpeer_set",
     capabilities: TRACING,
     since: "5.15",
+    came_with: "bpf_iter_tcp_get_func_proto",
 };
 pub(crate) const HOLDERS: Feature = Feature {
     name: "asking the kernel for the owners",
     program: "deadpeer_own",
     capabilities: TRACING,
     since: "5.12",
+    came_with: "bpf_get_socket_ptr_cookie",
 };
 pub(crate) const PROTECT: Feature = Feature {
     name: "protecting new connections",
     program: "deadpeer_new",
     capabilities: "CAP_BPF and CAP_NET_ADMIN",
     since: "6.1",
+    came_with: "sk_getsockopt",
 };
 pub(crate) const DEATHS: Feature = Feature {
     name: "watching connections end",
     program: "deadpeer_deaths",
     capabilities: TRACING,
     since: "5.12",
+    came_with: "bpf_get_socket_ptr_cookie",
 };
 
 const TRACING: &str = "CAP_BPF and CAP_PERFMON";
@@ -90,6 +97,21 @@ impl Feature {
             feature: self.name,
             what,
             since: self.since,
+        }
+    }
+
+    /// The kernel lacks what the feature came with.
+    pub(crate) fn not_yet(&self) -> Unavailable {
+        self.too_old(format!("{}()", self.came_with))
+    }
+
+    /// What refused the program on a kernel that has, or lacks, what the feature came with.
+    pub(crate) fn explain(&self, is_there: bool, error: Unavailable) -> Unavailable {
+        match error {
+            Unavailable::NotPermitted { .. } | Unavailable::Rejected { .. } if !is_there => {
+                self.not_yet()
+            }
+            other => other,
         }
     }
 
@@ -214,5 +236,20 @@ mod tests {
         let other = b"R1 invalid mem access 'scalar'\n\0";
         let told = HOLDERS.rejected_under(Lockdown::Confidentiality, invalid(), other);
         assert!(matches!(told, Unavailable::Rejected { .. }), "{told}");
+    }
+
+    #[test]
+    fn a_kernel_that_lacks_something_is_not_taken_for_want_of_privilege() {
+        // Before Linux 5.11 large maps are refused to root as well (RLIMIT_MEMLOCK).
+        let told = DEATHS.explain(
+            false,
+            DEATHS.failed_under(Lockdown::Harmless, refused(Errno::PERM)),
+        );
+        assert_eq!(
+            told.to_string(),
+            "this kernel has no bpf_get_socket_ptr_cookie(), so watching connections end can't be had from it (since Linux 5.12)"
+        );
+        let other = DEATHS.failed_under(Lockdown::Harmless, refused(Errno::PERM));
+        assert_eq!(DEATHS.explain(true, other.clone()), other);
     }
 }

@@ -101,6 +101,10 @@ impl Protection {
             maps: &[MapShape::of::<u32, Memory>("memory", Kind::Array, 1)],
             constants: &[],
         };
+        // Older kernels take the program, and tell it nothing of most options: it would set whatever the application has.
+        if !recipe.is_there(kernel) {
+            return Err(feature::PROTECT.not_yet());
+        }
         let mut loaded = recipe.load(kernel)?;
         let memory = loaded.map("memory")?;
         kernel::map_update(&memory, &0_u32, rule.write().as_bytes()).map_err(failed)?;

@@ -57,6 +57,17 @@ impl Loaded {
 impl Recipe<'_> {
     /// Loads the program.
     pub(crate) fn load(&self, kernel_types: &Types<'_>) -> Result<Loaded, Unavailable> {
+        self.attempt(kernel_types)
+            .map_err(|error| self.feature.explain(self.is_there(kernel_types), error))
+    }
+
+    /// Whether the kernel has what the feature came with.
+    pub(crate) fn is_there(&self, kernel_types: &Types<'_>) -> bool {
+        let came_with = self.feature.came_with.as_bytes();
+        kernel_types.find(TypeKind::Function, came_with).is_some()
+    }
+
+    fn attempt(&self, kernel_types: &Types<'_>) -> Result<Loaded, Unavailable> {
         let damaged = |what: String| self.feature.damaged(what);
         let failed = |error: CallError| self.feature.failed(error);
         let object = Object::read(self.object).map_err(damaged)?;

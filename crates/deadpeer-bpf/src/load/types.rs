@@ -202,10 +202,15 @@ impl<'a> Types<'a> {
     }
 }
 
+/// How the functions begin that somebody looks for: iterators, and what features came with.
+const FUNCTIONS: [&[u8]; 3] = [b"bpf_iter_", b"bpf_get_socket_ptr_cookie", b"sk_getsockopt"];
+
 fn is_asked_for(kind: Kind, name: &[u8]) -> bool {
     match kind {
         Kind::Struct => true,
-        Kind::Function => name.starts_with(b"bpf_iter_"),
+        Kind::Function => FUNCTIONS
+            .iter()
+            .any(|beginning| name.starts_with(beginning)),
         Kind::Typedef => name.starts_with(b"btf_trace_"),
         Kind::Integer
         | Kind::Pointer

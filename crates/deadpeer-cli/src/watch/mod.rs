@@ -26,7 +26,7 @@ use wait::{Wait, Woken};
 /// it died, how long the peer had been silent, and which setting decided. The end of a connection that this side closed first and in
 /// order is no news, and shown with --all-ends alone. Ends with a summary when interrupted.
 ///
-/// With eBPF (root, or CAP_BPF and CAP_PERFMON; Linux 5.11 with BTF) each death is seen at its moment with the kernel's own error, and an idle
+/// With eBPF (root, or CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) each death is seen at its moment with the kernel's own error, and an idle
 /// watch takes no processor time. Without, the kernel's announcements and a look at its table now and then tell most of
 /// it: a death is seen when its owner closes the connection or within seconds, what had to be guessed is marked as likely, and
 /// connections that came and went between two looks have no owner. Either way nothing is taken from the programs, not even an error.

@@ -46,7 +46,7 @@ pub struct DeathsQuery {
 /// How deaths are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Means {
-    /// A program in the kernel reports each death. Linux 5.11 with BTF, `CAP_BPF` and `CAP_PERFMON`.
+    /// A program in the kernel reports each death. Linux 5.12 with BTF, `CAP_BPF` and `CAP_PERFMON`.
     Bpf,
     /// The kernel announces sockets as it frees them, and its table is read now and then. Linux 4.7, no privilege.
     SockDiag,
