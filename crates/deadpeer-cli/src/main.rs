@@ -19,6 +19,7 @@ mod filter_args;
 mod json;
 mod kill;
 mod lab;
+mod lending;
 mod ping;
 mod plan;
 mod policy_args;

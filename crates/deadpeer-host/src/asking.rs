@@ -35,8 +35,7 @@ impl Target {
         if !self.held {
             return Reply::Unreachable(Unreadable::NoDescriptor);
         }
-        let holders = self.holders.iter().map(|holder| (holder.pid, holder.fd));
-        let socket = match Loans::default().borrow_from(holders, self.id.cookie) {
+        let socket = match Loans::default().borrow_from(self.numbers(), self.id.cookie) {
             Ok(socket) => socket,
             Err(why) => return Reply::Unreachable(why),
         };

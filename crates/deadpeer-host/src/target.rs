@@ -76,6 +76,11 @@ impl Target {
         Ok((targets, coverage))
     }
 
+    /// The processes that hold it, with their descriptors.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (u32, RawFd)> {
+        self.holders.iter().map(|holder| (holder.pid, holder.fd))
+    }
+
     fn of(connection: &Connection<'_>) -> Self {
         let socket = connection.socket;
         let info = connection.tcp_info();

@@ -89,7 +89,7 @@ pub use apply::{Applied, Apply, ApplyError, Difference, Lack, Unsupported};
 pub use death::{Death, Ending, Evidence, HalfClose};
 pub use died::{WatchError, died, died_with};
 pub use inspect::{InspectError, OptionsError, inspect, options};
-pub use ping::{Answer, NotNow, PingError, ping};
+pub use ping::{Answer, NotNow, PingError, lent_to_ping, ping};
 pub use setting::Setting;
 pub use take_error::take_error;
 pub use watch::{AddError, Event, NewWatchError, News, Watch};

@@ -7,6 +7,7 @@ use crate::confirm::Consent;
 use crate::deferred::Deferred;
 use crate::exit::{Exit, Stop};
 use crate::filter_args::FilterArgs;
+use crate::lending;
 use crate::text::duration;
 use crate::text::paragraph::{counted, paragraph};
 use crate::text::plural::plural;
@@ -87,6 +88,7 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
     let aim = args.aim();
     let (mut targets, coverage) =
         Target::all(&mut table, &filter).map_err(|error| Stop::from_error(&error))?;
+    let inode = table.namespace();
     drop(table);
     targets.retain(|target| aim.means(target));
     if targets.is_empty() {
@@ -95,7 +97,9 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
     progress(&targets);
     // Options of a connection that is being asked are borrowed.
     let asking = Deferred::begin()?;
+    let lent = lending::on_record(inode, &targets, args.json, look, out)?;
     let sentences = judge(&targets, args.force);
+    drop(lent);
     if asking.end() {
         return Err(Stop::because("interrupted (nothing was destroyed)"));
     }

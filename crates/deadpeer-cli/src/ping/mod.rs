@@ -7,6 +7,7 @@ pub(crate) mod words;
 use crate::audit::gaps::{Gap, gaps};
 use crate::exit::{Exit, Stop};
 use crate::filter_args::FilterArgs;
+use crate::lending;
 use crate::text::duration;
 use crate::text::paragraph::paragraph;
 use crate::text::sanitize::sanitize;
@@ -87,6 +88,7 @@ pub(crate) fn run(args: &PingArgs, look: Look, out: &mut impl Write) -> Result<E
         Table::open(&args.filters.namespace()).map_err(|error| args.filters.cannot_open(&error))?;
     let (targets, coverage) =
         Target::all(&mut table, &filter).map_err(|error| Stop::from_error(&error))?;
+    let namespace = table.namespace();
     drop(table);
     if targets.is_empty() {
         let filters = args.filters.to_string();
@@ -103,7 +105,10 @@ pub(crate) fn run(args: &PingArgs, look: Look, out: &mut impl Write) -> Result<E
         tallies: vec![Tally::default(); targets.len()],
         targets,
     };
-    pings.run(&interruptions()?, out)?;
+    let interrupted = interruptions()?;
+    let lent = lending::on_record(namespace, &pings.targets, args.json, look, out)?;
+    pings.run(&interrupted, out)?;
+    drop(lent);
     pings.sum_up(&coverage, out)
 }
 

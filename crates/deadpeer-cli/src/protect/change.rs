@@ -81,7 +81,7 @@ pub(super) fn look_from_within(args: &ProtectArgs, table: &mut Table) -> Option<
 fn undo_file(args: &ProtectArgs, table: &Table) -> Result<UndoFile, Stop> {
     let boot = boot_id().map_err(|error| Stop::because(format!("read boot_id: {error}")))?;
     let within = crate::json::milliseconds(args.within.unwrap_or_default());
-    let record = Record::new(boot, table.namespace(), within);
+    let record = Record::new(boot, table.namespace(), Some(within));
     let file = match &args.undo_file {
         Some(path) => UndoFile::at(path.clone(), record),
         None => UndoFile::in_directory(&default_directory(), record),

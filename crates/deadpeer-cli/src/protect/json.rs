@@ -109,8 +109,8 @@ pub(crate) struct UndoFileJson {
     file: String,
     /// When it was begun, seconds since 1970.
     begun_unix_s: u64,
-    /// The deadline.
-    within_ms: u64,
+    /// The deadline; null: their options were only lent to the questions of `ping` or `kill`.
+    within_ms: Option<u64>,
     /// How many sockets it knows.
     sockets: u64,
     /// Whether the machine was not restarted since: otherwise nothing of it is left.

@@ -83,12 +83,18 @@ fn file_words(file: &Result<UndoFile, ReadUndoError>, boot: &str) -> String {
         [] => String::new(),
         names => format!(" of {}", names.join(", ")),
     };
+    let became = match record.within_ms {
+        Some(ms) => format!(
+            "brought under {}",
+            duration::typed(Duration::from_millis(ms))
+        ),
+        None => "being asked by ping or kill, or left when that was killed".to_owned(),
+    };
     format!(
-        "{}: {}{} brought under {}, {when}{age}",
+        "{}: {}{} {became}, {when}{age}",
         sanitize(&path),
         plural(record.sockets() as u64, "socket"),
         sanitize(&of),
-        duration::typed(Duration::from_millis(record.within_ms)),
     )
 }
 

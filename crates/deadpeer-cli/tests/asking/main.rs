@@ -4,6 +4,7 @@
 mod common;
 
 mod kill;
+mod killed;
 mod ping;
 mod privilege;
 mod scenes;

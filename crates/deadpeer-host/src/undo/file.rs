@@ -94,7 +94,11 @@ impl UndoFile {
             .mode(0o700)
             .create(directory);
         made.map_err(failed(directory))?;
-        let name = format!("protect-{}-{}", record.begun_unix_s, std::process::id());
+        let what = match record.within_ms {
+            Some(_) => "protect",
+            None => "ask",
+        };
+        let name = format!("{what}-{}-{}", record.begun_unix_s, std::process::id());
         let names = std::iter::once(name.clone()).chain((2_u32..).map(|n| format!("{name}-{n}")));
         let mut paths = names.map(|name| directory.join(name + ENDING));
         let free = paths.find(|path| path.symlink_metadata().is_err());

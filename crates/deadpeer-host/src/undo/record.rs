@@ -24,8 +24,9 @@ pub struct Record {
     pub network_namespace: u64,
     /// When it was begun, seconds since 1970.
     pub begun_unix_s: u64,
-    /// The deadline that the connections were brought under, milliseconds.
-    pub within_ms: u64,
+    /// The deadline that the connections were brought under, milliseconds; `None`: their options were only lent to questions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_ms: Option<u64>,
     /// Sockets that had the same settings and got the same.
     pub groups: Vec<Group>,
 }
@@ -64,7 +65,7 @@ pub fn boot_id() -> io::Result<String> {
 impl Record {
     /// Nothing was changed so far.
     #[must_use]
-    pub fn new(boot_id: String, network_namespace: u64, within_ms: u64) -> Self {
+    pub fn new(boot_id: String, network_namespace: u64, within_ms: Option<u64>) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             format: FORMAT,

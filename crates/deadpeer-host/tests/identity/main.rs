@@ -71,7 +71,7 @@ fn protect(table: &mut Table, filter: &Filter, meanwhile: impl FnOnce()) -> Outc
     let survey = Survey::take(table, filter, &aim).unwrap();
     assert!(survey.changes() > 0);
     meanwhile();
-    let record = Record::new(boot_id().unwrap(), table.namespace(), 30_000);
+    let record = Record::new(boot_id().unwrap(), table.namespace(), Some(30_000));
     let file = format!(
         "deadpeer-identity-{}-{}",
         std::process::id(),

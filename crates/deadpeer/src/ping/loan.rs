@@ -2,10 +2,21 @@
 
 use std::os::fd::BorrowedFd;
 
+use deadpeer_core::SocketOptions;
 use deadpeer_sys::{SysError, sockopt};
 
 /// `TCP_KEEPIDLE` while it is borrowed, seconds.
 const BORROWED_IDLE_S: u32 = 1;
+
+/// What [`ping`](crate::ping()) borrows of a socket's options for some milliseconds and gives back: `SO_KEEPALIVE` is on and `TCP_KEEPIDLE` a
+/// second. A process that is killed in that time leaves them so.
+#[must_use]
+pub fn lent_to_ping() -> SocketOptions {
+    let mut lent = SocketOptions::default();
+    lent.keepalive = Some(true);
+    lent.keepidle_s = Some(BORROWED_IDLE_S);
+    lent
+}
 
 /// `SO_KEEPALIVE` on and `TCP_KEEPIDLE` at a second, until this is dropped.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use deadpeer_sys::SysError;
 
 pub(crate) use asking::{Asking, Step};
+pub use loan::lent_to_ping;
 
 use crate::death::Death;
 

@@ -22,7 +22,7 @@ impl Drop for Directory {
 }
 
 fn record() -> Record {
-    Record::new("a boot".into(), 4_026_531_840, 30_000)
+    Record::new("a boot".into(), 4_026_531_840, Some(30_000))
 }
 
 fn group(cookies: &[u64]) -> Group {

@@ -1,0 +1,48 @@
+//! What verbs that ask lend to their questions, on record while they ask.
+
+use crate::audit::gaps::Gap;
+use crate::audit::json::WarningJson;
+use crate::exit::Stop;
+use crate::text::paragraph::paragraph;
+use crate::text::sanitize::sanitize;
+use crate::text::style;
+use crate::text::table::Look;
+use deadpeer_host::Target;
+use deadpeer_host::undo::{Lent, Record, UndoFile, boot_id, default_directory};
+use std::io::Write;
+
+/// Keeps on record what asking the targets borrows, for as long as this is kept. Where there is no place for it, that is said, and they can be
+/// asked all the same.
+pub(crate) fn on_record(
+    namespace: u64,
+    targets: &[Target],
+    json: bool,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<Option<Lent>, Stop> {
+    let why = match recorded(namespace, targets) {
+        Ok(lent) => return Ok(Some(lent)),
+        Err(why) => why,
+    };
+    let gap = Gap {
+        code: "not-on-record",
+        count: None,
+        text: format!(
+            "What is lent to the questions is not on record: {}. Killed by SIGKILL in the moment of one, this would leave keepalive on.",
+            sanitize(&why)
+        ),
+    };
+    match json {
+        true => crate::json::line(out, &WarningJson::of(&gap))?,
+        false => paragraph(out, look, style::NOTE, "", "  ", &gap.text)?,
+    }
+    Ok(None)
+}
+
+fn recorded(namespace: u64, targets: &[Target]) -> Result<Lent, String> {
+    let boot = boot_id().map_err(|error| format!("read boot_id: {error}"))?;
+    let record = Record::new(boot, namespace, None);
+    let file = UndoFile::in_directory(&default_directory(), record);
+    file.and_then(|file| Lent::on_record(file, targets))
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,73 @@
+//! What is lent to questions, on record while they are put.
+
+use deadpeer_core::SocketOptions;
+use deadpeer_sys::sockopt;
+
+use super::file::{UndoFile, WriteUndoError};
+use super::record::{Group, values_of};
+use crate::loans::Loans;
+use crate::target::Target;
+
+/// The options of other programs' sockets that [`Target::ask`] borrows, on record as long as this lives.
+///
+/// Asking gives them back by itself. Only a process that is killed in the milliseconds of a question can't: then the file is left,
+/// and [`restore`](super::restore) does it.
+#[derive(Debug)]
+pub struct Lent(Option<UndoFile>);
+
+impl Lent {
+    /// Reads what the targets have now and writes it to the file, which is taken away when this is dropped. Targets that can't be
+    /// reached can't be asked either.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn on_record(mut file: UndoFile, targets: &[Target]) -> Result<Self, WriteUndoError> {
+        let groups = groups(targets);
+        if groups.is_empty() {
+            return Ok(Self(None));
+        }
+        file.add(groups)?;
+        Ok(Self(Some(file)))
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(file) = self.0.take() {
+            // Left behind, it says what is so: everything is as it was.
+            let _ = file.remove();
+        }
+    }
+}
+
+fn groups(targets: &[Target]) -> Vec<Group> {
+    let lent = deadpeer::lent_to_ping();
+    let mut loans = Loans::default();
+    let mut groups: Vec<Group> = Vec::new();
+    for target in targets {
+        let Some(before) = before(target, &lent, &mut loans) else {
+            continue;
+        };
+        let process = target.holders.first();
+        let process = process.map(|holder| String::from_utf8_lossy(&holder.process).into_owned());
+        let like = |group: &&mut Group| group.process == process && group.before == before;
+        match groups.iter_mut().find(like) {
+            Some(group) => group.cookies.push(target.id.cookie),
+            None => groups.push(Group {
+                process,
+                listeners: false,
+                before,
+                after: lent,
+                followed_sysctl: None,
+                cookies: vec![target.id.cookie],
+            }),
+        }
+    }
+    groups
+}
+
+fn before(target: &Target, lent: &SocketOptions, loans: &mut Loans) -> Option<SocketOptions> {
+    let socket = loans.borrow_from(target.numbers(), target.id.cookie).ok()?;
+    let now = sockopt::effective(&socket).ok()?;
+    Some(values_of(&now, lent))
+}
