@@ -1,7 +1,9 @@
 //! What a policy takes beside its deadline, in the same words for every verb that makes one.
 
+use crate::text::duration;
 use clap::{Args, ValueEnum};
-use deadpeer_core::{Policy, SlowReaders};
+use deadpeer_core::policy::Relaxation;
+use deadpeer_core::{Policy, Refusal, SlowReaders};
 use std::time::Duration;
 
 /// What a policy survives unless told otherwise (RFC 1122, section 4.2.3.6: not one lost probe is death).
@@ -47,9 +49,53 @@ impl PolicyArgs {
     }
 }
 
+/// What to write instead, in the order of the refusal: its concessions that have an argument, and the nearest deadline.
+pub(crate) fn ways_out(refusal: &Refusal) -> Option<String> {
+    let concessions = refusal
+        .relaxations
+        .iter()
+        .filter_map(|relaxation| match relaxation {
+            Relaxation::DropSlowReaders => Some("--slow-readers drop".to_owned()),
+            Relaxation::SurviveLostProbes(lost) => Some(format!("--survive-lost {lost}")),
+            Relaxation::Except(_) | Relaxation::NewerKernel | _ => None,
+        });
+    let nearest = refusal.nearest.map(|nearest| {
+        let seconds = nearest.as_millis().div_ceil(1000) as u64;
+        format!(
+            "--within {}",
+            duration::typed(Duration::from_secs(seconds)).replace(' ', "")
+        )
+    });
+    let ways: Vec<String> = concessions.chain(nearest).collect();
+    (!ways.is_empty()).then(|| format!("Try {}.", ways.join(", or ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use deadpeer_core::Kernel;
+
+    #[test]
+    fn a_refusal_says_what_to_write_instead() {
+        let old = Kernel::before_rto_max(None);
+        let refused = |seconds| {
+            let policy = Policy::detect_within(Duration::from_secs(seconds));
+            ways_out(
+                &policy
+                    .survive_lost_probes(LOST_PROBES)
+                    .plan(&old)
+                    .unwrap_err(),
+            )
+        };
+        assert_eq!(
+            refused(30).as_deref(),
+            Some("Try --slow-readers drop, or --within 35m39s.")
+        );
+        assert_eq!(
+            refused(1_000_000_000).as_deref(),
+            Some("Try --within 7days.")
+        );
+    }
 
     #[test]
     fn the_default_is_the_policys_own() {

@@ -3,6 +3,7 @@
 use super::Asked;
 use super::code::{Language, settings};
 use crate::exit::Stop;
+use crate::policy_args;
 use crate::text::duration::{self, Upper};
 use crate::text::paragraph::paragraph;
 use crate::text::style;
@@ -53,14 +54,11 @@ pub(super) fn plan(asked: &Asked<'_>, look: Look, out: &mut impl Write) -> Resul
 
 /// Says why there is no plan, and what could be promised.
 pub(crate) fn refusal(refusal: &Refusal, look: Look, out: &mut impl Write) -> Result<(), Stop> {
-    Ok(paragraph(
-        out,
-        look,
-        style::BAD,
-        "",
-        "",
-        &refusal.to_string(),
-    )?)
+    paragraph(out, look, style::BAD, "", "", &refusal.to_string())?;
+    if let Some(ways) = policy_args::ways_out(refusal) {
+        paragraph(out, look, style::PLAIN, "", "", &ways)?;
+    }
+    Ok(())
 }
 
 /// When a notice comes, as the end of a sentence.

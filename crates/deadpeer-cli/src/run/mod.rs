@@ -9,7 +9,7 @@ mod job;
 mod protection;
 mod signals;
 
-use crate::policy_args::PolicyArgs;
+use crate::policy_args::{self, PolicyArgs};
 use crate::text::duration;
 use crate::text::sanitize::sanitize;
 use clap::Args;
@@ -137,7 +137,11 @@ impl RunArgs {
     fn aim(&self) -> Result<Aim, Trouble> {
         let kernel = deadpeer_sys::running_kernel().map_err(Trouble::failed)?;
         let policy = self.policy.within(self.within);
-        let aim = Aim::new(&policy, &kernel).map_err(Trouble::failed)?;
+        let aim = Aim::new(&policy, &kernel).map_err(|refusal| {
+            let ways = policy_args::ways_out(&refusal)
+                .map_or_else(String::new, |ways| format!(". {ways}"));
+            Trouble::failed(format!("{refusal}{ways}"))
+        })?;
         Ok(aim.keep_app_settings(self.keep_app_settings))
     }
 }
