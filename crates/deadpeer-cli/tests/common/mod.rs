@@ -6,6 +6,7 @@
 
 pub(crate) mod capabilities;
 pub(crate) mod population;
+pub(crate) mod room;
 
 use std::process::{Command, Output, Stdio};
 
@@ -16,6 +17,11 @@ pub(crate) fn deadpeer(args: &[&str]) -> Command {
     for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
         command.env_remove(variable);
     }
+    // Whatever it remembers, it does not among what the user has.
+    command.env(
+        "XDG_STATE_HOME",
+        std::env::temp_dir().join("deadpeer-tests"),
+    );
     command
 }
 

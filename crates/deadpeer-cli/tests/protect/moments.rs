@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use deadpeer_sys::testing::in_private_netns;
 
 use crate::common::of_type;
-use crate::new_connections::Room;
+use crate::common::room::Room;
 use crate::sockets::{Undo, has_bpf, options, ways};
 
 /// How many, each way.

@@ -26,9 +26,16 @@ fn vanished_peers_are_noticed_and_living_ones_left_alone() {
         sockopt::mute(&writing_peer).unwrap();
         writing.write_all(b"lost").unwrap();
 
+        // Before Linux 6.15 nothing holds retransmissions together: the eighth goes out after 51 s, and up to then one may be answered.
+        let asks_in_time = deadpeer::running_kernel().unwrap().rto_max_option;
+        let latest = match asks_in_time {
+            true => DEADLINE,
+            false => Duration::from_secs(110),
+        };
         let mut noticed = Vec::new();
         while noticed.len() < 2 {
-            let left = (DEADLINE + Duration::from_secs(1)).saturating_sub(vanished.elapsed());
+            let bound = if noticed.is_empty() { DEADLINE } else { latest };
+            let left = (bound + Duration::from_secs(1)).saturating_sub(vanished.elapsed());
             let events = told(&mut watch, left);
             assert!(!events.is_empty(), "too late; noticed {noticed:?}");
             for event in events {
