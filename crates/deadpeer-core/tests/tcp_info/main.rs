@@ -4,4 +4,6 @@ mod corpus;
 mod properties;
 mod raw;
 #[cfg(target_endian = "little")]
+mod recording;
+#[cfg(target_endian = "little")]
 mod recordings;

@@ -1,15 +1,10 @@
-//! TCP_INFO of real kernels, recorded byte by byte, against numbers that came from elsewhere.
-//!
-//! `fixtures/tcp_info/record.py` recorded them: Python's struct module read the numbers, and the scene
-//! knew what it had sent. The bytes are a little-endian machine's.
+//! TCP_INFO of Linux 6.18 in every scene, against numbers that came from elsewhere.
 
 use deadpeer_core::tcp_info::{CaState, FastopenFail, LAYOUTS, MAX_SIZE, TcpInfoView};
 use deadpeer_core::{Cause, KernelVersion, TcpInfo, TcpState};
-use serde_json::Value;
 
 use crate::raw::raw_numbers;
-
-const V6_18: KernelVersion = KernelVersion::new(6, 18);
+use crate::recording::{Recording, V6_18};
 
 /// Every field of the checked view reads what Python's struct module reads.
 #[test]
@@ -20,8 +15,9 @@ fn the_view_reads_every_number_of_every_recording() {
             assert_eq!(
                 value,
                 recording.number(name),
-                "{name} of {}",
-                recording.name
+                "{name} of {} of {}",
+                recording.name,
+                recording.kernel
             );
         }
         let wscales = recording.number("wscales").expect("recorded");
@@ -131,14 +127,17 @@ fn zero_windows_of_the_living_and_the_dead() {
 
 #[test]
 fn keepalive_probes_without_an_answer() {
-    let info = Recording::load("keepalive_probes").decode();
-    assert_eq!(info.state, Some(TcpState::Established));
-    assert_eq!(info.probes, Some(3));
-    assert_eq!((info.retransmits, info.unacked), (Some(0), Some(0)));
-    assert!(
-        info.last_ack_recv_ms
-            .is_some_and(|ms| (3000..20_000).contains(&ms))
-    );
+    for recording in Recording::on_each("keepalive_probes") {
+        let (info, kernel) = (recording.decode(), recording.kernel);
+        assert_eq!(info.state, Some(TcpState::Established), "{kernel}");
+        assert_eq!(info.probes, Some(3), "{kernel}");
+        assert_eq!((info.retransmits, info.unacked), (Some(0), Some(0)));
+        assert!(
+            info.last_ack_recv_ms
+                .is_some_and(|ms| (3000..20_000).contains(&ms)),
+            "{kernel}"
+        );
+    }
 }
 
 #[test]
@@ -170,25 +169,27 @@ fn nothing_is_invented_before_the_handshake() {
         ("refused", TcpState::Close),
         ("syn_sent", TcpState::SynSent),
     ] {
-        let recording = Recording::load(name);
-        assert!(
-            recording.number("last_ack_recv") > Some(100_000),
-            "{name} bites"
-        );
-        let info = recording.decode();
-        assert_eq!(info.state, Some(state), "{name}");
-        let ages = [
-            info.last_data_sent_ms,
-            info.last_data_recv_ms,
-            info.last_ack_recv_ms,
-        ];
-        assert_eq!(ages, [None; 3], "{name}");
-        assert_eq!((info.snd_wnd, info.options), (None, None), "{name}");
-        assert_eq!(
-            (info.rtt_us, info.rttvar_us, info.min_rtt_us),
-            (None, None, None),
-            "{name}"
-        );
+        for recording in Recording::on_each(name) {
+            let what = format!("{name} of {}", recording.kernel);
+            assert!(
+                recording.number("last_ack_recv") > Some(100_000),
+                "{what} bites"
+            );
+            let info = recording.decode();
+            assert_eq!(info.state, Some(state), "{what}");
+            let ages = [
+                info.last_data_sent_ms,
+                info.last_data_recv_ms,
+                info.last_ack_recv_ms,
+            ];
+            assert_eq!(ages, [None; 3], "{what}");
+            assert_eq!((info.snd_wnd, info.options), (None, None), "{what}");
+            assert_eq!(
+                (info.rtt_us, info.rttvar_us, info.min_rtt_us),
+                (None, None, None),
+                "{what}"
+            );
+        }
     }
     let connecting = Recording::load("syn_sent").decode();
     assert_eq!(
@@ -209,15 +210,42 @@ fn ends_and_their_causes() {
         ("timed_out", TcpState::Close, Some(Cause::TimedOut)),
         ("refused", TcpState::Close, Some(Cause::Refused)),
     ] {
-        let recording = Recording::load(name);
-        let errno = recording.known("errno").expect("recorded");
-        let errno = i32::try_from(errno).expect("an errno");
-        assert_eq!(recording.decode().state, Some(state), "{name}");
-        assert_eq!(Cause::from_errno(errno, Some(state)), cause, "{name}");
+        for recording in Recording::on_each(name) {
+            let what = format!("{name} of {}", recording.kernel);
+            let errno = recording.known("errno").expect("recorded");
+            let errno = i32::try_from(errno).expect("an errno");
+            assert_eq!(recording.decode().state, Some(state), "{what}");
+            assert_eq!(Cause::from_errno(errno, Some(state)), cause, "{what}");
+        }
     }
-    let timed_out = Recording::load("timed_out").decode();
-    assert_eq!(timed_out.probes, Some(2), "counters outlive the connection");
-    assert_eq!(timed_out.bytes_acked, Some(1001));
+    for recording in Recording::on_each("timed_out") {
+        let timed_out = recording.decode();
+        assert_eq!(timed_out.probes, Some(2), "counters outlive the connection");
+        assert_eq!(timed_out.bytes_acked, Some(1001));
+    }
+}
+
+/// The table of layouts holds of real kernels, and later ones have no less than the last of it.
+#[test]
+fn each_kernel_tells_as_much_as_the_table_says() {
+    for recording in Recording::on_each("established_idle") {
+        let (size, _) = LAYOUTS
+            .iter()
+            .rev()
+            .find(|(_, since)| *since <= recording.kernel)
+            .expect("no recording is older than the table");
+        let kernel = recording.kernel;
+        match kernel > V6_18 {
+            true => assert!(recording.bytes.len() >= *size, "{kernel}"),
+            false => assert_eq!(recording.bytes.len(), *size, "{kernel}"),
+        }
+        let info = recording.decode();
+        assert_eq!(
+            (info.bytes_acked, info.bytes_received),
+            (Some(1001), Some(500)),
+            "{kernel}"
+        );
+    }
 }
 
 /// An older kernel's answer is a prefix: what is in it stays, what came later is absent.
@@ -296,55 +324,4 @@ fn prefixes_are_the_answers_of_older_kernels() {
     }
     assert_eq!(LAYOUTS.last(), Some(&(MAX_SIZE, V6_18)));
     assert_eq!(recording.bytes.len(), MAX_SIZE);
-}
-
-struct Recording {
-    name: String,
-    json: Value,
-    bytes: Vec<u8>,
-}
-
-impl Recording {
-    fn all() -> impl Iterator<Item = Self> {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tcp_info");
-        let names: Vec<String> = std::fs::read_dir(directory)
-            .expect("the fixtures are committed")
-            .filter_map(|entry| entry.expect("readable").file_name().into_string().ok())
-            .filter_map(|file| file.strip_suffix(".json").map(str::to_owned))
-            .collect();
-        assert_eq!(names.len(), 15, "one recording for each scene");
-        names.into_iter().map(|name| Self::load(&name))
-    }
-
-    fn load(name: &str) -> Self {
-        let path = format!(
-            "{}/tests/fixtures/tcp_info/{name}.json",
-            env!("CARGO_MANIFEST_DIR")
-        );
-        let text = std::fs::read_to_string(&path).expect(&path);
-        let json: Value = serde_json::from_str(&text).expect(&path);
-        let hex = json["bytes"].as_str().expect("hex");
-        let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
-        let bytes = (0..hex.len()).step_by(2).map(byte).collect();
-        Self {
-            name: name.to_owned(),
-            json,
-            bytes,
-        }
-    }
-
-    fn decode(&self) -> TcpInfo {
-        let release = self.json["kernel"].as_str().expect("a release");
-        let kernel = KernelVersion::parse(release);
-        assert_eq!(kernel, Some(V6_18));
-        TcpInfo::decode(&self.bytes, kernel)
-    }
-
-    fn number(&self, name: &str) -> Option<u64> {
-        self.json["numbers"][name].as_u64()
-    }
-
-    fn known(&self, name: &str) -> Option<u64> {
-        self.json["known"][name].as_u64()
-    }
 }
