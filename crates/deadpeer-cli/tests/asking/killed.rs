@@ -50,7 +50,10 @@ fn killed_while_lent(verb: &[&str]) -> bool {
     let bound = Instant::now() + BOUND;
     while options(&pair) == before {
         assert!(Instant::now() < bound, "nothing is borrowed");
-        assert!(asking.try_wait().unwrap().is_none(), "it ended");
+        if asking.try_wait().unwrap().is_some() {
+            // It was quicker than we looked.
+            return false;
+        }
     }
     asking.kill().unwrap();
     asking.wait().unwrap();
