@@ -105,13 +105,15 @@ impl Feature {
         self.too_old(format!("{}()", self.came_with))
     }
 
-    /// What refused the program on a kernel that has, or lacks, what the feature came with.
+    /// A refusal by a kernel that lacks what the feature came with has that for its reason.
     pub(crate) fn explain(&self, is_there: bool, error: Unavailable) -> Unavailable {
-        match error {
-            Unavailable::NotPermitted { .. } | Unavailable::Rejected { .. } if !is_there => {
-                self.not_yet()
-            }
-            other => other,
+        let refused = matches!(
+            error,
+            Unavailable::NotPermitted { .. } | Unavailable::Rejected { .. }
+        );
+        match refused && !is_there {
+            true => self.not_yet(),
+            false => error,
         }
     }
 

@@ -29,13 +29,13 @@ impl Promised {
 
     /// Sockets, their owners and their ends, from within the kernel.
     pub(crate) fn looking(&self) -> Result<(), Why> {
-        self.from_within((5, 12), "5.12")
+        self.looks_within((5, 12), "5.12")
     }
 
     /// Options of open connections, set from within the kernel.
     pub(crate) fn setting(&self) -> Result<(), Why> {
         self.looking()?;
-        self.from_within((5, 15), "5.15")
+        self.looks_within((5, 15), "5.15")
     }
 
     /// Options of connections still to come. That looks at nothing, so no lockdown forbids it.
@@ -46,7 +46,7 @@ impl Promised {
         }
     }
 
-    fn from_within(&self, since: (u32, u32), named: &'static str) -> Result<(), Why> {
+    fn looks_within(&self, since: (u32, u32), named: &'static str) -> Result<(), Why> {
         if self.version < since {
             return Err(Why::Since(named));
         }
