@@ -8,7 +8,7 @@ use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;
 use deadpeer_host::Target;
-use deadpeer_host::undo::{Lent, Record, UndoFile, boot_id, default_directory};
+use deadpeer_host::undo::{Lent, Record, boot_id, default_directory};
 use std::io::Write;
 
 /// Keeps on record what asking the targets borrows, for as long as this is kept. Where there is no place for it, that is said, and they can be
@@ -42,7 +42,5 @@ pub(crate) fn on_record(
 fn recorded(namespace: u64, targets: &[Target]) -> Result<Lent, String> {
     let boot = boot_id().map_err(|error| format!("read boot_id: {error}"))?;
     let record = Record::new(boot, namespace, None);
-    let file = UndoFile::in_directory(&default_directory(), record);
-    file.and_then(|file| Lent::on_record(file, targets))
-        .map_err(|error| error.to_string())
+    Lent::on_record(&default_directory(), record, targets).map_err(|error| error.to_string())
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use deadpeer_sys::sock_diag::Socket;
 
+use crate::filter::Filter;
 use crate::owners::Owners;
+use crate::process::Process;
 use crate::settings::{Settings, Unreadable};
 use crate::within::WithinError;
 
@@ -24,6 +26,8 @@ pub struct Coverage {
     pub unknown_answers: u32,
     /// Processes whose descriptors we may not see, by number: their sockets have no visible owner.
     pub unreadable_processes: Vec<u32>,
+    /// Those of them that the filter chooses by pid or name: connections of theirs are left out.
+    pub hidden_processes: Vec<u32>,
     /// Other network namespaces, by number, with a process in each that holds sockets: theirs are not shown here.
     pub other_namespaces: BTreeMap<u64, u32>,
     /// Chosen connections whose options could not be read, by reason and user.
@@ -48,8 +52,13 @@ pub enum ReadBy {
 
 impl Coverage {
     /// Adds what the owners tell. `here` is the number of the namespace that is read.
-    pub(crate) fn add_owners(&mut self, owners: &Owners, here: u64) {
+    pub(crate) fn add_owners(&mut self, owners: &Owners, filter: &Filter, here: u64) {
         self.unreadable_processes = owners.unreadable().to_vec();
+        if filter.needs_owners() {
+            let hidden = |pid: &u32| filter.matches_owners([&Process::new(*pid, None)]);
+            let unreadable = self.unreadable_processes.iter().copied();
+            self.hidden_processes = unreadable.filter(hidden).collect();
+        }
         for process in owners.processes() {
             if let Some(other) = process.network_namespace().filter(|there| *there != here) {
                 self.other_namespaces.entry(other).or_insert(process.pid());

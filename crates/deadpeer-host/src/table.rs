@@ -202,7 +202,7 @@ impl Table {
             )?,
         };
         let (owners, read_by, refused) = reading.end();
-        coverage.add_owners(&owners, self.namespace);
+        coverage.add_owners(&owners, &query.filter, self.namespace);
         coverage.read_by = read_by;
         coverage.no_ebpf = refused;
         coverage.repeats = end.repeats;

@@ -6,9 +6,10 @@ use super::summary::Summary;
 use crate::exit::Stop;
 use crate::json::line;
 use crate::text::paragraph::paragraph;
-use crate::text::plural::plural;
+use crate::text::plural::{plural, plural_of};
 use crate::text::sanitize::sanitize;
 use crate::text::style;
+use crate::text::table::Look;
 use deadpeer_host::{Coverage, Unreadable, WithinError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -85,6 +86,7 @@ pub(crate) fn gaps(
             ),
         })
         .collect();
+    gaps.extend(hidden(coverage, root));
     if coverage.interrupted {
         gaps.push(Gap {
             code: "dump-interrupted",
@@ -106,6 +108,43 @@ pub(crate) fn gaps(
         });
     }
     gaps
+}
+
+/// Processes that are meant, and whose connections can't be told from those of others.
+pub(crate) fn hidden(coverage: &Coverage, root: bool) -> Option<Gap> {
+    let count @ 1.. = coverage.hidden_processes.len() as u64 else {
+        return None;
+    };
+    let way_out = match root {
+        true => "it takes the capability CAP_SYS_PTRACE",
+        false => "run as root",
+    };
+    Some(Gap {
+        code: "owners-hidden",
+        count: None,
+        text: format!(
+            "The descriptors of {} that {} meant may not be looked at, so connections of {} are left out; {way_out}.",
+            plural_of(count, "process", "processes"),
+            if count == 1 { "is" } else { "are" },
+            if count == 1 { "it" } else { "theirs" },
+        ),
+    })
+}
+
+/// Says the same alone, where there is nothing else to say.
+pub(crate) fn say_hidden(
+    coverage: &Coverage,
+    json: bool,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    let Some(gap) = hidden(coverage, nix::unistd::geteuid().is_root()) else {
+        return Ok(());
+    };
+    match json {
+        true => line(out, &WarningJson::of(&gap)),
+        false => Ok(paragraph(out, look, style::NOTE, "", "  ", &gap.text)?),
+    }
 }
 
 /// What to do, as the rest of a sentence.
@@ -200,6 +239,21 @@ mod tests {
         assert_eq!(without_ebpf(why, false, true), None);
         assert_eq!(without_ebpf(why, true, false), None);
         assert_eq!(without_ebpf(None, true, true), None);
+    }
+
+    #[test]
+    fn who_is_meant_and_cannot_be_looked_into_is_no_nobody() {
+        let mut coverage = Coverage::default();
+        assert_eq!(hidden(&coverage, false), None);
+        coverage.hidden_processes = vec![7];
+        let gap = hidden(&coverage, false).expect("a gap");
+        assert_eq!(
+            gap.text,
+            "The descriptors of 1 process that is meant may not be looked at, so connections of it are left out; run as root."
+        );
+        coverage.hidden_processes.push(8);
+        let gap = hidden(&coverage, true).expect("a gap");
+        assert!(gap.text.ends_with("CAP_SYS_PTRACE."), "{}", gap.text);
     }
 
     #[test]

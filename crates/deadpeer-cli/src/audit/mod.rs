@@ -78,7 +78,8 @@ pub(crate) fn run(args: &AuditArgs, look: Look, out: &mut impl Write) -> Result<
     };
     gaps::write(&audit, &summary, &coverage, out)?;
     summary::write(&audit, &summary, coverage.read_by, out)?;
-    Ok(summary.exit(args.within.is_some(), !args.filters.is_empty()))
+    let whole = coverage.hidden_processes.is_empty();
+    Ok(summary.exit(args.within.is_some(), !args.filters.is_empty(), whole))
 }
 
 /// Shows every connection to `show`, until it fails.

@@ -49,12 +49,12 @@ impl Summary {
         self.connections + self.listeners == 0
     }
 
-    /// The answer for scripts.
-    pub(super) fn exit(&self, deadline: bool, filtered: bool) -> Exit {
+    /// The answer for scripts. `whole`: nothing that was meant was left out.
+    pub(super) fn exit(&self, deadline: bool, filtered: bool, whole: bool) -> Exit {
         match () {
             () if !deadline => Exit::Fine,
             () if self.late_connections + self.late_listeners > 0 => Exit::Over,
-            () if self.open > 0 || self.is_empty() && filtered => Exit::Unknown,
+            () if self.open > 0 || !whole || self.is_empty() && filtered => Exit::Unknown,
             () => Exit::Fine,
         }
     }
@@ -173,9 +173,12 @@ mod tests {
             (&late, false, Exit::Over),
             (&late_listener, false, Exit::Over),
         ] {
-            assert_eq!(summary.exit(true, filtered), exit, "{summary:?}");
-            assert_eq!(summary.exit(false, filtered), Exit::Fine, "{summary:?}");
+            assert_eq!(summary.exit(true, filtered, true), exit, "{summary:?}");
+            let without_deadline = summary.exit(false, filtered, true);
+            assert_eq!(without_deadline, Exit::Fine, "{summary:?}");
         }
+        assert_eq!(fine.exit(true, true, false), Exit::Unknown);
+        assert_eq!(late.exit(true, true, false), Exit::Over);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod json;
 mod table;
 
+use crate::audit::gaps::say_hidden;
 use crate::confirm::Consent;
 use crate::deferred::Deferred;
 use crate::exit::{Exit, Stop};
@@ -92,6 +93,7 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
     drop(table);
     targets.retain(|target| aim.means(target));
     if targets.is_empty() {
+        say_hidden(&coverage, args.json, look, out)?;
         return nothing(args, look, out);
     }
     progress(&targets);
@@ -113,7 +115,8 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
         .collect();
     let unknown = sentences
         .iter()
-        .any(|sentence| matches!(sentence, Sentence::Unknown(_)));
+        .any(|sentence| matches!(sentence, Sentence::Unknown(_)))
+        || !coverage.hidden_processes.is_empty();
     out.flush()?;
     let question = format!(
         "Destroy {}? Their programs get ECONNABORTED.",

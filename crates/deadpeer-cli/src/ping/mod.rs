@@ -4,7 +4,7 @@ pub(crate) mod json;
 mod tally;
 pub(crate) mod words;
 
-use crate::audit::gaps::{Gap, gaps};
+use crate::audit::gaps::{Gap, gaps, say_hidden};
 use crate::exit::{Exit, Stop};
 use crate::filter_args::FilterArgs;
 use crate::lending;
@@ -29,6 +29,9 @@ use tally::Tally;
 /// kernel and on the connection itself: through its NAT, its firewall and its load balancer. No byte of the application's is sent,
 /// and neither program notices. The kernel sends such a probe after a second of silence, and never while data is
 /// in flight: then the retransmissions ask, and that is said instead.
+///
+/// For some milliseconds a question borrows two options of the connection, SO_KEEPALIVE and TCP_KEEPIDLE. Killed by SIGKILL in them, it
+/// leaves a file that `deadpeer protect --list` shows and `--undo` gives back.
 ///
 /// A program that hangs does not keep its kernel from answering. Takes the capability CAP_SYS_PTRACE (root has it), or the same user
 /// as the connection's process.
@@ -93,10 +96,10 @@ pub(crate) fn run(args: &PingArgs, look: Look, out: &mut impl Write) -> Result<E
     if targets.is_empty() {
         let filters = args.filters.to_string();
         let none = format!("No open connection matches {}.", sanitize(&filters));
-        match args.json {
-            true => return Ok(Exit::Unknown),
-            false => paragraph(out, look, style::NOTE, "", "", &none)?,
+        if !args.json {
+            paragraph(out, look, style::NOTE, "", "", &none)?;
         }
+        say_hidden(&coverage, args.json, look, out)?;
         return Ok(Exit::Unknown);
     }
     let mut pings = Pings {
@@ -198,7 +201,8 @@ impl Pings<'_> {
         }
         self.gaps(coverage, out)?;
         let exits = self.tallies.iter().map(Tally::exit);
-        Ok(exits.reduce(worse).unwrap_or(Exit::Unknown))
+        let left_out = (!coverage.hidden_processes.is_empty()).then_some(Exit::Unknown);
+        Ok(exits.chain(left_out).reduce(worse).unwrap_or(Exit::Unknown))
     }
 
     fn gaps(&self, coverage: &Coverage, out: &mut impl Write) -> Result<(), Stop> {

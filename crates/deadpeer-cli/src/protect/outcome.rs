@@ -164,6 +164,7 @@ fn exit_of(survey: &Survey, rehearsal: bool) -> Exit {
     match () {
         () if survey.count(misses) > 0 => Exit::Over,
         () if survey.count(unseen) > 0 || survey.parts.is_empty() => Exit::Unknown,
+        () if !survey.coverage.hidden_processes.is_empty() => Exit::Unknown,
         () => Exit::Fine,
     }
 }

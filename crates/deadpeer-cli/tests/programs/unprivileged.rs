@@ -57,3 +57,23 @@ fn no_timer_is_no_keepalive() {
         assert!(ran.stdout.contains("! never"), "{}", ran.stdout);
     });
 }
+
+#[test]
+fn a_program_that_may_not_be_looked_into_is_no_program_without_connections() {
+    with_program("redis-server", |executable| {
+        let (_server, _client) = redis(executable, "60", ADDRESS);
+        for verb in [
+            &["audit", "--within", "24h"][..],
+            &["ping", "-c", "1"],
+            &["protect", "--within", "30s", "--dry-run"],
+        ] {
+            let ran = as_nobody(&[verb, &["--process", "redis-server"]].concat());
+            let said = ran.stdout.replace('\n', " ");
+            assert_eq!(ran.code, 3, "{verb:?}: {said}{}", ran.stderr);
+            assert!(said.contains("may not be looked at"), "{verb:?}: {said}");
+            assert!(said.contains("run as root"), "{verb:?}: {said}");
+        }
+        let nobodys = as_nobody(&["ping", "-c", "1", "--process", "no-such-program"]);
+        assert!(!nobodys.stdout.contains("may not"), "{}", nobodys.stdout);
+    });
+}

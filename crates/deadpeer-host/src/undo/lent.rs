@@ -1,10 +1,12 @@
 //! What is lent to questions, on record while they are put.
 
+use std::path::Path;
+
 use deadpeer_core::SocketOptions;
 use deadpeer_sys::sockopt;
 
 use super::file::{UndoFile, WriteUndoError};
-use super::record::{Group, values_of};
+use super::record::{Group, Record, values_of};
 use crate::loans::Loans;
 use crate::target::Target;
 
@@ -16,16 +18,21 @@ use crate::target::Target;
 pub struct Lent(Option<UndoFile>);
 
 impl Lent {
-    /// Reads what the targets have now and writes it to the file, which is taken away when this is dropped. Targets that can't be
-    /// reached can't be asked either.
+    /// Reads what the targets have now and writes it to a file in this directory, which is taken away when this is dropped. Targets that can't
+    /// be reached can't be asked either; where there are no others, nothing is written.
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn on_record(mut file: UndoFile, targets: &[Target]) -> Result<Self, WriteUndoError> {
+    pub fn on_record(
+        directory: &Path,
+        record: Record,
+        targets: &[Target],
+    ) -> Result<Self, WriteUndoError> {
         let groups = groups(targets);
         if groups.is_empty() {
             return Ok(Self(None));
         }
+        let mut file = UndoFile::in_directory(directory, record)?;
         file.add(groups)?;
         Ok(Self(Some(file)))
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "warning")]
 pub(crate) struct WarningJson {
-    /// A word for it: "settings-unread", "not-asked", "other-namespaces", "no-ebpf", "dump-interrupted" or "unknown-answers"; from `ping` and
+    /// A word for it: "settings-unread", "not-asked", "other-namespaces", "no-ebpf", "owners-hidden", "dump-interrupted" or "unknown-answers"; from `ping` and
     /// `kill` also "not-on-record"; from `protect` also "in-portions" and "too-many-in-one-tick".
     code: &'static str,
     /// How many sockets it concerns.
