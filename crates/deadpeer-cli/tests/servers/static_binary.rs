@@ -40,7 +40,7 @@ fn a_user_timeout_notices_everything_and_drops_slow_readers() {
         "dropped",
         "TCP_USER_TIMEOUT of 4.5 s drops live clients",
     );
-    assert_eq!((report.code, report.summary.failed), (1, 1));
+    assert_eq!((report.code, report.summary.failed), (1, 1), "{report:#?}");
 
     let allowed = served(
         &room,
