@@ -41,6 +41,7 @@ fn audit_reads_from_within_or_says_why_not() {
         };
         let through_descriptors = settings(&audit(&["--no-bpf"]));
         assert_eq!(through_descriptors.len(), 2);
+        assert!(through_descriptors.iter().all(serde_json::Value::is_object));
         assert_eq!(settings(&audit(&[])), through_descriptors);
         match promised.looking() {
             Ok(()) => {

@@ -1,9 +1,11 @@
 //! What docs/operators.md promises of a kernel, by its version and how far it is locked down.
 
+use deadpeer_core::KernelVersion;
+
 /// The kernel that runs.
 #[derive(Debug)]
 pub(crate) struct Promised {
-    version: (u32, u32),
+    version: KernelVersion,
     locked_down: bool,
 }
 
@@ -17,11 +19,9 @@ pub(crate) enum Why {
 
 impl Promised {
     pub(crate) fn by_this_kernel() -> Self {
-        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-        let mut numbers = release.split('.').map(|number| number.parse().unwrap());
         let lockdown = std::fs::read_to_string("/sys/kernel/security/lockdown");
         Self {
-            version: (numbers.next().unwrap(), numbers.next().unwrap()),
+            version: deadpeer_sys::kernel_version().expect("a release with a version"),
             // Where there is no such file, nothing can be locked down.
             locked_down: lockdown.is_ok_and(|modes| modes.contains("[confidentiality]")),
         }
@@ -29,24 +29,24 @@ impl Promised {
 
     /// Sockets, their owners and their ends, from within the kernel.
     pub(crate) fn looking(&self) -> Result<(), Why> {
-        self.looks_within((5, 12), "5.12")
+        self.looks_within(KernelVersion::new(5, 12), "5.12")
     }
 
     /// Options of open connections, set from within the kernel.
     pub(crate) fn setting(&self) -> Result<(), Why> {
         self.looking()?;
-        self.looks_within((5, 15), "5.15")
+        self.looks_within(KernelVersion::new(5, 15), "5.15")
     }
 
     /// Options of connections still to come. That looks at nothing, so no lockdown forbids it.
     pub(crate) fn rules(&self) -> Result<(), Why> {
-        match self.version >= (6, 1) {
+        match self.version >= KernelVersion::new(6, 1) {
             true => Ok(()),
             false => Err(Why::Since("6.1")),
         }
     }
 
-    fn looks_within(&self, since: (u32, u32), named: &'static str) -> Result<(), Why> {
+    fn looks_within(&self, since: KernelVersion, named: &'static str) -> Result<(), Why> {
         if self.version < since {
             return Err(Why::Since(named));
         }
