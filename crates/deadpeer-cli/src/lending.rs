@@ -1,11 +1,8 @@
 //! What verbs that ask lend to their questions, on record while they ask.
 
 use crate::audit::gaps::Gap;
-use crate::audit::json::WarningJson;
 use crate::exit::Stop;
-use crate::text::paragraph::paragraph;
 use crate::text::sanitize::sanitize;
-use crate::text::style;
 use crate::text::table::Look;
 use deadpeer_host::Target;
 use deadpeer_host::undo::{Lent, Record, boot_id, default_directory};
@@ -32,10 +29,7 @@ pub(crate) fn on_record(
             sanitize(&why)
         ),
     };
-    match json {
-        true => crate::json::line(out, &WarningJson::of(&gap))?,
-        false => paragraph(out, look, style::NOTE, "", "  ", &gap.text)?,
-    }
+    gap.say(json, look, out)?;
     Ok(None)
 }
 

@@ -10,6 +10,7 @@ use crate::text::plural::{plural, plural_of};
 use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;
+use anstyle::Style;
 use deadpeer_host::{Coverage, Unreadable, WithinError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -23,6 +24,27 @@ pub(crate) struct Gap {
     pub(crate) count: Option<u64>,
     /// A sentence for people.
     pub(crate) text: String,
+}
+
+impl Gap {
+    /// Writes it, as a remark or as JSON.
+    pub(crate) fn say(&self, json: bool, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+        self.say_in(style::NOTE, json, look, out)
+    }
+
+    /// The same with a colour of its own.
+    pub(crate) fn say_in(
+        &self,
+        style: Style,
+        json: bool,
+        look: Look,
+        out: &mut impl Write,
+    ) -> Result<(), Stop> {
+        match json {
+            true => line(out, &WarningJson::of(self)),
+            false => Ok(paragraph(out, look, style, "", "  ", &self.text)?),
+        }
+    }
 }
 
 /// Writes every gap, or nothing.
@@ -39,11 +61,7 @@ pub(super) fn write(
         .into_iter()
         .chain(without_ebpf(coverage.no_ebpf.as_ref(), unread, root))
     {
-        if audit.args.json {
-            line(out, &WarningJson::of(&gap))?;
-        } else {
-            paragraph(out, audit.look, style::NOTE, "", "  ", &gap.text)?;
-        }
+        gap.say(audit.args.json, audit.look, out)?;
     }
     Ok(())
 }
@@ -138,12 +156,9 @@ pub(crate) fn say_hidden(
     look: Look,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    let Some(gap) = hidden(coverage, nix::unistd::geteuid().is_root()) else {
-        return Ok(());
-    };
-    match json {
-        true => line(out, &WarningJson::of(&gap)),
-        false => Ok(paragraph(out, look, style::NOTE, "", "  ", &gap.text)?),
+    match hidden(coverage, nix::unistd::geteuid().is_root()) {
+        Some(gap) => gap.say(json, look, out),
+        None => Ok(()),
     }
 }
 

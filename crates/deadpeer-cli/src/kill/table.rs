@@ -2,11 +2,9 @@
 
 use super::{is_doomed, json};
 use crate::audit::cells::{column, text};
-use crate::audit::json::WarningJson;
 use crate::exit::Stop;
 use crate::ping::words::ReplyWords;
 use crate::text::duration::Lower;
-use crate::text::paragraph::paragraph;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Look, Row, Table};
@@ -89,10 +87,7 @@ pub(super) fn gaps(
         }
     }
     for gap in crate::ping::unasked(&unreached, coverage) {
-        match as_json {
-            true => crate::json::line(out, &WarningJson::of(&gap))?,
-            false => paragraph(out, look, style::NOTE, "", "  ", &gap.text)?,
-        }
+        gap.say(as_json, look, out)?;
     }
     Ok(())
 }

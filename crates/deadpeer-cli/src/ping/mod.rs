@@ -213,10 +213,7 @@ impl Pings<'_> {
             }
         }
         for gap in unasked(&unreached, coverage) {
-            match self.args.json {
-                true => crate::json::line(out, &crate::audit::json::WarningJson::of(&gap))?,
-                false => paragraph(out, self.look, style::NOTE, "", "  ", &gap.text)?,
-            }
+            gap.say(self.args.json, self.look, out)?;
         }
         Ok(())
     }

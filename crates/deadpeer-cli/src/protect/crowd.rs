@@ -2,11 +2,9 @@
 
 use super::args::ProtectArgs;
 use crate::audit::gaps::Gap;
-use crate::audit::json::WarningJson;
 use crate::enclosed::interruption;
 use crate::exit::Stop;
 use crate::text::duration::Upper;
-use crate::text::paragraph::paragraph;
 use crate::text::style;
 use crate::text::table::Look;
 use deadpeer_host::Table;
@@ -35,10 +33,7 @@ pub(super) fn may_be_changed(
         count: Some(crowd.sockets as u64),
         text,
     };
-    match args.json {
-        true => crate::json::line(out, &WarningJson::of(&gap))?,
-        false => paragraph(out, look, style, "", "  ", &gap.text)?,
-    }
+    gap.say_in(style, args.json, look, out)?;
     Ok(!refused)
 }
 

@@ -5,7 +5,6 @@ use super::change::within;
 use super::json;
 use crate::audit::cells::{column, text};
 use crate::audit::gaps::{Gap, gaps};
-use crate::audit::json::WarningJson;
 use crate::audit::words::{RoleWords, SettingsWords};
 use crate::exit::{Exit, Stop};
 use crate::text::duration::Upper;
@@ -100,10 +99,7 @@ pub(super) fn out_of_reach(
         count: Some(count),
         text: format!("eBPF would reach these, and can't be had: {why}."),
     };
-    match args.json {
-        true => crate::json::line(out, &WarningJson::of(&gap)),
-        false => Ok(paragraph(out, look, style::NOTE, "", "  ", &gap.text)?),
-    }
+    gap.say(args.json, look, out)
 }
 
 /// Says why no options keep the deadline.
@@ -190,10 +186,7 @@ fn gaps_of(
     let mut all = gaps(&unread, &survey.coverage, nix::unistd::geteuid().is_root());
     all.extend(elsewhere(args, survey));
     for gap in all {
-        match args.json {
-            true => crate::json::line(out, &WarningJson::of(&gap))?,
-            false => paragraph(out, look, style::NOTE, "", "  ", &gap.text)?,
-        }
+        gap.say(args.json, look, out)?;
     }
     Ok(())
 }
