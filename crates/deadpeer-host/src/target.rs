@@ -95,18 +95,10 @@ impl Target {
             held: socket.inode.is_some(),
             holders: holders.collect(),
             uid: socket.uid,
-            heard_ago: info.as_ref().and_then(heard_ago),
+            heard_ago: info.as_ref().and_then(TcpInfo::heard_ago),
             unanswered: info.as_ref().map_or(0, unanswered),
         }
     }
-}
-
-fn heard_ago(info: &TcpInfo) -> Option<Duration> {
-    let ms = match (info.last_ack_recv_ms, info.last_data_recv_ms) {
-        (Some(ack), Some(data)) => ack.min(data),
-        (one, other) => one.or(other)?,
-    };
-    Some(Duration::from_millis(ms.into()))
 }
 
 fn unanswered(info: &TcpInfo) -> u32 {

@@ -93,16 +93,9 @@ impl Evidence {
             state: info.state,
             unanswered_probes: info.probes,
             unanswered_retransmissions: info.retransmits,
-            silence: silence(info),
+            silence: info.heard_ago(),
         }
     }
-}
-
-/// How long ago anything was heard, as the kernel's keepalive counts (include/net/tcp.h, `keepalive_time_elapsed`).
-pub(crate) fn silence(info: &TcpInfo) -> Option<Duration> {
-    let heard = [info.last_data_recv_ms, info.last_ack_recv_ms];
-    let ms = heard.into_iter().flatten().min()?;
-    Some(Duration::from_millis(ms.into()))
 }
 
 /// Whether a FIN alone counts as the end.
@@ -230,7 +223,9 @@ fn gave_up(info: &TcpInfo, limits: Limits) -> bool {
     // A user timeout overrides all counts (net/ipv4/tcp_timer.c), and is measured in jiffies.
     if let Some(timeout) = limits.user_timeout {
         let jiffies = Duration::from_millis(20);
-        return silence(info).is_some_and(|silence| silence + jiffies >= timeout);
+        return info
+            .heard_ago()
+            .is_some_and(|silence| silence + jiffies >= timeout);
     }
     let waited_out = || {
         // Who gives up has waited a whole RTO since it last sent; a RST comes within a round trip.

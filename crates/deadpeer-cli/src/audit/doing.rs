@@ -2,6 +2,7 @@
 
 use deadpeer_core::{TcpInfo, TcpState};
 use deadpeer_host::{ArmedTimer, Socket};
+use std::time::Duration;
 
 /// The numbers behind "what it is doing now", small enough to keep for every connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +15,8 @@ pub(super) struct Doing {
     pub(super) queued: u32,
     /// Bytes received and not read; for a listener, connections waiting for accept().
     pub(super) received: u32,
-    /// Milliseconds since the peer was last heard.
-    pub(super) heard_ms: Option<u32>,
+    /// How long ago the peer was last heard.
+    pub(super) heard_ago: Option<Duration>,
 }
 
 impl Doing {
@@ -26,12 +27,7 @@ impl Doing {
             timer: socket.timer,
             queued: socket.wqueue,
             received: socket.rqueue,
-            heard_ms: info.and_then(
-                |info| match (info.last_ack_recv_ms, info.last_data_recv_ms) {
-                    (Some(ack), Some(data)) => Some(ack.min(data)),
-                    (one, other) => one.or(other),
-                },
-            ),
+            heard_ago: info.and_then(TcpInfo::heard_ago),
         }
     }
 }

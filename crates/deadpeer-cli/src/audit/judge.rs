@@ -1,7 +1,7 @@
 //! One connection judged: which settings count, what they promise, and whether that is soon enough.
 
 use super::proof;
-use deadpeer_core::{Effective, Finding, Forecast, Kernel, Notice, Silence, Snapshot, TcpInfo};
+use deadpeer_core::{Effective, Finding, Forecast, Kernel, Notice, Snapshot, TcpInfo};
 use deadpeer_host::{Connection, Settings, Socket, Unreadable, inheritance};
 use std::time::Duration;
 
@@ -123,12 +123,7 @@ impl Judge {
             self.middlebox
                 .and_then(|limit| Finding::of_middlebox(options, limit)),
         );
-        let worst = |silence| forecast.outlook(silence).worst;
-        let counted = [Silence::Idle, Silence::InFlight, Silence::LateWrite];
-        let in_time = |within| {
-            let mut silences = counted.into_iter().chain(snapshot.silence());
-            silences.all(|silence| worst(silence).meets(within))
-        };
+        let in_time = |within| forecast.worst_with(snapshot).meets(within);
         Judged {
             basis,
             idle: forecast.idle.worst.into(),

@@ -98,8 +98,8 @@ impl fmt::Display for Doing {
         if self.state == TcpState::Listen {
             return write!(f, "{} of {} waiting for accept", self.received, self.queued);
         }
-        if let Some(ms) = self.heard_ms {
-            part(f, format_args!("heard {} ago", Upper(millis(ms))))?;
+        if let Some(ago) = self.heard_ago {
+            part(f, format_args!("heard {} ago", Upper(ago)))?;
         }
         if self.queued > 0 {
             part(f, format_args!("{} unacknowledged", Bytes(self.queued)))?;
@@ -181,7 +181,7 @@ mod tests {
             timer: None,
             queued: 0,
             received: 0,
-            heard_ms: Some(3_150),
+            heard_ago: Some(millis(3_150)),
         };
         assert_eq!(idle.to_string(), "heard 3.2 s ago");
         let timer = |kind, unanswered| {

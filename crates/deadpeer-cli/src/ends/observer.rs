@@ -73,7 +73,7 @@ impl Observer {
         let retransmits = u32::from(info.retransmits.unwrap_or(0));
         let probes = u32::from(info.probes.unwrap_or(0));
         let unanswered = retransmits + probes;
-        let silent = silence(info).unwrap_or_default();
+        let silent = info.heard_ago().unwrap_or_default();
         if unanswered > self.unanswered {
             self.question = match (retransmits, self.window_closed) {
                 (1.., _) => Question::Retransmission,
@@ -108,7 +108,7 @@ impl Observer {
 
     /// Speaks at the deadline, and each time the silence has doubled.
     fn note_silence(&mut self, info: &TcpInfo, seen: &mut Vec<Seen>) {
-        let Some(silent) = silence(info).filter(|_| is_open(info)) else {
+        let Some(silent) = info.heard_ago().filter(|_| is_open(info)) else {
             return;
         };
         if silent < self.deadline {
@@ -119,13 +119,6 @@ impl Observer {
             seen.push(Seen::Silent { silent, unanswered });
         }
     }
-}
-
-/// How long ago anything was heard.
-pub(super) fn silence(info: &TcpInfo) -> Option<Duration> {
-    let heard = [info.last_data_recv_ms, info.last_ack_recv_ms];
-    let ms = heard.into_iter().flatten().min()?;
-    Some(Duration::from_millis(ms.into()))
 }
 
 /// Pure acknowledgements so far, and the bytes acknowledged by any.

@@ -14,7 +14,7 @@ use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Look, Row, Table as TextTable};
 use anstyle::Style;
-use deadpeer_core::{Effective, Notice, Refusal, Silence, Snapshot, TcpState};
+use deadpeer_core::{Effective, Notice, Refusal, Snapshot, TcpState};
 use deadpeer_host::Unreadable;
 use deadpeer_host::protect::{Aim, Change, Fate, Part, Step, Survey};
 use std::collections::BTreeMap;
@@ -215,17 +215,7 @@ pub(super) fn worst(aim: &Aim, part: &Part, settings: &Effective) -> Notice {
         true => TcpState::Listen,
         false => TcpState::Established,
     };
-    let told = aim.forecast(settings, &Snapshot::new(state));
-    [Silence::Idle, Silence::InFlight, Silence::LateWrite]
-        .into_iter()
-        .map(|silence| told.outlook(silence).worst)
-        .reduce(|one, other| match (one.latest(), other.latest()) {
-            (None, _) => one,
-            (_, None) => other,
-            (Some(a), Some(b)) if a >= b => one,
-            (Some(_), Some(_)) => other,
-        })
-        .unwrap_or(Notice::Never)
+    aim.forecast(settings, &Snapshot::new(state)).worst()
 }
 
 struct Told(Notice);

@@ -16,6 +16,7 @@ mod idle;
 mod notice;
 mod retransmission;
 mod snapshot;
+mod worst;
 mod zero_window;
 
 pub use notice::{Notice, Silence, Span};

@@ -107,10 +107,7 @@ impl Snapshot {
         let retransmits = u32::from(info.retransmits.unwrap_or(0));
         let first_run = retransmits > 0 && info.total_rto_recoveries == Some(1);
         Self {
-            heard_ago: match (info.last_data_recv_ms, info.last_ack_recv_ms) {
-                (Some(data), Some(ack)) => ms(Some(data.min(ack))),
-                (one, None) | (None, one) => ms(one),
-            },
+            heard_ago: info.heard_ago(),
             probes_out: u32::from(info.probes.unwrap_or(0)),
             retransmits,
             backoff: u32::from(info.backoff.unwrap_or(0)),

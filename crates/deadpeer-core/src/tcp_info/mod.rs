@@ -9,6 +9,7 @@
 //! (sock_diag(7)); the kernel fills both in `tcp_get_info`, net/ipv4/tcp.c. Neither needs a privilege.
 
 mod decode;
+mod heard;
 mod info;
 mod layout;
 mod version;

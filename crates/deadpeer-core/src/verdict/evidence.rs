@@ -36,6 +36,8 @@ pub(super) struct Ages {
     data: Option<Duration>,
     /// Anything with an acknowledgement in it, data that came again included (`tcp_ack`).
     ack: Option<Duration>,
+    /// The younger of both.
+    pub(super) heard: Option<Duration>,
 }
 
 impl Counters {
@@ -82,7 +84,7 @@ impl Counters {
         ages: Ages,
     ) -> Option<Duration> {
         if !self.counts {
-            return ages.youngest().filter(|ago| *ago < elapsed);
+            return ages.heard.filter(|ago| *ago < elapsed);
         }
         let new_data = self.bytes_received != before.bytes_received;
         let acks = self.bytes_acked != before.bytes_acked || self.acks_since(before) > 0;
@@ -135,10 +137,7 @@ impl Ages {
         Self {
             data: age(info.last_data_recv_ms),
             ack: age(info.last_ack_recv_ms),
+            heard: info.heard_ago(),
         }
-    }
-
-    pub(super) fn youngest(&self) -> Option<Duration> {
-        self.data.into_iter().chain(self.ack).min()
     }
 }

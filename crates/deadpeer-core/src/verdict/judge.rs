@@ -176,7 +176,7 @@ impl Judge {
     fn weigh(&mut self, at: Duration, counters: Counters, ages: Ages) {
         let Some(base) = self.base else {
             self.sample(&counters.at_birth(), &counters, Duration::MAX);
-            self.hear(at, counters, ages.youngest().unwrap_or_default().min(at));
+            self.hear(at, counters, ages.heard.unwrap_or_default().min(at));
             // What comes is not known yet: a close second look.
             self.last.data = true;
             return;

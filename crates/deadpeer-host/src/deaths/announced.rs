@@ -194,7 +194,7 @@ impl Announced {
         let fin_came = remains.fin_acked == Some(true) || remains.peer_finished == Some(true);
         // The peer's FIN takes a place in the sequence, and nobody reads it.
         remains.unread = info.map(|_| notice.unread.saturating_sub(fin_came.into()));
-        remains.silence = info.and_then(silence);
+        remains.silence = info.and_then(TcpInfo::heard_ago);
         remains.since_sent = info.and_then(|info| Some(milliseconds(info.last_data_sent_ms?)));
         remains.rto = info.and_then(|info| Some(Duration::from_micros(info.rto_us?.into())));
         remains.settings = seen.and_then(|seen| seen.settings.effective().copied());
@@ -245,12 +245,6 @@ impl AsFd for Announced {
 /// Of an established connection the SYN has been acknowledged, or a round trip measured.
 fn never_established(info: &TcpInfo) -> bool {
     info.bytes_acked == Some(0) && info.rtt_us.is_none()
-}
-
-/// As the kernel's keepalive counts (include/net/tcp.h, `keepalive_time_elapsed`).
-fn silence(info: &TcpInfo) -> Option<Duration> {
-    let heard = [info.last_data_recv_ms, info.last_ack_recv_ms];
-    heard.into_iter().flatten().min().map(milliseconds)
 }
 
 fn milliseconds(ms: u32) -> Duration {

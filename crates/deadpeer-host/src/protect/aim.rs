@@ -1,7 +1,7 @@
 //! What is to hold, and what has to be set on one socket so that it does.
 
 use deadpeer_core::{
-    Effective, Forecast, Kernel, Notice, Plan, Policy, Refusal, Silence, SlowReaders, Snapshot,
+    Effective, Forecast, Kernel, Plan, Policy, Refusal, Silence, SlowReaders, Snapshot,
     SocketOptions, TcpState,
 };
 
@@ -132,7 +132,7 @@ impl Aim {
     /// one that the connection is in now.
     fn meets(&self, told: &Forecast, snapshot: &Snapshot) -> bool {
         let policy = self.plan.policy();
-        let mut silences = COUNTED.into_iter().chain(snapshot.silence());
+        let mut silences = Silence::JUDGED.into_iter().chain(snapshot.silence());
         silences.all(|silence| {
             !policy.promises(silence) || told.outlook(silence).worst.meets(policy.within())
         })
@@ -168,8 +168,10 @@ impl Aim {
         });
         let mut silences = LASTING.into_iter().chain(snapshot.silence());
         survives(then).is_none_or(|survived| survived >= least)
-            && silences
-                .all(|silence| !later(then.outlook(silence).worst, told.outlook(silence).worst))
+            && silences.all(|silence| {
+                let told = told.outlook(silence).worst;
+                !then.outlook(silence).worst.is_later_than(told)
+            })
     }
 
     /// The options that really change, and `TCP_KEEPIDLE` in any case: it arms the timer anew, which would otherwise first run out
@@ -196,8 +198,6 @@ impl Aim {
     }
 }
 
-/// What every connection is judged by, beside the silence it is in.
-const COUNTED: [Silence; 3] = [Silence::Idle, Silence::InFlight, Silence::LateWrite];
 /// What may come over every connection.
 const LASTING: [Silence; 5] = [
     Silence::Idle,
@@ -265,17 +265,10 @@ pub(crate) fn overlay(before: &Effective, options: &SocketOptions) -> Effective 
 
 /// Whether any silence ends sooner then.
 fn helps(told: &Forecast, then: &Forecast) -> bool {
-    COUNTED
-        .into_iter()
-        .any(|silence| later(told.outlook(silence).worst, then.outlook(silence).worst))
-}
-
-fn later(one: Notice, other: Notice) -> bool {
-    match (one.latest(), other.latest()) {
-        (None, Some(_)) => true,
-        (Some(one), Some(other)) => one > other,
-        (None | Some(_), None) => false,
-    }
+    Silence::JUDGED.into_iter().any(|silence| {
+        let then = then.outlook(silence).worst;
+        told.outlook(silence).worst.is_later_than(then)
+    })
 }
 
 #[cfg(test)]

@@ -83,9 +83,7 @@ impl TwoWitnesses {
     /// Tells the machine what happened; returns whether the program was heard.
     fn drive(&mut self, link: &mut Link, now: Duration) -> Result<bool, WatchFailed> {
         let info = link.info()?;
-        let heard_ms = [info.last_ack_recv_ms, info.last_data_recv_ms];
-        let silence = heard_ms.into_iter().flatten().min();
-        let silence = Duration::from_millis(silence.unwrap_or(0).into());
+        let silence = info.heard_ago().unwrap_or_default();
         if silence > self.deadline / CUT_OFF_SHARE {
             self.cut_off = now;
         }

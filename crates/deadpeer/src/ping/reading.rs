@@ -5,7 +5,6 @@ use std::time::Duration;
 use deadpeer_core::{TcpInfo, TcpState};
 
 use super::NotNow;
-use crate::death::silence;
 
 /// A Linux peer answers a probe at most this often (net/ipv4/tcp_input.c, `tcp_oow_rate_limited`), and a margin.
 pub(super) const ANSWER_LIMIT: Duration = Duration::from_millis(600);
@@ -45,7 +44,7 @@ pub(super) fn unanswered(info: &TcpInfo) -> u32 {
 
 /// How long nothing has been heard; nothing at all counts as for ever.
 pub(super) fn silent_for(info: &TcpInfo) -> Duration {
-    silence(info).unwrap_or(Duration::MAX)
+    info.heard_ago().unwrap_or(Duration::MAX)
 }
 
 /// The counters that tell questions and answers from silence.

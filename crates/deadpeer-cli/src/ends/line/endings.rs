@@ -2,11 +2,11 @@
 
 use super::super::ending::{By, Ending, Shown, Sign};
 use super::super::framed::{Fault, Silence, Word};
-use super::super::observer::silence;
 use super::traffic::Heard;
 use super::{Line, Room};
 use crate::exit::Stop;
 use deadpeer::Cause;
+use deadpeer_core::TcpInfo;
 use deadpeer_core::heartbeat::frame::Reason;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl Line {
     pub(in super::super) fn interrupted(&mut self) -> Ending {
         self.say_bye(None);
         let info = deadpeer::inspect(&self.stream).ok();
-        let silent = info.as_ref().and_then(silence);
+        let silent = info.as_ref().and_then(TcpInfo::heard_ago);
         let (_, unanswered) = self.observer.open();
         let nothing = Duration::ZERO;
         Ending {
@@ -102,7 +102,7 @@ impl Line {
             errno: raw
                 .filter(|raw| *raw != 0)
                 .map(|raw| format!("{:?}", nix::errno::Errno::from_raw(raw))),
-            silent: silence(&info),
+            silent: info.heard_ago(),
             unanswered,
             shown,
         })

@@ -131,7 +131,7 @@ mod properties {
                 let then = aim.forecast(&change.after, &idle());
                 for silence in LASTING {
                     let (old, new) = (told.outlook(silence).worst, then.outlook(silence).worst);
-                    prop_assert!(!later(new, old), "{silence}: {new:?} after {old:?}");
+                    prop_assert!(!new.is_later_than(old), "{silence}: {new:?} after {old:?}");
                 }
             }
         }

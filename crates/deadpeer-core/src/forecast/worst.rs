@@ -1,0 +1,99 @@
+//! What a connection is judged by: the worst of the silences that may come over it.
+
+use super::{Forecast, Notice, Silence, Snapshot};
+
+impl Silence {
+    /// What may come over every connection while it is open, whatever it does at the moment. A connection keeps a deadline
+    /// that it keeps in each of these and in the silence it is in now ([`Snapshot::silence`]).
+    pub const JUDGED: [Self; 3] = [Self::Idle, Self::InFlight, Self::LateWrite];
+}
+
+impl Forecast {
+    /// When a vanished peer is noticed in the worst of the silences that may come over every open connection.
+    #[must_use]
+    pub fn worst(&self) -> Notice {
+        let [first, rest @ ..] = Silence::JUDGED.map(|silence| self.outlook(silence).worst);
+        rest.into_iter().fold(first, Notice::later_of)
+    }
+
+    /// The same, the silence included that the connection of this snapshot is in.
+    #[must_use]
+    pub fn worst_with(&self, snapshot: &Snapshot) -> Notice {
+        let now = snapshot
+            .silence()
+            .map(|silence| self.outlook(silence).worst);
+        now.into_iter().fold(self.worst(), Notice::later_of)
+    }
+}
+
+impl Notice {
+    /// Whether this may come later than `other`; never is later than anything.
+    #[must_use]
+    pub fn is_later_than(self, other: Self) -> bool {
+        match (self.latest(), other.latest()) {
+            (None, Some(_)) => true,
+            (Some(one), Some(other)) => one > other,
+            (None | Some(_), None) => false,
+        }
+    }
+
+    /// The later of two.
+    #[must_use]
+    pub fn later_of(self, other: Self) -> Self {
+        match other.is_later_than(self) {
+            true => other,
+            false => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::forecast::Span;
+    use crate::{Effective, Kernel, TcpState};
+
+    fn at(seconds: u64) -> Notice {
+        let at = Duration::from_secs(seconds);
+        Notice::Within(Span {
+            earliest: at,
+            latest: at,
+        })
+    }
+
+    #[test]
+    fn never_is_the_latest() {
+        assert_eq!(at(1).later_of(at(2)), at(2));
+        assert_eq!(at(2).later_of(at(1)), at(2));
+        assert_eq!(at(1).later_of(Notice::Never), Notice::Never);
+        assert_eq!(Notice::Never.later_of(at(1)), Notice::Never);
+        assert!(!Notice::Never.is_later_than(Notice::Never));
+        assert!(!at(1).is_later_than(at(1)));
+    }
+
+    #[test]
+    fn the_worst_is_that_of_the_silences_judged_and_of_the_one_at_hand() {
+        let mut kernel = Kernel::modern(None);
+        kernel.sysctls.retries2 = 3;
+        let mut options = Effective::untouched(&kernel.sysctls);
+        let mut snapshot = Snapshot::new(TcpState::Established);
+        let told = Forecast::of(&options, &snapshot, &kernel);
+        assert_eq!(told.worst(), Notice::Never);
+
+        options.keepalive = true;
+        (options.keepidle_s, options.keepintvl_s, options.keepcnt) = (1, 1, 1);
+        options.user_timeout_ms = Some(2_000);
+        let told = Forecast::of(&options, &snapshot, &kernel);
+        assert_eq!(told.worst(), told.late_write.worst);
+        assert_eq!(told.worst_with(&snapshot), told.worst());
+
+        snapshot.state = TcpState::SynSent;
+        options.syncnt = Some(8);
+        options.user_timeout_ms = None;
+        let told = Forecast::of(&options, &snapshot, &kernel);
+        assert!(told.connecting.worst.is_later_than(told.worst()));
+        assert_eq!(told.worst_with(&snapshot), told.connecting.worst);
+    }
+}

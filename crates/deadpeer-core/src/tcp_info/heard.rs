@@ -1,0 +1,37 @@
+//! When the peer was last heard.
+
+use std::time::Duration;
+
+use super::TcpInfo;
+
+impl TcpInfo {
+    /// How long ago anything was heard of the peer, as the kernel's keepalive counts it: the younger of the ages of the last data
+    /// and the last acknowledgement (include/net/tcp.h, `keepalive_time_elapsed`). `None` before the handshake is done.
+    #[must_use]
+    #[doc(alias = "tcpi_last_ack_recv")]
+    #[doc(alias = "tcpi_last_data_recv")]
+    pub fn heard_ago(&self) -> Option<Duration> {
+        let ages = [self.last_data_recv_ms, self.last_ack_recv_ms];
+        let ms = ages.into_iter().flatten().min()?;
+        Some(Duration::from_millis(ms.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_younger_age_counts_and_one_is_enough() {
+        let heard = |data, ack| {
+            let mut info = TcpInfo::default();
+            (info.last_data_recv_ms, info.last_ack_recv_ms) = (data, ack);
+            info.heard_ago().map(|ago| ago.as_millis())
+        };
+        assert_eq!(heard(Some(7), Some(5)), Some(5));
+        assert_eq!(heard(Some(5), Some(7)), Some(5));
+        assert_eq!(heard(Some(7), None), Some(7));
+        assert_eq!(heard(None, Some(0)), Some(0));
+        assert_eq!(heard(None, None), None);
+    }
+}
