@@ -51,7 +51,7 @@ fn engine() -> Result<Engine> {
 fn dump() -> Result<()> {
     let engine = engine()?;
     let mut holders: FxHashMap<u32, (u32, i32)> = FxHashMap::default();
-    engine.holders()?.each(|holder| {
+    engine.socket_owners()?.each(|holder| {
         holders.insert(holder.inode.get(), (holder.pid, holder.fd));
         ControlFlow::Continue(())
     })?;

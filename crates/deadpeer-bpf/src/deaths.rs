@@ -53,7 +53,7 @@ pub struct Death {
     /// The number of its network namespace.
     pub namespace: u32,
     /// Its file's inode number, if a process still holds it: who that is, `/proc` tells, or
-    /// [`Engine::holders`](crate::Engine::holders). `None`: closed before, or never accepted.
+    /// [`Engine::socket_owners`](crate::Engine::socket_owners). `None`: closed before, or never accepted.
     pub inode: Option<NonZeroU32>,
     /// Our end.
     pub local: SocketAddr,

@@ -5,10 +5,10 @@ use std::os::fd::AsFd;
 use rustix::io::Errno;
 
 use crate::deaths::{Deaths, Watched};
-use crate::holders::Holders;
 use crate::kernel::{self, ProgramKind};
 use crate::load::Types;
 use crate::new_connections::{Protection, Rule};
+use crate::owners::SocketOwners;
 use crate::set::{Change, Outcome, set};
 use crate::sockets::Sockets;
 use crate::{Unavailable, feature};
@@ -93,8 +93,8 @@ impl Engine {
     ///
     /// # Errors
     /// What is missing on this machine.
-    pub fn holders(&self) -> Result<Holders, Unavailable> {
-        Holders::load(&self.types)
+    pub fn socket_owners(&self) -> Result<SocketOwners, Unavailable> {
+        SocketOwners::load(&self.types)
     }
 
     /// Makes a rule hold in a cgroup (v2) and those below it, for every TCP connection of a process in them that begins

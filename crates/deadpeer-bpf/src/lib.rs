@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | [`Engine::sockets`]: every socket of a network namespace | Linux 5.12 | BPF, PERFMON |
 //! | [`Engine::set`]: options of chosen sockets, accept queues included | Linux 5.15 | BPF, PERFMON |
-//! | [`Engine::holders`]: which process holds which socket | Linux 5.12 | BPF, PERFMON |
+//! | [`Engine::socket_owners`]: which process holds which socket | Linux 5.12 | BPF, PERFMON |
 //! | [`Engine::protect`]: options of every connection still to come in a cgroup | Linux 6.1 | BPF, NET_ADMIN |
 //! | [`Engine::deaths`]: connections as they end | Linux 5.12 | BPF, PERFMON |
 //!
@@ -30,11 +30,11 @@ mod deaths;
 mod engine;
 mod error;
 mod feature;
-mod holders;
 mod iterate;
 mod kernel;
 mod load;
 mod new_connections;
+mod owners;
 mod pins;
 mod records;
 mod set;
@@ -43,8 +43,8 @@ mod sockets;
 pub use deaths::{Caller, Closer, Death, Deaths, Watched};
 pub use engine::Engine;
 pub use error::{CallError, PinError, Unavailable};
-pub use holders::{Holder, Holders};
 pub use new_connections::{Counts, Pinned, Protection, Rule, pinned};
+pub use owners::{SocketOwner, SocketOwners};
 pub use set::{Change, Outcome, Refused};
 pub use sockets::{Holding, Showing, Socket, Sockets};
 

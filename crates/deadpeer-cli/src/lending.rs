@@ -5,7 +5,7 @@ use crate::exit::Stop;
 use crate::text::sanitize::sanitize;
 use crate::text::table::Look;
 use deadpeer_host::Target;
-use deadpeer_host::undo::{Lent, Record, boot_id, default_directory};
+use deadpeer_host::undo::{LoanRecord, Record, boot_id, default_directory};
 use std::io::Write;
 
 /// Keeps on record what asking the targets borrows, for as long as this is kept. Where there is no place for it, that is said, and they can be
@@ -16,7 +16,7 @@ pub(crate) fn on_record(
     json: bool,
     look: Look,
     out: &mut impl Write,
-) -> Result<Option<Lent>, Stop> {
+) -> Result<Option<LoanRecord>, Stop> {
     let why = match recorded(namespace, targets) {
         Ok(lent) => return Ok(Some(lent)),
         Err(why) => why,
@@ -33,8 +33,8 @@ pub(crate) fn on_record(
     Ok(None)
 }
 
-fn recorded(namespace: u64, targets: &[Target]) -> Result<Lent, String> {
+fn recorded(namespace: u64, targets: &[Target]) -> Result<LoanRecord, String> {
     let boot = boot_id().map_err(|error| format!("read boot_id: {error}"))?;
     let record = Record::new(boot, namespace, None);
-    Lent::on_record(&default_directory(), record, targets).map_err(|error| error.to_string())
+    LoanRecord::on_record(&default_directory(), record, targets).map_err(|error| error.to_string())
 }

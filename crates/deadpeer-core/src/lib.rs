@@ -6,8 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod alarms;
-pub mod autopsy;
 pub mod cause;
+pub mod close_reason;
 pub mod detector;
 pub mod durations;
 pub mod finding;
@@ -21,8 +21,8 @@ pub mod tcp_info;
 pub mod verdict;
 pub mod wheel;
 
-pub use autopsy::Autopsy;
 pub use cause::Cause;
+pub use close_reason::CloseReason;
 pub use finding::Finding;
 pub use forecast::{Forecast, Notice, Outlook, Silence, Snapshot};
 pub use kernel::{Kernel, Sysctls};

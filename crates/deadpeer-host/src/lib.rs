@@ -20,46 +20,21 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod asking;
-pub mod cgroup;
-mod connection;
-mod coverage;
+mod ask;
 pub mod deaths;
-mod effort;
-mod endpoint;
-mod filter;
+pub mod filter;
 pub mod inheritance;
 pub mod kill;
-mod loans;
-mod namespace;
-pub mod new_connections;
-mod owners;
-mod ports;
-mod process;
 pub mod protect;
-mod query;
-mod row;
 pub mod run;
-mod service;
-mod settings;
-mod sight;
-mod table;
-mod target;
+pub mod table;
 pub mod undo;
-mod within;
 
-pub use asking::{Reply, ask_all};
-pub use connection::Connection;
-pub use coverage::{Coverage, ReadBy};
+pub use ask::{Reply, ask_all};
 pub use deadpeer_sys::sock_diag::{ArmedTimer, Family, Socket, States, TimerKind};
-pub use endpoint::{Endpoint, EndpointError};
-pub use filter::Filter;
-pub use namespace::Namespace;
-pub use owners::{Owner, Owners, OwnersOf};
-pub use process::Process;
-pub use query::Query;
-pub use service::{Role, Service, Services};
-pub use settings::{Settings, Unreadable};
-pub use table::{OpenTableError, ReadTableError, Table};
-pub use target::{Holder, Target};
-pub use within::{Within, WithinError};
+pub use filter::{Endpoint, EndpointError, Filter, cgroup};
+pub use table::{
+    BpfDetails, BpfError, Connection, Coverage, Namespace, OpenTableError, Owner, Owners, OwnersOf,
+    Process, Query, ReadBy, ReadTableError, Role, Service, Services, Settings, Table, Target,
+    TargetOwner, Unreadable,
+};

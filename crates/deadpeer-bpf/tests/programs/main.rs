@@ -3,9 +3,9 @@
 mod child;
 mod deaths;
 mod group;
-mod holders;
 mod looking;
 mod new_connections;
+mod owners;
 mod pinned;
 mod privilege;
 mod setting;

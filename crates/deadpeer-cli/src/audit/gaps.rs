@@ -11,7 +11,7 @@ use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;
 use anstyle::Style;
-use deadpeer_host::{Coverage, Unreadable, WithinError};
+use deadpeer_host::{BpfError, Coverage, Unreadable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
@@ -67,7 +67,7 @@ pub(super) fn write(
 }
 
 /// That the kernel itself would have told more, and why it was not asked. Who isn't root has been told the way out already.
-fn without_ebpf(why: Option<&WithinError>, unread: bool, root: bool) -> Option<Gap> {
+fn without_ebpf(why: Option<&BpfError>, unread: bool, root: bool) -> Option<Gap> {
     let why = why.filter(|_| unread && root)?;
     Some(Gap {
         code: "no-ebpf",
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_ebpf_would_have_shown_is_said_where_something_is_missing() {
-        let why = Some(&WithinError::UnknownClock);
+        let why = Some(&BpfError::UnknownClock);
         let gap = without_ebpf(why, true, true).expect("a gap");
         let said = "With eBPF they could be read: the kernel's clock rate is not known.";
         assert_eq!(gap.text, said);

@@ -117,11 +117,11 @@ impl AuditArgs {
     fn choose_means(&self, table: &mut Table) -> Result<(), Stop> {
         match (self.bpf, self.no_bpf) {
             (true, _) => table
-                .look_from_within()
+                .use_bpf()
                 .map_err(|why| Stop::because(format!("no eBPF: {why}"))),
             (false, true) => Ok(()),
             (false, false) => {
-                table.look_from_within_where_it_pays();
+                table.use_bpf_where_it_pays();
                 Ok(())
             }
         }

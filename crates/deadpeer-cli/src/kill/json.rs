@@ -1,11 +1,11 @@
 //! `kill` as JSON lines.
 
-use super::table::SentenceWords;
+use super::table::DecisionWords;
 use crate::exit::Stop;
 use crate::json::{line, milliseconds};
 use crate::ping::json::{EndsJson, word};
 use deadpeer_host::Target;
-use deadpeer_host::kill::{Destroyed, Sentence};
+use deadpeer_host::kill::{Decision, Destroyed};
 use serde::Serialize;
 use std::io::Write;
 
@@ -42,24 +42,24 @@ pub(crate) struct KillSummaryJson {
 }
 
 /// Writes a connection.
-pub(super) fn sentence(
+pub(super) fn decision(
     target: &Target,
-    sentence: &Sentence,
+    decision: &Decision,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    let (verdict, reply) = match sentence {
-        Sentence::Destroy { .. } => ("destroy", None),
-        Sentence::Forced(reply) => ("forced", Some(reply)),
-        Sentence::Alive(reply) => ("alive", Some(reply)),
-        Sentence::Unknown(reply) => ("unknown", Some(reply)),
-        Sentence::Over | _ => ("over", None),
+    let (verdict, reply) = match decision {
+        Decision::Destroy { .. } => ("destroy", None),
+        Decision::Forced(reply) => ("forced", Some(reply)),
+        Decision::Alive(reply) => ("alive", Some(reply)),
+        Decision::Unknown(reply) => ("unknown", Some(reply)),
+        Decision::Over | _ => ("over", None),
     };
     let json = KillJson {
         connection: EndsJson::of(target),
         silent_ms: target.heard_ago.map(milliseconds),
         verdict,
         answer: reply.map(word),
-        text: SentenceWords(sentence).to_string(),
+        text: DecisionWords(decision).to_string(),
     };
     line(out, &json)
 }

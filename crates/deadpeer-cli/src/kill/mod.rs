@@ -17,7 +17,7 @@ use crate::text::style;
 use crate::text::table::Look;
 use clap::Args;
 use deadpeer_host::kill::{
-    Aim, DestroyAllError, Destroyed, Sentence, destroy, is_supported, judge,
+    Decision, DestroyAllError, Destroyed, Selection, destroy, is_supported, judge,
 };
 use deadpeer_host::{Table, Target};
 use std::io::{IsTerminal as _, Write};
@@ -86,12 +86,12 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
             "this kernel cannot destroy connections: it was built without CONFIG_INET_DIAG_DESTROY (nothing was changed)",
         ));
     }
-    let aim = args.aim();
+    let selection = args.selection();
     let (mut targets, coverage) =
         Target::all(&mut table, &filter).map_err(|error| Stop::from_error(&error))?;
     let inode = table.namespace();
     drop(table);
-    targets.retain(|target| aim.means(target));
+    targets.retain(|target| selection.means(target));
     if targets.is_empty() {
         say_hidden(&coverage, args.json, look, out)?;
         return nothing(args, look, out);
@@ -100,22 +100,22 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
     // Options of a connection that is being asked are borrowed.
     let asking = Deferred::begin()?;
     let lent = lending::on_record(inode, &targets, args.json, look, out)?;
-    let sentences = judge(&targets, args.force);
+    let decisions = judge(&targets, args.force);
     drop(lent);
     if asking.end() {
         return Err(Stop::because("interrupted (nothing was destroyed)"));
     }
-    table::show(args.json, &targets, &sentences, look, out)?;
-    table::gaps(args.json, &targets, &sentences, &coverage, look, out)?;
+    table::show(args.json, &targets, &decisions, look, out)?;
+    table::gaps(args.json, &targets, &decisions, &coverage, look, out)?;
     let doomed: Vec<&Target> = targets
         .iter()
-        .zip(&sentences)
-        .filter(|(_, sentence)| is_doomed(sentence))
+        .zip(&decisions)
+        .filter(|(_, decision)| is_doomed(decision))
         .map(|(target, _)| target)
         .collect();
-    let unknown = sentences
+    let unknown = decisions
         .iter()
-        .any(|sentence| matches!(sentence, Sentence::Unknown(_)))
+        .any(|decision| matches!(decision, Decision::Unknown(_)))
         || !coverage.hidden_processes.is_empty();
     out.flush()?;
     let question = format!(
@@ -137,17 +137,17 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
 }
 
 impl KillArgs {
-    fn aim(&self) -> Aim {
+    fn selection(&self) -> Selection {
         match self.silent_for {
-            Some(time) => Aim::SilentFor(time),
-            None if self.unreachable => Aim::Unreachable,
-            None => Aim::AllMatching,
+            Some(time) => Selection::SilentFor(time),
+            None if self.unreachable => Selection::Unreachable,
+            None => Selection::AllMatching,
         }
     }
 }
 
-fn is_doomed(sentence: &Sentence) -> bool {
-    matches!(sentence, Sentence::Destroy { .. } | Sentence::Forced(_))
+fn is_doomed(decision: &Decision) -> bool {
+    matches!(decision, Decision::Destroy { .. } | Decision::Forced(_))
 }
 
 /// Asking takes seconds, and somebody waits.

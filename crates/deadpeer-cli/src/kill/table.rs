@@ -8,7 +8,7 @@ use crate::text::duration::Lower;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Look, Row, Table};
-use deadpeer_host::kill::Sentence;
+use deadpeer_host::kill::Decision;
 use deadpeer_host::{Coverage, Reply, Target};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,26 +30,26 @@ const COLUMNS: [Column; 7] = [
     text("VERDICT", Cut::End(16), 0),
 ];
 
-/// Shows every connection with its sentence.
+/// Shows every connection with its decision.
 pub(super) fn show(
     as_json: bool,
     targets: &[Target],
-    sentences: &[Sentence],
+    decisions: &[Decision],
     look: Look,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    let all = targets.iter().zip(sentences);
+    let all = targets.iter().zip(decisions);
     if as_json {
-        for (target, sentence) in all {
-            json::sentence(target, sentence, out)?;
+        for (target, decision) in all {
+            json::decision(target, decision, out)?;
         }
         return Ok(());
     }
     let mut table = Table::new(&mut *out, look, &COLUMNS);
     let mut row = Row::default();
-    for (target, sentence) in all {
+    for (target, decision) in all {
         row.clear();
-        match target.holders.first() {
+        match target.owners.first() {
             Some(holder) => row.plain(sanitize_bytes(&holder.process)).plain(holder.pid),
             None => row.cell(style::FAINT, "?").plain(""),
         };
@@ -60,11 +60,11 @@ pub(super) fn show(
             Some(ago) => row.plain(Lower(ago)),
             None => row.cell(style::FAINT, "?"),
         };
-        let look = match is_doomed(sentence) {
+        let look = match is_doomed(decision) {
             true => style::BAD,
             false => style::PLAIN,
         };
-        row.cell(look, SentenceWords(sentence));
+        row.cell(look, DecisionWords(decision));
         table.row(&row)?;
     }
     table.finish()?.write_all(b"\n")?;
@@ -75,14 +75,14 @@ pub(super) fn show(
 pub(super) fn gaps(
     as_json: bool,
     targets: &[Target],
-    sentences: &[Sentence],
+    decisions: &[Decision],
     coverage: &Coverage,
     look: Look,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
     let mut unreached = BTreeMap::new();
-    for (target, sentence) in targets.iter().zip(sentences) {
-        if let Sentence::Unknown(Reply::Unreachable(why)) = sentence {
+    for (target, decision) in targets.iter().zip(decisions) {
+        if let Decision::Unknown(Reply::Unreachable(why)) = decision {
             *unreached.entry((*why, target.uid)).or_default() += 1;
         }
     }
@@ -93,20 +93,20 @@ pub(super) fn gaps(
 }
 
 /// What is to become of a connection.
-pub(super) struct SentenceWords<'a>(pub(super) &'a Sentence);
+pub(super) struct DecisionWords<'a>(pub(super) &'a Decision);
 
-impl fmt::Display for SentenceWords<'_> {
+impl fmt::Display for DecisionWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Sentence::Destroy { unanswered } => {
+            Decision::Destroy { unanswered } => {
                 write!(f, "destroy: {unanswered} questions in a row unanswered")
             }
-            Sentence::Forced(reply) => write!(f, "destroy, forced: {}", ReplyWords(reply)),
-            Sentence::Alive(reply) => write!(f, "keep: {}", ReplyWords(reply)),
-            Sentence::Unknown(reply) => {
+            Decision::Forced(reply) => write!(f, "destroy, forced: {}", ReplyWords(reply)),
+            Decision::Alive(reply) => write!(f, "keep: {}", ReplyWords(reply)),
+            Decision::Unknown(reply) => {
                 write!(f, "keep, unless forced: {}", ReplyWords(reply))
             }
-            Sentence::Over => f.write_str("over by itself"),
+            Decision::Over => f.write_str("over by itself"),
             _ => f.write_str("keep"),
         }
     }

@@ -79,7 +79,7 @@ pub(crate) struct EndsJson {
 impl EndsJson {
     /// This connection.
     pub(crate) fn of(target: &Target) -> Self {
-        let holder = target.holders.first();
+        let holder = target.owners.first();
         Self {
             local: target.id.local.to_string(),
             peer: target.id.peer.to_string(),

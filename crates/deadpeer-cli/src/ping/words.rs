@@ -17,7 +17,7 @@ impl fmt::Display for Ends<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(target) = self;
         write!(f, "{} to {}", target.id.local, target.id.peer)?;
-        match target.holders.first() {
+        match target.owners.first() {
             Some(holder) => write!(
                 f,
                 " ({}, pid {})",

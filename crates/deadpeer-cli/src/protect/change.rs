@@ -1,7 +1,7 @@
 //! Changing open connections and listeners: look, show, ask, record, change, look again.
 
 use super::args::ProtectArgs;
-use super::{crowd, json, outcome, plan};
+use super::{burst, json, outcome, plan};
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
 use crate::text::duration;
@@ -20,7 +20,7 @@ pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Resul
     let filter = args.filters.filter()?;
     let mut table =
         Table::open(&args.filters.namespace()).map_err(|error| args.filters.cannot_open(&error))?;
-    let blind = look_from_within(args, &mut table);
+    let blind = use_bpf(args, &mut table);
     let aim = match args.aim(table.kernel()) {
         Ok(aim) => aim,
         Err(refusal) => return plan::refused(args, &refusal, look, out),
@@ -29,9 +29,9 @@ pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Resul
         Survey::take(&mut table, &filter, &aim).map_err(|error| Stop::from_error(&error))?;
     plan::show(args, &aim, &survey, look, out)?;
     plan::out_of_reach(args, &survey, blind.as_deref(), look, out)?;
-    let crowd = crowd::among(&survey, &table);
-    if let Some(crowd) = &crowd
-        && !crowd::may_be_changed(args, &survey, crowd, look, out)?
+    let burst = burst::among(&survey, &table);
+    if let Some(burst) = &burst
+        && !burst::may_be_changed(args, &survey, burst, look, out)?
     {
         return outcome::refused(args, &survey, out);
     }
@@ -48,7 +48,7 @@ pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Resul
     if !consent.to(&question)? {
         return outcome::declined(args, look, out);
     }
-    let waiting = crowd::Waiting::begin(crowd.as_ref())?;
+    let waiting = burst::Waiting::begin(burst.as_ref())?;
     let done = carry_out(
         survey,
         &mut table,
@@ -68,12 +68,12 @@ pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Resul
 }
 
 /// Uses eBPF where it can be had, and says why if it can't.
-pub(super) fn look_from_within(args: &ProtectArgs, table: &mut Table) -> Option<String> {
+pub(super) fn use_bpf(args: &ProtectArgs, table: &mut Table) -> Option<String> {
     if args.no_bpf {
         return Some("--no-bpf".to_owned());
     }
     table
-        .look_from_within()
+        .use_bpf()
         .err()
         .map(|error| sanitize(&error.to_string()).into_owned())
 }

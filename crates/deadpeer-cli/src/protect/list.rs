@@ -9,7 +9,7 @@ use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;
-use deadpeer_host::new_connections::{Standing, standing};
+use deadpeer_host::protect::new_connections::{Standing, standing};
 use deadpeer_host::undo::{ReadUndoError, UndoFile, boot_id, default_directory};
 use std::io::Write;
 use std::time::Duration;

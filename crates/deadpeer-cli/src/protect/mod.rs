@@ -1,8 +1,8 @@
 //! `deadpeer protect`: brings the connections of running programs under a deadline.
 
 mod args;
+mod burst;
 mod change;
-mod crowd;
 pub(crate) mod json;
 mod list;
 mod new_connections;

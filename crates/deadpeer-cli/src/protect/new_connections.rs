@@ -9,7 +9,9 @@ use crate::text::paragraph::paragraph;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;
-use deadpeer_host::new_connections::{NewConnectionsError, Standing, protect, rule, standing};
+use deadpeer_host::protect::new_connections::{
+    NewConnectionsError, Standing, protect, rule, standing,
+};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

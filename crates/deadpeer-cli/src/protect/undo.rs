@@ -1,7 +1,7 @@
 //! `deadpeer protect --undo FILE`.
 
 use super::args::ProtectArgs;
-use super::change::look_from_within;
+use super::change::use_bpf;
 use super::json;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
@@ -86,7 +86,7 @@ fn table(args: &ProtectArgs, file: &UndoFile) -> Result<Table, Stop> {
     match table.namespace() == wanted {
         true => {
             // Without it, through descriptors; what that does not reach is counted.
-            look_from_within(args, &mut table);
+            use_bpf(args, &mut table);
             Ok(table)
         }
         false => Err(Stop::because(format!(

@@ -1,9 +1,9 @@
 //! How the program's connections are protected: by the kernel, or by looking at them.
 
 use crate::text::duration;
-use deadpeer_host::new_connections::rule;
 use deadpeer_host::protect::Aim;
-use deadpeer_host::run::{Follower, Shelter};
+use deadpeer_host::protect::new_connections::rule;
+use deadpeer_host::run::{PollingProtector, ProtectedCgroup};
 use std::io;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -16,17 +16,17 @@ pub(super) struct Protection {
 
 enum Way {
     /// The kernel does it.
-    Shelter(Box<Shelter>),
+    ProtectedCgroup(Box<ProtectedCgroup>),
     /// We do it, since the program was started; the first is why.
-    Follow(String, Option<Box<Follower>>),
+    Follow(String, Option<Box<PollingProtector>>),
 }
 
 impl Protection {
     /// The best that can be had.
     pub(super) fn new(aim: Aim, keep_app_settings: bool, bpf: bool) -> Self {
         let rule = rule(aim.plan(), keep_app_settings);
-        let way = match bpf.then(|| Shelter::make(&rule)) {
-            Some(Ok(shelter)) => Way::Shelter(Box::new(shelter)),
+        let way = match bpf.then(|| ProtectedCgroup::make(&rule)) {
+            Some(Ok(cgroup)) => Way::ProtectedCgroup(Box::new(cgroup)),
             Some(Err(why)) => Way::Follow(why.to_string(), None),
             None => Way::Follow("eBPF is not to be used".into(), None),
         };
@@ -36,13 +36,16 @@ impl Protection {
     /// Starts the program under it.
     pub(super) fn spawn(&mut self, command: &mut Command) -> io::Result<Child> {
         match &mut self.way {
-            Way::Shelter(shelter) => shelter.spawn(command),
-            Way::Follow(_, follower) => {
+            Way::ProtectedCgroup(cgroup) => cgroup.spawn(command),
+            Way::Follow(_, polling) => {
                 // What it starts stays below us, even when its parent ends.
                 let us = rustix::process::getpid();
                 rustix::process::set_child_subreaper(Some(us))?;
                 let child = deadpeer_sys::start::spawn(command, None)?;
-                *follower = Some(Box::new(Follower::new(self.aim.clone(), child.id())));
+                *polling = Some(Box::new(PollingProtector::new(
+                    self.aim.clone(),
+                    child.id(),
+                )));
                 Ok(child)
             }
         }
@@ -51,18 +54,18 @@ impl Protection {
     /// How long nothing is to be done; `None`: the kernel does it all.
     pub(super) fn due_in(&self) -> Option<Duration> {
         match &self.way {
-            Way::Shelter(_) => None,
-            Way::Follow(_, follower) => follower
+            Way::ProtectedCgroup(_) => None,
+            Way::Follow(_, polling) => polling
                 .as_ref()
-                .map(|follower| follower.look_in(Instant::now())),
+                .map(|polling| polling.look_in(Instant::now())),
         }
     }
 
     /// Does what is due.
     pub(super) fn look(&mut self) {
-        if let Way::Follow(_, Some(follower)) = &mut self.way {
+        if let Way::Follow(_, Some(polling)) = &mut self.way {
             // Without /proc there is nothing to protect, and nothing else to be done about it.
-            let _ = follower.look();
+            let _ = polling.look();
         }
     }
 
@@ -70,7 +73,7 @@ impl Protection {
     pub(super) fn words(&self, within: Duration) -> String {
         let within = duration::typed(within);
         match &self.way {
-            Way::Shelter(_) => format!(
+            Way::ProtectedCgroup(_) => format!(
                 "every connection notices a vanished peer within {within}, from its first packet: {}",
                 self.aim.plan()
             ),
@@ -85,9 +88,9 @@ impl Protection {
     /// Ends it, and says what is worth a remark.
     pub(super) fn end(self) -> Option<String> {
         match self.way {
-            Way::Shelter(shelter) => {
-                let refused = shelter.counts().map_or(0, |counts| counts.refused);
-                let empty = shelter.end();
+            Way::ProtectedCgroup(cgroup) => {
+                let refused = cgroup.counts().map_or(0, |counts| counts.refused);
+                let empty = cgroup.end();
                 if !empty {
                     return Some(
                         "programs that it started go on; their new connections are not protected any more"
@@ -98,8 +101,8 @@ impl Protection {
                     format!("on {refused} ends of connections the kernel refused an option")
                 })
             }
-            Way::Follow(_, follower) => {
-                let refused = follower?.followed().refused;
+            Way::Follow(_, polling) => {
+                let refused = polling?.counts().refused;
                 (refused > 0).then(|| {
                     format!("{refused} of its sockets could not be reached: not permitted")
                 })

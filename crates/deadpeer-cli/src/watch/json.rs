@@ -3,9 +3,9 @@
 use super::blind::remarks;
 use super::tally::{ServiceName, Tally};
 use crate::json::{OptionsJson, milliseconds};
-use deadpeer_core::autopsy::Limit;
+use deadpeer_core::close_reason::Limit;
 use deadpeer_host::Role;
-use deadpeer_host::deaths::{Age, Death, Deaths, Keeper, KnownBy, Means};
+use deadpeer_host::deaths::{Age, Death, Deaths, KnownBy, LastOwner, Means};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -151,18 +151,18 @@ impl WatchJson {
 impl DeathJson {
     pub(super) fn of(death: &Death) -> Self {
         let at = Timestamp::try_from(death.at).unwrap_or(Timestamp::UNIX_EPOCH);
-        let manner = death.autopsy.manner;
+        let cause = death.reason.cause;
         Self {
             at: format!("{at:.6}"),
-            cause: manner.word(),
-            text: manner.to_string(),
-            certain: death.autopsy.certain,
-            decided_by: death.autopsy.limit.as_ref().map(LimitJson::of),
+            cause: cause.word(),
+            text: cause.to_string(),
+            certain: death.reason.certain,
+            decided_by: death.reason.limit.as_ref().map(LimitJson::of),
             local: death.local.to_string(),
             peer: death.peer.to_string(),
             direction: direction(death.role).0,
             state: death.state.map(|state| state.name()),
-            owner: death.keeper.as_ref().map(KeeperJson::of),
+            owner: death.owner.as_ref().map(KeeperJson::of),
             destroyed_by: death.destroyer.as_ref().map(KeeperJson::of),
             uid: death.uid,
             cgroup: death.cgroup,
@@ -199,11 +199,11 @@ impl LimitJson {
 }
 
 impl KeeperJson {
-    fn of(keeper: &Keeper) -> Self {
+    fn of(owner: &LastOwner) -> Self {
         Self {
-            process: String::from_utf8_lossy(keeper.process.name()).into_owned(),
-            pid: keeper.process.pid(),
-            known_by: match keeper.known_by {
+            process: String::from_utf8_lossy(owner.process.name()).into_owned(),
+            pid: owner.process.pid(),
+            known_by: match owner.known_by {
                 KnownBy::Closing => "closing",
                 KnownBy::Holding => "holding",
                 KnownBy::Connecting => "connecting",
@@ -215,18 +215,21 @@ impl KeeperJson {
 
 impl DeathsJson {
     pub(super) fn of(tally: &Tally) -> Self {
-        let count =
-            |(service, manner, deaths): (&ServiceName, deadpeer_core::autopsy::Manner, u64)| {
-                let (direction, port) = direction(service.role);
-                let name = service.process.as_deref();
-                CountJson {
-                    process: name.map(|name| String::from_utf8_lossy(name).into_owned()),
-                    direction,
-                    port,
-                    cause: manner.word(),
-                    deaths,
-                }
-            };
+        let count = |(service, cause, deaths): (
+            &ServiceName,
+            deadpeer_core::close_reason::CloseCause,
+            u64,
+        )| {
+            let (direction, port) = direction(service.role);
+            let name = service.process.as_deref();
+            CountJson {
+                process: name.map(|name| String::from_utf8_lossy(name).into_owned()),
+                direction,
+                port,
+                cause: cause.word(),
+                deaths,
+            }
+        };
         Self {
             elapsed_ms: milliseconds(tally.since.elapsed()),
             deaths: tally.shown(),

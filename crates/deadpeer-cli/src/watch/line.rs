@@ -5,9 +5,9 @@ use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Look, write_styled};
 use anstyle::Style;
-use deadpeer_core::autopsy::Manner;
+use deadpeer_core::close_reason::CloseCause;
 use deadpeer_host::Role;
-use deadpeer_host::deaths::{Age, Death, Keeper, KnownBy};
+use deadpeer_host::deaths::{Age, Death, KnownBy, LastOwner};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt;
@@ -18,19 +18,19 @@ use std::time::SystemTime;
 pub(super) fn write(death: &Death, look: Look, out: &mut impl Write) -> io::Result<()> {
     write_styled(out, look, style::FAINT, &time(death.at))?;
     out.write_all(b"  ")?;
-    let width = if death.autopsy.certain { 24 } else { 33 };
+    let width = if death.reason.certain { 24 } else { 33 };
     let why = format!("{:<width$}", Why(death).to_string());
-    write_styled(out, look, style_of(death.autopsy.manner), &why)?;
-    let who = format!("{:<18}", Who(death.keeper.as_ref()).to_string());
+    write_styled(out, look, style_of(death.reason.cause), &why)?;
+    let who = format!("{:<18}", Who(death.owner.as_ref()).to_string());
     write!(out, "  {who}  {}  ", Ends(death))?;
     writeln!(out, "{}", Story(death))
 }
 
 /// Which kinds of death are bad news.
-pub(super) fn style_of(manner: Manner) -> Style {
-    if manner.is_silence() {
+pub(super) fn style_of(cause: CloseCause) -> Style {
+    if cause.is_silence() {
         style::BAD
-    } else if matches!(manner, Manner::PeerClosed | Manner::ClosedHere) {
+    } else if matches!(cause, CloseCause::PeerClosed | CloseCause::ClosedHere) {
         style::FAINT
     } else {
         style::NOTE
@@ -48,28 +48,28 @@ struct Why<'a>(&'a Death);
 
 impl fmt::Display for Why<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let autopsy = &self.0.autopsy;
-        let likely = match autopsy.certain || autopsy.manner == Manner::Unknown {
+        let reason = &self.0.reason;
+        let likely = match reason.certain || reason.cause == CloseCause::Unknown {
             true => "",
             false => " (likely)",
         };
-        write!(f, "{}{likely}", autopsy.manner)
+        write!(f, "{}{likely}", reason.cause)
     }
 }
 
 /// The process; without a number where another one of its kind may have had the connection.
-struct Who<'a>(Option<&'a Keeper>);
+struct Who<'a>(Option<&'a LastOwner>);
 
 impl fmt::Display for Who<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(keeper) = self.0 else {
+        let Some(owner) = self.0 else {
             return f.write_str("?");
         };
-        f.write_str(&sanitize_bytes(keeper.process.name()))?;
-        match keeper.known_by {
+        f.write_str(&sanitize_bytes(owner.process.name()))?;
+        match owner.known_by {
             KnownBy::Listening => Ok(()),
             KnownBy::Closing | KnownBy::Holding | KnownBy::Connecting | _ => {
-                write!(f, "[{}]", keeper.process.pid())
+                write!(f, "[{}]", owner.process.pid())
             }
         }
     }
@@ -118,7 +118,7 @@ impl fmt::Display for Story<'_> {
             parts.push(format!("by {}", Who(Some(destroyer))));
         }
         f.write_str(&parts.join(", "))?;
-        match &death.autopsy.limit {
+        match &death.reason.limit {
             Some(limit) => write!(f, "; {limit}"),
             None => Ok(()),
         }

@@ -151,7 +151,7 @@ impl Watch<'_> {
     }
 
     fn show(&mut self, death: &Death, out: &mut impl Write) -> Result<(), Stop> {
-        if death.autopsy.manner.is_own_orderly_close() && !self.args.all_ends {
+        if death.reason.cause.is_own_orderly_close() && !self.args.all_ends {
             self.tally.skip();
             return Ok(());
         }

@@ -99,10 +99,10 @@ pub(super) fn summary(tally: &Tally, look: Look, out: &mut impl Write) -> Result
     if !rows.is_empty() {
         let mut table = Table::new(&mut *out, look, &COLUMNS);
         let mut row = Row::default();
-        for (service, manner, count) in rows.iter().take(ROWS) {
+        for (service, cause, count) in rows.iter().take(ROWS) {
             row.clear();
             row.plain(count)
-                .cell(style_of(*manner), manner)
+                .cell(style_of(*cause), cause)
                 .plain(service);
             table.row(&row)?;
         }
@@ -171,9 +171,9 @@ fn ending(tally: &Tally) -> String {
 
 fn in_a_line(tally: &Tally, fresh: u64) -> String {
     let causes: Vec<String> = tally
-        .by_manner()
+        .by_cause()
         .into_iter()
-        .map(|(manner, count)| format!("{manner} {count}"))
+        .map(|(cause, count)| format!("{cause} {count}"))
         .collect();
     format!(
         "{}  {fresh} more, {} in all: {}",

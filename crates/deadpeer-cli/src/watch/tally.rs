@@ -1,7 +1,7 @@
 //! Counts of deaths by cause and service.
 
 use super::json::DeathsJson;
-use deadpeer_core::autopsy::Manner;
+use deadpeer_core::close_reason::CloseCause;
 use deadpeer_host::Role;
 use deadpeer_host::deaths::Death;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub(super) struct ServiceName {
 #[derive(Debug)]
 pub(super) struct Tally {
     pub(super) since: Instant,
-    pub(super) counts: BTreeMap<ServiceName, BTreeMap<Manner, u64>>,
+    pub(super) counts: BTreeMap<ServiceName, BTreeMap<CloseCause, u64>>,
     shown: u64,
     /// Own orderly ends that were not asked for.
     pub(super) skipped: u64,
@@ -44,15 +44,15 @@ impl Tally {
     pub(super) fn add(&mut self, death: &Death) {
         self.shown += 1;
         let name = death
-            .keeper
+            .owner
             .as_ref()
-            .map(|keeper| keeper.process.name().into());
+            .map(|owner| owner.process.name().into());
         let service = ServiceName {
             process: name,
             role: death.role,
         };
-        let manners = self.counts.entry(service).or_default();
-        *manners.entry(death.autopsy.manner).or_default() += 1;
+        let causes = self.counts.entry(service).or_default();
+        *causes.entry(death.reason.cause).or_default() += 1;
     }
 
     pub(super) fn skip(&mut self) {
@@ -65,10 +65,10 @@ impl Tally {
     }
 
     /// All services together, the most frequent cause first.
-    pub(super) fn by_manner(&self) -> Vec<(Manner, u64)> {
-        let mut all: BTreeMap<Manner, u64> = BTreeMap::new();
-        for (manner, count) in self.counts.values().flatten() {
-            *all.entry(*manner).or_default() += count;
+    pub(super) fn by_cause(&self) -> Vec<(CloseCause, u64)> {
+        let mut all: BTreeMap<CloseCause, u64> = BTreeMap::new();
+        for (cause, count) in self.counts.values().flatten() {
+            *all.entry(*cause).or_default() += count;
         }
         let mut all: Vec<_> = all.into_iter().collect();
         all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -76,14 +76,14 @@ impl Tally {
     }
 
     /// Each cause of each service, the most frequent first.
-    pub(super) fn rows(&self) -> Vec<(&ServiceName, Manner, u64)> {
+    pub(super) fn rows(&self) -> Vec<(&ServiceName, CloseCause, u64)> {
         let mut rows: Vec<_> = self
             .counts
             .iter()
-            .flat_map(|(service, manners)| {
-                manners
+            .flat_map(|(service, causes)| {
+                causes
                     .iter()
-                    .map(move |(manner, count)| (service, *manner, *count))
+                    .map(move |(cause, count)| (service, *cause, *count))
             })
             .collect();
         rows.sort_by_key(|(.., count)| std::cmp::Reverse(*count));

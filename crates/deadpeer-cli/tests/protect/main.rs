@@ -3,8 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod burst;
 mod changed;
-mod crowd;
 mod killed;
 mod moments;
 mod new_connections;

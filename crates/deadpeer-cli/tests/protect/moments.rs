@@ -35,12 +35,12 @@ fn killed_after(time: Duration, mut command: Command) {
 }
 
 /// Connections of one listener, unprotected.
-struct Crowd {
+struct LoopbackBurst {
     listener: TcpListener,
     pairs: Vec<(TcpStream, TcpStream)>,
 }
 
-impl Crowd {
+impl LoopbackBurst {
     fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -82,18 +82,18 @@ fn args<'a>(port: &'a str, way: &[&'a str]) -> Vec<&'a str> {
 fn a_killed_protect_can_be_undone() {
     in_private_netns(|| {
         for way in ways() {
-            let mut crowd = Crowd::new();
-            let port = crowd.port();
+            let mut burst = LoopbackBurst::new();
+            let port = burst.port();
             let undo = Undo::new();
             let takes = whole(undo.command(&args(&port, way)));
-            assert_eq!(crowd.protected(), 2 * PAIRS);
+            assert_eq!(burst.protected(), 2 * PAIRS);
             undo.undo_all(way);
             for moment in 0..MOMENTS {
                 let undo = Undo::new();
                 killed_after(takes * moment / MOMENTS, undo.command(&args(&port, way)));
-                crowd.assert_works();
+                burst.assert_works();
                 undo.undo_all(way);
-                crowd.assert_as_before();
+                burst.assert_as_before();
             }
         }
     });
@@ -103,8 +103,8 @@ fn a_killed_protect_can_be_undone() {
 fn a_killed_undo_can_be_undone_again() {
     in_private_netns(|| {
         for way in ways() {
-            let mut crowd = Crowd::new();
-            let port = crowd.port();
+            let mut burst = LoopbackBurst::new();
+            let port = burst.port();
             let mut takes = Duration::ZERO;
             for moment in 0..=MOMENTS / 2 {
                 let undo = Undo::new();
@@ -117,9 +117,9 @@ fn a_killed_undo_can_be_undone_again() {
                     0 => takes = whole(undo.command(&undoing)),
                     n => killed_after(takes * n / (MOMENTS / 2), undo.command(&undoing)),
                 }
-                crowd.assert_works();
+                burst.assert_works();
                 undo.undo_all(way);
-                crowd.assert_as_before();
+                burst.assert_as_before();
             }
         }
     });

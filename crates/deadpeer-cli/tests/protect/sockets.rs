@@ -118,7 +118,7 @@ pub(crate) fn ways() -> Vec<&'static [&'static str]> {
 /// Whether options can be set from within the kernel here.
 pub(crate) fn has_bpf() -> bool {
     let mut table = deadpeer_host::Table::open(&deadpeer_host::Namespace::Own).unwrap();
-    match table.look_from_within() {
+    match table.use_bpf() {
         Ok(()) => true,
         Err(error) => {
             deadpeer_sys::testing::skip(&format!("no eBPF: {error}"));

@@ -15,7 +15,7 @@ use deadpeer_sys::testing::skip;
 /// Whether eBPF can be had here at all.
 fn has_bpf() -> bool {
     let mut table = Table::open(&Namespace::Own).expect("our own namespace");
-    match table.look_from_within() {
+    match table.use_bpf() {
         Ok(()) => true,
         Err(why) => {
             skip(&format!("no eBPF: {why}"));

@@ -3,14 +3,14 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
-use deadpeer_core::autopsy::Remains;
-use deadpeer_core::{Autopsy, Sysctls, TcpInfo, TcpState};
-use deadpeer_sys::sock_diag::{Obituaries, SocketId};
+use deadpeer_core::close_reason::LastState;
+use deadpeer_core::{CloseReason, Sysctls, TcpInfo, TcpState};
+use deadpeer_sys::sock_diag::{DestroyEvents, SocketId};
 use rustc_hash::FxHashSet;
 
 use super::death::{Age, Death};
-use super::keepers::Keepers;
 use super::last_seen::{LastSeen, Seen, surplus};
+use super::owners::LastOwners;
 use super::{BUFFER, DeathsError, OpenDeathsError};
 use crate::table::{OpenTableError, ReadTableError};
 
@@ -20,9 +20,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Announcements, and the table.
 #[derive(Debug)]
 pub(super) struct Announced {
-    obituaries: Obituaries,
+    destroy_events: DestroyEvents,
     last: LastSeen,
-    keepers: Keepers,
+    owners: LastOwners,
     sysctls: Sysctls,
     /// Not in the table any more, and not announced yet.
     vanished: Vec<(Instant, u64, Seen)>,
@@ -42,26 +42,26 @@ impl Announced {
     pub(super) fn open() -> Result<Self, OpenDeathsError> {
         let kernel = deadpeer_sys::running_kernel().map_err(OpenTableError::from)?;
         // Listening before looking: what dies in between is announced.
-        let obituaries = Obituaries::open(BUFFER)?;
-        let mut keepers = Keepers::open()?;
+        let destroy_events = DestroyEvents::open(BUFFER)?;
+        let mut owners = LastOwners::open()?;
         let mut last = LastSeen::open(kernel.sysctls)?;
-        last.look(&mut keepers).map_err(ReadTableError::Dump)?;
+        last.look(&mut owners).map_err(ReadTableError::Dump)?;
         Ok(Self {
-            obituaries,
+            destroy_events,
             last,
-            keepers,
+            owners,
             sysctls: kernel.sysctls,
             vanished: Vec::new(),
             told: FxHashSet::default(),
         })
     }
 
-    pub(super) fn keepers(&self) -> &Keepers {
-        &self.keepers
+    pub(super) fn owners(&self) -> &LastOwners {
+        &self.owners
     }
 
     pub(super) fn lost(&self) -> Option<u64> {
-        self.obituaries.lost().ok().map(u64::from)
+        self.destroy_events.lost().ok().map(u64::from)
     }
 
     pub(super) fn look_in(&self, now: Instant) -> Duration {
@@ -72,7 +72,7 @@ impl Announced {
 
     pub(super) fn drain(&mut self, visit: &mut impl FnMut(&Death)) -> Result<(), DeathsError> {
         if Instant::now() >= self.last.next_look() {
-            let gone = self.last.look(&mut self.keepers)?;
+            let gone = self.last.look(&mut self.owners)?;
             let now = Instant::now();
             self.vanished
                 .extend(gone.into_iter().map(|(cookie, seen)| (now, cookie, seen)));
@@ -87,7 +87,7 @@ impl Announced {
     fn notices(&mut self) -> Result<Vec<Notice>, DeathsError> {
         let mut notices = Vec::new();
         let last = &self.last;
-        self.obituaries.drain(|socket| {
+        self.destroy_events.drain(|socket| {
             let nameless = socket.peer.port() == 0 || socket.local.port() == 0;
             notices.push(Notice {
                 id: socket.id(),
@@ -123,11 +123,11 @@ impl Announced {
             let Some(seen) = &seen else { return Ok(()) };
             notice.id = seen.id;
         }
-        let mut remains = self.remains(&notice, seen.as_ref());
-        if remains.fin_acked != Some(false) && remains.state != Some(TcpState::SynSent) {
-            remains.time_wait = Some(self.last.closed_first(&notice.id)?);
+        let mut last_state = self.last_state(&notice, seen.as_ref());
+        if last_state.fin_acked != Some(false) && last_state.state != Some(TcpState::SynSent) {
+            last_state.time_wait = Some(self.last.closed_first(&notice.id)?);
         }
-        visit(&self.death(&notice, seen.as_ref(), &remains));
+        visit(&self.death(&notice, seen.as_ref(), &last_state));
         Ok(())
     }
 
@@ -157,79 +157,79 @@ impl Announced {
                     .unwrap_or(0),
                 info,
             };
-            let remains = self.remains(&notice, Some(&seen));
-            visit(&self.death(&notice, Some(&seen), &remains));
+            let last_state = self.last_state(&notice, Some(&seen));
+            visit(&self.death(&notice, Some(&seen), &last_state));
         }
     }
 
-    fn remains(&self, notice: &Notice, seen: Option<&Seen>) -> Remains {
-        let mut remains = Remains::default();
+    fn last_state(&self, notice: &Notice, seen: Option<&Seen>) -> LastState {
+        let mut last_state = LastState::default();
         let info = notice.info.as_ref();
-        remains.state = match info {
+        last_state.state = match info {
             Some(info) if never_established(info) => Some(TcpState::SynSent),
             Some(_) | None => seen.map(|seen| seen.state),
         };
-        remains.probes = info.and_then(|info| info.probes);
-        remains.retransmits = match info {
+        last_state.probes = info.and_then(|info| info.probes);
+        last_state.retransmits = match info {
             Some(info) => info.retransmits,
             None => seen.and_then(|seen| seen.retransmits),
         };
-        remains.unsent = info.and_then(|info| info.notsent_bytes);
-        remains.unacked = remains
+        last_state.unsent = info.and_then(|info| info.notsent_bytes);
+        last_state.unacked = last_state
             .unsent
             .map(|unsent| notice.queued.saturating_sub(unsent));
-        remains.segs_in = info.and_then(|info| info.segs_in);
-        remains.peer_finished = seen.map(|seen| seen.state.peer_has_finished());
+        last_state.segs_in = info.and_then(|info| info.segs_in);
+        last_state.peer_finished = seen.map(|seen| seen.state.peer_has_finished());
         let base = seen.and_then(|seen| seen.surplus).or_else(|| {
-            let connected = self.keepers.connected(notice.id.local, notice.id.peer)?;
+            let connected = self.owners.connected(notice.id.local, notice.id.peer)?;
             Some(i64::from(connected))
         });
-        remains.fin_acked = match (info.and_then(surplus), base) {
+        last_state.fin_acked = match (info.and_then(surplus), base) {
             (Some(surplus), Some(base)) => Some(surplus > base),
             // A SYN and a FIN, or neither.
             (Some(2..), None) => Some(true),
             (Some(..=0), None) => Some(false),
             (Some(1), None) | (None, _) => None,
         };
-        let fin_came = remains.fin_acked == Some(true) || remains.peer_finished == Some(true);
+        let fin_came = last_state.fin_acked == Some(true) || last_state.peer_finished == Some(true);
         // The peer's FIN takes a place in the sequence, and nobody reads it.
-        remains.unread = info.map(|_| notice.unread.saturating_sub(fin_came.into()));
-        remains.silence = info.and_then(TcpInfo::heard_ago);
-        remains.since_sent = info.and_then(|info| Some(milliseconds(info.last_data_sent_ms?)));
-        remains.rto = info.and_then(|info| Some(Duration::from_micros(info.rto_us?.into())));
-        remains.settings = seen.and_then(|seen| seen.settings.effective().copied());
-        remains.sysctls = Some(self.sysctls);
-        remains
+        last_state.unread = info.map(|_| notice.unread.saturating_sub(fin_came.into()));
+        last_state.silence = info.and_then(TcpInfo::heard_ago);
+        last_state.since_sent = info.and_then(|info| Some(milliseconds(info.last_data_sent_ms?)));
+        last_state.rto = info.and_then(|info| Some(Duration::from_micros(info.rto_us?.into())));
+        last_state.settings = seen.and_then(|seen| seen.settings.effective().copied());
+        last_state.sysctls = Some(self.sysctls);
+        last_state
     }
 
-    fn death(&mut self, notice: &Notice, seen: Option<&Seen>, remains: &Remains) -> Death {
+    fn death(&mut self, notice: &Notice, seen: Option<&Seen>, last_state: &LastState) -> Death {
         let info = notice.info.as_ref();
         let (local, peer) = (notice.id.local, notice.id.peer);
-        let role = self.keepers.role(remains.state, local, peer);
+        let role = self.owners.role(last_state.state, local, peer);
         let holder = seen
             .and_then(|seen| seen.inode)
-            .and_then(|inode| self.keepers.holder(inode));
+            .and_then(|inode| self.owners.holder(inode));
         Death {
             at: SystemTime::now(),
             cookie: notice.id.cookie,
             local,
             peer,
-            autopsy: Autopsy::of(remains),
-            state: remains.state,
-            keeper: holder.or_else(|| self.keepers.listening(role, local)),
+            reason: CloseReason::of(last_state),
+            state: last_state.state,
+            owner: holder.or_else(|| self.owners.listening(role, local)),
             destroyer: None,
             role,
             age: seen.map(|seen| Age::AtLeast(seen.since.elapsed())),
-            silence: remains.silence,
+            silence: last_state.silence,
             bytes_received: info.and_then(|info| info.bytes_received),
             bytes_acked: info.and_then(|info| info.bytes_acked),
-            peer_finished: remains.peer_finished,
-            fin_acked: remains.fin_acked,
-            unread: remains.unread,
+            peer_finished: last_state.peer_finished,
+            fin_acked: last_state.fin_acked,
+            unread: last_state.unread,
             unacked: info.map(|_| notice.queued),
-            probes: remains.probes,
-            retransmits: remains.retransmits,
-            settings: remains.settings,
+            probes: last_state.probes,
+            retransmits: last_state.retransmits,
+            settings: last_state.settings,
             uid: seen.map(|seen| seen.uid),
             cgroup: seen.and_then(|seen| seen.cgroup),
         }
@@ -238,7 +238,7 @@ impl Announced {
 
 impl AsFd for Announced {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.obituaries.as_fd()
+        self.destroy_events.as_fd()
     }
 }
 

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use deadpeer_core::{Autopsy, Effective, TcpState};
+use deadpeer_core::{CloseReason, Effective, TcpState};
 
-use crate::process::Process;
-use crate::service::Role;
+use crate::table::Process;
+use crate::table::Role;
 
 /// A connection that died. `None`: nobody saw it.
 #[derive(Debug, Clone)]
@@ -23,13 +23,13 @@ pub struct Death {
     /// The peer.
     pub peer: SocketAddr,
     /// How, why, and how sure that is.
-    pub autopsy: Autopsy,
+    pub reason: CloseReason,
     /// The state it died in, or was last seen in.
     pub state: Option<TcpState>,
     /// Who had it.
-    pub keeper: Option<Keeper>,
+    pub owner: Option<LastOwner>,
     /// Who destroyed it, if somebody did.
-    pub destroyer: Option<Keeper>,
+    pub destroyer: Option<LastOwner>,
     /// Whether it was accepted or connected.
     pub role: Role,
     /// How long it had been established.
@@ -80,7 +80,7 @@ impl Death {
 /// The process that had a connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Keeper {
+pub struct LastOwner {
     /// The process.
     pub process: Arc<Process>,
     /// How that is known.

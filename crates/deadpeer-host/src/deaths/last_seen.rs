@@ -10,8 +10,9 @@ use deadpeer_sys::sock_diag::{DumpError, Request, SockDiag, Socket, SocketId, St
 use deadpeer_sys::{pidfd, sockopt};
 use rustc_hash::FxHashMap;
 
-use super::keepers::Keepers;
-use crate::settings::{Reader, Settings};
+use super::owners::LastOwners;
+use crate::table::Settings;
+use crate::table::settings::Reader;
 
 /// The table is read no more often than this.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -82,13 +83,13 @@ impl LastSeen {
     }
 
     /// Reads the table and hands out those that have vanished from it since the last time.
-    pub(super) fn look(&mut self, keepers: &mut Keepers) -> Result<Vec<(u64, Seen)>, DumpError> {
+    pub(super) fn look(&mut self, owners: &mut LastOwners) -> Result<Vec<(u64, Seen)>, DumpError> {
         let start = Instant::now();
         self.looks = self.looks.wrapping_add(1);
         let fresh = self.dump()?;
         if !fresh.is_empty() {
-            keepers.look_again()?;
-            self.read_settings(&fresh, keepers);
+            owners.look_again()?;
+            self.read_settings(&fresh, owners);
         }
         let look = self.looks;
         let gone = self
@@ -133,14 +134,14 @@ impl LastSeen {
         Ok(fresh)
     }
 
-    fn read_settings(&mut self, fresh: &[u64], keepers: &Keepers) {
+    fn read_settings(&mut self, fresh: &[u64], owners: &LastOwners) {
         let mut reader = Reader::new(self.sysctls, true);
         for cookie in fresh {
             let Some(seen) = self.connections.get_mut(cookie) else {
                 continue;
             };
             let Some(inode) = seen.inode else { continue };
-            let owners = keepers.owners().of(inode);
+            let owners = owners.owners().of(inode);
             seen.settings = reader.read(owners, &seen.as_socket(*cookie));
             let mut owners = owners;
             let first = owners.next();

@@ -3,12 +3,12 @@
 //! Two ways lead to a death. The kernel's own report, by eBPF ([`Means::Bpf`]), comes at the moment it happens, with the error and the
 //! counters of that moment. Without it, the kernel announces sockets as it frees them ([`Means::SockDiag`]): without an error, without an owner and
 //! only after the application closed its descriptor. So a table is kept of what was last seen of each connection, and
-//! what fits the counters best is told, marked as such ([`Autopsy::certain`](deadpeer_core::Autopsy::certain)).
+//! what fits the counters best is told, marked as such ([`CloseReason::certain`](deadpeer_core::CloseReason::certain)).
 
 mod announced;
 mod death;
-mod keepers;
 mod last_seen;
+mod owners;
 mod ring;
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -20,10 +20,10 @@ use deadpeer_sys::SysError;
 use deadpeer_sys::netns::{self, NetnsError};
 use deadpeer_sys::sock_diag::{DumpError, OpenError, Socket};
 
-pub use death::{Age, Death, Keeper, KnownBy};
+pub use death::{Age, Death, KnownBy, LastOwner};
 
 use crate::filter::Filter;
-use crate::namespace::Namespace;
+use crate::table::Namespace;
 use crate::table::{OpenTableError, ReadTableError};
 use announced::Announced;
 use ring::Ring;
@@ -111,11 +111,11 @@ impl Deaths {
         let (source, without_bpf) = match &query.namespace {
             Namespace::Own => Source::open(query.means, number)?,
             Namespace::Process(_) | Namespace::Named(_) | Namespace::File(_) => {
-                netns::within(&namespace, || Source::open(query.means, number))??
+                netns::enter(&namespace, || Source::open(query.means, number))??
             }
         };
         Ok(Self {
-            unreadable_processes: source.keepers().unreadable_processes(),
+            unreadable_processes: source.owners().unreadable_processes(),
             source,
             choice: Choice {
                 filter: query.filter.clone(),
@@ -221,10 +221,10 @@ impl Source {
         }
     }
 
-    fn keepers(&self) -> &keepers::Keepers {
+    fn owners(&self) -> &owners::LastOwners {
         match self {
-            Self::Ring(ring) => ring.keepers(),
-            Self::Announced(announced) => announced.keepers(),
+            Self::Ring(ring) => ring.owners(),
+            Self::Announced(announced) => announced.owners(),
         }
     }
 }
@@ -245,7 +245,7 @@ impl Choice {
         if !self.filter.matches_socket(&socket) {
             return false;
         }
-        let process = death.keeper.as_ref().map(|keeper| &*keeper.process);
+        let process = death.owner.as_ref().map(|owner| &*owner.process);
         if process.is_none() && self.filter.needs_owners() {
             self.nobodys += 1;
             return false;

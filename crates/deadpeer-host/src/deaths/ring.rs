@@ -4,15 +4,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, SystemTime};
 
 use deadpeer_bpf::{Engine, Unavailable, Watched};
-use deadpeer_core::autopsy::Manner;
-use deadpeer_core::{Autopsy, Kernel, TcpState};
+use deadpeer_core::close_reason::CloseCause;
+use deadpeer_core::{CloseReason, Kernel, TcpState};
 use deadpeer_sys::clock;
 
-use super::death::{Age, Death, Keeper, KnownBy};
-use super::keepers::Keepers;
+use super::death::{Age, Death, KnownBy, LastOwner};
+use super::owners::LastOwners;
 use super::{BUFFER, OpenDeathsError};
-use crate::row::canonical;
 use crate::table::OpenTableError;
+use crate::table::row::canonical;
 
 /// How long nobody is looked for after it was in vain.
 const IN_VAIN: Duration = Duration::from_millis(500);
@@ -21,7 +21,7 @@ const IN_VAIN: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Ring {
     report: deadpeer_bpf::Deaths,
-    keepers: Keepers,
+    owners: LastOwners,
     judge: Judge,
     batch: Vec<deadpeer_bpf::Death>,
 }
@@ -47,7 +47,7 @@ impl Ring {
         let report = Engine::open(hz)?.deaths(watched, BUFFER)?;
         Ok(Self {
             report,
-            keepers: Keepers::open()?,
+            owners: LastOwners::open()?,
             judge: Judge {
                 kernel,
                 opened_at: clock::monotonic(),
@@ -56,8 +56,8 @@ impl Ring {
         })
     }
 
-    pub(super) fn keepers(&self) -> &Keepers {
-        &self.keepers
+    pub(super) fn owners(&self) -> &LastOwners {
+        &self.owners
     }
 
     pub(super) fn lost(&self) -> Option<u64> {
@@ -71,24 +71,24 @@ impl Ring {
         if self
             .batch
             .iter()
-            .any(|death| is_nobodys(death, &self.keepers))
+            .any(|death| is_nobodys(death, &self.owners))
         {
             // Its owner may not have closed it yet. Without the listeners only a name is missing.
-            let _ = self.keepers.look_again();
+            let _ = self.owners.look_again();
             if self
                 .batch
                 .iter()
-                .any(|death| is_nobodys(death, &self.keepers))
+                .any(|death| is_nobodys(death, &self.owners))
             {
                 // It has: looking is too late for these, and will be for the next.
-                self.keepers.rest(IN_VAIN);
+                self.owners.rest(IN_VAIN);
             }
         }
         let epoch = SystemTime::now()
             .checked_sub(clock::monotonic())
             .unwrap_or(SystemTime::UNIX_EPOCH);
         for death in &self.batch {
-            visit(&self.judge.judge(death, epoch, &mut self.keepers));
+            visit(&self.judge.judge(death, epoch, &mut self.owners));
         }
     }
 }
@@ -101,67 +101,72 @@ impl AsFd for Ring {
 
 impl Judge {
     /// `epoch` is when `CLOCK_MONOTONIC` was zero.
-    fn judge(&self, dead: &deadpeer_bpf::Death, epoch: SystemTime, keepers: &mut Keepers) -> Death {
-        let remains = self.remains(dead);
-        let autopsy = Autopsy::of(&remains);
-        let closer = closer(dead, keepers);
-        let (closer, destroyer) = match autopsy.manner == Manner::Destroyed {
+    fn judge(
+        &self,
+        dead: &deadpeer_bpf::Death,
+        epoch: SystemTime,
+        owners: &mut LastOwners,
+    ) -> Death {
+        let last_state = self.last_state(dead);
+        let reason = CloseReason::of(&last_state);
+        let closer = closer(dead, owners);
+        let (closer, destroyer) = match reason.cause == CloseCause::Destroyed {
             true => (None, closer),
             false => (closer, None),
         };
-        let holder = dead.inode.and_then(|inode| keepers.holder(inode));
+        let holder = dead.inode.and_then(|inode| owners.holder(inode));
         let (local, peer) = (canonical(dead.local), canonical(dead.peer));
-        let role = keepers.role(Some(dead.state), local, peer);
+        let role = owners.role(Some(dead.state), local, peer);
         Death {
             at: epoch + dead.at,
             cookie: dead.cookie,
             local,
             peer,
-            autopsy,
+            reason,
             state: Some(dead.state),
-            keeper: closer
+            owner: closer
                 .or(holder)
-                .or_else(|| caller(dead, keepers))
-                .or_else(|| keepers.listening(role, local)),
+                .or_else(|| caller(dead, owners))
+                .or_else(|| owners.listening(role, local)),
             destroyer,
             role,
             age: self.age(dead),
             silence: dead.silent_for,
             bytes_received: Some(dead.bytes_received),
             bytes_acked: Some(dead.bytes_acknowledged),
-            peer_finished: remains.peer_finished,
-            fin_acked: remains.fin_acked,
-            unread: remains.unread,
+            peer_finished: last_state.peer_finished,
+            fin_acked: last_state.fin_acked,
+            unread: last_state.unread,
             unacked: Some(
                 (dead.unacknowledged + dead.unsent).saturating_sub(flag_in_flight(dead.state)),
             ),
             probes: Some(dead.probes_out),
             retransmits: Some(dead.retransmits),
-            settings: remains.settings,
+            settings: last_state.settings,
             uid: Some(dead.uid),
             cgroup: dead.cgroup,
         }
     }
 
-    fn remains(&self, dead: &deadpeer_bpf::Death) -> deadpeer_core::autopsy::Remains {
-        let mut remains = deadpeer_core::autopsy::Remains::default();
-        remains.state = Some(dead.state);
-        remains.errno = Some(dead.error.unwrap_or(0));
-        remains.orphan = Some(dead.inode.is_none());
-        remains.probes = Some(dead.probes_out);
-        remains.retransmits = Some(dead.retransmits);
-        remains.unsent = Some(dead.unsent);
-        remains.unacked = Some(dead.unacknowledged);
+    fn last_state(&self, dead: &deadpeer_bpf::Death) -> deadpeer_core::close_reason::LastState {
+        let mut last_state = deadpeer_core::close_reason::LastState::default();
+        last_state.state = Some(dead.state);
+        last_state.errno = Some(dead.error.unwrap_or(0));
+        last_state.orphan = Some(dead.inode.is_none());
+        last_state.probes = Some(dead.probes_out);
+        last_state.retransmits = Some(dead.retransmits);
+        last_state.unsent = Some(dead.unsent);
+        last_state.unacked = Some(dead.unacknowledged);
         // The peer's FIN takes a place in the sequence, and nobody reads it.
-        remains.unread = Some(dead.unread.saturating_sub(dead.peer_finished.into()));
-        remains.peer_finished = Some(dead.peer_finished);
-        remains.fin_acked = Some(fin_was_sent(dead.state) && dead.unacknowledged == 0);
-        remains.silence = dead.silent_for;
-        remains.since_sent = dead.since_sent;
-        remains.rto = Some(dead.rto);
-        remains.settings = Some(dead.options.resolve(&self.kernel.sysctls));
-        remains.sysctls = Some(self.kernel.sysctls);
-        remains
+        last_state.unread = Some(dead.unread.saturating_sub(dead.peer_finished.into()));
+        last_state.peer_finished = Some(dead.peer_finished);
+        last_state.fin_acked = Some(fin_was_sent(dead.state) && dead.unacknowledged == 0);
+        last_state.silence = dead.silent_for;
+        last_state.since_sent = dead.since_sent;
+        last_state.rto = Some(dead.rto);
+        last_state.settings = Some(dead.options.resolve(&self.kernel.sysctls));
+        last_state.sysctls = Some(self.kernel.sysctls);
+        last_state
     }
 
     fn age(&self, dead: &deadpeer_bpf::Death) -> Option<Age> {
@@ -174,22 +179,22 @@ impl Judge {
 }
 
 /// Whether a descriptor was still open, and nobody is known to have had it.
-fn is_nobodys(dead: &deadpeer_bpf::Death, keepers: &Keepers) -> bool {
-    let unknown = |inode| !keepers.knows(inode);
+fn is_nobodys(dead: &deadpeer_bpf::Death, owners: &LastOwners) -> bool {
+    let unknown = |inode| !owners.knows(inode);
     dead.closer.is_none() && dead.caller.is_none() && dead.inode.is_some_and(unknown)
 }
 
-fn closer(dead: &deadpeer_bpf::Death, keepers: &mut Keepers) -> Option<Keeper> {
+fn closer(dead: &deadpeer_bpf::Death, owners: &mut LastOwners) -> Option<LastOwner> {
     let closer = dead.closer.as_ref()?;
-    Some(keepers.closer(closer.pid?, closer.name()))
+    Some(owners.closer(closer.pid?, closer.name()))
 }
 
-fn caller(dead: &deadpeer_bpf::Death, keepers: &mut Keepers) -> Option<Keeper> {
+fn caller(dead: &deadpeer_bpf::Death, owners: &mut LastOwners) -> Option<LastOwner> {
     let caller = dead.caller.as_ref()?;
-    let keeper = keepers.closer(caller.pid?, caller.name());
-    Some(Keeper {
+    let owner = owners.closer(caller.pid?, caller.name());
+    Some(LastOwner {
         known_by: KnownBy::Connecting,
-        ..keeper
+        ..owner
     })
 }
 

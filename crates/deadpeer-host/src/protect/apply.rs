@@ -10,15 +10,15 @@ use deadpeer_sys::sockopt;
 use rustc_hash::FxHashSet;
 
 use super::aim::{Aim, Change, Step};
+use super::batches::{Batches, Progress};
+use super::by_bpf;
 use super::survey::{Fate, Job, Survey};
-use super::turns::{Progress, Turns};
-use super::within;
 use crate::filter::Filter;
-use crate::loans::Loans;
-use crate::settings::Unreadable;
+use crate::table::Unreadable;
+use crate::table::bpf::BpfError;
+use crate::table::fd_borrower::FdBorrower;
 use crate::table::{ReadTableError, Table};
 use crate::undo::{UndoFile, WriteUndoError};
-use crate::within::WithinError;
 
 /// What came of changing sockets.
 #[derive(Debug, Default)]
@@ -60,10 +60,10 @@ pub enum CarryOutError {
     /// The table could not be read again.
     #[error(transparent)]
     Read(#[from] ReadTableError),
-    /// The kernel did not carry it out from within.
+    /// The kernel did not carry it out by eBPF.
     #[error(transparent)]
-    Within(#[from] WithinError),
-    /// The caller broke it off between two portions.
+    BpfDetails(#[from] BpfError),
+    /// The caller broke it off between two batches.
     #[error("interrupted after {done} of {of} sockets")]
     Interrupted {
         /// So many had had their turn.
@@ -82,8 +82,8 @@ const PASSES: usize = 4;
 /// still have the settings that were surveyed. Killed at any moment, this leaves whole connections, of which some have the new
 /// settings, and an undo file that knows all of them.
 ///
-/// A [crowd](super::Crowd) of connections within this machine is changed a portion at a time, as `backlog` (see [`backlog`](super::backlog())) asks for.
-/// `waiting` is shown how far it has come, several times a second between two portions, and may break it off there.
+/// A [burst](super::LoopbackBurst) of connections within this machine is changed a batch at a time, as `backlog` (see [`backlog`](super::backlog())) asks for.
+/// `waiting` is shown how far it has come, several times a second between two batches, and may break it off there.
 ///
 /// # Errors
 /// See [`CarryOutError`].
@@ -103,10 +103,10 @@ pub fn carry_out(
             break;
         }
         undo.add(survey.groups())?;
-        let mut turns = Turns::of(&survey, backlog, table.kernel().hz);
-        while let Some(jobs) = turns.next(&mut waiting)? {
+        let mut batches = Batches::of(&survey, backlog, table.kernel().hz);
+        while let Some(jobs) = batches.next(&mut waiting)? {
             match table.view() {
-                Some(view) => tried.extend(within::carry_out(view, &survey, jobs, &mut outcome)?),
+                Some(view) => tried.extend(by_bpf::carry_out(view, &survey, jobs, &mut outcome)?),
                 None => {
                     through_descriptors(&survey, jobs, &mut outcome);
                     tried.extend(jobs.iter().map(|job| job.cookie));
@@ -121,12 +121,12 @@ pub fn carry_out(
 }
 
 fn through_descriptors(survey: &Survey, jobs: &[&Job], outcome: &mut Outcome) {
-    let mut loans = Loans::default();
+    let mut borrower = FdBorrower::default();
     for job in jobs {
         let Some((part, change)) = survey.change(job) else {
             continue;
         };
-        let done = carry_out_one(&mut loans, job, part.before.as_ref(), &change);
+        let done = carry_out_one(&mut borrower, job, part.before.as_ref(), &change);
         outcome.count(part.listeners, done);
     }
 }
@@ -145,16 +145,16 @@ impl Outcome {
 }
 
 fn carry_out_one(
-    loans: &mut Loans,
+    borrower: &mut FdBorrower,
     job: &Job,
     before: Option<&deadpeer_core::Effective>,
     change: &Change,
 ) -> Result<(), Failure> {
-    if job.holders.is_empty() {
+    if job.owners.is_empty() {
         return Err(Failure::Unreachable(Unreadable::NoDescriptor));
     }
-    let socket = loans
-        .borrow_from(job.holders.iter().copied(), job.cookie)
+    let socket = borrower
+        .borrow_from(job.owners.iter().copied(), job.cookie)
         .map_err(Failure::Unreachable)?;
     let now = sockopt::effective(&socket)
         .map_err(|error| Failure::Unreachable(Unreadable::from_errno(error)))?;

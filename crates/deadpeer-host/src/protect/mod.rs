@@ -5,14 +5,15 @@
 
 mod aim;
 mod apply;
-mod crowd;
+mod batches;
+mod by_bpf;
+mod loopback_burst;
+pub mod new_connections;
 mod survey;
-mod turns;
-mod within;
 
 pub(crate) use aim::overlay;
 pub use aim::{Aim, Change, Step};
 pub use apply::{CarryOutError, Failure, Outcome, carry_out};
-pub use crowd::{Crowd, backlog};
+pub use batches::Progress;
+pub use loopback_burst::{LoopbackBurst, backlog};
 pub use survey::{Fate, Part, Survey};
-pub use turns::Progress;

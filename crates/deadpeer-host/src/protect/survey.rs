@@ -9,13 +9,13 @@ use deadpeer_core::{Effective, Snapshot, SocketOptions, TcpState};
 use rustc_hash::FxHashSet;
 
 use super::aim::{Aim, Step};
-use crate::connection::Connection;
-use crate::coverage::Coverage;
 use crate::filter::Filter;
-use crate::query::Query;
-use crate::service::{Role, Services};
-use crate::settings::{Settings, Unreadable};
+use crate::table::Connection;
+use crate::table::Coverage;
+use crate::table::Query;
 use crate::table::{ReadTableError, Table};
+use crate::table::{Role, Services};
+use crate::table::{Settings, Unreadable};
 
 /// The chosen sockets, sorted by what is to be done with them.
 #[derive(Debug, Default)]
@@ -68,7 +68,7 @@ pub enum Fate {
 pub(super) struct Job {
     pub(super) cookie: u64,
     /// Who holds it, and as which descriptor; nobody, if it waits in a listener's queue.
-    pub(super) holders: Box<[(u32, RawFd)]>,
+    pub(super) owners: Box<[(u32, RawFd)]>,
     /// The place of its part.
     pub(super) part: usize,
     /// The peer's address.
@@ -91,7 +91,7 @@ impl Survey {
     /// Looks at every connection and listener that the filter chooses.
     ///
     /// What no process holds is left out: nobody can hang on it, and the kernel ends it by itself. Connections that wait in a
-    /// listener's queue can be changed only if the table [looks from within](Table::look_from_within).
+    /// listener's queue can be changed only if the table [reads by eBPF](Table::use_bpf).
     ///
     /// # Errors
     /// The table could not be read.
@@ -117,7 +117,7 @@ impl Survey {
             let kind = Kind {
                 listeners: connection.socket.state == TcpState::Listen,
                 before: connection.settings.effective().copied(),
-                own: connection.within.map(|within| within.own),
+                own: connection.bpf.map(|bpf| bpf.own),
                 fate,
                 uid: connection.socket.uid,
             };
@@ -135,7 +135,7 @@ impl Survey {
                 let heard_ago = connection.snapshot(info.as_ref()).heard_ago;
                 jobs.push(Job {
                     cookie: connection.socket.cookie,
-                    holders: connection.owners().numbers().collect(),
+                    owners: connection.owners().numbers().collect(),
                     part,
                     peer: connection.socket.peer.ip(),
                     heard: heard_ago.and_then(|ago| Instant::now().checked_sub(ago)),
@@ -211,7 +211,7 @@ fn fate(connection: &Connection<'_>, aim: &Aim, known: &mut Shortcut) -> Option<
     if socket.inode.is_none() && !open || socket.state == TcpState::TimeWait {
         return None;
     }
-    if connection.within.is_some_and(|within| within.multipath) {
+    if connection.bpf.is_some_and(|bpf| bpf.multipath) {
         return Some(Fate::Unseen(Unreadable::Multipath));
     }
     Some(match &connection.settings {

@@ -4,13 +4,13 @@
 //! socket of the same boot ever has, so that undoing it reaches exactly those that are still there.
 
 mod file;
-mod lent;
+mod loan_record;
 mod record;
 mod restore;
 mod values;
 
 pub use file::{ReadUndoError, UndoFile, WriteUndoError, default_directory};
-pub use lent::Lent;
+pub use loan_record::LoanRecord;
 pub(crate) use record::values_of;
 pub use record::{Group, Record, boot_id};
 pub use restore::{Restored, restore};

@@ -10,10 +10,10 @@ use deadpeer_sys::sockopt;
 use rustc_hash::FxHashMap;
 
 use super::record::{Group, Record};
-use crate::loans::Loans;
 use crate::protect::overlay;
-use crate::query::Query;
-use crate::settings::Unreadable;
+use crate::table::Query;
+use crate::table::Unreadable;
+use crate::table::fd_borrower::FdBorrower;
 use crate::table::{ReadTableError, Table};
 
 /// What came of undoing a record.
@@ -60,10 +60,10 @@ pub fn restore(record: &Record, table: &mut Table) -> Result<Restored, ReadTable
         }
     }
     let mut restored = Restored::default();
-    let mut loans = Loans::default();
-    let from_within = table.looks_from_within();
+    let mut borrower = FdBorrower::default();
+    let by_bpf = table.uses_bpf();
     let query = Query {
-        settings: from_within,
+        settings: by_bpf,
         tcp_info: false,
         ..Query::default()
     };
@@ -73,12 +73,12 @@ pub fn restore(record: &Record, table: &mut Table) -> Result<Restored, ReadTable
         let Some(groups) = ways.remove(&cookie) else {
             return ControlFlow::Continue(());
         };
-        if let (Some(within), Some(now)) = (connection.within, connection.settings.effective()) {
+        if let (Some(bpf), Some(now)) = (connection.bpf, connection.settings.effective()) {
             let back = Back::of(now, &groups);
             restored.count(&back);
             if back.options != SocketOptions::default() {
                 let mut change = Change::new(cookie, back.options);
-                change.only_if = Some(within.own);
+                change.only_if = Some(bpf.own);
                 changes.push(change);
             }
             return ControlFlow::Continue(());
@@ -86,7 +86,7 @@ pub fn restore(record: &Record, table: &mut Table) -> Result<Restored, ReadTable
         let socket = connection.socket;
         let waits = socket.state.may_send();
         let lent = match socket.inode {
-            Some(_) => loans.borrow_from(connection.owners().numbers(), cookie),
+            Some(_) => borrower.borrow_from(connection.owners().numbers(), cookie),
             None if waits => Err(Unreadable::NoDescriptor),
             // Closed by its program: the kernel ends it by itself.
             None => Err(Unreadable::Gone),

@@ -55,7 +55,7 @@ impl Pair {
 fn tables() -> Vec<Table> {
     let descriptors = Table::open(&Namespace::Own).unwrap();
     let mut kernel = Table::open(&Namespace::Own).unwrap();
-    match kernel.look_from_within() {
+    match kernel.use_bpf() {
         Ok(()) => vec![descriptors, kernel],
         Err(why) => {
             deadpeer_sys::testing::skip(&format!("no eBPF: {why}"));
@@ -75,7 +75,7 @@ fn protect(table: &mut Table, filter: &Filter, meanwhile: impl FnOnce()) -> Outc
     let file = format!(
         "deadpeer-identity-{}-{}",
         std::process::id(),
-        table.looks_from_within()
+        table.uses_bpf()
     );
     let file = std::env::temp_dir().join(file);
     let mut undo = UndoFile::at(file, record).unwrap();

@@ -1,4 +1,4 @@
-//! What is seen from within is what sock_diag and the descriptors show.
+//! What is seen by eBPF is what sock_diag and the descriptors show.
 
 use std::io::Write as _;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -33,7 +33,7 @@ fn comparable(row: &Row) -> impl PartialEq + std::fmt::Debug + use<> {
 
 fn compare(address: &str) {
     let mut table = Table::open(&Namespace::Own).unwrap();
-    if let Err(error) = table.look_from_within() {
+    if let Err(error) = table.use_bpf() {
         return skip(&format!("no eBPF: {error}"));
     }
     let (_listener, calling, called) = connection(address);
@@ -94,7 +94,7 @@ fn ipv6() {
 fn ipv4_within_ipv6() {
     in_private_netns(|| {
         let mut table = Table::open(&Namespace::Own).unwrap();
-        if let Err(error) = table.look_from_within() {
+        if let Err(error) = table.use_bpf() {
             return skip(&format!("no eBPF: {error}"));
         }
         let listener = TcpListener::bind("[::]:0").unwrap();

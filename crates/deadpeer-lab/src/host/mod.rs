@@ -119,7 +119,7 @@ impl Host {
     /// # Panics
     /// With the panic of `work`.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, HostError> {
-        Ok(netns::within(&self.namespace, work)?)
+        Ok(netns::enter(&self.namespace, work)?)
     }
 
     /// Starts a program in the host. It has the caller's user and, unless that is root, no capability.

@@ -19,7 +19,7 @@ pub(crate) fn wire_interface(end: End) -> String {
 pub(crate) fn plug(host: &Host, mtu: u32, wire: BorrowedFd<'_>) -> Result<(), HostError> {
     let link = host.link();
     quiet(host.as_fd())?;
-    netns::within(wire, || {
+    netns::enter(wire, || {
         let mut netlink = Netlink::open()?;
         let near = VethEnd {
             name: &wire_interface(link.end),
@@ -46,7 +46,7 @@ pub(super) fn replug(host: &Host, fresh: BorrowedFd<'_>) -> Result<(), HostError
 
 /// Brings up the interface of a host, now in its namespace.
 fn settle(namespace: BorrowedFd<'_>, link: &Link) -> Result<(), HostError> {
-    netns::within(namespace, || {
+    netns::enter(namespace, || {
         switch_off_offloads(INTERFACE)?;
         let mut netlink = Netlink::open()?;
         netlink.set_up(INTERFACE, true)?;
@@ -69,7 +69,7 @@ pub(super) fn gateways(link: &Link) -> [IpAddr; 2] {
 
 /// No link-local addresses and no router solicitations: packets that no experiment asked for.
 fn quiet(namespace: BorrowedFd<'_>) -> Result<(), HostError> {
-    netns::within(namespace, || {
+    netns::enter(namespace, || {
         for (name, value) in [
             ("addr_gen_mode", "1"),
             ("accept_dad", "0"),

@@ -47,7 +47,7 @@ impl Proxy {
         let thread = std::thread::Builder::new()
             .name("proxy".into())
             .spawn(move || {
-                if netns::enter(&namespace).is_ok() {
+                if netns::move_thread(&namespace).is_ok() {
                     relay.run(&listeners);
                 }
             })?;

@@ -97,7 +97,7 @@ impl Wire {
             let interface = index(&wire_interface(End(end)))?;
             Ok(PacketSocket::open(interface, ring)?)
         };
-        let sockets = netns::within(&namespace, || {
+        let sockets = netns::enter(&namespace, || {
             (0..=u8::MAX)
                 .take(hosts.len())
                 .map(open)
@@ -194,7 +194,7 @@ impl Wire {
     }
 
     fn set_end(&self, end: End, up: bool) -> Result<(), WireError> {
-        Ok(netns::within(&self.namespace, || {
+        Ok(netns::enter(&self.namespace, || {
             Netlink::open()?.set_up(&wire_interface(end), up)
         })??)
     }

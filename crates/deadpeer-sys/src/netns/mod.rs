@@ -1,7 +1,7 @@
 //! Network namespaces (network_namespaces(7)): opening, entering, making.
 //!
 //! A namespace belongs to a *thread*. What enters one here moves the calling thread alone and for
-//! good; [`within`] and [`private`] do it on a thread of their own and leave the caller where it is.
+//! good; [`enter`] and [`private`] do it on a thread of their own and leave the caller where it is.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -102,22 +102,22 @@ pub fn inode(namespace: impl AsFd) -> Result<u64, SysError> {
 /// Moves the calling thread into a namespace, for good. Needs CAP_SYS_ADMIN here and there (setns(2)).
 ///
 /// A descriptor that is no network namespace is `EINVAL`.
-pub fn enter(namespace: impl AsFd) -> Result<(), SysError> {
+pub fn move_thread(namespace: impl AsFd) -> Result<(), SysError> {
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
         .map_err(SysError::of("setns"))
 }
 
-/// Runs `work` in a namespace, on a thread of its own. Needs what [`enter`] needs.
+/// Runs `work` in a namespace, on a thread of its own. Needs what [`move_thread`] needs.
 ///
 /// # Panics
 /// With the panic of `work`.
-pub fn within<T: Send>(
+pub fn enter<T: Send>(
     namespace: impl AsFd,
     work: impl FnOnce() -> T + Send,
 ) -> Result<T, NetnsError> {
     let namespace = namespace.as_fd();
     on_own_thread(move || {
-        enter(namespace)?;
+        move_thread(namespace)?;
         Ok(work())
     })
 }

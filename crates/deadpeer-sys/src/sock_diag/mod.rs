@@ -8,17 +8,17 @@
 //! refuse a whole message when its `TCP_INFO` is shorter than theirs, which it is on every older kernel.
 
 mod destroy;
+mod destroy_events;
 mod dump;
 mod find;
 mod message;
-mod obituaries;
 mod snapshot;
 mod socket;
 mod states;
 
 pub use destroy::{DestroyError, SocketId};
+pub use destroy_events::DestroyEvents;
 pub use dump::{DumpEnd, DumpError, OpenError, Request, SockDiag};
 pub use message::{Malformed, Message, MessageKind, Messages, messages};
-pub use obituaries::Obituaries;
 pub use socket::{ArmedTimer, Family, Socket, TimerKind};
 pub use states::States;

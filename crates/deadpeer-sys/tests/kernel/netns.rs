@@ -43,7 +43,7 @@ fn entering_moves_one_thread_and_leaves_the_caller() {
         let other = netns::private(|| netns::open_current().unwrap()).unwrap();
         let there = netns::inode(&other).unwrap();
         assert_ne!(there, here);
-        assert_eq!(netns::within(&other, current), Ok(there));
+        assert_eq!(netns::enter(&other, current), Ok(there));
         assert_eq!(current(), here);
     });
 }
@@ -77,7 +77,7 @@ fn what_is_no_namespace() {
     }
     let file = std::fs::File::open("/dev/null").unwrap();
     let (call, errno) = ("setns", Errno::INVAL);
-    assert_eq!(netns::enter(file), Err(SysError { call, errno }));
+    assert_eq!(netns::move_thread(file), Err(SysError { call, errno }));
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn each_namespace_has_its_own() {
         let here = netns::open_current().unwrap();
         let elsewhere = netns::private(|| {
             let there = sysctl::read().unwrap();
-            let back = netns::within(&here, sysctl::read).unwrap().unwrap();
+            let back = netns::enter(&here, sysctl::read).unwrap().unwrap();
             assert_eq!(back, expected);
             there
         });
@@ -51,7 +51,7 @@ fn values_the_kernel_refuses() {
 #[test]
 fn the_machines_own_are_never_written() {
     let machine = netns::open_process(std::process::id()).unwrap();
-    let written = netns::within(&machine, || sysctl::write("tcp_retries2", 15));
+    let written = netns::enter(&machine, || sysctl::write("tcp_retries2", 15));
     if let Ok(result) = written {
         let (action, name, errno) = ("write", "tcp_retries2", Errno::PERM);
         assert_eq!(

@@ -3,9 +3,9 @@
 #[path = "../../../../fuzz/checks/sock_diag.rs"]
 mod checks;
 mod corpus;
+mod destroy_events;
 mod destroyed;
 mod live;
-mod obituaries;
 mod properties;
 #[cfg(target_endian = "little")]
 mod recorded;

@@ -1,0 +1,75 @@
+//! Which process holds which TCP socket (iter/task_file).
+
+use std::num::NonZeroU32;
+use std::ops::ControlFlow;
+use std::os::fd::RawFd;
+
+use zerocopy::IntoBytes as _;
+
+use crate::iterate::Iterator;
+use crate::load::{Recipe, Target, Types};
+use crate::pid_namespace;
+use crate::{CallError, Unavailable, feature, records};
+
+/// A program that shows every descriptor of a TCP socket, loaded and ready:
+/// [`Engine::socket_owners`](crate::Engine::socket_owners).
+#[derive(Debug)]
+pub struct SocketOwners {
+    iterator: Iterator,
+}
+
+/// One descriptor of a TCP socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SocketOwner {
+    /// The process, as our pid namespace numbers it.
+    pub pid: u32,
+    /// Its descriptor.
+    pub fd: RawFd,
+    /// The socket's inode number.
+    pub inode: NonZeroU32,
+    /// The socket.
+    pub cookie: u64,
+    /// The number of the socket's network namespace.
+    pub namespace: u32,
+}
+
+impl SocketOwners {
+    pub(crate) fn load(kernel: &Types<'_>) -> Result<Self, Unavailable> {
+        let failed = |error| feature::HOLDERS.failed(error);
+        let namespace = pid_namespace().map_err(failed)?;
+        let recipe = Recipe {
+            feature: &feature::HOLDERS,
+            object: include_bytes!("../objects/holders.bpf.o"),
+            target: Target::Iterator("bpf_iter_task_file"),
+            maps: &[],
+            constants: namespace.as_bytes(),
+        };
+        let iterator = Iterator::attach(&recipe.load(kernel)?).map_err(failed)?;
+        Ok(Self { iterator })
+    }
+
+    /// Shows every descriptor of a TCP socket to `visit`, until it breaks: sorted by process, then by descriptor. A socket
+    /// that was inherited or passed on has several.
+    ///
+    /// # Errors
+    /// The kernel's answer could not be read to its end. What was shown before stands.
+    pub fn each(
+        &self,
+        mut visit: impl FnMut(&SocketOwner) -> ControlFlow<()>,
+    ) -> Result<(), CallError> {
+        self.iterator.run(|seen: &records::Holder| {
+            match (seen.pid, NonZeroU32::new(seen.inode as u32)) {
+                // A process of another pid namespace has no number in ours.
+                (0, _) | (_, None) => ControlFlow::Continue(()),
+                (pid, Some(inode)) => visit(&SocketOwner {
+                    pid,
+                    fd: seen.fd as RawFd,
+                    inode,
+                    cookie: seen.cookie,
+                    namespace: seen.namespace,
+                }),
+            }
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! The ways to die.
+
+use std::fmt;
+
+use crate::Cause;
+
+/// How a TCP connection died, as this end saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum CloseCause {
+    /// The peer sent its FIN first, and this end followed.
+    PeerClosed,
+    /// This end sent its FIN first, and the peer followed.
+    ClosedHere,
+    /// This end closed with received data unread: the kernel sends a RST instead of a FIN (RFC 2525, 2.17).
+    ClosedUnread,
+    /// This end threw it away: `SO_LINGER` with 0 seconds, a disconnect, or a listener closed before accept().
+    AbortedHere,
+    /// The peer sent a RST.
+    Reset,
+    /// The peer sent its FIN and later a RST.
+    ResetAfterFin,
+    /// Keepalive probes of an idle connection went unanswered.
+    KeepaliveUnanswered,
+    /// Data, or our FIN, was sent again and again and never acknowledged.
+    DataUnacknowledged,
+    /// Data waited for the peer's window to open, and the probes of the window went unanswered, or a user timeout ended the wait.
+    ZeroWindowUnanswered,
+    /// Nothing was answered any more, and a router or the missing answer to ARP or neighbour discovery had said that the host
+    /// can't be reached.
+    HostUnreachable,
+    /// The same of the peer's network.
+    NetworkUnreachable,
+    /// A firewall prohibited it.
+    Prohibited,
+    /// Somebody on this machine destroyed it (`SOCK_DESTROY`).
+    Destroyed,
+    /// connect(): nobody listens at the peer's address.
+    Refused,
+    /// connect(): no SYN was answered.
+    ConnectTimedOut,
+    /// connect(): this end gave it up before there was an answer.
+    ConnectAbandoned,
+    /// An errno without a name here.
+    Other(i32),
+    /// It ended, and nothing says how.
+    Unknown,
+}
+
+impl CloseCause {
+    /// Every cause but those with a number.
+    pub const ALL: [Self; 17] = [
+        Self::PeerClosed,
+        Self::ClosedHere,
+        Self::ClosedUnread,
+        Self::AbortedHere,
+        Self::Reset,
+        Self::ResetAfterFin,
+        Self::KeepaliveUnanswered,
+        Self::DataUnacknowledged,
+        Self::ZeroWindowUnanswered,
+        Self::HostUnreachable,
+        Self::NetworkUnreachable,
+        Self::Prohibited,
+        Self::Destroyed,
+        Self::Refused,
+        Self::ConnectTimedOut,
+        Self::ConnectAbandoned,
+        Self::Unknown,
+    ];
+
+    /// Whether this end ended it of its own will and in order: nothing was lost and nobody waited.
+    #[must_use]
+    pub const fn is_own_orderly_close(self) -> bool {
+        matches!(self, Self::ClosedHere)
+    }
+
+    /// Whether our kernel gave up because nothing was answered any more.
+    #[must_use]
+    pub const fn is_silence(self) -> bool {
+        matches!(
+            self,
+            Self::KeepaliveUnanswered
+                | Self::DataUnacknowledged
+                | Self::ZeroWindowUnanswered
+                | Self::HostUnreachable
+                | Self::NetworkUnreachable
+                | Self::ConnectTimedOut
+        )
+    }
+
+    /// The coarser cause, which is what the application is told by its errno.
+    #[must_use]
+    pub const fn cause(self) -> Cause {
+        match self {
+            Self::PeerClosed => Cause::PeerClosed,
+            Self::ClosedHere | Self::ClosedUnread | Self::AbortedHere | Self::ConnectAbandoned => {
+                Cause::Closed
+            }
+            Self::Reset => Cause::Reset,
+            Self::ResetAfterFin => Cause::ResetAfterFin,
+            Self::KeepaliveUnanswered
+            | Self::DataUnacknowledged
+            | Self::ZeroWindowUnanswered
+            | Self::ConnectTimedOut => Cause::TimedOut,
+            Self::HostUnreachable => Cause::HostUnreachable,
+            Self::NetworkUnreachable => Cause::NetworkUnreachable,
+            Self::Prohibited => Cause::Prohibited,
+            Self::Destroyed => Cause::Destroyed,
+            Self::Refused => Cause::Refused,
+            Self::Other(errno) => Cause::Other(errno),
+            Self::Unknown => Cause::Unknown,
+        }
+    }
+
+    /// One word for filters, labels and JSON (`keepalive-unanswered`).
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::PeerClosed => "peer-closed",
+            Self::ClosedHere => "closed-here",
+            Self::ClosedUnread => "closed-unread",
+            Self::AbortedHere => "aborted-here",
+            Self::Reset => "reset",
+            Self::ResetAfterFin => "reset-after-fin",
+            Self::KeepaliveUnanswered => "keepalive-unanswered",
+            Self::DataUnacknowledged => "data-unacknowledged",
+            Self::ZeroWindowUnanswered => "zero-window-unanswered",
+            Self::HostUnreachable => "host-unreachable",
+            Self::NetworkUnreachable => "network-unreachable",
+            Self::Prohibited => "prohibited",
+            Self::Destroyed => "destroyed",
+            Self::Refused => "refused",
+            Self::ConnectTimedOut => "connect-timed-out",
+            Self::ConnectAbandoned => "connect-abandoned",
+            Self::Other(_) => "other",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// A few words for a person: "keepalive unanswered".
+    #[must_use]
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::PeerClosed => "peer closed",
+            Self::ClosedHere => "closed here",
+            Self::ClosedUnread => "closed here, data unread",
+            Self::AbortedHere => "aborted here",
+            Self::Reset => "reset by peer",
+            Self::ResetAfterFin => "reset by peer after its FIN",
+            Self::KeepaliveUnanswered => "keepalive unanswered",
+            Self::DataUnacknowledged => "data unacknowledged",
+            Self::ZeroWindowUnanswered => "zero window unanswered",
+            Self::HostUnreachable => "host unreachable",
+            Self::NetworkUnreachable => "network unreachable",
+            Self::Prohibited => "prohibited by a firewall",
+            Self::Destroyed => "destroyed on this machine",
+            Self::Refused => "connect() refused",
+            Self::ConnectTimedOut => "connect() timed out",
+            Self::ConnectAbandoned => "connect() given up here",
+            Self::Other(_) => "another errno",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// As [`CloseCause::phrase`], with the errno where that is all there is.
+impl fmt::Display for CloseCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Other(errno) = self {
+            return write!(f, "errno {errno}");
+        }
+        f.write_str(self.phrase())
+    }
+}

@@ -1,0 +1,47 @@
+//! How a connection died, from what was left of it at that moment.
+//!
+//! The kernel keeps one errno for each death, and several deaths share one: keepalive, unacknowledged data, a window that never
+//! opened and a connect() without an answer are all `ETIMEDOUT`. What tells them apart are the counters beside it.
+//! [`CloseReason::of`] puts both together. Where the errno is not known, because the application has taken it or nobody saw the
+//! moment, the counters alone are judged, and [`CloseReason::certain`] says so.
+
+mod cause;
+mod certain;
+mod last_state;
+mod likely;
+mod limit;
+#[cfg(test)]
+mod tests;
+
+pub use cause::CloseCause;
+pub use last_state::LastState;
+pub use limit::Limit;
+
+/// How a connection died, and which setting decided it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct CloseReason {
+    /// How it died.
+    pub cause: CloseCause,
+    /// The setting that made our kernel give up then and not earlier or later; `None` where no setting decided, or the settings
+    /// are not known.
+    pub limit: Option<Limit>,
+    /// Whether the kernel's own word was known. If not, `cause` is what fits the counters best.
+    pub certain: bool,
+}
+
+impl CloseReason {
+    /// Judges what was left of a connection that is over.
+    #[must_use]
+    pub fn of(last_state: &LastState) -> Self {
+        let cause = match last_state.errno {
+            Some(errno) => certain::cause(errno, last_state),
+            None => likely::cause(last_state),
+        };
+        Self {
+            cause,
+            limit: Limit::of(cause, last_state),
+            certain: last_state.errno.is_some() && cause != CloseCause::Unknown,
+        }
+    }
+}

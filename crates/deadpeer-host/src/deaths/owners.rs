@@ -1,0 +1,223 @@
+//! Who had a connection that is gone: descriptors, listeners and names, read now and then and remembered.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::ops::{ControlFlow, RangeInclusive};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deadpeer_core::TcpState;
+use deadpeer_sys::sock_diag::{DumpError, Request, SockDiag, States};
+use rustc_hash::FxHashMap;
+
+use super::death::{KnownBy, LastOwner};
+use crate::table::Owners;
+use crate::table::Process;
+use crate::table::Role;
+use crate::table::{OpenTableError, ReadTableError};
+
+/// Names are forgotten at this many, for processes end and their numbers come again.
+const MAX_NAMES: usize = 10_000;
+
+/// Reading `/proc` takes at most this part of our time: one look costs as many times its own duration of rest.
+const REST: u32 = 20;
+
+/// Processes and listeners of one network namespace.
+#[derive(Debug)]
+pub(super) struct LastOwners {
+    diag: SockDiag,
+    owners: Owners,
+    listeners: FxHashMap<u16, Vec<Listener>>,
+    ephemeral_ports: RangeInclusive<u16>,
+    names: FxHashMap<u32, Named>,
+    next_look: Instant,
+}
+
+#[derive(Debug)]
+struct Listener {
+    address: SocketAddr,
+    inode: Option<NonZeroU32>,
+}
+
+/// A process, and what it called itself when we were told of it.
+#[derive(Debug)]
+struct Named {
+    process: Arc<Process>,
+    comm: Box<[u8]>,
+}
+
+impl LastOwners {
+    /// Reads everything once.
+    pub(super) fn open() -> Result<Self, super::OpenDeathsError> {
+        let mut owners = Self {
+            diag: SockDiag::open()?,
+            owners: Owners::default(),
+            listeners: FxHashMap::default(),
+            ephemeral_ports: crate::table::ports::ephemeral().map_err(OpenTableError::Ports)?,
+            names: FxHashMap::default(),
+            next_look: Instant::now(),
+        };
+        owners.look().map_err(ReadTableError::Dump)?;
+        Ok(owners)
+    }
+
+    pub(super) fn unreadable_processes(&self) -> usize {
+        self.owners.unreadable().len()
+    }
+
+    pub(super) fn owners(&self) -> &Owners {
+        &self.owners
+    }
+
+    /// Reads `/proc` and the listeners again, unless that was done a moment ago.
+    pub(super) fn look_again(&mut self) -> Result<(), DumpError> {
+        match Instant::now() >= self.next_look {
+            true => self.look(),
+            false => Ok(()),
+        }
+    }
+
+    /// Doesn't look again for so long at least.
+    pub(super) fn rest(&mut self, time: Duration) {
+        self.next_look = self.next_look.max(Instant::now() + time);
+    }
+
+    fn look(&mut self) -> Result<(), DumpError> {
+        let start = Instant::now();
+        if let Ok(owners) = Owners::scan() {
+            self.owners = owners;
+        }
+        let mut listeners: FxHashMap<u16, Vec<Listener>> = FxHashMap::default();
+        let request = Request {
+            states: [TcpState::Listen].into_iter().collect::<States>(),
+            tcp_info: false,
+        };
+        self.diag.dump(request, |socket| {
+            let same_port = listeners.entry(socket.local.port()).or_default();
+            same_port.push(Listener {
+                address: socket.local,
+                inode: socket.inode,
+            });
+            ControlFlow::Continue(())
+        })?;
+        self.listeners = listeners;
+        let cost = start.elapsed();
+        self.next_look = Instant::now() + (cost * REST).max(Duration::from_millis(20));
+        Ok(())
+    }
+
+    /// What a connection between these ports was to its owner.
+    pub(super) fn role(
+        &self,
+        state: Option<TcpState>,
+        local: SocketAddr,
+        peer: SocketAddr,
+    ) -> Role {
+        if state == Some(TcpState::SynSent) {
+            return Role::Outgoing(peer.port());
+        }
+        if let Some(listener) = self.listener(local) {
+            return Role::Listening(listener.address);
+        }
+        let ours = self.ephemeral_ports.contains(&local.port());
+        match !ours && self.ephemeral_ports.contains(&peer.port()) {
+            true => Role::Accepted(local.port()),
+            false => Role::Outgoing(peer.port()),
+        }
+    }
+
+    /// Whether we connected, not accepted, where that can be told: by a listener, or because only one port is one that the kernel
+    /// gives to those who connect.
+    pub(super) fn connected(&self, local: SocketAddr, peer: SocketAddr) -> Option<bool> {
+        if self.listener(local).is_some() {
+            return Some(false);
+        }
+        let given = |end: SocketAddr| self.ephemeral_ports.contains(&end.port());
+        (given(local) != given(peer)).then(|| given(local))
+    }
+
+    /// The one with the very address before one with any.
+    fn listener(&self, local: SocketAddr) -> Option<&Listener> {
+        let listeners = self.listeners.get(&local.port())?;
+        let exact = listeners.iter().find(|one| one.address.ip() == local.ip());
+        exact.or_else(|| {
+            listeners
+                .iter()
+                .find(|one| one.address.ip().is_unspecified())
+        })
+    }
+
+    /// Whether somebody held the file with this number when we last looked.
+    pub(super) fn knows(&self, inode: NonZeroU32) -> bool {
+        self.owners.of(inode).next().is_some()
+    }
+
+    /// The process that holds the file with this number.
+    pub(super) fn holder(&mut self, inode: NonZeroU32) -> Option<LastOwner> {
+        let process = self.owners.of(inode).next()?.process;
+        let (pid, known) = (process.pid(), process.clone());
+        Some(self.owner(pid, KnownBy::Holding, || known))
+    }
+
+    /// The process that listens where a connection with this role came in.
+    pub(super) fn listening(&mut self, role: Role, local: SocketAddr) -> Option<LastOwner> {
+        let Role::Listening(_) = role else {
+            return None;
+        };
+        let inode = self.listener(local)?.inode?;
+        let owner = self.holder(inode)?;
+        Some(LastOwner {
+            known_by: KnownBy::Listening,
+            ..owner
+        })
+    }
+
+    /// The process with this number that closed a connection and called itself `comm` then.
+    pub(super) fn closer(&mut self, pid: u32, comm: &[u8]) -> LastOwner {
+        if let Some(named) = self.names.get(&pid).filter(|named| *named.comm == *comm) {
+            return LastOwner {
+                process: Arc::clone(&named.process),
+                known_by: KnownBy::Closing,
+            };
+        }
+        self.names.remove(&pid);
+        let process = Process::new(pid, None);
+        // Ended already: what the kernel called it is all there is. A thread may have a name of its own.
+        let process = match process.name().is_empty() {
+            true => Process::named(pid, comm),
+            false => process,
+        };
+        let process = Arc::new(process);
+        self.remember(pid, Arc::clone(&process), comm);
+        LastOwner {
+            process,
+            known_by: KnownBy::Closing,
+        }
+    }
+
+    fn owner(
+        &mut self,
+        pid: u32,
+        known_by: KnownBy,
+        process: impl FnOnce() -> Process,
+    ) -> LastOwner {
+        if let Some(named) = self.names.get(&pid) {
+            return LastOwner {
+                process: Arc::clone(&named.process),
+                known_by,
+            };
+        }
+        let process = Arc::new(process());
+        let comm = process.comm().to_vec();
+        self.remember(pid, Arc::clone(&process), &comm);
+        LastOwner { process, known_by }
+    }
+
+    fn remember(&mut self, pid: u32, process: Arc<Process>, comm: &[u8]) {
+        if self.names.len() >= MAX_NAMES {
+            self.names.clear();
+        }
+        let comm = comm.into();
+        self.names.insert(pid, Named { process, comm });
+    }
+}

@@ -1,0 +1,68 @@
+//! Carrying a survey out by eBPF: every socket under its own lock, and only if it has what was surveyed.
+
+use deadpeer_bpf::{Change, Refused};
+use deadpeer_core::{Effective, SocketOptions};
+use rustc_hash::FxHashMap;
+
+use super::apply::{Failure, Outcome};
+use super::survey::{Job, Survey};
+use crate::table::Unreadable;
+use crate::table::bpf::{BpfError, BpfReader};
+use crate::undo::values_of;
+
+/// Returns the sockets that were tried. One that appeared while the survey was made has not been seen by eBPF, and is left for
+/// the next survey.
+pub(super) fn carry_out(
+    view: &BpfReader,
+    survey: &Survey,
+    jobs: &[&Job],
+    outcome: &mut Outcome,
+) -> Result<Vec<u64>, BpfError> {
+    let changes = |job: &&Job| change_of(survey, job);
+    let mut open: FxHashMap<u64, &Job> = jobs
+        .iter()
+        .filter(|job| changes(job).is_some())
+        .map(|job| (job.cookie, *job))
+        .collect();
+    let tried = open.keys().copied().collect();
+    let mut half: Vec<&Job> = Vec::new();
+    view.set(jobs.iter().filter_map(changes), |set| {
+        let Some(job) = open.remove(&set.cookie) else {
+            return;
+        };
+        let became = match set.refused {
+            None => Ok(()),
+            Some(Refused::Changed) => Err(Failure::Overtaken),
+            Some(Refused::Option { .. } | _) => {
+                half.push(job);
+                Err(Failure::Refused)
+            }
+        };
+        outcome.count(survey.is_listener(job), became);
+    })?;
+    for job in open.values() {
+        let gone = Failure::Unreachable(Unreadable::Gone);
+        outcome.count(survey.is_listener(job), Err(gone));
+    }
+    put_back(view, survey, &half)?;
+    Ok(tried)
+}
+
+fn change_of(survey: &Survey, job: &Job) -> Option<Change> {
+    let (part, change) = survey.change(job)?;
+    let mut order = Change::new(job.cookie, change.options);
+    order.only_if = Some(part.own?);
+    Some(order)
+}
+
+/// Nothing half done: an option that is refused takes the others with it.
+fn put_back(view: &BpfReader, survey: &Survey, half: &[&Job]) -> Result<(), BpfError> {
+    let back = |before: &Effective, set: &SocketOptions, cookie| {
+        Change::new(cookie, values_of(before, set))
+    };
+    let changes = half.iter().filter_map(|job| {
+        let (part, change) = survey.change(job)?;
+        Some(back(&part.before?, &change.options, job.cookie))
+    });
+    view.set(changes, |_| ())
+}

@@ -1,0 +1,133 @@
+//! The kernel's own view of a namespace's sockets, by eBPF: settings without borrowing a descriptor, accept queues included.
+
+use std::ops::ControlFlow;
+
+use deadpeer_bpf::{
+    CallError, Change, Engine, Holding, Outcome, SocketOwners, Sockets, Unavailable,
+};
+use deadpeer_core::SocketOptions;
+use deadpeer_sys::netns::NetnsError;
+use rustc_hash::FxHashMap;
+
+use super::namespace::Namespace;
+use super::owners::Owners;
+
+/// Why sockets can't be read by eBPF the kernel. What needs no more than descriptors works all the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BpfError {
+    /// This machine, or our privilege, does not allow it.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The kernel counts times in ticks, and how long one is does not show.
+    #[error("the kernel's clock rate is not known")]
+    UnknownClock,
+    /// The namespace could not be entered.
+    #[error(transparent)]
+    Namespace(#[from] NetnsError),
+    /// The kernel's answer could not be read.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// A socket as the kernel has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BpfDetails {
+    /// What is set on the socket itself; `None` in an option: it follows the sysctl.
+    pub own: SocketOptions,
+    /// Whether it waits in a listener's queue to be accepted.
+    pub queued: bool,
+    /// Whether it is a part of a Multipath TCP connection, whose options can't be set one by one.
+    pub multipath: bool,
+}
+
+impl BpfDetails {
+    /// `None` for what has no options: TIME_WAIT and connection requests.
+    pub(crate) fn of(socket: &deadpeer_bpf::Socket) -> Option<Self> {
+        Some(Self {
+            own: socket.options?,
+            queued: socket.holding == Holding::AcceptQueue,
+            multipath: socket.multipath,
+        })
+    }
+}
+
+/// What the kernel shows of all sockets at one moment.
+#[derive(Debug)]
+pub(crate) struct BpfSnapshot {
+    /// `None`: this kernel can't tell them.
+    pub(crate) owners: Option<Owners>,
+    /// By cookie; empty if options were not wanted.
+    pub(crate) seen: FxHashMap<u64, BpfDetails>,
+}
+
+/// The programs, loaded, for one namespace.
+#[derive(Debug)]
+pub(crate) struct BpfReader {
+    engine: Engine,
+    sockets: Sockets,
+    /// `None`: this kernel can't tell, and `/proc` does.
+    holders: Option<SocketOwners>,
+    place: Namespace,
+}
+
+impl BpfReader {
+    /// Takes `CAP_BPF` and `CAP_PERFMON`, and a kernel with BTF.
+    pub(crate) fn open(place: &Namespace, hz: Option<u32>) -> Result<Self, BpfError> {
+        Engine::permitted()?;
+        let engine = Engine::open(hz.ok_or(BpfError::UnknownClock)?)?;
+        Ok(Self {
+            sockets: engine.sockets()?,
+            holders: engine.socket_owners().ok(),
+            engine,
+            place: place.clone(),
+        })
+    }
+
+    /// The owners, and the options too if they are wanted.
+    pub(crate) fn snapshot(&self, settings: bool) -> Result<BpfSnapshot, BpfError> {
+        Ok(BpfSnapshot {
+            owners: self.owners(),
+            seen: match settings {
+                true => self.look()?,
+                false => FxHashMap::default(),
+            },
+        })
+    }
+
+    /// Every socket that has options, by its cookie.
+    fn look(&self) -> Result<FxHashMap<u64, BpfDetails>, BpfError> {
+        let mut seen = FxHashMap::default();
+        self.each(|socket| {
+            if let Some(bpf) = BpfDetails::of(socket) {
+                seen.insert(socket.cookie, bpf);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(seen)
+    }
+
+    /// Every socket, listeners first, until the visitor breaks.
+    pub(crate) fn each(
+        &self,
+        visit: impl FnMut(&deadpeer_bpf::Socket) -> ControlFlow<()>,
+    ) -> Result<(), BpfError> {
+        let sockets = self.place.run(|| self.sockets.begin())??;
+        Ok(sockets.each(visit)?)
+    }
+
+    /// The owners of all sockets; `None` if the kernel can't tell them.
+    fn owners(&self) -> Option<Owners> {
+        Owners::by_bpf(self.holders.as_ref()?).ok()
+    }
+
+    /// Sets options, and shows what became of each socket that is still there.
+    pub(crate) fn set(
+        &self,
+        changes: impl IntoIterator<Item = Change> + Send,
+        visit: impl FnMut(&Outcome) + Send,
+    ) -> Result<(), BpfError> {
+        Ok(self.place.run(|| self.engine.set(changes, visit))??)
+    }
+}

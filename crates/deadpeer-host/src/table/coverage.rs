@@ -1,0 +1,85 @@
+//! What was seen, and what could not be: an answer names its gaps.
+
+use std::collections::BTreeMap;
+
+use deadpeer_sys::sock_diag::Socket;
+
+use super::bpf::BpfError;
+use super::owners::Owners;
+use super::process::Process;
+use super::settings::{Settings, Unreadable};
+use crate::filter::Filter;
+
+/// How complete a reading of the connection table was.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Coverage {
+    /// Connections and listeners that the filter chose.
+    pub chosen: u64,
+    /// Whether the visitor ended the reading.
+    pub stopped: bool,
+    /// How often the table was read again because it had changed meanwhile.
+    pub repeats: u32,
+    /// The last reading was interrupted as well: connections may be missing.
+    pub interrupted: bool,
+    /// Answers of the kernel that this version doesn't understand.
+    pub unknown_answers: u32,
+    /// Processes whose descriptors we may not see, by number: their sockets have no visible owner.
+    pub unreadable_processes: Vec<u32>,
+    /// Those of them that the filter chooses by pid or name: connections of theirs are left out.
+    pub hidden_processes: Vec<u32>,
+    /// Other network namespaces, by number, with a process in each that holds sockets: theirs are not shown here.
+    pub other_namespaces: BTreeMap<u64, u32>,
+    /// Chosen connections whose options could not be read, by reason and user.
+    pub unread: BTreeMap<(Unreadable, u32), u64>,
+    /// Where owners and options were read; `None`: nobody asked for them.
+    pub read_by: Option<ReadBy>,
+    /// Why the kernel itself could not be asked, where it would have been faster or shown more.
+    pub no_ebpf: Option<BpfError>,
+}
+
+/// Where owners and options were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReadBy {
+    /// Through the descriptors of their owners.
+    Descriptors,
+    /// By the kernel itself (eBPF).
+    Kernel,
+    /// Through descriptors, and by the kernel itself what they did not show.
+    Both,
+}
+
+impl Coverage {
+    /// Adds what the owners tell. `here` is the number of the namespace that is read.
+    pub(crate) fn add_owners(&mut self, owners: &Owners, filter: &Filter, here: u64) {
+        self.unreadable_processes = owners.unreadable().to_vec();
+        if filter.needs_owners() {
+            let hidden = |pid: &u32| filter.matches_owners([&Process::new(*pid, None)]);
+            let unreadable = self.unreadable_processes.iter().copied();
+            self.hidden_processes = unreadable.filter(hidden).collect();
+        }
+        for process in owners.processes() {
+            if let Some(other) = process.network_namespace().filter(|there| *there != here) {
+                self.other_namespaces.entry(other).or_insert(process.pid());
+            }
+        }
+    }
+
+    pub(crate) fn count(&mut self, socket: &Socket<'_>, settings: &Settings) {
+        self.chosen += 1;
+        if let Settings::Unknown(why) = settings {
+            *self.unread.entry((*why, socket.uid)).or_default() += 1;
+        }
+    }
+
+    /// How many chosen connections have unread options for this reason.
+    #[must_use]
+    pub fn unread_because(&self, why: Unreadable) -> u64 {
+        self.unread
+            .iter()
+            .filter(|((reason, _), _)| *reason == why)
+            .map(|(_, count)| count)
+            .sum()
+    }
+}

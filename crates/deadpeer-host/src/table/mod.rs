@@ -1,0 +1,35 @@
+//! The connection table of a network namespace, read as a stream.
+//!
+//! [`Table::each`] is the way of a connection from the kernel's answer to a row: `source` decides whether options and owners are read through
+//! descriptors (`fd_borrower`) or by eBPF (`bpf`), [`Connection`] is the row, [`Coverage`] says what could not be seen.
+
+pub(crate) mod bpf;
+mod bpf_cost;
+mod connection;
+mod coverage;
+mod error;
+pub(crate) mod fd_borrower;
+mod namespace;
+mod owners;
+pub(crate) mod ports;
+mod process;
+mod query;
+pub(crate) mod row;
+mod service;
+pub(crate) mod settings;
+mod source;
+mod stream;
+mod target;
+
+pub use bpf::{BpfDetails, BpfError};
+pub use connection::Connection;
+pub use coverage::{Coverage, ReadBy};
+pub use error::{OpenTableError, ReadTableError};
+pub use namespace::Namespace;
+pub use owners::{Owner, Owners, OwnersOf};
+pub use process::Process;
+pub use query::Query;
+pub use service::{Role, Service, Services};
+pub use settings::{Settings, Unreadable};
+pub use stream::Table;
+pub use target::{Target, TargetOwner};

@@ -1,0 +1,79 @@
+//! Which network namespace is looked at.
+
+use std::convert::Infallible;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use deadpeer_sys::netns::{self, NetnsError};
+
+/// A network namespace, by whom or what it is known.
+///
+/// Written as a process number, a name that `ip netns` knows, or a path such as `/proc/1/ns/net`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Namespace {
+    /// The one we are in.
+    #[default]
+    Own,
+    /// The one of a process.
+    Process(u32),
+    /// The one with a name under `/run/netns`.
+    Named(String),
+    /// The one that a file stands for.
+    File(PathBuf),
+}
+
+impl Namespace {
+    /// Runs `work` in it: here, or on a thread of its own if it is another's, which takes `CAP_SYS_ADMIN`.
+    ///
+    /// # Errors
+    /// It could not be opened or entered.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, NetnsError> {
+        match self {
+            Self::Own => Ok(work()),
+            Self::Process(_) | Self::Named(_) | Self::File(_) => netns::enter(self.open()?, work),
+        }
+    }
+
+    /// Opens it. Entering another's takes `CAP_SYS_ADMIN`.
+    ///
+    /// # Errors
+    /// There is no such namespace, or it may not be seen.
+    pub fn open(&self) -> Result<OwnedFd, NetnsError> {
+        match self {
+            Self::Own => netns::open_current(),
+            Self::Process(pid) => netns::open_process(*pid),
+            Self::Named(name) => netns::open_named(name),
+            Self::File(path) => netns::open(path),
+        }
+    }
+}
+
+impl FromStr for Namespace {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text.parse() {
+            Ok(pid) => Self::Process(pid),
+            Err(_) if text.contains('/') => Self::File(text.into()),
+            Err(_) => Self::Named(text.to_owned()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_names_and_paths() {
+        let parse = |text: &str| text.parse::<Namespace>().unwrap();
+        assert_eq!(parse("17"), Namespace::Process(17));
+        assert_eq!(parse("blue"), Namespace::Named("blue".into()));
+        assert_eq!(
+            parse("/proc/1/ns/net"),
+            Namespace::File("/proc/1/ns/net".into())
+        );
+    }
+}

@@ -1,0 +1,366 @@
+//! Which process holds which socket: one pass over `/proc/PID/fd`, or over the kernel's own tables by eBPF.
+
+use std::mem::MaybeUninit;
+use std::num::NonZeroU32;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::{fs, io};
+
+use deadpeer_bpf::{CallError, SocketOwners};
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
+use rustix::io::Errno;
+
+use super::process::Process;
+
+/// The owners of every socket, as `/proc` showed them.
+///
+/// About 25 bytes a descriptor. A thread that left its process' descriptor table (`unshare(CLONE_FILES)`) is
+/// not looked at.
+#[derive(Debug, Default)]
+pub struct Owners {
+    processes: Vec<Process>,
+    /// Sorted by inode.
+    held: Vec<Held>,
+    /// Where each inode begins in `held`.
+    places: FxHashMap<u32, u32>,
+    unreadable: Vec<u32>,
+}
+
+/// The owners of one socket: nobody, one process, or all that share it after a fork.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OwnersOf<'a> {
+    processes: &'a [Process],
+    held: &'a [Held],
+}
+
+/// One process holding a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Owner<'a> {
+    /// The process.
+    pub process: &'a Process,
+    /// Its descriptor.
+    pub fd: RawFd,
+}
+
+/// One descriptor of a process, and the socket behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Held {
+    inode: u32,
+    process: u32,
+    fd: RawFd,
+}
+
+impl Owners {
+    /// Reads the descriptors of every process that we may look into: our own, and with root's rights
+    /// (`CAP_SYS_PTRACE`) all of this pid namespace. Processes that end meanwhile are left out.
+    ///
+    /// # Errors
+    /// `/proc` itself cannot be read.
+    pub fn scan() -> io::Result<Self> {
+        let mut owners = Self::default();
+        let mut names = buffer();
+        let mut descriptors = buffer();
+        let proc = open_directory(CWD, c"/proc")?;
+        let mut entries = RawDir::new(&proc, &mut names);
+        while let Some(entry) = entries.next() {
+            let name = entry?;
+            if let Some(pid) = number(name.file_name().to_bytes()) {
+                owners.scan_process(&proc, pid, &mut descriptors);
+            }
+        }
+        owners.index();
+        Ok(owners)
+    }
+
+    /// Asks the kernel by eBPF: every process of this pid namespace, also those that `/proc` hides from us, and also
+    /// descriptors of threads that left their process' table.
+    pub(crate) fn by_bpf(holders: &SocketOwners) -> Result<Self, CallError> {
+        let mut owners = Self::default();
+        let proc = open_directory(CWD, c"/proc").ok();
+        holders.each(|holder| {
+            // They come process by process.
+            let known = owners.processes.last();
+            if known.is_none_or(|process| process.pid() != holder.pid) {
+                let namespace = proc.as_ref();
+                let namespace = namespace.and_then(|proc| network_namespace(proc, holder.pid));
+                owners.processes.push(Process::new(holder.pid, namespace));
+            }
+            owners.held.push(Held {
+                inode: holder.inode.get(),
+                process: (owners.processes.len() - 1) as u32,
+                fd: holder.fd,
+            });
+            ControlFlow::Continue(())
+        })?;
+        owners.index();
+        Ok(owners)
+    }
+
+    /// Reads the descriptors of these processes alone.
+    pub(crate) fn scan_these(pids: &[u32]) -> io::Result<Self> {
+        let mut owners = Self::default();
+        let mut descriptors = buffer();
+        let proc = open_directory(CWD, c"/proc")?;
+        for pid in pids {
+            owners.scan_process(&proc, *pid, &mut descriptors);
+        }
+        owners.index();
+        Ok(owners)
+    }
+
+    /// Every descriptor of a socket, of any kind, with its inode number.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (u32, Owner<'_>)> {
+        self.held.iter().filter_map(|held| {
+            let process = self.processes.get(held.process as usize)?;
+            let fd = held.fd;
+            Some((held.inode, Owner { process, fd }))
+        })
+    }
+
+    /// Who holds the socket with this inode number.
+    #[must_use]
+    pub fn of(&self, inode: NonZeroU32) -> OwnersOf<'_> {
+        let held = match self.places.get(&inode.get()) {
+            Some(place) => self.held.get(*place as usize..).unwrap_or_default(),
+            None => &[],
+        };
+        let shared = |next: &&Held| next.inode == inode.get();
+        let len = held.iter().take_while(shared).count();
+        OwnersOf {
+            processes: &self.processes,
+            held: held.get(..len).unwrap_or_default(),
+        }
+    }
+
+    /// The processes whose descriptors we may not see, by number. Kernel threads have none and don't count.
+    #[must_use]
+    pub fn unreadable(&self) -> &[u32] {
+        &self.unreadable
+    }
+
+    /// The processes that hold sockets, of any kind.
+    #[must_use]
+    pub fn processes(&self) -> &[Process] {
+        &self.processes
+    }
+
+    fn index(&mut self) {
+        self.held.sort_unstable();
+        self.places = FxHashMap::with_capacity_and_hasher(self.held.len(), FxBuildHasher);
+        for (place, held) in self.held.iter().enumerate() {
+            self.places.entry(held.inode).or_insert(place as u32);
+        }
+    }
+
+    fn scan_process(&mut self, proc: &OwnedFd, pid: u32, buffer: &mut [MaybeUninit<u8>]) {
+        let before = self.held.len();
+        match self.scan_descriptors(proc, pid, buffer) {
+            Err(Errno::ACCESS | Errno::PERM) if may_have_descriptors(pid) => {
+                self.unreadable.push(pid)
+            }
+            // Ended meanwhile; what was seen of it is worth nothing.
+            Err(_) => self.held.truncate(before),
+            Ok(()) => {}
+        }
+        if self.held.len() > before {
+            let namespace = network_namespace(proc, pid);
+            self.processes.push(Process::new(pid, namespace));
+        }
+    }
+
+    fn scan_descriptors(
+        &mut self,
+        proc: &OwnedFd,
+        pid: u32,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> Result<(), Errno> {
+        let process = self.processes.len() as u32;
+        let directory = open_directory(proc, format!("{pid}/fd").as_str())?;
+        let mut entries = RawDir::new(&directory, buffer);
+        while let Some(entry) = entries.next() {
+            let name = entry?;
+            let name = name.file_name();
+            let Some(fd) = number(name.to_bytes()).and_then(|fd| RawFd::try_from(fd).ok()) else {
+                continue;
+            };
+            // Reading the link asks no file system; stat() would be cheaper by a hair, and hang on a dead NFS server.
+            let mut target = [MaybeUninit::uninit(); 32];
+            match readlinkat_raw(&directory, name, &mut target[..]) {
+                Ok((target, _)) => {
+                    if let Some(inode) = socket_inode(target) {
+                        self.held.push(Held { inode, process, fd });
+                    }
+                }
+                // Closed meanwhile.
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Owners that are known from elsewhere: an inode number, a process, its descriptor.
+impl FromIterator<(NonZeroU32, Process, RawFd)> for Owners {
+    fn from_iter<I: IntoIterator<Item = (NonZeroU32, Process, RawFd)>>(known: I) -> Self {
+        let mut owners = Self::default();
+        for (inode, process, fd) in known {
+            let same = |known: &Process| *known == process;
+            let place = owners.processes.iter().position(same);
+            let place = place.unwrap_or_else(|| {
+                owners.processes.push(process);
+                owners.processes.len() - 1
+            });
+            owners.held.push(Held {
+                inode: inode.get(),
+                process: place as u32,
+                fd,
+            });
+        }
+        owners.index();
+        owners
+    }
+}
+
+impl<'a> OwnersOf<'a> {
+    /// The number of each process, and of its descriptor.
+    pub(crate) fn numbers(self) -> impl Iterator<Item = (u32, RawFd)> + 'a {
+        self.map(|owner| (owner.process.pid(), owner.fd))
+    }
+}
+
+impl<'a> Iterator for OwnersOf<'a> {
+    type Item = Owner<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (held, rest) = self.held.split_first()?;
+        self.held = rest;
+        Some(Owner {
+            process: self.processes.get(held.process as usize)?,
+            fd: held.fd,
+        })
+    }
+}
+
+/// The number in `socket:[123]`.
+fn socket_inode(target: &[u8]) -> Option<u32> {
+    number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
+}
+
+/// The number in `net:[123]`, which is what the link of a process' network namespace reads.
+fn network_namespace(proc: &OwnedFd, pid: u32) -> Option<u64> {
+    let mut target = [MaybeUninit::uninit(); 32];
+    let path = format!("{pid}/ns/net");
+    let (target, _) = readlinkat_raw(proc, path.as_str(), &mut target[..]).ok()?;
+    number(target.strip_prefix(b"net:[")?.strip_suffix(b"]")?).map(u64::from)
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u32, |number, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(u32::from(digit))
+    })
+}
+
+/// Whether there is anything to hide: not for kernel threads, nor for a process that ends or has ended,
+/// whose links are refused too. `/proc/PID/stat` is readable for everybody.
+fn may_have_descriptors(pid: u32) -> bool {
+    fs::read(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat_allows_descriptors(&stat))
+}
+
+fn stat_allows_descriptors(stat: &[u8]) -> bool {
+    // include/linux/sched.h
+    const PF_EXITING: u32 = 0x0000_0004;
+    const PF_KTHREAD: u32 = 0x0020_0000;
+    // The name in parentheses may contain anything, parentheses and spaces too.
+    let after_name = stat.rsplit(|byte| *byte == b')').next().unwrap_or_default();
+    let flags = after_name.split(|byte| *byte == b' ').nth(7);
+    flags
+        .and_then(number)
+        .is_some_and(|flags| flags & (PF_EXITING | PF_KTHREAD) == 0)
+}
+
+fn open_directory(at: impl AsFd, path: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(at, path, flags, Mode::empty())
+}
+
+fn buffer() -> Vec<MaybeUninit<u8>> {
+    vec![MaybeUninit::uninit(); 32 * 1024]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    #[test]
+    fn links_of_sockets_and_of_others() {
+        assert_eq!(socket_inode(b"socket:[4026531]"), Some(4_026_531));
+        for other in [
+            &b"socket:[]"[..],
+            b"socket:[12",
+            b"socket:[99999999999]",
+            b"socket:[1x]",
+            b"pipe:[1]",
+            b"/tmp/socket:[1]",
+            b"",
+        ] {
+            assert_eq!(socket_inode(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn kernel_threads_and_the_dying_have_nothing_to_hide() {
+        let stat = |flags: u32| format!("7 (a) b) S 1 7 7 0 -1 {flags} 12 0 0").into_bytes();
+        assert!(stat_allows_descriptors(&stat(4_194_560)));
+        assert!(!stat_allows_descriptors(&stat(4_194_560 | 0x4)));
+        assert!(!stat_allows_descriptors(&stat(2_129_984)));
+        assert!(!stat_allows_descriptors(b""));
+        assert!(may_have_descriptors(std::process::id()));
+        assert!(!may_have_descriptors(u32::MAX));
+    }
+
+    #[test]
+    fn our_own_socket_is_ours() {
+        use std::os::unix::fs::MetadataExt;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let inode = fs::metadata(format!("/proc/self/fd/{}", listener.as_raw_fd()))
+            .unwrap()
+            .ino();
+        let owners = Owners::scan().unwrap();
+        let inode = NonZeroU32::new(u32::try_from(inode).unwrap()).unwrap();
+        let found: Vec<_> = owners.of(inode).map(|o| (o.process.pid(), o.fd)).collect();
+        assert_eq!(found, [(std::process::id(), listener.as_raw_fd())]);
+    }
+
+    #[test]
+    fn an_unknown_inode_has_no_owner() {
+        let held = |inode, pid| {
+            let inode = NonZeroU32::new(inode).unwrap();
+            (inode, Process::named(pid, b"x"), 4)
+        };
+        let owners: Owners = [held(9, 8), held(5, 7), held(5, 8), held(3, 7)]
+            .into_iter()
+            .collect();
+        let of = |inode| {
+            owners
+                .of(NonZeroU32::new(inode).unwrap())
+                .map(|owner| (owner.process.pid(), owner.fd))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(1), []);
+        assert_eq!(of(3), [(7, 4)]);
+        assert_eq!(of(4), []);
+        assert_eq!(of(5), [(8, 4), (7, 4)]);
+        assert_eq!(of(9), [(8, 4)]);
+        assert_eq!(of(10), []);
+    }
+}

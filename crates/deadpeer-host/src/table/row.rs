@@ -1,0 +1,86 @@
+//! A socket as the kernel shows it by eBPF, in the words of its table.
+
+use std::net::SocketAddr;
+
+use deadpeer_bpf::Holding;
+use deadpeer_core::{Snapshot, Sysctls, TcpState};
+use deadpeer_sys::sock_diag::Socket;
+
+use super::bpf::BpfDetails;
+use super::settings::{Settings, Unreadable};
+
+/// What a connection is made of.
+pub(crate) struct Row {
+    pub(crate) socket: Socket<'static>,
+    pub(crate) settings: Settings,
+    pub(crate) bpf: Option<BpfDetails>,
+    pub(crate) moment: Snapshot,
+}
+
+impl Row {
+    pub(crate) fn of(seen: &deadpeer_bpf::Socket, sysctls: &Sysctls) -> Self {
+        let socket = socket(seen);
+        let bpf = BpfDetails::of(seen);
+        Self {
+            moment: moment(seen, &socket),
+            settings: match bpf {
+                Some(bpf) => Settings::Known(bpf.own.resolve(sysctls)),
+                None => Settings::Unknown(Unreadable::NoDescriptor),
+            },
+            socket,
+            bpf,
+        }
+    }
+}
+
+fn socket(seen: &deadpeer_bpf::Socket) -> Socket<'static> {
+    // sock_diag shows a request as what it will be.
+    let state = match seen.state == TcpState::NewSynRecv {
+        true => TcpState::SynRecv,
+        false => seen.state,
+    };
+    let mut socket = Socket::new(state, canonical(seen.local), canonical(seen.peer));
+    socket.cookie = seen.cookie;
+    socket.inode = match seen.holding {
+        Holding::File(inode) => Some(inode),
+        Holding::AcceptQueue | Holding::Closed | _ => None,
+    };
+    socket.uid = seen.uid;
+    socket.cgroup = seen.cgroup;
+    socket
+}
+
+/// IPv4 on an IPv6 socket, as IPv4.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => address,
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => SocketAddr::from((v4, v6.port())),
+            None => address,
+        },
+    }
+}
+
+/// As [`Snapshot::from_info`], of what a program can read: whether SACK was negotiated, and with it whether a tail-loss probe may
+/// come first, is a bit field and stays unknown.
+fn moment(seen: &deadpeer_bpf::Socket, socket: &Socket<'_>) -> Snapshot {
+    let mut moment = socket.snapshot(None);
+    if socket.state == TcpState::Listen {
+        return moment;
+    }
+    moment.heard_ago = seen
+        .since_received
+        .into_iter()
+        .chain(seen.since_acknowledged)
+        .min();
+    moment.probes_out = seen.probes_out.into();
+    moment.retransmits = seen.retransmits.into();
+    moment.backoff = seen.backoff.into();
+    moment.rto = seen.rto;
+    moment.srtt = seen.srtt;
+    moment.tail_loss_probe_sent = (seen.total_retransmits == 0).then_some(false);
+    moment.in_flight = seen.unacknowledged > 0;
+    moment.unsent = seen.unsent > 0;
+    moment.zero_window = Some(seen.peer_window == 0 || seen.probes_window);
+    moment
+}

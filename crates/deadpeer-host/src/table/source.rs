@@ -1,0 +1,222 @@
+//! Where owners and options are read: through descriptors, or by the kernel itself where that pays or shows more.
+
+use std::num::NonZeroU32;
+
+use deadpeer_core::Sysctls;
+use deadpeer_sys::sock_diag::Socket;
+use rustc_hash::FxHashMap;
+
+use super::bpf::{BpfDetails, BpfError, BpfReader, BpfSnapshot};
+use super::bpf_cost;
+use super::coverage::ReadBy;
+use super::error::ReadTableError;
+use super::namespace::Namespace;
+use super::owners::{Owners, OwnersOf};
+use super::query::Query;
+use super::settings::{Reader, Settings, Unreadable};
+
+/// The means that a table has.
+#[derive(Debug, Default)]
+pub(crate) enum Source {
+    /// Descriptors.
+    #[default]
+    Descriptors,
+    /// The kernel itself.
+    Kernel(BpfReader),
+    /// Descriptors, and the kernel itself where it is faster or shows more.
+    Either(LazyBpf),
+}
+
+/// A view that is opened when it is wanted, which takes milliseconds.
+#[derive(Debug)]
+pub(crate) struct LazyBpf {
+    place: Namespace,
+    hz: Option<u32>,
+    view: Option<Result<BpfReader, BpfError>>,
+}
+
+impl LazyBpf {
+    pub(crate) fn new(place: Namespace, hz: Option<u32>) -> Self {
+        Self {
+            place,
+            hz,
+            view: None,
+        }
+    }
+
+    fn pays(&self) -> bool {
+        // A namespace that can't be entered any more is not worth a program.
+        self.place.run(bpf_cost::bpf_pays).unwrap_or(false)
+    }
+
+    fn snapshot(&mut self, settings: bool) -> Result<BpfSnapshot, BpfError> {
+        let open = || BpfReader::open(&self.place, self.hz);
+        match self.view.get_or_insert_with(open) {
+            Ok(view) => view.snapshot(settings),
+            Err(why) => Err(why.clone()),
+        }
+    }
+}
+
+/// One reading of owners and options.
+#[derive(Debug)]
+pub(crate) struct Reading<'a> {
+    source: &'a mut Source,
+    /// Whether sock_diag is not needed if all is read by eBPF.
+    bpf_alone: bool,
+    sysctls: Sysctls,
+    owners: Owners,
+    /// What the kernel shows, by cookie.
+    seen: FxHashMap<u64, BpfDetails>,
+    /// Through descriptors; `None`: options are not asked for.
+    reader: Option<Reader>,
+    by: Option<ReadBy>,
+    /// Why the kernel itself could not be asked, though it was wanted.
+    refused: Option<BpfError>,
+}
+
+impl<'a> Reading<'a> {
+    /// Looks for the owners, if the query needs them.
+    pub(crate) fn begin(
+        source: &'a mut Source,
+        query: &Query,
+        sysctls: Sysctls,
+    ) -> Result<Self, ReadTableError> {
+        let reader = || Reader::new(sysctls, query.every_option);
+        let mut reading = Self {
+            source,
+            bpf_alone: query.can_do_without_sock_diag(),
+            sysctls,
+            owners: Owners::default(),
+            seen: FxHashMap::default(),
+            reader: query.settings.then(reader),
+            by: None,
+            refused: None,
+        };
+        if query.needs_owners() {
+            reading.look()?;
+        }
+        // A socket that we see with one process may be held by one of these as well.
+        if query.filter.needs_owners() && !reading.owners.unreadable().is_empty() {
+            reading.look_closer();
+        }
+        Ok(reading)
+    }
+
+    fn look(&mut self) -> Result<(), ReadTableError> {
+        let owners = match self.source {
+            Source::Kernel(view) => {
+                let snapshot = view.snapshot(self.reader.is_some() && !self.bpf_alone)?;
+                self.by = Some(ReadBy::Kernel);
+                self.seen = snapshot.seen;
+                snapshot.owners
+            }
+            Source::Either(lazy) if lazy.pays() => self.ask_kernel(),
+            Source::Either(_) | Source::Descriptors => None,
+        };
+        self.owners = match owners {
+            Some(owners) => owners,
+            None => Owners::scan().map_err(ReadTableError::Proc)?,
+        };
+        self.by.get_or_insert(ReadBy::Descriptors);
+        Ok(())
+    }
+
+    /// Where everything that is wanted can be seen at once.
+    pub(crate) fn whole_view(&self) -> Option<&BpfReader> {
+        match &*self.source {
+            Source::Kernel(view) if self.bpf_alone => Some(view),
+            Source::Kernel(_) | Source::Either(_) | Source::Descriptors => None,
+        }
+    }
+
+    /// Who holds a socket. One that nobody seems to hold is looked for by the kernel itself.
+    pub(crate) fn owners_of(&mut self, socket: &Socket<'_>) -> OwnersOf<'_> {
+        if let Some(inode) = socket.inode
+            && self.by.is_some()
+            && self.owners.of(inode).next().is_none()
+        {
+            self.look_closer();
+        }
+        self.known_owners(socket.inode)
+    }
+
+    /// Who holds the socket with this inode number, as far as is known by now.
+    pub(crate) fn known_owners(&self, inode: Option<NonZeroU32>) -> OwnersOf<'_> {
+        inode.map(|inode| self.owners.of(inode)).unwrap_or_default()
+    }
+
+    /// The options of a socket, and what else the kernel showed of it, if it was asked.
+    pub(crate) fn settings_of(&mut self, socket: &Socket<'_>) -> (Settings, Option<BpfDetails>) {
+        if let Some(shown) = self.shown(socket) {
+            return shown;
+        }
+        let Some(reader) = &mut self.reader else {
+            return (Settings::NotAsked, None);
+        };
+        let owners = socket.inode.map(|inode| self.owners.of(inode));
+        let settings = reader.read(owners.unwrap_or_default(), socket);
+        if let Settings::Unknown(why) = settings
+            && kernel_may_know(why, socket)
+        {
+            self.look_closer();
+        }
+        self.shown(socket).unwrap_or((settings, None))
+    }
+
+    fn shown(&self, socket: &Socket<'_>) -> Option<(Settings, Option<BpfDetails>)> {
+        let bpf = *self.seen.get(&socket.cookie)?;
+        let options = bpf.own.resolve(&self.sysctls);
+        Some((Settings::Known(options), Some(bpf)))
+    }
+
+    /// Asks the kernel itself, once, for what descriptors did not show.
+    fn look_closer(&mut self) {
+        if self.by == Some(ReadBy::Descriptors)
+            && self.refused.is_none()
+            && let Some(owners) = self.ask_kernel()
+        {
+            self.owners = owners;
+        }
+    }
+
+    /// Asks the kernel itself, if that was left open. Returns the owners if it tells them.
+    fn ask_kernel(&mut self) -> Option<Owners> {
+        let Source::Either(lazy) = self.source else {
+            return None;
+        };
+        match lazy.snapshot(self.reader.is_some()) {
+            Ok(snapshot) => {
+                self.by = Some(match self.by {
+                    None => ReadBy::Kernel,
+                    Some(_) => ReadBy::Both,
+                });
+                self.seen = snapshot.seen;
+                snapshot.owners
+            }
+            Err(why) => {
+                self.refused = Some(why);
+                None
+            }
+        }
+    }
+
+    /// What was used, and with which owners.
+    pub(crate) fn end(self) -> (Owners, Option<ReadBy>, Option<BpfError>) {
+        (self.owners, self.by, self.refused)
+    }
+}
+
+/// Whether the kernel itself can be expected to know options that no descriptor told.
+fn kernel_may_know(why: Unreadable, socket: &Socket<'_>) -> bool {
+    match why {
+        Unreadable::NotPermitted
+        | Unreadable::NoVisibleOwner
+        | Unreadable::Multipath
+        | Unreadable::KernelTooOld
+        | Unreadable::Refused => true,
+        // It waits to be accepted. In any other state its owner has closed it, and nobody waits for it.
+        Unreadable::NoDescriptor => socket.state.may_send(),
+        Unreadable::Gone => false,
+    }
+}

@@ -1,0 +1,320 @@
+//! The connections of a namespace, shown to a visitor one after the other.
+
+use std::ops::{ControlFlow, RangeInclusive};
+
+use deadpeer_core::{Kernel, KernelVersion, TcpState};
+use deadpeer_sys::netns::{self, NetnsError};
+use deadpeer_sys::sock_diag::{DumpEnd, Request, SockDiag, Socket};
+use rustc_hash::FxHashSet;
+
+use super::bpf::{BpfError, BpfReader};
+use super::connection::Connection;
+use super::coverage::Coverage;
+use super::error::{OpenTableError, ReadTableError};
+use super::namespace::Namespace;
+use super::owners::OwnersOf;
+use super::ports;
+use super::query::Query;
+use super::row::Row;
+use super::source::{LazyBpf, Reading, Source};
+
+/// How often a reading that the kernel marks as interrupted is repeated.
+const MAX_REPEATS: u32 = 3;
+
+/// The TCP sockets of one network namespace: connections and listeners, IPv4 and IPv6.
+#[derive(Debug)]
+pub struct Table {
+    diag: SockDiag,
+    /// Its number.
+    namespace: u64,
+    kernel: Kernel,
+    version: Option<KernelVersion>,
+    ephemeral_ports: RangeInclusive<u16>,
+    place: Namespace,
+    source: Source,
+}
+
+impl Table {
+    /// Opens the table of a namespace. Our own needs no privilege, another's `CAP_SYS_ADMIN`.
+    ///
+    /// # Errors
+    /// The namespace cannot be entered, or the kernel has no sock_diag.
+    pub fn open(namespace: &Namespace) -> Result<Self, OpenTableError> {
+        namespace.run(|| Self::of_this_thread(namespace))?
+    }
+
+    fn of_this_thread(place: &Namespace) -> Result<Self, OpenTableError> {
+        Ok(Self {
+            diag: SockDiag::open()?,
+            namespace: netns::inode(netns::open_current()?).map_err(NetnsError::from)?,
+            kernel: deadpeer_sys::running_kernel()?,
+            version: deadpeer_sys::kernel_version(),
+            ephemeral_ports: ports::ephemeral().map_err(OpenTableError::Ports)?,
+            place: place.clone(),
+            source: Source::default(),
+        })
+    }
+
+    /// Reads options from within the kernel from now on, by eBPF: of every process' sockets, and of those that wait in a
+    /// listener's queue. Takes `CAP_BPF` and `CAP_PERFMON`, Linux 5.12.
+    ///
+    /// # Errors
+    /// Why that can't be had; options are then read through descriptors as before.
+    pub fn use_bpf(&mut self) -> Result<(), BpfError> {
+        self.source = Source::Kernel(BpfReader::open(&self.place, self.kernel.hz)?);
+        Ok(())
+    }
+
+    /// Reads options through descriptors from now on, and from within the kernel where it can be had and
+    ///
+    /// - is faster, of some thousand sockets or open files on, or
+    /// - shows more: sockets of processes that we may not look into, that wait in a listener's queue, or of Multipath TCP.
+    ///
+    /// [`Coverage::read_by`] tells which it was. What is read is the same, but for [`Connection::within`].
+    pub fn use_bpf_where_it_pays(&mut self) {
+        self.source = Source::Either(LazyBpf::new(self.place.clone(), self.kernel.hz));
+    }
+
+    /// Whether options are read from within the kernel, all of them.
+    #[must_use]
+    pub fn uses_bpf(&self) -> bool {
+        self.view().is_some()
+    }
+
+    /// The kernel's own view, if all is read by eBPF.
+    pub(crate) fn view(&self) -> Option<&BpfReader> {
+        match &self.source {
+            Source::Kernel(view) => Some(view),
+            Source::Descriptors | Source::Either(_) => None,
+        }
+    }
+
+    /// The kernel, with the sysctls of this namespace.
+    #[must_use]
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// The number of the namespace, as `/proc/PID/ns/net` shows it.
+    #[must_use]
+    pub fn namespace(&self) -> u64 {
+        self.namespace
+    }
+
+    /// The local ports that the kernel gives to outgoing connections (`ip_local_port_range`).
+    #[must_use]
+    pub fn ephemeral_ports(&self) -> RangeInclusive<u16> {
+        self.ephemeral_ports.clone()
+    }
+
+    /// Shows every connection and listener that the query means to `visit`, listeners first, each once,
+    /// until it breaks.
+    ///
+    /// Nothing is collected: a row is borrowed from the kernel's answer. A reading that the kernel marks
+    /// as interrupted is repeated up to three times; rows already shown are not shown again.
+    ///
+    /// # Errors
+    /// The table could not be read to its end. What was shown before stands.
+    pub fn each(
+        &mut self,
+        query: &Query,
+        mut visit: impl FnMut(&Connection<'_>) -> ControlFlow<()>,
+    ) -> Result<Coverage, ReadTableError> {
+        let mut reading = Reading::begin(&mut self.source, query, self.kernel.sysctls)?;
+        let mut coverage = Coverage::default();
+        let version = self.version;
+        let end = match reading.whole_view() {
+            Some(view) => each_by_bpf(view, |seen| {
+                let row = Row::of(seen, &self.kernel.sysctls);
+                let owners = reading.known_owners(row.socket.inode);
+                let fits = || fits(query, owners);
+                let Some(chosen) = choice(query, &row.socket, fits) else {
+                    return ControlFlow::Continue(());
+                };
+                if chosen {
+                    coverage.count(&row.socket, &row.settings);
+                }
+                visit(&Connection {
+                    socket: &row.socket,
+                    settings: row.settings,
+                    chosen,
+                    bpf: row.bpf,
+                    moment: Some(row.moment),
+                    owners,
+                    kernel: version,
+                })
+            })?,
+            None => repeated(
+                |each| self.diag.dump(request(query), each),
+                |socket| {
+                    let fits = || fits(query, reading.owners_of(socket));
+                    let Some(chosen) = choice(query, socket, fits) else {
+                        return ControlFlow::Continue(());
+                    };
+                    let (settings, bpf) = reading.settings_of(socket);
+                    if chosen {
+                        coverage.count(socket, &settings);
+                    }
+                    visit(&Connection {
+                        socket,
+                        settings,
+                        chosen,
+                        bpf,
+                        moment: None,
+                        owners: reading.known_owners(socket.inode),
+                        kernel: version,
+                    })
+                },
+            )?,
+        };
+        let (owners, read_by, refused) = reading.end();
+        coverage.add_owners(&owners, &query.filter, self.namespace);
+        coverage.read_by = read_by;
+        coverage.no_ebpf = refused;
+        coverage.repeats = end.repeats;
+        coverage.interrupted = end.last.interrupted;
+        coverage.unknown_answers = end.last.unknown;
+        coverage.stopped = end.last.stopped;
+        Ok(coverage)
+    }
+}
+
+/// Whether the filter chose it; `None` for what is not shown.
+fn choice(query: &Query, socket: &Socket<'_>, owners_fit: impl FnOnce() -> bool) -> Option<bool> {
+    let context = query.context && socket.state == TcpState::Listen;
+    let chosen = query.filter.matches_socket(socket) && owners_fit();
+    (chosen || context).then_some(chosen)
+}
+
+fn fits(query: &Query, owners: OwnersOf<'_>) -> bool {
+    let processes = owners.map(|owner| owner.process);
+    query.filter.matches_owners(processes)
+}
+
+/// Shows every socket once as the kernel itself does.
+fn each_by_bpf(
+    view: &BpfReader,
+    mut visit: impl FnMut(&deadpeer_bpf::Socket) -> ControlFlow<()>,
+) -> Result<Repeated, BpfError> {
+    let mut shown = FxHashSet::default();
+    let mut end = DumpEnd::default();
+    view.each(|socket| {
+        if !shown.insert(socket.cookie) {
+            return ControlFlow::Continue(());
+        }
+        let visited = visit(socket);
+        end.stopped = visited.is_break();
+        visited
+    })?;
+    Ok(Repeated {
+        repeats: 0,
+        last: end,
+    })
+}
+
+fn request(query: &Query) -> Request {
+    let states = query.filter.states;
+    Request {
+        states: match query.context {
+            true => states.with(TcpState::Listen),
+            false => states,
+        },
+        tcp_info: query.tcp_info,
+    }
+}
+
+/// How a dump that may have been repeated ended.
+#[derive(Debug, PartialEq, Eq)]
+struct Repeated {
+    repeats: u32,
+    last: DumpEnd,
+}
+
+/// Dumps until a dump is not interrupted, at most [`MAX_REPEATS`] times more, and shows every socket once.
+fn repeated<E>(
+    mut dump: impl FnMut(&mut dyn FnMut(&Socket<'_>) -> ControlFlow<()>) -> Result<DumpEnd, E>,
+    mut visit: impl FnMut(&Socket<'_>) -> ControlFlow<()>,
+) -> Result<Repeated, E> {
+    let mut shown = FxHashSet::default();
+    let mut repeats = 0;
+    loop {
+        let last = dump(&mut |socket| match shown.insert(socket.cookie) {
+            true => visit(socket),
+            false => ControlFlow::Continue(()),
+        })?;
+        if last.stopped || !last.interrupted || repeats == MAX_REPEATS {
+            return Ok(Repeated { repeats, last });
+        }
+        repeats += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn ended(interrupted: bool, stopped: bool) -> DumpEnd {
+        let mut end = DumpEnd::default();
+        end.interrupted = interrupted;
+        end.stopped = stopped;
+        end
+    }
+
+    /// Plays dumps, each a list of cookies and whether it was interrupted, and collects what is shown.
+    fn play(dumps: &[(&[u64], bool)], stop_at: Option<u64>) -> (Repeated, Vec<u64>) {
+        let mut dumps = dumps.iter();
+        let mut shown = Vec::new();
+        let any = "0.0.0.0:0".parse().unwrap();
+        let dump = |visit: &mut dyn FnMut(&Socket<'_>) -> ControlFlow<()>| {
+            let (cookies, interrupted) = dumps.next().expect("one dump too many");
+            for cookie in *cookies {
+                let mut socket = Socket::new(TcpState::Established, any, any);
+                socket.cookie = *cookie;
+                if visit(&socket).is_break() {
+                    return Ok::<_, Infallible>(ended(*interrupted, true));
+                }
+            }
+            Ok(ended(*interrupted, false))
+        };
+        let Ok(end) = repeated(dump, |socket| {
+            shown.push(socket.cookie);
+            match stop_at == Some(socket.cookie) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        (end, shown)
+    }
+
+    #[test]
+    fn a_whole_dump_is_not_repeated() {
+        let (end, shown) = play(&[(&[1, 2, 2, 3], false)], None);
+        assert_eq!((end.repeats, end.last.interrupted), (0, false));
+        assert_eq!(shown, [1, 2, 3]);
+    }
+
+    #[test]
+    fn an_interrupted_dump_is_repeated_and_adds_what_was_missed() {
+        let (end, shown) = play(&[(&[1, 3], true), (&[1, 2, 3, 4], false)], None);
+        assert_eq!((end.repeats, end.last.interrupted), (1, false));
+        assert_eq!(shown, [1, 3, 2, 4]);
+    }
+
+    #[test]
+    fn a_table_that_never_rests_is_given_up() {
+        let dumps: [(&[u64], bool); 4] =
+            [(&[1], true), (&[2], true), (&[3], true), (&[1, 4], true)];
+        let (end, shown) = play(&dumps, None);
+        assert_eq!((end.repeats, end.last.interrupted), (3, true));
+        assert_eq!(shown, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn who_stops_an_interrupted_dump_is_not_shown_it_again() {
+        let (end, shown) = play(&[(&[1, 2, 3], true)], Some(2));
+        assert!(end.last.stopped);
+        assert_eq!((end.repeats, shown), (0, vec![1, 2]));
+    }
+}

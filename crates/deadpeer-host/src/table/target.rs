@@ -1,0 +1,108 @@
+//! Connections chosen by a filter, kept by what identifies them, for verbs that act on each.
+
+use std::ops::ControlFlow;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use deadpeer_core::{TcpInfo, TcpState};
+use deadpeer_sys::sock_diag::{SocketId, States};
+
+use super::connection::Connection;
+use super::coverage::Coverage;
+use super::error::ReadTableError;
+use super::query::Query;
+use super::stream::Table;
+use crate::filter::Filter;
+
+/// A connection as the table showed it at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Target {
+    /// What it is, now and later.
+    pub id: SocketId,
+    /// Its state then.
+    pub state: TcpState,
+    /// Whether a descriptor was ever made for it and is still there.
+    pub held: bool,
+    /// Who holds it, as far as we may see: names, pids and descriptors.
+    pub owners: Vec<TargetOwner>,
+    /// The user it belongs to.
+    pub uid: u32,
+    /// How long nothing had been heard of the peer then.
+    pub heard_ago: Option<Duration>,
+    /// What had been sent by then and not been answered: retransmissions or probes.
+    pub unanswered: u32,
+}
+
+/// A process that holds a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TargetOwner {
+    /// Its name, bytes as it chose them.
+    pub process: Box<[u8]>,
+    /// Its number.
+    pub pid: u32,
+    /// Its descriptor.
+    pub fd: RawFd,
+}
+
+/// States in which there is a peer that could be gone.
+const WITH_PEER: States = States::LIVE
+    .without(TcpState::Listen)
+    .without(TcpState::SynSent)
+    .without(TcpState::SynRecv);
+
+impl Target {
+    /// Every connection that the filter chooses and that has a peer: neither listeners nor what is only just being
+    /// made or already over.
+    ///
+    /// # Errors
+    /// The table could not be read.
+    pub fn all(
+        table: &mut Table,
+        filter: &Filter,
+    ) -> Result<(Vec<Self>, Coverage), ReadTableError> {
+        let mut filter = filter.clone();
+        filter.states = filter.states.and(WITH_PEER);
+        let query = Query {
+            filter,
+            settings: false,
+            ..Query::default()
+        };
+        let mut targets = Vec::new();
+        let coverage = table.each(&query, |connection| {
+            targets.push(Self::of(connection));
+            ControlFlow::Continue(())
+        })?;
+        Ok((targets, coverage))
+    }
+
+    /// The processes that hold it, with their descriptors.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (u32, RawFd)> {
+        self.owners.iter().map(|owner| (owner.pid, owner.fd))
+    }
+
+    fn of(connection: &Connection<'_>) -> Self {
+        let socket = connection.socket;
+        let info = connection.tcp_info();
+        let owners = connection.owners().map(|owner| TargetOwner {
+            process: owner.process.name().into(),
+            pid: owner.process.pid(),
+            fd: owner.fd,
+        });
+        Self {
+            id: socket.id(),
+            state: socket.state,
+            held: socket.inode.is_some(),
+            owners: owners.collect(),
+            uid: socket.uid,
+            heard_ago: info.as_ref().and_then(TcpInfo::heard_ago),
+            unanswered: info.as_ref().map_or(0, unanswered),
+        }
+    }
+}
+
+fn unanswered(info: &TcpInfo) -> u32 {
+    let probes = u32::from(info.probes.unwrap_or(0));
+    probes.max(info.retransmits.unwrap_or(0).into())
+}
