@@ -85,13 +85,6 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// For JSON lines written to stdout.
-impl From<serde_json::Error> for Stop {
-    fn from(error: serde_json::Error) -> Self {
-        io::Error::from(error).into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,7 +118,7 @@ mod tests {
                 Ok(())
             }
         }
-        let error = serde_json::to_writer(Closed, &1).unwrap_err();
+        let error = deadpeer_report::json::line(&mut Closed, &1).unwrap_err();
         assert!(matches!(Stop::from(error), Stop::PipeClosed));
     }
 }

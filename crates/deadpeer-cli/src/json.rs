@@ -10,9 +10,7 @@ use std::time::Duration;
 
 /// Writes one line.
 pub(crate) fn line(out: &mut impl Write, value: &impl Serialize) -> Result<(), crate::exit::Stop> {
-    serde_json::to_writer(&mut *out, value)?;
-    out.write_all(b"\n")?;
-    Ok(())
+    Ok(deadpeer_report::json::line(out, value)?)
 }
 
 /// When the kernel would give a connection up.

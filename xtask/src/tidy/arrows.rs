@@ -2,12 +2,12 @@
 
 use cargo_metadata::{Dependency, DependencyKind, Package};
 
-use super::house::{self, IMPURE, Room, TESTS_MAY_USE, Uses};
+use super::house::{House, IMPURE, Room, TESTS_MAY_USE, Uses};
 use super::{Finding, manifest};
 
 /// The dependencies of a crate that the plan of the house doesn't have.
-pub(super) fn check(package: &Package) -> Vec<Finding> {
-    let Some(room) = house::room(&package.name) else {
+pub(super) fn check(house: &House, package: &Package) -> Vec<Finding> {
+    let Some(room) = house.room(&package.name) else {
         let what = format!("{} has no place in the plan of the house", package.name);
         return vec![manifest::finding(package, what)];
     };
@@ -19,15 +19,15 @@ pub(super) fn check(package: &Package) -> Vec<Finding> {
 }
 
 fn broken_arrow(room: &Room, dependency: &Dependency) -> Option<String> {
-    let (from, to) = (room.name, dependency.name.as_str());
+    let (from, to) = (room.name.as_str(), dependency.name.as_str());
     let in_tests = dependency.kind == DependencyKind::Development;
     if dependency.path.is_none() {
         let impure = room.pure && !in_tests && IMPURE.contains(&to);
         return impure.then(|| format!("{from} is pure and must not use {to}"));
     }
-    let planned = match room.uses {
+    let planned = match &room.uses {
         Uses::All => to != "xtask",
-        Uses::Only(names) => names.contains(&to),
+        Uses::Only(names) => names.contains(to),
     };
     let test_only = in_tests && (TESTS_MAY_USE.contains(&to) || to == from);
     (!planned && !test_only).then(|| format!("{from} must not use {to}"))

@@ -20,6 +20,7 @@ use anyhow::{Context as _, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
 
 use crate::cargo::root;
+use house::House;
 
 /// A rule broken at a place.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,11 +51,12 @@ pub(crate) fn run() -> Result<bool> {
 /// Everything that breaks a rule in the workspace at `root`, with paths relative to it.
 pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
     let metadata = metadata(root)?;
+    let house = House::read(root)?;
     let mut findings = words::check(root)?;
     for package in metadata.workspace_packages() {
-        findings.extend(arrows::check(package));
+        findings.extend(arrows::check(&house, package));
         findings.extend(manifest::check(package)?);
-        findings.extend(source::check(package)?);
+        findings.extend(source::check(&house, package)?);
     }
     for finding in &mut findings {
         if let Ok(relative) = finding.path.strip_prefix(root) {
@@ -69,12 +71,13 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
 /// The members of the workspace that must build without an operating system.
 pub(crate) fn pure_crates(root: &Path) -> Result<Vec<String>> {
     let metadata = metadata(root)?;
+    let house = House::read(root)?;
     let names = metadata
         .workspace_packages()
         .into_iter()
         .map(|p| p.name.to_string());
     Ok(names
-        .filter(|name| house::room(name).is_some_and(|room| room.pure))
+        .filter(|name| house.room(name).is_some_and(|room| room.pure))
         .collect())
 }
 

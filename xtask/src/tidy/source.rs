@@ -6,13 +6,13 @@ use anyhow::{Context as _, Result};
 use cargo_metadata::Package;
 use ignore::WalkBuilder;
 
-use super::house::{self, Room};
+use super::house::{House, Room};
 use super::tokens::{self, Token};
 use super::{Finding, modules};
 
 /// The findings in every source file of a package.
-pub(super) fn check(package: &Package) -> Result<Vec<Finding>> {
-    let Some(room) = house::room(&package.name) else {
+pub(super) fn check(house: &House, package: &Package) -> Result<Vec<Finding>> {
+    let Some(room) = house.room(&package.name) else {
         return Ok(Vec::new()); // A finding of the arrows.
     };
     let mut findings = Vec::new();

@@ -35,6 +35,39 @@ fn an_arrow_that_is_not_planned() {
     ]);
 }
 
+/// The document is the plan: an arrow drawn there is allowed, a crate without one has no place.
+#[test]
+fn the_arrows_are_those_of_the_document() {
+    let tree = Tree::new();
+    tree.add_crate("deadpeer-lab", "");
+    tree.append(
+        "crates/deadpeer-sys/Cargo.toml",
+        "deadpeer-lab = { path = \"../deadpeer-lab\" }\n",
+    );
+    tree.write(
+        "ARCHITECTURE.md",
+        &PLAN
+            .replace("-sys  -> core", "-sys  -> core, lab")
+            .replace("core, sys\ndeadpeer-host", "core\ndeadpeer-host"),
+    );
+    tree.expect_findings(&[]);
+    for (line, said) in [
+        (
+            "deadpeer-sys  -> core\n",
+            "deadpeer-sys is in the code map and has no arrows",
+        ),
+        (
+            "| `crates/deadpeer-sys` | kernel | calls |\n",
+            "deadpeer-sys has arrows, and no line in the code map that says its kind",
+        ),
+    ] {
+        tree.write("ARCHITECTURE.md", &PLAN.replace(line, ""));
+        let root: &Path = &tree.folder.path().canonicalize().expect("it exists");
+        let error = format!("{:#}", check(root).expect_err(line));
+        assert!(error.ends_with(said), "{error}");
+    }
+}
+
 #[test]
 fn the_lab_is_for_tests() {
     let tree = Tree::new();
@@ -195,6 +228,29 @@ fn work_put_off() {
 const CORE: &str = "crates/deadpeer-core/src/lib.rs";
 const SYS: &str = "crates/deadpeer-sys/src/lib.rs";
 
+const PLAN: &str = "\
+## Code map
+
+| crate | kind | what lives there |
+|---|---|---|
+| `crates/deadpeer-core` | pure | arithmetic |
+| `crates/deadpeer-sys` | kernel | calls |
+| `crates/deadpeer-lab` | kernel | hosts |
+| `crates/deadpeer-host` | shell | the machine |
+| `crates/deadpeer-cli` | shell | the command |
+| `fuzz` | tool | no member |
+
+## Arrows
+
+deadpeer-core -> nothing
+deadpeer-sys  -> core
+deadpeer-lab  -> core, sys
+deadpeer-host -> core, sys
+deadpeer-cli  -> all
+
+## Errors
+";
+
 /// A workspace of two crates that keeps every rule.
 struct Tree {
     folder: TempDir,
@@ -208,6 +264,7 @@ impl Tree {
             "Cargo.toml",
             "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n[workspace.lints]\n",
         );
+        tree.write("ARCHITECTURE.md", PLAN);
         tree.add_crate("deadpeer-core", "");
         tree.add_crate(
             "deadpeer-sys",

@@ -1,8 +1,7 @@
-//! What makes data readable: safe text, durations, tables and colours. Nothing here decides anything.
+//! What makes text readable on a terminal: tables, paragraphs and colours. Nothing here decides anything.
 
-pub(crate) mod duration;
 pub(crate) mod paragraph;
-pub(crate) mod plural;
-pub(crate) mod sanitize;
 pub(crate) mod style;
 pub(crate) mod table;
+
+pub(crate) use deadpeer_report::{duration, plural, sanitize};

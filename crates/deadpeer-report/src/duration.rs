@@ -6,8 +6,11 @@ use std::time::Duration;
 /// Nobody waits longer than this for a verdict; more is a slip of the keyboard.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Reads a duration from the command line. Every refusal says what to write instead.
-pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+/// Reads a duration as people type it.
+///
+/// # Errors
+/// A sentence that says what to write instead.
+pub fn parse(text: &str) -> Result<Duration, String> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Err("a duration is missing, write for example 30s or 1m30s".into());
@@ -35,10 +38,12 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
 ///
 /// Rounded up to the last digit shown, since every number of this command is an upper bound
 /// unless it says otherwise.
-pub(crate) struct Upper(pub(crate) Duration);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upper(pub Duration);
 
 /// A duration for people, rounded down to the last digit shown: a lower bound.
-pub(crate) struct Lower(pub(crate) Duration);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lower(pub Duration);
 
 impl fmt::Display for Upper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,7 +58,8 @@ impl fmt::Display for Lower {
 }
 
 /// A span as words: "24.6 to 25.3 s", or one number where both ends read the same.
-pub(crate) fn span(earliest: Duration, latest: Duration) -> String {
+#[must_use]
+pub fn span(earliest: Duration, latest: Duration) -> String {
     let (from, to) = (Lower(earliest).to_string(), Upper(latest).to_string());
     if from == to {
         return to;
@@ -64,9 +70,16 @@ pub(crate) fn span(earliest: Duration, latest: Duration) -> String {
     }
 }
 
-/// A duration as it is typed on the command line: `1m 30s`.
-pub(crate) fn typed(duration: Duration) -> String {
+/// A duration as it was typed, for sentences: `1m 30s`.
+#[must_use]
+pub fn typed(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
+}
+
+/// A duration as an argument: `1m30s`.
+#[must_use]
+pub fn argument(duration: Duration) -> String {
+    typed(duration).replace(' ', "")
 }
 
 /// Each unit is left before its number gets hard to read: 999 ms, 119.9 s, 119m 59s, 47h 59m.
@@ -173,6 +186,7 @@ mod tests {
         fn what_is_typed_can_be_read(ms in 1_u64..=365 * 24 * 3_600_000) {
             let duration = Duration::from_millis(ms);
             prop_assert_eq!(parse(&typed(duration)), Ok(duration));
+            prop_assert_eq!(parse(&argument(duration)), Ok(duration));
         }
     }
 }

@@ -3,12 +3,14 @@
 //! A process may call itself anything: newlines that fake a row, escape codes that paint the screen,
 //! bidirectional controls that turn a line around (Unicode TR 36). All of that is shown as an escape.
 
+use crate::printable::is_printable;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// `text` with every character that could move the cursor, reorder or hide text written as an escape.
-pub(crate) fn sanitize(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|b| (0x20..0x7f).contains(&b)) || !text.chars().any(is_unsafe) {
+#[must_use]
+pub fn sanitize(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_printable) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 8);
@@ -19,7 +21,8 @@ pub(crate) fn sanitize(text: &str) -> Cow<'_, str> {
 }
 
 /// The same for bytes: what is not UTF-8 is shown as `\xNN`.
-pub(crate) fn sanitize_bytes(bytes: &[u8]) -> Cow<'_, str> {
+#[must_use]
+pub fn sanitize_bytes(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return sanitize(text);
     }
@@ -41,30 +44,14 @@ fn push_escaped(safe: &mut String, c: char) {
         '\r' => safe.push_str("\\r"),
         '\t' => safe.push_str("\\t"),
         '\0'..='\x1f' | '\x7f' => push_byte(safe, c as u8),
-        c if is_unsafe(c) => safe.extend(c.escape_unicode()),
-        c => safe.push(c),
+        c if is_printable(c) => safe.push(c),
+        c => safe.extend(c.escape_unicode()),
     }
 }
 
 fn push_byte(safe: &mut String, byte: u8) {
     // Writing to a String cannot fail.
     let _ = write!(safe, "\\x{byte:02x}");
-}
-
-/// Controls (C0, DEL, C1), and what has no shape of its own but changes how its neighbours look.
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}'                     // soft hyphen
-            | '\u{61c}'                  // Arabic letter mark
-            | '\u{180e}'                 // Mongolian vowel separator
-            | '\u{200b}'..='\u{200f}'    // zero width, left-to-right and right-to-left marks
-            | '\u{2028}'..='\u{202e}'    // line and paragraph separators, bidirectional embeddings
-            | '\u{2060}'..='\u{206f}'    // invisible operators, bidirectional isolates
-            | '\u{feff}'                 // byte order mark
-            | '\u{fff9}'..='\u{fffb}'    // interlinear annotation
-            | '\u{e0000}'..='\u{e007f}'  // tags
-        )
 }
 
 #[cfg(test)]
@@ -109,7 +96,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_result_is_always_safe(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            prop_assert!(!sanitize_bytes(&bytes).chars().any(is_unsafe));
+            prop_assert!(sanitize_bytes(&bytes).chars().all(is_printable));
         }
 
         #[test]

@@ -1,0 +1,17 @@
+//! What deadpeer publishes, in words and as JSON.
+//!
+//! Values come in, text comes out: this crate knows no terminal, no command line, no exit code, no clock and no
+//! descriptor, so that the command, a daemon and a page say the same in the same words.
+//!
+//! - [`json`] writes JSON lines in which every character that does not print is an escape;
+//! - [`raw::RawText`] carries names that need not be UTF-8 through JSON without loss;
+//! - [`sanitize`] makes text from outside safe for a terminal;
+//! - [`duration`] and [`plural`] are how times and counts are written.
+#![forbid(unsafe_code)]
+
+pub mod duration;
+pub mod json;
+pub mod plural;
+mod printable;
+pub mod raw;
+pub mod sanitize;
