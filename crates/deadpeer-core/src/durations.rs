@@ -3,6 +3,7 @@
 //! Other libraries cut a fraction of a second off (and send 0, which the kernel refuses) or round it up
 //! (and promise less than was asked for). Here a value that an option cannot hold is an error.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::options::{
@@ -10,8 +11,7 @@ use crate::options::{
 };
 
 /// A duration that an option cannot hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{option} takes whole {unit} from {min} to {max}, not {value:?}")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnsettableDuration {
     /// The kernel's name of the option.
     pub option: &'static str,
@@ -23,6 +23,31 @@ pub struct UnsettableDuration {
     pub max: u32,
     /// What the option counts: `seconds` or `milliseconds`.
     pub unit: &'static str,
+}
+
+impl std::error::Error for UnsettableDuration {}
+
+impl From<UnsettableDuration> for std::io::Error {
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput), with the error inside.
+    fn from(error: UnsettableDuration) -> Self {
+        Self::new(std::io::ErrorKind::InvalidInput, error)
+    }
+}
+
+impl fmt::Display for UnsettableDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            option,
+            value,
+            min,
+            max,
+            unit,
+        } = self;
+        write!(
+            f,
+            "{option} takes whole {unit} from {min} to {max}, not {value:?}"
+        )
+    }
 }
 
 /// Settings one after the other, from durations.

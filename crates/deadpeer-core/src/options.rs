@@ -1,6 +1,7 @@
 //! The socket options that decide when a connection is given up: what to set, and what is in force.
 
 use crate::kernel::Sysctls;
+use std::fmt;
 
 /// `TCP_KEEPIDLE` and `TCP_KEEPINTVL` take 1 to this many seconds (include/net/tcp.h, `MAX_TCP_KEEPIDLE`).
 pub const MAX_KEEPALIVE_S: u16 = 32_767;
@@ -18,6 +19,18 @@ pub const MAX_RTO_MAX_MS: u32 = 120_000;
 /// Options to set on a socket. `None` leaves an option as it is.
 ///
 /// The kernel cannot be told "follow the sysctl again": an option once set stays set (tcp(7)).
+///
+/// ```
+/// use deadpeer_core::SocketOptions;
+///
+/// const OPTIONS: SocketOptions = SocketOptions::new()
+///     .keepalive(true)
+///     .keepidle_s(20)
+///     .keepintvl_s(2)
+///     .keepcnt(5);
+/// assert_eq!(OPTIONS.keepidle_s, Some(20));
+/// assert_eq!(OPTIONS.check(), Ok(()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct SocketOptions {
@@ -42,6 +55,73 @@ pub struct SocketOptions {
     /// `TCP_SYNCNT`, SYN retries of connect(), 1 to 127.
     #[doc(alias = "TCP_SYNCNT")]
     pub syncnt: Option<u32>,
+}
+
+/// Each takes the number as the kernel does, and [`check`](SocketOptions::check) sees to its range. `with_keepidle` and its like
+/// take durations and check at once.
+impl SocketOptions {
+    /// No options yet: all are left as they are.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            keepalive: None,
+            keepidle_s: None,
+            keepintvl_s: None,
+            keepcnt: None,
+            user_timeout_ms: None,
+            rto_max_ms: None,
+            syncnt: None,
+        }
+    }
+
+    /// `SO_KEEPALIVE`.
+    #[must_use]
+    pub const fn keepalive(mut self, on: bool) -> Self {
+        self.keepalive = Some(on);
+        self
+    }
+
+    /// `TCP_KEEPIDLE`, seconds.
+    #[must_use]
+    pub const fn keepidle_s(mut self, seconds: u32) -> Self {
+        self.keepidle_s = Some(seconds);
+        self
+    }
+
+    /// `TCP_KEEPINTVL`, seconds.
+    #[must_use]
+    pub const fn keepintvl_s(mut self, seconds: u32) -> Self {
+        self.keepintvl_s = Some(seconds);
+        self
+    }
+
+    /// `TCP_KEEPCNT`, probes.
+    #[must_use]
+    pub const fn keepcnt(mut self, probes: u32) -> Self {
+        self.keepcnt = Some(probes);
+        self
+    }
+
+    /// `TCP_USER_TIMEOUT`, milliseconds; 0 takes it away.
+    #[must_use]
+    pub const fn user_timeout_ms(mut self, ms: u32) -> Self {
+        self.user_timeout_ms = Some(ms);
+        self
+    }
+
+    /// `TCP_RTO_MAX_MS` (Linux 6.15), milliseconds.
+    #[must_use]
+    pub const fn rto_max_ms(mut self, ms: u32) -> Self {
+        self.rto_max_ms = Some(ms);
+        self
+    }
+
+    /// `TCP_SYNCNT`, retries of connect().
+    #[must_use]
+    pub const fn syncnt(mut self, retries: u32) -> Self {
+        self.syncnt = Some(retries);
+        self
+    }
 }
 
 impl SocketOptions {
@@ -113,8 +193,7 @@ impl SocketOptions {
 }
 
 /// A value that the kernel would refuse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{option} takes {min} to {max} {unit}, not {value}")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutOfRange {
     /// The kernel's name of the option.
     pub option: &'static str,
@@ -126,6 +205,28 @@ pub struct OutOfRange {
     pub max: u64,
     /// What the numbers count.
     pub unit: &'static str,
+}
+
+impl std::error::Error for OutOfRange {}
+
+impl From<OutOfRange> for std::io::Error {
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput), with the error inside.
+    fn from(error: OutOfRange) -> Self {
+        Self::new(std::io::ErrorKind::InvalidInput, error)
+    }
+}
+
+impl fmt::Display for OutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            option,
+            value,
+            min,
+            max,
+            unit,
+        } = self;
+        write!(f, "{option} takes {min} to {max} {unit}, not {value}")
+    }
 }
 
 /// The settings in force on a socket: its own where it has them, else the sysctl's.

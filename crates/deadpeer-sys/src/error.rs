@@ -1,18 +1,27 @@
 //! The error of a single system call.
 
 use rustix::io::Errno;
+use std::fmt;
 
 /// The result of a single system call.
 pub type Result<T> = std::result::Result<T, SysError>;
 
 /// A system call that failed: which one, and what the kernel said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{call}: {errno}")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SysError {
     /// The call, with the option or operation where one call has many: `setsockopt(TCP_KEEPIDLE)`.
     pub call: &'static str,
     /// What the kernel said.
     pub errno: Errno,
+}
+
+impl std::error::Error for SysError {}
+
+impl fmt::Display for SysError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { call, errno } = self;
+        write!(f, "{call}: {errno}")
+    }
 }
 
 impl SysError {

@@ -6,6 +6,12 @@
 //!
 //! This crate and the eBPF loader are the only ones with `unsafe` code.
 
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "deadpeer asks the Linux kernel and builds for Linux alone: depend on it under \
+     [target.'cfg(target_os = \"linux\")'.dependencies]"
+);
+
 mod alarm;
 pub mod clock;
 pub mod enclosure;
@@ -16,6 +22,7 @@ pub mod packet;
 pub mod pidfd;
 pub mod readiness;
 mod remembered;
+#[cfg(feature = "sock_diag")]
 pub mod sock_diag;
 pub mod sockopt;
 pub mod start;

@@ -4,6 +4,7 @@
 //! that `/proc` was mounted in (net/sysctl_net.c, `net_ctl_header_lookup`): a thread that entered
 //! another namespace reads that one's. Reading needs no privilege.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use deadpeer_core::Sysctls;
@@ -12,11 +13,10 @@ use rustix::io::Errno;
 const DIRECTORY: &str = "/proc/sys/net/ipv4";
 
 /// A sysctl that could not be read or written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SysctlError {
     /// The file could not be opened, read or written.
-    #[error("{action} {DIRECTORY}/{name}: {errno}")]
     File {
         /// What was tried: `read` or `write`.
         action: &'static str,
@@ -26,13 +26,40 @@ pub enum SysctlError {
         errno: Errno,
     },
     /// The file held something else than a number.
-    #[error("{DIRECTORY}/{name} is no number: {text:?}")]
     NotANumber {
         /// The file under `/proc/sys/net/ipv4`.
         name: &'static str,
         /// What it held.
         text: String,
     },
+}
+
+impl std::error::Error for SysctlError {}
+
+impl fmt::Display for SysctlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File {
+                action,
+                name,
+                errno,
+            } => write!(f, "{action} {DIRECTORY}/{name}: {errno}"),
+            Self::NotANumber { name, text } => {
+                write!(f, "{DIRECTORY}/{name} is no number: {text:?}")
+            }
+        }
+    }
+}
+
+impl From<SysctlError> for std::io::Error {
+    /// Keeps the kind; the error is inside.
+    fn from(error: SysctlError) -> Self {
+        let kind = match &error {
+            SysctlError::File { errno, .. } => errno.kind(),
+            SysctlError::NotANumber { .. } => std::io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
 }
 
 /// Reads the TCP sysctls of the calling thread's network namespace.

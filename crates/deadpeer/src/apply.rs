@@ -1,5 +1,6 @@
 //! Setting options on a socket: all of them or none, and read back.
 
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use deadpeer_core::options::OutOfRange;
@@ -93,20 +94,16 @@ pub struct Difference {
 }
 
 /// Why options were not set.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplyError {
     /// A value that no kernel takes. Nothing was changed.
-    #[error(transparent)]
-    OutOfRange(#[from] OutOfRange),
+    OutOfRange(OutOfRange),
     /// The socket is not TCP. Nothing was changed.
-    #[error("not a TCP socket")]
     NotTcp,
     /// The socket could not be read before setting, or is none. Nothing was changed.
-    #[error(transparent)]
     Read(SysError),
     /// The kernel refused a value that is within the range of its option.
-    #[error("{error}; {}", put_back(left))]
     Refused {
         /// The call that failed.
         error: SysError,
@@ -115,8 +112,27 @@ pub enum ApplyError {
         left: Vec<Setting>,
     },
     /// Everything was set, but what the kernel holds could not be read back.
-    #[error("set, but not read back: {0}")]
     ReadBack(SysError),
+}
+
+impl std::error::Error for ApplyError {}
+
+impl fmt::Display for ApplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfRange(error) => error.fmt(f),
+            Self::NotTcp => f.write_str("not a TCP socket"),
+            Self::Read(error) => error.fmt(f),
+            Self::Refused { error, left } => write!(f, "{error}; {}", put_back(left)),
+            Self::ReadBack(error) => write!(f, "set, but not read back: {error}"),
+        }
+    }
+}
+
+impl From<OutOfRange> for ApplyError {
+    fn from(error: OutOfRange) -> Self {
+        Self::OutOfRange(error)
+    }
 }
 
 fn put_back(left: &[Setting]) -> String {

@@ -28,6 +28,8 @@ impl Death {
     }
 }
 
+impl std::error::Error for Death {}
+
 /// As `reset (likely): ...`.
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

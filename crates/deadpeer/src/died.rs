@@ -1,5 +1,6 @@
 //! Waiting for the end of one connection, without reading a byte of it.
 
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -10,27 +11,25 @@ use deadpeer_sys::{Errno, SysError, sockopt};
 use crate::death::{Death, HalfClose, Known, Limits, judge};
 
 /// Why a connection could not be watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WatchError {
     /// The socket is not TCP.
-    #[error("not a TCP socket")]
     NotTcp,
     /// The kernel refused: `EBADF`, `EMFILE`, `ENOSPC` (`fs.epoll.max_user_watches`).
-    #[error(transparent)]
     Call(SysError),
     /// The asynchronous runtime that waits is gone or shutting down.
-    #[error("the runtime is shutting down")]
     Runtime,
 }
 
-impl From<WatchError> for std::io::Error {
-    /// Keeps the errno where there is one.
-    fn from(error: WatchError) -> Self {
-        match error {
-            WatchError::NotTcp => Self::new(std::io::ErrorKind::InvalidInput, error),
-            WatchError::Call(error) => error.into(),
-            WatchError::Runtime => Self::other(error),
+impl std::error::Error for WatchError {}
+
+impl fmt::Display for WatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotTcp => f.write_str("not a TCP socket"),
+            Self::Call(error) => error.fmt(f),
+            Self::Runtime => f.write_str("the runtime is shutting down"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Asking a socket: what is in force on it, and what the kernel knows of its connection.
 
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use deadpeer_core::{Effective, TcpInfo};
@@ -7,27 +8,45 @@ use deadpeer_sys::sockopt::{self, Transport};
 use deadpeer_sys::{Errno, SysError};
 
 /// Why the options of a socket could not be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OptionsError {
     /// The socket is not TCP.
-    #[error("not a TCP socket")]
     NotTcp,
     /// The kernel refused: `EBADF`, `ENOTSOCK`.
-    #[error(transparent)]
     Call(SysError),
 }
 
+impl std::error::Error for OptionsError {}
+
+impl fmt::Display for OptionsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotTcp => f.write_str("not a TCP socket"),
+            Self::Call(error) => error.fmt(f),
+        }
+    }
+}
+
 /// Why a connection could not be inspected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InspectError {
     /// The socket is not TCP.
-    #[error("not a TCP socket")]
     NotTcp,
     /// The kernel refused: `EBADF`, `ENOTSOCK`.
-    #[error(transparent)]
     Call(SysError),
+}
+
+impl std::error::Error for InspectError {}
+
+impl fmt::Display for InspectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotTcp => f.write_str("not a TCP socket"),
+            Self::Call(error) => error.fmt(f),
+        }
+    }
 }
 
 /// Reads the options in force on a TCP socket: its own values, and the sysctls' where it has none.

@@ -76,9 +76,12 @@ mod died;
 #[cfg(feature = "heartbeat")]
 pub mod heartbeat;
 mod inspect;
+mod io_error;
 #[cfg(feature = "mio")]
 pub mod mio;
 mod ping;
+mod protect;
+mod reusable;
 mod setting;
 mod take_error;
 #[cfg(feature = "tokio")]
@@ -90,6 +93,8 @@ pub use death::{Death, Ending, Evidence, HalfClose};
 pub use died::{WatchError, died, died_with};
 pub use inspect::{InspectError, OptionsError, inspect, options};
 pub use ping::{Answer, NotNow, PingError, lent_to_ping, ping};
+pub use protect::{ProtectError, Protected, protect};
+pub use reusable::{NotReusable, Reuse, reusable};
 pub use setting::Setting;
 pub use take_error::take_error;
 pub use watch::{AddError, Event, NewWatchError, News, Watch};

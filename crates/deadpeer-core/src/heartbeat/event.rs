@@ -1,5 +1,6 @@
 //! What the machine tells: transitions, the present standing, when to wake it, and why a peer is refused.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::message::Hello;
@@ -102,28 +103,53 @@ pub enum Why {
 }
 
 /// What a peer did that no peer may do. The connection should be closed with this reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Violation {
     /// A pong for a ping that was never sent, or was answered before.
-    #[error("a pong that was never asked for, number {sequence}")]
     UnaskedPong {
         /// Its number.
         sequence: u64,
     },
     /// A pong with the right number that carries something else than its ping.
-    #[error("pong {sequence} does not carry what its ping did")]
     WrongEcho {
         /// Its number.
         sequence: u64,
     },
     /// Pings far more often than was agreed, and no heed to our complaints.
-    #[error("too many pings: at most one in {floor:?} was agreed")]
     TooManyPings {
         /// The shortest interval that this end bears.
         floor: Duration,
     },
     /// The peer wants so slow a pace that no deadline would be left.
-    #[error("the peer's pace ({0:?}) is too slow for any deadline of ours")]
     TooSlow(Hello),
+}
+
+impl std::error::Error for Violation {}
+
+impl From<Violation> for std::io::Error {
+    /// [`InvalidData`](std::io::ErrorKind::InvalidData), with the error inside.
+    fn from(error: Violation) -> Self {
+        Self::new(std::io::ErrorKind::InvalidData, error)
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnaskedPong { sequence } => {
+                write!(f, "a pong that was never asked for, number {sequence}")
+            }
+            Self::WrongEcho { sequence } => {
+                write!(f, "pong {sequence} does not carry what its ping did")
+            }
+            Self::TooManyPings { floor } => {
+                write!(f, "too many pings: at most one in {floor:?} was agreed")
+            }
+            Self::TooSlow(hello) => write!(
+                f,
+                "the peer's pace ({hello:?}) is too slow for any deadline of ours"
+            ),
+        }
+    }
 }

@@ -141,6 +141,13 @@ fn relaxations(policy: &Policy, kernel: &Kernel) -> Vec<Relaxation> {
 
 impl std::error::Error for Refusal {}
 
+impl From<Refusal> for std::io::Error {
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput), with the error inside.
+    fn from(error: Refusal) -> Self {
+        Self::new(std::io::ErrorKind::InvalidInput, error)
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -1,5 +1,6 @@
 //! The kernel's jiffies as a function of `CLOCK_MONOTONIC`.
 
+use std::fmt;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -36,21 +37,32 @@ pub struct JiffyInstant {
 }
 
 /// Why the jiffies cannot be known.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JiffiesError {
     /// `/proc/timer_list` cannot be read. `EACCES`: needs root; `ENOENT`: the kernel shows none.
-    #[error("read /proc/timer_list: {0}")]
     File(Errno),
     /// `/proc/timer_list` has no tick or no counter where this crate looks for them.
-    #[error("/proc/timer_list shows no tick")]
     NoTick,
     /// The length of a tick is not known ([`hz`](super::hz)).
-    #[error("the kernel does not tell its tick")]
     NoRate,
     /// The readings contradict each other, or the file's clock is not ours (a time namespace).
-    #[error("/proc/timer_list contradicts itself or CLOCK_MONOTONIC")]
     Inconsistent,
+}
+
+impl std::error::Error for JiffiesError {}
+
+impl fmt::Display for JiffiesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(errno) => write!(f, "read /proc/timer_list: {errno}"),
+            Self::NoTick => f.write_str("/proc/timer_list shows no tick"),
+            Self::NoRate => f.write_str("the kernel does not tell its tick"),
+            Self::Inconsistent => {
+                f.write_str("/proc/timer_list contradicts itself or CLOCK_MONOTONIC")
+            }
+        }
+    }
 }
 
 impl JiffiesClock {

@@ -3,6 +3,7 @@
 //! A namespace belongs to a *thread*. What enters one here moves the calling thread alone and for
 //! good; [`enter`] and [`private`] do it on a thread of their own and leave the caller where it is.
 
+use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -16,11 +17,10 @@ use crate::SysError;
 mod loopback;
 
 /// A network namespace that could not be opened, entered or made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NetnsError {
     /// There is no such namespace, or it may not be seen.
-    #[error("open {}: {errno}{}", path.display(), takes("CAP_SYS_PTRACE", *errno))]
     Open {
         /// The file that stands for the namespace.
         path: PathBuf,
@@ -28,16 +28,13 @@ pub enum NetnsError {
         errno: Errno,
     },
     /// A name with a slash in it, or none at all.
-    #[error("{name:?} is no name of a network namespace")]
     Name {
         /// What was given.
         name: String,
     },
     /// Entering or making it failed. `EPERM`: needs CAP_SYS_ADMIN, root's or a user namespace's.
-    #[error("{}{}", .0, takes("CAP_SYS_ADMIN", .0.errno))]
-    Call(#[from] SysError),
+    Call(SysError),
     /// The user namespace around a private network namespace could not be given its root.
-    #[error("write {path}: {errno}")]
     Identity {
         /// The file under `/proc/self`.
         path: &'static str,
@@ -45,11 +42,33 @@ pub enum NetnsError {
         errno: Errno,
     },
     /// No thread could be started.
-    #[error("starting a thread: {errno}")]
     Thread {
         /// What the kernel said.
         errno: Errno,
     },
+}
+
+impl std::error::Error for NetnsError {}
+
+impl fmt::Display for NetnsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open { path, errno } => {
+                let takes = takes("CAP_SYS_PTRACE", *errno);
+                write!(f, "open {}: {errno}{takes}", path.display())
+            }
+            Self::Name { name } => write!(f, "{name:?} is no name of a network namespace"),
+            Self::Call(error) => write!(f, "{error}{}", takes("CAP_SYS_ADMIN", error.errno)),
+            Self::Identity { path, errno } => write!(f, "write {path}: {errno}"),
+            Self::Thread { errno } => write!(f, "starting a thread: {errno}"),
+        }
+    }
+}
+
+impl From<SysError> for NetnsError {
+    fn from(error: SysError) -> Self {
+        Self::Call(error)
+    }
 }
 
 /// What to add to an error that comes from want of privilege.

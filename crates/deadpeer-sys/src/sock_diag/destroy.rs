@@ -3,6 +3,7 @@
 //! The kernel finds the socket by its ends *and* its cookie (net/ipv4/inet_diag.c, `inet_diag_find_one_icsk`): a new
 //! connection between the same ends is never taken for the one that was meant.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 
@@ -33,27 +34,50 @@ pub struct SocketId {
 }
 
 /// A socket that was not destroyed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DestroyError {
     /// There is no such socket (any more): it was closed, or something else is between these ends now.
-    #[error("the socket is gone")]
     Gone,
     /// Destroying takes `CAP_NET_ADMIN` in the user namespace that owns the network namespace.
-    #[error("destroying a socket takes CAP_NET_ADMIN")]
     NotPermitted,
     /// This kernel can't: it is older than Linux 4.5, or built without `CONFIG_INET_DIAG_DESTROY`.
-    #[error("this kernel cannot destroy sockets: it lacks CONFIG_INET_DIAG_DESTROY")]
     Unsupported,
     /// Sending the request or receiving the answer failed.
-    #[error(transparent)]
-    Call(#[from] SysError),
+    Call(SysError),
     /// The kernel refused for another reason.
-    #[error("sock_diag refused to destroy the socket: {0}")]
     Refused(Errno),
     /// An answer that is none.
-    #[error("sock_diag answered nonsense: {0}")]
-    Malformed(#[from] Malformed),
+    Malformed(Malformed),
+}
+
+impl std::error::Error for DestroyError {}
+
+impl fmt::Display for DestroyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("the socket is gone"),
+            Self::NotPermitted => f.write_str("destroying a socket takes CAP_NET_ADMIN"),
+            Self::Unsupported => {
+                f.write_str("this kernel cannot destroy sockets: it lacks CONFIG_INET_DIAG_DESTROY")
+            }
+            Self::Call(error) => error.fmt(f),
+            Self::Refused(errno) => write!(f, "sock_diag refused to destroy the socket: {errno}"),
+            Self::Malformed(malformed) => write!(f, "sock_diag answered nonsense: {malformed}"),
+        }
+    }
+}
+
+impl From<SysError> for DestroyError {
+    fn from(error: SysError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<Malformed> for DestroyError {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error)
+    }
 }
 
 impl Socket<'_> {

@@ -1,5 +1,6 @@
 //! The dump: one question to the kernel, its answers handed out as they arrive.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 
@@ -38,32 +39,66 @@ pub struct DumpEnd {
 
 /// The netlink socket could not be made: `socket` or `connect` and its errno. `EPROTONOSUPPORT`: this
 /// kernel was built without `CONFIG_INET_DIAG`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(transparent)]
-pub struct OpenError(#[from] pub SysError);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenError(pub SysError);
+
+impl std::error::Error for OpenError {}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<SysError> for OpenError {
+    fn from(error: SysError) -> Self {
+        Self(error)
+    }
+}
 
 /// A dump that could not be made or finished.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DumpError {
     /// Sending the request or receiving an answer failed.
-    #[error(transparent)]
-    Call(#[from] SysError),
+    Call(SysError),
     /// The kernel refused the request: `ENOENT` without `CONFIG_INET_TCP_DIAG`.
-    #[error("sock_diag refused the dump: {0}")]
     Refused(Errno),
     /// The kernel gave up on the way.
-    #[error("sock_diag broke off the dump: {0}")]
     BrokenOff(Errno),
     /// An answer that is none.
-    #[error("sock_diag answered nonsense: {0}")]
-    Malformed(#[from] Malformed),
+    Malformed(Malformed),
     /// A datagram larger than any kernel sends.
-    #[error("sock_diag sent {len} bytes at once")]
     TooLong {
         /// Its length in bytes.
         len: usize,
     },
+}
+
+impl std::error::Error for DumpError {}
+
+impl fmt::Display for DumpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(error) => error.fmt(f),
+            Self::Refused(errno) => write!(f, "sock_diag refused the dump: {errno}"),
+            Self::BrokenOff(errno) => write!(f, "sock_diag broke off the dump: {errno}"),
+            Self::Malformed(malformed) => write!(f, "sock_diag answered nonsense: {malformed}"),
+            Self::TooLong { len } => write!(f, "sock_diag sent {len} bytes at once"),
+        }
+    }
+}
+
+impl From<SysError> for DumpError {
+    fn from(error: SysError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<Malformed> for DumpError {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error)
+    }
 }
 
 /// A door to the kernel's table of TCP sockets in one network namespace.

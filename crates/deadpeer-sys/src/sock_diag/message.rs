@@ -1,5 +1,6 @@
 //! From bytes to netlink messages: a pure parser that takes any bytes at all.
 
+use std::fmt;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::socket::Socket;
@@ -46,17 +47,15 @@ pub enum MessageKind<'a> {
 }
 
 /// Bytes that are no answer of sock_diag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Malformed {
     /// Fewer bytes than a netlink header.
-    #[error("{len} bytes left, a netlink header takes 16")]
     ShortHeader {
         /// Bytes that were there.
         len: usize,
     },
     /// A message that claims less than its header or more than there is.
-    #[error("a netlink message claims {claimed} bytes of {left}")]
     Length {
         /// What the header says.
         claimed: usize,
@@ -64,13 +63,11 @@ pub enum Malformed {
         left: usize,
     },
     /// An answer without a whole `struct inet_diag_msg`.
-    #[error("{len} bytes of socket, struct inet_diag_msg has 72")]
     ShortSocket {
         /// Bytes that were there.
         len: usize,
     },
     /// An attribute that claims less than its header or more than there is.
-    #[error("an attribute claims {len} bytes of {left}")]
     Attribute {
         /// What the attribute says.
         len: usize,
@@ -78,8 +75,25 @@ pub enum Malformed {
         left: usize,
     },
     /// An error message without an errno.
-    #[error("a netlink error message without an errno")]
     ShortError,
+}
+
+impl std::error::Error for Malformed {}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShortHeader { len } => write!(f, "{len} bytes left, a netlink header takes 16"),
+            Self::Length { claimed, left } => {
+                write!(f, "a netlink message claims {claimed} bytes of {left}")
+            }
+            Self::ShortSocket { len } => {
+                write!(f, "{len} bytes of socket, struct inet_diag_msg has 72")
+            }
+            Self::Attribute { len, left } => write!(f, "an attribute claims {len} bytes of {left}"),
+            Self::ShortError => f.write_str("a netlink error message without an errno"),
+        }
+    }
 }
 
 impl<'a> Iterator for Messages<'a> {

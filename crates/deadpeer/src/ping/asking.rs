@@ -18,11 +18,11 @@ const LONGEST_LOAN: Duration = Duration::from_millis(120);
 
 /// What to do next.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum Step<T = Answer> {
     /// Come back after this time.
     Wait(Duration),
     /// That's it.
-    Done(Answer),
+    Done(T),
 }
 
 /// A ping under way.

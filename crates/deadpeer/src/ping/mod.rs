@@ -4,6 +4,7 @@ mod asking;
 mod loan;
 mod reading;
 
+use std::fmt;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -94,23 +95,22 @@ pub enum NotNow {
 }
 
 /// Why a connection could not be pinged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PingError {
     /// The socket is not TCP.
-    #[error("not a TCP socket")]
     NotTcp,
     /// The kernel refused: `EBADF`, `ENOTSOCK`.
-    #[error(transparent)]
     Call(SysError),
 }
 
-impl From<PingError> for std::io::Error {
-    /// Keeps the errno where there is one.
-    fn from(error: PingError) -> Self {
-        match error {
-            PingError::NotTcp => Self::new(std::io::ErrorKind::InvalidInput, error),
-            PingError::Call(error) => error.into(),
+impl std::error::Error for PingError {}
+
+impl fmt::Display for PingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotTcp => f.write_str("not a TCP socket"),
+            Self::Call(error) => error.fmt(f),
         }
     }
 }

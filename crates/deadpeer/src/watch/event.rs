@@ -25,6 +25,15 @@ pub enum News {
 }
 
 impl News {
+    /// Whether the peer is gone: the connection is over, or its peer unreachable. In both cases the socket is the owner's to close.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(
+            self,
+            Self::Died(_) | Self::Judged(Verdict::Unreachable { .. })
+        )
+    }
+
     /// Whether a new verdict is worth telling. Whether the last answer is still out is not.
     pub(super) fn of_change(before: Verdict, after: Verdict) -> Option<Self> {
         let (was, is) = (Matter::of(before), Matter::of(after));

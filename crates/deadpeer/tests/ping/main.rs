@@ -3,6 +3,7 @@
 mod answers;
 mod race;
 mod refusals;
+mod reusable;
 
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! Options on real sockets: every kind, every state, every library's type.
 
 mod kinds;
+mod protect;
 mod refusals;
 mod states;
 mod timers;

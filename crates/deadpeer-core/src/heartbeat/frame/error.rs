@@ -2,28 +2,25 @@
 
 use super::bye::Reason;
 use super::{Kind, VERSION};
+use std::fmt;
 
 /// Why a stream is no stream of frames. Nothing behind it can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FrameError {
     /// The first frame is no hello of this protocol: the other end speaks something else.
-    #[error("the other end does not speak the heartbeat protocol")]
     NotHeartbeat,
     /// The other end's hello is of another version.
-    #[error("the other end speaks version {theirs} of the heartbeat protocol, not {VERSION}")]
     WrongVersion {
         /// Its version.
         theirs: u8,
     },
     /// A kind that this version doesn't have.
-    #[error("a frame of unknown kind {kind}")]
     UnknownKind {
         /// The byte.
         kind: u8,
     },
     /// More payload than its kind may have.
-    #[error("a {} of {length} bytes; {most} are allowed", kind.name())]
     Oversized {
         /// What it is.
         kind: Kind,
@@ -33,7 +30,6 @@ pub enum FrameError {
         most: usize,
     },
     /// Less payload than its kind needs.
-    #[error("a {} of {length} bytes; it takes {least}", kind.name())]
     Undersized {
         /// What it is.
         kind: Kind,
@@ -43,17 +39,49 @@ pub enum FrameError {
         least: usize,
     },
     /// A frame where it has no place: data or another end after the end, anything after a bye.
-    #[error("a {} where there may be none", kind.name())]
     Misplaced {
         /// What it is.
         kind: Kind,
     },
     /// The words of a bye are not UTF-8.
-    #[error("the words of a bye are not UTF-8")]
     Garbled,
     /// The stream ends within a frame.
-    #[error("the stream ends within a frame")]
     Truncated,
+}
+
+impl std::error::Error for FrameError {}
+
+impl From<FrameError> for std::io::Error {
+    /// [`InvalidData`](std::io::ErrorKind::InvalidData), with the error inside.
+    fn from(error: FrameError) -> Self {
+        Self::new(std::io::ErrorKind::InvalidData, error)
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotHeartbeat => {
+                f.write_str("the other end does not speak the heartbeat protocol")
+            }
+            Self::WrongVersion { theirs } => write!(
+                f,
+                "the other end speaks version {theirs} of the heartbeat protocol, not {VERSION}"
+            ),
+            Self::UnknownKind { kind } => write!(f, "a frame of unknown kind {kind}"),
+            Self::Oversized { kind, length, most } => {
+                write!(f, "a {} of {length} bytes; {most} are allowed", kind.name())
+            }
+            Self::Undersized {
+                kind,
+                length,
+                least,
+            } => write!(f, "a {} of {length} bytes; it takes {least}", kind.name()),
+            Self::Misplaced { kind } => write!(f, "a {} where there may be none", kind.name()),
+            Self::Garbled => f.write_str("the words of a bye are not UTF-8"),
+            Self::Truncated => f.write_str("the stream ends within a frame"),
+        }
+    }
 }
 
 impl FrameError {

@@ -1,0 +1,198 @@
+//! For pools: may this connection be handed out again?
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use deadpeer_core::TcpState;
+
+use crate::death::{Death, HalfClose};
+use crate::died::{WatchError, died_with};
+use crate::ping::{Answer, Asking, NotNow, PingError, Step};
+
+/// The wait between two looks at data that is in flight.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Whether a connection may be used again, and how that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reuse {
+    /// Yes: the peer was heard within the last second.
+    Heard {
+        /// How long ago.
+        ago: Duration,
+    },
+    /// Yes: it was silent, was asked, and its kernel answered.
+    Answered {
+        /// The round trip, and up to two timer ticks.
+        rtt: Duration,
+    },
+    /// No: the connection is over, or the peer has closed its half.
+    Dead(Death),
+    /// No: it was asked, by us or by the kernel itself, and has not answered. One lost packet looks the same, and costs a
+    /// pool no more than a new connection.
+    Silent {
+        /// How long an answer was waited for.
+        waited: Duration,
+        /// Questions that it has left unanswered so far.
+        unanswered: u32,
+    },
+    /// No: nothing could be asked, because the application held the socket or the timeout is shorter than a timer tick.
+    Unknown,
+    /// No: it is no connection. The socket is fresh, connecting or listening.
+    NotConnected,
+}
+
+impl Reuse {
+    /// Whether it may be used again.
+    #[must_use]
+    pub fn is_reusable(&self) -> bool {
+        matches!(self, Self::Heard { .. } | Self::Answered { .. })
+    }
+
+    /// The same as a result, for the hooks of pools.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(self) -> Result<(), NotReusable> {
+        match self.is_reusable() {
+            true => Ok(()),
+            false => Err(NotReusable(self)),
+        }
+    }
+}
+
+/// Why a connection may not be used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotReusable(pub Reuse);
+
+/// May this connection be handed out again? Looks for an end, then for a recent sign of life, and asks the peer's kernel if there is
+/// none, for `timeout` at most.
+///
+/// What a pool needs before it hands out a connection that has lain idle, in one answer: a FIN or a RST that came meanwhile is
+/// seen, though nobody has read; a peer that was heard within the last second is not asked; any other is asked by [`ping`](crate::ping()),
+/// which costs a round trip and no byte of the application's. While data of ours is in flight, its acknowledgement is waited for.
+///
+/// A connection that was heard just now takes four system calls, some microseconds.
+///
+/// ```
+/// # use std::net::{TcpListener, TcpStream};
+/// # use std::time::Duration;
+/// # fn main() -> std::io::Result<()> {
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let client = TcpStream::connect(listener.local_addr()?)?;
+/// # let (server, _) = listener.accept()?;
+/// let timeout = Duration::from_millis(500);
+/// deadpeer::reusable(&client, timeout)?.check()?;
+/// drop(server);
+/// assert!(!deadpeer::reusable(&client, timeout)?.is_reusable());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// See [`PingError`].
+pub fn reusable(socket: impl AsFd, timeout: Duration) -> Result<Reuse, PingError> {
+    let mut check = Check::begin(socket.as_fd(), Instant::now(), timeout)?;
+    loop {
+        match check.step(Instant::now())? {
+            Step::Wait(time) => std::thread::sleep(time),
+            Step::Done(reuse) => return Ok(reuse),
+        }
+    }
+}
+
+/// Such a question under way.
+#[derive(Debug)]
+pub(crate) struct Check<'fd> {
+    fd: BorrowedFd<'fd>,
+    begun: Instant,
+    timeout: Duration,
+    asking: Asking<'fd>,
+}
+
+impl<'fd> Check<'fd> {
+    pub(crate) fn begin(
+        fd: BorrowedFd<'fd>,
+        now: Instant,
+        timeout: Duration,
+    ) -> Result<Self, PingError> {
+        Ok(Self {
+            fd,
+            begun: now,
+            timeout,
+            asking: Asking::begin(fd, now, timeout)?,
+        })
+    }
+
+    pub(crate) fn step(&mut self, now: Instant) -> Result<Step<Reuse>, PingError> {
+        if let Some(death) = ended(self.fd)? {
+            return Ok(Step::Done(Reuse::Dead(death)));
+        }
+        let answer = match self.asking.step(now)? {
+            Step::Wait(time) => return Ok(Step::Wait(time)),
+            Step::Done(answer) => answer,
+        };
+        let waited = now - self.begun;
+        let left = self.timeout.saturating_sub(waited);
+        let silent = |unanswered| Reuse::Silent { waited, unanswered };
+        Ok(Step::Done(match answer {
+            Answer::Answered { rtt } => Reuse::Answered { rtt },
+            Answer::Dead(death) => Reuse::Dead(death),
+            Answer::Unanswered { .. } => silent(1),
+            Answer::NotNow(why) => match why {
+                NotNow::Heard { ago } => Reuse::Heard { ago },
+                NotNow::InFlight { unanswered: 0 } | NotNow::Queued { unanswered: 0 }
+                    if !left.is_zero() =>
+                {
+                    self.asking = Asking::begin(self.fd, now, left)?;
+                    return Ok(Step::Wait(PAUSE.min(left)));
+                }
+                NotNow::InFlight { unanswered }
+                | NotNow::Queued { unanswered }
+                | NotNow::KernelAsks { unanswered }
+                | NotNow::JustAsked { unanswered }
+                | NotNow::LastProbe { unanswered } => silent(unanswered),
+                NotNow::Busy => Reuse::Unknown,
+                NotNow::NotConnected => Reuse::NotConnected,
+            },
+        }))
+    }
+}
+
+/// The end of a connection that has one, a FIN included.
+fn ended(fd: BorrowedFd<'_>) -> Result<Option<Death>, PingError> {
+    let info = deadpeer_sys::tcp_info(fd).map_err(PingError::Call)?;
+    if info.state == Some(TcpState::Established) {
+        return Ok(None);
+    }
+    died_with(fd, HalfClose::Ends, Some(Duration::ZERO)).map_err(|error| match error {
+        WatchError::NotTcp | WatchError::Runtime => PingError::NotTcp,
+        WatchError::Call(call) => PingError::Call(call),
+    })
+}
+
+impl std::error::Error for NotReusable {}
+
+/// As [`Reuse`].
+impl fmt::Display for NotReusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Reuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Heard { ago } => write!(f, "the peer was heard {ago:?} ago"),
+            Self::Answered { rtt } => write!(f, "the peer answered after {rtt:?}"),
+            Self::Dead(death) => death.fmt(f),
+            Self::Silent { waited, unanswered } => write!(
+                f,
+                "the peer has not answered within {waited:?}; questions without an answer: {unanswered}"
+            ),
+            Self::Unknown => f.write_str("the peer could not be asked"),
+            Self::NotConnected => f.write_str("not connected"),
+        }
+    }
+}
