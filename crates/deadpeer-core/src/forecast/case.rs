@@ -30,18 +30,56 @@ impl Case<'_> {
         }
     }
 
-    /// The RTO before any doubling, jiffies. `tcpi_rto` counts the doublings of the current run in; an unknown
-    /// RTO is taken for the initial one.
+    /// The RTO before the current run of timeouts, jiffies; where the run cannot tell, the least that its path can have.
+    /// An unknown RTO is taken for the initial one.
     pub(super) fn base_rto(self) -> i64 {
-        let Some(rto) = self.snapshot.rto else {
-            return self.wheel.millis(RTO_INITIAL_MS).min(self.rto_max());
-        };
-        let doublings = if self.snapshot.retransmits > 0 {
-            self.snapshot.backoff.min(31)
+        let base = if self.snapshot.rto.is_none() || self.snapshot.retransmits == 0 {
+            self.current_rto()
         } else {
-            0
+            self.uncut_base().unwrap_or_else(|| {
+                let rto_min = self.wheel.jiffies(self.rto_min());
+                self.least_base().max(self.round_trip() + rto_min)
+            })
         };
-        (self.wheel.jiffies(rto) >> doublings).clamp(1, self.rto_max())
+        base.clamp(1, self.rto_max())
+    }
+
+    /// The RTO with the doublings in force, jiffies, as `tcpi_rto` shows it.
+    pub(super) fn current_rto(self) -> i64 {
+        match self.snapshot.rto {
+            Some(rto) => self.wheel.jiffies(rto).max(1),
+            None => self.wheel.millis(RTO_INITIAL_MS).min(self.rto_max()),
+        }
+    }
+
+    /// The RTO before its doublings, where it is certain that none of them was cut to the largest RTO.
+    pub(super) fn uncut_base(self) -> Option<i64> {
+        let rto = self.current_rto();
+        let doublings = self.snapshot.backoff;
+        let base = rto.checked_shr(doublings)?;
+        // A maximum that was raised since may have cut it: to a multiple by chance only, and hardly ever of an RTO that a path can have.
+        let possible = base
+            >= self
+                .wheel
+                .jiffies(self.rto_min())
+                .min(self.wheel.millis(RTO_MIN_MS));
+        (rto < self.rto_max() && base << doublings == rto && possible).then_some(base)
+    }
+
+    /// The least RTO that so many doublings can have made of: no less than the round trip.
+    pub(super) fn least_base(self) -> i64 {
+        let undoubled = self.current_rto() >> self.snapshot.backoff.min(31);
+        undoubled.max(self.round_trip()).max(1)
+    }
+
+    fn round_trip(self) -> i64 {
+        self.wheel.jiffies(self.snapshot.srtt.unwrap_or_default())
+    }
+
+    /// The least that is added to a round trip (`tcp_rto_min`), unless the route has its own.
+    pub(super) fn rto_min(self) -> Duration {
+        let us = self.sysctls.rto_min_us.unwrap_or(RTO_MIN_MS * 1000);
+        Duration::from_micros(u64::from(us))
     }
 
     /// The largest RTO, milliseconds: `TCP_RTO_MAX_MS`, or 120 s on kernels without it.
@@ -62,13 +100,14 @@ impl Case<'_> {
             .map(|armed| self.wheel.jiffies(armed.expires_in))
     }
 
-    /// When `timer` fires, if it is the armed one; nobody arms it for longer than `longest` jiffies.
+    /// When `timer` fires, if it is the armed one; with the settings in force it is armed for `longest` jiffies at most.
     pub(super) fn fires(self, timer: Timer, longest: i64) -> Option<Stretch> {
         let armed = self.snapshot.armed.filter(|armed| armed.timer == timer)?;
         let expires = self.wheel.jiffies(armed.expires_in);
         let (shortest, longest) = match armed.wait.map(|wait| self.wheel.jiffies(wait)) {
             Some(wait) => (wait, wait),
-            None => (expires.min(longest), longest),
+            // It may have been armed before the settings were changed.
+            None => (expires, longest.max(expires)),
         };
         Some(self.wheel.pending(expires, shortest, longest))
     }

@@ -9,6 +9,7 @@
 use super::case::Case;
 use super::chain::{Chain, Waits};
 use super::snapshot::Timer;
+use crate::kernel::Sysctls;
 use crate::wheel::{Stretch, granularity};
 
 /// When keepalive gives up, and after how many unanswered probes at least.
@@ -42,21 +43,14 @@ impl Case<'_> {
             return self.idle_worst();
         };
         let sent = u64::from(self.snapshot.probes_out);
-        let wait = if sent > 0 {
-            self.probe_wait()
-        } else {
-            idle.max(self.probe_wait())
+        let next = match self.expires(Timer::Keepalive) {
+            Some(expires) => self.armed_keepalive(expires, -heard),
+            None => {
+                let wait = if sent > 0 { 0 } else { idle }.max(self.probe_wait());
+                Stretch::between(0, wait + granularity(wait))
+            }
         };
-        let next = match self.fires(Timer::Keepalive, wait) {
-            Some(next) => next,
-            None if sent > 0 => Stretch::between(0, wait + granularity(wait)),
-            None => Stretch::between(0, (heard + wait).max(0) + granularity(wait)),
-        };
-        let at = if sent > 0 {
-            next
-        } else {
-            self.first_probe(next, heard + idle)
-        };
+        let at = self.first_due(next, heard + idle);
         Some(self.probing(at, heard, sent))
     }
 
@@ -69,9 +63,34 @@ impl Case<'_> {
         }
     }
 
-    /// The firing that sends the first probe: `next`, or, if that comes before the idle time is over at jiffy
-    /// `due`, the one after the rest.
-    fn first_probe(self, next: Stretch, due: i64) -> Stretch {
+    /// When the armed timer fires, `expires` jiffies ahead before the wheel's rounding, `silent` jiffies after the last segment.
+    ///
+    /// The rounding follows from the wait it was armed for, which the kernel does not show and which need not be one of
+    /// the settings in force: a timer keeps what it was armed with when an interval or a sysctl changes.
+    fn armed_keepalive(self, expires: i64, silent: i64) -> Stretch {
+        let longest = if self.snapshot.probes_out > 0 {
+            // It was armed after the last segment.
+            silent + expires
+        } else {
+            let idle = self.wheel.seconds(self.options.keepidle_s);
+            idle.max(self.probe_wait()).max(self.armed_by_sysctl())
+        };
+        self.fires(Timer::Keepalive, longest)
+            .unwrap_or(Stretch::at(expires))
+    }
+
+    /// How long the timer may have been armed for by a sysctl that was lowered since: as long as by default. A value of
+    /// the socket's own arms the timer when it is set.
+    fn armed_by_sysctl(self) -> i64 {
+        if self.options.keepidle_s == self.sysctls.keepalive_time_s {
+            self.wheel.seconds(Sysctls::DEFAULT.keepalive_time_s)
+        } else {
+            0
+        }
+    }
+
+    /// The firing that finds the idle time over: `next`, or, if that comes before jiffy `due`, the one after the rest.
+    fn first_due(self, next: Stretch, due: i64) -> Stretch {
         if next.first >= due {
             return next;
         }

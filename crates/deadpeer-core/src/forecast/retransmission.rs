@@ -5,15 +5,15 @@
 //! the time since T1 reached the user timeout, or without one what `tcp_retries2` stands for
 //! (`retransmits_timed_out`): a time computed from a base of 200 ms, not a count.
 
-use std::time::Duration;
-
 use super::case::{Case, RTO_MIN_MS};
-use super::chain::{Chain, Waits};
+use super::chain::{Chain, End, Waits};
 use super::snapshot::Timer;
-use crate::wheel::{Stretch, Wheel, granularity};
+use crate::wheel::{Stretch, granularity};
 
 /// What 0 retries of an orphan stand for (`tcp_orphan_retries`).
 const ORPHAN_RETRIES_OF_ZERO: u32 = 8;
+/// A moment before any that counts, jiffies.
+const LONG_AGO: i64 = -(1 << 40);
 
 impl Case<'_> {
     /// A segment is sent at jiffy 0 to a peer that is gone.
@@ -48,11 +48,14 @@ impl Case<'_> {
     /// sock_diag shows the tail-loss probe's timer and the timeout's alike.
     fn pending_first_timeout(self) -> Stretch {
         let rto = self.base_rto();
+        // Armed before the largest RTO was lowered, it still runs to the end.
+        let running = self.current_rto();
         let (Some(expires), Some(plain)) = (
             self.expires(Timer::Retransmit),
-            self.fires(Timer::Retransmit, rto),
+            self.fires(Timer::Retransmit, running),
         ) else {
-            return Stretch::between(0, self.first_timeout().last);
+            let latest = self.first_timeout().last;
+            return Stretch::between(0, latest.max(running + granularity(running)));
         };
         let probe_wait = self.tail_loss_wait();
         if self.tail_loss_probe() == Some(false) || expires > probe_wait {
@@ -69,50 +72,106 @@ impl Case<'_> {
 
     /// From T1 to the end.
     fn end_after_first_timeout(self, first: Stretch) -> Stretch {
-        let waits = Waits::doubling(self.base_rto().saturating_mul(2), self.rto_max());
-        if first.is_exact() {
-            return self.chain(first, waits, self.wheel).end_after(first).at;
+        let waits = self.waits_from_first_timeout();
+        if self.snapshot.sent_again_before {
+            let started = Stretch::between(LONG_AGO, first.last);
+            return self.end(started, waits, |chain| chain.end_after(first));
         }
-        let from_zero = self.chain(Stretch::at(0), waits, self.wheel.blurred());
-        first.then(from_zero.end_after(Stretch::at(0)).at)
+        if first.is_exact() {
+            return self.end(first, waits, |chain| chain.end_after(first));
+        }
+        let zero = Stretch::at(0);
+        first.then(
+            self.blurred()
+                .end(zero, waits, |chain| chain.end_after(zero)),
+        )
     }
 
     /// The end, where T1 is over.
     fn after_first_timeout(self) -> Stretch {
-        let wheel = self.wheel;
-        let wait = wheel.jiffies(self.snapshot.rto.unwrap_or_default()).max(1);
+        let wait = self.current_rto();
         let next = self
             .fires(Timer::Retransmit, wait)
             .unwrap_or(Stretch::between(0, wait + granularity(wait)));
-        let first = match self.snapshot.first_timeout_ago {
+        let started = match self.snapshot.first_timeout_ago {
             Some(ago) => Stretch::at(self.ago(ago)),
             None => self.estimated_first_timeout(),
         };
+        let started = if self.snapshot.sent_again_before {
+            Stretch::between(LONG_AGO, started.last)
+        } else {
+            started
+        };
         let waits = Waits::doubling(wait.saturating_mul(2), self.rto_max());
-        self.chain(first, waits, wheel).end_at_or_after(next).at
+        self.end(started, waits, |chain| chain.end_at_or_after(next))
     }
 
-    /// The clock that T1 starts.
-    fn chain(self, first_timeout: Stretch, waits: Waits, wheel: Wheel) -> Chain {
+    fn waits_from_first_timeout(self) -> Waits {
+        Waits::doubling(self.base_rto().saturating_mul(2), self.rto_max())
+    }
+
+    /// The end of the clock that runs since `started`: it comes no sooner for an earlier start.
+    fn end(self, started: Stretch, waits: Waits, follow: impl Fn(Chain) -> End) -> Stretch {
         let user_timeout = self.options.user_timeout_ms;
-        let limit = user_timeout.unwrap_or_else(|| self.retries_ms());
-        // The clip is tcp_clamp_rto_to_user_timeout.
-        Chain::until(wheel, waits, first_timeout.plus(wheel.millis(limit)))
-            .fuzzy()
-            .clipped(user_timeout.is_some())
+        let limit = self
+            .wheel
+            .millis(user_timeout.unwrap_or_else(|| self.retries_ms()));
+        let from = |start: i64| {
+            // The clip is tcp_clamp_rto_to_user_timeout.
+            let chain = Chain::until(self.wheel, waits, Stretch::at(start.saturating_add(limit)))
+                .fuzzy()
+                .clipped(user_timeout.is_some());
+            follow(chain).at
+        };
+        if started.is_exact() {
+            from(started.first)
+        } else {
+            Stretch::between(from(started.first).first, from(started.last).last)
+        }
     }
 
-    /// T1 where nothing tells it: all waits since are over, but for the one that runs.
+    /// T1 where nothing tells it: all waits since are over but the one that runs.
+    ///
+    /// The waits doubled from an RTO of which only the doublings in force tell. They don't where the RTO is cut to its
+    /// maximum, and not where a doubling was undone (RFC 6069): then every RTO that is possible is taken.
     fn estimated_first_timeout(self) -> Stretch {
-        let wheel = self.wheel.blurred();
-        let mut waits = Waits::doubling(self.base_rto().saturating_mul(2), self.rto_max());
-        let over = (1..self.snapshot.retransmits.min(1000))
-            .fold(Stretch::at(0), |sum, _| wheel.fire(sum, waits.take()));
-        let running = waits.take();
-        Stretch::between(
-            -(over.last + running + granularity(running)),
-            1 - over.first,
-        )
+        let snapshot = self.snapshot;
+        let rto = self.current_rto();
+        let over = snapshot.retransmits.clamp(1, 1000) - 1;
+        // How long the waits before the one that runs were, the last of them first.
+        let sum = |halved: &dyn Fn(u32) -> i64| {
+            let longest = |sum, n| self.wheel.blurred().fire(sum, halved(n));
+            (1..=over).fold(Stretch::at(0), longest)
+        };
+        let (shortest, longest) = if snapshot.backoff < snapshot.retransmits {
+            (0, sum(&|_| rto.max(self.rto_max())).last)
+        } else if let Some(base) = self.uncut_base() {
+            let sum = sum(&|n| base << (snapshot.backoff - n).min(31));
+            (sum.first, sum.last)
+        } else {
+            let least = self.least_base();
+            let shortest = sum(&|n| (least << (snapshot.backoff - n).min(31)).min(rto));
+            (shortest.first, sum(&|_| rto).last)
+        };
+        let running = self.running_since(rto);
+        let earliest = running.first - longest;
+        let earliest = match snapshot.first_timeout_within {
+            Some(ago) => earliest.max(self.ago(ago) - 1),
+            None => earliest,
+        };
+        Stretch::between(earliest, running.last - shortest)
+    }
+
+    /// When the wait of `rto` jiffies that runs began.
+    fn running_since(self, rto: i64) -> Stretch {
+        // A user timeout may have cut it.
+        let cut = self.options.user_timeout_ms.is_some();
+        match self.expires(Timer::Retransmit) {
+            Some(expires) if !cut && expires <= rto => {
+                Stretch::between(expires - rto - 1, expires - rto + 1)
+            }
+            _ => Stretch::between(-(rto + granularity(rto)), 1),
+        }
     }
 
     /// Whether a tail-loss probe precedes T1 (net/ipv4/tcp_output.c, `tcp_schedule_loss_probe`).
@@ -131,9 +190,7 @@ impl Case<'_> {
         let Some(srtt) = self.snapshot.srtt else {
             return rto;
         };
-        let rto_min_us = self.sysctls.rto_min_us.unwrap_or(RTO_MIN_MS * 1000);
-        let rto_min = Duration::from_micros(u64::from(rto_min_us));
-        (self.wheel.jiffies(srtt * 2) + self.wheel.jiffies(rto_min)).min(rto)
+        (self.wheel.jiffies(srtt * 2) + self.wheel.jiffies(self.rto_min())).min(rto)
     }
 
     /// What `tcp_retries2`, or the orphans' limit, stands for, milliseconds.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::notice::Silence;
 use crate::state::TcpState;
-use crate::tcp_info::{Negotiated, TcpInfo};
+use crate::tcp_info::{CaState, Negotiated, TcpInfo};
 
 /// The timer the kernel has armed for a connection, as sock_diag shows it (net/ipv4/inet_diag.c).
 ///
@@ -65,6 +65,11 @@ pub struct Snapshot {
     pub zero_window: Option<bool>,
     /// Time since the first retransmission timeout of the current run.
     pub first_timeout_ago: Option<Duration>,
+    /// The most that can be, where earlier runs are counted in.
+    pub first_timeout_within: Option<Duration>,
+    /// Segments were sent again before the first timeout of the current run, by fast retransmission or in a run that an
+    /// acknowledgement cut short. The clock of the user timeout and of `tcp_retries2` then runs since.
+    pub sent_again_before: bool,
     /// The armed timer, where sock_diag was asked.
     pub armed: Option<Armed>,
     /// The jiffies counter at this moment, where known: firing times become exact.
@@ -90,6 +95,8 @@ impl Snapshot {
             unsent: false,
             zero_window: None,
             first_timeout_ago: None,
+            first_timeout_within: None,
+            sent_again_before: false,
             armed: None,
             jiffies: None,
         }
@@ -98,14 +105,18 @@ impl Snapshot {
     /// The moment at which `info` was read.
     ///
     /// `tcpi_total_rto_time` (Linux 6.7) tells when the first timeout of the current run was, if it
-    /// is the connection's first run.
+    /// is the connection's first run; in a later one it bounds it.
     #[must_use]
     pub fn from_info(info: &TcpInfo) -> Self {
         let known = |n: Option<u32>| n.unwrap_or(0);
         let us = |n: Option<u32>| n.map(|us| Duration::from_micros(u64::from(us)));
         let ms = |n: Option<u32>| n.map(|ms| Duration::from_millis(u64::from(ms)));
         let retransmits = u32::from(info.retransmits.unwrap_or(0));
-        let first_run = retransmits > 0 && info.total_rto_recoveries == Some(1);
+        let in_run = retransmits > 0;
+        let first_run = in_run && info.total_rto_recoveries == Some(1);
+        let recovering = matches!(info.ca_state, Some(CaState::Recovery | CaState::Loss));
+        let sack = info.options.map(Negotiated::sack);
+        let fast = known(info.total_retrans) > info.total_rto.map_or(u32::MAX, u32::from);
         Self {
             heard_ago: info.heard_ago(),
             probes_out: u32::from(info.probes.unwrap_or(0)),
@@ -113,7 +124,7 @@ impl Snapshot {
             backoff: u32::from(info.backoff.unwrap_or(0)),
             rto: us(info.rto_us),
             srtt: us(info.rtt_us),
-            tail_loss_probe: info.options.map(Negotiated::sack),
+            tail_loss_probe: sack,
             tail_loss_probe_sent: (info.total_retrans == Some(0)).then_some(false),
             in_flight: known(info.unacked) > 0,
             unsent: known(info.notsent_bytes) > 0,
@@ -122,6 +133,15 @@ impl Snapshot {
                 .total_rto_time_ms
                 .filter(|_| first_run)
                 .and_then(|n| ms(Some(n))),
+            first_timeout_within: info
+                .total_rto_time_ms
+                .filter(|_| in_run && !first_run)
+                .and_then(|n| ms(Some(n))),
+            sent_again_before: if in_run {
+                fast && (known(info.sacked) > 0 || sack == Some(false))
+            } else {
+                recovering || known(info.retrans) > 0
+            },
             ..Self::new(info.state.unwrap_or(TcpState::Close))
         }
     }

@@ -39,6 +39,8 @@ pub(crate) struct Model {
     /// Jiffies: the RTO before doublings and the round trip.
     pub(crate) rto: u64,
     pub(crate) round_trip: u64,
+    /// The RTO with the doublings in force.
+    doubled: u64,
     heard: u64,
     probes_out: u64,
     keepalive: Option<Pending>,
@@ -49,6 +51,8 @@ pub(crate) struct Model {
     doublings: u32,
     first_timeout: Option<u64>,
     first_window_probe: Option<u64>,
+    /// Runs of timeouts that are over, and the jiffies they took.
+    earlier_runs: Option<u64>,
 }
 
 impl Model {
@@ -67,6 +71,7 @@ impl Model {
             now: jiffies,
             rto,
             round_trip: 0,
+            doubled: rto,
             heard: jiffies,
             probes_out: 0,
             keepalive: None,
@@ -77,6 +82,7 @@ impl Model {
             doublings: 0,
             first_timeout: None,
             first_window_probe: None,
+            earlier_runs: None,
         };
         if options.keepalive {
             model.keepalive = Some(model.arm(model.seconds(options.keepidle_s)));
@@ -123,8 +129,23 @@ impl Model {
         let lone_segment = self.round_trip * 2 + self.millis(200);
         self.transmit = Some((
             Transmit::TailLossProbe,
-            self.arm(lone_segment.min(self.rto)),
+            self.arm(lone_segment.min(self.doubled).min(self.rto_max())),
         ));
+    }
+
+    /// What is in flight is acknowledged, now. Without a valid measurement the RTO stays doubled (RFC 6298, section 5.7).
+    pub(crate) fn acknowledged(&mut self, measured: bool) {
+        self.answered();
+        self.in_flight = false;
+        self.transmit = None;
+        if let Some(start) = self.first_timeout.take() {
+            self.earlier_runs = Some(self.earlier_runs.unwrap_or(0) + self.now - start);
+        }
+        self.retransmits = 0;
+        if measured {
+            self.doublings = 0;
+            self.doubled = self.rto;
+        }
     }
 
     /// The peer's window closes, now, with data waiting.
@@ -194,11 +215,7 @@ impl Model {
         snapshot.probes_out = self.probes_out as u32;
         snapshot.retransmits = self.retransmits as u32;
         snapshot.backoff = self.doublings;
-        snapshot.rto = Some(self.time(if self.in_flight {
-            self.doubled()
-        } else {
-            self.rto
-        }));
+        snapshot.rto = Some(self.time(self.doubled));
         snapshot.srtt = Some(self.time(self.round_trip));
         snapshot.tail_loss_probe = Some(true);
         snapshot.tail_loss_probe_sent = self
@@ -208,7 +225,13 @@ impl Model {
         snapshot.in_flight = self.in_flight;
         snapshot.unsent = self.unsent;
         snapshot.zero_window = Some(self.unsent);
-        snapshot.first_timeout_ago = self.first_timeout.map(|at| self.time(self.now - at));
+        let since = self.first_timeout.map(|at| self.now - at);
+        match self.earlier_runs {
+            None => snapshot.first_timeout_ago = since.map(|since| self.time(since)),
+            Some(earlier) => {
+                snapshot.first_timeout_within = since.map(|since| self.time(since + earlier));
+            }
+        }
         let armed = |timer, pending: Pending| Armed {
             timer,
             expires_in: self.time(pending.expires.saturating_sub(self.now)),
@@ -253,7 +276,8 @@ impl Model {
     fn transmit_fires(&mut self) -> bool {
         match self.transmit.take().map(|(kind, _)| kind) {
             Some(Transmit::TailLossProbe) => {
-                self.transmit = Some((Transmit::Timeout, self.arm(self.rto)));
+                let wait = self.doubled.min(self.rto_max());
+                self.transmit = Some((Transmit::Timeout, self.arm(wait)));
                 false
             }
             Some(Transmit::Timeout) => self.timeout_fires(),
@@ -274,12 +298,13 @@ impl Model {
         }
         self.retransmits += 1;
         self.doublings += 1;
+        self.doubled = (self.doubled * 2).min(self.rto_max());
         let wait = match self.options.user_timeout_ms {
             Some(_) if elapsed_ms >= limit_ms => 1,
             Some(_) => self
-                .doubled()
+                .doubled
                 .min(self.millis((limit_ms - elapsed_ms) as u32)),
-            None => self.doubled(),
+            None => self.doubled,
         };
         self.transmit = Some((Transmit::Timeout, self.arm(wait)));
         false
@@ -328,10 +353,6 @@ impl Model {
 
     fn window_wait(&self, doublings: u32) -> u64 {
         (self.rto.max(self.millis(200)) << doublings.min(10)).min(self.rto_max())
-    }
-
-    fn doubled(&self) -> u64 {
-        (self.rto << self.doublings.min(30)).min(self.rto_max())
     }
 
     fn rto_max(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! The options in force on somebody else's socket: borrowed through a pidfd, read, given back.
 
-use deadpeer_core::{Effective, Sysctls};
+use deadpeer_core::{Effective, Sysctls, TcpState};
 use deadpeer_sys::sock_diag::Socket;
 use deadpeer_sys::{SysError, sockopt};
 use rustix::io::Errno;
@@ -105,7 +105,8 @@ impl Reader {
         }
         let duplicate = self.borrower.borrow_from(owners.numbers(), socket.cookie);
         let read = duplicate.and_then(|duplicate| {
-            let read = match self.every_option {
+            // TCP_SYNCNT counts while connecting alone.
+            let read = match self.every_option || socket.state == TcpState::SynSent {
                 true => sockopt::effective(&duplicate),
                 false => sockopt::effective_among(&duplicate, &self.sysctls),
             };
@@ -125,7 +126,6 @@ mod tests {
     use std::os::fd::{AsRawFd, RawFd};
     use std::process::{Child, Command, Stdio};
 
-    use deadpeer_core::TcpState;
     use deadpeer_sys::testing::skip;
     use rustix::process::Uid;
 
@@ -135,13 +135,17 @@ mod tests {
 
     /// Reads the options of a socket with this cookie from these descriptors, tried in this order.
     fn read(cookie: u64, held: &[(u32, RawFd)]) -> Settings {
+        read_in(TcpState::Listen, cookie, held)
+    }
+
+    fn read_in(state: TcpState, cookie: u64, held: &[(u32, RawFd)]) -> Settings {
         let inode = NonZeroU32::new(7).unwrap();
         let held = held
             .iter()
             .map(|(pid, fd)| (inode, Process::named(*pid, b"x"), *fd));
         let owners: Owners = held.collect();
         let any = "0.0.0.0:0".parse().unwrap();
-        let mut socket = Socket::new(TcpState::Listen, any, any);
+        let mut socket = Socket::new(state, any, any);
         socket.cookie = cookie;
         socket.inode = Some(inode);
         Reader::new(Sysctls::DEFAULT, false).read(owners.of(inode), &socket)
@@ -166,6 +170,16 @@ mod tests {
         let cookie = sockopt::cookie(&listener).unwrap();
         let settings = read(cookie, &[(std::process::id(), listener.as_raw_fd())]);
         assert_eq!(settings.effective().unwrap().user_timeout_ms, Some(4321));
+    }
+
+    #[test]
+    fn how_often_a_connecting_socket_tries_is_read() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        sockopt::set_syncnt(&socket, 2).unwrap();
+        let cookie = sockopt::cookie(&socket).unwrap();
+        let held = [(std::process::id(), socket.as_raw_fd())];
+        let settings = read_in(TcpState::SynSent, cookie, &held);
+        assert_eq!(settings.effective().unwrap().syncnt, Some(2));
     }
 
     #[test]
