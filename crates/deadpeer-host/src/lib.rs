@@ -21,9 +21,9 @@
 #![forbid(unsafe_code)]
 
 mod ask;
+pub mod audit;
 pub mod deaths;
 pub mod filter;
-pub mod inheritance;
 pub mod kill;
 pub mod protect;
 pub mod run;

@@ -1,9 +1,10 @@
 //! Table cells that both tables have.
 
-use super::judge::{Answer, Basis};
+use super::words::BoundWords;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Look, Row};
 use anstyle::Style;
+use deadpeer_host::audit::{Basis, Bound};
 use std::time::Duration;
 
 /// A column that is never cut and never dropped.
@@ -32,7 +33,7 @@ pub(super) fn answer(
     look: Look,
     within: Option<Duration>,
     basis: &Basis,
-    told: Answer,
+    told: Bound,
 ) {
     if *basis == Basis::Nobody {
         row.cell(style::FAINT, "-");
@@ -41,17 +42,17 @@ pub(super) fn answer(
     match within {
         Some(within) if told.misses(within) => {
             let mark = if look.color { "✗" } else { "!" };
-            row.cell(style::BAD, format_args!("{mark} {told}"))
+            row.cell(style::BAD, format_args!("{mark} {}", BoundWords(told)))
         }
-        deadline => row.cell(unmarked(told, deadline.is_some()), told),
+        deadline => row.cell(unmarked(told, deadline.is_some()), BoundWords(told)),
     };
 }
 
-fn unmarked(told: Answer, deadline: bool) -> Style {
+fn unmarked(told: Bound, deadline: bool) -> Style {
     match told {
-        Answer::Never => style::BAD,
-        Answer::Unknown | Answer::NotBefore(_) => style::FAINT,
-        Answer::By(_) if deadline => style::GOOD,
-        Answer::By(_) => style::PLAIN,
+        Bound::Never => style::BAD,
+        Bound::By(_) if deadline => style::GOOD,
+        Bound::By(_) => style::PLAIN,
+        Bound::Unknown | Bound::NotBefore(_) | _ => style::FAINT,
     }
 }

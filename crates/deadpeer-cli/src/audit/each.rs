@@ -2,25 +2,24 @@
 //!
 //! Rows are kept small until all are read, so that the worst can come first; JSON lines go out as they are read.
 
+use super::Audit;
 use super::cells::{answer, column, text};
 use super::doing::Doing;
 use super::json::{ConnectionJson, ListenerJson};
-use super::judge::{Answer, Basis, Judged, Verdict};
-use super::summary::Summary;
-use super::tally::{Tally, listening, overrule_listeners};
 use super::words::{BasisWords, PeerWords};
-use super::{Audit, is_listener, visit};
 use crate::exit::Stop;
 use crate::json::line;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
 use deadpeer_core::{Finding, TcpInfo, TcpState};
-use deadpeer_host::{Connection, Coverage, Query, Service, Services, Table};
+use deadpeer_host::audit::{Basis, Bound, Compliance, Judgement, Machine};
+use deadpeer_host::{Connection, Query, Table};
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 const COLUMNS: [Column; 12] = [
@@ -53,48 +52,36 @@ pub(super) fn run(
     table: &mut Table,
     query: &Query,
     out: &mut impl Write,
-) -> Result<(Summary, Coverage), Stop> {
-    let mut services: Services<Tally> = Services::new(table.ephemeral_ports());
-    let mut summary = Summary::default();
+) -> Result<Machine, Stop> {
     let mut lines = Vec::new();
     let mut seen = Seen::default();
-    let coverage = visit(table, query, |connection| {
-        let service = services.of(connection);
-        if !connection.chosen {
-            return Ok(());
-        }
-        let info = connection.tcp_info();
-        let judged = audit
-            .judge
-            .judge(connection, info.as_ref(), service.listener.as_ref());
-        summary.add(&judged, connection.socket.uid);
-        service.value.add(&judged, is_listener(connection));
+    let mut failed = None;
+    let machine = audit.judge.each(table, query, |connection, info, judged| {
         if audit.args.json {
-            return write_json(connection, info.as_ref(), &judged, out);
+            failed = write_json(connection, info, judged, out).err();
+        } else {
+            lines.push(Line::of(connection, info, judged, &mut seen));
         }
-        lines.push(Line::of(connection, info.as_ref(), &judged, &mut seen));
-        Ok(())
-    })?;
-    let mut services = services.into_vec();
-    overrule_listeners(&mut services);
-    services
-        .iter()
-        .for_each(|service| summary.add_service(&service.value));
+        match failed {
+            None => ControlFlow::Continue(()),
+            Some(_) => ControlFlow::Break(()),
+        }
+    });
+    if let Some(stop) = failed {
+        return Err(stop);
+    }
+    let machine = machine.map_err(|error| Stop::from_error(&error))?;
     if !lines.is_empty() {
-        take_marks(&services, &mut lines);
+        take_marks(&machine, &mut lines);
         lines.sort_by_key(Line::order);
         write(audit, &lines, out)?;
     }
-    Ok((summary, coverage))
+    Ok(machine)
 }
 
 /// Takes the mark from listeners that are overruled.
-fn take_marks(services: &[Service<Tally>], lines: &mut [Line]) {
-    let overruled: HashSet<SocketAddr> = services
-        .iter()
-        .filter(|service| service.value.listener_overruled)
-        .filter_map(|service| listening(service.role))
-        .collect();
+fn take_marks(machine: &Machine, lines: &mut [Line]) {
+    let overruled: HashSet<SocketAddr> = machine.overruled().collect();
     for line in lines {
         if line.doing.state == TcpState::Listen && overruled.contains(&line.local) {
             line.late = false;
@@ -107,10 +94,10 @@ fn take_marks(services: &[Service<Tally>], lines: &mut [Line]) {
 fn write_json(
     connection: &Connection<'_>,
     info: Option<&TcpInfo>,
-    judged: &Judged,
+    judged: &Judgement,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    match is_listener(connection) {
+    match connection.socket.state == TcpState::Listen {
         true => line(out, &ListenerJson::of(connection, judged)),
         false => line(out, &ConnectionJson::of(connection, info, judged)),
     }
@@ -125,7 +112,7 @@ struct Line {
     local: SocketAddr,
     peer: SocketAddr,
     basis: Rc<Basis>,
-    answers: [Answer; 3],
+    bounds: [Bound; 3],
     late: bool,
     /// Its own settings miss the deadline, but they are not what counts.
     overruled: bool,
@@ -144,7 +131,7 @@ impl Line {
     fn of(
         connection: &Connection<'_>,
         info: Option<&TcpInfo>,
-        judged: &Judged,
+        judged: &Judgement,
         seen: &mut Seen,
     ) -> Self {
         let socket = connection.socket;
@@ -158,8 +145,8 @@ impl Line {
             local: socket.local,
             peer: socket.peer,
             basis: seen.basis(judged.basis),
-            answers: judged.answers(),
-            late: judged.verdict == Verdict::Late,
+            bounds: judged.bounds(),
+            late: judged.compliance == Compliance::Late,
             overruled: false,
             doing: Doing::of(socket, info),
             notes: notes(judged),
@@ -168,7 +155,7 @@ impl Line {
 
     /// Worst first, then by address.
     fn order(&self) -> (bool, bool, Reverse<u64>, SocketAddr, SocketAddr) {
-        let worst = self.answers.into_iter().map(Answer::badness).max();
+        let worst = self.bounds.into_iter().map(Bound::badness).max();
         (
             !self.late,
             *self.basis == Basis::Nobody,
@@ -195,8 +182,8 @@ impl Line {
         row.plain(self.local)
             .plain(PeerWords(self.peer))
             .plain(self.doing.state);
-        let deadline = audit.judge.within.filter(|_| !self.overruled);
-        for told in self.answers {
+        let deadline = audit.args.within.filter(|_| !self.overruled);
+        for told in self.bounds {
             answer(row, audit.look, deadline, &self.basis, told);
         }
         row.plain(BasisWords(&self.basis));
@@ -240,7 +227,7 @@ fn write(audit: &Audit<'_>, lines: &[Line], out: &mut impl Write) -> Result<(), 
     Ok(())
 }
 
-fn notes(judged: &Judged) -> Option<Box<str>> {
+fn notes(judged: &Judgement) -> Option<Box<str>> {
     if judged.findings.is_empty() {
         return None;
     }

@@ -2,7 +2,6 @@
 
 use super::Audit;
 use super::json::WarningJson;
-use super::summary::Summary;
 use crate::exit::Stop;
 use crate::json::line;
 use crate::text::paragraph::paragraph;
@@ -11,6 +10,7 @@ use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;
 use anstyle::Style;
+use deadpeer_host::audit::Machine;
 use deadpeer_host::{BpfError, Coverage, Unreadable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -50,13 +50,13 @@ impl Gap {
 /// Writes every gap, or nothing.
 pub(super) fn write(
     audit: &Audit<'_>,
-    summary: &Summary,
-    coverage: &Coverage,
+    machine: &Machine,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
+    let (coverage, unread) = (&machine.coverage, &machine.totals.unread);
     let root = nix::unistd::geteuid().is_root();
-    let gaps = gaps(&summary.unread, coverage, root);
-    let unread = !summary.unread.is_empty();
+    let gaps = gaps(unread, coverage, root);
+    let unread = !unread.is_empty();
     for gap in gaps
         .into_iter()
         .chain(without_ebpf(coverage.no_ebpf.as_ref(), unread, root))

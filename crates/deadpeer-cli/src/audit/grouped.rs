@@ -1,12 +1,9 @@
 //! The audit by service: one row for all connections that a program has on one listening address, or to one port.
 
+use super::Audit;
 use super::cells::{answer, column, text};
 use super::json::ServiceJson;
-use super::judge::Basis;
-use super::summary::Summary;
-use super::tally::{Tally, overrule_listeners};
 use super::words::{BasisWords, RoleWords};
-use super::{Audit, visit};
 use crate::exit::Stop;
 use crate::json::line;
 use crate::text::plural::plural;
@@ -14,8 +11,8 @@ use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
 use deadpeer_core::Finding;
-use deadpeer_host::{Coverage, Query, Service, Services, Table};
-use std::cmp::Reverse;
+use deadpeer_host::audit::{Basis, Machine, Tally};
+use deadpeer_host::{Query, Service, Table};
 use std::io::Write;
 
 const COLUMNS: [Column; 7] = [
@@ -34,52 +31,11 @@ pub(super) fn run(
     table: &mut Table,
     query: &Query,
     out: &mut impl Write,
-) -> Result<(Summary, Coverage), Stop> {
-    let mut services: Services<Tally> = Services::new(table.ephemeral_ports());
-    let mut summary = Summary::default();
-    let coverage = visit(table, query, |connection| {
-        let service = services.of(connection);
-        if connection.chosen {
-            let info = connection.tcp_info();
-            let judged = audit
-                .judge
-                .judge(connection, info.as_ref(), service.listener.as_ref());
-            let listener = super::is_listener(connection);
-            summary.add(&judged, connection.socket.uid);
-            service.value.add(&judged, listener);
-        }
-        Ok(())
-    })?;
-    let services = worst_first(services);
-    services
-        .iter()
-        .for_each(|service| summary.add_service(&service.value));
-    write(audit, &services, out)?;
-    Ok((summary, coverage))
-}
-
-/// The services that have anything to show, worst first.
-fn worst_first(services: Services<Tally>) -> Vec<Service<Tally>> {
-    let mut services = services.into_vec();
-    services.retain(|service| service.value.sockets() > 0);
-    overrule_listeners(&mut services);
-    for service in &mut services {
-        service.value.sort();
-    }
-    services.sort_by(|a, b| {
-        let key = |service: &Service<Tally>| {
-            let share = service.value.share();
-            (
-                Reverse(share.late > 0),
-                share.held == 0,
-                Reverse(share.badness()),
-                Reverse(share.count),
-            )
-        };
-        let order = key(a).cmp(&key(b));
-        order.then_with(|| (&a.process, a.role).cmp(&(&b.process, b.role)))
-    });
-    services
+) -> Result<Machine, Stop> {
+    let machine = audit.judge.machine(table, query);
+    let machine = machine.map_err(|error| Stop::from_error(&error))?;
+    write(audit, &machine.services, out)?;
+    Ok(machine)
 }
 
 fn write(audit: &Audit<'_>, services: &[Service<Tally>], out: &mut impl Write) -> Result<(), Stop> {
@@ -117,8 +73,8 @@ fn fill(row: &mut Row, audit: &Audit<'_>, service: &Service<Tally>) {
     };
     row.plain(RoleWords(service.role));
     row.plain(tally.connections.count);
-    for told in tally.share().worst.answers() {
-        answer(row, audit.look, audit.judge.within, &basis, told);
+    for told in tally.share().worst.bounds() {
+        answer(row, audit.look, audit.args.within, &basis, told);
     }
     match tally.settings.len() {
         0 | 1 => row.plain(BasisWords(&basis)),

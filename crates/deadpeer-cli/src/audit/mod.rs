@@ -6,11 +6,8 @@ mod each;
 pub(crate) mod gaps;
 mod grouped;
 pub(crate) mod json;
-mod judge;
 mod middlebox;
-mod proof;
 pub(crate) mod summary;
-mod tally;
 pub(crate) mod words;
 
 use crate::exit::{Exit, Stop};
@@ -18,11 +15,9 @@ use crate::filter_args::FilterArgs;
 use crate::text::duration;
 use crate::text::table::Look;
 use clap::Args;
-use deadpeer_core::TcpState;
-use deadpeer_host::{Connection, Coverage, Query, States, Table};
-use judge::Judge;
+use deadpeer_host::Table;
+use deadpeer_host::audit::{Audit as HostAudit, Compliance};
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// Show which connections would hang on a vanished peer, and for how long
@@ -66,50 +61,31 @@ pub(crate) struct AuditArgs {
 
 /// Looks, judges and prints.
 pub(crate) fn run(args: &AuditArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
-    let query = args.query()?;
+    let query = HostAudit::query(args.filters.filter()?, !args.no_owners);
     let mut table =
         Table::open(&args.filters.namespace()).map_err(|error| args.filters.cannot_open(&error))?;
     args.choose_means(&mut table)?;
-    let judge = Judge::new(*table.kernel(), args.within, args.middlebox);
+    let judge = HostAudit::new(table.kernel())
+        .within(args.within)
+        .behind_middlebox(args.middlebox);
     let audit = Audit { args, judge, look };
-    let (summary, coverage) = match args.each {
+    let machine = match args.each {
         true => each::run(&audit, &mut table, &query, out)?,
         false => grouped::run(&audit, &mut table, &query, out)?,
     };
-    gaps::write(&audit, &summary, &coverage, out)?;
-    summary::write(&audit, &summary, coverage.read_by, out)?;
-    let whole = coverage.hidden_processes.is_empty();
-    Ok(summary.exit(args.within.is_some(), !args.filters.is_empty(), whole))
-}
-
-/// Shows every connection to `show`, until it fails.
-fn visit(
-    table: &mut Table,
-    query: &Query,
-    mut show: impl FnMut(&Connection<'_>) -> Result<(), Stop>,
-) -> Result<Coverage, Stop> {
-    let mut stop = None;
-    let coverage = table.each(query, |connection| match show(connection) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            stop = Some(error);
-            ControlFlow::Break(())
-        }
-    });
-    match stop {
-        Some(stop) => Err(stop),
-        None => coverage.map_err(|error| Stop::from_error(&error)),
-    }
-}
-
-fn is_listener(connection: &Connection<'_>) -> bool {
-    connection.socket.state == TcpState::Listen
+    gaps::write(&audit, &machine, out)?;
+    summary::write(&audit, &machine, out)?;
+    Ok(match machine.compliance(!args.filters.is_empty()) {
+        Compliance::InTime | Compliance::NotJudged => Exit::Fine,
+        Compliance::Late => Exit::Over,
+        Compliance::Undecided | _ => Exit::Unknown,
+    })
 }
 
 /// The question, and how it is answered.
 struct Audit<'a> {
     args: &'a AuditArgs,
-    judge: Judge,
+    judge: HostAudit,
     look: Look,
 }
 
@@ -125,19 +101,5 @@ impl AuditArgs {
                 Ok(())
             }
         }
-    }
-
-    fn query(&self) -> Result<Query, Stop> {
-        let mut query = Query::default();
-        query.filter = self.filters.filter()?;
-        if query.filter.states == States::ALL {
-            // Nobody waits for what is over.
-            query.filter.states = States::LIVE;
-        }
-        query.owners = !self.no_owners;
-        query.settings = !self.no_owners;
-        // Who accepted a connection tells its service, and what it should have inherited.
-        query.context = true;
-        Ok(query)
     }
 }

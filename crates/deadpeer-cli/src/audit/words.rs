@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::doing::Doing;
-use super::judge::{Answer, Basis};
+use deadpeer_host::audit::{Basis, Bound};
 
 /// The options in force: "keepalive 120/30/4, user timeout off".
 pub(crate) struct SettingsWords<'a>(pub(crate) &'a Effective);
@@ -43,19 +43,21 @@ impl fmt::Display for BasisWords<'_> {
             Basis::Inherited(options) => write!(f, "{} (its listener's)", SettingsWords(options)),
             Basis::Unread(Some(why)) => write!(f, "? ({})", why.reason()),
             Basis::Unread(None) => f.write_str("? (not looked for)"),
-            Basis::Nobody => f.write_str("- (no process holds it)"),
+            Basis::Nobody | _ => f.write_str("- (no process holds it)"),
         }
     }
 }
 
 /// When a vanished peer is noticed, in the words of a table cell.
-impl fmt::Display for Answer {
+pub(super) struct BoundWords(pub(super) Bound);
+
+impl fmt::Display for BoundWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Never => f.write_str("never"),
-            Self::By(at) => write!(f, "{}", Upper(*at)),
-            Self::NotBefore(at) => write!(f, "> {}", Lower(*at)),
-            Self::Unknown => f.write_str("?"),
+        match self.0 {
+            Bound::Never => f.write_str("never"),
+            Bound::By(at) => write!(f, "{}", Upper(at)),
+            Bound::NotBefore(at) => write!(f, "> {}", Lower(at)),
+            Bound::Unknown | _ => f.write_str("?"),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Pings as JSON lines.
 
-use super::tally::Tally;
 use super::words::ReplyWords;
-use crate::exit::{Exit, Stop};
+use crate::exit::Stop;
 use crate::json::{line, milliseconds};
 use deadpeer::{Answer, NotNow};
+use deadpeer_host::audit::Replies;
 use deadpeer_host::{Reply, Target};
 use serde::Serialize;
 use std::io::Write;
@@ -111,22 +111,26 @@ pub(super) fn reply(
 }
 
 /// Writes the last line about a connection.
-pub(super) fn summary(target: &Target, tally: &Tally, out: &mut impl Write) -> Result<(), Stop> {
-    let times = tally.times;
+pub(super) fn summary(
+    target: &Target,
+    replies: &Replies,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    let times = replies.round_trips;
     let json = PingSummaryJson {
         connection: EndsJson::of(target),
-        sent: tally.sent,
-        answered: tally.answered,
-        heard: tally.heard,
-        unasked: tally.unasked,
-        unanswered_at_the_end: tally.in_vain,
+        sent: replies.sent,
+        answered: replies.answered,
+        heard: replies.heard,
+        unasked: replies.unasked,
+        unanswered_at_the_end: replies.in_vain,
         rtt_min_us: times.map(|times| microseconds(times.shortest)),
-        rtt_avg_us: times.map(|times| microseconds(times.total / tally.answered)),
+        rtt_avg_us: times.map(|times| microseconds(times.total / replies.answered)),
         rtt_max_us: times.map(|times| microseconds(times.longest)),
-        peer_is: match tally.exit() {
-            Exit::Fine => "there",
-            Exit::Over => "gone",
-            Exit::Error | Exit::Unknown => "unknown",
+        peer_is: match replies.peer_is_there() {
+            Some(true) => "there",
+            Some(false) => "gone",
+            None => "unknown",
         },
     };
     line(out, &json)

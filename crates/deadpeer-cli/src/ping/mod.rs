@@ -1,7 +1,6 @@
 //! `deadpeer ping`: is the other end of this connection there?
 
 pub(crate) mod json;
-mod tally;
 pub(crate) mod words;
 
 use crate::audit::gaps::{Gap, gaps, say_hidden};
@@ -14,6 +13,7 @@ use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;
 use clap::Args;
+use deadpeer_host::audit::Replies;
 use deadpeer_host::{Coverage, Reply, Table, Target, Unreadable, ask_all};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -21,7 +21,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use tally::Tally;
 
 /// Ask the other end of open connections whether it is still there, by a keepalive probe
 ///
@@ -65,9 +64,6 @@ Exit codes:
   2  usage or run-time error
   3  can't tell: nothing matches, not permitted, or nothing could be asked";
 
-/// So many unanswered probes in a row at the end are no accident (RFC 1122, section 4.2.3.6: one is).
-const IN_A_ROW: u32 = 3;
-
 /// The kernel counts the second of silence from the last answer, in ticks.
 const SILENCE: Duration = Duration::from_millis(1_020);
 
@@ -105,7 +101,7 @@ pub(crate) fn run(args: &PingArgs, look: Look, out: &mut impl Write) -> Result<E
     let mut pings = Pings {
         args,
         look,
-        tallies: vec![Tally::default(); targets.len()],
+        replies: vec![Replies::default(); targets.len()],
         targets,
     };
     let interrupted = interruptions()?;
@@ -135,7 +131,7 @@ struct Pings<'a> {
     args: &'a PingArgs,
     look: Look,
     targets: Vec<Target>,
-    tallies: Vec<Tally>,
+    replies: Vec<Replies>,
 }
 
 impl Pings<'_> {
@@ -143,17 +139,17 @@ impl Pings<'_> {
         for number in 1.. {
             let begun = Instant::now();
             let open: Vec<usize> = (0..self.targets.len())
-                .filter(|place| self.tallies[*place].goes_on())
+                .filter(|place| self.replies[*place].goes_on())
                 .collect();
             let asked: Vec<&Target> = open.iter().map(|place| &self.targets[*place]).collect();
             for (place, reply) in open.iter().zip(ask_all(&asked, self.args.timeout)) {
-                self.tallies[*place].hear(&reply);
+                self.replies[*place].hear(&reply);
                 self.tell(number, &self.targets[*place], &reply, out)?;
             }
             out.flush()?;
             let answered = Instant::now();
             let enough = self.args.count.is_some_and(|count| number >= count);
-            if enough || !self.tallies.iter().any(Tally::goes_on) {
+            if enough || !self.replies.iter().any(Replies::goes_on) {
                 return Ok(());
             }
             let next = (begun + self.args.interval).max(answered + SILENCE);
@@ -190,25 +186,25 @@ impl Pings<'_> {
         if !self.args.json {
             out.write_all(b"\n")?;
         }
-        for (target, tally) in self.targets.iter().zip(&self.tallies) {
+        for (target, replies) in self.targets.iter().zip(&self.replies) {
             match self.args.json {
-                true => json::summary(target, tally, out)?,
+                true => json::summary(target, replies, out)?,
                 false => {
-                    let line = format!("{}: {}", words::Ends(target), words::TallyWords(tally));
+                    let line = format!("{}: {}", words::Ends(target), words::Heard(replies));
                     paragraph(out, self.look, style::PLAIN, "", "  ", &line)?;
                 }
             }
         }
         self.gaps(coverage, out)?;
-        let exits = self.tallies.iter().map(Tally::exit);
+        let exits = self.replies.iter().map(exit);
         let left_out = (!coverage.hidden_processes.is_empty()).then_some(Exit::Unknown);
         Ok(exits.chain(left_out).reduce(worse).unwrap_or(Exit::Unknown))
     }
 
     fn gaps(&self, coverage: &Coverage, out: &mut impl Write) -> Result<(), Stop> {
         let mut unreached = BTreeMap::new();
-        for (target, tally) in self.targets.iter().zip(&self.tallies) {
-            if let Some(why) = tally.unreachable {
+        for (target, replies) in self.targets.iter().zip(&self.replies) {
+            if let Some(why) = replies.unreachable {
                 *unreached.entry((why, target.uid)).or_default() += 1;
             }
         }
@@ -235,6 +231,15 @@ pub(crate) fn unasked(
         }
     }
     all
+}
+
+/// The answer for scripts.
+fn exit(replies: &Replies) -> Exit {
+    match replies.peer_is_there() {
+        Some(true) => Exit::Fine,
+        Some(false) => Exit::Over,
+        None => Exit::Unknown,
+    }
 }
 
 /// One that is over counts more than one of which nothing is known, and that more than one that is fine.

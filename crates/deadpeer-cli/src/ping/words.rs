@@ -1,11 +1,11 @@
 //! Replies in words.
 
-use super::tally::Tally;
 use crate::text::duration::Upper;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style as styles;
 use anstyle::Style;
 use deadpeer::{Answer, NotNow};
+use deadpeer_host::audit::Replies;
 use deadpeer_host::{Reply, Target};
 use std::fmt;
 use std::time::Duration;
@@ -107,32 +107,32 @@ impl fmt::Display for Rtt {
 }
 
 /// The last line about a connection.
-pub(super) struct TallyWords<'a>(pub(super) &'a Tally);
+pub(super) struct Heard<'a>(pub(super) &'a Replies);
 
-impl fmt::Display for TallyWords<'_> {
+impl fmt::Display for Heard<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(tally) = self;
-        match tally.loss() {
+        let Self(replies) = self;
+        match replies.loss() {
             Some(loss) => write!(
                 f,
                 "{} sent, {} answered, {loss}% unanswered",
-                probes(tally.sent),
-                tally.answered
+                probes(replies.sent),
+                replies.answered
             )?,
             None => f.write_str("no probe sent")?,
         }
-        if let Some(times) = tally.times {
+        if let Some(times) = replies.round_trips {
             write!(
                 f,
                 ", round trip min/avg/max {:.1}/{:.1}/{}",
                 times.shortest.as_secs_f64() * 1e3,
-                (times.total / tally.answered).as_secs_f64() * 1e3,
+                (times.total / replies.answered).as_secs_f64() * 1e3,
                 Rtt(times.longest)
             )?;
         }
         for (count, what) in [
-            (tally.heard, "heard without asking"),
-            (tally.unasked, "could not ask"),
+            (replies.heard, "heard without asking"),
+            (replies.unasked, "could not ask"),
         ] {
             if count > 0 {
                 write!(
@@ -142,7 +142,7 @@ impl fmt::Display for TallyWords<'_> {
                 )?;
             }
         }
-        if tally.dead {
+        if replies.dead {
             f.write_str(", over")?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The JSON lines of `deadpeer watch`.
 
 use super::blind::remarks;
-use super::tally::{ServiceName, Tally};
+use super::tally::Tally;
 use crate::json::{OptionsJson, milliseconds};
 use deadpeer_core::close_reason::Limit;
 use deadpeer_host::Role;
@@ -216,7 +216,7 @@ impl KeeperJson {
 impl DeathsJson {
     pub(super) fn of(tally: &Tally) -> Self {
         let count = |(service, cause, deaths): (
-            &ServiceName,
+            &deadpeer_host::deaths::ServiceName,
             deadpeer_core::close_reason::CloseCause,
             u64,
         )| {
@@ -232,11 +232,11 @@ impl DeathsJson {
         };
         Self {
             elapsed_ms: milliseconds(tally.since.elapsed()),
-            deaths: tally.shown(),
+            deaths: tally.counts.total(),
             closed_here_in_order: tally.skipped,
             without_owner: tally.nobodys,
             lost: tally.lost,
-            counts: tally.rows().into_iter().map(count).collect(),
+            counts: tally.counts.rows().into_iter().map(count).collect(),
         }
     }
 }

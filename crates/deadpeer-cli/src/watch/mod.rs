@@ -14,7 +14,7 @@ use crate::text::table::Look;
 use clap::Args;
 use deadpeer_host::Namespace;
 use deadpeer_host::deaths::{Death, Deaths, DeathsQuery, Means, OpenDeathsError};
-use json::{DeathJson, WatchJson};
+use json::{DeathJson, DeathsJson, WatchJson};
 use std::io::Write;
 use std::time::{Duration, Instant};
 use tally::Tally;
@@ -85,7 +85,9 @@ pub(crate) fn run(args: &WatchArgs, look: Look, out: &mut impl Write) -> Result<
     loop {
         let seen = watch.drain(&mut deaths, out)?;
         out.flush()?;
-        let enough = args.count.is_some_and(|count| watch.tally.shown() >= count);
+        let enough = args
+            .count
+            .is_some_and(|count| watch.tally.counts.total() >= count);
         if enough || until.is_some_and(|until| Instant::now() >= until) {
             break;
         }
@@ -152,17 +154,17 @@ impl Watch<'_> {
 
     fn show(&mut self, death: &Death, out: &mut impl Write) -> Result<(), Stop> {
         if death.reason.cause.is_own_orderly_close() && !self.args.all_ends {
-            self.tally.skip();
+            self.tally.skipped += 1;
             return Ok(());
         }
         if self
             .args
             .count
-            .is_some_and(|count| self.tally.shown() >= count)
+            .is_some_and(|count| self.tally.counts.total() >= count)
         {
             return Ok(());
         }
-        self.tally.add(death);
+        self.tally.counts.add(death);
         match (self.args.stats, self.args.json) {
             (true, _) => Ok(()),
             (false, true) => crate::json::line(out, &DeathJson::of(death)),
@@ -181,7 +183,7 @@ impl Watch<'_> {
     fn end(&mut self, deaths: &Deaths, out: &mut impl Write) -> Result<(), Stop> {
         self.tally.lost = deaths.lost();
         match (self.args.json, self.args.stats) {
-            (true, _) => crate::json::line(out, &self.tally.json())?,
+            (true, _) => crate::json::line(out, &DeathsJson::of(&self.tally))?,
             (false, true) => self.stats.last(&mut self.tally, out)?,
             (false, false) => stats::summary(&self.tally, self.look, out)?,
         }

@@ -1,7 +1,8 @@
 //! The summary: in place on a terminal, a line now and then in a pipe, and once at the end.
 
+use super::json::DeathsJson;
 use super::line::{style_of, time};
-use super::tally::Tally;
+use super::tally::{ServiceWords, Tally};
 use crate::exit::Stop;
 use crate::text::duration::Upper;
 use crate::text::plural::{plural, plural_of};
@@ -51,12 +52,13 @@ impl Stats {
 
     /// How long nothing has to be shown; `None`: nothing has changed.
     pub(super) fn due_in(&self, tally: &Tally) -> Option<Duration> {
-        (tally.shown() > self.told).then(|| self.next.saturating_duration_since(Instant::now()))
+        (tally.counts.total() > self.told)
+            .then(|| self.next.saturating_duration_since(Instant::now()))
     }
 
     /// Shows what has changed, if it is time.
     pub(super) fn refresh(&mut self, tally: &mut Tally, out: &mut impl Write) -> Result<(), Stop> {
-        let changed = tally.shown() > self.told;
+        let changed = tally.counts.total() > self.told;
         if !changed || Instant::now() < self.next {
             return Ok(());
         }
@@ -72,11 +74,11 @@ impl Stats {
     }
 
     fn show(&mut self, tally: &Tally, out: &mut impl Write) -> Result<(), Stop> {
-        let fresh = tally.shown() - self.told;
-        self.told = tally.shown();
+        let fresh = tally.counts.total() - self.told;
+        self.told = tally.counts.total();
         self.next = Instant::now() + self.every;
         if self.json {
-            return crate::json::line(out, &tally.json());
+            return crate::json::line(out, &DeathsJson::of(tally));
         }
         if !self.in_place {
             return Ok(writeln!(out, "{}", in_a_line(tally, fresh))?);
@@ -95,7 +97,7 @@ impl Stats {
 
 /// A table of causes and services, and a sentence.
 pub(super) fn summary(tally: &Tally, look: Look, out: &mut impl Write) -> Result<(), Stop> {
-    let rows = tally.rows();
+    let rows = tally.counts.rows();
     if !rows.is_empty() {
         let mut table = Table::new(&mut *out, look, &COLUMNS);
         let mut row = Row::default();
@@ -103,7 +105,7 @@ pub(super) fn summary(tally: &Tally, look: Look, out: &mut impl Write) -> Result
             row.clear();
             row.plain(count)
                 .cell(style_of(*cause), cause)
-                .plain(service);
+                .plain(ServiceWords(service));
             table.row(&row)?;
         }
         if let Some((_, rest)) = rows
@@ -150,7 +152,7 @@ const COLUMNS: [Column; 3] = [
 fn ending(tally: &Tally) -> String {
     let mut said = format!(
         "{} in {}",
-        plural(tally.shown(), "death"),
+        plural(tally.counts.total(), "death"),
         Upper(tally.since.elapsed())
     );
     if tally.skipped > 0 {
@@ -171,6 +173,7 @@ fn ending(tally: &Tally) -> String {
 
 fn in_a_line(tally: &Tally, fresh: u64) -> String {
     let causes: Vec<String> = tally
+        .counts
         .by_cause()
         .into_iter()
         .map(|(cause, count)| format!("{cause} {count}"))

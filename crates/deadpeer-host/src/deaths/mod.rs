@@ -6,6 +6,7 @@
 //! what fits the counters best is told, marked as such ([`CloseReason::certain`](deadpeer_core::CloseReason::certain)).
 
 mod announced;
+mod counts;
 mod death;
 mod last_seen;
 mod owners;
@@ -20,6 +21,7 @@ use deadpeer_sys::SysError;
 use deadpeer_sys::netns::{self, NetnsError};
 use deadpeer_sys::sock_diag::{DumpError, OpenError, Socket};
 
+pub use counts::{DeathCounts, ServiceName};
 pub use death::{Age, Death, KnownBy, LastOwner};
 
 use crate::filter::Filter;

@@ -48,6 +48,17 @@ pub enum Role {
     Outgoing(u16),
 }
 
+impl Role {
+    /// The listening address of a service that has one.
+    #[must_use]
+    pub fn listening(self) -> Option<SocketAddr> {
+        match self {
+            Self::Listening(address) => Some(address),
+            Self::Accepted(_) | Self::Outgoing(_) => None,
+        }
+    }
+}
+
 /// A process name, seen before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Name(u32);

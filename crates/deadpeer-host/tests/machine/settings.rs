@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 
 use deadpeer_core::{Effective, SocketOptions, Sysctls};
-use deadpeer_host::{Query, Settings, Unreadable, inheritance};
+use deadpeer_host::audit::inheritance;
+use deadpeer_host::{Query, Settings, Unreadable};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
 

@@ -1,10 +1,10 @@
-//! The last lines: what could not be seen, and the summary.
+//! The last lines: what could not be seen, and the totals.
 
 use crate::audit::Audit;
 use crate::audit::gaps::Gap;
-use crate::audit::summary::Summary;
 use crate::json::milliseconds;
 use deadpeer_host::ReadBy;
+use deadpeer_host::audit::Totals;
 use serde::Serialize;
 
 /// Something that could not be seen.
@@ -54,16 +54,16 @@ impl WarningJson {
 impl SummaryJson {
     pub(in crate::audit) fn of(
         audit: &Audit<'_>,
-        summary: &Summary,
+        totals: &Totals,
         read_by: Option<ReadBy>,
     ) -> Self {
         Self {
-            within_ms: audit.judge.within.map(milliseconds),
-            connections: summary.connections,
-            listeners: summary.listeners,
-            connections_over_deadline: summary.late_connections,
-            listeners_over_deadline: summary.late_listeners,
-            undecided: summary.open,
+            within_ms: audit.args.within.map(milliseconds),
+            connections: totals.connections,
+            listeners: totals.listeners,
+            connections_over_deadline: totals.late_connections,
+            listeners_over_deadline: totals.late_listeners,
+            undecided: totals.undecided,
             read_by: read_by.map(|by| match by {
                 ReadBy::Descriptors => "descriptors",
                 ReadBy::Kernel => "ebpf",

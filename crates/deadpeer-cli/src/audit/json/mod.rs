@@ -4,9 +4,9 @@ mod ending;
 mod service;
 mod socket;
 
-use super::judge::{Answer, Basis};
 use crate::json::{OptionsJson, milliseconds, milliseconds_up};
 use deadpeer_core::Effective;
+use deadpeer_host::audit::{Basis, Bound};
 use serde::Serialize;
 
 pub(crate) use ending::{SummaryJson, WarningJson};
@@ -47,17 +47,17 @@ struct FindingJson {
     options: Vec<&'static str>,
 }
 
-impl From<Answer> for AnswerJson {
-    fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Never => Self::Never,
-            Answer::By(at) => Self::Within {
+impl From<Bound> for AnswerJson {
+    fn from(bound: Bound) -> Self {
+        match bound {
+            Bound::Never => Self::Never,
+            Bound::By(at) => Self::Within {
                 latest_ms: milliseconds_up(at),
             },
-            Answer::NotBefore(at) => Self::NotBefore {
+            Bound::NotBefore(at) => Self::NotBefore {
                 earliest_ms: milliseconds(at),
             },
-            Answer::Unknown => Self::Unknown,
+            Bound::Unknown | _ => Self::Unknown,
         }
     }
 }
@@ -86,6 +86,6 @@ fn source(basis: &Basis) -> (&'static str, Option<&'static str>) {
             "unknown",
             Some(why.map_or("not looked for", |why| why.reason())),
         ),
-        Basis::Nobody => ("nobody", None),
+        Basis::Nobody | _ => ("nobody", None),
     }
 }

@@ -1,9 +1,8 @@
 //! Services, one line each.
 
 use super::{AnswerJson, source};
-use crate::audit::judge::Basis;
-use crate::audit::tally::{Tally, Worst, Worsts, listening};
 use crate::json::OptionsJson;
+use deadpeer_host::audit::{Basis, Tally, Worst, Worsts};
 use deadpeer_host::{Role, Service};
 use serde::Serialize;
 
@@ -90,7 +89,7 @@ impl ServiceJson {
                 .as_ref()
                 .map(|name| String::from_utf8_lossy(name).into_owned()),
             role,
-            address: listening(service.role).map(|address| address.to_string()),
+            address: service.role.listening().map(|address| address.to_string()),
             port,
             connections: tally.connections.count,
             listeners: tally.listeners.count,
@@ -98,7 +97,7 @@ impl ServiceJson {
             worst: tally.share().worst.into(),
             connections_over_deadline: tally.connections.late,
             listeners_over_deadline: tally.late_listeners(),
-            undecided: tally.connections.open + tally.listeners.open,
+            undecided: tally.undecided(),
             findings: tally
                 .findings
                 .iter()
@@ -137,7 +136,7 @@ impl From<Worsts> for WorstsJson {
 impl From<Worst> for WorstJson {
     fn from(worst: Worst) -> Self {
         Self {
-            known: worst.shown().into(),
+            known: worst.bound().into(),
             some_unknown: worst.some_unknown,
         }
     }

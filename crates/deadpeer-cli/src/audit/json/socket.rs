@@ -1,9 +1,9 @@
 //! Connections and listeners, one line each.
 
 use super::{AnswerJson, FindingJson, source};
-use crate::audit::judge::{Basis, Judged, Verdict};
 use crate::json::{ForecastJson, OptionsJson};
 use deadpeer_core::{Finding, TcpInfo};
+use deadpeer_host::audit::{Basis, Compliance, Judgement};
 use deadpeer_host::{ArmedTimer, Connection, TimerKind};
 use serde::Serialize;
 
@@ -127,7 +127,7 @@ impl ConnectionJson {
     pub(in crate::audit) fn of(
         connection: &Connection<'_>,
         info: Option<&TcpInfo>,
-        judged: &Judged,
+        judged: &Judgement,
     ) -> Self {
         let socket = connection.socket;
         Self {
@@ -151,7 +151,7 @@ impl ConnectionJson {
 }
 
 impl ListenerJson {
-    pub(in crate::audit) fn of(connection: &Connection<'_>, judged: &Judged) -> Self {
+    pub(in crate::audit) fn of(connection: &Connection<'_>, judged: &Judgement) -> Self {
         Self {
             socket: SocketJson::of(connection, judged),
             accept_queue: connection.socket.rqueue,
@@ -161,7 +161,7 @@ impl ListenerJson {
 }
 
 impl SocketJson {
-    fn of(connection: &Connection<'_>, judged: &Judged) -> Self {
+    fn of(connection: &Connection<'_>, judged: &Judgement) -> Self {
         let socket = connection.socket;
         let owners = connection.owners().map(|owner| OwnerJson {
             process: String::from_utf8_lossy(owner.process.name()).into_owned(),
@@ -185,10 +185,10 @@ impl SocketJson {
                 in_flight: judged.in_flight.into(),
                 late_write: judged.late_write.into(),
             }),
-            over_deadline: match judged.verdict {
-                Verdict::InTime => Some(false),
-                Verdict::Late => Some(true),
-                Verdict::Open | Verdict::None => None,
+            over_deadline: match judged.compliance {
+                Compliance::InTime => Some(false),
+                Compliance::Late => Some(true),
+                Compliance::Undecided | Compliance::NotJudged | _ => None,
             },
             findings: judged
                 .findings

@@ -1,42 +1,50 @@
-//! What has been heard of one connection so far.
+//! What the peer of one connection has answered so far, and whether it is there.
 
-use super::IN_A_ROW;
-use crate::exit::Exit;
-use deadpeer::Answer;
-use deadpeer_host::{Reply, Unreadable};
 use std::time::Duration;
+
+use deadpeer::Answer;
+
+use crate::ask::Reply;
+use crate::kill::ATTEMPTS;
+use crate::table::Unreadable;
 
 /// Counts over all probes to one connection.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tally {
+#[non_exhaustive]
+pub struct Replies {
     /// Probes that went out.
-    pub(super) sent: u32,
+    pub sent: u32,
     /// Probes that were answered.
-    pub(super) answered: u32,
+    pub answered: u32,
     /// Times at which no probe was needed, since the peer had been heard a moment ago.
-    pub(super) heard: u32,
+    pub heard: u32,
     /// Times at which nothing could be asked.
-    pub(super) unasked: u32,
+    pub unasked: u32,
     /// Probes at the end that nothing answered.
-    pub(super) in_vain: u32,
+    pub in_vain: u32,
     /// The connection is over.
-    pub(super) dead: bool,
+    pub dead: bool,
     /// It can't be reached, for this reason.
-    pub(super) unreachable: Option<Unreadable>,
-    pub(super) times: Option<Times>,
+    pub unreachable: Option<Unreadable>,
+    /// How long answers took, if there were any.
+    pub round_trips: Option<RoundTrips>,
 }
 
-/// Round trips.
+/// How long answers took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Times {
-    pub(super) shortest: Duration,
-    pub(super) longest: Duration,
-    pub(super) total: Duration,
+#[non_exhaustive]
+pub struct RoundTrips {
+    /// The shortest.
+    pub shortest: Duration,
+    /// The longest.
+    pub longest: Duration,
+    /// All of them together.
+    pub total: Duration,
 }
 
-impl Tally {
+impl Replies {
     /// Counts a reply.
-    pub(super) fn hear(&mut self, reply: &Reply) {
+    pub fn hear(&mut self, reply: &Reply) {
         match reply {
             Reply::Answer(Answer::Answered { rtt }) => {
                 self.sent += 1;
@@ -58,34 +66,37 @@ impl Tally {
                 self.unreachable = Some(*why);
                 self.unasked += 1;
             }
-            Reply::Answer(_) | Reply::Failed(_) | _ => self.unasked += 1,
+            Reply::Answer(_) | Reply::Failed(_) => self.unasked += 1,
         }
     }
 
     /// Whether there is any use in asking again.
-    pub(super) fn goes_on(&self) -> bool {
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
         !self.dead && self.unreachable.is_none()
     }
 
     /// Probes that nothing answered, in percent.
-    pub(super) fn loss(&self) -> Option<u32> {
+    #[must_use]
+    pub fn loss(&self) -> Option<u32> {
         let lost = self.sent - self.answered;
         (100 * lost).checked_div(self.sent)
     }
 
-    /// The answer for scripts.
-    pub(super) fn exit(&self) -> Exit {
+    /// Whether the peer is there; `None`: nothing could be asked. As many unanswered probes in a row as
+    /// [kill](crate::kill) takes for death say no, or all of fewer.
+    #[must_use]
+    pub fn peer_is_there(&self) -> Option<bool> {
         let asked = self.sent + self.heard;
         match () {
-            () if self.dead => Exit::Over,
-            () if asked == 0 => Exit::Unknown,
-            () if self.in_vain >= IN_A_ROW.min(asked) => Exit::Over,
-            () => Exit::Fine,
+            () if self.dead => Some(false),
+            () if asked == 0 => None,
+            () => Some(self.in_vain < ATTEMPTS.min(asked)),
         }
     }
 
     fn time(&mut self, rtt: Duration) {
-        let times = self.times.get_or_insert(Times {
+        let times = self.round_trips.get_or_insert(RoundTrips {
             shortest: rtt,
             longest: rtt,
             total: Duration::ZERO,
@@ -98,8 +109,9 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use deadpeer::NotNow;
+
+    use super::*;
 
     const ANSWERED: Reply = Reply::Answer(Answer::Answered {
         rtt: Duration::from_millis(3),
@@ -113,45 +125,45 @@ mod tests {
     const IN_FLIGHT: Reply = Reply::Answer(Answer::NotNow(NotNow::InFlight { unanswered: 1 }));
     const FORBIDDEN: Reply = Reply::Unreachable(Unreadable::NotPermitted);
 
-    fn exit(replies: &[Reply]) -> Exit {
-        let mut tally = Tally::default();
-        replies.iter().for_each(|reply| tally.hear(reply));
-        tally.exit()
+    fn peer_is_there(replies: &[Reply]) -> Option<bool> {
+        let mut heard = Replies::default();
+        replies.iter().for_each(|reply| heard.hear(reply));
+        heard.peer_is_there()
     }
 
     #[test]
     fn one_lost_probe_is_no_death_unless_it_is_all_there_is() {
-        assert_eq!(exit(&[ANSWERED]), Exit::Fine);
-        assert_eq!(exit(&[LOST]), Exit::Over);
-        assert_eq!(exit(&[LOST, ANSWERED]), Exit::Fine);
-        assert_eq!(exit(&[ANSWERED, LOST]), Exit::Fine);
-        assert_eq!(exit(&[ANSWERED, LOST, LOST]), Exit::Fine);
-        assert_eq!(exit(&[ANSWERED, LOST, LOST, LOST]), Exit::Over);
-        assert_eq!(exit(&[LOST, LOST]), Exit::Over);
+        assert_eq!(peer_is_there(&[ANSWERED]), Some(true));
+        assert_eq!(peer_is_there(&[LOST]), Some(false));
+        assert_eq!(peer_is_there(&[LOST, ANSWERED]), Some(true));
+        assert_eq!(peer_is_there(&[ANSWERED, LOST]), Some(true));
+        assert_eq!(peer_is_there(&[ANSWERED, LOST, LOST]), Some(true));
+        assert_eq!(peer_is_there(&[ANSWERED, LOST, LOST, LOST]), Some(false));
+        assert_eq!(peer_is_there(&[LOST, LOST]), Some(false));
     }
 
     #[test]
     fn what_was_heard_a_moment_ago_is_there() {
-        assert_eq!(exit(&[HEARD]), Exit::Fine);
-        assert_eq!(exit(&[HEARD, LOST]), Exit::Fine);
+        assert_eq!(peer_is_there(&[HEARD]), Some(true));
+        assert_eq!(peer_is_there(&[HEARD, LOST]), Some(true));
     }
 
     #[test]
     fn what_could_not_be_asked_is_unknown() {
-        assert_eq!(exit(&[]), Exit::Unknown);
-        assert_eq!(exit(&[IN_FLIGHT, IN_FLIGHT]), Exit::Unknown);
-        assert_eq!(exit(&[FORBIDDEN]), Exit::Unknown);
+        assert_eq!(peer_is_there(&[]), None);
+        assert_eq!(peer_is_there(&[IN_FLIGHT, IN_FLIGHT]), None);
+        assert_eq!(peer_is_there(&[FORBIDDEN]), None);
     }
 
     #[test]
     fn times_and_loss() {
-        let mut tally = Tally::default();
-        assert_eq!(tally.loss(), None);
+        let mut heard = Replies::default();
+        assert_eq!(heard.loss(), None);
         for reply in [ANSWERED, LOST, LOST, ANSWERED] {
-            tally.hear(&reply);
+            heard.hear(&reply);
         }
-        assert_eq!(tally.loss(), Some(50));
-        let times = tally.times.unwrap();
+        assert_eq!(heard.loss(), Some(50));
+        let times = heard.round_trips.unwrap();
         assert_eq!(times.total, Duration::from_millis(6));
         assert_eq!(times.shortest, times.longest);
     }

@@ -4,29 +4,33 @@
 //! two things follow (net/ipv4/inet_diag.c, `inet_sk_diag_fill`): an open connection without any
 //! timer has no keepalive; one whose keepalive timer is shown is not given up while idle before it has run out.
 
-use super::judge::Answer;
-use deadpeer_host::{Socket, TimerKind};
 use std::time::Duration;
 
+use deadpeer_sys::sock_diag::{Socket, TimerKind};
+
+use super::bound::Bound;
+
 /// What is proven about silence while idle.
-pub(super) fn idle(socket: &Socket<'_>) -> Answer {
+pub(super) fn idle(socket: &Socket<'_>) -> Bound {
     let open = socket.state.may_send();
     match socket.timer {
-        None if open && socket.inode.is_some() => Answer::Never,
+        None if open && socket.inode.is_some() => Bound::Never,
         Some(timer) if open && timer.kind == TimerKind::Keepalive => {
-            Answer::NotBefore(Duration::from_millis(timer.expires_in_ms.into()))
+            Bound::NotBefore(Duration::from_millis(timer.expires_in_ms.into()))
         }
-        Some(_) | None => Answer::Unknown,
+        Some(_) | None => Bound::Unknown,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use deadpeer_core::TcpState;
-    use deadpeer_host::ArmedTimer;
     use std::net::{Ipv4Addr, SocketAddr};
     use std::num::NonZeroU32;
+
+    use deadpeer_core::TcpState;
+    use deadpeer_sys::sock_diag::ArmedTimer;
+
+    use super::*;
 
     fn socket(state: TcpState, timer: Option<TimerKind>) -> Socket<'static> {
         let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
@@ -42,8 +46,8 @@ mod tests {
 
     #[test]
     fn no_timer_at_all_is_no_keepalive() {
-        assert_eq!(idle(&socket(TcpState::Established, None)), Answer::Never);
-        assert_eq!(idle(&socket(TcpState::CloseWait, None)), Answer::Never);
+        assert_eq!(idle(&socket(TcpState::Established, None)), Bound::Never);
+        assert_eq!(idle(&socket(TcpState::CloseWait, None)), Bound::Never);
     }
 
     #[test]
@@ -51,7 +55,7 @@ mod tests {
         let keepalive = socket(TcpState::Established, Some(TimerKind::Keepalive));
         assert_eq!(
             idle(&keepalive),
-            Answer::NotBefore(Duration::from_secs(6600))
+            Bound::NotBefore(Duration::from_secs(6600))
         );
     }
 
@@ -60,7 +64,7 @@ mod tests {
         for timer in [TimerKind::Retransmit, TimerKind::ZeroWindowProbe] {
             assert_eq!(
                 idle(&socket(TcpState::Established, Some(timer))),
-                Answer::Unknown
+                Bound::Unknown
             );
         }
     }
@@ -69,9 +73,9 @@ mod tests {
     fn what_is_not_open_proves_nothing() {
         let mut queued = socket(TcpState::Established, None);
         queued.inode = None;
-        assert_eq!(idle(&queued), Answer::Unknown);
-        assert_eq!(idle(&socket(TcpState::Listen, None)), Answer::Unknown);
+        assert_eq!(idle(&queued), Bound::Unknown);
+        assert_eq!(idle(&socket(TcpState::Listen, None)), Bound::Unknown);
         let closing = socket(TcpState::FinWait2, Some(TimerKind::Keepalive));
-        assert_eq!(idle(&closing), Answer::Unknown);
+        assert_eq!(idle(&closing), Bound::Unknown);
     }
 }

@@ -1,58 +1,53 @@
 //! What the connections of one service add up to.
 
-use super::judge::{Answer, Basis, Judged, Verdict};
-use deadpeer_core::Finding;
-use deadpeer_host::{Role, Service};
 use std::cmp::Reverse;
-use std::collections::HashMap;
-use std::net::SocketAddr;
+
+use deadpeer_core::Finding;
+
+use super::basis::Basis;
+use super::bound::Bound;
+use super::connection::{Compliance, Judgement};
+use super::worst::Worsts;
 
 /// Counts and worst cases of one service.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tally {
-    pub(super) connections: Share,
-    pub(super) listeners: Share,
-    /// How many have which settings, in the order of [`Tally::sort`] once that was called.
-    pub(super) settings: Vec<(Basis, u64)>,
+#[non_exhaustive]
+pub struct Tally {
+    /// Its connections.
+    pub connections: Share,
+    /// Its listeners.
+    pub listeners: Share,
+    /// How many have which settings, the most frequent first.
+    pub settings: Vec<(Basis, u64)>,
     /// How many listeners of these.
     listener_settings: Vec<(Basis, u64)>,
     /// An example of each finding, and how many have it.
-    pub(super) findings: Vec<(Finding, u64)>,
+    pub findings: Vec<(Finding, u64)>,
     /// Options that its listener has and some connection has not.
-    pub(super) not_inherited: Vec<&'static str>,
+    pub not_inherited: Vec<&'static str>,
     /// Its listener misses the deadline and what it accepted does not: the program sets options itself.
-    pub(super) listener_overruled: bool,
+    pub listener_overruled: bool,
 }
 
 /// The connections of a service, or its listeners.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Share {
-    pub(super) count: u64,
+#[non_exhaustive]
+pub struct Share {
+    /// How many there are.
+    pub count: u64,
     /// Those that a process holds.
-    pub(super) held: u64,
-    pub(super) late: u64,
-    pub(super) open: u64,
-    pub(super) worst: Worsts,
-}
-
-/// The worst answers for the three kinds of silence that are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Worsts {
-    pub(super) idle: Worst,
-    pub(super) in_flight: Worst,
-    pub(super) late_write: Worst,
-}
-
-/// The worst of several answers, and whether some are unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Worst {
-    pub(super) known: Option<Answer>,
-    pub(super) some_unknown: bool,
+    pub held: u64,
+    /// Those that miss the deadline.
+    pub late: u64,
+    /// Those of which that is not known.
+    pub undecided: u64,
+    /// The worst of those that a process holds.
+    pub worst: Worsts,
 }
 
 impl Tally {
     /// Counts a connection, or the listener itself.
-    pub(super) fn add(&mut self, judged: &Judged, listener: bool) {
+    pub(super) fn add(&mut self, judged: &Judgement, listener: bool) {
         match listener {
             true => self.listeners.add(judged),
             false => self.connections.add(judged),
@@ -75,7 +70,8 @@ impl Tally {
     }
 
     /// What is shown of the service: its connections, or, where none are open, what its listener promises to come.
-    pub(super) fn share(&self) -> &Share {
+    #[must_use]
+    pub fn share(&self) -> &Share {
         match self.connections.held {
             0 if self.listeners.held > 0 => &self.listeners,
             _ => &self.connections,
@@ -83,15 +79,23 @@ impl Tally {
     }
 
     /// Listeners that miss the deadline and are not overruled.
-    pub(super) fn late_listeners(&self) -> u64 {
+    #[must_use]
+    pub fn late_listeners(&self) -> u64 {
         match self.listener_overruled {
             true => 0,
             false => self.listeners.late,
         }
     }
 
+    /// Connections and listeners of which it is not known whether they miss the deadline.
+    #[must_use]
+    pub fn undecided(&self) -> u64 {
+        self.connections.undecided + self.listeners.undecided
+    }
+
     /// Everything that was counted.
-    pub(super) fn sockets(&self) -> u64 {
+    #[must_use]
+    pub fn sockets(&self) -> u64 {
         self.connections.count + self.listeners.count
     }
 
@@ -115,77 +119,22 @@ impl Tally {
     }
 }
 
-/// Overrules listeners that miss the deadline where the same program keeps it on every connection of that
-/// port: then it sets options on what it accepts, and the listener's say little.
-pub(super) fn overrule_listeners(services: &mut [Service<Tally>]) {
-    let key = |service: &Service<Tally>| {
-        let address = listening(service.role)?;
-        Some((service.process.clone(), address.port()))
-    };
-    let mut kept: HashMap<_, bool> = HashMap::new();
-    for service in services.iter() {
-        let Share {
-            held, late, open, ..
-        } = service.value.connections;
-        if let Some(key) = key(service).filter(|_| held > 0) {
-            *kept.entry(key).or_insert(true) &= late == 0 && open == 0;
-        }
-    }
-    for service in services {
-        let kept = key(service).is_some_and(|key| kept.get(&key) == Some(&true));
-        service.value.listener_overruled = kept && service.value.listeners.late > 0;
-    }
-}
-
 impl Share {
-    fn add(&mut self, judged: &Judged) {
+    fn add(&mut self, judged: &Judgement) {
         self.count += 1;
         if judged.basis == Basis::Nobody {
             return;
         }
         self.held += 1;
-        self.late += u64::from(judged.verdict == Verdict::Late);
-        self.open += u64::from(judged.verdict == Verdict::Open);
-        self.worst.idle.add(judged.idle);
-        self.worst.in_flight.add(judged.in_flight);
-        self.worst.late_write.add(judged.late_write);
+        self.late += u64::from(judged.compliance == Compliance::Late);
+        self.undecided += u64::from(judged.compliance == Compliance::Undecided);
+        self.worst.add(judged);
     }
 
     /// The worse the larger.
     pub(super) fn badness(&self) -> u64 {
-        let answers = self.worst.answers();
-        answers.into_iter().map(Answer::badness).max().unwrap_or(0)
-    }
-}
-
-impl Worsts {
-    /// The worst that is known of each; unknown where nothing is.
-    pub(super) fn answers(self) -> [Answer; 3] {
-        [self.idle, self.in_flight, self.late_write].map(Worst::shown)
-    }
-}
-
-impl Worst {
-    fn add(&mut self, answer: Answer) {
-        match (answer, self.known) {
-            (Answer::Unknown, _) => self.some_unknown = true,
-            (answer, Some(known)) if answer.badness() <= known.badness() => {}
-            (answer, _) => self.known = Some(answer),
-        }
-    }
-
-    /// The worst that is known; unknown if nothing is.
-    pub(super) fn shown(self) -> Answer {
-        self.known.unwrap_or(Answer::Unknown)
-    }
-}
-
-/// The listening address of a service that has one.
-pub(super) fn listening(role: Role) -> Option<SocketAddr> {
-    if let Role::Listening(address) = role {
-        Some(address)
-    } else {
-        None
+        let bounds = self.worst.bounds();
+        bounds.into_iter().map(Bound::badness).max().unwrap_or(0)
     }
 }
 
@@ -199,53 +148,55 @@ fn count<T>(counts: &mut Vec<(T, u64)>, value: T, same: impl Fn(&T, &T) -> bool)
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use deadpeer_core::{Effective, Sysctls};
     use std::time::Duration;
 
-    fn judged(idle: Answer, verdict: Verdict) -> Judged {
-        Judged {
+    use deadpeer_core::{Effective, Sysctls};
+
+    use super::*;
+
+    fn judged(idle: Bound, compliance: Compliance) -> Judgement {
+        Judgement {
             basis: Basis::Read(Effective::untouched(&Sysctls::DEFAULT)),
             idle,
-            in_flight: Answer::Unknown,
+            in_flight: Bound::Unknown,
             late_write: idle,
             forecast: None,
-            verdict,
+            compliance,
             findings: Vec::new(),
             not_inherited: Vec::new(),
         }
     }
 
-    fn by(seconds: u64) -> Answer {
-        Answer::By(Duration::from_secs(seconds))
+    fn by(seconds: u64) -> Bound {
+        Bound::By(Duration::from_secs(seconds))
     }
 
     #[test]
     fn the_worst_that_is_known_is_kept() {
         let mut tally = Tally::default();
-        for answer in [by(5), Answer::Unknown, by(30), by(7)] {
-            tally.add(&judged(answer, Verdict::None), false);
+        for answer in [by(5), Bound::Unknown, by(30), by(7)] {
+            tally.add(&judged(answer, Compliance::NotJudged), false);
         }
         let idle = tally.connections.worst.idle;
-        assert_eq!((idle.shown(), idle.some_unknown), (by(30), true));
-        tally.add(&judged(Answer::Never, Verdict::None), false);
-        assert_eq!(tally.share().worst.idle.shown(), Answer::Never);
-        assert_eq!(tally.share().worst.in_flight.shown(), Answer::Unknown);
+        assert_eq!((idle.bound(), idle.some_unknown), (by(30), true));
+        tally.add(&judged(Bound::Never, Compliance::NotJudged), false);
+        assert_eq!(tally.share().worst.idle.bound(), Bound::Never);
+        assert_eq!(tally.share().worst.in_flight.bound(), Bound::Unknown);
     }
 
     #[test]
     fn the_listener_is_shown_where_nothing_is_open() {
         let mut tally = Tally::default();
-        tally.add(&judged(Answer::Never, Verdict::None), true);
-        assert_eq!(tally.share().worst.idle.shown(), Answer::Never);
-        tally.add(&judged(by(9), Verdict::None), false);
-        assert_eq!(tally.share().worst.idle.shown(), by(9));
+        tally.add(&judged(Bound::Never, Compliance::NotJudged), true);
+        assert_eq!(tally.share().worst.idle.bound(), Bound::Never);
+        tally.add(&judged(by(9), Compliance::NotJudged), false);
+        assert_eq!(tally.share().worst.idle.bound(), by(9));
     }
 
     #[test]
     fn what_no_process_holds_is_counted_and_says_nothing() {
         let mut tally = Tally::default();
-        let mut orphan = judged(Answer::Never, Verdict::None);
+        let mut orphan = judged(Bound::Never, Compliance::NotJudged);
         orphan.basis = Basis::Nobody;
         tally.add(&orphan, false);
         assert_eq!((tally.connections.count, tally.connections.held), (1, 0));
@@ -256,12 +207,12 @@ mod tests {
     #[test]
     fn frequent_settings_come_first_and_unknown_ones_last() {
         let mut tally = Tally::default();
-        let mut unread = judged(Answer::Unknown, Verdict::Open);
+        let mut unread = judged(Bound::Unknown, Compliance::Undecided);
         unread.basis = Basis::Unread(None);
         for _ in 0..3 {
             tally.add(&unread, false);
         }
-        tally.add(&judged(by(1), Verdict::None), false);
+        tally.add(&judged(by(1), Compliance::NotJudged), false);
         tally.sort();
         assert!(matches!(
             tally.settings.as_slice(),
@@ -274,10 +225,10 @@ mod tests {
     fn a_connections_settings_come_before_its_listeners() {
         let mut set = Effective::untouched(&Sysctls::DEFAULT);
         set.keepalive = true;
-        let mut accepted = judged(by(129), Verdict::None);
+        let mut accepted = judged(by(129), Compliance::NotJudged);
         accepted.basis = Basis::Read(set);
         let mut tally = Tally::default();
-        tally.add(&judged(Answer::Never, Verdict::None), true);
+        tally.add(&judged(Bound::Never, Compliance::NotJudged), true);
         tally.add(&accepted, false);
         tally.sort();
         assert_eq!(tally.settings.first(), Some(&(accepted.basis, 1)));

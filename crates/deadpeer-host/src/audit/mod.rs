@@ -1,0 +1,25 @@
+//! What the connections of a machine promise about a peer that vanishes, judged in one place for every verb.
+//!
+//! [`Audit`] judges one connection ([`Judgement`]), adds the connections of a service up ([`Tally`]) and those of a
+//! namespace ([`Machine`]). All of it is plain values: who prints them decides nothing.
+
+mod basis;
+mod bound;
+mod connection;
+pub mod inheritance;
+mod machine;
+mod overruled;
+mod proof;
+mod replies;
+mod tally;
+mod totals;
+mod worst;
+
+pub use basis::Basis;
+pub use bound::Bound;
+pub use connection::{Audit, Compliance, Judgement};
+pub use machine::Machine;
+pub use replies::{Replies, RoundTrips};
+pub use tally::{Share, Tally};
+pub use totals::Totals;
+pub use worst::{Worst, Worsts};

@@ -1,0 +1,31 @@
+//! Listeners whose settings say little about the connections they accept.
+
+use std::collections::HashMap;
+
+use super::tally::{Share, Tally};
+use crate::table::Service;
+
+/// Overrules listeners that miss the deadline where the same program keeps it on every connection of that
+/// port: then it sets options on what it accepts, and the listener's say little.
+pub(super) fn overrule_listeners(services: &mut [Service<Tally>]) {
+    let key = |service: &Service<Tally>| {
+        let address = service.role.listening()?;
+        Some((service.process.clone(), address.port()))
+    };
+    let mut kept: HashMap<_, bool> = HashMap::new();
+    for service in services.iter() {
+        let Share {
+            held,
+            late,
+            undecided,
+            ..
+        } = service.value.connections;
+        if let Some(key) = key(service).filter(|_| held > 0) {
+            *kept.entry(key).or_insert(true) &= late == 0 && undecided == 0;
+        }
+    }
+    for service in services {
+        let kept = key(service).is_some_and(|key| kept.get(&key) == Some(&true));
+        service.value.listener_overruled = kept && service.value.listeners.late > 0;
+    }
+}

@@ -1,0 +1,75 @@
+//! Counts of deaths by cause and service.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use deadpeer_core::close_reason::CloseCause;
+
+use super::death::Death;
+use crate::table::Role;
+
+/// Who lost connections: a process name, bytes as it chose them, and what they were to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct ServiceName {
+    /// `None`: no owner was visible.
+    pub process: Option<Box<[u8]>>,
+    /// Accepted or connected, and which port.
+    pub role: Role,
+}
+
+/// How many connections died of what, for each service.
+#[derive(Debug, Clone, Default)]
+pub struct DeathCounts {
+    by_service: BTreeMap<ServiceName, BTreeMap<CloseCause, u64>>,
+    total: u64,
+}
+
+impl DeathCounts {
+    /// Counts one.
+    pub fn add(&mut self, death: &Death) {
+        self.total += 1;
+        let name = death
+            .owner
+            .as_ref()
+            .map(|owner| owner.process.name().into());
+        let service = ServiceName {
+            process: name,
+            role: death.role,
+        };
+        let causes = self.by_service.entry(service).or_default();
+        *causes.entry(death.reason.cause).or_default() += 1;
+    }
+
+    /// All that were counted.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// All services together, the most frequent cause first.
+    #[must_use]
+    pub fn by_cause(&self) -> Vec<(CloseCause, u64)> {
+        let mut all: BTreeMap<CloseCause, u64> = BTreeMap::new();
+        for (cause, count) in self.by_service.values().flatten() {
+            *all.entry(*cause).or_default() += count;
+        }
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_by_key(|(_, count)| Reverse(*count));
+        all
+    }
+
+    /// Each cause of each service, the most frequent first.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(&ServiceName, CloseCause, u64)> {
+        let services = self.by_service.iter();
+        let mut rows: Vec<_> = services
+            .flat_map(|(service, causes)| {
+                let causes = causes.iter();
+                causes.map(move |(cause, count)| (service, *cause, *count))
+            })
+            .collect();
+        rows.sort_by_key(|(.., count)| Reverse(*count));
+        rows
+    }
+}
