@@ -1,17 +1,32 @@
 //! Ethernet, its tags, and what an EtherType stands for.
 
-use super::{Content, Layer, Skip, ip};
+use super::{Content, Layer, Opaque, Skip, ip, llc, mpls, ppp, tunnel};
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 /// IEEE 802.1Q, 802.1ad, and what QinQ used before that.
 const VLAN: u16 = 0x8100;
 const QINQ: u16 = 0x88a8;
-const QINQ_OLD: u16 = 0x9100;
+const QINQ_OLD: [u16; 3] = [0x9100, 0x9200, 0x9300];
+/// A backbone's tag, before a customer's whole frame (IEEE 802.1ah, I-TAG).
+const BACKBONE: u16 = 0x88e7;
 /// PPP over Ethernet, while connected (RFC 2516).
 const PPPOE: u16 = 0x8864;
+/// MPLS, downstream-assigned and upstream-assigned labels (RFC 5332).
+const MPLS: [u16; 2] = [0x8847, 0x8848];
 /// An Ethernet frame within GRE (RFC 1701's list, "transparent Ethernet bridging").
 const BRIDGED: u16 = 0x6558;
+/// PPP within GRE (RFC 2637).
+const PPP: u16 = 0x880b;
+/// Network Service Header (RFC 8300).
+const NSH: u16 = 0x894f;
+/// Seamless redundancy (IEC 62439-3): six bytes, then the EtherType of before.
+const HSR: u16 = 0x892f;
+/// IEEE 802.1AE.
+const MACSEC: u16 = 0x88e5;
+
+/// Up to here the field is the length of an IEEE 802.3 frame.
+const LONGEST_8023: u16 = 1500;
 
 /// Reads an Ethernet frame.
 pub(super) fn read(frame: Layer<'_>) -> Result<Content, Skip> {
@@ -22,24 +37,39 @@ pub(super) fn read(frame: Layer<'_>) -> Result<Content, Skip> {
 /// Reads what an EtherType announces.
 pub(super) fn carried(mut ethertype: u16, mut inner: Layer<'_>) -> Result<Content, Skip> {
     loop {
-        match ethertype {
+        let (tag, next) = match ethertype {
             IPV4 | IPV6 => return ip::read(inner),
             BRIDGED => return read(inner),
-            VLAN | QINQ | QINQ_OLD => {
-                let tag = inner.head::<4>()?;
-                ethertype = u16::from_be_bytes([tag[2], tag[3]]);
-                inner = inner.after(4)?;
-            }
-            PPPOE => {
-                let head = inner.head::<8>()?;
-                ethertype = match u16::from_be_bytes([head[6], head[7]]) {
-                    0x0021 => IPV4,
-                    0x0057 => IPV6,
-                    _ => return Err(Skip::NotIp),
-                };
-                inner = inner.after(8)?;
-            }
+            BACKBONE => return read(inner.after(4)?),
+            PPPOE => return pppoe(inner),
+            PPP => return ppp::read(inner),
+            NSH => return tunnel::nsh(inner),
+            VLAN | QINQ => (4, 2),
+            HSR => (6, 4),
+            MACSEC => return macsec(inner),
+            length @ 0..=LONGEST_8023 => return llc::read(inner.ending(u32::from(length))),
+            ethertype if QINQ_OLD.contains(&ethertype) => (4, 2),
+            ethertype if MPLS.contains(&ethertype) => return mpls::read(inner),
             _ => return Err(Skip::NotIp),
-        }
+        };
+        ethertype = inner.u16_at(next)?;
+        inner = inner.after(tag)?;
     }
+}
+
+fn pppoe(inner: Layer<'_>) -> Result<Content, Skip> {
+    let length = inner.u16_at(4)?;
+    ppp::read(inner.after(6)?.ending(u32::from(length)))
+}
+
+/// Signed or encrypted frames; what is signed alone can be read.
+fn macsec(inner: Layer<'_>) -> Result<Content, Skip> {
+    const CHANNEL: u8 = 0x20;
+    const ENCRYPTED_OR_CHANGED: u8 = 0x0c;
+    let control = inner.head::<1>()?[0];
+    if control & ENCRYPTED_OR_CHANGED != 0 {
+        return Err(Skip::Opaque(Opaque::Macsec));
+    }
+    let tag = if control & CHANNEL == 0 { 6 } else { 14 };
+    carried(inner.u16_at(tag)?, inner.after(tag + 2)?)
 }

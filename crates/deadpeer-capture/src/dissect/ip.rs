@@ -1,7 +1,7 @@
 //! IPv4 (RFC 791) and IPv6 (RFC 8200) with their options and extension headers.
 
 use super::segment::Endpoint;
-use super::{Content, Layer, Skip, icmp, tcp, tunnel};
+use super::{Content, Layer, Opaque, Skip, ethernet, icmp, mpls, tcp, tunnel};
 
 pub(super) const TCP: u8 = 6;
 const ICMP: u8 = 1;
@@ -9,7 +9,13 @@ const IPV4_WITHIN: u8 = 4;
 const UDP: u8 = 17;
 const IPV6_WITHIN: u8 = 41;
 const GRE: u8 = 47;
+const ESP: u8 = 50;
+const AUTHENTICATION: u8 = 51;
 const ICMPV6: u8 = 58;
+const ETHERNET_WITHIN: u8 = 97;
+const IPCOMP: u8 = 108;
+const L2TP_V3: u8 = 115;
+const MPLS_WITHIN: u8 = 137;
 
 /// More extension headers than anybody sends.
 const MOST_EXTENSIONS: usize = 16;
@@ -39,6 +45,12 @@ pub(super) fn read(packet: Layer<'_>) -> Result<Content, Skip> {
         IPV4_WITHIN | IPV6_WITHIN => read(payload),
         GRE => tunnel::gre(payload),
         UDP => tunnel::udp(payload),
+        MPLS_WITHIN => mpls::read(payload),
+        // RFC 3378: two bytes of version.
+        ETHERNET_WITHIN => ethernet::read(payload.after(2)?),
+        ESP => Err(Skip::Opaque(Opaque::Ipsec)),
+        IPCOMP => Err(Skip::Opaque(Opaque::IpComp)),
+        L2TP_V3 => Err(Skip::Opaque(Opaque::L2tpV3)),
         _ => Err(Skip::NotTcp),
     }
 }
@@ -71,7 +83,7 @@ fn header_v4(packet: Layer<'_>) -> Result<(Header, Layer<'_>), Skip> {
     } else {
         packet.ending(total)
     };
-    let header = Header {
+    let mut header = Header {
         source: Endpoint::v4([head[12], head[13], head[14], head[15]]),
         destination: Endpoint::v4([head[16], head[17], head[18], head[19]]),
         hops: head[8],
@@ -79,7 +91,18 @@ fn header_v4(packet: Layer<'_>) -> Result<(Header, Layer<'_>), Skip> {
         fragmented: fragment & 0x2000 != 0,
         protocol: head[9],
     };
-    Ok((header, packet.after(words * 4)?))
+    let mut payload = packet.after(words * 4)?;
+    if header.protocol == AUTHENTICATION {
+        let head = payload.head::<2>()?;
+        header.protocol = head[0];
+        payload = payload.after(authentication_size(*head))?;
+    }
+    Ok((header, payload))
+}
+
+/// The authentication header counts in 4 bytes (RFC 4302).
+fn authentication_size([_, words]: [u8; 2]) -> usize {
+    usize::from(words) * 4 + 8
 }
 
 fn header_v6(packet: Layer<'_>) -> Result<(Header, Layer<'_>), Skip> {
@@ -107,8 +130,7 @@ fn header_v6(packet: Layer<'_>) -> Result<(Header, Layer<'_>), Skip> {
         let size = match header.protocol {
             // Hop-by-hop options, routing, destination options, mobility, HIP, shim6.
             0 | 43 | 60 | 135 | 139 | 140 => usize::from(payload.head::<2>()?[1]) * 8 + 8,
-            // The authentication header counts in 4 bytes (RFC 4302).
-            51 => usize::from(payload.head::<2>()?[1]) * 4 + 8,
+            AUTHENTICATION => authentication_size(*payload.head::<2>()?),
             44 => {
                 let fragment = payload.head::<8>()?;
                 let place = u16::from_be_bytes([fragment[2], fragment[3]]);

@@ -7,11 +7,17 @@ mod ethernet;
 mod icmp;
 mod ip;
 mod link;
+mod llc;
+mod mpls;
+mod opaque;
+mod ppp;
 mod segment;
 mod tcp;
 mod tunnel;
+mod wifi;
 
 pub use icmp::{Complaint, Trouble};
+pub use opaque::Opaque;
 pub use segment::{Endpoint, Flags, Segment};
 
 use crate::Link;
@@ -41,7 +47,9 @@ pub enum Skip {
     /// Lengths or versions that contradict each other.
     Malformed,
     /// A link type without a reader here.
-    UnknownLink,
+    UnknownLink(Link),
+    /// Encrypted or compressed: it may carry TCP, and can't be looked into.
+    Opaque(Opaque),
     /// Tunnels within tunnels within tunnels.
     NestedTooDeep,
 }
@@ -77,6 +85,12 @@ impl<'a> Layer<'a> {
     /// The header of `N` bytes that it begins with.
     fn head<const N: usize>(self) -> Result<&'a [u8; N], Skip> {
         self.bytes.first_chunk::<N>().ok_or(Skip::CutShort)
+    }
+
+    /// The number in network byte order at a place.
+    fn u16_at(self, at: usize) -> Result<u16, Skip> {
+        let bytes = self.bytes.get(at..).and_then(<[u8]>::first_chunk);
+        Ok(u16::from_be_bytes(*bytes.ok_or(Skip::CutShort)?))
     }
 
     /// What follows the first `n` bytes.

@@ -10,7 +10,7 @@ pub enum ReadError {
     #[error("it is empty")]
     Empty,
     /// It begins like no known capture format.
-    #[error("it is no capture: a pcap or pcapng file doesn't begin with {}", hex(.first))]
+    #[error("it is no capture: a pcap, pcapng or snoop file doesn't begin with {}", hex(.first))]
     NotACapture {
         /// The first bytes, at most four.
         first: Vec<u8>,

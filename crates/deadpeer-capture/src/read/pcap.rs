@@ -9,12 +9,15 @@ use super::unpack::Unpacked;
 use super::{LONGEST_PACKET, Link, Packet};
 use crate::Moment;
 
-/// What the first four bytes say: the byte order and the unit of the fractions of seconds.
-const MAGICS: [([u8; 4], Order, u64); 4] = [
-    ([0xd4, 0xc3, 0xb2, 0xa1], Order::Little, 1_000),
-    ([0xa1, 0xb2, 0xc3, 0xd4], Order::Big, 1_000),
-    ([0x4d, 0x3c, 0xb2, 0xa1], Order::Little, 1),
-    ([0xa1, 0xb2, 0x3c, 0x4d], Order::Big, 1),
+/// What the first four bytes say: the byte order, the unit of the fractions of seconds, and the size of a record's head.
+const MAGICS: [([u8; 4], Order, u64, usize); 6] = [
+    ([0xd4, 0xc3, 0xb2, 0xa1], Order::Little, 1_000, 16),
+    ([0xa1, 0xb2, 0xc3, 0xd4], Order::Big, 1_000, 16),
+    ([0x4d, 0x3c, 0xb2, 0xa1], Order::Little, 1, 16),
+    ([0xa1, 0xb2, 0x3c, 0x4d], Order::Big, 1, 16),
+    // Alexey Kuznetzov's libpcap of early Linux adds the interface and what kind of packet it is.
+    ([0x34, 0xcd, 0xb2, 0xa1], Order::Little, 1_000, 24),
+    ([0xa1, 0xb2, 0xcd, 0x34], Order::Big, 1_000, 24),
 ];
 
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(super) struct Pcap {
     order: Order,
     /// Nanoseconds that a unit of the fraction has.
     unit: u64,
+    /// Bytes before each packet.
+    head: usize,
     link: Link,
     /// No record is longer.
     longest: u32,
@@ -32,7 +37,7 @@ impl Pcap {
     pub(super) fn read<R: Read>(input: &mut Buffer<Unpacked<R>>) -> Result<Self, ReadError> {
         let first = input.first(4)?;
         let known = MAGICS.iter().find(|(magic, ..)| magic == first);
-        let Some(&(_, order, unit)) = known else {
+        let Some(&(_, order, unit, size)) = known else {
             return Err(ReadError::NotACapture {
                 first: first.to_vec(),
             });
@@ -55,6 +60,7 @@ impl Pcap {
         Ok(Self {
             order,
             unit,
+            head: size,
             link: Link(link),
             longest: LONGEST_PACKET.max(snaplen.min(LONGEST_PACKET * 64)),
         })
@@ -77,12 +83,12 @@ impl Pcap {
                 what: "no packet is as long as this one claims to be",
             });
         }
-        let whole = 16 + captured as usize;
+        let whole = self.head + captured as usize;
         input.need(whole, "packet")?;
         let nanos = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.unit;
         Ok(Some(Packet {
             at: Some(Moment::from_nanos(nanos)),
-            bytes: &input.take(whole)[16..],
+            bytes: &input.take(whole)[self.head..],
             length: length.max(captured),
             link: self.link,
             offset,

@@ -40,7 +40,7 @@ fn no_capture_at_all() {
     let said = Reader::new(&b"\x7fELF"[..]).unwrap_err().to_string();
     assert_eq!(
         said,
-        "it is no capture: a pcap or pcapng file doesn't begin with 7f 45 4c 46"
+        "it is no capture: a pcap, pcapng or snoop file doesn't begin with 7f 45 4c 46"
     );
 }
 
@@ -163,6 +163,39 @@ fn a_broken_archive_gives_what_it_holds() {
             error,
             Some(ReadError::Unpack { .. } | ReadError::Corrupt { .. })
         ),
+        "{error:?}"
+    );
+}
+
+/// A frame of zstd that begins with this window descriptor, or (`None`) is its own window of 1 GiB.
+fn zstd_head(window: Option<u8>) -> Vec<u8> {
+    let mut file = vec![0x28, 0xb5, 0x2f, 0xfd];
+    match window {
+        Some(window) => file.extend([0x00, window]),
+        None => file.extend([0xa0, 0, 0, 0, 0x40]),
+    }
+    // A last block of one byte, as it is.
+    file.extend([0x09, 0, 0, b'x']);
+    file
+}
+
+#[test]
+fn a_window_that_takes_too_much_memory_is_refused_before_it_is_made() {
+    for (window, mebibytes) in [(Some(0x89), "144"), (Some(0xa8), "2048"), (None, "1024")] {
+        let mut second = zstd_head(Some(0x40));
+        second.extend(zstd_head(window));
+        for file in [zstd_head(window), second] {
+            let (_, error) = read_all(&file[..]);
+            let said = error.unwrap().to_string();
+            let expected =
+                format!("a zstd frame whose window takes {mebibytes} MiB, and 128 are given");
+            assert!(said.contains(&expected), "{said}");
+        }
+    }
+    // 128 MiB are what zstd(1) takes by itself.
+    let (_, error) = read_all(&zstd_head(Some(0x88))[..]);
+    assert!(
+        matches!(error, Some(ReadError::NotACapture { .. })),
         "{error:?}"
     );
 }

@@ -138,6 +138,14 @@ fn compressed_captures_are_read_as_they_are() {
     let zstd = |bytes: &[u8]| {
         ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
     };
+    let lz4 = |bytes: &[u8]| {
+        // Blocks as they are: a frame's head with its checksum, the block's length with the highest bit set, the end.
+        let mut lz4 = vec![0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82];
+        lz4.extend((bytes.len() as u32 | 0x8000_0000).to_le_bytes());
+        lz4.extend(bytes);
+        lz4.extend([0; 4]);
+        lz4
+    };
     let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
     for (packed, compression) in [
         (gzip(&file), Compression::Gzip),
@@ -151,6 +159,11 @@ fn compressed_captures_are_read_as_they_are() {
             Compression::Zstd,
         ),
         ([skippable, zstd(&file)].concat(), Compression::Zstd),
+        (lz4(&file), Compression::Lz4),
+        (
+            [lz4(&file[..30]), lz4(&file[30..])].concat(),
+            Compression::Lz4,
+        ),
     ] {
         let (packets, error) = read_all(&packed[..]);
         assert!(error.is_none(), "{error:?}");
@@ -160,4 +173,85 @@ fn compressed_captures_are_read_as_they_are() {
             Some(compression)
         );
     }
+}
+
+#[test]
+fn early_linux_wrote_more_before_each_packet() {
+    let mut file = pcap(Order::Little, 0xa1b2_cd34, 1, &[]);
+    for word in [10_u32, 7, 5, 60, 2] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend([8, 0, 4, 0]);
+    file.extend(b"first");
+    let (packets, error) = read_all(&file[..]);
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(
+        (&packets[0].bytes[..], packets[0].length),
+        (&b"first"[..], 60)
+    );
+    assert_eq!(packets[0].nanos, Some(10 * S + 7000));
+}
+
+/// A file of snoop's with these packets, each after so many losses.
+fn snoop(network: u32, packets: &[(u32, &[u8])]) -> Vec<u8> {
+    let mut file = b"snoop\0\0\0".to_vec();
+    file.extend(2_u32.to_be_bytes());
+    file.extend(network.to_be_bytes());
+    for (lost, bytes) in packets {
+        let length = bytes.len() as u32;
+        let record = (24 + length).next_multiple_of(4);
+        for word in [length + 5, length, record, *lost, 10, 7] {
+            file.extend(word.to_be_bytes());
+        }
+        file.extend(*bytes);
+        file.resize(file.len().next_multiple_of(4), 0);
+    }
+    file
+}
+
+#[test]
+fn snoop_of_solaris() {
+    let file = snoop(4, &[(0, b"first"), (3, b"second!!")]);
+    let (packets, error) = read_all(&file[..]);
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(
+        (&packets[0].bytes[..], packets[0].length),
+        (&b"first"[..], 10)
+    );
+    assert_eq!(packets[1].nanos, Some(10 * S + 7000));
+    assert_eq!((packets[0].offset, packets[1].offset), (16, 48));
+    assert_eq!(packets[0].link, Link::ETHERNET);
+
+    let mut reader = Reader::new(&file[..]).unwrap();
+    while reader.next_packet().unwrap().is_some() {}
+    assert_eq!((reader.lost(), reader.format()), (Some(3), Format::Snoop));
+
+    for (network, cut, said) in [
+        (
+            4,
+            30,
+            "it ends at byte 30, within the packet that begins at byte 16",
+        ),
+        (
+            4,
+            12,
+            "it ends at byte 12, within the head of the file that begins at byte 0",
+        ),
+        (
+            99,
+            80,
+            "byte 12: a snoop file of a network that nothing here reads",
+        ),
+    ] {
+        let file = snoop(network, &[(0, b"first"), (3, b"second!!")]);
+        let error = read_all(&file[..cut]).1.unwrap();
+        assert_eq!(error.to_string(), said);
+    }
+    let mut contradiction = file;
+    contradiction[16 + 7] = 0xff;
+    let error = read_all(&contradiction[..]).1.unwrap();
+    assert_eq!(
+        error.to_string(),
+        "byte 16: a packet longer than its record"
+    );
 }

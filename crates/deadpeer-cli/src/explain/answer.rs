@@ -116,6 +116,15 @@ impl<'a> Answer<'a> {
         )
     }
 
+    /// How many packets may carry TCP that could not be read.
+    pub(super) fn not_looked_into(&self) -> u64 {
+        self.totals
+            .skipped()
+            .filter(|(skip, _)| matches!(skip, Skip::UnknownLink(_) | Skip::Opaque(_)))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
     /// What one has to know about the capture to judge the rest, one sentence each.
     pub(super) fn caveats(&self) -> Vec<String> {
         let totals = &self.totals;
@@ -153,25 +162,29 @@ impl<'a> Answer<'a> {
         for (skip, count) in totals.skipped() {
             let (one, many) = match skip {
                 Skip::CutShort => (
-                    "packet was cut too short to read",
-                    "packets were cut too short to read",
+                    "packet was cut too short to read".into(),
+                    "packets were cut too short to read".into(),
                 ),
-                Skip::UnknownLink => (
-                    "packet has an unknown link type",
-                    "packets have an unknown link type",
+                Skip::UnknownLink(link) => (
+                    format!("packet has {link}, not looked into"),
+                    format!("packets have {link}, not looked into"),
                 ),
-                Skip::Malformed => ("packet is malformed", "packets are malformed"),
+                Skip::Opaque(what) => (
+                    format!("packet is {what}, not looked into"),
+                    format!("packets are {what}, not looked into"),
+                ),
+                Skip::Malformed => ("packet is malformed".into(), "packets are malformed".into()),
                 Skip::NestedTooDeep => (
-                    "packet has too many headers",
-                    "packets have too many headers",
+                    "packet has too many headers".into(),
+                    "packets have too many headers".into(),
                 ),
                 Skip::LaterFragment => (
-                    "fragment after the first was passed over",
-                    "fragments after the first were passed over",
+                    "fragment after the first was passed over".into(),
+                    "fragments after the first were passed over".into(),
                 ),
                 Skip::NotIp | Skip::NotTcp | _ => continue,
             };
-            add(count, one, many);
+            add(count, &one, &many);
         }
         said
     }

@@ -28,8 +28,8 @@ use time::Zone;
 
 /// Tell from a packet capture who was gone, since when, and what noticed it
 ///
-/// Reads pcap and pcapng, also compressed with gzip or zstd, from a file or from standard input while it is being
-/// written (tcpdump -U -w - | deadpeer explain -). Shows the connections about which there is something to tell, worst
+/// Reads pcap, pcapng and snoop, also compressed with gzip, zstd or lz4, from a file or from standard input while it is
+/// being written (tcpdump -U -w - | deadpeer explain -). Shows the connections about which there is something to tell, worst
 /// first; --conn tells the story of one. Keepalive probes, window probes and retransmissions are told apart by the rules
 /// of docs/explain.md.
 ///

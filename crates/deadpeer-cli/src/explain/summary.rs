@@ -95,7 +95,14 @@ fn footer(answer: &Answer<'_>) -> Vec<(Style, String)> {
     let totals = &answer.totals;
     let mut said = Vec::new();
     if totals.segments == 0 {
-        said.push((style::NOTE, format!("no TCP in {} packets", totals.packets)));
+        let read = match answer.not_looked_into() {
+            0 => String::new(),
+            n => format!("{} of ", totals.packets - n),
+        };
+        said.push((
+            style::NOTE,
+            format!("no TCP in {read}{} packets", totals.packets),
+        ));
     } else {
         let deaths = match answer.deaths {
             0 => "nobody was gone".into(),

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod growing;
+mod memory;
 
 use common::{json, of_type, run};
 use std::fs;
