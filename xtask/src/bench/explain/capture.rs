@@ -1,4 +1,5 @@
-//! A capture of many connections at once, in which everything goes well.
+//! Captures of many connections at once: short ones in which everything goes well, and long-lived ones with all that
+//! happens to a connection in hours.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -11,6 +12,15 @@ const ACK: u8 = 0x10;
 const PSH: u8 = 0x08;
 const FIN: u8 = 0x01;
 
+/// What the connections of a capture are like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Shape {
+    /// Requests and answers, a minute of silence, a keepalive probe, the end.
+    Calm,
+    /// The same over and over, with data that gets lost and a reader that stops reading.
+    LongLived,
+}
+
 /// A connection as far as it has come.
 #[derive(Clone)]
 struct Talk {
@@ -18,6 +28,8 @@ struct Talk {
     /// What the client and the server send next.
     seq: [u32; 2],
     id: [u16; 2],
+    /// Bytes of the client's last data.
+    last: usize,
 }
 
 /// One packet of every connection.
@@ -31,22 +43,33 @@ enum Step {
     /// After a minute: a keepalive probe of the server.
     Probe,
     ProbeAnswer,
+    /// The request again, a second later.
+    Again,
+    /// The server acknowledges all it got.
+    Acknowledged,
+    /// The server's window closes.
+    Shut,
+    /// A second later: a probe of the closed window.
+    WindowProbe,
+    /// The window is still closed.
+    StillShut,
     FinOfClient,
     FinOfServer,
     LastAck,
 }
 
 /// Writes about `packets` packets of `connections` connections, whose packets take turns. Says how many it became.
-pub(super) fn write(path: &Path, connections: u32, packets: u32) -> Result<u32> {
+pub(super) fn write(path: &Path, shape: Shape, connections: u32, packets: u32) -> Result<u32> {
     let file = File::create(path).with_context(|| path.display().to_string())?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
-    let steps = steps((packets / connections).max(8));
+    let steps = steps(shape, (packets / connections).max(8));
     let mut random = fastrand::Rng::with_seed(1);
     let mut talks: Vec<Talk> = (0..connections)
         .map(|number| Talk {
             number,
             seq: [random.u32(..), random.u32(..)],
             id: [random.u16(..), random.u16(..)],
+            last: 0,
         })
         .collect();
     head(&mut out)?;
@@ -54,28 +77,64 @@ pub(super) fn write(path: &Path, connections: u32, packets: u32) -> Result<u32> 
     let mut payload = [0; 1460];
     random.fill(&mut payload);
     for &step in &steps {
-        if matches!(step, Step::Probe) {
-            now_us += 60_000_000;
-        }
+        now_us += wait_us(step);
         random.shuffle(&mut talks);
         for talk in &mut talks {
             now_us += 7;
             let length = random.usize(20..280);
-            packet(&mut out, now_us, talk, step, &payload[..length])?;
+            packet(&mut out, now_us, talk, step, &payload, length)?;
         }
     }
     out.flush()?;
     Ok(connections * steps.len() as u32)
 }
 
-fn steps(count: u32) -> Vec<Step> {
-    let mut steps = vec![Step::Syn, Step::SynAck, Step::Ack];
-    let middle = count as usize - 8;
-    for _ in 0..middle / 2 {
-        steps.extend([Step::Request, Step::Answer]);
+/// What passes before a step, microseconds.
+fn wait_us(step: Step) -> u64 {
+    if matches!(step, Step::Probe) {
+        60_000_000
+    } else if matches!(step, Step::Again | Step::WindowProbe) {
+        1_000_000
+    } else {
+        0
     }
-    steps.extend([Step::Probe, Step::ProbeAnswer]);
-    steps.extend([Step::FinOfClient, Step::FinOfServer, Step::LastAck]);
+}
+
+fn steps(shape: Shape, count: u32) -> Vec<Step> {
+    use Step::{
+        Acknowledged, Again, Answer, Probe, ProbeAnswer, Request, Shut, StillShut, WindowProbe,
+    };
+    let mut steps = vec![Step::Syn, Step::SynAck, Step::Ack];
+    let end = [Step::FinOfClient, Step::FinOfServer, Step::LastAck];
+    let middle = count as usize - steps.len() - end.len();
+    match shape {
+        Shape::Calm => {
+            for _ in 0..(middle - 2) / 2 {
+                steps.extend([Request, Answer]);
+            }
+            steps.extend([Probe, ProbeAnswer]);
+        }
+        Shape::LongLived => {
+            let hours = [
+                Request,
+                Answer,
+                Probe,
+                ProbeAnswer,
+                Request,
+                Again,
+                Acknowledged,
+                Probe,
+                ProbeAnswer,
+                Shut,
+                WindowProbe,
+                StillShut,
+                WindowProbe,
+                Acknowledged,
+            ];
+            steps.extend(hours.iter().cycle().take(middle));
+        }
+    }
+    steps.extend(end);
     steps
 }
 
@@ -93,18 +152,30 @@ fn packet(
     talk: &mut Talk,
     step: Step,
     payload: &[u8],
+    length: usize,
 ) -> io::Result<()> {
     let (side, flags, data) = match step {
         Step::Syn => (0, SYN, &[][..]),
         Step::SynAck => (1, SYN | ACK, &[][..]),
-        Step::Ack | Step::ProbeAnswer | Step::LastAck => (0, ACK, &[][..]),
-        Step::Request => (0, PSH | ACK, payload),
-        Step::Answer => (1, PSH | ACK, payload),
+        Step::Ack | Step::ProbeAnswer | Step::LastAck | Step::WindowProbe => (0, ACK, &[][..]),
+        Step::Acknowledged | Step::Shut | Step::StillShut => (1, ACK, &[][..]),
+        Step::Request => (0, PSH | ACK, &payload[..length]),
+        Step::Again => (0, PSH | ACK, &payload[..talk.last]),
+        Step::Answer => (1, PSH | ACK, &payload[..length]),
         Step::Probe => (1, ACK, &[][..]),
         Step::FinOfClient => (0, FIN | ACK, &[][..]),
         Step::FinOfServer => (1, FIN | ACK, &[][..]),
     };
-    let back = u32::from(matches!(step, Step::Probe));
+    let back = if matches!(step, Step::Probe | Step::WindowProbe) {
+        1
+    } else if matches!(step, Step::Again) {
+        data.len() as u32
+    } else {
+        0
+    };
+    if matches!(step, Step::Request) {
+        talk.last = data.len();
+    }
     let seq = talk.seq[side].wrapping_sub(back);
     let ack = if flags & ACK == 0 {
         0
@@ -112,7 +183,7 @@ fn packet(
         talk.seq[1 - side]
     };
     let span = data.len() as u32 + u32::from(flags & (SYN | FIN) != 0);
-    talk.seq[side] = talk.seq[side].wrapping_add(span);
+    talk.seq[side] = seq.wrapping_add(back.max(span));
     talk.id[side] = talk.id[side].wrapping_add(1).max(1);
 
     let length = 14 + 20 + 32 + data.len() as u32;
@@ -143,7 +214,9 @@ fn packet(
     out.write_all(&seq.to_be_bytes())?;
     out.write_all(&ack.to_be_bytes())?;
     out.write_all(&[0x80, flags])?;
-    out.write_all(&501_u16.to_be_bytes())?;
+    let shut = matches!(step, Step::Shut | Step::StillShut);
+    let window: u16 = if shut { 0 } else { 501 };
+    out.write_all(&window.to_be_bytes())?;
     out.write_all(&[0, 0, 0, 0, 1, 1, 8, 10])?;
     let clock_ms = (now_us / 1000) as u32;
     out.write_all(&clock_ms.to_be_bytes())?;

@@ -5,9 +5,11 @@ mod capture;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum as _;
 
 use super::sample::Sample;
 use crate::cargo::{self, cargo};
+use capture::Shape;
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -18,6 +20,9 @@ pub(crate) struct Arguments {
     /// Numbers of connections in the captures.
     #[arg(long, value_delimiter = ',', default_value = "12000,100000")]
     connections: Vec<u32>,
+    /// What the connections are like: both unless given.
+    #[arg(long, value_enum)]
+    shape: Option<Shape>,
     /// Packets in each capture.
     #[arg(long, default_value_t = 1_000_000)]
     packets: u32,
@@ -27,8 +32,11 @@ pub(crate) struct Arguments {
 }
 
 /// At least so many times the packets per second of tcptrace and of tshark.
-const TIMES_TCPTRACE: f64 = 2.0;
+const TIMES_TCPTRACE: f64 = 3.0;
 const TIMES_TSHARK: f64 = 20.0;
+/// At most so much memory for [`FEW_CONNECTIONS`], whatever happens to them.
+const MOST_MIB: f64 = 32.0;
+const FEW_CONNECTIONS: u32 = 12_000;
 
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     ensure!(arguments.rounds > 0, "--rounds must be at least 1");
@@ -37,13 +45,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     ensure!(build.status()?.success(), "the build failed");
     let deadpeer = cargo::target_directory()?.join("release/deadpeer");
     let mut met = true;
-    for &connections in &arguments.connections {
+    let shapes = arguments
+        .shape
+        .map_or(Shape::value_variants().to_vec(), |shape| vec![shape]);
+    let all = shapes
+        .iter()
+        .flat_map(|shape| arguments.connections.iter().map(|n| (*shape, *n)));
+    for (shape, connections) in all {
         let path = std::env::temp_dir().join(format!(
             "deadpeer-bench-{connections}-{}.pcap",
             std::process::id()
         ));
-        let packets = capture::write(&path, connections, arguments.packets)?;
-        let result = compare(arguments, &deadpeer, &path, connections, packets);
+        let packets = capture::write(&path, shape, connections, arguments.packets)?;
+        let result = compare(arguments, &deadpeer, &path, (shape, connections), packets);
         std::fs::remove_file(&path).with_context(|| path.display().to_string())?;
         met &= result?;
     }
@@ -54,7 +68,7 @@ fn compare(
     arguments: &Arguments,
     deadpeer: &Path,
     path: &Path,
-    connections: u32,
+    (shape, connections): (Shape, u32),
     packets: u32,
 ) -> Result<bool> {
     let deadpeer = deadpeer.to_str().context("a path in UTF-8")?;
@@ -78,7 +92,11 @@ fn compare(
         .collect();
     let size = std::fs::metadata(path)?.len() / 1_000_000;
     println!(
-        "{packets} packets, {size} MB, {connections} connections, median of {} rounds",
+        "{packets} packets, {size} MB, {connections} {} connections, median of {} rounds",
+        match shape {
+            Shape::Calm => "calm",
+            Shape::LongLived => "long-lived",
+        },
         arguments.rounds
     );
     println!(
@@ -106,6 +124,12 @@ fn compare(
         let word = if times >= least { "met" } else { "MISSED" };
         println!("  {times:.1} times the packets per second of {name}, at least {least}: {word}");
         met &= times >= least;
+    }
+    if connections <= FEW_CONNECTIONS {
+        let mib = medians[0].peak_kib as f64 / 1024.0;
+        let word = if mib <= MOST_MIB { "met" } else { "MISSED" };
+        println!("  {mib:.1} MiB, at most {MOST_MIB}: {word}");
+        met &= mib <= MOST_MIB;
     }
     println!();
     Ok(met)
