@@ -22,6 +22,10 @@ const PPP: u16 = 0x880b;
 const NSH: u16 = 0x894f;
 /// Seamless redundancy (IEC 62439-3): six bytes, then the EtherType of before.
 const HSR: u16 = 0x892f;
+/// A Cisco switch's tag for a virtual interface: four bytes, then the EtherType of before (IEEE 802.1BR's draft).
+const VN_TAG: u16 = 0x8926;
+/// Cisco's FabricPath: two bytes before a whole frame.
+const FABRIC_PATH: u16 = 0x8903;
 /// IEEE 802.1AE.
 const MACSEC: u16 = 0x88e5;
 
@@ -41,11 +45,12 @@ pub(super) fn carried(mut ethertype: u16, mut inner: Layer<'_>) -> Result<Conten
             IPV4 | IPV6 => return ip::read(inner),
             BRIDGED => return read(inner),
             BACKBONE => return read(inner.after(4)?),
+            FABRIC_PATH => return read(inner.after(2)?),
             PPPOE => return pppoe(inner),
             PPP => return ppp::read(inner),
             NSH => return tunnel::nsh(inner),
             VLAN | QINQ => (4, 2),
-            HSR => (6, 4),
+            HSR | VN_TAG => (6, 4),
             MACSEC => return macsec(inner),
             length @ 0..=LONGEST_8023 => return llc::read(inner.ending(u32::from(length))),
             ethertype if QINQ_OLD.contains(&ethertype) => (4, 2),

@@ -24,6 +24,8 @@ pub(super) fn read(link: Link, packet: Layer<'_>) -> Result<Content, Skip> {
         Link::MPLS => mpls::read(packet),
         Link::TOKEN_RING => token_ring(packet),
         Link::FDDI => llc::read(packet.after(13)?),
+        Link::ARCNET => arcnet(packet, 2),
+        Link::ARCNET_LINUX => arcnet(packet, 4),
         Link::IEEE802_11 => wifi::frame(packet, false),
         Link::RADIOTAP => wifi::radiotap(packet),
         Link::PRISM | Link::AVS => wifi::prism(packet),
@@ -110,6 +112,23 @@ fn juniper(
     match flags & WITHOUT_FRAME {
         0 => frame(packet.after(size)?),
         _ => ip::read(packet.after(size + 4)?),
+    }
+}
+
+/// ARCnet: a byte for what follows, after the addresses; of the newer kind (RFC 1201) also what puts pieces together.
+fn arcnet(packet: Layer<'_>, addresses: usize) -> Result<Content, Skip> {
+    const OLD_IP: u8 = 0xf0;
+    const IP: u8 = 0xd4;
+    const IPV6: u8 = 0xc4;
+    /// As it is, with filling before it.
+    const EXCEPTION: u8 = 0xff;
+    let inner = packet.after(addresses)?;
+    let [kind, flag] = *inner.head::<2>()?;
+    match (kind, flag) {
+        (OLD_IP, _) => ip::read(inner.after(1)?),
+        (IP | IPV6, EXCEPTION) => ip::read(inner.after(8)?),
+        (IP | IPV6, _) => ip::read(inner.after(4)?),
+        _ => Err(Skip::NotIp),
     }
 }
 

@@ -42,6 +42,8 @@ impl Link {
     pub const ETHERNET: Self = Self(1);
     /// Token ring (IEEE 802.5).
     pub const TOKEN_RING: Self = Self(6);
+    /// ARCnet as BSDs record it.
+    pub const ARCNET: Self = Self(7);
     /// PPP, with the framing of HDLC or without.
     pub const PPP: Self = Self(9);
     /// FDDI.
@@ -72,6 +74,8 @@ impl Link {
     pub const PRISM: Self = Self(119);
     /// IEEE 802.11 after a radiotap header.
     pub const RADIOTAP: Self = Self(127);
+    /// ARCnet as Linux records it.
+    pub const ARCNET_LINUX: Self = Self(129);
     /// IEEE 802.11 after the header of AVS' drivers.
     pub const AVS: Self = Self(163);
     /// PPP as pppd records it, after a byte for the direction.
@@ -108,7 +112,6 @@ impl Link {
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self.0 {
-            7 | 129 => "ARCnet",
             143 => "DOCSIS",
             147..=162 => "private use",
             187 | 201 | 251 | 254 | 255 | 256 => "Bluetooth",

@@ -294,6 +294,16 @@ fn what_follows_ethernet() {
             within(0x894f, &[0, 2, 1, 1, 0, 0, 0, 0], &ip),
         ),
         (
+            "VN-Tag",
+            Link::ETHERNET,
+            within(0x8926, &[0, 1, 0, 2, 8, 0], &ip),
+        ),
+        (
+            "FabricPath",
+            Link::ETHERNET,
+            within(0x8903, &[0, 0], &frame),
+        ),
+        (
             "HSR",
             Link::ETHERNET,
             within(0x892f, &[0, 0, 0, 0, 8, 0], &ip),
@@ -394,6 +404,19 @@ fn tunnels() {
             gre(
                 &[0x10, 0, 0x22, 0xeb, 0, 0, 0, 1],
                 &[&erspan3[..], &[1], &[0; 8], &frame].concat(),
+            ),
+        ),
+        (
+            "Aruba",
+            Link::RAW,
+            gre(&[0, 0, 0x82, 0x10], &wifi([1, 0x88], &[0, 0])),
+        ),
+        (
+            "AYIYA",
+            Link::RAW,
+            udp(
+                5072,
+                &[&[0x41, 0x52, 0x11, 41, 0, 0, 0, 0][..], &[0; 36], &six].concat(),
             ),
         ),
         (

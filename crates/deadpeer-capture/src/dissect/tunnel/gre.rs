@@ -1,6 +1,8 @@
 //! GRE (RFC 2784, 2890), PPTP's (RFC 2637), and ERSPAN (draft-foschiano-erspan) within it.
 
-use crate::dissect::{Content, Layer, Skip, ethernet, ip, ppp};
+use std::ops::RangeInclusive;
+
+use crate::dissect::{Content, Layer, Skip, ethernet, ip, ppp, wifi};
 
 const CHECKSUM: u16 = 0x8000;
 const ROUTING: u16 = 0x4000;
@@ -14,6 +16,9 @@ const ERSPAN: u16 = 0x88be;
 const ERSPAN_III: u16 = 0x22eb;
 /// A packet on its way to a web cache (WCCP), with four bytes before it since its second version.
 const WCCP: u16 = 0x883e;
+
+/// Frames of an access point of Aruba's on their way to its controller, numbered by their urgency.
+const ARUBA: RangeInclusive<u16> = 0x8200..=0x83ff;
 
 /// Reads what a GRE header wraps.
 pub(in crate::dissect) fn read(packet: Layer<'_>) -> Result<Content, Skip> {
@@ -37,6 +42,7 @@ pub(in crate::dissect) fn read(packet: Layer<'_>) -> Result<Content, Skip> {
         ERSPAN_III => erspan_iii(inner),
         WCCP if inner.head::<1>()?[0] >> 4 != 4 => ip::read(inner.after(4)?),
         WCCP => ip::read(inner),
+        aruba if ARUBA.contains(&aruba) => wifi::frame_of_either_order(inner),
         ethertype => ethernet::carried(ethertype, inner),
     }
 }

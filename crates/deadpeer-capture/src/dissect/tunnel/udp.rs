@@ -7,7 +7,7 @@ use crate::dissect::{Content, Layer, Opaque, Skip, ethernet, ip, mpls, ppp, wifi
 type Read = fn(Layer<'_>) -> Result<Content, Skip>;
 
 /// The port of a tunnel's end, and how it is read. The registered ports, and the one that Linux had for VXLAN before there was one.
-const TUNNELS: [(u16, Read); 15] = [
+const TUNNELS: [(u16, Read); 16] = [
     (1194, |_| Err(Skip::Opaque(Opaque::OpenVpn))),
     (1701, l2tp),
     (2152, gtp_u),
@@ -17,6 +17,7 @@ const TUNNELS: [(u16, Read); 15] = [
     (4754, super::gre),
     (4789, vxlan),
     (4790, vxlan_gpe),
+    (5072, ayiya),
     (5247, capwap),
     (6081, geneve),
     (6635, mpls::read),
@@ -139,6 +140,17 @@ fn teredo(mut inner: Layer<'_>) -> Result<Content, Skip> {
         inner = inner.after(8)?;
     }
     ip::read(inner)
+}
+
+/// IPv6 of tunnel brokers (draft-massar-v6ops-ayiya): who it is and a signature, as long as the header says.
+fn ayiya(inner: Layer<'_>) -> Result<Content, Skip> {
+    const FORWARD: u8 = 1;
+    let [identity, signature, operation, ..] = *inner.head::<8>()?;
+    if operation & 0x0f != FORWARD {
+        return Err(Skip::NotTcp);
+    }
+    let size = 8 + (1 << (identity >> 4)) + usize::from(signature >> 4) * 4;
+    ip::read(inner.after(size)?)
 }
 
 /// Mirrored frames in the TaZmen Sniffer Protocol.
