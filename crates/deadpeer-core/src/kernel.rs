@@ -27,6 +27,10 @@ pub struct Sysctls {
     pub synack_retries: u32,
     /// `tcp_early_retrans`: 3 or 4 arm a tail-loss probe before the first retransmission.
     pub early_retrans: u32,
+    /// `tcp_thin_linear_timeouts`: timeouts of a thin stream don't double at first (see [`Effective::thin_linear_timeouts`]).
+    ///
+    /// [`Effective::thin_linear_timeouts`]: crate::Effective::thin_linear_timeouts
+    pub thin_linear_timeouts: bool,
     /// `tcp_rto_min_us` (Linux 6.11), microseconds.
     pub rto_min_us: Option<u32>,
     /// `tcp_rto_max_ms` (Linux 6.15), milliseconds.
@@ -46,6 +50,7 @@ impl Sysctls {
         syn_linear_timeouts: Some(4),
         synack_retries: 5,
         early_retrans: 3,
+        thin_linear_timeouts: false,
         rto_min_us: Some(200_000),
         rto_max_ms: Some(120_000),
     };

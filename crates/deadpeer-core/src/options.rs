@@ -136,6 +136,7 @@ impl SocketOptions {
             user_timeout_ms: self.user_timeout_ms.filter(|ms| *ms > 0),
             rto_max_ms: self.rto_max_ms.or(sysctls.rto_max_ms),
             syncnt: self.syncnt,
+            thin_linear_timeouts: false,
         }
     }
 
@@ -247,6 +248,10 @@ pub struct Effective {
     pub rto_max_ms: Option<u32>,
     /// `TCP_SYNCNT`; `None`: follows `tcp_syn_retries`.
     pub syncnt: Option<u32>,
+    /// `TCP_THIN_LINEAR_TIMEOUTS` (Linux 2.6.34): while fewer than 4 segments are in flight, the first 6 retransmissions
+    /// are equally far apart. `false` may also mean that the sysctl of the same name does it.
+    #[doc(alias = "TCP_THIN_LINEAR_TIMEOUTS")]
+    pub thin_linear_timeouts: bool,
 }
 
 impl Effective {

@@ -78,6 +78,7 @@ pub fn read() -> Result<Sysctls, SysctlError> {
     sysctls.syn_linear_timeouts = number_if_any("tcp_syn_linear_timeouts")?;
     sysctls.synack_retries = number("tcp_synack_retries")?;
     sysctls.early_retrans = number("tcp_early_retrans")?;
+    sysctls.thin_linear_timeouts = number("tcp_thin_linear_timeouts")? != 0;
     sysctls.rto_min_us = number_if_any("tcp_rto_min_us")?;
     sysctls.rto_max_ms = number_if_any("tcp_rto_max_ms")?;
     Ok(sysctls)

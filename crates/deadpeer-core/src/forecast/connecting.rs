@@ -8,6 +8,7 @@ use super::case::{Case, RTO_INITIAL_MS};
 use super::chain::{Chain, Waits};
 use super::retransmission::model_timeout_ms;
 use super::snapshot::Timer;
+use crate::state::TcpState;
 use crate::wheel::{Stretch, granularity};
 
 impl Case<'_> {
@@ -50,13 +51,40 @@ impl Case<'_> {
     }
 
     /// A connection request that a listener answered and nobody completes: SYN-ACKs with doubling waits
-    /// (net/ipv4/inet_connection_sock.c, `reqsk_timer_handler`).
+    /// (net/ipv4/inet_connection_sock.c, `reqsk_timer_handler`). The options are the listener's.
+    ///
+    /// Left out: `TCP_DEFER_ACCEPT`, and a listener whose queue is half full, which drops requests earlier.
     pub(super) fn half_accepted(self) -> Stretch {
-        let waits = Waits::doubling(self.wheel.millis(RTO_INITIAL_MS), self.rto_max());
-        let count = u64::from(self.sysctls.synack_retries) + 1;
-        Chain::counting(self.wheel.blurred(), waits, count)
-            .end_after(Stretch::at(0))
-            .at
+        let sent_again = u64::from(self.snapshot.retransmits);
+        let waits = |doublings: u64| {
+            let first = self.first_syn_wait() << doublings.min(20);
+            Waits::doubling(first, self.rto_max())
+        };
+        let wait = waits(sent_again).take();
+        let next = self
+            .fires(Timer::Retransmit, wait)
+            .unwrap_or(Stretch::between(0, wait + granularity(wait)));
+        let end = |retries: u32| match u64::from(retries).checked_sub(sent_again) {
+            None | Some(0) => next,
+            Some(left) => {
+                Chain::counting(self.wheel, waits(sent_again + 1), left)
+                    .end_after(next)
+                    .at
+            }
+        };
+        let by_sysctl = end(self.synack_retries());
+        match self.options.syncnt {
+            None => by_sysctl,
+            // Where it is the sysctl's value, it may be no value of the listener's own.
+            Some(n) if n == self.sysctls.syn_retries => by_sysctl.or(end(n)),
+            Some(n) => end(n),
+        }
+    }
+
+    /// `tcp_synack_retries`; once more on a socket that TCP Fast Open has made already (`tcp_fastopen_synack_timer`).
+    fn synack_retries(self) -> u32 {
+        let fast_open = self.snapshot.state == TcpState::SynRecv;
+        self.sysctls.synack_retries + u32::from(fast_open)
     }
 
     /// The clock that started with connect() at `start`, seen from the firing that follows `sent_again` retransmissions.

@@ -8,10 +8,15 @@
 use super::case::{Case, RTO_MIN_MS};
 use super::chain::{Chain, End, Waits};
 use super::snapshot::Timer;
+use crate::state::TcpState;
 use crate::wheel::{Stretch, granularity};
 
 /// What 0 retries of an orphan stand for (`tcp_orphan_retries`).
 const ORPHAN_RETRIES_OF_ZERO: u32 = 8;
+/// The retransmissions of a thin stream that don't double (include/net/tcp.h, `TCP_THIN_LINEAR_RETRIES`).
+const THIN_LINEAR_RETRIES: u64 = 6;
+/// A thin stream has fewer segments in flight (`tcp_stream_is_thin`).
+const THIN_SEGMENTS: u32 = 4;
 /// A moment before any that counts, jiffies.
 const LONG_AGO: i64 = -(1 << 40);
 
@@ -72,7 +77,14 @@ impl Case<'_> {
 
     /// From T1 to the end.
     fn end_after_first_timeout(self, first: Stretch) -> Stretch {
-        let waits = self.waits_from_first_timeout();
+        let rto = self.base_rto();
+        self.end_by(rto, THIN_LINEAR_RETRIES, |waits| {
+            self.end_by_waits(first, waits)
+        })
+    }
+
+    /// From T1 to the end, with these waits.
+    fn end_by_waits(self, first: Stretch, waits: Waits) -> Stretch {
         if self.snapshot.sent_again_before {
             let started = Stretch::between(LONG_AGO, first.last);
             return self.end(started, waits, |chain| chain.end_after(first));
@@ -102,12 +114,54 @@ impl Case<'_> {
         } else {
             started
         };
-        let waits = Waits::doubling(wait.saturating_mul(2), self.rto_max());
-        self.end(started, waits, |chain| chain.end_at_or_after(next))
+        let linear = THIN_LINEAR_RETRIES.saturating_sub(u64::from(self.snapshot.retransmits));
+        self.end_by(wait, linear, |waits| {
+            self.end(started, waits, |chain| chain.end_at_or_after(next))
+        })
     }
 
-    fn waits_from_first_timeout(self) -> Waits {
-        Waits::doubling(self.base_rto().saturating_mul(2), self.rto_max())
+    /// The end by the waits that follow one of `rto` jiffies: doubled, or, of a thin stream, `linear` equal ones first.
+    fn end_by(self, rto: i64, linear: u64, end: impl Fn(Waits) -> Stretch) -> Stretch {
+        let cap = self.rto_max();
+        let doubling = || end(Waits::doubling(rto.saturating_mul(2), cap));
+        let thin = || match self.measured_rto() {
+            Some(base) => end(Waits::holding(linear - 1, base, cap)),
+            // Whatever the waits are, the first firing after the limit is no further than the longest.
+            None => {
+                let soonest = end(Waits::constant(1));
+                soonest.or(soonest.plus(cap + granularity(cap)))
+            }
+        };
+        match self.is_thin() {
+            Some(true) if linear > 0 => thin(),
+            None if linear > 0 => thin().or(doubling()),
+            _ => doubling(),
+        }
+    }
+
+    /// Whether timeouts in the present state don't double at first (`tcp_stream_is_thin`; after a timeout no stream is in
+    /// its initial slow start).
+    fn is_thin(self) -> Option<bool> {
+        let on = self.options.thin_linear_timeouts || self.sysctls.thin_linear_timeouts;
+        // What a rule asks about a write in another state is asked of an open connection.
+        let open = !matches!(
+            self.snapshot.state,
+            TcpState::CloseWait | TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck
+        );
+        if on && open {
+            self.snapshot.segments_in_flight.map(|n| n < THIN_SEGMENTS)
+        } else {
+            Some(false)
+        }
+    }
+
+    /// The RTO that the last valid measurement gave, where the doublings tell it (`__tcp_set_rto`).
+    fn measured_rto(self) -> Option<i64> {
+        if self.snapshot.backoff == 0 {
+            Some(self.current_rto().min(self.rto_max()))
+        } else {
+            self.uncut_base()
+        }
     }
 
     /// The end of the clock that runs since `started`: it comes no sooner for an earlier start.
@@ -143,14 +197,18 @@ impl Case<'_> {
             let longest = |sum, n| self.wheel.blurred().fire(sum, halved(n));
             (1..=over).fold(Stretch::at(0), longest)
         };
-        let (shortest, longest) = if snapshot.backoff < snapshot.retransmits {
+        let linear = THIN_LINEAR_RETRIES.min(snapshot.retransmits.into());
+        let thin = self.is_thin() == Some(true)
+            && u64::from(snapshot.backoff) + linear == snapshot.retransmits.into();
+        let undone = snapshot.backoff < snapshot.retransmits && !thin;
+        let (shortest, longest) = if undone {
             (0, sum(&|_| rto.max(self.rto_max())).last)
         } else if let Some(base) = self.uncut_base() {
-            let sum = sum(&|n| base << (snapshot.backoff - n).min(31));
+            let sum = sum(&|n| base << snapshot.backoff.saturating_sub(n).min(31));
             (sum.first, sum.last)
         } else {
             let least = self.least_base();
-            let shortest = sum(&|n| (least << (snapshot.backoff - n).min(31)).min(rto));
+            let shortest = sum(&|n| (least << snapshot.backoff.saturating_sub(n).min(31)).min(rto));
             (shortest.first, sum(&|_| rto).last)
         };
         let running = self.running_since(rto);
@@ -167,7 +225,8 @@ impl Case<'_> {
         // A user timeout may have cut it.
         let cut = self.options.user_timeout_ms.is_some();
         match self.expires(Timer::Retransmit) {
-            Some(expires) if !cut && expires <= rto => {
+            // What is overdue waits for its slot of the wheel, and shows 0.
+            Some(expires) if !cut && (1..=rto).contains(&expires) => {
                 Stretch::between(expires - rto - 1, expires - rto + 1)
             }
             _ => Stretch::between(-(rto + granularity(rto)), 1),

@@ -59,6 +59,8 @@ pub struct Snapshot {
     pub tail_loss_probe_sent: Option<bool>,
     /// Data or a FIN is unacknowledged (`tcpi_unacked`).
     pub in_flight: bool,
+    /// How many segments that is.
+    pub segments_in_flight: Option<u32>,
     /// Data waits to be sent (`tcpi_notsent_bytes`).
     pub unsent: bool,
     /// The peer's window is closed (`tcpi_snd_wnd`).
@@ -92,6 +94,7 @@ impl Snapshot {
             tail_loss_probe: None,
             tail_loss_probe_sent: None,
             in_flight: false,
+            segments_in_flight: None,
             unsent: false,
             zero_window: None,
             first_timeout_ago: None,
@@ -127,6 +130,7 @@ impl Snapshot {
             tail_loss_probe: sack,
             tail_loss_probe_sent: (info.total_retrans == Some(0)).then_some(false),
             in_flight: known(info.unacked) > 0,
+            segments_in_flight: info.unacked.filter(|segments| *segments > 0),
             unsent: known(info.notsent_bytes) > 0,
             zero_window: info.snd_wnd.map(|window| window == 0),
             first_timeout_ago: info

@@ -223,6 +223,7 @@ impl Model {
             .map(|(kind, _)| kind != Transmit::TailLossProbe)
             .filter(|sent| !sent);
         snapshot.in_flight = self.in_flight;
+        snapshot.segments_in_flight = self.in_flight.then_some(1);
         snapshot.unsent = self.unsent;
         snapshot.zero_window = Some(self.unsent);
         let since = self.first_timeout.map(|at| self.now - at);
@@ -299,6 +300,10 @@ impl Model {
         self.retransmits += 1;
         self.doublings += 1;
         self.doubled = (self.doubled * 2).min(self.rto_max());
+        if self.options.thin_linear_timeouts && self.retransmits <= 6 {
+            self.doublings = 0;
+            self.doubled = self.rto.min(self.rto_max());
+        }
         let wait = match self.options.user_timeout_ms {
             Some(_) if elapsed_ms >= limit_ms => 1,
             Some(_) => self

@@ -17,6 +17,7 @@ prop_compose! {
         count in 1_u32..12,
         user_timeout_ms in prop_oneof![Just(0), 100_u32..300_000],
         rto_max_ms in prop_oneof![Just(120_000_u32), 1_000_u32..120_000],
+        thin_linear_timeouts in prop::bool::weighted(0.2),
     ) -> Effective {
         let mut options = SocketOptions::default();
         options.keepalive = Some(true);
@@ -25,7 +26,9 @@ prop_compose! {
         options.keepcnt = Some(count);
         options.user_timeout_ms = Some(user_timeout_ms);
         options.rto_max_ms = Some(rto_max_ms);
-        options.resolve(&Sysctls::DEFAULT)
+        let mut options = options.resolve(&Sysctls::DEFAULT);
+        options.thin_linear_timeouts = thin_linear_timeouts;
+        options
     }
 }
 

@@ -12,7 +12,16 @@ impl Socket<'_> {
     #[must_use]
     pub fn snapshot(&self, info: Option<&TcpInfo>) -> Snapshot {
         let mut snapshot = info.map_or_else(|| Snapshot::new(self.state), Snapshot::from_info);
-        snapshot.state = self.state;
+        // A request has no TCP_INFO, and its timer alone tells how often it was answered.
+        let request = self.state == TcpState::SynRecv && self.tcp_info.is_none();
+        snapshot.state = if request {
+            TcpState::NewSynRecv
+        } else {
+            self.state
+        };
+        if let (true, Some(timer)) = (request, self.timer) {
+            snapshot.retransmits = timer.unanswered.into();
+        }
         // Before accept() a connection has no descriptor either, but then it sent no FIN.
         let sent_fin = matches!(
             self.state,

@@ -6,12 +6,12 @@ use deadpeer_core::{Effective, Sysctls};
 use rustix::io::Errno;
 
 use super::{
-    Transport, keepalive, keepcnt, keepidle_s, keepintvl_s, rto_max_ms, syncnt, transport,
-    user_timeout_ms,
+    Transport, keepalive, keepcnt, keepidle_s, keepintvl_s, rto_max_ms, syncnt,
+    thin_linear_timeouts, transport, user_timeout_ms,
 };
 use crate::Result;
 
-/// Reads every option in force on a TCP socket: seven calls.
+/// Reads every option in force on a TCP socket: eight calls.
 ///
 /// The keepalive values are those that would count if keepalive were on. `syncnt` is `Some` even on a
 /// socket that has no value of its own: the kernel answers with the sysctl then.
@@ -31,10 +31,12 @@ pub fn effective(fd: impl AsFd) -> Result<Effective> {
     effective.user_timeout_ms = unless_multipath(fd, user_timeout_ms(fd))?.flatten();
     effective.rto_max_ms = unless_multipath(fd, rto_max_ms(fd))?.flatten();
     effective.syncnt = unless_multipath(fd, syncnt(fd))?;
+    effective.thin_linear_timeouts =
+        unless_multipath(fd, thin_linear_timeouts(fd))?.unwrap_or(false);
     Ok(effective)
 }
 
-/// Reads what decides about a connection in as few calls as it takes: two to six. For many sockets.
+/// Reads what decides about a connection in as few calls as it takes: three to seven. For many sockets.
 ///
 /// `sysctls` are those of the socket's network namespace. Without keepalive its three values are not
 /// read but taken from there: a value set on the socket itself shows only once keepalive is on.
@@ -56,6 +58,7 @@ pub fn effective_among(fd: impl AsFd, sysctls: &Sysctls) -> Result<Effective> {
         return Ok(effective);
     };
     effective.user_timeout_ms = user_timeout;
+    effective.thin_linear_timeouts = thin_linear_timeouts(fd)?;
     if sysctls.rto_max_ms.is_some() {
         effective.rto_max_ms = rto_max_ms(fd)?;
     }

@@ -138,6 +138,23 @@ pub fn set_syncnt(fd: impl AsFd, retries: u32) -> Result<()> {
     )
 }
 
+/// Reads `TCP_THIN_LINEAR_TIMEOUTS` (Linux 2.6.34): whether the first retransmissions of a thin stream are equally far apart.
+///
+/// The socket's own value: the sysctl `tcp_thin_linear_timeouts` does the same to all sockets.
+#[doc(alias = "TCP_THIN_LINEAR_TIMEOUTS")]
+pub fn thin_linear_timeouts(fd: impl AsFd) -> Result<bool> {
+    let number = fd.as_fd().as_raw_fd();
+    let call = "getsockopt(TCP_THIN_LINEAR_TIMEOUTS)";
+    int::read(number, libc::TCP_THIN_LINEAR_TIMEOUTS, call).map(|on| on != 0)
+}
+
+/// Sets `TCP_THIN_LINEAR_TIMEOUTS`.
+#[doc(alias = "TCP_THIN_LINEAR_TIMEOUTS")]
+pub fn set_thin_linear_timeouts(fd: impl AsFd, on: bool) -> Result<()> {
+    let call = "setsockopt(TCP_THIN_LINEAR_TIMEOUTS)";
+    int::write(fd.as_fd(), libc::TCP_THIN_LINEAR_TIMEOUTS, on.into(), call)
+}
+
 /// Reads `TCP_LINGER2`: the seconds a closed connection waits in FIN-WAIT-2 for the peer's FIN; the
 /// sysctl `tcp_fin_timeout` where the socket has no value of its own.
 ///
