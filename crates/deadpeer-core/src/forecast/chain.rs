@@ -46,6 +46,15 @@ impl Waits {
         wait
     }
 
+    /// How many waits it takes until one of the longest is over.
+    pub(super) fn until_longest(mut self) -> u64 {
+        let mut waits = 1;
+        while self.take() < self.cap {
+            waits += 1;
+        }
+        waits
+    }
+
     fn settled(self) -> Option<i64> {
         (self.next == self.cap).then_some(self.cap)
     }

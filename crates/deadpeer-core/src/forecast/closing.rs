@@ -17,6 +17,8 @@ impl Case<'_> {
         let snapshot = self.snapshot;
         if snapshot.state == TcpState::TimeWait {
             Some(self.waiting_out(Timer::TimeWait, self.wheel.seconds(TIME_WAIT_S)))
+        } else if snapshot.state != TcpState::FinWait2 && self.probes_window() {
+            Some(self.closed_window_now())
         } else if snapshot.state != TcpState::FinWait2 {
             Some(self.data_in_flight())
         } else if snapshot.orphan {
@@ -26,10 +28,31 @@ impl Case<'_> {
         }
     }
 
+    /// Whether data and our FIN wait behind a closed window.
+    fn probes_window(self) -> bool {
+        let snapshot = self.snapshot;
+        let armed = snapshot.armed.map(|armed| armed.timer);
+        armed == Some(Timer::ZeroWindowProbe)
+            || armed.is_none()
+                && snapshot.unsent
+                && !snapshot.in_flight
+                && snapshot.zero_window != Some(false)
+    }
+
     /// What exceeds TIME_WAIT's minute is waited for on the keepalive timer, and then once more in TIME_WAIT.
     fn orphan_waits_for_fin(self) -> Stretch {
+        let minute = self.wheel.seconds(TIME_WAIT_S);
         let whole = self.fin_timeout();
-        let beyond = whole - self.wheel.seconds(TIME_WAIT_S);
+        let beyond = whole - minute;
+        let armed = self.snapshot.armed.map(|armed| armed.timer);
+        if armed == Some(Timer::TimeWait) {
+            return self.waiting_out(Timer::TimeWait, minute);
+        }
+        if beyond <= 0 && armed == Some(Timer::Keepalive) {
+            // TCP_LINGER2 is longer than a minute; the kernel takes up to two.
+            let first = self.waiting_out(Timer::Keepalive, minute);
+            return first.then(Stretch::between(0, minute + granularity(minute) + 1));
+        }
         if beyond <= 0 {
             return self.waiting_out(Timer::TimeWait, whole);
         }

@@ -17,6 +17,8 @@ const ORPHAN_RETRIES_OF_ZERO: u32 = 8;
 const THIN_LINEAR_RETRIES: u64 = 6;
 /// A thin stream has fewer segments in flight (`tcp_stream_is_thin`).
 const THIN_SEGMENTS: u32 = 4;
+/// More waits than there can be.
+const NO_BOUND: i64 = i64::MAX;
 /// A moment before any that counts, jiffies.
 const LONG_AGO: i64 = -(1 << 40);
 
@@ -115,9 +117,17 @@ impl Case<'_> {
             started
         };
         let linear = THIN_LINEAR_RETRIES.saturating_sub(u64::from(self.snapshot.retransmits));
-        self.end_by(wait, linear, |waits| {
+        let end = self.end_by(wait, linear, |waits| {
             self.end(started, waits, |chain| chain.end_at_or_after(next))
-        })
+        });
+        let over = self.snapshot.orphan
+            && self.options.user_timeout_ms.is_none()
+            && wait >= self.rto_max();
+        match (over, self.sysctls.orphan_retries) {
+            (true, 0) => next,
+            (true, _) => next.or(end),
+            (false, _) => end,
+        }
     }
 
     /// The end by the waits that follow one of `rto` jiffies: doubled, or, of a thin stream, `linear` equal ones first.
@@ -167,21 +177,42 @@ impl Case<'_> {
     /// The end of the clock that runs since `started`: it comes no sooner for an earlier start.
     fn end(self, started: Stretch, waits: Waits, follow: impl Fn(Chain) -> End) -> Stretch {
         let user_timeout = self.options.user_timeout_ms;
+        let most = match user_timeout {
+            None if self.snapshot.orphan => self.orphan_waits(waits),
+            _ => Stretch::at(NO_BOUND),
+        };
         let limit = self
             .wheel
             .millis(user_timeout.unwrap_or_else(|| self.retries_ms()));
-        let from = |start: i64| {
+        let from = |start: i64, most: i64| {
             // The clip is tcp_clamp_rto_to_user_timeout.
             let chain = Chain::until(self.wheel, waits, Stretch::at(start.saturating_add(limit)))
                 .fuzzy()
-                .clipped(user_timeout.is_some());
+                .clipped(user_timeout.is_some())
+                .at_most(most.unsigned_abs());
             follow(chain).at
         };
-        if started.is_exact() {
-            from(started.first)
+        if started.is_exact() && most.is_exact() {
+            from(started.first, most.first)
         } else {
-            Stretch::between(from(started.first).first, from(started.last).last)
+            let (soonest, latest) = (
+                from(started.first, most.first),
+                from(started.last, most.last),
+            );
+            Stretch::between(soonest.first, latest.last)
         }
+    }
+
+    /// The waits after which an orphan is given up because its RTO has reached the largest: it doesn't count as alive then
+    /// (`tcp_orphan_retries`). With `tcp_orphan_retries` set that takes an ICMP error, which nothing shows.
+    fn orphan_waits(self, waits: Waits) -> Stretch {
+        let first = i64::try_from(waits.until_longest()).unwrap_or(NO_BOUND);
+        let last = if self.sysctls.orphan_retries == 0 {
+            first
+        } else {
+            NO_BOUND
+        };
+        Stretch::between(first, last)
     }
 
     /// T1 where nothing tells it: all waits since are over but the one that runs.
@@ -254,12 +285,20 @@ impl Case<'_> {
 
     /// What `tcp_retries2`, or the orphans' limit, stands for, milliseconds.
     fn retries_ms(self) -> u32 {
-        let retries = match (self.snapshot.orphan, self.sysctls.orphan_retries) {
-            (false, _) => self.sysctls.retries2,
-            (true, 0) => ORPHAN_RETRIES_OF_ZERO,
-            (true, n) => n,
+        let retries = if self.snapshot.orphan {
+            self.orphan_retries(true)
+        } else {
+            self.sysctls.retries2
         };
         model_timeout_ms(retries, self.rto_max_ms(), RTO_MIN_MS)
+    }
+
+    /// The retries that an orphan has, where no ICMP error came (`tcp_orphan_retries`).
+    pub(super) fn orphan_retries(self, alive: bool) -> u32 {
+        match self.sysctls.orphan_retries {
+            0 if alive => ORPHAN_RETRIES_OF_ZERO,
+            retries => retries,
+        }
     }
 }
 

@@ -20,8 +20,8 @@ impl Case<'_> {
     /// the widest spacing.
     pub(super) fn closed_window_worst(self) -> Stretch {
         let case = self.blurred();
-        let just_closed =
-            case.clock_not_started(case.wheel.fire(Stretch::at(0), case.first_wait()), 0);
+        let first = case.wheel.fire(Stretch::at(0), case.first_wait());
+        let just_closed = case.clock_not_started(first, case.sysctls.retries2.into());
         let probes = u64::from(case.sysctls.retries2) + 1;
         let widest = Waits::constant(case.doubled(case.sysctls.retries2));
         let long_closed = match case.user_timeout() {
@@ -40,10 +40,14 @@ impl Case<'_> {
         let next = self
             .fires(Timer::ZeroWindowProbe, wait)
             .unwrap_or(Stretch::between(0, wait + granularity(wait)));
+        let most = if snapshot.orphan {
+            self.orphan_probes()
+        } else {
+            u64::from(self.sysctls.retries2.saturating_sub(snapshot.probes_out))
+        };
         if snapshot.backoff == 0 && snapshot.probes_out == 0 {
-            return self.clock_not_started(next, 0);
+            return self.clock_not_started(next, most);
         }
-        let most = u64::from(self.sysctls.retries2.saturating_sub(snapshot.probes_out));
         let chain = match self.user_timeout() {
             // The kernel shows nowhere when the clock started; it had to run for the waits that are over.
             Some(limit) => {
@@ -58,6 +62,20 @@ impl Case<'_> {
         chain.end_at_or_after(next).at
     }
 
+    /// How many more probes an orphan sends: as many as `tcp_orphan_retries` allows, and none once its spacing has reached the
+    /// largest RTO (`tcp_probe_timer`, `tcp_orphan_retries`).
+    fn orphan_probes(self) -> u64 {
+        let (snapshot, retries2) = (self.snapshot, self.sysctls.retries2);
+        let over = |more: &u32| {
+            let doublings = (snapshot.backoff + more).min(retries2.max(snapshot.backoff));
+            let alive = self.base_rto() << doublings.min(31) < self.rto_max();
+            let most = self.orphan_retries(alive);
+            !alive && doublings >= most || snapshot.probes_out + more >= most
+        };
+        let more = (0..u32::from(u8::MAX)).find(over);
+        u64::from(more.unwrap_or(u32::MAX))
+    }
+
     /// A live peer that keeps its window closed is killed, counted from the moment the window closed;
     /// `None`: never.
     pub(super) fn slow_reader_killed(self) -> Option<Stretch> {
@@ -68,9 +86,8 @@ impl Case<'_> {
         Some(first.then(chain.end_after(Stretch::at(0)).at))
     }
 
-    /// The first probe goes out at the firing `first` and starts the user timeout's clock.
-    fn clock_not_started(self, first: Stretch, probes_out: u32) -> Stretch {
-        let most = u64::from(self.sysctls.retries2.saturating_sub(probes_out));
+    /// The first probe goes out at the firing `first` and starts the user timeout's clock; there are at most so many.
+    fn clock_not_started(self, first: Stretch, most: u64) -> Stretch {
         let chain = |start: Stretch, wheel| match self.user_timeout() {
             Some(limit) => Chain::until(wheel, self.waits_after(0), start.plus(limit))
                 .clipped(true)
