@@ -26,6 +26,7 @@ pub mod deaths;
 pub mod filter;
 pub mod kill;
 pub mod protect;
+mod publish;
 pub mod run;
 pub mod table;
 pub mod undo;

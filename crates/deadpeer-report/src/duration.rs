@@ -82,6 +82,24 @@ pub fn argument(duration: Duration) -> String {
     typed(duration).replace(' ', "")
 }
 
+/// Whole milliseconds, rounded down.
+#[must_use]
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whole milliseconds, rounded up.
+#[must_use]
+pub fn milliseconds_up(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+/// Whole microseconds, rounded down.
+#[must_use]
+pub fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Each unit is left before its number gets hard to read: 999 ms, 119.9 s, 119m 59s, 47h 59m.
 fn write_rounded(f: &mut fmt::Formatter<'_>, duration: Duration, up: bool) -> fmt::Result {
     let in_units_of = |unit: Duration| {

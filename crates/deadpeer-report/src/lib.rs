@@ -3,6 +3,7 @@
 //! Values come in, text comes out: this crate knows no terminal, no command line, no exit code, no clock and no
 //! descriptor, so that the command, a daemon and a page say the same in the same words.
 //!
+//! - [`record`] has what `--json` prints, one struct for each `type` of line, to be written and to be read;
 //! - [`json`] writes JSON lines in which every character that does not print is an escape;
 //! - [`raw::RawText`] carries names that need not be UTF-8 through JSON without loss;
 //! - [`sanitize`] makes text from outside safe for a terminal;
@@ -14,4 +15,5 @@ pub mod json;
 pub mod plural;
 mod printable;
 pub mod raw;
+pub mod record;
 pub mod sanitize;

@@ -32,6 +32,12 @@ impl From<&str> for RawText {
     }
 }
 
+impl From<&std::path::Path> for RawText {
+    fn from(path: &std::path::Path) -> Self {
+        path.as_os_str().as_encoded_bytes().into()
+    }
+}
+
 /// Safe for a terminal.
 impl fmt::Display for RawText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,6 +48,21 @@ impl fmt::Display for RawText {
 impl Serialize for RawText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&encoded(&self.0))
+    }
+}
+
+#[cfg(test)]
+impl schemars::JsonSchema for RawText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        String::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        String::json_schema(generator)
     }
 }
 

@@ -10,7 +10,7 @@ mod framed;
 mod hub;
 mod input;
 mod interrupt;
-pub(crate) mod json;
+mod json;
 mod line;
 mod method;
 mod observer;

@@ -110,8 +110,7 @@ impl<'o, W: Write> Report<'o, W> {
     pub(super) fn received(&mut self, peer: SocketAddr, bytes: &[u8]) -> Result<(), Stop> {
         let received = Seen::Received { bytes: bytes.len() };
         if self.json {
-            let text = String::from_utf8_lossy(bytes);
-            let seen = json::seen(peer, received, Some(text), self.at());
+            let seen = json::seen(peer, received, Some(bytes.into()), self.at());
             return self.line(&seen);
         }
         let another = self.speaker.is_some_and(|speaker| speaker != peer);

@@ -1,6 +1,5 @@
 //! `deadpeer kill`: destroys half-open connections.
 
-pub(crate) mod json;
 mod table;
 
 use crate::audit::gaps::say_hidden;
@@ -8,6 +7,7 @@ use crate::confirm::Consent;
 use crate::deferred::Deferred;
 use crate::exit::{Exit, Stop};
 use crate::filter_args::FilterArgs;
+use crate::json::line;
 use crate::lending;
 use crate::text::duration;
 use crate::text::paragraph::{counted, paragraph};
@@ -20,6 +20,7 @@ use deadpeer_host::kill::{
     Decision, DestroyAllError, Destroyed, Selection, destroy, is_supported, judge,
 };
 use deadpeer_host::{Table, Target};
+use deadpeer_report::record::KillSummary;
 use std::io::{IsTerminal as _, Write};
 use std::time::Duration;
 
@@ -127,7 +128,7 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
     }
     let done = destroy(&namespace, &doomed).map_err(|error| refused(&error))?;
     match args.json {
-        true => json::summary(&done, out)?,
+        true => line(out, &KillSummary::from(&done))?,
         false => told(&done, look, out)?,
     }
     Ok(match (done.still_there, &done.refused) {
@@ -160,7 +161,7 @@ fn progress(targets: &[Target]) {
 
 fn nothing(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
     match args.json {
-        true => json::summary(&Destroyed::default(), out)?,
+        true => line(out, &KillSummary::from(&Destroyed::default()))?,
         false => {
             let filters = args.filters.to_string();
             let silent = args.silent_for.map_or_else(String::new, |time| {
@@ -187,7 +188,7 @@ fn undone(
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
     match args.json {
-        true => json::summary(&Destroyed::default(), out)?,
+        true => line(out, &KillSummary::from(&Destroyed::default()))?,
         false => {
             let said = match (consent, doomed) {
                 (_, 0) => "Nothing was destroyed.".to_owned(),

@@ -1,9 +1,9 @@
 //! Which connections would go, and why or why not.
 
-use super::{is_doomed, json};
+use super::is_doomed;
 use crate::audit::cells::{column, text};
 use crate::exit::Stop;
-use crate::ping::words::ReplyWords;
+use crate::json::line;
 use crate::text::duration::Lower;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
@@ -11,7 +11,6 @@ use crate::text::table::{Column, Cut, Look, Row, Table};
 use deadpeer_host::kill::Decision;
 use deadpeer_host::{Coverage, Reply, Target};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::Write;
 
 const COLUMNS: [Column; 7] = [
@@ -41,7 +40,7 @@ pub(super) fn show(
     let all = targets.iter().zip(decisions);
     if as_json {
         for (target, decision) in all {
-            json::decision(target, decision, out)?;
+            line(out, &decision.to_record(target))?;
         }
         return Ok(());
     }
@@ -64,7 +63,7 @@ pub(super) fn show(
             true => style::BAD,
             false => style::PLAIN,
         };
-        row.cell(look, DecisionWords(decision));
+        row.cell(look, decision);
         table.row(&row)?;
     }
     table.finish()?.write_all(b"\n")?;
@@ -90,24 +89,4 @@ pub(super) fn gaps(
         gap.say(as_json, look, out)?;
     }
     Ok(())
-}
-
-/// What is to become of a connection.
-pub(super) struct DecisionWords<'a>(pub(super) &'a Decision);
-
-impl fmt::Display for DecisionWords<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Decision::Destroy { unanswered } => {
-                write!(f, "destroy: {unanswered} questions in a row unanswered")
-            }
-            Decision::Forced(reply) => write!(f, "destroy, forced: {}", ReplyWords(reply)),
-            Decision::Alive(reply) => write!(f, "keep: {}", ReplyWords(reply)),
-            Decision::Unknown(reply) => {
-                write!(f, "keep, unless forced: {}", ReplyWords(reply))
-            }
-            Decision::Over => f.write_str("over by itself"),
-            _ => f.write_str("keep"),
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! `deadpeer lab`: every fault, every state and every method, measured on this kernel.
 
 mod docs;
-pub(crate) mod json;
+mod json;
 mod page;
 mod picture;
 mod words;

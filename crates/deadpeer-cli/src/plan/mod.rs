@@ -1,10 +1,10 @@
 //! `deadpeer plan`: one deadline in, the right socket options out, and code to paste.
 
 mod code;
-pub(crate) mod json;
 pub(crate) mod words;
 
 use crate::exit::{Exit, Stop};
+use crate::json::line;
 use crate::policy_args::{LOST_PROBES, PolicyArgs, SlowReadersArg};
 use crate::text::duration;
 use crate::text::table::Look;
@@ -14,6 +14,7 @@ use code::Language;
 use deadpeer_core::{
     Effective, Forecast, Kernel, Notice, Plan, Policy, Silence, Snapshot, TcpState,
 };
+use deadpeer_report::record;
 use std::io::Write;
 use std::time::Duration;
 
@@ -106,7 +107,7 @@ pub(crate) fn run(args: &PlanArgs, look: Look, out: &mut impl Write) -> Result<E
             let asked = Asked { args, kernel, plan };
             match args.code {
                 Some(language) => out.write_all(asked.code(language).as_bytes())?,
-                None if args.json => json::plan(&asked, out)?,
+                None if args.json => line(out, &record::Plan::from(&asked.plan))?,
                 None => words::plan(&asked, look, out)?,
             }
             Ok(Exit::Fine)
@@ -115,7 +116,7 @@ pub(crate) fn run(args: &PlanArgs, look: Look, out: &mut impl Write) -> Result<E
             match args.code {
                 // What is piped into a file must not be a sentence.
                 Some(_) => eprintln!("deadpeer: {refusal}"),
-                None if args.json => json::refusal(&refusal, out)?,
+                None if args.json => line(out, &record::Refusal::from(&refusal))?,
                 None => words::refusal(&refusal, look, out)?,
             }
             Ok(Exit::Over)

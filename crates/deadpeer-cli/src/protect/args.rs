@@ -4,6 +4,7 @@ use crate::exit::Stop;
 use crate::filter_args::FilterArgs;
 use crate::policy_args::PolicyArgs;
 use crate::text::duration;
+use crate::text::duration::milliseconds;
 use clap::Args;
 use deadpeer_core::{Kernel, Policy};
 use deadpeer_host::protect::Aim;
@@ -84,6 +85,11 @@ impl ProtectArgs {
     /// The policy; its deadline is there unless something else was asked for.
     pub(super) fn policy(&self) -> Policy {
         self.policy.within(self.within.unwrap_or_default())
+    }
+
+    /// The deadline in milliseconds.
+    pub(super) fn within_ms(&self) -> u64 {
+        milliseconds(self.within.unwrap_or_default())
     }
 
     /// What is to hold on this kernel. A deadline that can't be kept is refused with what could be.

@@ -1,9 +1,10 @@
 //! Changing open connections and listeners: look, show, ask, record, change, look again.
 
 use super::args::ProtectArgs;
-use super::{burst, json, outcome, plan};
+use super::{burst, outcome, plan};
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
+use crate::json::line;
 use crate::text::duration;
 use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
@@ -61,7 +62,7 @@ pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Resul
     waiting.end();
     let done = done.map_err(|error| stopped(&error, &undo))?;
     match args.json {
-        true => json::outcome(args, &done, &undo, blind.as_deref(), out)?,
+        true => line(out, &done.to_record(&undo, blind.as_deref()))?,
         false => outcome::show(args, &done, &undo, blind.as_deref(), look, out)?,
     }
     Ok(outcome::exit(&done))
@@ -80,8 +81,7 @@ pub(super) fn use_bpf(args: &ProtectArgs, table: &mut Table) -> Option<String> {
 
 fn undo_file(args: &ProtectArgs, table: &Table) -> Result<UndoFile, Stop> {
     let boot = boot_id().map_err(|error| Stop::because(format!("read boot_id: {error}")))?;
-    let within = crate::json::milliseconds(args.within.unwrap_or_default());
-    let record = Record::new(boot, table.namespace(), Some(within));
+    let record = Record::new(boot, table.namespace(), Some(args.within_ms()));
     let file = match &args.undo_file {
         Some(path) => UndoFile::at(path.clone(), record),
         None => UndoFile::in_directory(&default_directory(), record),

@@ -1,8 +1,8 @@
 //! `deadpeer protect --list`: what can be undone, and what protects connections still to come.
 
 use super::args::ProtectArgs;
-use super::json;
 use crate::exit::{Exit, Stop};
+use crate::json::line;
 use crate::text::duration;
 use crate::text::paragraph::paragraph;
 use crate::text::plural::plural;
@@ -11,6 +11,7 @@ use crate::text::style;
 use crate::text::table::Look;
 use deadpeer_host::protect::new_connections::{Standing, standing};
 use deadpeer_host::undo::{ReadUndoError, UndoFile, boot_id, default_directory};
+use deadpeer_report::record::StandingProtection;
 use std::io::Write;
 use std::time::Duration;
 
@@ -23,10 +24,10 @@ pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Resul
     let rules = standing();
     if args.json {
         for file in files.iter().flatten() {
-            json::undo_file(file, file.record().boot_id == boot, out)?;
+            line(out, &file.to_record(&boot))?;
         }
         for rule in rules.iter().flatten() {
-            json::standing(&rule.pinned, rule.cgroup.as_deref(), out)?;
+            line(out, &StandingProtection::from(rule))?;
         }
     } else {
         let mut say = |style, text: String| paragraph(out, look, style, "", "  ", &text);

@@ -3,7 +3,6 @@
 mod args;
 mod burst;
 mod change;
-pub(crate) mod json;
 mod list;
 mod new_connections;
 mod outcome;

@@ -2,9 +2,10 @@
 
 use super::args::ProtectArgs;
 use super::change::within;
-use super::{json, plan};
+use super::plan;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
+use crate::json::line;
 use crate::text::paragraph::paragraph;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
@@ -12,6 +13,7 @@ use crate::text::table::Look;
 use deadpeer_host::protect::new_connections::{
     NewConnectionsError, Standing, protect, rule, standing,
 };
+use deadpeer_report::record::{RemovedProtection, StandingProtection};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -46,9 +48,9 @@ pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Resul
             Consent::Given | Consent::Ask => Exit::Over,
         });
     }
-    let pinned = protect(&cgroup, &rule, &name).map_err(|error| refused(&error))?;
+    let standing = protect(&cgroup, &rule, &name).map_err(|error| refused(&error))?;
     match args.json {
-        true => json::standing(&pinned, Some(&cgroup), out)?,
+        true => line(out, &StandingProtection::from(&standing))?,
         false => {
             let said = format!(
                 "They notice a vanished peer within {} from their first packet on. Open ones are as they were: run this without --new-connections, too. To end it: deadpeer protect --remove {name}",
@@ -85,7 +87,12 @@ pub(super) fn remove(
             sanitize(&pinned.name)
         );
         match args.json {
-            true => json::removed(&pinned.name, out)?,
+            true => line(
+                out,
+                &RemovedProtection {
+                    name: pinned.name.clone(),
+                },
+            )?,
             false => paragraph(out, look, style::PLAIN, "", "", &said)?,
         }
     }

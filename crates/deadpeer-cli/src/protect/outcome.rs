@@ -2,14 +2,14 @@
 
 use super::args::ProtectArgs;
 use super::change::within;
-use super::json;
 use crate::exit::{Exit, Stop};
+use crate::json::line;
 use crate::text::paragraph::paragraph;
 use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
 use crate::text::table::Look;
-use deadpeer_host::protect::{Failure, Fate, Outcome, Step, Survey};
+use deadpeer_host::protect::{Fate, Outcome, Step, Survey};
 use deadpeer_host::undo::UndoFile;
 use std::io::Write;
 
@@ -59,11 +59,7 @@ pub(super) fn show(
     for (failure, count) in &done.failed {
         say(
             style::NOTE,
-            format!(
-                "{} left as it was: {}.",
-                plural(*count, "socket"),
-                failure_words(*failure)
-            ),
+            format!("{} left as it was: {}.", plural(*count, "socket"), failure),
         )?;
     }
     if undo.is_written() {
@@ -76,19 +72,6 @@ pub(super) fn show(
     Ok(())
 }
 
-/// Why a socket is as it was.
-pub(super) fn failure_words(failure: Failure) -> String {
-    match failure {
-        Failure::Unreachable(why) => why.reason().to_owned(),
-        Failure::Overtaken => {
-            "its program changed its options meanwhile; run this again".to_owned()
-        }
-        Failure::Lacking(option) => format!("it has no {option}"),
-        Failure::Refused => "the kernel refused an option".to_owned(),
-        _ => "unknown".to_owned(),
-    }
-}
-
 /// Ends where nothing was to be changed, or only to be shown.
 pub(super) fn nothing_done(
     args: &ProtectArgs,
@@ -97,7 +80,7 @@ pub(super) fn nothing_done(
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
     if args.json {
-        json::rehearsed(args, survey, out)?;
+        line(out, &survey.to_record(args.within_ms()))?;
         return Ok(exit_of(survey, true));
     }
     let (style, text) = match survey.changes() as u64 {
@@ -132,7 +115,7 @@ pub(super) fn refused(
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
     if args.json {
-        json::rehearsed(args, survey, out)?;
+        line(out, &survey.to_record(args.within_ms()))?;
     }
     Ok(Exit::Over)
 }

@@ -2,11 +2,11 @@
 
 use super::args::ProtectArgs;
 use super::change::within;
-use super::json;
 use crate::audit::cells::{column, text};
 use crate::audit::gaps::{Gap, gaps};
 use crate::audit::words::{RoleWords, SettingsWords};
 use crate::exit::{Exit, Stop};
+use crate::json::line;
 use crate::text::duration::Upper;
 use crate::text::paragraph::paragraph;
 use crate::text::plural::plural;
@@ -14,9 +14,10 @@ use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Look, Row, Table as TextTable};
 use anstyle::Style;
-use deadpeer_core::{Effective, Notice, Refusal, Snapshot, TcpState};
+use deadpeer_core::{Notice, Refusal};
 use deadpeer_host::Unreadable;
 use deadpeer_host::protect::{Aim, Change, Fate, Part, Step, Survey};
+use deadpeer_report::record;
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -40,7 +41,7 @@ pub(super) fn show(
 ) -> Result<(), Stop> {
     if args.json {
         for part in &survey.parts {
-            json::part(aim, part, out)?;
+            line(out, &part.to_record(aim))?;
         }
         return gaps_of(args, survey, look, out);
     }
@@ -110,7 +111,7 @@ pub(super) fn refused(
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
     match args.json {
-        true => crate::plan::json::refusal(refusal, out)?,
+        true => line(out, &record::Refusal::from(refusal))?,
         false => crate::plan::words::refusal(refusal, look, out)?,
     }
     Ok(Exit::Over)
@@ -127,7 +128,7 @@ fn fill(row: &mut Row, aim: &Aim, part: &Part) {
     match &part.before {
         Some(before) => {
             row.plain(SettingsWords(before));
-            let told = worst(aim, part, before);
+            let told = part.worst(aim, before);
             row.cell(style::BAD, Told(told));
         }
         None => {
@@ -137,7 +138,7 @@ fn fill(row: &mut Row, aim: &Aim, part: &Part) {
     match part.fate {
         Fate::Judged(Step::Change(change)) => {
             row.plain(SettingsWords(&change.after));
-            row.cell(verdict(&change), Told(worst(aim, part, &change.after)));
+            row.cell(verdict(&change), Told(part.worst(aim, &change.after)));
         }
         Fate::Judged(_) | Fate::Unseen(_) | _ => {
             row.plain("left as it is").plain("");
@@ -207,15 +208,6 @@ fn elsewhere(args: &ProtectArgs, survey: &Survey) -> Option<Gap> {
             plural(count, "other network namespace")
         ),
     })
-}
-
-/// When a vanished peer is noticed in the worst of the silences that every connection may meet.
-pub(super) fn worst(aim: &Aim, part: &Part, settings: &Effective) -> Notice {
-    let state = match part.listeners {
-        true => TcpState::Listen,
-        false => TcpState::Established,
-    };
-    aim.forecast(settings, &Snapshot::new(state)).worst()
 }
 
 struct Told(Notice);

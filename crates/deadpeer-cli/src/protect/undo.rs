@@ -2,9 +2,9 @@
 
 use super::args::ProtectArgs;
 use super::change::use_bpf;
-use super::json;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
+use crate::json::line;
 use crate::text::paragraph::{counted, paragraph};
 use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
@@ -57,7 +57,7 @@ pub(super) fn run(
     };
     let complete = restored.is_complete();
     match args.json {
-        true => json::restored(path, &restored, out)?,
+        true => line(out, &restored.to_record(path))?,
         false => show(&restored, look, out)?,
     }
     if !complete {

@@ -1,6 +1,6 @@
 //! `deadpeer test`: does a server notice that its clients are gone?
 
-pub(crate) mod json;
+mod json;
 mod junit;
 mod progress;
 mod words;

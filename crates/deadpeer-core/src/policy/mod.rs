@@ -112,6 +112,12 @@ impl Policy {
         self.survive_lost_probes
     }
 
+    /// Whether a live peer that does not read is kept.
+    #[must_use]
+    pub fn keeps_slow_readers(&self) -> bool {
+        self.slow_readers == SlowReaders::Keep
+    }
+
     /// The deadline.
     #[must_use]
     pub fn within(&self) -> Duration {

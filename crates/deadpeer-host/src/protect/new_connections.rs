@@ -62,7 +62,11 @@ pub fn rule(plan: &Plan, keep_app_settings: bool) -> Rule {
 ///
 /// # Errors
 /// Nothing holds then.
-pub fn protect(cgroup_path: &Path, rule: &Rule, name: &str) -> Result<Pinned, NewConnectionsError> {
+pub fn protect(
+    cgroup_path: &Path,
+    rule: &Rule,
+    name: &str,
+) -> Result<Standing, NewConnectionsError> {
     let cgroup = cgroup::open(cgroup::root()?, cgroup_path).map_err(|error| {
         NewConnectionsError::Cgroup {
             path: cgroup_path.to_owned(),
@@ -72,7 +76,10 @@ pub fn protect(cgroup_path: &Path, rule: &Rule, name: &str) -> Result<Pinned, Ne
     // Its clock is not looked at here.
     let engine = Engine::open(1)?;
     let protection = engine.protect(cgroup, rule)?;
-    Ok(protection.pin(Path::new(BPFFS), name)?)
+    Ok(Standing {
+        pinned: protection.pin(Path::new(BPFFS), name)?,
+        cgroup: Some(cgroup_path.to_owned()),
+    })
 }
 
 /// Every rule that holds, or is left of one that was killed while it was being made; none where there is no BPF file system.

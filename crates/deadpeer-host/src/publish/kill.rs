@@ -1,0 +1,56 @@
+//! What is to become of connections, and what became of them.
+
+use std::fmt;
+
+use deadpeer_report::duration::milliseconds;
+use deadpeer_report::record::{Kill, KillSummary};
+
+use crate::kill::{Decision, Destroyed};
+use crate::table::Target;
+
+impl Decision {
+    /// The record of the connection that this was decided of.
+    #[must_use]
+    pub fn to_record(&self, target: &Target) -> Kill {
+        let (verdict, reply) = match self {
+            Self::Destroy { .. } => ("destroy", None),
+            Self::Forced(reply) => ("forced", Some(reply)),
+            Self::Alive(reply) => ("alive", Some(reply)),
+            Self::Unknown(reply) => ("unknown", Some(reply)),
+            Self::Over => ("over", None),
+        };
+        Kill {
+            connection: target.into(),
+            silent_ms: target.heard_ago.map(milliseconds),
+            verdict: verdict.into(),
+            answer: reply.map(|reply| reply.word().into()),
+            text: self.to_string(),
+        }
+    }
+}
+
+/// "destroy: 3 questions in a row unanswered".
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Destroy { unanswered } => {
+                write!(f, "destroy: {unanswered} questions in a row unanswered")
+            }
+            Self::Forced(reply) => write!(f, "destroy, forced: {reply}"),
+            Self::Alive(reply) => write!(f, "keep: {reply}"),
+            Self::Unknown(reply) => write!(f, "keep, unless forced: {reply}"),
+            Self::Over => f.write_str("over by itself"),
+        }
+    }
+}
+
+impl From<&Destroyed> for KillSummary {
+    fn from(done: &Destroyed) -> Self {
+        Self {
+            destroyed: done.destroyed,
+            gone: done.gone,
+            still_there: done.still_there,
+            refused: done.refused.map_or(0, |(count, _)| count),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Connections that are asked, and what comes of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use deadpeer::{Answer, NotNow};
+use deadpeer_report::duration::{Upper, microseconds};
+use deadpeer_report::record::{self, Ends};
+
+use crate::ask::Reply;
+use crate::table::Target;
+
+impl From<&Target> for Ends {
+    fn from(target: &Target) -> Self {
+        let owner = target.owners.first();
+        Self {
+            local: target.id.local.to_string(),
+            peer: target.id.peer.to_string(),
+            state: target.state.name().into(),
+            cookie: target.id.cookie,
+            process: owner.map(|owner| (*owner.process).into()),
+            pid: owner.map(|owner| owner.pid),
+            fd: owner.map(|owner| owner.fd),
+        }
+    }
+}
+
+impl From<&Reply> for record::Reply {
+    fn from(reply: &Reply) -> Self {
+        Self {
+            answer: reply.word().into(),
+            rtt_us: rtt(reply).map(microseconds),
+            unanswered: unanswered(reply),
+            text: reply.to_string(),
+        }
+    }
+}
+
+impl Reply {
+    /// One word for it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Answer(Answer::Answered { .. }) => "answered",
+            Self::Answer(Answer::Unanswered { .. }) => "unanswered",
+            Self::Answer(Answer::Dead(_)) => "over",
+            Self::Answer(Answer::NotNow(NotNow::Heard { .. })) => "heard",
+            Self::Answer(_) => "not-now",
+            Self::Unreachable(_) | Self::Failed(_) => "unreachable",
+        }
+    }
+}
+
+fn rtt(reply: &Reply) -> Option<Duration> {
+    match reply {
+        Reply::Answer(Answer::Answered { rtt }) => Some(*rtt),
+        Reply::Answer(_) | Reply::Unreachable(_) | Reply::Failed(_) => None,
+    }
+}
+
+fn unanswered(reply: &Reply) -> Option<u32> {
+    let Reply::Answer(Answer::NotNow(why)) = reply else {
+        return None;
+    };
+    match why {
+        NotNow::InFlight { unanswered }
+        | NotNow::Queued { unanswered }
+        | NotNow::KernelAsks { unanswered }
+        | NotNow::JustAsked { unanswered }
+        | NotNow::LastProbe { unanswered } => Some(*unanswered),
+        NotNow::Heard { .. } | NotNow::Busy | NotNow::NotConnected | _ => None,
+    }
+}
+
+/// "answered in 0.3 ms".
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(Answer::Answered { rtt }) => write!(f, "answered in {}", Rtt(*rtt)),
+            Self::Answer(Answer::Unanswered { waited }) => {
+                write!(f, "not answered within {}", Upper(*waited))
+            }
+            Self::Answer(Answer::Dead(death)) => write!(f, "over: {death}"),
+            Self::Answer(Answer::NotNow(why)) => write!(f, "{}", NotNowWords(*why)),
+            Self::Unreachable(why) => write!(f, "can't be asked: {}", why.reason()),
+            Self::Failed(error) => write!(f, "can't be asked: {error}"),
+            Self::Answer(_) => f.write_str("can't be asked"),
+        }
+    }
+}
+
+struct NotNowWords(NotNow);
+
+impl fmt::Display for NotNowWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            NotNow::Heard { ago } => write!(f, "heard {} ago, no probe needed", Upper(ago)),
+            NotNow::InFlight { unanswered } => write!(
+                f,
+                "can't ask now: data is in flight, and sent again until it is acknowledged ({})",
+                Unanswered(unanswered)
+            ),
+            NotNow::Queued { unanswered } => write!(
+                f,
+                "can't ask now: the peer's window is closed and data waits, so the kernel probes the window ({})",
+                Unanswered(unanswered)
+            ),
+            NotNow::KernelAsks { unanswered } => write!(
+                f,
+                "can't ask now: the kernel's own keepalive is asking ({})",
+                Unanswered(unanswered)
+            ),
+            NotNow::JustAsked { unanswered } => write!(
+                f,
+                "can't ask now: a peer answers such a probe every half second at most, and one is open ({})",
+                Unanswered(unanswered)
+            ),
+            NotNow::LastProbe { unanswered } => write!(
+                f,
+                "not asked: by the application's own settings one more unanswered probe could end the connection ({})",
+                Unanswered(unanswered)
+            ),
+            NotNow::Busy => f.write_str("can't ask now: its program kept the socket busy"),
+            NotNow::NotConnected => f.write_str("can't ask: there is no connection (any more)"),
+            _ => f.write_str("can't ask now"),
+        }
+    }
+}
+
+struct Unanswered(u32);
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("nothing unanswered so far"),
+            n => write!(f, "{n} unanswered so far"),
+        }
+    }
+}
+
+/// A round trip with a digit that means something.
+struct Rtt(Duration);
+
+impl fmt::Display for Rtt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} ms", self.0.as_secs_f64() * 1e3)
+    }
+}

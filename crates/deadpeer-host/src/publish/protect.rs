@@ -1,0 +1,148 @@
+//! What is to be protected, what was, and what protects connections still to come.
+
+use std::fmt;
+
+use deadpeer_bpf::Pinned;
+use deadpeer_core::{Effective, Notice, Snapshot, TcpState};
+use deadpeer_report::raw::RawText;
+use deadpeer_report::record::{Failed, ProtectPlan, ProtectSummary, StandingProtection};
+
+use crate::protect::new_connections::Standing;
+use crate::protect::{Aim, Change, Failure, Fate, Outcome, Part, Step, Survey};
+use crate::table::Role;
+use crate::undo::UndoFile;
+
+impl Part {
+    /// The record of what is to be done with these sockets.
+    #[must_use]
+    pub fn to_record(&self, aim: &Aim) -> ProtectPlan {
+        let (address, port) = match self.role {
+            Role::Listening(address) => (Some(address.to_string()), address.port()),
+            Role::Accepted(port) | Role::Outgoing(port) => (None, port),
+        };
+        let change = self.fate.change();
+        let worst = |settings: &Effective| self.worst(aim, settings).into();
+        ProtectPlan {
+            process: self.process.as_deref().map(RawText::from),
+            address,
+            port,
+            listeners: self.listeners,
+            sockets: self.count,
+            before: self.before.as_ref().map(Into::into),
+            before_notices_in: self.before.as_ref().map(worst),
+            fate: self.fate.word().into(),
+            unseen_because: match self.fate {
+                Fate::Unseen(why) => Some(why.reason().into()),
+                Fate::Judged(_) => None,
+            },
+            own_choice: change.map(|change| change.own_choice),
+            set: change.map(|change| (&change.options).into()),
+            after: change.map(|change| (&change.after).into()),
+            after_notices_in: change.map(|change| worst(&change.after)),
+        }
+    }
+
+    /// When a vanished peer is noticed with these settings, in the worst of the silences that every connection may meet.
+    #[must_use]
+    pub fn worst(&self, aim: &Aim, settings: &Effective) -> Notice {
+        let state = match self.listeners {
+            true => TcpState::Listen,
+            false => TcpState::Established,
+        };
+        aim.forecast(settings, &Snapshot::new(state)).worst()
+    }
+}
+
+impl Fate {
+    /// What is to be changed, if anything is.
+    #[must_use]
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Judged(Step::Change(change)) => Some(change),
+            Self::Judged(_) | Self::Unseen(_) => None,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Judged(Step::Fine) => "fine",
+            Self::Judged(Step::Change(_)) => "change",
+            Self::Judged(Step::KeptForApplication) => "kept-for-application",
+            Self::Judged(Step::Helpless) => "helpless",
+            Self::Unseen(_) => "unseen",
+        }
+    }
+}
+
+impl Outcome {
+    /// The record of what was changed. `without_ebpf`: why the kernel itself was not used.
+    #[must_use]
+    pub fn to_record(&self, undo: &UndoFile, without_ebpf: Option<&str>) -> ProtectSummary {
+        let failed = self.failed.iter().map(|(failure, count)| Failed {
+            sockets: *count,
+            because: failure.to_string(),
+        });
+        ProtectSummary {
+            within_ms: undo.record().within_ms.unwrap_or(0),
+            nothing_done: false,
+            changed: self.changed,
+            would_change: 0,
+            gone: self.gone,
+            failed: failed.collect(),
+            undo_file: undo.is_written().then(|| undo.path().into()),
+            without_ebpf_because: without_ebpf.map(str::to_owned),
+        }
+    }
+}
+
+impl Survey {
+    /// The record of a rehearsal for a deadline, in milliseconds.
+    #[must_use]
+    pub fn to_record(&self, within_ms: u64) -> ProtectSummary {
+        ProtectSummary {
+            within_ms,
+            nothing_done: true,
+            changed: 0,
+            would_change: self.changes() as u64,
+            gone: 0,
+            failed: Vec::new(),
+            undo_file: None,
+            without_ebpf_because: None,
+        }
+    }
+}
+
+/// Why a socket is as it was.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) => f.write_str(why.reason()),
+            Self::Overtaken => {
+                f.write_str("its program changed its options meanwhile; run this again")
+            }
+            Self::Lacking(option) => write!(f, "it has no {option}"),
+            Self::Refused => f.write_str("the kernel refused an option"),
+        }
+    }
+}
+
+impl From<&Standing> for StandingProtection {
+    fn from(standing: &Standing) -> Self {
+        let Pinned {
+            name,
+            cgroup,
+            rule,
+            counts,
+            ..
+        } = &standing.pinned;
+        Self {
+            name: name.clone(),
+            cgroup: standing.cgroup.as_deref().map(RawText::from),
+            holds: cgroup.is_some(),
+            set: rule.as_ref().map(|rule| (&rule.options).into()),
+            protected: counts.map(|counts| counts.protected),
+            spared: counts.map(|counts| counts.spared),
+            refused: counts.map(|counts| counts.refused),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What `kill` publishes.
+
+use super::{Ends, Word};
+use serde::{Deserialize, Serialize};
+
+/// A connection, and what is to become of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "kill")]
+pub struct Kill {
+    /// Which.
+    #[serde(flatten)]
+    pub connection: Ends,
+    /// Since anything was last heard of the peer, milliseconds.
+    pub silent_ms: Option<u64>,
+    /// "destroy", "forced", "alive", "unknown" or "over".
+    pub verdict: Word,
+    /// What asking the peer came to, in the words of schemas/ping.json; null: it was not answered.
+    pub answer: Option<Word>,
+    /// The same in words.
+    pub text: String,
+}
+
+/// The last line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "kill_summary")]
+pub struct KillSummary {
+    /// Connections that were destroyed and are gone.
+    pub destroyed: u64,
+    /// Connections that ended by themselves before.
+    pub gone: u64,
+    /// Connections that are still there.
+    pub still_there: u64,
+    /// Connections that the kernel refused to destroy.
+    pub refused: u64,
+}

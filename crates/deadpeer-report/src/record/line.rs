@@ -1,0 +1,64 @@
+//! Any line, told apart by its `type`.
+
+use super::*;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Declares [`Line`] and the schemas of all of its types from one list.
+macro_rules! lines {
+    ($($kind:literal => $record:ident,)*) => {
+        /// A line of any type.
+        #[derive(Debug, Clone, PartialEq, Deserialize)]
+        #[serde(tag = "type")]
+        #[non_exhaustive]
+        pub enum Line {
+            $(
+                #[doc = concat!("A line of type `", $kind, "`.")]
+                #[serde(rename = $kind)]
+                $record(Box<$record>),
+            )*
+        }
+
+        /// Each record says its type itself.
+        impl Serialize for Line {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$record(record) => record.serialize(serializer),)*
+                }
+            }
+        }
+
+        impl Line {
+            /// Every type there is.
+            pub const TYPES: &[&str] = &[$($kind),*];
+        }
+
+        #[cfg(test)]
+        pub(super) fn schemas() -> Vec<(&'static str, schemars::Schema)> {
+            vec![$(($kind, super::schemas::schema::<$record>($kind))),*]
+        }
+    };
+}
+
+lines! {
+    "cell" => Cell,
+    "connected" => Connected,
+    "ended" => Ended,
+    "experiment" => Experiment,
+    "kill" => Kill,
+    "kill_summary" => KillSummary,
+    "listening" => Listening,
+    "ping" => Ping,
+    "ping_summary" => PingSummary,
+    "plan" => Plan,
+    "protect_plan" => ProtectPlan,
+    "protect_summary" => ProtectSummary,
+    "refusal" => Refusal,
+    "removed_protection" => RemovedProtection,
+    "seen" => Seen,
+    "standing_protection" => StandingProtection,
+    "tally" => Tally,
+    "test_case" => TestCase,
+    "test_summary" => TestSummary,
+    "undo_file" => UndoFile,
+    "undone" => Undone,
+}

@@ -1,0 +1,31 @@
+//! The lines of `--json`, to be written and to be read.
+//!
+//! Field names are the kernel's where it has one, with the unit in the name. `null` means "unknown" or "not set"; that something
+//! never happens is said by the word "never". Every line has a `type`, and one struct here is one type; [`Line`] reads any of them.
+
+mod ends;
+mod kill;
+mod lab;
+mod line;
+mod ping;
+mod plan;
+mod protect;
+#[cfg(test)]
+mod schemas;
+mod settings;
+mod test;
+
+pub use ends::{Connected, Ended, Listening, Seen};
+pub use kill::{Kill, KillSummary};
+pub use lab::{Cell, Experiment, Tally};
+pub use line::Line;
+pub use ping::{Ends, Ping, PingSummary, Reply};
+pub use plan::{Plan, Refusal};
+pub use protect::{
+    Failed, ProtectPlan, ProtectSummary, RemovedProtection, StandingProtection, UndoFile, Undone,
+};
+pub use settings::{Forecast, Notice, Options, Outlook};
+pub use test::{TestCase, TestSummary};
+
+/// A word for programs, of those that the field's documentation lists. More may come.
+pub type Word = std::borrow::Cow<'static, str>;

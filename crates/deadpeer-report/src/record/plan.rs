@@ -1,0 +1,72 @@
+//! What `plan` publishes.
+
+use super::{Forecast, Options, Word};
+use crate::duration::milliseconds;
+use deadpeer_core::Silence;
+use serde::{Deserialize, Serialize};
+
+/// Options that keep a promise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "plan")]
+pub struct Plan {
+    /// The deadline asked for.
+    pub within_ms: u64,
+    /// Lost probes that a live peer was to survive.
+    pub survive_lost_probes: u32,
+    /// Whether live peers that don't read are kept.
+    pub keep_slow_readers: bool,
+    /// Kinds of silence that need not keep the deadline.
+    pub except: Vec<Word>,
+    /// What to set.
+    pub options: Options,
+    /// What that promises.
+    pub notices_in: Forecast,
+    /// The retransmission timeout up to which the promise holds; null: it holds whatever that is.
+    pub assumed_rto_ms: Option<u64>,
+}
+
+/// A promise that no options can keep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "refusal")]
+pub struct Refusal {
+    /// The deadline asked for.
+    pub within_ms: u64,
+    /// Why not, as a sentence.
+    pub reason: String,
+    /// The nearest deadline that can be kept; null: none.
+    pub nearest_ms: Option<u64>,
+    /// Concessions, each of which alone makes the deadline possible.
+    pub possible_if_you: Vec<String>,
+}
+
+impl From<&deadpeer_core::Plan> for Plan {
+    fn from(plan: &deadpeer_core::Plan) -> Self {
+        let policy = plan.policy();
+        let excepted = Silence::ALL
+            .into_iter()
+            .filter(|silence| !policy.promises(*silence));
+        Self {
+            within_ms: milliseconds(policy.within()),
+            survive_lost_probes: policy.survives(),
+            keep_slow_readers: policy.keeps_slow_readers(),
+            except: excepted.map(|silence| silence.name().into()).collect(),
+            options: plan.options().into(),
+            notices_in: plan.forecast().into(),
+            assumed_rto_ms: plan.assumed_rto().map(milliseconds),
+        }
+    }
+}
+
+impl From<&deadpeer_core::Refusal> for Refusal {
+    fn from(refusal: &deadpeer_core::Refusal) -> Self {
+        let relaxations = refusal.relaxations.iter();
+        Self {
+            within_ms: milliseconds(refusal.within),
+            reason: refusal.reason.to_string(),
+            nearest_ms: refusal.nearest.map(milliseconds),
+            possible_if_you: relaxations.map(ToString::to_string).collect(),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What `protect` publishes.
+
+use super::{Notice, Options, Word};
+use crate::raw::RawText;
+use serde::{Deserialize, Serialize};
+
+/// Sockets of one service with the same settings, and what is to be done with them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "protect_plan")]
+pub struct ProtectPlan {
+    /// The name of the processes; null: no owner could be seen.
+    pub process: Option<RawText>,
+    /// The listening address; null: these are no connections of a listener.
+    pub address: Option<String>,
+    /// The port they were accepted on or connect to.
+    pub port: u16,
+    /// Whether these are listeners.
+    pub listeners: bool,
+    /// How many.
+    pub sockets: u64,
+    /// The settings in force; null: unknown.
+    pub before: Option<Options>,
+    /// When a vanished peer is noticed with them, in the worst case; null: unknown.
+    pub before_notices_in: Option<Notice>,
+    /// "fine", "change", "kept-for-application", "helpless" or "unseen".
+    pub fate: Word,
+    /// Why they could not be seen.
+    pub unseen_because: Option<Word>,
+    /// Whether the application had set something itself that misses the deadline.
+    pub own_choice: Option<bool>,
+    /// What is set; the rest stays.
+    pub set: Option<Options>,
+    /// The settings afterwards.
+    pub after: Option<Options>,
+    /// When a vanished peer is noticed with those.
+    pub after_notices_in: Option<Notice>,
+}
+
+/// The last line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "protect_summary")]
+pub struct ProtectSummary {
+    /// The deadline.
+    pub within_ms: u64,
+    /// Whether this was a rehearsal, or nothing had to be done.
+    pub nothing_done: bool,
+    /// Sockets that were changed and read back.
+    pub changed: u64,
+    /// Sockets that would be changed.
+    pub would_change: u64,
+    /// Sockets that were closed before their turn came.
+    pub gone: u64,
+    /// Sockets that were left as they were, by reason.
+    pub failed: Vec<Failed>,
+    /// The undo file; null: nothing was changed.
+    pub undo_file: Option<RawText>,
+    /// Why eBPF was not used, so that connections waiting to be accepted could not be changed; null: it was, or nothing was changed.
+    pub without_ebpf_because: Option<String>,
+}
+
+/// Sockets that were left as they were.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Failed {
+    /// How many.
+    pub sockets: u64,
+    /// Why.
+    pub because: String,
+}
+
+/// What came of undoing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "undone")]
+pub struct Undone {
+    /// The undo file.
+    pub file: RawText,
+    /// Sockets that have their old values again.
+    pub restored: u64,
+    /// Sockets that had them already.
+    pub unchanged: u64,
+    /// Sockets that are gone.
+    pub gone: u64,
+    /// Sockets with an option that their program has set since; that one stays.
+    pub overtaken: u64,
+    /// Sockets with keepalive times of their own now, equal to those before, which may have come from a sysctl.
+    pub own_now: u64,
+    /// Sockets that could not be reached or were refused, by reason.
+    pub failed: Vec<Failed>,
+}
+
+/// An undo file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "undo_file")]
+pub struct UndoFile {
+    /// Its path.
+    pub file: RawText,
+    /// When it was begun, seconds since 1970.
+    pub begun_unix_s: u64,
+    /// The deadline; null: their options were only lent to the questions of `ping` or `kill`.
+    pub within_ms: Option<u64>,
+    /// How many sockets it knows.
+    pub sockets: u64,
+    /// Whether the machine was not restarted since: otherwise nothing of it is left.
+    pub this_boot: bool,
+    /// The number of the network namespace.
+    pub network_namespace: u64,
+}
+
+/// What protects connections still to come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "standing_protection")]
+pub struct StandingProtection {
+    /// Its name, for --remove.
+    pub name: String,
+    /// The cgroup, by its path below the root; null: not known, or gone.
+    pub cgroup: Option<RawText>,
+    /// Whether it holds: not if its cgroup is gone or its making was interrupted.
+    pub holds: bool,
+    /// What it sets where a program's own settings are not as soon; null: can't be read.
+    pub set: Option<Options>,
+    /// Ends of connections that got something set; null: can't be read.
+    pub protected: Option<u64>,
+    /// Ends that were good enough.
+    pub spared: Option<u64>,
+    /// Ends on which the kernel refused an option.
+    pub refused: Option<u64>,
+}
+
+/// A protection of connections still to come that was ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "removed_protection")]
+pub struct RemovedProtection {
+    /// Its name.
+    pub name: String,
+}

@@ -1,0 +1,142 @@
+//! Socket options, and what they promise.
+
+use crate::duration::{milliseconds, milliseconds_up};
+use deadpeer_core::{Effective, SocketOptions};
+use serde::{Deserialize, Serialize};
+
+/// When the kernel would give a connection up.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "notice", rename_all = "snake_case")]
+pub enum Notice {
+    /// Between these times after the peer vanished.
+    Within {
+        /// Not before, in milliseconds.
+        earliest_ms: u64,
+        /// Not later, in milliseconds.
+        latest_ms: u64,
+    },
+    /// Never.
+    Never,
+}
+
+/// The two answers about one kind of silence.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Outlook {
+    /// If the peer vanished this moment; null: the connection is not in such a state.
+    pub now: Option<Notice>,
+    /// In the worst case.
+    pub worst: Option<Notice>,
+}
+
+/// What is foretold for every kind of silence. null: unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Forecast {
+    /// Nothing is on its way in either direction.
+    pub idle: Outlook,
+    /// Data was sent and not acknowledged.
+    pub in_flight: Outlook,
+    /// Data is written just before keepalive would have given up.
+    pub late_write: Outlook,
+    /// The peer's receive window is closed.
+    pub zero_window: Outlook,
+    /// connect() waits for an answer.
+    pub connecting: Outlook,
+    /// The program closed, the peer has not.
+    pub after_fin: Outlook,
+    /// When a live peer that does not read is dropped.
+    pub slow_reader: Option<Notice>,
+    /// Keepalive probes that may be lost without harm to a live peer; null: keepalive is off.
+    pub lost_probes_survived: Option<u32>,
+    /// Packets that keepalive costs an hour of idleness, answers included.
+    pub packets_per_idle_hour: f64,
+}
+
+/// Socket options; null: not set by the plan, or no such option.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Options {
+    /// SO_KEEPALIVE.
+    pub so_keepalive: Option<bool>,
+    /// TCP_KEEPIDLE, seconds.
+    pub tcp_keepidle_s: Option<u32>,
+    /// TCP_KEEPINTVL, seconds.
+    pub tcp_keepintvl_s: Option<u32>,
+    /// TCP_KEEPCNT, probes.
+    pub tcp_keepcnt: Option<u32>,
+    /// TCP_USER_TIMEOUT, milliseconds; 0: none.
+    pub tcp_user_timeout_ms: Option<u32>,
+    /// TCP_RTO_MAX_MS, milliseconds.
+    pub tcp_rto_max_ms: Option<u32>,
+    /// TCP_SYNCNT, SYNs sent again.
+    pub tcp_syncnt: Option<u32>,
+}
+
+/// Options to set.
+impl From<&SocketOptions> for Options {
+    fn from(options: &SocketOptions) -> Self {
+        Self {
+            so_keepalive: options.keepalive,
+            tcp_keepidle_s: options.keepidle_s,
+            tcp_keepintvl_s: options.keepintvl_s,
+            tcp_keepcnt: options.keepcnt,
+            tcp_user_timeout_ms: options.user_timeout_ms,
+            tcp_rto_max_ms: options.rto_max_ms,
+            tcp_syncnt: options.syncnt,
+        }
+    }
+}
+
+/// Options in force on a socket.
+impl From<&Effective> for Options {
+    fn from(options: &Effective) -> Self {
+        Self {
+            so_keepalive: Some(options.keepalive),
+            tcp_keepidle_s: Some(options.keepidle_s),
+            tcp_keepintvl_s: Some(options.keepintvl_s),
+            tcp_keepcnt: Some(options.keepcnt),
+            tcp_user_timeout_ms: Some(options.user_timeout_ms.unwrap_or(0)),
+            tcp_rto_max_ms: options.rto_max_ms,
+            tcp_syncnt: options.syncnt,
+        }
+    }
+}
+
+impl From<deadpeer_core::Notice> for Notice {
+    fn from(notice: deadpeer_core::Notice) -> Self {
+        match notice {
+            deadpeer_core::Notice::Within(span) => Self::Within {
+                earliest_ms: milliseconds(span.earliest),
+                latest_ms: milliseconds_up(span.latest),
+            },
+            deadpeer_core::Notice::Never => Self::Never,
+        }
+    }
+}
+
+impl From<&deadpeer_core::Outlook> for Outlook {
+    fn from(outlook: &deadpeer_core::Outlook) -> Self {
+        Self {
+            now: outlook.now.map(Notice::from),
+            worst: Some(outlook.worst.into()),
+        }
+    }
+}
+
+impl From<&deadpeer_core::Forecast> for Forecast {
+    fn from(forecast: &deadpeer_core::Forecast) -> Self {
+        Self {
+            idle: (&forecast.idle).into(),
+            in_flight: (&forecast.in_flight).into(),
+            late_write: (&forecast.late_write).into(),
+            zero_window: (&forecast.zero_window).into(),
+            connecting: (&forecast.connecting).into(),
+            after_fin: (&forecast.after_fin).into(),
+            slow_reader: Some(forecast.slow_reader.into()),
+            lost_probes_survived: forecast.lost_probes_survived,
+            packets_per_idle_hour: forecast.packets_per_idle_hour,
+        }
+    }
+}
