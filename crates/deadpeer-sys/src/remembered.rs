@@ -1,7 +1,7 @@
 //! A socket that is known by its number but neither owned nor borrowed.
 
 use std::ffi::{c_int, c_void};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use deadpeer_core::TcpInfo;
 use rustix::io::Errno;
@@ -14,7 +14,7 @@ use crate::{Result, SysError, tcp_info};
 /// Who watches a socket must not hold a duplicate: no FIN would go out when the owner closes it. So the
 /// owner may close it, and its number may come to mean something else. Each answer is therefore checked against the
 /// cookie, which no other socket has until the machine is rebooted; `None` is "no longer that socket". Only reading
-/// questions are asked this way.
+/// questions are asked this way; to set an option, [`hold`](Self::hold) it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remembered {
     number: RawFd,
@@ -30,6 +30,18 @@ impl Remembered {
             number: fd.as_raw_fd(),
             cookie,
         })
+    }
+
+    /// A socket whose cookie is known, under a number that may or may not mean it.
+    #[must_use]
+    pub fn under(number: RawFd, cookie: u64) -> Self {
+        Self { number, cookie }
+    }
+
+    /// The cookie of the socket.
+    #[must_use]
+    pub fn cookie(&self) -> u64 {
+        self.cookie
     }
 
     /// The number of its descriptor.
@@ -61,6 +73,39 @@ impl Remembered {
         let call = "getsockopt(TCP_USER_TIMEOUT)";
         let answer = int::read(self.number, libc::TCP_USER_TIMEOUT, call);
         self.checked(answer.map(|ms| Some(ms.cast_unsigned()).filter(|ms| *ms > 0)))
+    }
+
+    /// A duplicate of its descriptor, for the moment that it takes to set an option. `None`: its number means something else by now.
+    ///
+    /// While it is open, a close of the owner's does not end the connection: close it again at once.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    #[doc(alias = "F_DUPFD_CLOEXEC")]
+    pub fn hold(&self) -> Result<Option<OwnedFd>> {
+        if !self.is_there() {
+            return Ok(None);
+        }
+        // SAFETY: it touches no memory of ours; a number that is no descriptor is EBADF.
+        let held = unsafe { libc::fcntl(self.number, libc::F_DUPFD_CLOEXEC, 0) };
+        let held = match held {
+            -1 => match SysError::last("fcntl(F_DUPFD_CLOEXEC)") {
+                error if error.errno == Errno::BADF => return Ok(None),
+                error => return Err(error),
+            },
+            // SAFETY: the kernel has just made it, for us alone.
+            number => unsafe { OwnedFd::from_raw_fd(number) },
+        };
+        match cookie(held.as_raw_fd()) {
+            Ok(cookie) if cookie == self.cookie => Ok(Some(held)),
+            Ok(_) => Ok(None),
+            // In this very moment the number came to mean a file. Closing any descriptor of one gives up this process' locks on it
+            // (fcntl(2)): so it stays open.
+            Err(_) => {
+                let _ = held.into_raw_fd();
+                Ok(None)
+            }
+        }
     }
 
     /// An answer counts if the number meant this socket after it was given.

@@ -47,6 +47,8 @@ impl Apply for Plan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Applied {
+    /// What was in force before.
+    pub before: Effective,
     /// What the kernel holds now, read back after setting.
     pub effective: Effective,
     /// What could not be set, because this socket has no such option.
@@ -165,6 +167,7 @@ fn apply(options: &SocketOptions, fd: BorrowedFd<'_>) -> Result<Applied, ApplyEr
         .map(|setting| Unsupported { setting, lack })
         .collect();
     Ok(Applied {
+        before,
         effective,
         unsupported,
         differences,

@@ -8,6 +8,7 @@ use super::loss::Loss;
 use super::nanos::Nanos;
 use super::questions::questions_between;
 use super::supervision::{Preference, Supervision};
+use super::user_timeout::{self, RENEWED};
 use crate::cause::Cause;
 use crate::state::TcpState;
 use crate::tcp_info::TcpInfo;
@@ -109,8 +110,8 @@ impl Judge {
         self.verdict
     }
 
-    /// When the next reading can change the verdict to unreachable, or is needed to tell answers from data that comes again; `None`:
-    /// the connection is over.
+    /// When the next reading can change the verdict to unreachable, or is needed to tell answers from data that comes again, or the user timeout has
+    /// to be [renewed](Self::user_timeout_ms); `None`: the connection is over.
     ///
     /// A connection that is heard and receives no data needs no look before its silence could have lasted the deadline: the kernel
     /// counts meanwhile.
@@ -120,33 +121,53 @@ impl Judge {
             return Some(FIRST_LOOK);
         }
         let (looked, spacing) = (self.looked.get(), self.supervision.spacing());
-        match self.verdict {
+        let next = match self.verdict {
             Verdict::Closed { .. } => None,
             Verdict::Unreachable { .. } => Some(looked + spacing),
             Verdict::Alive { .. }
             | Verdict::Unknown { .. }
             | Verdict::Stalled { .. }
             | Verdict::PeerFinished
-            | Verdict::ApplicationSilent { .. } => {
-                let (heard, patience) = (self.heard.get(), self.supervision.patience());
-                let silent_enough = heard + patience;
-                if silent_enough <= looked {
-                    let missing = self.needed().saturating_sub(self.unanswered);
-                    return Some(match missing {
-                        0 => looked + IMPATIENCE,
-                        _ => looked + spacing * missing.min(30),
-                    });
-                }
-                if !self.last.data {
-                    return Some(silent_enough);
-                }
-                let outage_over = heard + self.supervision.longest_outage();
-                let next = [outage_over, silent_enough]
-                    .into_iter()
-                    .find(|at| *at > looked);
-                next.map(|at| at.min(looked + patience / CLOSE_LOOKS))
-            }
+            | Verdict::ApplicationSilent { .. } => self.next_doubt(looked, spacing),
+        };
+        next.map(|at| at.min(looked + RENEWED))
+    }
+
+    fn next_doubt(&self, looked: Duration, spacing: Duration) -> Option<Duration> {
+        let (heard, patience) = (self.heard.get(), self.supervision.patience());
+        let silent_enough = heard + patience;
+        if silent_enough <= looked {
+            let missing = self.needed().saturating_sub(self.unanswered);
+            return Some(match missing {
+                0 => looked + IMPATIENCE,
+                _ => looked + spacing * missing.min(30),
+            });
         }
+        if !self.last.data {
+            return Some(silent_enough);
+        }
+        let outage_over = heard + self.supervision.longest_outage();
+        let next = [outage_over, silent_enough]
+            .into_iter()
+            .find(|at| *at > looked);
+        next.map(|at| at.min(looked + patience / CLOSE_LOOKS))
+    }
+
+    /// The `TCP_USER_TIMEOUT` that the connection should have until the next look, milliseconds; 0: none. `info` is the reading that was
+    /// [observed](Self::observe) last.
+    ///
+    /// With it neither the loss on the path nor a peer that doesn't read ends a live connection, and one that is closed while its peer is
+    /// gone stays in the kernel's table for no longer than a plain one, 107 s by default.
+    #[must_use]
+    pub fn user_timeout_ms(&self, info: &TcpInfo) -> u32 {
+        let silence = self.looked.get().saturating_sub(self.heard.get());
+        let window_is_closed = self.closed_window_since.is_some();
+        user_timeout::until_the_next_look_ms(
+            self.supervision.deadline(),
+            silence,
+            window_is_closed,
+            info,
+        )
     }
 
     /// By how much the verdict comes after the deadline at the loss measured so far, if the peer vanished now and

@@ -15,6 +15,7 @@ mod loss;
 mod nanos;
 mod questions;
 mod supervision;
+mod user_timeout;
 
 pub use judge::Judge;
 pub use loss::Loss;

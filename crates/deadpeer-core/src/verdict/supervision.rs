@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::loss::Loss;
 use super::nanos::Nanos;
+use super::user_timeout;
 use crate::forecast::{Forecast, Notice, RTO_MIN_MS, Silence, Snapshot, Span, model_timeout_ms};
 use crate::kernel::Kernel;
 use crate::options::{
@@ -20,11 +21,6 @@ const FALSE_ALARM_EVERY: Duration = Duration::from_secs(31_557_600);
 const OUTAGE: (u32, u32) = (4, 5);
 /// How long the answer to that probe may take.
 const ROUND_TRIP: Duration = Duration::from_millis(200);
-/// 12 days: half of what the kernel takes (net/ipv4/tcp.c, `do_tcp_setsockopt`), and the longest it can keep. It compares in 32 bits
-/// with a sign. With a congestion control that paces itself (BBR) the retransmission that started the clock may be stamped with
-/// a moment to come, so that the time passed is negative; less the longest user timeout, that wraps around, and the
-/// connection is given up at its second retransmission (net/ipv4/tcp_timer.c, `retransmits_timed_out`).
-const LONGEST_USER_TIMEOUT_MS: u32 = 1 << 30;
 /// A probe is timed from the last answer, which is dated to a timer tick or two.
 const PROMPT: Duration = Duration::from_millis(100);
 /// Time kept for the look itself.
@@ -90,13 +86,13 @@ impl Supervision {
         self.within.get()
     }
 
-    /// The options that make the kernel ask and keep it from deciding: keepalive, the longest user timeout that it can keep, as many
-    /// SYNs as the deadline takes, and, where the kernel has it (Linux 6.15), retransmissions close enough together.
+    /// The options that make the kernel ask and keep it from deciding: keepalive, a user timeout, as many SYNs as the deadline takes, and,
+    /// where the kernel has it (Linux 6.15), retransmissions close enough together.
     ///
     /// A user timeout takes the place of the counts of probes and of retransmissions (net/ipv4/tcp_timer.c). Without one,
     /// fifteen retransmissions in a row end a connection, and at 40 % loss each way a live one has them lost every few hundred times that
-    /// it has to retransmit at all. So a connection that nobody watches any more is given up by nobody for 12 days: close it, or apply
-    /// another plan to it.
+    /// it has to retransmit at all. This is the one to begin with: it has to move with the connection ([`Judge::user_timeout_ms`](super::Judge::user_timeout_ms)),
+    /// which the `Watch` of the crate deadpeer does.
     ///
     /// Not quite a fifth of the deadline is silence, the rest probing: one packet per idle period while the peer answers, a burst when
     /// it doesn't.
@@ -116,7 +112,7 @@ impl Supervision {
             keepidle_s: Some(in_range(idle)),
             keepintvl_s: Some(in_range(interval)),
             keepcnt: Some(u32::from(MAX_KEEPCNT)),
-            user_timeout_ms: Some(LONGEST_USER_TIMEOUT_MS),
+            user_timeout_ms: Some(user_timeout::at_first_ms(self.deadline())),
             rto_max_ms,
             syncnt: Some(self.syncnt(kernel, rto_max_ms)),
         }
@@ -179,7 +175,7 @@ impl Supervision {
         let gives_up = |syncnt: &u32| {
             let options = SocketOptions {
                 syncnt: Some(*syncnt),
-                user_timeout_ms: Some(LONGEST_USER_TIMEOUT_MS),
+                user_timeout_ms: Some(user_timeout::at_first_ms(self.deadline())),
                 rto_max_ms,
                 ..SocketOptions::default()
             };
@@ -195,7 +191,8 @@ impl Supervision {
     }
 
     /// The silence that the kernel, with the settings in force, ends before the judge can: a user timeout that the
-    /// application set itself, say, or too small a count. `None`: the judge decides.
+    /// application set itself, say, or too small a count. `None`: the judge decides. One of 96 s and more is taken for the one that
+    /// [moves](super::Judge::user_timeout_ms).
     #[must_use]
     pub fn overruled(
         &self,
@@ -203,7 +200,9 @@ impl Supervision {
         snapshot: &Snapshot,
         kernel: &Kernel,
     ) -> Option<(Silence, Span)> {
-        let forecast = Forecast::of(options, snapshot, kernel);
+        let mut options = *options;
+        options.user_timeout_ms = options.user_timeout_ms.map(user_timeout::as_it_moves_ms);
+        let forecast = Forecast::of(&options, snapshot, kernel);
         [Silence::Idle, Silence::InFlight, Silence::ZeroWindow]
             .into_iter()
             .filter_map(|silence| match forecast.outlook(silence).worst {

@@ -166,6 +166,19 @@ pub fn linger2_s(fd: impl AsFd) -> Result<Option<u32>> {
         .map(|seconds| u32::try_from(seconds).ok())
 }
 
+/// Reads `SO_LINGER` (socket(7)): how long close() waits for what was written to be acknowledged; `None`: it doesn't wait, and the kernel
+/// goes on sending. Zero: close() throws away what was written, and sends RST.
+#[doc(alias = "SO_LINGER")]
+pub fn linger(fd: impl AsFd) -> Result<Option<Duration>> {
+    sockopt::socket_linger(fd).map_err(SysError::of("getsockopt(SO_LINGER)"))
+}
+
+/// Sets `SO_LINGER`, whole seconds.
+#[doc(alias = "SO_LINGER")]
+pub fn set_linger(fd: impl AsFd, linger: Option<Duration>) -> Result<()> {
+    sockopt::set_socket_linger(fd, linger).map_err(SysError::of("setsockopt(SO_LINGER)"))
+}
+
 /// Takes the error of a socket, if it has one (`SO_ERROR`). Whoever asks next, the application included, gets none.
 #[doc(alias = "SO_ERROR")]
 pub fn take_error(fd: impl AsFd) -> Result<Option<Errno>> {

@@ -1,30 +1,30 @@
 //! Many connections, one descriptor.
 
 mod event;
+mod loan;
 mod looks;
+mod supervised;
 mod table;
 
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
-use deadpeer_core::{Judge, SocketOptions, Supervision, Verdict};
+use deadpeer_core::{Judge, Supervision, TcpInfo, TcpState, Verdict};
 use deadpeer_sys::readiness::{Epoll, Happened, Signs};
 use deadpeer_sys::sysctl::SysctlError;
-use deadpeer_sys::{Alarm, Remembered, SysError, clock};
+use deadpeer_sys::{Remembered, SysError, clock};
 
 pub use event::{Event, News};
-use looks::Looks;
+use supervised::Supervised;
 use table::{Entry, Place, Table};
 
-use crate::apply::{Apply, ApplyError};
+use crate::apply::ApplyError;
 use crate::death::{HalfClose, Known, Limits, judge};
 use crate::died::{WatchError, known, refusal};
 
 /// So much is done at a time; the rest waits for the next call.
 const BATCH: usize = 256;
-/// Looks of this part of a deadline are done at once: at 30 s that is three wake-ups a second, however many connections there are.
-const EARLY: u32 = 100;
 /// The key of the alarm among those of the sockets. No descriptor has its number.
 const ALARM: u64 = u64::MAX;
 
@@ -49,13 +49,25 @@ const ALARM: u64 = u64::MAX;
 /// Where loss forbids a verdict at the deadline that is as sure as was asked for, it comes later, and
 /// [`slip`](Watch::slip) says by how much; [`Preference`](deadpeer_core::verdict::Preference) turns that round.
 ///
-/// Supervising sets [options](Supervision::options) on every socket that keep the kernel from giving it up for 12 days: what is found
-/// unreachable is the application's to close. A user timeout that the application sets afterwards is its own affair and may
+/// Supervising sets [options](Supervision::options) on every socket, which ask and keep the kernel from deciding: what is found
+/// unreachable is the application's to close. The user timeout among them moves with what is open
+/// ([`Judge::user_timeout_ms`]), so the watch has to be polled: should nobody do so for a minute and a half while a window is closed, the
+/// kernel ends that connection. A user timeout that the application sets afterwards is its own affair and may
 /// end the connection first: [`Supervision::overruled`] tells, from [`options`](crate::options()) and [`inspect`](crate::inspect).
+///
+/// # What it leaves
+///
+/// What is closed after a verdict of unreachable is gone at once, and nothing of it stays in the kernel: while that verdict holds, the socket's
+/// `SO_LINGER` is zero, so that close() throws away what could not be delivered. What is closed before any verdict is kept for
+/// delivery no longer than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer.
+///
+/// A socket that leaves the watch, because it is removed, because the watch is dropped, or because its end was told, gets back the options that it had
+/// before, but for those that the application has set meanwhile. One that is removed while it is unreachable keeps the `SO_LINGER`:
+/// it is to be closed.
 ///
 /// # What it holds
 ///
-/// It holds no duplicate of a socket, only its number and its cookie. When the owner closes it, the FIN goes out, the
+/// It holds no duplicate of a socket but for the moment of setting an option, only its number and its cookie. When the owner closes it, the FIN goes out, the
 /// kernel takes the socket out of the watch, and what the watch remembers goes when it next looks, or when the number is
 /// used again. A reused number is never mistaken for the old socket.
 ///
@@ -89,16 +101,6 @@ pub struct Watch {
     table: Table,
     half_close: HalfClose,
     supervised: Option<Supervised>,
-}
-
-/// What watching takes beyond waiting for the kernel.
-struct Supervised {
-    supervision: Supervision,
-    options: SocketOptions,
-    looks: Looks,
-    alarm: Alarm,
-    /// What the alarm is set to.
-    set_to: Option<Duration>,
 }
 
 /// Why a watch could not be made.
@@ -187,24 +189,16 @@ impl Watch {
     /// # Errors
     /// See [`NewWatchError`].
     pub fn supervised(supervision: Supervision) -> Result<Self, NewWatchError> {
-        let alarm = Alarm::new()?;
-        let options = supervision.options(&deadpeer_sys::running_kernel()?);
         let mut watch = Self::new()?;
-        watch.epoll.watch_readable(&alarm, ALARM)?;
-        watch.supervised = Some(Supervised {
-            supervision,
-            options,
-            looks: Looks::default(),
-            alarm,
-            set_to: None,
-        });
+        watch.supervised = Some(Supervised::new(supervision, &watch.epoll, ALARM)?);
         Ok(watch)
     }
 
     /// Whether a FIN alone counts as the end; [`HalfClose::Ends`] unless set.
     #[must_use]
-    pub fn half_close(self, half_close: HalfClose) -> Self {
-        Self { half_close, ..self }
+    pub fn half_close(mut self, half_close: HalfClose) -> Self {
+        self.half_close = half_close;
+        self
     }
 
     /// Watches a connection from now on. What happened to it before counts.
@@ -216,41 +210,31 @@ impl Watch {
     pub fn add(&mut self, socket: impl AsFd, key: u64) -> Result<(), AddError> {
         let fd = socket.as_fd();
         let info = deadpeer_sys::tcp_info(fd).map_err(|error| refusal(fd, error))?;
-        if let Some(supervised) = &self.supervised {
-            supervised.options.apply(fd)?;
-        }
+        self.remove(fd);
         let remembered = Remembered::of(fd).map_err(WatchError::Call)?;
-        let now = clock::monotonic();
-        let judge = self.supervised.as_ref().map(|supervised| {
-            let mut judge = Judge::new(supervised.supervision);
-            judge.observe(now, &info);
-            judge
-        });
-        let look = judge.as_ref().and_then(Judge::next_look);
+        let charge = match &mut self.supervised {
+            Some(supervised) => Some(supervised.begin(fd, &info)?),
+            None => None,
+        };
         let known = known(Known::Fresh, info.state);
-        let place = self.table.insert(Entry::new(key, remembered, known, judge));
-        let watched = self.epoll.watch_end(fd, place.to_key());
-        if let Err(error) = watched {
-            self.table.remove(place);
+        let entry = Entry::new(key, remembered.cookie(), known, charge);
+        let place = self.table.insert(remembered.number(), entry);
+        if let Err(error) = self.epoll.watch_end(fd, place.to_key()) {
+            self.release(place, Some(fd));
             return Err(WatchError::Call(error).into());
         }
-        if let (Some(supervised), Some(at)) = (&mut self.supervised, look) {
-            supervised.looks.plan(at, place);
-        }
+        self.plan_look(place);
         Ok(self.set_alarm()?)
     }
 
-    /// Watches a socket no more. `false` if it was not watched.
-    ///
-    /// Its options stay as they are.
+    /// Watches a socket no more, and gives its options back. `false` if it was not watched.
     pub fn remove(&mut self, socket: impl AsFd) -> bool {
         let fd = socket.as_fd();
-        let number = fd.as_raw_fd();
-        let Some(place) = self.table.find(number) else {
+        let Some(place) = self.table.find(fd.as_raw_fd()) else {
             return false;
         };
-        let was_it = Remembered::of(fd).is_ok_and(|now| self.table.remembers(place, now));
-        self.forget(place);
+        let was_it = self.is_at(fd, place);
+        self.release(place, was_it.then_some(fd));
         was_it
     }
 
@@ -268,9 +252,9 @@ impl Watch {
 
     /// Forgets the sockets that their owners have closed, and says how many. Happens by itself, later.
     pub fn forget_closed(&mut self) -> usize {
-        let closed = self.table.places_of(|entry| !entry.remembered.is_there());
+        let closed = self.table.places_of(|socket| !socket.is_there());
         for place in &closed {
-            self.forget(*place);
+            self.release(*place, None);
         }
         closed.len()
     }
@@ -280,11 +264,14 @@ impl Watch {
     /// A verdict that changes here is news no more: [`wait`](Self::wait) doesn't report it again. A look just after something was read dates the
     /// peer's last word exactly, where both ends write and then only our own direction is lost.
     pub fn verdict(&mut self, socket: impl AsFd) -> Option<Verdict> {
-        let place = self.table.find(socket.as_fd().as_raw_fd())?;
-        let entry = self.table.entry(place)?;
-        let info = entry.remembered.tcp_info().ok().flatten()?;
-        let judge = entry.judge.as_mut()?;
-        Some(judge.observe(clock::monotonic(), &info))
+        let fd = socket.as_fd();
+        let place = self.table.find(fd.as_raw_fd())?;
+        if !self.is_at(fd, place) {
+            return None;
+        }
+        let info = deadpeer_sys::tcp_info(fd).ok()?;
+        let (_, verdict) = self.observe(place, clock::monotonic(), &info)?;
+        Some(verdict)
     }
 
     /// The judge of a supervised connection: the loss it has measured, and how many unanswered questions convince it. `None` if it is not
@@ -292,16 +279,17 @@ impl Watch {
     pub fn judge(&mut self, socket: impl AsFd) -> Option<&Judge> {
         let fd = socket.as_fd();
         let place = self.table.find(fd.as_raw_fd())?;
-        let now = Remembered::of(fd).ok()?;
-        let entry = self.table.entry(place)?;
-        entry.judge.as_ref().filter(|_| entry.remembered == now)
+        if !self.is_at(fd, place) {
+            return None;
+        }
+        let charge = self.table.entry(place)?.charge.as_ref()?;
+        Some(&charge.judge)
     }
 
     /// By how much the verdict on a supervised connection would come after the deadline, at the loss measured so far, if its peer vanished
     /// now while it is idle. `None` if it is not watched or nobody judges it.
     pub fn slip(&mut self, socket: impl AsFd) -> Option<Duration> {
-        let options = self.supervised.as_ref()?.options;
-        let before_probing = Duration::from_secs(options.keepidle_s?.into());
+        let before_probing = self.supervised.as_ref()?.before_probing;
         Some(self.judge(socket)?.slip(before_probing))
     }
 
@@ -343,15 +331,22 @@ impl Watch {
     fn end(&mut self, place: Place, signs: Signs) -> Option<Event> {
         let half_close = self.half_close;
         let entry = self.table.entry(place)?;
-        let Some(info) = entry.remembered.tcp_info().ok().flatten() else {
-            self.forget(place);
+        let socket = entry.socket(place);
+        let Some(info) = socket.tcp_info().ok().flatten() else {
+            self.release(place, None);
             return None;
         };
-        let limits = || limits(&entry.remembered);
+        let limits = || limits(&socket);
         let death = judge(signs, &info, limits, entry.known, half_close);
         entry.known = known(entry.known, info.state);
         let (key, death) = (entry.key, death?);
-        self.forget(place);
+        self.epoll.forget(place.number());
+        // What is over has nothing to lose.
+        let goes_on = info.state != Some(TcpState::Close);
+        let charge = self.table.take(place).and_then(|entry| entry.charge);
+        if let (Some(supervised), Some(charge)) = (&mut self.supervised, charge) {
+            supervised.end(socket, charge, goes_on);
+        }
         let news = News::Died(death);
         Some(Event { key, news })
     }
@@ -362,8 +357,7 @@ impl Watch {
         let Some(supervised) = &mut self.supervised else {
             return;
         };
-        let early = supervised.supervision.deadline() / EARLY;
-        for place in supervised.looks.due(now, early, BATCH) {
+        for place in supervised.due(now, BATCH) {
             events.extend(self.look(place, now));
         }
     }
@@ -371,42 +365,66 @@ impl Watch {
     /// Looks at one connection, and plans the next look.
     fn look(&mut self, place: Place, now: Duration) -> Option<Event> {
         let entry = self.table.entry(place)?;
-        let Some(info) = entry.remembered.tcp_info().ok().flatten() else {
-            self.forget(place);
+        let key = entry.key;
+        let Some(info) = entry.socket(place).tcp_info().ok().flatten() else {
+            self.release(place, None);
             return None;
         };
-        let key = entry.key;
-        let judge = entry.judge.as_mut()?;
-        let before = judge.verdict();
-        let after = judge.observe(now, &info);
-        if let (Some(at), Some(supervised)) = (judge.next_look(), &mut self.supervised) {
-            supervised.looks.plan(at, place);
-        }
+        let (before, after) = self.observe(place, now, &info)?;
+        self.plan_look(place);
         News::of_change(before, after).map(|news| Event { key, news })
     }
 
-    fn forget(&mut self, place: Place) {
+    fn observe(
+        &mut self,
+        place: Place,
+        now: Duration,
+        info: &TcpInfo,
+    ) -> Option<(Verdict, Verdict)> {
+        let entry = self.table.entry(place)?;
+        let socket = entry.socket(place);
+        let charge = entry.charge.as_mut()?;
+        Some(self.supervised.as_mut()?.observe(charge, socket, now, info))
+    }
+
+    fn plan_look(&mut self, place: Place) {
+        if let Some(supervised) = &mut self.supervised
+            && let Some(entry) = self.table.entry(place)
+            && let Some(charge) = &entry.charge
+        {
+            supervised.plan_look(&charge.judge, place);
+        }
+    }
+
+    /// Whether this descriptor is the socket that stands there, and not another one that has its number now.
+    fn is_at(&mut self, fd: BorrowedFd<'_>, place: Place) -> bool {
+        let now = Remembered::of(fd);
+        let entry = self.table.entry(place);
+        entry.is_some_and(|entry| now == Ok(entry.socket(place)))
+    }
+
+    /// Watches no more what stands there. `fd` is the socket, if it is still there.
+    fn release(&mut self, place: Place, fd: Option<BorrowedFd<'_>>) {
         self.epoll.forget(place.number());
-        self.table.remove(place);
+        let Some(entry) = self.table.take(place) else {
+            return;
+        };
+        if let (Some(supervised), Some(charge)) = (&mut self.supervised, entry.charge) {
+            supervised.release(fd, entry.cookie, charge);
+        }
     }
 
     fn note_alarm(&mut self) {
         if let Some(supervised) = &mut self.supervised {
-            supervised.set_to = None;
+            supervised.note_alarm();
         }
     }
 
-    /// Sets the alarm to the next look.
     fn set_alarm(&mut self) -> Result<(), WatchError> {
-        let Some(supervised) = &mut self.supervised else {
-            return Ok(());
-        };
-        let next = supervised.looks.next();
-        if supervised.set_to != next {
-            supervised.alarm.set(next).map_err(WatchError::Call)?;
-            supervised.set_to = next;
+        match &mut self.supervised {
+            Some(supervised) => supervised.set_alarm().map_err(WatchError::Call),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -414,6 +432,19 @@ fn limits(socket: &Remembered) -> Result<Limits, SysError> {
     let keepcnt = socket.keepcnt()?;
     let user_timeout = socket.user_timeout_ms().unwrap_or(None).flatten();
     Ok(keepcnt.map_or_else(Limits::default, |count| Limits::new(count, user_timeout)))
+}
+
+/// Gives every socket its options back: some ten system calls each.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if self.supervised.is_some() {
+            for place in self.table.places_of(|_| true) {
+                let socket = self.table.entry(place).map(|entry| entry.socket(place));
+                let held = socket.and_then(|socket| socket.hold().ok().flatten());
+                self.release(place, held.as_ref().map(AsFd::as_fd));
+            }
+        }
+    }
 }
 
 impl AsFd for Watch {

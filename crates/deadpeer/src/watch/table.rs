@@ -5,35 +5,46 @@ use std::os::fd::RawFd;
 use deadpeer_core::Judge;
 use deadpeer_sys::Remembered;
 
+use super::loan::Loan;
 use crate::death::Known;
 
 /// Numbers of descriptors are dense, so the table is one too, in pieces that come when they are needed.
 const PIECE: usize = 64;
 
-/// What is remembered of a socket.
+/// What is remembered of a socket, beside its number: that is its place.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) key: u64,
-    pub(super) remembered: Remembered,
+    pub(super) cookie: u64,
     pub(super) known: Known,
-    pub(super) judge: Option<Judge>,
+    pub(super) charge: Option<Charge>,
     generation: u32,
 }
 
+/// What is kept of a supervised connection.
+#[derive(Debug)]
+pub(super) struct Charge {
+    pub(super) judge: Judge,
+    pub(super) loan: Loan,
+}
+
+// There is one for every watched connection.
+const _: () = assert!(size_of::<Option<Entry>>() <= 176);
+
 impl Entry {
-    pub(super) fn new(
-        key: u64,
-        remembered: Remembered,
-        known: Known,
-        judge: Option<Judge>,
-    ) -> Self {
+    pub(super) fn new(key: u64, cookie: u64, known: Known, charge: Option<Charge>) -> Self {
         Self {
             key,
-            remembered,
+            cookie,
             known,
-            judge,
+            charge,
             generation: 0,
         }
+    }
+
+    /// The socket that stands at this place.
+    pub(super) fn socket(&self, place: Place) -> Remembered {
+        Remembered::under(place.number(), self.cookie)
     }
 }
 
@@ -80,11 +91,11 @@ pub(super) struct Table {
 
 impl Table {
     /// Puts an entry in, instead of one with the same number.
-    pub(super) fn insert(&mut self, mut entry: Entry) -> Place {
+    pub(super) fn insert(&mut self, number: RawFd, mut entry: Entry) -> Place {
         self.generations = self.generations.wrapping_add(1);
         entry.generation = self.generations;
         let place = Place {
-            number: entry.remembered.number().cast_unsigned(),
+            number: number.cast_unsigned(),
             generation: entry.generation,
         };
         let (piece, index) = place.split();
@@ -104,13 +115,11 @@ impl Table {
             .filter(|entry| entry.generation == place.generation)
     }
 
-    pub(super) fn remove(&mut self, place: Place) {
-        if self.entry(place).is_some()
-            && let Some(slot) = self.slot(place)
-        {
-            *slot = None;
-            self.len -= 1;
-        }
+    /// Takes an entry out.
+    pub(super) fn take(&mut self, place: Place) -> Option<Entry> {
+        self.entry(place)?;
+        self.len -= 1;
+        self.slot(place)?.take()
     }
 
     /// Where the socket with this number is.
@@ -124,20 +133,20 @@ impl Table {
         Some(Place { number, generation })
     }
 
-    pub(super) fn remembers(&mut self, place: Place, socket: Remembered) -> bool {
-        self.entry(place)
-            .is_some_and(|entry| entry.remembered == socket)
-    }
-
-    /// The places of the entries that answer to a question.
-    pub(super) fn places_of(&self, question: impl Fn(&Entry) -> bool) -> Vec<Place> {
-        let entries = self.pieces.iter().flatten().flat_map(|piece| piece.iter());
-        entries
-            .flatten()
-            .filter(|entry| question(entry))
-            .map(|entry| Place {
-                number: entry.remembered.number().cast_unsigned(),
-                generation: entry.generation,
+    /// The places of the sockets that answer to a question.
+    pub(super) fn places_of(&self, question: impl Fn(Remembered) -> bool) -> Vec<Place> {
+        let numbers = self.pieces.iter().enumerate().flat_map(|(index, piece)| {
+            let entries = piece.iter().flat_map(|piece| piece.iter());
+            (index * PIECE..).zip(entries)
+        });
+        numbers
+            .filter_map(|(number, entry)| {
+                let entry = entry.as_ref()?;
+                let place = Place {
+                    number: u32::try_from(number).ok()?,
+                    generation: entry.generation,
+                };
+                question(entry.socket(place)).then_some(place)
             })
             .collect()
     }

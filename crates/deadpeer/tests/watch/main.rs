@@ -3,6 +3,7 @@
 mod deaths;
 #[cfg(feature = "mio")]
 mod in_mio;
+mod left;
 mod owners;
 mod supervised;
 
