@@ -289,7 +289,7 @@ deadpeer_watch *deadpeer_watch_new(deadpeer_error *error);
 /**
  * Makes a watch that judges by itself: the kernel asks, and a peer is unreachable when it has been silent for so many
  * milliseconds and has left so many questions unanswered that chance is ruled out. It sets its options on every
- * socket that is added. NULL on failure.
+ * socket that is added; one that is closed while it is unreachable is gone at once, undelivered data with it. NULL on failure.
  *
  * `error` is null or valid.
  */
@@ -297,7 +297,7 @@ deadpeer_watch *deadpeer_watch_supervised(uint64_t within_ms,
                                           deadpeer_error *error);
 
 /**
- * Ends a watch. The sockets stay as they are. NULL is allowed.
+ * Ends a watch. The sockets get back the options that they had before. NULL is allowed.
  *
  * `watch` is null or came from here and is not used afterwards.
  */
@@ -322,7 +322,7 @@ int deadpeer_watch_add(deadpeer_watch *watch,
                        deadpeer_error *error);
 
 /**
- * Watches a connection no more. Returns 1, or 0 if it was not watched.
+ * Watches a connection no more, and gives its options back. Returns 1, or 0 if it was not watched.
  *
  * `watch` is valid. `fd` is open during the call.
  */

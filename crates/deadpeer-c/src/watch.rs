@@ -60,7 +60,7 @@ pub unsafe extern "C" fn deadpeer_watch_new(error: *mut Error) -> *mut Watch {
 
 /// Makes a watch that judges by itself: the kernel asks, and a peer is unreachable when it has been silent for so many
 /// milliseconds and has left so many questions unanswered that chance is ruled out. It sets its options on every
-/// socket that is added. NULL on failure.
+/// socket that is added; one that is closed while it is unreachable is gone at once, undelivered data with it. NULL on failure.
 ///
 /// # Safety
 /// `error` is null or valid.
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn deadpeer_watch_supervised(
     unsafe { boxed(rust::Watch::supervised(supervision), error) }
 }
 
-/// Ends a watch. The sockets stay as they are. NULL is allowed.
+/// Ends a watch. The sockets get back the options that they had before. NULL is allowed.
 ///
 /// # Safety
 /// `watch` is null or came from here and is not used afterwards.
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn deadpeer_watch_add(
     unsafe { answer(added, error) }
 }
 
-/// Watches a connection no more. Returns 1, or 0 if it was not watched.
+/// Watches a connection no more, and gives its options back. Returns 1, or 0 if it was not watched.
 ///
 /// # Safety
 /// `watch` is valid. `fd` is open during the call.

@@ -1,8 +1,9 @@
 //! `cargo xtask check-watch`: a thousand live connections under supervised watching, none of which may be called dead, and dead ones, which
 //! must be, within each of several deadlines.
 //!
-//! Runs the lab's scenarios with the supervised method alone, many connections of it in each state.
+//! Runs the lab's scenarios with the supervised method alone, many connections of it in each state. `--orphans` looks at what they leave behind.
 
+mod orphans;
 mod report;
 mod scenarios;
 
@@ -38,6 +39,9 @@ pub(crate) struct Arguments {
     /// Write what each host sends and receives to DIR/DEADLINE/SCENARIO/HOST.pcapng
     #[arg(long, value_name = "DIR")]
     pcap: Option<PathBuf>,
+    /// Only what is left in the kernel's table by sockets that are closed while their peers are gone; five minutes
+    #[arg(long)]
+    orphans: bool,
     /// The peer's program
     #[arg(long, hide = true)]
     peer: bool,
@@ -51,6 +55,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     }
     if enclosure::current().is_none() {
         return Ok(enclosure::run(std::env::args_os().skip(1))?.success());
+    }
+    if arguments.orphans {
+        return deadpeer_sys::netns::private(|| orphans::check(&arguments.within))?;
     }
     raise_the_limit_of_descriptors()?;
     let mut reports = Vec::new();

@@ -8,7 +8,7 @@ use super::loss::Loss;
 use super::nanos::Nanos;
 use super::questions::questions_between;
 use super::supervision::{Preference, Supervision};
-use super::user_timeout::{self, RENEWED};
+use super::user_timeout;
 use crate::cause::Cause;
 use crate::state::TcpState;
 use crate::tcp_info::TcpInfo;
@@ -130,7 +130,9 @@ impl Judge {
             | Verdict::PeerFinished
             | Verdict::ApplicationSilent { .. } => self.next_doubt(looked, spacing),
         };
-        next.map(|at| at.min(looked + RENEWED))
+        let something_is_open = self.last.open > 0;
+        let move_at = user_timeout::next_move(looked, self.heard.get(), something_is_open);
+        next.map(|at| at.min(move_at))
     }
 
     fn next_doubt(&self, looked: Duration, spacing: Duration) -> Option<Duration> {
