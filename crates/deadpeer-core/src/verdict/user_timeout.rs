@@ -85,9 +85,11 @@ mod tests {
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     fn open(silence: u64, retransmits: u8) -> u32 {
-        let mut info = TcpInfo::default();
-        info.state = Some(TcpState::Established);
-        info.retransmits = Some(retransmits);
+        let info = TcpInfo {
+            state: Some(TcpState::Established),
+            retransmits: Some(retransmits),
+            ..TcpInfo::default()
+        };
         until_the_next_look_ms(S(120), S(silence), false, &info)
     }
 
