@@ -31,7 +31,7 @@ pub trait Apply {
 
 impl Apply for SocketOptions {
     fn apply(&self, socket: impl AsFd) -> Result<Applied, ApplyError> {
-        apply(self, socket.as_fd())
+        apply(self, socket.as_fd()).map(|(_, applied)| applied)
     }
 }
 
@@ -47,8 +47,6 @@ impl Apply for Plan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Applied {
-    /// What was in force before.
-    pub before: Effective,
     /// What the kernel holds now, read back after setting.
     pub effective: Effective,
     /// What could not be set, because this socket has no such option.
@@ -145,7 +143,11 @@ fn put_back(left: &[Setting]) -> String {
     format!("could not be put back: {}", names.join(", "))
 }
 
-fn apply(options: &SocketOptions, fd: BorrowedFd<'_>) -> Result<Applied, ApplyError> {
+/// As [`Apply::apply`], with what was in force before.
+pub(crate) fn apply(
+    options: &SocketOptions,
+    fd: BorrowedFd<'_>,
+) -> Result<(Effective, Applied), ApplyError> {
     options.check()?;
     let lack = match sockopt::transport(fd).map_err(ApplyError::Read)? {
         Transport::Tcp => Lack::Kernel,
@@ -166,12 +168,12 @@ fn apply(options: &SocketOptions, fd: BorrowedFd<'_>) -> Result<Applied, ApplyEr
         .into_iter()
         .map(|setting| Unsupported { setting, lack })
         .collect();
-    Ok(Applied {
-        before,
+    let applied = Applied {
         effective,
         unsupported,
         differences,
-    })
+    };
+    Ok((before, applied))
 }
 
 /// Sets one option after the other. Returns those that the socket does not have; on any other failure

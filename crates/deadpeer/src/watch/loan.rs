@@ -7,7 +7,7 @@ use std::time::Duration;
 use deadpeer_core::{Effective, SocketOptions};
 use deadpeer_sys::{Remembered, sockopt};
 
-use crate::apply::{Apply as _, ApplyError};
+use crate::apply::{ApplyError, apply};
 use crate::setting::Setting;
 
 /// The application has set a user timeout of its own.
@@ -48,8 +48,7 @@ impl Lender {
         fd: BorrowedFd<'_>,
         user_timeout_ms: u32,
     ) -> Result<Loan, ApplyError> {
-        let lent = self.with(user_timeout_ms);
-        let before = lent.apply(fd)?.before;
+        let (before, _) = apply(&self.with(user_timeout_ms), fd)?;
         let before = *self.numbers.entry(before).or_insert_with(|| {
             self.before.push(before);
             u32::try_from(self.before.len() - 1).unwrap_or(0)
