@@ -58,7 +58,8 @@ fn what_is_closed_after_a_verdict_is_gone() {
     let idle = |_: &TcpStream| {};
     let in_flight = |socket: &TcpStream| (&*socket).write_all(b"lost").unwrap();
     let half_closed = |socket: &TcpStream| socket.shutdown(Shutdown::Write).unwrap();
-    let states: [(&str, fn(&TcpStream)); 3] = [
+    type Act = fn(&TcpStream);
+    let states: [(&str, Act); 3] = [
         ("idle", idle),
         ("in flight", in_flight),
         ("half closed", half_closed),
