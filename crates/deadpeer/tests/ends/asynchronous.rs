@@ -94,3 +94,22 @@ fn a_watch_in_a_task() {
         assert!(watch.watch().is_empty());
     });
 }
+
+#[test]
+fn other_tasks_add_through_a_handle() {
+    block_on(async {
+        let mut watch = deadpeer::tokio::AsyncWatch::new(Watch::new().unwrap()).unwrap();
+        let handle = watch.handle();
+        let adding = tokio::spawn(async move {
+            let (socket, peer) = pair().await;
+            handle.add(&socket, 7).unwrap();
+            drop(peer);
+            socket
+        });
+        let event = timeout(Duration::from_secs(5), watch.next()).await;
+        let event = event.unwrap().unwrap();
+        assert_eq!(event.key, 7);
+        assert!(event.news.is_gone(), "{event:?}");
+        adding.await.unwrap();
+    });
+}

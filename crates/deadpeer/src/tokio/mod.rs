@@ -1,6 +1,20 @@
-//! For tokio (feature `tokio`): waiting and asking without a thread.
+//! For tokio (feature `tokio`): streams that fail when their peer is gone, waiting and asking without a thread.
 //!
-//! The module needs a runtime whose I/O driver is enabled, and [`ping`] its timer as well.
+//! - [`Guarded`] is a stream like the one inside, but for this: once its peer is unreachable, reading and writing fail.
+//! - [`reusable`], [`ping`] and [`died`] are those of the crate, for tasks.
+//! - [`AsyncWatch`] is a [`Watch`](crate::Watch) of any event loop's own making.
+//!
+//! The module needs a runtime whose I/O driver and timer are enabled.
+
+mod async_watch;
+mod guard;
+mod guarded;
+mod peer;
+
+pub use async_watch::{AsyncWatch, WatchHandle};
+pub use guard::Guard;
+pub use guarded::Guarded;
+pub use peer::{Gone, Health, Peer};
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
@@ -13,7 +27,8 @@ use deadpeer_sys::{Errno, SysError};
 
 use crate::died::Vigil;
 use crate::ping::{Asking, Step};
-use crate::{Answer, Death, Event, HalfClose, PingError, Watch, WatchError};
+use crate::reusable::Check;
+use crate::{Answer, Death, HalfClose, PingError, Reuse, WatchError};
 
 /// As [`crate::ping()`], without keeping a thread.
 ///
@@ -30,6 +45,25 @@ pub async fn ping(socket: &impl AsFd, timeout: Duration) -> Result<Answer, PingE
         match asking.step(Instant::now())? {
             Step::Wait(time) => sleep(time).await,
             Step::Done(answer) => return Ok(answer),
+        }
+    }
+}
+
+/// As [`crate::reusable`], without keeping a thread.
+///
+/// Dropping the future before it is done gives the settings back that a question borrows.
+///
+/// # Errors
+/// See [`PingError`].
+///
+/// # Panics
+/// Outside a runtime with its timer enabled.
+pub async fn reusable(socket: &impl AsFd, timeout: Duration) -> Result<Reuse, PingError> {
+    let mut check = Check::begin(socket.as_fd(), Instant::now(), timeout)?;
+    loop {
+        match check.step(Instant::now())? {
+            Step::Wait(time) => sleep(time).await,
+            Step::Done(reuse) => return Ok(reuse),
         }
     }
 }
@@ -93,74 +127,6 @@ pub async fn died_with(socket: &impl AsFd, half_close: HalfClose) -> Result<Deat
                     return Ok(death);
                 }
             }
-        }
-    }
-}
-
-/// A [`Watch`] as a tokio task owns it.
-///
-/// ```no_run
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use deadpeer::{Supervision, Watch};
-/// # use std::time::Duration;
-///
-/// let supervision = Supervision::within(Duration::from_secs(30));
-/// let mut watch = deadpeer::tokio::AsyncWatch::new(Watch::supervised(supervision)?)?;
-/// # let stream = tokio::net::TcpStream::connect("localhost:8888").await?;
-/// watch.watch().add(&stream, 7)?;
-/// loop {
-///     let event = watch.next().await?;
-///     println!("connection {}: {:?}", event.key, event.news);
-/// }
-/// # }
-/// ```
-#[derive(Debug)]
-pub struct AsyncWatch {
-    watch: AsyncFd<Watch>,
-    events: Vec<Event>,
-}
-
-impl AsyncWatch {
-    /// Hands a watch to the runtime of the calling task.
-    ///
-    /// # Errors
-    /// See [`WatchError`].
-    ///
-    /// # Panics
-    /// Outside a runtime with its I/O driver enabled.
-    pub fn new(watch: Watch) -> Result<Self, WatchError> {
-        Ok(Self {
-            watch: registered(watch)?,
-            events: Vec::new(),
-        })
-    }
-
-    /// The watch, to add and remove sockets. Its [`wait`](Watch::wait) is [`next`](Self::next) here.
-    pub fn watch(&mut self) -> &mut Watch {
-        self.watch.get_mut()
-    }
-
-    /// The next event. Dropping the future loses none.
-    ///
-    /// # Errors
-    /// See [`WatchError`].
-    pub async fn next(&mut self) -> Result<Event, WatchError> {
-        loop {
-            if let Some(event) = self.events.pop() {
-                return Ok(event);
-            }
-            let mut ready = self
-                .watch
-                .readable_mut()
-                .await
-                .map_err(|_| WatchError::Runtime)?;
-            let watch = ready.get_inner_mut();
-            watch.wait(&mut self.events, Some(Duration::ZERO))?;
-            if self.events.is_empty() {
-                ready.clear_ready();
-            }
-            // The last is handed out first.
-            self.events.reverse();
         }
     }
 }
