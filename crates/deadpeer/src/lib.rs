@@ -71,10 +71,14 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+#[cfg(feature = "axum")]
+pub mod axum;
 mod death;
 mod died;
 #[cfg(feature = "heartbeat")]
 pub mod heartbeat;
+#[cfg(feature = "hyper-util")]
+pub mod hyper_util;
 mod inspect;
 mod io_error;
 #[cfg(feature = "mio")]
@@ -86,6 +90,8 @@ mod setting;
 mod take_error;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod watch;
 
 pub use apply::{Applied, Apply, ApplyError, Difference, Lack, Unsupported};

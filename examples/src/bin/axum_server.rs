@@ -1,7 +1,7 @@
 //! A long HTTP request stops working when its browser vanishes.
 //!
-//! hyper drops the future of a handler when its connection ends. A browser that closes is noticed by its FIN; one that
-//! loses its power or its network is noticed by the options of the plan, which every connection inherits from the listener.
+//! A browser that closes is noticed by its FIN; one that loses its power or its network by the guard of its connection, whose
+//! verdict waits until chance is ruled out and spares who is slow to read.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use deadpeer::Apply;
+use deadpeer::axum::{Client, GuardedListener};
+use deadpeer::tokio::Guard;
+use deadpeer::tower::CancelWhenGone;
 use deadpeer_examples::{Arguments, Work};
 use tokio::net::TcpListener;
 
@@ -18,12 +20,14 @@ use tokio::net::TcpListener;
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse()?;
     let listener = TcpListener::bind(&arguments.address).await?;
-    arguments.plan()?.apply(&listener)?;
     println!("listening at {}", listener.local_addr()?);
     let router = Router::new()
         .route("/", get(|| async { "ready\n" }))
-        .route("/report", get(report));
-    axum::serve(listener, router).await?;
+        .route("/report", get(report))
+        .layer(CancelWhenGone::new());
+    let listener = GuardedListener::new(listener, Guard::within(arguments.deadline)?);
+    let service = router.into_make_service_with_connect_info::<Client>();
+    axum::serve(listener, service).await?;
     Ok(())
 }
 

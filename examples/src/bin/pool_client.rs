@@ -44,20 +44,10 @@ impl ManageConnection for Server {
         TcpStream::connect(&self.0).await
     }
 
-    /// Looks for a FIN or a RST, then asks the server's kernel, which may answer for a program that has closed.
-    /// One lost packet may cost a healthy connection, which a pool can afford.
+    /// Before a connection is handed out. One lost packet may cost a healthy one, which a pool can afford.
     async fn is_valid(&self, stream: &mut TcpStream) -> io::Result<()> {
-        if self.has_broken(stream) {
-            return Err(io::ErrorKind::ConnectionAborted.into());
-        }
-        let answer = deadpeer::tokio::ping(stream, Duration::from_secs(1)).await?;
-        if answer.is_alive() {
-            Ok(())
-        } else {
-            Err(io::Error::other(format!(
-                "the server is not there: {answer:?}"
-            )))
-        }
+        let reuse = deadpeer::tokio::reusable(stream, Duration::from_secs(1)).await?;
+        Ok(reuse.check()?)
     }
 
     /// A FIN or a RST has come. The pool asks when a connection is given back.

@@ -11,11 +11,20 @@ use crate::programs::Program;
 use crate::scene::{SOON, Scene, accept, listen, silence, start, until};
 
 #[test]
-fn a_pool_never_hands_out_the_dead() {
+fn bb8_never_hands_out_the_dead() {
+    never_hands_out_the_dead("pool_client");
+}
+
+#[test]
+fn deadpool_never_hands_out_the_dead() {
+    never_hands_out_the_dead("deadpool_client");
+}
+
+fn never_hands_out_the_dead(program: &str) {
     inside(|| {
         let scene = Scene::new();
         let (listener, address) = listen(scene.far());
-        let mut client = start(scene.here(), "pool_client", &address, "");
+        let mut client = start(scene.here(), program, &address, "");
         let first = echo_one(&listener, &mut client, None);
         let begun = first.peer_addr().unwrap();
         silence(&first);

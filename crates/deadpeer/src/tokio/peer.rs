@@ -80,6 +80,15 @@ impl Peer {
             .await
     }
 
+    /// Calls `hook` once, as soon as the peer is not fine: at once if it isn't now. For pools that can be told to leave a connection out. A
+    /// later hook takes the place of an earlier one. It is called by the guard's task, which must not wait.
+    pub fn when_doubtful(&self, hook: impl FnOnce() + Send + 'static) {
+        *self.0.hook() = Some(Hook(Box::new(hook)));
+        if self.health() != Health::Fine {
+            self.0.call_hook();
+        }
+    }
+
     async fn until<T>(&self, found: impl Fn(Health) -> Option<T>) -> T {
         let mut health = self.0.health.subscribe();
         loop {
@@ -100,6 +109,16 @@ pub(super) struct Line {
     pub(super) socket: Remembered,
     health: watch::Sender<Health>,
     waiting: Mutex<[Option<Waker>; 2]>,
+    hook: Mutex<Option<Hook>>,
+}
+
+/// What is to be called at the first doubt.
+struct Hook(Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook")
+    }
 }
 
 /// What the stream waits for.
@@ -115,6 +134,7 @@ impl Line {
             socket,
             health: watch::Sender::new(Health::Fine),
             waiting: Mutex::default(),
+            hook: Mutex::default(),
         }
     }
 
@@ -127,6 +147,9 @@ impl Line {
             }
             news
         });
+        if changed && found != Health::Fine {
+            self.call_hook();
+        }
         if changed && found.gone().is_some() {
             let waiting = std::mem::take(&mut *self.lock());
             waiting.into_iter().flatten().for_each(Waker::wake);
@@ -156,6 +179,17 @@ impl Line {
         }
         drop(waiting);
         self.failure()
+    }
+
+    fn call_hook(&self) {
+        let hook = self.hook().take();
+        if let Some(Hook(hook)) = hook {
+            hook();
+        }
+    }
+
+    fn hook(&self) -> MutexGuard<'_, Option<Hook>> {
+        self.hook.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, [Option<Waker>; 2]> {

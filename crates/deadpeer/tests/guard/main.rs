@@ -1,6 +1,8 @@
 //! Streams that fail when their peer is gone: on loopback, with muted peers.
 #![cfg(feature = "tokio")]
 
+#[cfg(all(feature = "axum", feature = "hyper-util", feature = "tower"))]
+mod http;
 mod streams;
 
 use std::time::Duration;
