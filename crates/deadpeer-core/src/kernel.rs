@@ -1,5 +1,7 @@
 //! What a kernel is and how it is set: the part of a forecast that does not belong to one socket.
 
+use crate::wheel::CLOCK_RATES;
+
 /// The sysctls under `/proc/sys/net/ipv4/` that decide when a connection is given up (ip-sysctl.rst).
 ///
 /// They belong to a network namespace. Fields that came with a later kernel are `None` where the
@@ -75,6 +77,17 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// The clock rates that it may have: one that is known, or a first of all and the others.
+    pub(crate) fn clock_rates(&self) -> (u32, &'static [u32]) {
+        match self.hz {
+            Some(hz) => (hz, &[]),
+            None => {
+                let [first, others @ ..] = &CLOCK_RATES;
+                (*first, others)
+            }
+        }
+    }
+
     /// A kernel with the given clock rate, `TCP_RTO_MAX_MS` and untouched sysctls: Linux 6.15 or newer.
     #[must_use]
     pub fn modern(hz: Option<u32>) -> Self {

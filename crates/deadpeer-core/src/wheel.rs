@@ -74,6 +74,40 @@ impl Stretch {
         }
     }
 
+    /// The lesser of two, where one grows with the other.
+    #[must_use]
+    pub fn lesser_of(self, other: Self) -> Self {
+        Self {
+            first: self.first.min(other.first),
+            last: self.last.min(other.last),
+        }
+    }
+
+    /// Both ends, or `jiffies` where that is less.
+    #[must_use]
+    pub fn at_most(self, jiffies: i64) -> Self {
+        self.lesser_of(Self::at(jiffies))
+    }
+
+    /// Both ends, or `jiffies` where that is more.
+    #[must_use]
+    pub fn at_least(self, jiffies: i64) -> Self {
+        Self {
+            first: self.first.max(jiffies),
+            last: self.last.max(jiffies),
+        }
+    }
+
+    /// Both ends doubled `times` times.
+    #[must_use]
+    pub fn doubled(self, times: u32) -> Self {
+        let factor = 1_i64 << times.min(40);
+        Self {
+            first: self.first.saturating_mul(factor),
+            last: self.last.saturating_mul(factor),
+        }
+    }
+
     /// The one of two moments that can be later.
     #[must_use]
     pub fn later_of(self, other: Self) -> Self {
@@ -133,6 +167,18 @@ impl Wheel {
                 last: granularity(wait) + SERVED_LATE,
             }),
         }
+    }
+
+    /// When a timer armed at `armed` fires whose wait may be any of `waits`.
+    #[must_use]
+    pub fn fire_any(self, armed: Stretch, waits: Stretch) -> Stretch {
+        if waits.is_exact() {
+            return self.fire(armed, waits.first);
+        }
+        Stretch::between(
+            self.fire(armed, waits.first).first,
+            self.fire(armed, waits.last).last,
+        )
     }
 
     /// When a pending timer fires whose unrounded expiry is `expires`, and which was armed for

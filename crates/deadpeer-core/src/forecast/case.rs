@@ -19,9 +19,42 @@ pub(super) struct Case<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) sysctls: &'a Sysctls,
     pub(super) wheel: Wheel,
+    /// No descriptor is left.
+    pub(super) orphan: bool,
+    /// ICMP errors may have come: nothing shows them.
+    pub(super) disturbed: bool,
+    /// The RTO before any doubling, jiffies.
+    pub(super) rto: Stretch,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    /// A connection as it is at the snapshot's moment. An RTO that is not known may be anything up to `highest_rto`.
+    pub(super) fn new(
+        options: &'a Effective,
+        snapshot: &'a Snapshot,
+        sysctls: &'a Sysctls,
+        wheel: Wheel,
+        highest_rto: Duration,
+    ) -> Self {
+        let case = Self {
+            options,
+            snapshot,
+            sysctls,
+            wheel,
+            orphan: snapshot.orphan,
+            disturbed: true,
+            rto: Stretch::at(1),
+        };
+        let rto = match snapshot.rto {
+            Some(_) => Stretch::at(case.measured_rto()),
+            None => case.any_rto(highest_rto),
+        };
+        Self {
+            rto: rto.at_least(1).at_most(case.rto_max()),
+            ..case
+        }
+    }
+
     /// The same without the wheel's phase.
     pub(super) fn blurred(self) -> Self {
         Self {
@@ -30,18 +63,22 @@ impl Case<'_> {
         }
     }
 
-    /// The RTO before the current run of timeouts, jiffies; where the run cannot tell, the least that its path can have.
-    /// An unknown RTO is taken for the initial one.
-    pub(super) fn base_rto(self) -> i64 {
-        let base = if self.snapshot.rto.is_none() || self.snapshot.retransmits == 0 {
-            self.current_rto()
-        } else {
-            self.uncut_base().unwrap_or_else(|| {
-                let rto_min = self.wheel.jiffies(self.rto_min());
-                self.least_base().max(self.round_trip() + rto_min)
-            })
-        };
-        base.clamp(1, self.rto_max())
+    /// The RTO before the current run of timeouts; where the run cannot tell, the least that its path can have.
+    fn measured_rto(self) -> i64 {
+        if self.snapshot.retransmits == 0 {
+            return self.current_rto();
+        }
+        self.uncut_base().unwrap_or_else(|| {
+            let rto_min = self.wheel.jiffies(self.rto_min());
+            self.least_base().max(self.round_trip() + rto_min)
+        })
+    }
+
+    /// Whatever a path's RTO can be: round trip and four deviations, these being no less than `tcp_rto_min_us`
+    /// (net/ipv4/tcp_input.c, `tcp_rtt_estimator`).
+    fn any_rto(self, highest: Duration) -> Stretch {
+        let least = self.wheel.jiffies(self.rto_min());
+        Stretch::between(least, self.wheel.jiffies(highest))
     }
 
     /// The RTO with the doublings in force, jiffies, as `tcpi_rto` shows it.

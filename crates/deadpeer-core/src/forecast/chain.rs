@@ -6,57 +6,49 @@
 
 use crate::wheel::{Stretch, Wheel, granularity};
 
-/// Waits that double until they reach a cap.
+/// Waits that double until they reach a cap. Where the first is known to lie in a range, so do the others.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Waits {
-    next: i64,
-    cap: i64,
+    next: Stretch,
+    cap: Stretch,
     /// How many waits from now on are followed by an equal one.
     held: u64,
 }
 
 impl Waits {
     /// Doubling from `first` to `cap`.
-    pub(super) fn doubling(first: i64, cap: i64) -> Self {
+    pub(super) fn doubling(first: Stretch, cap: Stretch) -> Self {
         Self::holding(0, first, cap)
     }
 
     /// Always the same.
-    pub(super) fn constant(wait: i64) -> Self {
+    pub(super) fn constant(wait: Stretch) -> Self {
         Self::doubling(wait, wait)
     }
 
     /// `first` once and `held` times more, then doubling to `cap`.
-    pub(super) fn holding(held: u64, first: i64, cap: i64) -> Self {
-        let cap = cap.max(1);
+    pub(super) fn holding(held: u64, first: Stretch, cap: Stretch) -> Self {
+        let cap = cap.at_least(1);
         Self {
-            next: first.clamp(1, cap),
+            next: first.at_least(1).lesser_of(cap),
             cap,
             held,
         }
     }
 
-    pub(super) fn take(&mut self) -> i64 {
+    pub(super) fn take(&mut self) -> Stretch {
         let wait = self.next;
         if self.held > 0 {
             self.held -= 1;
         } else {
-            self.next = wait.saturating_mul(2).min(self.cap);
+            self.next = wait.doubled(1).lesser_of(self.cap);
         }
         wait
     }
 
-    /// How many waits it takes until one of the longest is over.
-    pub(super) fn until_longest(mut self) -> u64 {
-        let mut waits = 1;
-        while self.take() < self.cap {
-            waits += 1;
-        }
-        waits
-    }
-
+    /// The wait that all others will be equal to, if that is known.
     fn settled(self) -> Option<i64> {
-        (self.next == self.cap).then_some(self.cap)
+        (self.next == self.cap && self.cap.is_exact()).then_some(self.cap.first)
     }
 }
 
@@ -73,12 +65,28 @@ pub(super) struct Chain {
     clipped: bool,
     /// The waits after which a firing ends the chain whatever the time.
     most_waits: u64,
+    /// What ends the chain whatever the time, too.
+    longest: Option<Longest>,
+    /// The wait before the firing that the chain starts with, where that may be the last.
+    before_start: Stretch,
 }
 
-/// The firing that found the limit passed, and the least number of waits it can have taken.
+/// A firing after a wait as long as this ends the chain, if it is not among the first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Longest {
+    pub(super) wait: i64,
+    pub(super) not_before: u64,
+    /// Whether it surely does.
+    pub(super) surely: bool,
+}
+
+/// The firing that found the limit passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct End {
     pub(super) at: Stretch,
+    /// The firing before it: the last that sent something.
+    pub(super) before: Stretch,
+    /// The least number of waits it can have taken.
     pub(super) fewest_waits: u64,
 }
 
@@ -100,6 +108,8 @@ impl Chain {
             fuzz: 0,
             clipped: false,
             most_waits,
+            longest: None,
+            before_start: Stretch::at(0),
         }
     }
 
@@ -118,6 +128,19 @@ impl Chain {
         Self { most_waits, ..self }
     }
 
+    /// Ends as well at a firing after the longest wait, where there is one.
+    pub(super) fn ending_with(self, longest: Option<Longest>) -> Self {
+        Self { longest, ..self }
+    }
+
+    /// The firing that the chain starts with came after this wait.
+    pub(super) fn having_waited(self, wait: Stretch) -> Self {
+        Self {
+            before_start: wait,
+            ..self
+        }
+    }
+
     /// The end of the chain whose firing `start` goes on whatever it finds.
     pub(super) fn end_after(self, start: Stretch) -> End {
         self.follow(start, None)
@@ -127,9 +150,10 @@ impl Chain {
     pub(super) fn end_at_or_after(self, start: Stretch) -> End {
         let end = |at| End {
             at,
+            before: start,
             fewest_waits: 0,
         };
-        match self.passed(start, 0) {
+        match self.passed(start, self.before_start, 0) {
             Passed::Surely => end(start),
             Passed::Perhaps { then, otherwise } => self.follow(otherwise, Some(end(then))),
             Passed::Not => self.follow(start, None),
@@ -141,20 +165,25 @@ impl Chain {
         let mut waits = 0;
         loop {
             waits += self.skip(&mut at, waits) + 1;
-            at = self.next(at);
-            let passed = self.passed(at, waits);
+            let before = at;
+            let wait = self.waits.take();
+            at = self.next(before, wait);
+            let passed = self.passed(at, wait, waits);
             let part = match &passed {
                 Passed::Not => continue,
                 Passed::Perhaps { then, .. } => *then,
                 Passed::Surely => at,
             };
+            let before = self.before(before, wait, waits);
             let end = match found {
                 Some(end) => End {
                     at: end.at.or(part),
+                    before: end.before.or(before),
                     ..end
                 },
                 None => End {
                     at: part,
+                    before,
                     fewest_waits: waits,
                 },
             };
@@ -168,40 +197,66 @@ impl Chain {
         }
     }
 
+    /// Where the firing at `at` lies if the next, after `wait`, is the last: not further from the limit than that wait.
+    fn before(&self, at: Stretch, wait: Stretch, waits: u64) -> Stretch {
+        let by_time = self
+            .limit
+            .filter(|_| waits < self.most_waits && self.longest_passed(wait, waits) == Some(false));
+        let least = by_time.map_or(at.first, |limit| {
+            limit.first - self.fuzz - wait.last - granularity(wait.last) - 1
+        });
+        Stretch::between(at.first.max(least.min(at.last)), at.last)
+    }
+
     /// Whether nothing but the limit ends the chain, and no wait is longer than the one before.
     fn is_steady(&self) -> bool {
         self.waits.settled().is_some() && self.most_waits == u64::MAX
     }
 
-    /// The firing after the one at `at`.
-    fn next(&mut self, at: Stretch) -> Stretch {
-        let wait = self.waits.take();
-        let Some(limit) = self.limit.filter(|_| self.clipped) else {
-            return self.wheel.fire(at, wait);
-        };
-        let cut = |left: i64| wait.min(left.max(1));
-        if self.wheel.knows_phase() && at.is_exact() && limit.is_exact() {
-            return self.wheel.fire(at, cut(limit.first - at.first));
+    /// Whether the longest wait is over; `None`: perhaps.
+    fn longest_passed(&self, wait: Stretch, waits: u64) -> Option<bool> {
+        match self.longest {
+            Some(longest) if waits >= longest.not_before && wait.last >= longest.wait => {
+                (longest.surely && wait.first >= longest.wait).then_some(true)
+            }
+            _ => Some(false),
         }
+    }
+
+    /// The firing after the one at `at`.
+    fn next(&self, at: Stretch, wait: Stretch) -> Stretch {
+        let Some(limit) = self.limit.filter(|_| self.clipped) else {
+            return self.wheel.fire_any(at, wait);
+        };
+        if self.wheel.knows_phase() && at.is_exact() && limit.is_exact() && wait.is_exact() {
+            let left = (limit.first - at.first).max(1);
+            return self.wheel.fire(at, wait.first.min(left));
+        }
+        let shortest = |left: i64| wait.first.min(left.max(1));
+        let cut = |left: i64| wait.last.min(left.max(1));
         // The sum of a moment and its cut wait grows with the moment, so the ends give the ends. What is left is
         // computed by the finer clock too.
         let (first, last) = (limit.first - self.fuzz, limit.last + self.fuzz);
         Stretch::between(
-            at.first + cut(first - at.first) + 1,
+            at.first + shortest(first - at.first) + 1,
             at.last + cut(last - at.last) + granularity(cut(last - at.first)) + 1,
         )
     }
 
-    fn passed(&self, at: Stretch, waits: u64) -> Passed {
-        if waits >= self.most_waits {
+    fn passed(&self, at: Stretch, wait: Stretch, waits: u64) -> Passed {
+        let longest = self.longest_passed(wait, waits);
+        if waits >= self.most_waits || longest == Some(true) {
             return Passed::Surely;
         }
-        let Some(limit) = self.limit else {
-            return Passed::Not;
-        };
+        let limit = self.limit.unwrap_or(Stretch::at(i64::MAX / 2));
         let (first, last) = (limit.first - self.fuzz, limit.last + self.fuzz);
         if at.first >= last {
             Passed::Surely
+        } else if longest.is_none() {
+            Passed::Perhaps {
+                then: at,
+                otherwise: Stretch::between(at.first, at.last.min(last - 1)),
+            }
         } else if at.last >= first {
             Passed::Perhaps {
                 then: Stretch::between(at.first.max(first), at.last),
@@ -217,7 +272,8 @@ impl Chain {
     ///
     /// From a firing on, equal waits take equal time: it lies on a slot, and so does the next.
     fn skip(&self, at: &mut Stretch, waited: u64) -> u64 {
-        let (Some(wait), Some(limit)) = (self.waits.settled(), self.limit) else {
+        let (Some(wait), Some(limit), None) = (self.waits.settled(), self.limit, self.longest)
+        else {
             return 0;
         };
         // Few firings cost less to follow than to jump over.
@@ -262,7 +318,11 @@ mod tests {
     #[test]
     fn the_limit_is_noticed_at_the_first_firing_after_it() {
         // Waits of 250 jiffies take 256 from slot to slot: 256, 512, 768, 1024.
-        let chain = chain(Wheel::new(250, Some(0)), 1000, Waits::constant(250));
+        let chain = chain(
+            Wheel::new(250, Some(0)),
+            1000,
+            Waits::constant(Stretch::at(250)),
+        );
         let end = chain.end_after(Stretch::at(0));
         assert_eq!((end.at, end.fewest_waits), (Stretch::at(1024), 4));
     }
@@ -270,7 +330,11 @@ mod tests {
     #[test]
     fn lateness_can_make_the_end_earlier_than_the_nominal_one() {
         // Nominal firings at 250 k: the first past 1020 is 1250. Late ones reach it with the fourth wait.
-        let chain = chain(Wheel::new(250, None), 1020, Waits::constant(250));
+        let chain = chain(
+            Wheel::new(250, None),
+            1020,
+            Waits::constant(Stretch::at(250)),
+        );
         let end = chain.end_after(Stretch::at(0));
         assert_eq!(end.at, Stretch::between(1020, 1019 + 250 + 8 + 1));
         assert_eq!(end.fewest_waits, 4);
@@ -279,8 +343,12 @@ mod tests {
     #[test]
     fn a_clipped_wait_ends_right_after_the_limit() {
         for phase in [None, Some(77)] {
-            let chain =
-                chain(Wheel::new(250, phase), 1000, Waits::doubling(100, 30_000)).clipped(true);
+            let chain = chain(
+                Wheel::new(250, phase),
+                1000,
+                Waits::doubling(Stretch::at(100), Stretch::at(30_000)),
+            )
+            .clipped(true);
             let end = chain.end_after(Stretch::at(0));
             assert!(end.at.first > 1000 && end.at.last <= 1000 + 64, "{end:?}");
         }
@@ -288,7 +356,11 @@ mod tests {
 
     #[test]
     fn a_start_past_the_limit_is_the_end_only_if_it_may_be() {
-        let chain = chain(Wheel::new(250, Some(0)), 100, Waits::constant(250));
+        let chain = chain(
+            Wheel::new(250, Some(0)),
+            100,
+            Waits::constant(Stretch::at(250)),
+        );
         assert_eq!(chain.end_at_or_after(Stretch::at(200)).at, Stretch::at(200));
         assert_eq!(chain.end_after(Stretch::at(200)).at, Stretch::at(456));
         let both = chain.end_at_or_after(Stretch::between(50, 200));
@@ -297,17 +369,22 @@ mod tests {
 
     #[test]
     fn doubling_stops_at_the_cap() {
-        let mut waits = Waits::doubling(50, 300);
-        let taken: Vec<_> = (0..5).map(|_| waits.take()).collect();
+        let mut waits = Waits::doubling(Stretch::at(50), Stretch::at(300));
+        let taken: Vec<_> = (0..5).map(|_| waits.take().last).collect();
         assert_eq!(taken, [50, 100, 200, 300, 300]);
-        let mut waits = Waits::holding(2, 50, 300);
-        let taken: Vec<_> = (0..5).map(|_| waits.take()).collect();
+        let mut waits = Waits::holding(2, Stretch::at(50), Stretch::at(300));
+        let taken: Vec<_> = (0..5).map(|_| waits.take().last).collect();
         assert_eq!(taken, [50, 50, 50, 100, 200]);
     }
 
     #[test]
     fn a_count_ends_the_chain_before_its_limit() {
-        let chain = chain(Wheel::new(250, Some(0)), 1_000_000, Waits::constant(250)).at_most(3);
+        let chain = chain(
+            Wheel::new(250, Some(0)),
+            1_000_000,
+            Waits::constant(Stretch::at(250)),
+        )
+        .at_most(3);
         assert_eq!(chain.end_after(Stretch::at(0)).at, Stretch::at(768));
     }
 
@@ -322,7 +399,8 @@ mod tests {
                     at = wheel.fire(at, 250);
                     waits += 1;
                 }
-                let end = chain(wheel, limit, Waits::constant(250)).end_after(Stretch::at(0));
+                let end = chain(wheel, limit, Waits::constant(Stretch::at(250)))
+                    .end_after(Stretch::at(0));
                 assert_eq!((end.at, end.fewest_waits), (at, waits));
             }
         }
@@ -332,7 +410,11 @@ mod tests {
     fn a_limit_of_weeks_is_found_at_once() {
         let three_weeks = 21 * 86_400 * 250;
         for phase in [None, Some(5)] {
-            let chain = chain(Wheel::new(250, phase), three_weeks, Waits::constant(250));
+            let chain = chain(
+                Wheel::new(250, phase),
+                three_weeks,
+                Waits::constant(Stretch::at(250)),
+            );
             let end = chain.end_after(Stretch::at(0));
             assert!(end.at.first >= three_weeks && end.at.last <= three_weeks + 259);
         }

@@ -16,12 +16,15 @@ impl Case<'_> {
     pub(super) fn closing_now(self) -> Option<Stretch> {
         let snapshot = self.snapshot;
         if snapshot.state == TcpState::TimeWait {
-            Some(self.waiting_out(Timer::TimeWait, self.wheel.seconds(TIME_WAIT_S)))
+            Some(self.waiting_out(
+                Timer::TimeWait,
+                Stretch::at(self.wheel.seconds(TIME_WAIT_S)),
+            ))
         } else if snapshot.state != TcpState::FinWait2 && self.probes_window() {
             Some(self.closed_window_now())
         } else if snapshot.state != TcpState::FinWait2 {
             Some(self.data_in_flight())
-        } else if snapshot.orphan {
+        } else if self.orphan {
             Some(self.orphan_waits_for_fin())
         } else {
             self.idle_now().map(|verdict| verdict.at)
@@ -40,36 +43,37 @@ impl Case<'_> {
     }
 
     /// What exceeds TIME_WAIT's minute is waited for on the keepalive timer, and then once more in TIME_WAIT.
-    fn orphan_waits_for_fin(self) -> Stretch {
+    pub(super) fn orphan_waits_for_fin(self) -> Stretch {
         let minute = self.wheel.seconds(TIME_WAIT_S);
         let whole = self.fin_timeout();
-        let beyond = whole - minute;
+        let beyond = whole.plus(-minute);
         let armed = self.snapshot.armed.map(|armed| armed.timer);
         if armed == Some(Timer::TimeWait) {
-            return self.waiting_out(Timer::TimeWait, minute);
+            return self.waiting_out(Timer::TimeWait, Stretch::at(minute));
         }
-        if beyond <= 0 && armed == Some(Timer::Keepalive) {
+        if beyond.last <= 0 && armed == Some(Timer::Keepalive) {
             // TCP_LINGER2 is longer than a minute; the kernel takes up to two.
-            let first = self.waiting_out(Timer::Keepalive, minute);
+            let first = self.waiting_out(Timer::Keepalive, Stretch::at(minute));
             return first.then(Stretch::between(0, minute + granularity(minute) + 1));
         }
-        if beyond <= 0 {
+        if beyond.last <= 0 {
             return self.waiting_out(Timer::TimeWait, whole);
         }
-        let again = self.wheel.blurred().fire(Stretch::at(0), beyond);
+        let beyond = beyond.at_least(1);
+        let again = self.wheel.blurred().fire_any(Stretch::at(0), beyond);
         self.waiting_out(Timer::Keepalive, beyond).then(again)
     }
 
     /// The end of a wait of which the armed `timer` may tell how much is left.
-    fn waiting_out(self, timer: Timer, whole: i64) -> Stretch {
-        self.fires(timer, whole)
-            .unwrap_or(Stretch::between(0, whole + granularity(whole)))
+    fn waiting_out(self, timer: Timer, whole: Stretch) -> Stretch {
+        self.fires(timer, whole.last)
+            .unwrap_or(Stretch::between(0, whole.last + granularity(whole.last)))
     }
 
     /// `tcp_fin_time`: `tcp_fin_timeout`, but never under 3.5 RTO.
-    fn fin_timeout(self) -> i64 {
-        let rto = self.base_rto();
+    fn fin_timeout(self) -> Stretch {
         let configured = self.wheel.seconds(self.sysctls.fin_timeout_s);
-        configured.max((rto << 2) - (rto >> 1))
+        let least = |rto: i64| (rto << 2) - (rto >> 1);
+        Stretch::between(least(self.rto.first), least(self.rto.last)).at_least(configured)
     }
 }

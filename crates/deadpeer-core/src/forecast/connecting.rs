@@ -27,7 +27,7 @@ impl Case<'_> {
         let mut firing = Stretch::at(0);
         for _ in 0..sent_again.min(self.most_syn_retries()) {
             firing = wheel.fire(firing, running);
-            running = waits.take();
+            running = waits.take().last;
         }
         let (Some(expires), Some(next)) = (
             self.expires(Timer::Retransmit),
@@ -57,10 +57,10 @@ impl Case<'_> {
     pub(super) fn half_accepted(self) -> Stretch {
         let sent_again = u64::from(self.snapshot.retransmits);
         let waits = |doublings: u64| {
-            let first = self.first_syn_wait() << doublings.min(20);
-            Waits::doubling(first, self.rto_max())
+            let first = Stretch::at(self.first_syn_wait() << doublings.min(20));
+            Waits::doubling(first, Stretch::at(self.rto_max()))
         };
-        let wait = waits(sent_again).take();
+        let wait = waits(sent_again).take().last;
         let next = self
             .fires(Timer::Retransmit, wait)
             .unwrap_or(Stretch::between(0, wait + granularity(wait)));
@@ -106,10 +106,13 @@ impl Case<'_> {
 
     /// The waits after the first.
     fn syn_waits(self) -> Waits {
-        let first = self.first_syn_wait();
+        let (first, cap) = (
+            Stretch::at(self.first_syn_wait()),
+            Stretch::at(self.rto_max()),
+        );
         match self.sysctls.syn_linear_timeouts.unwrap_or(0) {
-            0 => Waits::doubling(first * 2, self.rto_max()),
-            linear => Waits::holding(u64::from(linear) - 1, first, self.rto_max()),
+            0 => Waits::doubling(first.doubled(1), cap),
+            linear => Waits::holding(u64::from(linear) - 1, first, cap),
         }
     }
 

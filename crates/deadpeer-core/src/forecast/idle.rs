@@ -108,7 +108,7 @@ impl Case<'_> {
 
     /// From the firing `at` with `sent` probes out, the last segment heard at jiffy `heard`.
     fn probing(self, at: Stretch, heard: i64, sent: u64) -> Verdict {
-        let waits = Waits::constant(self.probe_wait());
+        let waits = Waits::constant(Stretch::at(self.probe_wait()));
         let chain = match self.options.user_timeout_ms {
             Some(ms) => Chain::until(
                 self.wheel,

@@ -2,7 +2,8 @@
 //!
 //! The forecast follows the kernel's own timers, their rounding included, one file for each:
 //! `idle.rs` (keepalive), `retransmission.rs`, `zero_window.rs` (window probes), `connecting.rs` (SYN).
-//! Each names the kernel function whose rule it follows.
+//! `orphan.rs` (close()). Each names the kernel function whose rule it follows. `rto.rs` finds the worst case where the
+//! path may have any RTO.
 //!
 //! With the jiffies counter and the clock rate known ([`Snapshot::jiffies`], [`Kernel::hz`]) a moment of
 //! death is told to two jiffies, wherever the connection's past leaves one answer; without them it is an
@@ -14,21 +15,28 @@ mod closing;
 mod connecting;
 mod idle;
 mod notice;
+mod orphan;
+mod paths;
 mod retransmission;
+mod rto;
 mod snapshot;
 mod worst;
 mod zero_window;
 
 pub use notice::{Notice, Silence, Span};
+pub use orphan::AfterClose;
+pub(crate) use paths::{Paths, Prepared};
 pub use retransmission::model_timeout_ms;
 pub use snapshot::{Armed, Snapshot, Timer};
+
+use std::time::Duration;
 
 use crate::kernel::Kernel;
 use crate::options::Effective;
 use crate::state::TcpState;
-use crate::wheel::{CLOCK_RATES, Stretch, Wheel};
-use case::Case;
+use crate::wheel::{Stretch, Wheel};
 pub(crate) use case::RTO_MIN_MS;
+use case::{Case, RTO_INITIAL_MS};
 
 /// The answer for one kind of silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +44,8 @@ pub struct Outlook {
     /// If the peer vanished at the snapshot's moment and this kind of silence followed; `None` where
     /// the connection's state rules it out.
     pub now: Option<Notice>,
-    /// If the peer vanished at the worst moment of this kind of silence, counted from that moment.
+    /// If the peer vanished at the worst moment of this kind of silence, counted from that moment. Where the RTO is not known,
+    /// the worst of all from `tcp_rto_min_us` to 1 s, which is not always the largest.
     pub worst: Notice,
 }
 
@@ -56,6 +65,8 @@ pub struct Forecast {
     pub connecting: Outlook,
     /// Our FIN sent, the descriptor kept; `now` for an idle connection: shutdown() at this moment.
     pub after_fin: Outlook,
+    /// The same after close(), and what becomes of what was written last.
+    pub after_close: AfterClose,
     /// Keepalive probes that can be lost without the connection being given up; `None`: none are sent.
     pub lost_probes_survived: Option<u32>,
     /// When a live peer that does not read is killed, counted from the moment its window closed.
@@ -68,22 +79,23 @@ impl Forecast {
     /// The forecast for a connection with these settings, at this moment, on this kernel.
     #[must_use]
     pub fn of(options: &Effective, snapshot: &Snapshot, kernel: &Kernel) -> Self {
+        // RFC 6298, section 2.1: what TCP assumes of a path that it has not measured.
+        let highest_rto = Duration::from_millis(u64::from(RTO_INITIAL_MS));
         let at = |hz| {
-            Case {
-                options,
-                snapshot,
-                sysctls: &kernel.sysctls,
-                wheel: Wheel::new(hz, snapshot.jiffies),
-            }
-            .forecast()
+            let wheel = Wheel::new(hz, snapshot.jiffies);
+            let case = Case::new(options, snapshot, &kernel.sysctls, wheel, highest_rto);
+            case.forecast(&case.clocks())
         };
-        match kernel.hz {
-            Some(hz) => at(hz),
-            None => {
-                let [first, rest @ ..] = CLOCK_RATES;
-                rest.into_iter().fold(at(first), |all, hz| all.or(at(hz)))
-            }
-        }
+        let (hz, others) = kernel.clock_rates();
+        others.iter().fold(at(hz), |all, hz| all.or(at(*hz)))
+    }
+
+    /// What these settings promise of every connection whose RTO is at most `highest_rto`: the worst of all.
+    #[must_use]
+    pub fn promised(options: &Effective, highest_rto: Duration, kernel: &Kernel) -> Self {
+        Paths::new(highest_rto, kernel)
+            .prepare(options)
+            .forecast(options)
     }
 
     /// The answer for one kind of silence.
@@ -112,6 +124,7 @@ impl Forecast {
             zero_window: outlook(self.zero_window, other.zero_window),
             connecting: outlook(self.connecting, other.connecting),
             after_fin: outlook(self.after_fin, other.after_fin),
+            after_close: self.after_close.or(other.after_close),
             lost_probes_survived: self.lost_probes_survived.min(other.lost_probes_survived),
             slow_reader: self.slow_reader.or(other.slow_reader),
             packets_per_idle_hour: self.packets_per_idle_hour,
@@ -119,15 +132,34 @@ impl Forecast {
     }
 }
 
+/// The worst cases that keepalive plays no part in.
+#[derive(Debug, Clone, Copy)]
+struct Clocks {
+    data: Stretch,
+    closed_window: Stretch,
+    slow_reader: Option<Stretch>,
+    after_close: orphan::Ends,
+}
+
 impl Case<'_> {
-    fn forecast(self) -> Forecast {
+    fn clocks(self) -> Clocks {
+        let case = self.blurred();
+        Clocks {
+            data: case.latest(Self::new_data),
+            closed_window: case.latest(Self::closed_window_worst),
+            slow_reader: case.slow_reader_killed(),
+            after_close: case.after_close(),
+        }
+    }
+
+    fn forecast(self, clocks: &Clocks) -> Forecast {
         let silence = self.snapshot.silence();
         let is = |kind| silence == Some(kind);
         let now = |holds: bool, at: &dyn Fn() -> Option<Stretch>| holds.then(|| self.notice(at()));
 
         let keepalive = self.idle_worst();
         let idle_worst = keepalive.map(|verdict| verdict.at);
-        let data_worst = self.blurred().new_data();
+        let data_worst = clocks.data;
         let idle_now = || self.idle_now().map(|verdict| verdict.at);
         let late = |idle: Option<Stretch>| idle.map(|idle| idle.plus(-1).then(data_worst));
 
@@ -147,7 +179,7 @@ impl Case<'_> {
             },
             zero_window: Outlook {
                 now: now(is(Silence::ZeroWindow), &|| Some(self.closed_window_now())),
-                worst: self.notice(Some(self.closed_window_worst())),
+                worst: self.notice(Some(clocks.closed_window)),
             },
             connecting: Outlook {
                 now: now(is(Silence::Connecting), &|| Some(self.handshake_now())),
@@ -158,8 +190,9 @@ impl Case<'_> {
                     .or(now(is(Silence::AfterFin), &|| self.closing_now())),
                 worst: self.notice(idle_worst.map(|idle| idle.later_of(data_worst))),
             },
+            after_close: clocks.after_close.told(self.wheel),
             lost_probes_survived: keepalive.map(|verdict| verdict.survives()),
-            slow_reader: self.notice(self.slow_reader_killed()),
+            slow_reader: self.notice(clocks.slow_reader),
             packets_per_idle_hour: self.packets_per_idle_hour(),
         }
     }

@@ -11,14 +11,10 @@ use super::snapshot::Timer;
 use crate::state::TcpState;
 use crate::wheel::{Stretch, granularity};
 
-/// What 0 retries of an orphan stand for (`tcp_orphan_retries`).
-const ORPHAN_RETRIES_OF_ZERO: u32 = 8;
 /// The retransmissions of a thin stream that don't double (include/net/tcp.h, `TCP_THIN_LINEAR_RETRIES`).
 const THIN_LINEAR_RETRIES: u64 = 6;
 /// A thin stream has fewer segments in flight (`tcp_stream_is_thin`).
 const THIN_SEGMENTS: u32 = 4;
-/// More waits than there can be.
-const NO_BOUND: i64 = i64::MAX;
 /// A moment before any that counts, jiffies.
 const LONG_AGO: i64 = -(1 << 40);
 
@@ -39,10 +35,9 @@ impl Case<'_> {
 
     /// T1 of a segment sent at jiffy 0.
     fn first_timeout(self) -> Stretch {
-        let rto = self.base_rto();
-        let plain = self.wheel.fire(Stretch::at(0), rto);
-        let probe = self.wheel.fire(Stretch::at(0), self.tail_loss_wait());
-        let probed = self.wheel.fire(probe, rto);
+        let plain = self.earliest_first_timeout();
+        let probe = self.wheel.fire_any(Stretch::at(0), self.tail_loss_wait());
+        let probed = self.wheel.fire_any(probe, self.rto);
         match self.tail_loss_probe() {
             Some(true) => probed,
             Some(false) => plain,
@@ -50,11 +45,15 @@ impl Case<'_> {
         }
     }
 
+    /// T1 of a segment sent at jiffy 0 that no tail-loss probe follows.
+    pub(super) fn earliest_first_timeout(self) -> Stretch {
+        self.wheel.fire_any(Stretch::at(0), self.rto)
+    }
+
     /// T1 of a segment that is in flight already.
     ///
     /// sock_diag shows the tail-loss probe's timer and the timeout's alike.
     fn pending_first_timeout(self) -> Stretch {
-        let rto = self.base_rto();
         // Armed before the largest RTO was lowered, it still runs to the end.
         let running = self.current_rto();
         let (Some(expires), Some(plain)) = (
@@ -65,11 +64,13 @@ impl Case<'_> {
             return Stretch::between(0, latest.max(running + granularity(running)));
         };
         let probe_wait = self.tail_loss_wait();
-        if self.tail_loss_probe() == Some(false) || expires > probe_wait {
+        if self.tail_loss_probe() == Some(false) || expires > probe_wait.last {
             return plain;
         }
-        let probe = self.fires(Timer::Retransmit, probe_wait).unwrap_or(plain);
-        let probed = self.wheel.fire(probe, rto);
+        let probe = self
+            .fires(Timer::Retransmit, probe_wait.last)
+            .unwrap_or(plain);
+        let probed = self.wheel.fire_any(probe, self.rto);
         match (self.tail_loss_probe(), self.snapshot.tail_loss_probe_sent) {
             (_, Some(true)) => plain,
             (Some(true), Some(false)) => probed,
@@ -79,8 +80,7 @@ impl Case<'_> {
 
     /// From T1 to the end.
     fn end_after_first_timeout(self, first: Stretch) -> Stretch {
-        let rto = self.base_rto();
-        self.end_by(rto, THIN_LINEAR_RETRIES, |waits| {
+        self.end_by(self.rto, THIN_LINEAR_RETRIES, |waits| {
             self.end_by_waits(first, waits)
         })
     }
@@ -117,29 +117,30 @@ impl Case<'_> {
             started
         };
         let linear = THIN_LINEAR_RETRIES.saturating_sub(u64::from(self.snapshot.retransmits));
-        let end = self.end_by(wait, linear, |waits| {
-            self.end(started, waits, |chain| chain.end_at_or_after(next))
-        });
-        let over = self.snapshot.orphan
-            && self.options.user_timeout_ms.is_none()
-            && wait >= self.rto_max();
-        match (over, self.sysctls.orphan_retries) {
-            (true, 0) => next,
-            (true, _) => next.or(end),
-            (false, _) => end,
-        }
+        let wait = Stretch::at(wait);
+        self.end_by(wait, linear, |waits| {
+            self.end(started, waits, |chain| {
+                chain.having_waited(wait).end_at_or_after(next)
+            })
+        })
+    }
+
+    /// The end of a clock that T1 starts at jiffy 0.
+    pub(super) fn end_since_first_timeout(self) -> End {
+        let waits = Waits::doubling(self.rto.doubled(1), Stretch::at(self.rto_max()));
+        self.clock(0, waits).end_after(Stretch::at(0))
     }
 
     /// The end by the waits that follow one of `rto` jiffies: doubled, or, of a thin stream, `linear` equal ones first.
-    fn end_by(self, rto: i64, linear: u64, end: impl Fn(Waits) -> Stretch) -> Stretch {
-        let cap = self.rto_max();
-        let doubling = || end(Waits::doubling(rto.saturating_mul(2), cap));
-        let thin = || match self.measured_rto() {
+    fn end_by(self, rto: Stretch, linear: u64, end: impl Fn(Waits) -> Stretch) -> Stretch {
+        let cap = Stretch::at(self.rto_max());
+        let doubling = || end(Waits::doubling(rto.doubled(1), cap));
+        let thin = || match self.last_measured_rto() {
             Some(base) => end(Waits::holding(linear - 1, base, cap)),
             // Whatever the waits are, the first firing after the limit is no further than the longest.
             None => {
-                let soonest = end(Waits::constant(1));
-                soonest.or(soonest.plus(cap + granularity(cap)))
+                let soonest = end(Waits::constant(Stretch::at(1)));
+                soonest.or(soonest.plus(cap.last + granularity(cap.last)))
             }
         };
         match self.is_thin() {
@@ -158,7 +159,7 @@ impl Case<'_> {
             self.snapshot.state,
             TcpState::CloseWait | TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck
         );
-        if on && open {
+        if on && open && !self.orphan {
             self.snapshot.segments_in_flight.map(|n| n < THIN_SEGMENTS)
         } else {
             Some(false)
@@ -166,53 +167,37 @@ impl Case<'_> {
     }
 
     /// The RTO that the last valid measurement gave, where the doublings tell it (`__tcp_set_rto`).
-    fn measured_rto(self) -> Option<i64> {
-        if self.snapshot.backoff == 0 {
-            Some(self.current_rto().min(self.rto_max()))
+    fn last_measured_rto(self) -> Option<Stretch> {
+        if self.snapshot.rto.is_none() {
+            Some(self.rto)
+        } else if self.snapshot.backoff == 0 {
+            Some(Stretch::at(self.current_rto().min(self.rto_max())))
         } else {
-            self.uncut_base()
+            self.uncut_base().map(Stretch::at)
         }
     }
 
     /// The end of the clock that runs since `started`: it comes no sooner for an earlier start.
     fn end(self, started: Stretch, waits: Waits, follow: impl Fn(Chain) -> End) -> Stretch {
-        let user_timeout = self.options.user_timeout_ms;
-        let most = match user_timeout {
-            None if self.snapshot.orphan => self.orphan_waits(waits),
-            _ => Stretch::at(NO_BOUND),
-        };
-        let limit = self
-            .wheel
-            .millis(user_timeout.unwrap_or_else(|| self.retries_ms()));
-        let from = |start: i64, most: i64| {
-            // The clip is tcp_clamp_rto_to_user_timeout.
-            let chain = Chain::until(self.wheel, waits, Stretch::at(start.saturating_add(limit)))
-                .fuzzy()
-                .clipped(user_timeout.is_some())
-                .at_most(most.unsigned_abs());
-            follow(chain).at
-        };
-        if started.is_exact() && most.is_exact() {
-            from(started.first, most.first)
+        let from = |start: i64| follow(self.clock(start, waits)).at;
+        if started.is_exact() {
+            from(started.first)
         } else {
-            let (soonest, latest) = (
-                from(started.first, most.first),
-                from(started.last, most.last),
-            );
-            Stretch::between(soonest.first, latest.last)
+            Stretch::between(from(started.first).first, from(started.last).last)
         }
     }
 
-    /// The waits after which an orphan is given up because its RTO has reached the largest: it doesn't count as alive then
-    /// (`tcp_orphan_retries`). With `tcp_orphan_retries` set that takes an ICMP error, which nothing shows.
-    fn orphan_waits(self, waits: Waits) -> Stretch {
-        let first = i64::try_from(waits.until_longest()).unwrap_or(NO_BOUND);
-        let last = if self.sysctls.orphan_retries == 0 {
-            first
-        } else {
-            NO_BOUND
-        };
-        Stretch::between(first, last)
+    /// The clock that runs since jiffy `start`.
+    fn clock(self, start: i64, waits: Waits) -> Chain {
+        let user_timeout = self.options.user_timeout_ms;
+        let limit = self
+            .wheel
+            .millis(user_timeout.unwrap_or_else(|| self.retries_ms()));
+        // The clip is tcp_clamp_rto_to_user_timeout.
+        Chain::until(self.wheel, waits, Stretch::at(start.saturating_add(limit)))
+            .fuzzy()
+            .clipped(user_timeout.is_some())
+            .ending_with(self.longest_retransmission_wait())
     }
 
     /// T1 where nothing tells it: all waits since are over but the one that runs.
@@ -275,30 +260,22 @@ impl Case<'_> {
 
     /// How long a tail-loss probe waits: two round trips and, for a lone segment, the minimal RTO
     /// (`tcp_schedule_loss_probe`); never longer than the RTO.
-    fn tail_loss_wait(self) -> i64 {
-        let rto = self.base_rto();
+    fn tail_loss_wait(self) -> Stretch {
         let Some(srtt) = self.snapshot.srtt else {
-            return rto;
+            return self.rto;
         };
-        (self.wheel.jiffies(srtt * 2) + self.wheel.jiffies(self.rto_min())).min(rto)
+        let wait = self.wheel.jiffies(srtt * 2) + self.wheel.jiffies(self.rto_min());
+        self.rto.at_most(wait)
     }
 
     /// What `tcp_retries2`, or the orphans' limit, stands for, milliseconds.
     fn retries_ms(self) -> u32 {
-        let retries = if self.snapshot.orphan {
-            self.orphan_retries(true)
+        let retries = if self.orphan {
+            self.orphan_retries()
         } else {
             self.sysctls.retries2
         };
         model_timeout_ms(retries, self.rto_max_ms(), RTO_MIN_MS)
-    }
-
-    /// The retries that an orphan has, where no ICMP error came (`tcp_orphan_retries`).
-    pub(super) fn orphan_retries(self, alive: bool) -> u32 {
-        match self.sysctls.orphan_retries {
-            0 if alive => ORPHAN_RETRIES_OF_ZERO,
-            retries => retries,
-        }
     }
 }
 

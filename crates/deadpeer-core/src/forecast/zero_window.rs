@@ -20,8 +20,9 @@ impl Case<'_> {
     /// the widest spacing.
     pub(super) fn closed_window_worst(self) -> Stretch {
         let case = self.blurred();
-        let first = case.wheel.fire(Stretch::at(0), case.first_wait());
-        let just_closed = case.clock_not_started(first, case.sysctls.retries2.into());
+        let first = case.wheel.fire_any(Stretch::at(0), case.first_wait());
+        let just_closed =
+            case.clock_not_started(first, |chain| chain.at_most(case.sysctls.retries2.into()));
         let probes = u64::from(case.sysctls.retries2) + 1;
         let widest = Waits::constant(case.doubled(case.sysctls.retries2));
         let long_closed = match case.user_timeout() {
@@ -38,74 +39,71 @@ impl Case<'_> {
         let snapshot = self.snapshot;
         let wait = self.doubled(snapshot.backoff);
         let next = self
-            .fires(Timer::ZeroWindowProbe, wait)
-            .unwrap_or(Stretch::between(0, wait + granularity(wait)));
-        let most = if snapshot.orphan {
-            self.orphan_probes()
-        } else {
-            u64::from(self.sysctls.retries2.saturating_sub(snapshot.probes_out))
+            .fires(Timer::ZeroWindowProbe, wait.last)
+            .unwrap_or(Stretch::between(0, wait.last + granularity(wait.last)));
+        let bounded = |chain: Chain| {
+            let (retries, longest) = if self.orphan {
+                let longest = self.longest_probe_wait(snapshot.backoff);
+                (self.orphan_retries(), longest)
+            } else {
+                (self.sysctls.retries2, None)
+            };
+            chain
+                .at_most(retries.saturating_sub(snapshot.probes_out).into())
+                .ending_with(longest)
+                .having_waited(wait)
         };
         if snapshot.backoff == 0 && snapshot.probes_out == 0 {
-            return self.clock_not_started(next, most);
+            return self.clock_not_started(next, bounded);
         }
+        let waits = self.waits_after(snapshot.backoff);
         let chain = match self.user_timeout() {
             // The kernel shows nowhere when the clock started; it had to run for the waits that are over.
             Some(limit) => {
-                let over: i64 = (1..snapshot.backoff).map(|n| self.doubled(n)).sum();
+                let over: i64 = (1..snapshot.backoff).map(|n| self.doubled(n).first).sum();
                 let limit = Stretch::between(0, (limit - over).max(0));
-                Chain::until(self.wheel, self.waits_after(snapshot.backoff), limit)
-                    .clipped(true)
-                    .at_most(most)
+                Chain::until(self.wheel, waits, limit).clipped(true)
             }
-            None => Chain::counting(self.wheel, self.waits_after(snapshot.backoff), most),
+            None => Chain::counting(self.wheel, waits, u64::MAX),
         };
-        chain.end_at_or_after(next).at
-    }
-
-    /// How many more probes an orphan sends: as many as `tcp_orphan_retries` allows, and none once its spacing has reached the
-    /// largest RTO (`tcp_probe_timer`, `tcp_orphan_retries`).
-    fn orphan_probes(self) -> u64 {
-        let (snapshot, retries2) = (self.snapshot, self.sysctls.retries2);
-        let over = |more: &u32| {
-            let doublings = (snapshot.backoff + more).min(retries2.max(snapshot.backoff));
-            let alive = self.base_rto() << doublings.min(31) < self.rto_max();
-            let most = self.orphan_retries(alive);
-            !alive && doublings >= most || snapshot.probes_out + more >= most
-        };
-        let more = (0..u32::from(u8::MAX)).find(over);
-        u64::from(more.unwrap_or(u32::MAX))
+        bounded(chain).end_at_or_after(next).at
     }
 
     /// A live peer that keeps its window closed is killed, counted from the moment the window closed;
     /// `None`: never.
     pub(super) fn slow_reader_killed(self) -> Option<Stretch> {
         let limit = self.user_timeout()?;
+        let killed = |case: Self| {
+            let first = case.wheel.fire_any(Stretch::at(0), case.first_wait());
+            let chain = Chain::until(case.wheel, case.waits_after(0), Stretch::at(limit));
+            first.then(chain.clipped(true).end_after(Stretch::at(0)).at)
+        };
         let case = self.blurred();
-        let first = case.wheel.fire(Stretch::at(0), case.first_wait());
-        let chain = Chain::until(case.wheel, case.waits_after(0), Stretch::at(limit)).clipped(true);
-        Some(first.then(chain.end_after(Stretch::at(0)).at))
+        Some(Stretch::between(
+            case.earliest(killed).first,
+            case.latest(killed).last,
+        ))
     }
 
-    /// The first probe goes out at the firing `first` and starts the user timeout's clock; there are at most so many.
-    fn clock_not_started(self, first: Stretch, most: u64) -> Stretch {
-        let chain = |start: Stretch, wheel| match self.user_timeout() {
-            Some(limit) => Chain::until(wheel, self.waits_after(0), start.plus(limit))
-                .clipped(true)
-                .at_most(most),
-            None => Chain::counting(wheel, self.waits_after(0), most),
+    /// The first probe goes out at the firing `first` and starts the user timeout's clock; `bounded` adds what else ends it.
+    fn clock_not_started(self, first: Stretch, bounded: impl Fn(Chain) -> Chain) -> Stretch {
+        let waits = self.waits_after(0);
+        let chain = |start: Stretch, wheel| {
+            bounded(match self.user_timeout() {
+                Some(limit) => Chain::until(wheel, waits, start.plus(limit)).clipped(true),
+                None => Chain::counting(wheel, waits, u64::MAX),
+            })
         };
-        if most == 0 {
-            first
-        } else if first.is_exact() {
-            chain(first, self.wheel).end_after(first).at
+        if first.is_exact() {
+            chain(first, self.wheel).end_at_or_after(first).at
         } else {
             let zero = Stretch::at(0);
-            first.then(chain(zero, self.wheel.blurred()).end_after(zero).at)
+            first.then(chain(zero, self.wheel.blurred()).end_at_or_after(zero).at)
         }
     }
 
     /// The waits that follow a firing at `backoff` doublings.
-    fn waits_after(self, backoff: u32) -> Waits {
+    pub(super) fn waits_after(self, backoff: u32) -> Waits {
         Waits::doubling(
             self.doubled(backoff + 1),
             self.doubled(self.sysctls.retries2),
@@ -113,16 +111,20 @@ impl Case<'_> {
     }
 
     /// The wait at `backoff` doublings; there are no more of them than `tcp_retries2` (`tcp_send_probe0`).
-    fn doubled(self, backoff: u32) -> i64 {
-        let doublings = backoff.min(self.sysctls.retries2).min(MOST_DOUBLINGS);
-        (self.first_wait() << doublings).min(self.rto_max())
+    pub(super) fn doubled(self, backoff: u32) -> Stretch {
+        let doublings = backoff.min(self.most_doublings());
+        self.first_wait().doubled(doublings).at_most(self.rto_max())
     }
 
-    fn first_wait(self) -> i64 {
-        self.base_rto().max(self.wheel.millis(RTO_MIN_MS))
+    pub(super) fn most_doublings(self) -> u32 {
+        self.sysctls.retries2.min(MOST_DOUBLINGS)
     }
 
-    fn user_timeout(self) -> Option<i64> {
+    fn first_wait(self) -> Stretch {
+        self.rto.at_least(self.wheel.millis(RTO_MIN_MS))
+    }
+
+    pub(super) fn user_timeout(self) -> Option<i64> {
         self.options.user_timeout_ms.map(|ms| self.wheel.millis(ms))
     }
 }

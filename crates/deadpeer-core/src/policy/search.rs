@@ -8,13 +8,12 @@
 use std::time::Duration;
 
 use super::{LONGEST_DEADLINE, Plan, Policy, SlowReaders};
-use crate::forecast::{Forecast, Silence, Snapshot};
+use crate::forecast::{Forecast, Paths, Prepared, Silence};
 use crate::kernel::Kernel;
 use crate::options::{
     MAX_KEEPALIVE_S, MAX_KEEPCNT, MAX_USER_TIMEOUT_MS, MIN_RTO_MAX_MS, SocketOptions,
 };
-use crate::state::TcpState;
-use crate::wheel::{CLOCK_RATES, Stretch, Wheel};
+use crate::wheel::{Stretch, Wheel};
 
 /// A quarter of the silence may go into the burst of probes, in at most this many: enough to ride out a short
 /// outage, few enough to stay cheap.
@@ -62,7 +61,7 @@ pub(super) fn soonest(policy: &Policy, kernel: &Kernel) -> Forecast {
         SlowReaders::Keep if kernel.rto_max_option => options.rto_max_ms = Some(MIN_RTO_MAX_MS),
         SlowReaders::Keep => {}
     }
-    forecast(policy, kernel, &options)
+    prepare(policy, kernel, &options).forecast(&options.resolve(&kernel.sysctls))
 }
 
 /// What bounds data in flight.
@@ -74,6 +73,31 @@ enum Bound {
     RtoMax(u32),
     /// `TCP_USER_TIMEOUT`, as long as keepalive needs.
     UserTimeout,
+}
+
+impl Bound {
+    fn with(self, options: SocketOptions) -> SocketOptions {
+        let rto_max_ms = match self {
+            Self::RtoMax(ms) => Some(ms),
+            Self::Retries | Self::UserTimeout => None,
+        };
+        SocketOptions {
+            rto_max_ms,
+            ..options
+        }
+    }
+
+    /// What is the same for all plans with this bound; `None`: the user timeout is different in each.
+    fn prepare<'a>(self, policy: &Policy, kernel: &'a Kernel) -> Option<Prepared<'a>> {
+        match self {
+            Self::UserTimeout => None,
+            Self::Retries | Self::RtoMax(_) => Some(prepare(
+                policy,
+                kernel,
+                &self.with(SocketOptions::default()),
+            )),
+        }
+    }
 }
 
 /// The bounds a policy allows on a kernel, gentlest first.
@@ -98,7 +122,9 @@ fn best_with(policy: &Policy, kernel: &Kernel, bound: Bound) -> Option<Plan> {
         probes: policy.survive_lost_probes + 1,
         interval_s: 1,
     };
-    let attempt = |idle: u32, burst: Burst| attempt(policy, kernel, bound, idle, burst);
+    let prepared = bound.prepare(policy, kernel);
+    let attempt =
+        |idle: u32, burst: Burst| attempt(policy, kernel, bound, prepared.as_ref(), idle, burst);
     // The generous burst is a share of the silence that fits.
     let fits = longest_that(longest, |idle| attempt(idle, smallest).is_some())?;
     let generous = Burst::generous(fits + smallest.seconds(), smallest);
@@ -153,23 +179,25 @@ fn attempt(
     policy: &Policy,
     kernel: &Kernel,
     bound: Bound,
+    prepared: Option<&Prepared<'_>>,
     idle: u32,
     burst: Burst,
 ) -> Option<Plan> {
-    let mut options = keepalive(idle, burst);
-    match bound {
-        Bound::Retries => {}
-        Bound::RtoMax(ms) => options.rto_max_ms = Some(ms),
-        Bound::UserTimeout => options.user_timeout_ms = Some(user_timeout_ms(kernel, idle, burst)?),
+    let mut options = bound.with(keepalive(idle, burst));
+    if let Bound::UserTimeout = bound {
+        options.user_timeout_ms = Some(user_timeout_ms(kernel, idle, burst)?);
     }
+    let forecast = |options: &SocketOptions| match prepared {
+        Some(prepared) => prepared.forecast(&options.resolve(&kernel.sysctls)),
+        None => prepare(policy, kernel, options).forecast(&options.resolve(&kernel.sysctls)),
+    };
     if policy.promises(Silence::Connecting) && options.user_timeout_ms == Some(0) {
-        options.syncnt = syncnt(policy, kernel, &options)?;
+        options.syncnt = syncnt(policy, kernel, &options, forecast)?;
     }
-    let forecast = forecast(policy, kernel, &options);
     let plan = Plan {
         policy: *policy,
         options,
-        forecast,
+        forecast: forecast(&options),
     };
     keeps(&plan).then_some(plan)
 }
@@ -193,21 +221,25 @@ fn user_timeout_ms(kernel: &Kernel, idle: u32, burst: Burst) -> Option<u32> {
         let latest = |s| wheel.fire(Stretch::at(0), wheel.seconds(s)).last;
         wheel.time(latest(idle) + latest(burst.interval_s) * i64::from(burst.probes - 1) + 2)
     };
-    let rates = kernel.hz.map_or(CLOCK_RATES.to_vec(), |hz| vec![hz]);
-    let latest = rates.into_iter().map(latest_probe).max()?;
+    let (hz, others) = kernel.clock_rates();
+    let latest = others
+        .iter()
+        .fold(latest_probe(hz), |latest, hz| latest.max(latest_probe(*hz)));
     u32::try_from(latest.as_millis())
         .ok()
         .filter(|ms| *ms <= MAX_USER_TIMEOUT_MS)
 }
 
 /// The SYN retries that fit: none set if the kernel's do, else the most. `None` if not even one fits.
-fn syncnt(policy: &Policy, kernel: &Kernel, options: &SocketOptions) -> Option<Option<u32>> {
+fn syncnt(
+    policy: &Policy,
+    kernel: &Kernel,
+    options: &SocketOptions,
+    forecast: impl Fn(&SocketOptions) -> Forecast,
+) -> Option<Option<u32>> {
     let fits = |syncnt| {
         let options = SocketOptions { syncnt, ..*options };
-        forecast(policy, kernel, &options)
-            .connecting
-            .worst
-            .meets(policy.within)
+        forecast(&options).connecting.worst.meets(policy.within)
     };
     if fits(None) {
         return Some(None);
@@ -218,14 +250,12 @@ fn syncnt(policy: &Policy, kernel: &Kernel, options: &SocketOptions) -> Option<O
         .find(|n| fits(*n))
 }
 
-/// The forecast for a path as slow as the policy allows, or as the options do.
-fn forecast(policy: &Policy, kernel: &Kernel, options: &SocketOptions) -> Forecast {
-    let mut path = Snapshot::new(TcpState::Listen);
+/// Forecasts for every path that the policy allows, or, where they cap the RTO, that the options do.
+fn prepare<'a>(policy: &Policy, kernel: &'a Kernel, options: &SocketOptions) -> Prepared<'a> {
     let capped = options
         .rto_max_ms
         .map(|ms| Duration::from_millis(u64::from(ms)));
-    path.rto = Some(capped.unwrap_or(policy.path_rto));
-    Forecast::of(&options.resolve(&kernel.sysctls), &path, kernel)
+    Paths::new(capped.unwrap_or(policy.path_rto), kernel).prepare(&options.resolve(&kernel.sysctls))
 }
 
 /// Whether the forecast is what the policy asks for.

@@ -3,4 +3,6 @@
 mod measured;
 mod model;
 mod moments;
+mod orphans;
 mod promises;
+mod rtos;

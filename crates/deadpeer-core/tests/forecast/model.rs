@@ -53,6 +53,10 @@ pub(crate) struct Model {
     first_window_probe: Option<u64>,
     /// Runs of timeouts that are over, and the jiffies they took.
     earlier_runs: Option<u64>,
+    /// The program has closed its descriptor.
+    orphan: bool,
+    /// The jiffy of the last segment sent.
+    pub(crate) last_sent: u64,
 }
 
 impl Model {
@@ -83,6 +87,8 @@ impl Model {
             first_timeout: None,
             first_window_probe: None,
             earlier_runs: None,
+            orphan: false,
+            last_sent: jiffies,
         };
         if options.keepalive {
             model.keepalive = Some(model.arm(model.seconds(options.keepidle_s)));
@@ -126,6 +132,7 @@ impl Model {
             return;
         }
         self.in_flight = true;
+        self.last_sent = self.now;
         let lone_segment = self.round_trip * 2 + self.millis(200);
         self.transmit = Some((
             Transmit::TailLossProbe,
@@ -146,6 +153,12 @@ impl Model {
             self.doublings = 0;
             self.doubled = self.rto;
         }
+    }
+
+    /// The program calls close(), now.
+    pub(crate) fn close(&mut self) {
+        self.orphan = true;
+        self.keepalive = None;
     }
 
     /// The peer's window closes, now, with data waiting.
@@ -210,7 +223,12 @@ impl Model {
 
     /// What TCP_INFO and sock_diag would show now; `phase` adds the jiffies counter.
     pub(crate) fn snapshot(&self, phase: bool) -> Snapshot {
-        let mut snapshot = Snapshot::new(TcpState::Established);
+        let mut snapshot = Snapshot::new(if self.orphan {
+            TcpState::FinWait1
+        } else {
+            TcpState::Established
+        });
+        snapshot.orphan = self.orphan;
         snapshot.heard_ago = Some(self.time(self.now - self.heard));
         snapshot.probes_out = self.probes_out as u32;
         snapshot.retransmits = self.retransmits as u32;
@@ -277,6 +295,7 @@ impl Model {
     fn transmit_fires(&mut self) -> bool {
         match self.transmit.take().map(|(kind, _)| kind) {
             Some(Transmit::TailLossProbe) => {
+                self.last_sent = self.now;
                 let wait = self.doubled.min(self.rto_max());
                 self.transmit = Some((Transmit::Timeout, self.arm(wait)));
                 false
@@ -292,15 +311,16 @@ impl Model {
         let elapsed_ms = (self.now - start) * 1000 / self.hz;
         let limit_ms = match self.options.user_timeout_ms {
             Some(ms) => u64::from(ms),
-            None => self.retries_ms(),
+            None => self.retries_ms(self.doubled),
         };
         if self.retransmits > 0 && elapsed_ms >= limit_ms {
             return true;
         }
+        self.last_sent = self.now;
         self.retransmits += 1;
         self.doublings += 1;
         self.doubled = (self.doubled * 2).min(self.rto_max());
-        if self.options.thin_linear_timeouts && self.retransmits <= 6 {
+        if self.options.thin_linear_timeouts && !self.orphan && self.retransmits <= 6 {
             self.doublings = 0;
             self.doubled = self.rto.min(self.rto_max());
         }
@@ -320,7 +340,11 @@ impl Model {
         let elapsed = self.now - start;
         let user_timeout = self.options.user_timeout_ms.map(|ms| self.millis(ms));
         let over = user_timeout.is_some_and(|limit| start != self.now && elapsed >= limit);
-        if over || self.probes_out >= u64::from(self.sysctls.retries2) {
+        let silence = (self.rto << self.doublings).min(self.rto_max());
+        let no_probe_more = self.orphan
+            && silence >= self.rto_max()
+            && self.doublings >= self.sysctls.orphan_retries;
+        if over || no_probe_more || self.probes_out >= u64::from(self.retries(silence)) {
             return true;
         }
         self.probes_out += 1;
@@ -334,17 +358,32 @@ impl Model {
 
     /// An answer to a window probe: the window is still closed.
     pub(crate) fn window_probe_answered(&mut self) {
-        let (_, timer) = self.transmit.expect("a closed window is probed");
-        self.now = timer.fires;
-        assert!(!self.transmit_fires(), "a live peer was called dead");
-        self.answered();
+        assert!(!self.window_probe_kills(), "a live peer was called dead");
     }
 
-    fn retries_ms(&self) -> u64 {
+    /// The next probe is answered, or the kernel gives the connection up instead of sending it: true.
+    pub(crate) fn window_probe_kills(&mut self) -> bool {
+        let (_, timer) = self.transmit.expect("a closed window is probed");
+        self.now = timer.fires;
+        let dead = self.transmit_fires();
+        self.answered();
+        dead
+    }
+
+    /// What the kernel counts against, the RTO being `rto`: `tcp_retries2`, or `tcp_orphan_retries`.
+    fn retries(&self, rto: u64) -> u32 {
+        match (self.orphan, self.sysctls.orphan_retries) {
+            (false, _) => self.sysctls.retries2,
+            (true, 0) if rto < self.rto_max() => 8,
+            (true, retries) => retries,
+        }
+    }
+
+    fn retries_ms(&self, rto: u64) -> u64 {
         let rto_max = u64::from(self.options.rto_max_ms.unwrap_or(120_000));
         let mut wait = 200;
         let mut sum = 0;
-        for _ in 0..=self.sysctls.retries2 {
+        for _ in 0..=self.retries(rto) {
             sum += wait;
             // The kernel's model doubles while a doubling fits under the maximum, then jumps to it.
             wait = if wait * 2 <= rto_max {

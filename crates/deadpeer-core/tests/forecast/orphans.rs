@@ -1,0 +1,140 @@
+//! After close(): the forecast against the model's history, and against what was measured.
+
+use std::time::Duration;
+
+use deadpeer_core::forecast::AfterClose;
+use deadpeer_core::{
+    Effective, Forecast, Kernel, Notice, Snapshot, SocketOptions, Sysctls, TcpState,
+};
+use proptest::prelude::*;
+
+use crate::model::Model;
+use crate::moments::{any_hz, any_options};
+
+const HIGHEST_RTO: Duration = Duration::from_secs(3);
+
+prop_compose! {
+    fn any_sysctls()(retries2 in 1_u32..16, orphan_retries in prop_oneof![Just(0), 0_u32..16]) -> Sysctls {
+        let mut sysctls = Sysctls::DEFAULT;
+        sysctls.retries2 = retries2;
+        sysctls.orphan_retries = orphan_retries;
+        sysctls
+    }
+}
+
+fn kernel(hz: u64, sysctls: Sysctls) -> Kernel {
+    let mut kernel = Kernel::modern(Some(hz as u32));
+    kernel.sysctls = sysctls;
+    kernel
+}
+
+/// What is foretold when the RTO is known, and when it may be anything.
+fn foretold(model: &Model) -> [AfterClose; 2] {
+    let kernel = kernel(model.hz, model.sysctls);
+    let mut known = Snapshot::new(TcpState::Established);
+    known.rto = Some(model.time(model.rto));
+    [
+        Forecast::of(&model.options, &known, &kernel).after_close,
+        Forecast::promised(&model.options, HIGHEST_RTO, &kernel).after_close,
+    ]
+}
+
+fn closed(options: Effective, sysctls: Sysctls, hz: u64, phase: u64, rto_ms: u64) -> Model {
+    let cap = u64::from(options.rto_max_ms.unwrap_or(120_000));
+    let mut model = Model::established(hz, phase, options, sysctls, rto_ms.min(cap) * hz / 1000);
+    model.close();
+    model
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn what_was_written_last(options in any_options(), sysctls in any_sysctls(), hz in any_hz(),
+                             phase in 0_u64..1 << 33, rto_ms in 200_u64..3000, part in 0_u64..20) {
+        let mut model = closed(options, sysctls, hz, phase, rto_ms);
+        model.write();
+        let mut dead = model.clone();
+        let death = dead.run_to_death(None).expect("data is in flight");
+        for told in foretold(&model) {
+            let survived = model.time(dead.last_sent - phase);
+            prop_assert!(told.outage_survived <= survived, "{survived:?} {told:?}");
+            prop_assert!(told.kept >= model.time(death.jiffy - phase), "{death:?} {told:?}");
+        }
+        model.silent_until(phase + (death.jiffy - phase) * part / 20);
+        let Some(Notice::Within(span)) =
+            Forecast::of(&options, &model.snapshot(true), &kernel(hz, sysctls)).after_fin.now
+        else {
+            panic!("an orphan never lives for ever");
+        };
+        let left = model.time(death.jiffy - model.now);
+        prop_assert!(span.earliest <= left && left <= span.latest, "{left:?} {span:?}");
+    }
+
+    #[test]
+    fn behind_a_closed_window(options in any_options(), sysctls in any_sysctls(), hz in any_hz(),
+                              phase in 0_u64..1 << 33, rto_ms in 200_u64..3000, answers in 0_u32..14) {
+        let mut model = closed(options, sysctls, hz, phase, rto_ms);
+        model.window_closes();
+        let told = foretold(&model);
+        let mut live = model.clone();
+        match (0..1000).find(|_| live.window_probe_kills()) {
+            Some(_) => for told in told {
+                let Notice::Within(span) = told.slow_reader else { panic!("killed at {}", live.now) };
+                let killed = model.time(live.now - phase);
+                prop_assert!(span.earliest <= killed && killed <= span.latest, "{killed:?} {span:?}");
+            },
+            None => prop_assert_eq!(told[0].slow_reader, Notice::Never),
+        }
+        for _ in 0..answers {
+            let mut next = model.clone();
+            if next.window_probe_kills() {
+                break;
+            }
+            model = next;
+        }
+        let death = model.clone().run_to_death(None).expect("the window is probed");
+        for told in told {
+            prop_assert!(told.kept >= model.time(death.jiffy - model.now), "{death:?} {told:?}");
+        }
+    }
+}
+
+fn over_loopback(options: SocketOptions, orphan_retries: u32) -> AfterClose {
+    let mut sysctls = Sysctls::DEFAULT;
+    sysctls.orphan_retries = orphan_retries;
+    let kernel = kernel(250, sysctls);
+    let mut snapshot = Snapshot::new(TcpState::Established);
+    snapshot.rto = Some(Duration::from_millis(204));
+    Forecast::of(&options.resolve(&sysctls), &snapshot, &kernel).after_close
+}
+
+/// Measured on Linux 6.18: the longest outage tried that 5,000 bytes survived, and the shortest that they did not.
+#[test]
+fn a_small_cap_of_the_rto_loses_what_was_written_last() {
+    for (rto_max_ms, survived, lost) in [(1_000, 1.0, 1.5), (3_000, 3.0, 5.0), (10_000, 8.0, 15.0)]
+    {
+        let mut options = SocketOptions::default();
+        options.rto_max_ms = Some(rto_max_ms);
+        let told = over_loopback(options, 0);
+        let outage = told.outage_survived.as_secs_f64();
+        assert!(
+            survived <= outage && outage < lost,
+            "{rto_max_ms}: {told:?}"
+        );
+    }
+    assert!(over_loopback(SocketOptions::default(), 0).outage_survived > Duration::from_secs(50));
+}
+
+/// What a cap of 1 s takes from the last response, orphan retries give back.
+#[test]
+fn orphan_retries_count_where_the_cap_is_reached() {
+    let mut options = SocketOptions::default();
+    options.rto_max_ms = Some(1_000);
+    let outage = |retries| {
+        over_loopback(options, retries)
+            .outage_survived
+            .as_secs_f64()
+    };
+    assert!(outage(0) < 1.5 && outage(8) > 5.0 && outage(15) > 12.0);
+}
