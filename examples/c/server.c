@@ -137,7 +137,7 @@ int main(int argc, char **argv) {
     /* The kernel's own protection, inherited by every connection; the watch then supervises. */
     if (deadpeer_apply(listener, seconds * 1000, true, &error) < 0)
         fail("applying", &error);
-    deadpeer_watch *watch = deadpeer_watch_supervised(seconds * 1000, &error);
+    deadpeer_watch *watch = deadpeer_watch_supervised(seconds * 1000, DEADPEER_HALF_CLOSE_ENDS, &error);
     if (watch == NULL)
         fail("watching", &error);
     watch_readable(epoll, listener);

@@ -11,6 +11,7 @@ mod cargo;
 mod check_explain;
 mod check_forecast;
 mod check_watch;
+mod install_c;
 mod test;
 mod tidy;
 
@@ -39,6 +40,8 @@ enum Task {
     CheckForecast(check_forecast::Arguments),
     /// Watch a thousand live connections without a false alarm, and dead ones within their deadlines.
     CheckWatch(check_watch::Arguments),
+    /// Build the C library and install it: header, libraries, deadpeer.pc.
+    InstallC(install_c::Arguments),
     /// Check and test everything, as CI does.
     Test(test::Arguments),
     /// Check that the tree keeps the house rules.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Bpf(arguments) => bpf::run(&arguments),
         Task::CheckForecast(arguments) => check_forecast::run(&arguments),
         Task::CheckWatch(arguments) => check_watch::run(&arguments),
+        Task::InstallC(arguments) => install_c::run(&arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -111,6 +111,36 @@ typedef enum {
 } deadpeer_answer_kind;
 
 /**
+ * Whether a connection from a pool may be used again.
+ */
+typedef enum {
+  /**
+   * Yes: the peer was heard within the last second, `micros` ago.
+   */
+  DEADPEER_REUSE_KIND_HEARD = 0,
+  /**
+   * Yes: it was asked and answered; `micros` is the round trip.
+   */
+  DEADPEER_REUSE_KIND_ANSWERED = 1,
+  /**
+   * No: the connection is over, or the peer has closed its half; `cause` says why.
+   */
+  DEADPEER_REUSE_KIND_DEAD = 2,
+  /**
+   * No: it was asked and has not answered in `micros`. One lost packet looks the same.
+   */
+  DEADPEER_REUSE_KIND_SILENT = 3,
+  /**
+   * No: nothing could be asked.
+   */
+  DEADPEER_REUSE_KIND_UNKNOWN = 4,
+  /**
+   * No: the socket is fresh, connecting or listening.
+   */
+  DEADPEER_REUSE_KIND_NOT_CONNECTED = 5,
+} deadpeer_reuse_kind;
+
+/**
  * What happened to a watched connection.
  */
 typedef enum {
@@ -133,6 +163,20 @@ typedef enum {
 } deadpeer_event_kind;
 
 /**
+ * Whether a FIN alone counts as the end of a connection.
+ */
+typedef enum {
+  /**
+   * It does: a peer that has nothing more to say is gone. Right for most protocols.
+   */
+  DEADPEER_HALF_CLOSE_ENDS = 0,
+  /**
+   * It does not: the peer may still wait for an answer. The end is noticed once the connection is over in both directions.
+   */
+  DEADPEER_HALF_CLOSE_LIVES = 1,
+} deadpeer_half_close;
+
+/**
  * Watches many connections through one descriptor.
  */
 typedef struct deadpeer_watch deadpeer_watch;
@@ -148,7 +192,11 @@ typedef struct {
   /**
    * A sentence for a person, ended by a zero.
    */
-  char text[240];
+  char text[512];
+  /**
+   * Of a deadline that cannot be kept: the nearest one that can, milliseconds. 0 if there is none, and for other failures.
+   */
+  uint64_t nearest_ms;
 } deadpeer_error;
 
 /**
@@ -172,6 +220,28 @@ typedef struct {
    */
   uint32_t unanswered;
 } deadpeer_answer;
+
+/**
+ * How that is known.
+ */
+typedef struct {
+  /**
+   * Whether it may be used again.
+   */
+  deadpeer_reuse_kind kind;
+  /**
+   * Why the connection is over.
+   */
+  deadpeer_cause cause;
+  /**
+   * A time in microseconds, where the kind has one.
+   */
+  uint64_t micros;
+  /**
+   * Questions that the peer has not answered so far.
+   */
+  uint32_t unanswered;
+} deadpeer_reuse;
 
 /**
  * The end of a connection.
@@ -236,8 +306,9 @@ const char *deadpeer_cause_sentence(int cause);
  * Sets the socket options by which a peer that vanishes is noticed within so many milliseconds, in every state of the
  * connection. On a listener they go to every connection that it accepts from then on.
  *
- * `drop_slow_readers`: whether live peers that don't read for as long may be dropped with the dead. Without it, deadlines
- * below half a minute need Linux 6.15. Returns 0, or 1 if the socket lacks one of the options.
+ * `drop_slow_readers`: whether live peers that don't read for as long may be dropped with the dead. Without it, a short deadline takes
+ * Linux 6.15 (TCP_RTO_MAX_MS) or a small net.ipv4.tcp_retries2. How short it may be depends on the kernel and its sysctls: one that cannot be kept is refused, and
+ * `nearest_ms` of the error says which could be. Returns 0, or 1 if the socket lacks one of the options.
  *
  * `fd` stays open during the call. `error` is null or valid.
  */
@@ -259,12 +330,24 @@ int deadpeer_ping(int fd,
                   deadpeer_error *error);
 
 /**
+ * Whether a connection from a pool may be used again: looks for an end that nobody has read yet, then for a recent sign of life, and
+ * asks the peer's kernel if there is none, for `timeout_ms` at most. Returns 1 if it may and 0 if it may not, and fills `result`.
+ *
+ * `fd` stays open during the call. `result` is valid. `error` is null or valid.
+ */
+int deadpeer_reusable(int fd,
+                      uint32_t timeout_ms,
+                      deadpeer_reuse *result,
+                      deadpeer_error *error);
+
+/**
  * Waits until the other end is gone, `timeout_ms` at most (negative: for ever). No byte is read and no error taken, and arriving data
- * wakes nobody. A FIN counts as the end. Returns 1 and fills `death` if it is, 0 if the time was over before.
+ * wakes nobody. `half_close`: a `deadpeer_half_close`. Returns 1 and fills `death` if it is, 0 if the time was over before.
  *
  * `fd` stays open during the call. `death` is valid. `error` is null or valid.
  */
 int deadpeer_died(int fd,
+                  int half_close,
                   int timeout_ms,
                   deadpeer_death *death,
                   deadpeer_error *error);
@@ -280,11 +363,13 @@ int deadpeer_take_error(int fd,
                         deadpeer_error *error);
 
 /**
- * Makes a watch that tells what the kernel decides. It sets no option; use `deadpeer_apply`. NULL on failure.
+ * Makes a watch that tells what the kernel decides. It sets no option; use `deadpeer_apply`. `half_close`: a
+ * `deadpeer_half_close`. NULL on failure.
  *
  * `error` is null or valid.
  */
-deadpeer_watch *deadpeer_watch_new(deadpeer_error *error);
+deadpeer_watch *deadpeer_watch_new(int half_close,
+                                   deadpeer_error *error);
 
 /**
  * Makes a watch that judges by itself: the kernel asks, and a peer is unreachable when it has been silent for so many
@@ -294,6 +379,7 @@ deadpeer_watch *deadpeer_watch_new(deadpeer_error *error);
  * `error` is null or valid.
  */
 deadpeer_watch *deadpeer_watch_supervised(uint64_t within_ms,
+                                          int half_close,
                                           deadpeer_error *error);
 
 /**
@@ -327,6 +413,16 @@ int deadpeer_watch_add(deadpeer_watch *watch,
  * `watch` is valid. `fd` is open during the call.
  */
 int deadpeer_watch_remove(deadpeer_watch *watch, int fd);
+
+/**
+ * By how many milliseconds the verdict on a connection would come after the deadline, at the loss measured on it so far, if its peer vanished now. Returns
+ * 1 and fills `slip_ms`, or 0 if the connection is not watched or nobody judges it.
+ *
+ * `watch` is valid. `fd` is open during the call. `slip_ms` is valid.
+ */
+int deadpeer_watch_slip(deadpeer_watch *watch,
+                        int fd,
+                        uint64_t *slip_ms);
 
 /**
  * Waits for events, `timeout_ms` at most (negative: for ever, 0: not at all), and writes up to `room` of them. Returns

@@ -65,11 +65,61 @@ impl From<rust::Death> for Death {
     }
 }
 
+/// Whether a FIN alone counts as the end of a connection.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub enum HalfClose {
+    /// It does: a peer that has nothing more to say is gone. Right for most protocols.
+    Ends = 0,
+    /// It does not: the peer may still wait for an answer. The end is noticed once the connection is over in both directions.
+    Lives = 1,
+}
+
+/// C can pass any number for an enum.
+pub(crate) fn half_close_of(number: c_int) -> rust::HalfClose {
+    match number == HalfClose::Lives as c_int {
+        true => rust::HalfClose::Lives,
+        false => rust::HalfClose::Ends,
+    }
+}
+
+/// Whether a connection from a pool may be used again.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub enum ReuseKind {
+    /// Yes: the peer was heard within the last second, `micros` ago.
+    Heard = 0,
+    /// Yes: it was asked and answered; `micros` is the round trip.
+    Answered = 1,
+    /// No: the connection is over, or the peer has closed its half; `cause` says why.
+    Dead = 2,
+    /// No: it was asked and has not answered in `micros`. One lost packet looks the same.
+    Silent = 3,
+    /// No: nothing could be asked.
+    Unknown = 4,
+    /// No: the socket is fresh, connecting or listening.
+    NotConnected = 5,
+}
+
+/// How that is known.
+#[repr(C)]
+pub struct Reuse {
+    /// Whether it may be used again.
+    pub kind: ReuseKind,
+    /// Why the connection is over.
+    pub cause: Cause,
+    /// A time in microseconds, where the kind has one.
+    pub micros: u64,
+    /// Questions that the peer has not answered so far.
+    pub unanswered: u32,
+}
+
 /// Sets the socket options by which a peer that vanishes is noticed within so many milliseconds, in every state of the
 /// connection. On a listener they go to every connection that it accepts from then on.
 ///
-/// `drop_slow_readers`: whether live peers that don't read for as long may be dropped with the dead. Without it, deadlines
-/// below half a minute need Linux 6.15. Returns 0, or 1 if the socket lacks one of the options.
+/// `drop_slow_readers`: whether live peers that don't read for as long may be dropped with the dead. Without it, a short deadline takes
+/// Linux 6.15 (TCP_RTO_MAX_MS) or a small net.ipv4.tcp_retries2. How short it may be depends on the kernel and its sysctls: one that cannot be kept is refused, and
+/// `nearest_ms` of the error says which could be. Returns 0, or 1 if the socket lacks one of the options.
 ///
 /// # Safety
 /// `fd` stays open during the call. `error` is null or valid.
@@ -89,19 +139,8 @@ pub unsafe extern "C" fn deadpeer_apply(
         let kernel = rust::running_kernel().map_err(|error| Failure::new(None, &error))?;
         let policy = Policy::detect_within(Duration::from_millis(within_ms));
         let plan = policy.slow_readers(slow_readers).plan(&kernel);
-        let plan = plan.map_err(|refusal| Failure::new(None, &refusal))?;
-        match plan.apply(fd) {
-            Ok(applied) => Ok(c_int::from(!applied.is_complete())),
-            Err(error) => {
-                let code = match &error {
-                    rust::ApplyError::Read(call)
-                    | rust::ApplyError::ReadBack(call)
-                    | rust::ApplyError::Refused { error: call, .. } => Some(call.errno),
-                    rust::ApplyError::OutOfRange(_) | rust::ApplyError::NotTcp | _ => None,
-                };
-                Err(Failure::new(code, &error))
-            }
-        }
+        let applied = plan?.apply(fd)?;
+        Ok(c_int::from(!applied.is_complete()))
     });
     // SAFETY: null or valid, says the caller.
     unsafe { answer(result, error) }
@@ -132,21 +171,46 @@ pub unsafe extern "C" fn deadpeer_ping(
     unsafe { self::answer(asked, error) }
 }
 
+/// Whether a connection from a pool may be used again: looks for an end that nobody has read yet, then for a recent sign of life, and
+/// asks the peer's kernel if there is none, for `timeout_ms` at most. Returns 1 if it may and 0 if it may not, and fills `result`.
+///
+/// # Safety
+/// `fd` stays open during the call. `result` is valid. `error` is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn deadpeer_reusable(
+    fd: c_int,
+    timeout_ms: u32,
+    result: *mut Reuse,
+    error: *mut Error,
+) -> c_int {
+    // SAFETY: open during the call, says the caller.
+    let asked = unsafe { borrow(fd) }.and_then(|fd| {
+        let reuse = rust::reusable(fd, Duration::from_millis(timeout_ms.into()))?;
+        // SAFETY: valid, says the caller.
+        unsafe { result.write(Reuse::of(reuse)) };
+        Ok(c_int::from(reuse.is_reusable()))
+    });
+    // SAFETY: null or valid, says the caller.
+    unsafe { answer(asked, error) }
+}
+
 /// Waits until the other end is gone, `timeout_ms` at most (negative: for ever). No byte is read and no error taken, and arriving data
-/// wakes nobody. A FIN counts as the end. Returns 1 and fills `death` if it is, 0 if the time was over before.
+/// wakes nobody. `half_close`: a `deadpeer_half_close`. Returns 1 and fills `death` if it is, 0 if the time was over before.
 ///
 /// # Safety
 /// `fd` stays open during the call. `death` is valid. `error` is null or valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn deadpeer_died(
     fd: c_int,
+    half_close: c_int,
     timeout_ms: c_int,
     death: *mut Death,
     error: *mut Error,
 ) -> c_int {
     // SAFETY: open during the call, says the caller.
     let waited = unsafe { borrow(fd) }.and_then(|fd| {
-        let Some(ended) = rust::died(fd, timeout(timeout_ms))? else {
+        let Some(ended) = rust::died_with(fd, half_close_of(half_close), timeout(timeout_ms))?
+        else {
             return Ok(0);
         };
         // SAFETY: valid, says the caller.
@@ -181,6 +245,35 @@ pub unsafe extern "C" fn deadpeer_take_error(
     unsafe { answer(taken, error) }
 }
 
+impl Reuse {
+    fn of(reuse: rust::Reuse) -> Self {
+        let timed = |kind, time| Self {
+            kind,
+            cause: Cause::Unknown,
+            micros: micros(time),
+            unanswered: 0,
+        };
+        match reuse {
+            rust::Reuse::Heard { ago } => timed(ReuseKind::Heard, ago),
+            rust::Reuse::Answered { rtt } => timed(ReuseKind::Answered, rtt),
+            rust::Reuse::Dead(death) => Self {
+                cause: death.cause().into(),
+                ..timed(ReuseKind::Dead, Duration::ZERO)
+            },
+            rust::Reuse::Silent { waited, unanswered } => Self {
+                unanswered,
+                ..timed(ReuseKind::Silent, waited)
+            },
+            rust::Reuse::NotConnected => timed(ReuseKind::NotConnected, Duration::ZERO),
+            rust::Reuse::Unknown | _ => timed(ReuseKind::Unknown, Duration::ZERO),
+        }
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 impl Answer {
     fn of(answer: rust::Answer) -> Self {
         let plain = |kind| Self {
@@ -190,7 +283,7 @@ impl Answer {
             unanswered: 0,
         };
         let timed = |kind, time: Duration| Self {
-            micros: u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
+            micros: micros(time),
             ..plain(kind)
         };
         let counted = |kind, unanswered| Self {

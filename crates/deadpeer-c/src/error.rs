@@ -2,9 +2,10 @@
 
 use std::ffi::{c_char, c_int};
 use std::fmt::Display;
+use std::time::Duration;
 
 /// The size of a message, the final zero included.
-const TEXT: usize = 240;
+const TEXT: usize = 512;
 
 /// Why a call failed.
 #[repr(C)]
@@ -12,13 +13,16 @@ pub struct Error {
     /// The errno of the system call that failed; 0 if none did.
     pub code: c_int,
     /// A sentence for a person, ended by a zero.
-    pub text: [c_char; 240],
+    pub text: [c_char; 512],
+    /// Of a deadline that cannot be kept: the nearest one that can, milliseconds. 0 if there is none, and for other failures.
+    pub nearest_ms: u64,
 }
 
 /// A failure on its way to the caller.
 pub(crate) struct Failure {
     code: c_int,
     text: String,
+    nearest: Option<Duration>,
 }
 
 impl Failure {
@@ -26,7 +30,45 @@ impl Failure {
         Self {
             code: code.map_or(0, rust::Errno::raw_os_error),
             text: error.to_string(),
+            nearest: None,
         }
+    }
+}
+
+impl Failure {
+    /// A deadline that nobody can keep.
+    pub(crate) fn deadline(within: Duration, nearest: Duration) -> Self {
+        let text = format!(
+            "{} s cannot be kept; the nearest deadline that can is {} s",
+            within.as_secs_f64(),
+            nearest.as_secs()
+        );
+        Self {
+            code: 0,
+            text,
+            nearest: Some(nearest),
+        }
+    }
+}
+
+impl From<rust::Refusal> for Failure {
+    fn from(refusal: rust::Refusal) -> Self {
+        Self {
+            nearest: refusal.nearest,
+            ..Self::new(None, &refusal)
+        }
+    }
+}
+
+impl From<rust::ApplyError> for Failure {
+    fn from(error: rust::ApplyError) -> Self {
+        let code = match &error {
+            rust::ApplyError::Read(call)
+            | rust::ApplyError::ReadBack(call)
+            | rust::ApplyError::Refused { error: call, .. } => Some(call.errno),
+            rust::ApplyError::OutOfRange(_) | rust::ApplyError::NotTcp | _ => None,
+        };
+        Self::new(code, &error)
     }
 }
 
@@ -62,6 +104,7 @@ pub(crate) unsafe fn answer(result: Result<c_int, Failure>, error: *mut Error) -
     // SAFETY: null or valid, says the caller.
     if let Some(error) = unsafe { error.as_mut() } {
         error.code = failure.code;
+        error.nearest_ms = failure.nearest.map_or(0, whole_ms);
         error.text = [0; TEXT];
         let bytes = failure.text.bytes().take(TEXT - 1);
         for (to, from) in error.text.iter_mut().zip(bytes) {
@@ -69,4 +112,9 @@ pub(crate) unsafe fn answer(result: Result<c_int, Failure>, error: *mut Error) -
         }
     }
     -1
+}
+
+/// Rounded up, so that what is told can be kept.
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rust::{News, Supervision, Verdict};
 
 use crate::cause::Cause;
-use crate::connection::{Death, borrow, timeout};
+use crate::connection::{Death, borrow, half_close_of, timeout};
 use crate::error::{Error, Failure, answer};
 
 /// Watches many connections through one descriptor.
@@ -48,14 +48,16 @@ pub struct Event {
     pub unanswered: u32,
 }
 
-/// Makes a watch that tells what the kernel decides. It sets no option; use `deadpeer_apply`. NULL on failure.
+/// Makes a watch that tells what the kernel decides. It sets no option; use `deadpeer_apply`. `half_close`: a
+/// `deadpeer_half_close`. NULL on failure.
 ///
 /// # Safety
 /// `error` is null or valid.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn deadpeer_watch_new(error: *mut Error) -> *mut Watch {
+pub unsafe extern "C" fn deadpeer_watch_new(half_close: c_int, error: *mut Error) -> *mut Watch {
+    let watch = rust::Watch::new().map_err(Failure::from);
     // SAFETY: null or valid, says the caller.
-    unsafe { boxed(rust::Watch::new(), error) }
+    unsafe { boxed(watch, half_close, error) }
 }
 
 /// Makes a watch that judges by itself: the kernel asks, and a peer is unreachable when it has been silent for so many
@@ -67,11 +69,22 @@ pub unsafe extern "C" fn deadpeer_watch_new(error: *mut Error) -> *mut Watch {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn deadpeer_watch_supervised(
     within_ms: u64,
+    half_close: c_int,
     error: *mut Error,
 ) -> *mut Watch {
-    let supervision = Supervision::within(Duration::from_millis(within_ms));
+    let watch = supervision(Duration::from_millis(within_ms))
+        .and_then(|supervision| Ok(rust::Watch::supervised(supervision)?));
     // SAFETY: null or valid, says the caller.
-    unsafe { boxed(rust::Watch::supervised(supervision), error) }
+    unsafe { boxed(watch, half_close, error) }
+}
+
+/// Keepalive waits a second before it asks, and another one between its questions (tcp(7)): less would promise a verdict on none.
+fn supervision(within: Duration) -> Result<Supervision, Failure> {
+    let (least, most) = (Duration::from_secs(2), rust::policy::LONGEST_DEADLINE);
+    if (least..=most).contains(&within) {
+        return Ok(Supervision::within(within));
+    }
+    Err(Failure::deadline(within, within.clamp(least, most)))
 }
 
 /// Ends a watch. The sockets get back the options that they had before. NULL is allowed.
@@ -115,6 +128,7 @@ pub unsafe extern "C" fn deadpeer_watch_add(
     let added = unsafe { borrow(fd) }.and_then(|fd| match watch.watch.add(fd, key) {
         Ok(()) => Ok(0),
         Err(rust::AddError::Watch(error)) => Err(error.into()),
+        Err(rust::AddError::Apply(error)) => Err(error.into()),
         Err(error) => Err(Failure::new(None, &error)),
     });
     // SAFETY: null or valid, says the caller.
@@ -132,6 +146,30 @@ pub unsafe extern "C" fn deadpeer_watch_remove(watch: *mut Watch, fd: c_int) -> 
     // SAFETY: open during the call, says the caller.
     let socket = unsafe { borrow(fd) };
     c_int::from(socket.is_ok_and(|fd| watch.watch.remove(fd)))
+}
+
+/// By how many milliseconds the verdict on a connection would come after the deadline, at the loss measured on it so far, if its peer vanished now. Returns
+/// 1 and fills `slip_ms`, or 0 if the connection is not watched or nobody judges it.
+///
+/// # Safety
+/// `watch` is valid. `fd` is open during the call. `slip_ms` is valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn deadpeer_watch_slip(
+    watch: *mut Watch,
+    fd: c_int,
+    slip_ms: *mut u64,
+) -> c_int {
+    // SAFETY: valid, says the caller.
+    let watch = unsafe { &mut *watch };
+    // SAFETY: open during the call, says the caller.
+    let socket = unsafe { borrow(fd) };
+    let Some(slip) = socket.ok().and_then(|fd| watch.watch.slip(fd)) else {
+        return 0;
+    };
+    let ms = u64::try_from(slip.as_millis()).unwrap_or(u64::MAX);
+    // SAFETY: valid, says the caller.
+    unsafe { slip_ms.write(ms) };
+    1
 }
 
 /// Waits for events, `timeout_ms` at most (negative: for ever, 0: not at all), and writes up to `room` of them. Returns
@@ -205,19 +243,31 @@ impl Event {
     }
 }
 
+impl From<rust::NewWatchError> for Failure {
+    fn from(error: rust::NewWatchError) -> Self {
+        match error {
+            rust::NewWatchError::Call(call) => Self::new(Some(call.errno), &call),
+            other @ (rust::NewWatchError::Sysctl(_) | _) => Self::new(None, &other),
+        }
+    }
+}
+
 /// # Safety
 /// `error` is null or valid.
-unsafe fn boxed(made: Result<rust::Watch, rust::NewWatchError>, error: *mut Error) -> *mut Watch {
+unsafe fn boxed(
+    made: Result<rust::Watch, Failure>,
+    half_close: c_int,
+    error: *mut Error,
+) -> *mut Watch {
     let failure = match made {
         Ok(watch) => {
             return Box::into_raw(Box::new(Watch {
-                watch,
+                watch: watch.half_close(half_close_of(half_close)),
                 events: Vec::new(),
                 waiting: VecDeque::new(),
             }));
         }
-        Err(rust::NewWatchError::Call(call)) => Failure::new(Some(call.errno), &call),
-        Err(other) => Failure::new(None, &other),
+        Err(failure) => failure,
     };
     // SAFETY: null or valid, says the caller.
     unsafe { answer(Err(failure), error) };

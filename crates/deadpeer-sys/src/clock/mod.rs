@@ -1,8 +1,9 @@
 //! The clocks that the kernel's timers follow.
 
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
+use rustix::time::{ClockId, clock_getres};
 
 mod jiffies;
 mod timer_list;
@@ -12,13 +13,13 @@ pub use jiffies::{JiffiesClock, JiffiesError, JiffyInstant};
 /// `CLOCK_MONOTONIC`: time since boot, standing still while the machine sleeps. The TCP timers follow it.
 #[must_use]
 pub fn monotonic() -> Duration {
-    duration(clock_gettime(ClockId::Monotonic))
+    read(libc::CLOCK_MONOTONIC)
 }
 
 /// `CLOCK_BOOTTIME`: time since boot, sleep included.
 #[must_use]
 pub fn boottime() -> Duration {
-    duration(clock_gettime(ClockId::Boottime))
+    read(libc::CLOCK_BOOTTIME)
 }
 
 /// Timer interrupts a second (`CONFIG_HZ`) of the running kernel; `None` where it does not tell.
@@ -34,7 +35,8 @@ pub fn hz() -> Option<u32> {
 
 /// The length of a tick; `None` where the kernel answers something that is none.
 fn tick() -> Option<Duration> {
-    let tick = duration(clock_getres(ClockId::MonotonicCoarse));
+    let tick = clock_getres(ClockId::MonotonicCoarse);
+    let tick = duration(tick.tv_sec, tick.tv_nsec);
     hz_of_tick(tick).map(|_| tick)
 }
 
@@ -46,11 +48,22 @@ fn hz_of_tick(tick: Duration) -> Option<u32> {
     (24..=1200).contains(&hz).then_some(hz)
 }
 
-fn duration(time: Timespec) -> Duration {
+/// By the C library: rustix looks for the kernel's shared code in memory by itself, where valgrind has hidden it (rustix 1.1,
+/// `backend/linux_raw/param/auxv.rs`), and is killed by SIGSEGV.
+fn read(clock: libc::clockid_t) -> Duration {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: `time` has room for a timespec. The call can't fail: both clocks are there since Linux 2.6.39 (clock_gettime(2)).
+    unsafe { libc::clock_gettime(clock, time.as_mut_ptr()) };
+    // SAFETY: zeros are a timespec, too.
+    let time = unsafe { time.assume_init() };
+    duration(time.tv_sec, time.tv_nsec)
+}
+
+fn duration(seconds: impl TryInto<u64>, nanoseconds: impl TryInto<u32>) -> Duration {
     // These clocks start at boot and carry less than a second of nanoseconds.
     Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or(0),
-        u32::try_from(time.tv_nsec).unwrap_or(0),
+        seconds.try_into().unwrap_or(0),
+        nanoseconds.try_into().unwrap_or(0),
     )
 }
 

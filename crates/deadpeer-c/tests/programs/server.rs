@@ -2,38 +2,30 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::{in_private_netns, skip};
 
+use crate::compiler::{Library, compile};
+
 const DEADLINE_S: u64 = 10;
 
 #[test]
 fn with_the_shared_library() {
-    run("shared", |compiler, folder| {
-        compiler
-            .arg("-L")
-            .arg(folder)
-            .arg("-ldeadpeer")
-            .arg(format!("-Wl,-rpath,{}", folder.display()));
-    });
+    run("shared", Library::Shared);
 }
 
 #[test]
 fn with_the_static_library() {
-    run("static", |compiler, folder| {
-        compiler.arg(folder.join("libdeadpeer.a"));
-        // What the compiler names with --print native-static-libs.
-        compiler.args(["-lpthread", "-ldl", "-lm"]);
-    });
+    run("static", Library::Static);
 }
 
-fn run(name: &str, link: impl FnOnce(&mut Command, &Path)) {
-    let Some(program) = compile(name, link) else {
+fn run(name: &str, library: Library) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/c/server.c");
+    let Some(program) = compile(&source, &format!("server-{name}"), library) else {
         return skip("no C compiler");
     };
     in_private_netns(|| {
@@ -80,56 +72,6 @@ fn a_vanished_client_is_noticed(server: &mut Server) {
     living.write_all(b"still here").unwrap();
     let mut echo = [0; 10];
     living.read_exact(&mut echo).unwrap();
-}
-
-/// `None` if there is no compiler.
-fn compile(name: &str, link: impl FnOnce(&mut Command, &Path)) -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{name}"));
-    let mut compiler = Command::new("cc");
-    compiler
-        .args([
-            "-std=c11",
-            "-D_GNU_SOURCE",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-o",
-        ])
-        .arg(&program)
-        .arg("-I")
-        .arg(root.join("include"))
-        .arg(root.join("../../examples/c/server.c"));
-    link(&mut compiler, libraries());
-    let output = compiler.output().ok()?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    Some(program)
-}
-
-/// Builds both libraries. Cargo does so for nobody's tests by itself, since Rust cannot link them.
-fn libraries() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libraries");
-        let cargo = Path::new(env!("CARGO"));
-        let build = Command::new(cargo)
-            .args([
-                "build",
-                "--offline",
-                "--package",
-                "deadpeer-c",
-                "--target-dir",
-            ])
-            .arg(&target)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env("RUSTC", cargo.with_file_name("rustc"))
-            .output()
-            .unwrap();
-        let errors = String::from_utf8_lossy(&build.stderr);
-        assert!(build.status.success(), "{errors}");
-        target.join("debug")
-    })
 }
 
 struct Server {

@@ -1,0 +1,5 @@
+//! Programs in C, compiled and run.
+
+mod calls;
+mod compiler;
+mod server;
