@@ -31,6 +31,8 @@ pub enum EventKind {
     Stalled = 2,
     /// It was unreachable or stalled and is neither any more.
     Fine = 3,
+    /// Its descriptor is closed, but the connection goes on under another one, where the watch can't follow. It is watched no more.
+    Lost = 4,
 }
 
 /// Something that happened.
@@ -238,6 +240,7 @@ impl Event {
                 since_ms: ms(since),
                 ..plain(EventKind::Stalled)
             },
+            News::Lost => plain(EventKind::Lost),
             News::Judged(_) | _ => plain(EventKind::Fine),
         }
     }

@@ -38,6 +38,15 @@ impl Remembered {
         Self { number, cookie }
     }
 
+    /// A descriptor of this process that is the socket with this cookie, whatever its number (proc(5), `/proc/PID/fd`); `None` if there is none, or no /proc.
+    #[must_use]
+    pub fn find(cookie: u64) -> Option<Self> {
+        let entries = std::fs::read_dir("/proc/thread-self/fd").ok()?;
+        let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let mut sockets = numbers.map(|number| Self::under(number, cookie));
+        sockets.find(Self::is_there)
+    }
+
     /// The cookie of the socket.
     #[must_use]
     pub fn cookie(&self) -> u64 {

@@ -119,12 +119,19 @@ impl World {
     /// The peer vanishes; returns how long it takes to be called unreachable, and how late the judge foretold to be.
     pub(crate) fn vanish(&mut self) -> (Duration, Duration) {
         self.peer_lives = false;
-        let (vanished, slip) = (self.now, self.judge.slip(self.idle));
+        let (vanished, slip) = (self.now, self.slip());
         loop {
             if matches!(self.step(), Some(Verdict::Unreachable { .. })) {
                 return (self.now - vanished, slip);
             }
         }
+    }
+
+    /// What is asked for is said from a fresh reading, as a `Watch` does.
+    fn slip(&self) -> Duration {
+        let mut judge = self.judge;
+        judge.observe(self.now, &self.info());
+        judge.slip(self.idle)
     }
 
     /// The next probe or look; the verdict of a look.

@@ -125,6 +125,11 @@ impl Counters {
         self.pure_acks.wrapping_sub(before.pure_acks)
     }
 
+    /// Retransmissions since.
+    pub(super) fn resent_since(&self, before: &Self) -> u32 {
+        self.retransmitted.wrapping_sub(before.retransmitted)
+    }
+
     /// Whether data came since. Only then can something come again.
     pub(super) fn data_since(&self, before: &Self) -> bool {
         self.data_segs_in != before.data_segs_in

@@ -25,6 +25,8 @@ const CLOSE_LOOKS: u32 = 8;
 const HASTY: u8 = 2;
 /// They come so soon after it closes.
 const HASTE: Duration = Duration::from_secs(1);
+/// The kernel's count of unanswered retransmissions goes so far and begins afresh.
+const MOST_COUNTED: u32 = 255;
 /// How far apart looks are while one more question is waited for.
 const IMPATIENCE: Duration = Duration::from_millis(50);
 
@@ -206,8 +208,8 @@ impl Judge {
         };
         let elapsed = at.saturating_sub(base.at.get());
         if let Some(ago) = counters.answered_since(&base.counters, elapsed, ages) {
-            // After a long silence retransmissions before it can't be told from those in it: of these the kernel counts 255.
-            if !self.is_long(ago) || counters.retransmitted == base.counters.retransmitted {
+            // After a long silence retransmissions before it can't be told from those in it where the kernel may have counted past 255.
+            if !self.is_long(ago) || counters.resent_since(&base.counters) <= MOST_COUNTED {
                 self.sample(&base.counters, &counters, elapsed);
             }
             self.hear(at, counters, ago);

@@ -10,9 +10,10 @@
 /// asks for nine unanswered solicitations.
 const PRIOR_FAILED: f32 = 0.5;
 const PRIOR_ANSWERED: f32 = 20.0;
-/// Older samples fade when there are more than this. Paths change, and a longer memory would believe in a clean one for many
+/// Samples fade while so many follow. Paths change, and a longer memory would believe in a clean one for many
 /// false alarms after it has become lossy; with a shorter one the deadline slips by chance on paths that lose little.
 const MEMORY: f64 = 100.0;
+const LEAST_ANSWERED: f32 = 0.5;
 /// One lost question, or two, or three, happen on any path (RFC 1122, section 4.2.3.6): never fewer than four.
 const FEWEST: u32 = 4;
 /// More solicitations than this prove nothing more: 40 % loss each way asks for 49.
@@ -38,11 +39,19 @@ impl Default for Loss {
 impl Loss {
     /// Adds solicitations of which some failed.
     pub fn sample(&mut self, failed: f64, answered: f64) {
-        let failed = f64::from(self.failed) + failed.max(0.0);
-        let answered = f64::from(self.answered) + answered.max(0.0);
-        let fade = (MEMORY / (failed + answered)).min(1.0);
-        self.failed = (failed * fade) as f32;
-        self.answered = (answered * fade) as f32;
+        let (failed, answered) = (failed.max(0.0), answered.max(0.0));
+        let questions = failed + answered;
+        if questions == 0.0 {
+            return;
+        }
+        // One after the other, each fading all before it: what is left of those, and how many of the new ones that makes.
+        let left = (-questions / MEMORY).exp();
+        let room = MEMORY - left * self.samples();
+        let new = questions.min(room) / questions;
+        self.failed = (f64::from(self.failed) * left + failed * new) as f32;
+        // An answer is never out of the question.
+        self.answered =
+            ((f64::from(self.answered) * left + answered * new) as f32).max(LEAST_ANSWERED);
     }
 
     /// The estimated share of solicitations that fail, 0 to 1.

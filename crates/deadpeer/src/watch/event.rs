@@ -22,6 +22,9 @@ pub enum News {
     Died(Death),
     /// The verdict on a supervised connection changed: it is unreachable, or stalled, or neither any more. The watch goes on.
     Judged(Verdict),
+    /// The descriptor that was added is closed, but the connection goes on under another one, where the watch can't follow: in another process, or in this one
+    /// if that was added, too. The watch has forgotten it. While this process has a duplicate that wasn't added, it is watched there, and nothing is told.
+    Lost,
 }
 
 impl News {

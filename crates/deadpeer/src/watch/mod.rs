@@ -1,5 +1,6 @@
 //! Many connections, one descriptor.
 
+mod adrift;
 mod event;
 mod loan;
 mod looks;
@@ -15,6 +16,7 @@ use deadpeer_sys::readiness::{Epoll, Happened, Signs};
 use deadpeer_sys::sysctl::SysctlError;
 use deadpeer_sys::{Remembered, SysError, clock};
 
+use adrift::Adrift;
 pub use event::{Event, News};
 use supervised::Supervised;
 use table::{Entry, Place, Table};
@@ -69,7 +71,8 @@ const ALARM: u64 = u64::MAX;
 ///
 /// It holds no duplicate of a socket but for the moment of setting an option, only its number and its cookie. When the owner closes it, the FIN goes out, the
 /// kernel takes the socket out of the watch, and what the watch remembers goes when it next looks, or when the number is
-/// used again. A reused number is never mistaken for the old socket.
+/// used again. A reused number is never mistaken for the old socket. While a duplicate is open (`try_clone`, dup(2), fork(2)), the connection goes
+/// on, and so does the watching, under that descriptor; [`News::Lost`] tells where it can't. That takes /proc.
 ///
 /// It reads no byte, takes no error, and data wakes nobody.
 ///
@@ -99,6 +102,7 @@ pub struct Watch {
     epoll: Epoll,
     happened: Happened,
     table: Table,
+    adrift: Adrift,
     half_close: HalfClose,
     supervised: Option<Supervised>,
 }
@@ -179,6 +183,7 @@ impl Watch {
             epoll: Epoll::new()?,
             happened: Happened::with_room_for(BATCH),
             table: Table::default(),
+            adrift: Adrift::default(),
             half_close: HalfClose::default(),
             supervised: None,
         })
@@ -220,7 +225,7 @@ impl Watch {
         let entry = Entry::new(key, remembered.cookie(), known, charge);
         let place = self.table.insert(remembered.number(), entry);
         if let Err(error) = self.epoll.watch_end(fd, place.to_key()) {
-            self.release(place, Some(fd));
+            self.release(place, fd);
             return Err(WatchError::Call(error).into());
         }
         self.plan_look(place);
@@ -230,18 +235,26 @@ impl Watch {
     /// Watches a socket no more, and gives its options back. `false` if it was not watched.
     pub fn remove(&mut self, socket: impl AsFd) -> bool {
         let fd = socket.as_fd();
-        let Some(place) = self.table.find(fd.as_raw_fd()) else {
+        let Ok(now) = Remembered::of(fd) else {
             return false;
         };
-        let was_it = self.is_at(fd, place);
-        self.release(place, was_it.then_some(fd));
-        was_it
+        if let Some(place) = self.table.find(fd.as_raw_fd()) {
+            if self.is_at(fd, place) {
+                self.release(place, fd);
+                return true;
+            }
+            self.lose(place);
+        }
+        let entry = self.adrift.take(now);
+        let was_adrift = entry.is_some();
+        self.give_back(entry, fd);
+        was_adrift
     }
 
     /// How many sockets are remembered, those included whose owner closed them since the last look.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.table.len() + self.adrift.len()
     }
 
     /// Whether no socket is remembered.
@@ -252,11 +265,10 @@ impl Watch {
 
     /// Forgets the sockets that their owners have closed, and says how many. Happens by itself, later.
     pub fn forget_closed(&mut self) -> usize {
-        let closed = self.table.places_of(|socket| !socket.is_there());
-        for place in &closed {
-            self.release(*place, None);
+        for place in self.table.places_of(|socket| !socket.is_there()) {
+            self.lose(place);
         }
-        closed.len()
+        self.forget_the_closed()
     }
 
     /// Looks at a supervised connection now and judges. `None` if it is not watched or nobody judges it.
@@ -289,8 +301,12 @@ impl Watch {
     /// By how much the verdict on a supervised connection would come after the deadline, at the loss measured so far, if its peer vanished
     /// now while it is idle. `None` if it is not watched or nobody judges it.
     pub fn slip(&mut self, socket: impl AsFd) -> Option<Duration> {
+        let fd = socket.as_fd();
         let before_probing = self.supervised.as_ref()?.before_probing;
-        Some(self.judge(socket)?.slip(before_probing))
+        // Of a copy: what the verdict is now remains news.
+        let mut judge = *self.judge(fd)?;
+        judge.observe(clock::monotonic(), &deadpeer_sys::tcp_info(fd).ok()?);
+        Some(judge.slip(before_probing))
     }
 
     /// Waits for events, `timeout` at most (`None`: for ever), and puts them into `events`, which is cleared before. At most
@@ -314,7 +330,7 @@ impl Watch {
             for (key, signs) in happened.iter() {
                 match key {
                     ALARM => self.note_alarm(),
-                    key => events.extend(self.end(Place::of_key(key), signs)),
+                    key => self.end(Place::of_key(key), signs, events),
                 }
             }
             self.happened = happened;
@@ -328,16 +344,36 @@ impl Watch {
     }
 
     /// What the signs of a socket mean.
-    fn end(&mut self, place: Place, signs: Signs) -> Option<Event> {
+    fn end(&mut self, place: Place, signs: Signs, events: &mut Vec<Event>) {
+        let socket = self.table.entry(place).map(|entry| entry.socket(place));
+        match socket.map(|socket| (socket, socket.tcp_info())) {
+            Some((socket, Ok(Some(info)))) => {
+                events.extend(self.end_by(place, socket, signs, &info));
+            }
+            // Under another descriptor it goes on, or it would be silent here.
+            Some((_, Ok(None))) => {
+                self.lose(place);
+                self.find_the_lost(clock::monotonic(), events);
+            }
+            Some((_, Err(_))) => {}
+            None if self.adrift.contains(place) => {
+                self.find_the_lost(clock::monotonic(), events);
+            }
+            None => {}
+        }
+    }
+
+    fn end_by(
+        &mut self,
+        place: Place,
+        socket: Remembered,
+        signs: Signs,
+        info: &TcpInfo,
+    ) -> Option<Event> {
         let half_close = self.half_close;
         let entry = self.table.entry(place)?;
-        let socket = entry.socket(place);
-        let Some(info) = socket.tcp_info().ok().flatten() else {
-            self.release(place, None);
-            return None;
-        };
         let limits = || limits(&socket);
-        let death = judge(signs, &info, limits, entry.known, half_close);
+        let death = judge(signs, info, limits, entry.known, half_close);
         entry.known = known(entry.known, info.state);
         let (key, death) = (entry.key, death?);
         self.epoll.forget(place.number());
@@ -354,12 +390,11 @@ impl Watch {
     /// Looks at the connections whose turn it is.
     fn look_around(&mut self, events: &mut Vec<Event>) {
         let now = clock::monotonic();
-        let Some(supervised) = &mut self.supervised else {
-            return;
-        };
-        for place in supervised.due(now, BATCH) {
+        let due = self.supervised.as_mut();
+        for place in due.map_or_else(Vec::new, |supervised| supervised.due(now, BATCH)) {
             events.extend(self.look(place, now));
         }
+        self.look_for_the_lost(now, events);
     }
 
     /// Looks at one connection, and plans the next look.
@@ -367,7 +402,7 @@ impl Watch {
         let entry = self.table.entry(place)?;
         let key = entry.key;
         let Some(info) = entry.socket(place).tcp_info().ok().flatten() else {
-            self.release(place, None);
+            self.lose(place);
             return None;
         };
         let (before, after) = self.observe(place, now, &info)?;
@@ -403,14 +438,18 @@ impl Watch {
         entry.is_some_and(|entry| now == Ok(entry.socket(place)))
     }
 
-    /// Watches no more what stands there. `fd` is the socket, if it is still there.
-    fn release(&mut self, place: Place, fd: Option<BorrowedFd<'_>>) {
+    /// Watches this socket no more, which stands there.
+    fn release(&mut self, place: Place, fd: BorrowedFd<'_>) {
         self.epoll.forget(place.number());
-        let Some(entry) = self.table.take(place) else {
-            return;
-        };
-        if let (Some(supervised), Some(charge)) = (&mut self.supervised, entry.charge) {
-            supervised.release(fd, entry.cookie, charge);
+        let entry = self.table.take(place);
+        self.give_back(entry, fd);
+    }
+
+    fn give_back(&mut self, entry: Option<Entry>, fd: BorrowedFd<'_>) {
+        if let (Some(supervised), Some(entry)) = (&mut self.supervised, entry)
+            && let Some(charge) = entry.charge
+        {
+            supervised.release(Some(fd), entry.cookie, charge);
         }
     }
 
@@ -421,8 +460,9 @@ impl Watch {
     }
 
     fn set_alarm(&mut self) -> Result<(), WatchError> {
+        let ask_at = self.ask_at();
         match &mut self.supervised {
-            Some(supervised) => supervised.set_alarm().map_err(WatchError::Call),
+            Some(supervised) => supervised.set_alarm(ask_at).map_err(WatchError::Call),
             None => Ok(()),
         }
     }
@@ -440,8 +480,9 @@ impl Drop for Watch {
         if self.supervised.is_some() {
             for place in self.table.places_of(|_| true) {
                 let socket = self.table.entry(place).map(|entry| entry.socket(place));
-                let held = socket.and_then(|socket| socket.hold().ok().flatten());
-                self.release(place, held.as_ref().map(AsFd::as_fd));
+                if let Some(held) = socket.and_then(|socket| socket.hold().ok().flatten()) {
+                    self.release(place, held.as_fd());
+                }
             }
         }
     }

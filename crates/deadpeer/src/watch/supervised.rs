@@ -120,9 +120,9 @@ impl Supervised {
         self.set_to = None;
     }
 
-    /// Sets the alarm to the next look.
-    pub(super) fn set_alarm(&mut self) -> Result<(), SysError> {
-        let next = self.looks.next();
+    /// Sets the alarm to the next look, or to what else is to be done.
+    pub(super) fn set_alarm(&mut self, other: Option<Duration>) -> Result<(), SysError> {
+        let next = self.looks.next().into_iter().chain(other).min();
         if self.set_to != next {
             self.alarm.set(next)?;
             self.set_to = next;

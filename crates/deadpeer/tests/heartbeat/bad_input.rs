@@ -3,8 +3,9 @@
 use deadpeer::heartbeat::frame::{Beat, Bye, Decoder, Frame, FrameError, HEADER, Reason};
 use deadpeer::heartbeat::{HeartbeatError, Settings, Violation};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::sleep;
 
-use crate::{LONG, frame_of, half, hello, reason, run, wire};
+use crate::{LONG, SHORT, frame_of, half, hello, reason, run, wire};
 
 /// What an end makes of bytes and their end, and what it says for goodbye.
 async fn said_to(bytes: &[u8], then_close: bool) -> (HeartbeatError, Option<Bye>) {
@@ -183,5 +184,23 @@ fn a_hello_comes_first_even_from_an_end_that_only_shuts_down() {
         });
         ended.await;
         assert!(decoder.is_introduced());
+    });
+}
+
+/// A hello that comes byte by byte is no sign of life before it is whole: it gets the deadline and no more.
+#[test]
+fn a_hello_that_drips_is_as_good_as_silence() {
+    run(async {
+        let (mut end, mut peer) = half(Settings::within(SHORT));
+        let drip = async {
+            for byte in wire(&[hello()]) {
+                peer.write_u8(byte).await.unwrap();
+                sleep(SHORT / 3).await;
+            }
+        };
+        tokio::select! {
+            error = end.died() => assert!(matches!(error, HeartbeatError::Silent { .. }), "{error}"),
+            () = drip => panic!("it outlived its deadline"),
+        }
     });
 }

@@ -3,9 +3,12 @@
 use std::io::Read;
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::Command;
 use std::time::Duration;
 
-use deadpeer::{Supervision, Watch};
+use deadpeer::verdict::Preference;
+use deadpeer::{Event, News, Supervision, Watch};
+use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
 use rustix::io::dup2;
 
@@ -70,9 +73,33 @@ fn a_number_that_is_used_again() {
     });
 }
 
-/// A duplicate, as a forked child has one, keeps the old socket and its place in the kernel's list alive.
+/// What a reader and a writer have after `try_clone`: the one that was added is closed, the other goes on.
 #[test]
-fn an_old_socket_that_lives_on_elsewhere_speaks_for_nobody() {
+fn a_duplicate_is_watched_in_its_place() {
+    in_private_netns(|| {
+        let mut watch = Watch::new().unwrap();
+        let (old, old_peer) = pair();
+        let elsewhere = old.try_clone().unwrap();
+        watch.add(&old, 1).unwrap();
+        drop(old);
+        assert_eq!(told(&mut watch, MOMENT), []);
+        assert_eq!(watch.forget_closed(), 0);
+        drop(old_peer);
+        assert!(matches!(
+            soon(&mut watch)[..],
+            [Event {
+                key: 1,
+                news: News::Died(_),
+                ..
+            }]
+        ));
+        drop(elsewhere);
+    });
+}
+
+/// Its number comes again meanwhile.
+#[test]
+fn a_duplicate_is_not_confused_with_who_has_its_old_number() {
     in_private_netns(|| {
         let mut watch = Watch::new().unwrap();
         let (old, old_peer) = pair();
@@ -81,12 +108,73 @@ fn an_old_socket_that_lives_on_elsewhere_speaks_for_nobody() {
         let (new, new_peer) = pair();
         let new = under_number(new, old);
         watch.add(&new, 2).unwrap();
+        assert_eq!(watch.len(), 2);
 
         drop(old_peer);
-        assert_eq!(told(&mut watch, MOMENT), [], "the old socket's end");
+        assert_eq!(soon(&mut watch)[0].key, 1);
         drop(new_peer);
         assert_eq!(soon(&mut watch)[0].key, 2);
+        assert_eq!(told(&mut watch, MOMENT), []);
         drop(elsewhere);
+    });
+}
+
+#[test]
+fn a_supervised_duplicate_is_judged_and_gets_its_options_back() {
+    in_private_netns(|| {
+        let supervision = Supervision::within(Duration::from_secs(2));
+        let mut watch = Watch::supervised(supervision.prefer(Preference::Deadline)).unwrap();
+        let (old, peer) = pair();
+        let before = deadpeer::options(&old).unwrap();
+        let elsewhere = old.try_clone().unwrap();
+        watch.add(&old, 1).unwrap();
+        drop(old);
+        sockopt::mute(&peer).unwrap();
+        let [event] = soon(&mut watch)[..] else {
+            panic!("one verdict");
+        };
+        assert!(event.key == 1 && event.news.is_gone(), "{event:?}");
+        assert!(watch.remove(&elsewhere));
+        assert_eq!(deadpeer::options(&elsewhere).unwrap(), before);
+    });
+}
+
+/// A program that was started while the descriptor was open has it, and nobody else.
+#[test]
+fn one_that_lives_on_in_another_process_is_told_to_be_lost() {
+    in_private_netns(|| {
+        let mut supervised =
+            Watch::supervised(Supervision::within(Duration::from_secs(2))).unwrap();
+        let mut plain = Watch::new().unwrap();
+        let (socket, peer) = pair();
+        supervised.add(&socket, 1).unwrap();
+        plain.add(&socket, 2).unwrap();
+        // Its standard input is a duplicate.
+        let mut child = Command::new("sleep")
+            .arg("60")
+            .stdin(OwnedFd::from(socket))
+            .spawn()
+            .unwrap();
+        assert!(matches!(
+            soon(&mut supervised)[..],
+            [Event {
+                key: 1,
+                news: News::Lost,
+                ..
+            }]
+        ));
+        assert!(supervised.is_empty());
+        drop(peer);
+        assert!(matches!(
+            soon(&mut plain)[..],
+            [Event {
+                key: 2,
+                news: News::Lost,
+                ..
+            }]
+        ));
+        child.kill().unwrap();
+        child.wait().unwrap();
     });
 }
 

@@ -29,6 +29,8 @@ pub(super) struct ByteTransport<S> {
     /// How to ask the kernel about the peer's.
     witness: Option<fn(&S, Duration) -> Option<Verdict>>,
     needs_flush: bool,
+    /// Whether the peer has said who it is: its first frame has come, a hello.
+    introduced: bool,
     /// Why writing has failed; what had arrived may still be read.
     broken: Option<Arc<io::Error>>,
 }
@@ -41,6 +43,7 @@ impl<S> ByteTransport<S> {
             outbox: Outbox::new(),
             witness: None,
             needs_flush: false,
+            introduced: false,
             broken: None,
         }
     }
@@ -129,8 +132,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ByteTransport<S> {
         now: Duration,
         me: Side,
     ) -> Result<(), HeartbeatError> {
-        // Whatever it is, part of a frame included, it proves life.
-        pulse.received(now, Received::Data)?;
+        // Whatever it is, part of a frame included, it proves life. But who comes byte by byte and never says what it is gets no more time than
+        // who says nothing.
+        if self.introduced {
+            pulse.received(now, Received::Data)?;
+        }
         while let Some(item) = self.inbox.next()? {
             let frame = match item {
                 Item::Data(_) => {
@@ -140,6 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ByteTransport<S> {
                 Item::Control(frame) => frame,
             };
             pulse.received(now, frame.received())?;
+            self.introduced = true;
             match frame {
                 Frame::Bye(bye) if bye.reason != Reason::Leaving => {
                     return Err(HeartbeatError::Bye(bye));
