@@ -160,6 +160,10 @@ typedef enum {
    * It was unreachable or stalled and is neither any more.
    */
   DEADPEER_EVENT_KIND_FINE = 3,
+  /**
+   * Its descriptor is closed, but the connection goes on under another one, where the watch can't follow. It is watched no more.
+   */
+  DEADPEER_EVENT_KIND_LOST = 4,
 } deadpeer_event_kind;
 
 /**
