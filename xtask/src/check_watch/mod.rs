@@ -1,11 +1,13 @@
 //! `cargo xtask check-watch`: a thousand live connections under supervised watching, none of which may be called dead, and dead ones, which
 //! must be, within each of several deadlines.
 //!
-//! Runs the lab's scenarios with the supervised method alone, many connections of it in each state. `--orphans` looks at what they leave behind.
+//! Runs the lab's scenarios with the supervised method alone, many connections of it in each state. `--orphans` looks at what they leave behind,
+//! `--spell` at a path that turns lossy while they send.
 
 mod orphans;
 mod report;
 mod scenarios;
+mod spell;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,6 +44,9 @@ pub(crate) struct Arguments {
     /// Only what is left in the kernel's table by sockets that are closed while their peers are gone; five minutes
     #[arg(long)]
     orphans: bool,
+    /// Only so many connections for each deadline that send over a path which loses 25 or 40 of 100 packets each way from one moment on; five minutes
+    #[arg(long, value_name = "CONNECTIONS")]
+    spell: Option<usize>,
     /// The peer's program
     #[arg(long, hide = true)]
     peer: bool,
@@ -60,6 +65,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         return deadpeer_sys::netns::private(|| orphans::check(&arguments.within))?;
     }
     raise_the_limit_of_descriptors()?;
+    if let Some(connections) = arguments.spell {
+        return spell::check(&arguments.within, connections, arguments.seed);
+    }
     let mut reports = Vec::new();
     for deadline in &arguments.within {
         let report = measure(Duration::from_secs(*deadline), arguments)?;

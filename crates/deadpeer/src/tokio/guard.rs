@@ -280,7 +280,8 @@ fn health_of(news: &News) -> Option<Health> {
             Some(Health::Gone(Gone::Unreachable { since, unanswered }))
         }
         // Doubt is looked for more often than the watch judges.
-        News::Judged(_) => None,
+        // Whose stream is dropped cannot be told either.
+        News::Judged(_) | News::Lost => None,
     }
 }
 
