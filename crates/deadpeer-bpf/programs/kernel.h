@@ -106,8 +106,19 @@ typedef struct {
 	u32 val;
 } kuid_t;
 
+struct hlist_node {
+	struct hlist_node **pprev; /* 0: in no list */
+};
+
+struct timer_list {
+	struct hlist_node entry;
+	unsigned long expires;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct timer_list sk_timer; /* keepalive's, up to 6.18 */
+	struct timer_list tcp_retransmit_timer; /* where icsk_retransmit_timer is gone */
 	s32 sk_err;
 	s32 sk_err_soft;
 	struct socket *sk_socket;
@@ -127,6 +138,9 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	unsigned long icsk_timeout; /* up to 6.17 */
+	struct timer_list icsk_retransmit_timer;
+	struct timer_list icsk_keepalive_timer; /* where sk_timer is not its own */
 	u32 icsk_rto;
 	u32 icsk_rto_max; /* 6.15 */
 	u8 icsk_retransmits;
@@ -140,8 +154,13 @@ struct inet_connection_sock {
 	} icsk_ack;
 };
 
+struct tcp_options_received {
+	u16 sack_ok : 3;
+};
+
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	struct tcp_options_received rx_opt;
 	u32 snd_wnd;
 	u32 copied_seq;
 	u32 write_seq;
@@ -163,10 +182,24 @@ struct tcp_sock {
 
 struct inet_timewait_sock {
 	u8 tw_substate;
+	struct timer_list tw_timer;
 };
 
 struct tcp_timewait_sock {
 	struct inet_timewait_sock tw_sk;
+};
+
+struct request_sock {
+	u8 num_retrans;
+	struct timer_list rsk_timer;
+};
+
+struct inet_request_sock {
+	struct request_sock req;
+};
+
+struct tcp_request_sock {
+	struct inet_request_sock req;
 };
 
 struct pid_namespace {
@@ -216,4 +249,9 @@ struct bpf_iter__task_file {
 
 /* Where the running kernel has it, what it would read there. */
 #define field_exists(field) __builtin_preserve_field_info(field, 2)
+/* A bit field, which stands in a word of this type in every kernel. */
+#define read_bits(word, from, field) \
+	(((u64) * (word *)((void *)(from) + __builtin_preserve_field_info((from)->field, 0)) \
+	  << __builtin_preserve_field_info((from)->field, 4)) >> \
+	 __builtin_preserve_field_info((from)->field, 5))
 #define offset_of(type, field) ((unsigned long)&((type *)0)->field)

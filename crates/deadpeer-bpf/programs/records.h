@@ -58,15 +58,26 @@ struct state {
 /* iter/tcp */
 struct row {
 	struct state state;
-	u32 backlog;
-	u32 max_backlog;
+	u32 received; /* and not read; of a listener, connections waiting */
+	u32 queued; /* written and not acknowledged; of a listener, how many may wait */
 	u32 rto; /* jiffies */
 	u32 srtt; /* us; 0: not measured */
 	u32 total_retransmits;
 	u32 peer_window;
+	s32 expires; /* of the timer, jiffies from now */
 	u8 backoff;
-	u8 timer; /* icsk_pending */
-	u8 unused[6];
+	u8 timer; /* enum timer */
+	u8 unanswered; /* sent by it */
+	u8 sack; /* negotiated */
+};
+
+/* The timer that runs, as inet_diag tells it (net/ipv4/inet_diag.c, inet_sk_diag_fill). */
+enum timer {
+	TIMER_NONE,
+	TIMER_RETRANSMIT,
+	TIMER_KEEPALIVE,
+	TIMER_TIME_WAIT,
+	TIMER_PROBE0,
 };
 
 /* iter/task_file */

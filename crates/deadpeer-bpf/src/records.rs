@@ -60,15 +60,17 @@ records! {
     }
     Row, 168 bytes {
         state: State,
-        backlog: u32,
-        max_backlog: u32,
+        received: u32,
+        queued: u32,
         rto: u32,
         srtt: u32,
         total_retransmits: u32,
         peer_window: u32,
+        expires: i32,
         backoff: u8,
         timer: u8,
-        unused: [u8; 6],
+        unanswered: u8,
+        sack: u8,
     }
     Holder, 32 bytes {
         cookie: u64,

@@ -60,8 +60,14 @@ pub struct Socket {
     pub srtt: Option<Duration>,
     /// The window the peer has left, bytes; 0: it takes no data.
     pub peer_window: u32,
-    /// Whether the timer runs that probes a closed window.
-    pub probes_window: bool,
+    /// The timer that runs, if one does. The kernel has several; one is shown, keepalive last.
+    pub timer: Option<Timer>,
+    /// Whether the peer agreed to selective acknowledgements; `None` for what has no options.
+    pub sack: Option<bool>,
+    /// Bytes received and not read; of a listener, connections waiting to be accepted.
+    pub received: u32,
+    /// Bytes written and not acknowledged; of a listener, how many connections may wait.
+    pub queued: u32,
     /// Bytes written but not sent yet.
     pub unsent: u32,
     /// Bytes sent and not acknowledged.
@@ -70,10 +76,21 @@ pub struct Socket {
     pub since_received: Option<Duration>,
     /// Time since the last acknowledgement; `None` if there never was any.
     pub since_acknowledged: Option<Duration>,
-    /// Connections waiting to be accepted, and how many may; of a listener.
-    pub accept_queue: Option<(u32, u32)>,
     /// Whether it belongs to a Multipath TCP connection, whose options cannot be set one by one.
     pub multipath: bool,
+}
+
+/// A timer of the kernel that is running on a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Timer {
+    /// What it does when it fires, as inet_diag numbers it: 1 sends again, 2 keepalive, 3 ends TIME_WAIT, 4 probes a closed window.
+    #[doc(alias = "idiag_timer")]
+    pub kind: u8,
+    /// Time until it fires, before the timer wheel's rounding; zero if it is due.
+    pub expires_in: Duration,
+    /// What it has sent already without an answer.
+    pub unanswered: u8,
 }
 
 /// Who has a socket.
@@ -142,9 +159,6 @@ impl Showing {
     }
 }
 
-/// include/net/inet_connection_sock.h
-const ICSK_TIME_PROBE0: u8 = 3;
-
 impl Socket {
     /// `None` for a state that no known kernel has.
     fn read(row: &Row, hz: u32) -> Option<Self> {
@@ -170,13 +184,25 @@ impl Socket {
             rto: whole.then(|| ticks(row.rto, hz)),
             srtt: (row.srtt != 0).then(|| Duration::from_micros(row.srtt.into())),
             peer_window: row.peer_window,
-            probes_window: row.timer == ICSK_TIME_PROBE0,
+            timer: Timer::read(row, hz),
+            sack: whole.then_some(row.sack != 0),
+            received: row.received,
+            queued: row.queued,
             unsent: seen.unsent,
             unacknowledged: seen.unacknowledged,
             since_received: stretch(seen.since_received, hz).filter(|_| whole),
             since_acknowledged: stretch(seen.since_acknowledged, hz).filter(|_| whole),
-            accept_queue: (state == TcpState::Listen).then_some((row.backlog, row.max_backlog)),
             multipath: seen.multipath != 0,
+        })
+    }
+}
+
+impl Timer {
+    fn read(row: &Row, hz: u32) -> Option<Self> {
+        (row.timer != 0).then(|| Self {
+            kind: row.timer,
+            expires_in: ticks(row.expires.max(0).cast_unsigned(), hz),
+            unanswered: row.unanswered,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Where the running kernel has a field (CO-RE relocation, Documentation/bpf/llvm_reloc.rst).
 
 use super::object::{FieldUse, Object};
-use super::types::{Kind, Types};
+use super::types::{Kind, Member, Types};
 
 /// Fills in the places of all fields in the instructions.
 pub(super) fn relocate(
@@ -17,12 +17,18 @@ pub(super) fn relocate(
         match (field.kind, place) {
             (BYTE_OFFSET, Some(place)) => set_offset(instruction, place, path.size),
             (BYTE_SIZE, Some(place)) => set_immediate(instruction, place.size),
+            (LEFT_SHIFT, Some(place)) => set_immediate(instruction, place.left_shift()),
+            (RIGHT_SHIFT, Some(place)) => set_immediate(instruction, place.right_shift()),
             (EXISTS, place) => set_immediate(instruction, u32::from(place.is_some())),
             // Reached only if the program has not asked whether it is there: the verifier never sees it otherwise.
-            (BYTE_OFFSET | BYTE_SIZE, None) if object_asks_for(object, &path) => {
+            (BYTE_OFFSET | BYTE_SIZE | LEFT_SHIFT | RIGHT_SHIFT, None)
+                if object_asks_for(object, &path) =>
+            {
                 poison(instruction)
             }
-            (BYTE_OFFSET | BYTE_SIZE, None) => return Err(RelocateError::Missing(path.text())),
+            (BYTE_OFFSET | BYTE_SIZE | LEFT_SHIFT | RIGHT_SHIFT, None) => {
+                return Err(RelocateError::Missing(path.text()));
+            }
             _ => return Err(damaged(field)),
         }
         .ok_or_else(|| damaged(field))?;
@@ -43,6 +49,10 @@ pub(super) enum RelocateError {
 const BYTE_OFFSET: u32 = 0;
 const BYTE_SIZE: u32 = 1;
 const EXISTS: u32 = 2;
+/// Of a word of 64 bits with a bit field in it: how far to shift it to the left so that the field comes first, and then to the
+/// right so that nothing else is left.
+const LEFT_SHIFT: u32 = 4;
+const RIGHT_SHIFT: u32 = 5;
 
 fn damaged(field: &FieldUse) -> RelocateError {
     RelocateError::Damaged(format!(
@@ -71,6 +81,35 @@ enum Step<'a> {
 struct Place {
     offset: u32,
     size: u32,
+    /// Of a bit field: where it begins in the bytes at `offset`, and its width in bits.
+    bits: Option<(u32, u32)>,
+}
+
+impl Place {
+    /// A field in `size` bytes that begins `bit_offset` bits into the struct.
+    fn new(bit_offset: u32, size: u32, width: Option<u32>) -> Option<Self> {
+        let word = 8 * size;
+        let bits = width.map(|width| (bit_offset.checked_rem(word).unwrap_or(0), width));
+        // A bit field that goes over the end of its word takes more than one load, which no program here does.
+        if bits.is_some_and(|(first, width)| first + width > word) {
+            return None;
+        }
+        Some(Self {
+            offset: (bit_offset - bits.map_or(0, |(first, _)| first)) / 8,
+            size,
+            bits,
+        })
+    }
+
+    fn left_shift(&self) -> u32 {
+        64 - self
+            .bits
+            .map_or(8 * self.size, |(first, width)| first + width)
+    }
+
+    fn right_shift(&self) -> u32 {
+        64 - self.bits.map_or(8 * self.size, |(_, width)| width)
+    }
 }
 
 impl<'a> Path<'a> {
@@ -106,13 +145,15 @@ impl<'a> Path<'a> {
     fn in_kernel(&self, kernel: &Types<'_>) -> Option<Place> {
         let mut id = kernel.find(Kind::Struct, self.root)?;
         let mut bits = 0;
+        let mut width = None;
         for step in &self.steps {
             let (_, outer) = kernel.bare(id)?;
             match *step {
                 Step::Member(name) => {
-                    let (offset, type_id) = member(kernel, id, name)?;
-                    bits += offset;
-                    id = type_id;
+                    let member = member(kernel, id, name)?;
+                    bits += member.bit_offset;
+                    width = member.bit_width;
+                    id = member.type_id;
                 }
                 Step::Element(index) => {
                     let (element, _) = outer.array()?;
@@ -121,10 +162,7 @@ impl<'a> Path<'a> {
                 }
             }
         }
-        Some(Place {
-            offset: bits / 8,
-            size: kernel.size(id)?,
-        })
+        Place::new(bits, kernel.size(id)?, width)
     }
 
     fn text(&self) -> String {
@@ -142,17 +180,20 @@ impl<'a> Path<'a> {
     }
 }
 
-/// A member by name, also inside a struct or union without name: its offset in bits, and its type.
-fn member(types: &Types<'_>, of: u32, name: &[u8]) -> Option<(u32, u32)> {
+/// A member by name, also inside a struct or union without name: its offset is that in the whole.
+fn member<'t>(types: &'t Types<'_>, of: u32, name: &[u8]) -> Option<Member<'t>> {
     let (_, outer) = types.bare(of)?;
     for member_of in types.members(outer) {
-        if member_of.name == name && !member_of.is_bit_field {
-            return Some((member_of.bit_offset, member_of.type_id));
+        if member_of.name == name {
+            return Some(member_of);
         }
         if member_of.name.is_empty()
-            && let Some((offset, type_id)) = member(types, member_of.type_id, name)
+            && let Some(inner) = member(types, member_of.type_id, name)
         {
-            return Some((member_of.bit_offset + offset, type_id));
+            return Some(Member {
+                bit_offset: member_of.bit_offset + inner.bit_offset,
+                ..inner
+            });
         }
     }
     None
@@ -271,27 +312,33 @@ mod tests {
         let object = Object::read(SOCKETS).unwrap();
         let types = &object.types;
         let sock = types.find(Kind::Struct, b"sock_common").unwrap();
-        let (bits, id) = member(types, sock, b"skc_daddr").unwrap();
-        assert_eq!((bits, types.size(id)), (0, Some(4)));
-        assert_eq!(member(types, sock, b"no_such_member"), None);
+        let found = member(types, sock, b"skc_daddr").unwrap();
+        assert_eq!((found.bit_offset, types.size(found.type_id)), (0, Some(4)));
+        assert!(member(types, sock, b"no_such_member").is_none());
     }
 
     #[test]
     fn a_wider_field_is_read_as_wide_as_it_is() {
-        let wide = Place {
-            offset: 24,
-            size: 4,
-        };
+        let wide = Place::new(8 * 24, 4, None).unwrap();
         // ldxb
         let mut load = [0x71, 0x12, 0, 0, 0, 0, 0, 0];
         set_offset(&mut load, wide, 1).unwrap();
         assert_eq!(load, [0x61, 0x12, 24, 0, 0, 0, 0, 0]);
         let mut far = [0x61, 0, 0, 0, 0, 0, 0, 0];
-        let beyond = Place {
-            offset: 1 << 15,
-            size: 4,
-        };
+        let beyond = Place::new(8 << 15, 4, None).unwrap();
         assert_eq!(set_offset(&mut far, beyond, 4), None);
+    }
+
+    #[test]
+    fn a_bit_field_is_shifted_out_of_its_word() {
+        // Bits 4 to 6 of the second u16.
+        let place = Place::new(16 + 4, 2, Some(3)).unwrap();
+        assert_eq!((place.offset, place.size), (2, 2));
+        let word = 0b0101_0000_u64 | 0xff0f;
+        assert_eq!(word << place.left_shift() >> place.right_shift(), 0b101);
+        assert_eq!(Place::new(14, 2, Some(3)), None);
+        let whole = Place::new(16, 2, None).unwrap();
+        assert_eq!((whole.left_shift(), whole.right_shift()), (48, 48));
     }
 
     #[test]

@@ -53,8 +53,8 @@ pub(crate) struct Member<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) type_id: u32,
     pub(crate) bit_offset: u32,
-    /// A bit field, which no program here reads.
-    pub(crate) is_bit_field: bool,
+    /// The width of a bit field.
+    pub(crate) bit_width: Option<u32>,
 }
 
 const MAGIC: u16 = 0xeb9f;
@@ -161,7 +161,7 @@ impl<'a> Types<'a> {
                 name: self.text(word(member, 0)?)?,
                 type_id: word(member, 4)?,
                 bit_offset: if of.flag { offset & 0xff_ffff } else { offset },
-                is_bit_field: of.flag && offset >> 24 != 0,
+                bit_width: Some(offset >> 24).filter(|width| of.flag && *width != 0),
             })
         })
     }

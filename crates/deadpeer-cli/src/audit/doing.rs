@@ -1,7 +1,8 @@
 //! What a connection is doing now, as the kernel's table shows it.
 
-use deadpeer_core::{TcpInfo, TcpState};
-use deadpeer_host::{ArmedTimer, Socket};
+use deadpeer_core::TcpState;
+use deadpeer_host::audit::Moment;
+use deadpeer_host::{ArmedTimer, Connection};
 use std::time::Duration;
 
 /// The numbers behind "what it is doing now", small enough to keep for every connection.
@@ -21,13 +22,14 @@ pub(super) struct Doing {
 
 impl Doing {
     /// What this socket is doing.
-    pub(super) fn of(socket: &Socket<'_>, info: Option<&TcpInfo>) -> Self {
+    pub(super) fn of(connection: &Connection<'_>, moment: &Moment) -> Self {
+        let socket = connection.socket;
         Self {
             state: socket.state,
             timer: socket.timer,
             queued: socket.wqueue,
             received: socket.rqueue,
-            heard_ago: info.and_then(TcpInfo::heard_ago),
+            heard_ago: moment.snapshot.heard_ago,
         }
     }
 }

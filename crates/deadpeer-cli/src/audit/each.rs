@@ -12,8 +12,8 @@ use crate::json::line;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
-use deadpeer_core::{Finding, TcpInfo, TcpState};
-use deadpeer_host::audit::{Basis, Bound, Compliance, Judgement, Machine};
+use deadpeer_core::{Finding, TcpState};
+use deadpeer_host::audit::{Basis, Bound, Compliance, Judgement, Machine, Moment};
 use deadpeer_host::{Connection, Query, Table};
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -56,17 +56,19 @@ pub(super) fn run(
     let mut lines = Vec::new();
     let mut seen = Seen::default();
     let mut failed = None;
-    let machine = audit.judge.each(table, query, |connection, info, judged| {
-        if audit.args.json {
-            failed = write_json(connection, info, judged, out).err();
-        } else {
-            lines.push(Line::of(connection, info, judged, &mut seen));
-        }
-        match failed {
-            None => ControlFlow::Continue(()),
-            Some(_) => ControlFlow::Break(()),
-        }
-    });
+    let machine = audit
+        .judge
+        .each(table, query, |connection, moment, judged| {
+            if audit.args.json {
+                failed = write_json(audit, connection, moment, judged, out).err();
+            } else {
+                lines.push(Line::of(connection, moment, judged, &mut seen));
+            }
+            match failed {
+                None => ControlFlow::Continue(()),
+                Some(_) => ControlFlow::Break(()),
+            }
+        });
     if let Some(stop) = failed {
         return Err(stop);
     }
@@ -92,14 +94,21 @@ fn take_marks(machine: &Machine, lines: &mut [Line]) {
 }
 
 fn write_json(
+    audit: &Audit<'_>,
     connection: &Connection<'_>,
-    info: Option<&TcpInfo>,
+    moment: &Moment,
     judged: &Judgement,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
+    let options = judged.basis.options();
+    let forecast = options.map(|options| audit.judge.forecast(options, &moment.snapshot));
+    let forecast = forecast.as_ref();
     match connection.socket.state == TcpState::Listen {
-        true => line(out, &ListenerJson::of(connection, judged)),
-        false => line(out, &ConnectionJson::of(connection, info, judged)),
+        true => line(out, &ListenerJson::of(connection, judged, forecast)),
+        false => line(
+            out,
+            &ConnectionJson::of(connection, moment, judged, forecast),
+        ),
     }
 }
 
@@ -130,7 +139,7 @@ struct Seen {
 impl Line {
     fn of(
         connection: &Connection<'_>,
-        info: Option<&TcpInfo>,
+        moment: &Moment,
         judged: &Judgement,
         seen: &mut Seen,
     ) -> Self {
@@ -148,7 +157,7 @@ impl Line {
             bounds: judged.bounds(),
             late: judged.compliance == Compliance::Late,
             overruled: false,
-            doing: Doing::of(socket, info),
+            doing: Doing::of(connection, moment),
             notes: notes(judged),
         }
     }

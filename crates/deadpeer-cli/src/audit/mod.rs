@@ -61,7 +61,8 @@ pub(crate) struct AuditArgs {
 
 /// Looks, judges and prints.
 pub(crate) fn run(args: &AuditArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
-    let query = HostAudit::query(args.filters.filter()?, !args.no_owners);
+    let mut query = HostAudit::query(args.filters.filter()?, !args.no_owners);
+    query.forecast_only = !(args.each && args.json);
     let mut table =
         Table::open(&args.filters.namespace()).map_err(|error| args.filters.cannot_open(&error))?;
     args.choose_means(&mut table)?;

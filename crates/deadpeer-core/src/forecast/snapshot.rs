@@ -34,7 +34,7 @@ pub struct Armed {
 }
 
 /// A connection at one moment. Unknown is `None`, and widens the forecast.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The state of the connection.

@@ -1,6 +1,8 @@
 //! What a connection is judged by: the worst of the silences that may come over it.
 
 use super::{Forecast, Notice, Silence, Snapshot};
+use crate::kernel::Kernel;
+use crate::wheel::Wheel;
 
 impl Silence {
     /// What may come over every connection while it is open, whatever it does at the moment. A connection keeps a deadline
@@ -23,6 +25,35 @@ impl Forecast {
             .silence()
             .map(|silence| self.outlook(silence).worst);
         now.into_iter().fold(self.worst(), Notice::later_of)
+    }
+}
+
+impl Snapshot {
+    /// What of this moment the worst cases may depend on: without what tells how far it is in a silence, and with times of the
+    /// path in whole ticks of the kernel's clock.
+    ///
+    /// [`Outlook::worst`](super::Outlook::worst) of this is that of the snapshot itself, for every silence, but of many connections
+    /// it is the same: who judges a whole machine foretells it once for all of them.
+    #[must_use]
+    pub fn for_worst_cases(&self, kernel: &Kernel) -> Self {
+        let mut path = Self {
+            heard_ago: None,
+            probes_out: 0,
+            first_timeout_ago: None,
+            first_timeout_within: None,
+            armed: None,
+            jiffies: None,
+            ..*self
+        };
+        if let Some(hz) = kernel.hz {
+            let wheel = Wheel::new(hz, None);
+            path.rto = path.rto.map(|rto| wheel.time(wheel.jiffies(rto)));
+            // Two round trips are what is waited for.
+            path.srtt = path
+                .srtt
+                .map(|srtt| wheel.time(wheel.jiffies(srtt * 2)) / 2);
+        }
+        path
     }
 }
 

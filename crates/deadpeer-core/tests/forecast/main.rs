@@ -6,3 +6,4 @@ mod moments;
 mod orphans;
 mod promises;
 mod rtos;
+mod worst;

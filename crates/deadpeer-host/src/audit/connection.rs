@@ -7,6 +7,7 @@ use deadpeer_sys::sock_diag::Socket;
 
 use super::basis::Basis;
 use super::bound::Bound;
+use super::foretold::{Foretold, Kind};
 use super::{inheritance, proof};
 use crate::table::Connection;
 
@@ -45,8 +46,6 @@ pub struct Judgement {
     pub in_flight: Bound,
     /// The same if the application writes just before keepalive's verdict.
     pub late_write: Bound,
-    /// Everything that is foretold, where the settings are known.
-    pub forecast: Option<Forecast>,
     /// Whether it keeps the deadline, in the silence it is in as well.
     pub compliance: Compliance,
     /// What is odd about its settings.
@@ -85,6 +84,10 @@ impl Audit {
         self.within
     }
 
+    pub(super) fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
     /// Judges a connection. `info` is [`Connection::tcp_info`], if decoded; `listener` is what its listener has set, if it has one.
     #[must_use]
     pub fn judge(
@@ -93,11 +96,23 @@ impl Audit {
         info: Option<&TcpInfo>,
         listener: Option<&Effective>,
     ) -> Judgement {
+        let snapshot = connection.snapshot(info);
+        self.judge_with(&mut Foretold::default(), connection, &snapshot, listener)
+    }
+
+    /// The same, with what is known of other connections.
+    pub(super) fn judge_with(
+        &self,
+        foretold: &mut Foretold,
+        connection: &Connection<'_>,
+        snapshot: &Snapshot,
+        listener: Option<&Effective>,
+    ) -> Judgement {
         let basis = Basis::of(connection, listener);
         match basis {
             Basis::Read(options) | Basis::Inherited(options) => {
-                let snapshot = connection.snapshot(info);
-                let mut judged = self.foretell(basis, &options, &snapshot);
+                let kind = foretold.of(self, &options, snapshot);
+                let mut judged = self.promised(basis, &options, snapshot, kind);
                 if let (Basis::Read(_), Some(listener)) = (basis, listener) {
                     judged.compare(listener, &options, &self.untouched);
                 }
@@ -108,13 +123,36 @@ impl Audit {
         }
     }
 
-    fn foretell(&self, basis: Basis, options: &Effective, snapshot: &Snapshot) -> Judgement {
-        let forecast = Forecast::of(options, snapshot, &self.kernel);
-        let findings = Finding::of_settings(options, &forecast)
-            .chain(Finding::of_armed_timer(options, snapshot));
+    /// Everything that is foretold of a connection with these settings, this moment included.
+    #[must_use]
+    pub fn forecast(&self, options: &Effective, snapshot: &Snapshot) -> Forecast {
+        Forecast::of(options, snapshot, &self.kernel)
+    }
+
+    /// What all connections with these settings and this path have in common.
+    pub(super) fn kind(&self, options: &Effective, path: &Snapshot) -> Kind {
+        let forecast = self.forecast(options, path);
         let limit = self.middlebox;
-        let forgets = limit.and_then(|limit| Finding::of_middlebox(options, limit));
+        Kind {
+            findings: Finding::of_settings(options, &forecast).collect(),
+            forgotten: limit.and_then(|limit| Finding::of_middlebox(options, limit)),
+            forecast,
+        }
+    }
+
+    /// What settings promise.
+    fn promised(
+        &self,
+        basis: Basis,
+        options: &Effective,
+        snapshot: &Snapshot,
+        kind: &Kind,
+    ) -> Judgement {
+        let forecast = &kind.forecast;
         let in_time = |within| forecast.worst_with(snapshot).meets(within);
+        let mut findings = kind.findings.clone();
+        findings.extend(Finding::of_armed_timer(options, snapshot));
+        findings.extend(kind.forgotten);
         Judgement {
             idle: forecast.idle.worst.into(),
             in_flight: forecast.in_flight.worst.into(),
@@ -124,8 +162,7 @@ impl Audit {
                 Some(false) => Compliance::Late,
                 None => Compliance::NotJudged,
             },
-            findings: findings.chain(forgets).collect(),
-            forecast: Some(forecast),
+            findings,
             ..Judgement::unknown(basis)
         }
     }
@@ -154,7 +191,6 @@ impl Judgement {
             idle: Bound::Unknown,
             in_flight: Bound::Unknown,
             late_write: Bound::Unknown,
-            forecast: None,
             compliance: Compliance::NotJudged,
             findings: Vec::new(),
             not_inherited: Vec::new(),

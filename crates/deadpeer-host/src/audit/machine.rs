@@ -4,15 +4,26 @@ use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
-use deadpeer_core::{TcpInfo, TcpState};
+use deadpeer_core::{Snapshot, TcpInfo, TcpState};
 use deadpeer_sys::sock_diag::States;
 
 use super::connection::{Audit, Compliance, Judgement};
+use super::foretold::Foretold;
 use super::overruled::overrule_listeners;
 use super::tally::Tally;
 use super::totals::Totals;
 use crate::filter::Filter;
 use crate::table::{Connection, Coverage, Query, ReadTableError, Service, Services, Table};
+
+/// What the table showed of a connection when it was judged.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Moment {
+    /// The kernel's TCP_INFO, where the query did not [do without](Query::forecast_only).
+    pub info: Option<TcpInfo>,
+    /// The moment for a forecast.
+    pub snapshot: Snapshot,
+}
 
 /// What the connections and listeners of a network namespace come to.
 #[derive(Debug)]
@@ -29,7 +40,7 @@ pub struct Machine {
 
 impl Audit {
     /// What to read for an audit of the connections that `filter` means: those that somebody waits for, unless it asks for
-    /// states. `owners`: who holds them and how they are set as well.
+    /// states. `owners`: who holds them and how they are set as well. Without [TCP_INFO](Connection::tcp_info) where there is a faster way.
     #[must_use]
     pub fn query(filter: Filter, owners: bool) -> Query {
         let mut query = Query {
@@ -38,6 +49,7 @@ impl Audit {
             settings: owners,
             // Who accepted a connection tells its service, and what it should have inherited.
             context: true,
+            forecast_only: true,
             ..Query::default()
         };
         if query.filter.states == States::ALL {
@@ -55,21 +67,24 @@ impl Audit {
         &self,
         table: &mut Table,
         query: &Query,
-        mut visit: impl FnMut(&Connection<'_>, Option<&TcpInfo>, &Judgement) -> ControlFlow<()>,
+        mut visit: impl FnMut(&Connection<'_>, &Moment, &Judgement) -> ControlFlow<()>,
     ) -> Result<Machine, ReadTableError> {
         let mut services: Services<Tally> = Services::new(table.ephemeral_ports());
         let mut totals = Totals::default();
+        let mut foretold = Foretold::default();
         let coverage = table.each(query, |connection| {
             let service = services.of(connection);
             if !connection.chosen {
                 return ControlFlow::Continue(());
             }
             let info = connection.tcp_info();
-            let judged = self.judge(connection, info.as_ref(), service.listener.as_ref());
+            let snapshot = connection.snapshot(info.as_ref());
+            let listener = service.listener.as_ref();
+            let judged = self.judge_with(&mut foretold, connection, &snapshot, listener);
             totals.add(&judged, connection.socket.uid);
             let listener = connection.socket.state == TcpState::Listen;
             service.value.add(&judged, listener);
-            visit(connection, info.as_ref(), &judged)
+            visit(connection, &Moment { info, snapshot }, &judged)
         })?;
         let services = worst_first(services);
         for service in &services {

@@ -6,6 +6,7 @@
 mod basis;
 mod bound;
 mod connection;
+mod foretold;
 pub mod inheritance;
 mod machine;
 mod overruled;
@@ -18,7 +19,7 @@ mod worst;
 pub use basis::Basis;
 pub use bound::Bound;
 pub use connection::{Audit, Compliance, Judgement};
-pub use machine::Machine;
+pub use machine::{Machine, Moment};
 pub use replies::{Replies, RoundTrips};
 pub use tally::{Share, Tally};
 pub use totals::Totals;

@@ -160,7 +160,6 @@ mod tests {
             idle,
             in_flight: Bound::Unknown,
             late_write: idle,
-            forecast: None,
             compliance,
             findings: Vec::new(),
             not_inherited: Vec::new(),

@@ -17,7 +17,7 @@ pub struct Query {
     /// Whether to fetch TCP_INFO.
     pub tcp_info: bool,
     /// Whether a forecast is all that TCP_INFO is wanted for. A table that [reads by eBPF](crate::Table::use_bpf) then shows
-    /// options, owners and [moments](crate::Connection::snapshot) from there alone, several times faster, and no [TCP_INFO](crate::Connection::tcp_info).
+    /// everything from there alone, [moments](crate::Connection::snapshot) included, several times faster, and no [TCP_INFO](crate::Connection::tcp_info).
     pub forecast_only: bool,
     /// Whether to show listeners that the filter leaves out, marked as not chosen.
     pub context: bool,

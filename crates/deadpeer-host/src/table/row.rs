@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use deadpeer_bpf::Holding;
 use deadpeer_core::{Snapshot, Sysctls, TcpState};
-use deadpeer_sys::sock_diag::Socket;
+use deadpeer_sys::sock_diag::{ArmedTimer, Socket};
 
 use super::bpf::BpfDetails;
 use super::settings::{Settings, Unreadable};
@@ -40,6 +40,13 @@ fn socket(seen: &deadpeer_bpf::Socket) -> Socket<'static> {
         false => seen.state,
     };
     let mut socket = Socket::new(state, canonical(seen.local), canonical(seen.peer));
+    // An IPv4 connection of an IPv6 listener is an IPv6 socket.
+    socket.family = Socket::new(state, seen.local, seen.peer).family;
+    (socket.rqueue, socket.wqueue) = (seen.received, seen.queued);
+    socket.timer = seen.timer.and_then(|timer| {
+        let ms = u32::try_from(timer.expires_in.as_millis()).unwrap_or(u32::MAX);
+        ArmedTimer::from_kernel(timer.kind, ms, timer.unanswered)
+    });
     socket.cookie = seen.cookie;
     socket.inode = match seen.holding {
         Holding::File(inode) => Some(inode),
@@ -61,11 +68,10 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// As [`Snapshot::from_info`], of what a program can read: whether SACK was negotiated, and with it whether a tail-loss probe may
-/// come first, is a bit field and stays unknown.
+/// As [`Snapshot::from_info`], of what a program reads.
 fn moment(seen: &deadpeer_bpf::Socket, socket: &Socket<'_>) -> Snapshot {
     let mut moment = socket.snapshot(None);
-    if socket.state == TcpState::Listen {
+    if socket.state == TcpState::Listen || seen.options.is_none() {
         return moment;
     }
     moment.heard_ago = seen
@@ -78,9 +84,12 @@ fn moment(seen: &deadpeer_bpf::Socket, socket: &Socket<'_>) -> Snapshot {
     moment.backoff = seen.backoff.into();
     moment.rto = seen.rto;
     moment.srtt = seen.srtt;
+    moment.tail_loss_probe = seen.sack;
     moment.tail_loss_probe_sent = (seen.total_retransmits == 0).then_some(false);
     moment.in_flight = seen.unacknowledged > 0;
     moment.unsent = seen.unsent > 0;
-    moment.zero_window = Some(seen.peer_window == 0 || seen.probes_window);
+    if moment.zero_window.is_none() {
+        moment.zero_window = Some(seen.peer_window == 0);
+    }
     moment
 }

@@ -49,6 +49,10 @@ impl LazyBpf {
         self.place.run(bpf_cost::bpf_pays).unwrap_or(false)
     }
 
+    fn opened(&self) -> Option<&BpfReader> {
+        self.view.as_ref()?.as_ref().ok()
+    }
+
     fn snapshot(&mut self, settings: bool) -> Result<BpfSnapshot, BpfError> {
         let open = || BpfReader::open(&self.place, self.hz);
         match self.view.get_or_insert_with(open) {
@@ -104,14 +108,16 @@ impl<'a> Reading<'a> {
     }
 
     fn look(&mut self) -> Result<(), ReadTableError> {
+        // With everything in one look, options are not looked at apart.
+        let apart = self.reader.is_some() && !self.bpf_alone;
         let owners = match self.source {
             Source::Kernel(view) => {
-                let snapshot = view.snapshot(self.reader.is_some() && !self.bpf_alone)?;
+                let snapshot = view.snapshot(apart)?;
                 self.by = Some(ReadBy::Kernel);
                 self.seen = snapshot.seen;
                 snapshot.owners
             }
-            Source::Either(lazy) if lazy.pays() => self.ask_kernel(),
+            Source::Either(lazy) if lazy.pays() => self.ask_kernel(apart),
             Source::Either(_) | Source::Descriptors => None,
         };
         self.owners = match owners {
@@ -125,8 +131,10 @@ impl<'a> Reading<'a> {
     /// Where everything that is wanted can be seen at once.
     pub(crate) fn whole_view(&self) -> Option<&BpfReader> {
         match &*self.source {
-            Source::Kernel(view) if self.bpf_alone => Some(view),
-            Source::Kernel(_) | Source::Either(_) | Source::Descriptors => None,
+            _ if !self.bpf_alone || self.by != Some(ReadBy::Kernel) => None,
+            Source::Kernel(view) => Some(view),
+            Source::Either(lazy) => lazy.opened(),
+            Source::Descriptors => None,
         }
     }
 
@@ -174,18 +182,19 @@ impl<'a> Reading<'a> {
     fn look_closer(&mut self) {
         if self.by == Some(ReadBy::Descriptors)
             && self.refused.is_none()
-            && let Some(owners) = self.ask_kernel()
+            && let Some(owners) = self.ask_kernel(self.reader.is_some())
         {
             self.owners = owners;
         }
     }
 
-    /// Asks the kernel itself, if that was left open. Returns the owners if it tells them.
-    fn ask_kernel(&mut self) -> Option<Owners> {
+    /// Asks the kernel itself, if that was left open, for owners, and for `settings` of all sockets. Returns the owners if it tells
+    /// them.
+    fn ask_kernel(&mut self, settings: bool) -> Option<Owners> {
         let Source::Either(lazy) = self.source else {
             return None;
         };
-        match lazy.snapshot(self.reader.is_some()) {
+        match lazy.snapshot(settings) {
             Ok(snapshot) => {
                 self.by = Some(match self.by {
                     None => ReadBy::Kernel,

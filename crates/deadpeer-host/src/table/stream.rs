@@ -70,7 +70,7 @@ impl Table {
     /// - is faster, of some thousand sockets or open files on, or
     /// - shows more: sockets of processes that we may not look into, that wait in a listener's queue, or of Multipath TCP.
     ///
-    /// [`Coverage::read_by`] tells which it was. What is read is the same, but for [`Connection::within`].
+    /// [`Coverage::read_by`] tells which it was. What is read is the same, but for [`Connection::bpf`].
     pub fn use_bpf_where_it_pays(&mut self) {
         self.source = Source::Either(LazyBpf::new(self.place.clone(), self.kernel.hz));
     }

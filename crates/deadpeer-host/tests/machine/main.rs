@@ -16,11 +16,12 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use deadpeer_core::{Snapshot, TcpInfo, TcpState};
-use deadpeer_host::{ArmedTimer, Coverage, Namespace, Query, Settings, Table};
+use deadpeer_host::{ArmedTimer, Coverage, Family, Namespace, Query, Settings, Table};
 
 /// What a test wants to know of a row, owned.
 #[derive(Debug, Clone)]
 struct Row {
+    family: Family,
     local: SocketAddr,
     peer: SocketAddr,
     state: TcpState,
@@ -50,6 +51,7 @@ fn read_of(table: &mut Table, query: &Query) -> (Vec<Row>, Coverage) {
             let socket = connection.socket;
             let info = connection.tcp_info();
             rows.push(Row {
+                family: socket.family,
                 local: socket.local,
                 peer: socket.peer,
                 state: socket.state,

@@ -16,8 +16,8 @@ fn comparable(row: &Row) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut snapshot = row.snapshot;
     snapshot.heard_ago = None;
     snapshot.armed = None;
-    snapshot.tail_loss_probe = None;
     snapshot.first_timeout_ago = None;
+    let timer = row.timer.map(|timer| (timer.kind, timer.unanswered));
     // Through a descriptor it shows whether it is the socket's own or the sysctl's.
     let settings = row.settings.effective().map(|effective| {
         let mut settings = *effective;
@@ -27,7 +27,8 @@ fn comparable(row: &Row) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         (row.local, row.peer, row.state, row.uid, row.cgroup),
         (row.owners.clone(), row.names.clone(), settings),
-        (row.chosen, snapshot),
+        (row.chosen, snapshot, row.family),
+        (row.rqueue, row.wqueue, timer),
     )
 }
 

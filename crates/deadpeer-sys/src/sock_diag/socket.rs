@@ -175,7 +175,10 @@ impl Family {
 }
 
 impl ArmedTimer {
-    fn from_kernel(kind: u8, expires_in_ms: u32, unanswered: u8) -> Option<Self> {
+    /// A timer by the kernel's number; `None` for 0, which stands for none.
+    #[must_use]
+    #[doc(alias = "idiag_timer")]
+    pub fn from_kernel(kind: u8, expires_in_ms: u32, unanswered: u8) -> Option<Self> {
         let kind = match kind {
             0 => return None,
             1 => TimerKind::Retransmit,

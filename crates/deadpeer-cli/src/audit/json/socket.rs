@@ -2,8 +2,8 @@
 
 use super::{AnswerJson, FindingJson, source};
 use crate::json::{ForecastJson, OptionsJson};
-use deadpeer_core::{Finding, TcpInfo};
-use deadpeer_host::audit::{Basis, Compliance, Judgement};
+use deadpeer_core::{Finding, Forecast};
+use deadpeer_host::audit::{Basis, Compliance, Judgement, Moment};
 use deadpeer_host::{ArmedTimer, Connection, TimerKind};
 use serde::Serialize;
 
@@ -126,12 +126,14 @@ struct ProvenJson {
 impl ConnectionJson {
     pub(in crate::audit) fn of(
         connection: &Connection<'_>,
-        info: Option<&TcpInfo>,
+        moment: &Moment,
         judged: &Judgement,
+        forecast: Option<&Forecast>,
     ) -> Self {
+        let info = moment.info.as_ref();
         let socket = connection.socket;
         Self {
-            socket: SocketJson::of(connection, judged),
+            socket: SocketJson::of(connection, judged, forecast),
             peer: socket.peer.to_string(),
             timer: socket.timer.map(TimerJson::from),
             idiag_rqueue: socket.rqueue,
@@ -151,9 +153,13 @@ impl ConnectionJson {
 }
 
 impl ListenerJson {
-    pub(in crate::audit) fn of(connection: &Connection<'_>, judged: &Judgement) -> Self {
+    pub(in crate::audit) fn of(
+        connection: &Connection<'_>,
+        judged: &Judgement,
+        forecast: Option<&Forecast>,
+    ) -> Self {
         Self {
-            socket: SocketJson::of(connection, judged),
+            socket: SocketJson::of(connection, judged, forecast),
             accept_queue: connection.socket.rqueue,
             accept_queue_max: connection.socket.wqueue,
         }
@@ -161,7 +167,7 @@ impl ListenerJson {
 }
 
 impl SocketJson {
-    fn of(connection: &Connection<'_>, judged: &Judgement) -> Self {
+    fn of(connection: &Connection<'_>, judged: &Judgement, forecast: Option<&Forecast>) -> Self {
         let socket = connection.socket;
         let owners = connection.owners().map(|owner| OwnerJson {
             process: String::from_utf8_lossy(owner.process.name()).into_owned(),
@@ -179,7 +185,7 @@ impl SocketJson {
             settings: judged.basis.options().map(OptionsJson::in_force),
             settings_from,
             settings_unknown,
-            notices_in: judged.forecast.as_ref().map(ForecastJson::from),
+            notices_in: forecast.map(ForecastJson::from),
             proven: matches!(judged.basis, Basis::Unread(_)).then(|| ProvenJson {
                 idle: judged.idle.into(),
                 in_flight: judged.in_flight.into(),
