@@ -21,7 +21,7 @@ pub(super) struct Case<'a> {
     pub(super) wheel: Wheel,
     /// No descriptor is left.
     pub(super) orphan: bool,
-    /// ICMP errors may have come: nothing shows them.
+    /// ICMP errors may have come.
     pub(super) disturbed: bool,
     /// The RTO before any doubling, jiffies.
     pub(super) rto: Stretch,
@@ -42,7 +42,7 @@ impl<'a> Case<'a> {
             sysctls,
             wheel,
             orphan: snapshot.orphan,
-            disturbed: true,
+            disturbed: snapshot.icmp_error != Some(false),
             rto: Stretch::at(1),
         };
         let rto = match snapshot.rto {

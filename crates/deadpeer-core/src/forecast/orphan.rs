@@ -97,7 +97,7 @@ impl Case<'_> {
         (ends && self.options.user_timeout_ms.is_none()).then_some(Longest {
             wait: self.rto_max(),
             not_before: 0,
-            surely: no_retries,
+            surely: no_retries || self.disturbed && self.snapshot.icmp_error == Some(true),
         })
     }
 

@@ -5,6 +5,8 @@
 //! the time since T1 reached the user timeout, or without one what `tcp_retries2` stands for
 //! (`retransmits_timed_out`): a time computed from a base of 200 ms, not a count.
 
+use std::time::Duration;
+
 use super::case::{Case, RTO_MIN_MS};
 use super::chain::{Chain, End, Waits};
 use super::snapshot::Timer;
@@ -15,6 +17,8 @@ use crate::wheel::{Stretch, granularity};
 const THIN_LINEAR_RETRIES: u64 = 6;
 /// A thin stream has fewer segments in flight (`tcp_stream_is_thin`).
 const THIN_SEGMENTS: u32 = 4;
+/// `TCP_TIMEOUT_MIN_US` (include/net/tcp.h).
+const TIMEOUT_MIN: Duration = Duration::from_millis(2);
 /// A moment before any that counts, jiffies.
 const LONG_AGO: i64 = -(1 << 40);
 
@@ -71,9 +75,18 @@ impl Case<'_> {
             .fires(Timer::Retransmit, probe_wait.last)
             .unwrap_or(plain);
         let probed = self.wheel.fire_any(probe, self.rto);
-        match (self.tail_loss_probe(), self.snapshot.tail_loss_probe_sent) {
+        let told = self.snapshot.tail_loss_probe_sent;
+        let sent = told.or_else(|| self.tail_loss_probe_sent(expires));
+        match (self.tail_loss_probe(), sent) {
             (_, Some(true)) => plain,
-            (Some(true), Some(false)) => probed,
+            (Some(true), Some(false)) if told.is_some() => probed,
+            // The timer of a probe may send none, where one before was answered: then the RTO counts from the segment
+            // (`tcp_send_loss_probe`).
+            (Some(true), Some(false)) => {
+                let rest = self.rto.first - probe_wait.last - granularity(probe_wait.last);
+                let rest = Stretch::between(rest.max(1), self.rto.last - probe_wait.first);
+                self.wheel.fire_any(probe, rest).or(probed)
+            }
             _ => plain.or(probed),
         }
     }
@@ -104,9 +117,6 @@ impl Case<'_> {
     /// The end, where T1 is over.
     fn after_first_timeout(self) -> Stretch {
         let wait = self.current_rto();
-        let next = self
-            .fires(Timer::Retransmit, wait)
-            .unwrap_or(Stretch::between(0, wait + granularity(wait)));
         let started = match self.snapshot.first_timeout_ago {
             Some(ago) => Stretch::at(self.ago(ago)),
             None => self.estimated_first_timeout(),
@@ -116,6 +126,16 @@ impl Case<'_> {
         } else {
             started
         };
+        let next = match self.expires(Timer::Retransmit) {
+            // The wait is the RTO, unless a user timeout cut it or a doubling was undone while it ran.
+            Some(expires) if !self.may_be_cut(expires, started) && !self.is_doubling_undone() => {
+                let armed = wait.max(expires);
+                self.wheel.pending(expires, armed, armed)
+            }
+            Some(_) | None => self
+                .fires(Timer::Retransmit, wait)
+                .unwrap_or(Stretch::between(0, wait + granularity(wait))),
+        };
         let linear = THIN_LINEAR_RETRIES.saturating_sub(u64::from(self.snapshot.retransmits));
         let wait = Stretch::at(wait);
         self.end_by(wait, linear, |waits| {
@@ -123,6 +143,12 @@ impl Case<'_> {
                 chain.having_waited(wait).end_at_or_after(next)
             })
         })
+    }
+
+    /// Whether the user timeout may have cut the wait that runs: it then ends where the user timeout does.
+    fn may_be_cut(self, expires: i64, started: Stretch) -> bool {
+        let limit = self.options.user_timeout_ms.map(|ms| self.wheel.millis(ms));
+        limit.is_some_and(|limit| expires >= started.first.saturating_add(limit) - 3)
     }
 
     /// The end of a clock that T1 starts at jiffy 0.
@@ -150,8 +176,8 @@ impl Case<'_> {
         }
     }
 
-    /// Whether timeouts in the present state don't double at first (`tcp_stream_is_thin`; after a timeout no stream is in
-    /// its initial slow start).
+    /// Whether timeouts in the present state don't double at first (`tcp_stream_is_thin`). The initial slow start, in which they
+    /// do, ends with the first timeout under most congestion controls, but not under BBR.
     fn is_thin(self) -> Option<bool> {
         let on = self.options.thin_linear_timeouts || self.sysctls.thin_linear_timeouts;
         // What a rule asks about a write in another state is asked of an open connection.
@@ -159,10 +185,15 @@ impl Case<'_> {
             self.snapshot.state,
             TcpState::CloseWait | TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck
         );
-        if on && open && !self.orphan {
-            self.snapshot.segments_in_flight.map(|n| n < THIN_SEGMENTS)
-        } else {
-            Some(false)
+        if !on || !open || self.orphan {
+            return Some(false);
+        }
+        let few = self.snapshot.segments_in_flight? < THIN_SEGMENTS;
+        match self.snapshot.initial_slow_start {
+            Some(true) if self.snapshot.retransmits > 0 => Some(false),
+            Some(false) => Some(few),
+            Some(true) | None if few => None,
+            Some(true) | None => Some(false),
         }
     }
 
@@ -200,6 +231,14 @@ impl Case<'_> {
             .ending_with(self.longest_retransmission_wait())
     }
 
+    /// Whether the waits of this run were not simply doubled: ICMP errors undid some of it (RFC 6069).
+    fn is_doubling_undone(self) -> bool {
+        let (doublings, timeouts) = (self.snapshot.backoff, self.snapshot.retransmits);
+        let linear = THIN_LINEAR_RETRIES.min(timeouts.into());
+        let thin = self.is_thin() == Some(true) && u64::from(doublings) + linear == timeouts.into();
+        doublings < timeouts && !thin
+    }
+
     /// T1 where nothing tells it: all waits since are over but the one that runs.
     ///
     /// The waits doubled from an RTO of which only the doublings in force tell. They don't where the RTO is cut to its
@@ -213,11 +252,7 @@ impl Case<'_> {
             let longest = |sum, n| self.wheel.blurred().fire(sum, halved(n));
             (1..=over).fold(Stretch::at(0), longest)
         };
-        let linear = THIN_LINEAR_RETRIES.min(snapshot.retransmits.into());
-        let thin = self.is_thin() == Some(true)
-            && u64::from(snapshot.backoff) + linear == snapshot.retransmits.into();
-        let undone = snapshot.backoff < snapshot.retransmits && !thin;
-        let (shortest, longest) = if undone {
+        let (shortest, longest) = if self.is_doubling_undone() {
             (0, sum(&|_| rto.max(self.rto_max())).last)
         } else if let Some(base) = self.uncut_base() {
             let sum = sum(&|n| base << snapshot.backoff.saturating_sub(n).min(31));
@@ -258,14 +293,35 @@ impl Case<'_> {
         }
     }
 
+    /// Whether the armed timer is no longer that of a tail-loss probe, where what it was armed for when the one segment in
+    /// flight was sent tells it. A FIN beside that segment counts for nothing, its sending is not noted.
+    fn tail_loss_probe_sent(self, expires: i64) -> Option<bool> {
+        let snapshot = self.snapshot;
+        let fin = u32::from(!snapshot.state.may_send());
+        let sent_ago = snapshot.sent_ago?;
+        let (probe, rto) = (self.tail_loss_wait().last, self.rto.first);
+        if snapshot.segments_in_flight? > 1 + fin || rto <= probe + 3 {
+            return None;
+        }
+        let is_for = |wait| (expires + self.wheel.jiffies(sent_ago)).abs_diff(wait) <= 1;
+        // An acknowledgement of something older would have armed the probe's timer again.
+        let undisturbed = snapshot.heard_ago > Some(sent_ago) && fin == 0;
+        is_for(probe)
+            .then_some(false)
+            .or((is_for(rto) && undisturbed).then_some(true))
+    }
+
     /// How long a tail-loss probe waits: two round trips and, for a lone segment, the minimal RTO
     /// (`tcp_schedule_loss_probe`); never longer than the RTO.
     fn tail_loss_wait(self) -> Stretch {
         let Some(srtt) = self.snapshot.srtt else {
             return self.rto;
         };
-        let wait = self.wheel.jiffies(srtt * 2) + self.wheel.jiffies(self.rto_min());
-        self.rto.at_most(wait)
+        let more = match self.snapshot.segments_in_flight {
+            Some(2..) => TIMEOUT_MIN,
+            Some(_) | None => self.rto_min(),
+        };
+        self.rto.at_most(self.wheel.jiffies(srtt * 2 + more))
     }
 
     /// What `tcp_retries2`, or the orphans' limit, stands for, milliseconds.

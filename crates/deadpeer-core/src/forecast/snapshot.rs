@@ -57,10 +57,14 @@ pub struct Snapshot {
     pub tail_loss_probe: Option<bool>,
     /// Whether that probe of the data in flight was sent already.
     pub tail_loss_probe_sent: Option<bool>,
+    /// Time since data was last sent, retransmissions counted in (`tcpi_last_data_sent`).
+    pub sent_ago: Option<Duration>,
     /// Data or a FIN is unacknowledged (`tcpi_unacked`).
     pub in_flight: bool,
     /// How many segments that is.
     pub segments_in_flight: Option<u32>,
+    /// No loss was seen yet: the slow-start threshold is infinite (`tcpi_snd_ssthresh`).
+    pub initial_slow_start: Option<bool>,
     /// Data waits to be sent (`tcpi_notsent_bytes`).
     pub unsent: bool,
     /// The peer's window is closed (`tcpi_snd_wnd`).
@@ -72,6 +76,8 @@ pub struct Snapshot {
     /// Segments were sent again before the first timeout of the current run, by fast retransmission or in a run that an
     /// acknowledgement cut short. The clock of the user timeout and of `tcp_retries2` then runs since.
     pub sent_again_before: bool,
+    /// Whether an ICMP error came for the connection (`sk_err_soft`); the kernel shows it nowhere.
+    pub icmp_error: Option<bool>,
     /// The armed timer, where sock_diag was asked.
     pub armed: Option<Armed>,
     /// The jiffies counter at this moment, where known: firing times become exact.
@@ -93,13 +99,16 @@ impl Snapshot {
             srtt: None,
             tail_loss_probe: None,
             tail_loss_probe_sent: None,
+            sent_ago: None,
             in_flight: false,
             segments_in_flight: None,
+            initial_slow_start: None,
             unsent: false,
             zero_window: None,
             first_timeout_ago: None,
             first_timeout_within: None,
             sent_again_before: false,
+            icmp_error: None,
             armed: None,
             jiffies: None,
         }
@@ -129,8 +138,10 @@ impl Snapshot {
             srtt: us(info.rtt_us),
             tail_loss_probe: sack,
             tail_loss_probe_sent: (info.total_retrans == Some(0)).then_some(false),
+            sent_ago: ms(info.last_data_sent_ms),
             in_flight: known(info.unacked) > 0,
             segments_in_flight: info.unacked.filter(|segments| *segments > 0),
+            initial_slow_start: Some(info.snd_ssthresh.is_none()),
             unsent: known(info.notsent_bytes) > 0,
             zero_window: info.snd_wnd.map(|window| window == 0),
             first_timeout_ago: info

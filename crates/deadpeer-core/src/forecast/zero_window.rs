@@ -38,9 +38,16 @@ impl Case<'_> {
     pub(super) fn closed_window_now(self) -> Stretch {
         let snapshot = self.snapshot;
         let wait = self.doubled(snapshot.backoff);
-        let next = self
-            .fires(Timer::ZeroWindowProbe, wait.last)
-            .unwrap_or(Stretch::between(0, wait.last + granularity(wait.last)));
+        let next = match self.expires(Timer::ZeroWindowProbe) {
+            // Each probe and each answer arms the whole wait (`tcp_ack_probe`), which only a user timeout cuts.
+            Some(expires) if self.options.user_timeout_ms.is_none() && wait.is_exact() => {
+                let armed = wait.last.max(expires);
+                self.wheel.pending(expires, armed, armed)
+            }
+            _ => self
+                .fires(Timer::ZeroWindowProbe, wait.last)
+                .unwrap_or(Stretch::between(0, wait.last + granularity(wait.last))),
+        };
         let bounded = |chain: Chain| {
             let (retries, longest) = if self.orphan {
                 let longest = self.longest_probe_wait(snapshot.backoff);
@@ -58,10 +65,16 @@ impl Case<'_> {
         }
         let waits = self.waits_after(snapshot.backoff);
         let chain = match self.user_timeout() {
-            // The kernel shows nowhere when the clock started; it had to run for the waits that are over.
+            // The kernel shows nowhere when the clock started. It had to run for the waits that are over, unless doublings of
+            // timeouts before are still in force: then it may only start.
             Some(limit) => {
                 let over: i64 = (1..snapshot.backoff).map(|n| self.doubled(n).first).sum();
-                let limit = Stretch::between(0, (limit - over).max(0));
+                let latest = if snapshot.tail_loss_probe_sent == Some(false) {
+                    limit - over
+                } else {
+                    next.last + limit
+                };
+                let limit = Stretch::between(0, latest.max(0));
                 Chain::until(self.wheel, waits, limit).clipped(true)
             }
             None => Chain::counting(self.wheel, waits, u64::MAX),

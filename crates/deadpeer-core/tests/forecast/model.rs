@@ -242,6 +242,7 @@ impl Model {
             .filter(|sent| !sent);
         snapshot.in_flight = self.in_flight;
         snapshot.segments_in_flight = self.in_flight.then_some(1);
+        snapshot.initial_slow_start = Some(false);
         snapshot.unsent = self.unsent;
         snapshot.zero_window = Some(self.unsent);
         let since = self.first_timeout.map(|at| self.now - at);
