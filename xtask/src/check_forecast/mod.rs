@@ -1,12 +1,16 @@
 //! `cargo xtask check-forecast N --seed S`: the forecast against this machine's kernel.
 //!
-//! Makes N connections with random settings in a network namespace of its own, lets each peer vanish at a random
-//! moment, asks the forecast at that moment, and compares with the moment at which the kernel gives up.
+//! Makes N connections with random settings between the hosts of a lab, lets each peer vanish at a random moment, asks the
+//! forecast then or in the midst of what follows, and compares with the moment at which the kernel gives up.
 //! Needs root: the jiffies counter comes from /proc/timer_list.
 
 mod connection;
+mod dice;
+mod kind;
+mod paths;
 mod report;
 mod scenario;
+mod script;
 mod stage;
 mod watch;
 
@@ -16,8 +20,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use deadpeer_sys::{clock::JiffiesClock, netns, running_kernel, sysctl};
 
+use dice::Dice;
+use paths::Paths;
 use report::Report;
-use scenario::{Dice, Scenario};
+use scenario::Scenario;
 use stage::Stage;
 
 /// Slots of the table of connections.
@@ -32,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Draw settings whose forecast is at most this many seconds.
-    #[arg(long, default_value_t = 90)]
+    #[arg(long, default_value_t = 60)]
     longest: u64,
     /// Print every connection, not only the summary.
     #[arg(long)]
@@ -69,20 +75,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
 fn check(arguments: &Arguments) -> Result<Report> {
     let clock = JiffiesClock::calibrate().context("the jiffies counter is needed (run as root)")?;
     let mut dice = Dice::new(arguments.seed);
-    for (name, value) in dice.sysctls() {
-        sysctl::write(name, value)?;
+    let settings = dice.settings();
+    let paths = Paths::set()?;
+    let near = paths.near()?;
+    for (name, value) in &settings.before {
+        near.sysctl(&format!("net.ipv4.{name}"), value)?;
     }
-    let kernel = running_kernel()?;
+    let kernel = near.enter(running_kernel)??;
     let Some(hz) = kernel.hz else {
         bail!("the clock rate of this kernel is unknown");
     };
     println!(
-        "{} connections, seed {}, HZ {hz}, tcp_retries2 {}, longest {} s",
-        arguments.connections, arguments.seed, kernel.sysctls.retries2, arguments.longest
+        "{} connections, seed {}, HZ {hz}, longest {} s",
+        arguments.connections, arguments.seed, arguments.longest
     );
+    for (name, value) in &settings.before {
+        print!("{name} {value}, ");
+    }
+    println!("later tcp_keepalive_time {}", settings.keepalive_time_after);
     let longest = Duration::from_secs(arguments.longest);
     let scenarios = (0..arguments.connections).map(|_| Scenario::draw(&mut dice, &kernel, longest));
-    let stage = Stage::set(scenarios.collect(), kernel, clock)?;
+    let stage = Stage::set(scenarios.collect(), settings, kernel, clock, paths)?;
     watch::until_all_are_dead(stage)
 }
 

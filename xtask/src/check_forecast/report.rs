@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deadpeer_core::{Notice, Snapshot, SocketOptions};
 
-use super::scenario::Act;
+use super::kind::Kind;
 use super::stage::Actor;
 
 /// A forecast names the moment if it is right to so many jiffies either way.
@@ -13,7 +13,7 @@ const EXACT_TICKS: u32 = 2;
 
 /// How one connection ended.
 pub(super) struct Outcome {
-    act: Act,
+    kind: Kind,
     options: SocketOptions,
     snapshot: Option<Snapshot>,
     exact: Option<Notice>,
@@ -26,10 +26,10 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn of(actor: &Actor, death: Option<Duration>, tick: Duration) -> Self {
-        let silence = actor.scenario.act.silence();
+        let silence = actor.scenario.kind.silence();
         let prediction = actor.prediction.as_ref();
         Self {
-            act: actor.scenario.act,
+            kind: actor.scenario.kind,
             options: actor.scenario.options,
             snapshot: prediction.map(|p| p.snapshot),
             exact: prediction.and_then(|p| p.exact.outlook(silence).now),
@@ -53,7 +53,7 @@ impl Outcome {
         half <= near && actual.abs_diff(middle) <= near
     }
 
-    /// Within the interval that needs no phase, a tick of delivery allowed, and no later than the worst case.
+    /// Within the interval that needs no phase, a tick of delivery allowed, and no later than the worst case where one is told.
     fn is_contained(&self) -> bool {
         let (Some(Notice::Within(span)), Some(actual)) = (self.blurred, self.actual) else {
             return false;
@@ -61,7 +61,7 @@ impl Outcome {
         let worst = self.worst.and_then(Notice::latest);
         span.earliest <= actual
             && actual <= span.latest + self.tick
-            && worst >= actual.checked_sub(self.tick)
+            && (!self.kind.has_worst_case() || worst >= actual.checked_sub(self.tick))
     }
 }
 
@@ -80,9 +80,9 @@ impl Report {
     }
 
     pub(super) fn print(&self, verbose: bool) {
-        let mut groups: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
+        let mut groups: BTreeMap<Kind, (usize, usize, usize)> = BTreeMap::new();
         for outcome in &self.0 {
-            let group = groups.entry(outcome.act.name()).or_default();
+            let group = groups.entry(outcome.kind).or_default();
             group.0 += 1;
             group.1 += usize::from(outcome.is_exact());
             group.2 += usize::from(outcome.is_contained());
@@ -95,7 +95,8 @@ impl Report {
             "silence", "connections", "within two jiffies", "within interval"
         );
         let mut all = (0, 0, 0);
-        for (name, (count, exact, contained)) in groups {
+        for (kind, (count, exact, contained)) in groups {
+            let name = kind.name();
             println!("{name:<20} {count:>11} {exact:>18} {contained:>16}");
             all = (all.0 + count, all.1 + exact, all.2 + contained);
         }
@@ -125,7 +126,7 @@ fn print_one(outcome: &Outcome, verbose: bool) {
     });
     println!(
         "{word}: {}: died after {actual}, foretold {}, without phase {}",
-        outcome.act.name(),
+        outcome.kind.name(),
         seconds(outcome.exact),
         seconds(outcome.blurred)
     );

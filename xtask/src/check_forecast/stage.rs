@@ -6,16 +6,24 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use deadpeer_core::forecast::Timer;
-use deadpeer_core::{Forecast, Kernel, Snapshot, TcpInfo};
+use deadpeer_core::{Effective, Forecast, Kernel, Snapshot, TcpInfo, TcpState};
 use deadpeer_sys::clock::{self, JiffiesClock};
-use deadpeer_sys::sock_diag::{Request, SockDiag, States};
-use deadpeer_sys::{kernel_version, sockopt};
+use deadpeer_sys::kernel_version;
+use deadpeer_sys::sock_diag::{Request, SockDiag, SocketId, States};
 
-use super::connection::Connection;
-use super::scenario::{Act, Scenario};
+use super::connection::{Connection, Handshake};
+use super::dice::Settings;
+use super::kind::Kind;
+use super::paths::Paths;
+use super::scenario::Scenario;
+use super::script::Deed;
 
 /// How often a table is read again because a tick fell into the reading.
 const READINGS: u32 = 50;
+/// When `tcp_keepalive_time` changes, after the start: before any peer vanishes.
+const CHANGE: Duration = Duration::from_millis(1_500);
+/// Room between the last handshake and the first deed.
+const BREATH: Duration = Duration::from_millis(200);
 
 /// A connection in its scenario.
 pub(super) struct Actor {
@@ -32,23 +40,20 @@ pub(super) struct Prediction {
     pub(super) exact: Forecast,
     pub(super) blurred: Forecast,
     pub(super) snapshot: Snapshot,
-}
-
-/// Something that happens to an actor.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Cue {
-    Arrival,
-    Vanish,
-    LateWrite,
+    pub(super) socket: SocketId,
 }
 
 /// Everything a run needs.
 pub(super) struct Stage {
     pub(super) actors: Vec<Actor>,
-    pub(super) kernel: Kernel,
-    /// What comes when, on `CLOCK_MONOTONIC`; the actor makes equal moments different.
-    pub(super) cues: BTreeMap<(Duration, usize), Cue>,
     pub(super) clock: JiffiesClock,
+    pub(super) paths: Paths,
+    /// What comes when, on `CLOCK_MONOTONIC`; the number of actor and deed makes equal moments different.
+    pub(super) cues: BTreeMap<(Duration, usize, usize), Deed>,
+    settings: Settings,
+    /// When the sysctl changes; `None`: it has.
+    change: Option<Duration>,
+    kernel: Kernel,
     table: SockDiag,
 }
 
@@ -56,85 +61,112 @@ impl Stage {
     /// Establishes the connections and plans their fates.
     pub(super) fn set(
         scenarios: Vec<Scenario>,
+        settings: Settings,
         kernel: Kernel,
         clock: JiffiesClock,
+        paths: Paths,
     ) -> Result<Self> {
+        let handshake = |scenario: &Scenario| {
+            let connects = scenario.kind.connects();
+            (!connects)
+                .then(|| Handshake::begin(scenario, &paths))
+                .transpose()
+        };
+        let handshakes: Vec<_> = scenarios.iter().map(handshake).collect::<Result<_>>()?;
         let mut actors = Vec::with_capacity(scenarios.len());
-        for scenario in scenarios {
-            let connection = if scenario.act == Act::Connect {
-                None
-            } else {
-                let (ipv6, accepted) = (scenario.ipv6, scenario.accepted);
-                Some(Connection::establish(&scenario.options, ipv6, accepted)?)
-            };
+        for (scenario, handshake) in scenarios.into_iter().zip(handshakes) {
+            let connection = handshake.map(|shake| shake.finish(&scenario)).transpose()?;
             actors.push(Actor {
                 scenario,
                 connection,
                 prediction: None,
             });
         }
-        let start = clock::monotonic();
-        let mut cues = BTreeMap::new();
-        for (n, actor) in actors.iter_mut().enumerate() {
-            let scenario = &actor.scenario;
-            if let (Act::LongClosedWindow, Some(connection)) = (scenario.act, &actor.connection) {
-                connection.close_window()?;
-            } else {
-                cues.extend(
-                    scenario
-                        .arrivals
-                        .iter()
-                        .map(|at| ((start + *at, n), Cue::Arrival)),
-                );
-            }
-            cues.insert((start + scenario.vanish, n), Cue::Vanish);
-        }
+        let table = paths.near()?.enter(SockDiag::open)??;
+        let start = clock::monotonic() + BREATH;
+        let cues = actors.iter().enumerate().flat_map(|(n, actor)| {
+            let script = actor.scenario.script.iter().enumerate();
+            script.map(move |(i, (at, deed))| ((start + *at, n, i), *deed))
+        });
+        let cues = cues.collect();
         Ok(Self {
             actors,
-            kernel,
-            cues,
             clock,
-            table: SockDiag::open()?,
+            paths,
+            cues,
+            settings,
+            change: Some(start + CHANGE),
+            kernel,
+            table,
         })
     }
 
-    /// Plays a cue; returns whether the actor's connection has just been predicted.
-    pub(super) fn play(&mut self, n: usize, cue: Cue) -> Result<bool> {
-        let actor = &mut self.actors[n];
-        match (cue, actor.scenario.act) {
-            (Cue::Arrival, Act::Connect) => return Ok(false),
-            (Cue::Arrival, _) => {
-                if let Some(connection) = &mut actor.connection {
-                    connection.hear()?;
-                }
-                return Ok(false);
-            }
-            (Cue::Vanish, Act::LateWrite(after)) => {
-                actor.connection()?.vanish()?;
-                self.cues
-                    .insert((clock::monotonic() + after, n), Cue::LateWrite);
-                return Ok(false);
-            }
-            (Cue::Vanish, act) => actor.vanish(act)?,
-            (Cue::LateWrite, _) => actor.connection()?.write()?,
+    /// When something happens next.
+    pub(super) fn due(&self) -> Option<Duration> {
+        let cue = self.cues.first_key_value().map(|((at, ..), _)| *at);
+        cue.into_iter().chain(self.change).min()
+    }
+
+    /// Does what is due at `now`; returns the actor whose end is to be watched for from now on.
+    pub(super) fn play(&mut self, now: Duration) -> Result<Option<usize>> {
+        if self.change.is_some_and(|at| at <= now) {
+            self.change = None;
+            let seconds = self.settings.keepalive_time_after;
+            self.paths
+                .near()?
+                .sysctl("net.ipv4.tcp_keepalive_time", seconds)?;
+            self.kernel.sysctls.keepalive_time_s = seconds;
+            return Ok(None);
         }
-        self.predict(n)?;
-        Ok(true)
+        let Some(((_, n, _), deed)) = self.cues.pop_first() else {
+            return Ok(None);
+        };
+        let done = self.act(n, deed);
+        let scenario = &self.actors[n].scenario;
+        done.with_context(|| format!("{deed:?} of {scenario:?}"))?;
+        Ok((deed == Deed::Predict).then_some(n))
+    }
+
+    fn act(&mut self, n: usize, deed: Deed) -> Result<()> {
+        let actor = &mut self.actors[n];
+        match deed {
+            Deed::Connect => {
+                actor.connection = Some(Connection::to_nobody(&actor.scenario, &self.paths)?);
+            }
+            Deed::Request => {
+                actor.connection = Some(Connection::request(&actor.scenario, &self.paths)?);
+            }
+            Deed::Close => actor.connection_mut()?.close()?,
+            Deed::Hear => actor.connection()?.hear()?,
+            Deed::Mute => actor.connection()?.mute()?,
+            Deed::Unmute => actor.connection()?.unmute()?,
+            Deed::Write => actor.connection_mut()?.write()?,
+            Deed::CloseWindow => actor.connection()?.close_window()?,
+            Deed::Finish => actor.connection()?.finish()?,
+            Deed::PeerFinishes => actor.connection()?.peer_finishes()?,
+            Deed::SetInterval(seconds) => actor.connection()?.set_interval(seconds)?,
+            Deed::Predict => self.predict(n)?,
+        }
+        Ok(())
     }
 
     fn predict(&mut self, n: usize) -> Result<()> {
-        let connection = self.actors[n].connection()?;
-        let options = sockopt::effective(&connection.ours)?;
-        let wait = connection.wait_of_unfired_keepalive(&options);
-        let cookie = connection.cookie;
-        let (at, mut snapshot) = self.snapshot(cookie)?;
-        if let Some(armed) = &mut snapshot.armed
-            && armed.timer == Timer::Keepalive
-        {
-            armed.wait = wait;
-        }
+        let connection = self.actors[n].connection_mut()?;
+        let options = connection.options()?;
+        let ends = connection.ends;
+        let (at, mut snapshot, socket) = self.snapshot(ends)?;
         let mut blurred = snapshot;
         blurred.jiffies = None;
+        // What only somebody who was there can know.
+        let wait = self.wait_of(n, &snapshot, &options)?;
+        if let Some(armed) = &mut snapshot.armed {
+            armed.wait = wait;
+        }
+        snapshot.icmp_error = Some(false);
+        if let Some(within) = snapshot.first_timeout_within {
+            let earlier = self.actors[n].connection()?.in_earlier_runs;
+            snapshot.first_timeout_ago = earlier.and_then(|earlier| within.checked_sub(earlier));
+        }
         let forecast = |snapshot| Forecast::of(&options, snapshot, &self.kernel);
         let (exact, blurred) = (forecast(&snapshot), forecast(&blurred));
         self.actors[n].prediction = Some(Prediction {
@@ -142,14 +174,45 @@ impl Stage {
             exact,
             blurred,
             snapshot,
+            socket,
         });
         Ok(())
     }
 
-    /// The socket with this cookie, read within one jiffy.
-    fn snapshot(&mut self, cookie: u64) -> Result<(Duration, Snapshot)> {
+    /// What the armed timer was armed for, where the scenario tells.
+    fn wait_of(
+        &self,
+        n: usize,
+        snapshot: &Snapshot,
+        options: &Effective,
+    ) -> Result<Option<Duration>> {
+        let actor = &self.actors[n];
+        let kind = actor.scenario.kind;
+        let seconds = |s: u32| Some(Duration::from_secs(s.into()));
+        Ok(match snapshot.armed.map(|armed| armed.timer) {
+            Some(Timer::Keepalive) if snapshot.orphan => {
+                seconds(self.kernel.sysctls.fin_timeout_s - 60)
+            }
+            Some(Timer::TimeWait) => seconds(self.kernel.sysctls.fin_timeout_s),
+            Some(Timer::Keepalive) if kind.is_amid_probes() && snapshot.probes_out > 0 => seconds(
+                actor
+                    .scenario
+                    .options
+                    .keepintvl_s
+                    .unwrap_or(options.keepintvl_s),
+            ),
+            Some(Timer::Keepalive) => actor.connection()?.wait_of_unfired_keepalive(),
+            _ => None,
+        })
+    }
+
+    /// The socket between these ends, read within one jiffy.
+    fn snapshot(
+        &mut self,
+        ends: (std::net::SocketAddr, std::net::SocketAddr),
+    ) -> Result<(Duration, Snapshot, SocketId)> {
         let request = Request {
-            states: States::LIVE,
+            states: States::LIVE.without(TcpState::Listen),
             tcp_info: true,
         };
         let version = kernel_version();
@@ -157,22 +220,28 @@ impl Stage {
             let before = clock::monotonic();
             let mut found = None;
             self.table.dump(request, |socket| {
-                if socket.cookie != cookie {
+                if (socket.local, socket.peer) != ends {
                     return ControlFlow::Continue(());
                 }
                 let info = socket.tcp_info.map(|bytes| TcpInfo::decode(bytes, version));
-                found = Some((clock::monotonic(), socket.snapshot(info.as_ref())));
+                found = Some((
+                    clock::monotonic(),
+                    socket.snapshot(info.as_ref()),
+                    socket.id(),
+                ));
                 ControlFlow::Break(())
             })?;
-            let (after, mut snapshot) =
-                found.context("a connection is gone before its peer vanished")?;
+            // A table that changes while it is read may leave somebody out.
+            let Some((after, mut snapshot, id)) = found else {
+                continue;
+            };
             let jiffy = self.clock.at(before).jiffy;
             if jiffy == self.clock.at(after).jiffy {
                 snapshot.jiffies = Some(jiffy);
-                return Ok((before, snapshot));
+                return Ok((before, snapshot, id));
             }
         }
-        bail!("the table of sockets could not be read within one jiffy");
+        bail!("the connection is gone before its forecast, or the table takes longer than a jiffy");
     }
 }
 
@@ -183,33 +252,14 @@ impl Actor {
             .context("the connection is not made yet")
     }
 
-    fn vanish(&mut self, act: Act) -> Result<()> {
-        if act == Act::Connect {
-            let scenario = &self.scenario;
-            self.connection = Some(Connection::connect_to_nobody(
-                &scenario.options,
-                scenario.ipv6,
-            )?);
-            return Ok(());
-        }
-        let connection = self.connection()?;
-        if act == Act::ClosedWindow {
-            connection.close_window()?;
-        }
-        if act == Act::AcknowledgedFin {
-            connection.finish()?;
-            connection.wait_for_acknowledged_fin()?;
-        }
-        connection.vanish()?;
-        match act {
-            Act::Write => connection.write(),
-            Act::Fin => connection.finish(),
-            Act::Idle
-            | Act::LateWrite(_)
-            | Act::ClosedWindow
-            | Act::LongClosedWindow
-            | Act::Connect
-            | Act::AcknowledgedFin => Ok(()),
-        }
+    fn connection_mut(&mut self) -> Result<&mut Connection> {
+        self.connection
+            .as_mut()
+            .context("the connection is not made yet")
+    }
+
+    /// Whether no descriptor tells of its end.
+    pub(super) fn is_unheld(&self) -> bool {
+        self.scenario.kind.is_orphan() || self.scenario.kind == Kind::Request
     }
 }
