@@ -8,7 +8,6 @@
 pub mod alarms;
 pub mod cause;
 pub mod close_reason;
-pub mod detector;
 pub mod durations;
 pub mod finding;
 pub mod forecast;

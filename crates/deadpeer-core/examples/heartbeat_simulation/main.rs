@@ -8,6 +8,11 @@
 
 mod courses;
 mod defaults;
+#[allow(
+    dead_code,
+    reason = "the test `detector` compares all of it with published values; the simulation needs less"
+)]
+mod detector;
 mod ends;
 mod path;
 mod plot;

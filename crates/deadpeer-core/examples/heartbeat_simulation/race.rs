@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpeer_core::detector::{Chen, Detector, Distribution, Fixed, Measured, PhiAccrual, Quality};
+use crate::detector::{Chen, Detector, Distribution, Fixed, Measured, PhiAccrual, Quality};
 
 use crate::path::Beat;
 

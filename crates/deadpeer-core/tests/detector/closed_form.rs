@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpeer_core::detector::{Detector, Measured};
+use crate::detector::{Detector, Measured};
 
 use crate::path::{Jitter, Loss, Path, Transport};
 

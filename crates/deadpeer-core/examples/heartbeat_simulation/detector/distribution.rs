@@ -6,7 +6,7 @@ use std::f64::consts::{LN_2, LN_10, PI, SQRT_2};
 /// -log10 of a probability under the distribution that is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub enum Distribution {
+pub(crate) enum Distribution {
     /// The normal distribution, exactly (Hayashibara, Défago, Yared, Katayama: The phi accrual failure detector, SRDS 2004).
     #[default]
     Normal,
@@ -23,7 +23,7 @@ impl Distribution {
     ///
     /// The exponential distribution's deviation is its mean, so there `z` is -1 when the wait begins.
     #[must_use]
-    pub fn phi(self, z: f64) -> f64 {
+    pub(crate) fn phi(self, z: f64) -> f64 {
         let ln = match self {
             Self::Normal => ln_normal_tail(z),
             Self::Logistic => -ln_1p_exp(z * (1.5976 + 0.070_566 * z * z)),
@@ -35,7 +35,7 @@ impl Distribution {
 
     /// The deviations after the mean at which phi reaches `threshold`.
     #[must_use]
-    pub fn deviations(self, threshold: f64) -> f64 {
+    pub(crate) fn deviations(self, threshold: f64) -> f64 {
         let (mut low, mut high) = (-40.0, 1.0);
         while self.phi(high) < threshold && high < 1e9 {
             high *= 2.0;

@@ -5,20 +5,6 @@
 //! [`Chen`] learns when the next one is due. What a detector is worth shows in its [`Quality`], as the literature
 //! defines it (Chen, Toueg, Aguilera: On the Quality of Service of Failure Detectors, IEEE Transactions on Computers 51(5),
 //! 2002), and only beside a fixed timeout that takes as long to notice.
-//!
-//! ```
-//! use std::time::Duration;
-//! use deadpeer_core::detector::{Detector, PhiAccrual};
-//!
-//! let ms = Duration::from_millis;
-//! let mut detector = PhiAccrual::new(8.0).least_deviation(ms(50));
-//! for beat in 1..=100 {
-//!     detector.heard(beat, ms(beat * 1_000 + beat % 7 * 10));
-//! }
-//! let convicts = detector.convicts_at().expect("two beats were heard");
-//! assert!(detector.suspicion(convicts - ms(100)) < 8.0);
-//! assert!(detector.suspicion(convicts + ms(1)) >= 8.0);
-//! ```
 
 mod chen;
 mod distribution;
@@ -27,18 +13,18 @@ mod phi;
 mod quality;
 mod window;
 
-pub use chen::Chen;
-pub use distribution::Distribution;
-pub use fixed::Fixed;
-pub use phi::PhiAccrual;
-pub use quality::{Measured, Quality};
+pub(crate) use chen::Chen;
+pub(crate) use distribution::Distribution;
+pub(crate) use fixed::Fixed;
+pub(crate) use phi::PhiAccrual;
+pub(crate) use quality::{Measured, Quality};
 
 use std::time::Duration;
 
 /// A failure detector of one sender.
 ///
 /// Times are readings of one clock of the receiver, since any start.
-pub trait Detector {
+pub(crate) trait Detector {
     /// Heartbeat number `beat` arrived. Numbers grow; one that is not above all before is old and proves no new life.
     fn heard(&mut self, beat: u64, now: Duration);
 

@@ -16,7 +16,7 @@ const LEAST_DEVIATION: Duration = Duration::from_millis(100);
 ///
 /// (Hayashibara, Défago, Yared, Katayama: The phi accrual failure detector, SRDS 2004.)
 #[derive(Debug, Clone)]
-pub struct PhiAccrual {
+pub(crate) struct PhiAccrual {
     distribution: Distribution,
     /// The threshold, in deviations after the mean.
     deviations: f64,
@@ -30,7 +30,7 @@ impl PhiAccrual {
     /// A detector that convicts when phi reaches `threshold`, with the normal distribution, 1000 samples and a least deviation of
     /// 100 ms.
     #[must_use]
-    pub fn new(threshold: f64) -> Self {
+    pub(crate) fn new(threshold: f64) -> Self {
         Self {
             distribution: Distribution::Normal,
             deviations: Distribution::Normal.deviations(threshold),
@@ -43,7 +43,7 @@ impl PhiAccrual {
 
     /// Another threshold.
     #[must_use]
-    pub fn threshold(self, threshold: f64) -> Self {
+    pub(crate) fn threshold(self, threshold: f64) -> Self {
         Self {
             deviations: self.distribution.deviations(threshold),
             ..self
@@ -52,7 +52,7 @@ impl PhiAccrual {
 
     /// Another distribution; the threshold stays what it was.
     #[must_use]
-    pub fn distribution(self, distribution: Distribution) -> Self {
+    pub(crate) fn distribution(self, distribution: Distribution) -> Self {
         let threshold = self.distribution.phi(self.deviations);
         Self {
             deviations: distribution.deviations(threshold),
@@ -63,7 +63,7 @@ impl PhiAccrual {
 
     /// A deviation below this is taken for it.
     #[must_use]
-    pub fn least_deviation(self, least: Duration) -> Self {
+    pub(crate) fn least_deviation(self, least: Duration) -> Self {
         Self {
             least_deviation: least.as_nanos() as f64,
             ..self
@@ -72,7 +72,7 @@ impl PhiAccrual {
 
     /// How many samples are kept.
     #[must_use]
-    pub fn samples(self, samples: usize) -> Self {
+    pub(crate) fn samples(self, samples: usize) -> Self {
         Self {
             window: Window::new(samples),
             ..self
@@ -81,7 +81,7 @@ impl PhiAccrual {
 
     /// What is known before anything is heard: as if arrivals had been `interval` apart, give or take `deviation`.
     #[must_use]
-    pub fn expecting(mut self, interval: Duration, deviation: Duration) -> Self {
+    pub(crate) fn expecting(mut self, interval: Duration, deviation: Duration) -> Self {
         let ns = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX / 4);
         self.window.push(ns(interval) - ns(deviation));
         self.window.push(ns(interval) + ns(deviation));

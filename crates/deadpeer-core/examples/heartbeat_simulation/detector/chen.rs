@@ -18,7 +18,7 @@ const PAUSE: f64 = 1.0;
 ///
 /// Suspicion is how much of the margin has passed since the beat was due: 1 convicts.
 #[derive(Debug, Clone)]
-pub struct Chen {
+pub(crate) struct Chen {
     interval: Duration,
     margin: Duration,
     /// Arrival times less the beat's number times the interval, and less the first of them.
@@ -31,7 +31,7 @@ pub struct Chen {
 impl Chen {
     /// A detector of heartbeats that are sent every `interval`, which convicts `margin` after the next was due.
     #[must_use]
-    pub fn new(interval: Duration, margin: Duration) -> Self {
+    pub(crate) fn new(interval: Duration, margin: Duration) -> Self {
         Self {
             interval,
             margin,
@@ -44,7 +44,7 @@ impl Chen {
 
     /// How many arrivals the estimate rests on.
     #[must_use]
-    pub fn samples(self, samples: usize) -> Self {
+    pub(crate) fn samples(self, samples: usize) -> Self {
         Self {
             shifts: Window::new(samples),
             ..self
@@ -53,7 +53,7 @@ impl Chen {
 
     /// When the beat after the last is due: its mean arrival time.
     #[must_use]
-    pub fn expected_at(&self) -> Option<Duration> {
+    pub(crate) fn expected_at(&self) -> Option<Duration> {
         self.heard?;
         let due = self.scheduled(self.beat + 1) + self.origin + self.shifts.mean()? as i128;
         Some(Duration::from_nanos(

@@ -7,31 +7,31 @@ use super::Detector;
 /// The quality of service of a detector on a live sender (Chen, Toueg, Aguilera, 2002, section 2). Detection time, which needs a
 /// sender that dies, is what [`Measured::detection_time`] bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Quality {
+pub(crate) struct Quality {
     /// How long the sender was watched.
-    pub watched: Duration,
+    pub(crate) watched: Duration,
     /// How often it was convicted wrongly.
-    pub mistakes: u64,
+    pub(crate) mistakes: u64,
     /// How long it was taken for dead in all.
-    pub mistaken: Duration,
+    pub(crate) mistaken: Duration,
 }
 
 impl Quality {
     /// T_MR, mistake recurrence time: from one mistake to the next, in the mean. `None`: none was made.
     #[must_use]
-    pub fn mistake_recurrence(&self) -> Option<Duration> {
+    pub(crate) fn mistake_recurrence(&self) -> Option<Duration> {
         self.per_mistake(self.watched)
     }
 
     /// T_M, mistake duration: how long a mistake lasts, in the mean. `None`: none was made.
     #[must_use]
-    pub fn mistake_duration(&self) -> Option<Duration> {
+    pub(crate) fn mistake_duration(&self) -> Option<Duration> {
         self.per_mistake(self.mistaken)
     }
 
     /// P_A, query accuracy: the chance that a question at a random time is answered right. `None`: nothing was watched.
     #[must_use]
-    pub fn query_accuracy(&self) -> Option<f64> {
+    pub(crate) fn query_accuracy(&self) -> Option<f64> {
         (!self.watched.is_zero())
             .then(|| 1.0 - self.mistaken.as_secs_f64() / self.watched.as_secs_f64())
     }
@@ -43,7 +43,7 @@ impl Quality {
 
 /// A detector that keeps its own record: whoever is heard after a conviction was convicted wrongly.
 #[derive(Debug, Clone)]
-pub struct Measured<D> {
+pub(crate) struct Measured<D> {
     detector: D,
     quality: Quality,
     began: Option<Duration>,
@@ -53,7 +53,7 @@ pub struct Measured<D> {
 impl<D: Detector> Measured<D> {
     /// Measures from the first beat on that lets the detector judge.
     #[must_use]
-    pub fn new(detector: D) -> Self {
+    pub(crate) fn new(detector: D) -> Self {
         Self {
             detector,
             quality: Quality::default(),
@@ -64,19 +64,19 @@ impl<D: Detector> Measured<D> {
 
     /// The record up to the last beat.
     #[must_use]
-    pub fn quality(&self) -> Quality {
+    pub(crate) fn quality(&self) -> Quality {
         self.quality
     }
 
     /// The detector.
     #[must_use]
-    pub fn detector(&self) -> &D {
+    pub(crate) fn detector(&self) -> &D {
         &self.detector
     }
 
     /// T_D, detection time, of a sender that died right after it had sent its last beat at `sent`.
     #[must_use]
-    pub fn detection_time(&self, sent: Duration) -> Option<Duration> {
+    pub(crate) fn detection_time(&self, sent: Duration) -> Option<Duration> {
         Some(self.detector.convicts_at()?.saturating_sub(sent))
     }
 }

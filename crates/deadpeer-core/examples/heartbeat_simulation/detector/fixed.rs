@@ -8,7 +8,7 @@ use super::Detector;
 ///
 /// Suspicion is the share of the timeout that has passed: 1 convicts.
 #[derive(Debug, Clone, Copy)]
-pub struct Fixed {
+pub(crate) struct Fixed {
     timeout: Duration,
     beat: u64,
     heard: Option<Duration>,
@@ -17,7 +17,7 @@ pub struct Fixed {
 impl Fixed {
     /// A detector that convicts `timeout` after the last heartbeat.
     #[must_use]
-    pub fn new(timeout: Duration) -> Self {
+    pub(crate) fn new(timeout: Duration) -> Self {
         Self {
             timeout,
             beat: 0,
