@@ -2,8 +2,58 @@
 //!
 //! A peer that loses its power, its network or its route says nothing. By default Linux notices after two
 //! hours, after a quarter of an hour, or never, depending on what the connection was doing at the time.
-//! This crate takes the one number that you know, the deadline, and sets the socket options that keep it
-//! in every state of the connection:
+//! This crate takes the one number that you know, the deadline.
+//!
+//! **One call** sets the socket options by which the kernel keeps the deadline in every state of the connection, or says which deadline it could keep:
+//!
+//! ```
+//! # use std::net::{TcpListener, TcpStream};
+//! # use std::time::Duration;
+//! # fn main() -> std::io::Result<()> {
+//! # let listener = TcpListener::bind("127.0.0.1:0")?;
+//! # let socket = TcpStream::connect(listener.local_addr()?)?;
+//! # if !deadpeer::running_kernel()?.rto_max_option { return Ok(()); }
+//! deadpeer::protect(&socket, Duration::from_secs(60))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **A pool** asks before it hands a connection out, and gets one answer:
+//!
+//! ```
+//! # use std::net::{TcpListener, TcpStream};
+//! # use std::time::Duration;
+//! # fn main() -> std::io::Result<()> {
+//! # let listener = TcpListener::bind("127.0.0.1:0")?;
+//! # let socket = TcpStream::connect(listener.local_addr()?)?;
+//! # let timeout = Duration::from_millis(500);
+//! if deadpeer::reusable(&socket, timeout)?.is_reusable() {
+//!     // It has not ended, and its peer was heard within the last second or answered just now.
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **A stream of tokio** fails with `ETIMEDOUT` when its peer is gone, whatever stands on it; axum, hyper-util and tower know what to do with it (feature `tokio` and its
+//! neighbours below):
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # async fn example(stream: tokio::net::TcpStream) -> std::io::Result<()> {
+//! use deadpeer::tokio::{Guard, Guarded};
+//! # use std::time::Duration;
+//!
+//! let guard = Guard::within(Duration::from_secs(30))?; // One for all.
+//! let stream = Guarded::new(stream, &guard)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Any socket will do: `std`, `socket2`, `mio`, `tokio` or a bare descriptor; IPv4 and IPv6; fresh,
+//! connecting, connected or accepted. Options on a listener go to every connection that it accepts from then on. Every error becomes an
+//! [`std::io::Error`] by `?`.
+//!
+//! # With more choice
 //!
 //! ```
 //! use deadpeer::{Apply, Policy, SlowReaders};
@@ -18,20 +68,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! From Linux 6.15 on the second half of the first line can go: live peers that are slow to read are then
-//! left alone. On an older kernel a plan without it is refused, and [`Refusal`] says what could be had.
-//!
-//! Any socket will do: `std`, `socket2`, `mio`, `tokio` or a bare descriptor; IPv4 and IPv6; fresh,
-//! connecting, connected or accepted. Applied to a listener, the options go to every connection that it
-//! accepts from then on. [`Applied`] is what the kernel made of it, read back.
-//!
-//! - [`options()`] reads what is in force on a socket, the system's defaults included.
+//! - [`Policy`] has what [`protect`] decides for you. From Linux 6.15 on, live peers that are slow to read are left alone; on an older kernel a short deadline takes
+//!   [`SlowReaders::Drop`], and [`Refusal`] says what else could be had.
+//! - [`Applied`] is what the kernel made of it, read back; [`options()`] reads it at any time, the system's defaults included.
 //! - [`inspect`] reads what the kernel knows of a connection, without touching a byte of it.
-//! - [`Forecast`] tells from both when a peer that vanishes now would be noticed.
+//! - [`Forecast`] tells from both when a peer that vanishes now would be noticed, and what becomes of what was written before close().
 //!
 //! # Is it still there?
-//!
-//! How to learn that the other end is gone without reading or writing, in three strengths:
 //!
 //! ```
 //! # use deadpeer::{Answer, Supervision, Watch};
@@ -53,18 +96,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - [`ping()`] is for the moment of need: before a connection from a pool is handed out.
 //! - [`died`] is for who does long work on behalf of a peer that may leave; `deadpeer::tokio::died` for `select!`.
-//! - [`Watch`] is for servers. It explains the two ways to be protected, by the kernel alone or supervised.
+//! - [`Watch`] is for servers with an event loop of their own. It explains the two ways to be protected, by the kernel alone or supervised.
 //! - [`Cause`] says why a connection ended; [`take_error`] takes its error for that, and says what that costs.
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `tokio` | the module `deadpeer::tokio`: `died`, `ping`, and a `Watch` for tasks |
+//! | `tokio` | the module `deadpeer::tokio`: guarded streams, `died`, `ping`, `reusable`, and a `Watch` for tasks |
+//! | `axum` | a listener whose connections are guarded |
+//! | `hyper-util` | a connector whose connections are guarded, and a pool that hands out no doubtful one |
+//! | `tower` | `CancelWhenGone`: drops a handler when its client is gone |
 //! | `mio` | [`Watch`] is a source of events |
 //! | `heartbeat` | the module `deadpeer::heartbeat`: a heartbeat over any tokio stream |
 //!
-//! Nothing here needs a privilege, starts a thread or touches data. Linux only; `Watch` needs 4.12.
+//! Nothing here needs a privilege, starts a thread or touches data. `Watch` and what stands on it need Linux 4.12. For a program that is built for other systems, too, depend on
+//! it where it builds, and leave its calls out elsewhere (`#[cfg(target_os = "linux")]`):
+//!
+//! ```toml
+//! [target.'cfg(target_os = "linux")'.dependencies]
+//! deadpeer = "0.1"
+//! ```
 //!
 //! What it can't see: a peer whose kernel answers while its program hangs, and a proxy that answers for a peer that
 //! is gone. Only a heartbeat of the application's own protocol finds those out.
@@ -105,7 +156,16 @@ pub use setting::Setting;
 pub use take_error::take_error;
 pub use watch::{AddError, Event, NewWatchError, News, Watch};
 
-pub use deadpeer_core::*;
+pub use deadpeer_core::durations::UnsettableDuration;
+pub use deadpeer_core::forecast::{AfterClose, Forecast, Notice, Outlook, Silence, Snapshot, Span};
+pub use deadpeer_core::options::OutOfRange;
+pub use deadpeer_core::policy::{
+    LONGEST_DEADLINE, Plan, Policy, Reason, Refusal, Relaxation, SlowReaders,
+};
+pub use deadpeer_core::verdict::{Judge, Loss, Preference, Supervision, Verdict};
+pub use deadpeer_core::{
+    Cause, Effective, Finding, Kernel, KernelVersion, SocketOptions, Sysctls, TcpInfo, TcpState,
+};
 pub use deadpeer_sys::readiness::Signs;
 pub use deadpeer_sys::sysctl::SysctlError;
 pub use deadpeer_sys::{Errno, SysError, kernel_version, running_kernel};

@@ -8,7 +8,8 @@
 //! - [`HeartbeatMessages`] is for protocols that have pings of their own, such as WebSocket, or get them now: it wraps any
 //!   `Stream + Sink` of messages, such as a `tokio_util::codec::Framed`, and a [`Dialect`] tells it which of them are pings.
 //!
-//! Both are [`Heartbeat`], the machine that decides, with a clock and a timer. It can also be driven by hand, from any event loop.
+//! Both are [`Heartbeat`], the machine that decides, with a clock and a timer. It can also be driven by hand, from any event loop; for a
+//! hundred thousand connections there is a [`Crowd`] of them in 25 bytes each, and [`Alarms`] for timers of one's own that move at every message.
 //!
 //! ```
 //! # use std::time::Duration;
@@ -38,7 +39,12 @@ mod pulse;
 mod stream;
 mod wakers;
 
-pub use deadpeer_core::heartbeat::*;
+pub use deadpeer_core::alarms::Alarms;
+pub use deadpeer_core::heartbeat::frame;
+pub use deadpeer_core::heartbeat::{
+    Crowd, Event, Heartbeat, Hello, Member, Owner, Received, Sent, Settings, Standing, Transmit,
+    Violation, Wake, Why,
+};
 
 pub use dialect::{Dialect, Meaning};
 pub use error::HeartbeatError;

@@ -3,7 +3,7 @@
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 
-use deadpeer::options::OutOfRange;
+use deadpeer::OutOfRange;
 use deadpeer::{
     Apply, ApplyError, Errno, InspectError, Lack, OptionsError, Setting, SocketOptions,
 };

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use deadpeer::verdict::Preference;
+use deadpeer::Preference;
 use deadpeer::{Apply as _, News, SocketOptions, Supervision, Verdict, Watch};
 use deadpeer_sys::sock_diag::{Request, SockDiag, States};
 use deadpeer_sys::sockopt;
