@@ -76,3 +76,26 @@ pub fn is_private() -> Result<bool, SysError> {
     // The first thread of a process is the one that /proc/self shows.
     Ok(inode("/proc/thread-self/ns/net")? != inode("/proc/self/ns/net")?)
 }
+
+/// Whether the kernel has a socket with this cookie in its table, closed by its owner or not.
+///
+/// # Errors
+/// The table cannot be read.
+#[cfg(feature = "sock_diag")]
+pub fn is_in_the_table(cookie: u64) -> Result<bool, crate::sock_diag::DumpError> {
+    use std::ops::ControlFlow;
+
+    use crate::sock_diag::{OpenError, Request, SockDiag, States};
+
+    let request = Request {
+        states: States::ALL,
+        tcp_info: false,
+    };
+    let mut found = false;
+    let mut table = SockDiag::open().map_err(|OpenError(call)| call)?;
+    table.dump(request, |socket| {
+        found |= socket.cookie == cookie;
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}

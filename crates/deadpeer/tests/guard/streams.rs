@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use deadpeer::tokio::{Gone, Health};
 use deadpeer::{Cause, Errno};
 use deadpeer_sys::sockopt;
+use deadpeer_sys::testing::is_in_the_table;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{DEADLINE, block_on, guard, guarded, soon};
@@ -128,5 +129,20 @@ fn a_stream_that_is_dropped_leaves_the_guard() {
             tokio::task::yield_now().await;
             assert_eq!(stream.health(), Health::Fine);
         }
+    });
+}
+
+#[test]
+fn nothing_of_a_lost_connection_stays_in_the_kernel() {
+    block_on(async {
+        let guard = guard();
+        let (mut stream, vanishing) = guarded(&guard).await;
+        let cookie = sockopt::cookie(&stream).unwrap();
+        sockopt::mute(&vanishing).unwrap();
+        stream.write_all(b"never delivered").await.unwrap();
+        soon("the verdict", stream.peer().gone()).await;
+        assert!(is_in_the_table(cookie).unwrap());
+        drop(stream);
+        assert!(!is_in_the_table(cookie).unwrap(), "an orphan is left");
     });
 }

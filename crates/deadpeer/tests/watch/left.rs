@@ -2,14 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use deadpeer::Preference;
 use deadpeer::{Apply as _, News, SocketOptions, Supervision, Verdict, Watch};
-use deadpeer_sys::sock_diag::{Request, SockDiag, States};
 use deadpeer_sys::sockopt;
-use deadpeer_sys::testing::in_private_netns;
+use deadpeer_sys::testing::{in_private_netns, is_in_the_table};
 
 use crate::{pair, soon, told, until};
 
@@ -24,23 +22,6 @@ fn is_unreachable(watch: &mut Watch) -> bool {
     told(watch, Duration::from_millis(50))
         .iter()
         .any(|event| unreachable(event.news))
-}
-
-/// Whether the kernel has a socket with this cookie in its table, closed or not.
-fn is_in_the_table(cookie: u64) -> bool {
-    let request = Request {
-        states: States::ALL,
-        tcp_info: false,
-    };
-    let mut found = false;
-    let mut table = SockDiag::open().unwrap();
-    table
-        .dump(request, |socket| {
-            found |= socket.cookie == cookie;
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    found
 }
 
 fn fill(socket: &TcpStream) {
@@ -114,10 +95,13 @@ fn it_may_be_removed_before_it_is_closed() {
 
 fn leaves_nothing(state: &str, socket: TcpStream, close: impl FnOnce(TcpStream)) {
     let cookie = sockopt::cookie(&socket).unwrap();
-    assert!(is_in_the_table(cookie), "{state}: it should be there");
+    assert!(
+        is_in_the_table(cookie).unwrap(),
+        "{state}: it should be there"
+    );
     let start = Instant::now();
     close(socket);
-    until(state, || !is_in_the_table(cookie));
+    until(state, || !is_in_the_table(cookie).unwrap());
     assert!(start.elapsed() < Duration::from_secs(5), "{state}");
 }
 
