@@ -55,12 +55,26 @@ pub(crate) struct ForecastJson {
     pub(crate) connecting: OutlookJson,
     /// The program closed, the peer has not.
     pub(crate) after_fin: OutlookJson,
+    /// The program has closed its descriptor.
+    pub(crate) after_close: AfterCloseJson,
     /// When a live peer that does not read is dropped.
     pub(crate) slow_reader: Option<NoticeJson>,
     /// Keepalive probes that may be lost without harm to a live peer; null: keepalive is off.
     pub(crate) lost_probes_survived: Option<u32>,
     /// Packets that keepalive costs an hour of idleness, answers included.
     pub(crate) packets_per_idle_hour: f64,
+}
+
+/// What becomes of a connection after close(), and of what was written last.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct AfterCloseJson {
+    /// The longest outage that what was written just before close() is certain to survive, in milliseconds.
+    pub(crate) outage_survived_ms: u64,
+    /// When a live peer that does not read loses what was written, counted from the moment its window closed.
+    pub(crate) slow_reader: Option<NoticeJson>,
+    /// How long the kernel keeps the connection at most when the peer is gone, in milliseconds.
+    pub(crate) kept_ms: u64,
 }
 
 /// Socket options; null: not set by the plan, or no such option.
@@ -129,6 +143,11 @@ impl From<&Forecast> for ForecastJson {
             zero_window: (&forecast.zero_window).into(),
             connecting: (&forecast.connecting).into(),
             after_fin: (&forecast.after_fin).into(),
+            after_close: AfterCloseJson {
+                outage_survived_ms: milliseconds(forecast.after_close.outage_survived),
+                slow_reader: NoticeJson::of(forecast.after_close.slow_reader),
+                kept_ms: milliseconds_up(forecast.after_close.kept),
+            },
             slow_reader: NoticeJson::of(forecast.slow_reader),
             lost_probes_survived: forecast.lost_probes_survived,
             packets_per_idle_hour: forecast.packets_per_idle_hour,

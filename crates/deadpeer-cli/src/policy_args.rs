@@ -22,6 +22,9 @@ pub(crate) struct PolicyArgs {
         hide_possible_values = true
     )]
     pub(crate) slow_readers: SlowReadersArg,
+    /// How long the path may break, right after the program has closed, without loss of what it wrote last
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
+    pub(crate) after_close: Option<Duration>,
 }
 
 /// Whether live peers that don't read may be dropped.
@@ -46,17 +49,26 @@ impl PolicyArgs {
         Policy::detect_within(deadline)
             .survive_lost_probes(self.survive_lost)
             .slow_readers(self.slow_readers.into())
+            .after_close(self.after_close.unwrap_or_default())
     }
 }
 
-/// What to write instead, in the order of the refusal: its concessions that have an argument, and the nearest deadline.
-pub(crate) fn ways_out(refusal: &Refusal) -> Option<String> {
+/// What to write instead, in the order of the refusal: its concessions that have an argument, and the nearest deadline. Only `plan`
+/// takes `--sysctl` and `--except`.
+pub(crate) fn ways_out(refusal: &Refusal, of_plan: bool) -> Option<String> {
     let concessions = refusal
         .relaxations
         .iter()
         .filter_map(|relaxation| match relaxation {
             Relaxation::DropSlowReaders => Some("--slow-readers drop".to_owned()),
             Relaxation::SurviveLostProbes(lost) => Some(format!("--survive-lost {lost}")),
+            Relaxation::AfterClose(outage) => {
+                Some(format!("--after-close {}", duration::argument(*outage)))
+            }
+            Relaxation::SetSysctls if of_plan => Some("--sysctl".to_owned()),
+            Relaxation::SetSysctlsExcept(silence) if of_plan => {
+                Some(format!("--sysctl --except {}", silence.name()))
+            }
             Relaxation::Except(_) | Relaxation::NewerKernel | _ => None,
         });
     let nearest = refusal.nearest.map(|nearest| {
@@ -85,11 +97,12 @@ mod tests {
                     .survive_lost_probes(LOST_PROBES)
                     .plan(&old)
                     .unwrap_err(),
+                true,
             )
         };
         assert_eq!(
             refused(30).as_deref(),
-            Some("Try --slow-readers drop, or --within 35m39s.")
+            Some("Try --sysctl --except zero-window, or --slow-readers drop, or --within 35m39s.")
         );
         assert_eq!(
             refused(1_000_000_000).as_deref(),

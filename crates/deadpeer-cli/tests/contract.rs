@@ -161,6 +161,18 @@ enum Notice {
     dead_code,
     reason = "what counts is that the lines can be read into it"
 )]
+struct AfterClose {
+    outage_survived_ms: u64,
+    slow_reader: Option<Notice>,
+    kept_ms: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "what counts is that the lines can be read into it"
+)]
 struct Outlook {
     now: Option<Notice>,
     worst: Option<Notice>,
@@ -179,6 +191,7 @@ struct Forecast {
     zero_window: Outlook,
     connecting: Outlook,
     after_fin: Outlook,
+    after_close: AfterClose,
     slow_reader: Option<Notice>,
     lost_probes_survived: Option<u32>,
     packets_per_idle_hour: f64,

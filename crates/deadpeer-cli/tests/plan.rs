@@ -28,6 +28,7 @@ fn the_answer_speaks_of_every_silence() {
         "behind a closed window    after ",
         "while connecting          after ",
         "after our FIN             after ",
+        "what was written last survives an outage of",
         "an hour",
         "is dropped after",
         "setsockopt(fd,",
@@ -66,6 +67,104 @@ fn json_says_what_the_words_say() {
         assert!(latest <= 60_000, "{silence}: {latest}");
     }
     assert_eq!(plan["notices_in"]["slow_reader"]["notice"], "within");
+    let survived = &plan["notices_in"]["after_close"]["outage_survived_ms"];
+    assert!(survived.as_u64() > Some(10_000), "{survived}");
+    assert_eq!(plan["sysctls"], serde_json::json!({}));
+}
+
+#[test]
+fn what_is_written_last_can_be_asked_to_survive() {
+    let args = ["--within", "120s", "--kernel", "modern"];
+    let lines = json(&[&["plan", "--json", "--after-close", "3s"], &args[..]].concat());
+    assert_eq!(lines[0]["after_close_ms"], 3_000);
+    let survived = lines[0]["notices_in"]["after_close"]["outage_survived_ms"].as_u64();
+    assert!(survived >= Some(3_000), "{}", lines[0]);
+    let refused = plan(&[&["--after-close", "40s"], &args[..]].concat());
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stdout.contains("survives an outage of"),
+        "{}",
+        refused.stdout
+    );
+    let (_, wish) = refused
+        .stdout
+        .split_once("Try --after-close ")
+        .expect("what can be had");
+    let wish = wish.split_once(',').expect("the nearest deadline, too").0;
+    assert_eq!(
+        plan(&[&["--after-close", wish], &args[..]].concat()).code,
+        0
+    );
+}
+
+/// The machine that is planned for need not be this one.
+#[test]
+fn an_old_kernel_keeps_slow_readers_with_a_sysctl() {
+    let old = [
+        "--within",
+        "60s",
+        "--kernel",
+        "6.1",
+        "--except",
+        "zero-window",
+    ];
+    let refused = plan(&old);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stdout.contains("Try --sysctl, or"),
+        "{}",
+        refused.stdout
+    );
+
+    let chosen = plan(&[&old[..], &["--sysctl"]].concat());
+    assert_eq!(chosen.code, 0, "{}", chosen.stdout);
+    for said in [
+        "net.ipv4.tcp_retries2 = 5",
+        "They reach every connection",
+        "is kept",
+    ] {
+        assert!(
+            chosen.stdout.contains(said),
+            "{said:?} is missing in\n{}",
+            chosen.stdout
+        );
+    }
+    let lines = json(&[&["plan", "--json", "--sysctl"], &old[..]].concat());
+    assert_eq!(
+        lines[0]["sysctls"],
+        serde_json::json!({ "net.ipv4.tcp_retries2": 5 })
+    );
+    let code = plan(&[&old[..], &["--sysctl", "--code", "sysctl"]].concat()).stdout;
+    assert!(code.contains("\nnet.ipv4.tcp_retries2 = 5\n"), "{code}");
+
+    // Where the machine has it already, nothing is left to set.
+    let has = ["--sysctl", "net.ipv4.tcp_retries2=5"];
+    let lines = json(&[&["plan", "--json"], &has[..], &old[..]].concat());
+    assert_eq!(
+        (&lines[0]["type"], &lines[0]["sysctls"]),
+        (&"plan".into(), &serde_json::json!({}))
+    );
+}
+
+#[test]
+fn an_unknown_kernel_or_sysctl_is_refused() {
+    for (args, said) in [
+        (["--kernel", "newest"], "a version like 6.1"),
+        (
+            ["--sysctl", "net.ipv4.tcp_retires2=5"],
+            "did you mean net.ipv4.tcp_retries2?",
+        ),
+        (["--sysctl", "tcp_retries2=1000"], "takes 0 to 255"),
+        (["--sysctl", "tcp_retries2"], "name=value"),
+    ] {
+        let ran = plan(&[&["--within", "60s"], &args[..]].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{args:?}");
+        assert!(
+            ran.stderr.contains(said),
+            "{said:?} is missing in {}",
+            ran.stderr
+        );
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod kernel;
 pub mod options;
 pub mod policy;
 pub mod state;
+pub mod sysctl;
 pub mod tcp_info;
 pub mod verdict;
 pub mod wheel;

@@ -1,6 +1,7 @@
 //! `deadpeer plan`: one deadline in, the right socket options out, and code to paste.
 
 mod code;
+mod kernel;
 pub(crate) mod words;
 
 use crate::exit::{Exit, Stop};
@@ -8,13 +9,12 @@ use crate::json::line;
 use crate::policy_args::{LOST_PROBES, PolicyArgs, SlowReadersArg};
 use crate::text::duration;
 use crate::text::table::Look;
+use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, ValueEnum};
 use code::Language;
-use deadpeer_core::{
-    Effective, Forecast, Kernel, Notice, Plan, Policy, Silence, Snapshot, TcpState,
-};
+use deadpeer_core::{Effective, Forecast, Kernel, Notice, Plan, Policy, Silence};
 use deadpeer_report::record;
+use kernel::{KernelArg, SysctlArg};
 use std::io::Write;
 use std::time::Duration;
 
@@ -38,14 +38,19 @@ pub(crate) struct PlanArgs {
     )]
     #[arg(value_parser = silence())]
     except: Vec<Silence>,
-    /// The kernel to plan for: running, modern (6.15 or newer) or before-6.15
+    /// The kernel to plan for: running, modern (6.15 or newer), before-6.15, or a version like 6.1
+    #[arg(long, value_name = "KERNEL", default_value = "running", value_parser = kernel::which)]
+    kernel: KernelArg,
+    /// Plan for a namespace with this sysctl, or, without a value, choose tcp_retries2 of the namespace as well
     #[arg(
         long,
-        value_name = "KERNEL",
-        default_value = "running",
-        hide_possible_values = true
+        value_name = "NAME=VALUE,...",
+        value_delimiter = ',',
+        num_args = 0..=1,
+        default_missing_value = kernel::CHOOSE,
+        value_parser = kernel::sysctl
     )]
-    kernel: KernelArg,
+    sysctl: Vec<SysctlArg>,
     /// Print nothing but code: c, rust (with the crate deadpeer), libc (Rust without it) or sysctl
     #[arg(
         long,
@@ -57,17 +62,6 @@ pub(crate) struct PlanArgs {
     /// Print JSON lines, see schemas/plan.json and schemas/refusal.json
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum KernelArg {
-    /// The one this runs on, with its sysctls
-    Running,
-    /// Linux 6.15 or newer with untouched sysctls
-    Modern,
-    /// Older, without TCP_RTO_MAX_MS, with untouched sysctls
-    #[value(name = "before-6.15")]
-    Before615,
 }
 
 /// Every kind of silence by its name.
@@ -82,20 +76,17 @@ fn silence() -> impl clap::builder::TypedValueParser<Value = Silence> {
 
 impl PlanArgs {
     fn policy(&self) -> Policy {
-        let policy = self.policy.within(self.within);
+        let policy = self
+            .policy
+            .within(self.within)
+            .sysctls(self.sysctl.contains(&SysctlArg::Choose));
         self.except
             .iter()
             .fold(policy, |policy, silence| policy.except(*silence))
     }
 
     fn kernel(&self) -> Result<Kernel, Stop> {
-        match self.kernel {
-            KernelArg::Running => {
-                deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))
-            }
-            KernelArg::Modern => Ok(Kernel::modern(None)),
-            KernelArg::Before615 => Ok(Kernel::before_rto_max(None)),
-        }
+        kernel::with_sysctls(self.kernel.kernel()?, &self.sysctl)
     }
 }
 
@@ -117,7 +108,7 @@ pub(crate) fn run(args: &PlanArgs, look: Look, out: &mut impl Write) -> Result<E
                 // What is piped into a file must not be a sentence.
                 Some(_) => eprintln!("deadpeer: {refusal}"),
                 None if args.json => line(out, &record::Refusal::from(&refusal))?,
-                None => words::refusal(&refusal, look, out)?,
+                None => words::refusal(&refusal, true, look, out)?,
             }
             Ok(Exit::Over)
         }
@@ -141,7 +132,8 @@ impl Asked<'_> {
             Language::Rust => code::rust(&self.policy_in_rust(), &promise),
             Language::Libc => code::libc(options, &promise),
             Language::Sysctl => {
-                code::sysctl(options, &promise, &words::told(self.by_sysctls_alone()))
+                let in_flight = words::told(self.by_sysctls_alone());
+                code::sysctl(options, self.plan.sysctls(), &promise, &in_flight)
             }
         }
     }
@@ -155,30 +147,53 @@ impl Asked<'_> {
             .iter()
             .map(|silence| silence.name())
             .collect();
-        match except.is_empty() {
+        let promise = match except.is_empty() {
             true => format!("Notices a vanished peer within {within}."),
             false => format!(
                 "Notices a vanished peer within {within} (not promised: {}).",
                 except.join(", ")
             ),
-        }
+        };
+        let needed = self.plan.sysctls().iter();
+        needed.fold(promise, |promise, (name, value)| {
+            format!("{promise} Needs {name} = {value}.")
+        })
+    }
+
+    /// When connections that nobody set anything on are given up with data in flight: as it is, and with the plan's sysctls.
+    fn for_everybody(&self) -> (Notice, Notice) {
+        let in_flight = |kernel: &Kernel| {
+            let untouched = Effective::untouched(&kernel.sysctls);
+            Forecast::promised(&untouched, self.path_rto(), kernel)
+                .in_flight
+                .worst
+        };
+        let then = self.plan.sysctls().on(&self.kernel);
+        (in_flight(&self.kernel), in_flight(&then))
+    }
+
+    /// The largest RTO of a path that counts.
+    fn path_rto(&self) -> Duration {
+        self.plan.assumed_rto().unwrap_or(Duration::from_secs(1))
     }
 
     /// The expression that builds this policy; what is the default is left out.
     fn policy_in_rust(&self) -> String {
         let args = self.args;
-        let ms = args.within.as_millis();
-        let within = match ms % 1000 {
-            0 => format!("Duration::from_secs({})", ms / 1000),
-            _ => format!("Duration::from_millis({ms})"),
+        let duration = |time: Duration| match time.as_millis() {
+            ms if ms % 1000 == 0 => format!("Duration::from_secs({})", ms / 1000),
+            ms => format!("Duration::from_millis({ms})"),
         };
-        let mut rust = format!("Policy::detect_within({within})");
+        let mut rust = format!("Policy::detect_within({})", duration(args.within));
         let survived = args.policy.survive_lost;
         if survived != LOST_PROBES {
             rust += &format!("\n        .survive_lost_probes({survived})");
         }
         if args.policy.slow_readers == SlowReadersArg::Drop {
             rust += "\n        .slow_readers(deadpeer::SlowReaders::Drop)";
+        }
+        if let Some(outage) = args.policy.after_close {
+            rust += &format!("\n        .after_close({})", duration(outage));
         }
         for silence in &args.except {
             rust += &format!("\n        .except(deadpeer::Silence::{silence:?})");
@@ -190,10 +205,9 @@ impl Asked<'_> {
     fn by_sysctls_alone(&self) -> Notice {
         let mut options = *self.plan.options();
         options.user_timeout_ms = None;
-        let effective: Effective = options.resolve(&self.kernel.sysctls);
-        let mut path = Snapshot::new(TcpState::Listen);
-        path.rto = self.plan.assumed_rto();
-        Forecast::of(&effective, &path, &self.kernel)
+        let kernel = self.plan.sysctls().on(&self.kernel);
+        let effective: Effective = options.resolve(&kernel.sysctls);
+        Forecast::promised(&effective, self.path_rto(), &kernel)
             .in_flight
             .worst
     }

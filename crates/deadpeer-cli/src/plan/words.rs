@@ -4,12 +4,13 @@ use super::Asked;
 use super::code::{Language, settings};
 use crate::exit::Stop;
 use crate::policy_args;
-use crate::text::duration::{self, Upper};
+use crate::text::duration::{self, Lower, Upper};
 use crate::text::paragraph::paragraph;
 use crate::text::style;
 use crate::text::table::Look;
 use anstyle::Style;
 use clap::ValueEnum as _;
+use deadpeer_core::forecast::AfterClose;
 use deadpeer_core::{Notice, Refusal, Silence};
 use std::io::Write;
 use std::time::Duration;
@@ -25,6 +26,10 @@ pub(super) fn plan(asked: &Asked<'_>, look: Look, out: &mut impl Write) -> Resul
         );
         page.line(out, style::PLAIN, &line)?;
     }
+    if asked.plan.sysctls().iter().next().is_some() {
+        out.write_all(b"\n")?;
+        sysctls(asked, &page, out)?;
+    }
     out.write_all(b"\n")?;
     page.title(out, "If the peer vanishes, it is noticed in the worst case")?;
     for silence in Silence::ALL {
@@ -35,6 +40,11 @@ pub(super) fn plan(asked: &Asked<'_>, look: Look, out: &mut impl Write) -> Resul
         } else {
             page.line(out, style::NOTE, &format!("{line} (not promised)"))?;
         }
+    }
+    out.write_all(b"\n")?;
+    page.title(out, "After close()")?;
+    for (what, value) in after_close(&asked.plan.forecast().after_close) {
+        page.line(out, style::PLAIN, &format!("{what:<48}{value}"))?;
     }
     out.write_all(b"\n")?;
     page.title(out, "What it takes")?;
@@ -53,9 +63,14 @@ pub(super) fn plan(asked: &Asked<'_>, look: Look, out: &mut impl Write) -> Resul
 }
 
 /// Says why there is no plan, and what could be promised.
-pub(crate) fn refusal(refusal: &Refusal, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+pub(crate) fn refusal(
+    refusal: &Refusal,
+    of_plan: bool,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
     paragraph(out, look, style::BAD, "", "", &refusal.to_string())?;
-    if let Some(ways) = policy_args::ways_out(refusal) {
+    if let Some(ways) = policy_args::ways_out(refusal, of_plan) {
         paragraph(out, look, style::PLAIN, "", "", &ways)?;
     }
     Ok(())
@@ -67,6 +82,42 @@ pub(super) fn told(notice: Notice) -> String {
         Notice::Within(span) => format!("after {}", duration::span(span.earliest, span.latest)),
         Notice::Never => "never".into(),
     }
+}
+
+/// What is to be set for everybody, and what that changes.
+fn sysctls(asked: &Asked<'_>, page: &Page, out: &mut impl Write) -> Result<(), Stop> {
+    page.title(out, "Sysctls of the network namespace")?;
+    for (name, value) in asked.plan.sysctls().iter() {
+        page.line(out, style::PLAIN, &format!("{name} = {value}"))?;
+    }
+    let (now, then) = asked.for_everybody();
+    let change = format!(
+        "They reach every connection of every program there: one that nobody set anything on, with data in flight to a peer that \
+         vanished, is then given up {}, not {}.",
+        told(then),
+        told(now)
+    );
+    page.line(out, style::NOTE, &change)
+}
+
+fn after_close(told: &AfterClose) -> [(&'static str, String); 3] {
+    [
+        (
+            "what was written last survives an outage of",
+            Lower(told.outage_survived).to_string(),
+        ),
+        (
+            "a live peer that does not read",
+            match told.slow_reader {
+                Notice::Within(span) => format!("may lose it after {}", Lower(span.earliest)),
+                Notice::Never => "is waited for".into(),
+            },
+        ),
+        (
+            "a connection whose peer is gone is kept for",
+            format!("{} at most", Upper(told.kept)),
+        ),
+    ]
 }
 
 fn costs(asked: &Asked<'_>) -> Vec<(&'static str, String)> {

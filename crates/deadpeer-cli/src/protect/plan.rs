@@ -112,7 +112,7 @@ pub(super) fn refused(
 ) -> Result<Exit, Stop> {
     match args.json {
         true => line(out, &record::Refusal::from(refusal))?,
-        false => crate::plan::words::refusal(refusal, look, out)?,
+        false => crate::plan::words::refusal(refusal, false, look, out)?,
     }
     Ok(Exit::Over)
 }

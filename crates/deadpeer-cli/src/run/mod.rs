@@ -138,7 +138,7 @@ impl RunArgs {
         let kernel = deadpeer_sys::running_kernel().map_err(Trouble::failed)?;
         let policy = self.policy.within(self.within);
         let aim = Aim::new(&policy, &kernel).map_err(|refusal| {
-            let ways = policy_args::ways_out(&refusal)
+            let ways = policy_args::ways_out(&refusal, false)
                 .map_or_else(String::new, |ways| format!(". {ways}"));
             Trouble::failed(format!("{refusal}{ways}"))
         })?;

@@ -74,10 +74,12 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whatever a path's RTO can be: round trip and four deviations, these being no less than `tcp_rto_min_us`
-    /// (net/ipv4/tcp_input.c, `tcp_rtt_estimator`).
+    /// Whatever a path's RTO can be: a round trip, 1 us at least, and four deviations, no less than `tcp_rto_min_us`, rounded up
+    /// (net/ipv4/tcp_input.c, `tcp_rtt_estimator`, `__tcp_set_rto`).
     fn any_rto(self, highest: Duration) -> Stretch {
-        let least = self.wheel.jiffies(self.rto_min());
+        let least = self
+            .wheel
+            .jiffies(self.rto_min() + Duration::from_micros(1));
         Stretch::between(least, self.wheel.jiffies(highest))
     }
 

@@ -12,8 +12,8 @@ use crate::wheel::Wheel;
 
 /// Every path whose RTO is at most a given one, on a kernel, with a user timeout and a cap of the RTO.
 #[derive(Debug)]
-pub(crate) struct Paths<'a> {
-    kernel: &'a Kernel,
+pub(crate) struct Paths {
+    kernel: Kernel,
     highest_rto: Duration,
     /// A connection of which nothing is known.
     unmeasured: Snapshot,
@@ -21,23 +21,23 @@ pub(crate) struct Paths<'a> {
 
 /// What is the same for all settings of keepalive, at each clock rate the kernel may have.
 #[derive(Debug)]
-pub(crate) struct Prepared<'a> {
-    paths: Paths<'a>,
+pub(crate) struct Prepared {
+    paths: Paths,
     first: Clocks,
     others: Vec<Clocks>,
 }
 
-impl<'a> Paths<'a> {
-    pub(crate) fn new(highest_rto: Duration, kernel: &'a Kernel) -> Self {
+impl Paths {
+    pub(crate) fn new(highest_rto: Duration, kernel: &Kernel) -> Self {
         Self {
-            kernel,
+            kernel: *kernel,
             highest_rto,
             unmeasured: Snapshot::new(TcpState::Listen),
         }
     }
 
     /// The forecasts of options that differ from these in keepalive's settings alone.
-    pub(crate) fn prepare(self, options: &Effective) -> Prepared<'a> {
+    pub(crate) fn prepare(self, options: &Effective) -> Prepared {
         let clocks = |hz| self.case(options, hz).clocks();
         let (first, others) = self.kernel.clock_rates();
         let (first, others) = (clocks(first), others.iter().map(|hz| clocks(*hz)).collect());
@@ -48,13 +48,13 @@ impl<'a> Paths<'a> {
         }
     }
 
-    fn case<'b>(&'b self, options: &'b Effective, hz: u32) -> Case<'b> {
+    fn case<'a>(&'a self, options: &'a Effective, hz: u32) -> Case<'a> {
         let (sysctls, wheel) = (&self.kernel.sysctls, Wheel::new(hz, None));
         Case::new(options, &self.unmeasured, sysctls, wheel, self.highest_rto)
     }
 }
 
-impl Prepared<'_> {
+impl Prepared {
     /// The forecast with these settings of keepalive.
     pub(crate) fn forecast(&self, options: &Effective) -> Forecast {
         let at = |hz, clocks| self.paths.case(options, hz).forecast(clocks);

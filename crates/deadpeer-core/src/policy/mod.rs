@@ -4,13 +4,14 @@ mod plan;
 mod refusal;
 mod search;
 
-pub use plan::Plan;
+pub use plan::{Plan, SysctlSettings};
 pub use refusal::{Reason, Refusal, Relaxation};
 
 use std::time::Duration;
 
 use crate::forecast::Silence;
 use crate::kernel::Kernel;
+use search::Search;
 
 /// The longest deadline a policy takes: the kernel's clocks tell weeks, not more.
 pub const LONGEST_DEADLINE: Duration = Duration::from_secs(7 * 86_400);
@@ -42,6 +43,8 @@ pub struct Policy {
     survive_lost_probes: u32,
     slow_readers: SlowReaders,
     path_rto: Duration,
+    after_close: Duration,
+    sysctls: bool,
     excepted: [bool; Silence::ALL.len()],
 }
 
@@ -56,6 +59,8 @@ impl Policy {
             slow_readers: SlowReaders::Keep,
             // RFC 6298, section 2.1: what TCP assumes of a path it has not measured.
             path_rto: Duration::from_secs(1),
+            after_close: Duration::ZERO,
+            sysctls: false,
             excepted: [false; Silence::ALL.len()],
         }
     }
@@ -78,10 +83,35 @@ impl Policy {
         }
     }
 
+    /// What is written just before close() arrives though the path breaks then, if it mends within `outage`; zero unless set.
+    ///
+    /// The cap of the RTO that makes the kernel notice in time also makes it give up sooner what is still on its way
+    /// when the program has closed ([`AfterClose`](crate::forecast::AfterClose)). The gentlest options that keep the
+    /// deadline are chosen in any case; this asks for gentler ones at the cost of probes.
+    #[must_use]
+    pub fn after_close(self, outage: Duration) -> Self {
+        Self {
+            after_close: outage,
+            ..self
+        }
+    }
+
+    /// Whether the plan may set sysctls of the network namespace as well as options of the socket; not unless set.
+    ///
+    /// `tcp_retries2` does for every connection of the namespace what `TCP_RTO_MAX_MS` does for one, on every kernel. It
+    /// takes root to set it, and [`Plan::sysctls`] says what is to be set.
+    #[must_use]
+    pub fn sysctls(self, may: bool) -> Self {
+        Self {
+            sysctls: may,
+            ..self
+        }
+    }
+
     /// The largest retransmission timeout for which the promise must hold; 1 s unless set.
     ///
     /// Linux retransmits at round trip plus four deviations, at least 200 ms: 1 s covers
-    /// round trips up to about 800 ms. A larger one delays the verdict by twice the difference.
+    /// round trips up to about 800 ms. The promise holds for every smaller one too, and one of these may be the worst.
     #[must_use]
     pub fn path_rto(self, rto: Duration) -> Self {
         Self {
@@ -118,6 +148,12 @@ impl Policy {
         self.slow_readers == SlowReaders::Keep
     }
 
+    /// The outage that what is written just before close() must survive.
+    #[must_use]
+    pub fn outage_after_close(&self) -> Duration {
+        self.after_close
+    }
+
     /// The deadline.
     #[must_use]
     pub fn within(&self) -> Duration {
@@ -136,6 +172,9 @@ impl Policy {
     /// # Errors
     /// [`Refusal`] where no options keep it: which kind of silence stands against it, and what could be kept.
     pub fn plan(&self, kernel: &Kernel) -> Result<Plan, Refusal> {
-        search::plan(self, kernel).ok_or_else(|| Refusal::explain(self, kernel))
+        let search = Search::new(self, kernel);
+        search
+            .plan(self)
+            .ok_or_else(|| Refusal::explain(self, &search))
     }
 }

@@ -5,13 +5,43 @@ use std::time::Duration;
 
 use super::{Policy, SlowReaders};
 use crate::forecast::{Forecast, Notice, Silence};
+use crate::kernel::Kernel;
 use crate::options::SocketOptions;
+
+/// Sysctls to set in a network namespace. `None` leaves one as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub struct SysctlSettings {
+    /// `tcp_retries2`: every connection of the namespace with data in flight is given up sooner.
+    #[doc(alias = "tcp_retries2")]
+    pub retries2: Option<u32>,
+}
+
+impl SysctlSettings {
+    /// Each that is to be set, by the name that sysctl(8) takes.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u32)> + use<> {
+        self.retries2
+            .map(|value| ("net.ipv4.tcp_retries2", value))
+            .into_iter()
+    }
+
+    /// The kernel with these in force.
+    #[must_use]
+    pub fn on(&self, kernel: &Kernel) -> Kernel {
+        let mut kernel = *kernel;
+        if let Some(retries2) = self.retries2 {
+            kernel.sysctls.retries2 = retries2;
+        }
+        kernel
+    }
+}
 
 /// Socket options that keep a policy's deadline, with the forecast that proves it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
     pub(super) policy: Policy,
     pub(super) options: SocketOptions,
+    pub(super) sysctls: SysctlSettings,
     pub(super) forecast: Forecast,
 }
 
@@ -20,6 +50,12 @@ impl Plan {
     #[must_use]
     pub fn options(&self) -> &SocketOptions {
         &self.options
+    }
+
+    /// What to set in the network namespace; nothing unless the policy allows it ([`Policy::sysctls`]).
+    #[must_use]
+    pub fn sysctls(&self) -> &SysctlSettings {
+        &self.sysctls
     }
 
     /// What these options promise.
@@ -66,6 +102,9 @@ impl fmt::Display for Plan {
                 seconds(u64::from(ms))
             )?;
         }
+        for (name, value) in self.sysctls.iter() {
+            write!(f, ", sysctl {name} = {value}")?;
+        }
         write!(f, ": ")?;
         for silence in Silence::ALL
             .into_iter()
@@ -79,10 +118,21 @@ impl fmt::Display for Plan {
             write!(f, "survives {lost} lost probes")?;
         }
         match self.policy.slow_readers {
-            SlowReaders::Keep => Ok(()),
-            SlowReaders::Drop => write!(f, ", may drop slow readers"),
+            SlowReaders::Keep => {}
+            SlowReaders::Drop => write!(f, ", may drop slow readers")?,
         }
+        let outage = self.forecast.after_close.outage_survived;
+        write!(
+            f,
+            "; after close() what was written last survives an outage of {:.1} s",
+            tenths_down(outage)
+        )
     }
+}
+
+/// Seconds to a tenth: no more than there are.
+fn tenths_down(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).floor() / 10.0
 }
 
 /// Milliseconds as seconds, without idle zeros.

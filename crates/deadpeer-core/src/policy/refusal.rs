@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{LONGEST_DEADLINE, Policy, SlowReaders, search};
+use super::search::Search;
+use super::{LONGEST_DEADLINE, Policy, SlowReaders};
 use crate::forecast::{Notice, Silence};
 use crate::kernel::Kernel;
 use crate::options::MAX_KEEPCNT;
@@ -33,6 +34,8 @@ pub enum Reason {
     TooLate(Silence, Notice),
     /// Each silence alone could be noticed in time, but not with the probes that must be survivable.
     TooManyProbes(u32),
+    /// The deadline could be kept, but what is written just before close() would survive no longer an outage than this.
+    LostAfterClose(Duration),
     /// The deadline is longer than deadpeer plans for.
     TooLong,
 }
@@ -47,30 +50,39 @@ pub enum Relaxation {
     Except(Silence),
     /// Survive only so many lost probes.
     SurviveLostProbes(u32),
+    /// Ask for no longer an outage than this that what is written just before close() survives.
+    AfterClose(Duration),
+    /// Allow `tcp_retries2` of the network namespace to be lowered.
+    SetSysctls,
+    /// The same, and do not promise the deadline for this silence.
+    SetSysctlsExcept(Silence),
     /// Run on Linux 6.15 or newer, which has `TCP_RTO_MAX_MS`.
     NewerKernel,
 }
 
 impl Refusal {
-    pub(super) fn explain(policy: &Policy, kernel: &Kernel) -> Self {
+    pub(super) fn explain(policy: &Policy, search: &Search<'_>) -> Self {
         Self {
             within: policy.within,
-            reason: Reason::of(policy, kernel),
-            nearest: nearest(policy, kernel),
-            relaxations: relaxations(policy, kernel),
+            reason: Reason::of(policy, search),
+            nearest: nearest(policy, search),
+            relaxations: relaxations(policy, search),
         }
     }
 }
 
 impl Reason {
-    fn of(policy: &Policy, kernel: &Kernel) -> Self {
+    fn of(policy: &Policy, search: &Search<'_>) -> Self {
         if policy.within > LONGEST_DEADLINE {
             return Self::TooLong;
         }
         if policy.survive_lost_probes >= u32::from(MAX_KEEPCNT) {
             return Self::TooManyProbes(policy.survive_lost_probes);
         }
-        let soonest = search::soonest(policy, kernel);
+        if let Some(longest) = shorter_after_close(policy, search) {
+            return Self::LostAfterClose(longest);
+        }
+        let soonest = search.soonest(policy);
         Silence::ALL
             .into_iter()
             .filter(|silence| policy.promises(*silence))
@@ -84,10 +96,10 @@ impl Reason {
 }
 
 /// The shortest deadline that can be kept, found by doubling and halving.
-fn nearest(policy: &Policy, kernel: &Kernel) -> Option<Duration> {
+fn nearest(policy: &Policy, search: &Search<'_>) -> Option<Duration> {
     let kept = |steps: u32| {
         let within = STEP * steps;
-        within <= LONGEST_DEADLINE && search::plan(&policy.detect_in(within), kernel).is_some()
+        within <= LONGEST_DEADLINE && search.can_keep(&policy.detect_in(within))
     };
     let most = u32::try_from(LONGEST_DEADLINE.as_millis() / STEP.as_millis()).unwrap_or(u32::MAX);
     let asked = policy.within.min(LONGEST_DEADLINE).as_millis() / STEP.as_millis();
@@ -111,32 +123,69 @@ fn nearest(policy: &Policy, kernel: &Kernel) -> Option<Duration> {
     Some(STEP * found)
 }
 
-fn relaxations(policy: &Policy, kernel: &Kernel) -> Vec<Relaxation> {
-    let kept = |policy: Policy, kernel: &Kernel| search::plan(&policy, kernel).is_some();
+/// The longest outage after close() that could be had with everything else as asked, if that is what stands against the policy.
+fn shorter_after_close(policy: &Policy, search: &Search<'_>) -> Option<Duration> {
+    if policy.after_close.is_zero() || !search.can_keep(&policy.after_close(Duration::ZERO)) {
+        return None;
+    }
+    let kept = |steps: u32| search.can_keep(&policy.after_close(STEP * steps));
+    let asked = policy.after_close.min(LONGEST_DEADLINE).as_millis() / STEP.as_millis();
+    let (mut found, mut missed) = (0, u32::try_from(asked).ok()?.saturating_add(1));
+    while missed - found > 1 {
+        let middle = found + (missed - found) / 2;
+        if kept(middle) {
+            found = middle;
+        } else {
+            missed = middle;
+        }
+    }
+    Some(STEP * found)
+}
+
+fn relaxations(policy: &Policy, search: &Search<'_>) -> Vec<Relaxation> {
+    let kept = |policy: Policy| search.can_keep(&policy);
     let mut relaxations = Vec::new();
     if policy.slow_readers == SlowReaders::Keep {
-        if !kernel.rto_max_option {
+        if !search.kernel.rto_max_option {
             let newer = Kernel {
                 rto_max_option: true,
-                ..*kernel
+                ..*search.kernel
             };
-            if kept(*policy, &newer) {
+            if Search::new(policy, &newer).can_keep(policy) {
                 relaxations.push(Relaxation::NewerKernel);
             }
+            relaxations.extend(with_sysctls(policy, search));
         }
-        if kept(policy.slow_readers(SlowReaders::Drop), kernel) {
+        if kept(policy.slow_readers(SlowReaders::Drop)) {
             relaxations.push(Relaxation::DropSlowReaders);
         }
     }
+    relaxations.extend(shorter_after_close(policy, search).map(Relaxation::AfterClose));
     let excepted = Silence::ALL
         .into_iter()
-        .filter(|silence| policy.promises(*silence) && kept(policy.except(*silence), kernel));
+        .filter(|silence| policy.promises(*silence) && kept(policy.except(*silence)));
     relaxations.extend(excepted.map(Relaxation::Except));
     let fewer = (0..policy.survive_lost_probes.min(u32::from(MAX_KEEPCNT)))
         .rev()
-        .find(|n| kept(policy.survive_lost_probes(*n), kernel));
+        .find(|n| kept(policy.survive_lost_probes(*n)));
     relaxations.extend(fewer.map(Relaxation::SurviveLostProbes));
     relaxations
+}
+
+/// What a lower `tcp_retries2` would make possible, alone or but for one silence.
+fn with_sysctls(policy: &Policy, search: &Search<'_>) -> Option<Relaxation> {
+    if policy.sysctls {
+        return None;
+    }
+    let policy = policy.sysctls(true);
+    if search.can_keep(&policy) {
+        return Some(Relaxation::SetSysctls);
+    }
+    Silence::ALL
+        .into_iter()
+        .filter(|silence| policy.promises(*silence))
+        .find(|silence| search.can_keep(&policy.except(*silence)))
+        .map(Relaxation::SetSysctlsExcept)
 }
 
 impl std::error::Error for Refusal {}
@@ -195,6 +244,11 @@ impl fmt::Display for Reason {
                 f,
                 "no burst of probes that survives {n} lost ones fits into it"
             ),
+            Self::LostAfterClose(longest) => write!(
+                f,
+                "what is written just before close() survives an outage of {:.1} s at most",
+                longest.as_secs_f64()
+            ),
             Self::TooLong => write!(
                 f,
                 "the longest deadline is {} s",
@@ -210,6 +264,16 @@ impl fmt::Display for Relaxation {
             Self::DropSlowReaders => f.write_str("let slow readers be dropped"),
             Self::Except(silence) => write!(f, "promise nothing for {silence}"),
             Self::SurviveLostProbes(n) => write!(f, "survive only {n} lost probes"),
+            Self::AfterClose(outage) => write!(
+                f,
+                "ask for no more than {:.1} s after close()",
+                outage.as_secs_f64()
+            ),
+            Self::SetSysctls => f.write_str("let tcp_retries2 of the network namespace be lowered"),
+            Self::SetSysctlsExcept(silence) => write!(
+                f,
+                "let tcp_retries2 of the network namespace be lowered and promise nothing for {silence}"
+            ),
             Self::NewerKernel => f.write_str("run Linux 6.15 or newer, which has TCP_RTO_MAX_MS"),
         }
     }

@@ -5,14 +5,16 @@
 //! together must fit. The longest idle time that fits is found by halving, the forecast being the judge: a
 //! plan cannot promise what the forecast does not.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{LONGEST_DEADLINE, Plan, Policy, SlowReaders};
-use crate::forecast::{Forecast, Paths, Prepared, Silence};
+use super::{LONGEST_DEADLINE, Plan, Policy, SlowReaders, SysctlSettings};
+use crate::forecast::{Forecast, Paths, Prepared, Silence, Snapshot};
 use crate::kernel::Kernel;
-use crate::options::{
-    MAX_KEEPALIVE_S, MAX_KEEPCNT, MAX_USER_TIMEOUT_MS, MIN_RTO_MAX_MS, SocketOptions,
-};
+use crate::options::{MAX_KEEPALIVE_S, MAX_KEEPCNT, MAX_USER_TIMEOUT_MS, SocketOptions};
+use crate::state::TcpState;
 use crate::wheel::{Stretch, Wheel};
 
 /// A quarter of the silence may go into the burst of probes, in at most this many: enough to ride out a short
@@ -21,56 +23,222 @@ const BURST_SHARE: u32 = 4;
 const BURST_PROBES: u32 = 8;
 /// Probes no further apart than the kernel's own default (`tcp_keepalive_intvl`): a burst should be one.
 const BURST_INTERVAL_S: u32 = 75;
+/// A gentler bound is worth probes on an idle connection, until these begin after less than this share of the deadline.
+const IDLE_SHARE: u32 = 6;
 
-/// Spacings to try for `TCP_RTO_MAX_MS`, widest first: the wider, the longer an outage that
-/// data in flight survives, and the fewer packets.
-const RTO_MAX_CHOICES_S: [u32; 11] = [60, 45, 30, 20, 15, 10, 7, 5, 3, 2, 1];
+/// Spacings to try for `TCP_RTO_MAX_MS`, milliseconds, widest first: the wider, the longer an outage that
+/// data in flight survives, after close() as well, and the fewer packets.
+const RTO_MAX_CHOICES_MS: [u32; 17] = [
+    60_000, 45_000, 30_000, 20_000, 15_000, 12_000, 10_000, 8_000, 7_000, 6_000, 5_000, 4_000,
+    3_000, 2_500, 2_000, 1_500, 1_000,
+];
+/// Values to try for `tcp_retries2`, largest first. With 5 data in flight survives an outage of 12.6 s, with 4 one of 6.2 s; fewer
+/// would end connections of the whole namespace in outages that are common.
+const RETRIES2_CHOICES: RangeInclusive<u32> = 4..=14;
+/// The user timeout that is certain to carry what was written last over an outage, as a multiple of that: retransmissions come at
+/// times that double, and late by up to an eighth.
+const OUTAGE_SHARE: (u32, u32) = (9, 4);
 
-/// The best plan, or `None` if no options keep the policy.
-pub(super) fn plan(policy: &Policy, kernel: &Kernel) -> Option<Plan> {
-    if policy.within > LONGEST_DEADLINE || policy.survive_lost_probes >= u32::from(MAX_KEEPCNT) {
-        return None;
-    }
-    let roomy = |plan: &Plan| {
-        let idle = u64::from(plan.options.keepidle_s.unwrap_or(0));
-        Duration::from_secs(idle) * 3 >= policy.within
-    };
-    let mut tight = None;
-    for bound in bounds(policy, kernel) {
-        match best_with(policy, kernel, bound) {
-            Some(plan) if roomy(&plan) => return Some(plan),
-            plan => tight = plan.or(tight),
-        }
-    }
-    tight
+/// The search for plans on one kernel and its paths. What keepalive plays no part in is computed once.
+pub(super) struct Search<'a> {
+    pub(super) kernel: &'a Kernel,
+    highest_rto: Duration,
+    prepared: RefCell<BTreeMap<Bound, Prepared>>,
 }
 
-/// The options that notice soonest under a policy, whether or not that is soon enough.
-pub(super) fn soonest(policy: &Policy, kernel: &Kernel) -> Forecast {
-    let burst = Burst {
-        probes: policy
-            .survive_lost_probes
-            .saturating_add(1)
-            .min(u32::from(MAX_KEEPCNT)),
-        interval_s: 1,
-    };
-    let mut options = keepalive(1, burst);
-    options.syncnt = Some(1);
-    match policy.slow_readers {
-        SlowReaders::Drop => options.user_timeout_ms = user_timeout_ms(kernel, 1, burst),
-        SlowReaders::Keep if kernel.rto_max_option => options.rto_max_ms = Some(MIN_RTO_MAX_MS),
-        SlowReaders::Keep => {}
+impl<'a> Search<'a> {
+    /// For policies that differ in anything but the paths.
+    pub(super) fn new(policy: &Policy, kernel: &'a Kernel) -> Self {
+        Self {
+            kernel,
+            highest_rto: policy.path_rto,
+            prepared: RefCell::default(),
+        }
     }
-    prepare(policy, kernel, &options).forecast(&options.resolve(&kernel.sysctls))
+
+    /// The best plan, or `None` if no options keep the policy: the one with the gentlest bound that leaves room for idleness, else that
+    /// with the longest idle time.
+    pub(super) fn plan(&self, policy: &Policy) -> Option<Plan> {
+        if !is_sane(policy) {
+            return None;
+        }
+        let idle = |plan: &Plan| plan.options.keepidle_s.unwrap_or(0);
+        let roomy =
+            |plan: &Plan| Duration::from_secs(u64::from(idle(plan))) * IDLE_SHARE >= policy.within;
+        let mut tight: Option<Plan> = None;
+        for bound in bounds(policy, self.kernel) {
+            match self.best_with(policy, bound) {
+                Some(plan) if roomy(&plan) => return Some(plan),
+                Some(plan) if tight.is_none_or(|tight| idle(&tight) < idle(&plan)) => {
+                    tight = Some(plan);
+                }
+                _ => {}
+            }
+        }
+        tight
+    }
+
+    /// Whether there is a plan.
+    pub(super) fn can_keep(&self, policy: &Policy) -> bool {
+        let wishes = !policy.after_close.is_zero();
+        // A user timeout that keepalive has a use for grows with the idle time, and with it what survives.
+        let later = |bound| {
+            wishes && bound == Bound::UserTimeout && self.best_with(policy, bound).is_some()
+        };
+        let at_once = |bound| {
+            self.attempt(policy, bound, 1, Burst::smallest(policy))
+                .is_some()
+        };
+        let bounds = bounds(policy, self.kernel);
+        is_sane(policy)
+            && (bounds.iter().copied().any(at_once) || bounds.iter().copied().any(later))
+    }
+
+    /// The options that notice soonest under a policy, whether or not that is soon enough.
+    pub(super) fn soonest(&self, policy: &Policy) -> Forecast {
+        let burst = Burst {
+            probes: Burst::smallest(policy).probes.min(u32::from(MAX_KEEPCNT)),
+            interval_s: 1,
+        };
+        let bound = bounds(policy, self.kernel).pop().unwrap_or(Bound::Retries);
+        let mut options = bound.with(keepalive(1, burst));
+        options.syncnt = Some(1);
+        if let Bound::UserTimeout = bound {
+            options.user_timeout_ms = user_timeout_ms(self.kernel, 1, burst);
+        }
+        self.forecast(bound, &options)
+    }
+
+    /// The best plan with this bound.
+    fn best_with(&self, policy: &Policy, bound: Bound) -> Option<Plan> {
+        if bound == Bound::UserTimeout && !policy.after_close.is_zero() {
+            // The longest that keepalive has a use for may be long enough for what is written last, too.
+            let any = policy.after_close(Duration::ZERO);
+            let plan = self.longest_idle(&any, bound).map(|plan| Plan {
+                policy: *policy,
+                ..plan
+            });
+            if let Some(plan) = plan.filter(keeps) {
+                return Some(plan);
+            }
+        }
+        self.longest_idle(policy, bound)
+    }
+
+    /// The plan with the longest idle time under this bound, with a generous burst if that fits, else with the smallest.
+    fn longest_idle(&self, policy: &Policy, bound: Bound) -> Option<Plan> {
+        let longest = u32::try_from(policy.within.as_secs())
+            .unwrap_or(u32::MAX)
+            .min(u32::from(MAX_KEEPALIVE_S));
+        let smallest = Burst::smallest(policy);
+        let attempt = |idle: u32, burst: Burst| self.attempt(policy, bound, idle, burst);
+        // The generous burst is a share of the silence that fits.
+        let fits = longest_that(longest, |idle| attempt(idle, smallest).is_some())?;
+        let generous = Burst::generous(fits + smallest.seconds(), smallest);
+        [generous, smallest].into_iter().find_map(|burst| {
+            let idle = longest_that(longest, |idle| attempt(idle, burst).is_some())?;
+            attempt(idle, burst)
+        })
+    }
+
+    /// The plan with exactly these settings, if it keeps the policy.
+    fn attempt(&self, policy: &Policy, bound: Bound, idle: u32, burst: Burst) -> Option<Plan> {
+        let mut options = bound.with(keepalive(idle, burst));
+        if let Bound::UserTimeout = bound {
+            let (times, parts) = OUTAGE_SHARE;
+            let outage = policy.after_close.saturating_mul(times) / parts;
+            let probes = user_timeout_ms(self.kernel, idle, burst)?;
+            options.user_timeout_ms = Some(probes.max(whole_ms(outage)?));
+        }
+        if bound == Bound::UserTimeout && self.is_surely_late(policy, &options) {
+            return None;
+        }
+        if policy.promises(Silence::Connecting) && options.user_timeout_ms == Some(0) {
+            options.syncnt = self.syncnt(policy, bound, &options)?;
+        }
+        let forecast = self.forecast(bound, &options);
+        if let (Bound::UserTimeout, Some(lost)) = (bound, forecast.lost_probes_survived) {
+            // It has no part, so it says what the user timeout does.
+            options.keepcnt = Some(lost.saturating_add(1).min(u32::from(MAX_KEEPCNT)));
+        }
+        let plan = Plan {
+            policy: *policy,
+            options,
+            sysctls: bound.sysctls(),
+            forecast,
+        };
+        keeps(&plan).then_some(plan)
+    }
+
+    /// Whether one path and one clock rate are enough to see that the deadline is not kept.
+    fn is_surely_late(&self, policy: &Policy, options: &SocketOptions) -> bool {
+        let (hz, _) = self.kernel.clock_rates();
+        let kernel = Kernel {
+            hz: Some(hz),
+            ..*self.kernel
+        };
+        let mut path = Snapshot::new(TcpState::Listen);
+        path.rto = Some(self.highest_rto);
+        let forecast = Forecast::of(&options.resolve(&kernel.sysctls), &path, &kernel);
+        !is_in_time(policy, &forecast)
+    }
+
+    /// The SYN retries that fit: none set if the kernel's do, else the most. `None` if not even one fits.
+    fn syncnt(
+        &self,
+        policy: &Policy,
+        bound: Bound,
+        options: &SocketOptions,
+    ) -> Option<Option<u32>> {
+        let fits = |syncnt| {
+            let options = SocketOptions { syncnt, ..*options };
+            let forecast = self.forecast(bound, &options);
+            forecast.connecting.worst.meets(policy.within)
+        };
+        if fits(None) {
+            return Some(None);
+        }
+        (1..self.kernel.sysctls.syn_retries)
+            .rev()
+            .map(Some)
+            .find(|n| fits(*n))
+    }
+
+    /// The forecast for every path that the policy allows, or, where they cap the RTO, that the options do.
+    fn forecast(&self, bound: Bound, options: &SocketOptions) -> Forecast {
+        let kernel = bound.sysctls().on(self.kernel);
+        let effective = options.resolve(&kernel.sysctls);
+        let capped = options
+            .rto_max_ms
+            .map(|ms| Duration::from_millis(u64::from(ms)));
+        let prepare =
+            || Paths::new(capped.unwrap_or(self.highest_rto), &kernel).prepare(&effective);
+        if let Bound::UserTimeout = bound {
+            // It is different with each idle time.
+            return prepare().forecast(&effective);
+        }
+        let mut prepared = self.prepared.borrow_mut();
+        prepared
+            .entry(bound)
+            .or_insert_with(prepare)
+            .forecast(&effective)
+    }
+}
+
+/// Whether there can be a plan at all.
+fn is_sane(policy: &Policy) -> bool {
+    policy.within <= LONGEST_DEADLINE && policy.survive_lost_probes < u32::from(MAX_KEEPCNT)
 }
 
 /// What bounds data in flight.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Bound {
     /// The kernel as it is.
     Retries,
     /// `TCP_RTO_MAX_MS`, milliseconds.
     RtoMax(u32),
+    /// The namespace's `tcp_retries2`.
+    Retries2(u32),
     /// `TCP_USER_TIMEOUT`, as long as keepalive needs.
     UserTimeout,
 }
@@ -79,7 +247,7 @@ impl Bound {
     fn with(self, options: SocketOptions) -> SocketOptions {
         let rto_max_ms = match self {
             Self::RtoMax(ms) => Some(ms),
-            Self::Retries | Self::UserTimeout => None,
+            Self::Retries | Self::Retries2(_) | Self::UserTimeout => None,
         };
         SocketOptions {
             rto_max_ms,
@@ -87,51 +255,33 @@ impl Bound {
         }
     }
 
-    /// What is the same for all plans with this bound; `None`: the user timeout is different in each.
-    fn prepare<'a>(self, policy: &Policy, kernel: &'a Kernel) -> Option<Prepared<'a>> {
-        match self {
-            Self::UserTimeout => None,
-            Self::Retries | Self::RtoMax(_) => Some(prepare(
-                policy,
-                kernel,
-                &self.with(SocketOptions::default()),
-            )),
+    fn sysctls(self) -> SysctlSettings {
+        SysctlSettings {
+            retries2: match self {
+                Self::Retries2(n) => Some(n),
+                Self::Retries | Self::RtoMax(_) | Self::UserTimeout => None,
+            },
         }
     }
 }
 
-/// The bounds a policy allows on a kernel, gentlest first.
+/// The bounds a policy allows on a kernel, gentlest first. A sysctl, which reaches every connection, is the last resort.
 fn bounds(policy: &Policy, kernel: &Kernel) -> Vec<Bound> {
     let mut bounds = vec![Bound::Retries];
     match policy.slow_readers {
         SlowReaders::Drop => bounds.push(Bound::UserTimeout),
         SlowReaders::Keep if kernel.rto_max_option => {
-            bounds.extend(RTO_MAX_CHOICES_S.map(|s| Bound::RtoMax(s * MIN_RTO_MAX_MS)));
+            bounds.extend(RTO_MAX_CHOICES_MS.map(Bound::RtoMax));
+        }
+        SlowReaders::Keep if policy.sysctls => {
+            let lower = RETRIES2_CHOICES
+                .rev()
+                .filter(|n| *n < kernel.sysctls.retries2);
+            bounds.extend(lower.map(Bound::Retries2));
         }
         SlowReaders::Keep => {}
     }
     bounds
-}
-
-/// The plan with the longest idle time under this bound, with a generous burst if that fits, else with the smallest.
-fn best_with(policy: &Policy, kernel: &Kernel, bound: Bound) -> Option<Plan> {
-    let longest = u32::try_from(policy.within.as_secs())
-        .unwrap_or(u32::MAX)
-        .min(u32::from(MAX_KEEPALIVE_S));
-    let smallest = Burst {
-        probes: policy.survive_lost_probes + 1,
-        interval_s: 1,
-    };
-    let prepared = bound.prepare(policy, kernel);
-    let attempt =
-        |idle: u32, burst: Burst| attempt(policy, kernel, bound, prepared.as_ref(), idle, burst);
-    // The generous burst is a share of the silence that fits.
-    let fits = longest_that(longest, |idle| attempt(idle, smallest).is_some())?;
-    let generous = Burst::generous(fits + smallest.seconds(), smallest);
-    [generous, smallest].into_iter().find_map(|burst| {
-        let idle = longest_that(longest, |idle| attempt(idle, burst).is_some())?;
-        attempt(idle, burst)
-    })
 }
 
 /// The largest number from 1 to `most` that fits, where all below a fitting one fit.
@@ -163,6 +313,14 @@ impl Burst {
         self.probes * self.interval_s
     }
 
+    /// What survives the lost probes that must be survivable.
+    fn smallest(policy: &Policy) -> Self {
+        Self {
+            probes: policy.survive_lost_probes.saturating_add(1),
+            interval_s: 1,
+        }
+    }
+
     /// A quarter of `silence_s`, spread over up to eight probes.
     fn generous(silence_s: u32, smallest: Self) -> Self {
         let share = silence_s / BURST_SHARE;
@@ -172,34 +330,6 @@ impl Burst {
             interval_s: (share / probes).clamp(1, BURST_INTERVAL_S),
         }
     }
-}
-
-/// The plan with exactly these settings, if it keeps the policy.
-fn attempt(
-    policy: &Policy,
-    kernel: &Kernel,
-    bound: Bound,
-    prepared: Option<&Prepared<'_>>,
-    idle: u32,
-    burst: Burst,
-) -> Option<Plan> {
-    let mut options = bound.with(keepalive(idle, burst));
-    if let Bound::UserTimeout = bound {
-        options.user_timeout_ms = Some(user_timeout_ms(kernel, idle, burst)?);
-    }
-    let forecast = |options: &SocketOptions| match prepared {
-        Some(prepared) => prepared.forecast(&options.resolve(&kernel.sysctls)),
-        None => prepare(policy, kernel, options).forecast(&options.resolve(&kernel.sysctls)),
-    };
-    if policy.promises(Silence::Connecting) && options.user_timeout_ms == Some(0) {
-        options.syncnt = syncnt(policy, kernel, &options, forecast)?;
-    }
-    let plan = Plan {
-        policy: *policy,
-        options,
-        forecast: forecast(&options),
-    };
-    keeps(&plan).then_some(plan)
 }
 
 fn keepalive(idle: u32, burst: Burst) -> SocketOptions {
@@ -225,48 +355,30 @@ fn user_timeout_ms(kernel: &Kernel, idle: u32, burst: Burst) -> Option<u32> {
     let latest = others
         .iter()
         .fold(latest_probe(hz), |latest, hz| latest.max(latest_probe(*hz)));
-    u32::try_from(latest.as_millis())
+    whole_ms(latest)
+}
+
+/// As a user timeout, if the kernel takes it.
+fn whole_ms(time: Duration) -> Option<u32> {
+    u32::try_from(time.as_millis())
         .ok()
         .filter(|ms| *ms <= MAX_USER_TIMEOUT_MS)
-}
-
-/// The SYN retries that fit: none set if the kernel's do, else the most. `None` if not even one fits.
-fn syncnt(
-    policy: &Policy,
-    kernel: &Kernel,
-    options: &SocketOptions,
-    forecast: impl Fn(&SocketOptions) -> Forecast,
-) -> Option<Option<u32>> {
-    let fits = |syncnt| {
-        let options = SocketOptions { syncnt, ..*options };
-        forecast(&options).connecting.worst.meets(policy.within)
-    };
-    if fits(None) {
-        return Some(None);
-    }
-    (1..kernel.sysctls.syn_retries)
-        .rev()
-        .map(Some)
-        .find(|n| fits(*n))
-}
-
-/// Forecasts for every path that the policy allows, or, where they cap the RTO, that the options do.
-fn prepare<'a>(policy: &Policy, kernel: &'a Kernel, options: &SocketOptions) -> Prepared<'a> {
-    let capped = options
-        .rto_max_ms
-        .map(|ms| Duration::from_millis(u64::from(ms)));
-    Paths::new(capped.unwrap_or(policy.path_rto), kernel).prepare(&options.resolve(&kernel.sysctls))
 }
 
 /// Whether the forecast is what the policy asks for.
 fn keeps(plan: &Plan) -> bool {
     let policy = &plan.policy;
-    let in_time = Silence::ALL
-        .into_iter()
-        .filter(|silence| policy.promises(*silence))
-        .all(|silence| plan.forecast.outlook(silence).worst.meets(policy.within));
+    let in_time = is_in_time(policy, &plan.forecast);
     let survives = plan.forecast.lost_probes_survived >= Some(policy.survive_lost_probes);
     let spares =
         policy.slow_readers == SlowReaders::Drop || plan.forecast.slow_reader.latest().is_none();
-    in_time && survives && spares
+    let arrives = plan.forecast.after_close.outage_survived >= policy.after_close;
+    in_time && survives && spares && arrives
+}
+
+fn is_in_time(policy: &Policy, forecast: &Forecast) -> bool {
+    Silence::ALL
+        .into_iter()
+        .filter(|silence| policy.promises(*silence))
+        .all(|silence| forecast.outlook(silence).worst.meets(policy.within))
 }

@@ -51,7 +51,7 @@ proptest! {
 
     #[test]
     fn what_was_written_last(options in any_options(), sysctls in any_sysctls(), hz in any_hz(),
-                             phase in 0_u64..1 << 33, rto_ms in 200_u64..3000, part in 0_u64..20) {
+                             phase in 0_u64..1 << 33, rto_ms in 210_u64..3000, part in 0_u64..20) {
         let mut model = closed(options, sysctls, hz, phase, rto_ms);
         model.write();
         let mut dead = model.clone();
@@ -73,7 +73,7 @@ proptest! {
 
     #[test]
     fn behind_a_closed_window(options in any_options(), sysctls in any_sysctls(), hz in any_hz(),
-                              phase in 0_u64..1 << 33, rto_ms in 200_u64..3000, answers in 0_u32..14) {
+                              phase in 0_u64..1 << 33, rto_ms in 210_u64..3000, answers in 0_u32..14) {
         let mut model = closed(options, sysctls, hz, phase, rto_ms);
         model.window_closes();
         let told = foretold(&model);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use deadpeer_core::policy::Relaxation;
-use deadpeer_core::{Finding, Kernel, Plan, Policy, Silence, SlowReaders};
+use deadpeer_core::policy::{Reason, Relaxation, SysctlSettings};
+use deadpeer_core::{Finding, Kernel, Notice, Plan, Policy, Silence, SlowReaders};
 use proptest::prelude::*;
 
 use crate::model::Model;
@@ -15,14 +15,25 @@ fn any_policy() -> impl Strategy<Value = Policy> {
         1_000_u64..=86_400_000
     ];
     let slow_readers = prop_oneof![Just(SlowReaders::Keep), Just(SlowReaders::Drop)];
-    (deadline, 0_u32..=127, slow_readers, 200_u64..3_000).prop_map(
-        |(ms, survive, slow_readers, rto_ms)| {
-            Policy::detect_within(Duration::from_millis(ms))
-                .survive_lost_probes(if ms % 3 == 0 { survive } else { survive % 6 })
-                .slow_readers(slow_readers)
-                .path_rto(Duration::from_millis(rto_ms))
-        },
+    let after_close = prop_oneof![Just(0), 0_u64..30_000];
+    (
+        deadline,
+        0_u32..=127,
+        slow_readers,
+        200_u64..3_000,
+        after_close,
+        any::<bool>(),
     )
+        .prop_map(
+            |(ms, survive, slow_readers, rto_ms, after_close_ms, sysctls)| {
+                Policy::detect_within(Duration::from_millis(ms))
+                    .after_close(Duration::from_millis(after_close_ms))
+                    .sysctls(sysctls)
+                    .survive_lost_probes(if ms % 3 == 0 { survive } else { survive % 6 })
+                    .slow_readers(slow_readers)
+                    .path_rto(Duration::from_millis(rto_ms))
+            },
+        )
 }
 
 fn any_kernel() -> impl Strategy<Value = Kernel> {
@@ -68,6 +79,8 @@ proptest! {
             prop_assert!(worst.meets(policy.within()), "{silence}: {worst:?} {plan}");
         }
         prop_assert!(kernel.rto_max_option || plan.options().rto_max_ms.is_none());
+        prop_assert!(plan.forecast().after_close.outage_survived >= policy.outage_after_close(), "{plan}");
+        let kernel = plan.sysctls().on(&kernel);
         let options = plan.options().resolve(&kernel.sysctls);
         let fights: Vec<_> = Finding::of_settings(&options, plan.forecast()).collect();
         prop_assert!(
@@ -84,10 +97,11 @@ proptest! {
     ) {
         let Ok(plan) = policy.plan(&kernel) else { return Ok(()); };
         let hz = u64::from(kernel.hz.unwrap_or(1000));
+        let kernel = plan.sysctls().on(&kernel);
         let options = plan.options().resolve(&kernel.sysctls);
         let capped = Duration::from_millis(u64::from(options.rto_max_ms.unwrap_or(120_000)));
         let rto_ms = plan.assumed_rto().unwrap_or(capped).as_millis() as u64;
-        let rto = ((200 + (rto_ms - 200) * rto_share / 100) * hz / 1000).max(1);
+        let rto = ((210 + rto_ms.saturating_sub(210) * rto_share / 100) * hz / 1000).max(1);
         let mut model = Model::established(hz, phase, options, kernel.sysctls, rto);
         model.alive_until(phase + alive_ms * hz / 1000, &[]);
         let vanished = model.now;
@@ -102,6 +116,12 @@ proptest! {
         let closed = model.clone().run_to_death(None).expect("the window is probed");
         prop_assert!(model.time(closed.jiffy - vanished) <= within, "closed window: {plan}");
     }
+
+}
+
+proptest! {
+    // Each plans many times over.
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn a_refusal_names_a_deadline_that_can_be_kept(policy in any_policy(), kernel in any_kernel()) {
@@ -118,6 +138,9 @@ proptest! {
                 Relaxation::DropSlowReaders => (policy.slow_readers(SlowReaders::Drop), kernel),
                 Relaxation::Except(silence) => (policy.except(silence), kernel),
                 Relaxation::SurviveLostProbes(n) => (policy.survive_lost_probes(n), kernel),
+                Relaxation::AfterClose(outage) => (policy.after_close(outage), kernel),
+                Relaxation::SetSysctls => (policy.sysctls(true), kernel),
+                Relaxation::SetSysctlsExcept(silence) => (policy.sysctls(true).except(silence), kernel),
                 Relaxation::NewerKernel | _ => (policy, Kernel::modern(kernel.hz)),
             };
             prop_assert!(relaxed.plan(&kernel).is_ok() || matches!(relaxation, Relaxation::NewerKernel), "{relaxation}");
@@ -170,6 +193,88 @@ fn an_older_kernel_cannot_keep_slow_readers_and_a_short_deadline() {
         refusal.nearest > Some(Duration::from_secs(900)),
         "{refusal}"
     );
+    // A dead peer behind a closed window is noticed late even so: its probes are far apart.
+    let but_for_closed_windows = Relaxation::SetSysctlsExcept(Silence::ZeroWindow);
+    assert!(
+        refusal.relaxations.contains(&but_for_closed_windows),
+        "{refusal}"
+    );
+}
+
+/// `tcp_retries2` does what `TCP_RTO_MAX_MS` does, and lets slow readers live.
+#[test]
+fn an_older_kernel_can_with_a_sysctl() {
+    let policy = Policy::detect_within(Duration::from_secs(30))
+        .sysctls(true)
+        .except(Silence::ZeroWindow);
+    let plan = policy
+        .plan(&Kernel::before_rto_max(Some(250)))
+        .expect("tcp_retries2 bounds data in flight");
+    assert_eq!(plan.sysctls().retries2, Some(4));
+    assert_eq!(plan.forecast().slow_reader, Notice::Never);
+    assert!(plan.forecast().late_write.worst.meets(policy.within()));
+    let named: Vec<_> = plan.sysctls().iter().collect();
+    assert_eq!(named, [("net.ipv4.tcp_retries2", 4)]);
+    // On short paths, where less is uncertain, five are few enough; and four notice a dead peer behind a closed window, too.
+    let short = policy.path_rto(Duration::from_millis(250));
+    let retries2 = |policy: Policy| {
+        let plan = policy.plan(&Kernel::before_rto_max(Some(250)));
+        plan.expect("a short path").sysctls().retries2
+    };
+    assert_eq!(retries2(short), Some(5));
+    let every_silence = Policy::detect_within(Duration::from_secs(30)).sysctls(true);
+    assert_eq!(
+        retries2(every_silence.path_rto(Duration::from_millis(250))),
+        Some(4)
+    );
+    // Nobody else's connections are touched where the socket's own options do.
+    let modern = policy
+        .plan(&Kernel::modern(Some(250)))
+        .expect("a cap of the RTO");
+    assert_eq!(*modern.sysctls(), SysctlSettings::default());
+}
+
+/// The wish costs probes, or is refused with what can be had.
+#[test]
+fn what_is_written_last_can_be_asked_to_survive() {
+    let kernel = Kernel::modern(Some(250));
+    let policy = Policy::detect_within(Duration::from_secs(120));
+    let outage = |policy: Policy| {
+        let plan = policy.plan(&kernel).expect("a plan");
+        plan.forecast().after_close.outage_survived
+    };
+    let usual = outage(policy);
+    let wished = usual + Duration::from_millis(500);
+    assert!(outage(policy.after_close(wished)) >= wished);
+
+    let far = policy.after_close(Duration::from_secs(40));
+    let refusal = far.plan(&kernel).expect_err("the cap is too small");
+    let Reason::LostAfterClose(longest) = refusal.reason else {
+        panic!("{refusal}")
+    };
+    assert!(longest >= wished && outage(policy.after_close(longest)) >= longest);
+    assert!(
+        refusal
+            .relaxations
+            .contains(&Relaxation::AfterClose(longest))
+    );
+    let nearest = refusal.nearest.expect("some deadline");
+    assert!(outage(far.detect_in(nearest)) >= Duration::from_secs(40));
+
+    // A user timeout carries over longer outages.
+    let dropping = policy.slow_readers(SlowReaders::Drop);
+    let wished = Duration::from_secs(25);
+    assert!(outage(dropping.after_close(wished)) >= wished);
+}
+
+/// A cap of 1 s would do for each, and a gentler one is chosen as soon as it fits beside an idle time that is no sixth.
+#[test]
+fn the_gentlest_bound_is_chosen() {
+    for (seconds, rto_max_ms) in [(30, 1_000), (60, 2_000), (120, 5_000), (300, 15_000)] {
+        let policy = Policy::detect_within(Duration::from_secs(seconds));
+        let plan = policy.plan(&Kernel::modern(Some(250))).expect("a plan");
+        assert!(plan.options().rto_max_ms >= Some(rto_max_ms), "{plan}");
+    }
 }
 
 /// `TCP_RTO_MAX_MS` bounds the RTO of every path.

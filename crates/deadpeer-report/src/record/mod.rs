@@ -24,7 +24,7 @@ pub use plan::{Plan, Refusal};
 pub use protect::{
     Failed, ProtectPlan, ProtectSummary, RemovedProtection, StandingProtection, UndoFile, Undone,
 };
-pub use settings::{Forecast, Notice, Options, Outlook};
+pub use settings::{AfterClose, Forecast, Notice, Options, Outlook};
 pub use test::{TestCase, TestSummary};
 
 /// A word for programs, of those that the field's documentation lists. More may come.

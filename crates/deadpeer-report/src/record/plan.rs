@@ -4,6 +4,7 @@ use super::{Forecast, Options, Word};
 use crate::duration::milliseconds;
 use deadpeer_core::Silence;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Options that keep a promise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,8 +19,12 @@ pub struct Plan {
     pub keep_slow_readers: bool,
     /// Kinds of silence that need not keep the deadline.
     pub except: Vec<Word>,
+    /// The outage that what is written just before close() was to survive.
+    pub after_close_ms: u64,
     /// What to set.
     pub options: Options,
+    /// What to set for the whole network namespace, by name; empty: nothing.
+    pub sysctls: BTreeMap<String, u32>,
     /// What that promises.
     pub notices_in: Forecast,
     /// The retransmission timeout up to which the promise holds; null: it holds whatever that is.
@@ -52,7 +57,11 @@ impl From<&deadpeer_core::Plan> for Plan {
             survive_lost_probes: policy.survives(),
             keep_slow_readers: policy.keeps_slow_readers(),
             except: excepted.map(|silence| silence.name().into()).collect(),
+            after_close_ms: milliseconds(policy.outage_after_close()),
             options: plan.options().into(),
+            sysctls: (plan.sysctls().iter())
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
             notices_in: plan.forecast().into(),
             assumed_rto_ms: plan.assumed_rto().map(milliseconds),
         }

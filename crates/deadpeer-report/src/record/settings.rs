@@ -46,12 +46,26 @@ pub struct Forecast {
     pub connecting: Outlook,
     /// The program closed, the peer has not.
     pub after_fin: Outlook,
+    /// The program has closed its descriptor.
+    pub after_close: AfterClose,
     /// When a live peer that does not read is dropped.
     pub slow_reader: Option<Notice>,
     /// Keepalive probes that may be lost without harm to a live peer; null: keepalive is off.
     pub lost_probes_survived: Option<u32>,
     /// Packets that keepalive costs an hour of idleness, answers included.
     pub packets_per_idle_hour: f64,
+}
+
+/// What becomes of a connection after close(), and of what was written last.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AfterClose {
+    /// The longest outage that what was written just before close() is certain to survive, in milliseconds.
+    pub outage_survived_ms: u64,
+    /// When a live peer that does not read loses what was written, counted from the moment its window closed.
+    pub slow_reader: Notice,
+    /// How long the kernel keeps the connection at most when the peer is gone, in milliseconds.
+    pub kept_ms: u64,
 }
 
 /// Socket options; null: not set by the plan, or no such option.
@@ -125,6 +139,16 @@ impl From<&deadpeer_core::Outlook> for Outlook {
     }
 }
 
+impl From<deadpeer_core::forecast::AfterClose> for AfterClose {
+    fn from(after_close: deadpeer_core::forecast::AfterClose) -> Self {
+        Self {
+            outage_survived_ms: milliseconds(after_close.outage_survived),
+            slow_reader: after_close.slow_reader.into(),
+            kept_ms: milliseconds_up(after_close.kept),
+        }
+    }
+}
+
 impl From<&deadpeer_core::Forecast> for Forecast {
     fn from(forecast: &deadpeer_core::Forecast) -> Self {
         Self {
@@ -134,6 +158,7 @@ impl From<&deadpeer_core::Forecast> for Forecast {
             zero_window: (&forecast.zero_window).into(),
             connecting: (&forecast.connecting).into(),
             after_fin: (&forecast.after_fin).into(),
+            after_close: forecast.after_close.into(),
             slow_reader: Some(forecast.slow_reader.into()),
             lost_probes_survived: forecast.lost_probes_survived,
             packets_per_idle_hour: forecast.packets_per_idle_hour,

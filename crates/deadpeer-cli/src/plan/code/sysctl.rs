@@ -1,12 +1,18 @@
 //! The options as sysctl lines, with what sysctls cannot do said beside them.
 
 use deadpeer_core::SocketOptions;
+use deadpeer_core::policy::SysctlSettings;
 use std::fmt::Write as _;
 
 /// Lines for `/etc/sysctl.d/`, and in comments what they leave open.
 ///
 /// `in_flight` is how long a kernel with these lines and no socket option takes to notice while data is in flight.
-pub(in crate::plan) fn sysctl(options: &SocketOptions, promise: &str, in_flight: &str) -> String {
+pub(in crate::plan) fn sysctl(
+    options: &SocketOptions,
+    sysctls: &SysctlSettings,
+    promise: &str,
+    in_flight: &str,
+) -> String {
     let mut code = format!(
         "# {promise}\n# These are defaults: they reach every program of the network namespace that does not set its own.\n"
     );
@@ -21,6 +27,9 @@ pub(in crate::plan) fn sysctl(options: &SocketOptions, promise: &str, in_flight:
             // Writing to a String cannot fail, here and below.
             let _ = writeln!(code, "net.ipv4.{name} = {value}");
         }
+    }
+    for (name, value) in sysctls.iter() {
+        let _ = writeln!(code, "{name} = {value}");
     }
     if options.keepalive == Some(true) {
         code.push_str("# No sysctl switches keepalive on: the program has to set SO_KEEPALIVE, or nothing of it counts.\n");
@@ -42,7 +51,12 @@ mod tests {
 
     #[test]
     fn what_sysctls_cannot_do_is_said() {
-        let code = sysctl(&everything(), "A promise.", "after 15m 38s");
+        let code = sysctl(
+            &everything(),
+            &SysctlSettings::default(),
+            "A promise.",
+            "after 15m 38s",
+        );
         assert!(
             code.contains("\nnet.ipv4.tcp_keepalive_time = 20\n"),
             "{code}"
@@ -63,7 +77,12 @@ mod tests {
     fn without_a_user_timeout_nothing_is_missing_but_the_switch() {
         let mut options = everything();
         options.user_timeout_ms = None;
-        let code = sysctl(&options, "A promise.", "after 15 s");
+        let code = sysctl(
+            &options,
+            &SysctlSettings::default(),
+            "A promise.",
+            "after 15 s",
+        );
         assert!(!code.contains("USER_TIMEOUT"), "{code}");
     }
 }
