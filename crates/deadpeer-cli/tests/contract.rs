@@ -95,6 +95,8 @@ enum Line {
         survive_lost_probes: u32,
         keep_slow_readers: bool,
         except: Vec<String>,
+        after_close_ms: u64,
+        sysctls: BTreeMap<String, u32>,
         options: Options,
         notices_in: Forecast,
         assumed_rto_ms: Option<u64>,

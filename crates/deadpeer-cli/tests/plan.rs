@@ -149,7 +149,7 @@ fn an_old_kernel_keeps_slow_readers_with_a_sysctl() {
 #[test]
 fn an_unknown_kernel_or_sysctl_is_refused() {
     for (args, said) in [
-        (["--kernel", "newest"], "a version like 6.1"),
+        (["--kernel", "newest"], "like 6.1"),
         (
             ["--sysctl", "net.ipv4.tcp_retires2=5"],
             "did you mean net.ipv4.tcp_retries2?",

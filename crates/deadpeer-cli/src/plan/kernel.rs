@@ -35,8 +35,12 @@ pub(super) fn which(text: &str) -> Result<KernelArg, String> {
         "modern" => Ok(KernelArg::Modern),
         "before-6.15" => Ok(KernelArg::Before615),
         version => KernelVersion::parse(version)
+            // Older ones lack TCP_USER_TIMEOUT, or keep other time.
+            .filter(|version| *version >= KernelVersion::new(3, 0))
             .map(KernelArg::Version)
-            .ok_or_else(|| "give running, modern, before-6.15, or a version like 6.1".to_owned()),
+            .ok_or_else(|| {
+                "give running, modern, before-6.15, or a version from 3.0 on, like 6.1".to_owned()
+            }),
     }
 }
 
@@ -90,7 +94,7 @@ mod tests {
         let old = KernelArg::Version(KernelVersion::new(6, 1));
         assert_eq!(which("6.1"), Ok(old));
         assert_eq!(which("6.1.0-49-amd64"), Ok(old));
-        assert!(which("newest").is_err());
+        assert!(which("newest").is_err() && which("2.4").is_err());
     }
 
     #[test]
