@@ -75,7 +75,7 @@ pub(super) fn run(
     let machine = machine.map_err(|error| Stop::from_error(&error))?;
     if !lines.is_empty() {
         take_marks(&machine, &mut lines);
-        lines.sort_by_key(Line::order);
+        lines.sort_unstable_by_key(Line::order);
         write(audit, &lines, out)?;
     }
     Ok(machine)
@@ -162,15 +162,15 @@ impl Line {
         }
     }
 
-    /// Worst first, then by address.
-    fn order(&self) -> (bool, bool, Reverse<u64>, SocketAddr, SocketAddr) {
+    /// Worst first, then by address; listeners may share one.
+    fn order(&self) -> impl Ord + use<> {
         let worst = self.bounds.into_iter().map(Bound::badness).max();
         (
             !self.late,
             *self.basis == Basis::Nobody,
             Reverse(worst.unwrap_or(0)),
-            self.local,
-            self.peer,
+            (self.local, self.peer),
+            (self.pid, self.fd),
         )
     }
 

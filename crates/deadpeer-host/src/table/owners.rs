@@ -7,7 +7,6 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::{fs, io};
 
 use deadpeer_bpf::{CallError, SocketOwners};
-use rustc_hash::{FxBuildHasher, FxHashMap};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
 
@@ -15,15 +14,13 @@ use super::process::Process;
 
 /// The owners of every socket, as `/proc` showed them.
 ///
-/// About 25 bytes a descriptor. A thread that left its process' descriptor table (`unshare(CLONE_FILES)`) is
+/// About 12 bytes a descriptor. A thread that left its process' descriptor table (`unshare(CLONE_FILES)`) is
 /// not looked at.
 #[derive(Debug, Default)]
 pub struct Owners {
     processes: Vec<Process>,
     /// Sorted by inode.
     held: Vec<Held>,
-    /// Where each inode begins in `held`.
-    places: FxHashMap<u32, u32>,
     unreadable: Vec<u32>,
 }
 
@@ -122,10 +119,8 @@ impl Owners {
     /// Who holds the socket with this inode number.
     #[must_use]
     pub fn of(&self, inode: NonZeroU32) -> OwnersOf<'_> {
-        let held = match self.places.get(&inode.get()) {
-            Some(place) => self.held.get(*place as usize..).unwrap_or_default(),
-            None => &[],
-        };
+        let held = self.held.get(self.place(inode.get())..);
+        let held = held.unwrap_or_default();
         let shared = |next: &&Held| next.inode == inode.get();
         let len = held.iter().take_while(shared).count();
         OwnersOf {
@@ -148,10 +143,33 @@ impl Owners {
 
     fn index(&mut self) {
         self.held.sort_unstable();
-        self.places = FxHashMap::with_capacity_and_hasher(self.held.len(), FxBuildHasher);
-        for (place, held) in self.held.iter().enumerate() {
-            self.places.entry(held.inode).or_insert(place as u32);
+    }
+
+    /// Where this inode number begins in `held`, or would.
+    ///
+    /// The kernel gives numbers out in a row (fs/inode.c, `get_next_ino`), so that a guess between the first and the last is near;
+    /// from there the search widens.
+    fn place(&self, inode: u32) -> usize {
+        let held = self.held.as_slice();
+        let [first, .., last] = held else {
+            return held.partition_point(|held| held.inode < inode);
+        };
+        let is_before = |place: usize| held.get(place).is_some_and(|held| held.inode < inode);
+        let whole = u64::from(last.inode - first.inode).max(1);
+        let part = u64::from(inode.saturating_sub(first.inode)).min(whole);
+        let guess = (part * (held.len() - 1) as u64 / whole) as usize;
+        let (mut from, mut to) = (guess, guess);
+        let mut step = 4;
+        while from > 0 && !is_before(from - 1) {
+            from = from.saturating_sub(step);
+            step *= 2;
         }
+        while is_before(to) {
+            to = (to + step).min(held.len());
+            step *= 2;
+        }
+        let near = held.get(from..to).unwrap_or_default();
+        from + near.partition_point(|held| held.inode < inode)
     }
 
     fn scan_process(&mut self, proc: &OwnedFd, pid: u32, buffer: &mut [MaybeUninit<u8>]) {
@@ -314,6 +332,41 @@ mod tests {
             b"",
         ] {
             assert_eq!(socket_inode(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn every_owner_is_found_however_numbers_lie() {
+        let far = [
+            1,
+            2,
+            2,
+            2,
+            3,
+            900,
+            901,
+            5_000,
+            5_000,
+            u32::MAX - 1,
+            u32::MAX,
+        ];
+        for inodes in [
+            &far[..],
+            &[7],
+            &[7, 7],
+            &[],
+            &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
+        ] {
+            let known = inodes.iter().enumerate().map(|(fd, inode)| {
+                let inode = NonZeroU32::new(*inode).unwrap();
+                (inode, Process::named(1, b"x"), fd as RawFd)
+            });
+            let owners: Owners = known.collect();
+            let asked = inodes.iter().flat_map(|n| [n - 1, *n, n.saturating_add(1)]);
+            for inode in asked.filter_map(NonZeroU32::new) {
+                let held = inodes.iter().filter(|n| **n == inode.get()).count();
+                assert_eq!(owners.of(inode).count(), held, "{inode} of {inodes:?}");
+            }
         }
     }
 
