@@ -5,6 +5,7 @@
     reason = "a tool at the command line"
 )]
 
+mod api;
 mod bench;
 mod bpf;
 mod cargo;
@@ -29,6 +30,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Write the public interfaces of the libraries anew, `api/*.txt`; a test compares them.
+    Api,
     /// Measure deadpeer against its peers.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy => tidy::run(),
+        Task::Api => api::bless().map(|_| true),
         Task::Bench(bench) => bench::run(&bench),
         Task::CheckExplain(arguments) => check_explain::run(&arguments),
         Task::Bpf(arguments) => bpf::run(&arguments),
