@@ -1,7 +1,6 @@
 //! All connections of a run, and the moments at which something happens to them.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -9,7 +8,7 @@ use deadpeer_core::forecast::Timer;
 use deadpeer_core::{Effective, Forecast, Kernel, Snapshot, TcpInfo, TcpState};
 use deadpeer_sys::clock::{self, JiffiesClock};
 use deadpeer_sys::kernel_version;
-use deadpeer_sys::sock_diag::{Request, SockDiag, SocketId, States};
+use deadpeer_sys::sock_diag::{SockDiag, Socket, SocketId};
 
 use super::connection::{Connection, Handshake};
 use super::dice::Settings;
@@ -211,37 +210,24 @@ impl Stage {
         &mut self,
         ends: (std::net::SocketAddr, std::net::SocketAddr),
     ) -> Result<(Duration, Snapshot, SocketId)> {
-        let request = Request {
-            states: States::LIVE.without(TcpState::Listen),
-            tcp_info: true,
-        };
+        let (local, peer) = ends;
+        let id = Socket::new(TcpState::Established, local, peer).id();
         let version = kernel_version();
         for _ in 0..READINGS {
             let before = clock::monotonic();
-            let mut found = None;
-            self.table.dump(request, |socket| {
-                if (socket.local, socket.peer) != ends {
-                    return ControlFlow::Continue(());
-                }
+            let found = self.table.socket_between(&id, true, |socket| {
                 let info = socket.tcp_info.map(|bytes| TcpInfo::decode(bytes, version));
-                found = Some((
-                    clock::monotonic(),
-                    socket.snapshot(info.as_ref()),
-                    socket.id(),
-                ));
-                ControlFlow::Break(())
+                (socket.snapshot(info.as_ref()), socket.id())
             })?;
-            // A table that changes while it is read may leave somebody out.
-            let Some((after, mut snapshot, id)) = found else {
-                continue;
-            };
+            let (mut snapshot, id) = found.context("the connection is gone before its forecast")?;
+            let after = clock::monotonic();
             let jiffy = self.clock.at(before).jiffy;
             if jiffy == self.clock.at(after).jiffy {
                 snapshot.jiffies = Some(jiffy);
                 return Ok((before, snapshot, id));
             }
         }
-        bail!("the connection is gone before its forecast, or the table takes longer than a jiffy");
+        bail!("a socket could not be read within one jiffy");
     }
 }
 

@@ -161,7 +161,7 @@ pub(super) struct Question {
     pub(super) header: Header,
     family: u8,
     protocol: u8,
-    ext: u8,
+    pub(super) ext: u8,
     pad: u8,
     states: u32,
     sport: Be16,

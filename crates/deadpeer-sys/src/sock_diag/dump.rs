@@ -209,7 +209,11 @@ impl SockDiag {
                 seq: self.seq,
                 port: 0,
             },
-            ext: u8::from(request.tcp_info) << (INET_DIAG_INFO - 1),
+            ext: if request.tcp_info {
+                ASK_FOR_TCP_INFO
+            } else {
+                0
+            },
             states: request.states.mask(),
             ..Question::default()
         };
@@ -306,7 +310,8 @@ struct Question {
 
 pub(super) const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_DUMP: u16 = 0x300;
-const INET_DIAG_INFO: u8 = 2;
+/// `1 << (INET_DIAG_INFO - 1)`.
+pub(super) const ASK_FOR_TCP_INFO: u8 = 1 << 1;
 
 #[cfg(test)]
 mod tests {

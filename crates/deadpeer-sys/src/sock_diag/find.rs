@@ -7,8 +7,9 @@ use zerocopy::IntoBytes;
 use deadpeer_core::TcpState;
 
 use super::destroy::{Question, SocketId};
-use super::dump::{DumpError, NLM_F_REQUEST, SockDiag, receive};
+use super::dump::{ASK_FOR_TCP_INFO, DumpError, NLM_F_REQUEST, SockDiag, receive};
 use super::message::{MessageKind, SOCK_DIAG_BY_FAMILY, messages};
+use super::socket::Socket;
 use crate::SysError;
 
 /// `INET_DIAG_NOCOOKIE`.
@@ -21,12 +22,28 @@ impl SockDiag {
     /// # Errors
     /// The kernel could not be asked.
     pub fn state_between(&mut self, ends: &SocketId) -> Result<Option<TcpState>, DumpError> {
+        self.socket_between(ends, false, |socket| socket.state)
+    }
+
+    /// Looks at the socket between these ends, with its TCP_INFO if wished, as [`state_between`](Self::state_between) does.
+    ///
+    /// # Errors
+    /// The kernel could not be asked.
+    pub fn socket_between<T>(
+        &mut self,
+        ends: &SocketId,
+        tcp_info: bool,
+        look: impl FnOnce(&Socket<'_>) -> T,
+    ) -> Result<Option<T>, DumpError> {
         self.finish_dump()?;
         self.seq = self.seq.wrapping_add(1);
         let mut question = Question::of(ends, self.seq);
         question.header.kind = SOCK_DIAG_BY_FAMILY;
         question.header.flags = NLM_F_REQUEST;
         question.cookie = ANY_COOKIE;
+        if tcp_info {
+            question.ext = ASK_FOR_TCP_INFO;
+        }
         net::send(&self.netlink, question.as_bytes(), SendFlags::empty())
             .map_err(SysError::of("send(NETLINK_SOCK_DIAG)"))?;
         loop {
@@ -39,7 +56,7 @@ impl SockDiag {
                 match message.kind {
                     MessageKind::Socket(socket) => {
                         let whole = socket.peer == ends.peer && socket.local == ends.local;
-                        return Ok(whole.then_some(socket.state));
+                        return Ok(whole.then(|| look(&socket)));
                     }
                     MessageKind::Error(0) => {}
                     MessageKind::Error(errno) => {
