@@ -10,7 +10,7 @@
 mod args;
 mod audit;
 mod confirm;
-mod deferred;
+mod drive;
 mod enclosed;
 mod ends;
 mod exit;

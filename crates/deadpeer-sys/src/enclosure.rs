@@ -20,7 +20,7 @@ use rustix::mount::{MountFlags, MountPropagationFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
 
-use crate::{Result, SysError};
+use crate::{Result, SysError, signals};
 
 /// What a program keeps in a user namespace of its own.
 const KEPT: [CapabilitySet; 6] = [
@@ -164,9 +164,9 @@ fn own_mounts(proc: Proc) -> Result<()> {
 fn wait_and_exit(child: libc::pid_t) -> ! {
     // SAFETY: this process uses no descriptor any more.
     unsafe { libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) };
-    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP] {
-        // SAFETY: ignoring a signal installs no handler.
-        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    for signal in [Signal::INT, Signal::QUIT, Signal::TSTP] {
+        // These can be ignored (signal(7)).
+        let _ = signals::ignore(signal);
     }
     let mut status = 0;
     loop {

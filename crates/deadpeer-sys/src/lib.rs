@@ -22,6 +22,7 @@ pub mod packet;
 pub mod pidfd;
 pub mod readiness;
 mod remembered;
+pub mod signals;
 #[cfg(feature = "sock_diag")]
 pub mod sock_diag;
 pub mod sockopt;

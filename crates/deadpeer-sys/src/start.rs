@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::SysError;
+use crate::{SysError, signals};
 
 /// Starts a command with no signal blocked, whatever the calling thread has blocked for itself. The mask of blocked signals survives
 /// fork(2) and execve(2): a program that was born with SIGTERM blocked could not be ended by it.
@@ -21,7 +21,7 @@ pub fn spawn(command: &mut Command, cgroup: Option<BorrowedFd<'_>>) -> io::Resul
     let processes = cgroup.map(processes_of).transpose()?;
     let prepare = move || {
         processes.as_ref().map_or(Ok(()), enter)?;
-        unblock_signals()
+        Ok(signals::unblock_all()?)
     };
     // SAFETY: between fork and exec a write(2) and a sigprocmask(2) are made, on memory that was there before.
     unsafe { command.pre_exec(prepare) };
@@ -38,17 +38,4 @@ fn processes_of(cgroup: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 fn enter(processes: &OwnedFd) -> io::Result<()> {
     rustix::io::write(processes, b"0").map(drop)?;
     Ok(())
-}
-
-fn unblock_signals() -> io::Result<()> {
-    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the set is written into a local.
-    unsafe { libc::sigemptyset(none.as_mut_ptr()) };
-    // SAFETY: the set has been written, and the old one is not asked for.
-    let status =
-        unsafe { libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()) };
-    match status {
-        0 => Ok(()),
-        _ => Err(SysError::last("sigprocmask").into()),
-    }
 }

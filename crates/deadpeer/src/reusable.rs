@@ -8,7 +8,7 @@ use deadpeer_core::TcpState;
 
 use crate::death::{Death, HalfClose};
 use crate::died::{WatchError, died_with};
-use crate::ping::{Answer, Asking, NotNow, PingError, Step};
+use crate::ping::{Answer, NotNow, Ping, PingError};
 
 /// The wait between two looks at data that is in flight.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -95,10 +95,14 @@ pub struct NotReusable(pub Reuse);
 pub fn reusable(socket: impl AsFd, timeout: Duration) -> Result<Reuse, PingError> {
     let mut check = Check::begin(socket.as_fd(), Instant::now(), timeout)?;
     loop {
-        match check.step(Instant::now())? {
-            Step::Wait(time) => std::thread::sleep(time),
-            Step::Done(reuse) => return Ok(reuse),
+        if let Some(reuse) = check.handle_timeout(Instant::now())? {
+            return Ok(reuse);
         }
+        std::thread::sleep(
+            check
+                .poll_timeout()
+                .saturating_duration_since(Instant::now()),
+        );
     }
 }
 
@@ -108,7 +112,9 @@ pub(crate) struct Check<'fd> {
     fd: BorrowedFd<'fd>,
     begun: Instant,
     timeout: Duration,
-    asking: Asking<'fd>,
+    ping: Ping<BorrowedFd<'fd>>,
+    /// Not before then.
+    pause: Instant,
 }
 
 impl<'fd> Check<'fd> {
@@ -121,22 +127,26 @@ impl<'fd> Check<'fd> {
             fd,
             begun: now,
             timeout,
-            asking: Asking::begin(fd, now, timeout)?,
+            ping: Ping::begin(fd, now, timeout)?,
+            pause: now,
         })
     }
 
-    pub(crate) fn step(&mut self, now: Instant) -> Result<Step<Reuse>, PingError> {
+    pub(crate) fn poll_timeout(&self) -> Instant {
+        self.ping.poll_timeout().max(self.pause)
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<Option<Reuse>, PingError> {
         if let Some(death) = ended(self.fd)? {
-            return Ok(Step::Done(Reuse::Dead(death)));
+            return Ok(Some(Reuse::Dead(death)));
         }
-        let answer = match self.asking.step(now)? {
-            Step::Wait(time) => return Ok(Step::Wait(time)),
-            Step::Done(answer) => answer,
+        let Some(answer) = self.ping.handle_timeout(now)? else {
+            return Ok(None);
         };
         let waited = now - self.begun;
         let left = self.timeout.saturating_sub(waited);
         let silent = |unanswered| Reuse::Silent { waited, unanswered };
-        Ok(Step::Done(match answer {
+        Ok(Some(match answer {
             Answer::Answered { rtt } => Reuse::Answered { rtt },
             Answer::Dead(death) => Reuse::Dead(death),
             Answer::Unanswered { .. } => silent(1),
@@ -145,8 +155,9 @@ impl<'fd> Check<'fd> {
                 NotNow::InFlight { unanswered: 0 } | NotNow::Queued { unanswered: 0 }
                     if !left.is_zero() =>
                 {
-                    self.asking = Asking::begin(self.fd, now, left)?;
-                    return Ok(Step::Wait(PAUSE.min(left)));
+                    self.ping = Ping::begin(self.fd, now, left)?;
+                    self.pause = now + PAUSE.min(left);
+                    return Ok(None);
                 }
                 NotNow::InFlight { unanswered }
                 | NotNow::Queued { unanswered }

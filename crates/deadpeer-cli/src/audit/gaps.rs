@@ -54,7 +54,7 @@ pub(super) fn write(
     out: &mut impl Write,
 ) -> Result<(), Stop> {
     let (coverage, unread) = (&machine.coverage, &machine.totals.unread);
-    let root = nix::unistd::geteuid().is_root();
+    let root = rustix::process::geteuid().is_root();
     let gaps = gaps(unread, coverage, root);
     let unread = !unread.is_empty();
     for gap in gaps
@@ -156,7 +156,7 @@ pub(crate) fn say_hidden(
     look: Look,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    match hidden(coverage, nix::unistd::geteuid().is_root()) {
+    match hidden(coverage, rustix::process::geteuid().is_root()) {
         Some(gap) => gap.say(json, look, out),
         None => Ok(()),
     }

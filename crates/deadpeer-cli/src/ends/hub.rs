@@ -3,7 +3,6 @@
 use super::args::Common;
 use super::ending::{By, Ending, Sign};
 use super::input::{Input, Taken};
-use super::interrupt::Interrupt;
 use super::line::{Line, Room};
 use super::method::{Eyes, Method};
 use super::report::Report;
@@ -11,6 +10,7 @@ use super::socket::timespec;
 use crate::exit::{Exit, Stop};
 use deadpeer::{News, Watch};
 use deadpeer_core::{Forecast, Kernel, Snapshot, Verdict};
+use deadpeer_sys::signals::Interruption;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub(super) struct Hub<'a, 'o, W: Write> {
     common: &'a Common,
     method: &'a Method,
     kernel: Kernel,
-    interrupt: Interrupt,
+    interruption: Interruption,
     report: Report<'o, W>,
     input: Input,
     lines: BTreeMap<u64, Line>,
@@ -50,7 +50,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
     pub(super) fn new(
         common: &'a Common,
         method: &'a Method,
-        interrupt: Interrupt,
+        interruption: Interruption,
         report: Report<'o, W>,
     ) -> Result<Self, Stop> {
         let watch = match method.eyes {
@@ -63,7 +63,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
             common,
             method,
             kernel: deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))?,
-            interrupt,
+            interruption,
             report,
             input: Input::new(),
             lines: BTreeMap::new(),
@@ -137,7 +137,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
         let takes_input = !self.lines.is_empty()
             && !self.input.has_ended()
             && self.lines.values().all(Line::has_room);
-        let mut fds = vec![PollFd::new(&self.interrupt, PollFlags::IN)];
+        let mut fds = vec![PollFd::new(&self.interruption, PollFlags::IN)];
         fds.extend(takes_input.then(|| PollFd::new(&self.input, PollFlags::IN)));
         fds.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
         let lines_at = fds.len();

@@ -9,7 +9,6 @@ mod ending;
 mod framed;
 mod hub;
 mod input;
-mod interrupt;
 mod json;
 mod line;
 mod method;
@@ -21,10 +20,11 @@ mod words;
 
 pub(crate) use args::{ConnectArgs, ListenArgs};
 
+use crate::drive::interruption;
 use crate::exit::{Exit, Stop};
 use args::Common;
+use deadpeer_sys::signals::Second;
 use hub::Hub;
-use interrupt::Interrupt;
 use method::{Eyes, Method, Name};
 use report::Report;
 use socket::Dialled;
@@ -35,13 +35,13 @@ pub(crate) fn listen(args: &ListenArgs, out: &mut impl Write) -> Result<Exit, St
     let common = &args.common;
     let method = chosen(common)?;
     let listener = socket::listener(&address::to_listen(&args.address)?, &method)?;
-    let interrupt = Interrupt::watched()?;
+    let interruption = interruption(Second::Ends)?;
     let mut report = Report::new(out, common.json, common.verbose);
     let address = listener
         .local_addr()
         .map_err(|error| Stop::because(format!("cannot listen: {error}")))?;
     report.listening(address, &method)?;
-    Hub::new(common, &method, interrupt, report)?.serve(&listener, args.once)
+    Hub::new(common, &method, interruption, report)?.serve(&listener, args.once)
 }
 
 /// Connects and stays connected.
@@ -49,14 +49,14 @@ pub(crate) fn connect(args: &ConnectArgs, out: &mut impl Write) -> Result<Exit, 
     let common = &args.common;
     let method = chosen(common)?;
     let addresses = address::to_connect(&args.address)?;
-    let interrupt = Interrupt::watched()?;
+    let interruption = interruption(Second::Ends)?;
     let report = Report::new(out, common.json, common.verbose);
     let trying = |address| report.trying(address);
-    match socket::connected(&addresses, &method, &interrupt, trying)? {
+    match socket::connected(&addresses, &method, &interruption, trying)? {
         Dialled::Interrupted => Ok(Exit::Fine),
         Dialled::Connected(stream) => {
             report.goes_by(&method)?;
-            let mut hub = Hub::new(common, &method, interrupt, report)?;
+            let mut hub = Hub::new(common, &method, interruption, report)?;
             hub.add(stream)?;
             hub.talk()
         }

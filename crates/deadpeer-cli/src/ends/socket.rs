@@ -1,10 +1,10 @@
 //! Sockets with the options of a method from the beginning on.
 
-use super::interrupt::Interrupt;
 use super::method::Method;
 use crate::exit::Stop;
 use crate::text::duration;
 use deadpeer::{Apply as _, Cause};
+use deadpeer_sys::signals::Interruption;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -53,14 +53,14 @@ pub(super) enum Dialled {
 pub(super) fn connected(
     addresses: &[SocketAddr],
     method: &Method,
-    interrupt: &Interrupt,
+    interruption: &Interruption,
     mut trying: impl FnMut(SocketAddr) -> Result<(), Stop>,
 ) -> Result<Dialled, Stop> {
     let end = Instant::now() + method.within;
     let mut sentences = Vec::new();
     for &address in addresses {
         trying(address)?;
-        match connect(address, method, interrupt, end) {
+        match connect(address, method, interruption, end) {
             Ok(dialled) => return Ok(dialled),
             Err(error) => sentences.push(format!("cannot connect to {address}: {}", Why(&error))),
         }
@@ -76,7 +76,7 @@ pub(super) fn connected(
 fn connect(
     address: SocketAddr,
     method: &Method,
-    interrupt: &Interrupt,
+    interruption: &Interruption,
     end: Instant,
 ) -> io::Result<Dialled> {
     let socket = prepared(address, method)?;
@@ -89,7 +89,7 @@ fn connect(
         let left = end.saturating_duration_since(Instant::now());
         let mut fds = [
             PollFd::new(&socket, PollFlags::OUT),
-            PollFd::new(interrupt, PollFlags::IN),
+            PollFd::new(interruption, PollFlags::IN),
         ];
         match poll(&mut fds, Some(&timespec(left))) {
             Err(Errno::INTR) => continue,

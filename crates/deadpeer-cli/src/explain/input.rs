@@ -1,17 +1,15 @@
 //! Where captures come from: files and standard input.
 
 use super::Telling;
+use crate::drive::unwatched;
 use crate::exit::Stop;
 use deadpeer_capture::{ReadError, Reader};
-use signal_hook::consts::SIGINT;
-use signal_hook::flag;
+use deadpeer_sys::signals::{Interruption, Second, Signal};
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Between two looks at the clock for the sake of progress.
@@ -31,7 +29,8 @@ pub(super) fn read(
         count: Rc::clone(&count),
     };
     if path.as_os_str() == "-" {
-        outlive_one_interrupt()?;
+        // Ctrl-C ends the program that writes the capture too, and then there is a story to tell. Only a second one ends this program.
+        let _interruption = Interruption::watch(&[Signal::INT], Second::Ends).map_err(unwatched)?;
         let input: Box<dyn Read> = Box::new(io::stdin().lock());
         return each(counted(input), &count, None, telling, out);
     }
@@ -43,15 +42,6 @@ pub(super) fn read(
     }
     let size = metadata.is_file().then_some(metadata.len());
     each(counted(Box::new(file)), &count, size, telling, out)
-}
-
-/// Ctrl-C ends the program that writes the capture too, and then there is a story to tell. Only a second one ends this program.
-fn outlive_one_interrupt() -> Result<(), Stop> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    flag::register_conditional_default(SIGINT, Arc::clone(&interrupted))
-        .and_then(|_| flag::register(SIGINT, interrupted))
-        .map(drop)
-        .map_err(|error| Stop::because(format!("cannot watch for signals: {error}")))
 }
 
 fn each(

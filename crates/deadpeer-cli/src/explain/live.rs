@@ -1,14 +1,16 @@
 //! Packets of an interface as they pass.
 
 use super::Telling;
+use crate::drive::interruption;
 use crate::exit::Stop;
 use deadpeer_capture::{Link, Moment, Packet};
 use deadpeer_sys::Errno;
 use deadpeer_sys::packet::{PacketSocket, RingLayout};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use deadpeer_sys::signals::Second;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::netdevice::name_to_index;
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 /// The begin of a packet is enough: headers, options, tunnels.
@@ -31,7 +33,9 @@ pub(super) fn capture(
     out: &mut impl Write,
 ) -> Result<(), Stop> {
     let cannot = |error: &dyn std::fmt::Display| Stop::because(format!("{interface}: {error}"));
-    let index = nix::net::if_::if_nametoindex(interface).map_err(|_| match interface {
+    // Any socket knows its namespace's interfaces.
+    let any = UnixDatagram::unbound().map_err(|error| cannot(&error))?;
+    let index = name_to_index(&any, interface).map_err(|_| match interface {
         "any" => {
             cannot(&"one interface at a time; for all: tcpdump -U -i any -w - | deadpeer explain -")
         }
@@ -54,7 +58,7 @@ pub(super) fn capture(
             )));
         }
     };
-    let stopped = interruption()?;
+    let stopped = interruption(Second::IsNoted)?;
     let until = stop_after.map(|time| Instant::now() + time);
     let mut lost = 0_u64;
     loop {
@@ -79,7 +83,7 @@ pub(super) fn capture(
         out.flush()?;
         lost += u64::from(socket.overruns().map_err(|error| cannot(&error))?);
         telling.lost = Some(lost);
-        if stopped.load(Ordering::Relaxed) || until.is_some_and(|until| Instant::now() >= until) {
+        if stopped.came() || until.is_some_and(|until| Instant::now() >= until) {
             return Ok(());
         }
         if taken == 0 {
@@ -90,28 +94,13 @@ pub(super) fn capture(
 
 /// Waits for a packet, the end of the turn or of the time.
 fn wait(socket: &PacketSocket, until: Option<Instant>) -> Result<(), Stop> {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    use std::os::fd::AsFd as _;
-
     let left = until.map_or(TURN, |until| {
         until.saturating_duration_since(Instant::now()).min(TURN)
     });
-    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-    match poll(
-        &mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)],
-        timeout,
-    ) {
-        Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+    let timeout = Timespec::try_from(left).unwrap_or_default();
+    let mut packets = [PollFd::new(socket, PollFlags::IN)];
+    match poll(&mut packets, Some(&timeout)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(Stop::because(format!("cannot wait for packets: {error}"))),
     }
-}
-
-/// A flag that is set by the first signal to end.
-fn interruption() -> Result<Arc<AtomicBool>, Stop> {
-    let flag = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&flag))
-            .map_err(|error| Stop::because(format!("cannot watch for signals: {error}")))?;
-    }
-    Ok(flag)
 }

@@ -4,7 +4,7 @@ mod table;
 
 use crate::audit::gaps::say_hidden;
 use crate::confirm::Consent;
-use crate::deferred::Deferred;
+use crate::drive::{Ended, drive, interruption};
 use crate::exit::{Exit, Stop};
 use crate::filter_args::FilterArgs;
 use crate::json::line;
@@ -17,12 +17,13 @@ use crate::text::style;
 use crate::text::table::Look;
 use clap::Args;
 use deadpeer_host::kill::{
-    Decision, DestroyAllError, Destroyed, Selection, destroy, is_supported, judge,
+    Decision, DestroyAllError, Destroyed, ProbeRounds, Selection, destroy, is_supported,
 };
 use deadpeer_host::{Table, Target};
 use deadpeer_report::record::KillSummary;
+use deadpeer_sys::signals::Second;
 use std::io::{IsTerminal as _, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Destroy half-open connections, whose other end is gone
 ///
@@ -98,12 +99,17 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
         return nothing(args, look, out);
     }
     progress(&targets);
-    // Options of a connection that is being asked are borrowed.
-    let asking = Deferred::begin()?;
+    // Options of a connection that is being asked are borrowed: no signal may end this before they are given back.
+    let interruption = interruption(Second::Ends)?;
     let lent = lending::on_record(inode, &targets, args.json, look, out)?;
-    let decisions = judge(&targets, args.force);
+    let mut rounds = ProbeRounds::new(&targets, Instant::now());
+    let Ok(ended) = drive(&mut rounds, Some(&interruption), |_, _| ());
+    let decisions = rounds.decisions(args.force);
+    drop(rounds);
     drop(lent);
-    if asking.end() {
+    let interrupted = ended == Ended::Interrupted || interruption.came();
+    drop(interruption);
+    if interrupted {
         return Err(Stop::because("interrupted (nothing was destroyed)"));
     }
     table::show(args.json, &targets, &decisions, look, out)?;

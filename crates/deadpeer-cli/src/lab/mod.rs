@@ -6,6 +6,7 @@ mod page;
 mod picture;
 mod words;
 
+use crate::drive::interruption;
 use crate::enclosed;
 use crate::exit::{Exit, Stop};
 use crate::text::duration;
@@ -17,6 +18,7 @@ use deadpeer_lab::matrix::{self, Experiment, ExperimentError, Progress, Settings
 use deadpeer_lab::peer::{self, Launch};
 use deadpeer_lab::scenario::{self, Scenario};
 use deadpeer_lab::state::State;
+use deadpeer_sys::signals::Second;
 use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -186,7 +188,7 @@ impl RunArgs {
 impl Common {
     /// Runs the scenarios and shows on stderr how far it is. Interrupted, it gives those that have ended.
     fn experiments(&self, scenarios: &[Scenario]) -> Result<Measured, Stop> {
-        let interrupted = enclosed::interruption()?;
+        let interrupted = interruption(Second::IsNoted)?;
         let program = std::env::current_exe().map_err(Stop::because)?;
         let settings = Settings {
             deadline: self.within,
@@ -202,7 +204,7 @@ impl Common {
         };
         let start = Instant::now();
         let shown = std::io::stderr().is_terminal();
-        let results = matrix::run_until(scenarios, &settings, &interrupted, |progress| {
+        let results = matrix::run_until(scenarios, &settings, interrupted.flag(), |progress| {
             if shown {
                 show(&progress, start);
             }

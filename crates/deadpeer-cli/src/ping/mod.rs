@@ -4,6 +4,7 @@ pub(crate) mod json;
 pub(crate) mod words;
 
 use crate::audit::gaps::{Gap, gaps, say_hidden};
+use crate::drive::{Ended, drive, interruption, pause};
 use crate::exit::{Exit, Stop};
 use crate::filter_args::FilterArgs;
 use crate::lending;
@@ -14,12 +15,10 @@ use crate::text::style;
 use crate::text::table::Look;
 use clap::Args;
 use deadpeer_host::audit::Replies;
-use deadpeer_host::{Coverage, Reply, Table, Target, Unreadable, ask_all};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use deadpeer_host::{Coverage, Questions, Reply, Table, Target, Unreadable};
+use deadpeer_sys::signals::{Interruption, Second};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// Ask the other end of open connections whether it is still there, by a keepalive probe
@@ -104,26 +103,11 @@ pub(crate) fn run(args: &PingArgs, look: Look, out: &mut impl Write) -> Result<E
         replies: vec![Replies::default(); targets.len()],
         targets,
     };
-    let interrupted = interruptions()?;
+    let interruption = interruption(Second::Ends)?;
     let lent = lending::on_record(namespace, &pings.targets, args.json, look, out)?;
-    pings.run(&interrupted, out)?;
+    pings.run(&interruption, out)?;
     drop(lent);
     pings.sum_up(&coverage, out)
-}
-
-/// A channel that says when somebody wants it to end.
-fn interruptions() -> Result<Receiver<()>, Stop> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
-        .map_err(|error| Stop::because(format!("cannot wait for signals: {error}")))?;
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        for _ in signals.forever() {
-            if sender.send(()).is_err() {
-                return;
-            }
-        }
-    });
-    Ok(receiver)
 }
 
 /// The connections, and what has been heard of each.
@@ -135,27 +119,30 @@ struct Pings<'a> {
 }
 
 impl Pings<'_> {
-    fn run(&mut self, interrupted: &Receiver<()>, out: &mut impl Write) -> Result<(), Stop> {
+    fn run(&mut self, interruption: &Interruption, out: &mut impl Write) -> Result<(), Stop> {
         for number in 1.. {
             let begun = Instant::now();
             let open: Vec<usize> = (0..self.targets.len())
                 .filter(|place| self.replies[*place].goes_on())
                 .collect();
             let asked: Vec<&Target> = open.iter().map(|place| &self.targets[*place]).collect();
-            for (place, reply) in open.iter().zip(ask_all(&asked, self.args.timeout)) {
+            let mut questions = Questions::new(asked, self.args.timeout, begun);
+            let Ok(ended) = drive(&mut questions, Some(interruption), |_, _| ());
+            for (place, reply) in open.iter().zip(questions.into_replies()) {
+                let Some(reply) = reply else { continue };
                 self.replies[*place].hear(&reply);
                 self.tell(number, &self.targets[*place], &reply, out)?;
             }
             out.flush()?;
             let answered = Instant::now();
             let enough = self.args.count.is_some_and(|count| number >= count);
-            if enough || !self.replies.iter().any(Replies::goes_on) {
+            if ended == Ended::Interrupted || enough || !self.replies.iter().any(Replies::goes_on) {
                 return Ok(());
             }
             let next = (begun + self.args.interval).max(answered + SILENCE);
-            match interrupted.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(()) => return Ok(()),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            let left = next.saturating_duration_since(Instant::now());
+            if pause(left, Some(interruption)) {
+                return Ok(());
             }
         }
         Ok(())
@@ -220,7 +207,7 @@ pub(crate) fn unasked(
     unreached: &BTreeMap<(Unreadable, u32), u64>,
     coverage: &Coverage,
 ) -> Vec<Gap> {
-    let mut all = gaps(unreached, coverage, nix::unistd::geteuid().is_root());
+    let mut all = gaps(unreached, coverage, rustix::process::geteuid().is_root());
     for gap in &mut all {
         if gap.code == "settings-unread" {
             gap.code = "not-asked";

@@ -2,18 +2,16 @@
 
 use super::args::ProtectArgs;
 use crate::audit::gaps::Gap;
-use crate::enclosed::interruption;
+use crate::drive::interruption;
 use crate::exit::Stop;
 use crate::text::duration::Upper;
 use crate::text::style;
 use crate::text::table::Look;
 use deadpeer_host::Table;
 use deadpeer_host::protect::{LoopbackBurst, Progress, Survey, backlog};
+use deadpeer_sys::signals::{Interruption, Second};
 use std::io::{self, IsTerminal as _, Write};
-use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Says how a burst will be changed, or why it will not be. Returns whether to go on.
 pub(super) fn may_be_changed(
@@ -26,7 +24,11 @@ pub(super) fn may_be_changed(
     let refused = !burst.fits() && !args.force;
     let (code, style, text) = match refused {
         true => ("too-many-in-one-tick", style::BAD, refusal(burst)),
-        false => ("in-portions", style::NOTE, plan(burst, survey.takes(burst))),
+        false => (
+            "in-portions",
+            style::NOTE,
+            plan(burst, survey.takes(burst, Instant::now())),
+        ),
     };
     let gap = Gap {
         code,
@@ -66,9 +68,9 @@ pub(super) fn among(survey: &Survey, table: &Table) -> Option<LoopbackBurst> {
     survey.burst(backlog(), table.kernel().hz)
 }
 
-/// Shows on a terminal how far it has come, and ends it between two batches when a signal asks for that.
+/// Shows on a terminal how far it has come, and notes signals, which end it between two batches.
 pub(super) struct Waiting {
-    interrupted: Option<Arc<AtomicBool>>,
+    interruption: Option<Interruption>,
     shown: bool,
 }
 
@@ -76,22 +78,22 @@ impl Waiting {
     /// Where nothing has to wait, signals do what they always do.
     pub(super) fn begin(burst: Option<&LoopbackBurst>) -> Result<Self, Stop> {
         Ok(Self {
-            interrupted: burst.map(|_| interruption()).transpose()?,
+            interruption: burst.map(|_| interruption(Second::IsNoted)).transpose()?,
             shown: io::stderr().is_terminal(),
         })
     }
 
-    pub(super) fn step(&self, progress: Progress) -> ControlFlow<()> {
+    pub(super) fn interruption(&self) -> Option<&Interruption> {
+        self.interruption.as_ref()
+    }
+
+    pub(super) fn show(&self, progress: Progress) {
         let (done, of) = (progress.done, progress.of);
         let left = Duration::from_secs(progress.left.as_secs());
         self.line(&format!(
             "{done} of {of} sockets done, {} left",
             Upper(left)
         ));
-        match &self.interrupted {
-            Some(flag) if flag.load(Ordering::Relaxed) => ControlFlow::Break(()),
-            Some(_) | None => ControlFlow::Continue(()),
-        }
     }
 
     pub(super) fn end(&self) {

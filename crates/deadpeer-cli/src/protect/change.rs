@@ -3,6 +3,7 @@
 use super::args::ProtectArgs;
 use super::{burst, outcome, plan};
 use crate::confirm::Consent;
+use crate::drive::{Ended, drive};
 use crate::exit::{Exit, Stop};
 use crate::json::line;
 use crate::text::duration;
@@ -10,9 +11,10 @@ use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::table::Look;
 use deadpeer_host::Table;
-use deadpeer_host::protect::{CarryOutError, Survey, backlog, carry_out};
+use deadpeer_host::protect::{CarryOut, CarryOutError, Survey, backlog};
 use deadpeer_host::undo::{Record, UndoFile, boot_id, default_directory};
 use std::io::Write;
+use std::time::Instant;
 
 /// Brings what is chosen under the deadline.
 pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
@@ -50,16 +52,17 @@ pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Resul
         return outcome::declined(args, look, out);
     }
     let waiting = burst::Waiting::begin(burst.as_ref())?;
-    let done = carry_out(
-        survey,
-        &mut table,
-        &filter,
-        &aim,
-        &mut undo,
-        backlog(),
-        |progress| waiting.step(progress),
-    );
+    let now = Instant::now();
+    let mut change = CarryOut::new(survey, &mut table, &filter, &aim, &mut undo, backlog(), now);
+    let ended = drive(&mut change, waiting.interruption(), |change, now| {
+        waiting.show(change.progress(now));
+    });
     waiting.end();
+    let done = match ended {
+        Ok(Ended::Done) => Ok(change.into_outcome()),
+        Ok(Ended::Interrupted) => Err(change.interrupted(Instant::now())),
+        Err(error) => Err(error),
+    };
     let done = done.map_err(|error| stopped(&error, &undo))?;
     match args.json {
         true => line(out, &done.to_record(&undo, blind.as_deref()))?,

@@ -184,7 +184,11 @@ fn gaps_of(
             *unread.entry((why, part.uid)).or_default() += part.count;
         }
     }
-    let mut all = gaps(&unread, &survey.coverage, nix::unistd::geteuid().is_root());
+    let mut all = gaps(
+        &unread,
+        &survey.coverage,
+        rustix::process::geteuid().is_root(),
+    );
     all.extend(elsewhere(args, survey));
     for gap in all {
         gap.say(args.json, look, out)?;

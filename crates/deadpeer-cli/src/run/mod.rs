@@ -16,7 +16,6 @@ use clap::Args;
 use deadpeer_host::protect::Aim;
 use job::Job;
 use protection::Protection;
-use signals::Signals;
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -111,7 +110,7 @@ impl Trouble {
 fn to_its_end(args: &RunArgs) -> Result<u8, Trouble> {
     let aim = args.aim()?;
     // Before the program is there: no signal may fall between.
-    let signals = Signals::open()
+    let signals = signals::open()
         .map_err(|error| Trouble::failed(format!("cannot watch for signals: {error}")))?;
     let mut protection = Protection::new(aim, args.keep_app_settings, !args.no_bpf);
     let mut words = args.program.iter();

@@ -1,6 +1,8 @@
 //! How the program's connections are protected: by the kernel, or by looking at them.
 
+use crate::drive::drive;
 use crate::text::duration;
+use deadpeer_host::Machine as _;
 use deadpeer_host::protect::Aim;
 use deadpeer_host::protect::new_connections::rule;
 use deadpeer_host::run::{PollingProtector, ProtectedCgroup};
@@ -45,6 +47,7 @@ impl Protection {
                 *polling = Some(Box::new(PollingProtector::new(
                     self.aim.clone(),
                     child.id(),
+                    Instant::now(),
                 )));
                 Ok(child)
             }
@@ -55,9 +58,10 @@ impl Protection {
     pub(super) fn due_in(&self) -> Option<Duration> {
         match &self.way {
             Way::ProtectedCgroup(_) => None,
-            Way::Follow(_, polling) => polling
-                .as_ref()
-                .map(|polling| polling.look_in(Instant::now())),
+            Way::Follow(_, polling) => {
+                let due = polling.as_ref()?.poll_timeout()?;
+                Some(due.saturating_duration_since(Instant::now()))
+            }
         }
     }
 
@@ -65,7 +69,7 @@ impl Protection {
     pub(super) fn look(&mut self) {
         if let Way::Follow(_, Some(polling)) = &mut self.way {
             // Without /proc there is nothing to protect, and nothing else to be done about it.
-            let _ = polling.look();
+            let _ = polling.handle_timeout(Instant::now());
         }
     }
 
@@ -90,8 +94,9 @@ impl Protection {
         match self.way {
             Way::ProtectedCgroup(cgroup) => {
                 let refused = cgroup.counts().map_or(0, |counts| counts.refused);
-                let empty = cgroup.end();
-                if !empty {
+                let mut removal = cgroup.end(Instant::now());
+                let Ok(_) = drive(&mut removal, None, |_, _| ());
+                if !removal.is_removed() {
                     return Some(
                         "programs that it started go on; their new connections are not protected any more"
                             .into(),

@@ -5,6 +5,7 @@ mod junit;
 mod progress;
 mod words;
 
+use crate::drive::interruption;
 use crate::enclosed;
 use crate::exit::{Exit, Stop};
 use crate::text::duration;
@@ -13,6 +14,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::{Plan, Policy, Refusal, SlowReaders};
 use deadpeer_lab::trial::{Case, Client, Fault, Report, State, Trial};
+use deadpeer_sys::signals::Second;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -184,9 +186,9 @@ pub(crate) fn run(args: &TestArgs, look: Look, out: &mut impl Write) -> Result<E
     if deadpeer_lab::enclosure::current().is_none() {
         return enclosed::again();
     }
-    let interrupted = enclosed::interruption()?;
+    let interrupted = interruption(Second::IsNoted)?;
     let progress = progress::Bar::new(args.within);
-    let report = trial.run(&interrupted, |step| progress.show(step));
+    let report = trial.run(interrupted.flag(), |step| progress.show(step));
     progress.clear();
     let report = report.map_err(Stop::because)?;
     let plan = args.plan(&report);

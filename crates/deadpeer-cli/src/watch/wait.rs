@@ -1,12 +1,12 @@
 //! Waiting for deaths, for a signal to end, and for the reader of our output to go away.
 
+use crate::drive::interruption;
 use crate::exit::Stop;
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use deadpeer_sys::Errno;
+use deadpeer_sys::signals::{Interruption, Second};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// What ended a wait.
@@ -22,23 +22,16 @@ pub(super) enum Woken {
     NobodyReads,
 }
 
-/// Signals to end, as a descriptor.
+/// Signals to end, and the rest.
 pub(super) struct Wait {
-    signals: UnixStream,
+    signals: Interruption,
 }
 
 impl Wait {
     /// From now on the signals end no process.
     pub(super) fn open() -> Result<Self, Stop> {
-        let watched = || {
-            let (signals, write) = UnixStream::pair()?;
-            for signal in [SIGINT, SIGTERM, SIGHUP] {
-                signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
-            }
-            Ok(Self { signals })
-        };
-        watched()
-            .map_err(|error: io::Error| Stop::because(format!("cannot watch for signals: {error}")))
+        let signals = interruption(Second::IsNoted)?;
+        Ok(Self { signals })
     }
 
     /// Waits until there is something to read, or the time is over.
@@ -58,21 +51,22 @@ impl Wait {
     ) -> Result<Woken, Stop> {
         let stdout = io::stdout();
         let mut fds = vec![
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(&self.signals, PollFlags::IN),
             // Of a pipe that nobody reads the kernel says so without being asked.
-            PollFd::new(stdout.as_fd(), PollFlags::empty()),
+            PollFd::new(&stdout, PollFlags::empty()),
         ];
-        fds.extend(source.map(|source| PollFd::new(source, PollFlags::POLLIN)));
-        match poll(&mut fds, timeout(within)) {
+        fds.extend(source.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)));
+        let timeout = within.and_then(|within| Timespec::try_from(within).ok());
+        match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
-            Err(Errno::EINTR) => return Ok(Woken::Elapsed),
+            Err(Errno::INTR) => return Ok(Woken::Elapsed),
             Err(error) => return Err(Stop::because(format!("cannot wait: {error}"))),
         }
         let happened = |place: usize| {
-            let events = fds.get(place).and_then(PollFd::revents);
-            events.unwrap_or(PollFlags::empty())
+            let fd = fds.get(place);
+            fd.map_or(PollFlags::empty(), PollFd::revents)
         };
-        let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
+        let gone = PollFlags::ERR | PollFlags::HUP;
         Ok(if !happened(0).is_empty() {
             Woken::Interrupted
         } else if happened(1).intersects(gone) {
@@ -83,16 +77,4 @@ impl Wait {
             Woken::Elapsed
         })
     }
-}
-
-/// Rounded up: a wait that ends too early would be repeated at once, again and again.
-fn timeout(within: Option<Duration>) -> PollTimeout {
-    let Some(within) = within else {
-        return PollTimeout::NONE;
-    };
-    let ms = within.as_nanos().div_ceil(1_000_000);
-    i32::try_from(ms)
-        .ok()
-        .and_then(|ms| PollTimeout::try_from(ms).ok())
-        .unwrap_or(PollTimeout::MAX)
 }

@@ -1,16 +1,13 @@
 //! Whose turn it is: everything at once, but a [burst](LoopbackBurst) in batches.
 
-use std::ops::ControlFlow;
 use std::ops::Range;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use super::apply::CarryOutError;
 use super::loopback_burst::{LoopbackBurst, beginnings};
 use super::survey::{Job, Survey};
 
 /// How far changing has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Progress {
     /// So many sockets have had their turn.
@@ -20,9 +17,6 @@ pub struct Progress {
     /// How long until the last batch begins.
     pub left: Duration,
 }
-
-/// While it waits, this often the caller is asked whether to go on.
-const ASKED_EVERY: Duration = Duration::from_millis(100);
 
 impl Survey {
     /// The burst that is to be changed, if there is one; see [`LoopbackBurst::of`].
@@ -37,8 +31,7 @@ impl Survey {
 
     /// How long it takes to change this burst.
     #[must_use]
-    pub fn takes(&self, burst: &LoopbackBurst) -> Duration {
-        let now = Instant::now();
+    pub fn takes(&self, burst: &LoopbackBurst, now: Instant) -> Duration {
         let plan = Plan::of(self, Some(burst), now);
         let last = plan.batches.last().map(|(_, begins)| *begins);
         last.map_or(Duration::ZERO, |last| last - now)
@@ -52,38 +45,39 @@ impl Survey {
     }
 }
 
-/// The jobs of a survey in the order of their batches, and when each batch begins.
-struct Plan<'a> {
-    jobs: Vec<&'a Job>,
+/// The places of a survey's jobs in the order of their turns, and when each batch begins.
+#[derive(Debug)]
+struct Plan {
+    places: Vec<usize>,
     batches: Vec<(Range<usize>, Instant)>,
 }
 
-impl<'a> Plan<'a> {
+impl Plan {
     /// What needs no care comes first, in one batch; then those that have been silent for longest.
-    fn of(survey: &'a Survey, burst: Option<&LoopbackBurst>, now: Instant) -> Self {
+    fn of(survey: &Survey, burst: Option<&LoopbackBurst>, now: Instant) -> Self {
+        let all = 0..survey.jobs.len();
         let Some(burst) = burst else {
             return Self {
-                jobs: survey.jobs.iter().collect(),
-                batches: vec![(0..survey.jobs.len(), now)],
+                places: all.clone().collect(),
+                batches: vec![(all, now)],
             };
         };
-        let ripe = |job: &&Job| {
-            let idle = Duration::from_secs(u64::from(survey.idle_here(job)?));
-            Some(job.heard? + idle)
+        let idle = |place: usize| survey.idle_here(survey.jobs.get(place)?);
+        let ripe = |place: &usize| {
+            let idle = Duration::from_secs(u64::from(idle(*place)?));
+            Some(survey.jobs.get(*place)?.heard? + idle)
         };
-        let (mut careful, mut jobs): (Vec<&Job>, Vec<&Job>) = survey
-            .jobs
-            .iter()
-            .partition(|job| survey.idle_here(job).is_some());
+        let (mut careful, mut places): (Vec<usize>, Vec<usize>) =
+            all.partition(|place| idle(*place).is_some());
         careful.sort_by_key(ripe);
-        let others = jobs.len();
-        jobs.append(&mut careful);
-        let starts = (others..jobs.len()).step_by(burst.batch());
+        let others = places.len();
+        places.append(&mut careful);
+        let starts = (others..places.len()).step_by(burst.batch());
         let ranges: Vec<Range<usize>> = starts
-            .map(|start| start..jobs.len().min(start + burst.batch()))
+            .map(|start| start..places.len().min(start + burst.batch()))
             .collect();
         let last_ripe = ranges.iter().map(|range| {
-            let youngest = jobs.get(range.end - 1)?;
+            let youngest = places.get(range.end - 1)?;
             ripe(youngest)
         });
         let begin: Vec<Instant> = beginnings(last_ripe, now, burst.step).collect();
@@ -92,73 +86,58 @@ impl<'a> Plan<'a> {
             batches: std::iter::once(first)
                 .chain(ranges.into_iter().zip(begin))
                 .collect(),
-            jobs,
+            places,
         }
     }
 }
 
-/// Hands out the jobs, each batch when its time has come.
-pub(super) struct Batches<'a> {
-    plan: Plan<'a>,
+/// Hands out the jobs of a survey by their places, each batch when its time has come.
+#[derive(Debug)]
+pub(super) struct Batches {
+    plan: Plan,
     next: usize,
     step: Duration,
     /// When the batch before began.
-    began: Option<Instant>,
+    began: Instant,
 }
 
-impl<'a> Batches<'a> {
-    pub(super) fn of(survey: &'a Survey, backlog: usize, hz: Option<u32>) -> Self {
+impl Batches {
+    pub(super) fn of(survey: &Survey, backlog: usize, hz: Option<u32>, now: Instant) -> Self {
         let burst = survey.burst(backlog, hz);
         Self {
-            plan: Plan::of(survey, burst.as_ref(), Instant::now()),
+            plan: Plan::of(survey, burst.as_ref(), now),
             next: 0,
             step: burst.map_or(Duration::ZERO, |burst| burst.step),
-            began: None,
+            began: now,
         }
     }
 
-    /// Waits for the next batch; `None` after the last.
-    pub(super) fn next(
-        &mut self,
-        mut waiting: impl FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<Option<&[&'a Job]>, CarryOutError> {
-        let Some((range, begins)) = self.plan.batches.get(self.next).cloned() else {
-            return Ok(None);
-        };
-        // A batch that took long moves the ones behind it.
-        let begins = match self.began.filter(|_| self.next > 1) {
-            Some(began) => begins.max(began + self.step),
-            None => begins,
-        };
-        self.wait_until(begins, &range, &mut waiting)?;
-        self.began = Some(Instant::now());
-        self.next += 1;
-        Ok(self.plan.jobs.get(range))
+    /// When the next batch begins; after the last, when that began.
+    pub(super) fn poll_timeout(&self) -> Instant {
+        match self.plan.batches.get(self.next) {
+            // A batch that took long moves the ones behind it.
+            Some((_, begins)) if self.next > 1 => (*begins).max(self.began + self.step),
+            Some((_, begins)) => *begins,
+            None => self.began,
+        }
     }
 
-    fn wait_until(
-        &self,
-        begins: Instant,
-        range: &Range<usize>,
-        waiting: &mut impl FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<(), CarryOutError> {
-        let (done, of) = (range.start, self.plan.jobs.len());
-        let last = self.plan.batches.last().map_or(begins, |(_, last)| *last);
-        loop {
-            let now = Instant::now();
-            let left = begins.saturating_duration_since(now);
-            if left.is_zero() {
-                return Ok(());
-            }
-            let progress = Progress {
-                done,
-                of,
-                left: last.max(begins).saturating_duration_since(now),
-            };
-            if waiting(progress).is_break() {
-                return Err(CarryOutError::Interrupted { done, of });
-            }
-            thread::sleep(left.min(ASKED_EVERY));
+    /// The next batch, which begins now; `None` after the last.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Vec<usize>> {
+        let (range, _) = self.plan.batches.get(self.next).cloned()?;
+        self.began = now;
+        self.next += 1;
+        self.plan.places.get(range).map(<[usize]>::to_vec)
+    }
+
+    pub(super) fn progress(&self, now: Instant) -> Progress {
+        let of = self.plan.places.len();
+        let next = self.plan.batches.get(self.next);
+        let last = self.plan.batches.last().map_or(now, |(_, begins)| *begins);
+        Progress {
+            done: next.map_or(of, |(range, _)| range.start),
+            of,
+            left: last.max(self.poll_timeout()).saturating_duration_since(now),
         }
     }
 }

@@ -4,7 +4,7 @@ use deadpeer_bpf::{Change, Refused};
 use deadpeer_core::{Effective, SocketOptions};
 use rustc_hash::FxHashMap;
 
-use super::apply::{Failure, Outcome};
+use super::outcome::{Failure, Outcome};
 use super::survey::{Job, Survey};
 use crate::table::Unreadable;
 use crate::table::bpf::{BpfError, BpfReader};

@@ -1,19 +1,22 @@
 //! Bringing the connections of running programs under a deadline.
 //!
 //! [`Aim`] says what is to hold and what has to be set on one socket; [`Survey`] looks at every chosen socket and changes
-//! nothing; [`carry_out`] changes them, once what was before is safely [recorded](crate::undo).
+//! nothing; [`CarryOut`] changes them, once what was before is safely [recorded](crate::undo).
 
 mod aim;
-mod apply;
 mod batches;
 mod by_bpf;
+mod by_descriptors;
+mod carry_out;
 mod loopback_burst;
 pub mod new_connections;
+mod outcome;
 mod survey;
 
 pub(crate) use aim::overlay;
 pub use aim::{Aim, Change, Step};
-pub use apply::{CarryOutError, Failure, Outcome, carry_out};
 pub use batches::Progress;
+pub use carry_out::CarryOut;
 pub use loopback_burst::{LoopbackBurst, backlog};
+pub use outcome::{CarryOutError, Failure, Outcome};
 pub use survey::{Fate, Part, Survey};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use deadpeer_core::{Effective, Snapshot, SocketOptions, TcpState};
 use rustc_hash::FxHashSet;
 
-use super::aim::{Aim, Step};
+use super::aim::{Aim, Change, Step};
 use crate::filter::Filter;
 use crate::table::Connection;
 use crate::table::Coverage;
@@ -167,6 +167,15 @@ impl Survey {
     pub(super) fn is_listener(&self, job: &Job) -> bool {
         let part = self.parts.get(job.part);
         part.is_some_and(|part| part.listeners)
+    }
+
+    /// The part of a job, and its change.
+    pub(super) fn change(&self, job: &Job) -> Option<(&Part, Change)> {
+        let part = self.parts.get(job.part)?;
+        match part.fate {
+            Fate::Judged(Step::Change(change)) => Some((part, change)),
+            Fate::Judged(_) | Fate::Unseen(_) => None,
+        }
     }
 
     /// The sockets that are to be changed, by cookie, with the place of their part.

@@ -4,8 +4,11 @@
 //! Where that can't be had, [`PollingProtector`] looks at the program's sockets again and again, which leaves a gap.
 
 mod descendants;
+mod directory;
 mod polling;
 mod protected_cgroup;
+mod removal;
 
 pub use polling::{PollingCounts, PollingProtector};
 pub use protected_cgroup::{ProtectedCgroup, ProtectedCgroupError};
+pub use removal::Removal;

@@ -14,10 +14,11 @@ use deadpeer_sys::{Errno, SysError, pidfd};
 use rustc_hash::FxHashSet;
 
 use super::descendants::descendants;
+use crate::machine::Machine;
 use crate::protect::{Aim, Step};
 use crate::table::{Owner, Owners};
 
-/// A look is counts by a rest of so many times its own duration.
+/// A look is followed by a rest of so many times its own duration.
 const REST: u32 = 20;
 /// But at least this.
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -33,7 +34,7 @@ pub struct PollingProtector {
     counts: PollingCounts,
 }
 
-/// What a polling has done so far.
+/// What polling has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PollingCounts {
@@ -49,49 +50,20 @@ impl PollingProtector {
     /// Begins to follow the process with this number, which must be one that we may trace: a child of ours that has not
     /// changed its user.
     #[must_use]
-    pub fn new(aim: Aim, root: u32) -> Self {
+    pub fn new(aim: Aim, root: u32, now: Instant) -> Self {
         Self {
             aim,
             root,
             done: FxHashSet::default(),
-            next: Instant::now(),
+            next: now,
             counts: PollingCounts::default(),
         }
-    }
-
-    /// How long the next look may wait. Looks take at most a twentieth of a processor's time.
-    #[must_use]
-    pub fn look_in(&self, now: Instant) -> Duration {
-        self.next.saturating_duration_since(now)
     }
 
     /// What was done so far.
     #[must_use]
     pub fn counts(&self) -> PollingCounts {
         self.counts
-    }
-
-    /// Protects what is new, if it is time to look.
-    ///
-    /// # Errors
-    /// `/proc` cannot be read.
-    pub fn look(&mut self) -> io::Result<()> {
-        let start = Instant::now();
-        if start < self.next {
-            return Ok(());
-        }
-        let owners = Owners::scan_these(&descendants(self.root))?;
-        let mut held = FxHashSet::default();
-        for (inode, owner) in owners.each() {
-            let fresh = held.insert(inode) && !self.done.contains(&inode);
-            if fresh {
-                self.meet(owner);
-            }
-        }
-        // A number that nobody holds any more may come again.
-        self.done = held;
-        self.next = Instant::now() + (start.elapsed() * REST).max(SHORTEST);
-        Ok(())
     }
 
     fn meet(&mut self, owner: Owner<'_>) {
@@ -106,6 +78,36 @@ impl PollingProtector {
             // Closed meanwhile, or its process has ended.
             Err(_) => {}
         }
+    }
+}
+
+impl Machine for PollingProtector {
+    /// `/proc` cannot be read.
+    type Error = io::Error;
+
+    /// Never done. Looks take at most a twentieth of a processor's time.
+    fn poll_timeout(&self) -> Option<Instant> {
+        Some(self.next)
+    }
+
+    /// Protects what is new.
+    fn handle_timeout(&mut self, now: Instant) -> io::Result<()> {
+        if now < self.next {
+            return Ok(());
+        }
+        let owners = Owners::scan_these(&descendants(self.root))?;
+        let mut held = FxHashSet::default();
+        for (inode, owner) in owners.each() {
+            let fresh = held.insert(inode) && !self.done.contains(&inode);
+            if fresh {
+                self.meet(owner);
+            }
+        }
+        // A number that nobody holds any more may come again.
+        self.done = held;
+        let took = now.elapsed();
+        self.next = now + took + (took * REST).max(SHORTEST);
+        Ok(())
     }
 }
 

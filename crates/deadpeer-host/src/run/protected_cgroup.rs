@@ -1,25 +1,22 @@
 //! A cgroup of a program's own, in which the kernel protects every connection.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::Instant;
 
 use deadpeer_bpf::{CallError, Counts, Engine, Protection, Rule, Unavailable, cgroup};
-use deadpeer_sys::{Errno, clock, start};
-use rustix::fs::{Access, AtFlags, Dir, FlockOperation, Mode, OFlags};
+use deadpeer_sys::{Errno, start};
 
-/// What our cgroups are called, before the number of the process that made them.
-const NAME: &str = "deadpeer-run-";
+use super::directory::{self, Directory};
+use super::removal::Removal;
 
 /// A rule that holds for the programs started in it, in their every network namespace. Dropped, it ends: connections keep their options.
 #[derive(Debug)]
 pub struct ProtectedCgroup {
-    protection: Option<Protection>,
-    parent: OwnedFd,
-    cgroup: OwnedFd,
-    name: String,
+    protection: Protection,
+    directory: Directory,
 }
 
 /// There is no cgroup to be had.
@@ -63,22 +60,16 @@ impl ProtectedCgroup {
             Ok(parent) => parent,
             Err(error) => return Err(ProtectedCgroupError::Own { path, error }),
         };
-        clean(&parent);
-        let made = make(&parent);
-        let (name, cgroup) = made.map_err(|errno| ProtectedCgroupError::Make { path, errno })?;
-        let protected = Engine::open(1).and_then(|engine| engine.protect(&cgroup, rule));
-        match protected {
-            Ok(protection) => Ok(Self {
-                protection: Some(protection),
-                parent,
-                cgroup,
-                name,
-            }),
-            Err(why) => {
-                let _ = remove(&parent, &name);
-                Err(why.into())
-            }
-        }
+        directory::clean(&parent);
+        let directory = match Directory::make(parent) {
+            Ok(directory) => directory,
+            Err(errno) => return Err(ProtectedCgroupError::Make { path, errno }),
+        };
+        let protection = Engine::open(1)?.protect(directory.as_fd(), rule)?;
+        Ok(Self {
+            protection,
+            directory,
+        })
     }
 
     /// Starts a program in it, with no signal blocked.
@@ -86,50 +77,20 @@ impl ProtectedCgroup {
     /// # Errors
     /// Whatever `Command::spawn` fails with, or the cgroup refuses us.
     pub fn spawn(&self, command: &mut Command) -> io::Result<Child> {
-        start::spawn(command, Some(self.cgroup.as_fd()))
+        start::spawn(command, Some(self.directory.as_fd()))
     }
 
     /// What the rule has done so far.
     #[must_use]
     pub fn counts(&self) -> Option<Counts> {
-        self.protection.as_ref()?.counts().ok()
+        self.protection.counts().ok()
     }
 
-    /// Ends it. `false`: programs still run in it, so the cgroup stays for now, and their new connections are not protected any more.
+    /// Ends the rule. The cgroup goes as soon as it can.
     #[must_use]
-    pub fn end(mut self) -> bool {
-        self.close()
-    }
-
-    fn close(&mut self) -> bool {
-        if self.protection.take().is_none() {
-            return true;
-        }
-        // A process that has just ended may still be on its way out.
-        for _ in 0..20 {
-            match remove(&self.parent, &self.name) {
-                Err(Errno::BUSY) if !self.has_processes() => {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                removed => return removed.is_ok(),
-            }
-        }
-        false
-    }
-
-    fn has_processes(&self) -> bool {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let Ok(file) = rustix::fs::openat(&self.cgroup, c"cgroup.procs", flags, Mode::empty())
-        else {
-            return false;
-        };
-        rustix::io::read(file, &mut [0_u8; 1]).is_ok_and(|len| len > 0)
-    }
-}
-
-impl Drop for ProtectedCgroup {
-    fn drop(&mut self) {
-        self.close();
+    pub fn end(self, now: Instant) -> Removal {
+        drop(self.protection);
+        Removal::of(self.directory, now)
     }
 }
 
@@ -142,50 +103,6 @@ fn own_cgroup() -> Option<PathBuf> {
 fn unified(text: &str) -> Option<PathBuf> {
     let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
     Some(path.trim_end_matches(" (deleted)").into())
-}
-
-/// Makes a cgroup that nobody takes for a rest: we hold a lock on it as long as we live. Processes in other pid namespaces may have
-/// our number, so that alone would not tell.
-fn make(parent: &OwnedFd) -> Result<(String, OwnedFd), Errno> {
-    let mut last = Errno::AGAIN;
-    for _ in 0..3 {
-        let now = clock::boottime().as_nanos();
-        let name = format!("{NAME}{}-{now:x}", std::process::id());
-        rustix::fs::mkdirat(parent, &name, Mode::from_raw_mode(0o755))?;
-        match open_locked(parent, &name) {
-            Ok(cgroup) => return Ok((name, cgroup)),
-            // Somebody took it for a rest in this very moment.
-            Err(errno) => last = errno,
-        }
-    }
-    Err(last)
-}
-
-/// Removes empty cgroups whose makers were killed. One that programs still run in stays: it does nothing.
-fn clean(parent: &OwnedFd) {
-    let Ok(entries) = Dir::read_from(parent) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy();
-        if name.starts_with(NAME) && open_locked(parent, &name).is_ok() {
-            let _ = remove(parent, &name);
-        }
-    }
-}
-
-/// Opens a cgroup that nobody has locked, and locks it until the descriptor is closed.
-fn open_locked(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let cgroup = rustix::fs::openat(parent, name, flags, Mode::empty())?;
-    rustix::fs::flock(&cgroup, FlockOperation::NonBlockingLockExclusive)?;
-    // Removed before it was locked?
-    rustix::fs::accessat(parent, name, Access::EXISTS, AtFlags::empty())?;
-    Ok(cgroup)
-}
-
-fn remove(parent: &OwnedFd, name: &str) -> Result<(), Errno> {
-    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::record::{Group, Record, values_of};
 use crate::table::Target;
 use crate::table::fd_borrower::FdBorrower;
 
-/// The options of other programs' sockets that [`Target::ask`] borrows, on record as long as this lives.
+/// The options of other programs' sockets that [`Questions`](crate::Questions) borrow, on record as long as this lives.
 ///
 /// Asking gives them back by itself. Only a process that is killed in the milliseconds of a question can't: then the file is left,
 /// and [`restore`](super::restore) does it.

@@ -4,15 +4,14 @@
 mod processes;
 
 use std::net::{TcpListener, TcpStream};
-use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpeer_core::{Kernel, Policy};
-use deadpeer_host::protect::{Aim, Outcome, Survey, backlog, carry_out};
+use deadpeer_host::protect::{Aim, CarryOut, Outcome, Survey, backlog};
 use deadpeer_host::undo::{Record, UndoFile, boot_id};
-use deadpeer_host::{Filter, Namespace, Table};
+use deadpeer_host::{Filter, Machine as _, Namespace, Table};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
 
@@ -79,11 +78,16 @@ fn protect(table: &mut Table, filter: &Filter, meanwhile: impl FnOnce()) -> Outc
     );
     let file = std::env::temp_dir().join(file);
     let mut undo = UndoFile::at(file, record).unwrap();
-    let outcome = carry_out(survey, table, filter, &aim, &mut undo, backlog(), |_| {
-        ControlFlow::Continue(())
-    });
+    let now = Instant::now();
+    let mut change = CarryOut::new(survey, table, filter, &aim, &mut undo, backlog(), now);
+    // Nothing here is a burst, so it never has to wait.
+    while let Some(due) = change.poll_timeout() {
+        assert!(due <= Instant::now());
+        change.handle_timeout(Instant::now()).unwrap();
+    }
+    let outcome = change.into_outcome();
     undo.remove().unwrap();
-    outcome.unwrap()
+    outcome
 }
 
 fn is_protected(socket: impl AsFd) -> bool {

@@ -1,6 +1,6 @@
 //! One ping, step by step: when to look, when to ask, when to stop.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use deadpeer_core::TcpInfo;
@@ -16,19 +16,27 @@ use crate::death::{HalfClose, Known, Limits, judge, never_connected};
 /// `tcp_keepalive_timer`): so long the settings stay borrowed at most.
 const LONGEST_LOAN: Duration = Duration::from_millis(120);
 
-/// What to do next.
+/// A ping in steps, for whoever waits himself: [`ping`](crate::ping()) without its waiting.
+///
+/// Call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) has come, until there is an answer.
+/// Dropped, it gives back at once what it has borrowed.
+///
+/// ```no_run
+/// use std::time::{Duration, Instant};
+///
+/// # let socket = std::net::TcpStream::connect("localhost:8888")?;
+/// let mut ping = deadpeer::Ping::begin(&socket, Instant::now(), Duration::from_secs(1))?;
+/// let answer = loop {
+///     if let Some(answer) = ping.handle_timeout(Instant::now())? {
+///         break answer;
+///     }
+///     std::thread::sleep(ping.poll_timeout().saturating_duration_since(Instant::now()));
+/// };
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub(crate) enum Step<T = Answer> {
-    /// Come back after this time.
-    Wait(Duration),
-    /// That's it.
-    Done(T),
-}
-
-/// A ping under way.
-#[derive(Debug)]
-pub(crate) struct Asking<'fd> {
-    fd: BorrowedFd<'fd>,
+pub struct Ping<F: AsFd> {
+    fd: F,
     begun: Instant,
     timeout: Duration,
     first: Reading,
@@ -37,60 +45,72 @@ pub(crate) struct Asking<'fd> {
     last_silent: Instant,
     /// A probe has gone out.
     asked: bool,
-    stage: Stage<'fd>,
+    stage: Stage,
+    next_look: Instant,
 }
 
 #[derive(Debug)]
-enum Stage<'fd> {
+enum Stage {
     /// Waiting for the time to ask.
     Until(Instant),
     /// The kernel is asking by itself.
     Kernel,
     /// The settings are borrowed, since then.
-    Borrowed { _loan: Loan<'fd>, since: Instant },
+    Borrowed { loan: Loan, since: Instant },
     /// The settings are given back.
     Free,
     /// Nothing can be asked.
     Never(NotNow),
 }
 
-impl<'fd> Asking<'fd> {
+impl<F: AsFd> Ping<F> {
     /// Takes a first look. Nothing is sent yet.
-    pub(crate) fn begin(
-        fd: BorrowedFd<'fd>,
-        now: Instant,
-        timeout: Duration,
-    ) -> Result<Self, PingError> {
+    ///
+    /// # Errors
+    /// See [`PingError`].
+    pub fn begin(socket: F, now: Instant, timeout: Duration) -> Result<Self, PingError> {
+        let fd = socket.as_fd();
         let info = deadpeer_sys::tcp_info(fd).map_err(|error| refusal(fd, error))?;
+        let stage = first_stage(fd, &info, now, timeout)?;
         Ok(Self {
-            fd,
+            fd: socket,
             begun: now,
             timeout,
             first: Reading::of(&info),
             last: Reading::of(&info),
             last_silent: now,
             asked: false,
-            stage: first_stage(fd, &info, now, timeout)?,
+            stage,
+            next_look: now,
         })
     }
 
-    /// Looks, asks if it is time, and says what is next.
-    pub(crate) fn step(&mut self, now: Instant) -> Result<Step, PingError> {
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next. While a probe is out that is every 0.3 to 4 ms, a
+    /// fraction of what has been waited: no descriptor tells of the answer.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Instant {
+        self.next_look
+    }
+
+    /// Looks, and asks if it is time. Returns the answer if there is one, and then nothing is borrowed any more.
+    ///
+    /// # Errors
+    /// See [`PingError`].
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<Option<Answer>, PingError> {
+        let info = deadpeer_sys::tcp_info(&self.fd).map_err(PingError::Call)?;
         if let Stage::Never(why) = self.stage {
-            let dead = self.death(&deadpeer_sys::tcp_info(self.fd).map_err(PingError::Call)?)?;
-            return Ok(Step::Done(dead.unwrap_or(Answer::NotNow(why))));
+            return Ok(Some(self.death(&info)?.unwrap_or(Answer::NotNow(why))));
         }
-        let info = deadpeer_sys::tcp_info(self.fd).map_err(PingError::Call)?;
         self.note_question(Reading::of(&info), now);
         if let Some(answer) = self.answer(&info, now)? {
-            self.stage = Stage::Free;
-            return Ok(Step::Done(answer));
+            self.give_back_then(Stage::Free);
+            return Ok(Some(answer));
         }
         match &self.stage {
             Stage::Until(then) if now >= *then => self.borrow(&info, now)?,
-            Stage::Borrowed { .. } if self.asked => self.stage = Stage::Free,
+            Stage::Borrowed { .. } if self.asked => self.give_back_then(Stage::Free),
             Stage::Borrowed { since, .. } if now - *since >= LONGEST_LOAN => {
-                self.stage = Stage::Never(NotNow::Busy);
+                self.give_back_then(Stage::Never(NotNow::Busy));
             }
             Stage::Until(_)
             | Stage::Borrowed { .. }
@@ -98,7 +118,14 @@ impl<'fd> Asking<'fd> {
             | Stage::Free
             | Stage::Never(_) => {}
         }
-        Ok(Step::Wait(self.next_look(now)))
+        self.next_look = now + self.pause(now);
+        Ok(None)
+    }
+
+    fn give_back_then(&mut self, next: Stage) {
+        if let Stage::Borrowed { loan, .. } = std::mem::replace(&mut self.stage, next) {
+            loan.give_back(self.fd.as_fd());
+        }
     }
 
     /// Whether a probe has gone out since the last look.
@@ -146,31 +173,29 @@ impl<'fd> Asking<'fd> {
         if info.state != Some(deadpeer_core::TcpState::Close) || never_connected(info) {
             return Ok(None);
         }
-        let signs = readiness::signs(self.fd).map_err(PingError::Call)?;
-        let limits = || Limits::of(self.fd);
+        let signs = readiness::signs(&self.fd).map_err(PingError::Call)?;
+        let limits = || Limits::of(self.fd.as_fd());
         let death = judge(signs, info, limits, Known::Connected, HalfClose::Lives);
         Ok(death.map(Answer::Dead))
     }
 
     /// Asks, unless that could end the connection.
     fn borrow(&mut self, info: &TcpInfo, now: Instant) -> Result<(), PingError> {
-        let settings = Settings::of(self.fd)?;
+        let settings = Settings::of(self.fd.as_fd())?;
         if settings.would_end(info) {
             let unanswered = unanswered(info);
             self.stage = Stage::Never(NotNow::LastProbe { unanswered });
             return Ok(());
         }
-        let loan = Loan::take(self.fd, settings.keepalive, settings.keepidle_s);
-        self.stage = Stage::Borrowed {
-            _loan: loan.map_err(PingError::Call)?,
-            since: now,
-        };
+        let loan = Loan::take(self.fd.as_fd(), settings.keepalive, settings.keepidle_s);
+        let loan = loan.map_err(PingError::Call)?;
+        self.stage = Stage::Borrowed { loan, since: now };
         self.last_silent = now;
         Ok(())
     }
 
     /// Often while an answer may come any moment, seldom later: always a fraction of what has been waited.
-    fn next_look(&self, now: Instant) -> Duration {
+    fn pause(&self, now: Instant) -> Duration {
         if matches!(self.stage, Stage::Never(_)) {
             return Duration::ZERO;
         }
@@ -181,12 +206,18 @@ impl<'fd> Asking<'fd> {
     }
 }
 
+impl<F: AsFd> Drop for Ping<F> {
+    fn drop(&mut self) {
+        self.give_back_then(Stage::Free);
+    }
+}
+
 fn first_stage(
     fd: BorrowedFd<'_>,
     info: &TcpInfo,
     now: Instant,
     timeout: Duration,
-) -> Result<Stage<'static>, PingError> {
+) -> Result<Stage, PingError> {
     if let Some(why) = obstacle(info) {
         return Ok(Stage::Never(why));
     }

@@ -18,52 +18,47 @@ pub fn lent_to_ping() -> SocketOptions {
     lent
 }
 
-/// `SO_KEEPALIVE` on and `TCP_KEEPIDLE` at a second, until this is dropped.
-#[derive(Debug)]
-pub(super) struct Loan<'fd> {
-    fd: BorrowedFd<'fd>,
+/// `SO_KEEPALIVE` on and `TCP_KEEPIDLE` at a second, until they are given back.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub(super) struct Loan {
     keepalive: bool,
     keepidle_s: u32,
 }
 
-impl<'fd> Loan<'fd> {
+impl Loan {
     /// Makes the kernel send a probe in its next timer tick, if a second of silence has passed.
     pub(super) fn take(
-        fd: BorrowedFd<'fd>,
+        fd: BorrowedFd<'_>,
         keepalive: bool,
         keepidle_s: u32,
     ) -> Result<Self, SysError> {
-        let loan = Self {
-            fd,
-            keepalive,
-            keepidle_s,
-        };
         if !keepalive {
             sockopt::set_keepalive(fd, true)?;
         }
         sockopt::set_keepidle_s(fd, BORROWED_IDLE_S)?;
-        Ok(loan)
+        Ok(Self {
+            keepalive,
+            keepidle_s,
+        })
     }
 
     /// Gives back what is still borrowed. What the application has set meanwhile is its own.
-    fn give_back(&self) -> Result<(), SysError> {
-        if sockopt::keepidle_s(self.fd)? != BORROWED_IDLE_S {
-            return Ok(());
-        }
-        if self.keepidle_s != BORROWED_IDLE_S {
-            sockopt::set_keepidle_s(self.fd, self.keepidle_s)?;
-        }
-        if !self.keepalive {
-            sockopt::set_keepalive(self.fd, false)?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Loan<'_> {
-    fn drop(&mut self) {
+    pub(super) fn give_back(self, fd: BorrowedFd<'_>) {
+        let give_back = || -> Result<(), SysError> {
+            if sockopt::keepidle_s(fd)? != BORROWED_IDLE_S {
+                return Ok(());
+            }
+            if self.keepidle_s != BORROWED_IDLE_S {
+                sockopt::set_keepidle_s(fd, self.keepidle_s)?;
+            }
+            if !self.keepalive {
+                sockopt::set_keepalive(fd, false)?;
+            }
+            Ok(())
+        };
         // These options were just set on this socket: they are not refused.
-        let _ = self.give_back();
+        let _ = give_back();
     }
 }
 
@@ -87,7 +82,7 @@ mod tests {
             sockopt::set_keepidle_s(fd, 70).unwrap();
             let loan = Loan::take(fd, keepalive, 70).unwrap();
             act(fd);
-            drop(loan);
+            loan.give_back(fd);
             held = (
                 sockopt::keepalive(fd).unwrap(),
                 sockopt::keepidle_s(fd).unwrap(),

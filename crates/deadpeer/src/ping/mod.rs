@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use deadpeer_sys::SysError;
 
-pub(crate) use asking::{Asking, Step};
+pub use asking::Ping;
 pub use loan::lent_to_ping;
 
 use crate::death::Death;
@@ -141,11 +141,14 @@ impl fmt::Display for PingError {
 /// See [`PingError`]. Nothing was sent then, or at least the settings are as before.
 #[doc(alias = "TCP_KEEPIDLE")]
 pub fn ping(socket: impl AsFd, timeout: Duration) -> Result<Answer, PingError> {
-    let mut asking = Asking::begin(socket.as_fd(), Instant::now(), timeout)?;
+    let mut ping = Ping::begin(socket, Instant::now(), timeout)?;
     loop {
-        match asking.step(Instant::now())? {
-            Step::Wait(time) => std::thread::sleep(time),
-            Step::Done(answer) => return Ok(answer),
+        if let Some(answer) = ping.handle_timeout(Instant::now())? {
+            return Ok(answer);
         }
+        std::thread::sleep(
+            ping.poll_timeout()
+                .saturating_duration_since(Instant::now()),
+        );
     }
 }

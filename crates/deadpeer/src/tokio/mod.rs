@@ -26,7 +26,7 @@ use deadpeer_sys::readiness::Happened;
 use deadpeer_sys::{Errno, SysError};
 
 use crate::died::Vigil;
-use crate::ping::{Asking, Step};
+use crate::ping::Ping;
 use crate::reusable::Check;
 use crate::{Answer, Death, HalfClose, PingError, Reuse, WatchError};
 
@@ -40,12 +40,13 @@ use crate::{Answer, Death, HalfClose, PingError, Reuse, WatchError};
 /// # Panics
 /// Outside a runtime with its timer enabled.
 pub async fn ping(socket: &impl AsFd, timeout: Duration) -> Result<Answer, PingError> {
-    let mut asking = Asking::begin(socket.as_fd(), Instant::now(), timeout)?;
+    let mut ping = Ping::begin(socket, Instant::now(), timeout)?;
     loop {
-        match asking.step(Instant::now())? {
-            Step::Wait(time) => sleep(time).await,
-            Step::Done(answer) => return Ok(answer),
+        if let Some(answer) = ping.handle_timeout(Instant::now())? {
+            return Ok(answer);
         }
+        let next = ping.poll_timeout();
+        sleep(next.saturating_duration_since(Instant::now())).await;
     }
 }
 
@@ -61,10 +62,11 @@ pub async fn ping(socket: &impl AsFd, timeout: Duration) -> Result<Answer, PingE
 pub async fn reusable(socket: &impl AsFd, timeout: Duration) -> Result<Reuse, PingError> {
     let mut check = Check::begin(socket.as_fd(), Instant::now(), timeout)?;
     loop {
-        match check.step(Instant::now())? {
-            Step::Wait(time) => sleep(time).await,
-            Step::Done(reuse) => return Ok(reuse),
+        if let Some(reuse) = check.handle_timeout(Instant::now())? {
+            return Ok(reuse);
         }
+        let next = check.poll_timeout();
+        sleep(next.saturating_duration_since(Instant::now())).await;
     }
 }
 

@@ -1,0 +1,72 @@
+//! The one loop that waits for the machines of the host.
+
+use crate::exit::Stop;
+use deadpeer_host::Machine;
+use deadpeer_sys::SysError;
+use deadpeer_sys::signals::{Interruption, Second, TO_END};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
+
+/// How driving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The machine is done.
+    Done,
+    /// A signal came while the machine had nothing to do.
+    Interrupted,
+}
+
+/// How long nothing is shown at most.
+const SHOWN_EVERY: Duration = Duration::from_millis(100);
+
+/// Runs a machine to its end, or until a signal comes. While it waits, `shown` is called several times a second.
+pub(crate) fn drive<M: Machine>(
+    machine: &mut M,
+    interruption: Option<&Interruption>,
+    mut shown: impl FnMut(&M, Instant),
+) -> Result<Ended, M::Error> {
+    while let Some(due) = machine.poll_timeout() {
+        let now = Instant::now();
+        if due <= now {
+            machine.handle_timeout(now)?;
+            continue;
+        }
+        if interruption.is_some_and(Interruption::came) {
+            return Ok(Ended::Interrupted);
+        }
+        shown(machine, now);
+        pause((due - now).min(SHOWN_EVERY), interruption);
+    }
+    Ok(Ended::Done)
+}
+
+/// Waits for so long, or until a signal comes. Whether one came.
+pub(crate) fn pause(time: Duration, interruption: Option<&Interruption>) -> bool {
+    let until = Instant::now() + time;
+    loop {
+        if interruption.is_some_and(Interruption::came) {
+            return true;
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        let mut fds: Vec<PollFd<'_>> = interruption
+            .map(|interruption| PollFd::from_borrowed_fd(interruption.as_fd(), PollFlags::IN))
+            .into_iter()
+            .collect();
+        // What fails is EINTR alone: then it was shorter.
+        let _ = poll(&mut fds, Timespec::try_from(left).ok().as_ref());
+    }
+}
+
+/// Notes the first signal to end from now on.
+pub(crate) fn interruption(second: Second) -> Result<Interruption, Stop> {
+    Interruption::watch(&TO_END, second).map_err(unwatched)
+}
+
+/// Signals can't be watched.
+pub(crate) fn unwatched(error: SysError) -> Stop {
+    Stop::because(format!("cannot watch for signals: {error}"))
+}

@@ -1,0 +1,148 @@
+//! Many questions at once, put by one loop.
+
+use std::convert::Infallible;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use deadpeer::Ping;
+use rustix::process::{Resource, getrlimit};
+
+use super::Reply;
+use crate::machine::Machine;
+use crate::table::fd_borrower::FdBorrower;
+use crate::table::{Target, Unreadable};
+
+/// Sends a keepalive probe to the peer's kernel of each target, and waits for the answers: see [`deadpeer::ping`].
+///
+/// A descriptor is borrowed from its owner for as long as its question takes, `timeout` at most. Were the owner to close it meanwhile, its
+/// FIN would go out at the end of that. Takes `CAP_SYS_PTRACE`, or the same user.
+#[derive(Debug)]
+pub struct Questions<'t> {
+    targets: Vec<&'t Target>,
+    timeout: Duration,
+    /// So many questions are open at once: each holds a descriptor.
+    at_once: usize,
+    /// The first target that has not been asked.
+    next: usize,
+    /// When the next may be asked.
+    next_at: Instant,
+    /// By the place of their targets.
+    open: Vec<(usize, Ping<OwnedFd>)>,
+    replies: Vec<Option<Reply>>,
+}
+
+/// So many questions begin in one go: the answers to those before must not wait for long.
+const AT_A_STROKE: usize = 32;
+
+/// So many are open at once, unless half of our descriptors are fewer.
+const AT_ONCE: usize = 512;
+
+impl<'t> Questions<'t> {
+    /// Asks nobody yet.
+    #[must_use]
+    pub fn new(targets: Vec<&'t Target>, timeout: Duration, now: Instant) -> Self {
+        Self {
+            replies: vec![None; targets.len()],
+            targets,
+            timeout,
+            at_once: at_once(),
+            next: 0,
+            next_at: now,
+            open: Vec::new(),
+        }
+    }
+
+    /// What came of it, in the order of the targets; `None`: there is no reply yet.
+    #[must_use]
+    pub fn into_replies(self) -> Vec<Option<Reply>> {
+        self.replies
+    }
+
+    fn may_ask_more(&self) -> bool {
+        self.next < self.targets.len() && self.open.len() < self.at_once
+    }
+
+    fn look(&mut self, now: Instant) {
+        let replies = &mut self.replies;
+        self.open.retain_mut(|(place, ping)| {
+            let reply = match ping.poll_timeout() <= now {
+                true => step(ping, now),
+                false => None,
+            };
+            let goes_on = reply.is_none();
+            if let (Some(reply), Some(slot)) = (reply, replies.get_mut(*place)) {
+                *slot = Some(reply);
+            }
+            goes_on
+        });
+    }
+
+    fn ask_more(&mut self, now: Instant) {
+        let mut borrower = FdBorrower::default();
+        for _ in 0..AT_A_STROKE {
+            let place = self.next;
+            let Some(target) = self.targets.get(place).filter(|_| self.may_ask_more()) else {
+                return;
+            };
+            self.next += 1;
+            match begin(target, &mut borrower, self.timeout, now) {
+                Ok(ping) => self.open.push((place, ping)),
+                Err(reply) => {
+                    if let Some(slot) = self.replies.get_mut(place) {
+                        *slot = Some(reply);
+                    }
+                }
+            }
+        }
+        self.next_at = now;
+    }
+}
+
+impl Machine for Questions<'_> {
+    type Error = Infallible;
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let looks = self.open.iter().map(|(_, ping)| ping.poll_timeout());
+        looks
+            .chain(self.may_ask_more().then_some(self.next_at))
+            .min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), Infallible> {
+        self.look(now);
+        if self.may_ask_more() {
+            self.ask_more(now);
+        }
+        Ok(())
+    }
+}
+
+fn begin(
+    target: &Target,
+    borrower: &mut FdBorrower,
+    timeout: Duration,
+    now: Instant,
+) -> Result<Ping<OwnedFd>, Reply> {
+    if !target.held {
+        return Err(Reply::Unreachable(Unreadable::NoDescriptor));
+    }
+    let socket = borrower
+        .borrow_from(target.numbers(), target.id.cookie)
+        .map_err(Reply::Unreachable)?;
+    Ping::begin(socket, now, timeout).map_err(Reply::Failed)
+}
+
+fn step(ping: &mut Ping<OwnedFd>, now: Instant) -> Option<Reply> {
+    match ping.handle_timeout(now) {
+        Ok(answer) => answer.map(Reply::Answer),
+        Err(error) => Some(Reply::Failed(error)),
+    }
+}
+
+fn at_once() -> usize {
+    let ours = getrlimit(Resource::Nofile).current;
+    let half = ours.map_or(AT_ONCE, |limit| {
+        usize::try_from(limit / 2).unwrap_or(AT_ONCE)
+    });
+    half.clamp(1, AT_ONCE)
+}

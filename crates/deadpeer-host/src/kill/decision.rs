@@ -1,0 +1,48 @@
+//! Which connections are meant, and what is to become of each.
+
+use std::time::Duration;
+
+use crate::ask::Reply;
+use crate::table::Target;
+
+/// Which of the chosen connections are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Selection {
+    /// Those whose peer has not been heard for this long.
+    SilentFor(Duration),
+    /// Those whose peer leaves everything unanswered: [`ATTEMPTS`] questions in a row, ours or the kernel's own.
+    Unreachable,
+    /// All of them.
+    AllMatching,
+}
+
+/// What is to become of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// It may go: nothing answers.
+    Destroy {
+        /// Questions that were not answered, ours and the kernel's own.
+        unanswered: u32,
+    },
+    /// It may go although nobody could ask, or although its peer answers: forced.
+    Forced(Reply),
+    /// Its peer answered, or was heard, a moment ago.
+    Alive(Reply),
+    /// Whether its peer is there could not be found out.
+    Unknown(Reply),
+    /// It ended by itself meanwhile.
+    Over,
+}
+
+impl Selection {
+    /// Whether a connection is meant, as far as the table tells.
+    #[must_use]
+    pub fn means(&self, target: &Target) -> bool {
+        match self {
+            Self::SilentFor(time) => target.heard_ago.is_none_or(|ago| ago >= *time),
+            Self::Unreachable | Self::AllMatching => true,
+        }
+    }
+}

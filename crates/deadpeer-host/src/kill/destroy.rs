@@ -1,0 +1,93 @@
+//! Destroying by cookie, and looking again.
+
+use std::ops::ControlFlow;
+
+use deadpeer_sys::sock_diag::{DestroyError, DumpError, Request, SockDiag, States};
+use rustc_hash::FxHashSet;
+
+use crate::table::{Namespace, OpenTableError, Target};
+
+/// What came of destroying.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Destroyed {
+    /// Connections that are gone from the kernel's table.
+    pub destroyed: u64,
+    /// Connections that ended by themselves before their turn came.
+    pub gone: u64,
+    /// Connections that the kernel says it destroyed, and still shows.
+    pub still_there: u64,
+    /// Connections that the kernel refused to destroy, with the first reason.
+    pub refused: Option<(u64, DestroyError)>,
+}
+
+/// Connections could not be destroyed at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DestroyAllError {
+    /// The namespace or the kernel's table could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenTableError),
+    /// Nothing was destroyed: [`DestroyError::NotPermitted`] or [`DestroyError::Unsupported`].
+    #[error(transparent)]
+    Destroy(#[from] DestroyError),
+    /// The table could not be read again, to make sure.
+    #[error(transparent)]
+    Verify(#[from] DumpError),
+}
+
+/// Whether the kernel can destroy sockets; says nothing about the privilege.
+///
+/// # Errors
+/// It could not be asked.
+pub fn is_supported(namespace: &Namespace) -> Result<bool, DestroyAllError> {
+    let can = namespace.run(|| -> Result<bool, DestroyAllError> {
+        let mut diag = SockDiag::open().map_err(OpenTableError::from)?;
+        Ok(diag.can_destroy()?)
+    });
+    can.map_err(OpenTableError::from)?
+}
+
+/// Destroys connections of a namespace by their cookies, and looks whether they are gone. Takes `CAP_NET_ADMIN`.
+///
+/// The peer of each gets an RST; its owner finds out with `ECONNABORTED`.
+///
+/// # Errors
+/// See [`DestroyAllError`].
+pub fn destroy(namespace: &Namespace, targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
+    let done = namespace.run(|| destroy_here(targets));
+    done.map_err(OpenTableError::from)?
+}
+
+fn destroy_here(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
+    let mut diag = SockDiag::open().map_err(OpenTableError::from)?;
+    let mut done = Destroyed::default();
+    let mut destroyed = FxHashSet::default();
+    for target in targets {
+        match diag.destroy(&target.id) {
+            Ok(()) => {
+                destroyed.insert(target.id.cookie);
+            }
+            Err(DestroyError::Gone) => done.gone += 1,
+            Err(error @ (DestroyError::NotPermitted | DestroyError::Unsupported))
+                if destroyed.is_empty() =>
+            {
+                return Err(error.into());
+            }
+            Err(error) => {
+                let (count, _) = done.refused.get_or_insert((0, error));
+                *count += 1;
+            }
+        }
+    }
+    let live = Request {
+        states: States::LIVE,
+        tcp_info: false,
+    };
+    diag.dump(live, |socket| {
+        done.still_there += u64::from(destroyed.contains(&socket.cookie));
+        ControlFlow::Continue(())
+    })?;
+    done.destroyed = destroyed.len() as u64 - done.still_there;
+    Ok(done)
+}

@@ -1,0 +1,166 @@
+//! Being told to end: by Ctrl-C, by `SIGTERM`, by a terminal that goes.
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Signal;
+
+use crate::{Result, SysError};
+
+/// The signals by which a program is asked to end.
+pub const TO_END: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
+
+/// What a second signal does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Second {
+    /// What it would do without this: it ends the process where it stands.
+    Ends,
+    /// Nothing more than the first.
+    IsNoted,
+}
+
+/// As long as this lives, the first signal to end is noted: [`came`](Self::came) is true, and the descriptor is readable from then on.
+/// Dropped, signals do what they did before.
+///
+/// A process has one at a time: what it does with a signal is one thing.
+#[derive(Debug)]
+pub struct Interruption {
+    read: OwnedFd,
+    _write: OwnedFd,
+    before: Vec<(Signal, Action)>,
+}
+
+/// Whether there is one.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+static CAME: AtomicBool = AtomicBool::new(false);
+/// The first signal that came; 0: none.
+static FIRST: AtomicI32 = AtomicI32::new(0);
+static SECOND_ENDS: AtomicBool = AtomicBool::new(false);
+/// Where the handler writes.
+static WRITE_END: AtomicI32 = AtomicI32::new(-1);
+
+impl Interruption {
+    /// Notes these signals from now on.
+    ///
+    /// # Errors
+    /// `EBUSY`: there is one already. `EMFILE` and the like.
+    pub fn watch(signals: &[Signal], second: Second) -> Result<Self> {
+        let (read, write) =
+            pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(SysError::of("pipe2"))?;
+        if WATCHED.swap(true, Ordering::SeqCst) {
+            return Err(SysError::of("sigaction")(Errno::BUSY));
+        }
+        CAME.store(false, Ordering::SeqCst);
+        FIRST.store(0, Ordering::SeqCst);
+        SECOND_ENDS.store(second == Second::Ends, Ordering::SeqCst);
+        WRITE_END.store(write.as_raw_fd(), Ordering::SeqCst);
+        let mut watching = Self {
+            read,
+            _write: write,
+            before: Vec::new(),
+        };
+        for signal in signals {
+            let before = Action::noting().install(*signal)?;
+            watching.before.push((*signal, before));
+        }
+        Ok(watching)
+    }
+
+    /// Whether a signal has come.
+    #[must_use]
+    pub fn came(&self) -> bool {
+        CAME.load(Ordering::SeqCst)
+    }
+
+    /// The same for whoever looks from another thread, for as long as the process lives. After this is dropped it says what was last.
+    #[must_use]
+    pub fn flag(&self) -> &'static AtomicBool {
+        &CAME
+    }
+
+    /// The first signal that came.
+    #[must_use]
+    pub fn first(&self) -> Option<Signal> {
+        Signal::from_named_raw(FIRST.load(Ordering::SeqCst))
+    }
+}
+
+impl AsFd for Interruption {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.read.as_fd()
+    }
+}
+
+impl Drop for Interruption {
+    fn drop(&mut self) {
+        for (signal, before) in self.before.drain(..) {
+            // It was in force before.
+            let _ = before.install(signal);
+        }
+        WRITE_END.store(-1, Ordering::SeqCst);
+        WATCHED.store(false, Ordering::SeqCst);
+    }
+}
+
+/// What happens on a signal.
+#[derive(Clone, Copy)]
+struct Action(libc::sigaction);
+
+impl Action {
+    /// Notes it; calls that it interrupts go on.
+    fn noting() -> Self {
+        let handler: extern "C" fn(libc::c_int) = note;
+        Self::of(handler as *const () as libc::sighandler_t)
+    }
+
+    fn of(handler: libc::sighandler_t) -> Self {
+        let action = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: all zeroes are a valid action: SIG_DFL, no flags, an empty mask.
+        let mut action = unsafe { action.assume_init_read() };
+        action.sa_sigaction = handler;
+        action.sa_flags = libc::SA_RESTART;
+        Self(action)
+    }
+
+    /// Returns what was in force before.
+    fn install(&self, signal: Signal) -> Result<Self> {
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: the action is valid; our handler does only what a handler may (signal-safety(7)).
+        match unsafe { libc::sigaction(signal.as_raw(), &raw const self.0, before.as_mut_ptr()) } {
+            // SAFETY: the call succeeded and has written it.
+            0 => Ok(Self(unsafe { before.assume_init() })),
+            _ => Err(SysError::last("sigaction")),
+        }
+    }
+}
+
+impl std::fmt::Debug for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Action")
+    }
+}
+
+/// Runs in the middle of whatever the process does: atomics, write(2), sigaction(2) and raise(3) alone.
+extern "C" fn note(signal: libc::c_int) {
+    if CAME.swap(true, Ordering::SeqCst) {
+        if SECOND_ENDS.load(Ordering::SeqCst) {
+            let default = Action::of(libc::SIG_DFL);
+            // SAFETY: the default action is valid, and the old one is not asked for.
+            unsafe { libc::sigaction(signal, &raw const default.0, std::ptr::null_mut()) };
+            // SAFETY: raising a signal that has just come; it waits until this returns.
+            unsafe { libc::raise(signal) };
+        }
+        return;
+    }
+    FIRST.store(signal, Ordering::SeqCst);
+    let fd = WRITE_END.load(Ordering::SeqCst);
+    if fd >= 0 {
+        // SAFETY: it is ours while handlers are installed; one byte of a local is written.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        // A system call of rustix leaves the C library's errno alone. The pipe is empty, so there is room.
+        let _ = rustix::io::write(fd, b"!");
+    }
+}

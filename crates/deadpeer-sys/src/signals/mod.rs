@@ -1,0 +1,27 @@
+//! Signals (signal(7)): noted and readable, or read one by one.
+//!
+//! - [`Interruption`]: being told to end. A flag and a descriptor, for loops that look or wait.
+//! - [`Inbox`]: every signal as a value with its origin, for a process that passes them on.
+//!
+//! What a process does with a signal belongs to the whole process, so this is for programs, not for libraries.
+
+mod inbox;
+mod interruption;
+mod mask;
+
+pub use inbox::{Inbox, Received};
+pub use interruption::{Interruption, Second, TO_END};
+pub use rustix::process::Signal;
+
+pub(crate) use mask::unblock_all;
+
+use crate::{Result, SysError};
+
+/// Ignores a signal from now on.
+pub(crate) fn ignore(signal: Signal) -> Result<()> {
+    // SAFETY: ignoring a signal installs no handler.
+    match unsafe { libc::signal(signal.as_raw(), libc::SIG_IGN) } {
+        libc::SIG_ERR => Err(SysError::last("signal")),
+        _ => Ok(()),
+    }
+}
