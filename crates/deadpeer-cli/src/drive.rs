@@ -1,7 +1,7 @@
-//! The one loop that waits for the machines of the host.
+//! The one loop that waits for the work of the host.
 
 use crate::exit::Stop;
-use deadpeer_host::Machine;
+use deadpeer_host::Work;
 use deadpeer_sys::SysError;
 use deadpeer_sys::signals::{Interruption, Second, TO_END};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -11,31 +11,31 @@ use std::time::{Duration, Instant};
 /// How driving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// The machine is done.
+    /// The work is done.
     Done,
-    /// A signal came while the machine had nothing to do.
+    /// A signal came while the work had nothing to do.
     Interrupted,
 }
 
 /// How long nothing is shown at most.
 const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
-/// Runs a machine to its end, or until a signal comes. While it waits, `shown` is called several times a second.
-pub(crate) fn drive<M: Machine>(
-    machine: &mut M,
+/// Does work to its end, or until a signal comes. While it waits, `shown` is called several times a second.
+pub(crate) fn drive<W: Work>(
+    work: &mut W,
     interruption: Option<&Interruption>,
-    mut shown: impl FnMut(&M, Instant),
-) -> Result<Ended, M::Error> {
-    while let Some(due) = machine.poll_timeout() {
+    mut shown: impl FnMut(&W, Instant),
+) -> Result<Ended, W::Error> {
+    while let Some(due) = work.poll_timeout() {
         let now = Instant::now();
         if due <= now {
-            machine.handle_timeout(now)?;
+            work.handle_timeout(now)?;
             continue;
         }
         if interruption.is_some_and(Interruption::came) {
             return Ok(Ended::Interrupted);
         }
-        shown(machine, now);
+        shown(work, now);
         pause((due - now).min(SHOWN_EVERY), interruption);
     }
     Ok(Ended::Done)

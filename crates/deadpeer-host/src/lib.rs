@@ -25,19 +25,19 @@ pub mod audit;
 pub mod deaths;
 pub mod filter;
 pub mod kill;
-mod machine;
 pub mod protect;
 mod publish;
 pub mod run;
 pub mod table;
 pub mod undo;
+mod work;
 
 pub use ask::{Questions, Reply};
 pub use deadpeer_sys::sock_diag::{ArmedTimer, Family, Socket, States, TimerKind};
 pub use filter::{Endpoint, EndpointError, Filter, cgroup};
-pub use machine::Machine;
 pub use table::{
     BpfDetails, BpfError, Connection, Coverage, Namespace, OpenTableError, Owner, Owners, OwnersOf,
     Process, Query, ReadBy, ReadTableError, Role, Service, Services, Settings, Table, Target,
     TargetOwner, Unreadable,
 };
+pub use work::Work;

@@ -2,7 +2,7 @@
 
 use crate::drive::drive;
 use crate::text::duration;
-use deadpeer_host::Machine as _;
+use deadpeer_host::Work as _;
 use deadpeer_host::protect::Aim;
 use deadpeer_host::protect::new_connections::rule;
 use deadpeer_host::run::{PollingProtector, ProtectedCgroup};

@@ -8,9 +8,9 @@ use deadpeer::Ping;
 use rustix::process::{Resource, getrlimit};
 
 use super::Reply;
-use crate::machine::Machine;
 use crate::table::fd_borrower::FdBorrower;
 use crate::table::{Target, Unreadable};
+use crate::work::Work;
 
 /// Sends a keepalive probe to the peer's kernel of each target, and waits for the answers: see [`deadpeer::ping`].
 ///
@@ -98,7 +98,7 @@ impl<'t> Questions<'t> {
     }
 }
 
-impl Machine for Questions<'_> {
+impl Work for Questions<'_> {
     type Error = Infallible;
 
     fn poll_timeout(&self) -> Option<Instant> {

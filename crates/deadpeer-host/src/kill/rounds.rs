@@ -7,8 +7,8 @@ use deadpeer::{Answer, NotNow};
 
 use super::decision::Decision;
 use crate::ask::{Questions, Reply};
-use crate::machine::Machine;
 use crate::table::{Target, Unreadable};
+use crate::work::Work;
 
 /// So many unanswered questions in a row are taken for death: one lost packet is none (RFC 1122, section 4.2.3.6).
 pub const ATTEMPTS: u32 = 3;
@@ -88,7 +88,7 @@ impl<'t> ProbeRounds<'t> {
     }
 }
 
-impl Machine for ProbeRounds<'_> {
+impl Work for ProbeRounds<'_> {
     type Error = Infallible;
 
     fn poll_timeout(&self) -> Option<Instant> {

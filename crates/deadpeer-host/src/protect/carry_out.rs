@@ -10,9 +10,9 @@ use super::outcome::{CarryOutError, Outcome};
 use super::survey::{Job, Survey};
 use super::{by_bpf, by_descriptors};
 use crate::filter::Filter;
-use crate::machine::Machine;
 use crate::table::Table;
 use crate::undo::UndoFile;
+use crate::work::Work;
 
 /// So often connections are looked for that appeared while others were changed.
 const PASSES: usize = 4;
@@ -136,7 +136,7 @@ impl<'a> CarryOut<'a> {
     }
 }
 
-impl Machine for CarryOut<'_> {
+impl Work for CarryOut<'_> {
     type Error = CarryOutError;
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -14,9 +14,9 @@ use deadpeer_sys::{Errno, SysError, pidfd};
 use rustc_hash::FxHashSet;
 
 use super::descendants::descendants;
-use crate::machine::Machine;
 use crate::protect::{Aim, Step};
 use crate::table::{Owner, Owners};
+use crate::work::Work;
 
 /// A look is followed by a rest of so many times its own duration.
 const REST: u32 = 20;
@@ -81,7 +81,7 @@ impl PollingProtector {
     }
 }
 
-impl Machine for PollingProtector {
+impl Work for PollingProtector {
     /// `/proc` cannot be read.
     type Error = io::Error;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use deadpeer_sys::Errno;
 
 use super::directory::Directory;
-use crate::machine::Machine;
+use crate::work::Work;
 
 /// A process that has just ended leaves its cgroup a moment later: so often, and so long apart, it is tried.
 const TRIES: u32 = 20;
@@ -38,7 +38,7 @@ impl Removal {
     }
 }
 
-impl Machine for Removal {
+impl Work for Removal {
     type Error = Infallible;
 
     fn poll_timeout(&self) -> Option<Instant> {

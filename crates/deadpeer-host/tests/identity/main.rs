@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use deadpeer_core::{Kernel, Policy};
 use deadpeer_host::protect::{Aim, CarryOut, Outcome, Survey, backlog};
 use deadpeer_host::undo::{Record, UndoFile, boot_id};
-use deadpeer_host::{Filter, Machine as _, Namespace, Table};
+use deadpeer_host::{Filter, Namespace, Table, Work as _};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
 

@@ -1,5 +1,6 @@
 //! The connection table of real sockets: loopback in private network namespaces.
 
+mod asking;
 mod namespaces;
 mod privilege;
 mod rows;

@@ -5,8 +5,8 @@ use std::time::Instant;
 /// Work that takes time. It never waits itself: its caller does, in a loop of his own and as he likes, until
 /// [`poll_timeout`](Self::poll_timeout), and then calls [`handle_timeout`](Self::handle_timeout).
 ///
-/// A machine can be dropped at any time: it leaves nothing half done, and nothing borrowed.
-pub trait Machine {
+/// Work can be dropped at any time: it leaves nothing half done, and nothing borrowed.
+pub trait Work {
     /// What can end the work early.
     type Error;
 

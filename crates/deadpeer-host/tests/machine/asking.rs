@@ -1,0 +1,118 @@
+//! One loop asks the peers of many connections.
+
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use deadpeer::{Answer, NotNow};
+use deadpeer_host::{Filter, Questions, Reply, Table, Target, Work as _};
+use deadpeer_sys::sockopt;
+use deadpeer_sys::testing::in_private_netns;
+
+use super::*;
+
+const CONNECTIONS: usize = 200;
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Our ends of connections that have been silent for more than a second.
+fn silent() -> (Vec<TcpStream>, Vec<TcpStream>, Vec<Target>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = listener.local_addr().unwrap();
+    let (peers, ends): (Vec<_>, Vec<_>) = (0..CONNECTIONS)
+        .map(|_| {
+            (
+                TcpStream::connect(here).unwrap(),
+                listener.accept().unwrap().0,
+            )
+        })
+        .unzip();
+    let youngest = ends.last().unwrap();
+    let long_enough = Duration::from_millis(1_050);
+    wait_for(youngest, |row| {
+        let info = row.info.as_ref();
+        info.and_then(TcpInfo::heard_ago)
+            .is_some_and(|ago| ago > long_enough)
+    });
+    let mut filter = Filter::default();
+    filter.local = vec![here.to_string().parse().unwrap()];
+    let mut table = Table::open(&Namespace::Own).unwrap();
+    let (targets, _) = Target::all(&mut table, &filter).unwrap();
+    assert_eq!(targets.len(), CONNECTIONS);
+    (peers, ends, targets)
+}
+
+fn ask(targets: &[Target]) -> Vec<Reply> {
+    let mut questions = Questions::new(targets.iter().collect(), TIMEOUT, Instant::now());
+    while let Some(due) = questions.poll_timeout() {
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let Ok(()) = questions.handle_timeout(Instant::now());
+    }
+    questions
+        .into_replies()
+        .into_iter()
+        .map(Option::unwrap)
+        .collect()
+}
+
+#[test]
+fn silent_peers_cost_one_timeout_together_and_keepalive_is_off_again() {
+    in_private_netns(|| {
+        let (peers, ends, targets) = silent();
+        for peer in &peers {
+            sockopt::mute(peer).unwrap();
+        }
+        let began = Instant::now();
+        let replies = ask(&targets);
+        let took = began.elapsed();
+        for reply in &replies {
+            assert!(
+                matches!(reply, Reply::Answer(Answer::Unanswered { waited }) if *waited < TIMEOUT * 2),
+                "{reply:?}"
+            );
+        }
+        assert!(took >= TIMEOUT && took < TIMEOUT * 2, "{took:?}");
+        assert!(ends.iter().all(|end| !sockopt::keepalive(end).unwrap()));
+    });
+}
+
+#[test]
+fn peers_that_are_there_answer() {
+    in_private_netns(|| {
+        let (_peers, _ends, targets) = silent();
+        for reply in ask(&targets) {
+            assert!(
+                matches!(reply, Reply::Answer(answer) if answer.is_alive()),
+                "{reply:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn broken_off_it_gives_back_what_it_borrowed() {
+    in_private_netns(|| {
+        let (peers, ends, targets) = silent();
+        for peer in &peers {
+            sockopt::mute(peer).unwrap();
+        }
+        let now = Instant::now();
+        let mut questions = Questions::new(targets.iter().collect(), TIMEOUT, now);
+        // All begin and borrow at one moment: no answer can have come, and no probe is known to be out.
+        for _ in 0..CONNECTIONS {
+            let Ok(()) = questions.handle_timeout(now);
+        }
+        assert!(
+            ends.iter().all(|end| sockopt::keepalive(end).unwrap()),
+            "it bites"
+        );
+        drop(questions);
+        assert!(ends.iter().all(|end| !sockopt::keepalive(end).unwrap()));
+        let reply = ask(&targets[..1])[0];
+        assert!(
+            matches!(
+                reply,
+                Reply::Answer(Answer::Unanswered { .. } | Answer::NotNow(NotNow::JustAsked { .. }))
+            ),
+            "{reply:?}"
+        );
+    });
+}
