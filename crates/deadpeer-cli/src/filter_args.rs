@@ -7,11 +7,11 @@ use crate::exit::Stop;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::TcpState;
+use deadpeer_host::filter::{Container, Glob, Missing, Selector, User};
 use deadpeer_host::{Endpoint, Filter, Namespace, OpenTableError};
-use deadpeer_sys::sock_diag::States;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Which connections. Repeat a filter for "any of these"; different filters must all agree.
 #[derive(Debug, Clone, Default, Args)]
@@ -20,7 +20,7 @@ pub(crate) struct FilterArgs {
     /// Owned by this process
     #[arg(long, value_name = "PID", value_parser = pid)]
     pid: Vec<u32>,
-    /// Owned by a process with this name
+    /// Owned by a process with this name, in which * stands for any characters and ? for one
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     process: Vec<String>,
     /// With this port at either end
@@ -41,11 +41,14 @@ pub(crate) struct FilterArgs {
     /// Made in this cgroup (v2) or below it: a path below /sys/fs/cgroup
     #[arg(long, value_name = "PATH", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     cgroup: Vec<String>,
+    /// Made in this container or pod: its id, the begin of its id, a pod's uid, or the name of a machine (nspawn, LXC)
+    #[arg(long, value_name = "ID|NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    container: Vec<String>,
     /// In this network namespace: a name (ip netns), a path, or the pid of a process in it
     #[arg(long, value_name = "NAME|PATH|PID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     netns: Option<String>,
     /// Everything: no filter, said explicitly
-    #[arg(long, conflicts_with_all = ["pid", "process", "port", "local", "peer", "state", "user", "cgroup"])]
+    #[arg(long, conflicts_with_all = ["pid", "process", "port", "local", "peer", "state", "user", "cgroup", "container"])]
     all: bool,
 }
 
@@ -98,33 +101,38 @@ impl FilterArgs {
         self.to_string().is_empty()
     }
 
+    /// What was typed, to be looked up when it is used.
+    pub(crate) fn selector(&self) -> Selector {
+        let mut selector = Selector::default();
+        let globs = self.process.iter().map(|name| Glob::new(name.as_bytes()));
+        selector.pids.clone_from(&self.pid);
+        selector.processes = globs.collect();
+        selector.ports.clone_from(&self.port);
+        selector.local.clone_from(&self.local);
+        selector.peer.clone_from(&self.peer);
+        selector.states.clone_from(&self.state);
+        selector.users = self.user.iter().map(|id| User::Id(*id)).collect();
+        selector.cgroups = self.cgroup.iter().map(PathBuf::from).collect();
+        selector.containers = self.container.iter().map(Container::new).collect();
+        selector
+    }
+
     /// The filter, once what it names has been looked up on this machine.
     pub(crate) fn filter(&self) -> Result<Filter, Stop> {
-        let mut filter = Filter::default();
-        for pid in &self.pid {
-            if !Path::new(&format!("/proc/{pid}")).exists() {
-                return Err(Stop::because(format!(
-                    "--pid {pid}: there is no such process"
-                )));
-            }
+        let resolved = self
+            .selector()
+            .resolve()
+            .map_err(|error| Stop::from_error(&error))?;
+        match resolved.missing.first() {
+            None => Ok(resolved.filter),
+            Some(missing) => Err(Stop::because(match missing {
+                Missing::Process(pid) => format!("--pid {pid}: {missing}"),
+                Missing::User(user) => format!("--user {user}: {missing}"),
+                Missing::Cgroup(path) => format!("--cgroup {}: {missing}", path.display()),
+                Missing::Container(container) => format!("--container {container}: {missing}"),
+                missing => missing.to_string(),
+            })),
         }
-        filter.pids.clone_from(&self.pid);
-        filter.processes = self
-            .process
-            .iter()
-            .map(|name| name.clone().into_bytes())
-            .collect();
-        filter.ports.clone_from(&self.port);
-        filter.local.clone_from(&self.local);
-        filter.peer.clone_from(&self.peer);
-        filter.users.clone_from(&self.user);
-        if !self.state.is_empty() {
-            filter.states = self.state.iter().copied().collect::<States>();
-        }
-        for path in &self.cgroup {
-            filter.cgroups.extend(cgroup_ids(path)?);
-        }
-        Ok(filter)
     }
 }
 
@@ -143,29 +151,13 @@ impl fmt::Display for FilterArgs {
         add("state", texts(&self.state));
         add("user", texts(&self.user));
         add("cgroup", texts(&self.cgroup));
+        add("container", texts(&self.container));
         f.write_str(&typed.join(" "))
     }
 }
 
 fn texts<T: ToString>(values: &[T]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
-}
-
-/// Where a cgroup v2 hierarchy may be mounted: alone, or beside version 1.
-const CGROUP_ROOTS: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
-
-/// The ids of a cgroup and of all below it. The path may be absolute or as `/proc/PID/cgroup` shows it.
-fn cgroup_ids(path: &str) -> Result<Vec<u64>, Stop> {
-    let relative = path.trim_start_matches('/');
-    let below_roots = CGROUP_ROOTS
-        .iter()
-        .map(|root| Path::new(root).join(relative));
-    let directory = below_roots
-        .chain([PathBuf::from(path)])
-        .find(|directory| directory.join("cgroup.procs").exists())
-        .ok_or_else(|| Stop::because(format!("--cgroup {path}: there is no such cgroup")))?;
-    deadpeer_host::cgroup::ids(&directory)
-        .map_err(|error| Stop::because(format!("--cgroup {path}: {error}")))
 }
 
 fn pid(text: &str) -> Result<u32, String> {
@@ -184,14 +176,11 @@ fn port(text: &str) -> Result<u16, String> {
 
 /// A name from the user database, or a number as it is.
 fn user(text: &str) -> Result<u32, String> {
-    if let Ok(uid) = text.parse::<u32>() {
-        return Ok(uid);
-    }
-    match nix::unistd::User::from_name(text) {
-        Ok(Some(user)) => Ok(user.uid.as_raw()),
-        Ok(None) => Err("there is no such user".into()),
-        Err(error) => Err(format!("cannot look the user up: {error}")),
-    }
+    let Ok(user) = text.parse::<User>();
+    let id = user
+        .id()
+        .map_err(|error| format!("cannot look the user up: {error}"))?;
+    id.ok_or_else(|| Missing::User(user).to_string())
 }
 
 /// Every state by its name, once.
@@ -257,7 +246,11 @@ mod tests {
 
     #[test]
     fn what_is_not_on_this_machine_is_refused() {
-        for line in ["x --pid 2147483647", "x --cgroup no/such/cgroup/anywhere"] {
+        for line in [
+            "x --pid 2147483647",
+            "x --cgroup no/such/cgroup/anywhere",
+            "x --container no-such-container",
+        ] {
             let error = parse(line).unwrap().filter().unwrap_err();
             assert!(
                 matches!(&error, Stop::Failed(said) if !said.contains('\n')),

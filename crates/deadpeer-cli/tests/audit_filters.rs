@@ -5,9 +5,12 @@ mod common;
 use common::population::{Holder, keepalive, listener, pair};
 use common::{json, of_type, run};
 use deadpeer::SocketOptions;
-use deadpeer_sys::testing::in_private_netns;
+use deadpeer_sys::testing::{in_private_netns, skip};
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 /// The local ends of the connections and listeners that are shown.
 fn shown(filters: &[&str]) -> BTreeSet<String> {
@@ -116,5 +119,97 @@ fn another_namespace_is_looked_into() {
                 BTreeSet::from([address.clone()])
             );
         });
+    });
+}
+
+/// A process in a cgroup that is called as Docker would call it, with a listener in our network namespace.
+struct Contained {
+    directory: PathBuf,
+    process: Child,
+    listener: String,
+}
+
+impl Contained {
+    /// `None` where no cgroup can be made.
+    fn start(id: &str) -> Option<Self> {
+        let roots = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(Path::new);
+        let root = roots
+            .into_iter()
+            .find(|root| root.join("cgroup.controllers").exists());
+        let Some(root) = root else {
+            skip("no cgroup v2 is mounted");
+            return None;
+        };
+        let directory = root.join(format!("docker-{id}.scope"));
+        if let Err(error) = std::fs::create_dir(&directory) {
+            skip(&format!("no cgroup can be made: {error}"));
+            return None;
+        }
+        let script = r#"echo 0 > "$1/cgroup.procs" && exec "$2" listen --json 127.0.0.1:0"#;
+        let mut process = Command::new("sh")
+            .args(["-c", script, "sh"])
+            .args([
+                directory.as_os_str(),
+                env!("CARGO_BIN_EXE_deadpeer").as_ref(),
+            ])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let said = process.stdout.take().unwrap();
+        BufReader::new(said).read_line(&mut line).unwrap();
+        let listening: serde_json::Value = serde_json::from_str(&line).unwrap();
+        Some(Self {
+            listener: listening["address"].as_str().expect(&line).to_owned(),
+            directory,
+            process,
+        })
+    }
+}
+
+impl Drop for Contained {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        // A process that has ended leaves its cgroup a moment later.
+        for _ in 0..200 {
+            match std::fs::remove_dir(&self.directory) {
+                Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+#[test]
+fn containers_are_chosen_by_id_and_names_by_wildcards() {
+    in_private_netns(|| {
+        let process = std::process::id();
+        let id = format!("{process:08x}").repeat(8);
+        // Not shown: made elsewhere.
+        let other = listener();
+        let Some(contained) = Contained::start(&id) else {
+            return;
+        };
+        let expected = BTreeSet::from([contained.listener.clone()]);
+        assert_eq!(shown(&["--container", &id]), expected);
+        assert_eq!(shown(&["--container", &id[..12]]), expected);
+        assert_eq!(
+            shown(&["--cgroup", &format!("docker-{}*.scope", &id[..20])]),
+            expected
+        );
+        assert_eq!(shown(&["--process", "dead?ee*"]), expected);
+        drop(other);
+        let refused = run(&["audit", "--container", &format!("{id}0")]);
+        assert_eq!(refused.code, 2);
+        assert!(
+            refused
+                .stderr
+                .contains("there is no cgroup of such a container or pod"),
+            "{}",
+            refused.stderr
+        );
     });
 }

@@ -195,7 +195,9 @@ impl Watch<'_> {
 impl WatchArgs {
     fn query(&self) -> Result<DeathsQuery, Stop> {
         let mut query = DeathsQuery::default();
-        query.filter = self.filters.filter()?;
+        // What is not there now is refused; what the names mean later is looked up later.
+        self.filters.filter()?;
+        query.selector = self.filters.selector();
         query.namespace = self.filters.namespace();
         query.means = self.no_bpf.then_some(Means::SockDiag);
         Ok(query)

@@ -6,6 +6,7 @@
 //! what fits the counters best is told, marked as such ([`CloseReason::certain`](deadpeer_core::CloseReason::certain)).
 
 mod announced;
+mod choice;
 mod counts;
 mod death;
 mod last_seen;
@@ -16,18 +17,18 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use deadpeer_bpf::Unavailable;
-use deadpeer_core::TcpState;
 use deadpeer_sys::SysError;
 use deadpeer_sys::netns::{self, NetnsError};
-use deadpeer_sys::sock_diag::{DumpError, OpenError, Socket};
+use deadpeer_sys::sock_diag::{DumpError, OpenError};
 
 pub use counts::{DeathCounts, ServiceName};
 pub use death::{Age, Death, KnownBy, LastOwner};
 
-use crate::filter::Filter;
+use crate::filter::{ResolveError, Selector};
 use crate::table::Namespace;
 use crate::table::{OpenTableError, ReadTableError};
 use announced::Announced;
+use choice::Choice;
 use ring::Ring;
 
 /// Bytes that the kernel may keep for us until we look: 16,384 deaths by eBPF, a few thousand announcements.
@@ -37,8 +38,8 @@ const BUFFER: usize = 4 << 20;
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct DeathsQuery {
-    /// Which connections; its states are those that a connection died in.
-    pub filter: Filter,
+    /// Which connections; its states are those that a connection died in. What its names mean is looked up again every now and then.
+    pub selector: Selector,
     /// The network namespace.
     pub namespace: Namespace,
     /// How to see them; `None`: by eBPF where it can be had, else by sock_diag.
@@ -73,6 +74,9 @@ pub enum OpenDeathsError {
     /// The kernel's table could not be read.
     #[error(transparent)]
     ReadTable(#[from] ReadTableError),
+    /// What was chosen could not be looked up.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
 }
 
 /// Watching failed halfway.
@@ -119,10 +123,7 @@ impl Deaths {
         Ok(Self {
             unreadable_processes: source.owners().unreadable_processes(),
             source,
-            choice: Choice {
-                filter: query.filter.clone(),
-                nobodys: 0,
-            },
+            choice: Choice::of(query.selector.clone())?,
             without_bpf,
         })
     }
@@ -166,6 +167,7 @@ impl Deaths {
     /// The kernel's table could not be read.
     pub fn drain(&mut self, mut visit: impl FnMut(&Death)) -> Result<(), DeathsError> {
         let choice = &mut self.choice;
+        choice.look_up_again(Instant::now());
         let mut chosen = |death: &Death| {
             if choice.takes(death) {
                 visit(death);
@@ -192,7 +194,7 @@ impl Deaths {
     /// Deaths left out so far because the filter asks for an owner and none could be seen.
     #[must_use]
     pub fn nobodys(&self) -> u64 {
-        self.choice.nobodys
+        self.choice.nobodys()
     }
 }
 
@@ -228,30 +230,5 @@ impl Source {
             Self::Ring(ring) => ring.owners(),
             Self::Announced(announced) => announced.owners(),
         }
-    }
-}
-
-/// The filter, applied to the dead.
-#[derive(Debug)]
-struct Choice {
-    filter: Filter,
-    nobodys: u64,
-}
-
-impl Choice {
-    fn takes(&mut self, death: &Death) -> bool {
-        let state = death.state.unwrap_or(TcpState::Established);
-        let mut socket = Socket::new(state, death.local, death.peer);
-        socket.uid = death.uid.unwrap_or(u32::MAX);
-        socket.cgroup = death.cgroup;
-        if !self.filter.matches_socket(&socket) {
-            return false;
-        }
-        let process = death.owner.as_ref().map(|owner| &*owner.process);
-        if process.is_none() && self.filter.needs_owners() {
-            self.nobodys += 1;
-            return false;
-        }
-        self.filter.matches_owners(process)
     }
 }

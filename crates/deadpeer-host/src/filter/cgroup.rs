@@ -1,7 +1,7 @@
 //! From a cgroup's directory to the ids that sockets carry.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// The ids of a cgroup v2 directory and of all below it.
@@ -25,6 +25,41 @@ pub fn ids(directory: &Path) -> io::Result<Vec<u64>> {
         }
     }
     Ok(found)
+}
+
+/// Where a cgroup v2 hierarchy may be mounted: beside version 1, or alone.
+const ROOTS: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+
+/// The directory of a cgroup, by its path below the root as `/proc/PID/cgroup` shows it, or by its path in the file system.
+pub(super) fn directory(path: &Path) -> Option<PathBuf> {
+    let relative = path.strip_prefix("/").unwrap_or(path);
+    let below_roots = ROOTS.iter().map(|root| Path::new(root).join(relative));
+    below_roots
+        .chain([path.to_owned()])
+        .find(|directory| directory.join("cgroup.procs").exists())
+}
+
+/// Every cgroup that is meant, by its path below the root; what is below one that is meant is not shown.
+pub(super) fn all_that(mut is_meant: impl FnMut(&Path) -> bool) -> Vec<PathBuf> {
+    // Only version 2 has this file in its root (Documentation/admin-guide/cgroup-v2.rst).
+    let root = ROOTS
+        .iter()
+        .map(Path::new)
+        .find(|root| root.join("cgroup.controllers").exists());
+    let Some(root) = root else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut waiting = vec![root.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        let below = directory.strip_prefix(root).unwrap_or(&directory);
+        if is_meant(below) {
+            found.push(directory);
+            continue;
+        }
+        let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+        let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        waiting.extend(directories.map(|entry| entry.path()));
+    }
+    found
 }
 
 #[cfg(test)]

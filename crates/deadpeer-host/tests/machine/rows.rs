@@ -84,7 +84,7 @@ fn filters_choose_and_context_adds_the_listener() {
         assert_eq!(coverage.chosen, 1);
 
         query = Query::default();
-        query.filter.processes = vec![b"no such process".to_vec()];
+        query.filter.processes = vec!["no such process".parse().unwrap()];
         assert_eq!(read(&query).0.len(), 0);
         query.filter.processes.clear();
         query.filter.pids = vec![std::process::id()];
@@ -156,9 +156,9 @@ fn a_socket_carries_the_cgroup_it_was_made_in() {
             Some(fs::metadata(&directory).unwrap().ino())
         );
         let mut query = bare();
-        query.filter.cgroups = deadpeer_host::cgroup::ids(&directory).unwrap();
+        query.filter.cgroups = Some(deadpeer_host::cgroup::ids(&directory).unwrap());
         assert_eq!(read(&query).0.len(), 1);
-        query.filter.cgroups = vec![u64::MAX];
+        query.filter.cgroups = Some(vec![u64::MAX]);
         assert_eq!(read(&query).0.len(), 0);
     });
 }
