@@ -161,7 +161,7 @@ impl Judge {
     /// [observed](Self::observe) last.
     ///
     /// With it neither the loss on the path nor a peer that doesn't read ends a live connection, and one that is closed while its peer is
-    /// gone stays in the kernel's table for no longer than a plain one, 107 s by default.
+    /// gone stays in the kernel's table for no longer than a plain one, 107 s by default; on a path that loses much, ten minutes.
     #[must_use]
     pub fn user_timeout_ms(&self, info: &TcpInfo) -> u32 {
         let silence = self.looked.get().saturating_sub(self.heard.get());
@@ -170,6 +170,7 @@ impl Judge {
             self.supervision.deadline(),
             silence,
             window_is_closed,
+            self.loss.failing(),
             info,
         )
     }

@@ -14,6 +14,9 @@ use crate::tcp_info::TcpInfo;
 const AT_REST: Duration = Duration::from_secs(96);
 /// A connection is looked at so often at least, and who has been silent for longer is asked by keepalive without a user timeout.
 const RENEWED: Duration = Duration::from_secs(48);
+/// The one of a path on which more than this share of questions fails: the kernel's clock starts with the first retransmission of a recovery and not anew with
+/// each answer, and there one recovery may last for minutes (net/ipv4/tcp_input.c, `retrans_stamp`).
+const LOSSY: (f64, Duration) = (0.05, Duration::from_secs(600));
 /// What is in flight for longer than this gets more time, in small steps, for a plain socket goes soon if it is closed now.
 const ALMOST: Duration = Duration::from_secs(86);
 /// How far ahead of the silence it is then, and how often it is moved.
@@ -37,6 +40,7 @@ pub(super) fn until_the_next_look_ms(
     deadline: Duration,
     silence: Duration,
     window_is_closed: bool,
+    failing: f64,
     info: &TcpInfo,
 ) -> u32 {
     // It counts while the window is closed, answered probes or not.
@@ -46,12 +50,15 @@ pub(super) fn until_the_next_look_ms(
     if info.state == Some(TcpState::SynSent) {
         return at_first_ms(deadline);
     }
+    let at_rest = if failing > LOSSY.0 { LOSSY.1 } else { AT_REST };
     match info.retransmits {
         // Without one, keepalive is bounded by its count, and what close() sends by `tcp_orphan_retries`.
         None | Some(0) if silence >= RENEWED => 0,
         // The kernel's clock has been running for no longer than the silence.
-        Some(1..) if silence >= ALMOST => whole_ms(Duration::from_secs(silence.as_secs()) + STEP.0),
-        None | Some(_) => whole_ms(AT_REST),
+        Some(1..) if silence >= ALMOST => {
+            whole_ms(at_rest.max(Duration::from_secs(silence.as_secs()) + STEP.0))
+        }
+        None | Some(_) => whole_ms(at_rest),
     }
 }
 
@@ -90,7 +97,7 @@ mod tests {
             retransmits: Some(retransmits),
             ..TcpInfo::default()
         };
-        until_the_next_look_ms(S(120), S(silence), false, &info)
+        until_the_next_look_ms(S(120), S(silence), false, 0.01, &info)
     }
 
     #[test]
@@ -122,8 +129,8 @@ mod tests {
     #[test]
     fn whoever_does_not_read_is_not_given_up() {
         let info = TcpInfo::default();
-        assert_eq!(until_the_next_look_ms(S(30), S(1), true, &info), 0);
-        assert_eq!(until_the_next_look_ms(S(30), S(400), true, &info), 0);
+        assert_eq!(until_the_next_look_ms(S(30), S(1), true, 0.4, &info), 0);
+        assert_eq!(until_the_next_look_ms(S(30), S(400), true, 0.01, &info), 0);
     }
 
     #[test]
@@ -133,7 +140,7 @@ mod tests {
             ..TcpInfo::default()
         };
         for deadline in [2, 10, 48, 49, 120, 3_600] {
-            let ms = until_the_next_look_ms(S(deadline), S(0), false, &info);
+            let ms = until_the_next_look_ms(S(deadline), S(0), false, 0.01, &info);
             assert!(ms == 0 || u64::from(ms) >= deadline * 2_000);
             assert_eq!(ms, at_first_ms(S(deadline)));
         }

@@ -61,7 +61,7 @@ const ALARM: u64 = u64::MAX;
 ///
 /// What is closed after a verdict of unreachable is gone at once, and nothing of it stays in the kernel: while that verdict holds, the socket's
 /// `SO_LINGER` is zero, so that close() throws away what could not be delivered. What is closed before any verdict is kept for
-/// delivery no longer than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer.
+/// delivery no longer than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer; ten minutes on a path that loses much.
 ///
 /// A socket that leaves the watch, because it is removed, because the watch is dropped, or because its end was told, gets back the options that it had
 /// before, but for those that the application has set meanwhile. One that is removed while it is unreachable keeps the `SO_LINGER`:
