@@ -117,8 +117,7 @@ impl<'a> Case<'a> {
 
     /// The least that is added to a round trip (`tcp_rto_min`), unless the route has its own.
     pub(super) fn rto_min(self) -> Duration {
-        let us = self.sysctls.rto_min_us.unwrap_or(RTO_MIN_MS * 1000);
-        Duration::from_micros(u64::from(us))
+        rto_min(self.sysctls)
     }
 
     /// The largest RTO, milliseconds: `TCP_RTO_MAX_MS`, or 120 s on kernels without it.
@@ -155,4 +154,10 @@ impl<'a> Case<'a> {
     pub(super) fn ago(self, duration: Duration) -> i64 {
         -self.wheel.jiffies(duration)
     }
+}
+
+/// The least that is added to a round trip (`tcp_rto_min`) in this namespace.
+pub(super) fn rto_min(sysctls: &Sysctls) -> Duration {
+    let us = sysctls.rto_min_us.unwrap_or(RTO_MIN_MS * 1000);
+    Duration::from_micros(u64::from(us))
 }

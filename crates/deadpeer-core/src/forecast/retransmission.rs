@@ -18,7 +18,7 @@ const THIN_LINEAR_RETRIES: u64 = 6;
 /// A thin stream has fewer segments in flight (`tcp_stream_is_thin`).
 const THIN_SEGMENTS: u32 = 4;
 /// `TCP_TIMEOUT_MIN_US` (include/net/tcp.h).
-const TIMEOUT_MIN: Duration = Duration::from_millis(2);
+pub(super) const TIMEOUT_MIN: Duration = Duration::from_millis(2);
 /// A moment before any that counts, jiffies.
 const LONG_AGO: i64 = -(1 << 40);
 

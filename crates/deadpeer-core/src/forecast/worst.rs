@@ -1,5 +1,9 @@
 //! What a connection is judged by: the worst of the silences that may come over it.
 
+use std::time::Duration;
+
+use super::case::rto_min;
+use super::retransmission::TIMEOUT_MIN;
 use super::{Forecast, Notice, Silence, Snapshot};
 use crate::kernel::Kernel;
 use crate::wheel::Wheel;
@@ -39,6 +43,7 @@ impl Snapshot {
         let mut path = Self {
             heard_ago: None,
             probes_out: 0,
+            sent_ago: None,
             first_timeout_ago: None,
             first_timeout_within: None,
             armed: None,
@@ -48,13 +53,22 @@ impl Snapshot {
         if let Some(hz) = kernel.hz {
             let wheel = Wheel::new(hz, None);
             path.rto = path.rto.map(|rto| wheel.time(wheel.jiffies(rto)));
-            // Two round trips are what is waited for.
-            path.srtt = path
-                .srtt
-                .map(|srtt| wheel.time(wheel.jiffies(srtt * 2)) / 2);
+            let rto_min = rto_min(&kernel.sysctls);
+            path.srtt = path.srtt.map(|srtt| alike(srtt, rto_min, wheel));
         }
         path
     }
+}
+
+/// The longest round trip that comes to the same ticks in all that is reckoned from it: alone, and twice with what a tail-loss
+/// probe waits besides.
+fn alike(srtt: Duration, rto_min: Duration, wheel: Wheel) -> Duration {
+    let whole_ticks = |wait| wheel.time(wheel.jiffies(wait));
+    let waits_for_probe =
+        [rto_min, TIMEOUT_MIN].map(|more| whole_ticks(srtt * 2 + more).saturating_sub(more) / 2);
+    waits_for_probe
+        .into_iter()
+        .fold(whole_ticks(srtt), Duration::min)
 }
 
 impl Notice {
@@ -92,6 +106,18 @@ mod tests {
             earliest: at,
             latest: at,
         })
+    }
+
+    /// `tcp_schedule_loss_probe` rounds once, after it added 2 ms: at 100 Hz two round trips of 4 ms are one tick, of 5 ms two.
+    #[test]
+    fn a_round_trip_is_told_in_ticks_of_all_that_is_reckoned_from_it() {
+        let wheel = Wheel::new(100, None);
+        let alike = |us| alike(Duration::from_micros(us), Duration::from_millis(200), wheel);
+        assert_eq!(alike(1), Duration::from_millis(4));
+        assert_eq!(alike(4_000), Duration::from_millis(4));
+        assert_eq!(alike(4_001), Duration::from_millis(5));
+        assert_eq!(alike(10_000), Duration::from_millis(10));
+        assert_eq!(alike(9_001), Duration::from_millis(10));
     }
 
     #[test]

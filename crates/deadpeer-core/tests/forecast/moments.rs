@@ -8,6 +8,7 @@ use deadpeer_core::{
 };
 use proptest::prelude::*;
 
+use crate::cases;
 use crate::model::Model;
 
 prop_compose! {
@@ -109,7 +110,7 @@ fn is_exact(before: &Model, silence: Silence) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(cases(1500))]
 
     #[test]
     fn idle(options in any_options(), sysctls in any_sysctls(), hz in any_hz(), phase in 0_u64..1 << 33,

@@ -8,6 +8,7 @@ use deadpeer_core::{
 };
 use proptest::prelude::*;
 
+use crate::cases;
 use crate::model::Model;
 use crate::moments::{any_hz, any_options};
 
@@ -47,7 +48,7 @@ fn closed(options: Effective, sysctls: Sysctls, hz: u64, phase: u64, rto_ms: u64
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn what_was_written_last(options in any_options(), sysctls in any_sysctls(), hz in any_hz(),

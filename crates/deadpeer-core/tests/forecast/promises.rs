@@ -6,6 +6,7 @@ use deadpeer_core::policy::{Reason, Relaxation, SysctlSettings};
 use deadpeer_core::{Finding, Kernel, Notice, Plan, Policy, Silence, SlowReaders};
 use proptest::prelude::*;
 
+use crate::cases;
 use crate::model::Model;
 
 fn any_policy() -> impl Strategy<Value = Policy> {
@@ -68,7 +69,7 @@ fn policy_of(plan: &Plan) -> (Duration, SlowReaders) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn a_plan_keeps_its_deadline_in_every_silence(policy in any_policy(), kernel in any_kernel()) {
@@ -121,7 +122,7 @@ proptest! {
 
 proptest! {
     // Each plans many times over.
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(cases(20))]
 
     #[test]
     fn a_refusal_names_a_deadline_that_can_be_kept(policy in any_policy(), kernel in any_kernel()) {

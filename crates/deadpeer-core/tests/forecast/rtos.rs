@@ -7,6 +7,7 @@ use deadpeer_core::{
 };
 use proptest::prelude::*;
 
+use crate::cases;
 use crate::model::Model;
 use crate::moments::any_options;
 
@@ -57,7 +58,7 @@ fn at(rto: u64, options: &Effective, kernel: &Kernel) -> Worst {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(cases(150))]
 
     #[test]
     fn is_that_of_the_worst_rto(options in any_options(), retries2 in 1_u32..16, orphan_retries in 0_u32..10, highest in 21_u64..150) {
