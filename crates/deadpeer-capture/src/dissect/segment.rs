@@ -145,6 +145,13 @@ impl Segment {
         self.length.saturating_add(controls)
     }
 
+    /// Whether it acknowledges and does nothing else.
+    #[must_use]
+    pub fn is_bare_acknowledgment(&self) -> bool {
+        let controls = Flags::SYN.and(Flags::FIN).and(Flags::RST);
+        self.length == 0 && self.flags.any(Flags::ACK) && !self.flags.any(controls)
+    }
+
     /// The sequence number after it.
     #[must_use]
     pub fn end(&self) -> u32 {

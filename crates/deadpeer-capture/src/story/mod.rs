@@ -2,6 +2,7 @@
 //!
 //! Everything is data first. The words for it stand in `words.rs` and nowhere else.
 
+mod evidence;
 mod judge;
 mod plan;
 mod settings;
@@ -9,6 +10,7 @@ mod timeline;
 mod verdict;
 mod words;
 
+pub use evidence::{Evidence, Untold, Weight};
 pub use plan::Promise;
 pub use settings::{Guess, Settings};
 pub use timeline::{Event, Happening};
@@ -17,6 +19,7 @@ pub use words::Length;
 
 use crate::talk::{Conversation, Counts, Side};
 use crate::{Endpoint, Moment};
+pub(crate) use judge::Surroundings;
 
 /// The story of one connection.
 #[derive(Debug, Clone)]

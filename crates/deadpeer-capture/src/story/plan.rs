@@ -2,7 +2,7 @@
 
 use deadpeer_core::{Kernel, Plan, Policy, Refusal, SlowReaders};
 
-use super::{Gone, Story, Verdict};
+use super::{Story, Verdict};
 
 /// What the options of a plan would have done in the same place.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,10 +19,7 @@ impl Story {
     /// # Errors
     /// [`Refusal`] where no options keep the policy.
     pub fn with_plan(&self, policy: &Policy, kernel: &Kernel) -> Option<Result<Promise, Refusal>> {
-        let silence = self
-            .verdict
-            .silence
-            .filter(|_| self.verdict.gone != Gone::Nobody)?;
+        let silence = self.verdict.silence.filter(|_| self.verdict.is_death())?;
         let planned = policy.plan(kernel).or_else(|refusal| {
             let dropping = policy.slow_readers(SlowReaders::Drop).plan(kernel);
             dropping.map_err(|_| refusal)
@@ -38,6 +35,6 @@ impl Verdict {
     /// Whether the connection hung on somebody who was gone.
     #[must_use]
     pub fn is_death(&self) -> bool {
-        self.gone != Gone::Nobody
+        self.gone.is_death()
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use deadpeer_core::{Cause, Silence};
 
+use super::evidence::{Evidence, Untold};
 use crate::Moment;
 use crate::talk::{Reset, Side};
 
@@ -31,6 +32,10 @@ pub struct Verdict {
     pub cause: Option<Cause>,
     /// The RST, if there was one.
     pub reset: Option<Reset>,
+    /// Why the capture does not tell who was gone, where [`Gone::Unknown`] is the answer.
+    pub untold: Option<Untold>,
+    /// What the answer rests on.
+    pub evidence: Vec<Evidence>,
 }
 
 /// How a connection ended.
@@ -72,8 +77,20 @@ pub enum Gone {
     Side(Side),
     /// This side could still be heard and heard nothing itself: packets to it were lost.
     Deaf(Side),
-    /// Neither: both sides spoke and neither heard the other.
+    /// Neither: both sides spoke and neither heard the other; or a side was heard elsewhere and not here any more.
     Path,
+    /// The connection, and perhaps neither side: one of them or something between them knew it no more.
+    Connection,
+    /// The capture does not tell.
+    Unknown,
+}
+
+impl Gone {
+    /// Whether somebody was gone, as the evidence has it.
+    #[must_use]
+    pub fn is_death(self) -> bool {
+        !matches!(self, Self::Nobody | Self::Unknown)
+    }
 }
 
 /// What noticed that somebody was gone.
@@ -106,7 +123,7 @@ impl Verdict {
     /// `None` where nobody was gone. Where nothing was ever heard, from the first question.
     #[must_use]
     pub fn took(&self, end: Moment) -> Option<Duration> {
-        if self.gone == Gone::Nobody {
+        if !self.gone.is_death() {
             return None;
         }
         let since = self.last_heard.or(self.unanswered_since)?;
@@ -119,7 +136,7 @@ impl Verdict {
     pub fn gone_side(&self) -> Option<Side> {
         match self.gone {
             Gone::Side(side) | Gone::Deaf(side) => Some(side),
-            Gone::Nobody | Gone::Path => None,
+            Gone::Nobody | Gone::Path | Gone::Connection | Gone::Unknown => None,
         }
     }
 
@@ -127,6 +144,10 @@ impl Verdict {
     #[must_use]
     pub fn severity(&self) -> u8 {
         match (self.ending, self.gone) {
+            // Nothing happened that needs an answer.
+            (_, Gone::Unknown) if self.unanswered_since.is_none() => 0,
+            (Ending::Aborted(_), Gone::Unknown) => 3,
+            (_, Gone::Unknown) => 1,
             (Ending::Closed | Ending::Open, Gone::Nobody) => 0,
             (Ending::HalfClosed(_), Gone::Nobody) => 1,
             (Ending::Refused, _) => 2,

@@ -33,6 +33,10 @@ struct Probes {
     first_unanswered: Option<Moment>,
     /// When the other side had been heard before the first unanswered one, or the pending one.
     heard_before: Option<Moment>,
+    /// How many unanswered probes there were since the other side's host spoke elsewhere; `None`: that did not.
+    since_elsewhere: Option<u32>,
+    /// Probes in a row with the same timestamp echo: nothing was heard between them.
+    same_echo: u32,
     answered_in: EpisodeId,
     unanswered_in: EpisodeId,
     measured: Measured,
@@ -48,6 +52,8 @@ pub(crate) struct Gap {
     pub(crate) last: Moment,
     /// When the other side had been heard before.
     pub(crate) heard_before: Option<Moment>,
+    /// Of these, how many of the latest repeat the timestamp echo of the one before.
+    pub(crate) same_echo: u32,
     /// When the other side was heard again.
     pub(crate) over: Moment,
 }
@@ -76,6 +82,27 @@ impl Asking {
         self.0.as_ref().map_or(0, |probes| {
             probes.unanswered + u32::from(probes.pending.is_some())
         })
+    }
+
+    /// How many unanswered probes there were since the other side's host spoke elsewhere; `None`: that did not.
+    pub(crate) fn since_elsewhere(&self) -> Option<u32> {
+        self.0.as_ref()?.since_elsewhere
+    }
+
+    /// How many of the latest probes repeat the timestamp echo of the one before them.
+    pub(crate) fn same_echo(&self) -> u32 {
+        self.0.as_ref().map_or(0, |probes| probes.same_echo)
+    }
+
+    /// The side asks again: what is known of its host and of what it heard since the last time.
+    pub(crate) fn notes(&mut self, elsewhere: Option<Moment>, same_echo: bool) {
+        if let Some(probes) = &mut self.0 {
+            probes.since_elsewhere = match probes.since_elsewhere {
+                _ if probes.pending.is_some() && elsewhere > probes.pending => Some(1),
+                since => since.map(|since| since + 1),
+            };
+            probes.same_echo = if same_echo { probes.same_echo + 1 } else { 0 };
+        }
     }
 
     /// The first of the unanswered probes.
@@ -167,6 +194,7 @@ impl Probes {
     fn heard(&mut self, now: Moment, side: Side, log: &mut Log<'_>) -> bool {
         self.note_gap(now);
         self.unanswered = 0;
+        self.since_elsewhere = None;
         self.first_unanswered = None;
         self.unanswered_in = EpisodeId::default();
         let Some(at) = self.pending.take() else {
@@ -214,6 +242,7 @@ impl Probes {
                 first,
                 last,
                 heard_before: self.heard_before,
+                same_echo: self.same_echo,
                 over: now,
             });
         }

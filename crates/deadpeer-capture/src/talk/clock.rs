@@ -7,14 +7,24 @@ use crate::Moment;
 /// What goes back further is a clock that was set, not packets of several queues in the wrong order.
 const STEP: Duration = Duration::from_secs(1);
 
+/// Packets of several queues are in the wrong order by less.
+const DISORDER: Duration = Duration::from_millis(5);
+
+/// So many runs of the clock are told apart; those after it count as one.
+const MOST_RUNS: usize = 256;
+
 /// A clock that never goes back: after a step, later moments are moved on by as much.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Clock {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clock {
     first: Option<Moment>,
     last: Option<Moment>,
     moved: Duration,
     /// How often it was set back.
     pub(super) steps: u32,
+    /// The last moment of each run before the latest.
+    ends: Vec<Moment>,
+    /// Whether the latest packet was stamped before the one that came before it.
+    pub(super) went_back: bool,
 }
 
 impl Clock {
@@ -26,8 +36,12 @@ impl Clock {
             Some(stamp) => {
                 let now = stamp.plus(self.moved);
                 let back = last.since(now);
+                self.went_back = back >= DISORDER && self.last.is_some();
                 if back > STEP && self.last.is_some() {
                     self.steps = self.steps.saturating_add(1);
+                    if self.ends.len() < MOST_RUNS {
+                        self.ends.push(last);
+                    }
                     self.moved += back;
                 }
                 now.max(last)
@@ -36,6 +50,17 @@ impl Clock {
         self.first.get_or_insert(now);
         self.last = Some(now);
         now
+    }
+
+    /// The number of the run between two steps in which the latest packet was captured.
+    pub(super) fn run(&self) -> u16 {
+        self.ends.len() as u16
+    }
+
+    /// The last packet of a run.
+    pub(crate) fn end_of(&self, run: u16) -> Moment {
+        let end = self.ends.get(usize::from(run)).copied();
+        end.or(self.last).unwrap_or(Moment::FIRST)
     }
 
     /// From the first packet to the last.

@@ -7,9 +7,11 @@ use super::episode::{Asked, Episodes, What};
 use super::exchange::exchange;
 use super::half::Half;
 use super::hearing::Hearing;
+use super::hosts::HostId;
 use super::kind::Kind;
 use super::log::Log;
 use super::reset::Reset;
+use super::seen_twice::First;
 use super::sequence::before;
 use super::side::Side;
 use super::updates::acknowledge;
@@ -25,9 +27,15 @@ pub(crate) struct Conversation {
     /// Counts from 1 in the order of first packets.
     pub(crate) number: u64,
     pub(crate) ends: [Endpoint; 2],
+    pub(crate) hosts: [HostId; 2],
     /// Whether who is client was seen, not guessed.
     pub(crate) opening_seen: bool,
     pub(crate) first: Moment,
+    /// The number of its latest packet in the capture, from 1.
+    pub(crate) last_frame: u64,
+    /// The run of the capture's clock in which that was.
+    pub(crate) run: u16,
+    first_packet: First,
     pub(crate) halves: [Half; 2],
     /// The handshake's end, and how long it took.
     pub(crate) established: Option<(Moment, Duration)>,
@@ -39,9 +47,31 @@ pub(crate) struct Conversation {
     pub(crate) episodes: Episodes,
 }
 
+/// A packet's place in the capture.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn {
+    /// When it was captured.
+    pub(crate) now: Moment,
+    /// Its number, from 1.
+    pub(crate) frame: u64,
+    /// How often the clock had been set back before it.
+    pub(crate) run: u16,
+    /// Whether it is stamped before the packet that came before it.
+    pub(crate) went_back: bool,
+    /// When the host it goes to had been heard last, in any conversation.
+    pub(crate) elsewhere: Option<Moment>,
+    /// How many episodes of its conversation may be kept.
+    pub(crate) most: usize,
+}
+
 impl Conversation {
-    /// A conversation whose first packet is `segment`.
-    pub(crate) fn begin(number: u64, segment: &Segment, now: Moment) -> Self {
+    /// A conversation whose first packet is `segment`, between these hosts: its source and its destination.
+    pub(crate) fn begin(
+        number: u64,
+        segment: &Segment,
+        (from, to): (HostId, HostId),
+        turn: &Turn,
+    ) -> Self {
         let syn = segment.flags.any(Flags::SYN);
         let source = if syn && segment.flags.any(Flags::ACK) {
             Side::Server
@@ -50,15 +80,19 @@ impl Conversation {
         } else {
             Side::Server
         };
-        let ends = match source {
-            Side::Client => [segment.source, segment.destination],
-            Side::Server => [segment.destination, segment.source],
+        let (ends, hosts) = match source {
+            Side::Client => ([segment.source, segment.destination], [from, to]),
+            Side::Server => ([segment.destination, segment.source], [to, from]),
         };
         Self {
             number,
             ends,
+            hosts,
             opening_seen: syn,
-            first: now,
+            first: turn.now,
+            last_frame: turn.frame,
+            run: turn.run,
+            first_packet: First::of(segment),
             halves: Default::default(),
             established: None,
             closed_at: None,
@@ -95,6 +129,11 @@ impl Conversation {
 
     pub(crate) fn half(&self, side: Side) -> &Half {
         &self.halves[side.index()]
+    }
+
+    /// From which host to which a side's packets go.
+    pub(crate) fn way(&self, side: Side) -> (HostId, HostId) {
+        (self.hosts[side.index()], self.hosts[(!side).index()])
     }
 
     /// Reads a little of everything that the next segment will need, but for the episodes.
@@ -135,8 +174,21 @@ impl Conversation {
         }
     }
 
+    /// Whether a segment of `side` was there before: the capture was appended to itself.
+    pub(crate) fn comes_again(&mut self, side: Side, segment: &Segment, turn: &Turn) -> bool {
+        let again = self.first_packet.comes_again(segment, self.run, turn);
+        if again {
+            let counts = &mut self.halves[side.index()].counts;
+            counts.seen_twice = counts.seen_twice.saturating_add(1);
+        }
+        again
+    }
+
     /// A segment of `side`.
-    pub(crate) fn take(&mut self, side: Side, segment: &Segment, now: Moment, most: usize) -> Kind {
+    pub(crate) fn take(&mut self, side: Side, segment: &Segment, turn: &Turn) -> Kind {
+        let Turn { now, most, .. } = *turn;
+        self.last_frame = turn.frame;
+        self.run = turn.run;
         let [client, server] = &mut self.halves;
         let (me, peer) = match side {
             Side::Client => (client, server),
@@ -171,6 +223,7 @@ impl Conversation {
             me.moves_on(segment, kind);
             return kind;
         }
+        let elsewhere = turn.elsewhere.filter(|spoke| Some(*spoke) > peer.last);
         let unheard = Hearing::take(me, peer, segment, kind, now);
         if segment.flags.any(Flags::ACK) {
             if was_a_probe(me, peer, segment, kind) {
@@ -189,13 +242,17 @@ impl Conversation {
                 if me.acked.is_none() {
                     me.assume_probing(segment, side, &mut log);
                 }
+                me.asking.notes(elsewhere, me.repeats_echo(segment));
                 me.probes(peer, unheard, side, now, &mut log);
             }
             Kind::WindowProbe => {
+                me.asking.notes(elsewhere, me.repeats_echo(segment));
                 me.counts.window_probes = me.counts.window_probes.saturating_add(1);
                 me.asking.ask(Asked::Window, peer.last, now, side, &mut log);
             }
-            Kind::Retransmission => me.resends(segment, peer.last, side, now, &mut log),
+            Kind::Retransmission => {
+                me.resends(segment, (peer.last, elsewhere), side, now, &mut log);
+            }
             // Only one side was captured: what it sent before was acknowledged, or it wouldn't go on.
             Kind::Data if peer.last.is_none() => {
                 me.resending.acknowledged(segment.seq, now, &mut log)

@@ -148,6 +148,10 @@ impl Episodes {
 
     /// An episode that was not forgotten yet.
     pub(crate) fn by_id(&mut self, id: EpisodeId) -> Option<&mut Episode> {
+        if id == EpisodeId::default() {
+            // What was left out has no number either.
+            return None;
+        }
         self.list.iter_mut().rev().find(|episode| episode.id == id)
     }
 
@@ -157,6 +161,9 @@ impl Episodes {
         id: EpisodeId,
         same: impl Fn(&What) -> bool,
     ) -> Option<&mut Episode> {
+        if id == EpisodeId::default() {
+            return None;
+        }
         let place = self.list.iter().rposition(|episode| episode.id == id)?;
         let (episode, after) = self.list[place..].split_first_mut()?;
         after

@@ -76,6 +76,10 @@ pub(crate) struct Half {
     pub(crate) fin: Option<u32>,
     /// Whether its last segment opened a window that was closed.
     pub(crate) opens: bool,
+    /// Whether it sent something without SYN.
+    pub(crate) went_on: bool,
+    /// Whether the capture has a bare acknowledgment of it.
+    pub(crate) acknowledged_alone: bool,
     /// When its window closed, while it is closed.
     pub(crate) shut_at: Option<Moment>,
     /// The byte, if the last data was one.
@@ -109,6 +113,17 @@ impl Half {
             (None, Some(_)) => self.syn.is_some(),
             (_, None) => false,
         }
+    }
+
+    /// Whether a segment echoes the same timestamp as the one before it: nothing was heard in between.
+    pub(crate) fn repeats_echo(&self, segment: &Segment) -> bool {
+        let echo = segment.timestamps.map(|(_, echo)| echo);
+        echo.is_some() && echo == self.last_echo
+    }
+
+    /// Whether it opened, and sent more than that since: then its opening was answered.
+    pub(crate) fn went_on_opening(&self) -> bool {
+        self.syn.is_some() && self.went_on
     }
 
     /// Whether its FIN was acknowledged.

@@ -103,6 +103,11 @@ impl Hearing {
 }
 
 impl Unheard {
+    /// Whether timestamps show it.
+    pub(crate) fn by_echo(&self) -> bool {
+        self.value.is_some()
+    }
+
     fn again(&mut self, question: Question, now: Moment) {
         self.question = question;
         self.times = self.times.saturating_add(1);

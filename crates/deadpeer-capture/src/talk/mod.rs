@@ -13,6 +13,7 @@ mod episode;
 mod exchange;
 mod half;
 mod hearing;
+mod hosts;
 mod index;
 mod kind;
 mod log;
@@ -26,6 +27,8 @@ mod table;
 mod totals;
 mod updates;
 
+pub(crate) use clock::Clock;
+
 pub use batch::{BATCH, Batch};
 pub use episode::{Asked, Episode, MOST_MARKS, Mark, Resent, What};
 pub use half::Counts;
@@ -37,12 +40,13 @@ pub use totals::Totals;
 pub(crate) use conversation::Conversation;
 pub(crate) use half::Half;
 pub(crate) use hearing::Question;
+pub(crate) use hosts::Hosts;
 pub(crate) use resending::Run;
 
 use crate::dissect::{Complaint, Content, Endpoint, Segment, Skip, dissect};
-use crate::story::{Story, Verdict};
+use crate::story::{Story, Surroundings, Verdict};
 use crate::{Moment, Packet};
-use clock::Clock;
+use conversation::Turn;
 use table::Table;
 
 /// How much is remembered.
@@ -82,6 +86,7 @@ impl Limits {
 #[derive(Debug)]
 pub struct Conversations {
     table: Table,
+    hosts: Hosts,
     limits: Limits,
     clock: Clock,
     totals: Totals,
@@ -121,6 +126,7 @@ impl Conversations {
     pub fn new(limits: Limits) -> Self {
         Self {
             table: Table::new(limits.connections),
+            hosts: Hosts::new(limits.connections.max(1024)),
             limits,
             clock: Clock::default(),
             totals: Totals::default(),
@@ -163,6 +169,15 @@ impl Conversations {
 
     fn segment_at(&mut self, segment: Segment, now: Moment, place: Option<usize>) -> Sighting {
         self.totals.segments += 1;
+        self.totals.bare_acknowledgments += u64::from(segment.is_bare_acknowledgment());
+        let mut turn = Turn {
+            now,
+            frame: self.totals.packets,
+            run: self.clock.run(),
+            went_back: self.clock.went_back,
+            elsewhere: None,
+            most: 0,
+        };
         let between = (segment.source, segment.destination);
         let place = place
             .filter(|place| self.table.at(*place).is_the_one_between(between))
@@ -171,19 +186,31 @@ impl Conversations {
             Some(place) => {
                 let conversation = self.table.at_mut(place);
                 let side = conversation.side_of(segment.source);
+                if conversation.comes_again(side, &segment, &turn) {
+                    self.totals.seen_twice += 1;
+                    return Sighting {
+                        conversation: conversation.number,
+                        side,
+                        kind: Kind::SeenTwice,
+                        at: now,
+                        segment,
+                    };
+                }
                 if conversation.is_replaced_by(side, &segment) {
                     conversation.replaced_at = Some(now);
-                    self.begin(&segment, now)
+                    self.begin(&segment, &turn)
                 } else {
                     place
                 }
             }
-            None => self.begin(&segment, now),
+            None => self.begin(&segment, &turn),
         };
         let conversation = self.table.at_mut(place);
         let side = conversation.side_of(segment.source);
-        let most = self.limits.episodes_of(conversation.number);
-        let kind = conversation.take(side, &segment, now, most);
+        let number = conversation.number;
+        turn.elsewhere = self.hosts.passed(conversation.way(side), number, now);
+        turn.most = self.limits.episodes_of(conversation.number);
+        let kind = conversation.take(side, &segment, &turn);
         self.totals.seen_twice += u64::from(kind == Kind::SeenTwice);
         Sighting {
             conversation: conversation.number,
@@ -194,9 +221,11 @@ impl Conversations {
         }
     }
 
-    fn begin(&mut self, segment: &Segment, now: Moment) -> usize {
+    fn begin(&mut self, segment: &Segment, turn: &Turn) -> usize {
         self.totals.connections += 1;
-        let conversation = Conversation::begin(self.totals.connections, segment, now);
+        let [from, to] =
+            [segment.source, segment.destination].map(|end| self.hosts.id(end.address));
+        let conversation = Conversation::begin(self.totals.connections, segment, (from, to), turn);
         let (place, evicted) = self.table.add(conversation);
         self.totals.evicted += u64::from(evicted);
         place
@@ -212,6 +241,7 @@ impl Conversations {
         let conversation = self.table.at_mut(place);
         let side = conversation.side_of(complaint.source);
         let most = self.limits.episodes_of(conversation.number);
+        conversation.run = self.clock.run();
         conversation.complain(side, complaint, now, most);
         Some(conversation.number)
     }
@@ -239,17 +269,16 @@ impl Conversations {
         &self,
         mut keep: impl FnMut(u64, [Endpoint; 2], &Verdict) -> bool,
     ) -> impl Iterator<Item = Story> {
-        let end = self.ends();
+        let around = Surroundings {
+            hosts: &self.hosts,
+            clock: &self.clock,
+            acknowledged_alone: self.totals.bare_acknowledgments > 0,
+        };
         self.table.iter().filter_map(move |conversation| {
-            let verdict = Verdict::of(conversation, end);
+            let verdict = Verdict::of(conversation, &around);
             let kept = keep(conversation.number, conversation.ends, &verdict);
-            kept.then(|| Story::of(conversation, verdict, end))
+            kept.then(|| Story::of(conversation, verdict, around.end_of(conversation)))
         })
-    }
-
-    /// The last packet of the capture.
-    fn ends(&self) -> Moment {
-        self.clock.span().map_or(Moment::FIRST, |(_, last)| last)
     }
 
     /// The story of the conversation with this number, if it is remembered.

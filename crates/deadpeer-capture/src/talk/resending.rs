@@ -12,6 +12,9 @@ use crate::Moment;
 /// A wait that is long enough to be told although it helped at once.
 const NOTABLE: Duration = Duration::from_secs(1);
 
+/// Only a timer waits so long; what duplicate acknowledgments cause comes within a round trip.
+const TIMER: Duration = Duration::from_millis(900);
+
 /// The retransmissions of what is not acknowledged yet, and those before. Most connections have none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Resending {
@@ -40,6 +43,12 @@ pub(crate) struct Run {
     pub(crate) heard_before: Option<Moment>,
     /// Segments of the other side in the meantime, none of which acknowledged it.
     pub(crate) heard_meanwhile: u32,
+    /// How often it was sent since the other side's host spoke elsewhere; `None`: that did not.
+    pub(crate) since_elsewhere: Option<u32>,
+    /// How often a wait was about twice the one before.
+    doubled: u32,
+    /// Whether a wait was much shorter than the one before: no timer does that.
+    shrank: bool,
     told_in: EpisodeId,
 }
 
@@ -50,6 +59,8 @@ pub(crate) struct Times {
     pub(crate) heard: Option<Moment>,
     /// When this side had last sent something that asks to be acknowledged.
     pub(crate) sent: Option<Moment>,
+    /// When the other side's host had spoken last in another conversation.
+    pub(crate) elsewhere: Option<Moment>,
     pub(crate) now: Moment,
 }
 
@@ -80,7 +91,7 @@ impl Resending {
     ) {
         let run = match &mut self.run {
             Some(run) if run.seq == seq => {
-                run.again(times.now, rto);
+                run.again(times, rto);
                 run
             }
             other => other.insert(Box::new(Run::begin(what, seq, times))),
@@ -125,7 +136,10 @@ impl Resending {
 }
 
 impl Run {
-    fn begin(what: Resent, seq: u32, Times { heard, sent, now }: Times) -> Self {
+    fn begin(what: Resent, seq: u32, times: Times) -> Self {
+        let Times {
+            heard, sent, now, ..
+        } = times;
         let wait = sent.map_or(Duration::ZERO, |sent| now.since(sent));
         Self {
             what,
@@ -139,19 +153,40 @@ impl Run {
             last_wait: wait,
             heard_before: heard,
             heard_meanwhile: 0,
+            since_elsewhere: None,
+            doubled: 0,
+            shrank: false,
             told_in: EpisodeId::default(),
         }
     }
 
-    fn again(&mut self, now: Moment, rto: &mut Shortest) {
+    fn again(&mut self, Times { elsewhere, now, .. }: Times, rto: &mut Shortest) {
         let wait = now.since(self.last);
         if is_double(self.last_wait, wait) {
             rto.of(self.last_wait);
             self.first_timeout.get_or_insert(self.last);
+            self.doubled += 1;
         }
+        // Before the first timeout a tail-loss probe or a fast retransmission may have come.
+        self.shrank |= self.count > 1 && wait * 20 < self.last_wait * 9;
+        self.since_elsewhere = match self.since_elsewhere {
+            _ if elsewhere > Some(self.last) => Some(1),
+            since => since.map(|since| since + 1),
+        };
         self.count = self.count.saturating_add(1);
         self.last_wait = wait;
         self.last = now;
+    }
+
+    /// From the first time to the second.
+    pub(crate) fn first_wait(&self) -> Duration {
+        self.first_wait
+    }
+
+    /// Whether it was a timer that ran out again and again: then its side heard nothing, wherever the capture was taken.
+    pub(crate) fn backs_off(&self) -> bool {
+        let timeouts = self.doubled >= 1 || self.last_wait >= TIMER;
+        self.count >= 3 && !self.shrank && timeouts
     }
 
     /// Writes it down, or writes on.

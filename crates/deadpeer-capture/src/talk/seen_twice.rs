@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::conversation::Turn;
 use crate::Moment;
 use crate::dissect::Segment;
 
@@ -32,7 +33,7 @@ impl Recent {
     /// Whether this is a copy of a packet of which the last came at `last`; remembers it if not.
     pub(crate) fn has(&mut self, segment: &Segment, last: Option<Moment>, now: Moment) -> bool {
         let id = segment.ip_id.filter(|id| *id != 0);
-        let print = print_of(segment, id);
+        let print = print_of(segment);
         let near = if id.is_some() { NEAR } else { VERY_NEAR };
         let close = last.is_some_and(|last| now.since(last) <= near);
         if close && self.prints.contains(&print) {
@@ -44,8 +45,38 @@ impl Recent {
     }
 }
 
+/// The first packet of a conversation, and whether it comes again because a capture was appended to itself.
+#[derive(Debug)]
+pub(crate) struct First {
+    print: u32,
+    /// The run of the clock in which everything comes again.
+    again_in: Option<u16>,
+}
+
+impl First {
+    pub(super) fn of(segment: &Segment) -> Self {
+        Self {
+            print: print_of(segment),
+            again_in: None,
+        }
+    }
+
+    /// Whether this packet of a later run, or one that is stamped earlier than those before it, was there before.
+    pub(super) fn comes_again(&mut self, segment: &Segment, last_run: u16, turn: &Turn) -> bool {
+        let run = Some(turn.run);
+        if self.again_in != run
+            && (turn.went_back || last_run != turn.run)
+            && self.print == print_of(segment)
+        {
+            self.again_in = run;
+        }
+        self.again_in == run
+    }
+}
+
 /// A number that differs between different packets, but for one pair in four billion. Never 0.
-fn print_of(segment: &Segment, id: Option<u16>) -> u32 {
+fn print_of(segment: &Segment) -> u32 {
+    let id = segment.ip_id.filter(|id| *id != 0);
     let identity = match (id, segment.timestamps) {
         (Some(id), _) => u64::from(id),
         (None, Some((value, echo))) => {

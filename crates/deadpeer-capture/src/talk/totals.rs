@@ -12,6 +12,8 @@ pub struct Totals {
     pub packets: u64,
     /// TCP segments.
     pub segments: u64,
+    /// Segments that acknowledge and do nothing else. A whole capture of data has some.
+    pub bare_acknowledgments: u64,
     /// Segments that the capture has more than once.
     pub seen_twice: u64,
     /// ICMP errors about TCP segments.

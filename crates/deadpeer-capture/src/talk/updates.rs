@@ -124,14 +124,16 @@ impl Half {
         log: &mut Log<'_>,
     ) {
         self.counts.probes = self.counts.probes.saturating_add(1);
-        let heard = if unheard { None } else { peer.last };
+        // What the other side asks does not restart its timer: a probe lies before the window, and is passed over
+        // (net/ipv4/tcp_input.c, `tcp_validate_incoming`).
+        let heard = if unheard { None } else { peer.spoke };
         self.asking.probe(heard, unheard, now, side, log);
     }
 
     pub(super) fn resends(
         &mut self,
         segment: &Segment,
-        heard: Option<Moment>,
+        (heard, elsewhere): (Option<Moment>, Option<Moment>),
         side: Side,
         now: Moment,
         log: &mut Log<'_>,
@@ -155,6 +157,7 @@ impl Half {
         let times = Times {
             heard,
             sent: self.sent,
+            elsewhere,
             now,
         };
         self.resending
@@ -164,6 +167,8 @@ impl Half {
     /// Remembers what the next segments are judged by.
     pub(super) fn notes(&mut self, segment: &Segment, kind: Kind, now: Moment) {
         self.counts.packets += 1;
+        self.went_on |= !segment.flags.any(Flags::SYN);
+        self.acknowledged_alone |= segment.is_bare_acknowledgment();
         if !kind.asks() {
             self.counts.bytes += u64::from(segment.length);
             self.spoke = Some(now);

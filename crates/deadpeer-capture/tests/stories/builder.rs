@@ -201,12 +201,29 @@ impl Talk {
         self
     }
 
-    /// Another connection's packet, which shows that the capture went on.
+    /// A packet between other hosts, which shows that the capture went on.
     pub(crate) fn capture_ends(&mut self, at: f64) -> &mut Self {
         let mut other = Self::new();
-        other.sides[0].port = 1;
         other.send(at, Side::Client, Flags::SYN, 0);
+        other.between(7, 8);
         self.packets.append(&mut other.packets);
+        self
+    }
+
+    /// Moves everything to the hosts 10.0.0.`client` and 10.0.0.`server`.
+    pub(crate) fn between(&mut self, client: u8, server: u8) -> &mut Self {
+        for (_, frame) in &mut self.packets {
+            for last in [29, 33] {
+                frame[last] = if frame[last] == 1 { client } else { server };
+            }
+        }
+        self
+    }
+
+    /// Adds what others said.
+    pub(crate) fn with(&mut self, other: &Self) -> &mut Self {
+        self.packets.extend(other.packets.iter().cloned());
+        self.packets.sort_by_key(|(at, _)| *at);
         self
     }
 

@@ -213,7 +213,7 @@ fn the_peer_restarted_and_says_so_when_probed() {
     let story = talk.story();
     let verdict = &story.verdict;
     assert_eq!(verdict.ending, Ending::Forgotten(Side::Server));
-    assert_eq!(verdict.gone, Gone::Side(Side::Server));
+    assert_eq!(verdict.gone, Gone::Connection);
     assert_eq!(verdict.noticed, Noticed::OtherHost);
     assert_eq!(verdict.cause, Some(Cause::Reset));
     assert!(about(verdict.took(story.capture_ends), 60.0));

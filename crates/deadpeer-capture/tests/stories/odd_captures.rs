@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpeer_capture::story::{Ending, Gone, Happening};
+use deadpeer_capture::story::{Ending, Gone, Happening, Untold};
 use deadpeer_capture::talk::What;
 use deadpeer_capture::{Conversations, Flags, Kind, Limits, Link, Moment, Packet, Side};
 
@@ -33,7 +33,8 @@ fn one_direction_alone_accuses_nobody() {
     let (kinds, story) = talk.told();
     assert_eq!(story.one_sided, Some(Side::Client));
     assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Probe).count(), 4);
-    assert_eq!(story.verdict.gone, Gone::Nobody, "{:?}", story.verdict);
+    assert_eq!(story.verdict.gone, Gone::Unknown, "{:?}", story.verdict);
+    assert_eq!(story.verdict.untold, Some(Untold::OneSided(Side::Client)));
 }
 
 #[test]

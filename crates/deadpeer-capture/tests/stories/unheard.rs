@@ -1,6 +1,6 @@
 //! Answers that did not arrive, and connections that were given up although the other side was there.
 
-use deadpeer_capture::story::{Ending, Gone, Noticed};
+use deadpeer_capture::story::{Ending, Gone, Noticed, Untold};
 use deadpeer_capture::{Flags, Side};
 use deadpeer_core::{Cause, Silence};
 
@@ -169,7 +169,7 @@ fn an_icmp_error_about_a_probe_is_nobodys_errno() {
 }
 
 #[test]
-fn who_never_sends_again_is_gone_itself() {
+fn who_never_sends_again_was_cut_off() {
     let mut talk = Talk::new();
     talk.open(0.0).exchange(1.0, Side::Client, 10);
     talk.data(5.0, Side::Client, 50);
@@ -177,19 +177,24 @@ fn who_never_sends_again_is_gone_itself() {
     soon.packets.clone_from(&talk.packets);
     soon.capture_ends(7.0);
     assert_eq!(soon.story().verdict.gone, Gone::Nobody);
+    // Its retransmission is missing, and so is the acknowledgment: one of the two would have come.
     talk.capture_ends(60.0);
     let verdict = talk.story().verdict;
-    assert_eq!(verdict.gone, Gone::Side(Side::Client));
-    assert_eq!(verdict.noticed, Noticed::Nobody);
+    assert_eq!(verdict.gone, Gone::Unknown);
+    assert_eq!(verdict.untold, Some(Untold::Cut(6)));
     assert_eq!(verdict.ending, Ending::Open);
 }
 
 #[test]
-fn a_host_that_disowns_at_once_never_knew_it() {
-    // A NAT, a firewall or a host that restarted: none of them acknowledges.
+fn who_spoke_a_moment_ago_has_not_forgotten() {
+    // A NAT, a firewall or a host that restarted: none of them acknowledges, and none is that quick.
     let mut talk = Talk::new();
     talk.open(0.0).exchange(1.0, Side::Server, 10);
     talk.data(1.1, Side::Client, 10).disown(1.101, Side::Server);
+    assert_eq!(talk.story().verdict.ending, Ending::Aborted(Side::Server));
+    let mut talk = Talk::new();
+    talk.open(0.0).exchange(1.0, Side::Server, 10);
+    talk.data(9.0, Side::Client, 10).disown(9.001, Side::Server);
     assert_eq!(talk.story().verdict.ending, Ending::Forgotten(Side::Server));
     let mut talk = Talk::new();
     talk.open(0.0).exchange(1.0, Side::Server, 10);

@@ -88,17 +88,22 @@ impl Fault {
             (Self::BothWays | Self::Theirs | Self::TheirNetwork, At::Ours)
             | (Self::TheirNetwork, At::Theirs) => &[Some("server")],
             // Whether it is still there shows only where it goes on speaking.
-            (Self::Ours, At::Ours) => &[Some("server"), Some("way-to-server")],
+            (Self::Ours, At::Ours) => &[Some("server"), Some("way-to-server"), Some("path")],
             (Self::BothWays | Self::Ours, At::Theirs) => &[Some("client")],
             // That it is still there shows only if it asks something itself.
-            (Self::Theirs, At::Theirs) => &[Some("way-to-client"), Some("client")],
+            (Self::Theirs, At::Theirs) => &[Some("way-to-client"), Some("client"), Some("path")],
             // Without its address IPv6 goes on sending what was queued, and takes nothing that comes.
             (Self::OurNetwork, _) => &[Some("client"), Some("way-to-client")],
-            (Self::Forgotten, At::Ours) => &[Some("server")],
-            // A firewall or NAT disowns both.
-            (Self::Forgotten, At::Theirs) => &[Some("server"), Some("client")],
+            // Whether a host, a firewall or a NAT has forgotten it, a RST does not say.
+            (Self::Forgotten, _) => &[Some("connection")],
             (Self::Passing, At::Ours) => &[Some("server"), Some("way-to-server"), Some("path")],
-            (Self::Passing, At::Theirs) => &[Some("client"), Some("way-to-client"), Some("path")],
+            // Who gave up without a word disowns it later.
+            (Self::Passing, At::Theirs) => &[
+                Some("client"),
+                Some("way-to-client"),
+                Some("path"),
+                Some("connection"),
+            ],
             (Self::Destroyed | Self::Closed | Self::Aborted | Self::Relayed, _) => &[None],
         }
     }
@@ -200,6 +205,8 @@ impl Case<'_> {
     }
 
     fn reset(&self, ended: Ended, cause: Option<Cause>) -> Expected {
+        // Its peer had been heard a moment ago.
+        let busy = ended.before < self.truth.struck_at + UNDER_WAY;
         let endings = match self.fault {
             Fault::Closed => vec!["no-reader", "aborted"],
             Fault::Aborted => vec!["aborted"],
@@ -207,6 +214,8 @@ impl Case<'_> {
             Fault::Forgotten if self.life.state == State::HalfClosedByPeer => {
                 vec!["forgotten", "no-reader"]
             }
+            // Who spoke a moment ago may as well have aborted it.
+            Fault::Forgotten if busy => vec!["forgotten", "aborted"],
             Fault::Forgotten => vec!["forgotten"],
             // Of a connection that the peer never knew, or gave up itself.
             Fault::BothWays
@@ -219,7 +228,7 @@ impl Case<'_> {
             | Fault::Passing => vec!["aborted", "forgotten", "gave-up"],
         };
         let mut gone = self.fault.gone(self.at).to_vec();
-        if self.life.state == State::HalfClosedByPeer {
+        if self.life.state == State::HalfClosedByPeer || self.fault == Fault::Forgotten && busy {
             gone.push(None);
         }
         Expected {
@@ -295,7 +304,8 @@ impl Case<'_> {
             self.fault,
             Fault::BothWays | Fault::Ours | Fault::Theirs | Fault::OurNetwork
         );
-        if !(silent && asks) {
+        // Who asked to open is not blamed for not going on.
+        if !(silent && asks) || self.life.state == State::Connecting {
             gone.push(None);
         }
         let false_alarm = self.life.ended.is_some();

@@ -35,20 +35,28 @@ impl Case<'_> {
         }
     }
 
+    /// What routers said that the kernel of a side takes, and since the other was heard last.
+    pub(super) fn complaints(&self, side: Side) -> impl Iterator<Item = (Moment, Trouble)> {
+        self.conversation
+            .episodes
+            .iter()
+            .filter_map(move |episode| {
+                let What::Complaint { trouble, taken, .. } = episode.what else {
+                    return None;
+                };
+                let counts =
+                    taken && episode.side == side && Some(episode.until) >= self.half(!side).last;
+                counts.then_some((episode.at, trouble))
+            })
+    }
+
     /// What a router said until then about the way to the other side, and since that was heard, which would have made up for it
     /// (net/ipv4/tcp_input.c, `tcp_ack` clears `sk_err_soft`).
     fn unreachable(&self, side: Side, until: Option<Moment>) -> Option<Cause> {
-        let complaints = self.conversation.episodes.iter().filter_map(|episode| {
-            let What::Complaint { trouble, taken, .. } = episode.what else {
-                return None;
-            };
-            let counts = taken
-                && episode.side == side
-                && Some(episode.until) >= self.half(!side).last
-                && until.is_none_or(|until| episode.at <= until);
-            counts.then_some(trouble)
-        });
-        let last = complaints.last()?;
+        let complaints = self
+            .complaints(side)
+            .filter(|(at, _)| until.is_none_or(|until| *at <= until));
+        let (_, last) = complaints.last()?;
         match last {
             Trouble::HostUnreachable => Some(Cause::HostUnreachable),
             Trouble::NetworkUnreachable => Some(Cause::NetworkUnreachable),

@@ -4,26 +4,37 @@
 //! (net/ipv4/tcp_timer.c, `tcp_keepalive_timer`). Retransmission and window probes give up without a word
 //! (`tcp_write_err`); only a late packet of the other side then draws a RST. A host that forgot answers with a bare RST
 //! (RFC 9293, section 3.5.2).
+//!
+//! First somebody asks in vain (`plea`), then what that proves is weighed (`weigh`): without proof the capture does not tell.
 
+mod around;
 mod cause;
 mod plea;
 mod quiet;
 mod reset;
+mod weigh;
 
 use std::time::Duration;
 
+use super::evidence::{Evidence, Untold};
 use super::verdict::{Ending, Gone, Noticed, Verdict};
 use crate::Moment;
 use crate::talk::{Conversation, Half, Side};
+pub(crate) use around::Surroundings;
 use plea::Plea;
+use weigh::Opinion;
 
 /// Who was heard so recently was there.
 const RECENT: Duration = Duration::from_secs(1);
 
 impl Verdict {
-    /// Judges a conversation in a capture that ends at `end`.
-    pub(crate) fn of(conversation: &Conversation, end: Moment) -> Self {
-        let case = Case { conversation, end };
+    /// Judges a conversation.
+    pub(crate) fn of(conversation: &Conversation, around: &Surroundings<'_>) -> Self {
+        let case = Case {
+            conversation,
+            around,
+            end: around.end_of(conversation),
+        };
         let real = conversation
             .reset
             .as_deref()
@@ -46,6 +57,8 @@ impl Verdict {
 
 struct Case<'a> {
     conversation: &'a Conversation,
+    around: &'a Surroundings<'a>,
+    /// The last packet of the capture, or of the part of it that the conversation is in.
     end: Moment,
 }
 
@@ -67,19 +80,39 @@ impl Case<'_> {
             noticed_at: None,
             cause: None,
             reset: None,
+            untold: None,
+            evidence: Vec::new(),
+        }
+    }
+
+    /// The capture does not tell.
+    fn untold(&self, ending: Ending, untold: Untold, evidence: Vec<Evidence>) -> Verdict {
+        Verdict {
+            gone: Gone::Unknown,
+            untold: Some(untold),
+            evidence,
+            ..self.plain(ending)
         }
     }
 
     /// Somebody was asking in vain; the verdict about how that ended is still to be filled in.
-    fn left_alone(&self, plea: &Plea, ending: Ending) -> Verdict {
-        Verdict {
-            gone: plea.gone,
-            last_heard: plea.last_heard,
-            unanswered_since: Some(plea.first),
-            unanswered: plea.times,
-            silence: Some(plea.silence),
-            noticed: Noticed::Nobody,
-            ..self.plain(ending)
+    fn left_alone(&self, plea: &Plea, opinion: Opinion, ending: Ending) -> Verdict {
+        match opinion {
+            Opinion::Gone(gone, evidence) => Verdict {
+                gone,
+                last_heard: plea.last_heard,
+                unanswered_since: Some(plea.first),
+                unanswered: plea.times,
+                silence: Some(plea.silence),
+                noticed: Noticed::Nobody,
+                evidence,
+                ..self.plain(ending)
+            },
+            Opinion::Untold(untold, evidence) => Verdict {
+                unanswered_since: Some(plea.first),
+                unanswered: plea.times,
+                ..self.untold(ending, untold, evidence)
+            },
         }
     }
 
@@ -90,44 +123,44 @@ impl Case<'_> {
             [Some(client), Some(server)] => self.both_ask(&client, &server),
             [Some(plea), None] => self.alone(Side::Client, &plea),
             [None, Some(plea)] => self.alone(Side::Server, &plea),
-            [None, None] => self.quiet().unwrap_or_else(|| self.plain(self.standing())),
+            [None, None] => self.quiet(),
         }
     }
 
     fn both_ask(&self, client: &Plea, server: &Plea) -> Verdict {
-        // Of two, the one that asked last still lives.
-        let latest = match client.last >= server.last {
-            true => self.alone(Side::Client, client),
-            false => self.alone(Side::Server, server),
-        };
-        // What one asks in vain, the other answers in vain.
-        match Side::BOTH.map(|side| self.is_deaf(side)) {
-            [true, false] => {
-                return Verdict {
-                    gone: Gone::Deaf(Side::Client),
-                    ..latest
-                };
-            }
-            [false, true] => {
-                return Verdict {
-                    gone: Gone::Deaf(Side::Server),
-                    ..latest
-                };
-            }
-            [true, true] | [false, false] => {}
+        let [by_client, by_server] = [
+            self.alone(Side::Client, client),
+            self.alone(Side::Server, server),
+        ];
+        match (by_client.is_death(), by_server.is_death()) {
+            (true, true) => {}
+            (true, false) => return by_client,
+            (false, true) => return by_server,
+            (false, false) if client.last >= server.last => return by_client,
+            (false, false) => return by_server,
         }
         let cross = client.first < server.last && server.first < client.last;
-        if !cross {
-            return latest;
-        }
-        let first = match client.first <= server.first {
-            true => self.alone(Side::Client, client),
-            false => self.alone(Side::Server, server),
+        let first_asked = client.first <= server.first;
+        // Of two, the one that asked last still lives.
+        let (latest, first) = match (client.last >= server.last, first_asked) {
+            (true, true) => (by_client.clone(), by_client),
+            (false, false) => (by_server.clone(), by_server),
+            (true, false) => (by_client, by_server),
+            (false, true) => (by_server, by_client),
         };
-        Verdict {
-            gone: Gone::Path,
-            ..first
-        }
+        // What one asks in vain, the other answers in vain.
+        let gone = match Side::BOTH.map(|side| self.is_deaf(side)) {
+            [true, false] => Gone::Deaf(Side::Client),
+            [false, true] => Gone::Deaf(Side::Server),
+            [true, true] | [false, false] if cross => {
+                return Verdict {
+                    gone: Gone::Path,
+                    ..first
+                };
+            }
+            [true, true] | [false, false] => return latest,
+        };
+        Verdict { gone, ..latest }
     }
 
     /// Nobody asks anything.
@@ -139,21 +172,28 @@ impl Case<'_> {
     }
 
     fn alone(&self, left: Side, plea: &Plea) -> Verdict {
-        if self.only_one_side() && plea.noticed != Noticed::Handshake {
-            // Answers may have gone another way.
-            return self.plain(self.standing());
-        }
         let stopped = self.end > plea.due;
-        let ending = if stopped {
-            Ending::GaveUp(left)
-        } else {
-            Ending::StillTrying(left)
+        let mut opinion = self.weigh(left, plea);
+        let told = self.told_by_router(left).filter(|_| stopped);
+        if let Some((_, trouble)) = told
+            && let Opinion::Untold(_, evidence) = opinion
+        {
+            opinion = Opinion::Gone(plea.gone, evidence);
+            opinion.add(Evidence::Router(left, trouble));
+        }
+        let ending = match (&opinion, stopped) {
+            (Opinion::Untold(..), _) => self.standing(),
+            (Opinion::Gone(..), true) => Ending::GaveUp(left),
+            (Opinion::Gone(..), false) => Ending::StillTrying(left),
         };
-        let mut verdict = self.left_alone(plea, ending);
+        let mut verdict = self.left_alone(plea, opinion, ending);
+        if !verdict.is_death() {
+            return verdict;
+        }
         if let Some(closed) = self.closed_meanwhile(left, plea) {
             verdict.noticed = Noticed::Application;
             verdict.noticed_at = Some((closed, closed));
-        } else if let Some(told) = self.told_by_router(left).filter(|_| stopped) {
+        } else if let Some((told, _)) = told {
             verdict.noticed = Noticed::Router;
             verdict.noticed_at = Some((told, told));
         } else if stopped {
@@ -167,12 +207,5 @@ impl Case<'_> {
     fn closed_meanwhile(&self, side: Side, plea: &Plea) -> Option<Moment> {
         let closed = self.half(side).fin_at?;
         (closed.since(plea.first) >= RECENT && closed > plea.first).then_some(closed)
-    }
-
-    fn only_one_side(&self) -> bool {
-        self.conversation.established.is_none()
-            && Side::BOTH
-                .into_iter()
-                .any(|side| self.half(side).counts.packets == 0)
     }
 }

@@ -16,6 +16,7 @@ const TOO_SOON: Duration = Duration::from_millis(600);
 const PATIENT: u32 = 4;
 
 /// What a side asks for in vain.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Plea {
     /// Who is missed: not the one that asks, or one that cannot hear the answers.
     pub(super) gone: Gone,
@@ -28,6 +29,35 @@ pub(super) struct Plea {
     /// When it would ask again, at the latest.
     pub(super) due: Moment,
     pub(super) last_heard: Option<Moment>,
+    /// How many of the questions came after the host of the other side had spoken elsewhere; `None`: it had not.
+    pub(super) since_elsewhere: Option<u32>,
+    pub(super) proof: Proof,
+    /// Whether a RST came when the next question was due: the kernel gave up.
+    pub(super) on_the_beat: bool,
+}
+
+/// What the questions may prove.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Proof {
+    /// The same was sent again.
+    Timer {
+        what: Resent,
+        /// Whether a timer ran out again and again.
+        backs_off: bool,
+        /// The first wait and the last.
+        waits: (Duration, Duration),
+    },
+    /// Probes.
+    Probes {
+        asked: Asked,
+        /// How many of the latest repeat the timestamp echo of the one before.
+        same_echo: u32,
+    },
+    /// Asked again although it was answered.
+    AskedAgain {
+        /// Whether a timestamp echo shows that the answer did not arrive.
+        stale_echo: bool,
+    },
 }
 
 impl Case<'_> {
@@ -63,12 +93,20 @@ impl Case<'_> {
             last: gap.last,
             due: overdue(gap.last, next),
             last_heard: gap.heard_before,
+            proof: Proof::Probes {
+                asked: gap.asked,
+                same_echo: gap.same_echo,
+            },
             ..asked_for(gap.asked, Gone::Side(!side), gap.last)
         })
     }
 
     fn resending(&self, run: &Run, side: Side) -> Option<Plea> {
         let (me, peer) = (self.half(side), self.half(!side));
+        if run.what == Resent::Syn && me.went_on_opening() {
+            // It had heard the answer.
+            return None;
+        }
         let (silence, noticed) = match run.what {
             Resent::Syn => (Silence::Connecting, Noticed::Handshake),
             Resent::Fin => (Silence::AfterFin, Noticed::Retransmission),
@@ -94,6 +132,13 @@ impl Case<'_> {
             last: run.last,
             due: run.last.plus(late(run.last_wait * 2)),
             last_heard: run.heard_before.or(peer.last),
+            since_elsewhere: run.since_elsewhere,
+            proof: Proof::Timer {
+                what: run.what,
+                backs_off: run.backs_off(),
+                waits: (run.first_wait(), run.last_wait),
+            },
+            on_the_beat: false,
         })
     }
 
@@ -122,6 +167,11 @@ impl Case<'_> {
             first,
             due: overdue(last, next),
             last_heard: peer.last,
+            since_elsewhere: asking.since_elsewhere(),
+            proof: Proof::Probes {
+                asked: asking.asked(),
+                same_echo: asking.same_echo(),
+            },
             ..asked_for(asking.asked(), gone, last)
         })
     }
@@ -143,6 +193,9 @@ impl Case<'_> {
                 }
             })),
             last_heard: Some(unheard.first),
+            proof: Proof::AskedAgain {
+                stale_echo: unheard.by_echo(),
+            },
             ..asked_in(unheard.question, Gone::Deaf(side), unheard.last)
         };
         let may_have_heard = unheard.times < PATIENT && self.end > plea.due;
@@ -182,6 +235,9 @@ fn asked_in(question: Question, gone: Gone, last: Moment) -> Plea {
         last,
         due: last,
         last_heard: None,
+        since_elsewhere: None,
+        proof: Proof::AskedAgain { stale_echo: false },
+        on_the_beat: false,
     }
 }
 

@@ -7,6 +7,8 @@ use deadpeer_core::Silence;
 use super::Case;
 use super::plea::late;
 use crate::Moment;
+use crate::dissect::Trouble;
+use crate::story::evidence::{Evidence, Untold};
 use crate::story::verdict::{Ending, Gone, Noticed, Verdict};
 use crate::talk::{Asked, Side, What};
 
@@ -18,11 +20,30 @@ const COMPLAINT: Duration = Duration::from_secs(3);
 
 impl Case<'_> {
     /// A side that ought to ask again does not.
-    pub(super) fn quiet(&self) -> Option<Verdict> {
+    pub(super) fn quiet(&self) -> Verdict {
         let mut sides = Side::BOTH.into_iter();
         sides
             .find_map(|side| self.stopped_at_the_window(side))
             .or_else(|| self.fell_silent())
+            .unwrap_or_else(|| self.nobody_asks())
+    }
+
+    /// Nobody asks anything. Of a capture that lacks packets that says nothing, unless both were there to its end.
+    fn nobody_asks(&self) -> Verdict {
+        let ending = self.standing();
+        let there = |side: Side| {
+            let last = self.half(side).last;
+            last.is_some_and(|last| self.end.since(last) <= OVERDUE)
+        };
+        if Side::BOTH.into_iter().all(there) {
+            return self.plain(ending);
+        }
+        let gaps = self.gaps();
+        let untold = gaps.iter().find_map(Evidence::as_untold);
+        match untold {
+            Some(untold) => self.untold(ending, untold, gaps),
+            None => self.plain(ending),
+        }
     }
 
     /// A side asks no more whether the window is still closed, though its last probe was answered.
@@ -34,11 +55,10 @@ impl Case<'_> {
         (waits && self.end > due).then(|| self.gave_up_on_a_closed_window(side, (last, due)))
     }
 
-    /// A side has data in flight and does not send it again: it is gone itself, or a router told it to give up.
+    /// A side has something in flight and does not send it again. A router may have told it to give up; else the capture
+    /// lacks what followed, for the acknowledgment is missing too.
     fn fell_silent(&self) -> Option<Verdict> {
-        let [side] = self.owing()[..] else {
-            return None;
-        };
+        let side = *self.owing().first()?;
         let me = self.half(side);
         let last = me.sent?;
         let silence = match (me.fin, me.syn.is_some() && me.acked.is_none()) {
@@ -46,8 +66,9 @@ impl Case<'_> {
             (Some(_), _) => Silence::AfterFin,
             (None, _) => Silence::InFlight,
         };
-        if let Some(told) = self.told_by_router(side) {
+        if let Some((told, trouble)) = self.told_by_router(side) {
             return Some(Verdict {
+                evidence: vec![Evidence::Router(side, trouble)],
                 gone: Gone::Side(!side),
                 last_heard: self.half(!side).last,
                 unanswered_since: Some(last),
@@ -58,12 +79,24 @@ impl Case<'_> {
                 ..self.plain(Ending::GaveUp(side))
             });
         }
+        let mut evidence = vec![Evidence::CutAfter(self.conversation.last_frame)];
+        let latest = self.conversation.last();
+        for side in Side::BOTH {
+            let heard = self.heard_elsewhere(side, latest);
+            evidence.extend(heard.map(|at| Evidence::HeardElsewhere(side, at)));
+        }
+        evidence.extend(self.gaps());
+        let lacks = evidence.iter().find_map(Evidence::as_untold);
+        let untold = match (silence, lacks) {
+            (_, Some(lacks @ Untold::OneSided(_))) => lacks,
+            (Silence::Connecting, _) if side == Side::Server => Untold::NotCompleted,
+            (Silence::Connecting, _) => Untold::LoneSyn,
+            (_, Some(lacks)) => lacks,
+            (_, None) => Untold::Cut(self.conversation.last_frame),
+        };
         Some(Verdict {
-            gone: Gone::Side(side),
-            last_heard: me.last,
-            silence: Some(silence),
-            noticed: Noticed::Nobody,
-            ..self.plain(self.standing())
+            unanswered_since: Some(last),
+            ..self.untold(self.standing(), untold, evidence)
         })
     }
 
@@ -73,30 +106,27 @@ impl Case<'_> {
             let (me, peer) = (self.half(*side), self.half(!*side));
             let last = me.last.max(peer.last);
             me.in_flight()
+                && (me.acked.is_some() || !me.went_on_opening())
                 && peer.window != Some(0)
                 && peer.fin.is_none()
-                // Of a capture with holes the acknowledgment may be missing too.
-                && me.counts.uncaptured == 0
-                && peer.counts.uncaptured == 0
                 && last.is_some_and(|last| self.end.since(last) >= OVERDUE)
         };
-        if self.only_one_side() && self.conversation.established.is_some() {
-            return Vec::new();
-        }
         Side::BOTH.into_iter().filter(owes).collect()
     }
 
     /// When an ICMP error ended what a side asked: the first that came, and nothing of that side after it.
-    pub(super) fn told_by_router(&self, side: Side) -> Option<Moment> {
+    pub(super) fn told_by_router(&self, side: Side) -> Option<(Moment, Trouble)> {
         let last = self.half(side).last?;
         let mut complaints = self.conversation.episodes.iter().filter_map(|episode| {
-            let What::Complaint { count, .. } = episode.what else {
+            let What::Complaint { count, trouble, .. } = episode.what else {
                 return None;
             };
-            (episode.side == side).then_some((count, episode.at))
+            (episode.side == side).then_some((count, episode.at, trouble))
         });
         match (complaints.next(), complaints.next()) {
-            (Some((1, at)), None) if at >= last && at.since(last) <= COMPLAINT => Some(at),
+            (Some((1, at, trouble)), None) if at >= last && at.since(last) <= COMPLAINT => {
+                Some((at, trouble))
+            }
             _ => None,
         }
     }

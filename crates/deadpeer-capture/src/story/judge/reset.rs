@@ -1,12 +1,21 @@
 //! Connections that ended with a RST.
 
+use std::time::Duration;
+
 use deadpeer_core::Silence;
 
-use super::plea::{Plea, late};
+use super::plea::{Plea, Proof, late};
+use super::weigh::Opinion;
 use super::{Case, RECENT};
 use crate::Moment;
+use crate::story::evidence::Evidence;
 use crate::story::verdict::{Ending, Gone, Noticed, Verdict};
 use crate::talk::{Asked, Half, Kind, Reset, Side};
+
+/// Between keepalive probes lies at least a second, less what the way takes from it.
+const BEAT: Duration = Duration::from_millis(900);
+/// A retransmission timer stops doubling at some length, a minute on most systems (RFC 6298, section 2.5).
+const CAPPED: Duration = Duration::from_secs(30);
 
 impl Case<'_> {
     pub(super) fn reset(&self, reset: &Reset) -> Verdict {
@@ -25,15 +34,31 @@ impl Case<'_> {
         }
         let disowns = reset.reply_to.is_some();
         let bygone = || self.bygone_plea(side).filter(|_| disowns);
-        if let Some(plea) = bygone().or_else(|| self.plea(side)) {
-            return self.reset_by_who_asked(reset, &plea);
-        }
+        let asked = bygone().or_else(|| self.plea(side));
+        let asked = asked.map(|plea| self.reset_by_who_asked(reset, &plea));
+        let asked = match asked {
+            Some(verdict) if verdict.gone != Gone::Unknown => return verdict,
+            unproven => unproven,
+        };
         if let Some(since) = self.gave_up_at_the_window(reset, me) {
             return since;
         }
+        if let Some(unproven) = asked {
+            return unproven;
+        }
+        let just_spoke = me
+            .spoke
+            .map(|spoke| reset.at.since(spoke))
+            .filter(|ago| *ago < RECENT);
         match (reset.reply_to, me.last) {
             (Some(_), _) if me.fin.is_some() => self.plain(Ending::NoReader(side)),
-            (Some(_), Some(_)) => self.forgotten(reset, me, peer),
+            (Some(_), Some(_)) => match just_spoke {
+                Some(ago) => Verdict {
+                    evidence: vec![Evidence::SpokeJustBefore(side, ago)],
+                    ..self.plain(Ending::Aborted(side))
+                },
+                None => self.forgotten(reset, me, peer),
+            },
             _ => self.plain(Ending::Aborted(side)),
         }
     }
@@ -41,31 +66,61 @@ impl Case<'_> {
     /// The side that sent the RST had been asking in vain itself.
     fn reset_by_who_asked(&self, reset: &Reset, plea: &Plea) -> Verdict {
         let side = reset.side;
-        let mut verdict = self.left_alone(plea, Ending::GaveUp(side));
-        if reset.reply_to.is_some() {
-            // It had given up silently, and a late packet of the other side found nobody.
-            verdict.noticed = plea.noticed;
-            verdict.noticed_at = Some((plea.last, plea.due.min(reset.at)));
+        let replies = reset.reply_to.is_some();
+        let on_the_beat = !replies && self.is_on_the_beat(reset, plea);
+        let plea = Plea {
+            on_the_beat,
+            ..*plea
+        };
+        if !on_the_beat && plea.times < 2 && reset.at.since(plea.first) < RECENT {
+            return self.plain(Ending::Aborted(side));
+        }
+        let opinion = self.weigh(side, &plea);
+        let ending = match (&opinion, replies || on_the_beat) {
+            (Opinion::Gone(..), true) => Ending::GaveUp(side),
+            _ => Ending::Aborted(side),
+        };
+        let mut verdict = self.left_alone(&plea, opinion, ending);
+        if !verdict.is_death() {
             return verdict;
         }
-        let by_keepalive = plea.noticed == Noticed::Keepalive && reset.acknowledges && {
-            let interval = self.half(side).asking.measured().interval();
-            let wait = reset.at.since(plea.last);
-            plea.times < 2 || interval.is_none_or(|interval| wait * 10 >= interval * 8)
-        };
-        verdict.noticed = if by_keepalive {
-            Noticed::Keepalive
+        (verdict.noticed, verdict.noticed_at) = if replies {
+            // It had given up silently, and a late packet of the other side found nobody.
+            (plea.noticed, Some((plea.last, plea.due.min(reset.at))))
+        } else if on_the_beat {
+            (plea.noticed, Some((reset.at, reset.at)))
         } else {
-            Noticed::Application
+            (Noticed::Application, Some((reset.at, reset.at)))
         };
-        verdict.noticed_at = Some((reset.at, reset.at));
-        if !by_keepalive {
-            verdict.ending = Ending::Aborted(side);
-            if plea.times < 2 && reset.at.since(plea.first) < RECENT {
-                return self.plain(Ending::Aborted(side));
-            }
-        }
         verdict
+    }
+
+    /// Whether a RST came when the next question was due. Keepalive of every system ends with one (net/ipv4/tcp_timer.c,
+    /// `tcp_keepalive_timer`); retransmission does on Windows and the BSDs, and needs some questions to show its beat.
+    fn is_on_the_beat(&self, reset: &Reset, plea: &Plea) -> bool {
+        let wait = reset.at.since(plea.last);
+        match plea.proof {
+            Proof::Probes {
+                asked: Asked::Presence,
+                ..
+            }
+            | Proof::AskedAgain { .. }
+                if plea.noticed == Noticed::Keepalive =>
+            {
+                let interval = self.half(reset.side).asking.measured().interval();
+                reset.acknowledges
+                    && interval.map_or(wait >= BEAT, |interval| wait * 10 >= interval * 8)
+            }
+            Proof::Timer {
+                backs_off: true,
+                waits: (_, last),
+                ..
+            } => {
+                let near = |next: Duration| wait * 20 >= next * 17 && wait * 20 <= next * 23;
+                near(last * 2) || (last >= CAPPED && near(last))
+            }
+            _ => false,
+        }
     }
 
     /// When the window opened, its host knew no such connection any more: a user timeout takes a closed window for silence,
@@ -107,7 +162,8 @@ impl Case<'_> {
             peer.resending.run().map(|run| run.first)
         };
         Verdict {
-            gone: Gone::Side(reset.side),
+            gone: Gone::Connection,
+            evidence: vec![Evidence::Disowned(reset.side)],
             last_heard: me.last,
             unanswered_since: asked.or(peer.last),
             unanswered: 0,

@@ -4,6 +4,7 @@
 
 mod count;
 mod event;
+mod evidence;
 mod length;
 mod names;
 mod reset;

@@ -86,16 +86,17 @@ impl Ending {
 }
 
 impl Gone {
-    /// One word for filters, labels and JSON; `None` for nobody.
+    /// One word for filters, labels and JSON; `None` for nobody, and where the capture does not tell.
     #[must_use]
     pub fn word(self) -> Option<&'static str> {
         match self {
-            Self::Nobody => None,
+            Self::Nobody | Self::Unknown => None,
             Self::Side(Side::Client) => Some("client"),
             Self::Side(Side::Server) => Some("server"),
             Self::Deaf(Side::Client) => Some("way-to-client"),
             Self::Deaf(Side::Server) => Some("way-to-server"),
             Self::Path => Some("path"),
+            Self::Connection => Some("connection"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use deadpeer_core::{Cause, Silence};
 
 use super::length::Length;
-use crate::story::{Ending, Gone, Noticed, Story, Verdict};
+use crate::story::{Ending, Evidence, Gone, Noticed, Story, Untold, Verdict};
 use crate::talk::Side;
 
 impl Verdict {
@@ -12,6 +12,7 @@ impl Verdict {
     pub fn sentence(&self, story: &Story) -> String {
         let mut said = match self.gone {
             Gone::Nobody => return self.without_death(),
+            Gone::Unknown => return self.without_proof(),
             Gone::Side(side) if self.silence == Some(Silence::Connecting) => {
                 return self.nobody_answered(side, story);
             }
@@ -19,7 +20,17 @@ impl Verdict {
             Gone::Deaf(side) => {
                 format!("what was sent to the {side} did not arrive, though it went on speaking")
             }
-            Gone::Path => "neither side heard the other any more".into(),
+            Gone::Path => match self.host_heard_elsewhere() {
+                Some(side) if self.silence == Some(Silence::Connecting) => {
+                    let said = self.nobody_answered(side, story);
+                    return format!("{said}, though its host was heard elsewhere");
+                }
+                Some(side) => format!(
+                    "nothing of the {side} arrived on this connection any more, though its host was heard elsewhere,"
+                ),
+                None => "neither side heard the other any more".into(),
+            },
+            Gone::Connection => "the connection was gone".into(),
         };
         if let Some(silence) = self.silence {
             said += " ";
@@ -31,8 +42,10 @@ impl Verdict {
                 self.length(story)
             ),
             Noticed::OtherHost => format!(
-                "; after {} its host answered that it knows no such connection",
-                self.length(story)
+                "; after {} a RST in the {}'s name answered that it knows no such connection: its host restarted, or it or \
+                 something between the two forgot it",
+                self.length(story),
+                self.reset.map_or(Side::Server, |reset| reset.side)
             ),
             noticed @ (Noticed::Keepalive
             | Noticed::Retransmission
@@ -52,17 +65,34 @@ impl Verdict {
         said
     }
 
+    fn host_heard_elsewhere(&self) -> Option<Side> {
+        self.evidence.iter().find_map(|evidence| match evidence {
+            Evidence::HeardElsewhere(side, _) => Some(*side),
+            _ => None,
+        })
+    }
+
+    /// The third answer.
+    fn without_proof(&self) -> String {
+        let ending = match self.ending {
+            Ending::Aborted(side) => format!("the {side} ended it with a RST; "),
+            _ => String::new(),
+        };
+        let why = self.untold.map_or_else(String::new, Untold::words);
+        format!("{ending}the capture does not tell whether anybody was gone: {why}")
+    }
+
     fn nobody_answered(&self, side: Side, story: &Story) -> String {
-        let tries = self.unanswered + 1;
+        let tries = syns(self.unanswered + 1);
         let took = Length(self.took(story.capture_ends).unwrap_or_default());
         match (side, self.noticed) {
             (Side::Client, _) => {
-                format!("the client never completed the opening, asked {tries} times in {took}")
+                format!("the client never completed the opening in {took}")
             }
             (Side::Server, Noticed::Handshake) => {
-                format!("the server never answered {tries} SYNs, connect() gave up after {took}")
+                format!("the server never answered {tries}, connect() gave up after {took}")
             }
-            (Side::Server, _) => format!("the server has not answered {tries} SYNs in {took}"),
+            (Side::Server, _) => format!("the server has not answered {tries} in {took}"),
         }
     }
 
@@ -122,6 +152,13 @@ impl Verdict {
             }
             Ending::Replaced => "a new connection between the same ports took its place".into(),
         }
+    }
+}
+
+fn syns(count: u32) -> String {
+    match count {
+        1 => "1 SYN".into(),
+        count => format!("{count} SYNs"),
     }
 }
 

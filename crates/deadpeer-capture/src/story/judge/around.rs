@@ -1,0 +1,72 @@
+//! What the rest of the capture says about a conversation.
+
+use super::Case;
+use crate::Moment;
+use crate::story::evidence::Evidence;
+use crate::talk::{Clock, Conversation, Hosts, Side};
+
+/// The capture around a conversation.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) hosts: &'a Hosts,
+    pub(crate) clock: &'a Clock,
+    /// Whether the capture has bare acknowledgments.
+    pub(crate) acknowledged_alone: bool,
+}
+
+impl Surroundings<'_> {
+    /// The last packet of the capture, or of the part of it that the conversation is in, if its clock was set back.
+    pub(crate) fn end_of(&self, conversation: &Conversation) -> Moment {
+        self.clock.end_of(conversation.run)
+    }
+}
+
+impl Case<'_> {
+    /// When the host of a side was heard elsewhere for the last time, if that was after `at`.
+    pub(super) fn heard_elsewhere(&self, side: Side, at: Moment) -> Option<Moment> {
+        let (mine, its) = self.conversation.way(!side);
+        let host = self.around.hosts.get(its).filter(|_| mine != its)?;
+        // In another part of an appended capture it is another time.
+        let (spoke, of) = host.spoke.filter(|(spoke, _)| *spoke <= self.end)?;
+        (spoke > at && of != self.conversation.number).then_some(spoke)
+    }
+
+    /// Whether the capture has packets that were sent to the host of a side: then it would show the answers to it.
+    pub(super) fn shows_answers_to(&self, side: Side) -> bool {
+        let (mine, its) = self.conversation.way(side);
+        let addressed = |host| {
+            self.around
+                .hosts
+                .get(host)
+                .is_some_and(|h| h.addressed.is_some())
+        };
+        self.half(!side).counts.packets > 0 || (mine != its && addressed(mine))
+    }
+
+    /// What says that the capture lacks packets of this conversation.
+    pub(super) fn gaps(&self) -> Vec<Evidence> {
+        let mut found = Vec::new();
+        let heard = Side::BOTH.map(|side| self.half(side).counts.packets > 0);
+        match heard {
+            [true, false] if !self.shows_answers_to(Side::Client) => {
+                found.push(Evidence::OneSided(Side::Client));
+            }
+            [false, true] if !self.shows_answers_to(Side::Server) => {
+                found.push(Evidence::OneSided(Side::Server));
+            }
+            _ => {}
+        }
+        let carries = Side::BOTH
+            .iter()
+            .any(|side| self.half(*side).data.is_some());
+        if carries && !self.around.acknowledged_alone {
+            found.push(Evidence::NoBareAcknowledgments);
+        }
+        for side in Side::BOTH {
+            let bytes = self.half(side).counts.uncaptured;
+            if bytes > 0 {
+                found.push(Evidence::Holes(side, bytes));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,145 @@
+//! What a plea proves.
+
+use std::time::Duration;
+
+use super::Case;
+use super::plea::{Plea, Proof};
+use crate::story::evidence::{Evidence, Untold, Weight};
+use crate::story::verdict::Gone;
+use crate::talk::{Resent, Side};
+
+/// So many probes in a row are not lost by chance alone (RFC 1122, section 4.2.3.6).
+const ENOUGH: u32 = 3;
+/// A SYN is sent again after a second at least (RFC 6298, section 2.1).
+const SYN_WAIT: Duration = Duration::from_millis(900);
+
+/// What the evidence comes to.
+pub(super) enum Opinion {
+    /// Somebody was gone.
+    Gone(Gone, Vec<Evidence>),
+    /// The capture does not tell.
+    Untold(Untold, Vec<Evidence>),
+}
+
+impl Opinion {
+    pub(super) fn add(&mut self, more: Evidence) {
+        let (Self::Gone(_, evidence) | Self::Untold(_, evidence)) = self;
+        evidence.push(more);
+    }
+}
+
+impl Case<'_> {
+    /// What it proves that `left` asked in vain.
+    pub(super) fn weigh(&self, left: Side, plea: &Plea) -> Opinion {
+        let mut evidence = Vec::new();
+        let gaps = self.gaps();
+        // What was asked often enough after that was asked of somebody who may have gone since.
+        let meanwhile = || self.heard_elsewhere(!left, plea.first);
+        let lately = plea.since_elsewhere.is_some_and(|since| since < ENOUGH);
+        let elsewhere = self
+            .heard_elsewhere(!left, plea.last)
+            .or_else(|| meanwhile().filter(|_| lately));
+        evidence.extend(elsewhere.map(|at| Evidence::HeardElsewhere(!left, at)));
+        if left == Side::Server
+            && matches!(
+                plea.proof,
+                Proof::Timer {
+                    what: Resent::Syn,
+                    ..
+                }
+            )
+        {
+            return Opinion::Untold(Untold::NotCompleted, evidence);
+        }
+        let convicts = self.convicts(left, plea, &gaps);
+        if convicts.is_empty() {
+            evidence.extend(gaps);
+            return self.untold_plea(left, plea, evidence);
+        }
+        let deaf = matches!(plea.gone, Gone::Deaf(_));
+        let router = |found: &Evidence| matches!(found, Evidence::Router(..));
+        let gone = if elsewhere.is_some() && !deaf && !convicts.iter().any(router) {
+            Gone::Path
+        } else {
+            plea.gone
+        };
+        evidence.splice(0..0, convicts);
+        if !deaf && self.half(!left).counts.packets == 0 && !self.conversation.opening_seen {
+            evidence.push(Evidence::BeganAfter(!left));
+        }
+        Opinion::Gone(gone, evidence)
+    }
+
+    /// What shows that `left` heard nothing.
+    fn convicts(&self, left: Side, plea: &Plea, gaps: &[Evidence]) -> Vec<Evidence> {
+        let mut found = Vec::new();
+        match plea.proof {
+            Proof::Timer {
+                what,
+                backs_off,
+                waits,
+            } => {
+                let opening = what == Resent::Syn && plea.times >= 2 && waits.1 >= SYN_WAIT;
+                if backs_off || opening {
+                    found.push(Evidence::Backoff {
+                        side: left,
+                        what,
+                        times: plea.times,
+                        waits,
+                    });
+                }
+            }
+            Proof::Probes { asked, same_echo } => {
+                let times = plea.times;
+                let whole = !gaps.iter().any(|gap| gap.weight() == Weight::Acquits);
+                if times >= ENOUGH && whole && self.shows_answers_to(left) {
+                    found.push(Evidence::Unanswered {
+                        side: left,
+                        asked,
+                        times,
+                    });
+                }
+                // Nothing that was captured nowhere can have arrived.
+                if same_echo + 1 >= ENOUGH {
+                    let times = same_echo + 1;
+                    found.push(Evidence::SameEcho { side: left, times });
+                }
+            }
+            Proof::AskedAgain { stale_echo } => {
+                let times = plea.times;
+                if times >= ENOUGH || stale_echo {
+                    found.push(Evidence::AskedAgain { side: left, times });
+                }
+            }
+        }
+        let told = self.complaints(left);
+        found.extend(
+            told.filter(|(at, _)| Some(*at) >= plea.last_heard)
+                .map(|(_, trouble)| Evidence::Router(left, trouble))
+                .last(),
+        );
+        if plea.on_the_beat {
+            found.push(Evidence::OnTheBeat(left));
+        }
+        found
+    }
+
+    /// Why a plea proves nothing.
+    fn untold_plea(&self, left: Side, plea: &Plea, mut evidence: Vec<Evidence>) -> Opinion {
+        let gap = evidence.iter().find_map(Evidence::as_untold);
+        let heard = evidence
+            .iter()
+            .any(|gap| matches!(gap, Evidence::HeardElsewhere(..)))
+            .then_some(Untold::HostHeard(!left));
+        let ends = self.end <= plea.due;
+        let untold = gap.or(heard).unwrap_or_else(|| {
+            if ends {
+                evidence.push(Evidence::EndsTooSoon);
+                Untold::EndsTooSoon
+            } else {
+                Untold::TooFew(plea.times)
+            }
+        });
+        Opinion::Untold(untold, evidence)
+    }
+}

@@ -1,0 +1,162 @@
+//! Evidence, and why there is none, as phrases.
+
+use super::count::times;
+use super::length::Length;
+use crate::story::{Evidence, Untold, Weight};
+use crate::talk::{Asked, Resent};
+
+impl Evidence {
+    /// One phrase for a person.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Backoff {
+                side,
+                what,
+                times: count,
+                waits: (first, last),
+            } => {
+                let what = match what {
+                    Resent::Syn => "SYN",
+                    Resent::Data => "data",
+                    Resent::Fin => "FIN",
+                };
+                format!(
+                    "the {side} sent its {what} again {}, waiting {} to {}: it heard nothing",
+                    times(*count),
+                    Length(*first),
+                    Length(*last)
+                )
+            }
+            Self::Unanswered {
+                side,
+                asked,
+                times: count,
+            } => {
+                let probe = match (asked, count) {
+                    (Asked::Presence, 1) => "keepalive probe",
+                    (Asked::Presence, _) => "keepalive probes",
+                    (Asked::Window, 1) => "window probe",
+                    (Asked::Window, _) => "window probes",
+                };
+                format!(
+                    "{count} {probe} of the {side} got no answer, and the capture shows what comes to it"
+                )
+            }
+            Self::SameEcho { side, times } => {
+                format!(
+                    "{times} probes of the {side} in a row echo the same timestamp: it heard nothing between them"
+                )
+            }
+            Self::AskedAgain { side, times: count } => format!(
+                "the {side} asked again {} although it had been answered",
+                times(*count)
+            ),
+            Self::OnTheBeat(side) => {
+                format!("the RST came when the {side}'s timer was due: its kernel gave up")
+            }
+            Self::Disowned(side) => {
+                format!("a RST in the {side}'s name answers that it knows no such connection")
+            }
+            Self::Router(side, trouble) => format!("a router told the {side}: {}", trouble.words()),
+            Self::BeganAfter(side) => {
+                format!("the {side} was never heard: the capture began after the trouble")
+            }
+            Self::HeardElsewhere(side, _) => {
+                format!("the {side}'s host was heard in another connection afterwards")
+            }
+            Self::Holes(side, bytes) => {
+                format!(
+                    "the other side acknowledged {bytes} bytes of the {side} that the capture lacks"
+                )
+            }
+            Self::SpokeJustBefore(side, ago) => format!(
+                "the {side} had spoken {} before its RST: it knew the connection",
+                Length(*ago)
+            ),
+            Self::NoBareAcknowledgments => {
+                "the capture has data and not one bare acknowledgment: it was filtered".into()
+            }
+            Self::OneSided(side) => format!("only what the {side} sent was captured"),
+            Self::EndsTooSoon => "the capture ends before the answer was due".into(),
+            Self::CutAfter(frame) => {
+                format!("the connection's packets stop after frame {frame}, the capture goes on")
+            }
+        }
+    }
+
+    /// One word for filters, labels and JSON.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Backoff { .. } => "backoff",
+            Self::Unanswered { .. } => "unanswered-probes",
+            Self::SameEcho { .. } => "same-echo",
+            Self::AskedAgain { .. } => "asked-again",
+            Self::OnTheBeat(_) => "rst-on-the-beat",
+            Self::Disowned(_) => "disowned",
+            Self::Router(..) => "router",
+            Self::BeganAfter(_) => "began-after",
+            Self::SpokeJustBefore(..) => "spoke-just-before",
+            Self::HeardElsewhere(..) => "heard-elsewhere",
+            Self::Holes(..) => "holes",
+            Self::NoBareAcknowledgments => "no-bare-acknowledgments",
+            Self::OneSided(_) => "one-sided",
+            Self::EndsTooSoon => "ends-too-soon",
+            Self::CutAfter(_) => "cut",
+        }
+    }
+}
+
+impl Weight {
+    /// One word for filters, labels and JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Convicts => "convicts",
+            Self::Acquits => "acquits",
+            Self::Explains => "explains",
+        }
+    }
+}
+
+impl Untold {
+    /// The reason, as the end of a sentence.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Self::OneSided(side) => format!("only what the {side} sent was captured"),
+            Self::Filtered => "it has data and no bare acknowledgment, as after a filter".into(),
+            Self::Holes(1) => "it lacks a byte that was acknowledged".into(),
+            Self::Holes(bytes) => format!("it lacks {bytes} bytes that were acknowledged"),
+            Self::Cut(frame) => format!(
+                "cut after frame {frame}, neither the acknowledgment nor a retransmission is there"
+            ),
+            Self::EndsTooSoon => "it ends before the answer was due".into(),
+            Self::TooFew(count) => {
+                format!("asked again {} in vain, and then no more", times(count))
+            }
+            Self::HostHeard(side) => format!("the {side}'s host was heard elsewhere afterwards"),
+            Self::LoneSyn => "1 SYN, unanswered and not sent again".into(),
+            Self::NotCompleted => {
+                "the server answered the SYN, and nothing more of the client was captured".into()
+            }
+        }
+    }
+
+    /// One word for filters, labels and JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OneSided(_) => "one-sided",
+            Self::Filtered => "filtered",
+            Self::Holes(_) => "holes",
+            Self::Cut(_) => "cut",
+            Self::EndsTooSoon => "ends-too-soon",
+            Self::TooFew(_) => "too-few",
+            Self::HostHeard(_) => "host-heard",
+            Self::LoneSyn => "lone-syn",
+            Self::NotCompleted => "not-completed",
+        }
+    }
+}
