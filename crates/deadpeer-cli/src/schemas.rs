@@ -3,7 +3,7 @@
 //! After a change of an output struct: `SNAPSHOTS=overwrite cargo test -p deadpeer-cli schemas`.
 
 use crate::audit::json::{ConnectionJson, ListenerJson, ServiceJson, SummaryJson, WarningJson};
-use crate::explain::json::{CaptureJson, PacketJson, StoryJson};
+use crate::explain::json::{CaptureJson, GroupJson, PacketJson, StoryJson};
 use crate::ping::json::{PingJson, PingSummaryJson};
 use crate::watch::json::{DeathJson, DeathsJson, WatchJson};
 use schemars::JsonSchema;
@@ -19,6 +19,7 @@ fn schemas_are_up_to_date() {
     check::<ConnectionJson>("connection");
     check::<DeathJson>("death");
     check::<DeathsJson>("deaths");
+    check::<GroupJson>("group");
     check::<ListenerJson>("listener");
     check::<PacketJson>("packet");
     check::<ServiceJson>("service");

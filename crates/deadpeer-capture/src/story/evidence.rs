@@ -56,6 +56,20 @@ pub enum Evidence {
     Router(Side, Trouble),
     /// The other side was not heard at all: whatever happened, it was before the capture began.
     BeganAfter(Side),
+    /// So long a silence lay before the RST or the first unanswered question that something between the two may have
+    /// forgotten the connection.
+    Idle {
+        /// How long it was.
+        silence: Duration,
+        /// Whether a RST ended it by itself, rather than a question.
+        by_itself: bool,
+    },
+    /// The RST came from nearer or farther than its side's other packets: hops of these, and of the RST.
+    OtherDistance(Side, (u8, u8)),
+    /// The RST answered sooner than its side ever did: after the first time, when the second is its fastest.
+    TooQuick(Side, (Duration, Duration)),
+    /// The RST's IP identification is none of those with which its side's packets count up: the last of these, and it.
+    StrangeId(Side, (u16, u16)),
     /// The side had spoken itself less than a second before its RST: no host restarts in that time.
     SpokeJustBefore(Side, Duration),
     /// The host of who did not answer was heard in another conversation, at this moment for the last time.
@@ -95,7 +109,11 @@ impl Evidence {
             | Self::OnTheBeat(_)
             | Self::Disowned(_)
             | Self::Router(..) => Weight::Convicts,
-            Self::BeganAfter(_) => Weight::Explains,
+            Self::BeganAfter(_)
+            | Self::Idle { .. }
+            | Self::OtherDistance(..)
+            | Self::TooQuick(..)
+            | Self::StrangeId(..) => Weight::Explains,
             Self::SpokeJustBefore(..)
             | Self::HeardElsewhere(..)
             | Self::Holes(..)

@@ -3,7 +3,10 @@
 //! Everything is data first. The words for it stand in `words.rs` and nowhere else.
 
 mod evidence;
+mod groups;
 mod judge;
+mod limits;
+mod notes;
 mod plan;
 mod settings;
 mod timeline;
@@ -11,6 +14,9 @@ mod verdict;
 mod words;
 
 pub use evidence::{Evidence, Untold, Weight};
+pub use groups::{Common, Group, groups};
+pub use limits::{Forgets, IDLE_LIMITS, IdleLimit};
+pub use notes::Note;
 pub use plan::Promise;
 pub use settings::{Guess, Settings};
 pub use timeline::{Event, Happening};

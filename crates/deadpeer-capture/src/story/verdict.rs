@@ -5,6 +5,7 @@ use std::time::Duration;
 use deadpeer_core::{Cause, Silence};
 
 use super::evidence::{Evidence, Untold};
+use super::notes::Note;
 use crate::Moment;
 use crate::talk::{Reset, Side};
 
@@ -36,6 +37,8 @@ pub struct Verdict {
     pub untold: Option<Untold>,
     /// What the answer rests on.
     pub evidence: Vec<Evidence>,
+    /// What else is worth telling where nobody was gone.
+    pub notes: Vec<Note>,
 }
 
 /// How a connection ended.
@@ -131,6 +134,17 @@ impl Verdict {
         Some(until.since(since))
     }
 
+    /// Which side asked in vain, if it is known.
+    #[must_use]
+    pub fn left(&self) -> Option<Side> {
+        match (self.gone, self.ending) {
+            (Gone::Side(side), _) => Some(!side),
+            (_, Ending::GaveUp(side) | Ending::StillTrying(side)) => Some(side),
+            (_, Ending::Forgotten(side)) => Some(!side),
+            _ => None,
+        }
+    }
+
     /// Which side was gone, if one was.
     #[must_use]
     pub fn gone_side(&self) -> Option<Side> {
@@ -144,6 +158,7 @@ impl Verdict {
     #[must_use]
     pub fn severity(&self) -> u8 {
         match (self.ending, self.gone) {
+            (Ending::Closed | Ending::Open, Gone::Nobody) if !self.notes.is_empty() => 1,
             // Nothing happened that needs an answer.
             (_, Gone::Unknown) if self.unanswered_since.is_none() => 0,
             (Ending::Aborted(_), Gone::Unknown) => 3,

@@ -119,6 +119,7 @@ impl Arrival<'_> {
         let (me, segment) = (self.me, self.segment);
         let echo = segment.timestamps.map(|(_, echo)| echo);
         segment.length == 0
+            && !segment.flags.any(Flags::PSH)
             && self.peer.last.is_none()
             && me.only_acknowledged()
             && me.next == Some(segment.seq)

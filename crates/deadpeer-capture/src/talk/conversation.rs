@@ -21,6 +21,9 @@ use crate::dissect::{Complaint, Endpoint, Flags, Segment};
 /// What a side sends this soon after a RST may have been on its way before it.
 const UNDER_WAY: Duration = Duration::from_millis(50);
 
+/// A silence of which it is worth while to remember how long it was.
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// A conversation, in a few hundred bytes.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -44,6 +47,8 @@ pub(crate) struct Conversation {
     pub(crate) reset: Option<Box<Reset>>,
     /// Somebody opened anew with the same addresses and ports.
     pub(crate) replaced_at: Option<Moment>,
+    /// The longest silence, if it was an hour at least.
+    silence: Option<Box<Duration>>,
     pub(crate) episodes: Episodes,
 }
 
@@ -98,6 +103,7 @@ impl Conversation {
             closed_at: None,
             reset: None,
             replaced_at: None,
+            silence: None,
             episodes: Episodes::default(),
         }
     }
@@ -148,6 +154,11 @@ impl Conversation {
         let last = self.halves[0].last.max(self.halves[1].last);
         let reset = self.reset.as_ref().map(|reset| reset.at);
         last.max(reset).unwrap_or(self.first)
+    }
+
+    /// The longest silence, if it was an hour at least, else zero.
+    pub(crate) fn longest_silence(&self) -> Duration {
+        self.silence.as_deref().copied().unwrap_or_default()
     }
 
     /// Whether nothing more is to be expected.
@@ -209,6 +220,10 @@ impl Conversation {
             now,
         }
         .kind();
+        if kind == Kind::Ack && me.asks_in_a_way_that_nobody_answers(segment, peer, now) {
+            me.counts.mute_probes = me.counts.mute_probes.saturating_add(1);
+            log.mute_probe(side, now);
+        }
         if kind == Kind::Reset {
             self.reset(side, segment, now, most);
             return kind;
@@ -223,6 +238,12 @@ impl Conversation {
             me.moves_on(segment, kind);
             return kind;
         }
+        if let Some(last) = me.last.max(peer.last)
+            && now.since(last) >= HOUR
+        {
+            let longest = self.silence.get_or_insert_default();
+            **longest = (**longest).max(now.since(last));
+        }
         let elsewhere = turn.elsewhere.filter(|spoke| Some(*spoke) > peer.last);
         let unheard = Hearing::take(me, peer, segment, kind, now);
         if segment.flags.any(Flags::ACK) {
@@ -232,6 +253,12 @@ impl Conversation {
                 peer.asking
                     .ask(Asked::Presence, None, asked_at, !side, &mut log);
                 kind = Kind::ProbeAnswer;
+            }
+            if peer.in_flight()
+                && peer.next == Some(segment.ack)
+                && let Some(sent) = peer.sent
+            {
+                me.fastest.of(now.since(sent));
             }
             acknowledge(peer, segment.ack, now, &mut log);
         }
@@ -285,6 +312,14 @@ impl Conversation {
             Side::Server => (server, client),
         };
         match &mut self.reset {
+            // One that the side did not mean, or that is odd, does not end it: this one may.
+            Some(reset) if reset.ignored_by_sender > 0 || reset.impossible => {
+                let repeated = reset.repeated.saturating_add(1);
+                **reset = Reset {
+                    repeated,
+                    ..Reset::of(me, peer, segment, side, now)
+                };
+            }
             Some(reset) => reset.repeated = reset.repeated.saturating_add(1),
             None => self.reset = Some(Box::new(Reset::of(me, peer, segment, side, now))),
         }
@@ -391,6 +426,6 @@ mod tests {
     #[test]
     fn a_conversation_is_a_few_hundred_bytes() {
         let size = size_of::<Conversation>();
-        assert!(size <= 768, "{size} bytes");
+        assert!(size <= 800, "{size} bytes");
     }
 }

@@ -103,6 +103,11 @@ pub enum What {
         /// Whether it was acknowledged in the end.
         acknowledged: bool,
     },
+    /// The side sent segments without data that look like probes and that nobody has to answer.
+    MuteProbes {
+        /// How often.
+        count: u32,
+    },
     /// The side's receive window was closed: its application did not read.
     WindowShut,
     /// An ICMP error came back for what the side had sent.
@@ -209,6 +214,7 @@ impl Episodes {
             | What::Answered { .. }
             | What::Unanswered { .. }
             | What::Resending { .. }
+            | What::MuteProbes { .. }
             | What::WindowShut
             | What::Complaint { .. } => 1,
         };

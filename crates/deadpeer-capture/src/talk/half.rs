@@ -1,5 +1,7 @@
 //! What is known of one side of a conversation.
 
+use std::time::Duration;
+
 use super::asking::Asking;
 use super::hearing::Hearing;
 use super::kind::Kind;
@@ -8,7 +10,10 @@ use super::resending::Resending;
 use super::seen_twice::Recent;
 use super::sequence::before;
 use crate::Moment;
-use crate::dissect::Segment;
+use crate::dissect::{Flags, Segment};
+
+/// Nobody acknowledges so late: who says the same again after it wants something.
+const SILENCE: Duration = Duration::from_millis(900);
 
 /// How many of what a side sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +35,8 @@ pub struct Counts {
     pub window_probes_answered: u32,
     /// Segments that were overtaken.
     pub reordered: u32,
+    /// Segments without data that look like probes and that nobody has to answer.
+    pub mute_probes: u32,
     /// Packets that the capture has more than once.
     pub seen_twice: u32,
     /// Bytes that the other side acknowledged and the capture doesn't have.
@@ -88,6 +95,10 @@ pub(crate) struct Half {
     pub(crate) hearing: Hearing,
     /// The retransmission timeout it showed.
     pub(crate) rto: Shortest,
+    /// The fastest acknowledgment of everything the other side had sent.
+    pub(crate) fastest: Shortest,
+    /// How many of its latest packets counted up their IP identification, at most 255.
+    pub(crate) counting: u8,
     pub(crate) syn_at: Option<Moment>,
     pub(crate) fin_at: Option<Moment>,
 }
@@ -124,6 +135,23 @@ impl Half {
     /// Whether it opened, and sent more than that since: then its opening was answered.
     pub(crate) fn went_on_opening(&self) -> bool {
         self.syn.is_some() && self.went_on
+    }
+
+    /// Whether a bare acknowledgment comes out of a silence, says nothing new and has a sequence number that is not before
+    /// what the other side expects: to one like that nobody answers (RFC 9293, section 3.10.7.4). PSH gives it away, or
+    /// that it was sent with the timestamp echo of the one before it: it answers nothing.
+    pub(super) fn asks_in_a_way_that_nobody_answers(
+        &self,
+        segment: &Segment,
+        peer: &Self,
+        now: Moment,
+    ) -> bool {
+        let silence = self.last.max(peer.last).map(|last| now.since(last));
+        let deliberate = segment.flags.any(Flags::PSH) || self.repeats_echo(segment);
+        deliberate
+            && silence.is_some_and(|silence| silence >= SILENCE)
+            && self.next == Some(segment.seq)
+            && self.last_ack == Some(segment.ack)
     }
 
     /// Whether its FIN was acknowledged.

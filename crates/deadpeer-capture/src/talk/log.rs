@@ -17,6 +17,19 @@ impl Log<'_> {
         self.episodes.last_mut().map(|episode| &mut episode.what)
     }
 
+    /// A side sends what looks like a probe and asks nothing.
+    pub(super) fn mute_probe(&mut self, side: Side, now: Moment) {
+        if let Some(last) = self.episodes.last_mut()
+            && last.side == side
+            && let What::MuteProbes { count } = &mut last.what
+        {
+            *count = count.saturating_add(1);
+            last.until = now;
+            return;
+        }
+        self.push((now, now), side, What::MuteProbes { count: 1 });
+    }
+
     pub(crate) fn push(&mut self, times: (Moment, Moment), side: Side, what: What) -> &mut Episode {
         self.episodes.push(self.most, times, side, what)
     }

@@ -1,5 +1,7 @@
 //! Resets: who sent them, in reply to what, and whether they are what they claim to be.
 
+use std::time::Duration;
+
 use super::half::Half;
 use super::kind::Kind;
 use super::sequence::before;
@@ -9,8 +11,14 @@ use crate::dissect::{Flags, Segment};
 
 /// A route may change by this many hops without anybody lying.
 const SAME_ROUTE: u8 = 2;
+/// So many packets that count up their IP identification show that their sender does.
+const COUNTED: u8 = 3;
+/// An IP identification is of another counter if it is so far from the last.
+const FAR: u16 = 5000;
+/// Shorter ways can't be told apart from the haste of a host.
+const MEASURABLE: Duration = Duration::from_millis(3);
 /// A reply follows what it replies to this soon.
-const REPLY: std::time::Duration = std::time::Duration::from_secs(3);
+const REPLY: Duration = Duration::from_secs(3);
 
 /// A RST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +34,13 @@ pub struct Reset {
     pub reply_to: Option<Kind>,
     /// Whether that opened a window that had been closed.
     pub opened_window: bool,
-    /// TTLs of the side's other packets and of this one, where they differ by more than a route does.
-    pub strange_hops: Option<(u8, u8)>,
+    /// How many hops the side's other packets came, and how many this one, where these differ. The distance is what is
+    /// left to the next of the initial TTLs 32, 64, 128 and 255.
+    pub other_distance: Option<(u8, u8)>,
+    /// How long it took to answer and the side's fastest answer, where that is much longer.
+    pub too_quick: Option<(Duration, Duration)>,
+    /// The last IP identification of the side, whose packets count theirs up, and that of this one, if it is far from it.
+    pub strange_id: Option<(u16, u16)>,
     /// Whether its sequence number is one the side cannot have been at.
     pub impossible: bool,
     /// Packets with which the side went on as if it had sent no RST.
@@ -45,10 +58,18 @@ impl Reset {
             acknowledges,
             reply_to: reply_to(me, peer, segment, now),
             opened_window: peer.opens,
-            strange_hops: me
+            other_distance: me
                 .hops
-                .map(|usual| (usual, segment.hops))
-                .filter(|(usual, seen)| usual.abs_diff(*seen) > SAME_ROUTE),
+                .map(|usual| (distance(usual), distance(segment.hops)))
+                .filter(|(usual, seen)| usual != seen),
+            too_quick: too_quick(me, peer, now),
+            strange_id: segment
+                .ip_id
+                .zip(me.ip_id)
+                .filter(|(seen, last)| {
+                    *seen != 0 && me.counting >= COUNTED && seen.wrapping_sub(*last) > FAR
+                })
+                .map(|(seen, last)| (last, seen)),
             impossible: is_impossible(me, peer, segment),
             ignored_by_sender: 0,
             repeated: 0,
@@ -63,8 +84,39 @@ impl Reset {
     /// Whether somebody between the two sides probably sent it.
     #[must_use]
     pub fn is_forged(&self) -> bool {
-        self.strange_hops.is_some() || self.impossible || self.ignored_by_sender > 0
+        self.came_another_way() || self.impossible || self.ignored_by_sender > 0
     }
+
+    /// Whether it came from another place than the side's other packets: from farther or nearer than a route changes, or sooner
+    /// than the way allows.
+    #[must_use]
+    pub fn came_another_way(&self) -> bool {
+        let far = |(usual, seen): (u8, u8)| usual.abs_diff(seen) > SAME_ROUTE;
+        self.other_distance.is_some_and(far) || self.too_quick.is_some()
+    }
+}
+
+/// How many hops a packet came, if its sender began with a usual TTL.
+fn distance(ttl: u8) -> u8 {
+    let initial = [32, 64, 128, 255]
+        .into_iter()
+        .find(|initial| *initial >= ttl);
+    initial.unwrap_or(u8::MAX) - ttl
+}
+
+/// An answer that took less than a third of the fastest way there and back. Where the opening wasn't captured the fastest
+/// may have been delayed by its sender.
+fn too_quick(me: &Half, peer: &Half, now: Moment) -> Option<(Duration, Duration)> {
+    let opened = me.syn.is_some() && peer.syn.is_some();
+    let fastest = me
+        .fastest
+        .wait()
+        .filter(|fastest| opened && *fastest >= MEASURABLE)?;
+    let asked = peer
+        .last
+        .filter(|asked| me.last.is_none_or(|last| last < *asked))?;
+    let took = now.since(asked);
+    (took * 3 < fastest).then_some((took, fastest))
 }
 
 fn reply_to(me: &Half, peer: &Half, segment: &Segment, now: Moment) -> Option<Kind> {

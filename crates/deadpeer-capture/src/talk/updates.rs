@@ -15,6 +15,9 @@ use crate::dissect::{Flags, Segment};
 /// A window that was closed for less is not worth an episode.
 const SHUT: Duration = Duration::from_secs(1);
 
+/// An IP identification that goes up by no more is counted, not random.
+const COUNTS_UP: u16 = 64;
+
 /// Takes over what was acknowledged of a side.
 pub(super) fn acknowledge(half: &mut Half, ack: u32, now: Moment, log: &mut Log<'_>) {
     if let Some(next) = half.next
@@ -177,6 +180,14 @@ impl Half {
         self.last_kind = Some(kind);
         self.hops = Some(segment.hops);
         if kind != Kind::Reordered {
+            let step = segment
+                .ip_id
+                .zip(self.ip_id)
+                .map(|(id, last)| id.wrapping_sub(last));
+            self.counting = match step {
+                Some(1..=COUNTS_UP) => self.counting.saturating_add(1),
+                _ => 0,
+            };
             self.ip_id = segment.ip_id;
         }
         if segment.flags.any(Flags::ACK) {

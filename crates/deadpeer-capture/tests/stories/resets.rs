@@ -21,11 +21,11 @@ fn a_strange_ttl_gives_a_middlebox_away() {
     let story = talk.story();
     assert_eq!(story.verdict.ending, Ending::ForgedReset(Side::Server));
     assert_eq!(story.verdict.gone, Gone::Nobody);
-    assert_eq!(story.verdict.reset.unwrap().strange_hops, Some((64, 250)));
+    assert_eq!(story.verdict.reset.unwrap().other_distance, Some((0, 5)));
     let said = story.timeline.last().unwrap().words();
     assert_eq!(
         said,
-        "a RST in the name of the server: its TTL is 250, that of the server's other packets 64"
+        "a RST in the name of the server: it came 5 hops, the server's other packets 0 hops"
     );
 }
 

@@ -6,10 +6,12 @@ use crate::exit::{Exit, Stop};
 use crate::text::duration::{self, Upper};
 use crate::text::table::Look;
 use deadpeer_capture::dissect::Skip;
+use deadpeer_capture::story::{Group, groups};
 use deadpeer_capture::talk::Totals;
 use deadpeer_capture::{Moment, Story};
 use deadpeer_core::{Kernel, Notice, Policy, Silence};
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 /// An answer before it becomes words, JSON or a page.
 pub(super) struct Answer<'a> {
@@ -26,12 +28,16 @@ pub(super) struct Answer<'a> {
     pub(super) fine: usize,
     /// Those in which somebody was gone.
     pub(super) deaths: usize,
+    /// Those of which the capture does not tell, scans not among them.
+    pub(super) untold: usize,
+    /// Stories that are one.
+    pub(super) groups: Vec<Group>,
 }
 
 impl<'a> Answer<'a> {
     pub(super) fn of(telling: &Telling<'a>) -> Result<Self, Stop> {
         let args = telling.args;
-        let (mut matched, mut deaths) = (0, 0);
+        let (mut matched, mut deaths, mut untold) = (0, 0, 0);
         let stories = telling.conversations.stories_if(|number, ends, verdict| {
             let matches = match args.conn {
                 Some(conn) => number == conn,
@@ -39,6 +45,7 @@ impl<'a> Answer<'a> {
             };
             matched += usize::from(matches);
             deaths += usize::from(matches && verdict.is_death());
+            untold += usize::from(matches && verdict.untold.is_some());
             matches && (args.conn.is_some() || args.all || verdict.severity() > 0)
         });
         let mut stories: Vec<Story> = stories.collect();
@@ -49,6 +56,16 @@ impl<'a> Answer<'a> {
             } else {
                 format!("connection {conn} was forgotten: raise --max-connections")
             }));
+        }
+        let groups = groups(&stories);
+        let scanned: HashSet<u64> = groups
+            .iter()
+            .filter(|group| group.what.is_scan())
+            .flat_map(|group| group.connections.iter().copied())
+            .collect();
+        untold -= scanned.len();
+        if args.conn.is_none() && !args.all {
+            stories.retain(|story| !scanned.contains(&story.number));
         }
         stories.sort_by_cached_key(|story| {
             let took = story.verdict.took(story.capture_ends);
@@ -65,23 +82,25 @@ impl<'a> Answer<'a> {
             totals: telling.conversations.totals().clone(),
             lost: telling.lost,
             span: telling.conversations.span(),
-            fine: matched - stories.len(),
+            fine: matched.saturating_sub(stories.len() + scanned.len()),
             stories,
             deaths,
+            untold,
+            groups,
         })
     }
 
     pub(super) fn exit(&self) -> Exit {
         if self.deaths > 0 {
             Exit::Over
-        } else if self.totals.segments == 0 {
+        } else if self.totals.segments == 0 || self.untold > 0 {
             Exit::Unknown
         } else {
             Exit::Fine
         }
     }
 
-    /// What a plan of deadpeer's would have made of a death; `None` where nobody was gone.
+    /// What a plan of deadpeer's would have made of a death; `None` where nobody was gone, or it would have been no sooner.
     pub(super) fn plan(&self, story: &Story) -> Option<String> {
         let within = self.args.within;
         let policy = Policy::detect_within(within);
@@ -92,13 +111,21 @@ impl<'a> Answer<'a> {
         let while_doing = story.verdict.silence.map_or("", Silence::words);
         Some(match story.with_plan(&policy, &Kernel::modern(None))? {
             Ok(promise) => {
-                let when = match promise.notice {
-                    Notice::Within(span) => format!("within {}", Upper(span.latest)),
-                    Notice::Never => "never".into(),
+                let Notice::Within(span) = promise.notice else {
+                    return None;
                 };
+                let took = story.verdict.took(story.capture_ends)?;
+                if span.latest >= took {
+                    return None;
+                }
+                let plan = promise.plan.to_string();
+                // The plan's own forecasts are of every state; here it is one.
+                let options = plan
+                    .split_once(": ")
+                    .map_or(plan.as_str(), |(options, _)| options);
+                let when = Upper(span.latest);
                 format!(
-                    "with {asked} it would have been noticed {when} {while_doing}: {}",
-                    promise.plan
+                    "with {asked} it would have been noticed within {when} {while_doing}: {options}"
                 )
             }
             Err(refusal) => format!("{asked}: {refusal}"),

@@ -48,6 +48,9 @@ fn page(answer: &Answer<'_>) -> String {
     for caveat in answer.caveats() {
         let _ = writeln!(html, "<p class=\"faint\">{}</p>", escape(&caveat));
     }
+    for group in &answer.groups {
+        let _ = writeln!(html, "<p>{}</p>", escape(&group.sentence()));
+    }
     table(&mut html, answer);
     for story in answer.stories.iter().take(TOLD) {
         tell(&mut html, answer, story);

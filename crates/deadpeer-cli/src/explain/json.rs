@@ -5,7 +5,9 @@ use super::story::remarks;
 use super::time::rfc3339;
 use crate::exit::Stop;
 use crate::json::{OptionsJson, line};
-use deadpeer_capture::story::{Ending, Event, Guess, Happening, Settings, Verdict};
+use deadpeer_capture::story::{
+    Ending, Event, Evidence, Guess, Happening, Settings, Untold, Verdict,
+};
 use deadpeer_capture::talk::{Counts, Resent, Sighting, What};
 use deadpeer_capture::{Endpoint, Flags, Moment, Side, Story};
 use deadpeer_core::{Kernel, Policy};
@@ -94,8 +96,14 @@ pub(crate) struct VerdictJson {
     ending: &'static str,
     /// Whose doing the ending was: client or server.
     ended_by: Option<String>,
-    /// client, server, way-to-client, way-to-server or path.
+    /// client, server, way-to-client, way-to-server, path (a side was heard elsewhere, and not here any more; or neither heard
+    /// the other) or connection (a side, or something between the two, knew it no more).
     gone: Option<&'static str>,
+    /// Why the capture does not tell whether anybody was gone: one-sided, filtered, holes, cut, ends-too-soon, too-few,
+    /// host-heard, lone-syn or not-completed; null: it does.
+    untold: Option<&'static str>,
+    /// What the answer rests on.
+    evidence: Vec<EvidenceJson>,
     /// The last that was heard of who was gone.
     last_heard: Option<String>,
     /// The first thing it did not answer.
@@ -118,6 +126,18 @@ pub(crate) struct VerdictJson {
     sentence: String,
 }
 
+/// A piece of evidence.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct EvidenceJson {
+    /// One word for it; docs/explain.md has them all.
+    evidence: &'static str,
+    /// convicts, acquits or explains.
+    weight: &'static str,
+    /// For a person.
+    words: String,
+}
+
 /// Something that happened.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -134,6 +154,21 @@ pub(crate) struct EventJson {
     count: Option<u32>,
     /// For a person.
     words: String,
+}
+
+/// Stories that are one: they come before the line of the capture, and those of a scan only with --all one by one.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "group")]
+pub(crate) struct GroupJson {
+    /// port-scan, host-scan, syn-flood or idle-reset.
+    what: &'static str,
+    /// How many connections.
+    count: usize,
+    /// The numbers of the first hundred of them.
+    connections: Vec<u64>,
+    /// All of it for a person.
+    sentence: String,
 }
 
 /// A TCP segment and what it is to its connection.
@@ -174,6 +209,8 @@ pub(crate) struct CaptureJson {
     connections: u64,
     /// Connections that hung on somebody who was gone, among those that match the filters.
     deaths: usize,
+    /// Connections of which the capture does not tell whether anybody was gone, among the same.
+    untold: usize,
     /// Connections with nothing to tell that were left out.
     fine: usize,
     /// The first packet.
@@ -195,6 +232,17 @@ pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Sto
             line(out, &StoryJson::of(answer, story))?;
         }
     }
+    for group in &answer.groups {
+        line(
+            out,
+            &GroupJson {
+                what: group.word(),
+                count: group.connections.len(),
+                connections: group.connections.iter().take(100).copied().collect(),
+                sentence: group.sentence(),
+            },
+        )?;
+    }
     let totals = &answer.totals;
     line(
         out,
@@ -203,6 +251,7 @@ pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Sto
             segments: totals.segments,
             connections: totals.connections,
             deaths: answer.deaths,
+            untold: answer.untold,
             fine: answer.fine,
             first: answer.span.map(|(first, _)| rfc3339(first)),
             last: answer.span.map(|(_, last)| rfc3339(last)),
@@ -290,6 +339,8 @@ impl VerdictJson {
             ending: verdict.ending.word(),
             ended_by: ended_by(verdict.ending).map(|side| side.to_string()),
             gone: verdict.gone.word(),
+            untold: verdict.untold.map(Untold::word),
+            evidence: verdict.evidence.iter().map(EvidenceJson::of).collect(),
             last_heard: time(verdict.last_heard),
             unanswered_since: time(verdict.unanswered_since),
             unanswered: verdict.unanswered,
@@ -300,6 +351,16 @@ impl VerdictJson {
             took_us: verdict.took(story.capture_ends).map(us),
             cause: verdict.cause.map(deadpeer_core::Cause::word),
             sentence: verdict.sentence(story),
+        }
+    }
+}
+
+impl EvidenceJson {
+    fn of(evidence: &Evidence) -> Self {
+        Self {
+            evidence: evidence.word(),
+            weight: evidence.weight().word(),
+            words: evidence.words(),
         }
     }
 }
@@ -357,6 +418,7 @@ fn word(what: &Happening) -> (&'static str, Option<u32>) {
             Resent::Data => ("resending", Some(*count)),
             Resent::Fin => ("resending-fin", Some(*count)),
         },
+        What::MuteProbes { count } => ("mute-probes", Some(*count)),
         What::WindowShut => ("window-shut", None),
         What::Complaint { count, .. } => ("icmp", Some(*count)),
         What::LeftOut { episodes } => ("left-out", Some(*episodes)),

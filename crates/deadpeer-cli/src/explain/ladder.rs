@@ -32,6 +32,11 @@ pub(super) fn draw(story: &Story, zone: Zone) -> String {
         zone,
         last_time: None,
         lost: [None; 2],
+        // What was refused arrived, and so did what was answered.
+        opening: match story.counts(Side::Server).packets {
+            0 => Arrives::No,
+            _ => Arrives::Yes,
+        },
     };
     for event in &story.timeline {
         ladder.lose(story, event.at);
@@ -48,6 +53,8 @@ struct Ladder {
     last_time: Option<String>,
     /// Where the line of a side that was gone becomes doubtful.
     lost: [Option<usize>; 2],
+    /// How the arrow of a SYN ends.
+    opening: Arrives,
 }
 
 /// How an arrow ends.
@@ -64,7 +71,7 @@ impl Ladder {
         let gone: &[Side] = match verdict.gone {
             Gone::Side(Side::Client) => &[Side::Client],
             Gone::Side(Side::Server) => &[Side::Server],
-            Gone::Nobody | Gone::Deaf(_) | Gone::Path | _ => &[],
+            Gone::Nobody | Gone::Deaf(_) | Gone::Path | Gone::Connection | Gone::Unknown | _ => &[],
         };
         for side in gone {
             let lost = &mut self.lost[place(*side)];
@@ -84,7 +91,7 @@ impl Ladder {
                 self.arrow(event.at, Side::Server, Arrives::Yes, INK, "SYN, ACK");
                 self.arrow(event.at, Side::Client, Arrives::Yes, INK, &words);
             }
-            Happening::Opening => self.arrow(event.at, side, Arrives::No, INK, "SYN"),
+            Happening::Opening => self.arrow(event.at, side, self.opening, INK, "SYN"),
             Happening::Fin => self.arrow(event.at, side, Arrives::Yes, INK, "FIN"),
             Happening::Reset(reset) => {
                 let colour = BAD;

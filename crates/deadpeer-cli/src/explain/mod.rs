@@ -33,8 +33,8 @@ use time::Zone;
 /// first; --conn tells the story of one. Keepalive probes, window probes and retransmissions are told apart by the rules
 /// of docs/explain.md.
 ///
-/// Exit code 1 if a connection hung on somebody who was gone, 3 if the capture has no TCP at all, 2 if it can't
-/// be read to its end: what came before is told all the same.
+/// Exit code 1 if a connection hung on somebody who was gone, 3 if the capture does not tell of some connection or has no
+/// TCP at all, 2 if it can't be read to its end: what came before is told all the same.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// The capture; - for standard input
@@ -64,7 +64,7 @@ pub(crate) struct ExplainArgs {
     /// Write a page with the stories and their pictures to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Print JSON lines, see schemas/story.json, schemas/capture.json and schemas/packet.json
+    /// Print JSON lines, see schemas/story.json, schemas/group.json, schemas/capture.json and schemas/packet.json
     #[arg(long)]
     json: bool,
     /// The deadline of the plan that each death is compared with

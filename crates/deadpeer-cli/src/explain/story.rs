@@ -71,11 +71,13 @@ pub(super) fn heading(story: &Story) -> String {
 /// What else is to be said of it, a sentence each.
 pub(super) fn remarks(answer: &Answer<'_>, story: &Story) -> Vec<String> {
     let mut said = Vec::new();
-    if let Some(side) = story.one_sided {
-        said.push(format!(
-            "only what the {side} sent was captured: answers may have gone another way"
-        ));
-    }
+    said.extend(story.verdict.evidence.iter().map(|evidence| {
+        format!(
+            "evidence ({}): {}",
+            evidence.weight().word(),
+            evidence.words()
+        )
+    }));
     for side in Side::BOTH {
         if let Some(settings) = story.settings(side).words() {
             said.push(format!("the {side} seems to use: {settings}"));
@@ -83,10 +85,12 @@ pub(super) fn remarks(answer: &Answer<'_>, story: &Story) -> Vec<String> {
         let missed = story.counts(side).uncaptured;
         if missed > 0 {
             said.push(format!(
-                "the capture lacks {missed} bytes that the {side} sent"
+                "the capture lacks {missed} byte{} that the {side} sent",
+                if missed == 1 { "" } else { "s" }
             ));
         }
     }
+    said.extend(story.wait());
     said.extend(answer.plan(story));
     said
 }

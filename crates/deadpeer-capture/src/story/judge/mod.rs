@@ -17,6 +17,7 @@ mod weigh;
 use std::time::Duration;
 
 use super::evidence::{Evidence, Untold};
+use super::notes;
 use super::verdict::{Ending, Gone, Noticed, Verdict};
 use crate::Moment;
 use crate::talk::{Conversation, Half, Side};
@@ -51,6 +52,9 @@ impl Verdict {
             verdict.ending = Ending::Replaced;
         }
         verdict.cause = case.cause(&verdict);
+        if !verdict.is_death() {
+            verdict.notes = notes::of(conversation, case.end);
+        }
         verdict
     }
 }
@@ -82,6 +86,7 @@ impl Case<'_> {
             reset: None,
             untold: None,
             evidence: Vec::new(),
+            notes: Vec::new(),
         }
     }
 

@@ -12,6 +12,8 @@ use crate::story::evidence::Evidence;
 use crate::story::verdict::{Ending, Gone, Noticed, Verdict};
 use crate::talk::{Asked, Half, Kind, Reset, Side};
 
+/// Nobody forgets a connection that was silent for less.
+const LONG: Duration = Duration::from_secs(30);
 /// Between keepalive probes lies at least a second, less what the way takes from it.
 const BEAT: Duration = Duration::from_millis(900);
 /// A retransmission timer stops doubling at some length, a minute on most systems (RFC 6298, section 2.5).
@@ -19,6 +21,39 @@ const CAPPED: Duration = Duration::from_secs(30);
 
 impl Case<'_> {
     pub(super) fn reset(&self, reset: &Reset) -> Verdict {
+        let mut verdict = self.ended_by(reset);
+        // Who gave up or lost patience had asked: the silence before that is its own timer's.
+        let asked = verdict.is_death() && verdict.gone != Gone::Connection;
+        let about = self.about(reset).into_iter();
+        let about = about.filter(|found| !(asked && matches!(found, Evidence::Idle { .. })));
+        verdict.evidence.extend(about);
+        verdict
+    }
+
+    /// What else a RST shows: where it came from, and what was before it.
+    fn about(&self, reset: &Reset) -> Vec<Evidence> {
+        let side = reset.side;
+        let other_distance = reset
+            .other_distance
+            .map(|hops| Evidence::OtherDistance(side, hops));
+        let too_quick = reset.too_quick.map(|times| Evidence::TooQuick(side, times));
+        let strange_id = reset.strange_id.map(|ids| Evidence::StrangeId(side, ids));
+        let (me, peer) = (self.half(side).last, self.half(!side).last);
+        let silence = match reset.reply_to {
+            Some(_) => me.zip(peer).map(|(heard, asked)| asked.since(heard)),
+            None => me.max(peer).map(|last| reset.at.since(last)),
+        };
+        let idle = silence
+            .filter(|silence| *silence >= LONG && self.conversation.closed_at.is_none())
+            .map(|silence| Evidence::Idle {
+                silence,
+                by_itself: reset.reply_to.is_none(),
+            });
+        let all = [other_distance, too_quick, strange_id, idle];
+        all.into_iter().flatten().collect()
+    }
+
+    fn ended_by(&self, reset: &Reset) -> Verdict {
         let (side, other) = (reset.side, !reset.side);
         let (me, peer) = (self.half(side), self.half(other));
         if self.conversation.established.is_none() && self.conversation.opening_seen {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use deadpeer_core::Silence;
+
 use super::Case;
 use super::plea::{Plea, Proof};
 use crate::story::evidence::{Evidence, Untold, Weight};
@@ -10,6 +12,8 @@ use crate::talk::{Resent, Side};
 
 /// So many probes in a row are not lost by chance alone (RFC 1122, section 4.2.3.6).
 const ENOUGH: u32 = 3;
+/// Boxes between two hosts forget a connection after no less.
+const FORGETFUL: Duration = Duration::from_secs(60);
 /// A SYN is sent again after a second at least (RFC 6298, section 2.1).
 const SYN_WAIT: Duration = Duration::from_millis(900);
 
@@ -67,6 +71,16 @@ impl Case<'_> {
         if !deaf && self.half(!left).counts.packets == 0 && !self.conversation.opening_seen {
             evidence.push(Evidence::BeganAfter(!left));
         }
+        let before = plea.last_heard.map(|heard| plea.first.since(heard));
+        let by_data = matches!(plea.silence, Silence::InFlight | Silence::LateWrite);
+        evidence.extend(
+            before
+                .filter(|silence| by_data && *silence >= FORGETFUL)
+                .map(|silence| Evidence::Idle {
+                    silence,
+                    by_itself: false,
+                }),
+        );
         Opinion::Gone(gone, evidence)
     }
 

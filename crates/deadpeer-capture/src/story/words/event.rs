@@ -107,6 +107,11 @@ impl What {
                 };
                 format!("{side} sends {what} again {times}{waits}, {end}")
             }
+            Self::MuteProbes { count } => format!(
+                "{side} sends a segment without data {}, which nobody has to answer: a PSH without data or with the next \
+                 sequence number is no keepalive probe",
+                times(*count)
+            ),
             Self::WindowShut => {
                 format!("{side}'s window is closed for {length}: its application does not read")
             }

@@ -1,8 +1,10 @@
 //! Evidence, and why there is none, as phrases.
 
+use std::time::Duration;
+
 use super::count::times;
 use super::length::Length;
-use crate::story::{Evidence, Untold, Weight};
+use crate::story::{Evidence, Untold, Weight, limits};
 use crate::talk::{Asked, Resent};
 
 impl Evidence {
@@ -74,6 +76,18 @@ impl Evidence {
                 "the {side} had spoken {} before its RST: it knew the connection",
                 Length(*ago)
             ),
+            Self::Idle { silence, by_itself } => idle(*silence, *by_itself),
+            Self::OtherDistance(side, (usual, seen)) => format!(
+                "the RST came {seen} hops, the {side}'s other packets {usual}: something else may have sent it"
+            ),
+            Self::TooQuick(side, (took, fastest)) => format!(
+                "the RST came after {}, the {side}'s fastest answer after {}: something nearer sent it",
+                Length(*took),
+                Length(*fastest)
+            ),
+            Self::StrangeId(side, (usual, seen)) => format!(
+                "the RST's IP identification is {seen}, where the {side}'s packets count up from {usual}"
+            ),
             Self::NoBareAcknowledgments => {
                 "the capture has data and not one bare acknowledgment: it was filtered".into()
             }
@@ -97,6 +111,10 @@ impl Evidence {
             Self::Disowned(_) => "disowned",
             Self::Router(..) => "router",
             Self::BeganAfter(_) => "began-after",
+            Self::Idle { .. } => "idle",
+            Self::OtherDistance(..) => "other-distance",
+            Self::TooQuick(..) => "too-quick",
+            Self::StrangeId(..) => "strange-id",
             Self::SpokeJustBefore(..) => "spoke-just-before",
             Self::HeardElsewhere(..) => "heard-elsewhere",
             Self::Holes(..) => "holes",
@@ -105,6 +123,29 @@ impl Evidence {
             Self::EndsTooSoon => "ends-too-soon",
             Self::CutAfter(_) => "cut",
         }
+    }
+}
+
+/// What a silence before the end looks like.
+fn idle(silence: Duration, by_itself: bool) -> String {
+    let length = Length(silence);
+    let users = limits::who(silence);
+    if !users.is_empty() {
+        let (users, seconds) = (users.join(", "), silence.as_secs_f64().round());
+        let then = if by_itself { ", then RST" } else { "" };
+        return format!(
+            "idle {length}{then}: looks like an idle timeout; {users} use {seconds:.0} s"
+        );
+    }
+    match (limits::round(silence), limits::exceeded(silence)) {
+        (Some(round), _) if by_itself => {
+            format!("idle {length}, then RST: looks like an idle timeout of {round} s")
+        }
+        (_, Some(limit)) => format!(
+            "idle {length} before: {} forget a connection after {} s, and other boxes sooner",
+            limit.who, limit.seconds
+        ),
+        (_, None) => format!("idle {length} before"),
     }
 }
 

@@ -5,10 +5,12 @@
 mod count;
 mod event;
 mod evidence;
+mod group;
 mod length;
 mod names;
 mod reset;
 mod settings;
 mod verdict;
+mod wait;
 
 pub use length::Length;

@@ -1,7 +1,8 @@
 //! One word, or a few, for each thing that has a name.
 
+use super::length::Length;
 use crate::dissect::Trouble;
-use crate::story::{Ending, Gone, Noticed};
+use crate::story::{Ending, Gone, Note, Noticed};
 use crate::talk::{Kind, Side};
 
 impl Kind {
@@ -44,6 +45,22 @@ impl Kind {
             Self::Retransmission => "retransmission",
             Self::Reordered => "reordered",
             Self::SeenTwice => "seen-twice",
+        }
+    }
+}
+
+impl Note {
+    /// One phrase for a person.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Self::Stalled(side, length) => {
+                format!("what the {side} sent stalled for {}", Length(length))
+            }
+            Self::WindowClosed(side, length) => {
+                format!("the {side}'s window was closed for {}", Length(length))
+            }
+            Self::Unasked(length) => format!("silent for {}, nobody asked", Length(length)),
         }
     }
 }

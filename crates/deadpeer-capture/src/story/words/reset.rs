@@ -1,5 +1,6 @@
 //! What a RST says, and what speaks against it.
 
+use super::length::Length;
 use crate::talk::{Kind, Reset};
 
 /// Why a RST may not come from the side that it names.
@@ -8,10 +9,20 @@ impl Reset {
     #[must_use]
     pub fn suspicions(&self) -> Vec<String> {
         let mut said = Vec::new();
-        if let Some((usual, seen)) = self.strange_hops {
+        if let Some((usual, seen)) = self.other_distance {
             said.push(format!(
-                "its TTL is {seen}, that of the {}'s other packets {usual}",
-                self.side
+                "it came {}, the {}'s other packets {}",
+                hops(seen),
+                self.side,
+                hops(usual)
+            ));
+        }
+        if let Some((took, fastest)) = self.too_quick {
+            said.push(format!(
+                "it came after {}, the {}'s fastest answer after {}",
+                Length(took),
+                self.side,
+                Length(fastest)
             ));
         }
         if self.impossible {
@@ -21,6 +32,13 @@ impl Reset {
             said.push(format!("the {} went on as if it had sent none", self.side));
         }
         said
+    }
+}
+
+fn hops(count: u8) -> String {
+    match count {
+        1 => "1 hop".into(),
+        count => format!("{count} hops"),
     }
 }
 
@@ -49,14 +67,14 @@ pub(super) fn reset_words(reset: &Reset) -> String {
                     | Kind::Reordered
                     | Kind::SeenTwice => "that",
                 };
-                format!("{side}'s host answers {what} with a RST: it knows no such connection")
+                format!("a RST in the {side}'s name answers {what}: no such connection is known")
             }
             None if reset.acknowledges => format!("{side} ends it with a RST"),
             None => format!("{side} sends a RST"),
         }
     };
     let suspicions = reset.suspicions();
-    if !suspicions.is_empty() {
+    if reset.is_forged() && !suspicions.is_empty() {
         said += ": ";
         said += &suspicions.join(", ");
     }

@@ -11,8 +11,8 @@ impl Verdict {
     #[must_use]
     pub fn sentence(&self, story: &Story) -> String {
         let mut said = match self.gone {
-            Gone::Nobody => return self.without_death(),
-            Gone::Unknown => return self.without_proof(),
+            Gone::Nobody => return self.without_death() + &self.idle() + &self.notes(),
+            Gone::Unknown => return self.without_proof() + &self.notes(),
             Gone::Side(side) if self.silence == Some(Silence::Connecting) => {
                 return self.nobody_answered(side, story);
             }
@@ -62,7 +62,20 @@ impl Verdict {
             said += ": ";
             said += cause;
         }
-        said
+        said + &self.idle()
+    }
+
+    /// What else is worth telling.
+    fn notes(&self) -> String {
+        let notes = self.notes.iter();
+        notes.map(|note| format!("; {}", note.words())).collect()
+    }
+
+    /// What a silence before the end looks like.
+    fn idle(&self) -> String {
+        let mut idle = self.evidence.iter();
+        let idle = idle.find(|evidence| matches!(evidence, Evidence::Idle { .. }));
+        idle.map_or_else(String::new, |idle| format!("; {}", idle.words()))
     }
 
     fn host_heard_elsewhere(&self) -> Option<Side> {

@@ -1,0 +1,195 @@
+//! How long boxes between two hosts remember an idle connection, and what they do when it goes on.
+
+use std::time::Duration;
+
+/// What a box does with a connection that it has forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Forgets {
+    /// Drops what is sent on it.
+    Silently,
+    /// Answers the next packet with a RST.
+    WithReset,
+    /// Ends it when the time is over, with a FIN or a RST.
+    AtOnce,
+}
+
+/// An idle limit that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IdleLimit {
+    /// After how many seconds, if nobody changed it.
+    pub seconds: u32,
+    /// Whose it is.
+    pub who: &'static str,
+    /// What it does then.
+    pub forgets: Forgets,
+    /// Who says so.
+    pub source: &'static str,
+}
+
+const fn limit(
+    seconds: u32,
+    who: &'static str,
+    forgets: Forgets,
+    source: &'static str,
+) -> IdleLimit {
+    IdleLimit {
+        seconds,
+        who,
+        forgets,
+        source,
+    }
+}
+
+/// The limits, shortest first.
+pub const IDLE_LIMITS: [IdleLimit; 15] = [
+    limit(
+        60,
+        "AWS ALB and classic load balancers",
+        Forgets::AtOnce,
+        "measured",
+    ),
+    limit(
+        240,
+        "Azure Load Balancer",
+        Forgets::Silently,
+        "Azure documentation, load-balancer-tcp-reset",
+    ),
+    limit(
+        350,
+        "AWS NLB and NAT gateway",
+        Forgets::WithReset,
+        "AWS documentation, update-idle-timeout",
+    ),
+    limit(
+        350,
+        "AWS Network Firewall, GWLB and Nitro v6 security groups",
+        Forgets::Silently,
+        "AWS documentation, API_FlowTimeouts and API_ConnectionTrackingConfiguration",
+    ),
+    limit(
+        600,
+        "nginx stream",
+        Forgets::AtOnce,
+        "nginx documentation, proxy_timeout",
+    ),
+    limit(
+        600,
+        "GCP VPC firewalls",
+        Forgets::Silently,
+        "GCP documentation, quoted in gitlab charts#2519",
+    ),
+    limit(
+        900,
+        "IPVS (Docker Swarm, kube-proxy)",
+        Forgets::Silently,
+        "measured",
+    ),
+    limit(
+        1200,
+        "GCP Cloud NAT",
+        Forgets::Silently,
+        "GCP documentation, Cloud NAT timeouts",
+    ),
+    limit(
+        3600,
+        "Envoy and Istio tcp_proxy",
+        Forgets::AtOnce,
+        "Envoy documentation, idle_timeout",
+    ),
+    limit(
+        3600,
+        "Cisco ASA, Palo Alto and many other firewalls",
+        Forgets::Silently,
+        "the vendors' documentation",
+    ),
+    limit(
+        7200,
+        "VMware NSX edge",
+        Forgets::Silently,
+        "the vendor's documentation",
+    ),
+    limit(
+        7440,
+        "NATs that follow RFC 5382",
+        Forgets::Silently,
+        "RFC 5382, REQ-5",
+    ),
+    limit(
+        8000,
+        "Cilium",
+        Forgets::Silently,
+        "GCP documentation, hosted Cloud NAT",
+    ),
+    limit(
+        86_400,
+        "kube-proxy's conntrack",
+        Forgets::Silently,
+        "Kubernetes documentation, conntrack-tcp-timeout-established",
+    ),
+    limit(
+        432_000,
+        "Linux conntrack",
+        Forgets::Silently,
+        "nf_conntrack_tcp_timeout_established",
+    ),
+];
+
+/// A silence that ended in so much of a second after a limit was ended by it.
+const SLACK: Duration = Duration::from_millis(1500);
+/// Shorter ones are anybody's.
+const LEAST: Duration = Duration::from_secs(30);
+
+/// The limits that a silence fits that ended by itself, and the round number of seconds it is; `None`: it is none.
+pub(crate) fn round(silence: Duration) -> Option<u64> {
+    let nearest = (silence.as_millis() as u64 + 5_000) / 10_000 * 10;
+    let off = silence.abs_diff(Duration::from_secs(nearest));
+    (silence >= LEAST && off <= Duration::from_millis(500)).then_some(nearest)
+}
+
+/// Who is known to use this limit.
+pub(crate) fn who(silence: Duration) -> Vec<&'static str> {
+    let fits = |limit: &&IdleLimit| {
+        let seconds = Duration::from_secs(u64::from(limit.seconds));
+        silence + Duration::from_millis(500) >= seconds && silence <= seconds + SLACK
+    };
+    IDLE_LIMITS
+        .iter()
+        .filter(fits)
+        .map(|limit| limit.who)
+        .collect()
+}
+
+/// The limit in seconds that a silence fits: a known one, or a round number.
+pub(crate) fn known(silence: Duration) -> Option<u64> {
+    let whole = (silence.as_millis() as u64 + 500) / 1000;
+    if who(silence).is_empty() {
+        round(silence)
+    } else {
+        Some(whole)
+    }
+}
+
+/// The longest limit that a silence exceeded.
+pub(crate) fn exceeded(silence: Duration) -> Option<&'static IdleLimit> {
+    let over = |limit: &&IdleLimit| silence > Duration::from_secs(u64::from(limit.seconds));
+    IDLE_LIMITS.iter().rev().find(over)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_stand_in_order_and_are_found() {
+        assert!(IDLE_LIMITS.is_sorted_by_key(|limit| limit.seconds));
+        assert_eq!(who(Duration::from_millis(350_010)).len(), 2);
+        assert_eq!(round(Duration::from_millis(400_000)), Some(400));
+        assert_eq!(round(Duration::from_millis(404_000)), None);
+        assert_eq!(round(Duration::from_secs(20)), None);
+        let over = exceeded(Duration::from_secs(1000)).map(|limit| limit.seconds);
+        assert_eq!(over, Some(900));
+        assert_eq!(exceeded(Duration::from_secs(10)), None);
+    }
+}
