@@ -1,7 +1,7 @@
 //! `cargo xtask check-explain`: the stories of captures against the truth, and against tshark's opinion.
 //!
 //! Runs the lab's scenarios with captures, then holds every story against what the lab did and what the kernel made of
-//! each socket. Needs root or user namespaces, as the lab does.
+//! each socket; then the same for those captures damaged on purpose, of which "the capture does not tell" is an answer too. Needs root or user namespaces, as the lab does.
 
 mod report;
 mod tshark;
@@ -14,7 +14,7 @@ use deadpeer_lab::enclosure;
 use deadpeer_lab::matrix::{self, Progress, Settings};
 use deadpeer_lab::peer::{self, Launch};
 use deadpeer_lab::scenario::{self, Scenario};
-use deadpeer_lab::stories::{Truth, compare};
+use deadpeer_lab::stories::{Damage, Truth, compare, compare_damaged};
 
 use report::Report;
 
@@ -125,6 +125,9 @@ fn judge(directory: &Path, arguments: &Arguments) -> Result<bool> {
         let truth: Truth =
             serde_json::from_str(&text).with_context(|| path.display().to_string())?;
         report.add(compare(&folder, &truth)?);
+        for damage in Damage::ALL {
+            report.add_damaged(damage, compare_damaged(&folder, &truth, damage)?);
+        }
         captures.extend(["ours", "theirs"].map(|host| folder.join(host).with_extension("pcapng")));
     }
     ensure!(
@@ -133,6 +136,7 @@ fn judge(directory: &Path, arguments: &Arguments) -> Result<bool> {
         directory.display()
     );
     let right = report.print(arguments.verbose);
+    let right = report.print_damaged(arguments.verbose) && right;
     let explained = tshark::compare_all(&captures)?;
     Ok(right && explained)
 }

@@ -2,17 +2,44 @@
 
 use std::collections::BTreeMap;
 
-use deadpeer_lab::stories::{At, Mistake, Score};
+use deadpeer_lab::stories::{At, Damage, Damaged, Mistake, Score};
 
 /// The scores of several experiments.
 #[derive(Default)]
 pub(super) struct Report {
     scores: Vec<Score>,
+    damaged: BTreeMap<Damage, Vec<Damaged>>,
 }
 
 impl Report {
     pub(super) fn add(&mut self, score: Score) {
         self.scores.push(score);
+    }
+
+    pub(super) fn add_damaged(&mut self, damage: Damage, score: Damaged) {
+        self.damaged.entry(damage).or_default().push(score);
+    }
+
+    /// Prints what became of the damaged captures. Returns whether no live side was called gone and no dead one alive.
+    pub(super) fn print_damaged(&self, verbose: bool) -> bool {
+        let mut right = true;
+        for (damage, scores) in &self.damaged {
+            let sum = |of: fn(&Damaged) -> usize| scores.iter().map(of).sum::<usize>();
+            let mistakes: Vec<_> = scores.iter().flat_map(|score| &score.mistakes).collect();
+            let shown = if verbose { mistakes.len() } else { 3 };
+            for mistake in mistakes.iter().take(shown) {
+                print(mistake, 1);
+            }
+            println!(
+                "{:<24} {} stories, of {} the capture does not tell, {} wrong",
+                damage.words(),
+                sum(|score| score.stories),
+                sum(|score| score.untold),
+                mistakes.len()
+            );
+            right &= mistakes.is_empty();
+        }
+        right
     }
 
     /// Prints it. Returns whether there is no mistake.

@@ -78,6 +78,8 @@ pub enum Evidence {
     Holes(Side, u64),
     /// The capture has data and not one bare acknowledgment: a filter took them out.
     NoBareAcknowledgments,
+    /// The capture lacks packets all over.
+    Lossy,
     /// Only what this side sent was captured.
     OneSided(Side),
     /// The capture ends before the answer was due.
@@ -118,6 +120,7 @@ impl Evidence {
             | Self::HeardElsewhere(..)
             | Self::Holes(..)
             | Self::NoBareAcknowledgments
+            | Self::Lossy
             | Self::OneSided(_)
             | Self::EndsTooSoon
             | Self::CutAfter(_) => Weight::Acquits,
@@ -132,6 +135,7 @@ impl Evidence {
             Self::OneSided(side) => Some(Untold::OneSided(*side)),
             Self::NoBareAcknowledgments => Some(Untold::Filtered),
             Self::Holes(_, bytes) => Some(Untold::Holes(*bytes)),
+            Self::Lossy => Some(Untold::Lossy),
             _ => None,
         }
     }
@@ -147,6 +151,8 @@ pub enum Untold {
     Filtered,
     /// The capture lacks so many bytes that were acknowledged.
     Holes(u64),
+    /// The capture lacks packets all over.
+    Lossy,
     /// The connection's packets end after the one with this number.
     Cut(u64),
     /// The capture ends before the answer was due.

@@ -156,6 +156,12 @@ impl Conversation {
         last.max(reset).unwrap_or(self.first)
     }
 
+    /// Whether it was captured from its opening, and the capture lacks some of it nevertheless.
+    pub(crate) fn has_holes(&self) -> bool {
+        let holed = |half: &Half| half.counts.uncaptured > 0 && half.counts.packets > 0;
+        self.opening_seen && self.halves.iter().any(holed)
+    }
+
     /// The longest silence, if it was an hour at least, else zero.
     pub(crate) fn longest_silence(&self) -> Duration {
         self.silence.as_deref().copied().unwrap_or_default()
@@ -249,6 +255,7 @@ impl Conversation {
         if segment.flags.any(Flags::ACK) {
             if was_a_probe(me, peer, segment, kind) {
                 peer.counts.probes = peer.counts.probes.saturating_add(1);
+                peer.spoke = None;
                 let asked_at = peer.last.unwrap_or(now);
                 peer.asking
                     .ask(Asked::Presence, None, asked_at, !side, &mut log);

@@ -273,12 +273,21 @@ impl Conversations {
             hosts: &self.hosts,
             clock: &self.clock,
             acknowledged_alone: self.totals.bare_acknowledgments > 0,
+            lossy: self.is_lossy(),
         };
         self.table.iter().filter_map(move |conversation| {
             let verdict = Verdict::of(conversation, &around);
             let kept = keep(conversation.number, conversation.ends, &verdict);
             kept.then(|| Story::of(conversation, verdict, around.end_of(conversation)))
         })
+    }
+
+    /// Whether a twentieth of the conversations acknowledge what the capture lacks: then it lacks what nobody
+    /// acknowledges as well.
+    fn is_lossy(&self) -> bool {
+        let holed = |conversation: &&Conversation| conversation.has_holes();
+        let holes = self.table.iter().filter(holed).count();
+        holes >= 2 && holes * 20 >= self.table.iter().count()
     }
 
     /// The story of the conversation with this number, if it is remembered.

@@ -18,7 +18,7 @@ const FAR: u16 = 5000;
 /// Shorter ways can't be told apart from the haste of a host.
 const MEASURABLE: Duration = Duration::from_millis(3);
 /// A reply follows what it replies to this soon.
-const REPLY: Duration = Duration::from_secs(3);
+const REPLY: Duration = Duration::from_secs(1);
 
 /// A RST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -112,6 +112,7 @@ impl Half {
             && let Some(last) = self.last
         {
             self.next = Some(edge);
+            self.spoke = None;
             self.counts.probes = self.counts.probes.saturating_add(1);
             self.asking.ask(Asked::Presence, None, last, side, log);
         }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod deaths;
+mod evidence;
 mod misjudgements;
 mod odd_captures;
 mod resets;

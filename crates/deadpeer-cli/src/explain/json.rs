@@ -99,7 +99,7 @@ pub(crate) struct VerdictJson {
     /// client, server, way-to-client, way-to-server, path (a side was heard elsewhere, and not here any more; or neither heard
     /// the other) or connection (a side, or something between the two, knew it no more).
     gone: Option<&'static str>,
-    /// Why the capture does not tell whether anybody was gone: one-sided, filtered, holes, cut, ends-too-soon, too-few,
+    /// Why the capture does not tell whether anybody was gone: one-sided, filtered, holes, lossy, cut, ends-too-soon, too-few,
     /// host-heard, lone-syn or not-completed; null: it does.
     untold: Option<&'static str>,
     /// What the answer rests on.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use deadpeer_capture::story::Gone;
-use deadpeer_capture::{Conversations, Limits, Moment, ReadError, Reader, Side, Story};
+use deadpeer_capture::{Conversations, Limits, Moment, Packet, ReadError, Reader, Side, Story};
 
 use super::truth::{Expected, expected};
 use super::{At, Truth};
@@ -116,6 +116,18 @@ pub fn compare(directory: &Path, truth: &Truth) -> Result<Score, ComparisonError
 }
 
 fn stories(path: &Path) -> Result<Vec<Story>, ComparisonError> {
+    let mut conversations = Conversations::new(Limits::default());
+    with_packets(path, |packet| {
+        conversations.take(packet);
+    })?;
+    Ok(conversations.stories().collect())
+}
+
+/// Hands over every packet of a capture.
+pub(super) fn with_packets(
+    path: &Path,
+    mut each: impl FnMut(&Packet<'_>),
+) -> Result<(), ComparisonError> {
     let file = File::open(path).map_err(|source| ComparisonError::Open {
         path: path.to_owned(),
         source,
@@ -124,12 +136,11 @@ fn stories(path: &Path) -> Result<Vec<Story>, ComparisonError> {
         path: path.to_owned(),
         source,
     };
-    let mut conversations = Conversations::new(Limits::default());
     let mut capture = Reader::new(file).map_err(unreadable)?;
     while let Some(packet) = capture.next_packet().map_err(unreadable)? {
-        conversations.take(&packet);
+        each(&packet);
     }
-    Ok(conversations.stories().collect())
+    Ok(())
 }
 
 /// What a story says that is not so.
@@ -178,6 +189,6 @@ fn faults(expected: &Expected, story: &Story) -> Vec<String> {
     wrong
 }
 
-fn since_1970(at: Moment) -> Duration {
+pub(super) fn since_1970(at: Moment) -> Duration {
     Duration::from_nanos(at.nanos())
 }

@@ -5,6 +5,7 @@
 //! the peer's. What packets cannot show must not be claimed: a silence in which nobody asked anything has no dead.
 
 mod compare;
+mod damage;
 mod truth;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::matrix::{Experiment, Life};
 use crate::scenario::Fate;
 
 pub use compare::{ComparisonError, Mistake, Score, compare};
+pub use damage::{Damage, Damaged, compare_damaged};
 
 /// What is true of an experiment, as far as captures can be held against it.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]

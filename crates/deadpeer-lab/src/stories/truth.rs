@@ -340,7 +340,7 @@ impl Case<'_> {
 }
 
 /// What is under way when a fault begins has arrived after this, on a busy machine too.
-const UNDER_WAY: Duration = Duration::from_secs(2);
+pub(super) const UNDER_WAY: Duration = Duration::from_secs(2);
 
 impl Life {
     /// Whether the peer's window was closed, or was closed by what it no longer read.

@@ -11,6 +11,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) clock: &'a Clock,
     /// Whether the capture has bare acknowledgments.
     pub(crate) acknowledged_alone: bool,
+    /// Whether packets are missing all over it.
+    pub(crate) lossy: bool,
 }
 
 impl Surroundings<'_> {
@@ -60,6 +62,9 @@ impl Case<'_> {
             .any(|side| self.half(*side).data.is_some());
         if carries && !self.around.acknowledged_alone {
             found.push(Evidence::NoBareAcknowledgments);
+        }
+        if self.around.lossy {
+            found.push(Evidence::Lossy);
         }
         for side in Side::BOTH {
             let bytes = self.half(side).counts.uncaptured;

@@ -14,6 +14,8 @@ use crate::talk::{Asked, Half, Kind, Reset, Side};
 
 /// Nobody forgets a connection that was silent for less.
 const LONG: Duration = Duration::from_secs(30);
+/// Who was heard so recently was not missed.
+const LATELY: Duration = Duration::from_secs(2);
 /// Between keepalive probes lies at least a second, less what the way takes from it.
 const BEAT: Duration = Duration::from_millis(900);
 /// A retransmission timer stops doubling at some length, a minute on most systems (RFC 6298, section 2.5).
@@ -22,6 +24,15 @@ const CAPPED: Duration = Duration::from_secs(30);
 impl Case<'_> {
     pub(super) fn reset(&self, reset: &Reset) -> Verdict {
         let mut verdict = self.ended_by(reset);
+        let gaps = self.gaps();
+        let lacks = gaps.iter().find_map(Evidence::as_untold);
+        let aborted = matches!(verdict.ending, Ending::Aborted(_)) && verdict.gone == Gone::Nobody;
+        let heard = self.half(!reset.side).last;
+        let lately = heard.is_some_and(|heard| reset.at.since(heard) <= LATELY);
+        if let Some(untold) = lacks.filter(|_| aborted && !lately) {
+            // What it was sent for may be among what is missing.
+            verdict = self.untold(verdict.ending, untold, gaps);
+        }
         // Who gave up or lost patience had asked: the silence before that is its own timer's.
         let asked = verdict.is_death() && verdict.gone != Gone::Connection;
         let about = self.about(reset).into_iter();

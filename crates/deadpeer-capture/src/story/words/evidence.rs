@@ -91,6 +91,7 @@ impl Evidence {
             Self::NoBareAcknowledgments => {
                 "the capture has data and not one bare acknowledgment: it was filtered".into()
             }
+            Self::Lossy => "other connections acknowledge bytes that the capture lacks".into(),
             Self::OneSided(side) => format!("only what the {side} sent was captured"),
             Self::EndsTooSoon => "the capture ends before the answer was due".into(),
             Self::CutAfter(frame) => {
@@ -119,6 +120,7 @@ impl Evidence {
             Self::HeardElsewhere(..) => "heard-elsewhere",
             Self::Holes(..) => "holes",
             Self::NoBareAcknowledgments => "no-bare-acknowledgments",
+            Self::Lossy => "lossy",
             Self::OneSided(_) => "one-sided",
             Self::EndsTooSoon => "ends-too-soon",
             Self::CutAfter(_) => "cut",
@@ -170,6 +172,7 @@ impl Untold {
             Self::Filtered => "it has data and no bare acknowledgment, as after a filter".into(),
             Self::Holes(1) => "it lacks a byte that was acknowledged".into(),
             Self::Holes(bytes) => format!("it lacks {bytes} bytes that were acknowledged"),
+            Self::Lossy => "it lacks packets all over".into(),
             Self::Cut(frame) => format!(
                 "cut after frame {frame}, neither the acknowledgment nor a retransmission is there"
             ),
@@ -192,6 +195,7 @@ impl Untold {
             Self::OneSided(_) => "one-sided",
             Self::Filtered => "filtered",
             Self::Holes(_) => "holes",
+            Self::Lossy => "lossy",
             Self::Cut(_) => "cut",
             Self::EndsTooSoon => "ends-too-soon",
             Self::TooFew(_) => "too-few",

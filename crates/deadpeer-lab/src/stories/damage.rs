@@ -1,0 +1,266 @@
+//! Captures damaged on purpose, as people's captures are: cut, one-sided, filtered, with holes, with everything twice.
+//!
+//! What such a capture lacks must not be taken for a death, nor hide one: "the capture does not tell" is an answer.
+
+use std::path::Path;
+use std::time::Duration;
+
+use deadpeer_capture::dissect::{Content, dissect};
+use deadpeer_capture::story::Gone;
+use deadpeer_capture::{Conversations, Limits, Link, Moment, Packet, Segment, Side, Story};
+
+use super::compare::{ComparisonError, Mistake, since_1970, with_packets};
+use super::truth::{UNDER_WAY, expected};
+use super::{At, Truth};
+
+/// What is done to a capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Damage {
+    /// It begins in the middle.
+    CutAtTheStart,
+    /// It begins after the fault.
+    BegunAfterTheFault,
+    /// It ends in the middle.
+    CutAtTheEnd,
+    /// It ends soon after the fault.
+    CutAfterTheFault,
+    /// What the server sent is missing.
+    ClientOnly,
+    /// What the client sent is missing.
+    ServerOnly,
+    /// Bare acknowledgments are missing.
+    NoBareAcknowledgments,
+    /// Every third packet is missing.
+    EveryThird,
+    /// Every packet is there twice.
+    Doubled,
+    /// The whole is there twice, one after the other.
+    Appended,
+    /// Every packet was captured on two interfaces with a router between them.
+    TwoInterfaces,
+}
+
+impl Damage {
+    /// Each of them.
+    pub const ALL: [Self; 11] = [
+        Self::CutAtTheStart,
+        Self::BegunAfterTheFault,
+        Self::CutAtTheEnd,
+        Self::CutAfterTheFault,
+        Self::ClientOnly,
+        Self::ServerOnly,
+        Self::NoBareAcknowledgments,
+        Self::EveryThird,
+        Self::Doubled,
+        Self::Appended,
+        Self::TwoInterfaces,
+    ];
+
+    /// A few words for it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::CutAtTheStart => "cut at the start",
+            Self::BegunAfterTheFault => "begun after the fault",
+            Self::CutAtTheEnd => "cut at the end",
+            Self::CutAfterTheFault => "cut after the fault",
+            Self::ClientOnly => "the client's side only",
+            Self::ServerOnly => "the server's side only",
+            Self::NoBareAcknowledgments => "without bare ACKs",
+            Self::EveryThird => "every third dropped",
+            Self::Doubled => "doubled",
+            Self::Appended => "appended to itself",
+            Self::TwoInterfaces => "two interfaces",
+        }
+    }
+
+    /// The capture after it, of a fault that began at `struck`.
+    fn done_to(self, whole: Vec<Captured>, struck: Duration) -> Vec<Captured> {
+        let span = whole.first().zip(whole.last());
+        let (first, last) = span.map_or_else(Default::default, |(first, last)| {
+            (since_1970(first.at), since_1970(last.at))
+        });
+        let middle = first + (last.saturating_sub(first)) / 2;
+        let after = struck + Duration::from_secs(2);
+        let at = |packet: &Captured| since_1970(packet.at);
+        let twice = |packet: Captured, again: Captured| [packet, again];
+        let keep = |keep: &dyn Fn(&Captured) -> bool| {
+            whole
+                .iter()
+                .filter(|packet| keep(packet))
+                .cloned()
+                .collect()
+        };
+        match self {
+            Self::CutAtTheStart => keep(&|packet| at(packet) >= middle),
+            Self::BegunAfterTheFault => keep(&|packet| at(packet) >= after),
+            Self::CutAtTheEnd => keep(&|packet| at(packet) < middle),
+            Self::CutAfterTheFault => keep(&|packet| at(packet) < after),
+            Self::ClientOnly => keep(&|packet| packet.side() != Some(Side::Server)),
+            Self::ServerOnly => keep(&|packet| packet.side() != Some(Side::Client)),
+            Self::NoBareAcknowledgments => keep(&|packet| {
+                packet
+                    .segment()
+                    .is_none_or(|it| !it.is_bare_acknowledgment())
+            }),
+            Self::EveryThird => {
+                let kept = whole.into_iter().enumerate();
+                kept.filter(|(n, _)| n % 3 != 2)
+                    .map(|(_, packet)| packet)
+                    .collect()
+            }
+            Self::Doubled => {
+                let packets = whole.into_iter();
+                packets
+                    .flat_map(|packet| twice(packet.clone(), packet))
+                    .collect()
+            }
+            Self::Appended => whole.iter().chain(&whole).cloned().collect(),
+            Self::TwoInterfaces => {
+                let packets = whole.into_iter();
+                packets
+                    .flat_map(|packet| twice(packet.clone(), packet.routed()))
+                    .collect()
+            }
+        }
+    }
+}
+
+/// A captured packet.
+#[derive(Debug, Clone)]
+pub(super) struct Captured {
+    at: Moment,
+    bytes: Vec<u8>,
+    length: u32,
+    link: Link,
+}
+
+impl Captured {
+    pub(super) fn of(packet: &Packet<'_>) -> Option<Self> {
+        Some(Self {
+            at: packet.at?,
+            bytes: packet.bytes.to_vec(),
+            length: packet.length,
+            link: packet.link,
+        })
+    }
+
+    fn segment(&self) -> Option<Segment> {
+        match dissect(self.link, &self.bytes, self.length) {
+            Ok(Content::Tcp(segment)) => Some(segment),
+            _ => None,
+        }
+    }
+
+    /// Whose it is: our clients' ports are higher than the servers'.
+    fn side(&self) -> Option<Side> {
+        let segment = self.segment()?;
+        Some(if segment.source.port > segment.destination.port {
+            Side::Client
+        } else {
+            Side::Server
+        })
+    }
+
+    /// The same behind a router, a little later.
+    fn routed(mut self) -> Self {
+        self.at = self.at.plus(Duration::from_micros(20));
+        // Behind an Ethernet header: the TTL of IPv4, the hop limit of IPv6.
+        let hops = match self.bytes.get(12..14) {
+            Some([0x08, 0x00]) => 22,
+            Some([0x86, 0xdd]) => 21,
+            _ => return self,
+        };
+        if let Some(hops) = self.bytes.get_mut(hops) {
+            *hops = hops.saturating_sub(1);
+        }
+        self
+    }
+}
+
+/// What became of the stories of a damaged capture.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Damaged {
+    /// Stories that were held against the truth.
+    pub stories: usize,
+    /// Of these, those of which the capture does not tell.
+    pub untold: usize,
+    /// Those that call a live side gone, or a dead one alive.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// Damages the captures of an experiment and compares what they tell with its truth.
+///
+/// # Errors
+/// A capture could not be read.
+pub fn compare_damaged(
+    directory: &Path,
+    truth: &Truth,
+    damage: Damage,
+) -> Result<Damaged, ComparisonError> {
+    let mut score = Damaged::default();
+    for at in [At::Ours, At::Theirs] {
+        let mut whole = Vec::new();
+        with_packets(&directory.join(format!("{}.pcapng", at.host())), |packet| {
+            whole.extend(Captured::of(packet));
+        })?;
+        let stories = told(&damage.done_to(whole, truth.struck_at));
+        for life in &truth.lives {
+            let Some(expected) = expected(truth, life, at) else {
+                continue;
+            };
+            let mut stories = stories.iter();
+            let story = stories.find(|story| story.end(Side::Client).port == life.port);
+            let Some(story) = story else {
+                continue;
+            };
+            score.stories += 1;
+            score.untold += usize::from(story.verdict.gone == Gone::Unknown);
+            let wrong = fault(&expected.gone, truth, story);
+            score.mistakes.extend(wrong.map(|wrong| Mistake {
+                scenario: truth.scenario.clone(),
+                at,
+                life: life.clone(),
+                wrong: vec![format!("{}: {wrong}", damage.words())],
+                told: Some(story.verdict.sentence(story)),
+            }));
+        }
+    }
+    Ok(score)
+}
+
+fn told(packets: &[Captured]) -> Vec<Story> {
+    let mut conversations = Conversations::new(Limits::default());
+    for packet in packets {
+        conversations.take(&Packet {
+            at: Some(packet.at),
+            bytes: &packet.bytes,
+            length: packet.length,
+            link: packet.link,
+            offset: 0,
+        });
+    }
+    conversations.stories().collect()
+}
+
+/// Whether a live side is called gone or a dead one alive. `gone`: what may be said of the whole capture.
+fn fault(gone: &[Option<&'static str>], truth: &Truth, story: &Story) -> Option<String> {
+    let verdict = &story.verdict;
+    let dies = gone.iter().any(Option::is_some);
+    match (verdict.gone, verdict.gone.word()) {
+        (Gone::Unknown, _) => None,
+        (Gone::Nobody, _) => {
+            // Before the fault, and where nothing was said after it, all were alive as far as a capture can show.
+            let asked = since_1970(story.last) > truth.struck_at + UNDER_WAY;
+            let may_live = gone.contains(&None) || !asked;
+            let ended = verdict.reset.is_some() && story.counts(Side::Server).packets > 0;
+            (!may_live && !ended).then(|| format!("alive, not {gone:?}"))
+        }
+        // They name neither side.
+        (Gone::Path | Gone::Connection, word) => {
+            (!dies).then(|| format!("gone is {word:?}, not {gone:?}"))
+        }
+        (_, word) => (!gone.contains(&word)).then(|| format!("gone is {word:?}, not {gone:?}")),
+    }
+}
