@@ -221,7 +221,7 @@ fn the_peer_restarted_and_says_so_when_probed() {
         words(&story)
             .last()
             .unwrap()
-            .starts_with("server's host answers the probe with a RST")
+            .starts_with("a RST in the server's name answers the probe")
     );
 }
 

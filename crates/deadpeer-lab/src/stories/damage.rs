@@ -217,7 +217,7 @@ pub fn compare_damaged(
             };
             score.stories += 1;
             score.untold += usize::from(story.verdict.gone == Gone::Unknown);
-            let wrong = fault(&expected.gone, truth, story);
+            let wrong = fault(&expected.gone, truth, damage, story);
             score.mistakes.extend(wrong.map(|wrong| Mistake {
                 scenario: truth.scenario.clone(),
                 at,
@@ -245,22 +245,30 @@ fn told(packets: &[Captured]) -> Vec<Story> {
 }
 
 /// Whether a live side is called gone or a dead one alive. `gone`: what may be said of the whole capture.
-fn fault(gone: &[Option<&'static str>], truth: &Truth, story: &Story) -> Option<String> {
+fn fault(
+    gone: &[Option<&'static str>],
+    truth: &Truth,
+    damage: Damage,
+    story: &Story,
+) -> Option<String> {
     let verdict = &story.verdict;
-    let dies = gone.iter().any(Option::is_some);
+    // Then it showed later, or the outage was not over.
+    let cut = matches!(damage, Damage::CutAtTheEnd | Damage::CutAfterTheFault);
+    let outage = cut && truth.scenario.contains("outage");
     match (verdict.gone, verdict.gone.word()) {
         (Gone::Unknown, _) => None,
         (Gone::Nobody, _) => {
             // Before the fault, and where nothing was said after it, all were alive as far as a capture can show.
             let asked = since_1970(story.last) > truth.struck_at + UNDER_WAY;
-            let may_live = gone.contains(&None) || !asked;
+            let may_live = gone.contains(&None) || !asked || cut;
             let ended = verdict.reset.is_some() && story.counts(Side::Server).packets > 0;
             (!may_live && !ended).then(|| format!("alive, not {gone:?}"))
         }
-        // They name neither side.
-        (Gone::Path | Gone::Connection, word) => {
-            (!dies).then(|| format!("gone is {word:?}, not {gone:?}"))
+        // They call neither side gone.
+        (Gone::Path | Gone::Connection | Gone::Deaf(_), _) => None,
+        (_, word) => {
+            let wrong = !gone.contains(&word) && !outage;
+            wrong.then(|| format!("gone is {word:?}, not {gone:?}"))
         }
-        (_, word) => (!gone.contains(&word)).then(|| format!("gone is {word:?}, not {gone:?}")),
     }
 }

@@ -52,7 +52,7 @@ impl Verdict {
             verdict.ending = Ending::Replaced;
         }
         verdict.cause = case.cause(&verdict);
-        if !verdict.is_death() {
+        if !verdict.is_death() && !matches!(verdict.ending, Ending::GaveUp(_)) {
             verdict.notes = notes::of(conversation, case.end);
         }
         verdict

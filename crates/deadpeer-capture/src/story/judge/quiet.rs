@@ -35,7 +35,7 @@ impl Case<'_> {
             let last = self.half(side).last;
             last.is_some_and(|last| self.end.since(last) <= OVERDUE)
         };
-        if Side::BOTH.into_iter().all(there) {
+        if Side::BOTH.into_iter().all(there) && !self.around.lossy {
             return self.plain(ending);
         }
         let gaps = self.gaps();
@@ -52,7 +52,9 @@ impl Case<'_> {
         let last = me.asking.last().filter(|last| Some(*last) >= me.last)?;
         let due = last.plus(late(me.asking.last_wait()? * 2));
         let waits = me.asking.asked() == Asked::Window && peer.window == Some(0);
-        (waits && self.end > due).then(|| self.gave_up_on_a_closed_window(side, (last, due)))
+        let whole = self.gaps().is_empty();
+        (waits && whole && self.end > due)
+            .then(|| self.gave_up_on_a_closed_window(side, (last, due)))
     }
 
     /// A side has something in flight and does not send it again. A router may have told it to give up; else the capture

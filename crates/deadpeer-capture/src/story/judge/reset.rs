@@ -8,7 +8,7 @@ use super::plea::{Plea, Proof, late};
 use super::weigh::Opinion;
 use super::{Case, RECENT};
 use crate::Moment;
-use crate::story::evidence::Evidence;
+use crate::story::evidence::{Evidence, Untold};
 use crate::story::verdict::{Ending, Gone, Noticed, Verdict};
 use crate::talk::{Asked, Half, Kind, Reset, Side};
 
@@ -28,6 +28,8 @@ impl Case<'_> {
         let lacks = gaps.iter().find_map(Evidence::as_untold);
         let aborted = matches!(verdict.ending, Ending::Aborted(_)) && verdict.gone == Gone::Nobody;
         let heard = self.half(!reset.side).last;
+        let alone = heard.is_none() && !self.conversation.opening_seen;
+        let lacks = lacks.or(alone.then_some(Untold::OneSided(reset.side)));
         let lately = heard.is_some_and(|heard| reset.at.since(heard) <= LATELY);
         if let Some(untold) = lacks.filter(|_| aborted && !lately) {
             // What it was sent for may be among what is missing.

@@ -14,6 +14,8 @@ use crate::talk::{Resent, Side};
 const ENOUGH: u32 = 3;
 /// Boxes between two hosts forget a connection after no less.
 const FORGETFUL: Duration = Duration::from_secs(60);
+/// So many are enough where packets are missing.
+const MORE: u32 = 5;
 /// A SYN is sent again after a second at least (RFC 6298, section 2.1).
 const SYN_WAIT: Duration = Duration::from_millis(900);
 
@@ -62,7 +64,12 @@ impl Case<'_> {
         }
         let deaf = matches!(plea.gone, Gone::Deaf(_));
         let router = |found: &Evidence| matches!(found, Evidence::Router(..));
-        let gone = if elsewhere.is_some() && !deaf && !convicts.iter().any(router) {
+        let one_sided = !self.shows_answers_to(left);
+        if one_sided {
+            evidence.push(Evidence::OneSided(left));
+        }
+        let dropped = elsewhere.is_some() && !convicts.iter().any(router);
+        let gone = if (dropped || one_sided) && !deaf {
             Gone::Path
         } else {
             plea.gone
@@ -93,8 +100,12 @@ impl Case<'_> {
                 backs_off,
                 waits,
             } => {
-                let opening = what == Resent::Syn && plea.times >= 2 && waits.1 >= SYN_WAIT;
-                if backs_off || opening {
+                let whole = gaps.is_empty() && self.shows_answers_to(left);
+                let opening =
+                    what == Resent::Syn && plea.times >= 2 && waits.1 >= SYN_WAIT && whole;
+                // Where answers may be missing, the last question may have had one.
+                let enough = if whole { ENOUGH } else { MORE };
+                if backs_off && plea.times >= enough || opening {
                     found.push(Evidence::Backoff {
                         side: left,
                         what,
@@ -121,7 +132,7 @@ impl Case<'_> {
             }
             Proof::AskedAgain { stale_echo } => {
                 let times = plea.times;
-                if times >= ENOUGH || stale_echo {
+                if times >= ENOUGH && gaps.is_empty() || stale_echo {
                     found.push(Evidence::AskedAgain { side: left, times });
                 }
             }

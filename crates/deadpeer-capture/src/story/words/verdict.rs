@@ -28,7 +28,10 @@ impl Verdict {
                 Some(side) => format!(
                     "nothing of the {side} arrived on this connection any more, though its host was heard elsewhere,"
                 ),
-                None => "neither side heard the other any more".into(),
+                None => match self.only_captured() {
+                    Some(side) => format!("the {side} heard nothing of the {} any more,", !side),
+                    None => "neither side heard the other any more".into(),
+                },
             },
             Gone::Connection => "the connection was gone".into(),
         };
@@ -42,8 +45,8 @@ impl Verdict {
                 self.length(story)
             ),
             Noticed::OtherHost => format!(
-                "; after {} a RST in the {}'s name answered that it knows no such connection: its host restarted, or it or \
-                 something between the two forgot it",
+                "; after {} a RST in the {}'s name answered that it knows no such connection: its host restarted or \
+                 had closed it, or something between the two forgot it",
                 self.length(story),
                 self.reset.map_or(Side::Server, |reset| reset.side)
             ),
@@ -81,6 +84,13 @@ impl Verdict {
     fn host_heard_elsewhere(&self) -> Option<Side> {
         self.evidence.iter().find_map(|evidence| match evidence {
             Evidence::HeardElsewhere(side, _) => Some(*side),
+            _ => None,
+        })
+    }
+
+    fn only_captured(&self) -> Option<Side> {
+        self.evidence.iter().find_map(|evidence| match evidence {
+            Evidence::OneSided(side) => Some(*side),
             _ => None,
         })
     }
