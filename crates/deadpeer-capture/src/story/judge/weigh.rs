@@ -64,7 +64,8 @@ impl Case<'_> {
         }
         let deaf = matches!(plea.gone, Gone::Deaf(_));
         let router = |found: &Evidence| matches!(found, Evidence::Router(..));
-        let one_sided = !self.shows_answers_to(left);
+        // Of a kernel that gave up it is known that nothing came.
+        let one_sided = !self.shows_answers_to(left) && !plea.on_the_beat;
         if one_sided {
             evidence.push(Evidence::OneSided(left));
         }
