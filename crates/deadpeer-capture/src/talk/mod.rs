@@ -43,7 +43,7 @@ pub(crate) use hearing::Question;
 pub(crate) use hosts::Hosts;
 pub(crate) use resending::Run;
 
-use crate::dissect::{Complaint, Content, Endpoint, Segment, Skip, dissect};
+use crate::dissect::{Complaint, Content, Endpoint, Flags, Segment, Skip, dissect};
 use crate::story::{Story, Surroundings, Verdict};
 use crate::{Moment, Packet};
 use conversation::Turn;
@@ -170,6 +170,8 @@ impl Conversations {
     fn segment_at(&mut self, segment: Segment, now: Moment, place: Option<usize>) -> Sighting {
         self.totals.segments += 1;
         self.totals.bare_acknowledgments += u64::from(segment.is_bare_acknowledgment());
+        let opening = Flags::SYN.and(Flags::ACK).0 & segment.flags.0 == Flags::SYN.0;
+        self.totals.openings += u64::from(opening);
         let mut turn = Turn {
             now,
             frame: self.totals.packets,
@@ -274,6 +276,7 @@ impl Conversations {
             clock: &self.clock,
             acknowledged_alone: self.totals.bare_acknowledgments > 0,
             lossy: self.is_lossy(),
+            only_openings: self.totals.openings == self.totals.segments,
         };
         self.table.iter().filter_map(move |conversation| {
             let verdict = Verdict::of(conversation, &around);

@@ -14,6 +14,8 @@ pub struct Totals {
     pub segments: u64,
     /// Segments that acknowledge and do nothing else. A whole capture of data has some.
     pub bare_acknowledgments: u64,
+    /// Segments that ask to open. A capture of nothing else is one of a connect() that fails.
+    pub openings: u64,
     /// Segments that the capture has more than once.
     pub seen_twice: u64,
     /// ICMP errors about TCP segments.

@@ -11,6 +11,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) clock: &'a Clock,
     /// Whether the capture has bare acknowledgments.
     pub(crate) acknowledged_alone: bool,
+    /// Whether it has SYNs and nothing else: then nobody was answered, rather than on another way.
+    pub(crate) only_openings: bool,
     /// Whether packets are missing all over it.
     pub(crate) lossy: bool,
 }
@@ -41,7 +43,9 @@ impl Case<'_> {
                 .get(host)
                 .is_some_and(|h| h.addressed.is_some())
         };
-        self.half(!side).counts.packets > 0 || (mine != its && addressed(mine))
+        self.around.only_openings
+            || self.half(!side).counts.packets > 0
+            || (mine != its && addressed(mine))
     }
 
     /// What says that the capture lacks packets of this conversation.
