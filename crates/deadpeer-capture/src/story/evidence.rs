@@ -136,7 +136,22 @@ impl Evidence {
             Self::NoBareAcknowledgments => Some(Untold::Filtered),
             Self::Holes(_, bytes) => Some(Untold::Holes(*bytes)),
             Self::Lossy => Some(Untold::Lossy),
-            _ => None,
+            Self::Backoff { .. }
+            | Self::Unanswered { .. }
+            | Self::SameEcho { .. }
+            | Self::AskedAgain { .. }
+            | Self::OnTheBeat(_)
+            | Self::Disowned(_)
+            | Self::Router(..)
+            | Self::BeganAfter(_)
+            | Self::Idle { .. }
+            | Self::OtherDistance(..)
+            | Self::TooQuick(..)
+            | Self::StrangeId(..)
+            | Self::SpokeJustBefore(..)
+            | Self::HeardElsewhere(..)
+            | Self::EndsTooSoon
+            | Self::CutAfter(_) => None,
         }
     }
 }

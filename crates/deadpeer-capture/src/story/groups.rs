@@ -163,14 +163,12 @@ fn split<'a>(
 fn idle_resets(stories: &[Story]) -> Vec<Group> {
     let mut by_key: BTreeMap<_, Vec<&Story>> = BTreeMap::new();
     for story in stories.iter().filter(|story| story.verdict.reset.is_some()) {
-        let round = story
-            .verdict
-            .evidence
-            .iter()
-            .find_map(|evidence| match evidence {
-                Evidence::Idle { silence, .. } => limits::known(*silence),
-                _ => None,
-            });
+        let round = story.verdict.evidence.iter().find_map(|evidence| {
+            let Evidence::Idle { silence, .. } = evidence else {
+                return None;
+            };
+            limits::known(*silence)
+        });
         if let Some(seconds) = round {
             let key = (story.end(Side::Server), seconds);
             by_key.entry(key).or_default().push(story);

@@ -34,7 +34,13 @@ pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
                 ..
             } => &mut stalled,
             What::WindowShut => &mut closed,
-            _ => continue,
+            What::Resending { .. }
+            | What::Exchange { .. }
+            | What::Answered { .. }
+            | What::Unanswered { .. }
+            | What::MuteProbes { .. }
+            | What::Complaint { .. }
+            | What::LeftOut { .. } => continue,
         };
         *longest = (*longest).max(Some((length, episode.side)));
     }

@@ -167,7 +167,7 @@ impl Case<'_> {
                 let near = |next: Duration| wait * 20 >= next * 17 && wait * 20 <= next * 23;
                 near(last * 2) || (last >= CAPPED && near(last))
             }
-            _ => false,
+            Proof::Timer { .. } | Proof::Probes { .. } | Proof::AskedAgain { .. } => false,
         }
     }
 

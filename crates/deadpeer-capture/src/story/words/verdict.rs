@@ -82,24 +82,29 @@ impl Verdict {
     }
 
     fn host_heard_elsewhere(&self) -> Option<Side> {
-        self.evidence.iter().find_map(|evidence| match evidence {
-            Evidence::HeardElsewhere(side, _) => Some(*side),
-            _ => None,
+        self.evidence.iter().find_map(|evidence| {
+            let Evidence::HeardElsewhere(side, _) = evidence else {
+                return None;
+            };
+            Some(*side)
         })
     }
 
     fn only_captured(&self) -> Option<Side> {
-        self.evidence.iter().find_map(|evidence| match evidence {
-            Evidence::OneSided(side) => Some(*side),
-            _ => None,
+        self.evidence.iter().find_map(|evidence| {
+            let Evidence::OneSided(side) = evidence else {
+                return None;
+            };
+            Some(*side)
         })
     }
 
     /// The third answer.
     fn without_proof(&self) -> String {
-        let ending = match self.ending {
-            Ending::Aborted(side) => format!("the {side} ended it with a RST; "),
-            _ => String::new(),
+        let ending = if let Ending::Aborted(side) = self.ending {
+            format!("the {side} ended it with a RST; ")
+        } else {
+            String::new()
         };
         let why = self.untold.map_or_else(String::new, Untold::words);
         format!("{ending}the capture does not tell whether anybody was gone: {why}")
