@@ -8,7 +8,9 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::TcpState;
 use deadpeer_host::filter::{Container, Glob, Missing, Selector, User};
-use deadpeer_host::{Endpoint, Filter, Namespace, OpenTableError};
+use deadpeer_host::{Endpoint, Filter, Namespace, Table};
+use deadpeer_report::sanitize::sanitize;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -53,18 +55,12 @@ pub(crate) struct FilterArgs {
 }
 
 impl FilterArgs {
-    /// The network namespace to look at.
-    pub(crate) fn namespace(&self) -> Namespace {
-        let Some(text) = &self.netns else {
-            return Namespace::Own;
-        };
-        let Ok(namespace) = text.parse();
-        namespace
-    }
-
-    /// Whether connections were chosen at all, be it by `--all`.
-    pub(crate) fn is_given(&self) -> bool {
-        self.all || !self.is_empty()
+    /// What they choose, for verbs that take everything only from those who say so. `refused` says what to do about it.
+    pub(crate) fn chosen_or(&self, refused: &str) -> Result<Chosen, Stop> {
+        match self.all || !self.to_string().is_empty() {
+            true => self.chosen(),
+            false => Err(Stop::because(refused)),
+        }
     }
 
     /// Whether everything was asked for.
@@ -86,23 +82,24 @@ impl FilterArgs {
         }
     }
 
-    /// Why the network namespace that was asked for can't be looked at.
-    pub(crate) fn cannot_open(&self, error: &OpenTableError) -> Stop {
-        match (self.namespace(), Stop::from_error(error)) {
-            (Namespace::Own, stop) | (_, stop @ Stop::PipeClosed) => stop,
-            (_, Stop::Failed(why)) => {
-                Stop::because(format!("cannot look into that network namespace: {why}"))
-            }
-        }
-    }
-
-    /// Whether nothing was asked for.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.to_string().is_empty()
+    /// What they choose, once what they name has been looked up on this machine.
+    pub(crate) fn chosen(&self) -> Result<Chosen, Stop> {
+        Ok(Chosen {
+            filter: self.filter()?,
+            selector: self.selector(),
+            namespace: match &self.netns {
+                None => Namespace::Own,
+                Some(text) => {
+                    let Ok(namespace) = text.parse();
+                    namespace
+                }
+            },
+            words: self.to_string(),
+        })
     }
 
     /// What was typed, to be looked up when it is used.
-    pub(crate) fn selector(&self) -> Selector {
+    fn selector(&self) -> Selector {
         let mut selector = Selector::default();
         let globs = self.process.iter().map(|name| Glob::new(name.as_bytes()));
         selector.pids.clone_from(&self.pid);
@@ -117,8 +114,7 @@ impl FilterArgs {
         selector
     }
 
-    /// The filter, once what it names has been looked up on this machine.
-    pub(crate) fn filter(&self) -> Result<Filter, Stop> {
+    fn filter(&self) -> Result<Filter, Stop> {
         let resolved = self
             .selector()
             .resolve()
@@ -132,6 +128,53 @@ impl FilterArgs {
                 Missing::Container(container) => format!("--container {container}: {missing}"),
                 missing => missing.to_string(),
             })),
+        }
+    }
+}
+
+/// The connections that filters choose.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// Which, as far as their names mean something now: what isn't there is refused.
+    pub(crate) filter: Filter,
+    /// Which, to be looked up again later.
+    pub(crate) selector: Selector,
+    /// Of which network namespace.
+    pub(crate) namespace: Namespace,
+    /// The filters as they were typed, for sentences; empty: none.
+    words: String,
+}
+
+impl Chosen {
+    /// The table that they are in.
+    pub(crate) fn open(&self) -> Result<Table, Stop> {
+        Table::open(&self.namespace).map_err(|error| {
+            match (&self.namespace, Stop::from_error(&error)) {
+                (Namespace::Own, stop) | (_, stop @ Stop::PipeClosed) => stop,
+                (_, Stop::Failed(why)) => {
+                    Stop::because(format!("cannot look into that network namespace: {why}"))
+                }
+            }
+        })
+    }
+
+    /// Whether not all of them are meant.
+    pub(crate) fn is_filtered(&self) -> bool {
+        !self.words.is_empty()
+    }
+
+    /// The filters as they were typed, safe for a terminal.
+    pub(crate) fn words(&self) -> Cow<'_, str> {
+        sanitize(&self.words)
+    }
+
+    /// That there is neither connection nor listener.
+    pub(crate) fn nothing(&self) -> String {
+        match self.is_filtered() {
+            false => {
+                "There is no TCP connection and no listener in this network namespace.".to_owned()
+            }
+            true => format!("No connection and no listener matches {}.", self.words()),
         }
     }
 }

@@ -1,11 +1,10 @@
 //! What verbs that ask lend to their questions, on record while they ask.
 
-use crate::audit::gaps::Gap;
 use crate::exit::Stop;
-use crate::text::sanitize::sanitize;
-use crate::text::table::Look;
+use crate::output::Output;
 use deadpeer_host::Target;
 use deadpeer_host::undo::{LoanRecord, Record, boot_id, default_directory};
+use deadpeer_report::Gap;
 use std::io::Write;
 
 /// Keeps on record what asking the targets borrows, for as long as this is kept. Where there is no place for it, that is said, and they can be
@@ -13,23 +12,14 @@ use std::io::Write;
 pub(crate) fn on_record(
     namespace: u64,
     targets: &[Target],
-    json: bool,
-    look: Look,
+    output: Output,
     out: &mut impl Write,
 ) -> Result<Option<LoanRecord>, Stop> {
     let why = match recorded(namespace, targets) {
         Ok(lent) => return Ok(Some(lent)),
         Err(why) => why,
     };
-    let gap = Gap {
-        code: "not-on-record",
-        count: None,
-        text: format!(
-            "What is lent to the questions is not on record: {}. Killed by SIGKILL in the moment of one, this would leave keepalive on.",
-            sanitize(&why)
-        ),
-    };
-    gap.say(json, look, out)?;
+    output.gaps(out, [Gap::NotOnRecord { why }])?;
     Ok(None)
 }
 

@@ -16,10 +16,13 @@ mod ends;
 mod exit;
 mod explain;
 mod filter_args;
+mod flags;
+mod gaps;
 mod json;
 mod kill;
 mod lab;
 mod lending;
+mod output;
 mod ping;
 mod plan;
 mod policy_args;
@@ -58,19 +61,19 @@ fn run(cli: &Cli) -> Result<ExitCode, Stop> {
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let look = cli.screen.look();
     let exit = match &cli.verb {
-        Verb::Audit(args) => audit::run(args, look, &mut out),
+        Verb::Audit(args) => audit::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Plan(args) => plan::run(args, look, &mut out),
         Verb::Explain(args) => explain::run(args, look, &mut out),
-        Verb::Test(args) => test::run(args, look, &mut out),
-        Verb::Lab(args) => lab::run(args, look, &mut out),
-        Verb::Listen(args) => ends::listen(args, &mut out),
-        Verb::Connect(args) => ends::connect(args, &mut out),
-        Verb::Watch(args) => watch::run(args, look, &mut out),
+        Verb::Test(args) => test::run(&args.request()?, args.output.form(look), &mut out),
+        Verb::Lab(args) => lab::run(&args.request()?, args.output().form(look), &mut out),
+        Verb::Listen(args) => ends::listen(&args.request()?, args.output().form(look), &mut out),
+        Verb::Connect(args) => ends::connect(&args.request()?, args.output().form(look), &mut out),
+        Verb::Watch(args) => watch::run(&args.request()?, args.output.form(look), &mut out),
         // It ends as the program does that it runs.
-        Verb::Run(args) => return Ok(run::run(args)),
-        Verb::Ping(args) => ping::run(args, look, &mut out),
-        Verb::Protect(args) => protect::run(args, look, &mut out),
-        Verb::Kill(args) => kill::run(args, look, &mut out),
+        Verb::Run(args) => return Ok(run::run(&args.request())),
+        Verb::Ping(args) => ping::run(&args.request()?, args.output.form(look), &mut out),
+        Verb::Protect(args) => protect::run(&args.request()?, args.output.form(look), &mut out),
+        Verb::Kill(args) => kill::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Completions(args) => shell::completions(args, &mut out),
         Verb::Man(args) => shell::man(args, &mut out),
     }?;

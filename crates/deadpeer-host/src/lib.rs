@@ -35,6 +35,7 @@ mod work;
 pub use ask::{Questions, Reply};
 pub use deadpeer_sys::sock_diag::{ArmedTimer, Family, Socket, States, TimerKind};
 pub use filter::{Endpoint, EndpointError, Filter, Selector, cgroup};
+pub use publish::unreached;
 pub use table::{
     BpfDetails, BpfError, Connection, Coverage, Namespace, OpenTableError, Owner, Owners, OwnersOf,
     Process, Query, ReadBy, ReadTableError, Role, Service, Services, Settings, Table, Target,

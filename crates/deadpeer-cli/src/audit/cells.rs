@@ -1,8 +1,9 @@
 //! Table cells that both tables have.
 
 use super::words::BoundWords;
+use crate::text::look::Look;
 use crate::text::style;
-use crate::text::table::{Column, Cut, Look, Row};
+use crate::text::table::{Column, Cut, Row};
 use anstyle::Style;
 use deadpeer_host::audit::{Basis, Bound};
 use std::time::Duration;

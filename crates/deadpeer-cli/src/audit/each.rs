@@ -2,18 +2,17 @@
 //!
 //! Rows are kept small until all are read, so that the worst can come first; JSON lines go out as they are read.
 
-use super::Audit;
 use super::cells::{answer, column, text};
 use super::doing::Doing;
-use super::json::{ConnectionJson, ListenerJson};
 use super::words::{BasisWords, PeerWords};
 use crate::exit::Stop;
-use crate::json::line;
+use crate::output::{Output, line};
+use crate::text::look::Look;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
 use deadpeer_core::{Finding, TcpState};
-use deadpeer_host::audit::{Basis, Bound, Compliance, Judgement, Machine, Moment};
+use deadpeer_host::audit::{Audit, Basis, Bound, Compliance, Judgement, Machine, Moment};
 use deadpeer_host::{Connection, Query, Table};
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -48,35 +47,35 @@ const COLUMNS: [Column; 12] = [
 
 /// Reads and prints.
 pub(super) fn run(
-    audit: &Audit<'_>,
+    audit: &Audit,
     table: &mut Table,
     query: &Query,
+    output: Output,
     out: &mut impl Write,
 ) -> Result<Machine, Stop> {
     let mut lines = Vec::new();
     let mut seen = Seen::default();
     let mut failed = None;
-    let machine = audit
-        .judge
-        .each(table, query, |connection, moment, judged| {
-            if audit.args.json {
-                failed = write_json(audit, connection, moment, judged, out).err();
-            } else {
-                lines.push(Line::of(connection, moment, judged, &mut seen));
-            }
-            match failed {
-                None => ControlFlow::Continue(()),
-                Some(_) => ControlFlow::Break(()),
-            }
-        });
+    let machine = audit.each(table, query, |connection, moment, judged| {
+        match output {
+            Output::Text(_) => lines.push(Line::of(connection, moment, judged, &mut seen)),
+            Output::Json => failed = write_json(audit, connection, moment, judged, out).err(),
+        }
+        match failed {
+            None => ControlFlow::Continue(()),
+            Some(_) => ControlFlow::Break(()),
+        }
+    });
     if let Some(stop) = failed {
         return Err(stop);
     }
     let machine = machine.map_err(|error| Stop::from_error(&error))?;
-    if !lines.is_empty() {
+    if let Output::Text(look) = output
+        && !lines.is_empty()
+    {
         take_marks(&machine, &mut lines);
         lines.sort_unstable_by_key(Line::order);
-        write(audit, &lines, out)?;
+        write(audit, &lines, look, out)?;
     }
     Ok(machine)
 }
@@ -94,21 +93,15 @@ fn take_marks(machine: &Machine, lines: &mut [Line]) {
 }
 
 fn write_json(
-    audit: &Audit<'_>,
+    audit: &Audit,
     connection: &Connection<'_>,
     moment: &Moment,
     judged: &Judgement,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    let options = judged.basis.options();
-    let forecast = options.map(|options| audit.judge.forecast(options, &moment.snapshot));
-    let forecast = forecast.as_ref();
     match connection.socket.state == TcpState::Listen {
-        true => line(out, &ListenerJson::of(connection, judged, forecast)),
-        false => line(
-            out,
-            &ConnectionJson::of(connection, moment, judged, forecast),
-        ),
+        true => line(out, &audit.to_listener_record(connection, moment, judged)),
+        false => line(out, &audit.to_record(connection, moment, judged)),
     }
 }
 
@@ -174,7 +167,7 @@ impl Line {
         )
     }
 
-    fn fill(&self, row: &mut Row, audit: &Audit<'_>) {
+    fn fill(&self, row: &mut Row, audit: &Audit, look: Look) {
         match &self.process {
             Some(name) => {
                 row.plain(name);
@@ -191,9 +184,9 @@ impl Line {
         row.plain(self.local)
             .plain(PeerWords(self.peer))
             .plain(self.doing.state);
-        let deadline = audit.args.within.filter(|_| !self.overruled);
+        let deadline = audit.deadline().filter(|_| !self.overruled);
         for told in self.bounds {
-            answer(row, audit.look, deadline, &self.basis, told);
+            answer(row, look, deadline, &self.basis, told);
         }
         row.plain(BasisWords(&self.basis));
         row.plain(self.doing);
@@ -224,12 +217,12 @@ impl Seen {
     }
 }
 
-fn write(audit: &Audit<'_>, lines: &[Line], out: &mut impl Write) -> Result<(), Stop> {
-    let mut shown = TextTable::new(&mut *out, audit.look, &COLUMNS);
+fn write(audit: &Audit, lines: &[Line], look: Look, out: &mut impl Write) -> Result<(), Stop> {
+    let mut shown = TextTable::new(&mut *out, look, &COLUMNS);
     let mut row = Row::default();
     for line in lines {
         row.clear();
-        line.fill(&mut row, audit);
+        line.fill(&mut row, audit, look);
         shown.row(&row)?;
     }
     shown.finish()?.write_all(b"\n")?;

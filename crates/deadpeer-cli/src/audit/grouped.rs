@@ -1,18 +1,18 @@
 //! The audit by service: one row for all connections that a program has on one listening address, or to one port.
 
-use super::Audit;
 use super::cells::{answer, column, text};
-use super::json::ServiceJson;
 use super::words::{BasisWords, RoleWords};
 use crate::exit::Stop;
-use crate::json::line;
+use crate::output::{Output, line};
+use crate::text::look::Look;
 use crate::text::plural::plural;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
 use deadpeer_core::Finding;
-use deadpeer_host::audit::{Basis, Machine, Tally};
+use deadpeer_host::audit::{Audit, Basis, Machine, Tally};
 use deadpeer_host::{Query, Service, Table};
+use deadpeer_report::record;
 use std::io::Write;
 
 const COLUMNS: [Column; 7] = [
@@ -27,31 +27,37 @@ const COLUMNS: [Column; 7] = [
 
 /// Reads, adds up and prints.
 pub(super) fn run(
-    audit: &Audit<'_>,
+    audit: &Audit,
     table: &mut Table,
     query: &Query,
+    output: Output,
     out: &mut impl Write,
 ) -> Result<Machine, Stop> {
-    let machine = audit.judge.machine(table, query);
+    let machine = audit.machine(table, query);
     let machine = machine.map_err(|error| Stop::from_error(&error))?;
-    write(audit, &machine.services, out)?;
+    match output {
+        Output::Text(_) if machine.services.is_empty() => {}
+        Output::Text(look) => write(audit, &machine.services, look, out)?,
+        Output::Json => {
+            for service in &machine.services {
+                line(out, &record::Service::from(service))?;
+            }
+        }
+    }
     Ok(machine)
 }
 
-fn write(audit: &Audit<'_>, services: &[Service<Tally>], out: &mut impl Write) -> Result<(), Stop> {
-    if audit.args.json {
-        return services
-            .iter()
-            .try_for_each(|service| line(out, &ServiceJson::of(service)));
-    }
-    if services.is_empty() {
-        return Ok(());
-    }
-    let mut shown = TextTable::new(&mut *out, audit.look, &COLUMNS);
+fn write(
+    audit: &Audit,
+    services: &[Service<Tally>],
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    let mut shown = TextTable::new(&mut *out, look, &COLUMNS);
     let mut row = Row::default();
     for service in services {
         row.clear();
-        fill(&mut row, audit, service);
+        fill(&mut row, audit, look, service);
         shown.row(&row)?;
         for note in notes(service) {
             shown.note(style::NOTE, note)?;
@@ -61,7 +67,7 @@ fn write(audit: &Audit<'_>, services: &[Service<Tally>], out: &mut impl Write) -
     Ok(())
 }
 
-fn fill(row: &mut Row, audit: &Audit<'_>, service: &Service<Tally>) {
+fn fill(row: &mut Row, audit: &Audit, look: Look, service: &Service<Tally>) {
     let tally = &service.value;
     let basis = tally
         .settings
@@ -74,7 +80,7 @@ fn fill(row: &mut Row, audit: &Audit<'_>, service: &Service<Tally>) {
     row.plain(RoleWords(service.role));
     row.plain(tally.connections.count);
     for told in tally.share().worst.bounds() {
-        answer(row, audit.look, audit.args.within, &basis, told);
+        answer(row, look, audit.deadline(), &basis, told);
     }
     match tally.settings.len() {
         0 | 1 => row.plain(BasisWords(&basis)),

@@ -1,31 +1,24 @@
 //! The last line: how many, how many too late, and what that means for the exit code.
 
-use super::Audit;
-use super::json::SummaryJson;
+use super::Request;
 use crate::exit::Stop;
-use crate::json::line;
+use crate::text::duration;
+use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::plural::plural;
 use crate::text::style;
-use crate::text::{duration, sanitize::sanitize};
-use deadpeer_host::audit::{Machine, Totals};
+use deadpeer_host::audit::Totals;
 use std::io::Write;
 
 /// Writes the totals.
 pub(super) fn write(
-    audit: &Audit<'_>,
-    machine: &Machine,
+    request: &Request,
+    totals: &Totals,
+    look: Look,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    let totals = &machine.totals;
-    if audit.args.json {
-        return line(
-            out,
-            &SummaryJson::of(audit, totals, machine.coverage.read_by),
-        );
-    }
-    let (text, style) = match audit.args.within {
-        _ if totals.is_empty() => (nothing(audit), style::NOTE),
+    let (text, style) = match request.within {
+        _ if totals.is_empty() => (request.chosen.nothing(), style::NOTE),
         None => (format!("{}.", seen(totals)), style::PLAIN),
         Some(within) => {
             let within = duration::typed(within);
@@ -49,18 +42,7 @@ pub(super) fn write(
             }
         }
     };
-    Ok(paragraph(out, audit.look, style, "", "", &text)?)
-}
-
-fn nothing(audit: &Audit<'_>) -> String {
-    let filters = audit.args.filters.to_string();
-    match filters.is_empty() {
-        true => "There is no TCP connection and no listener in this network namespace.".into(),
-        false => format!(
-            "No connection and no listener matches {}.",
-            sanitize(&filters)
-        ),
-    }
+    Ok(paragraph(out, look, style, "", "", &text)?)
 }
 
 fn late(totals: &Totals, within: &str) -> String {

@@ -1,11 +1,11 @@
 //! The loop around all connections of an end: waits, lets each have its turn, and hands standard input out.
 
-use super::args::Common;
 use super::ending::{By, Ending, Sign};
 use super::input::{Input, Taken};
 use super::line::{Line, Room};
-use super::method::{Eyes, Method};
+use super::method::Eyes;
 use super::report::Report;
+use super::request::Conduct;
 use super::socket::timespec;
 use crate::exit::{Exit, Stop};
 use deadpeer::{News, Watch};
@@ -23,8 +23,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// All connections of an end.
 pub(super) struct Hub<'a, 'o, W: Write> {
-    common: &'a Common,
-    method: &'a Method,
+    conduct: &'a Conduct,
     kernel: Kernel,
     interruption: Interruption,
     report: Report<'o, W>,
@@ -48,20 +47,18 @@ struct Ready {
 
 impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
     pub(super) fn new(
-        common: &'a Common,
-        method: &'a Method,
+        conduct: &'a Conduct,
         interruption: Interruption,
         report: Report<'o, W>,
     ) -> Result<Self, Stop> {
-        let watch = match method.eyes {
+        let watch = match conduct.method.eyes {
             Eyes::Supervised(supervision) => {
                 Some(Watch::supervised(supervision).map_err(Stop::because)?)
             }
             Eyes::KernelOnly | Eyes::Classic(_) => None,
         };
         Ok(Self {
-            common,
-            method,
+            conduct,
             kernel: deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))?,
             interruption,
             report,
@@ -77,7 +74,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
     /// Takes a connection in.
     pub(super) fn add(&mut self, stream: TcpStream) -> Result<(), Stop> {
         let failed = |error: io::Error| Stop::because(format!("cannot use a connection: {error}"));
-        let line = Line::new(stream, self.method, self.common);
+        let line = Line::new(stream, self.conduct);
         let line = match line {
             Ok(line) => line,
             // It was over before it was looked at.
@@ -91,7 +88,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
         let info = deadpeer::inspect(&line).map_err(Stop::because)?;
         let forecast = Forecast::of(&settings, &Snapshot::from_info(&info), &self.kernel);
         self.report
-            .connected(&line, self.method, &settings, &forecast)?;
+            .connected(line.standing(), &self.conduct.method, &settings, &forecast)?;
         self.lines.insert(self.next, line);
         self.next += 1;
         Ok(())
@@ -141,7 +138,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
         fds.extend(takes_input.then(|| PollFd::new(&self.input, PollFlags::IN)));
         fds.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
         let lines_at = fds.len();
-        let interest = |line| PollFd::new(line, Line::interest(line, self.method));
+        let interest = |line| PollFd::new(line, Line::interest(line, &self.conduct.method));
         fds.extend(self.lines.values().map(interest));
         fds.extend(
             self.watch
@@ -180,7 +177,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
         }
         for &(key, bits) in &ready.lines {
             let mut room = Room {
-                method: self.method,
+                method: &self.conduct.method,
                 report: &mut self.report,
             };
             let Some(line) = self.lines.get_mut(&key) else {
@@ -210,7 +207,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
             .map_err(Stop::because)?;
         for event in events {
             let mut room = Room {
-                method: self.method,
+                method: &self.conduct.method,
                 report: &mut self.report,
             };
             let Some(line) = self.lines.get_mut(&event.key) else {
@@ -232,7 +229,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
     fn hand_out(&mut self) {
         match self.input.take() {
             Taken::Some(bytes) => self.lines.values_mut().for_each(|line| line.send(&bytes)),
-            Taken::End if self.common.shutdown => {
+            Taken::End if self.conduct.shutdown => {
                 self.lines.values_mut().for_each(Line::finish_sending);
             }
             Taken::End => {}
@@ -253,7 +250,8 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
     fn end(&mut self, key: u64, ending: &Ending) -> Result<(), Stop> {
         if let Some(line) = self.lines.remove(&key) {
             self.lost |= ending.is_loss();
-            self.report.ended(&line, self.method, ending)?;
+            self.report
+                .ended(line.standing(), &self.conduct.method, ending)?;
         }
         Ok(())
     }

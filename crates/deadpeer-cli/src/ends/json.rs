@@ -1,9 +1,9 @@
 //! What is said as JSON lines. Times count from the start of the command.
 
 use super::ending::Ending;
-use super::line::Line;
 use super::method::Method;
 use super::seen::Seen;
+use super::standing::Standing;
 use deadpeer_core::{Effective, Forecast};
 use deadpeer_report::duration::milliseconds;
 use deadpeer_report::raw::RawText;
@@ -20,7 +20,7 @@ pub(super) fn listening(address: SocketAddr, method: &Method) -> record::Listeni
 }
 
 pub(super) fn connected(
-    line: &Line,
+    line: Standing,
     method: &Method,
     settings: &Effective,
     forecast: &Forecast,
@@ -75,7 +75,12 @@ pub(super) fn seen(
     json
 }
 
-pub(super) fn ended(line: &Line, method: &Method, ending: &Ending, at: Duration) -> record::Ended {
+pub(super) fn ended(
+    line: Standing,
+    method: &Method,
+    ending: &Ending,
+    at: Duration,
+) -> record::Ended {
     record::Ended {
         at_ms: milliseconds(at),
         peer: line.peer.to_string(),
@@ -93,6 +98,6 @@ pub(super) fn ended(line: &Line, method: &Method, ending: &Ending, at: Duration)
         poll: ending.shown.bits.clone(),
         received: line.received,
         sent: line.sent,
-        stood_ms: milliseconds(line.age()),
+        stood_ms: milliseconds(line.age),
     }
 }

@@ -1,10 +1,9 @@
 //! The methods by which an end may notice that its peer is gone, each set for the deadline.
 
-use super::args::Common;
 use crate::exit::Stop;
 use crate::text::duration;
 use clap::ValueEnum;
-use deadpeer_core::{Kernel, Policy, SocketOptions, Supervision};
+use deadpeer_core::{Kernel, Policy, SlowReaders, SocketOptions, Supervision};
 use std::time::Duration;
 
 /// Keepalive and the user timeout count in seconds and need a few of them.
@@ -48,26 +47,33 @@ pub(super) enum Eyes {
 }
 
 impl Method {
-    /// The method that the command line asks for.
-    pub(super) fn chosen(common: &Common) -> Result<Self, Stop> {
-        let kernel = deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))?;
-        let within = common.within;
-        let (eyes, options) = match common.method {
-            Some(name) => (Eyes::Classic(name), classic(name, within, &kernel)?),
-            None if common.kernel_only => {
-                let policy = Policy::detect_within(within).slow_readers(common.slow_readers());
-                let plan = policy.plan(&kernel).map_err(Stop::because)?;
-                (Eyes::KernelOnly, *plan.options())
-            }
-            None => {
-                let supervision = Supervision::within(within);
-                (Eyes::Supervised(supervision), supervision.options(&kernel))
-            }
-        };
+    /// deadpeer's own judgement.
+    pub(super) fn supervised(within: Duration) -> Result<Self, Stop> {
+        let supervision = Supervision::within(within);
         Ok(Self {
-            eyes,
+            eyes: Eyes::Supervised(supervision),
             within,
-            options,
+            options: supervision.options(&running()?),
+        })
+    }
+
+    /// The kernel's, by the options of a plan.
+    pub(super) fn kernel_only(within: Duration, slow_readers: SlowReaders) -> Result<Self, Stop> {
+        let policy = Policy::detect_within(within).slow_readers(slow_readers);
+        let plan = policy.plan(&running()?).map_err(Stop::because)?;
+        Ok(Self {
+            eyes: Eyes::KernelOnly,
+            within,
+            options: *plan.options(),
+        })
+    }
+
+    /// A classic one.
+    pub(super) fn classic(name: Name, within: Duration) -> Result<Self, Stop> {
+        Ok(Self {
+            eyes: Eyes::Classic(name),
+            within,
+            options: classic(name, within, &running()?)?,
         })
     }
 
@@ -124,6 +130,10 @@ impl Name {
             Self::Heartbeat => "heartbeat",
         }
     }
+}
+
+fn running() -> Result<Kernel, Stop> {
+    deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))
 }
 
 /// What a classic method sets for a deadline: the same as in the lab's table.

@@ -4,7 +4,6 @@
 //! is decided by one method, which goes by its own sign alone; what the others would have seen is said at the end.
 
 mod address;
-mod args;
 mod ending;
 mod framed;
 mod hub;
@@ -14,64 +13,55 @@ mod line;
 mod method;
 mod observer;
 mod report;
+mod request;
 mod seen;
 mod socket;
+mod standing;
 mod words;
 
-pub(crate) use args::{ConnectArgs, ListenArgs};
+pub(crate) use request::{Connect, ConnectArgs, Listen, ListenArgs};
 
 use crate::drive::interruption;
 use crate::exit::{Exit, Stop};
-use args::Common;
+use crate::output::Output;
 use deadpeer_sys::signals::Second;
 use hub::Hub;
-use method::{Eyes, Method, Name};
 use report::Report;
 use socket::Dialled;
 use std::io::Write;
 
 /// Serves clients.
-pub(crate) fn listen(args: &ListenArgs, out: &mut impl Write) -> Result<Exit, Stop> {
-    let common = &args.common;
-    let method = chosen(common)?;
-    let listener = socket::listener(&address::to_listen(&args.address)?, &method)?;
+pub(crate) fn listen(request: &Listen, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    let conduct = &request.conduct;
+    let address = address::to_listen(&request.address)?;
+    let listener = socket::listener(&address, &conduct.method)?;
     let interruption = interruption(Second::Ends)?;
-    let mut report = Report::new(out, common.json, common.verbose);
+    let mut report = Report::new(out, output, conduct.verbose);
     let address = listener
         .local_addr()
         .map_err(|error| Stop::because(format!("cannot listen: {error}")))?;
-    report.listening(address, &method)?;
-    Hub::new(common, &method, interruption, report)?.serve(&listener, args.once)
+    report.listening(address, &conduct.method)?;
+    Hub::new(conduct, interruption, report)?.serve(&listener, request.once)
 }
 
 /// Connects and stays connected.
-pub(crate) fn connect(args: &ConnectArgs, out: &mut impl Write) -> Result<Exit, Stop> {
-    let common = &args.common;
-    let method = chosen(common)?;
-    let addresses = address::to_connect(&args.address)?;
+pub(crate) fn connect(
+    request: &Connect,
+    output: Output,
+    out: &mut impl Write,
+) -> Result<Exit, Stop> {
+    let conduct = &request.conduct;
+    let addresses = address::to_connect(&request.address)?;
     let interruption = interruption(Second::Ends)?;
-    let report = Report::new(out, common.json, common.verbose);
+    let report = Report::new(out, output, conduct.verbose);
     let trying = |address| report.trying(address);
-    match socket::connected(&addresses, &method, &interruption, trying)? {
+    match socket::connected(&addresses, &conduct.method, &interruption, trying)? {
         Dialled::Interrupted => Ok(Exit::Fine),
         Dialled::Connected(stream) => {
-            report.goes_by(&method)?;
-            let mut hub = Hub::new(common, &method, interruption, report)?;
+            report.goes_by(&conduct.method)?;
+            let mut hub = Hub::new(conduct, interruption, report)?;
             hub.add(stream)?;
             hub.talk()
         }
     }
-}
-
-/// The method, unless what is asked for could never notice anything.
-fn chosen(common: &Common) -> Result<Method, Stop> {
-    let method = Method::chosen(common)?;
-    let by_reading = [Name::Recv, Name::Heartbeat].map(Eyes::Classic);
-    if common.no_read && by_reading.contains(&method.eyes) {
-        return Err(Stop::because(format!(
-            "--method {} with --no-read would notice nothing: it goes by what is read",
-            method.name()
-        )));
-    }
-    Ok(method)
 }

@@ -2,11 +2,12 @@
 
 use super::ending::Ending;
 use super::json;
-use super::line::Line;
 use super::method::Method;
 use super::seen::Seen;
+use super::standing::Standing;
 use super::words;
 use crate::exit::Stop;
+use crate::output::Output;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use deadpeer_core::{Effective, Forecast};
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 /// Where everything goes that is said. Times count from its making.
 pub(super) struct Report<'o, W: Write> {
     out: &'o mut W,
-    json: bool,
+    output: Output,
     verbose: bool,
     /// Standard output is looked at directly.
     to_terminal: bool,
@@ -28,10 +29,10 @@ pub(super) struct Report<'o, W: Write> {
 }
 
 impl<'o, W: Write> Report<'o, W> {
-    pub(super) fn new(out: &'o mut W, json: bool, verbose: bool) -> Self {
+    pub(super) fn new(out: &'o mut W, output: Output, verbose: bool) -> Self {
         Self {
             out,
-            json,
+            output,
             verbose,
             to_terminal: style::stdout_is_terminal(),
             began: Instant::now(),
@@ -41,9 +42,9 @@ impl<'o, W: Write> Report<'o, W> {
 
     /// Clients may come.
     pub(super) fn listening(&mut self, address: SocketAddr, method: &Method) -> Result<(), Stop> {
-        match self.json {
-            true => self.line(&json::listening(address, method)),
-            false => {
+        match self.output {
+            Output::Json => self.line(&json::listening(address, method)),
+            Output::Text(_) => {
                 self.say(format_args!("listening at {address}"))?;
                 self.goes_by(method)
             }
@@ -52,34 +53,34 @@ impl<'o, W: Write> Report<'o, W> {
 
     /// What the end goes by.
     pub(super) fn goes_by(&self, method: &Method) -> Result<(), Stop> {
-        match self.json {
-            true => Ok(()),
-            false => self.say(format_args!("{}", method.sentence())),
+        match self.output {
+            Output::Json => Ok(()),
+            Output::Text(_) => self.say(format_args!("{}", method.sentence())),
         }
     }
 
     /// A connection is being made.
     pub(super) fn trying(&self, address: SocketAddr) -> Result<(), Stop> {
-        match self.json {
-            true => Ok(()),
-            false => self.say(format_args!("connecting to {address}")),
+        match self.output {
+            Output::Json => Ok(()),
+            Output::Text(_) => self.say(format_args!("connecting to {address}")),
         }
     }
 
     /// A connection stands.
     pub(super) fn connected(
         &mut self,
-        line: &Line,
+        line: Standing,
         method: &Method,
         settings: &Effective,
         forecast: &Forecast,
     ) -> Result<(), Stop> {
-        match self.json {
-            true => {
+        match self.output {
+            Output::Json => {
                 let connected = json::connected(line, method, settings, forecast, self.at());
                 self.line(&connected)
             }
-            false => {
+            Output::Text(_) => {
                 self.news(
                     line.peer,
                     format_args!("connected, this end is {}", line.local),
@@ -94,22 +95,24 @@ impl<'o, W: Write> Report<'o, W> {
 
     /// Something was seen.
     pub(super) fn seen(&mut self, peer: SocketAddr, seen: Seen) -> Result<(), Stop> {
-        match self.json {
+        match self.output {
             // Data has a line of its own kind.
-            true if matches!(seen, Seen::Received { .. }) => Ok(()),
-            true => {
+            Output::Json if matches!(seen, Seen::Received { .. }) => Ok(()),
+            Output::Json => {
                 let seen = json::seen(peer, seen, None, self.at());
                 self.line(&seen)
             }
-            false if self.verbose || seen.is_notable() => self.news(peer, format_args!("{seen}")),
-            false => Ok(()),
+            Output::Text(_) if self.verbose || seen.is_notable() => {
+                self.news(peer, format_args!("{seen}"))
+            }
+            Output::Text(_) => Ok(()),
         }
     }
 
     /// Data came.
     pub(super) fn received(&mut self, peer: SocketAddr, bytes: &[u8]) -> Result<(), Stop> {
         let received = Seen::Received { bytes: bytes.len() };
-        if self.json {
+        if let Output::Json = self.output {
             let seen = json::seen(peer, received, Some(bytes.into()), self.at());
             return self.line(&seen);
         }
@@ -128,16 +131,16 @@ impl<'o, W: Write> Report<'o, W> {
     /// A connection is over.
     pub(super) fn ended(
         &mut self,
-        line: &Line,
+        line: Standing,
         method: &Method,
         ending: &Ending,
     ) -> Result<(), Stop> {
-        match self.json {
-            true => {
+        match self.output {
+            Output::Json => {
                 let ended = json::ended(line, method, ending, self.at());
                 self.line(&ended)
             }
-            false => {
+            Output::Text(_) => {
                 for words in words::ended(line, method, ending) {
                     self.news(line.peer, format_args!("{words}"))?;
                 }
@@ -161,7 +164,7 @@ impl<'o, W: Write> Report<'o, W> {
     }
 
     fn line(&mut self, value: &impl serde::Serialize) -> Result<(), Stop> {
-        crate::json::line(self.out, value)?;
+        crate::output::line(self.out, value)?;
         Ok(self.out.flush()?)
     }
 }

@@ -1,9 +1,9 @@
 //! What is said in words.
 
 use super::ending::{By, Ending};
-use super::line::Line;
 use super::method::{Eyes, Method};
 use super::seen::Seen;
+use super::standing::Standing;
 use crate::audit::words::SettingsWords;
 use crate::text::duration::{self, Lower, Upper};
 use deadpeer_core::{Effective, Forecast, Notice, Silence};
@@ -33,7 +33,7 @@ pub(super) fn promise(method: &Method, settings: &Effective, forecast: &Forecast
 }
 
 /// Who noticed what, when, and why.
-pub(super) fn ended(line: &Line, method: &Method, ending: &Ending) -> Vec<String> {
+pub(super) fn ended(line: Standing, method: &Method, ending: &Ending) -> Vec<String> {
     let end = match (ending.by, ending.is_loss()) {
         (By::Us, _) => "closed by this end",
         (_, true) => "LOST",
@@ -44,7 +44,7 @@ pub(super) fn ended(line: &Line, method: &Method, ending: &Ending) -> Vec<String
     });
     let mut lines = vec![format!(
         "{end} after {}: {} bytes received, {} sent",
-        Upper(line.age()),
+        Upper(line.age),
         line.received,
         line.sent
     )];

@@ -4,7 +4,7 @@ use super::time::Zone;
 use super::{ExplainArgs, Telling};
 use crate::exit::{Exit, Stop};
 use crate::text::duration::{self, Upper};
-use crate::text::table::Look;
+use crate::text::look::Look;
 use deadpeer_capture::dissect::Skip;
 use deadpeer_capture::story::{Group, groups};
 use deadpeer_capture::talk::Totals;

@@ -4,7 +4,8 @@ use super::answer::Answer;
 use super::story::remarks;
 use super::time::rfc3339;
 use crate::exit::Stop;
-use crate::json::{OptionsJson, line};
+use crate::json::OptionsJson;
+use crate::output::line;
 use deadpeer_capture::story::{
     Ending, Event, Evidence, Guess, Happening, Settings, Untold, Verdict,
 };

@@ -14,7 +14,7 @@ mod time;
 
 use crate::exit::{Exit, Stop};
 use crate::text::duration;
-use crate::text::table::Look;
+use crate::text::look::Look;
 use answer::Answer;
 use clap::Args;
 use deadpeer_capture::talk::{Batch, Limits, Sight};

@@ -3,8 +3,8 @@
 use super::json;
 use super::time::{Digits, Zone};
 use crate::exit::Stop;
+use crate::text::look::Look;
 use crate::text::style;
-use crate::text::table::Look;
 use anstyle::Style;
 use deadpeer_capture::story::Length;
 use deadpeer_capture::talk::{Kind, Sight, Sighting};

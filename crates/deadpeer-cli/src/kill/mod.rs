@@ -2,24 +2,24 @@
 
 mod table;
 
-use crate::audit::gaps::say_hidden;
 use crate::confirm::Consent;
 use crate::drive::{Ended, drive, interruption};
 use crate::exit::{Exit, Stop};
-use crate::filter_args::FilterArgs;
-use crate::json::line;
+use crate::filter_args::{Chosen, FilterArgs};
+use crate::flags::ConsentArgs;
+use crate::gaps;
 use crate::lending;
+use crate::output::{Output, OutputArgs, line};
 use crate::text::duration;
-use crate::text::paragraph::{counted, paragraph};
+use crate::text::look::Look;
+use crate::text::paragraph::counted;
 use crate::text::plural::plural;
-use crate::text::sanitize::sanitize;
 use crate::text::style;
-use crate::text::table::Look;
 use clap::Args;
+use deadpeer_host::Target;
 use deadpeer_host::kill::{
     Decision, DestroyAllError, Destroyed, ProbeRounds, Selection, destroy, is_supported,
 };
-use deadpeer_host::{Table, Target};
 use deadpeer_report::record::KillSummary;
 use deadpeer_sys::signals::Second;
 use std::io::{IsTerminal as _, Write};
@@ -48,15 +48,10 @@ pub(crate) struct KillArgs {
     /// Also connections whose peer has just answered, or could not be asked
     #[arg(long)]
     force: bool,
-    /// Only show what would be done
-    #[arg(long)]
-    dry_run: bool,
-    /// Don't ask
-    #[arg(long, short = 'y', conflicts_with = "dry_run")]
-    yes: bool,
-    /// Print JSON lines, see schemas/kill.json and schemas/kill_summary.json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    consent: ConsentArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     #[command(flatten)]
     filters: FilterArgs,
 }
@@ -72,39 +67,67 @@ Exit codes:
   2  usage or run-time error: not permitted, or the kernel can't
   3  can't tell: nothing matches, or peers could not be asked";
 
-/// Looks, asks the peers, shows, asks you, destroys, looks again.
-pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
-    if !args.filters.is_given() {
-        return Err(Stop::because(
-            "which connections? Name them by a filter such as --process, --port or --peer, or say --all (nothing was changed)",
-        ));
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Request {
+    chosen: Chosen,
+    selection: Selection,
+    force: bool,
+    consent: Consent,
+}
+
+impl KillArgs {
+    /// As plain values, once what is named has been looked up.
+    pub(crate) fn request(&self) -> Result<Request, Stop> {
+        Ok(Request {
+            chosen: self.filters.chosen_or(
+                "which connections? Name them by a filter such as --process, --port or --peer, or say --all (nothing was changed)",
+            )?,
+            consent: self.consent.consent()?,
+            selection: match self.silent_for {
+                Some(time) => Selection::SilentFor(time),
+                None if self.unreachable => Selection::Unreachable,
+                None => Selection::AllMatching,
+            },
+            force: self.force,
+        })
     }
-    let consent = Consent::of(args.dry_run, args.yes)?;
-    let filter = args.filters.filter()?;
-    let namespace = args.filters.namespace();
-    let mut table = Table::open(&namespace).map_err(|error| args.filters.cannot_open(&error))?;
-    if !is_supported(&namespace).map_err(|error| refused(&error))? {
+}
+
+/// Looks, asks the peers, shows, asks you, destroys, looks again.
+pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    let Chosen {
+        filter, namespace, ..
+    } = &request.chosen;
+    let mut table = request.chosen.open()?;
+    if !is_supported(namespace).map_err(|error| refused(&error))? {
         return Err(Stop::because(
             "this kernel cannot destroy connections: it was built without CONFIG_INET_DIAG_DESTROY (nothing was changed)",
         ));
     }
-    let selection = args.selection();
     let (mut targets, coverage) =
-        Target::all(&mut table, &filter).map_err(|error| Stop::from_error(&error))?;
+        Target::all(&mut table, filter).map_err(|error| Stop::from_error(&error))?;
     let inode = table.namespace();
     drop(table);
-    targets.retain(|target| selection.means(target));
+    targets.retain(|target| request.selection.means(target));
     if targets.is_empty() {
-        say_hidden(&coverage, args.json, look, out)?;
-        return nothing(args, look, out);
+        output.gaps(out, coverage.hidden_owners(gaps::looker()))?;
+        let done = Destroyed::default();
+        output.tell(
+            out,
+            || KillSummary::from(&done),
+            style::NOTE,
+            || nothing(request),
+        )?;
+        return Ok(Exit::Unknown);
     }
     progress(&targets);
     // Options of a connection that is being asked are borrowed: no signal may end this before they are given back.
     let interruption = interruption(Second::Ends)?;
-    let lent = lending::on_record(inode, &targets, args.json, look, out)?;
+    let lent = lending::on_record(inode, &targets, output, out)?;
     let mut rounds = ProbeRounds::new(&targets, Instant::now());
     let Ok(ended) = drive(&mut rounds, Some(&interruption), |_, _| ());
-    let decisions = rounds.decisions(args.force);
+    let decisions = rounds.decisions(request.force);
     drop(rounds);
     drop(lent);
     let interrupted = ended == Ended::Interrupted || interruption.came();
@@ -112,8 +135,8 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
     if interrupted {
         return Err(Stop::because("interrupted (nothing was destroyed)"));
     }
-    table::show(args.json, &targets, &decisions, look, out)?;
-    table::gaps(args.json, &targets, &decisions, &coverage, look, out)?;
+    table::show(&targets, &decisions, output, out)?;
+    output.gaps(out, table::unasked(&targets, &decisions, &coverage))?;
     let doomed: Vec<&Target> = targets
         .iter()
         .zip(&decisions)
@@ -129,28 +152,18 @@ pub(crate) fn run(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<E
         "Destroy {}? Their programs get ECONNABORTED.",
         plural(doomed.len() as u64, "connection")
     );
-    if doomed.is_empty() || !consent.to(&question)? {
-        return undone(args, consent, doomed.len() as u64, unknown, look, out);
+    if doomed.is_empty() || !request.consent.to(&question)? {
+        return undone(request.consent, doomed.len() as u64, unknown, output, out);
     }
-    let done = destroy(&namespace, &doomed).map_err(|error| refused(&error))?;
-    match args.json {
-        true => line(out, &KillSummary::from(&done))?,
-        false => told(&done, look, out)?,
+    let done = destroy(namespace, &doomed).map_err(|error| refused(&error))?;
+    match output {
+        Output::Text(look) => told(&done, look, out)?,
+        Output::Json => line(out, &KillSummary::from(&done))?,
     }
     Ok(match (done.still_there, &done.refused) {
         (0, None) => Exit::Fine,
         _ => Exit::Over,
     })
-}
-
-impl KillArgs {
-    fn selection(&self) -> Selection {
-        match self.silent_for {
-            Some(time) => Selection::SilentFor(time),
-            None if self.unreachable => Selection::Unreachable,
-            None => Selection::AllMatching,
-        }
-    }
 }
 
 fn is_doomed(decision: &Decision) -> bool {
@@ -165,50 +178,44 @@ fn progress(targets: &[Target]) {
     }
 }
 
-fn nothing(args: &KillArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
-    match args.json {
-        true => line(out, &KillSummary::from(&Destroyed::default()))?,
-        false => {
-            let filters = args.filters.to_string();
-            let silent = args.silent_for.map_or_else(String::new, |time| {
-                format!(" and has been silent for {}", duration::typed(time))
-            });
-            let said = match filters.is_empty() {
-                true if silent.is_empty() => "There is no open connection.".to_owned(),
-                true => format!("No open connection{}.", silent.replacen(" and", "", 1)),
-                false => format!("No open connection matches {}{silent}.", sanitize(&filters)),
-            };
-            paragraph(out, look, style::NOTE, "", "", &said)?;
+fn nothing(request: &Request) -> String {
+    let mut said = "No open connection".to_owned();
+    let silent = match request.selection {
+        Selection::SilentFor(time) => {
+            Some(format!("has been silent for {}", duration::typed(time)))
+        }
+        Selection::Unreachable | Selection::AllMatching | _ => None,
+    };
+    match (request.chosen.is_filtered(), silent) {
+        (false, None) => return "There is no open connection.".to_owned(),
+        (false, Some(silent)) => said += &format!(" {silent}"),
+        (true, None) => said += &format!(" matches {}", request.chosen.words()),
+        (true, Some(silent)) => {
+            said += &format!(" matches {} and {silent}", request.chosen.words());
         }
     }
-    Ok(Exit::Unknown)
+    said + "."
 }
 
 /// Ends where nothing is destroyed.
 fn undone(
-    args: &KillArgs,
     consent: Consent,
     doomed: u64,
     unknown: bool,
-    look: Look,
+    output: Output,
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
-    match args.json {
-        true => line(out, &KillSummary::from(&Destroyed::default()))?,
-        false => {
-            let said = match (consent, doomed) {
-                (_, 0) => "Nothing was destroyed.".to_owned(),
-                (Consent::Rehearse, n) => {
-                    format!(
-                        "{} would be destroyed; nothing was.",
-                        plural(n, "connection")
-                    )
-                }
-                (Consent::Given | Consent::Ask, _) => "Nothing was destroyed.".to_owned(),
-            };
-            paragraph(out, look, style::PLAIN, "", "", &said)?;
+    let said = || match (consent, doomed) {
+        (Consent::Rehearse, 1..) => format!(
+            "{} would be destroyed; nothing was.",
+            plural(doomed, "connection")
+        ),
+        (Consent::Rehearse | Consent::Given | Consent::Ask, _) => {
+            "Nothing was destroyed.".to_owned()
         }
-    }
+    };
+    let done = Destroyed::default();
+    output.tell(out, || KillSummary::from(&done), style::PLAIN, said)?;
     Ok(match (consent, doomed) {
         (_, 0) if unknown => Exit::Unknown,
         (_, 0) | (Consent::Rehearse, _) => Exit::Fine,

@@ -3,14 +3,15 @@
 use super::is_doomed;
 use crate::audit::cells::{column, text};
 use crate::exit::Stop;
-use crate::json::line;
+use crate::gaps::{self, Missing};
+use crate::output::{Output, line};
 use crate::text::duration::Lower;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
-use crate::text::table::{Column, Cut, Look, Row, Table};
+use crate::text::table::{Column, Cut, Row, Table};
 use deadpeer_host::kill::Decision;
 use deadpeer_host::{Coverage, Reply, Target};
-use std::collections::BTreeMap;
+use deadpeer_report::Gap;
 use std::io::Write;
 
 const COLUMNS: [Column; 7] = [
@@ -31,19 +32,18 @@ const COLUMNS: [Column; 7] = [
 
 /// Shows every connection with its decision.
 pub(super) fn show(
-    as_json: bool,
     targets: &[Target],
     decisions: &[Decision],
-    look: Look,
+    output: Output,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    let all = targets.iter().zip(decisions);
-    if as_json {
-        for (target, decision) in all {
-            line(out, &decision.to_record(target))?;
+    let mut all = targets.iter().zip(decisions);
+    let look = match output {
+        Output::Text(look) => look,
+        Output::Json => {
+            return all.try_for_each(|(target, decision)| line(out, &decision.to_record(target)));
         }
-        return Ok(());
-    }
+    };
     let mut table = Table::new(&mut *out, look, &COLUMNS);
     let mut row = Row::default();
     for (target, decision) in all {
@@ -71,22 +71,12 @@ pub(super) fn show(
 }
 
 /// What could not be asked, and what to do about it.
-pub(super) fn gaps(
-    as_json: bool,
-    targets: &[Target],
-    decisions: &[Decision],
-    coverage: &Coverage,
-    look: Look,
-    out: &mut impl Write,
-) -> Result<(), Stop> {
-    let mut unreached = BTreeMap::new();
+pub(super) fn unasked(targets: &[Target], decisions: &[Decision], coverage: &Coverage) -> Vec<Gap> {
+    let mut missing = Missing::new();
     for (target, decision) in targets.iter().zip(decisions) {
         if let Decision::Unknown(Reply::Unreachable(why)) = decision {
-            *unreached.entry((*why, target.uid)).or_default() += 1;
+            *missing.entry((*why, target.uid)).or_default() += 1;
         }
     }
-    for gap in crate::ping::unasked(&unreached, coverage) {
-        gap.say(as_json, look, out)?;
-    }
-    Ok(())
+    gaps::all(&missing, Gap::NotAsked, coverage)
 }

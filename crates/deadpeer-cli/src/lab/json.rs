@@ -1,7 +1,7 @@
 //! `lab --json`: one line for each cell, experiment and method.
 
 use crate::exit::Stop;
-use crate::json::line;
+use crate::output::line;
 use deadpeer_lab::matrix::{Cell, Experiment, Tally, tally};
 use deadpeer_report::record;
 use std::io::Write;

@@ -9,9 +9,9 @@ mod words;
 use crate::drive::interruption;
 use crate::enclosed;
 use crate::exit::{Exit, Stop};
-use crate::text::duration;
+use crate::flags::DeadlineArgs;
+use crate::output::{Output, OutputArgs};
 use crate::text::sanitize::sanitize;
-use crate::text::table::Look;
 use clap::{Args, Subcommand};
 use deadpeer_lab::enclosure;
 use deadpeer_lab::matrix::{self, Experiment, ExperimentError, Progress, Settings};
@@ -76,10 +76,10 @@ struct MatrixArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("within", |within| within.required(false).default_value("24s")))]
 struct Common {
-    /// The time in which a dead peer is to be noticed, at least 4s
-    #[arg(long, value_name = "TIME", default_value = "24s", value_parser = duration::parse)]
-    within: Duration,
+    #[command(flatten)]
+    deadline: DeadlineArgs,
     /// Scenarios that run at a time
     #[arg(long, value_name = "N", default_value_t = 4)]
     jobs: usize,
@@ -92,9 +92,8 @@ struct Common {
     /// Write what each host sends and receives to DIR/SCENARIO/HOST.pcapng
     #[arg(long, value_name = "DIR")]
     pcap: Option<PathBuf>,
-    /// Print JSON lines, see schemas/cell.json, schemas/experiment.json and schemas/tally.json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 fn state(name: &str) -> Result<State, String> {
@@ -102,40 +101,90 @@ fn state(name: &str) -> Result<State, String> {
     known.ok_or_else(|| format!("there are {}", State::ALL.map(State::name).join(", ")))
 }
 
+/// What is asked.
+#[derive(Debug)]
+pub(crate) enum Request {
+    List,
+    /// To be the program of a peer.
+    Peer,
+    Measure(Box<Measure>),
+}
+
+/// Scenarios to run.
+#[derive(Debug)]
+pub(crate) struct Measure {
+    scenarios: Vec<Scenario>,
+    within: Duration,
+    jobs: usize,
+    seed: u64,
+    ipv6: bool,
+    /// Where captures, a page and documents go.
+    pcap: Option<PathBuf>,
+    html: Option<PathBuf>,
+    docs: Option<PathBuf>,
+}
+
+impl LabArgs {
+    /// As plain values, once scenarios have been read.
+    pub(crate) fn request(&self) -> Result<Request, Stop> {
+        let measure = match &self.work {
+            Work::List => return Ok(Request::List),
+            Work::Peer => return Ok(Request::Peer),
+            Work::Run(args) => args.common.measure(args.scenarios()?),
+            Work::Matrix(args) => {
+                let mut scenarios = library()?;
+                scenarios.retain(Scenario::is_in_matrix);
+                Measure {
+                    html: args.html.clone(),
+                    docs: args.docs.clone(),
+                    ..args.common.measure(scenarios)
+                }
+            }
+        };
+        Ok(Request::Measure(Box::new(measure)))
+    }
+
+    /// How what was measured is printed.
+    pub(crate) fn output(&self) -> OutputArgs {
+        match &self.work {
+            Work::List | Work::Peer => OutputArgs::default(),
+            Work::Run(args) => args.common.output,
+            Work::Matrix(args) => args.common.output,
+        }
+    }
+}
+
 /// Lists, runs or is the peer.
-pub(crate) fn run(args: &LabArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
-    match &args.work {
-        Work::List => {
+pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    match (request, output) {
+        (Request::List, Output::Text(look)) => {
             words::list(&library()?, look, out)?;
             Ok(Exit::Fine)
         }
-        Work::Peer => {
+        (Request::List, Output::Json) => Ok(Exit::Fine),
+        (Request::Peer, _) => {
             peer::serve().map_err(|error| Stop::because(format!("the lab's peer: {error}")))?;
             Ok(Exit::Fine)
         }
-        Work::Run(_) | Work::Matrix(_) if enclosure::current().is_none() => enclosed::again(),
-        Work::Run(args) => {
-            let measured = args.common.experiments(&args.scenarios()?)?;
-            args.common.print(&measured.experiments, look, out)?;
-            measured.exit()
-        }
-        Work::Matrix(args) => {
-            let mut scenarios = library()?;
-            scenarios.retain(Scenario::is_in_matrix);
-            let measured = args.common.experiments(&scenarios)?;
+        (Request::Measure(_), _) if enclosure::current().is_none() => enclosed::again(),
+        (Request::Measure(measure), output) => {
+            let measured = measure.run()?;
             let experiments = &measured.experiments;
-            if let Some(file) = &args.html {
+            if let Some(file) = &measure.html {
                 write_file(file, &page::page(experiments))?;
             }
             // Documents are of the whole table.
-            if let Some(folder) = args.docs.as_ref().filter(|_| measured.missing == 0) {
+            if let Some(folder) = measure.docs.as_ref().filter(|_| measured.missing == 0) {
                 write_file(&folder.join("matrix.md"), &docs::page(experiments))?;
                 write_file(
                     &folder.join("matrix.svg"),
                     &picture::matrix(experiments, picture::Tips::Without),
                 )?;
             }
-            args.common.print(experiments, look, out)?;
+            match output {
+                Output::Text(look) => words::experiments(experiments, look, out)?,
+                Output::Json => json::experiments(experiments, out)?,
+            }
             measured.exit()
         }
     }
@@ -186,8 +235,23 @@ impl RunArgs {
 }
 
 impl Common {
+    fn measure(&self, scenarios: Vec<Scenario>) -> Measure {
+        Measure {
+            scenarios,
+            within: self.deadline.within,
+            jobs: self.jobs,
+            seed: self.seed,
+            ipv6: self.ipv6,
+            pcap: self.pcap.clone(),
+            html: None,
+            docs: None,
+        }
+    }
+}
+
+impl Measure {
     /// Runs the scenarios and shows on stderr how far it is. Interrupted, it gives those that have ended.
-    fn experiments(&self, scenarios: &[Scenario]) -> Result<Measured, Stop> {
+    fn run(&self) -> Result<Measured, Stop> {
         let interrupted = interruption(Second::IsNoted)?;
         let program = std::env::current_exe().map_err(Stop::because)?;
         let settings = Settings {
@@ -204,16 +268,17 @@ impl Common {
         };
         let start = Instant::now();
         let shown = std::io::stderr().is_terminal();
-        let results = matrix::run_until(scenarios, &settings, interrupted.flag(), |progress| {
-            if shown {
-                show(&progress, start);
-            }
-        });
+        let results =
+            matrix::run_until(&self.scenarios, &settings, interrupted.flag(), |progress| {
+                if shown {
+                    show(&progress, start);
+                }
+            });
         let mut measured = Measured {
             experiments: Vec::new(),
             missing: 0,
         };
-        for (result, scenario) in results.into_iter().zip(scenarios) {
+        for (result, scenario) in results.into_iter().zip(&self.scenarios) {
             match result {
                 Ok(experiment) => measured.experiments.push(experiment),
                 Err(ExperimentError::Interrupted) => measured.missing += 1,
@@ -221,18 +286,6 @@ impl Common {
             }
         }
         Ok(measured)
-    }
-
-    fn print(
-        &self,
-        experiments: &[Experiment],
-        look: Look,
-        out: &mut impl Write,
-    ) -> Result<(), Stop> {
-        match self.json {
-            true => json::experiments(experiments, out),
-            false => words::experiments(experiments, look, out),
-        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The list and the table for a terminal.
 
 use crate::exit::Stop;
+use crate::text::look::Look;
 use crate::text::sanitize::sanitize;
 use crate::text::style::{BAD, FAINT, GOOD, NOTE, PLAIN, TITLE};
-use crate::text::table::{Column, Cut, Look, Row, Table};
+use crate::text::table::{Column, Cut, Row, Table};
 use anstyle::Style;
 use deadpeer_lab::matrix::{Cell, Experiment, Verdict, tally};
 use deadpeer_lab::method;

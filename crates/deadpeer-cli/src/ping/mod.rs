@@ -1,23 +1,20 @@
 //! `deadpeer ping`: is the other end of this connection there?
 
-pub(crate) mod json;
-pub(crate) mod words;
+mod words;
 
-use crate::audit::gaps::{Gap, gaps, say_hidden};
 use crate::drive::{Ended, drive, interruption, pause};
 use crate::exit::{Exit, Stop};
-use crate::filter_args::FilterArgs;
+use crate::filter_args::{Chosen, FilterArgs};
+use crate::gaps::{self, Missing};
 use crate::lending;
+use crate::output::{Output, OutputArgs};
 use crate::text::duration;
-use crate::text::paragraph::paragraph;
-use crate::text::sanitize::sanitize;
 use crate::text::style;
-use crate::text::table::Look;
 use clap::Args;
 use deadpeer_host::audit::Replies;
-use deadpeer_host::{Coverage, Questions, Reply, Table, Target, Unreadable};
+use deadpeer_host::{Coverage, Questions, Reply, Target};
+use deadpeer_report::{Gap, record};
 use deadpeer_sys::signals::{Interruption, Second};
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -45,9 +42,8 @@ pub(crate) struct PingArgs {
     /// How long an answer is waited for
     #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = duration::parse, allow_hyphen_values = true)]
     timeout: Duration,
-    /// Print JSON lines, see schemas/ping.json and schemas/ping_summary.json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     #[command(flatten)]
     filters: FilterArgs,
 }
@@ -74,37 +70,50 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Asks until enough was asked, and sums up.
-pub(crate) fn run(args: &PingArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
-    if !args.filters.is_given() {
-        return Err(Stop::because(
-            "which connections? Name them by a filter such as --pid, --port or --peer, or say --all",
-        ));
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Request {
+    chosen: Chosen,
+    count: Option<u32>,
+    interval: Duration,
+    timeout: Duration,
+}
+
+impl PingArgs {
+    /// As plain values, once what is named has been looked up.
+    pub(crate) fn request(&self) -> Result<Request, Stop> {
+        Ok(Request {
+            chosen: self.filters.chosen_or(
+                "which connections? Name them by a filter such as --pid, --port or --peer, or say --all",
+            )?,
+            count: self.count,
+            interval: self.interval,
+            timeout: self.timeout,
+        })
     }
-    let filter = args.filters.filter()?;
-    let mut table =
-        Table::open(&args.filters.namespace()).map_err(|error| args.filters.cannot_open(&error))?;
-    let (targets, coverage) =
-        Target::all(&mut table, &filter).map_err(|error| Stop::from_error(&error))?;
+}
+
+/// Asks until enough was asked, and sums up.
+pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    let mut table = request.chosen.open()?;
+    let (targets, coverage) = Target::all(&mut table, &request.chosen.filter)
+        .map_err(|error| Stop::from_error(&error))?;
     let namespace = table.namespace();
     drop(table);
     if targets.is_empty() {
-        let filters = args.filters.to_string();
-        let none = format!("No open connection matches {}.", sanitize(&filters));
-        if !args.json {
-            paragraph(out, look, style::NOTE, "", "", &none)?;
-        }
-        say_hidden(&coverage, args.json, look, out)?;
+        let none = format!("No open connection matches {}.", request.chosen.words());
+        output.say(out, style::NOTE, &none)?;
+        output.gaps(out, coverage.hidden_owners(gaps::looker()))?;
         return Ok(Exit::Unknown);
     }
     let mut pings = Pings {
-        args,
-        look,
+        request,
+        output,
         replies: vec![Replies::default(); targets.len()],
         targets,
     };
     let interruption = interruption(Second::Ends)?;
-    let lent = lending::on_record(namespace, &pings.targets, args.json, look, out)?;
+    let lent = lending::on_record(namespace, &pings.targets, output, out)?;
     pings.run(&interruption, out)?;
     drop(lent);
     pings.sum_up(&coverage, out)
@@ -112,8 +121,8 @@ pub(crate) fn run(args: &PingArgs, look: Look, out: &mut impl Write) -> Result<E
 
 /// The connections, and what has been heard of each.
 struct Pings<'a> {
-    args: &'a PingArgs,
-    look: Look,
+    request: &'a Request,
+    output: Output,
     targets: Vec<Target>,
     replies: Vec<Replies>,
 }
@@ -126,7 +135,7 @@ impl Pings<'_> {
                 .filter(|place| self.replies[*place].goes_on())
                 .collect();
             let asked: Vec<&Target> = open.iter().map(|place| &self.targets[*place]).collect();
-            let mut questions = Questions::new(asked, self.args.timeout, begun);
+            let mut questions = Questions::new(asked, self.request.timeout, begun);
             let Ok(ended) = drive(&mut questions, Some(interruption), |_, _| ());
             for (place, reply) in open.iter().zip(questions.into_replies()) {
                 let Some(reply) = reply else { continue };
@@ -135,11 +144,11 @@ impl Pings<'_> {
             }
             out.flush()?;
             let answered = Instant::now();
-            let enough = self.args.count.is_some_and(|count| number >= count);
+            let enough = self.request.count.is_some_and(|count| number >= count);
             if ended == Ended::Interrupted || enough || !self.replies.iter().any(Replies::goes_on) {
                 return Ok(());
             }
-            let next = (begun + self.args.interval).max(answered + SILENCE);
+            let next = (begun + self.request.interval).max(answered + SILENCE);
             let left = next.saturating_duration_since(Instant::now());
             if pause(left, Some(interruption)) {
                 return Ok(());
@@ -155,69 +164,34 @@ impl Pings<'_> {
         reply: &Reply,
         out: &mut impl Write,
     ) -> Result<(), Stop> {
-        if self.args.json {
-            return json::reply(number, target, reply, out);
-        }
-        let line = format!("{}: {}", words::Ends(target), words::ReplyWords(reply));
-        Ok(paragraph(
-            out,
-            self.look,
-            words::style(reply),
-            "",
-            "  ",
-            &line,
-        )?)
+        let record = || record::Ping {
+            number,
+            connection: target.into(),
+            reply: reply.into(),
+        };
+        let text = || format!("{}: {reply}", words::Ends(target));
+        self.output.tell(out, record, words::style(reply), text)
     }
 
     fn sum_up(&self, coverage: &Coverage, out: &mut impl Write) -> Result<Exit, Stop> {
-        if !self.args.json {
+        if let Output::Text(_) = self.output {
             out.write_all(b"\n")?;
         }
+        let mut missing = Missing::new();
         for (target, replies) in self.targets.iter().zip(&self.replies) {
-            match self.args.json {
-                true => json::summary(target, replies, out)?,
-                false => {
-                    let line = format!("{}: {}", words::Ends(target), words::Heard(replies));
-                    paragraph(out, self.look, style::PLAIN, "", "  ", &line)?;
-                }
+            let record = || replies.to_record(target);
+            let text = || format!("{}: {}", words::Ends(target), words::Heard(replies));
+            self.output.tell(out, record, style::PLAIN, text)?;
+            if let Some(why) = replies.unreachable {
+                *missing.entry((why, target.uid)).or_default() += 1;
             }
         }
-        self.gaps(coverage, out)?;
+        self.output
+            .gaps(out, gaps::all(&missing, Gap::NotAsked, coverage))?;
         let exits = self.replies.iter().map(exit);
         let left_out = (!coverage.hidden_processes.is_empty()).then_some(Exit::Unknown);
         Ok(exits.chain(left_out).reduce(worse).unwrap_or(Exit::Unknown))
     }
-
-    fn gaps(&self, coverage: &Coverage, out: &mut impl Write) -> Result<(), Stop> {
-        let mut unreached = BTreeMap::new();
-        for (target, replies) in self.targets.iter().zip(&self.replies) {
-            if let Some(why) = replies.unreachable {
-                *unreached.entry((why, target.uid)).or_default() += 1;
-            }
-        }
-        for gap in unasked(&unreached, coverage) {
-            gap.say(self.args.json, self.look, out)?;
-        }
-        Ok(())
-    }
-}
-
-/// What could not be asked, by reason and user, and what to do about it.
-pub(crate) fn unasked(
-    unreached: &BTreeMap<(Unreadable, u32), u64>,
-    coverage: &Coverage,
-) -> Vec<Gap> {
-    let mut all = gaps(unreached, coverage, rustix::process::geteuid().is_root());
-    for gap in &mut all {
-        if gap.code == "settings-unread" {
-            gap.code = "not-asked";
-            gap.text = gap
-                .text
-                .replace("The settings of ", "The peers of ")
-                .replace("could not be read", "could not be asked");
-        }
-    }
-    all
 }
 
 /// The answer for scripts.

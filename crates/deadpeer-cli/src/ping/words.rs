@@ -1,14 +1,12 @@
 //! Replies in words.
 
-use crate::text::duration::Upper;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style as styles;
 use anstyle::Style;
-use deadpeer::{Answer, NotNow};
+use deadpeer::Answer;
 use deadpeer_host::audit::Replies;
 use deadpeer_host::{Reply, Target};
 use std::fmt;
-use std::time::Duration;
 
 /// Both ends of a connection and who has it: "10.0.0.1:40000 to 10.0.0.7:5432 (pgbouncer, pid 812)".
 pub(crate) struct Ends<'a>(pub(crate) &'a Target);
@@ -26,83 +24,6 @@ impl fmt::Display for Ends<'_> {
             ),
             None => Ok(()),
         }
-    }
-}
-
-/// What came of asking.
-pub(crate) struct ReplyWords<'a>(pub(crate) &'a Reply);
-
-impl fmt::Display for ReplyWords<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Reply::Answer(Answer::Answered { rtt }) => write!(f, "answered in {}", Rtt(*rtt)),
-            Reply::Answer(Answer::Unanswered { waited }) => {
-                write!(f, "not answered within {}", Upper(*waited))
-            }
-            Reply::Answer(Answer::Dead(death)) => write!(f, "over: {death}"),
-            Reply::Answer(Answer::NotNow(why)) => write!(f, "{}", NotNowWords(*why)),
-            Reply::Unreachable(why) => write!(f, "can't be asked: {}", why.reason()),
-            Reply::Failed(error) => write!(f, "can't be asked: {error}"),
-            Reply::Answer(_) | _ => f.write_str("can't be asked"),
-        }
-    }
-}
-
-struct NotNowWords(NotNow);
-
-impl fmt::Display for NotNowWords {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            NotNow::Heard { ago } => write!(f, "heard {} ago, no probe needed", Upper(ago)),
-            NotNow::InFlight { unanswered } => write!(
-                f,
-                "can't ask now: data is in flight, and sent again until it is acknowledged ({})",
-                Unanswered(unanswered)
-            ),
-            NotNow::Queued { unanswered } => write!(
-                f,
-                "can't ask now: the peer's window is closed and data waits, so the kernel probes the window ({})",
-                Unanswered(unanswered)
-            ),
-            NotNow::KernelAsks { unanswered } => write!(
-                f,
-                "can't ask now: the kernel's own keepalive is asking ({})",
-                Unanswered(unanswered)
-            ),
-            NotNow::JustAsked { unanswered } => write!(
-                f,
-                "can't ask now: a peer answers such a probe every half second at most, and one is open ({})",
-                Unanswered(unanswered)
-            ),
-            NotNow::LastProbe { unanswered } => write!(
-                f,
-                "not asked: by the application's own settings one more unanswered probe could end the connection ({})",
-                Unanswered(unanswered)
-            ),
-            NotNow::Busy => f.write_str("can't ask now: its program kept the socket busy"),
-            NotNow::NotConnected => f.write_str("can't ask: there is no connection (any more)"),
-            _ => f.write_str("can't ask now"),
-        }
-    }
-}
-
-struct Unanswered(u32);
-
-impl fmt::Display for Unanswered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str("nothing unanswered so far"),
-            n => write!(f, "{n} unanswered so far"),
-        }
-    }
-}
-
-/// A round trip with a digit that means something.
-struct Rtt(Duration);
-
-impl fmt::Display for Rtt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.1} ms", self.0.as_secs_f64() * 1e3)
     }
 }
 
@@ -124,10 +45,10 @@ impl fmt::Display for Heard<'_> {
         if let Some(times) = replies.round_trips {
             write!(
                 f,
-                ", round trip min/avg/max {:.1}/{:.1}/{}",
+                ", round trip min/avg/max {:.1}/{:.1}/{:.1} ms",
                 times.shortest.as_secs_f64() * 1e3,
                 (times.total / replies.answered).as_secs_f64() * 1e3,
-                Rtt(times.longest)
+                times.longest.as_secs_f64() * 1e3
             )?;
         }
         for (count, what) in [

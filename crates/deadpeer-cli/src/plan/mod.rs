@@ -5,10 +5,10 @@ mod kernel;
 pub(crate) mod words;
 
 use crate::exit::{Exit, Stop};
-use crate::json::line;
+use crate::output::line;
 use crate::policy_args::{LOST_PROBES, PolicyArgs, SlowReadersArg};
 use crate::text::duration;
-use crate::text::table::Look;
+use crate::text::look::Look;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use code::Language;

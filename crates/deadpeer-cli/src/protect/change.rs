@@ -1,15 +1,13 @@
 //! Changing open connections and listeners: look, show, ask, record, change, look again.
 
-use super::args::ProtectArgs;
+use super::request::Change;
 use super::{burst, outcome, plan};
 use crate::confirm::Consent;
 use crate::drive::{Ended, drive};
 use crate::exit::{Exit, Stop};
-use crate::json::line;
-use crate::text::duration;
+use crate::output::{Output, line};
 use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
-use crate::text::table::Look;
 use deadpeer_host::Table;
 use deadpeer_host::protect::{CarryOut, CarryOutError, Survey, backlog};
 use deadpeer_host::undo::{Record, UndoFile, boot_id, default_directory};
@@ -17,43 +15,43 @@ use std::io::Write;
 use std::time::Instant;
 
 /// Brings what is chosen under the deadline.
-pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
-    args.require_filter()?;
-    let consent = Consent::of(args.dry_run, args.yes)?;
-    let filter = args.filters.filter()?;
-    let mut table =
-        Table::open(&args.filters.namespace()).map_err(|error| args.filters.cannot_open(&error))?;
-    let blind = use_bpf(args, &mut table);
-    let aim = match args.aim(table.kernel()) {
+pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    let filter = &request.chosen.filter;
+    let mut table = request.chosen.open()?;
+    let blind = use_bpf(request.bpf, &mut table);
+    let aim = match request.goal.aim(table.kernel()) {
         Ok(aim) => aim,
-        Err(refusal) => return plan::refused(args, &refusal, look, out),
+        Err(refusal) => return plan::refused(&refusal, output, out),
     };
     let survey =
-        Survey::take(&mut table, &filter, &aim).map_err(|error| Stop::from_error(&error))?;
-    plan::show(args, &aim, &survey, look, out)?;
-    plan::out_of_reach(args, &survey, blind.as_deref(), look, out)?;
-    let burst = burst::among(&survey, &table);
-    if let Some(burst) = &burst
-        && !burst::may_be_changed(args, &survey, burst, look, out)?
-    {
-        return outcome::refused(args, &survey, out);
+        Survey::take(&mut table, filter, &aim).map_err(|error| Stop::from_error(&error))?;
+    plan::show(request, &aim, &survey, output, out)?;
+    output.gaps(out, plan::out_of_reach(&survey, blind.as_deref()))?;
+    let burst = survey.burst(backlog(), table.kernel().hz);
+    if let Some(burst) = &burst {
+        let gap = burst::gap(burst, &survey, request.force);
+        let refused = gap.is_refusal();
+        output.gaps(out, [gap])?;
+        if refused {
+            return outcome::refused(request, &survey, output, out);
+        }
     }
-    if survey.changes() == 0 || consent == Consent::Rehearse {
-        return outcome::nothing_done(args, &survey, look, out);
+    if survey.changes() == 0 || request.consent == Consent::Rehearse {
+        return outcome::nothing_done(request, &survey, output, out);
     }
-    let mut undo = undo_file(args, &table)?;
+    let mut undo = undo_file(request, &table)?;
     out.flush()?;
     let question = format!(
         "Change {}? What is there now goes to {}.",
         plural(survey.changes() as u64, "socket"),
         undo.path().display()
     );
-    if !consent.to(&question)? {
-        return outcome::declined(args, look, out);
+    if !request.consent.to(&question)? {
+        return outcome::declined(output, out);
     }
     let waiting = burst::Waiting::begin(burst.as_ref())?;
     let now = Instant::now();
-    let mut change = CarryOut::new(survey, &mut table, &filter, &aim, &mut undo, backlog(), now);
+    let mut change = CarryOut::new(survey, &mut table, filter, &aim, &mut undo, backlog(), now);
     let ended = drive(&mut change, waiting.interruption(), |change, now| {
         waiting.show(change.progress(now));
     });
@@ -64,16 +62,16 @@ pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Resul
         Err(error) => Err(error),
     };
     let done = done.map_err(|error| stopped(&error, &undo))?;
-    match args.json {
-        true => line(out, &done.to_record(&undo, blind.as_deref()))?,
-        false => outcome::show(args, &done, &undo, blind.as_deref(), look, out)?,
+    match output {
+        Output::Text(look) => outcome::show(request, &done, &undo, blind.as_deref(), look, out)?,
+        Output::Json => line(out, &done.to_record(&undo, blind.as_deref()))?,
     }
     Ok(outcome::exit(&done))
 }
 
 /// Uses eBPF where it can be had, and says why if it can't.
-pub(super) fn use_bpf(args: &ProtectArgs, table: &mut Table) -> Option<String> {
-    if args.no_bpf {
+pub(super) fn use_bpf(may: bool, table: &mut Table) -> Option<String> {
+    if !may {
         return Some("--no-bpf".to_owned());
     }
     table
@@ -82,10 +80,10 @@ pub(super) fn use_bpf(args: &ProtectArgs, table: &mut Table) -> Option<String> {
         .map(|error| sanitize(&error.to_string()).into_owned())
 }
 
-fn undo_file(args: &ProtectArgs, table: &Table) -> Result<UndoFile, Stop> {
+fn undo_file(request: &Change, table: &Table) -> Result<UndoFile, Stop> {
     let boot = boot_id().map_err(|error| Stop::because(format!("read boot_id: {error}")))?;
-    let record = Record::new(boot, table.namespace(), Some(args.within_ms()));
-    let file = match &args.undo_file {
+    let record = Record::new(boot, table.namespace(), Some(request.goal.within_ms()));
+    let file = match &request.undo_file {
         Some(path) => UndoFile::at(path.clone(), record),
         None => UndoFile::in_directory(&default_directory(), record),
     };
@@ -101,9 +99,4 @@ fn stopped(error: &CarryOutError, undo: &UndoFile) -> Stop {
             undo.path().display()
         )),
     }
-}
-
-/// The deadline as it was typed.
-pub(super) fn within(args: &ProtectArgs) -> String {
-    duration::typed(args.within.unwrap_or_default())
 }

@@ -1,70 +1,61 @@
 //! `deadpeer protect --list`: what can be undone, and what protects connections still to come.
 
-use super::args::ProtectArgs;
 use crate::exit::{Exit, Stop};
-use crate::json::line;
+use crate::output::Output;
 use crate::text::duration;
-use crate::text::paragraph::paragraph;
 use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
-use crate::text::table::Look;
 use deadpeer_host::protect::new_connections::{Standing, standing};
-use deadpeer_host::undo::{ReadUndoError, UndoFile, boot_id, default_directory};
+use deadpeer_host::undo::{UndoFile, boot_id, default_directory};
 use deadpeer_report::record::StandingProtection;
 use std::io::Write;
 use std::time::Duration;
 
 /// Shows both.
-pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
+pub(super) fn run(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let directory = default_directory();
     let files = UndoFile::all_in(&directory)
         .map_err(|error| Stop::because(format!("cannot read {}: {error}", directory.display())))?;
     let boot = boot_id().map_err(|error| Stop::because(format!("read boot_id: {error}")))?;
     let rules = standing();
-    if args.json {
-        for file in files.iter().flatten() {
-            line(out, &file.to_record(&boot))?;
-        }
-        for rule in rules.iter().flatten() {
-            line(out, &StandingProtection::from(rule))?;
-        }
-    } else {
-        let mut say = |style, text: String| paragraph(out, look, style, "", "  ", &text);
-        for file in &files {
-            say(style::PLAIN, file_words(file, &boot))?;
-        }
-        for rule in rules.iter().flatten() {
-            say(style::PLAIN, rule_words(rule))?;
-        }
-        if files.is_empty() && rules.as_ref().is_ok_and(Vec::is_empty) {
-            say(
+    for file in &files {
+        match file {
+            Ok(file) => output.tell(
+                out,
+                || file.to_record(&boot),
                 style::PLAIN,
-                format!(
-                    "Nothing to undo in {}, and nothing protects connections still to come.",
-                    directory.display()
-                ),
-            )?;
+                || file_words(file, &boot),
+            )?,
+            Err(error) => output.say(out, style::PLAIN, &sanitize(&error.to_string()))?,
         }
+    }
+    for rule in rules.iter().flatten() {
+        output.tell(
+            out,
+            || StandingProtection::from(rule),
+            style::PLAIN,
+            || rule_words(rule),
+        )?;
+    }
+    if files.is_empty() && rules.as_ref().is_ok_and(Vec::is_empty) {
+        let said = format!(
+            "Nothing to undo in {}, and nothing protects connections still to come.",
+            directory.display()
+        );
+        output.say(out, style::PLAIN, &said)?;
     }
     match rules {
         Ok(_) => Ok(Exit::Fine),
         Err(error) => {
-            if !args.json {
-                let said =
-                    format!("What protects connections still to come can't be seen: {error}");
-                paragraph(out, look, style::NOTE, "", "  ", &said)?;
-            }
+            let said = format!("What protects connections still to come can't be seen: {error}");
+            output.say(out, style::NOTE, &said)?;
             Ok(Exit::Unknown)
         }
     }
 }
 
-fn file_words(file: &Result<UndoFile, ReadUndoError>, boot: &str) -> String {
-    let file = match file {
-        Ok(file) => file,
-        Err(error) => return sanitize(&error.to_string()).into_owned(),
-    };
+fn file_words(file: &UndoFile, boot: &str) -> String {
     let record = file.record();
     let path = file.path().display().to_string();
     let when = jiff::Timestamp::from_second(i64::try_from(record.begun_unix_s).unwrap_or(0));

@@ -1,74 +1,62 @@
 //! Connections still to come: a rule that holds in a cgroup until it is removed.
 
-use super::args::ProtectArgs;
-use super::change::within;
 use super::plan;
+use super::request::NewConnections;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
-use crate::json::line;
-use crate::text::paragraph::paragraph;
+use crate::output::Output;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
-use crate::text::table::Look;
 use deadpeer_host::protect::new_connections::{
     NewConnectionsError, Standing, protect, rule, standing,
 };
 use deadpeer_report::record::{RemovedProtection, StandingProtection};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Makes the rule.
-pub(super) fn run(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
-    let cgroup = cgroup(args)?;
-    let consent = Consent::of(args.dry_run, args.yes)?;
+pub(super) fn run(
+    request: &NewConnections,
+    output: Output,
+    out: &mut impl Write,
+) -> Result<Exit, Stop> {
+    let cgroup = &request.cgroup;
     let kernel = deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))?;
-    let aim = match args.aim(&kernel) {
+    let aim = match request.goal.aim(&kernel) {
         Ok(aim) => aim,
-        Err(refusal) => return plan::refused(args, &refusal, look, out),
+        Err(refusal) => return plan::refused(&refusal, output, out),
     };
-    let rule = rule(aim.plan(), args.keep_app_settings);
-    let name = name(&cgroup);
+    let rule = rule(aim.plan(), request.goal.keep_app_settings);
+    let name = name(cgroup);
     let place = sanitize(&cgroup.display().to_string()).into_owned();
-    if !args.json {
-        let said = format!(
-            "Connections that begin in cgroup {place} from now on: {}. What a program sets itself stays if it is as soon.",
-            aim.plan()
-        );
-        paragraph(out, look, style::PLAIN, "", "", &said)?;
-    }
+    let said = format!(
+        "Connections that begin in cgroup {place} from now on: {}. What a program sets itself stays if it is as soon.",
+        aim.plan()
+    );
+    output.say(out, style::PLAIN, &said)?;
     out.flush()?;
-    if !consent.to(&format!(
-        "Protect connections still to come in cgroup {place}?"
-    ))? {
-        if !args.json {
-            paragraph(out, look, style::PLAIN, "", "", "Nothing was changed.")?;
-        }
-        return Ok(match consent {
+    let question = format!("Protect connections still to come in cgroup {place}?");
+    if !request.consent.to(&question)? {
+        output.say(out, style::PLAIN, "Nothing was changed.")?;
+        return Ok(match request.consent {
             Consent::Rehearse => Exit::Fine,
             Consent::Given | Consent::Ask => Exit::Over,
         });
     }
-    let standing = protect(&cgroup, &rule, &name).map_err(|error| refused(&error))?;
-    match args.json {
-        true => line(out, &StandingProtection::from(&standing))?,
-        false => {
-            let said = format!(
-                "They notice a vanished peer within {} from their first packet on. Open ones are as they were: run this without --new-connections, too. To end it: deadpeer protect --remove {name}",
-                within(args)
-            );
-            paragraph(out, look, style::GOOD, "", "", &said)?;
-        }
-    }
+    let standing = protect(cgroup, &rule, &name).map_err(|error| refused(&error))?;
+    let said = || {
+        format!(
+            "They notice a vanished peer within {} from their first packet on. Open ones are as they were: run this without --new-connections, too. To end it: deadpeer protect --remove {name}",
+            request.goal.within()
+        )
+    };
+    let record = || StandingProtection::from(&standing);
+    output.tell(out, record, style::GOOD, said)?;
     Ok(Exit::Fine)
 }
 
 /// Ends one rule, or all.
-pub(super) fn remove(
-    args: &ProtectArgs,
-    name: &str,
-    look: Look,
-    out: &mut impl Write,
-) -> Result<Exit, Stop> {
+pub(super) fn remove(name: &str, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let all = standing().map_err(|error| Stop::from_error(&error))?;
     let meant: Vec<&Standing> = all
         .iter()
@@ -82,45 +70,22 @@ pub(super) fn remove(
     for standing in &meant {
         let pinned = &standing.pinned;
         pinned.remove().map_err(|error| Stop::from_error(&error))?;
-        let said = format!(
-            "{} is ended. Connections that it set options on keep them.",
-            sanitize(&pinned.name)
-        );
-        match args.json {
-            true => line(
-                out,
-                &RemovedProtection {
-                    name: pinned.name.clone(),
-                },
-            )?,
-            false => paragraph(out, look, style::PLAIN, "", "", &said)?,
-        }
+        let record = || RemovedProtection {
+            name: pinned.name.clone(),
+        };
+        let said = || {
+            format!(
+                "{} is ended. Connections that it set options on keep them.",
+                sanitize(&pinned.name)
+            )
+        };
+        output.tell(out, record, style::PLAIN, said)?;
     }
-    if meant.is_empty() && !args.json {
+    if meant.is_empty() {
         let said = "Nothing protects connections still to come.";
-        paragraph(out, look, style::PLAIN, "", "", said)?;
+        output.say(out, style::PLAIN, said)?;
     }
     Ok(Exit::Fine)
-}
-
-/// A rule holds in a cgroup: which ports and processes connections still to come will have, nobody knows.
-fn cgroup(args: &ProtectArgs) -> Result<PathBuf, Stop> {
-    match (args.filters.is_all(), args.filters.only_cgroup()) {
-        (true, _) => Ok(PathBuf::from("/")),
-        (false, Some(path)) => Ok(below_root(path)),
-        (false, None) => Err(Stop::because(
-            "--new-connections takes a single --cgroup, or --all for the whole machine, and no other filter: connections still to come have neither port nor process yet (nothing was changed)",
-        )),
-    }
-}
-
-/// The path below the root of cgroup v2, however it was typed.
-fn below_root(path: &str) -> PathBuf {
-    let bare = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
-        .iter()
-        .find_map(|root| path.strip_prefix(root))
-        .unwrap_or(path);
-    Path::new("/").join(bare.trim_start_matches('/'))
 }
 
 /// What a BPF file system takes for a name.
@@ -155,17 +120,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cgroup_may_be_typed_in_many_ways() {
-        for typed in [
-            "system.slice/nginx.service",
-            "/system.slice/nginx.service",
-            "/sys/fs/cgroup/system.slice/nginx.service",
-            "/sys/fs/cgroup/unified/system.slice/nginx.service",
-        ] {
-            let path = below_root(typed);
-            assert_eq!(path, Path::new("/system.slice/nginx.service"), "{typed}");
-            assert_eq!(name(&path), "system-slice-nginx-service");
-        }
-        assert_eq!(name(Path::new("/")), "machine");
+    fn a_rule_is_named_after_its_cgroup() {
+        let named = |path| name(Path::new(path));
+        assert_eq!(
+            named("/system.slice/nginx.service"),
+            "system-slice-nginx-service"
+        );
+        assert_eq!(named("/"), "machine");
     }
 }

@@ -1,21 +1,20 @@
 //! What came of it, in words and for scripts.
 
-use super::args::ProtectArgs;
-use super::change::within;
+use super::request::Change;
 use crate::exit::{Exit, Stop};
-use crate::json::line;
+use crate::output::{Output, line};
+use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
-use crate::text::table::Look;
 use deadpeer_host::protect::{Fate, Outcome, Step, Survey};
 use deadpeer_host::undo::UndoFile;
 use std::io::Write;
 
 /// Shows what was changed, what could not be, and the way back.
 pub(super) fn show(
-    args: &ProtectArgs,
+    request: &Change,
     done: &Outcome,
     undo: &UndoFile,
     blind: Option<&str>,
@@ -34,7 +33,7 @@ pub(super) fn show(
             "{} and {} now notice a vanished peer within {}, read back{}.",
             plural(connections, "connection"),
             plural(done.listeners, "listener"),
-            within(args),
+            request.goal.within(),
             match blind {
                 None => " from within the kernel (eBPF)",
                 Some(_) => " through their owners' descriptors",
@@ -74,57 +73,40 @@ pub(super) fn show(
 
 /// Ends where nothing was to be changed, or only to be shown.
 pub(super) fn nothing_done(
-    args: &ProtectArgs,
+    request: &Change,
     survey: &Survey,
-    look: Look,
+    output: Output,
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
-    if args.json {
-        line(out, &survey.to_record(args.within_ms()))?;
-        return Ok(exit_of(survey, true));
-    }
+    let record = || survey.to_record(request.goal.within_ms());
     let (style, text) = match survey.changes() as u64 {
-        0 if survey.parts.is_empty() => {
-            let filters = args.filters.to_string();
-            (
-                style::NOTE,
-                match filters.is_empty() {
-                    true => "There is no TCP connection and no listener in this network namespace."
-                        .to_owned(),
-                    false => format!(
-                        "No connection and no listener matches {}.",
-                        sanitize(&filters)
-                    ),
-                },
-            )
-        }
+        0 if survey.parts.is_empty() => (style::NOTE, request.chosen.nothing()),
         0 => (style::PLAIN, "Nothing was changed.".to_owned()),
         n => (
             style::PLAIN,
             format!("{} would be changed; nothing was.", plural(n, "socket")),
         ),
     };
-    paragraph(out, look, style, "", "", &text)?;
+    output.tell(out, record, style, || text)?;
     Ok(exit_of(survey, true))
 }
 
 /// Ends where it would cost live connections; why has been said.
 pub(super) fn refused(
-    args: &ProtectArgs,
+    request: &Change,
     survey: &Survey,
+    output: Output,
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
-    if args.json {
-        line(out, &survey.to_record(args.within_ms()))?;
+    if let Output::Json = output {
+        line(out, &survey.to_record(request.goal.within_ms()))?;
     }
     Ok(Exit::Over)
 }
 
 /// Ends where the answer was no.
-pub(super) fn declined(args: &ProtectArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
-    if !args.json {
-        paragraph(out, look, style::PLAIN, "", "", "Nothing was changed.")?;
-    }
+pub(super) fn declined(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    output.say(out, style::PLAIN, "Nothing was changed.")?;
     Ok(Exit::Over)
 }
 

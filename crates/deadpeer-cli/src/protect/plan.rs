@@ -1,24 +1,22 @@
 //! What would be done: a table of before and after.
 
-use super::args::ProtectArgs;
-use super::change::within;
+use super::request::Change;
 use crate::audit::cells::{column, text};
-use crate::audit::gaps::{Gap, gaps};
 use crate::audit::words::{RoleWords, SettingsWords};
 use crate::exit::{Exit, Stop};
-use crate::json::line;
+use crate::gaps::{self, Missing};
+use crate::output::{Output, line};
 use crate::text::duration::Upper;
-use crate::text::paragraph::paragraph;
+use crate::text::look::Look;
 use crate::text::plural::plural;
 use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
-use crate::text::table::{Column, Cut, Look, Row, Table as TextTable};
+use crate::text::table::{Column, Cut, Row, Table as TextTable};
 use anstyle::Style;
 use deadpeer_core::{Notice, Refusal};
 use deadpeer_host::Unreadable;
-use deadpeer_host::protect::{Aim, Change, Fate, Part, Step, Survey};
-use deadpeer_report::record;
-use std::collections::BTreeMap;
+use deadpeer_host::protect::{self, Aim, Fate, Part, Step, Survey};
+use deadpeer_report::{Gap, record};
 use std::io::Write;
 
 const COLUMNS: [Column; 7] = [
@@ -33,86 +31,79 @@ const COLUMNS: [Column; 7] = [
 
 /// Shows what was found and what would be done about it.
 pub(super) fn show(
-    args: &ProtectArgs,
+    request: &Change,
     aim: &Aim,
     survey: &Survey,
-    look: Look,
+    output: Output,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    if args.json {
-        for part in &survey.parts {
-            line(out, &part.to_record(aim))?;
+    match output {
+        Output::Text(look) => table(aim, survey, look, out)?,
+        Output::Json => {
+            for part in &survey.parts {
+                line(out, &part.to_record(aim))?;
+            }
         }
-        return gaps_of(args, survey, look, out);
     }
+    output.gaps(out, missing(request, survey))?;
+    let fine = survey.count(|fate| *fate == Fate::Judged(Step::Fine));
+    if fine > 0 {
+        let said = format!(
+            "{} already {} a vanished peer within {}, and {} left alone.",
+            plural(fine, "socket"),
+            if fine == 1 { "notices" } else { "notice" },
+            request.goal.within(),
+            if fine == 1 { "is" } else { "are" }
+        );
+        output.say(out, style::PLAIN, &said)?;
+    }
+    Ok(())
+}
+
+fn table(aim: &Aim, survey: &Survey, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     let shown: Vec<&Part> = survey
         .parts
         .iter()
         .filter(|part| part.fate != Fate::Judged(Step::Fine))
         .collect();
-    if !shown.is_empty() {
-        let mut table = TextTable::new(&mut *out, look, &COLUMNS);
-        let mut row = Row::default();
-        for part in shown {
-            row.clear();
-            fill(&mut row, aim, part);
-            table.row(&row)?;
-            if let Some(note) = note(part) {
-                table.note(style::NOTE, note.to_owned())?;
-            }
+    if shown.is_empty() {
+        return Ok(());
+    }
+    let mut table = TextTable::new(&mut *out, look, &COLUMNS);
+    let mut row = Row::default();
+    for part in shown {
+        row.clear();
+        fill(&mut row, aim, part);
+        table.row(&row)?;
+        if let Some(note) = note(part) {
+            table.note(style::NOTE, note.to_owned())?;
         }
-        table.finish()?.write_all(b"\n")?;
     }
-    gaps_of(args, survey, look, out)?;
-    let fine = survey.count(|fate| *fate == Fate::Judged(Step::Fine));
-    if fine > 0 {
-        let verb = if fine == 1 { "notices" } else { "notice" };
-        let said = format!(
-            "{} already {verb} a vanished peer within {}, and {} left alone.",
-            plural(fine, "socket"),
-            within(args),
-            if fine == 1 { "is" } else { "are" }
-        );
-        paragraph(out, look, style::PLAIN, "", "", &said)?;
-    }
+    table.finish()?.write_all(b"\n")?;
     Ok(())
 }
 
 /// What eBPF would reach, and why it could not be had.
-pub(super) fn out_of_reach(
-    args: &ProtectArgs,
-    survey: &Survey,
-    blind: Option<&str>,
-    look: Look,
-    out: &mut impl Write,
-) -> Result<(), Stop> {
+pub(super) fn out_of_reach(survey: &Survey, blind: Option<&str>) -> Option<Gap> {
     let reached = [
         Unreadable::NotPermitted,
         Unreadable::NoVisibleOwner,
         Unreadable::NoDescriptor,
     ];
-    let unseen = |fate: &Fate| matches!(fate, Fate::Unseen(why) if reached.contains(why));
-    let (Some(why), count @ 1..) = (blind, survey.count(unseen)) else {
-        return Ok(());
-    };
-    let gap = Gap {
-        code: "no-ebpf",
-        count: Some(count),
-        text: format!("eBPF would reach these, and can't be had: {why}."),
-    };
-    gap.say(args.json, look, out)
+    let sockets = survey.count(|fate| matches!(fate, Fate::Unseen(why) if reached.contains(why)));
+    let why = blind.filter(|_| sockets > 0)?.to_owned();
+    Some(Gap::OutOfReachWithoutEbpf { sockets, why })
 }
 
 /// Says why no options keep the deadline.
 pub(super) fn refused(
-    args: &ProtectArgs,
     refusal: &Refusal,
-    look: Look,
+    output: Output,
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
-    match args.json {
-        true => line(out, &record::Refusal::from(refusal))?,
-        false => crate::plan::words::refusal(refusal, false, look, out)?,
+    match output {
+        Output::Text(look) => crate::plan::words::refusal(refusal, false, look, out)?,
+        Output::Json => line(out, &record::Refusal::from(refusal))?,
     }
     Ok(Exit::Over)
 }
@@ -148,10 +139,10 @@ fn fill(row: &mut Row, aim: &Aim, part: &Part) {
 
 fn note(part: &Part) -> Option<&'static str> {
     match part.fate {
-        Fate::Judged(Step::Change(Change { keeps: false, .. })) => Some(
+        Fate::Judged(Step::Change(protect::Change { keeps: false, .. })) => Some(
             "sooner than before, but not within the deadline: the path's retransmission timeout is too long for it",
         ),
-        Fate::Judged(Step::Change(Change {
+        Fate::Judged(Step::Change(protect::Change {
             own_choice: true, ..
         })) => Some("set by the program itself; --keep-app-settings leaves that as it is"),
         Fate::Judged(Step::KeptForApplication) => {
@@ -164,7 +155,7 @@ fn note(part: &Part) -> Option<&'static str> {
     }
 }
 
-fn verdict(change: &Change) -> Style {
+fn verdict(change: &protect::Change) -> Style {
     match change.keeps {
         true => style::GOOD,
         false => style::NOTE,
@@ -172,46 +163,25 @@ fn verdict(change: &Change) -> Style {
 }
 
 /// What could not be seen.
-fn gaps_of(
-    args: &ProtectArgs,
-    survey: &Survey,
-    look: Look,
-    out: &mut impl Write,
-) -> Result<(), Stop> {
-    let mut unread = BTreeMap::new();
+fn missing(request: &Change, survey: &Survey) -> Vec<Gap> {
+    let mut unread = Missing::new();
     for part in &survey.parts {
         if let Fate::Unseen(why) = part.fate {
             *unread.entry((why, part.uid)).or_default() += part.count;
         }
     }
-    let mut all = gaps(
-        &unread,
-        &survey.coverage,
-        rustix::process::geteuid().is_root(),
-    );
-    all.extend(elsewhere(args, survey));
-    for gap in all {
-        gap.say(args.json, look, out)?;
-    }
-    Ok(())
-}
-
-/// Who asks for everything is told what that leaves out.
-fn elsewhere(args: &ProtectArgs, survey: &Survey) -> Option<Gap> {
+    let mut all = gaps::all(&unread, Gap::SettingsUnread, &survey.coverage);
+    // Who asks for everything is told what that leaves out.
     let others = &survey.coverage.other_namespaces;
-    let (_, pid) = others.iter().next()?;
-    if !args.filters.is_empty() {
-        return None;
+    if let Some((_, pid)) = others.iter().next()
+        && !request.chosen.is_filtered()
+    {
+        all.push(Gap::OtherNamespaces {
+            namespaces: others.len() as u64,
+            pid: *pid,
+        });
     }
-    let count = others.len() as u64;
-    Some(Gap {
-        code: "other-namespaces",
-        count: Some(count),
-        text: format!(
-            "{} with connections of their own, such as containers, are not looked at; reach each by --netns, for example --netns {pid}.",
-            plural(count, "other network namespace")
-        ),
-    })
+    all
 }
 
 struct Told(Notice);

@@ -1,50 +1,46 @@
 //! `deadpeer protect --undo FILE`.
 
-use super::args::ProtectArgs;
 use super::change::use_bpf;
+use super::request::Undo;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
-use crate::json::line;
-use crate::text::paragraph::{counted, paragraph};
+use crate::output::{Output, line};
+use crate::text::look::Look;
+use crate::text::paragraph::counted;
 use crate::text::plural::plural;
 use crate::text::sanitize::sanitize;
 use crate::text::style;
-use crate::text::table::Look;
 use deadpeer_host::Table;
 use deadpeer_host::undo::{Restored, UndoFile, boot_id, restore};
 use std::io::Write;
 use std::path::Path;
 
 /// Puts back what the file says, and takes the file away if nothing is left to be undone.
-pub(super) fn run(
-    args: &ProtectArgs,
-    path: &Path,
-    look: Look,
-    out: &mut impl Write,
-) -> Result<Exit, Stop> {
+pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    let path = request.file.as_path();
     let file = UndoFile::read(path).map_err(|error| Stop::from_error(&error))?;
-    let consent = Consent::of(args.dry_run, args.yes)?;
     let restored = match is_of_this_boot(&file)? {
         true => {
-            let mut table = table(args, &file)?;
+            let mut table = table(request, &file)?;
             let sockets = plural(file.record().sockets() as u64, "socket");
             out.flush()?;
-            if !consent.to(&format!("Put back the settings of up to {sockets}?"))? {
-                let said = match consent {
-                    Consent::Rehearse => {
+            if !request
+                .consent
+                .to(&format!("Put back the settings of up to {sockets}?"))?
+            {
+                let (said, exit) = match request.consent {
+                    Consent::Rehearse => (
                         format!(
                             "Would put back the settings of up to {sockets}; nothing was changed."
-                        )
+                        ),
+                        Exit::Fine,
+                    ),
+                    Consent::Given | Consent::Ask => {
+                        ("Nothing was changed.".to_owned(), Exit::Over)
                     }
-                    Consent::Given | Consent::Ask => "Nothing was changed.".to_owned(),
                 };
-                if !args.json {
-                    paragraph(out, look, style::PLAIN, "", "", &said)?;
-                }
-                return Ok(match consent {
-                    Consent::Rehearse => Exit::Fine,
-                    Consent::Given | Consent::Ask => Exit::Over,
-                });
+                output.say(out, style::PLAIN, &said)?;
+                return Ok(exit);
             }
             restore(file.record(), &mut table).map_err(|error| Stop::from_error(&error))?
         }
@@ -55,19 +51,16 @@ pub(super) fn run(
             restored
         }
     };
-    let complete = restored.is_complete();
-    match args.json {
-        true => line(out, &restored.to_record(path))?,
-        false => show(&restored, look, out)?,
+    match output {
+        Output::Text(look) => show(&restored, look, out)?,
+        Output::Json => line(out, &restored.to_record(path))?,
     }
-    if !complete {
-        if !args.json {
-            let said = format!("{} is kept: it can be tried again.", shown(path));
-            paragraph(out, look, style::NOTE, "", "", &said)?;
-        }
+    if !restored.is_complete() {
+        let said = format!("{} is kept: it can be tried again.", shown(path));
+        output.say(out, style::NOTE, &said)?;
         return Ok(Exit::Over);
     }
-    if consent != Consent::Rehearse {
+    if request.consent != Consent::Rehearse {
         file.remove().map_err(|error| Stop::from_error(&error))?;
     }
     Ok(Exit::Fine)
@@ -79,14 +72,13 @@ fn is_of_this_boot(file: &UndoFile) -> Result<bool, Stop> {
 }
 
 /// The table of the namespace that the file was written in.
-fn table(args: &ProtectArgs, file: &UndoFile) -> Result<Table, Stop> {
-    let mut table =
-        Table::open(&args.filters.namespace()).map_err(|error| args.filters.cannot_open(&error))?;
+fn table(request: &Undo, file: &UndoFile) -> Result<Table, Stop> {
+    let mut table = request.chosen.open()?;
     let wanted = file.record().network_namespace;
     match table.namespace() == wanted {
         true => {
             // Without it, through descriptors; what that does not reach is counted.
-            use_bpf(args, &mut table);
+            use_bpf(request.bpf, &mut table);
             Ok(table)
         }
         false => Err(Stop::because(format!(

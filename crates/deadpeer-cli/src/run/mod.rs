@@ -9,16 +9,16 @@ mod job;
 mod protection;
 mod signals;
 
+use crate::flags::{DeadlineArgs, MeansArgs};
 use crate::policy_args::{self, PolicyArgs};
-use crate::text::duration;
 use crate::text::sanitize::sanitize;
 use clap::Args;
+use deadpeer_core::Policy;
 use deadpeer_host::protect::Aim;
 use job::Job;
 use protection::Protection;
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitCode};
-use std::time::Duration;
 use std::{fmt, io};
 
 /// Start a program whose every connection notices a vanished peer within a deadline
@@ -35,17 +35,15 @@ use std::{fmt, io};
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct RunArgs {
-    /// The deadline: 30s, 1m30s, 2h
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
-    within: Duration,
+    #[command(flatten)]
+    deadline: DeadlineArgs,
     /// Leave alone what the program sets itself, even if it misses the deadline
     #[arg(long)]
     keep_app_settings: bool,
     #[command(flatten)]
     policy: PolicyArgs,
-    /// Don't use eBPF, even where it protects more
-    #[arg(long)]
-    no_bpf: bool,
+    #[command(flatten)]
+    means: MeansArgs,
     /// Say nothing but errors
     #[arg(long, short)]
     quiet: bool,
@@ -70,9 +68,35 @@ const FAILED: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Request {
+    policy: Policy,
+    keep_app_settings: bool,
+    bpf: bool,
+    quiet: bool,
+    program: OsString,
+    arguments: Vec<OsString>,
+}
+
+impl RunArgs {
+    /// As plain values.
+    pub(crate) fn request(&self) -> Request {
+        let mut words = self.program.iter().cloned();
+        Request {
+            policy: self.policy.within(self.deadline.within),
+            keep_app_settings: self.keep_app_settings,
+            bpf: self.means.bpf(),
+            quiet: self.quiet,
+            program: words.next().unwrap_or_default(),
+            arguments: words.collect(),
+        }
+    }
+}
+
 /// Runs the program to its end.
-pub(crate) fn run(args: &RunArgs) -> ExitCode {
-    match to_its_end(args) {
+pub(crate) fn run(request: &Request) -> ExitCode {
+    match to_its_end(request) {
         Ok(code) => code.into(),
         Err(Trouble { code, sentence }) => {
             eprintln!("deadpeer: {}", sanitize(&sentence));
@@ -107,36 +131,36 @@ impl Trouble {
     }
 }
 
-fn to_its_end(args: &RunArgs) -> Result<u8, Trouble> {
-    let aim = args.aim()?;
+fn to_its_end(request: &Request) -> Result<u8, Trouble> {
+    let aim = request.aim()?;
     // Before the program is there: no signal may fall between.
     let signals = signals::open()
         .map_err(|error| Trouble::failed(format!("cannot watch for signals: {error}")))?;
-    let mut protection = Protection::new(aim, args.keep_app_settings, !args.no_bpf);
-    let mut words = args.program.iter();
-    let program = words.next().map_or(OsStr::new(""), OsString::as_os_str);
-    let mut command = Command::new(program);
-    command.args(words);
+    let mut protection = Protection::new(aim, request.keep_app_settings, request.bpf);
+    let mut command = Command::new(&request.program);
+    command.args(&request.arguments);
     let child = protection
         .spawn(&mut command)
-        .map_err(|error| Trouble::not_started(program, &error))?;
-    if !args.quiet {
-        eprintln!("deadpeer: {}", sanitize(&protection.words(args.within)));
+        .map_err(|error| Trouble::not_started(&request.program, &error))?;
+    if !request.quiet {
+        eprintln!(
+            "deadpeer: {}",
+            sanitize(&protection.words(request.policy.within()))
+        );
     }
     let code = Job::new(&child, &signals)
         .run(&mut protection)
         .map_err(|error| Trouble::failed(format!("cannot wait for the program: {error}")))?;
-    if let Some(remark) = protection.end().filter(|_| !args.quiet) {
+    if let Some(remark) = protection.end().filter(|_| !request.quiet) {
         eprintln!("deadpeer: {}", sanitize(&remark));
     }
     Ok(code)
 }
 
-impl RunArgs {
+impl Request {
     fn aim(&self) -> Result<Aim, Trouble> {
         let kernel = deadpeer_sys::running_kernel().map_err(Trouble::failed)?;
-        let policy = self.policy.within(self.within);
-        let aim = Aim::new(&policy, &kernel).map_err(|refusal| {
+        let aim = Aim::new(&self.policy, &kernel).map_err(|refusal| {
             let ways = policy_args::ways_out(&refusal, false)
                 .map_or_else(String::new, |ways| format!(". {ways}"));
             Trouble::failed(format!("{refusal}{ways}"))

@@ -1,17 +1,17 @@
 //! The report as JSON lines.
 
-use super::TestArgs;
 use crate::exit::Stop;
-use crate::json::line;
+use crate::output::line;
 use deadpeer_core::{Plan, Refusal};
 use deadpeer_lab::trial::{Case, Failure, Outcome, Report, Verdict, advice};
 use deadpeer_report::duration::{milliseconds, milliseconds_up};
 use deadpeer_report::record::{TestCase, TestSummary};
 use std::io::Write;
+use std::time::Duration;
 
 /// Writes a line for each case and one for all.
 pub(super) fn report(
-    args: &TestArgs,
+    within: Duration,
     report: &Report,
     plan: &Result<Plan, Refusal>,
     out: &mut impl Write,
@@ -25,7 +25,7 @@ pub(super) fn report(
             (false, false) => "passed",
         }
         .into(),
-        within_ms: milliseconds(args.within),
+        within_ms: milliseconds(within),
         address: report.address.to_string(),
         passed: count("passed"),
         failed: count("failed"),

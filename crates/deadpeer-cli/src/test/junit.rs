@@ -1,6 +1,5 @@
 //! The report in the format that CI servers read.
 
-use super::TestArgs;
 use super::json::{failure, why};
 use super::words::names;
 use crate::exit::Stop;
@@ -8,10 +7,11 @@ use crate::text::duration;
 use deadpeer_lab::trial::{Outcome, Report, Verdict};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::path::Path;
+use std::time::Duration;
 
 /// Writes it to a file: one suite, a test for each case.
-pub(super) fn write(args: &TestArgs, report: &Report, file: &Path) -> Result<(), Stop> {
-    let within = duration::typed(args.within);
+pub(super) fn write(within: Duration, report: &Report, file: &Path) -> Result<(), Stop> {
+    let within = duration::typed(within);
     let mut suite = TestSuite::new(format!("vanished clients are noticed within {within}"));
     suite.set_time(report.took);
     suite.add_test_cases(report.outcomes.iter().map(test));

@@ -8,8 +8,8 @@ mod words;
 use crate::drive::interruption;
 use crate::enclosed;
 use crate::exit::{Exit, Stop};
-use crate::text::duration;
-use crate::text::table::Look;
+use crate::flags::DeadlineArgs;
+use crate::output::{Output, OutputArgs};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::{Plan, Policy, Refusal, SlowReaders};
@@ -33,9 +33,8 @@ use std::time::Duration;
 /// For example: deadpeer test --within 30s --port 8080 -- ./my-server --listen 0.0.0.0:8080
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
-    /// The deadline: 30s, 1m30s
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
-    within: Duration,
+    #[command(flatten)]
+    deadline: DeadlineArgs,
     /// The port the server listens on
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
@@ -77,9 +76,8 @@ pub(crate) struct TestArgs {
     /// Write a report in JUnit's format, for CI
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Print JSON lines, see schemas/test_case.json and schemas/test_summary.json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     /// The server and its arguments; it has to stay in the foreground or leave its children running
     #[arg(last = true, required = true, value_name = "SERVER")]
     server: Vec<OsString>,
@@ -101,9 +99,33 @@ fn state() -> impl clap::builder::TypedValueParser<Value = State> {
     })
 }
 
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Request {
+    trial: Trial,
+    within: Duration,
+    /// What a plan does with live clients that read slowly.
+    slow_readers: SlowReaders,
+    /// Where a report in JUnit's format goes.
+    junit: Option<PathBuf>,
+}
+
 impl TestArgs {
+    /// As plain values, once files have been read.
+    pub(crate) fn request(&self) -> Result<Request, Stop> {
+        Ok(Request {
+            trial: self.trial()?,
+            within: self.deadline.within,
+            slow_readers: match self.may_drop_slow {
+                true => SlowReaders::Drop,
+                false => SlowReaders::Keep,
+            },
+            junit: self.junit.clone(),
+        })
+    }
+
     fn trial(&self) -> Result<Trial, Stop> {
-        let mut trial = Trial::new(&self.server, self.port, self.within);
+        let mut trial = Trial::new(&self.server, self.port, self.deadline.within);
         trial.faults = given(&self.fault);
         trial.states = given(&self.state);
         trial.clients = self.clients.into();
@@ -151,14 +173,12 @@ impl TestArgs {
             ))),
         }
     }
+}
 
+impl Request {
     /// What would keep the deadline.
     fn plan(&self, report: &Report) -> Result<Plan, Refusal> {
-        let slow_readers = match self.may_drop_slow {
-            true => SlowReaders::Drop,
-            false => SlowReaders::Keep,
-        };
-        let policy = Policy::detect_within(self.within).slow_readers(slow_readers);
+        let policy = Policy::detect_within(self.within).slow_readers(self.slow_readers);
         policy.plan(&report.kernel)
     }
 }
@@ -181,23 +201,24 @@ fn read(file: &Path) -> Result<Vec<u8>, Stop> {
 }
 
 /// Holds the trial in an enclosure and reports.
-pub(crate) fn run(args: &TestArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
-    let trial = args.trial()?;
+pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     if deadpeer_lab::enclosure::current().is_none() {
         return enclosed::again();
     }
     let interrupted = interruption(Second::IsNoted)?;
-    let progress = progress::Bar::new(args.within);
-    let report = trial.run(interrupted.flag(), |step| progress.show(step));
+    let progress = progress::Bar::new(request.within);
+    let report = request
+        .trial
+        .run(interrupted.flag(), |step| progress.show(step));
     progress.clear();
     let report = report.map_err(Stop::because)?;
-    let plan = args.plan(&report);
-    if let Some(file) = &args.junit {
-        junit::write(args, &report, file)?;
+    let plan = request.plan(&report);
+    if let Some(file) = &request.junit {
+        junit::write(request.within, &report, file)?;
     }
-    match args.json {
-        true => json::report(args, &report, &plan, out)?,
-        false => words::report(args, &report, &plan, look, out)?,
+    match output {
+        Output::Text(look) => words::report(request.within, &report, &plan, look, out)?,
+        Output::Json => json::report(request.within, &report, &plan, out)?,
     }
     Ok(exit(&report))
 }

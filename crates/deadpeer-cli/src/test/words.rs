@@ -1,16 +1,17 @@
 //! The report for people.
 
-use super::TestArgs;
 use crate::audit::words::SettingsWords;
 use crate::exit::Stop;
 use crate::text::duration::{self, Upper};
+use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
-use crate::text::table::{Column, Cut, Look, Row, Table};
+use crate::text::table::{Column, Cut, Row, Table};
 use anstyle::Style;
 use deadpeer_core::{Effective, Plan, Refusal};
 use deadpeer_lab::trial::{Case, Failure, Outcome, Report, Verdict, advice};
 use std::io::Write;
+use std::time::Duration;
 
 const COLUMNS: [Column; 5] = [
     column("result"),
@@ -38,7 +39,7 @@ const fn column(title: &'static str) -> Column {
 
 /// Prints one line for each case, what is wrong below it, and what to change at the end.
 pub(super) fn report(
-    args: &TestArgs,
+    within: Duration,
     report: &Report,
     plan: &Result<Plan, Refusal>,
     look: Look,
@@ -46,7 +47,7 @@ pub(super) fn report(
 ) -> Result<(), Stop> {
     let mut table = Table::new(&mut *out, look, &COLUMNS);
     for outcome in &report.outcomes {
-        table.row(&row(args, outcome))?;
+        table.row(&row(within, outcome))?;
         if let Some((style, note)) = note(outcome) {
             table.note(style, note)?;
         }
@@ -56,14 +57,14 @@ pub(super) fn report(
     let mut say = |style: Style, text: &str| paragraph(out, look, style, "", "", text);
     say(style::PLAIN, &settings(report))?;
     if report.failed() {
-        say(style::PLAIN, &change(args, plan))?;
+        say(style::PLAIN, &change(within, plan))?;
     }
     let (style, text) = verdict(report);
     say(style, &text)?;
     Ok(())
 }
 
-fn row(args: &TestArgs, outcome: &Outcome) -> Row {
+fn row(within: Duration, outcome: &Outcome) -> Row {
     let (style, result) = match outcome.verdict {
         Verdict::Passed { .. } => (style::GOOD, "PASS"),
         Verdict::Failed(_) => (style::BAD, "FAIL"),
@@ -87,7 +88,7 @@ fn row(args: &TestArgs, outcome: &Outcome) -> Row {
             row.cell(style::BAD, Upper(*after)).plain(by);
         }
         Verdict::Failed(_) => {
-            let deadline = duration::typed(args.within);
+            let deadline = duration::typed(within);
             row.cell(style::BAD, format_args!("not in {deadline}"))
                 .plain("");
         }
@@ -142,12 +143,12 @@ fn settings(report: &Report) -> String {
 }
 
 /// What would keep the deadline.
-fn change(args: &TestArgs, plan: &Result<Plan, Refusal>) -> String {
-    let within = duration::typed(args.within);
+fn change(within: Duration, plan: &Result<Plan, Refusal>) -> String {
     match plan {
         Ok(plan) => format!(
-            "What notices within {within}: {plan}. The code to set it: deadpeer plan --within {}",
-            within.replace(' ', "")
+            "What notices within {}: {plan}. The code to set it: deadpeer plan --within {}",
+            duration::typed(within),
+            duration::argument(within)
         ),
         Err(refusal) => refusal.to_string(),
     }

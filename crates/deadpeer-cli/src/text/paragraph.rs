@@ -1,10 +1,9 @@
 //! Paragraphs that are wrapped where there is a limit.
 
+use super::look::{Look, display_width, write_styled};
 use super::plural::plural;
-use super::table::{Look, display_width, write_styled};
 use anstyle::Style;
 use std::io::{self, Write};
-use unicode_width::UnicodeWidthStr as _;
 
 /// A paragraph of safe text, wrapped where there is a limit.
 pub(crate) fn paragraph<W: Write>(
@@ -16,7 +15,7 @@ pub(crate) fn paragraph<W: Write>(
     text: &str,
 ) -> io::Result<()> {
     let room = look.width.map_or(usize::MAX, |width| {
-        width.saturating_sub(first.width()).max(20)
+        width.saturating_sub(display_width(first)).max(20)
     });
     let mut indent = first;
     for line in wrap(text, room) {

@@ -1,18 +1,36 @@
-//! A death as a line.
+//! A death as a line, and before the first how deaths are seen.
+
+#![allow(
+    clippy::print_stderr,
+    reason = "remarks are for people, and stdout is for what was asked for"
+)]
 
 use crate::text::duration::Upper;
-use crate::text::sanitize::sanitize_bytes;
+use crate::text::look::{Look, write_styled};
+use crate::text::sanitize::{sanitize, sanitize_bytes};
 use crate::text::style;
-use crate::text::table::{Look, write_styled};
 use anstyle::Style;
 use deadpeer_core::close_reason::CloseCause;
 use deadpeer_host::Role;
-use deadpeer_host::deaths::{Age, Death, KnownBy, LastOwner};
+use deadpeer_host::deaths::{Age, Death, Deaths, KnownBy, LastOwner, Means};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt;
 use std::io::{self, Write};
 use std::time::SystemTime;
+
+/// Says on stderr how deaths are seen, and what that leaves out.
+pub(super) fn begin(deaths: &Deaths, filtered: bool) {
+    let how = match deaths.means() {
+        Means::Bpf => "Watching by eBPF",
+        Means::SockDiag => "Watching by sock_diag",
+    };
+    let whose = if filtered { ", as filtered" } else { "" };
+    eprintln!("{how}{whose}; interrupt to end.");
+    for remark in deaths.remarks() {
+        eprintln!("{}", sanitize(&remark));
+    }
+}
 
 /// As `15:04:05.123  keepalive unanswered  redis-server[812]  10.0.0.2:6379 <- 10.0.0.9:51122  silent 7.2 s, ...`.
 pub(super) fn write(death: &Death, look: Look, out: &mut impl Write) -> io::Result<()> {

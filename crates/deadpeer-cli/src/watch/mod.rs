@@ -1,20 +1,19 @@
 //! `deadpeer watch`: connections as they die, and why.
 
-mod blind;
-pub(crate) mod json;
 mod line;
 mod stats;
 mod tally;
 mod wait;
 
 use crate::exit::{Exit, Stop};
-use crate::filter_args::FilterArgs;
+use crate::filter_args::{Chosen, FilterArgs};
+use crate::flags::MeansArgs;
+use crate::output::{Output, OutputArgs, line};
 use crate::text::duration;
-use crate::text::table::Look;
 use clap::Args;
 use deadpeer_host::Namespace;
 use deadpeer_host::deaths::{Death, Deaths, DeathsQuery, Means, OpenDeathsError};
-use json::{DeathJson, DeathsJson, WatchJson};
+use deadpeer_report::record;
 use std::io::Write;
 use std::time::{Duration, Instant};
 use tally::Tally;
@@ -48,12 +47,10 @@ pub(crate) struct WatchArgs {
     /// End after this time
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     stop_after: Option<Duration>,
-    /// Don't use eBPF, even where it sees more
-    #[arg(long)]
-    no_bpf: bool,
-    /// Print JSON lines, see schemas/watch.json, schemas/death.json and schemas/deaths.json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    means: MeansArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     #[command(flatten)]
     filters: FilterArgs,
 }
@@ -70,29 +67,58 @@ Capabilities: CAP_BPF and CAP_PERFMON for eBPF, CAP_SYS_PTRACE for the owners of
 /// The pause after deaths were seen: with many of them, the next come together.
 const BREATH: Duration = Duration::from_millis(5);
 
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Request {
+    chosen: Chosen,
+    all_ends: bool,
+    /// Counts instead of lines.
+    stats: bool,
+    /// The time between two of them.
+    every: Option<Duration>,
+    /// Deaths and time after which it ends.
+    count: Option<u64>,
+    stop_after: Option<Duration>,
+    bpf: bool,
+}
+
+impl WatchArgs {
+    /// As plain values, once what is named has been looked up.
+    pub(crate) fn request(&self) -> Result<Request, Stop> {
+        Ok(Request {
+            chosen: self.filters.chosen()?,
+            all_ends: self.all_ends,
+            stats: self.stats,
+            every: self.every,
+            count: self.count,
+            stop_after: self.stop_after,
+            bpf: self.means.bpf(),
+        })
+    }
+}
+
 /// Watches until it is told to stop.
-pub(crate) fn run(args: &WatchArgs, look: Look, out: &mut impl Write) -> Result<Exit, Stop> {
-    let mut deaths = Deaths::open(&args.query()?).map_err(|error| args.cannot_open(&error))?;
+pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    let mut deaths = request.open()?;
     let wait = Wait::open()?;
-    let until = args.stop_after.map(|time| Instant::now() + time);
+    let until = request.stop_after.map(|time| Instant::now() + time);
     let mut watch = Watch {
-        args,
-        look,
+        request,
+        output,
         tally: Tally::new(),
-        stats: stats::Stats::new(args.every, args.json, look),
+        stats: stats::Stats::new(request.every, output),
     };
     watch.begin(&deaths, out)?;
     loop {
         let seen = watch.drain(&mut deaths, out)?;
         out.flush()?;
-        let enough = args
-            .count
-            .is_some_and(|count| watch.tally.counts.total() >= count);
+        let total = watch.tally.counts.total();
+        let enough = request.count.is_some_and(|count| total >= count);
         if enough || until.is_some_and(|until| Instant::now() >= until) {
             break;
         }
         // What comes meanwhile is kept by the kernel.
-        if seen > 0 && watch.is_over(wait.pause(BREATH)?)? {
+        if seen > 0 && is_over(wait.pause(BREATH)?)? {
             break;
         }
         let due = [
@@ -101,7 +127,7 @@ pub(crate) fn run(args: &WatchArgs, look: Look, out: &mut impl Write) -> Result<
             until.map(|until| until.saturating_duration_since(Instant::now())),
         ];
         let within = due.into_iter().flatten().min();
-        if watch.is_over(wait.on(&deaths, within)?)? {
+        if is_over(wait.on(&deaths, within)?)? {
             break;
         }
     }
@@ -110,23 +136,43 @@ pub(crate) fn run(args: &WatchArgs, look: Look, out: &mut impl Write) -> Result<
     Ok(Exit::Fine)
 }
 
+fn is_over(woken: Woken) -> Result<bool, Stop> {
+    match woken {
+        Woken::Ready | Woken::Elapsed => Ok(false),
+        Woken::Interrupted => Ok(true),
+        Woken::NobodyReads => Err(Stop::PipeClosed),
+    }
+}
+
+impl Request {
+    fn open(&self) -> Result<Deaths, Stop> {
+        let mut query = DeathsQuery::default();
+        // What the names mean later is looked up later.
+        query.selector = self.chosen.selector.clone();
+        query.namespace = self.chosen.namespace.clone();
+        query.means = (!self.bpf).then_some(Means::SockDiag);
+        Deaths::open(&query).map_err(|error| match (&self.chosen.namespace, &error) {
+            (Namespace::Own, _) | (_, OpenDeathsError::Bpf(_)) => Stop::from_error(&error),
+            _ => Stop::because(format!("cannot watch that network namespace: {error}")),
+        })
+    }
+}
+
 /// What is shown, and what has been so far.
 struct Watch<'a> {
-    args: &'a WatchArgs,
-    look: Look,
+    request: &'a Request,
+    output: Output,
     tally: Tally,
     stats: stats::Stats,
 }
 
 impl Watch<'_> {
     fn begin(&self, deaths: &Deaths, out: &mut impl Write) -> Result<(), Stop> {
-        if self.args.json {
-            crate::json::line(out, &WatchJson::of(deaths))?;
-            out.flush()?;
-            return Ok(());
+        match self.output {
+            Output::Text(_) => line::begin(deaths, self.request.chosen.is_filtered()),
+            Output::Json => line(out, &deaths.to_record())?,
         }
-        blind::say(deaths, !self.args.filters.is_empty());
-        Ok(())
+        Ok(out.flush()?)
     }
 
     /// Shows what has happened; says how many deaths there were.
@@ -143,7 +189,7 @@ impl Watch<'_> {
             .map_err(|error| Stop::from_error(&error))?;
         self.tally.lost = deaths.lost();
         self.tally.nobodys = deaths.nobodys();
-        if self.args.stats && failed.is_none() {
+        if self.request.stats && failed.is_none() {
             failed = self.stats.refresh(&mut self.tally, out).err();
         }
         match failed {
@@ -153,60 +199,31 @@ impl Watch<'_> {
     }
 
     fn show(&mut self, death: &Death, out: &mut impl Write) -> Result<(), Stop> {
-        if death.reason.cause.is_own_orderly_close() && !self.args.all_ends {
+        if death.reason.cause.is_own_orderly_close() && !self.request.all_ends {
             self.tally.skipped += 1;
             return Ok(());
         }
-        if self
-            .args
-            .count
-            .is_some_and(|count| self.tally.counts.total() >= count)
-        {
+        let total = self.tally.counts.total();
+        if self.request.count.is_some_and(|count| total >= count) {
             return Ok(());
         }
         self.tally.counts.add(death);
-        match (self.args.stats, self.args.json) {
-            (true, _) => Ok(()),
-            (false, true) => crate::json::line(out, &DeathJson::of(death)),
-            (false, false) => Ok(line::write(death, self.look, out)?),
-        }
-    }
-
-    fn is_over(&self, woken: Woken) -> Result<bool, Stop> {
-        match woken {
-            Woken::Ready | Woken::Elapsed => Ok(false),
-            Woken::Interrupted => Ok(true),
-            Woken::NobodyReads => Err(Stop::PipeClosed),
+        match self.output {
+            _ if self.request.stats => Ok(()),
+            Output::Text(look) => Ok(line::write(death, look, out)?),
+            Output::Json => line(out, &record::Death::from(death)),
         }
     }
 
     fn end(&mut self, deaths: &Deaths, out: &mut impl Write) -> Result<(), Stop> {
         self.tally.lost = deaths.lost();
-        match (self.args.json, self.args.stats) {
-            (true, _) => crate::json::line(out, &DeathsJson::of(&self.tally))?,
-            (false, true) => self.stats.last(&mut self.tally, out)?,
-            (false, false) => stats::summary(&self.tally, self.look, out)?,
+        match self.output {
+            Output::Text(look) if self.request.stats => {
+                self.stats.last(&mut self.tally, look, out)?
+            }
+            Output::Text(look) => stats::summary(&self.tally, look, out)?,
+            Output::Json => line(out, &self.tally.to_record())?,
         }
-        out.flush()?;
-        Ok(())
-    }
-}
-
-impl WatchArgs {
-    fn query(&self) -> Result<DeathsQuery, Stop> {
-        let mut query = DeathsQuery::default();
-        // What is not there now is refused; what the names mean later is looked up later.
-        self.filters.filter()?;
-        query.selector = self.filters.selector();
-        query.namespace = self.filters.namespace();
-        query.means = self.no_bpf.then_some(Means::SockDiag);
-        Ok(query)
-    }
-
-    fn cannot_open(&self, error: &OpenDeathsError) -> Stop {
-        match (self.filters.namespace(), error) {
-            (Namespace::Own, _) | (_, OpenDeathsError::Bpf(_)) => Stop::from_error(error),
-            _ => Stop::because(format!("cannot watch that network namespace: {error}")),
-        }
+        Ok(out.flush()?)
     }
 }

@@ -1,13 +1,14 @@
 //! The summary: in place on a terminal, a line now and then in a pipe, and once at the end.
 
-use super::json::DeathsJson;
 use super::line::{style_of, time};
 use super::tally::{ServiceWords, Tally};
 use crate::exit::Stop;
+use crate::output::{Output, line};
 use crate::text::duration::Upper;
+use crate::text::look::Look;
 use crate::text::plural::{plural, plural_of};
 use crate::text::style;
-use crate::text::table::{Column, Cut, Look, Row, Table};
+use crate::text::table::{Column, Cut, Row, Table};
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,8 +22,7 @@ const ROWS: usize = 15;
 /// How the summary is kept up to date.
 #[derive(Debug)]
 pub(super) struct Stats {
-    json: bool,
-    look: Look,
+    output: Output,
     in_place: bool,
     every: Duration,
     next: Instant,
@@ -33,15 +33,14 @@ pub(super) struct Stats {
 }
 
 impl Stats {
-    pub(super) fn new(every: Option<Duration>, json: bool, look: Look) -> Self {
-        let in_place = !json && style::stdout_is_terminal();
+    pub(super) fn new(every: Option<Duration>, output: Output) -> Self {
+        let in_place = matches!(output, Output::Text(_)) && style::stdout_is_terminal();
         let every = every.unwrap_or(match in_place {
             true => IN_PLACE,
             false => IN_LINES,
         });
         Self {
-            json,
-            look,
+            output,
             in_place,
             every,
             next: Instant::now() + every,
@@ -66,29 +65,35 @@ impl Stats {
     }
 
     /// Shows the end of it.
-    pub(super) fn last(&mut self, tally: &mut Tally, out: &mut impl Write) -> Result<(), Stop> {
-        if self.in_place {
-            return self.show(tally, out);
+    pub(super) fn last(
+        &mut self,
+        tally: &mut Tally,
+        look: Look,
+        out: &mut impl Write,
+    ) -> Result<(), Stop> {
+        match self.in_place {
+            true => self.show(tally, out),
+            false => summary(tally, look, out),
         }
-        summary(tally, self.look, out)
     }
 
     fn show(&mut self, tally: &Tally, out: &mut impl Write) -> Result<(), Stop> {
         let fresh = tally.counts.total() - self.told;
         self.told = tally.counts.total();
         self.next = Instant::now() + self.every;
-        if self.json {
-            return crate::json::line(out, &DeathsJson::of(tally));
-        }
-        if !self.in_place {
-            return Ok(writeln!(out, "{}", in_a_line(tally, fresh))?);
-        }
+        let look = match self.output {
+            Output::Json => return line(out, &tally.to_record()),
+            Output::Text(_) if !self.in_place => {
+                return Ok(writeln!(out, "{}", in_a_line(tally, fresh))?);
+            }
+            Output::Text(look) => look,
+        };
         if self.lines > 0 {
             // Up to where the last one began, and away with it.
             write!(out, "\x1b[{}A\x1b[J", self.lines)?;
         }
         let mut text = Vec::new();
-        summary(tally, self.look, &mut text)?;
+        summary(tally, look, &mut text)?;
         self.lines = text.iter().filter(|byte| **byte == b'\n').count();
         out.write_all(&text)?;
         Ok(())
@@ -123,7 +128,7 @@ pub(super) fn summary(tally: &Tally, look: Look, out: &mut impl Write) -> Result
         }
         table.finish()?;
     }
-    writeln!(out, "{}", ending(tally))?;
+    writeln!(out, "{}.", all(tally))?;
     Ok(())
 }
 
@@ -148,8 +153,8 @@ const COLUMNS: [Column; 3] = [
     },
 ];
 
-/// The last sentence: how many, what was left out, what was lost.
-fn ending(tally: &Tally) -> String {
+/// What it comes to, without a full stop: how many, what was left out, what was lost.
+fn all(tally: &Tally) -> String {
     let mut said = format!(
         "{} in {}",
         plural(tally.counts.total(), "death"),
@@ -164,9 +169,8 @@ fn ending(tally: &Tally) -> String {
             tally.nobodys
         ));
     }
-    match tally.lost {
-        None | Some(0) => said.push('.'),
-        Some(lost) => said.push_str(&format!("; {lost} were lost because they came too fast.")),
+    if let Some(lost @ 1..) = tally.lost {
+        said.push_str(&format!("; {lost} were lost because they came too fast"));
     }
     said
 }
@@ -181,7 +185,7 @@ fn in_a_line(tally: &Tally, fresh: u64) -> String {
     format!(
         "{}  {fresh} more, {} in all: {}",
         time(SystemTime::now()),
-        ending(tally).trim_end_matches('.'),
+        all(tally),
         causes.join(", ")
     )
 }

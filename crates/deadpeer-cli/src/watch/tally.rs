@@ -2,6 +2,8 @@
 
 use deadpeer_host::Role;
 use deadpeer_host::deaths::{DeathCounts, ServiceName};
+use deadpeer_report::duration::milliseconds;
+use deadpeer_report::record;
 use std::fmt;
 use std::time::Instant;
 
@@ -26,6 +28,20 @@ impl Tally {
             skipped: 0,
             lost: None,
             nobodys: 0,
+        }
+    }
+}
+
+impl Tally {
+    /// The record of the counts so far.
+    pub(super) fn to_record(&self) -> record::Deaths {
+        record::Deaths {
+            elapsed_ms: milliseconds(self.since.elapsed()),
+            deaths: self.counts.total(),
+            closed_here_in_order: self.skipped,
+            without_owner: self.nobodys,
+            lost: self.lost,
+            counts: self.counts.to_records(),
         }
     }
 }

@@ -9,8 +9,8 @@ use deadpeer_sys::sockopt;
 use super::aim::Change;
 use super::outcome::{Failure, Outcome};
 use super::survey::{Job, Survey};
-use crate::table::Unreadable;
 use crate::table::fd_borrower::FdBorrower;
+use crate::table::{Unreadable, unreadable};
 
 pub(super) fn carry_out(survey: &Survey, jobs: &[&Job], outcome: &mut Outcome) {
     let mut borrower = FdBorrower::default();
@@ -35,8 +35,8 @@ fn carry_out_one(
     let socket = borrower
         .borrow_from(job.owners.iter().copied(), job.cookie)
         .map_err(Failure::Unreachable)?;
-    let now = sockopt::effective(&socket)
-        .map_err(|error| Failure::Unreachable(Unreadable::from_errno(error)))?;
+    let now =
+        sockopt::effective(&socket).map_err(|error| Failure::Unreachable(unreadable(error)))?;
     if before != Some(&now) {
         return Err(Failure::Overtaken);
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use deadpeer::{Answer, NotNow};
 use deadpeer_report::duration::{Upper, microseconds};
-use deadpeer_report::record::{self, Ends};
+use deadpeer_report::record::{self, Ends, PingSummary};
 
 use crate::ask::Reply;
+use crate::audit::Replies;
 use crate::table::Target;
 
 impl From<&Target> for Ends {
@@ -69,6 +70,31 @@ fn unanswered(reply: &Reply) -> Option<u32> {
         | NotNow::JustAsked { unanswered }
         | NotNow::LastProbe { unanswered } => Some(*unanswered),
         NotNow::Heard { .. } | NotNow::Busy | NotNow::NotConnected | _ => None,
+    }
+}
+
+impl Replies {
+    /// The record of what the peer of this connection has answered.
+    #[must_use]
+    pub fn to_record(&self, target: &Target) -> PingSummary {
+        let times = self.round_trips;
+        let peer_is = match self.peer_is_there() {
+            Some(true) => "there",
+            Some(false) => "gone",
+            None => "unknown",
+        };
+        PingSummary {
+            connection: target.into(),
+            sent: self.sent,
+            answered: self.answered,
+            heard: self.heard,
+            unasked: self.unasked,
+            unanswered_at_the_end: self.in_vain,
+            rtt_min_us: times.map(|times| microseconds(times.shortest)),
+            rtt_avg_us: times.map(|times| microseconds(times.total / self.answered)),
+            rtt_max_us: times.map(|times| microseconds(times.longest)),
+            peer_is: peer_is.into(),
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use deadpeer_report::Unreadable;
 use deadpeer_sys::sock_diag::Socket;
 
 use super::bpf::BpfError;
 use super::owners::Owners;
 use super::process::Process;
-use super::settings::{Settings, Unreadable};
+use super::settings::Settings;
 use crate::filter::Filter;
 
 /// How complete a reading of the connection table was.

@@ -2,11 +2,10 @@
 
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 
+use deadpeer_report::Unreadable;
 use deadpeer_sys::sockopt::{self, Transport};
 use deadpeer_sys::{SysError, pidfd};
 use rustc_hash::FxHashMap;
-
-use super::settings::Unreadable;
 
 /// Handles of processes, each opened once.
 ///
@@ -42,7 +41,7 @@ impl FdBorrower {
     /// Borrows the socket with this cookie from one process.
     fn borrow(&mut self, pid: u32, fd: RawFd, cookie: u64) -> Result<OwnedFd, Unreadable> {
         let duplicate = self.duplicate(pid, fd)?;
-        match same(&duplicate, cookie).map_err(Unreadable::from_errno)? {
+        match same(&duplicate, cookie).map_err(crate::table::unreadable)? {
             Same::Yes => Ok(duplicate),
             Same::Multipath => Err(Unreadable::Multipath),
             Same::No => Err(Unreadable::Gone),
@@ -56,13 +55,13 @@ impl FdBorrower {
         let handle = self
             .handles
             .entry(pid)
-            .or_insert_with(|| pidfd::open(pid).map_err(Unreadable::from_errno));
+            .or_insert_with(|| pidfd::open(pid).map_err(crate::table::unreadable));
         let duplicate = match handle {
             Ok(handle) => pidfd::descriptor(handle.as_fd(), fd),
             Err(why) => return Err(*why),
         };
         duplicate.map_err(|error| {
-            let why = Unreadable::from_errno(error);
+            let why = crate::table::unreadable(error);
             // It holds for all descriptors of the process: don't ask again for each.
             if matches!(why, Unreadable::NotPermitted | Unreadable::KernelTooOld) {
                 *handle = Err(why);

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use deadpeer_bpf::Holding;
 use deadpeer_core::{Snapshot, Sysctls, TcpState};
+use deadpeer_report::Unreadable;
 use deadpeer_sys::sock_diag::{ArmedTimer, Socket};
 
 use super::bpf::BpfDetails;
-use super::settings::{Settings, Unreadable};
+use super::settings::Settings;
 
 /// What a connection is made of.
 pub(crate) struct Row {

@@ -1,6 +1,7 @@
 //! The options in force on somebody else's socket: borrowed through a pidfd, read, given back.
 
 use deadpeer_core::{Effective, Sysctls, TcpState};
+use deadpeer_report::Unreadable;
 use deadpeer_sys::sock_diag::Socket;
 use deadpeer_sys::{SysError, sockopt};
 use rustix::io::Errno;
@@ -20,27 +21,6 @@ pub enum Settings {
     NotAsked,
 }
 
-/// Why the options of a socket could not be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Unreadable {
-    /// The owner is somebody else's process, or may not be traced: pidfd_getfd(2) takes root's rights
-    /// (`CAP_SYS_PTRACE`), or the same user and a process that allows it.
-    NotPermitted,
-    /// No process that we may look into holds the socket, so somebody else's does, or the kernel itself.
-    NoVisibleOwner,
-    /// No process holds the socket: it waits in a listener's queue, or its descriptor is closed.
-    NoDescriptor,
-    /// It was closed, or its owner ended, while we looked.
-    Gone,
-    /// It is a part of a Multipath TCP connection, whose descriptor stands for all of its parts.
-    Multipath,
-    /// The kernel has no pidfd_getfd(2) (Linux 5.6).
-    KernelTooOld,
-    /// The kernel refused for another reason.
-    Refused,
-}
-
 impl Settings {
     /// The options, where they are known.
     #[must_use]
@@ -52,31 +32,16 @@ impl Settings {
     }
 }
 
-impl Unreadable {
-    /// The reason in a few words: "not permitted".
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::NotPermitted => "not permitted",
-            Self::NoVisibleOwner => "owner not visible",
-            Self::NoDescriptor => "no descriptor",
-            Self::Gone => "gone meanwhile",
-            Self::Multipath => "Multipath TCP",
-            Self::KernelTooOld => "needs Linux 5.6",
-            Self::Refused => "refused by the kernel",
+/// Why a call on somebody else's socket failed.
+pub(crate) fn unreadable(error: SysError) -> Unreadable {
+    match error.errno {
+        Errno::PERM | Errno::ACCESS => Unreadable::NotPermitted,
+        Errno::NOSYS => Unreadable::KernelTooOld,
+        // The process ended, or the descriptor is closed, or something else has its number now.
+        Errno::SRCH | Errno::BADF | Errno::NOTSOCK | Errno::OPNOTSUPP | Errno::NOPROTOOPT => {
+            Unreadable::Gone
         }
-    }
-
-    pub(crate) fn from_errno(error: SysError) -> Self {
-        match error.errno {
-            Errno::PERM | Errno::ACCESS => Self::NotPermitted,
-            Errno::NOSYS => Self::KernelTooOld,
-            // The process ended, or the descriptor is closed, or something else has its number now.
-            Errno::SRCH | Errno::BADF | Errno::NOTSOCK | Errno::OPNOTSUPP | Errno::NOPROTOOPT => {
-                Self::Gone
-            }
-            _ => Self::Refused,
-        }
+        _ => Unreadable::Refused,
     }
 }
 
@@ -110,7 +75,7 @@ impl Reader {
                 true => sockopt::effective(&duplicate),
                 false => sockopt::effective_among(&duplicate, &self.sysctls),
             };
-            read.map_err(Unreadable::from_errno)
+            read.map_err(unreadable)
         });
         match read {
             Ok(effective) => Settings::Known(effective),

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use deadpeer_core::Sysctls;
+use deadpeer_report::Unreadable;
 use deadpeer_sys::sock_diag::Socket;
 use rustc_hash::FxHashMap;
 
@@ -13,7 +14,7 @@ use super::error::ReadTableError;
 use super::namespace::Namespace;
 use super::owners::{Owners, OwnersOf};
 use super::query::Query;
-use super::settings::{Reader, Settings, Unreadable};
+use super::settings::{Reader, Settings};
 
 /// The means that a table has.
 #[derive(Debug, Default)]

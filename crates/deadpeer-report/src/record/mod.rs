@@ -3,6 +3,7 @@
 //! Field names are the kernel's where it has one, with the unit in the name. `null` means "unknown" or "not set"; that something
 //! never happens is said by the word "never". Every line has a `type`, and one struct here is one type; [`Line`] reads any of them.
 
+mod audit;
 mod ends;
 mod kill;
 mod lab;
@@ -14,7 +15,12 @@ mod protect;
 mod schemas;
 mod settings;
 mod test;
+mod watch;
 
+pub use audit::{
+    Bound, Connection, Finding, FindingCount, Listener, Owner, Proven, Service, SettingsCount,
+    Socket, Summary, Timer, Warning, Worst, Worsts,
+};
 pub use ends::{Connected, Ended, Listening, Seen};
 pub use kill::{Kill, KillSummary};
 pub use lab::{Cell, Experiment, Tally};
@@ -26,6 +32,7 @@ pub use protect::{
 };
 pub use settings::{AfterClose, Forecast, Notice, Options, Outlook};
 pub use test::{TestCase, TestSummary};
+pub use watch::{Death, DeathCount, Deaths, LastOwner, Limit, Watch};
 
 /// A word for programs, of those that the field's documentation lists. More may come.
 pub type Word = std::borrow::Cow<'static, str>;

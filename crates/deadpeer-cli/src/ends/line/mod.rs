@@ -3,13 +3,14 @@
 mod endings;
 mod traffic;
 
-use super::args::Common;
 use super::ending::{By, Ending, Shown, Sign};
 use super::framed::Framed;
 use super::method::{Eyes, Method, Name};
 use super::observer::Observer;
 use super::report::Report;
+use super::request::Conduct;
 use super::socket::timespec;
+use super::standing::Standing;
 use crate::exit::Stop;
 use deadpeer_core::{TcpInfo, TcpState};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -29,7 +30,7 @@ const ROOM: usize = 64 * 1024;
 pub(super) struct Line {
     stream: TcpStream,
     pub(super) peer: SocketAddr,
-    pub(super) local: SocketAddr,
+    local: SocketAddr,
     begun: Instant,
     observer: Observer,
     outgoing: Vec<u8>,
@@ -38,8 +39,8 @@ pub(super) struct Line {
     /// Nothing follows what is outgoing.
     finishing: bool,
     shut: bool,
-    pub(super) received: u64,
-    pub(super) sent: u64,
+    received: u64,
+    sent: u64,
 }
 
 /// What a line's step needs of its surroundings.
@@ -49,7 +50,8 @@ pub(super) struct Room<'r, 'o, W: Write> {
 }
 
 impl Line {
-    pub(super) fn new(stream: TcpStream, method: &Method, common: &Common) -> io::Result<Self> {
+    pub(super) fn new(stream: TcpStream, conduct: &Conduct) -> io::Result<Self> {
+        let method = &conduct.method;
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         Ok(Self {
@@ -61,7 +63,7 @@ impl Line {
             outgoing: Vec::new(),
             framed: (method.eyes == Eyes::Classic(Name::Heartbeat))
                 .then(|| Framed::new(method.within)),
-            reads: !common.no_read,
+            reads: conduct.reads,
             finishing: false,
             shut: false,
             received: 0,
@@ -69,9 +71,15 @@ impl Line {
         })
     }
 
-    /// How long it has stood.
-    pub(super) fn age(&self) -> Duration {
-        self.begun.elapsed()
+    /// Its ends, and what it has come to.
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            peer: self.peer,
+            local: self.local,
+            age: self.begun.elapsed(),
+            received: self.received,
+            sent: self.sent,
+        }
     }
 
     /// What to wait for.

@@ -1,8 +1,10 @@
 //! One line of a table: its cells, shortened and filled up.
 
-use super::{Column, Cut, GAP, Look, Row, write_styled};
+use super::column::{Column, Cut, GAP};
+use super::row::Row;
+use crate::text::look::{Look, display_width, write_styled};
 use std::io::{self, Write};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthChar as _;
 
 /// Writes the cells of a row, each in the width of its column, and no spaces at the end.
 pub(super) fn write_row<W: Write>(
@@ -59,15 +61,6 @@ fn spaces<W: Write>(out: &mut W, n: usize) -> io::Result<()> {
         left -= now;
     }
     Ok(())
-}
-
-/// Columns that `text` takes on a terminal.
-pub(in crate::text) fn display_width(text: &str) -> usize {
-    if text.is_ascii() {
-        text.len()
-    } else {
-        text.width()
-    }
 }
 
 /// `text` in `width` columns, `tail` of them for its end.

@@ -3,103 +3,27 @@
 //! In a pipe a table has its full width. On a terminal it fits: wide columns lose their middle, then
 //! the least important columns go.
 
+mod column;
 mod line;
+mod row;
 #[cfg(test)]
 mod tests;
 mod widths;
 
+use super::look::{Look, display_width};
 use super::paragraph::paragraph;
 use super::style;
 use anstyle::Style;
-use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
-pub(super) use line::display_width;
+pub(crate) use column::{Column, Cut};
+pub(crate) use row::Row;
+
 use line::write_row;
 use widths::fit;
 
 /// So many rows are held back to learn the widths.
 const LOOK_AHEAD: usize = 1000;
-/// Spaces between columns.
-const GAP: usize = 2;
-
-/// One column.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Column {
-    /// What stands above it.
-    pub(crate) title: &'static str,
-    /// Numbers stand right.
-    pub(crate) right: bool,
-    /// How its cells may be shortened.
-    pub(crate) cut: Cut,
-    /// On a narrow terminal columns with the highest number go first; those with 0 stay.
-    pub(crate) drop: u8,
-}
-
-/// How a cell is shortened, and to how many columns at least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cut {
-    /// Not at all: half a number is a wrong number.
-    Never,
-    /// The end goes: sentences say the most important first.
-    End(usize),
-    /// The middle goes: the ends of an address say most.
-    Middle(usize),
-}
-
-impl Cut {
-    fn least(self) -> Option<usize> {
-        match self {
-            Self::Never => None,
-            Self::End(least) | Self::Middle(least) => Some(least),
-        }
-    }
-}
-
-/// One row: cells of safe text, each with a style. Reusable.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Row {
-    text: String,
-    cells: Vec<(usize, Style)>,
-}
-
-impl Row {
-    /// Adds a cell. The text must be sanitized.
-    pub(crate) fn cell(&mut self, style: Style, text: impl fmt::Display) -> &mut Self {
-        // Writing to a String cannot fail.
-        let _ = write!(self.text, "{text}");
-        self.cells.push((self.text.len(), style));
-        self
-    }
-
-    /// Adds a cell without a style.
-    pub(crate) fn plain(&mut self, text: impl fmt::Display) -> &mut Self {
-        self.cell(style::PLAIN, text)
-    }
-
-    /// Empties the row, keeping its memory.
-    pub(crate) fn clear(&mut self) {
-        self.text.clear();
-        self.cells.clear();
-    }
-
-    fn cells(&self) -> impl Iterator<Item = (&str, Style)> {
-        self.cells.iter().scan(0, |start, (end, style)| {
-            let cell = &self.text[*start..*end];
-            *start = *end;
-            Some((cell, *style))
-        })
-    }
-}
-
-/// Where a table goes and how it may look.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Look {
-    /// Columns of the terminal; `None`: no limit.
-    pub(crate) width: Option<usize>,
-    /// Whether to write colours.
-    pub(crate) color: bool,
-}
 
 /// A table being written.
 pub(crate) struct Table<'a, W: Write> {
@@ -195,18 +119,4 @@ impl<'a, W: Write> Table<'a, W> {
 /// A note starts with "  ! " and goes on below its first word.
 fn write_note<W: Write>(out: &mut W, look: Look, style: Style, text: &str) -> io::Result<()> {
     paragraph(out, look, style, "  ! ", "    ", text)
-}
-
-/// Writes text in its style, if there are colours.
-pub(crate) fn write_styled<W: Write>(
-    out: &mut W,
-    look: Look,
-    style: Style,
-    text: &str,
-) -> io::Result<()> {
-    if look.color && !style.is_plain() {
-        write!(out, "{style}{text}{style:#}")
-    } else {
-        out.write_all(text.as_bytes())
-    }
 }

@@ -1,6 +1,6 @@
 //! How wide each column is, and which ones there is no room for.
 
-use super::{Column, GAP};
+use super::column::{Column, GAP};
 
 /// The width of each column within `limit`; `None` for a column that has to go.
 pub(super) fn fit(

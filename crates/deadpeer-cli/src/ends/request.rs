@@ -1,11 +1,12 @@
-//! The command lines of the two ends.
+//! What is asked of the two ends.
 
-use super::method::Name;
+use super::method::{Eyes, Method, Name};
+use crate::exit::Stop;
+use crate::flags::DeadlineArgs;
+use crate::output::OutputArgs;
 use crate::policy_args::SlowReadersArg;
-use crate::text::duration;
 use clap::Args;
 use deadpeer_core::SlowReaders;
-use std::time::Duration;
 
 /// Serve clients by hand and say what is seen of each of them
 ///
@@ -22,12 +23,12 @@ use std::time::Duration;
 pub(crate) struct ListenArgs {
     /// Where: :8888 for every address of both families, 127.0.0.1:8888, [::1]:8888; port 0 lets the kernel choose
     #[arg(value_name = "[ADDRESS]:PORT")]
-    pub(super) address: String,
+    address: String,
     /// Serve one client and end with it
     #[arg(long)]
-    pub(super) once: bool,
+    once: bool,
     #[command(flatten)]
-    pub(super) common: Common,
+    common: Common,
 }
 
 /// Connect by hand and say what is seen of the other end
@@ -44,26 +45,26 @@ pub(crate) struct ListenArgs {
 pub(crate) struct ConnectArgs {
     /// Where to: example.org:8888, 192.0.2.1:8888, [2001:db8::1]:8888; each address of a name is tried
     #[arg(value_name = "HOST:PORT")]
-    pub(super) address: String,
+    address: String,
     #[command(flatten)]
-    pub(super) common: Common,
+    common: Common,
 }
 
 /// What both ends take.
 #[derive(Debug, Args)]
+#[command(mut_arg("within", |within| within.required(false).default_value("30s")))]
 pub(super) struct Common {
-    /// The deadline: how soon a vanished peer is to be noticed
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true, default_value = "30s")]
-    pub(super) within: Duration,
+    #[command(flatten)]
+    deadline: DeadlineArgs,
     /// Rely on a classic method instead of deadpeer's own: recv, tcp-info, poll, keepalive, user-timeout or heartbeat
     ///
     /// What each of them catches and misses stands in docs/methods.md. keepalive and user-timeout are set for the deadline; recv,
     /// tcp-info and poll set nothing. heartbeat needs an end that speaks docs/heartbeat.md, such as the other one of deadpeer.
     #[arg(long, value_name = "METHOD", hide_possible_values = true)]
-    pub(super) method: Option<Name>,
+    method: Option<Name>,
     /// Set socket options that keep the deadline and let the kernel decide, instead of supervising
     #[arg(long, conflicts_with = "method")]
-    pub(super) kernel_only: bool,
+    kernel_only: bool,
     /// With --kernel-only: keep or drop live peers that don't read
     #[arg(
         long,
@@ -74,22 +75,98 @@ pub(super) struct Common {
     slow_readers: Option<SlowReadersArg>,
     /// Shut the sending half down when standard input ends, as nc -N does
     #[arg(short = 'N', long)]
-    pub(super) shutdown: bool,
+    shutdown: bool,
     /// Read nothing, so that the other end meets a closed window
     #[arg(long)]
-    pub(super) no_read: bool,
+    no_read: bool,
     /// Say also what is as it should be: each answer, each arrival
     #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Serve at an address.
+#[derive(Debug)]
+pub(crate) struct Listen {
+    pub(super) address: String,
+    pub(super) once: bool,
+    pub(super) conduct: Conduct,
+}
+
+/// Connect to an address.
+#[derive(Debug)]
+pub(crate) struct Connect {
+    pub(super) address: String,
+    pub(super) conduct: Conduct,
+}
+
+/// How an end behaves.
+#[derive(Debug)]
+pub(super) struct Conduct {
+    pub(super) method: Method,
+    /// Shut the sending half down when standard input ends.
+    pub(super) shutdown: bool,
+    pub(super) reads: bool,
+    /// Say also what is as it should be.
     pub(super) verbose: bool,
-    /// Print JSON lines on standard output, data included: see schemas/listening.json, connected.json, seen.json and ended.json
-    #[arg(long)]
-    pub(super) json: bool,
+}
+
+impl ListenArgs {
+    /// As plain values.
+    pub(crate) fn request(&self) -> Result<Listen, Stop> {
+        Ok(Listen {
+            address: self.address.clone(),
+            once: self.once,
+            conduct: self.common.conduct()?,
+        })
+    }
+
+    /// How what is seen is printed.
+    pub(crate) fn output(&self) -> OutputArgs {
+        self.common.output
+    }
+}
+
+impl ConnectArgs {
+    /// As plain values.
+    pub(crate) fn request(&self) -> Result<Connect, Stop> {
+        Ok(Connect {
+            address: self.address.clone(),
+            conduct: self.common.conduct()?,
+        })
+    }
+
+    /// How what is seen is printed.
+    pub(crate) fn output(&self) -> OutputArgs {
+        self.common.output
+    }
 }
 
 impl Common {
-    /// What a plan does with live peers that don't read.
-    pub(super) fn slow_readers(&self) -> SlowReaders {
-        self.slow_readers
-            .map_or(SlowReaders::Keep, SlowReaders::from)
+    /// How the end behaves, unless what is asked for could never notice anything.
+    fn conduct(&self) -> Result<Conduct, Stop> {
+        let within = self.deadline.within;
+        let method = match (self.method, self.kernel_only) {
+            (Some(name), _) => Method::classic(name, within)?,
+            (None, true) => {
+                let slow_readers = self.slow_readers.map(SlowReaders::from);
+                Method::kernel_only(within, slow_readers.unwrap_or(SlowReaders::Keep))?
+            }
+            (None, false) => Method::supervised(within)?,
+        };
+        let by_reading = [Name::Recv, Name::Heartbeat].map(Eyes::Classic);
+        if self.no_read && by_reading.contains(&method.eyes) {
+            return Err(Stop::because(format!(
+                "--method {} with --no-read would notice nothing: it goes by what is read",
+                method.name()
+            )));
+        }
+        Ok(Conduct {
+            method,
+            shutdown: self.shutdown,
+            reads: !self.no_read,
+            verbose: self.verbose,
+        })
     }
 }

@@ -1,0 +1,48 @@
+//! Groups of flags that several verbs have, each declared once.
+
+use crate::confirm::Consent;
+use crate::exit::Stop;
+use crate::text::duration;
+use clap::Args;
+use std::time::Duration;
+
+/// The deadline. Verbs that have a default for it, or do without, say so where they take this in.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct DeadlineArgs {
+    /// The deadline, within which a vanished peer is to be noticed: 30s, 1m30s, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
+    pub(crate) within: Duration,
+}
+
+/// Whether to change anything, and whether to ask before.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ConsentArgs {
+    /// Only show what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Don't ask
+    #[arg(long, short = 'y', conflicts_with = "dry_run")]
+    yes: bool,
+}
+
+impl ConsentArgs {
+    /// What the flags come to.
+    pub(crate) fn consent(self) -> Result<Consent, Stop> {
+        Consent::of(self.dry_run, self.yes)
+    }
+}
+
+/// What may be used to look and to change.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct MeansArgs {
+    /// Don't use eBPF, even where it is faster or sees and reaches more
+    #[arg(long)]
+    no_bpf: bool,
+}
+
+impl MeansArgs {
+    /// Whether eBPF may be used.
+    pub(crate) fn bpf(self) -> bool {
+        !self.no_bpf
+    }
+}

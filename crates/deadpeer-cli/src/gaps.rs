@@ -1,0 +1,37 @@
+//! What this process could not see of sockets, and what would help who runs it.
+
+use deadpeer_host::{Coverage, Unreadable, unreached};
+use deadpeer_report::sanitize::sanitize;
+use deadpeer_report::{Gap, Looker, Unreached};
+use std::collections::BTreeMap;
+
+/// Sockets by why they could not be reached, and by user.
+pub(crate) type Missing = BTreeMap<(Unreadable, u32), u64>;
+
+/// What is missing of sockets, each kind said by `gap`, and of the table.
+pub(crate) fn all(
+    missing: &Missing,
+    gap: fn(Unreached, Looker) -> Gap,
+    coverage: &Coverage,
+) -> Vec<Gap> {
+    let looker = looker();
+    let sockets = unreached(missing, user).into_iter();
+    let sockets = sockets.map(|unreached| gap(unreached, looker));
+    sockets.chain(coverage.gaps(looker)).collect()
+}
+
+/// Whose rights this process has.
+pub(crate) fn looker() -> Looker {
+    match nix::unistd::geteuid().is_root() {
+        true => Looker::Root,
+        false => Looker::Nobody,
+    }
+}
+
+/// A user's name, or the number where there is none.
+fn user(uid: u32) -> String {
+    match nix::unistd::User::from_uid(uid.into()) {
+        Ok(Some(user)) => sanitize(&user.name).into_owned(),
+        Ok(None) | Err(_) => uid.to_string(),
+    }
+}

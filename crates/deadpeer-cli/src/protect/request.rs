@@ -1,0 +1,223 @@
+//! What is asked of `deadpeer protect`.
+
+use crate::confirm::Consent;
+use crate::exit::Stop;
+use crate::filter_args::{Chosen, FilterArgs};
+use crate::flags::{ConsentArgs, DeadlineArgs, MeansArgs};
+use crate::output::OutputArgs;
+use crate::policy_args::PolicyArgs;
+use clap::Args;
+use deadpeer_core::{Kernel, Policy};
+use deadpeer_host::protect::Aim;
+use deadpeer_report::duration::{self, milliseconds};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Make running programs notice a vanished peer within a deadline, without restarting them
+///
+/// Sets socket options on open connections and on listeners, whose future connections inherit them. Shows the settings before and
+/// after and asks; sockets that keep the deadline already are left alone, and nothing is ever loosened. What was
+/// before is written to an undo file first.
+///
+/// Takes CAP_BPF and CAP_PERFMON, or without eBPF CAP_SYS_PTRACE or the same user as the programs; root has all of them. Only eBPF
+/// reaches connections that wait to be accepted. --new-connections takes CAP_BPF and CAP_NET_ADMIN, Linux 6.1 and a mounted BPF file system.
+///
+/// With --new-connections a cgroup, or with --all the whole machine, stays protected: the connections that its programs are
+/// still going to make or accept, until --remove.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+#[command(mut_arg("within", |within| within.required(false).required_unless_present_any(["undo", "list", "remove"])))]
+pub(crate) struct ProtectArgs {
+    #[command(flatten)]
+    deadline: Option<DeadlineArgs>,
+    #[command(flatten)]
+    consent: ConsentArgs,
+    /// Also when so many connections within this machine would probe in the same tick that live ones may be lost
+    #[arg(long, conflicts_with_all = ["undo", "list", "remove", "new_connections"])]
+    force: bool,
+    /// Leave alone what an application has set itself, even if it misses the deadline
+    #[arg(long)]
+    keep_app_settings: bool,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    /// Write the undo file here instead of below /var/lib/deadpeer or $XDG_STATE_HOME/deadpeer
+    #[arg(long, value_name = "FILE")]
+    undo_file: Option<PathBuf>,
+    /// Put back what the undo file says
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["within", "list", "remove", "new_connections", "undo_file"])]
+    undo: Option<PathBuf>,
+    /// Protect connections still to come, in the cgroup given by --cgroup or, with --all, everywhere
+    #[arg(long, conflicts_with_all = ["undo_file", "list", "remove"])]
+    new_connections: bool,
+    /// Show what can be undone, and what protects connections still to come
+    #[arg(long, conflicts_with_all = ["within", "remove", "undo_file"])]
+    list: bool,
+    /// End a protection of connections still to come, by its name in --list; "all" ends all
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["within", "undo_file"])]
+    remove: Option<String>,
+    #[command(flatten)]
+    means: MeansArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    filters: FilterArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  deadpeer protect --process redis-server --within 30s --dry-run
+  deadpeer protect --port 5432 --within 30s --yes
+  deadpeer protect --undo /var/lib/deadpeer/protect-1760000000-4711.undo.json
+  deadpeer protect --cgroup system.slice/nginx.service --within 1m --new-connections
+
+Exit codes:
+  0  everything chosen keeps the deadline now (or would: --dry-run); undone, listed, removed
+  1  something still misses the deadline, or no options can keep it; refused without --force
+  2  usage or run-time error
+  3  can't tell: some settings could not be seen, or nothing matches";
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Change(Change),
+    NewConnections(NewConnections),
+    Undo(Undo),
+    List,
+    /// By name; "all" for all.
+    Remove(String),
+}
+
+/// Bring open connections and listeners under a deadline.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(super) goal: Goal,
+    pub(super) chosen: Chosen,
+    pub(super) consent: Consent,
+    pub(super) force: bool,
+    pub(super) bpf: bool,
+    /// Where the undo file goes, if it was said.
+    pub(super) undo_file: Option<PathBuf>,
+}
+
+/// Keep what a cgroup's programs are still going to connect under a deadline.
+#[derive(Debug)]
+pub(crate) struct NewConnections {
+    pub(super) goal: Goal,
+    /// Its path below the root.
+    pub(super) cgroup: PathBuf,
+    pub(super) consent: Consent,
+}
+
+/// Put back what a file says.
+#[derive(Debug)]
+pub(crate) struct Undo {
+    pub(super) file: PathBuf,
+    pub(super) chosen: Chosen,
+    pub(super) consent: Consent,
+    pub(super) bpf: bool,
+}
+
+/// What is to hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Goal {
+    policy: Policy,
+    pub(super) keep_app_settings: bool,
+}
+
+impl ProtectArgs {
+    /// As plain values, once what is named has been looked up.
+    pub(crate) fn request(&self) -> Result<Request, Stop> {
+        Ok(match (&self.undo, &self.remove) {
+            (Some(file), _) => Request::Undo(Undo {
+                file: file.clone(),
+                chosen: self.filters.chosen()?,
+                consent: self.consent.consent()?,
+                bpf: self.means.bpf(),
+            }),
+            (None, _) if self.list => Request::List,
+            (None, Some(name)) => Request::Remove(name.clone()),
+            (None, None) if self.new_connections => Request::NewConnections(NewConnections {
+                goal: self.goal(),
+                cgroup: self.cgroup()?,
+                consent: self.consent.consent()?,
+            }),
+            (None, None) => Request::Change(Change {
+                goal: self.goal(),
+                chosen: self.filters.chosen_or(
+                    "which connections? Name them by a filter such as --process, --port or --cgroup, or say --all (nothing was changed)",
+                )?,
+                consent: self.consent.consent()?,
+                force: self.force,
+                bpf: self.means.bpf(),
+                undo_file: self.undo_file.clone(),
+            }),
+        })
+    }
+
+    fn goal(&self) -> Goal {
+        // clap refuses the verb without it, but for what needs none.
+        let within = self
+            .deadline
+            .map_or(Duration::ZERO, |deadline| deadline.within);
+        Goal {
+            policy: self.policy.within(within),
+            keep_app_settings: self.keep_app_settings,
+        }
+    }
+
+    /// A rule holds in a cgroup: which ports and processes connections still to come will have, nobody knows.
+    fn cgroup(&self) -> Result<PathBuf, Stop> {
+        match (self.filters.is_all(), self.filters.only_cgroup()) {
+            (true, _) => Ok(PathBuf::from("/")),
+            (false, Some(path)) => Ok(below_root(path)),
+            (false, None) => Err(Stop::because(
+                "--new-connections takes a single --cgroup, or --all for the whole machine, and no other filter: connections still to come have neither port nor process yet (nothing was changed)",
+            )),
+        }
+    }
+}
+
+impl Goal {
+    /// What is to hold on this kernel. A deadline that can't be kept is refused with what could be.
+    pub(super) fn aim(&self, kernel: &Kernel) -> Result<Aim, deadpeer_core::Refusal> {
+        let aim = Aim::new(&self.policy, kernel)?;
+        Ok(aim.keep_app_settings(self.keep_app_settings))
+    }
+
+    /// The deadline in milliseconds.
+    pub(super) fn within_ms(&self) -> u64 {
+        milliseconds(self.policy.within())
+    }
+
+    /// The deadline as it was typed.
+    pub(super) fn within(&self) -> String {
+        duration::typed(self.policy.within())
+    }
+}
+
+/// The path below the root of cgroup v2, however it was typed.
+fn below_root(path: &str) -> PathBuf {
+    let bare = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
+        .iter()
+        .find_map(|root| path.strip_prefix(root))
+        .unwrap_or(path);
+    Path::new("/").join(bare.trim_start_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cgroup_may_be_typed_in_many_ways() {
+        for typed in [
+            "system.slice/nginx.service",
+            "/system.slice/nginx.service",
+            "/sys/fs/cgroup/system.slice/nginx.service",
+            "/sys/fs/cgroup/unified/system.slice/nginx.service",
+        ] {
+            let path = below_root(typed);
+            assert_eq!(path, Path::new("/system.slice/nginx.service"), "{typed}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Connections, listeners and services as they were judged.
+
+use deadpeer_core::Finding;
+use deadpeer_report::duration::{milliseconds, milliseconds_up};
+use deadpeer_report::raw::RawText;
+use deadpeer_report::record;
+
+use crate::audit::{
+    Audit, Basis, Bound, Compliance, Judgement, Machine, Moment, Tally, Worst, Worsts,
+};
+use crate::table::{Connection, ReadBy, Role, Service};
+use crate::{ArmedTimer, TimerKind};
+
+impl Audit {
+    /// The record of a connection that was judged.
+    #[must_use]
+    pub fn to_record(
+        &self,
+        connection: &Connection<'_>,
+        moment: &Moment,
+        judged: &Judgement,
+    ) -> record::Connection {
+        let socket = connection.socket;
+        let info = moment.info.as_ref();
+        record::Connection {
+            socket: self.socket(connection, moment, judged),
+            peer: socket.peer.to_string(),
+            timer: socket.timer.map(timer),
+            idiag_rqueue: socket.rqueue,
+            idiag_wqueue: socket.wqueue,
+            tcpi_unacked: info.and_then(|info| info.unacked),
+            tcpi_retransmits: info.and_then(|info| info.retransmits),
+            tcpi_probes: info.and_then(|info| info.probes),
+            tcpi_backoff: info.and_then(|info| info.backoff),
+            tcpi_rto_us: info.and_then(|info| info.rto_us),
+            tcpi_rtt_us: info.and_then(|info| info.rtt_us),
+            tcpi_last_data_sent_ms: info.and_then(|info| info.last_data_sent_ms),
+            tcpi_last_data_recv_ms: info.and_then(|info| info.last_data_recv_ms),
+            tcpi_last_ack_recv_ms: info.and_then(|info| info.last_ack_recv_ms),
+            tcpi_snd_wnd: info.and_then(|info| info.snd_wnd),
+        }
+    }
+
+    /// The record of a listener that was judged.
+    #[must_use]
+    pub fn to_listener_record(
+        &self,
+        listener: &Connection<'_>,
+        moment: &Moment,
+        judged: &Judgement,
+    ) -> record::Listener {
+        record::Listener {
+            socket: self.socket(listener, moment, judged),
+            accept_queue: listener.socket.rqueue,
+            accept_queue_max: listener.socket.wqueue,
+        }
+    }
+
+    fn socket(
+        &self,
+        connection: &Connection<'_>,
+        moment: &Moment,
+        judged: &Judgement,
+    ) -> record::Socket {
+        let socket = connection.socket;
+        let owners = connection.owners().map(|owner| record::Owner {
+            process: owner.process.name().into(),
+            pid: owner.process.pid(),
+            fd: owner.fd,
+        });
+        let findings = judged.findings.iter().map(|finding| record::Finding {
+            code: finding.code().into(),
+            text: finding.to_string(),
+            options: match *finding == Finding::NotInherited {
+                true => judged
+                    .not_inherited
+                    .iter()
+                    .map(|option| (*option).into())
+                    .collect(),
+                false => Vec::new(),
+            },
+        });
+        let (settings_from, settings_unknown) = source(&judged.basis);
+        record::Socket {
+            local: socket.local.to_string(),
+            state: socket.state.name().into(),
+            owners: owners.collect(),
+            uid: socket.uid,
+            inode: socket.inode.map(Into::into),
+            cookie: socket.cookie,
+            settings: judged.basis.options().map(Into::into),
+            settings_from: settings_from.into(),
+            settings_unknown: settings_unknown.map(Into::into),
+            notices_in: judged
+                .basis
+                .options()
+                .map(|options| (&self.forecast(options, &moment.snapshot)).into()),
+            proven: matches!(judged.basis, Basis::Unread(_)).then(|| record::Proven {
+                idle: judged.idle.into(),
+                in_flight: judged.in_flight.into(),
+                late_write: judged.late_write.into(),
+            }),
+            over_deadline: match judged.compliance {
+                Compliance::InTime => Some(false),
+                Compliance::Late => Some(true),
+                Compliance::Undecided | Compliance::NotJudged => None,
+            },
+            findings: findings.collect(),
+        }
+    }
+}
+
+/// Where settings come from, and why they are unknown.
+fn source(basis: &Basis) -> (&'static str, Option<&'static str>) {
+    match basis {
+        Basis::Read(_) => ("socket", None),
+        Basis::Inherited(_) => ("listener", None),
+        Basis::Unread(why) => (
+            "unknown",
+            Some(why.map_or("not looked for", |why| why.reason())),
+        ),
+        Basis::Nobody => ("nobody", None),
+    }
+}
+
+fn timer(timer: ArmedTimer) -> record::Timer {
+    let kind = match timer.kind {
+        TimerKind::Retransmit => "retransmit",
+        TimerKind::Keepalive => "keepalive",
+        TimerKind::TimeWait => "time-wait",
+        TimerKind::ZeroWindowProbe => "zero-window-probe",
+        TimerKind::Other(_) | _ => "other",
+    };
+    record::Timer {
+        kind: kind.into(),
+        expires_in_ms: timer.expires_in_ms,
+        unanswered: timer.unanswered,
+    }
+}
+
+impl From<Bound> for record::Bound {
+    fn from(bound: Bound) -> Self {
+        match bound {
+            Bound::Never => Self::Never,
+            Bound::By(at) => Self::Within {
+                latest_ms: milliseconds_up(at),
+            },
+            Bound::NotBefore(at) => Self::NotBefore {
+                earliest_ms: milliseconds(at),
+            },
+            Bound::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<&Service<Tally>> for record::Service {
+    fn from(service: &Service<Tally>) -> Self {
+        let tally = &service.value;
+        let (role, port) = match service.role {
+            Role::Listening(address) => ("listening", address.port()),
+            Role::Accepted(port) => ("accepted", port),
+            Role::Outgoing(port) => ("outgoing", port),
+        };
+        let settings = tally.settings.iter().map(|(basis, count)| {
+            let (settings_from, settings_unknown) = source(basis);
+            record::SettingsCount {
+                count: *count,
+                settings: basis.options().map(Into::into),
+                settings_from: settings_from.into(),
+                settings_unknown: settings_unknown.map(Into::into),
+            }
+        });
+        let findings = tally
+            .findings
+            .iter()
+            .map(|(finding, count)| record::FindingCount {
+                count: *count,
+                code: finding.code().into(),
+                text: finding.to_string(),
+            });
+        Self {
+            process: service.process.as_deref().map(RawText::from),
+            role: role.into(),
+            address: service.role.listening().map(|address| address.to_string()),
+            port: Some(port),
+            connections: tally.connections.count,
+            listeners: tally.listeners.count,
+            settings: settings.collect(),
+            worst: tally.share().worst.into(),
+            connections_over_deadline: tally.connections.late,
+            listeners_over_deadline: tally.late_listeners(),
+            undecided: tally.undecided(),
+            findings: findings.collect(),
+        }
+    }
+}
+
+impl From<Worsts> for record::Worsts {
+    fn from(worst: Worsts) -> Self {
+        Self {
+            idle: worst.idle.into(),
+            in_flight: worst.in_flight.into(),
+            late_write: worst.late_write.into(),
+        }
+    }
+}
+
+impl From<Worst> for record::Worst {
+    fn from(worst: Worst) -> Self {
+        Self {
+            known: worst.bound().into(),
+            some_unknown: worst.some_unknown,
+        }
+    }
+}
+
+impl Machine {
+    /// The record of what all of them come to, as this audit judged them.
+    #[must_use]
+    pub fn to_record(&self, audit: &Audit) -> record::Summary {
+        let read_by = self.coverage.read_by.map(|by| match by {
+            ReadBy::Descriptors => "descriptors",
+            ReadBy::Kernel => "ebpf",
+            ReadBy::Both => "both",
+        });
+        record::Summary {
+            within_ms: audit.deadline().map(milliseconds),
+            connections: self.totals.connections,
+            listeners: self.totals.listeners,
+            connections_over_deadline: self.totals.late_connections,
+            listeners_over_deadline: self.totals.late_listeners,
+            undecided: self.totals.undecided,
+            read_by: read_by.map(Into::into),
+        }
+    }
+}

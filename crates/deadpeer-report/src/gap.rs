@@ -1,0 +1,379 @@
+//! What could not be seen or done, why, and what to do about it.
+
+use crate::duration::Upper;
+use crate::plural::{plural, plural_of};
+use crate::record;
+use crate::sanitize::sanitize;
+use std::fmt;
+use std::time::Duration;
+
+/// Why the options of a socket could not be read, or its peer not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Unreadable {
+    /// The owner is somebody else's process, or may not be traced: pidfd_getfd(2) takes root's rights
+    /// (`CAP_SYS_PTRACE`), or the same user and a process that allows it.
+    NotPermitted,
+    /// No process that we may look into holds the socket, so somebody else's does, or the kernel itself.
+    NoVisibleOwner,
+    /// No process holds the socket: it waits in a listener's queue, or its descriptor is closed.
+    NoDescriptor,
+    /// It was closed, or its owner ended, while we looked.
+    Gone,
+    /// It is a part of a Multipath TCP connection, whose descriptor stands for all of its parts.
+    Multipath,
+    /// The kernel has no pidfd_getfd(2) (Linux 5.6).
+    KernelTooOld,
+    /// The kernel refused for another reason.
+    Refused,
+}
+
+impl Unreadable {
+    /// The reason in a few words: "not permitted".
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NotPermitted => "not permitted",
+            Self::NoVisibleOwner => "owner not visible",
+            Self::NoDescriptor => "no descriptor",
+            Self::Gone => "gone meanwhile",
+            Self::Multipath => "Multipath TCP",
+            Self::KernelTooOld => "needs Linux 5.6",
+            Self::Refused => "refused by the kernel",
+        }
+    }
+}
+
+/// Sockets that could not be reached, all for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreached {
+    /// How many.
+    pub sockets: u64,
+    /// Why.
+    pub why: Unreadable,
+    /// The users whose they are: names, or numbers where there is none.
+    pub users: Vec<String>,
+}
+
+/// Something that an answer leaves out, or that was not done. As text it is a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Gap {
+    /// Settings could not be read.
+    SettingsUnread(Unreached, Looker),
+    /// Peers could not be asked.
+    NotAsked(Unreached, Looker),
+    /// Processes are meant, and which connections are theirs can't be told.
+    OwnersHidden {
+        /// How many.
+        processes: u64,
+        /// Who looked.
+        looker: Looker,
+    },
+    /// The kernel's table changed each time it was read.
+    DumpInterrupted {
+        /// Times it was read.
+        times: u64,
+    },
+    /// The kernel answered what this program doesn't know.
+    UnknownAnswers(u64),
+    /// With eBPF the settings could be read that could not.
+    UnreadWithoutEbpf {
+        /// Why there is none.
+        why: String,
+    },
+    /// With eBPF sockets could be changed that can't be.
+    OutOfReachWithoutEbpf {
+        /// How many.
+        sockets: u64,
+        /// Why there is none.
+        why: String,
+    },
+    /// There are connections in other network namespaces.
+    OtherNamespaces {
+        /// How many.
+        namespaces: u64,
+        /// A process in one of them.
+        pid: u32,
+    },
+    /// Nothing says what was borrowed, should this process be killed.
+    NotOnRecord {
+        /// Why not.
+        why: String,
+    },
+    /// So many ends within this machine are changed in batches.
+    InBatches {
+        /// The burst that would come otherwise.
+        burst: Burst,
+        /// How long that takes.
+        takes: Duration,
+    },
+    /// So many ends within this machine are not changed: live connections would be lost.
+    TooManyInOneTick(Burst),
+}
+
+/// Who looks, and so what helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looker {
+    /// Root.
+    Root,
+    /// Anybody else.
+    Nobody,
+}
+
+/// Ends of connections within this machine that would probe in the same tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Burst {
+    /// How many.
+    pub sockets: u64,
+    /// What the receive backlog holds, packets (net.core.netdev_max_backlog).
+    pub backlog: u64,
+    /// How many are changed at a time.
+    pub batch: u64,
+    /// Whether no probe is lost that way.
+    pub fits: bool,
+    /// The most sockets of which none is lost.
+    pub most_sockets: u64,
+    /// The backlog that all of them need.
+    pub backlog_needed: u64,
+}
+
+impl Gap {
+    /// A word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::SettingsUnread(..) => "settings-unread",
+            Self::NotAsked(..) => "not-asked",
+            Self::OwnersHidden { .. } => "owners-hidden",
+            Self::DumpInterrupted { .. } => "dump-interrupted",
+            Self::UnknownAnswers(_) => "unknown-answers",
+            Self::UnreadWithoutEbpf { .. } | Self::OutOfReachWithoutEbpf { .. } => "no-ebpf",
+            Self::OtherNamespaces { .. } => "other-namespaces",
+            Self::NotOnRecord { .. } => "not-on-record",
+            Self::InBatches { .. } => "in-portions",
+            Self::TooManyInOneTick(_) => "too-many-in-one-tick",
+        }
+    }
+
+    /// How many connections it concerns, where that can be told.
+    #[must_use]
+    pub fn count(&self) -> Option<u64> {
+        match self {
+            Self::SettingsUnread(unreached, _) | Self::NotAsked(unreached, _) => {
+                Some(unreached.sockets)
+            }
+            Self::UnknownAnswers(count) => Some(*count),
+            Self::OutOfReachWithoutEbpf { sockets, .. } => Some(*sockets),
+            Self::OtherNamespaces { namespaces, .. } => Some(*namespaces),
+            Self::InBatches { burst, .. } | Self::TooManyInOneTick(burst) => Some(burst.sockets),
+            Self::OwnersHidden { .. }
+            | Self::DumpInterrupted { .. }
+            | Self::UnreadWithoutEbpf { .. }
+            | Self::NotOnRecord { .. } => None,
+        }
+    }
+
+    /// Whether nothing was done because of it.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::TooManyInOneTick(_))
+    }
+}
+
+impl From<&Gap> for record::Warning {
+    fn from(gap: &Gap) -> Self {
+        Self {
+            code: gap.code().into(),
+            count: gap.count(),
+            text: gap.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SettingsUnread(unreached, looker) => write!(
+                f,
+                "The settings of {} could not be read: {}.",
+                plural(unreached.sockets, "socket"),
+                Because(unreached, *looker)
+            ),
+            Self::NotAsked(unreached, looker) => write!(
+                f,
+                "The peers of {} could not be asked: {}.",
+                plural(unreached.sockets, "socket"),
+                Because(unreached, *looker)
+            ),
+            Self::OwnersHidden { processes, looker } => {
+                let one = *processes == 1;
+                write!(
+                    f,
+                    "The descriptors of {} that {} meant may not be looked at, so connections of {} are left out; {}.",
+                    plural_of(*processes, "process", "processes"),
+                    if one { "is" } else { "are" },
+                    if one { "it" } else { "theirs" },
+                    match looker {
+                        Looker::Root => "it takes the capability CAP_SYS_PTRACE",
+                        Looker::Nobody => "run as root",
+                    }
+                )
+            }
+            Self::DumpInterrupted { times } => write!(
+                f,
+                "The kernel's table changed while it was read, {} in a row: connections may be missing.",
+                plural(*times, "time")
+            ),
+            Self::UnknownAnswers(count) => write!(
+                f,
+                "{} of the kernel could not be understood: it may be newer than this program.",
+                plural(*count, "answer")
+            ),
+            Self::UnreadWithoutEbpf { why } => {
+                write!(f, "With eBPF they could be read: {}.", sanitize(why))
+            }
+            Self::OutOfReachWithoutEbpf { why, .. } => write!(
+                f,
+                "eBPF would reach these, and can't be had: {}.",
+                sanitize(why)
+            ),
+            Self::OtherNamespaces { namespaces, pid } => write!(
+                f,
+                "{} with connections of their own, such as containers, are not looked at; reach each by --netns, for example --netns {pid}.",
+                plural(*namespaces, "other network namespace")
+            ),
+            Self::NotOnRecord { why } => write!(
+                f,
+                "What is lent to the questions is not on record: {}. Killed by SIGKILL in the moment of one, this would leave keepalive on.",
+                sanitize(why)
+            ),
+            Self::InBatches { burst, takes } => write!(
+                f,
+                "{} of these are ends of connections within this machine. Changed at once they would probe in the same tick, and the receive backlog holds {} packets: they are changed {} at a time, which takes about {}.{}",
+                burst.sockets,
+                burst.backlog,
+                burst.batch,
+                Upper(*takes),
+                match burst.fits {
+                    true => "",
+                    false => " Even so probes will be lost, and live connections may be.",
+                }
+            ),
+            Self::TooManyInOneTick(burst) => write!(
+                f,
+                "Refused: {} of these are ends of connections within this machine that would probe in the same ticks, the receive backlog holds {} packets, and so live connections would be lost (nothing was changed): choose at most {} of them by a filter, raise net.core.netdev_max_backlog to {} or more, try another --within, or do it anyway with --force.",
+                burst.sockets, burst.backlog, burst.most_sockets, burst.backlog_needed
+            ),
+        }
+    }
+}
+
+/// The reason, and what to do.
+struct Because<'a>(&'a Unreached, Looker);
+
+impl fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(unreached, looker) = self;
+        f.write_str(unreached.why.reason())?;
+        match (unreached.why, looker) {
+            (Unreadable::NotPermitted, Looker::Root) => f.write_str(
+                "; it takes the capability CAP_SYS_PTRACE, and no security module against it",
+            ),
+            (Unreadable::NotPermitted | Unreadable::NoVisibleOwner, Looker::Nobody) => {
+                match unreached.users.as_slice() {
+                    [user] if user != "root" => write!(f, "; run as root or as user {user}"),
+                    [_] => f.write_str("; run as root"),
+                    users => write!(
+                        f,
+                        "; run as root, or as each of the users {}",
+                        users.join(", ")
+                    ),
+                }
+            }
+            (Unreadable::NoVisibleOwner, Looker::Root) => f.write_str(
+                "; they belong to the kernel, to a process that takes CAP_SYS_PTRACE to look into, or to one outside this pid namespace",
+            ),
+            (Unreadable::NoDescriptor, _) => {
+                f.write_str("; they wait in the queue of a listener whose settings are unknown too")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unread(why: Unreadable, users: &[&str], sockets: u64, looker: Looker) -> String {
+        let users = users.iter().map(ToString::to_string).collect();
+        let unreached = Unreached {
+            sockets,
+            why,
+            users,
+        };
+        Gap::SettingsUnread(unreached, looker).to_string()
+    }
+
+    #[test]
+    fn the_way_out_is_named() {
+        assert_eq!(
+            unread(Unreadable::NoVisibleOwner, &["root"], 3, Looker::Nobody),
+            "The settings of 3 sockets could not be read: owner not visible; run as root."
+        );
+        assert_eq!(
+            unread(Unreadable::NotPermitted, &["4000000001"], 1, Looker::Nobody),
+            "The settings of 1 socket could not be read: not permitted; run as root or as user 4000000001."
+        );
+        let several = unread(
+            Unreadable::NotPermitted,
+            &["root", "www"],
+            2,
+            Looker::Nobody,
+        );
+        assert!(several.contains("each of the users root, www"), "{several}");
+    }
+
+    #[test]
+    fn root_is_not_told_to_run_as_root() {
+        for why in [Unreadable::NotPermitted, Unreadable::NoVisibleOwner] {
+            let said = unread(why, &["root"], 1, Looker::Root);
+            assert!(!said.contains("run as root"), "{said}");
+        }
+    }
+
+    #[test]
+    fn who_cannot_be_asked_is_said_in_words_of_its_own() {
+        let unreached = Unreached {
+            sockets: 1,
+            why: Unreadable::Gone,
+            users: Vec::new(),
+        };
+        assert_eq!(
+            Gap::NotAsked(unreached, Looker::Root).to_string(),
+            "The peers of 1 socket could not be asked: gone meanwhile."
+        );
+    }
+
+    #[test]
+    fn who_is_meant_and_cannot_be_looked_into_is_no_nobody() {
+        let hidden = |processes, looker| Gap::OwnersHidden { processes, looker }.to_string();
+        assert_eq!(
+            hidden(1, Looker::Nobody),
+            "The descriptors of 1 process that is meant may not be looked at, so connections of it are left out; run as root."
+        );
+        let said = hidden(2, Looker::Root);
+        assert!(said.ends_with("CAP_SYS_PTRACE."), "{said}");
+    }
+
+    #[test]
+    fn a_record_says_the_same() {
+        let gap = Gap::DumpInterrupted { times: 4 };
+        let record = record::Warning::from(&gap);
+        assert_eq!(
+            (record.code.as_ref(), record.count),
+            ("dump-interrupted", None)
+        );
+        assert!(record.text.contains("4 times in a row"), "{}", record.text);
+    }
+}

@@ -1,0 +1,80 @@
+//! What `audit` publishes.
+
+mod service;
+mod socket;
+
+pub use service::{FindingCount, Service, SettingsCount, Worst, Worsts};
+pub use socket::{Connection, Listener, Owner, Proven, Socket, Timer};
+
+use super::Word;
+use serde::{Deserialize, Serialize};
+
+/// When a vanished peer is noticed in the worst case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "notice", rename_all = "snake_case")]
+pub enum Bound {
+    /// Never.
+    Never,
+    /// By then.
+    Within {
+        /// In milliseconds.
+        latest_ms: u64,
+    },
+    /// Not before; more is not known.
+    NotBefore {
+        /// In milliseconds.
+        earliest_ms: u64,
+    },
+    /// Nothing is known.
+    Unknown,
+}
+
+/// Something odd about the settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Finding {
+    /// A word for it, such as "one-lost-probe-kills".
+    pub code: Word,
+    /// A sentence.
+    pub text: String,
+    /// Options that its listener has and the connection has not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<Word>,
+}
+
+/// Something that could not be seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "warning")]
+pub struct Warning {
+    /// A word for it: "settings-unread", "not-asked", "other-namespaces", "no-ebpf", "owners-hidden", "dump-interrupted" or "unknown-answers"; from `ping` and
+    /// `kill` also "not-on-record"; from `protect` also "in-portions" and "too-many-in-one-tick".
+    pub code: Word,
+    /// How many sockets it concerns.
+    pub count: Option<u64>,
+    /// A sentence.
+    pub text: String,
+}
+
+/// The last line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "summary")]
+pub struct Summary {
+    /// The deadline; null: none.
+    pub within_ms: Option<u64>,
+    /// Connections.
+    pub connections: u64,
+    /// Listeners.
+    pub listeners: u64,
+    /// Connections that miss the deadline.
+    pub connections_over_deadline: u64,
+    /// Listeners whose future connections miss it.
+    pub listeners_over_deadline: u64,
+    /// Sockets of which that is unknown.
+    pub undecided: u64,
+    /// How settings and owners were read: "descriptors", "ebpf", or "both" (by eBPF what descriptors did not show); null: nobody
+    /// asked for them.
+    pub read_by: Option<Word>,
+}
