@@ -1,6 +1,11 @@
 //! What becomes of signals to a process. It belongs to all threads, so this is a program of its own, and one that runs itself again to be
 //! ended by a signal.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "what is played says on its stdout that it lives"
+)]
+
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
