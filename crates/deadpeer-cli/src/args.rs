@@ -13,11 +13,11 @@ use crate::run;
 use crate::shell;
 use crate::test;
 use crate::text::look::Look;
-use crate::text::sanitize::sanitize;
 use crate::text::style::{self, ColorChoice};
 use crate::watch;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use deadpeer_report::sanitize::sanitize;
 
 /// Which TCP connections would hang on a vanished peer, and for how long
 ///

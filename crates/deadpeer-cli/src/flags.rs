@@ -2,8 +2,8 @@
 
 use crate::confirm::Consent;
 use crate::exit::Stop;
-use crate::text::duration;
 use clap::Args;
+use deadpeer_report::duration;
 use std::time::Duration;
 
 /// The deadline. Verbs that have a default for it, or do without, say so where they take this in.

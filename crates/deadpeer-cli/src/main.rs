@@ -37,10 +37,10 @@ mod watch;
 
 use args::{Cli, Verb};
 use clap::Parser as _;
+use deadpeer_report::sanitize::sanitize;
 use exit::{Exit, Stop};
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
-use text::sanitize::sanitize;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

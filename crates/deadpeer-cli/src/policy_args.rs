@@ -1,9 +1,9 @@
 //! What a policy takes beside its deadline, in the same words for every verb that makes one.
 
-use crate::text::duration;
 use clap::{Args, ValueEnum};
 use deadpeer_core::policy::Relaxation;
 use deadpeer_core::{Policy, Refusal, SlowReaders};
+use deadpeer_report::duration;
 use std::time::Duration;
 
 /// What a policy survives unless told otherwise (RFC 1122, section 4.2.3.6: not one lost probe is death).

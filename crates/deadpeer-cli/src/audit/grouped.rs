@@ -5,14 +5,14 @@ use super::words::{BasisWords, RoleWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
 use crate::text::look::Look;
-use crate::text::plural::plural;
-use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
 use deadpeer_core::Finding;
 use deadpeer_host::audit::{Audit, Basis, Machine, Tally};
 use deadpeer_host::{Query, Service, Table};
+use deadpeer_report::plural::plural;
 use deadpeer_report::record;
+use deadpeer_report::sanitize::sanitize_bytes;
 use std::io::Write;
 
 const COLUMNS: [Column; 7] = [

@@ -1,6 +1,6 @@
 //! Boxes in the path that forget idle connections, and after how long.
 
-use crate::text::duration;
+use deadpeer_report::duration;
 use std::time::Duration;
 
 /// Idle limits as their makers document them: AWS load balancers' and Azure's idle timeouts, Google Cloud's

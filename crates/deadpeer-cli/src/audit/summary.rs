@@ -2,12 +2,12 @@
 
 use super::Request;
 use crate::exit::Stop;
-use crate::text::duration;
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
-use crate::text::plural::plural;
 use crate::text::style;
 use deadpeer_host::audit::Totals;
+use deadpeer_report::duration;
+use deadpeer_report::plural::plural;
 use std::io::Write;
 
 /// Writes the totals.

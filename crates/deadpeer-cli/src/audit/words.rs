@@ -1,8 +1,8 @@
 //! What was found, in the few words a table cell has room for.
 
-use crate::text::duration::{Lower, Upper};
 use deadpeer_core::{Effective, TcpState};
 use deadpeer_host::{Role, TimerKind};
+use deadpeer_report::duration::{Lower, Upper};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;

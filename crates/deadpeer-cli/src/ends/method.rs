@@ -1,9 +1,9 @@
 //! The methods by which an end may notice that its peer is gone, each set for the deadline.
 
 use crate::exit::Stop;
-use crate::text::duration;
 use clap::ValueEnum;
 use deadpeer_core::{Kernel, Policy, SlowReaders, SocketOptions, Supervision};
+use deadpeer_report::duration;
 use std::time::Duration;
 
 /// Keepalive and the user timeout count in seconds and need a few of them.

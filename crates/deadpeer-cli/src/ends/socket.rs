@@ -2,8 +2,8 @@
 
 use super::method::Method;
 use crate::exit::Stop;
-use crate::text::duration;
 use deadpeer::{Apply as _, Cause};
+use deadpeer_report::duration;
 use deadpeer_sys::signals::Interruption;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;

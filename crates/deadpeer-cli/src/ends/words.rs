@@ -5,8 +5,8 @@ use super::method::{Eyes, Method};
 use super::seen::Seen;
 use super::standing::Standing;
 use crate::audit::words::SettingsWords;
-use crate::text::duration::{self, Lower, Upper};
 use deadpeer_core::{Effective, Forecast, Notice, Silence};
+use deadpeer_report::duration::{self, Lower, Upper};
 use std::fmt;
 
 /// The settings in force and what they promise.

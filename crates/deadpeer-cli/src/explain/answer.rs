@@ -3,13 +3,13 @@
 use super::time::Zone;
 use super::{ExplainArgs, Telling};
 use crate::exit::{Exit, Stop};
-use crate::text::duration::{self, Upper};
 use crate::text::look::Look;
 use deadpeer_capture::dissect::Skip;
 use deadpeer_capture::story::{Group, groups};
 use deadpeer_capture::talk::Totals;
 use deadpeer_capture::{Moment, Story};
 use deadpeer_core::{Kernel, Notice, Policy, Silence};
+use deadpeer_report::duration::{self, Upper};
 use std::cmp::Reverse;
 use std::collections::HashSet;
 

@@ -13,12 +13,12 @@ mod summary;
 mod time;
 
 use crate::exit::{Exit, Stop};
-use crate::text::duration;
 use crate::text::look::Look;
 use answer::Answer;
 use clap::Args;
 use deadpeer_capture::talk::{Batch, Limits, Sight};
 use deadpeer_capture::{Conversations, Packet, ReadError};
+use deadpeer_report::duration;
 use filter::HostArg;
 use packets::Lines;
 use std::io::Write;

@@ -10,16 +10,16 @@ use crate::flags::ConsentArgs;
 use crate::gaps;
 use crate::lending;
 use crate::output::{Output, OutputArgs, line};
-use crate::text::duration;
 use crate::text::look::Look;
 use crate::text::paragraph::counted;
-use crate::text::plural::plural;
 use crate::text::style;
 use clap::Args;
 use deadpeer_host::Target;
 use deadpeer_host::kill::{
     Decision, DestroyAllError, Destroyed, ProbeRounds, Selection, destroy, is_supported,
 };
+use deadpeer_report::duration;
+use deadpeer_report::plural::plural;
 use deadpeer_report::record::KillSummary;
 use deadpeer_sys::signals::Second;
 use std::io::{IsTerminal as _, Write};

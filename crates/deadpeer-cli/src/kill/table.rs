@@ -5,13 +5,13 @@ use crate::audit::cells::{column, text};
 use crate::exit::Stop;
 use crate::gaps::{self, Missing};
 use crate::output::{Output, line};
-use crate::text::duration::Lower;
-use crate::text::sanitize::sanitize_bytes;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table};
 use deadpeer_host::kill::Decision;
 use deadpeer_host::{Coverage, Reply, Target};
 use deadpeer_report::Gap;
+use deadpeer_report::duration::Lower;
+use deadpeer_report::sanitize::sanitize_bytes;
 use std::io::Write;
 
 const COLUMNS: [Column; 7] = [

@@ -1,11 +1,11 @@
 //! Replies in words.
 
-use crate::text::sanitize::sanitize_bytes;
 use crate::text::style as styles;
 use anstyle::Style;
 use deadpeer::Answer;
 use deadpeer_host::audit::Replies;
 use deadpeer_host::{Reply, Target};
+use deadpeer_report::sanitize::sanitize_bytes;
 use std::fmt;
 
 /// Both ends of a connection and who has it: "10.0.0.1:40000 to 10.0.0.7:5432 (pgbouncer, pid 812)".
@@ -71,7 +71,7 @@ impl fmt::Display for Heard<'_> {
 }
 
 fn probes(n: u32) -> String {
-    crate::text::plural::plural(n.into(), "probe")
+    deadpeer_report::plural::plural(n.into(), "probe")
 }
 
 /// How a reply looks.

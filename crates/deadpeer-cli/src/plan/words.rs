@@ -4,7 +4,6 @@ use super::Asked;
 use super::code::{Language, settings};
 use crate::exit::Stop;
 use crate::policy_args;
-use crate::text::duration::{self, Lower, Upper};
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
@@ -12,6 +11,7 @@ use anstyle::Style;
 use clap::ValueEnum as _;
 use deadpeer_core::forecast::AfterClose;
 use deadpeer_core::{Notice, Refusal, Silence};
+use deadpeer_report::duration::{self, Lower, Upper};
 use std::io::Write;
 use std::time::Duration;
 

@@ -2,9 +2,9 @@
 
 use crate::drive::interruption;
 use crate::exit::Stop;
-use crate::text::duration::Upper;
 use deadpeer_host::protect::{LoopbackBurst, Progress, Survey};
 use deadpeer_report::Gap;
+use deadpeer_report::duration::Upper;
 use deadpeer_sys::signals::{Interruption, Second};
 use std::io::{self, IsTerminal as _, Write};
 use std::time::{Duration, Instant};

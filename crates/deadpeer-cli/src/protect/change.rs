@@ -6,11 +6,11 @@ use crate::confirm::Consent;
 use crate::drive::{Ended, drive};
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
-use crate::text::plural::plural;
-use crate::text::sanitize::sanitize;
 use deadpeer_host::Table;
 use deadpeer_host::protect::{CarryOut, CarryOutError, Survey, backlog};
 use deadpeer_host::undo::{Record, UndoFile, boot_id, default_directory};
+use deadpeer_report::plural::plural;
+use deadpeer_report::sanitize::sanitize;
 use std::io::Write;
 use std::time::Instant;
 

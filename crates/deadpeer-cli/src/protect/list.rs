@@ -2,13 +2,13 @@
 
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
-use crate::text::duration;
-use crate::text::plural::plural;
-use crate::text::sanitize::sanitize;
 use crate::text::style;
 use deadpeer_host::protect::new_connections::{Standing, standing};
 use deadpeer_host::undo::{UndoFile, boot_id, default_directory};
+use deadpeer_report::duration;
+use deadpeer_report::plural::plural;
 use deadpeer_report::record::StandingProtection;
+use deadpeer_report::sanitize::sanitize;
 use std::io::Write;
 use std::time::Duration;
 

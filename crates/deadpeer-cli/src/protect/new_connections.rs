@@ -5,12 +5,12 @@ use super::request::NewConnections;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
-use crate::text::sanitize::sanitize;
 use crate::text::style;
 use deadpeer_host::protect::new_connections::{
     NewConnectionsError, Standing, protect, rule, standing,
 };
 use deadpeer_report::record::{RemovedProtection, StandingProtection};
+use deadpeer_report::sanitize::sanitize;
 use std::io::Write;
 use std::path::Path;
 

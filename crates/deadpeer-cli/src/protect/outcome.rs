@@ -5,11 +5,11 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
-use crate::text::plural::plural;
-use crate::text::sanitize::sanitize;
 use crate::text::style;
 use deadpeer_host::protect::{Fate, Outcome, Step, Survey};
 use deadpeer_host::undo::UndoFile;
+use deadpeer_report::plural::plural;
+use deadpeer_report::sanitize::sanitize;
 use std::io::Write;
 
 /// Shows what was changed, what could not be, and the way back.

@@ -7,11 +7,11 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::paragraph::counted;
-use crate::text::plural::plural;
-use crate::text::sanitize::sanitize;
 use crate::text::style;
 use deadpeer_host::Table;
 use deadpeer_host::undo::{Restored, UndoFile, boot_id, restore};
+use deadpeer_report::plural::plural;
+use deadpeer_report::sanitize::sanitize;
 use std::io::Write;
 use std::path::Path;
 

@@ -11,10 +11,10 @@ mod signals;
 
 use crate::flags::{DeadlineArgs, MeansArgs};
 use crate::policy_args::{self, PolicyArgs};
-use crate::text::sanitize::sanitize;
 use clap::Args;
 use deadpeer_core::Policy;
 use deadpeer_host::protect::Aim;
+use deadpeer_report::sanitize::sanitize;
 use job::Job;
 use protection::Protection;
 use std::ffi::{OsStr, OsString};

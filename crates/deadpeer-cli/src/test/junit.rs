@@ -3,8 +3,8 @@
 use super::json::{failure, why};
 use super::words::names;
 use crate::exit::Stop;
-use crate::text::duration;
 use deadpeer_lab::trial::{Outcome, Report, Verdict};
+use deadpeer_report::duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::path::Path;
 use std::time::Duration;

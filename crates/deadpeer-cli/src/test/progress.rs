@@ -1,7 +1,7 @@
 //! How far the test is, on a terminal.
 
-use crate::text::duration::Upper;
 use deadpeer_lab::trial::Progress;
+use deadpeer_report::duration::Upper;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 

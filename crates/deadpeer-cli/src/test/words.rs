@@ -2,7 +2,6 @@
 
 use crate::audit::words::SettingsWords;
 use crate::exit::Stop;
-use crate::text::duration::{self, Upper};
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
@@ -10,6 +9,7 @@ use crate::text::table::{Column, Cut, Row, Table};
 use anstyle::Style;
 use deadpeer_core::{Effective, Plan, Refusal};
 use deadpeer_lab::trial::{Case, Failure, Outcome, Report, Verdict, advice};
+use deadpeer_report::duration::{self, Upper};
 use std::io::Write;
 use std::time::Duration;
 
@@ -111,9 +111,10 @@ pub(super) fn names(case: Case) -> (&'static str, &'static str) {
 /// What is wrong, or why nothing can be said.
 fn note(outcome: &Outcome) -> Option<(Style, String)> {
     match &outcome.verdict {
-        Verdict::Skipped { why } | Verdict::Unclear { why } => {
-            Some((style::FAINT, crate::text::sanitize::sanitize(why).into()))
-        }
+        Verdict::Skipped { why } | Verdict::Unclear { why } => Some((
+            style::FAINT,
+            deadpeer_report::sanitize::sanitize(why).into(),
+        )),
         Verdict::Passed { .. } | Verdict::Failed(_) | _ => {
             advice(outcome).map(|advice| (style::NOTE, advice))
         }

@@ -4,5 +4,3 @@ pub(crate) mod look;
 pub(crate) mod paragraph;
 pub(crate) mod style;
 pub(crate) mod table;
-
-pub(crate) use deadpeer_report::{duration, plural, sanitize};

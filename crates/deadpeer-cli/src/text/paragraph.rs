@@ -1,8 +1,8 @@
 //! Paragraphs that are wrapped where there is a limit.
 
 use super::look::{Look, display_width, write_styled};
-use super::plural::plural;
 use anstyle::Style;
+use deadpeer_report::plural::plural;
 use std::io::{self, Write};
 
 /// A paragraph of safe text, wrapped where there is a limit.

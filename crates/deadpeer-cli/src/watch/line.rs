@@ -5,14 +5,14 @@
     reason = "remarks are for people, and stdout is for what was asked for"
 )]
 
-use crate::text::duration::Upper;
 use crate::text::look::{Look, write_styled};
-use crate::text::sanitize::{sanitize, sanitize_bytes};
 use crate::text::style;
 use anstyle::Style;
 use deadpeer_core::close_reason::CloseCause;
 use deadpeer_host::Role;
 use deadpeer_host::deaths::{Age, Death, Deaths, KnownBy, LastOwner, Means};
+use deadpeer_report::duration::Upper;
+use deadpeer_report::sanitize::{sanitize, sanitize_bytes};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt;

@@ -4,11 +4,11 @@ use super::line::{style_of, time};
 use super::tally::{ServiceWords, Tally};
 use crate::exit::Stop;
 use crate::output::{Output, line};
-use crate::text::duration::Upper;
 use crate::text::look::Look;
-use crate::text::plural::{plural, plural_of};
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table};
+use deadpeer_report::duration::Upper;
+use deadpeer_report::plural::{plural, plural_of};
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};
 

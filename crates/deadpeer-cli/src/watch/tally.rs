@@ -53,7 +53,7 @@ impl fmt::Display for ServiceWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(service) = self;
         match &service.process {
-            Some(name) => f.write_str(&crate::text::sanitize::sanitize_bytes(name))?,
+            Some(name) => f.write_str(&deadpeer_report::sanitize::sanitize_bytes(name))?,
             None => f.write_str("?")?,
         }
         match service.role {
