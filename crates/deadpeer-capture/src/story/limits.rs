@@ -137,7 +137,7 @@ pub const IDLE_LIMITS: [IdleLimit; 15] = [
 ];
 
 /// A silence that ended in so much of a second after a limit was ended by it.
-const SLACK: Duration = Duration::from_millis(1500);
+const SLACK: Duration = Duration::from_millis(500);
 /// Shorter ones are anybody's.
 const LEAST: Duration = Duration::from_secs(30);
 
@@ -152,7 +152,7 @@ pub(crate) fn round(silence: Duration) -> Option<u64> {
 pub(crate) fn who(silence: Duration) -> Vec<&'static str> {
     let fits = |limit: &&IdleLimit| {
         let seconds = Duration::from_secs(u64::from(limit.seconds));
-        silence + Duration::from_millis(500) >= seconds && silence <= seconds + SLACK
+        silence + Duration::from_millis(500) >= seconds && silence < seconds + SLACK
     };
     IDLE_LIMITS
         .iter()
