@@ -11,6 +11,7 @@ pub(crate) fn check(input: &[u8]) {
         connections: 64,
         episodes: 8,
         closely: None,
+        marks: true,
     });
     let mut offset = 0;
     let mut taken = 0_u64;

@@ -14,6 +14,7 @@ pub(crate) fn check(input: &[u8]) {
         connections: 8,
         episodes: 8,
         closely: None,
+        marks: true,
     });
     let mut nanos = 1_700_000_000_000_000_000_u64;
     let (mut taken, mut segments) = (0_u64, 0_u64);

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::evidence::{Evidence, Untold};
-use super::{Story, limits};
+use super::{Verdict, limits};
 use crate::Endpoint;
-use crate::talk::Side;
 
 /// So many SYNs of one host to different ports or hosts are a scan.
 const SCAN: usize = 5;
@@ -71,82 +70,105 @@ impl Common {
     }
 }
 
-/// The groups among some stories, largest first.
-#[must_use]
-pub fn groups(stories: &[Story]) -> Vec<Group> {
-    let mut found = scans(stories);
-    found.extend(idle_resets(stories));
-    found.sort_by_key(|group| std::cmp::Reverse(group.connections.len()));
-    found
+/// Looks for groups among stories that pass, and remembers of each no more than that takes.
+#[derive(Debug, Default)]
+pub struct Grouping {
+    lone: Vec<Lone>,
+    resets: BTreeMap<(Endpoint, u64), Vec<u64>>,
 }
 
-fn scans(stories: &[Story]) -> Vec<Group> {
-    let lone: Vec<&Story> = stories
-        .iter()
-        .filter(|story| story.verdict.untold == Some(Untold::LoneSyn))
-        .collect();
-    let (ports, rest) = split(&lone, SCAN, |story| {
-        let [client, server] = story.ends;
-        ((client.address, server.address), u128::from(server.port))
-    });
-    let (hosts, rest) = split(&rest, SCAN, |story| {
-        let [client, server] = story.ends;
-        ((client.address, u128::from(server.port)), server.address)
-    });
-    let (floods, _) = split(&rest, FLOOD, |story| {
-        let [client, server] = story.ends;
-        ((server.address, u128::from(server.port)), client.address)
-    });
-    let ports = ports.into_iter().map(|(members, ports)| {
-        let [client, server] = members[0].ends.map(Endpoint::address);
-        (
-            members,
-            Common::PortScan {
-                client,
-                server,
-                ports,
-            },
-        )
-    });
-    let hosts = hosts.into_iter().map(|(members, hosts)| {
-        let [client, server] = members[0].ends;
-        let (client, port) = (client.address(), server.port);
-        (
-            members,
-            Common::HostScan {
-                client,
-                port,
-                hosts,
-            },
-        )
-    });
-    let floods = floods.into_iter().map(|(members, hosts)| {
-        let server = members[0].end(Side::Server);
-        (members, Common::SynFlood { server, hosts })
-    });
-    ports.chain(hosts).chain(floods).map(group).collect()
+/// A connection of which there is nothing but a SYN.
+#[derive(Debug, Clone, Copy)]
+struct Lone {
+    number: u64,
+    ends: [Endpoint; 2],
 }
 
-fn group((members, what): (Vec<&Story>, Common)) -> Group {
-    Group {
-        what,
-        connections: members.iter().map(|story| story.number).collect(),
+impl Grouping {
+    /// The verdict on a connection, with its number and its ends (client and server).
+    pub fn take(&mut self, number: u64, ends: [Endpoint; 2], verdict: &Verdict) {
+        if verdict.untold == Some(Untold::LoneSyn) {
+            self.lone.push(Lone { number, ends });
+        }
+        if verdict.reset.is_some() {
+            let idle = verdict.evidence.iter().find_map(|evidence| {
+                let Evidence::Idle { silence, .. } = evidence else {
+                    return None;
+                };
+                limits::known(*silence)
+            });
+            if let Some(seconds) = idle {
+                let [_, server] = ends;
+                self.resets
+                    .entry((server, seconds))
+                    .or_default()
+                    .push(number);
+            }
+        }
+    }
+
+    /// The groups, largest first.
+    #[must_use]
+    pub fn groups(self) -> Vec<Group> {
+        let mut found = scans(self.lone);
+        let alike = self.resets.into_iter();
+        let alike = alike.filter(|(_, connections)| connections.len() >= ALIKE);
+        found.extend(alike.map(|((server, seconds), connections)| Group {
+            what: Common::IdleReset { server, seconds },
+            connections,
+        }));
+        found.sort_by_key(|group| std::cmp::Reverse(group.connections.len()));
+        found
     }
 }
 
-/// Those that share a key with at least `least` different values, with their number; and the others.
-type Split<'a> = (Vec<(Vec<&'a Story>, usize)>, Vec<&'a Story>);
+fn scans(lone: Vec<Lone>) -> Vec<Group> {
+    let (ports, rest) = split(lone, SCAN, |[client, server]| {
+        ((client.address, server.address), u128::from(server.port))
+    });
+    let (hosts, rest) = split(rest, SCAN, |[client, server]| {
+        ((client.address, u128::from(server.port)), server.address)
+    });
+    let (floods, _) = split(rest, FLOOD, |[client, server]| {
+        ((server.address, u128::from(server.port)), client.address)
+    });
+    let group = |members: Vec<Lone>, what: &dyn Fn([Endpoint; 2]) -> Common| Group {
+        what: what(members[0].ends),
+        connections: members.iter().map(|lone| lone.number).collect(),
+    };
+    let ports = ports.into_iter().map(|(members, ports)| {
+        group(members, &|[client, server]| Common::PortScan {
+            client: client.address(),
+            server: server.address(),
+            ports,
+        })
+    });
+    let hosts = hosts.into_iter().map(|(members, hosts)| {
+        group(members, &|[client, server]| Common::HostScan {
+            client: client.address(),
+            port: server.port,
+            hosts,
+        })
+    });
+    let floods = floods
+        .into_iter()
+        .map(|(members, hosts)| group(members, &|[_, server]| Common::SynFlood { server, hosts }));
+    ports.chain(hosts).chain(floods).collect()
+}
 
-fn split<'a>(
-    stories: &[&'a Story],
+/// Those that share a key with at least `least` different values, with their number; and the others.
+type Split = (Vec<(Vec<Lone>, usize)>, Vec<Lone>);
+
+fn split(
+    lone: Vec<Lone>,
     least: usize,
-    key: impl Fn(&Story) -> ((u128, u128), u128),
-) -> Split<'a> {
-    let mut by_key: BTreeMap<_, (Vec<&Story>, BTreeSet<u128>)> = BTreeMap::new();
-    for story in stories {
-        let (key, value) = key(story);
+    key: impl Fn([Endpoint; 2]) -> ((u128, u128), u128),
+) -> Split {
+    let mut by_key: BTreeMap<_, (Vec<Lone>, BTreeSet<u128>)> = BTreeMap::new();
+    for one in lone {
+        let (key, value) = key(one.ends);
         let (members, values) = by_key.entry(key).or_default();
-        members.push(story);
+        members.push(one);
         values.insert(value);
     }
     let (mut alike, mut others) = (Vec::new(), Vec::new());
@@ -158,26 +180,4 @@ fn split<'a>(
         }
     }
     (alike, others)
-}
-
-fn idle_resets(stories: &[Story]) -> Vec<Group> {
-    let mut by_key: BTreeMap<_, Vec<&Story>> = BTreeMap::new();
-    for story in stories.iter().filter(|story| story.verdict.reset.is_some()) {
-        let round = story.verdict.evidence.iter().find_map(|evidence| {
-            let Evidence::Idle { silence, .. } = evidence else {
-                return None;
-            };
-            limits::known(*silence)
-        });
-        if let Some(seconds) = round {
-            let key = (story.end(Side::Server), seconds);
-            by_key.entry(key).or_default().push(story);
-        }
-    }
-    let alike = by_key
-        .into_iter()
-        .filter(|(_, members)| members.len() >= ALIKE);
-    alike
-        .map(|((server, seconds), members)| group((members, Common::IdleReset { server, seconds })))
-        .collect()
 }

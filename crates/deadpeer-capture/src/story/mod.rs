@@ -14,10 +14,10 @@ mod verdict;
 mod words;
 
 pub use evidence::{Evidence, Untold, Weight};
-pub use groups::{Common, Group, groups};
+pub use groups::{Common, Group, Grouping};
 pub use limits::{Forgets, IDLE_LIMITS, IdleLimit};
 pub use notes::Note;
-pub use plan::Promise;
+pub use plan::compared_plan;
 pub use settings::{Guess, Settings};
 pub use timeline::{Event, Happening};
 pub use verdict::{Ending, Gone, Noticed, Verdict};

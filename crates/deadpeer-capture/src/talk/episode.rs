@@ -18,13 +18,17 @@ pub struct Episode {
     pub side: Side,
     /// What happened.
     pub what: What,
-    /// The first packets of it, at most [`MOST_MARKS`], for those who draw.
+    /// The first packets of it, at most [`MOST_MARKS`], for those who draw ([`Limits::marks`](super::Limits::marks)).
     pub marks: Vec<Mark>,
     pub(crate) id: EpisodeId,
+    marked: bool,
 }
 
 /// So many packets of an episode are remembered one by one.
 pub const MOST_MARKS: usize = 16;
+
+/// So many episodes are remembered of every conversation.
+pub(super) const FEWEST_EPISODES: usize = 8;
 
 /// One packet of an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +139,8 @@ pub(crate) struct EpisodeId(u32);
 pub(crate) struct Episodes {
     list: Vec<Episode>,
     pushed: u32,
+    /// Whether the packets of an episode are remembered one by one.
+    pub(crate) marked: bool,
 }
 
 impl Episodes {
@@ -185,7 +191,7 @@ impl Episodes {
         side: Side,
         what: What,
     ) -> &mut Episode {
-        if self.list.len() >= most.max(8) {
+        if self.list.len() >= most.max(FEWEST_EPISODES) {
             self.forget_the_middle();
         }
         if self.list.capacity() == 0 {
@@ -201,6 +207,7 @@ impl Episodes {
             what,
             marks: Vec::new(),
             id: EpisodeId(self.pushed),
+            marked: self.marked,
         });
         &mut self.list[place]
     }
@@ -232,7 +239,7 @@ impl Episodes {
 
 impl Episode {
     pub(crate) fn mark(&mut self, at: Moment, answered: Option<Moment>) {
-        if self.marks.len() < MOST_MARKS {
+        if self.marked && self.marks.len() < MOST_MARKS {
             self.marks.push(Mark { at, answered });
         }
     }

@@ -30,6 +30,7 @@ mod updates;
 pub(crate) use clock::Clock;
 
 pub use batch::{BATCH, Batch};
+use episode::FEWEST_EPISODES;
 pub use episode::{Asked, Episode, MOST_MARKS, Mark, Resent, What};
 pub use half::Counts;
 pub use kind::Kind;
@@ -55,30 +56,43 @@ pub struct Limits {
     /// Conversations at the same time, those that are over included. Beyond it, one that is over or that was quiet
     /// for long makes place for each new one.
     pub connections: usize,
-    /// Episodes of each conversation, at least 8. Beyond it, the first and the latest are kept.
+    /// Episodes of each conversation, at least 8. Beyond it, the first and the latest are kept. From the 1,025th
+    /// conversation on it is 8, so that memory is bounded by conversations, whatever happens to them.
     pub episodes: usize,
+    /// Whether the packets of an episode are remembered one by one ([`Episode::marks`]), for those who draw.
+    pub marks: bool,
     /// The number of a conversation of which everything is kept, up to a hundred thousand episodes.
     pub closely: Option<u64>,
 }
 
 impl Default for Limits {
-    /// A million conversations, 32 episodes of each.
+    /// A million conversations, 32 episodes of each, without marks.
     fn default() -> Self {
         Self {
             connections: 1_000_000,
             episodes: 32,
+            marks: false,
             closely: None,
         }
     }
 }
 
+/// Of so many conversations more is remembered than of all others.
+const WELL_REMEMBERED: u64 = 1_024;
+
 impl Limits {
     fn episodes_of(&self, number: u64) -> usize {
         if self.closely == Some(number) {
             100_000
-        } else {
+        } else if number <= WELL_REMEMBERED {
             self.episodes
+        } else {
+            self.episodes.min(FEWEST_EPISODES)
         }
+    }
+
+    fn marks_of(&self, number: u64) -> bool {
+        self.marks || self.closely == Some(number)
     }
 }
 
@@ -107,6 +121,10 @@ pub struct Sighting {
     /// The segment.
     pub segment: Segment,
 }
+
+/// Where a conversation is remembered, until the next packet is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(usize);
 
 /// What a packet turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,7 +245,9 @@ impl Conversations {
         self.totals.connections += 1;
         let [from, to] =
             [segment.source, segment.destination].map(|end| self.hosts.id(end.address));
-        let conversation = Conversation::begin(self.totals.connections, segment, (from, to), turn);
+        let number = self.totals.connections;
+        let mut conversation = Conversation::begin(number, segment, (from, to), turn);
+        conversation.episodes.marked = self.limits.marks_of(number);
         let (place, evicted) = self.table.add(conversation);
         self.totals.evicted += u64::from(evicted);
         place
@@ -271,13 +291,7 @@ impl Conversations {
         &self,
         mut keep: impl FnMut(u64, [Endpoint; 2], &Verdict) -> bool,
     ) -> impl Iterator<Item = Story> {
-        let around = Surroundings {
-            hosts: &self.hosts,
-            clock: &self.clock,
-            acknowledged_alone: self.totals.bare_acknowledgments > 0,
-            lossy: self.is_lossy(),
-            only_openings: self.totals.openings == self.totals.segments,
-        };
+        let around = self.surroundings();
         self.table.iter().filter_map(move |conversation| {
             let verdict = Verdict::of(conversation, &around);
             let kept = keep(conversation.number, conversation.ends, &verdict);
@@ -291,6 +305,43 @@ impl Conversations {
         let holed = |conversation: &&Conversation| conversation.has_holes();
         let holes = self.table.iter().filter(holed).count();
         holes >= 2 && holes * 20 >= self.table.iter().count()
+    }
+
+    /// The verdict on every conversation that is remembered, with its number and ends (client and server), and where to
+    /// find its story ([`stories_at`](Self::stories_at)): so that a million stories can be chosen and sorted before they are told.
+    pub fn verdicts(&self) -> impl Iterator<Item = (Place, u64, [Endpoint; 2], Verdict)> {
+        let around = self.surroundings();
+        let places = self.table.iter().enumerate();
+        places.map(move |(place, conversation)| {
+            let verdict = Verdict::of(conversation, &around);
+            (
+                Place(place),
+                conversation.number,
+                conversation.ends,
+                verdict,
+            )
+        })
+    }
+
+    /// The stories of the conversations at these places, each told as it is asked for.
+    pub fn stories_at<'a>(&'a self, places: &'a [Place]) -> impl ExactSizeIterator<Item = Story> {
+        let around = self.surroundings();
+        places.iter().map(move |Place(place)| {
+            let conversation = self.table.at(*place);
+            let verdict = Verdict::of(conversation, &around);
+            Story::of(conversation, verdict, around.end_of(conversation))
+        })
+    }
+
+    /// What the rest of the capture tells about each conversation.
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            hosts: &self.hosts,
+            clock: &self.clock,
+            acknowledged_alone: self.totals.bare_acknowledgments > 0,
+            lossy: self.is_lossy(),
+            only_openings: self.totals.openings == self.totals.segments,
+        }
     }
 
     /// The story of the conversation with this number, if it is remembered.

@@ -47,7 +47,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), link in 0_u16..300) {
         let _ = read_all(&bytes[..]);
-        let mut conversations = Conversations::new(Limits { connections: 4, episodes: 8, closely: None });
+        let mut conversations = Conversations::new(Limits { connections: 4, episodes: 8, closely: None, marks: true });
         for (n, packet) in bytes.chunks(60).enumerate() {
             let at = deadpeer_capture::Moment::from_nanos(n as u64 * 700_000_000);
             conversations.take(&Packet { at: Some(at), bytes: packet, length: packet.len() as u32, link: Link(link), offset: 0 });

@@ -1,6 +1,6 @@
 //! Each death as it looks on the wire.
 
-use deadpeer_capture::story::{Ending, Gone, Noticed};
+use deadpeer_capture::story::{Ending, Gone, Noticed, compared_plan};
 use deadpeer_capture::{Flags, Side, Story};
 use deadpeer_core::{Cause, Kernel, Notice, Policy, Silence};
 use std::time::Duration;
@@ -76,24 +76,17 @@ fn keepalive_gave_up() {
 fn a_plan_says_what_it_would_have_made_of_it() {
     let story = server_with_keepalive_120().story();
     let policy = Policy::detect_within(Duration::from_secs(60));
-    let promise = story.with_plan(&policy, &Kernel::modern(None));
-    let promise = promise
-        .expect("somebody was gone")
-        .expect("60 s can be kept");
-    assert!(promise.notice.meets(Duration::from_secs(60)));
-    assert_ne!(promise.notice, Notice::Never);
+    let plan = compared_plan(&policy, &Kernel::modern(None)).expect("60 s can be kept");
+    let notice = story.with_plan(&plan).expect("somebody was gone");
+    assert!(notice.meets(Duration::from_secs(60)));
+    assert_ne!(notice, Notice::Never);
     let mut closed = Talk::new();
     closed
         .open(0.0)
         .fin(1.0, Side::Client)
         .fin(1.1, Side::Server)
         .ack(1.2, Side::Client);
-    assert!(
-        closed
-            .story()
-            .with_plan(&policy, &Kernel::modern(None))
-            .is_none()
-    );
+    assert!(closed.story().with_plan(&plan).is_none());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What convicts and what acquits: each kind of capture in which absence was once taken for death.
 
-use deadpeer_capture::story::{Common, Ending, Evidence, Gone, Noticed, Untold, groups};
+use deadpeer_capture::story::{Common, Ending, Evidence, Gone, Group, Grouping, Noticed, Untold};
 use deadpeer_capture::{Conversations, Flags, Limits, Link, Packet, Side, Story};
 
 use crate::builder::{End, Talk};
@@ -41,6 +41,15 @@ fn says(story: &Story, word: &str) -> bool {
 
 fn keep_only(talk: &mut Talk, host: u8) {
     talk.packets.retain(|(_, frame)| frame[29] == host);
+}
+
+fn groups(told: &[Story]) -> Vec<Group> {
+    let mut grouping = Grouping::default();
+    for story in told {
+        let ends = Side::BOTH.map(|side| story.end(side));
+        grouping.take(story.number, ends, &story.verdict);
+    }
+    grouping.groups()
 }
 
 #[test]

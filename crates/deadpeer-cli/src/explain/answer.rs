@@ -5,10 +5,10 @@ use super::{ExplainArgs, Telling};
 use crate::exit::{Exit, Stop};
 use crate::text::look::Look;
 use deadpeer_capture::dissect::Skip;
-use deadpeer_capture::story::{Group, groups};
-use deadpeer_capture::talk::Totals;
-use deadpeer_capture::{Moment, Story};
-use deadpeer_core::{Kernel, Notice, Policy, Silence};
+use deadpeer_capture::story::{Group, Grouping, compared_plan};
+use deadpeer_capture::talk::{Place, Totals};
+use deadpeer_capture::{Conversations, Moment, Story};
+use deadpeer_core::{Kernel, Notice, Plan, Policy, Refusal, Silence};
 use deadpeer_report::duration::{self, Upper};
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -22,8 +22,9 @@ pub(super) struct Answer<'a> {
     pub(super) lost: Option<u64>,
     /// The first and the last packet.
     pub(super) span: Option<(Moment, Moment)>,
-    /// Those that are to be shown, worst first; with `--conn` the one.
-    pub(super) stories: Vec<Story>,
+    conversations: &'a Conversations,
+    /// The stories that are to be shown, worst first; with `--conn` the one.
+    chosen: Vec<Place>,
     /// Stories that match the filters and have nothing to tell.
     pub(super) fine: usize,
     /// Those in which somebody was gone.
@@ -32,13 +33,19 @@ pub(super) struct Answer<'a> {
     pub(super) untold: usize,
     /// Stories that are one.
     pub(super) groups: Vec<Group>,
+    /// The plan that each death is compared with.
+    pub(super) planned: Result<Plan, Refusal>,
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn of(telling: &Telling<'a>) -> Result<Self, Stop> {
+    pub(super) fn of(telling: &'a Telling<'_>) -> Result<Self, Stop> {
         let args = telling.args;
+        let conversations = &telling.conversations;
+        let end = conversations.span().map_or(Moment::FIRST, |(_, last)| last);
         let (mut matched, mut deaths, mut untold) = (0, 0, 0);
-        let stories = telling.conversations.stories_if(|number, ends, verdict| {
+        let mut chosen = Vec::new();
+        let mut grouping = Grouping::default();
+        for (place, number, ends, verdict) in conversations.verdicts() {
             let matches = match args.conn {
                 Some(conn) => number == conn,
                 None => args.matches(ends),
@@ -46,18 +53,21 @@ impl<'a> Answer<'a> {
             matched += usize::from(matches);
             deaths += usize::from(matches && verdict.is_death());
             untold += usize::from(matches && verdict.untold.is_some());
-            matches && (args.conn.is_some() || args.all || verdict.severity() > 0)
-        });
-        let mut stories: Vec<Story> = stories.collect();
-        if let (Some(conn), []) = (args.conn, stories.as_slice()) {
-            let all = telling.conversations.totals().connections;
+            if matches && (args.conn.is_some() || args.all || verdict.severity() > 0) {
+                grouping.take(number, ends, &verdict);
+                let (severity, took) = (verdict.severity(), verdict.took(end));
+                chosen.push((Reverse(severity), Reverse(took), number, place));
+            }
+        }
+        if let (Some(conn), []) = (args.conn, chosen.as_slice()) {
+            let all = conversations.totals().connections;
             return Err(Stop::because(if conn == 0 || conn > all {
                 format!("there is no connection {conn}: {} has {all}", args.source())
             } else {
                 format!("connection {conn} was forgotten: raise --max-connections")
             }));
         }
-        let groups = groups(&stories);
+        let groups = grouping.groups();
         let scanned: HashSet<u64> = groups
             .iter()
             .filter(|group| group.what.is_scan())
@@ -65,29 +75,29 @@ impl<'a> Answer<'a> {
             .collect();
         untold -= scanned.len();
         if args.conn.is_none() && !args.all {
-            stories.retain(|story| !scanned.contains(&story.number));
+            chosen.retain(|(_, _, number, _)| !scanned.contains(number));
         }
-        stories.sort_by_cached_key(|story| {
-            let took = story.verdict.took(story.capture_ends);
-            (
-                Reverse(story.verdict.severity()),
-                Reverse(took),
-                story.number,
-            )
-        });
+        chosen.sort_unstable_by_key(|(severity, took, number, _)| (*severity, *took, *number));
         Ok(Self {
             args,
             look: telling.look,
             zone: telling.zone,
-            totals: telling.conversations.totals().clone(),
+            totals: conversations.totals().clone(),
             lost: telling.lost,
-            span: telling.conversations.span(),
-            fine: matched.saturating_sub(stories.len() + scanned.len()),
-            stories,
+            span: conversations.span(),
+            fine: matched.saturating_sub(chosen.len() + scanned.len()),
+            conversations,
+            chosen: chosen.into_iter().map(|(.., place)| place).collect(),
             deaths,
             untold,
             groups,
+            planned: compared_plan(&Policy::detect_within(args.within), &Kernel::modern(None)),
         })
+    }
+
+    /// What is to be shown, worst first. Each story is told as it is asked for: a million of them need not be in memory.
+    pub(super) fn stories(&self) -> impl ExactSizeIterator<Item = Story> {
+        self.conversations.stories_at(&self.chosen)
     }
 
     pub(super) fn exit(&self) -> Exit {
@@ -102,34 +112,35 @@ impl<'a> Answer<'a> {
 
     /// What a plan of deadpeer's would have made of a death; `None` where nobody was gone, or it would have been no sooner.
     pub(super) fn plan(&self, story: &Story) -> Option<String> {
-        let within = self.args.within;
-        let policy = Policy::detect_within(within);
         let asked = format!(
             "deadpeer plan --within {}",
-            duration::typed(within).replace(' ', "")
+            duration::typed(self.args.within).replace(' ', "")
         );
-        let while_doing = story.verdict.silence.map_or("", Silence::words);
-        Some(match story.with_plan(&policy, &Kernel::modern(None))? {
-            Ok(promise) => {
-                let Notice::Within(span) = promise.notice else {
-                    return None;
-                };
-                let took = story.verdict.took(story.capture_ends)?;
-                if span.latest >= took {
-                    return None;
-                }
-                let plan = promise.plan.to_string();
-                // The plan's own forecasts are of every state; here it is one.
-                let options = plan
-                    .split_once(": ")
-                    .map_or(plan.as_str(), |(options, _)| options);
-                let when = Upper(span.latest);
-                format!(
-                    "with {asked} it would have been noticed within {when} {while_doing}: {options}"
-                )
+        let plan = match &self.planned {
+            Ok(plan) => plan,
+            Err(refusal) => {
+                let asks = story.verdict.is_death() && story.verdict.silence.is_some();
+                return asks.then(|| format!("{asked}: {refusal}"));
             }
-            Err(refusal) => format!("{asked}: {refusal}"),
-        })
+        };
+        let Notice::Within(span) = story.with_plan(plan)? else {
+            return None;
+        };
+        if span.latest >= story.verdict.took(story.capture_ends)? {
+            return None;
+        }
+        let plan = plan.to_string();
+        // The plan's own forecasts are of every state; here it is one.
+        let options = plan
+            .split_once(": ")
+            .map_or(plan.as_str(), |(options, _)| options);
+        let (when, while_doing) = (
+            Upper(span.latest),
+            story.verdict.silence.map_or("", Silence::words),
+        );
+        Some(format!(
+            "with {asked} it would have been noticed within {when} {while_doing}: {options}"
+        ))
     }
 
     /// How much the capture holds.

@@ -52,8 +52,8 @@ fn page(answer: &Answer<'_>) -> String {
         let _ = writeln!(html, "<p>{}</p>", escape(&group.sentence()));
     }
     table(&mut html, answer);
-    for story in answer.stories.iter().take(TOLD) {
-        tell(&mut html, answer, story);
+    for story in answer.stories().take(TOLD) {
+        tell(&mut html, answer, &story);
     }
     html.push_str("</body></html>\n");
     html
@@ -61,7 +61,7 @@ fn page(answer: &Answer<'_>) -> String {
 
 fn table(html: &mut String, answer: &Answer<'_>) {
     html.push_str("<table><tr><th>N</th><th>begin</th><th>client</th><th>server</th><th>what happened</th></tr>\n");
-    for (place, story) in answer.stories.iter().take(ROWS).enumerate() {
+    for (place, story) in answer.stories().take(ROWS).enumerate() {
         let number = match place < TOLD {
             true => format!("<a href=\"#c{0}\">{0}</a>", story.number),
             false => story.number.to_string(),
@@ -77,11 +77,11 @@ fn table(html: &mut String, answer: &Answer<'_>) {
             } else {
                 ""
             },
-            escape(&story.verdict.sentence(story))
+            escape(&story.verdict.sentence(&story))
         );
     }
     html.push_str("</table>\n");
-    let left_out = answer.stories.len().saturating_sub(ROWS);
+    let left_out = answer.stories().len().saturating_sub(ROWS);
     if left_out > 0 {
         let _ = writeln!(
             html,

@@ -11,7 +11,6 @@ use deadpeer_capture::story::{
 };
 use deadpeer_capture::talk::{Counts, Resent, Sighting, What};
 use deadpeer_capture::{Endpoint, Flags, Moment, Side, Story};
-use deadpeer_core::{Kernel, Policy};
 use serde::Serialize;
 use std::io::Write;
 use std::time::Duration;
@@ -229,8 +228,8 @@ pub(crate) struct CaptureJson {
 /// Writes the stories and the capture.
 pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
     if !answer.args.packets {
-        for story in &answer.stories {
-            line(out, &StoryJson::of(answer, story))?;
+        for story in answer.stories() {
+            line(out, &StoryJson::of(answer, &story))?;
         }
     }
     for group in &answer.groups {
@@ -285,8 +284,8 @@ pub(super) fn packet(sighting: &Sighting, out: &mut impl Write) -> Result<(), St
 impl StoryJson {
     fn of(answer: &Answer<'_>, story: &Story) -> Self {
         let side = |side| SideJson::of(story.end(side), story.counts(side), story.settings(side));
-        let policy = Policy::detect_within(answer.args.within);
-        let plan = story.with_plan(&policy, &Kernel::modern(None));
+        let plan = answer.planned.as_ref().ok();
+        let plan = plan.filter(|plan| story.with_plan(plan).is_some());
         Self {
             connection: story.number,
             client: side(Side::Client),
@@ -298,9 +297,7 @@ impl StoryJson {
             verdict: VerdictJson::of(&story.verdict, story),
             timeline: story.timeline.iter().map(EventJson::of).collect(),
             remarks: remarks(answer, story),
-            plan: plan
-                .and_then(Result::ok)
-                .map(|promise| OptionsJson::of(promise.plan.options())),
+            plan: plan.map(|plan| OptionsJson::of(plan.options())),
         }
     }
 }

@@ -109,6 +109,7 @@ impl<'a> Telling<'a> {
         let limits = Limits {
             connections: args.max_connections,
             closely: args.conn,
+            marks: args.html.is_some(),
             ..Limits::default()
         };
         Self {

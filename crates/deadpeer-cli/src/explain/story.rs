@@ -12,8 +12,8 @@ use deadpeer_capture::{Side, Story};
 use std::io::Write;
 
 pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
-    for story in &answer.stories {
-        one(answer, story, out)?;
+    for story in answer.stories() {
+        one(answer, &story, out)?;
     }
     for caveat in answer.caveats() {
         paragraph(&mut *out, answer.look, style::NOTE, "", "  ", &caveat)?;

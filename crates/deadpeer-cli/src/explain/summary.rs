@@ -36,14 +36,14 @@ const fn column(title: &'static str, right: bool, cut: Cut, drop: u8) -> Column 
 }
 
 pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
-    if !answer.stories.is_empty() {
+    if answer.stories().len() > 0 {
         let mut table = Table::new(&mut *out, answer.look, &COLUMNS);
         let mut row = Row::default();
-        for story in &answer.stories {
+        for story in answer.stories() {
             row.clear();
-            fill(&mut row, answer, story);
+            fill(&mut row, answer, &story);
             table.row(&row)?;
-            table.note(severity(story), story.verdict.sentence(story))?;
+            table.note(severity(&story), story.verdict.sentence(&story))?;
         }
         table.finish()?;
         writeln!(out)?;

@@ -19,6 +19,8 @@ pub(super) enum Shape {
     Calm,
     /// The same over and over, with data that gets lost and a reader that stops reading.
     LongLived,
+    /// A request and an answer; two of five servers then vanish.
+    Dying,
 }
 
 /// A connection as far as it has come.
@@ -30,6 +32,28 @@ struct Talk {
     id: [u16; 2],
     /// Bytes of the client's last data.
     last: usize,
+}
+
+impl Talk {
+    /// Whether a step is one of this connection's.
+    fn takes(&self, shape: Shape, step: Step) -> bool {
+        let vanishes = shape == Shape::Dying && self.number % 5 < 2;
+        match step {
+            Step::Again => shape == Shape::LongLived || vanishes,
+            Step::FinOfClient | Step::FinOfServer | Step::LastAck => !vanishes,
+            Step::Syn
+            | Step::SynAck
+            | Step::Ack
+            | Step::Request
+            | Step::Answer
+            | Step::Probe
+            | Step::ProbeAnswer
+            | Step::Acknowledged
+            | Step::Shut
+            | Step::WindowProbe
+            | Step::StillShut => true,
+        }
+    }
 }
 
 /// One packet of every connection.
@@ -73,20 +97,28 @@ pub(super) fn write(path: &Path, shape: Shape, connections: u32, packets: u32) -
         })
         .collect();
     head(&mut out)?;
+    let (mut written, mut repeats) = (0, 0_u32);
     let mut now_us = 1_714_560_950_000_000_u64;
     let mut payload = [0; 1460];
     random.fill(&mut payload);
     for &step in &steps {
-        now_us += wait_us(step);
+        // Who hears nothing waits twice as long each time.
+        repeats = if matches!(step, Step::Again) {
+            repeats + 1
+        } else {
+            0
+        };
+        now_us += wait_us(step) << repeats;
         random.shuffle(&mut talks);
-        for talk in &mut talks {
+        for talk in talks.iter_mut().filter(|talk| talk.takes(shape, step)) {
             now_us += 7;
+            written += 1;
             let length = random.usize(20..280);
             packet(&mut out, now_us, talk, step, &payload, length)?;
         }
     }
     out.flush()?;
-    Ok(connections * steps.len() as u32)
+    Ok(written)
 }
 
 /// What passes before a step, microseconds.
@@ -94,7 +126,7 @@ fn wait_us(step: Step) -> u64 {
     if matches!(step, Step::Probe) {
         60_000_000
     } else if matches!(step, Step::Again | Step::WindowProbe) {
-        1_000_000
+        500_000
     } else {
         0
     }
@@ -114,6 +146,7 @@ fn steps(shape: Shape, count: u32) -> Vec<Step> {
             }
             steps.extend([Probe, ProbeAnswer]);
         }
+        Shape::Dying => steps.extend([Request, Answer, Request, Again, Again, Again]),
         Shape::LongLived => {
             let hours = [
                 Request,

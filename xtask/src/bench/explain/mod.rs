@@ -1,11 +1,11 @@
 //! `deadpeer explain` against tcptrace, which follows connections too, and tshark, which knows the most.
 
 mod capture;
+mod stories;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use clap::ValueEnum as _;
 
 use super::sample::Sample;
 use crate::cargo::{self, cargo};
@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// Numbers of connections in the captures.
     #[arg(long, value_delimiter = ',', default_value = "12000,100000")]
     connections: Vec<u32>,
-    /// What the connections are like: both unless given.
+    /// What the connections are like: calm and long-lived, then dying ones told as JSON, unless given.
     #[arg(long, value_enum)]
     shape: Option<Shape>,
     /// Packets in each capture.
@@ -29,6 +29,14 @@ pub(crate) struct Arguments {
     /// Leave tshark out, which takes minutes.
     #[arg(long)]
     no_tshark: bool,
+    /// Connections of which every story is told as JSON: two numbers, to see that time grows as they do.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        num_args = 2,
+        default_value = "100000,1000000"
+    )]
+    stories: Vec<u32>,
 }
 
 /// At least so many times the packets per second of tcptrace and of tshark.
@@ -47,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     let mut met = true;
     let shapes = arguments
         .shape
-        .map_or(Shape::value_variants().to_vec(), |shape| vec![shape]);
+        .map_or(vec![Shape::Calm, Shape::LongLived], |shape| vec![shape]);
     let all = shapes
         .iter()
         .flat_map(|shape| arguments.connections.iter().map(|n| (*shape, *n)));
@@ -60,6 +68,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
         let result = compare(arguments, &deadpeer, &path, (shape, connections), packets);
         std::fs::remove_file(&path).with_context(|| path.display().to_string())?;
         met &= result?;
+    }
+    if arguments.shape.is_none_or(|shape| shape == Shape::Dying) {
+        met &= stories::run(&deadpeer, &arguments.stories)?;
     }
     Ok(met)
 }
@@ -96,6 +107,7 @@ fn compare(
         match shape {
             Shape::Calm => "calm",
             Shape::LongLived => "long-lived",
+            Shape::Dying => "dying",
         },
         arguments.rounds
     );
