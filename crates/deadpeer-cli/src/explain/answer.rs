@@ -143,6 +143,33 @@ impl<'a> Answer<'a> {
         ))
     }
 
+    /// What it all comes to.
+    pub(super) fn headline(&self) -> String {
+        let packets = self.totals.packets;
+        match (self.totals.segments, self.not_looked_into()) {
+            (0, 0) => return format!("no TCP in {packets} packets"),
+            (0, n) => return format!("no TCP in {} of {packets} packets", packets - n),
+            _ => {}
+        }
+        let untold = match (self.deaths, self.untold) {
+            (0, 0) => return "nobody was gone".into(),
+            (0, 1) => {
+                return "the capture does not tell of 1 connection whether anybody was gone".into();
+            }
+            (0, n) => {
+                return format!(
+                    "the capture does not tell of {n} connections whether anybody was gone"
+                );
+            }
+            (_, 0) => String::new(),
+            (_, n) => format!("; of {n} the capture does not tell"),
+        };
+        match self.deaths {
+            1 => format!("1 connection hung on somebody who was gone{untold}"),
+            n => format!("{n} connections hung on somebody who was gone{untold}"),
+        }
+    }
+
     /// How much the capture holds.
     pub(super) fn size(&self) -> String {
         let (packets, connections) = (self.totals.packets, self.totals.connections);

@@ -2,12 +2,11 @@
 
 mod answer;
 mod filter;
-mod html;
 mod input;
 pub(crate) mod json;
-mod ladder;
 mod live;
 mod packets;
+mod page;
 mod story;
 mod summary;
 mod time;
@@ -172,7 +171,7 @@ impl<'a> Telling<'a> {
         self.told(out)?;
         let answer = Answer::of(&self)?;
         if let Some(page) = &self.args.html {
-            html::write(page, &answer)?;
+            page::write(page, &answer)?;
         }
         if self.args.json {
             json::write(&answer, out)?;

@@ -97,37 +97,16 @@ fn footer(answer: &Answer<'_>) -> Vec<(Style, String)> {
     let mut said: Vec<_> = groups
         .map(|group| (style::NOTE, group.sentence()))
         .collect();
-    if totals.segments == 0 {
-        let read = match answer.not_looked_into() {
-            0 => String::new(),
-            n => format!("{} of ", totals.packets - n),
-        };
-        said.push((
-            style::NOTE,
-            format!("no TCP in {read}{} packets", totals.packets),
-        ));
-    } else {
-        let deaths = match (answer.deaths, answer.untold) {
-            (0, 0) => "nobody was gone".into(),
-            (0, 1) => "the capture does not tell of 1 connection whether anybody was gone".into(),
-            (0, n) => {
-                format!("the capture does not tell of {n} connections whether anybody was gone")
-            }
-            (1, _) => "1 connection hung on somebody who was gone".into(),
-            (n, _) => format!("{n} connections hung on somebody who was gone"),
-        };
-        let untold = match answer.untold {
-            n if n == 0 || answer.deaths == 0 => String::new(),
-            1 => "; of 1 the capture does not tell".into(),
-            n => format!("; of {n} the capture does not tell"),
-        };
-        let fine = match answer.fine {
-            0 => String::new(),
-            1 => "; 1 with nothing to tell (--all shows it)".into(),
-            n => format!("; {n} with nothing to tell (--all shows them)"),
-        };
-        said.push((style::TITLE, format!("{deaths}{untold}{fine}")));
-    }
+    let style = match totals.segments {
+        0 => style::NOTE,
+        _ => style::TITLE,
+    };
+    let fine = match answer.fine {
+        0 => String::new(),
+        1 => "; 1 with nothing to tell (--all shows it)".into(),
+        n => format!("; {n} with nothing to tell (--all shows them)"),
+    };
+    said.push((style, format!("{}{fine}", answer.headline())));
     if let Some((first, last)) = answer.span {
         said.push((
             style::FAINT,

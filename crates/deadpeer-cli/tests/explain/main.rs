@@ -4,6 +4,7 @@
 mod common;
 mod growing;
 mod memory;
+mod page;
 
 use common::{json, of_type, run};
 use std::fs;
@@ -151,48 +152,6 @@ fn json_of_packets() {
     assert_eq!(kinds[1..4], ["probe-answer", "probe", "probe-answer"]);
     assert_eq!(kinds.last(), Some(&"reset"));
     assert!(of_type(&lines, "story").is_empty());
-}
-
-#[test]
-fn the_page_stands_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let page = folder.path().join("page.html");
-    let ran = run(&[
-        "explain",
-        &capture("openings.pcap"),
-        "--html",
-        page.to_str().unwrap(),
-    ]);
-    assert_eq!(ran.code, 1);
-    let html = fs::read_to_string(page).unwrap();
-    assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"));
-    assert_eq!(html.matches("<svg ").count(), 3);
-    assert_eq!(
-        html.matches("<svg ").count(),
-        html.matches("</svg>").count()
-    );
-    for tag in ["table", "tr", "td", "h2", "p", "div"] {
-        let opened =
-            html.matches(&format!("<{tag}>")).count() + html.matches(&format!("<{tag} ")).count();
-        assert_eq!(opened, html.matches(&format!("</{tag}>")).count(), "{tag}");
-    }
-    for outside in ["src=", "href=\"http", "@import", "<script"] {
-        assert!(!html.contains(outside), "{outside}");
-    }
-    assert!(html.contains("the server never answered 6 SYNs"));
-
-    let nowhere = run(&[
-        "explain",
-        &capture("openings.pcap"),
-        "--html",
-        "/nonexistent/page.html",
-    ]);
-    assert_eq!(nowhere.code, 2);
-    assert!(
-        nowhere.stderr.contains("/nonexistent/page.html"),
-        "{}",
-        nowhere.stderr
-    );
 }
 
 #[test]

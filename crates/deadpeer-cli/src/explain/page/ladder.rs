@@ -2,8 +2,8 @@
 //!
 //! Time is not to scale: a silence of hours takes as much room as one of seconds, and says how long it is.
 
-use super::html::escape;
-use super::time::{Digits, Zone};
+use super::escape;
+use crate::explain::time::{Digits, Zone};
 use deadpeer_capture::story::{Event, Gone, Happening, Length};
 use deadpeer_capture::talk::{Mark, What};
 use deadpeer_capture::{Moment, Side, Story};
@@ -18,11 +18,12 @@ const TOP: usize = 64;
 /// So many of many equal things are drawn: the first ones, and the last.
 const DRAWN: usize = 4;
 
-const INK: &str = "#22303c";
-const FAINT: &str = "#8a98a5";
-const GOOD: &str = "#1f7a4d";
-const NOTE: &str = "#b26a00";
-const BAD: &str = "#b3122a";
+/// Colours of the page, which knows whether it is dark.
+const INK: &str = "var(--ink)";
+const FAINT: &str = "var(--faint)";
+const GOOD: &str = "var(--good)";
+const NOTE: &str = "var(--note)";
+const BAD: &str = "var(--bad)";
 
 /// A story as SVG.
 pub(super) fn draw(story: &Story, zone: Zone) -> String {
@@ -219,7 +220,7 @@ impl Ladder {
         self.time(at);
         let _ = writeln!(
             self.rungs,
-            r##"<rect x="{CLIENT}" y="{}" width="{}" height="{}" fill="#dbe9f6" stroke="#7fa8cc"/>"##,
+            r##"<rect x="{CLIENT}" y="{}" width="{}" height="{}" fill="var(--band)" stroke="var(--edge)"/>"##,
             self.y - 14,
             SERVER - CLIENT,
             ROW
@@ -295,7 +296,7 @@ impl Ladder {
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
              viewBox=\"0 0 {width} {height}\" font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"none\">\n\
-             <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n"
+             <rect width=\"{width}\" height=\"{height}\" fill=\"var(--paper)\"/>\n"
         );
         for (side, x) in [(Side::Client, CLIENT), (Side::Server, SERVER)] {
             let end = escape(&story.end(side).to_string());

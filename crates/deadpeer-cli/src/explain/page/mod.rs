@@ -1,7 +1,9 @@
-//! The stories as one self-contained page.
+//! The stories as one self-contained page, dark or light as the reader likes it, for wide screens and phones.
+
+mod ladder;
+mod wait;
 
 use super::answer::Answer;
-use super::ladder;
 use super::story::{heading, remarks};
 use super::time::Digits;
 use crate::exit::Stop;
@@ -15,15 +17,7 @@ const TOLD: usize = 50;
 /// The table ends after so many rows.
 const ROWS: usize = 2000;
 
-const HEAD: &str = "<!doctype html>
-<html lang=\"en\"><head><meta charset=\"utf-8\"><title>deadpeer explain</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2em; color: #22303c; background: #fff; }
-table { border-collapse: collapse; margin: 1em 0; } td, th { padding: 3px 12px 3px 0; text-align: left; border-bottom: 1px solid #e2e8ee; vertical-align: top; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; } td.t { white-space: nowrap; color: #667684; font-variant-numeric: tabular-nums; }
-.bad { color: #b3122a; } .faint { color: #667684; } .wide { overflow-x: auto; } h2 { margin-top: 2.5em; border-top: 2px solid #e2e8ee; padding-top: 1em; }
-</style></head><body>
-";
+const STYLE: &str = include_str!("page.css");
 
 /// Writes the page to `path`.
 pub(super) fn write(path: &Path, answer: &Answer<'_>) -> Result<(), Stop> {
@@ -32,9 +26,14 @@ pub(super) fn write(path: &Path, answer: &Answer<'_>) -> Result<(), Stop> {
 }
 
 fn page(answer: &Answer<'_>) -> String {
-    let mut html = HEAD.to_owned();
     let source = escape(&answer.args.source());
-    let _ = writeln!(html, "<h1>Who was gone in {source}</h1>");
+    let headline = escape(&headline(answer));
+    let mut html = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>{headline} - {source}</title>\n<style>\n{STYLE}</style></head><body>\n\
+         <h1>{headline}</h1>\n<p class=\"faint\">{source}</p>\n"
+    );
     if let Some((first, last)) = answer.span {
         let _ = writeln!(
             html,
@@ -59,8 +58,17 @@ fn page(answer: &Answer<'_>) -> String {
     html
 }
 
+/// What happened: the one thing there is to tell, or how many there are.
+fn headline(answer: &Answer<'_>) -> String {
+    let mut stories = answer.stories();
+    match (stories.len(), stories.next()) {
+        (1, Some(story)) => story.verdict.sentence(&story),
+        _ => answer.headline(),
+    }
+}
+
 fn table(html: &mut String, answer: &Answer<'_>) {
-    html.push_str("<table><tr><th>N</th><th>begin</th><th>client</th><th>server</th><th>what happened</th></tr>\n");
+    html.push_str("<div class=\"wide\"><table class=\"connections\"><tr><th>N</th><th>begin</th><th>client</th><th>server</th><th>what happened</th></tr>\n");
     for (place, story) in answer.stories().take(ROWS).enumerate() {
         let number = match place < TOLD {
             true => format!("<a href=\"#c{0}\">{0}</a>", story.number),
@@ -80,7 +88,7 @@ fn table(html: &mut String, answer: &Answer<'_>) {
             escape(&story.verdict.sentence(&story))
         );
     }
-    html.push_str("</table>\n");
+    html.push_str("</table></div>\n");
     let left_out = answer.stories().len().saturating_sub(ROWS);
     if left_out > 0 {
         let _ = writeln!(
@@ -114,12 +122,13 @@ fn tell(html: &mut String, answer: &Answer<'_>, story: &Story) {
         "<p{class}><strong>{}</strong></p>",
         escape(&story.verdict.sentence(story))
     );
+    wait::draw(html, story, answer.zone);
     let _ = writeln!(
         html,
         "<div class=\"wide\">{}</div>",
         ladder::draw(story, answer.zone)
     );
-    html.push_str("<table>\n");
+    html.push_str("<div class=\"wide\"><table>\n");
     for event in &story.timeline {
         let _ = writeln!(
             html,
@@ -128,7 +137,7 @@ fn tell(html: &mut String, answer: &Answer<'_>, story: &Story) {
             escape(&event.words())
         );
     }
-    html.push_str("</table>\n");
+    html.push_str("</table></div>\n");
     for remark in remarks(answer, story) {
         let _ = writeln!(html, "<p>{}</p>", escape(&remark));
     }
