@@ -25,6 +25,10 @@ pub(crate) struct PolicyArgs {
     /// How long the path may break, right after the program has closed, without loss of what it wrote last
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) after_close: Option<Duration>,
+    /// The largest retransmission timeout of the paths, rto in TCP_INFO (1s; 250ms where all peers are near): shorter deadlines and longer
+    /// outages can be had where it is small, and the plan holds for no larger one
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
+    pub(crate) path_rto: Option<Duration>,
 }
 
 /// Whether live peers that don't read may be dropped.
@@ -46,10 +50,14 @@ impl From<SlowReadersArg> for SlowReaders {
 impl PolicyArgs {
     /// The policy that keeps a deadline.
     pub(crate) fn within(&self, deadline: Duration) -> Policy {
-        Policy::detect_within(deadline)
+        let policy = Policy::detect_within(deadline)
             .survive_lost_probes(self.survive_lost)
             .slow_readers(self.slow_readers.into())
-            .after_close(self.after_close.unwrap_or_default())
+            .after_close(self.after_close.unwrap_or_default());
+        match self.path_rto {
+            Some(rto) => policy.path_rto(rto),
+            None => policy,
+        }
     }
 }
 

@@ -364,3 +364,64 @@ fn an_empty_namespace_is_said_to_be_empty() {
         assert_eq!(run(&["audit", "--within", "30s"]).code, 0);
     });
 }
+
+#[test]
+fn settings_that_lose_data_at_close_and_those_whose_orphans_stay_are_found() {
+    in_private_netns(|| {
+        let mut capped = SocketOptions::default();
+        capped.rto_max_ms = Some(1_000);
+        let mut days = SocketOptions::default();
+        days.user_timeout_ms = Some(1 << 30);
+        for (options, code) in [(capped, "loses-at-close"), (days, "stays-after-close")] {
+            let pair = pair(&options);
+            let lines = each(&pair.port());
+            let server = line_of(&pair.server, &lines);
+            assert_eq!(server["findings"][0]["code"], code, "{server}");
+            let untouched = line_of(&pair.client, &lines);
+            assert_eq!(untouched["findings"], serde_json::json!([]), "{untouched}");
+        }
+    });
+}
+
+/// A program writes, closes and is gone, and so is its peer: what it leaves in the kernel is shown, and when that goes.
+#[test]
+fn what_a_program_closed_is_shown_until_the_kernel_gives_it_up() {
+    in_private_netns(|| {
+        let mut options = SocketOptions::default();
+        options.user_timeout_ms = Some(20_000);
+        let mut pair = pair(&options);
+        sockopt::mute(&pair.client).unwrap();
+        pair.server.write_all(b"the last words").unwrap();
+        let local = pair.server.local_addr().unwrap().to_string();
+        let peer = pair.client.local_addr().unwrap().to_string();
+        let port = pair.port();
+        drop(pair.server);
+        let lines = each(&port);
+        let orphan = of_type(&lines, "connection")
+            .into_iter()
+            .find(|line| line["local"] == local && line["peer"] == peer)
+            .expect("it stays in FIN_WAIT1");
+        assert_eq!(orphan["state"], "fin-wait-1", "{orphan}");
+        assert_eq!(orphan["settings_from"], "nobody", "{orphan}");
+        let within = orphan["given_up"]["within_ms"].as_u64().unwrap();
+        // Nobody but the kernel itself can tell the settings of what has no descriptor.
+        let assumed = orphan["given_up"]["settings_assumed"].as_bool().unwrap();
+        let told = if assumed {
+            50_000..200_000
+        } else {
+            10_000..25_000
+        };
+        assert!(told.contains(&within), "{orphan}");
+        let service = json(&["audit", "--json", "--port", &port]);
+        let closed: u64 = of_type(&service, "service")
+            .iter()
+            .map(|line| line["closed"].as_u64().unwrap())
+            .sum();
+        assert_eq!(closed, 1, "{service:?}");
+        let shown = run(&["audit", "--port", &port]).stdout;
+        assert!(
+            shown.contains("1 connection is closed and not gone yet: given up within"),
+            "{shown}"
+        );
+    });
+}

@@ -44,6 +44,7 @@ enum Line {
         tcpi_last_data_recv_ms: Option<u32>,
         tcpi_last_ack_recv_ms: Option<u32>,
         tcpi_snd_wnd: Option<u32>,
+        given_up: Option<GivenUp>,
     },
     Listener {
         local: String,
@@ -74,6 +75,8 @@ enum Line {
         connections_over_deadline: u64,
         listeners_over_deadline: u64,
         undecided: u64,
+        closed: u64,
+        last_closed_given_up: Option<GivenUp>,
         findings: Vec<FindingCount>,
     },
     Warning {
@@ -281,6 +284,17 @@ struct Finding {
     code: String,
     text: String,
     options: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "what counts is that the lines can be read into it"
+)]
+struct GivenUp {
+    within_ms: u64,
+    settings_assumed: bool,
 }
 
 #[derive(Debug, Deserialize)]

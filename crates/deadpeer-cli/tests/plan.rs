@@ -97,6 +97,36 @@ fn what_is_written_last_can_be_asked_to_survive() {
     );
 }
 
+#[test]
+fn where_all_peers_are_near_sooner_deadlines_can_be_kept() {
+    let args = [
+        "--within",
+        "20s",
+        "--kernel",
+        "6.1",
+        "--sysctl",
+        "--except",
+        "zero-window",
+    ];
+    assert_eq!(plan(&args).code, 1);
+    let near = [&["--path-rto", "250ms"], &args[..]].concat();
+    let ran = plan(&near);
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    assert!(
+        ran.stdout
+            .contains("retransmission timeout (rto in TCP_INFO) is at most 250 ms"),
+        "{}",
+        ran.stdout
+    );
+    let rust = plan(&[&["--code", "rust"], &near[..]].concat()).stdout;
+    assert!(
+        rust.contains(".path_rto(Duration::from_millis(250))"),
+        "{rust}"
+    );
+    let lines = json(&[&["plan", "--json"], &near[..]].concat());
+    assert_eq!(lines[0]["assumed_rto_ms"], 250);
+}
+
 /// The machine that is planned for need not be this one.
 #[test]
 fn an_old_kernel_keeps_slow_readers_with_a_sysctl() {

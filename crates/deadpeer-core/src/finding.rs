@@ -3,8 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::forecast::{Forecast, Snapshot, Timer};
+use crate::forecast::{AfterClose, Forecast, Snapshot, Timer};
 use crate::options::Effective;
+
+/// An outage that what was written just before close() should survive: what a failover or a rebooting router takes. With the
+/// kernel's defaults one of 45 s is survived.
+const ORDINARY_OUTAGE: Duration = Duration::from_secs(10);
+/// How long a closed connection may stay in the kernel: its memory is nobody's, and `tcp_max_orphans` of them are all there can be.
+const LONG_AFTER_CLOSE: Duration = Duration::from_secs(600);
 
 /// Something about a connection's settings that its owner surely did not mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +44,18 @@ pub enum Finding {
         /// The longest wait the setting allows, seconds.
         setting_s: u32,
     },
+    /// What the program writes just before close() is lost in an outage of less than ten seconds: a small `TCP_RTO_MAX_MS`, user
+    /// timeout or `tcp_orphan_retries` makes the kernel give up a closed connection so soon.
+    LosesAtClose {
+        /// The outage that is survived.
+        outage_survived: Duration,
+    },
+    /// A closed connection whose peer is gone stays in the kernel for more than ten minutes: mostly for a long user timeout, which
+    /// counts after close() too (net/ipv4/tcp_timer.c, `tcp_write_timeout`).
+    StaysAfterClose {
+        /// For so long at most.
+        kept: Duration,
+    },
 }
 
 impl Finding {
@@ -50,6 +68,8 @@ impl Finding {
             Self::MiddleboxForgets { .. } => "middlebox-forgets",
             Self::NotInherited => "not-inherited",
             Self::ArmedTimerDiffers { .. } => "armed-timer-differs",
+            Self::LosesAtClose { .. } => "loses-at-close",
+            Self::StaysAfterClose { .. } => "stays-after-close",
         }
     }
 
@@ -71,6 +91,19 @@ impl Finding {
             (probes != keepcnt).then_some(Self::KeepcntIgnored { keepcnt, probes })
         });
         lost_probe.into_iter().chain(ignored)
+    }
+
+    /// What becomes of the connection once its program has closed it.
+    pub fn of_close(told: &AfterClose) -> impl Iterator<Item = Self> + use<> {
+        let &AfterClose {
+            outage_survived,
+            kept,
+            ..
+        } = told;
+        let loses =
+            (outage_survived < ORDINARY_OUTAGE).then_some(Self::LosesAtClose { outage_survived });
+        let stays = (kept > LONG_AFTER_CLOSE).then_some(Self::StaysAfterClose { kept });
+        loses.into_iter().chain(stays)
     }
 
     /// Whether a middlebox with this idle limit would forget the connection.
@@ -141,6 +174,95 @@ impl fmt::Display for Finding {
                 "the armed timer has {:.0} s left, the setting is {setting_s} s",
                 left.as_secs_f64()
             ),
+            Self::LosesAtClose { outage_survived } => write!(
+                f,
+                "what is written just before close() is lost in an outage longer than {} s",
+                tenths(outage_survived.as_secs_f64())
+            ),
+            Self::StaysAfterClose { kept } => write!(
+                f,
+                "closed with its peer gone it stays in the kernel for {}",
+                Long(*kept)
+            ),
         }
+    }
+}
+
+/// Rounded down to tenths.
+fn tenths(seconds: f64) -> f64 {
+    (seconds * 10.0).floor() / 10.0
+}
+
+/// A time of more than ten minutes, in its largest unit, rounded up to a tenth of it.
+struct Long(Duration);
+
+impl fmt::Display for Long {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minutes = self.0.as_secs_f64() / 60.0;
+        let (amount, unit) = match minutes {
+            ..120.0 => (minutes, "minutes"),
+            ..2_880.0 => (minutes / 60.0, "hours"),
+            _ => (minutes / 1_440.0, "days"),
+        };
+        write!(f, "{} {unit} at most", (amount * 10.0).ceil() / 10.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Kernel, SocketOptions};
+
+    fn at_close(options: &SocketOptions, kernel: &Kernel) -> Vec<String> {
+        let options = options.resolve(&kernel.sysctls);
+        let told = Forecast::promised(&options, Duration::from_secs(1), kernel);
+        Finding::of_close(&told.after_close)
+            .map(|finding| finding.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn untouched_sockets_lose_nothing_and_go() {
+        for mut kernel in [Kernel::modern(None), Kernel::before_rto_max(Some(250))] {
+            kernel.hz = None;
+            let options = SocketOptions::default();
+            assert_eq!(at_close(&options, &kernel), [""; 0]);
+            let untouched = options.resolve(&kernel.sysctls);
+            let told = Forecast::promised(&untouched, Duration::from_secs(1), &kernel);
+            assert!(told.after_close.outage_survived > Duration::from_secs(45));
+        }
+    }
+
+    #[test]
+    fn a_small_rto_max_loses_what_was_written_last() {
+        let mut options = SocketOptions::default();
+        options.rto_max_ms = Some(1_000);
+        assert_eq!(
+            at_close(&options, &Kernel::modern(Some(1000))),
+            ["what is written just before close() is lost in an outage longer than 0.5 s"]
+        );
+        options.rto_max_ms = Some(20_000);
+        assert_eq!(at_close(&options, &Kernel::modern(Some(1000))), [""; 0]);
+    }
+
+    #[test]
+    fn a_sysctl_loses_it_for_everybody() {
+        let mut kernel = Kernel::modern(Some(1000));
+        kernel.sysctls.orphan_retries = 1;
+        let findings = at_close(&SocketOptions::default(), &kernel);
+        assert!(findings[0].contains("is lost in an outage"), "{findings:?}");
+    }
+
+    #[test]
+    fn a_user_timeout_of_days_keeps_orphans_for_days() {
+        let mut options = SocketOptions::default();
+        options.user_timeout_ms = Some(1 << 30);
+        assert_eq!(
+            at_close(&options, &Kernel::modern(Some(1000))),
+            ["closed with its peer gone it stays in the kernel for 12.5 days at most"]
+        );
+        options.user_timeout_ms = Some(5 * 3_600_000);
+        let findings = at_close(&options, &Kernel::modern(Some(1000)));
+        assert!(findings[0].contains("hours at most"), "{findings:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! What a connection is doing now, as the kernel's table shows it.
 
 use deadpeer_core::TcpState;
-use deadpeer_host::audit::Moment;
+use deadpeer_host::audit::{GivenUp, Judgement, Moment};
 use deadpeer_host::{ArmedTimer, Connection};
 use std::time::Duration;
 
@@ -18,11 +18,13 @@ pub(super) struct Doing {
     pub(super) received: u32,
     /// How long ago the peer was last heard.
     pub(super) heard_ago: Option<Duration>,
+    /// When the kernel gives it up, its program having closed it.
+    pub(super) given_up: Option<GivenUp>,
 }
 
 impl Doing {
     /// What this socket is doing.
-    pub(super) fn of(connection: &Connection<'_>, moment: &Moment) -> Self {
+    pub(super) fn of(connection: &Connection<'_>, moment: &Moment, judged: &Judgement) -> Self {
         let socket = connection.socket;
         Self {
             state: socket.state,
@@ -30,6 +32,7 @@ impl Doing {
             queued: socket.wqueue,
             received: socket.rqueue,
             heard_ago: moment.snapshot.heard_ago,
+            given_up: judged.given_up,
         }
     }
 }

@@ -150,7 +150,7 @@ impl Line {
             bounds: judged.bounds(),
             late: judged.compliance == Compliance::Late,
             overruled: false,
-            doing: Doing::of(connection, moment),
+            doing: Doing::of(connection, moment, judged),
             notes: notes(judged),
         }
     }

@@ -1,7 +1,7 @@
 //! The audit by service: one row for all connections that a program has on one listening address, or to one port.
 
 use super::cells::{answer, column, text};
-use super::words::{BasisWords, RoleWords};
+use super::words::{BasisWords, GivenUpWords, RoleWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
 use crate::text::look::Look;
@@ -119,6 +119,13 @@ fn notes(service: &Service<Tally>) -> Vec<String> {
         .sum();
     if unread > 0 && unread < sockets {
         notes.push(format!("settings unknown{}", of_all(unread)));
+    }
+    if let Some(last) = tally.closed.last {
+        let what = match tally.closed.count {
+            1 => "1 connection is closed and not gone yet:".to_owned(),
+            n => format!("{n} connections are closed and not gone yet, the last"),
+        };
+        notes.push(format!("{what} {}", GivenUpWords(last)));
     }
     if tally.listener_overruled {
         notes.push("the listener's own settings would miss it: the program sets those of its connections itself".into());

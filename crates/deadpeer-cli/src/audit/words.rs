@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::doing::Doing;
-use deadpeer_host::audit::{Basis, Bound};
+use deadpeer_host::audit::{Basis, Bound, GivenUp};
 
 /// The options in force: "keepalive 120/30/4, user timeout off".
 pub(crate) struct SettingsWords<'a>(pub(crate) &'a Effective);
@@ -130,7 +130,25 @@ impl fmt::Display for Doing {
                 TimerKind::Other(_) | _ => {}
             }
         }
+        let ends_in_told = self.state == TcpState::FinWait2 && self.timer.is_some();
+        if let Some(given_up) = self.given_up.filter(|_| !ends_in_told) {
+            part(f, format_args!("{}", GivenUpWords(given_up)))?;
+        }
         Ok(())
+    }
+}
+
+/// When the kernel gives up what a program has closed.
+pub(super) struct GivenUpWords(pub(super) GivenUp);
+
+impl fmt::Display for GivenUpWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(given_up) = self;
+        write!(f, "given up within {}", Upper(given_up.within))?;
+        match given_up.assumed {
+            true => f.write_str(" by the kernel's defaults"),
+            false => Ok(()),
+        }
     }
 }
 
@@ -184,6 +202,7 @@ mod tests {
             queued: 0,
             received: 0,
             heard_ago: Some(millis(3_150)),
+            given_up: None,
         };
         assert_eq!(idle.to_string(), "heard 3.2 s ago");
         let timer = |kind, unanswered| {

@@ -195,6 +195,9 @@ impl Asked<'_> {
         if let Some(outage) = args.policy.after_close {
             rust += &format!("\n        .after_close({})", duration(outage));
         }
+        if let Some(rto) = args.policy.path_rto {
+            rust += &format!("\n        .path_rto({})", duration(rto));
+        }
         for silence in &args.except {
             rust += &format!("\n        .except(deadpeer::Silence::{silence:?})");
         }

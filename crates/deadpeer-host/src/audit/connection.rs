@@ -7,6 +7,7 @@ use deadpeer_sys::sock_diag::Socket;
 
 use super::basis::Basis;
 use super::bound::Bound;
+use super::closed::GivenUp;
 use super::foretold::{Foretold, Kind};
 use super::{inheritance, proof};
 use crate::table::Connection;
@@ -52,6 +53,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// The options that its listener has and it has not.
     pub not_inherited: Vec<&'static str>,
+    /// When the kernel gives it up, if its program has closed it and its peer stays silent.
+    pub given_up: Option<GivenUp>,
 }
 
 impl Audit {
@@ -119,7 +122,10 @@ impl Audit {
                 judged
             }
             Basis::Unread(_) => self.proven(basis, connection.socket),
-            Basis::Nobody => Judgement::unknown(basis),
+            Basis::Nobody => Judgement {
+                given_up: self.given_up(connection, snapshot, &self.untouched),
+                ..Judgement::unknown(basis)
+            },
         }
     }
 
@@ -134,7 +140,9 @@ impl Audit {
         let forecast = self.forecast(options, path);
         let limit = self.middlebox;
         Kind {
-            findings: Finding::of_settings(options, &forecast).collect(),
+            findings: Finding::of_settings(options, &forecast)
+                .chain(Finding::of_close(&forecast.after_close))
+                .collect(),
             forgotten: limit.and_then(|limit| Finding::of_middlebox(options, limit)),
             forecast,
         }
@@ -194,6 +202,7 @@ impl Judgement {
             compliance: Compliance::NotJudged,
             findings: Vec::new(),
             not_inherited: Vec::new(),
+            given_up: None,
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod basis;
 mod bound;
+mod closed;
 mod connection;
 mod foretold;
 pub mod inheritance;
@@ -18,6 +19,7 @@ mod worst;
 
 pub use basis::Basis;
 pub use bound::Bound;
+pub use closed::{Closed, GivenUp};
 pub use connection::{Audit, Compliance, Judgement};
 pub use machine::{Machine, Moment};
 pub use replies::{Replies, RoundTrips};

@@ -6,6 +6,7 @@ use deadpeer_core::Finding;
 
 use super::basis::Basis;
 use super::bound::Bound;
+use super::closed::Closed;
 use super::connection::{Compliance, Judgement};
 use super::worst::Worsts;
 
@@ -25,6 +26,8 @@ pub struct Tally {
     pub findings: Vec<(Finding, u64)>,
     /// Options that its listener has and some connection has not.
     pub not_inherited: Vec<&'static str>,
+    /// Connections that its program has closed and the kernel still keeps; not told by which program.
+    pub closed: Closed,
     /// Its listener misses the deadline and what it accepted does not: the program sets options itself.
     pub listener_overruled: bool,
 }
@@ -51,6 +54,9 @@ impl Tally {
         match listener {
             true => self.listeners.add(judged),
             false => self.connections.add(judged),
+        }
+        if let Some(given_up) = judged.given_up {
+            self.closed.add(given_up);
         }
         if judged.basis == Basis::Nobody {
             return;
@@ -163,6 +169,7 @@ mod tests {
             compliance,
             findings: Vec::new(),
             not_inherited: Vec::new(),
+            given_up: None,
         }
     }
 

@@ -6,7 +6,7 @@ use deadpeer_report::raw::RawText;
 use deadpeer_report::record;
 
 use crate::audit::{
-    Audit, Basis, Bound, Compliance, Judgement, Machine, Moment, Tally, Worst, Worsts,
+    Audit, Basis, Bound, Compliance, GivenUp, Judgement, Machine, Moment, Tally, Worst, Worsts,
 };
 use crate::table::{Connection, ReadBy, Role, Service};
 use crate::{ArmedTimer, TimerKind};
@@ -38,6 +38,7 @@ impl Audit {
             tcpi_last_data_recv_ms: info.and_then(|info| info.last_data_recv_ms),
             tcpi_last_ack_recv_ms: info.and_then(|info| info.last_ack_recv_ms),
             tcpi_snd_wnd: info.and_then(|info| info.snd_wnd),
+            given_up: judged.given_up.map(Into::into),
         }
     }
 
@@ -153,6 +154,15 @@ impl From<Bound> for record::Bound {
     }
 }
 
+impl From<GivenUp> for record::GivenUp {
+    fn from(given_up: GivenUp) -> Self {
+        Self {
+            within_ms: milliseconds_up(given_up.within),
+            settings_assumed: given_up.assumed,
+        }
+    }
+}
+
 impl From<&Service<Tally>> for record::Service {
     fn from(service: &Service<Tally>) -> Self {
         let tally = &service.value;
@@ -190,6 +200,8 @@ impl From<&Service<Tally>> for record::Service {
             connections_over_deadline: tally.connections.late,
             listeners_over_deadline: tally.late_listeners(),
             undecided: tally.undecided(),
+            closed: tally.closed.count,
+            last_closed_given_up: tally.closed.last.map(Into::into),
             findings: findings.collect(),
         }
     }

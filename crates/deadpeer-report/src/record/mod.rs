@@ -18,8 +18,8 @@ mod test;
 mod watch;
 
 pub use audit::{
-    Bound, Connection, Finding, FindingCount, Listener, Owner, Proven, Service, SettingsCount,
-    Socket, Summary, Timer, Warning, Worst, Worsts,
+    Bound, Connection, Finding, FindingCount, GivenUp, Listener, Owner, Proven, Service,
+    SettingsCount, Socket, Summary, Timer, Warning, Worst, Worsts,
 };
 pub use ends::{Connected, Ended, Listening, Seen};
 pub use kill::{Kill, KillSummary};

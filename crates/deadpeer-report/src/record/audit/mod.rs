@@ -4,7 +4,7 @@ mod service;
 mod socket;
 
 pub use service::{FindingCount, Service, SettingsCount, Worst, Worsts};
-pub use socket::{Connection, Listener, Owner, Proven, Socket, Timer};
+pub use socket::{Connection, GivenUp, Listener, Owner, Proven, Socket, Timer};
 
 use super::Word;
 use serde::{Deserialize, Serialize};

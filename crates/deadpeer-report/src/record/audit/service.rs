@@ -1,7 +1,7 @@
 //! Services, one line each.
 
 use super::super::{Options, Word};
-use super::Bound;
+use super::{Bound, GivenUp};
 use crate::raw::RawText;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,10 @@ pub struct Service {
     pub listeners_over_deadline: u64,
     /// Sockets of which that is unknown.
     pub undecided: u64,
+    /// Connections that the program has closed and the kernel still keeps.
+    pub closed: u64,
+    /// When the last of these is given up; null: there is none.
+    pub last_closed_given_up: Option<GivenUp>,
     /// What is odd.
     pub findings: Vec<FindingCount>,
 }

@@ -41,6 +41,8 @@ pub struct Connection {
     pub tcpi_last_ack_recv_ms: Option<u32>,
     /// The window that the peer announced, bytes.
     pub tcpi_snd_wnd: Option<u32>,
+    /// The program has closed it: when the kernel gives it up, its peer silent; null: it is open.
+    pub given_up: Option<GivenUp>,
 }
 
 /// A listener: what connections get that it will accept.
@@ -111,6 +113,16 @@ pub struct Timer {
     pub expires_in_ms: u32,
     /// What was already sent without an answer.
     pub unanswered: u8,
+}
+
+/// The end of a connection without a descriptor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct GivenUp {
+    /// Within so many milliseconds.
+    pub within_ms: u64,
+    /// Its settings are unknown, and the kernel's defaults were taken for them.
+    pub settings_assumed: bool,
 }
 
 /// What is proven without the settings.
