@@ -235,14 +235,18 @@ mod tests {
 
     #[test]
     fn a_small_rto_max_loses_what_was_written_last() {
-        let mut options = SocketOptions::default();
-        options.rto_max_ms = Some(1_000);
+        let capped = |ms| SocketOptions {
+            rto_max_ms: Some(ms),
+            ..SocketOptions::default()
+        };
         assert_eq!(
-            at_close(&options, &Kernel::modern(Some(1000))),
+            at_close(&capped(1_000), &Kernel::modern(Some(1000))),
             ["what is written just before close() may be lost in an outage of more than 0.5 s"]
         );
-        options.rto_max_ms = Some(20_000);
-        assert_eq!(at_close(&options, &Kernel::modern(Some(1000))), [""; 0]);
+        assert_eq!(
+            at_close(&capped(20_000), &Kernel::modern(Some(1000))),
+            [""; 0]
+        );
     }
 
     #[test]
@@ -258,14 +262,15 @@ mod tests {
 
     #[test]
     fn a_user_timeout_of_days_keeps_orphans_for_days() {
-        let mut options = SocketOptions::default();
-        options.user_timeout_ms = Some(1 << 30);
+        let limited = |ms| SocketOptions {
+            user_timeout_ms: Some(ms),
+            ..SocketOptions::default()
+        };
         assert_eq!(
-            at_close(&options, &Kernel::modern(Some(1000))),
+            at_close(&limited(1 << 30), &Kernel::modern(Some(1000))),
             ["closed with its peer gone it stays in the kernel for 12.5 days at most"]
         );
-        options.user_timeout_ms = Some(5 * 3_600_000);
-        let findings = at_close(&options, &Kernel::modern(Some(1000)));
+        let findings = at_close(&limited(5 * 3_600_000), &Kernel::modern(Some(1000)));
         assert!(findings[0].contains("hours at most"), "{findings:?}");
     }
 }
