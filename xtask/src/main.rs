@@ -8,12 +8,11 @@
 mod api;
 mod bench;
 mod bpf;
+mod cargo;
 mod check_explain;
 mod check_forecast;
 mod check_watch;
 mod install_c;
-mod lab_docs;
-mod lab_peer;
 mod test;
 mod tidy;
 
@@ -34,8 +33,8 @@ enum Task {
     /// Write the public interfaces of the libraries anew, `api/*.txt`; a test compares them.
     Api,
     /// Measure deadpeer against its peers.
-    #[command(disable_help_flag = true)]
-    Bench(bench::Arguments),
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Compare the stories of captures with what happened, and the kinds of packets with tshark's.
     CheckExplain(check_explain::Arguments),
     /// Compile the eBPF programs, or check that the objects in the tree are what they make.
@@ -46,8 +45,6 @@ enum Task {
     CheckWatch(check_watch::Arguments),
     /// Build the C library and install it: header, libraries, deadpeer.pc.
     InstallC(install_c::Arguments),
-    /// Measure the truth table and write docs/matrix.md and docs/matrix.svg anew; minutes.
-    LabDocs(lab_docs::Arguments),
     /// Check and test everything, as CI does.
     Test(test::Arguments),
     /// Check that the tree keeps the house rules.
@@ -59,13 +56,12 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Api => api::bless().map(|_| true),
-        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Bench(bench) => bench::run(&bench),
         Task::CheckExplain(arguments) => check_explain::run(&arguments),
         Task::Bpf(arguments) => bpf::run(&arguments),
         Task::CheckForecast(arguments) => check_forecast::run(&arguments),
         Task::CheckWatch(arguments) => check_watch::run(&arguments),
         Task::InstallC(arguments) => install_c::run(&arguments),
-        Task::LabDocs(arguments) => lab_docs::run(&arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

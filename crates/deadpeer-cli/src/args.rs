@@ -11,9 +11,9 @@ use crate::plan;
 use crate::protect;
 use crate::run;
 use crate::shell;
+use crate::test;
 use crate::text::look::Look;
 use crate::text::style::{self, ColorChoice};
-use crate::trial;
 use crate::watch;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
@@ -45,7 +45,7 @@ pub(crate) enum Verb {
     Audit(Box<audit::AuditArgs>),
     Plan(plan::PlanArgs),
     Explain(Box<explain::ExplainArgs>),
-    Test(Box<trial::TestArgs>),
+    Test(Box<test::TestArgs>),
     Lab(Box<lab::LabArgs>),
     Listen(Box<ends::ListenArgs>),
     Connect(Box<ends::ConnectArgs>),

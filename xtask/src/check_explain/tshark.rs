@@ -8,7 +8,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use deadpeer_capture::talk::Sight;
 use deadpeer_capture::{Conversations, Kind, Limits, Reader, Sighting};
-use deadpeer_workspace::{output, root};
+
+use crate::cargo::{output, root};
 
 /// What tshark calls a packet.
 const LABELS: [&str; 10] = [

@@ -16,9 +16,8 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use deadpeer_lab::enclosure;
 use deadpeer_lab::matrix::{self, Progress, Settings};
-use deadpeer_lab::peer;
+use deadpeer_lab::peer::{self, Launch};
 
-use crate::lab_peer;
 use report::Report;
 
 /// Watch a thousand live connections without a false alarm, and dead ones within their deadlines.
@@ -88,7 +87,11 @@ fn measure(deadline: Duration, arguments: &Arguments) -> Result<Report> {
         ipv6: false,
         at_once: arguments.jobs,
         captures: arguments.pcap.as_ref().map(captures),
-        peer: lab_peer::launch("check-watch")?,
+        peer: Launch {
+            program: std::env::current_exe()?.into(),
+            arguments: vec!["check-watch".into(), "--peer".into()],
+            environment: Vec::new(),
+        },
     };
     let results = matrix::run_all(&scenarios, &settings, |progress| {
         if let Progress::Ended {

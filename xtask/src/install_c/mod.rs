@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use deadpeer_workspace::{cargo, root, target_directory};
+
+use crate::cargo::{cargo, root, target_directory};
 
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ pub use notes::Note;
 pub use plan::compared_plan;
 pub use settings::{Guess, Settings};
 pub use timeline::{Event, Happening};
-pub use verdict::{Ending, Gone, Noticed, Verdict};
+pub use verdict::{Ending, Gone, Noticed, Translated, Verdict};
 pub use words::Length;
 
 use crate::talk::{Conversation, Counts, Side};

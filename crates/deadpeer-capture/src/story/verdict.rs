@@ -6,8 +6,8 @@ use deadpeer_core::{Cause, Silence};
 
 use super::evidence::{Evidence, Untold};
 use super::notes::Note;
-use crate::Moment;
 use crate::talk::{Reset, Side};
+use crate::{Endpoint, Moment};
 
 /// Who was gone, since when, what noticed it, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,20 @@ pub struct Verdict {
     pub evidence: Vec<Evidence>,
     /// What else is worth telling where nobody was gone.
     pub notes: Vec<Note>,
+    /// The connections that are this one as the capture has it before or after its addresses were translated.
+    pub translated: Option<Box<Translated>>,
+}
+
+/// A connection that the capture has more than once: a NAT or a load balancer was captured on both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Translated {
+    /// The numbers of the others, with their ends (client and server).
+    pub others: Vec<(u64, [Endpoint; 2])>,
+    /// The number of the one whose story is told; `None`: this one's.
+    pub told_as: Option<u64>,
+    /// Whether the server answered under an address that the client had not asked: the answer was not translated back.
+    pub stray_answer: bool,
 }
 
 /// How a connection ended.
@@ -152,6 +166,13 @@ impl Verdict {
             Gone::Side(side) | Gone::Deaf(side) => Some(side),
             Gone::Nobody | Gone::Path | Gone::Connection | Gone::Unknown => None,
         }
+    }
+
+    /// Whether it is told with another connection: the same before or after its addresses were translated.
+    #[must_use]
+    pub fn is_told_elsewhere(&self) -> bool {
+        let translated = self.translated.as_deref();
+        translated.is_some_and(|translated| translated.told_as.is_some())
     }
 
     /// How bad it is, for those who show the worst first: 0 is fine.

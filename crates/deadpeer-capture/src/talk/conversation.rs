@@ -14,6 +14,7 @@ use super::reset::Reset;
 use super::seen_twice::First;
 use super::sequence::before;
 use super::side::Side;
+use super::translated::Link;
 use super::updates::acknowledge;
 use crate::Moment;
 use crate::dissect::{Complaint, Endpoint, Flags, Segment};
@@ -47,6 +48,8 @@ pub(crate) struct Conversation {
     pub(crate) reset: Option<Box<Reset>>,
     /// Somebody opened anew with the same addresses and ports.
     pub(crate) replaced_at: Option<Moment>,
+    /// The next of the conversations that are this one before or after translation, in a ring.
+    pub(super) translated: Option<Box<Link>>,
     /// The longest silence, if it was an hour at least.
     silence: Option<Box<Duration>>,
     pub(crate) episodes: Episodes,
@@ -103,6 +106,7 @@ impl Conversation {
             closed_at: None,
             reset: None,
             replaced_at: None,
+            translated: None,
             silence: None,
             episodes: Episodes::default(),
         }
@@ -160,6 +164,11 @@ impl Conversation {
     pub(crate) fn has_holes(&self) -> bool {
         let holed = |half: &Half| half.counts.uncaptured > 0 && half.counts.packets > 0;
         self.opening_seen && self.halves.iter().any(holed)
+    }
+
+    /// Whether the capture has it before and after its addresses were translated.
+    pub(crate) fn is_translated(&self) -> bool {
+        self.translated.is_some()
     }
 
     /// The longest silence, if it was an hour at least, else zero.

@@ -25,6 +25,7 @@ mod sequence;
 mod side;
 mod table;
 mod totals;
+mod translated;
 mod updates;
 
 pub(crate) use clock::Clock;
@@ -49,6 +50,7 @@ use crate::story::{Story, Surroundings, Verdict};
 use crate::{Moment, Packet};
 use conversation::Turn;
 use table::Table;
+use translated::{Link, Openings, PLACES};
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +103,7 @@ impl Limits {
 pub struct Conversations {
     table: Table,
     hosts: Hosts,
+    openings: Openings,
     limits: Limits,
     clock: Clock,
     totals: Totals,
@@ -145,6 +148,7 @@ impl Conversations {
         Self {
             table: Table::new(limits.connections),
             hosts: Hosts::new(limits.connections.max(1024)),
+            openings: Openings::default(),
             limits,
             clock: Clock::default(),
             totals: Totals::default(),
@@ -250,7 +254,41 @@ impl Conversations {
         conversation.episodes.marked = self.limits.marks_of(number);
         let (place, evicted) = self.table.add(conversation);
         self.totals.evicted += u64::from(evicted);
+        if let Some(before) = self.openings.passes(segment, turn.now, (place, number)) {
+            self.link(before, (place, number));
+        }
         place
+    }
+
+    /// Notes that two conversations are one, before and after translation.
+    fn link(&mut self, before: Link, new: Link) {
+        let Some(known) = self.linked(before) else {
+            return;
+        };
+        if self.translations_of(known).count() + 2 > PLACES {
+            return;
+        }
+        let next = known.translated.as_deref().copied().unwrap_or(before);
+        self.table.at_mut(new.0).translated = Some(Box::new(next));
+        self.table.at_mut(before.0).translated = Some(Box::new(new));
+    }
+
+    fn linked(&self, (place, number): Link) -> Option<&Conversation> {
+        let there = self.table.at(place);
+        (there.number == number).then_some(there)
+    }
+
+    /// What is the same conversation before or after translation, as far as it is remembered.
+    pub(crate) fn translations_of(
+        &self,
+        conversation: &Conversation,
+    ) -> impl Iterator<Item = &Conversation> {
+        let number = conversation.number;
+        let next = move |from: &Conversation| {
+            let next = self.linked(*from.translated.as_deref()?)?;
+            (next.number != number).then_some(next)
+        };
+        std::iter::successors(next(conversation), move |from| next(from)).take(PLACES)
     }
 
     fn complaint(&mut self, complaint: &Complaint, now: Moment) -> Option<u64> {
@@ -341,6 +379,7 @@ impl Conversations {
             acknowledged_alone: self.totals.bare_acknowledgments > 0,
             lossy: self.is_lossy(),
             only_openings: self.totals.openings == self.totals.segments,
+            conversations: self,
         }
     }
 

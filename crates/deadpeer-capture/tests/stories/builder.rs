@@ -227,26 +227,61 @@ impl Talk {
         self
     }
 
+    /// The same as captured behind a NAT with these hosts' last bytes and ports.
+    pub(crate) fn translated(&self, client: (u8, u16), server: (u8, u16)) -> Self {
+        let mut behind = Self::new();
+        for (at, frame) in &self.packets {
+            let (mut at, mut frame) = (*at, frame.clone());
+            let from_client = frame[29] == 1;
+            if from_client {
+                at = at.plus(Duration::from_micros(30));
+                frame[22] -= 1;
+            } else {
+                frame[22] += 1;
+            }
+            let (from, to) = if from_client {
+                (client, server)
+            } else {
+                (server, client)
+            };
+            (frame[29], frame[33]) = (from.0, to.0);
+            frame[34..36].copy_from_slice(&from.1.to_be_bytes());
+            frame[36..38].copy_from_slice(&to.1.to_be_bytes());
+            behind.packets.push((at, frame));
+        }
+        behind
+    }
+
     /// What becomes of the packets: what each of them is, and the story of the first connection.
     pub(crate) fn told(&self) -> (Vec<Kind>, Story) {
+        let (sights, conversations) = self.taken();
+        let first = sights.iter().filter_map(|sight| match sight {
+            Sight::Tcp(sighting) if sighting.conversation == 1 => Some(sighting.kind),
+            Sight::Tcp(_) | Sight::Icmp(..) | Sight::Nothing(_) | _ => None,
+        });
+        let story = conversations.story(1).expect("there is a first connection");
+        (first.collect(), story)
+    }
+
+    /// All stories, in the order of first packets.
+    pub(crate) fn stories(&self) -> Vec<Story> {
+        let mut stories: Vec<_> = self.taken().1.stories().collect();
+        stories.sort_by_key(|story| story.number);
+        stories
+    }
+
+    fn taken(&self) -> (Vec<Sight>, Conversations) {
         let mut conversations = Conversations::new(Limits::default());
-        let mut kinds = Vec::new();
-        for (at, frame) in &self.packets {
-            let packet = Packet {
+        let sights = self.packets.iter().map(|(at, frame)| {
+            conversations.take(&Packet {
                 at: Some(*at),
                 bytes: frame,
                 length: frame.len() as u32,
                 link: Link::ETHERNET,
                 offset: 0,
-            };
-            if let Sight::Tcp(sighting) = conversations.take(&packet)
-                && sighting.conversation == 1
-            {
-                kinds.push(sighting.kind);
-            }
-        }
-        let story = conversations.story(1).expect("there is a first connection");
-        (kinds, story)
+            })
+        });
+        (sights.collect(), conversations)
     }
 
     pub(crate) fn story(&self) -> Story {

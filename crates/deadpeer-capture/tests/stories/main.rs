@@ -6,4 +6,5 @@ mod evidence;
 mod misjudgements;
 mod odd_captures;
 mod resets;
+mod translated;
 mod unheard;

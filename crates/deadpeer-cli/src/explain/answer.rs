@@ -12,6 +12,7 @@ use deadpeer_core::{Kernel, Notice, Plan, Policy, Refusal, Silence};
 use deadpeer_report::duration::{self, Upper};
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// An answer before it becomes words, JSON or a page.
 pub(super) struct Answer<'a> {
@@ -31,6 +32,8 @@ pub(super) struct Answer<'a> {
     pub(super) deaths: usize,
     /// Those of which the capture does not tell, scans not among them.
     pub(super) untold: usize,
+    /// Those that are told with another: the same connection before or after its addresses were translated.
+    pub(super) retold: usize,
     /// Stories that are one.
     pub(super) groups: Vec<Group>,
     /// The plan that each death is compared with.
@@ -42,14 +45,19 @@ impl<'a> Answer<'a> {
         let args = telling.args;
         let conversations = &telling.conversations;
         let end = conversations.span().map_or(Moment::FIRST, |(_, last)| last);
-        let (mut matched, mut deaths, mut untold) = (0, 0, 0);
+        let (mut matched, mut deaths, mut untold, mut retold) = (0, 0, 0, 0);
         let mut chosen = Vec::new();
         let mut grouping = Grouping::default();
         for (place, number, ends, verdict) in conversations.verdicts() {
             let matches = match args.conn {
                 Some(conn) => number == conn,
-                None => args.matches(ends),
+                None => {
+                    let others = verdict.translated.iter();
+                    let mut others = others.flat_map(|translated| &translated.others);
+                    args.matches(ends) || others.any(|(_, ends)| args.matches(*ends))
+                }
             };
+            retold += usize::from(matches && verdict.is_told_elsewhere());
             matched += usize::from(matches);
             deaths += usize::from(matches && verdict.is_death());
             untold += usize::from(matches && verdict.untold.is_some());
@@ -77,6 +85,11 @@ impl<'a> Answer<'a> {
         if args.conn.is_none() && !args.all {
             chosen.retain(|(_, _, number, _)| !scanned.contains(number));
         }
+        let told_elsewhere = if args.all || args.conn.is_some() {
+            0
+        } else {
+            retold
+        };
         chosen.sort_unstable_by_key(|(severity, took, number, _)| (*severity, *took, *number));
         Ok(Self {
             args,
@@ -85,11 +98,12 @@ impl<'a> Answer<'a> {
             totals: conversations.totals().clone(),
             lost: telling.lost,
             span: conversations.span(),
-            fine: matched.saturating_sub(chosen.len() + scanned.len()),
+            fine: matched.saturating_sub(chosen.len() + scanned.len() + told_elsewhere),
             conversations,
             chosen: chosen.into_iter().map(|(.., place)| place).collect(),
             deaths,
             untold,
+            retold,
             groups,
             planned: compared_plan(&Policy::detect_within(args.within), &Kernel::modern(None)),
         })
@@ -110,32 +124,34 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// What a plan of deadpeer's would have made of a death; `None` where nobody was gone, or it would have been no sooner.
+    /// The plan that would have noticed a death sooner, and within what; `None` where nobody was gone, or it would not.
+    pub(super) fn sooner(&self, story: &Story) -> Option<(&Plan, Duration)> {
+        let plan = self.planned.as_ref().ok()?;
+        let Notice::Within(span) = story.with_plan(plan)? else {
+            return None;
+        };
+        let took = story.verdict.took(story.capture_ends)?;
+        (span.latest < took).then_some((plan, span.latest))
+    }
+
+    /// The same as a sentence, or why there is no plan.
     pub(super) fn plan(&self, story: &Story) -> Option<String> {
         let asked = format!(
             "deadpeer plan --within {}",
             duration::typed(self.args.within).replace(' ', "")
         );
-        let plan = match &self.planned {
-            Ok(plan) => plan,
-            Err(refusal) => {
-                let asks = story.verdict.is_death() && story.verdict.silence.is_some();
-                return asks.then(|| format!("{asked}: {refusal}"));
-            }
-        };
-        let Notice::Within(span) = story.with_plan(plan)? else {
-            return None;
-        };
-        if span.latest >= story.verdict.took(story.capture_ends)? {
-            return None;
+        if let Err(refusal) = &self.planned {
+            let asks = story.verdict.is_death() && story.verdict.silence.is_some();
+            return asks.then(|| format!("{asked}: {refusal}"));
         }
+        let (plan, latest) = self.sooner(story)?;
         let plan = plan.to_string();
         // The plan's own forecasts are of every state; here it is one.
         let options = plan
             .split_once(": ")
             .map_or(plan.as_str(), |(options, _)| options);
         let (when, while_doing) = (
-            Upper(span.latest),
+            Upper(latest),
             story.verdict.silence.map_or("", Silence::words),
         );
         Some(format!(
@@ -223,6 +239,11 @@ impl<'a> Answer<'a> {
             totals.untimed,
             "packet has no time of its own: it is told with that of the one before it",
             "packets have no time of their own: they are told with that of the one before them",
+        );
+        add(
+            self.retold as u64,
+            "connection is there a second time, with translated addresses: it is told once",
+            "connections are there a second time, with translated addresses: they are told once",
         );
         for (skip, count) in totals.skipped() {
             let (one, many) = match skip {

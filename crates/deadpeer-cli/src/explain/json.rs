@@ -7,7 +7,7 @@ use crate::exit::Stop;
 use crate::json::OptionsJson;
 use crate::output::line;
 use deadpeer_capture::story::{
-    Ending, Event, Evidence, Guess, Happening, Settings, Untold, Verdict,
+    Ending, Event, Evidence, Guess, Happening, Settings, Translated, Untold, Verdict,
 };
 use deadpeer_capture::talk::{Counts, Resent, Sighting, What};
 use deadpeer_capture::{Endpoint, Flags, Moment, Side, Story};
@@ -34,14 +34,41 @@ pub(crate) struct StoryJson {
     last: String,
     /// How bad it is, 0 is fine, 6 the worst.
     severity: u8,
+    /// The same connection as the capture has it before or after a translation of its addresses; null: it has it once.
+    translated: Option<TranslatedJson>,
     /// What it comes to.
     verdict: VerdictJson,
     /// What happened, in order.
     timeline: Vec<EventJson>,
     /// What else there is to say, a sentence each.
     remarks: Vec<String>,
-    /// The options of a plan that would have noticed in time; null: nobody was gone, or no options can.
+    /// The options of the plan for --within, where it would have noticed sooner; null: nobody was gone, it would not, or no
+    /// options can.
     plan: Option<OptionsJson>,
+}
+
+/// As what else a connection was captured: a NAT or a load balancer between the places of capture translated its addresses.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct TranslatedJson {
+    /// The number under which it is told, with the verdict; null: here.
+    told_as: Option<u64>,
+    /// Under which other numbers, addresses and ports it was captured.
+    others: Vec<SeenAsJson>,
+    /// Whether the server's answer was seen under an address only that the client had not asked.
+    stray_answer: bool,
+}
+
+/// One of these.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct SeenAsJson {
+    /// Its number.
+    connection: u64,
+    /// The client's address and port.
+    client: String,
+    /// The server's address and port.
+    server: String,
 }
 
 /// One side of a connection.
@@ -213,6 +240,8 @@ pub(crate) struct CaptureJson {
     untold: usize,
     /// Connections with nothing to tell that were left out.
     fine: usize,
+    /// Connections that are told with another: the same before or after a translation of addresses.
+    retold: usize,
     /// The first packet.
     first: Option<String>,
     /// The last packet.
@@ -253,6 +282,7 @@ pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Sto
             deaths: answer.deaths,
             untold: answer.untold,
             fine: answer.fine,
+            retold: answer.retold,
             first: answer.span.map(|(first, _)| rfc3339(first)),
             last: answer.span.map(|(_, last)| rfc3339(last)),
             evicted: totals.evicted,
@@ -284,8 +314,8 @@ pub(super) fn packet(sighting: &Sighting, out: &mut impl Write) -> Result<(), St
 impl StoryJson {
     fn of(answer: &Answer<'_>, story: &Story) -> Self {
         let side = |side| SideJson::of(story.end(side), story.counts(side), story.settings(side));
-        let plan = answer.planned.as_ref().ok();
-        let plan = plan.filter(|plan| story.with_plan(plan).is_some());
+        let plan = answer.sooner(story).map(|(plan, _)| plan);
+        let translated = story.verdict.translated.as_deref();
         Self {
             connection: story.number,
             client: side(Side::Client),
@@ -294,10 +324,28 @@ impl StoryJson {
             first: rfc3339(story.first),
             last: rfc3339(story.last),
             severity: story.verdict.severity(),
+            translated: translated.map(TranslatedJson::of),
             verdict: VerdictJson::of(&story.verdict, story),
             timeline: story.timeline.iter().map(EventJson::of).collect(),
             remarks: remarks(answer, story),
             plan: plan.map(|plan| OptionsJson::of(plan.options())),
+        }
+    }
+}
+
+impl TranslatedJson {
+    fn of(translated: &Translated) -> Self {
+        let others = translated.others.iter();
+        Self {
+            told_as: translated.told_as,
+            others: others
+                .map(|(connection, [client, server])| SeenAsJson {
+                    connection: *connection,
+                    client: client.to_string(),
+                    server: server.to_string(),
+                })
+                .collect(),
+            stray_answer: translated.stray_answer,
         }
     }
 }

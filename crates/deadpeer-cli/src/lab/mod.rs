@@ -1,7 +1,9 @@
 //! `deadpeer lab`: every fault, every state and every method, measured on this kernel.
 
+mod docs;
 mod json;
 mod page;
+mod picture;
 mod words;
 
 use crate::drive::interruption;
@@ -66,6 +68,9 @@ struct MatrixArgs {
     /// Write a page with the table as a picture and all detection times
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write matrix.md and matrix.svg into this folder
+    #[arg(long, value_name = "DIR")]
+    docs: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -113,9 +118,10 @@ pub(crate) struct Measure {
     jobs: usize,
     seed: u64,
     ipv6: bool,
-    /// Where captures and a page go.
+    /// Where captures, a page and documents go.
     pcap: Option<PathBuf>,
     html: Option<PathBuf>,
+    docs: Option<PathBuf>,
 }
 
 impl LabArgs {
@@ -130,6 +136,7 @@ impl LabArgs {
                 scenarios.retain(Scenario::is_in_matrix);
                 Measure {
                     html: args.html.clone(),
+                    docs: args.docs.clone(),
                     ..args.common.measure(scenarios)
                 }
             }
@@ -165,6 +172,14 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
             let experiments = &measured.experiments;
             if let Some(file) = &measure.html {
                 write_file(file, &page::page(experiments))?;
+            }
+            // Documents are of the whole table.
+            if let Some(folder) = measure.docs.as_ref().filter(|_| measured.missing == 0) {
+                write_file(&folder.join("matrix.md"), &docs::page(experiments))?;
+                write_file(
+                    &folder.join("matrix.svg"),
+                    &picture::matrix(experiments, picture::Tips::Without),
+                )?;
             }
             match output {
                 Output::Text(look) => words::experiments(experiments, look, out)?,
@@ -229,6 +244,7 @@ impl Common {
             ipv6: self.ipv6,
             pcap: self.pcap.clone(),
             html: None,
+            docs: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The report as one self-contained page.
 
-use deadpeer_lab::matrix::picture::{self, escape};
+use super::picture::{self, escape};
+use super::words::span;
 use deadpeer_lab::matrix::{Experiment, tally};
 use std::fmt::Write as _;
 
@@ -69,7 +70,7 @@ fn forecasts(html: &mut String, experiments: &[Experiment]) {
             let measured = cell.noticed.as_ref().map(|noticed| noticed.after_s);
             let _ = writeln!(
                 html,
-                "<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{foretold}</td><td>{}</td></tr>",
+                "<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
                 if foretold.holds {
                     ""
                 } else {
@@ -78,6 +79,7 @@ fn forecasts(html: &mut String, experiments: &[Experiment]) {
                 escape(&experiment.title),
                 cell.state,
                 cell.method,
+                span(foretold.earliest_s, foretold.latest_s),
                 measured.map_or("not noticed".to_owned(), |after| format!("{after:.2} s"))
             );
         }

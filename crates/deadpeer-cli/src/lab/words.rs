@@ -101,8 +101,10 @@ fn cells(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Result
         {
             if !foretold.holds {
                 let note = format!(
-                    "{} in state {}: the forecast was {foretold}",
-                    cell.method, cell.state
+                    "{} in state {}: the forecast was {}",
+                    cell.method,
+                    cell.state,
+                    span(foretold.earliest_s, foretold.latest_s)
                 );
                 table.note(BAD, note)?;
             }
@@ -149,6 +151,14 @@ fn tallies(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Resu
     }
     table.finish()?;
     Ok(())
+}
+
+/// A forecast in a few characters.
+pub(super) fn span(earliest_s: Option<f64>, latest_s: Option<f64>) -> String {
+    match (earliest_s, latest_s) {
+        (Some(earliest), Some(latest)) => format!("{earliest:.1} to {latest:.1} s"),
+        (None | Some(_), _) => "never".to_owned(),
+    }
 }
 
 /// A cell in a few characters: seconds, and a mark where it was wrong.

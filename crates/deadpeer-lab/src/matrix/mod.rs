@@ -9,7 +9,6 @@ mod life;
 mod link;
 mod measure;
 mod outcome;
-pub mod picture;
 mod prelude;
 mod proof;
 mod proxy;

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::Moment;
 use crate::story::evidence::Evidence;
-use crate::talk::{Clock, Conversation, Hosts, Side};
+use crate::talk::{Clock, Conversation, Conversations, Hosts, Side};
 
 /// The capture around a conversation.
 pub(crate) struct Surroundings<'a> {
@@ -15,6 +15,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) only_openings: bool,
     /// Whether packets are missing all over it.
     pub(crate) lossy: bool,
+    pub(crate) conversations: &'a Conversations,
 }
 
 impl Surroundings<'_> {

@@ -12,6 +12,7 @@ mod cause;
 mod plea;
 mod quiet;
 mod reset;
+mod translated;
 mod weigh;
 
 use std::time::Duration;
@@ -29,8 +30,13 @@ use weigh::Opinion;
 const RECENT: Duration = Duration::from_secs(1);
 
 impl Verdict {
-    /// Judges a conversation.
+    /// Judges a conversation, once where the capture has it before and after translation.
     pub(crate) fn of(conversation: &Conversation, around: &Surroundings<'_>) -> Self {
+        translated::once(conversation, around)
+    }
+
+    /// Judges a conversation by itself.
+    fn by_itself(conversation: &Conversation, around: &Surroundings<'_>) -> Self {
         let case = Case {
             conversation,
             around,
@@ -87,6 +93,7 @@ impl Case<'_> {
             untold: None,
             evidence: Vec::new(),
             notes: Vec::new(),
+            translated: None,
         }
     }
 

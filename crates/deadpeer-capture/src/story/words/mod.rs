@@ -10,6 +10,7 @@ mod length;
 mod names;
 mod reset;
 mod settings;
+mod translated;
 mod verdict;
 mod wait;
 

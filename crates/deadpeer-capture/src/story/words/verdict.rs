@@ -10,6 +10,13 @@ impl Verdict {
     /// One sentence for a person, without a full stop.
     #[must_use]
     pub fn sentence(&self, story: &Story) -> String {
+        match self.translated.as_deref() {
+            Some(translated) => translated.words(&self.happened(story), story),
+            None => self.happened(story),
+        }
+    }
+
+    fn happened(&self, story: &Story) -> String {
         let mut said = match self.gone {
             Gone::Nobody => return self.without_death() + &self.idle() + &self.notes(),
             Gone::Unknown => return self.without_proof() + &self.notes(),

@@ -1,12 +1,11 @@
 //! Pictures as SVG: the table in colours, and when each method noticed.
 
+use deadpeer_lab::matrix::{Cell, Experiment, Verdict};
+use deadpeer_lab::method;
+use deadpeer_lab::scenario::Fate;
+use deadpeer_lab::state::State;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-
-use super::{Cell, Experiment, Verdict};
-use crate::method;
-use crate::scenario::Fate;
-use crate::state::State;
 
 const LABEL: usize = 230;
 const BOX: usize = 12;
@@ -16,15 +15,13 @@ const HEAD: usize = 150;
 
 /// Whether each cell says what it means when pointed at, which makes the picture three times as large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tips {
-    /// Each does.
+pub(super) enum Tips {
     With,
-    /// None does.
     Without,
 }
 
 /// The table: a row for each scenario, a block of states for each method.
-pub fn matrix(experiments: &[Experiment], tips: Tips) -> String {
+pub(super) fn matrix(experiments: &[Experiment], tips: Tips) -> String {
     let block = State::ALL.len() * BOX;
     let width = LABEL + method::NAMES.len() * (block + GAP) + 30;
     let height = HEAD + (experiments.len() + Fates::of(experiments)) * ROW + 110;
@@ -80,7 +77,7 @@ pub fn matrix(experiments: &[Experiment], tips: Tips) -> String {
 }
 
 /// When each method noticed: a dot for each cell, on a line of seconds.
-pub fn times(experiments: &[Experiment]) -> String {
+pub(super) fn times(experiments: &[Experiment]) -> String {
     const PLOT: usize = 900;
     const LANE: usize = 46;
     let deadline = experiments
@@ -156,7 +153,7 @@ fn heading(fate: Fate) -> &'static str {
 }
 
 /// The title of a method, with its name where no experiment had it.
-fn title_of<'a>(experiments: &'a [Experiment], name: &'a str) -> &'a str {
+pub(super) fn title_of<'a>(experiments: &'a [Experiment], name: &'a str) -> &'a str {
     let mut columns = experiments
         .iter()
         .flat_map(|experiment| &experiment.methods);
@@ -272,13 +269,14 @@ fn tip(experiment: &Experiment, cell: &Cell) -> String {
         );
     }
     if let Some(foretold) = &cell.forecast {
-        let _ = write!(tip, " (forecast: {foretold})");
+        let span = super::words::span(foretold.earliest_s, foretold.latest_s);
+        let _ = write!(tip, " (forecast: {span})");
     }
     tip
 }
 
 /// For text and attributes of XML and HTML.
-pub fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -4,9 +4,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use deadpeer_workspace::output;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
+
+use crate::cargo;
 
 /// A command line.
 #[derive(clap::Args)]
@@ -49,9 +50,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
 impl Sample {
     /// Runs a command in a process of its own.
     pub(super) fn of(command: &[&str]) -> Result<Self> {
-        let text = output(
+        let text = cargo::output(
             Command::new(std::env::current_exe()?)
-                .args(["sample", "--"])
+                .args(["bench", "sample", "--"])
                 .args(command),
         )?;
         let mut numbers = text.split_whitespace().map(str::parse::<u64>);

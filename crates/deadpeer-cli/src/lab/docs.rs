@@ -1,10 +1,9 @@
 //! The report as a page of the documentation.
 
-use std::fmt::Write as _;
-
 use deadpeer_lab::matrix::{Experiment, Verdict, tally};
 use deadpeer_lab::scenario::Fate;
 use deadpeer_lab::state::State;
+use std::fmt::Write as _;
 
 /// The page; its picture stands beside it as `matrix.svg`.
 pub(super) fn page(experiments: &[Experiment]) -> String {
@@ -27,10 +26,10 @@ pub(super) fn page(experiments: &[Experiment]) -> String {
          {cells} cells, measured on Linux {}. The time in which a dead peer is to be noticed is {deadline:.0} s, and every method \
          is set for it.\n\n\
          This page and its picture are the output of\n\n\
-         ```sh\ncargo xtask lab-docs --within {deadline:.0}\n```\n\n\
+         ```sh\ndeadpeer lab matrix --within {deadline:.0}s --docs docs\n```\n\n\
          which needs no privilege and a few minutes. Every fault proves that it bites: connections that nobody watches carry \
          nothing any more where the peer is gone, and carry bytes both ways afterwards where it lives. Random losses are drawn \
-         for each connection from a seed. `deadpeer lab matrix --html FILE` writes a page with every time and every forecast.\n\n",
+         for each connection from a seed. `--html FILE` writes a page with every time and every forecast.\n\n",
         kernel
     );
     tallies(&mut page, experiments);

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use deadpeer_workspace::{cargo, output, target_directory};
+
+use crate::cargo::{self, cargo, output};
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -46,13 +47,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
         "deadpeer-host",
     ]);
     ensure!(build.status()?.success(), "the build failed");
-    let examples = target_directory()?.join("release/examples");
+    let examples = cargo::target_directory()?.join("release/examples");
     let load = examples.join("load");
     let ends = ends::measure(&load, arguments.rounds)? & ends::burst(&examples.join("burst"))?;
     let status = Command::new(examples.join("population"))
         .arg(arguments.sockets.to_string())
         .arg(std::env::current_exe()?)
-        .args(["host-beside", "--load"])
+        .args(["bench", "host-beside", "--load"])
         .arg(&load)
         .status()
         .context("starting the population")?;
