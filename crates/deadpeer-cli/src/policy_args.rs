@@ -1,8 +1,9 @@
 //! What a policy takes beside its deadline, in the same words for every verb that makes one.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use deadpeer_core::policy::Relaxation;
-use deadpeer_core::{Policy, Refusal, SlowReaders};
+use deadpeer_core::{Policy, Refusal, Silence, SlowReaders};
 use deadpeer_report::duration;
 use std::time::Duration;
 
@@ -29,6 +30,25 @@ pub(crate) struct PolicyArgs {
     /// outages can be had where it is small, and the plan holds for no larger one
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) path_rto: Option<Duration>,
+    /// Silences that need not keep the deadline: idle, in-flight, late-write, zero-window, connecting, after-fin
+    #[arg(
+        long,
+        value_name = "SILENCE,...",
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    #[arg(value_parser = silence())]
+    pub(crate) except: Vec<Silence>,
+}
+
+/// Every kind of silence by its name.
+fn silence() -> impl clap::builder::TypedValueParser<Value = Silence> {
+    PossibleValuesParser::new(Silence::ALL.map(Silence::name)).try_map(|name| {
+        let named = Silence::ALL
+            .into_iter()
+            .find(|silence| silence.name() == name);
+        named.ok_or("no silence has this name")
+    })
 }
 
 /// Whether live peers that don't read may be dropped.
@@ -54,16 +74,18 @@ impl PolicyArgs {
             .survive_lost_probes(self.survive_lost)
             .slow_readers(self.slow_readers.into())
             .after_close(self.after_close.unwrap_or_default());
-        match self.path_rto {
+        let policy = match self.path_rto {
             Some(rto) => policy.path_rto(rto),
             None => policy,
-        }
+        };
+        let excepted = self.except.iter();
+        excepted.fold(policy, |policy, silence| policy.except(*silence))
     }
 }
 
-/// What to write instead, in the order of the refusal: its concessions that have an argument, and the nearest deadline. Only `plan`
-/// takes `--sysctl` and `--except`.
-pub(crate) fn ways_out(refusal: &Refusal, of_plan: bool) -> Option<String> {
+/// What to write instead, in the order of the refusal: its concessions that have an argument, and the nearest deadline. Not every
+/// verb `takes_sysctl`.
+pub(crate) fn ways_out(refusal: &Refusal, takes_sysctl: bool) -> Option<String> {
     let concessions = refusal
         .relaxations
         .iter()
@@ -73,8 +95,8 @@ pub(crate) fn ways_out(refusal: &Refusal, of_plan: bool) -> Option<String> {
             Relaxation::AfterClose(outage) => {
                 Some(format!("--after-close {}", duration::argument(*outage)))
             }
-            Relaxation::SetSysctls if of_plan => Some("--sysctl".to_owned()),
-            Relaxation::SetSysctlsExcept(silence) if of_plan => {
+            Relaxation::SetSysctls if takes_sysctl => Some("--sysctl".to_owned()),
+            Relaxation::SetSysctlsExcept(silence) if takes_sysctl => {
                 Some(format!("--sysctl --except {}", silence.name()))
             }
             Relaxation::Except(_) | Relaxation::NewerKernel | _ => None,

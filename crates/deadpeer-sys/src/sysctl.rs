@@ -84,20 +84,44 @@ pub fn read() -> Result<Sysctls, SysctlError> {
     Ok(sysctls)
 }
 
+/// Reads a sysctl below `/proc/sys/net/ipv4` of the calling thread's network namespace.
+///
+/// # Errors
+/// The kernel has no such sysctl, `/proc` is not mounted, or it is no number.
+pub fn get(name: &'static str) -> Result<u32, SysctlError> {
+    number(name)
+}
+
+/// Writes a sysctl below `/proc/sys/net/ipv4` of the calling thread's network namespace, for everybody in it. Takes root's
+/// rights there (net/sysctl_net.c, `net_ctl_permissions`), and a `/proc/sys` that is not mounted read-only.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn set(name: &'static str, value: u32) -> Result<(), SysctlError> {
+    write_text(name, value)
+}
+
 /// Writes a sysctl of the calling thread's network namespace, which a test made for itself.
 ///
 /// Refused with `EPERM` in the namespace that the process was started in: a test has no business there.
 #[cfg(feature = "testing")]
 pub fn write(name: &'static str, value: impl std::fmt::Display) -> Result<(), SysctlError> {
-    let failed = |errno| SysctlError::File {
+    if !crate::testing::is_private().map_err(|error| unwritten(name, error.errno))? {
+        return Err(unwritten(name, Errno::PERM));
+    }
+    write_text(name, value)
+}
+
+fn write_text(name: &'static str, value: impl fmt::Display) -> Result<(), SysctlError> {
+    std::fs::write(path(name), value.to_string()).map_err(|error| unwritten(name, errno(&error)))
+}
+
+fn unwritten(name: &'static str, errno: Errno) -> SysctlError {
+    SysctlError::File {
         action: "write",
         name,
         errno,
-    };
-    if !crate::testing::is_private().map_err(|error| failed(error.errno))? {
-        return Err(failed(Errno::PERM));
     }
-    std::fs::write(path(name), value.to_string()).map_err(|error| failed(errno(&error)))
 }
 
 fn number_if_any(name: &'static str) -> Result<Option<u32>, SysctlError> {

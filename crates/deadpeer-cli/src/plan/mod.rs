@@ -9,9 +9,8 @@ use crate::output::line;
 use crate::policy_args::{LOST_PROBES, PolicyArgs, SlowReadersArg};
 use crate::text::look::Look;
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use code::Language;
-use deadpeer_core::{Effective, Forecast, Kernel, Notice, Plan, Policy, Silence};
+use deadpeer_core::{Effective, Forecast, Kernel, Notice, Plan, Policy};
 use deadpeer_report::duration;
 use deadpeer_report::record;
 use kernel::{KernelArg, SysctlArg};
@@ -29,15 +28,6 @@ pub(crate) struct PlanArgs {
     within: Duration,
     #[command(flatten)]
     policy: PolicyArgs,
-    /// Silences that need not keep the deadline: idle, in-flight, late-write, zero-window, connecting, after-fin
-    #[arg(
-        long,
-        value_name = "SILENCE,...",
-        value_delimiter = ',',
-        hide_possible_values = true
-    )]
-    #[arg(value_parser = silence())]
-    except: Vec<Silence>,
     /// The kernel to plan for: running, modern (6.15 or newer), before-6.15, or a version like 6.1
     #[arg(long, value_name = "KERNEL", default_value = "running", value_parser = kernel::which)]
     kernel: KernelArg,
@@ -64,25 +54,10 @@ pub(crate) struct PlanArgs {
     json: bool,
 }
 
-/// Every kind of silence by its name.
-fn silence() -> impl clap::builder::TypedValueParser<Value = Silence> {
-    PossibleValuesParser::new(Silence::ALL.map(Silence::name)).try_map(|name| {
-        let named = Silence::ALL
-            .into_iter()
-            .find(|silence| silence.name() == name);
-        named.ok_or("no silence has this name")
-    })
-}
-
 impl PlanArgs {
     fn policy(&self) -> Policy {
-        let policy = self
-            .policy
-            .within(self.within)
-            .sysctls(self.sysctl.contains(&SysctlArg::Choose));
-        self.except
-            .iter()
-            .fold(policy, |policy, silence| policy.except(*silence))
+        let policy = self.policy.within(self.within);
+        policy.sysctls(self.sysctl.contains(&SysctlArg::Choose))
     }
 
     fn kernel(&self) -> Result<Kernel, Stop> {
@@ -143,6 +118,7 @@ impl Asked<'_> {
         let within = duration::typed(self.args.within);
         let except: Vec<&str> = self
             .args
+            .policy
             .except
             .iter()
             .map(|silence| silence.name())
@@ -158,18 +134,6 @@ impl Asked<'_> {
         needed.fold(promise, |promise, (name, value)| {
             format!("{promise} Needs {name} = {value}.")
         })
-    }
-
-    /// When connections that nobody set anything on are given up with data in flight: as it is, and with the plan's sysctls.
-    fn for_everybody(&self) -> (Notice, Notice) {
-        let in_flight = |kernel: &Kernel| {
-            let untouched = Effective::untouched(&kernel.sysctls);
-            Forecast::promised(&untouched, self.path_rto(), kernel)
-                .in_flight
-                .worst
-        };
-        let then = self.plan.sysctls().on(&self.kernel);
-        (in_flight(&self.kernel), in_flight(&then))
     }
 
     /// The largest RTO of a path that counts.
@@ -198,7 +162,7 @@ impl Asked<'_> {
         if let Some(rto) = args.policy.path_rto {
             rust += &format!("\n        .path_rto({})", duration(rto));
         }
-        for silence in &args.except {
+        for silence in &args.policy.except {
             rust += &format!("\n        .except(deadpeer::Silence::{silence:?})");
         }
         rust

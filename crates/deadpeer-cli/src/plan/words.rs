@@ -10,7 +10,7 @@ use crate::text::style;
 use anstyle::Style;
 use clap::ValueEnum as _;
 use deadpeer_core::forecast::AfterClose;
-use deadpeer_core::{Notice, Refusal, Silence};
+use deadpeer_core::{Kernel, Notice, Plan, Refusal, Silence};
 use deadpeer_report::duration::{self, Lower, Upper};
 use std::io::Write;
 use std::time::Duration;
@@ -65,12 +65,12 @@ pub(super) fn plan(asked: &Asked<'_>, look: Look, out: &mut impl Write) -> Resul
 /// Says why there is no plan, and what could be promised.
 pub(crate) fn refusal(
     refusal: &Refusal,
-    of_plan: bool,
+    takes_sysctl: bool,
     look: Look,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
     paragraph(out, look, style::BAD, "", "", &refusal.to_string())?;
-    if let Some(ways) = policy_args::ways_out(refusal, of_plan) {
+    if let Some(ways) = policy_args::ways_out(refusal, takes_sysctl) {
         paragraph(out, look, style::PLAIN, "", "", &ways)?;
     }
     Ok(())
@@ -90,14 +90,19 @@ fn sysctls(asked: &Asked<'_>, page: &Page, out: &mut impl Write) -> Result<(), S
     for (name, value) in asked.plan.sysctls().iter() {
         page.line(out, style::PLAIN, &format!("{name} = {value}"))?;
     }
-    let (now, then) = asked.for_everybody();
-    let change = format!(
-        "They reach every connection of every program there: one that nobody set anything on, with data in flight to a peer that \
-         vanished, is then given up {}, not {}.",
+    let change = format!("They reach {}.", for_everybody(&asked.plan, &asked.kernel));
+    page.line(out, style::NOTE, &change)
+}
+
+/// Whom a plan's sysctls reach, and what they change for those, as the end of a sentence.
+pub(crate) fn for_everybody(plan: &Plan, kernel: &Kernel) -> String {
+    let (now, then) = plan.for_everybody(kernel);
+    format!(
+        "every connection of every program there: one that nobody set anything on, with data in flight to a peer that vanished, is \
+         then given up {}, not {}",
         told(then),
         told(now)
-    );
-    page.line(out, style::NOTE, &change)
+    )
 }
 
 fn after_close(told: &AfterClose) -> [(&'static str, String); 3] {

@@ -1,7 +1,7 @@
 //! Changing open connections and listeners: look, show, ask, record, change, look again.
 
 use super::request::Change;
-use super::{burst, outcome, plan};
+use super::{burst, outcome, plan, sysctl};
 use crate::confirm::Consent;
 use crate::drive::{Ended, drive};
 use crate::exit::{Exit, Stop};
@@ -21,11 +21,15 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
     let blind = use_bpf(request.bpf, &mut table);
     let aim = match request.goal.aim(table.kernel()) {
         Ok(aim) => aim,
-        Err(refusal) => return plan::refused(&refusal, output, out),
+        Err(refusal) => return plan::refused(&refusal, true, output, out),
     };
     let survey =
         Survey::take(&mut table, filter, &aim).map_err(|error| Stop::from_error(&error))?;
     plan::show(request, &aim, &survey, output, out)?;
+    let sysctl = aim.sysctl().filter(|_| !survey.parts.is_empty());
+    if request.sysctl && !survey.parts.is_empty() {
+        sysctl::show(&aim, &table, output, out)?;
+    }
     output.gaps(out, plan::out_of_reach(&survey, blind.as_deref()))?;
     let burst = survey.burst(backlog(), table.kernel().hz);
     if let Some(burst) = &burst {
@@ -36,18 +40,26 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
             return outcome::refused(request, &survey, output, out);
         }
     }
-    if survey.changes() == 0 || request.consent == Consent::Rehearse {
-        return outcome::nothing_done(request, &survey, output, out);
+    if survey.changes() == 0 && sysctl.is_none() || request.consent == Consent::Rehearse {
+        return outcome::nothing_done(request, &survey, sysctl.as_ref(), output, out);
     }
     let mut undo = undo_file(request, &table)?;
     out.flush()?;
+    let set = (sysctl.as_ref())
+        .map(|change| format!("Set {} for everybody, and change", sysctl::to_set(change)));
     let question = format!(
-        "Change {}? What is there now goes to {}.",
+        "{} {}? What is there now goes to {}.",
+        set.as_deref().unwrap_or("Change"),
         plural(survey.changes() as u64, "socket"),
         undo.path().display()
     );
     if !request.consent.to(&question)? {
         return outcome::declined(output, out);
+    }
+    if let Some(change) = &sysctl {
+        change
+            .carry_out(&table, &mut undo)
+            .map_err(|error| Stop::because(format!("{error} (nothing was changed)")))?;
     }
     let waiting = burst::Waiting::begin(burst.as_ref())?;
     let now = Instant::now();

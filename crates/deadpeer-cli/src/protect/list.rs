@@ -1,5 +1,6 @@
 //! `deadpeer protect --list`: what can be undone, and what protects connections still to come.
 
+use super::sysctl;
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
 use crate::text::style;
@@ -82,8 +83,11 @@ fn file_words(file: &UndoFile, boot: &str) -> String {
         ),
         None => "being asked by ping or kill, or left when that was killed".to_owned(),
     };
+    let set: String = (record.sysctls.iter())
+        .map(|change| format!("{}, ", sysctl::was_set(change)))
+        .collect();
     format!(
-        "{}: {}{} {became}, {when}{age}",
+        "{}: {set}{}{} {became}, {when}{age}",
         sanitize(&path),
         plural(record.sockets() as u64, "socket"),
         sanitize(&of),

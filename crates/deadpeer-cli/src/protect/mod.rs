@@ -7,6 +7,7 @@ mod new_connections;
 mod outcome;
 mod plan;
 mod request;
+mod sysctl;
 mod undo;
 
 pub(crate) use request::{ProtectArgs, Request};

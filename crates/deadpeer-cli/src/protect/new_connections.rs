@@ -24,7 +24,7 @@ pub(super) fn run(
     let kernel = deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))?;
     let aim = match request.goal.aim(&kernel) {
         Ok(aim) => aim,
-        Err(refusal) => return plan::refused(&refusal, output, out),
+        Err(refusal) => return plan::refused(&refusal, false, output, out),
     };
     let rule = rule(aim.plan(), request.goal.keep_app_settings);
     let name = name(cgroup);

@@ -1,13 +1,14 @@
 //! What came of it, in words and for scripts.
 
 use super::request::Change;
+use super::sysctl;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
 use deadpeer_host::protect::{Fate, Outcome, Step, Survey};
-use deadpeer_host::undo::UndoFile;
+use deadpeer_host::undo::{SysctlChange, UndoFile};
 use deadpeer_report::plural::plural;
 use deadpeer_report::sanitize::sanitize;
 use std::io::Write;
@@ -40,6 +41,12 @@ pub(super) fn show(
             }
         ),
     )?;
+    for change in &undo.record().sysctls {
+        say(
+            style::PLAIN,
+            format!("{} was set.", sysctl::was_set(change)),
+        )?;
+    }
     if let Some(why) = blind {
         say(
             style::FAINT,
@@ -75,12 +82,21 @@ pub(super) fn show(
 pub(super) fn nothing_done(
     request: &Change,
     survey: &Survey,
+    sysctl: Option<&SysctlChange>,
     output: Output,
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
     let record = || survey.to_record(request.goal.within_ms());
     let (style, text) = match survey.changes() as u64 {
         0 if survey.parts.is_empty() => (style::NOTE, request.chosen.nothing()),
+        n if let Some(change) = sysctl => (
+            style::PLAIN,
+            format!(
+                "{} would be set and {} changed; nothing was.",
+                sysctl::to_set(change),
+                plural(n, "socket")
+            ),
+        ),
         0 => (style::PLAIN, "Nothing was changed.".to_owned()),
         n => (
             style::PLAIN,

@@ -48,8 +48,12 @@ pub(super) fn show(
     output.gaps(out, missing(request, survey))?;
     let fine = survey.count(|fate| *fate == Fate::Judged(Step::Fine));
     if fine > 0 {
+        let (already, with) = match aim.sysctl() {
+            None => ("already ", ""),
+            Some(_) => ("", " with the sysctl alone"),
+        };
         let said = format!(
-            "{} already {} a vanished peer within {}, and {} left alone.",
+            "{} {already}{} a vanished peer within {}{with}, and {} left alone.",
             plural(fine, "socket"),
             if fine == 1 { "notices" } else { "notice" },
             request.goal.within(),
@@ -98,11 +102,12 @@ pub(super) fn out_of_reach(survey: &Survey, blind: Option<&str>) -> Option<Gap> 
 /// Says why no options keep the deadline.
 pub(super) fn refused(
     refusal: &Refusal,
+    takes_sysctl: bool,
     output: Output,
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
     match output {
-        Output::Text(look) => crate::plan::words::refusal(refusal, false, look, out)?,
+        Output::Text(look) => crate::plan::words::refusal(refusal, takes_sysctl, look, out)?,
         Output::Json => line(out, &record::Refusal::from(refusal))?,
     }
     Ok(Exit::Over)
@@ -119,7 +124,7 @@ fn fill(row: &mut Row, aim: &Aim, part: &Part) {
     match &part.before {
         Some(before) => {
             row.plain(SettingsWords(before));
-            let told = part.worst(aim, before);
+            let told = part.worst_at_present(aim, before);
             row.cell(style::BAD, Told(told));
         }
         None => {

@@ -38,6 +38,9 @@ pub(crate) struct ProtectArgs {
     /// Leave alone what an application has set itself, even if it misses the deadline
     #[arg(long)]
     keep_app_settings: bool,
+    /// Also set tcp_retries2 of the network namespace where the deadline takes that: for everybody in it, shown, recorded and undone like the rest
+    #[arg(long, conflicts_with_all = ["undo", "list", "remove", "new_connections"])]
+    sysctl: bool,
     #[command(flatten)]
     policy: PolicyArgs,
     /// Write the undo file here instead of below /var/lib/deadpeer or $XDG_STATE_HOME/deadpeer
@@ -67,6 +70,7 @@ const AFTER_HELP: &str = "\
 Examples:
   deadpeer protect --process redis-server --within 30s --dry-run
   deadpeer protect --port 5432 --within 30s --yes
+  deadpeer protect --all --within 30s --sysctl --except zero-window --dry-run   (before Linux 6.15)
   deadpeer protect --undo /var/lib/deadpeer/protect-1760000000-4711.undo.json
   deadpeer protect --cgroup system.slice/nginx.service --within 1m --new-connections
 
@@ -94,6 +98,8 @@ pub(crate) struct Change {
     pub(super) chosen: Chosen,
     pub(super) consent: Consent,
     pub(super) force: bool,
+    /// Whether a sysctl may be set as well.
+    pub(super) sysctl: bool,
     pub(super) bpf: bool,
     /// Where the undo file goes, if it was said.
     pub(super) undo_file: Option<PathBuf>,
@@ -148,6 +154,7 @@ impl ProtectArgs {
                 )?,
                 consent: self.consent.consent()?,
                 force: self.force,
+                sysctl: self.sysctl,
                 bpf: self.means.bpf(),
                 undo_file: self.undo_file.clone(),
             }),
@@ -160,7 +167,7 @@ impl ProtectArgs {
             .deadline
             .map_or(Duration::ZERO, |deadline| deadline.within);
         Goal {
-            policy: self.policy.within(within),
+            policy: self.policy.within(within).sysctls(self.sysctl),
             keep_app_settings: self.keep_app_settings,
         }
     }

@@ -2,11 +2,12 @@
 
 use super::change::use_bpf;
 use super::request::Undo;
+use super::sysctl;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
 use crate::text::look::Look;
-use crate::text::paragraph::counted;
+use crate::text::paragraph::{counted, paragraph};
 use crate::text::style;
 use deadpeer_host::Table;
 use deadpeer_host::undo::{Restored, UndoFile, boot_id, restore};
@@ -22,17 +23,12 @@ pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Resul
     let restored = match is_of_this_boot(&file)? {
         true => {
             let mut table = table(request, &file)?;
-            let sockets = plural(file.record().sockets() as u64, "socket");
+            let what = everything(&file);
             out.flush()?;
-            if !request
-                .consent
-                .to(&format!("Put back the settings of up to {sockets}?"))?
-            {
+            if !request.consent.to(&format!("Put back {what}?"))? {
                 let (said, exit) = match request.consent {
                     Consent::Rehearse => (
-                        format!(
-                            "Would put back the settings of up to {sockets}; nothing was changed."
-                        ),
+                        format!("Would put back {what}; nothing was changed."),
                         Exit::Fine,
                     ),
                     Consent::Given | Consent::Ask => {
@@ -64,6 +60,17 @@ pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Resul
         file.remove().map_err(|error| Stop::from_error(&error))?;
     }
     Ok(Exit::Fine)
+}
+
+/// What the file knows.
+fn everything(file: &UndoFile) -> String {
+    let record = file.record();
+    let sockets = plural(record.sockets() as u64, "socket");
+    let settings = format!("the settings of up to {sockets}");
+    let sysctls = record.sysctls.iter();
+    sysctls.fold(settings, |text, change| {
+        format!("{text}, and {} to {}", change.sysctl.name(), change.before)
+    })
 }
 
 fn is_of_this_boot(file: &UndoFile) -> Result<bool, Stop> {
@@ -119,6 +126,10 @@ fn show(restored: &Restored, look: Look, out: &mut impl Write) -> Result<(), Sto
         restored.refused,
         "not put back: the kernel refused.",
     )?;
+    for (change, fate) in &restored.sysctls {
+        let (style, said) = sysctl::undone(change, fate);
+        paragraph(out, look, style, "", "", &said)?;
+    }
     Ok(())
 }
 

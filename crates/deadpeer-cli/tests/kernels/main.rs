@@ -5,6 +5,7 @@
 mod common;
 
 mod promised;
+mod sysctl;
 
 use common::population::pair;
 use common::room::Room;

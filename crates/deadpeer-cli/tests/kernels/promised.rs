@@ -46,6 +46,11 @@ impl Promised {
         }
     }
 
+    /// Short deadlines that keep slow readers, without a sysctl.
+    pub(crate) fn caps_rto(&self) -> bool {
+        self.version >= KernelVersion::new(6, 15)
+    }
+
     fn looks_within(&self, since: KernelVersion, named: &'static str) -> Result<(), Why> {
         if self.version < since {
             return Err(Why::Since(named));

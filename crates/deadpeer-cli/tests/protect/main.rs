@@ -15,3 +15,4 @@ mod privilege;
 mod programs;
 mod refusals;
 mod sockets;
+mod sysctl;

@@ -45,6 +45,10 @@ fn a_question_needs_its_parts() {
         &["protect", "--within", "30s", "--yes", "--dry-run", "--all"],
         "cannot be used with",
     );
+    for alone in ["--list", "--new-connections"] {
+        let args = ["protect", "--sysctl", "--within", "30s", "--all", alone];
+        refused(&args, "cannot be used with");
+    }
 }
 
 #[test]

@@ -55,10 +55,14 @@ impl Undo {
         summary.clone()
     }
 
+    /// Where they are.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.0.path().join("deadpeer")
+    }
+
     /// The undo files that there are.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let folder = self.0.path().join("deadpeer");
-        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        let entries = std::fs::read_dir(self.folder()).into_iter().flatten();
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         files.sort();
         files

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Policy, SlowReaders};
 use crate::forecast::{Forecast, Notice, Silence};
 use crate::kernel::Kernel;
-use crate::options::SocketOptions;
+use crate::options::{Effective, SocketOptions};
 
 /// Sysctls to set in a network namespace. `None` leaves one as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -56,6 +56,18 @@ impl Plan {
     #[must_use]
     pub fn sysctls(&self) -> &SysctlSettings {
         &self.sysctls
+    }
+
+    /// When connections of the namespace that nobody set anything on are given up with data in flight to a peer that vanished: on
+    /// `kernel` as it is, and once the plan's sysctls are set there.
+    #[must_use]
+    pub fn for_everybody(&self, kernel: &Kernel) -> (Notice, Notice) {
+        let rto = self.assumed_rto().unwrap_or(self.policy.path_rto);
+        let in_flight = |kernel: &Kernel| {
+            let untouched = Effective::untouched(&kernel.sysctls);
+            Forecast::promised(&untouched, rto, kernel).in_flight.worst
+        };
+        (in_flight(kernel), in_flight(&self.sysctls.on(kernel)))
     }
 
     /// What these options promise.

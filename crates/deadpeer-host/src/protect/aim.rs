@@ -5,12 +5,17 @@ use deadpeer_core::{
     SocketOptions, TcpState,
 };
 
+use crate::undo::{Sysctl, SysctlChange};
+
 /// A deadline to bring connections under.
 ///
 /// Nothing is ever loosened: no change makes any kind of silence last longer than before, or fewer lost probes survivable
 /// than the policy asks for. Of what an application set itself, that part stays which serves the deadline.
 #[derive(Debug, Clone)]
 pub struct Aim {
+    /// As it is.
+    present: Kernel,
+    /// With the plan's sysctls.
     kernel: Kernel,
     plan: Plan,
     /// For sockets whose application has a user timeout, and so drops slow readers already: with a user timeout too, the
@@ -56,11 +61,13 @@ impl Aim {
     /// No options keep the policy's deadline.
     pub fn new(policy: &Policy, kernel: &Kernel) -> Result<Self, Refusal> {
         let plan = policy.plan(kernel)?;
+        let then = plan.sysctls().on(kernel);
         Ok(Self {
-            kernel: *kernel,
+            present: *kernel,
+            kernel: then,
             plan,
-            dropping: dropping(policy, kernel),
-            untouched: Effective::untouched(&kernel.sysctls),
+            dropping: dropping(policy, &then),
+            untouched: Effective::untouched(&then.sysctls),
             keep_app_settings: false,
         })
     }
@@ -78,6 +85,22 @@ impl Aim {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The sysctl that the plan needs besides, for everybody in the namespace; `None` unless the policy allows one.
+    #[must_use]
+    pub fn sysctl(&self) -> Option<SysctlChange> {
+        Some(SysctlChange {
+            sysctl: Sysctl::Retries2,
+            before: self.present.sysctls.retries2,
+            after: self.plan.sysctls().retries2?,
+        })
+    }
+
+    /// The kernel as it is.
+    #[must_use]
+    pub fn kernel(&self) -> &Kernel {
+        &self.present
     }
 
     /// What is to be done with a socket that has these settings at this moment.
@@ -122,7 +145,13 @@ impl Aim {
             || before.rto_max_ms != self.untouched.rto_max_ms && before.rto_max_ms.is_some()
     }
 
-    /// When a vanished peer would be noticed with these settings.
+    /// When a vanished peer is noticed with these settings as long as no sysctl is set.
+    #[must_use]
+    pub fn forecast_at_present(&self, settings: &Effective, snapshot: &Snapshot) -> Forecast {
+        Forecast::of(settings, snapshot, &self.present)
+    }
+
+    /// When a vanished peer would be noticed with these settings, and the plan's sysctls.
     #[must_use]
     pub fn forecast(&self, settings: &Effective, snapshot: &Snapshot) -> Forecast {
         Forecast::of(settings, snapshot, &self.kernel)

@@ -12,6 +12,7 @@ mod loopback_burst;
 pub mod new_connections;
 mod outcome;
 mod survey;
+mod sysctl;
 
 pub(crate) use aim::overlay;
 pub use aim::{Aim, Change, Step};
@@ -20,3 +21,4 @@ pub use carry_out::CarryOut;
 pub use loopback_burst::{LoopbackBurst, backlog};
 pub use outcome::{CarryOutError, Failure, Outcome};
 pub use survey::{Fate, Part, Survey};
+pub use sysctl::SetSysctlError;

@@ -5,7 +5,9 @@ use std::fmt;
 use deadpeer_bpf::Pinned;
 use deadpeer_core::{Effective, Notice, Snapshot, TcpState};
 use deadpeer_report::raw::RawText;
-use deadpeer_report::record::{Failed, ProtectPlan, ProtectSummary, StandingProtection};
+use deadpeer_report::record::{
+    Failed, ProtectPlan, ProtectSummary, ProtectSysctl, StandingProtection,
+};
 
 use crate::protect::new_connections::Standing;
 use crate::protect::{Aim, Change, Failure, Fate, Outcome, Part, Step, Survey};
@@ -21,7 +23,6 @@ impl Part {
             Role::Accepted(port) | Role::Outgoing(port) => (None, port),
         };
         let change = self.fate.change();
-        let worst = |settings: &Effective| self.worst(aim, settings).into();
         ProtectPlan {
             process: self.process.as_deref().map(RawText::from),
             address,
@@ -29,7 +30,8 @@ impl Part {
             listeners: self.listeners,
             sockets: self.count,
             before: self.before.as_ref().map(Into::into),
-            before_notices_in: self.before.as_ref().map(worst),
+            before_notices_in: (self.before.as_ref())
+                .map(|before| self.worst_at_present(aim, before).into()),
             fate: self.fate.word().into(),
             unseen_because: match self.fate {
                 Fate::Unseen(why) => Some(why.reason().into()),
@@ -38,18 +40,44 @@ impl Part {
             own_choice: change.map(|change| change.own_choice),
             set: change.map(|change| (&change.options).into()),
             after: change.map(|change| (&change.after).into()),
-            after_notices_in: change.map(|change| worst(&change.after)),
+            after_notices_in: change.map(|change| self.worst(aim, &change.after).into()),
         }
     }
 
     /// When a vanished peer is noticed with these settings, in the worst of the silences that every connection may meet.
     #[must_use]
     pub fn worst(&self, aim: &Aim, settings: &Effective) -> Notice {
-        let state = match self.listeners {
+        aim.forecast(settings, &self.any_moment()).worst()
+    }
+
+    /// The same as long as no sysctl is set.
+    #[must_use]
+    pub fn worst_at_present(&self, aim: &Aim, settings: &Effective) -> Notice {
+        let told = aim.forecast_at_present(settings, &self.any_moment());
+        told.worst()
+    }
+
+    fn any_moment(&self) -> Snapshot {
+        Snapshot::new(match self.listeners {
             true => TcpState::Listen,
             false => TcpState::Established,
-        };
-        aim.forecast(settings, &Snapshot::new(state)).worst()
+        })
+    }
+}
+
+impl Aim {
+    /// The record of the sysctl that is to be set; `None`: there is none.
+    #[must_use]
+    pub fn to_sysctl_record(&self) -> Option<ProtectSysctl> {
+        let change = self.sysctl()?;
+        let (now, then) = self.plan().for_everybody(self.kernel());
+        Some(ProtectSysctl {
+            name: change.sysctl.name().into(),
+            before: change.before,
+            after: change.after,
+            untouched_in_flight_before: now.into(),
+            untouched_in_flight_after: then.into(),
+        })
     }
 }
 
@@ -89,6 +117,7 @@ impl Outcome {
             would_change: 0,
             gone: self.gone,
             failed: failed.collect(),
+            sysctls: undo.record().sysctls.iter().map(Into::into).collect(),
             undo_file: undo.is_written().then(|| undo.path().into()),
             without_ebpf_because: without_ebpf.map(str::to_owned),
         }
@@ -106,6 +135,7 @@ impl Survey {
             would_change: self.changes() as u64,
             gone: 0,
             failed: Vec::new(),
+            sysctls: Vec::new(),
             undo_file: None,
             without_ebpf_because: None,
         }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use deadpeer_report::record::{self, Failed, Undone};
+use deadpeer_report::record::{self, Failed, SysctlUndone, Undone};
 
-use crate::undo::{Restored, UndoFile};
+use crate::undo::{Restored, SysctlChange, SysctlFate, UndoFile};
 
 impl Restored {
     /// The record of what came of undoing this file.
@@ -26,6 +26,32 @@ impl Restored {
             overtaken: self.overtaken,
             own_now: self.own_now,
             failed: unreachable.chain(refused).collect(),
+            sysctls: self.sysctls.iter().map(undone).collect(),
+        }
+    }
+}
+
+fn undone((change, fate): &(SysctlChange, SysctlFate)) -> SysctlUndone {
+    let (word, now, because) = match fate {
+        SysctlFate::Restored => ("restored", Some(change.before), None),
+        SysctlFate::Unchanged => ("unchanged", Some(change.before), None),
+        SysctlFate::Overtaken(now) => ("overtaken", Some(*now), None),
+        SysctlFate::Failed(why) => ("failed", None, Some(why.clone())),
+    };
+    SysctlUndone {
+        name: change.sysctl.name().into(),
+        fate: word.into(),
+        now,
+        because,
+    }
+}
+
+impl From<&SysctlChange> for record::SysctlChange {
+    fn from(change: &SysctlChange) -> Self {
+        Self {
+            name: change.sysctl.name().into(),
+            before: change.before,
+            after: change.after,
         }
     }
 }
@@ -40,6 +66,7 @@ impl UndoFile {
             begun_unix_s: record.begun_unix_s,
             within_ms: record.within_ms,
             sockets: record.sockets() as u64,
+            sysctls: record.sysctls.iter().map(Into::into).collect(),
             this_boot: record.boot_id == boot,
             network_namespace: record.network_namespace,
         }

@@ -5,6 +5,7 @@ use std::ops::{ControlFlow, RangeInclusive};
 use deadpeer_core::{Kernel, KernelVersion, TcpState};
 use deadpeer_sys::netns::{self, NetnsError};
 use deadpeer_sys::sock_diag::{DumpEnd, Request, SockDiag, Socket};
+use deadpeer_sys::sysctl::SysctlError;
 use rustc_hash::FxHashSet;
 
 use super::bpf::{BpfError, BpfReader};
@@ -17,6 +18,7 @@ use super::ports;
 use super::query::Query;
 use super::row::Row;
 use super::source::{LazyBpf, Reading, Source};
+use crate::undo::SysctlAccessError;
 
 /// How often a reading that the kernel marks as interrupted is repeated.
 const MAX_REPEATS: u32 = 3;
@@ -93,6 +95,20 @@ impl Table {
     #[must_use]
     pub fn kernel(&self) -> &Kernel {
         &self.kernel
+    }
+
+    /// Runs `work` in the namespace, and in no other.
+    pub(crate) fn in_namespace<T: Send>(
+        &self,
+        work: impl FnOnce() -> Result<T, SysctlError> + Send,
+    ) -> Result<T, SysctlAccessError> {
+        self.place.run(|| {
+            let here = netns::open_current().and_then(|here| Ok(netns::inode(here)?))?;
+            match here == self.namespace {
+                true => Ok(work()?),
+                false => Err(SysctlAccessError::AnotherNamespace),
+            }
+        })?
     }
 
     /// The number of the namespace, as `/proc/PID/ns/net` shows it.

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::record::{Group, Record};
+use super::sysctl::SysctlChange;
 
 /// How undo files end.
 const ENDING: &str = ".undo.json";
@@ -127,6 +128,23 @@ impl UndoFile {
     pub(crate) fn add(&mut self, groups: Vec<Group>) -> Result<(), WriteUndoError> {
         self.record.groups.extend(groups);
         self.save()
+    }
+
+    /// Adds a sysctl that is about to be set. When this returns, the file is on the disk.
+    pub(crate) fn add_sysctl(&mut self, change: SysctlChange) -> Result<(), WriteUndoError> {
+        self.record.sysctls.push(change);
+        self.save()
+    }
+
+    /// Takes the latest sysctl away again, which was not set, and with it the file, if that says nothing else.
+    pub(crate) fn forget_sysctl(&mut self) -> Result<(), WriteUndoError> {
+        self.record.sysctls.pop();
+        if !self.record.sysctls.is_empty() || !self.record.groups.is_empty() {
+            return self.save();
+        }
+        fs::remove_file(&self.path).map_err(failed(&self.path))?;
+        self.written = false;
+        Ok(())
     }
 
     /// Reads one that was written earlier.

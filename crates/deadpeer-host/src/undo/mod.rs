@@ -7,6 +7,7 @@ mod file;
 mod loan_record;
 mod record;
 mod restore;
+mod sysctl;
 mod values;
 
 pub use file::{ReadUndoError, UndoFile, WriteUndoError, default_directory};
@@ -14,3 +15,4 @@ pub use loan_record::LoanRecord;
 pub(crate) use record::values_of;
 pub use record::{Group, Record, boot_id};
 pub use restore::{Restored, restore};
+pub use sysctl::{Sysctl, SysctlAccessError, SysctlChange, SysctlFate};

@@ -6,6 +6,7 @@ use std::{fs, io};
 use deadpeer_core::{Effective, SocketOptions};
 use serde::{Deserialize, Serialize};
 
+use super::sysctl::SysctlChange;
 use crate::protect::{Fate, Step, Survey};
 
 /// The version of the format that this program writes and reads.
@@ -27,6 +28,9 @@ pub struct Record {
     /// The deadline that the connections were brought under, milliseconds; `None`: their options were only lent to questions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within_ms: Option<u64>,
+    /// What was set for everybody in the namespace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sysctls: Vec<SysctlChange>,
     /// Sockets that had the same settings and got the same.
     pub groups: Vec<Group>,
 }
@@ -73,6 +77,7 @@ impl Record {
             network_namespace,
             begun_unix_s: now.map_or(0, |since| since.as_secs()),
             within_ms,
+            sysctls: Vec::new(),
             groups: Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ use deadpeer_sys::sockopt;
 use rustc_hash::FxHashMap;
 
 use super::record::{Group, Record};
+use super::sysctl::{self, SysctlChange, SysctlFate};
 use crate::protect::overlay;
 use crate::table::Query;
 use crate::table::Unreadable;
@@ -35,19 +36,24 @@ pub struct Restored {
     /// Sockets on which `TCP_KEEPIDLE`, `TCP_KEEPINTVL` or `TCP_KEEPCNT` now have the value they had, as their own: whether they had
     /// it from a sysctl before does not show, and the kernel cannot be told to follow it again (tcp(7)).
     pub own_now: u64,
+    /// What came of the sysctls.
+    pub sysctls: Vec<(SysctlChange, SysctlFate)>,
 }
 
 impl Restored {
     /// Whether nothing is left to be undone.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.unreachable.is_empty() && self.refused == 0
+        let failed = |fate: &SysctlFate| matches!(fate, SysctlFate::Failed(_));
+        self.unreachable.is_empty()
+            && self.refused == 0
+            && !self.sysctls.iter().any(|(_, fate)| failed(fate))
     }
 }
 
 /// Puts back the values of a record on every socket of this namespace that it knows and that is still there.
 ///
-/// An option that holds neither what was set nor what was before is left alone: its application has set it since.
+/// An option that holds neither what was set nor what was before is left alone: its application has set it since. So is a sysctl.
 ///
 /// # Errors
 /// The table could not be read.
@@ -110,6 +116,7 @@ pub fn restore(record: &Record, table: &mut Table) -> Result<Restored, ReadTable
         restored.refused += refused;
         restored.gone += gone;
     }
+    restored.sysctls = sysctl::restore(record, table);
     Ok(restored)
 }
 

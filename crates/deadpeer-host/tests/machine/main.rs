@@ -6,6 +6,7 @@ mod privilege;
 mod rows;
 mod settings;
 mod sights;
+mod sysctls;
 mod timers;
 mod vanishing;
 

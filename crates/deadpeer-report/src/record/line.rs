@@ -56,6 +56,7 @@ lines! {
     "plan" => Plan,
     "protect_plan" => ProtectPlan,
     "protect_summary" => ProtectSummary,
+    "protect_sysctl" => ProtectSysctl,
     "refusal" => Refusal,
     "removed_protection" => RemovedProtection,
     "seen" => Seen,

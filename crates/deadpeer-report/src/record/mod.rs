@@ -28,7 +28,8 @@ pub use line::Line;
 pub use ping::{Ends, Ping, PingSummary, Reply};
 pub use plan::{Plan, Refusal};
 pub use protect::{
-    Failed, ProtectPlan, ProtectSummary, RemovedProtection, StandingProtection, UndoFile, Undone,
+    Failed, ProtectPlan, ProtectSummary, ProtectSysctl, RemovedProtection, StandingProtection,
+    SysctlChange, SysctlUndone, UndoFile, Undone,
 };
 pub use settings::{AfterClose, Forecast, Notice, Options, Outlook};
 pub use test::{TestCase, TestSummary};

@@ -37,6 +37,49 @@ pub struct ProtectPlan {
     pub after_notices_in: Option<Notice>,
 }
 
+/// What is to be set for everybody in the network namespace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "protect_sysctl")]
+pub struct ProtectSysctl {
+    /// Its name.
+    pub name: Word,
+    /// The value that it has.
+    pub before: u32,
+    /// The value that it is to have.
+    pub after: u32,
+    /// When a connection there that nobody set anything on, with data in flight to a peer that vanished, is given up as it is.
+    pub untouched_in_flight_before: Notice,
+    /// And then.
+    pub untouched_in_flight_after: Notice,
+}
+
+/// A sysctl that was set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SysctlChange {
+    /// Its name.
+    pub name: Word,
+    /// The value that it had.
+    pub before: u32,
+    /// The value that was set.
+    pub after: u32,
+}
+
+/// What undoing came to for a sysctl.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SysctlUndone {
+    /// Its name.
+    pub name: Word,
+    /// "restored"; "unchanged": it had its old value still or already; "overtaken": somebody has set it since, and that stays; or "failed".
+    pub fate: Word,
+    /// The value that it has; null: not known.
+    pub now: Option<u32>,
+    /// Why it could not be put back; null: it could, or it was not to be.
+    pub because: Option<String>,
+}
+
 /// The last line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -54,6 +97,8 @@ pub struct ProtectSummary {
     pub gone: u64,
     /// Sockets that were left as they were, by reason.
     pub failed: Vec<Failed>,
+    /// What was set for everybody in the network namespace.
+    pub sysctls: Vec<SysctlChange>,
     /// The undo file; null: nothing was changed.
     pub undo_file: Option<RawText>,
     /// Why eBPF was not used, so that connections waiting to be accepted could not be changed; null: it was, or nothing was changed.
@@ -89,6 +134,8 @@ pub struct Undone {
     pub own_now: u64,
     /// Sockets that could not be reached or were refused, by reason.
     pub failed: Vec<Failed>,
+    /// What came of the sysctls.
+    pub sysctls: Vec<SysctlUndone>,
 }
 
 /// An undo file.
@@ -104,6 +151,8 @@ pub struct UndoFile {
     pub within_ms: Option<u64>,
     /// How many sockets it knows.
     pub sockets: u64,
+    /// What was set for everybody in the network namespace.
+    pub sysctls: Vec<SysctlChange>,
     /// Whether the machine was not restarted since: otherwise nothing of it is left.
     pub this_boot: bool,
     /// The number of the network namespace.
