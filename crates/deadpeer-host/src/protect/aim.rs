@@ -14,9 +14,9 @@ use crate::undo::{Sysctl, SysctlChange};
 #[derive(Debug, Clone)]
 pub struct Aim {
     /// As it is.
-    present: Kernel,
-    /// With the plan's sysctls.
     kernel: Kernel,
+    /// With the plan's sysctls.
+    with_sysctls: Kernel,
     plan: Plan,
     /// For sockets whose application has a user timeout, and so drops slow readers already: with a user timeout too, the
     /// most generous first.
@@ -63,8 +63,8 @@ impl Aim {
         let plan = policy.plan(kernel)?;
         let then = plan.sysctls().on(kernel);
         Ok(Self {
-            present: *kernel,
-            kernel: then,
+            kernel: *kernel,
+            with_sysctls: then,
             plan,
             dropping: dropping(policy, &then),
             untouched: Effective::untouched(&then.sysctls),
@@ -92,7 +92,7 @@ impl Aim {
     pub fn sysctl(&self) -> Option<SysctlChange> {
         Some(SysctlChange {
             sysctl: Sysctl::Retries2,
-            before: self.present.sysctls.retries2,
+            before: self.kernel.sysctls.retries2,
             after: self.plan.sysctls().retries2?,
         })
     }
@@ -100,7 +100,7 @@ impl Aim {
     /// The kernel as it is.
     #[must_use]
     pub fn kernel(&self) -> &Kernel {
-        &self.present
+        &self.kernel
     }
 
     /// What is to be done with a socket that has these settings at this moment.
@@ -148,13 +148,13 @@ impl Aim {
     /// When a vanished peer is noticed with these settings as long as no sysctl is set.
     #[must_use]
     pub fn forecast_at_present(&self, settings: &Effective, snapshot: &Snapshot) -> Forecast {
-        Forecast::of(settings, snapshot, &self.present)
+        Forecast::of(settings, snapshot, &self.kernel)
     }
 
     /// When a vanished peer would be noticed with these settings, and the plan's sysctls.
     #[must_use]
     pub fn forecast(&self, settings: &Effective, snapshot: &Snapshot) -> Forecast {
-        Forecast::of(settings, snapshot, &self.kernel)
+        Forecast::of(settings, snapshot, &self.with_sysctls)
     }
 
     /// Whether the deadline is kept in every silence that the policy promises: idle, in flight, before a late write, and in the
