@@ -17,6 +17,10 @@ fn comparable(row: &Row) -> impl PartialEq + std::fmt::Debug + use<> {
     snapshot.heard_ago = None;
     snapshot.armed = None;
     snapshot.first_timeout_ago = None;
+    // Only TCP_INFO shows these.
+    snapshot.sent_ago = None;
+    snapshot.segments_in_flight = None;
+    snapshot.initial_slow_start = None;
     let timer = row.timer.map(|timer| (timer.kind, timer.unanswered));
     // Through a descriptor it shows whether it is the socket's own or the sysctl's.
     let settings = row.settings.effective().map(|effective| {
