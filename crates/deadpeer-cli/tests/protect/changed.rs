@@ -1,6 +1,8 @@
 //! What is changed, what is left alone, and what the way back leads to.
 
-use std::net::{TcpListener, TcpStream};
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 use deadpeer::{Apply as _, SocketOptions};
 use deadpeer_sys::sockopt;
@@ -257,7 +259,7 @@ fn closed_connections_are_counted_and_nobody_else_is_touched() {
             let address = pair.address();
             drop((pair.client, pair.server, pair.listener));
             // The same address, other sockets.
-            let listener = TcpListener::bind(address).unwrap();
+            let listener = listen_again(address);
             let again = pair_of(listener, &SocketOptions::default());
             let before = options(&again.server);
             let undone = undo.undo(way);
@@ -268,6 +270,19 @@ fn closed_connections_are_counted_and_nobody_else_is_touched() {
             assert_eq!(options(&again.server), before);
         }
     });
+}
+
+/// Listens where somebody did until now. A program that another test starts just now has copies of our descriptors until it is executed.
+fn listen_again(address: SocketAddr) -> TcpListener {
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        match TcpListener::bind(address) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            bound => return bound.unwrap(),
+        }
+    }
 }
 
 #[test]
