@@ -18,13 +18,15 @@ pub enum Note {
     Stalled(Side, Duration),
     /// This side's window was closed for so long: its application did not read.
     WindowClosed(Side, Duration),
+    /// This side still knew an older connection between the same ports when the other opened a new one, and answered for that.
+    OlderConnection(Side),
     /// For so long nobody said anything, and neither side's keepalive asked.
     Unasked(Duration),
 }
 
 /// What is worth telling of a conversation in a capture that ends at `end`.
 pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
-    let (mut stalled, mut closed) = (None, None);
+    let (mut stalled, mut closed, mut older) = (None, None, None);
     for episode in conversation.episodes.iter() {
         let length = episode.until.since(episode.at);
         let longest = match episode.what {
@@ -33,6 +35,10 @@ pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
                 acknowledged: true,
                 ..
             } => &mut stalled,
+            What::OlderConnection { .. } => {
+                older = Some(Note::OlderConnection(episode.side));
+                continue;
+            }
             What::WindowShut => &mut closed,
             What::Resending { .. }
             | What::Exchange { .. }
@@ -63,6 +69,7 @@ pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
         closed
             .filter(notable)
             .map(|(length, side)| Note::WindowClosed(side, length)),
+        older,
         (silence >= UNASKED).then_some(Note::Unasked(silence)),
     ];
     notes.into_iter().flatten().collect()

@@ -294,6 +294,11 @@ impl Conversation {
                 me.asking.ask(Asked::Window, peer.last, now, side, &mut log);
             }
             Kind::Retransmission => {
+                let opens = segment.flags.any(Flags::SYN);
+                if let Some(answered) = me.answered_of_an_older(peer).filter(|_| opens) {
+                    me.only_opens();
+                    log.older_connection(answered, !side, now);
+                }
                 me.resends(segment, (peer.last, elsewhere), side, now, &mut log);
             }
             // Only one side was captured: what it sent before was acknowledged, or it wouldn't go on.
@@ -327,6 +332,19 @@ impl Conversation {
             Side::Client => (client, server),
             Side::Server => (server, client),
         };
+        if let Some(answered) = me.answered_of_an_older(peer)
+            && Some(segment.seq) == peer.last_ack
+        {
+            // It resets the older connection, and may go on opening this one.
+            let mut log = Log {
+                episodes: &mut self.episodes,
+                most,
+            };
+            me.only_opens();
+            log.older_connection(answered, !side, now);
+            me.counts.packets += 1;
+            return;
+        }
         match &mut self.reset {
             // One that the side did not mean, or that is odd, does not end it: this one may.
             Some(reset) if reset.ignored_by_sender > 0 || reset.impossible => {

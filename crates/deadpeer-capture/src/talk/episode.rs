@@ -112,6 +112,12 @@ pub enum What {
         /// How often.
         count: u32,
     },
+    /// The side answered a SYN with an acknowledgment of an older connection between the same ports, as RFC 9293 (section
+    /// 3.10.7.4) and RFC 5961 (section 4) have it: it still knew that one.
+    OlderConnection {
+        /// How often.
+        count: u32,
+    },
     /// The side's receive window was closed: its application did not read.
     WindowShut,
     /// An ICMP error came back for what the side had sent.
@@ -222,6 +228,7 @@ impl Episodes {
             | What::Unanswered { .. }
             | What::Resending { .. }
             | What::MuteProbes { .. }
+            | What::OlderConnection { .. }
             | What::WindowShut
             | What::Complaint { .. } => 1,
         };

@@ -132,6 +132,22 @@ impl Half {
         echo.is_some() && echo == self.last_echo
     }
 
+    /// When the other side answered the SYN of this one with an acknowledgment of something else, if that is the last it said.
+    pub(crate) fn answered_of_an_older(&self, peer: &Self) -> Option<Moment> {
+        let opening = self.syn.is_some() && peer.syn.is_none() && !self.went_on;
+        let stale = peer.last_kind != Some(Kind::Reset)
+            && peer.last_ack.is_some()
+            && peer.last_ack != self.syn.map(|syn| syn.wrapping_add(1));
+        peer.last.filter(|_| opening && stale)
+    }
+
+    /// What was acknowledged was an older connection's: of this one nothing but the SYN was sent.
+    pub(super) fn only_opens(&mut self) {
+        self.next = self.syn.map(|syn| syn.wrapping_add(1));
+        self.acked = None;
+        self.counts.uncaptured = 0;
+    }
+
     /// Whether it opened, and sent more than that since: then its opening was answered.
     pub(crate) fn went_on_opening(&self) -> bool {
         self.syn.is_some() && self.went_on

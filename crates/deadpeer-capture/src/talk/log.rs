@@ -30,6 +30,22 @@ impl Log<'_> {
         self.push((now, now), side, What::MuteProbes { count: 1 });
     }
 
+    /// What a side answered a SYN with was about an older connection, as the reply to it at `now` shows.
+    pub(super) fn older_connection(&mut self, answered: Moment, side: Side, now: Moment) {
+        if let Some(last) = self.episodes.last_mut()
+            && last.side == side
+            && let What::OlderConnection { count } = &mut last.what
+        {
+            if answered > last.until {
+                *count = count.saturating_add(1);
+                last.until = now;
+            }
+            return;
+        }
+        let what = What::OlderConnection { count: 1 };
+        self.push((answered, now), side, what);
+    }
+
     pub(crate) fn push(&mut self, times: (Moment, Moment), side: Side, what: What) -> &mut Episode {
         self.episodes.push(self.most, times, side, what)
     }

@@ -1,6 +1,6 @@
 //! Who sent a RST, and whether it is what it claims to be.
 
-use deadpeer_capture::story::{Ending, Gone};
+use deadpeer_capture::story::{Ending, Gone, Note};
 use deadpeer_capture::{Flags, Side};
 
 use crate::builder::{End, Talk};
@@ -102,4 +102,77 @@ fn an_old_connection_is_reset_before_the_new_one_opens() {
     talk.capture_ends(1.5);
     let story = talk.story();
     assert_eq!(story.verdict.ending, Ending::Open, "{:?}", story.verdict);
+    assert_eq!(story.verdict.notes, [Note::OlderConnection(Side::Server)]);
+    let events = story.timeline.iter();
+    let words: Vec<_> = events.map(|event| event.words()).collect();
+    let said = "server answers the SYN once with an acknowledgment of an older connection between the same ports";
+    assert!(words.iter().any(|words| words == said), "{words:#?}");
+}
+
+/// A SYN, the server's acknowledgment of what was between these ports before, and perhaps the client's RST for that.
+fn stale(talk: &mut Talk, at: f64, syn: u32, reset: bool) {
+    talk.raw(at, Side::Client, (syn, 0), Flags::SYN, b"");
+    let answer = (77_000, 66_000);
+    talk.raw(at + 0.001, Side::Server, answer, Flags::ACK, b"");
+    if reset {
+        talk.raw(at + 0.002, Side::Client, (66_000, 0), Flags::RST, b"");
+    }
+}
+
+#[test]
+fn a_stale_acknowledgment_and_a_new_syn_hang_nobody() {
+    // The client resets the old connection and its application tries again with a number of its own.
+    let mut talk = Talk::new();
+    stale(&mut talk, 0.0, 500, true);
+    talk.open(1.0).exchange(2.0, Side::Client, 100);
+    talk.capture_ends(20.0);
+    let stories = talk.stories();
+    let [first, second, _] = stories.as_slice() else {
+        panic!("{stories:#?}");
+    };
+    assert_eq!(first.verdict.ending, Ending::Replaced);
+    assert_eq!(first.verdict.gone, Gone::Nobody, "{:?}", first.verdict);
+    assert_eq!(
+        first.verdict.sentence(first),
+        "a new connection between the same ports took its place; the server still knew an older connection between the \
+         same ports and answered the SYN for that: a stale acknowledgment"
+    );
+    assert_eq!(second.verdict.ending, Ending::Open);
+    assert_eq!(second.verdict.gone, Gone::Nobody);
+    assert_eq!(second.verdict.notes, []);
+}
+
+#[test]
+fn an_older_connection_of_the_same_capture_is_no_death_either() {
+    let mut talk = Talk::new();
+    talk.open(0.0).exchange(1.0, Side::Client, 100);
+    let old = *talk.end(Side::Server);
+    talk.raw(300.0, Side::Client, (900_000, 0), Flags::SYN, b"");
+    talk.raw(300.001, Side::Server, (old.seq, old.ack), Flags::ACK, b"");
+    talk.raw(300.002, Side::Client, (old.ack, 0), Flags::RST, b"");
+    talk.end(Side::Client).seq = 900_000;
+    talk.end(Side::Server).seq = 40_000;
+    talk.open(301.0);
+    talk.capture_ends(302.0);
+    let stories = talk.stories();
+    assert_eq!(stories[0].verdict.ending, Ending::Replaced);
+    for story in &stories[..2] {
+        assert_eq!(story.verdict.gone, Gone::Nobody, "{:?}", story.verdict);
+    }
+    assert_eq!(stories[1].verdict.ending, Ending::Open);
+    let note = Note::OlderConnection(Side::Server);
+    assert_eq!(stories[1].verdict.notes, [note]);
+}
+
+#[test]
+fn who_answers_for_an_older_connection_is_there() {
+    // Something on the way swallows the RST: the server answers for the old one each time.
+    let mut talk = Talk::new();
+    for at in [0.0, 1.0, 3.0, 7.0, 15.0, 31.0] {
+        stale(&mut talk, at, 1_000, false);
+    }
+    talk.capture_ends(200.0);
+    let story = &talk.stories()[0];
+    assert!(!story.verdict.is_death(), "{:#?}", story.verdict);
+    assert_eq!(story.verdict.notes, [Note::OlderConnection(Side::Server)]);
 }

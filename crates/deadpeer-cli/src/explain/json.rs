@@ -465,6 +465,7 @@ fn word(what: &Happening) -> (&'static str, Option<u32>) {
             Resent::Fin => ("resending-fin", Some(*count)),
         },
         What::MuteProbes { count } => ("mute-probes", Some(*count)),
+        What::OlderConnection { count } => ("older-connection", Some(*count)),
         What::WindowShut => ("window-shut", None),
         What::Complaint { count, .. } => ("icmp", Some(*count)),
         What::LeftOut { episodes } => ("left-out", Some(*episodes)),

@@ -107,7 +107,9 @@ impl Case<'_> {
         let owes = |side: &Side| {
             let (me, peer) = (self.half(*side), self.half(!*side));
             let last = me.last.max(peer.last);
-            me.in_flight()
+            // Who answered for an older connection is there.
+            me.answered_of_an_older(peer).is_none()
+                && me.in_flight()
                 && (me.acked.is_some() || !me.went_on_opening())
                 && peer.window != Some(0)
                 && peer.fin.is_none()

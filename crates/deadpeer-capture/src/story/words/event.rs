@@ -112,6 +112,10 @@ impl What {
                  sequence number is no keepalive probe",
                 times(*count)
             ),
+            Self::OlderConnection { count } => format!(
+                "{side} answers the SYN {} with an acknowledgment of an older connection between the same ports",
+                times(*count)
+            ),
             Self::WindowShut => {
                 format!("{side}'s window is closed for {length}: its application does not read")
             }

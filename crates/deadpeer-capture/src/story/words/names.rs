@@ -60,6 +60,9 @@ impl Note {
             Self::WindowClosed(side, length) => {
                 format!("the {side}'s window was closed for {}", Length(length))
             }
+            Self::OlderConnection(side) => format!(
+                "the {side} still knew an older connection between the same ports and answered the SYN for that: a stale acknowledgment"
+            ),
             Self::Unasked(length) => format!("silent for {}, nobody asked", Length(length)),
         }
     }
