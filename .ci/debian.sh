@@ -9,7 +9,7 @@ need_cargo() {
   command -v cargo >/dev/null || fail "there is no cargo: install Rust from https://rustup.rs first"
 }
 
-# In a subshell, whose end is the end of keep_services_down.
+# Takes no package away: what conflicts is for somebody to decide. In a subshell, whose end is the end of keep_services_down.
 need_packages() (
   command -v dpkg-query >/dev/null || fail "this is no Debian: install what corresponds to $*"
   missing=()
@@ -20,7 +20,7 @@ need_packages() (
   echo "== installing ${missing[*]}" >&2
   keep_services_down
   as_root apt-get update -qq >&2
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove "${missing[@]}" >&2
 )
 
 installed() {
