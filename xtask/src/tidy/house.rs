@@ -1,7 +1,7 @@
 //! The plan of the house: every crate, what it may use, and what it may do.
 //!
-//! ARCHITECTURE.md is the plan. Its code map says of each crate which kind it is, its arrows which others a crate may use;
-//! only who may print or contain `unsafe` code is said here.
+//! ARCHITECTURE.md is the plan. Its code map says of each crate which kind it is, its arrows which
+//! others a crate may use; only who may print or contain `unsafe` code is said here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

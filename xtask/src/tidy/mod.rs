@@ -5,6 +5,7 @@
 
 mod arrows;
 mod house;
+mod layout;
 mod manifest;
 mod modules;
 mod source;

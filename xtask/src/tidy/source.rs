@@ -8,7 +8,7 @@ use ignore::WalkBuilder;
 
 use super::house::{House, Room};
 use super::tokens::{self, Token};
-use super::{Finding, modules};
+use super::{Finding, layout, modules};
 
 /// The findings in every source file of a package.
 pub(super) fn check(house: &House, package: &Package) -> Result<Vec<Finding>> {
@@ -62,6 +62,8 @@ fn anywhere(room: &Room, source: &str) -> Result<Vec<Fault>> {
     if !source.starts_with("//!") {
         faults.push((1, "no module documentation at the top".to_owned()));
     }
+    faults.extend(layout::wide_comments(source));
+    faults.extend(layout::unordered_imports(source)?);
     faults.extend(exceptions_without_reason(&tokens));
     if !room.may_be_unsafe {
         let unsafe_code = tokens.iter().filter(|token| token.is("unsafe"));

@@ -217,6 +217,36 @@ fn an_exception_without_a_reason() {
 }
 
 #[test]
+fn imports_out_of_order() {
+    let tree = Tree::new();
+    let tidy =
+        "mod inner;\nuse std::fmt;\n\nuse deadpeer_core::{\n    Plan,\n};\n\nuse inner::Thing;\n";
+    tree.write("crates/deadpeer-core/src/inner.rs", "//! Inside.\n");
+    tree.append(CORE, tidy);
+    tree.expect_findings(&[]);
+    tree.append(CORE, "use deadpeer_sys::Late;\n");
+    tree.append(SYS, "use std::fmt;\nuse crate::Plan;\n");
+    let what = "imports stand in three groups: std, other crates, this crate";
+    tree.expect_findings(&[
+        &format!("crates/deadpeer-core/src/lib.rs:10: {what}"),
+        &format!("crates/deadpeer-sys/src/lib.rs:3: {what}"),
+    ]);
+}
+
+#[test]
+fn a_comment_wider_than_code() {
+    let tree = Tree::new();
+    let words = "word ".repeat(20);
+    tree.append(
+        CORE,
+        &format!("// {words}!\n/// | {words}|\n/// ```\n/// {words}!\n/// ```\nfn f() {{}}\n"),
+    );
+    tree.expect_findings(&[
+        "crates/deadpeer-core/src/lib.rs:2: a comment of 104 columns, at most 100",
+    ]);
+}
+
+#[test]
 fn work_put_off() {
     let tree = Tree::new();
     let word = ["TO", "DO"].concat();
