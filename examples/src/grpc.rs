@@ -1,4 +1,5 @@
-//! A gRPC service of one method, written by hand, so that building the examples needs no protoc. In a `.proto` file:
+//! A gRPC service of one method, written by hand, so that building the examples needs no protoc. In
+//! a `.proto` file:
 //!
 //! ```proto
 //! package deadpeer.example;

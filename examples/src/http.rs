@@ -1,4 +1,5 @@
-//! What the HTTP examples have beside their connections: something to ask for, and somebody who asks.
+//! What the HTTP examples have beside their connections: something to ask for, and somebody who
+//! asks.
 
 use std::convert::Infallible;
 use std::error::Error;

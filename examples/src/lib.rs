@@ -1,8 +1,8 @@
-//! What the examples share: what they take from their command line, work that shows when it stops, and what their protocols need
-//! beside the connection.
+//! What the examples share: what they take from their command line, work that shows when it stops,
+//! and what their protocols need beside the connection.
 //!
-//! Each program in `src/bin` stands for itself; read the one that is nearest to yours. `tests/` runs every one of them against
-//! peers that vanish and peers that live.
+//! Each program in `src/bin` stands for itself; read the one that is nearest to yours. `tests/`
+//! runs every one of them against peers that vanish and peers that live.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use deadpeer::{Plan, Policy, SlowReaders};
 
-/// `PROGRAM [ADDRESS [SECONDS]]`: the address to listen at or to connect to, and the deadline in which a vanished peer is to be
-/// noticed. By default `127.0.0.1:8888` and 60 s.
+/// `PROGRAM [ADDRESS [SECONDS]]`: the address to listen at or to connect to, and the deadline in
+/// which a vanished peer is to be noticed. By default `127.0.0.1:8888` and 60 s.
 pub struct Arguments {
     /// Where.
     pub address: String,
@@ -39,7 +39,8 @@ impl Arguments {
         })
     }
 
-    /// The socket options that keep the deadline. Slow readers may go with the dead, so that every kernel can keep it.
+    /// The socket options that keep the deadline. Slow readers may go with the dead, so that every
+    /// kernel can keep it.
     ///
     /// # Errors
     /// The deadline cannot be kept; the error says which one could.
@@ -49,7 +50,8 @@ impl Arguments {
     }
 }
 
-/// An error and its reasons, the deepest last: hyper and tonic hide what the socket said behind their own words.
+/// An error and its reasons, the deepest last: hyper and tonic hide what the socket said behind
+/// their own words.
 #[must_use]
 pub fn reasons(error: &dyn Error) -> String {
     let mut words = error.to_string();
@@ -61,8 +63,8 @@ pub fn reasons(error: &dyn Error) -> String {
     words
 }
 
-/// Long work for somebody. Says when it stops, however it stops: hyper and tonic drop the future of a request whose
-/// connection has ended, and everything in it.
+/// Long work for somebody. Says when it stops, however it stops: hyper and tonic drop the future of
+/// a request whose connection has ended, and everything in it.
 pub struct Work(Instant);
 
 impl Work {

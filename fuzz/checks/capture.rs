@@ -1,4 +1,5 @@
-//! What must hold for any capture file. The fuzzer calls it, and so does the test that replays the corpus.
+//! What must hold for any capture file. The fuzzer calls it, and so does the test that replays the
+//! corpus.
 
 use deadpeer_capture::{Conversations, Limits, Reader};
 

@@ -1,4 +1,5 @@
-//! What must hold for any bytes that arrive at a heartbeat. The fuzzer calls it, and so does the test that replays the corpus.
+//! What must hold for any bytes that arrive at a heartbeat. The fuzzer calls it, and so does the
+//! test that replays the corpus.
 
 use deadpeer_core::heartbeat::frame::{Decoder, Frame, FrameError, HEADER, MAX_CONTROL, MAX_DATA};
 

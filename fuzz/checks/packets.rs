@@ -1,4 +1,5 @@
-//! What must hold for any packets. The fuzzer calls it, and so does the test that replays the corpus.
+//! What must hold for any packets. The fuzzer calls it, and so does the test that replays the
+//! corpus.
 
 use deadpeer_capture::talk::Sight;
 use deadpeer_capture::{Conversations, Limits, Link, Moment, Packet};

@@ -1,4 +1,5 @@
-//! Replays what the fuzzer found worth keeping, without the fuzzer. A test of a crate in `crates/` calls it.
+//! Replays what the fuzzer found worth keeping, without the fuzzer. A test of a crate in `crates/`
+//! calls it.
 
 /// Checks every input of the corpus `name`, of which there must be `least`.
 pub(crate) fn replay(name: &str, least: usize, check: fn(&[u8])) {

@@ -1,4 +1,5 @@
-//! What must hold for any answer of sock_diag. The fuzzer calls it, and so do the tests of the parser.
+//! What must hold for any answer of sock_diag. The fuzzer calls it, and so do the tests of the
+//! parser.
 
 use deadpeer_sys::sock_diag::{Family, MessageKind, messages};
 

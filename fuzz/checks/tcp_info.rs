@@ -1,4 +1,5 @@
-//! What must hold for any TCP_INFO. The fuzzer calls it, and so does the test that replays the corpus.
+//! What must hold for any TCP_INFO. The fuzzer calls it, and so does the test that replays the
+//! corpus.
 
 use deadpeer_core::tcp_info::{LAYOUTS, MAX_SIZE, TcpInfoView};
 use deadpeer_core::{KernelVersion, TcpInfo, TcpState};

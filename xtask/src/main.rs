@@ -41,7 +41,8 @@ enum Task {
     Bpf(bpf::Arguments),
     /// Compare forecasts with deaths on this kernel.
     CheckForecast(check_forecast::Arguments),
-    /// Watch a thousand live connections without a false alarm, and dead ones within their deadlines.
+    /// Watch a thousand live connections without a false alarm, and dead ones within their
+    /// deadlines.
     CheckWatch(check_watch::Arguments),
     /// Build the C library and install it: header, libraries, deadpeer.pc.
     InstallC(install_c::Arguments),

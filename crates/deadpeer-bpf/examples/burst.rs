@@ -1,12 +1,13 @@
-//! Many deaths at once, for `cargo xtask bench host`: how many a second are told, and whether any is lost.
+//! Many deaths at once, for `cargo xtask bench host`: how many a second are told, and whether any
+//! is lost.
 //!
 //! ```text
 //! burst CONNECTIONS
 //! ```
 //!
-//! Makes connections in a private network namespace, in as many processes as the limit of open files asks for, and lets all
-//! of them abort what they have at the same moment. Prints how many deaths were told, how many were lost, and how many
-//! were told a second. Needs root.
+//! Makes connections in a private network namespace, in as many processes as the limit of open
+//! files asks for, and lets all of them abort what they have at the same moment. Prints how many
+//! deaths were told, how many were lost, and how many were told a second. Needs root.
 #![expect(clippy::print_stdout, reason = "a program at the command line")]
 
 use std::error::Error;

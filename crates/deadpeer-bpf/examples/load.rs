@@ -9,7 +9,8 @@
 //! load idle SECONDS              watch a quiet namespace while there are deaths in another
 //! ```
 //!
-//! All but the first two print numbers, nanoseconds of CPU an end of a connection where nothing else is said: see each function. Needs root.
+//! All but the first two print numbers, nanoseconds of CPU an end of a connection where nothing
+//! else is said: see each function. Needs root.
 #![expect(clippy::print_stdout, reason = "a program at the command line")]
 
 use std::error::Error;
@@ -107,16 +108,18 @@ fn options() -> SocketOptions {
     options.keepidle_s = Some(9);
     options.keepintvl_s = Some(1);
     options.keepcnt = Some(8);
-    // No user timeout: with one, the first probe that is lost among 200,000 at once ends a connection.
+    // No user timeout: with one, the first probe that is lost among 200,000 at once ends a
+    // connection.
     options.rto_max_ms = Some(1000);
     options
 }
 
-/// Longer than the sockets have been silent: a probe on each of them at once would be measured with it.
+/// Longer than the sockets have been silent: a probe on each of them at once would be measured with
+/// it.
 const IDLE_S: u32 = 900;
 
-/// Prints how many sockets were set, of how many, and the milliseconds of CPU that it took: loading the program, telling it the sockets,
-/// setting and reading back.
+/// Prints how many sockets were set, of how many, and the milliseconds of CPU that it took: loading
+/// the program, telling it the sockets, setting and reading back.
 fn set() -> Result<()> {
     let engine = engine()?;
     let mut changes = Vec::new();
@@ -141,8 +144,8 @@ fn set() -> Result<()> {
 /// Connections of a turn: a few milliseconds, in which a busy machine does not change its pace.
 const TURN: u32 = 200;
 
-/// Ways to treat `number` connections take turns, each at each place in the order. Returns the nanoseconds of CPU that an end of a connection takes in
-/// each: of its median turn.
+/// Ways to treat `number` connections take turns, each at each place in the order. Returns the
+/// nanoseconds of CPU that an end of a connection takes in each: of its median turn.
 fn in_turns<const WAYS: usize>(
     number: u32,
     mut turn: impl FnMut(usize) -> Result<Duration>,
@@ -160,7 +163,8 @@ fn in_turns<const WAYS: usize>(
     }))
 }
 
-/// Prints what an end of a connection takes, all of its life: bare, under a rule, and with the options set by the program itself.
+/// Prints what an end of a connection takes, all of its life: bare, under a rule, and with the
+/// options set by the program itself.
 fn connect(number: u32) -> Result<()> {
     netns::isolate()?;
     let group = Group::enter()?;
@@ -194,7 +198,8 @@ fn set_by_itself(end: &TcpStream) -> io::Result<()> {
     done.map_err(io::Error::other)
 }
 
-/// Prints what an end of a connection takes, unseen and with its death told and read, and how many deaths were lost.
+/// Prints what an end of a connection takes, unseen and with its death told and read, and how many
+/// deaths were lost.
 fn deaths(number: u32) -> Result<()> {
     netns::isolate()?;
     let here = u32::try_from(netns::inode(netns::open_current()?)?)?;
@@ -220,7 +225,8 @@ fn deaths(number: u32) -> Result<()> {
     Ok(())
 }
 
-/// Prints how many deaths there were elsewhere, and the nanoseconds of CPU that waiting for one here took.
+/// Prints how many deaths there were elsewhere, and the nanoseconds of CPU that waiting for one
+/// here took.
 fn idle(time: Duration) -> Result<()> {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {

@@ -1,4 +1,5 @@
-//! Control groups of the second version (cgroups(7)), wherever they are mounted, or if they are not.
+//! Control groups of the second version (cgroups(7)), wherever they are mounted, or if they are
+//! not.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,8 +11,9 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, 
 
 use crate::{CallError, Unavailable};
 
-/// The root of the hierarchy as this process sees it. Needs no path: machines with both versions have it in other places.
-/// Takes `CAP_SYS_ADMIN` where it is not mounted at `/sys/fs/cgroup` or `/sys/fs/cgroup/unified`.
+/// The root of the hierarchy as this process sees it. Needs no path: machines with both versions
+/// have it in other places. Takes `CAP_SYS_ADMIN` where it is not mounted at `/sys/fs/cgroup` or
+/// `/sys/fs/cgroup/unified`.
 ///
 /// # Errors
 /// [`Unavailable::NoCgroup2`].
@@ -26,7 +28,8 @@ pub fn root() -> Result<OwnedFd, Unavailable> {
     unmounted().map_err(Unavailable::NoCgroup2)
 }
 
-/// Opens a cgroup by its path below the root, as `/proc/PID/cgroup` writes it behind `0::`; `/` is the root itself.
+/// Opens a cgroup by its path below the root, as `/proc/PID/cgroup` writes it behind `0::`; `/` is
+/// the root itself.
 ///
 /// # Errors
 /// There is no such cgroup, or it may not be seen.
@@ -50,7 +53,8 @@ pub fn id(cgroup: impl AsFd) -> Result<u64, CallError> {
         .map_err(CallError::of("fstat"))
 }
 
-/// The path below the root of the cgroup with this number; `None` if it is gone. Walks the hierarchy.
+/// The path below the root of the cgroup with this number; `None` if it is gone. Walks the
+/// hierarchy.
 #[must_use]
 pub fn path_of(root: impl AsFd, id: u64) -> Option<PathBuf> {
     find(root.as_fd(), Path::new("/"), id)

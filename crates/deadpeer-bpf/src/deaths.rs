@@ -15,10 +15,12 @@ use crate::pid_namespace;
 use crate::records::{self, milliseconds, stretch, ticks};
 use crate::{CallError, Unavailable, feature};
 
-/// A running report of deaths: [`Engine::deaths`](crate::Engine::deaths). It ends when it is dropped.
+/// A running report of deaths: [`Engine::deaths`](crate::Engine::deaths). It ends when it is
+/// dropped.
 ///
-/// Its descriptor is readable when there are deaths to [`drain`](Self::drain); an idle one wakes nobody. With many
-/// deaths a second, wait a few milliseconds between drains: the kernel wakes a reader only once it has caught up.
+/// Its descriptor is readable when there are deaths to [`drain`](Self::drain); an idle one wakes
+/// nobody. With many deaths a second, wait a few milliseconds between drains: the kernel wakes a
+/// reader only once it has caught up.
 #[derive(Debug)]
 pub struct Deaths {
     ring: Ring,
@@ -39,8 +41,8 @@ pub enum Watched {
     Everything,
 }
 
-/// A connection that has just become CLOSED for the kernel: reset, given up, destroyed, refused, or closed by both ends
-/// in order (which is before its TIME_WAIT). Listeners are not reported.
+/// A connection that has just become CLOSED for the kernel: reset, given up, destroyed, refused, or
+/// closed by both ends in order (which is before its TIME_WAIT). Listeners are not reported.
 ///
 /// The numbers are those of that moment, the socket's error not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +55,8 @@ pub struct Death {
     /// The number of its network namespace.
     pub namespace: u32,
     /// Its file's inode number, if a process still holds it: who that is, `/proc` tells, or
-    /// [`Engine::socket_owners`](crate::Engine::socket_owners). `None`: closed before, or never accepted.
+    /// [`Engine::socket_owners`](crate::Engine::socket_owners). `None`: closed before, or never
+    /// accepted.
     pub inode: Option<NonZeroU32>,
     /// Our end.
     pub local: SocketAddr,
@@ -61,8 +64,8 @@ pub struct Death {
     pub peer: SocketAddr,
     /// The state it died in.
     pub state: TcpState,
-    /// `sk_err`: 104 reset, 32 reset after the peer's FIN, 110 given up, 113 and such given up with an ICMP error
-    /// pending, 103 destroyed, 111 refused; `None`: in order, or by our own end.
+    /// `sk_err`: 104 reset, 32 reset after the peer's FIN, 110 given up, 113 and such given up with
+    /// an ICMP error pending, 103 destroyed, 111 refused; `None`: in order, or by our own end.
     pub error: Option<i32>,
     /// `sk_err_soft`: the last ICMP error that did not end it.
     pub soft_error: Option<i32>,
@@ -74,7 +77,8 @@ pub struct Death {
     pub caller: Option<Caller>,
     /// `SO_LINGER` with 0 seconds was set: close(2) resets the connection.
     pub lingers_not: bool,
-    /// When it was established, `CLOCK_MONOTONIC`; `None` if that was before the report began, or never.
+    /// When it was established, `CLOCK_MONOTONIC`; `None` if that was before the report began, or
+    /// never.
     pub established_at: Option<Duration>,
     /// The options set on it; see [`Socket::options`](crate::Socket::options).
     pub options: SocketOptions,
@@ -96,7 +100,8 @@ pub struct Death {
     pub silent_for: Option<Duration>,
     /// Time since the last data was sent; `None` if none ever was.
     pub since_sent: Option<Duration>,
-    /// Time since the first retransmission of what was in flight; `None`: nothing was being retransmitted.
+    /// Time since the first retransmission of what was in flight; `None`: nothing was being
+    /// retransmitted.
     pub retransmitting_for: Option<Duration>,
     /// Bytes received, ever.
     pub bytes_received: u64,
@@ -134,7 +139,8 @@ impl Closer {
 pub struct Caller {
     /// Its number, as our pid namespace has it; `None` if it is in none that we see.
     pub pid: Option<u32>,
-    /// What it called itself: `comm`, up to the first 0; all 0 once somebody has closed the connection.
+    /// What it called itself: `comm`, up to the first 0; all 0 once somebody has closed the
+    /// connection.
     pub comm: [u8; 16],
 }
 
@@ -163,7 +169,8 @@ fn until_zero(comm: &[u8]) -> &[u8] {
     comm.get(..end.unwrap_or(comm.len())).unwrap_or_default()
 }
 
-/// Connections whose age and closer are remembered beside those that have a slot. Memory is taken as they come, about 100 bytes for each.
+/// Connections whose age and closer are remembered beside those that have a slot. Memory is taken
+/// as they come, about 100 bytes for each.
 const LIVES: u32 = 1 << 20;
 
 /// What the program takes as given.
@@ -231,11 +238,13 @@ impl Deaths {
         });
     }
 
-    /// How many deaths may have been lost so far: those that found the buffer full, and the changes of state that an interrupt
-    /// brought while the program was busy with another, for which the kernel does not run it (counted since Linux 5.12).
+    /// How many deaths may have been lost so far: those that found the buffer full, and the changes
+    /// of state that an interrupt brought while the program was busy with another, for which the
+    /// kernel does not run it (counted since Linux 5.12).
     ///
-    /// Some kernels of hosted machines don't run eBPF in the context of processes that they protect. What dies by a timer while such a
-    /// process has the processor is neither reported nor counted.
+    /// Some kernels of hosted machines don't run eBPF in the context of processes that they
+    /// protect. What dies by a timer while such a process has the processor is neither reported nor
+    /// counted.
     ///
     /// # Errors
     /// A counter can't be read.

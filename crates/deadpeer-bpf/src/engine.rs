@@ -23,13 +23,15 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Whether we may look into the kernel at all, which takes `CAP_BPF` and `CAP_PERFMON`. Costs microseconds, where
-    /// opening costs milliseconds.
+    /// Whether we may look into the kernel at all, which takes `CAP_BPF` and `CAP_PERFMON`. Costs
+    /// microseconds, where opening costs milliseconds.
     ///
     /// # Errors
-    /// [`Unavailable::NotPermitted`] or [`Unavailable::LockedDown`]. Whatever else may be missing shows later.
+    /// [`Unavailable::NotPermitted`] or [`Unavailable::LockedDown`]. Whatever else may be missing
+    /// shows later.
     pub fn permitted() -> Result<(), Unavailable> {
-        // No type has this number, and the kernel asks for privilege first (kernel/bpf/syscall.c, `bpf_prog_load`).
+        // No type has this number, and the kernel asks for privilege first (kernel/bpf/syscall.c,
+        // `bpf_prog_load`).
         let nothing = ProgramKind::Iterator(u32::MAX);
         // r0 = 0; exit
         let instructions = [[0xb7, 0, 0, 0, 0, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
@@ -47,8 +49,8 @@ impl Engine {
         }
     }
 
-    /// Reads the kernel's description of its types. Needs no privilege. `hz` is its clock rate (`CONFIG_HZ`), which
-    /// every time that a socket has is counted in.
+    /// Reads the kernel's description of its types. Needs no privilege. `hz` is its clock rate
+    /// (`CONFIG_HZ`), which every time that a socket has is counted in.
     ///
     /// # Errors
     /// [`Unavailable::NoBtf`].
@@ -63,8 +65,8 @@ impl Engine {
         })
     }
 
-    /// The sockets of the *calling thread's* network namespace, each time it is asked. Takes `CAP_BPF` and
-    /// `CAP_PERFMON`, Linux 5.12.
+    /// The sockets of the *calling thread's* network namespace, each time it is asked. Takes
+    /// `CAP_BPF` and `CAP_PERFMON`, Linux 5.12.
     ///
     /// # Errors
     /// What is missing on this machine.
@@ -72,14 +74,15 @@ impl Engine {
         Sockets::load(&self.types, self.hz)
     }
 
-    /// Sets options on sockets of the *calling thread's* network namespace and shows what became of each to `visit`, in no
-    /// order. Each socket is locked while its options are set. Takes `CAP_BPF` and `CAP_PERFMON`, Linux 5.15.
+    /// Sets options on sockets of the *calling thread's* network namespace and shows what became of
+    /// each to `visit`, in no order. Each socket is locked while its options are set. Takes
+    /// `CAP_BPF` and `CAP_PERFMON`, Linux 5.15.
     ///
     /// SO_KEEPALIVE is set first and TCP_KEEPIDLE last, which makes all of them hold at once.
     ///
     /// # Errors
-    /// What is missing on this machine; nothing has been set then. [`Unavailable::Failed`] may also come halfway: the
-    /// outcomes shown so far stand.
+    /// What is missing on this machine; nothing has been set then. [`Unavailable::Failed`] may also
+    /// come halfway: the outcomes shown so far stand.
     pub fn set(
         &self,
         changes: impl IntoIterator<Item = Change>,
@@ -88,8 +91,8 @@ impl Engine {
         set(&self.types, self.hz, changes, visit)
     }
 
-    /// The TCP sockets that processes of our pid namespace hold, in every network namespace. Takes `CAP_BPF` and
-    /// `CAP_PERFMON`, Linux 5.12.
+    /// The TCP sockets that processes of our pid namespace hold, in every network namespace. Takes
+    /// `CAP_BPF` and `CAP_PERFMON`, Linux 5.12.
     ///
     /// # Errors
     /// What is missing on this machine.
@@ -97,8 +100,9 @@ impl Engine {
         SocketOwners::load(&self.types)
     }
 
-    /// Makes a rule hold in a cgroup (v2) and those below it, for every TCP connection of a process in them that begins
-    /// from now on. Takes `CAP_BPF` and `CAP_NET_ADMIN`, Linux 6.1. A cgroup may have several.
+    /// Makes a rule hold in a cgroup (v2) and those below it, for every TCP connection of a process
+    /// in them that begins from now on. Takes `CAP_BPF` and `CAP_NET_ADMIN`, Linux 6.1. A cgroup
+    /// may have several.
     ///
     /// # Errors
     /// What is missing on this machine; nothing has been changed then.
@@ -106,9 +110,9 @@ impl Engine {
         Protection::attach(&self.types, cgroup, rule)
     }
 
-    /// Reports connections as they end, from now on. `ring` is the size of the buffer between the kernel and us in bytes,
-    /// rounded up to a power of two and whole pages; a death takes 256 bytes of it. Takes `CAP_BPF` and
-    /// `CAP_PERFMON`, Linux 5.12.
+    /// Reports connections as they end, from now on. `ring` is the size of the buffer between the
+    /// kernel and us in bytes, rounded up to a power of two and whole pages; a death takes 256
+    /// bytes of it. Takes `CAP_BPF` and `CAP_PERFMON`, Linux 5.12.
     ///
     /// # Errors
     /// What is missing on this machine.

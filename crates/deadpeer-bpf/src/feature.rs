@@ -57,7 +57,8 @@ pub(crate) const DEATHS: Feature = Feature {
 const TRACING: &str = "CAP_BPF and CAP_PERFMON";
 
 impl Feature {
-    /// A call failed: for want of privilege, because the machine is locked down, or for no good reason.
+    /// A call failed: for want of privilege, because the machine is locked down, or for no good
+    /// reason.
     pub(crate) fn failed(&self, error: CallError) -> Unavailable {
         self.failed_under(lockdown(), error)
     }
@@ -133,7 +134,8 @@ impl Feature {
     fn rejected_under(&self, lockdown: Lockdown, error: CallError, log: &[u8]) -> Unavailable {
         let written = log.split(|byte| *byte == 0).next().unwrap_or_default();
         let log = String::from_utf8_lossy(written);
-        // Taken away from programs, the helper is unknown to the verifier (kernel/bpf/helpers.c, `bpf_base_func_proto`).
+        // Taken away from programs, the helper is unknown to the verifier (kernel/bpf/helpers.c,
+        // `bpf_base_func_proto`).
         if lockdown == Lockdown::Confidentiality && log.contains("bpf_probe_read_kernel") {
             return self.locked_down();
         }
@@ -149,8 +151,9 @@ impl Feature {
     }
 }
 
-/// How far the machine is locked down (kernel_lockdown(7)). Integrity takes nothing away that a program here needs: it forbids to
-/// write to user memory alone (include/linux/security.h, `LOCKDOWN_BPF_WRITE_USER`).
+/// How far the machine is locked down (kernel_lockdown(7)). Integrity takes nothing away that a
+/// program here needs: it forbids to write to user memory alone (include/linux/security.h,
+/// `LOCKDOWN_BPF_WRITE_USER`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lockdown {
     /// Not at all, to integrity, or we can't see it.

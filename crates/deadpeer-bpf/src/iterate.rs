@@ -32,7 +32,8 @@ impl Iterator {
         self.begin()?.each(visit)
     }
 
-    /// A run for the calling thread: which namespace it shows is decided here (kernel/bpf/bpf_iter.c, `prepare_seq_file`).
+    /// A run for the calling thread: which namespace it shows is decided here
+    /// (kernel/bpf/bpf_iter.c, `prepare_seq_file`).
     pub(crate) fn begin(&self) -> Result<Run, CallError> {
         let descriptor = kernel::iterator(&self.link)?;
         Ok(Run { descriptor })
@@ -63,7 +64,8 @@ impl Run {
             filled += match rustix::io::read(&self.descriptor, free) {
                 Ok(0) => return Ok(()),
                 Ok(read) => read,
-                // It looked at a million objects and wrote nothing: the kernel wants to be asked again.
+                // It looked at a million objects and wrote nothing: the kernel wants to be asked
+                // again.
                 Err(Errno::AGAIN | Errno::INTR) => 0,
                 Err(errno) => {
                     let call = "read(iterator)";

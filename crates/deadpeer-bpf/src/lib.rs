@@ -1,5 +1,5 @@
-//! The kernel's own view of TCP connections, by eBPF: every socket's settings, its owners, the means to
-//! change settings from within, and a report of each connection as it ends.
+//! The kernel's own view of TCP connections, by eBPF: every socket's settings, its owners, the
+//! means to change settings from within, and a report of each connection as it ends.
 //!
 //! | what | since | capabilities |
 //! |---|---|---|
@@ -9,9 +9,9 @@
 //! | [`Engine::protect`]: options of every connection still to come in a cgroup | Linux 6.1 | BPF, NET_ADMIN |
 //! | [`Engine::deaths`]: connections as they end | Linux 5.12 | BPF, PERFMON |
 //!
-//! All of it takes a kernel with BTF (`CONFIG_DEBUG_INFO_BTF`). Nothing is assumed: each function either
-//! works or returns [`Unavailable`], which names what is missing. The programs are written in C, compiled
-//! beforehand and part of this crate; no compiler is needed.
+//! All of it takes a kernel with BTF (`CONFIG_DEBUG_INFO_BTF`). Nothing is assumed: each function
+//! either works or returns [`Unavailable`], which names what is missing. The programs are written
+//! in C, compiled beforehand and part of this crate; no compiler is needed.
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;

@@ -15,15 +15,17 @@ use crate::{CallError, PinError, Unavailable, feature, pins};
 
 /// What new connections get, and what is left alone.
 ///
-/// The program runs when connect(2) begins and when a connection is established, on both sides. It compares what the
-/// socket has with this rule, in three groups, and sets a group only if the socket's own values don't meet it. What an
-/// application has set and is as good or better stays; nothing is ever loosened. What it sets later it has.
+/// The program runs when connect(2) begins and when a connection is established, on both sides. It
+/// compares what the socket has with this rule, in three groups, and sets a group only if the
+/// socket's own values don't meet it. What an application has set and is as good or better stays;
+/// nothing is ever loosened. What it sets later it has.
 ///
-/// - *Keepalive* (`keepalive`, `keepidle_s`, `keepintvl_s`, `keepcnt`) is left alone if it is on and finds a dead idle peer
-///   within [`idle_within`](Self::idle_within): `max(idle, interval) + count * interval`, or with a user timeout
-///   `max(idle + interval, timeout + interval)`.
-/// - *Data in flight* (`user_timeout_ms`, `rto_max_ms`) is left alone if the socket has a user timeout of at most
-///   [`busy_within`](Self::busy_within); else `user_timeout_ms` is set, and `rto_max_ms` if the socket's is longer.
+/// - *Keepalive* (`keepalive`, `keepidle_s`, `keepintvl_s`, `keepcnt`) is left alone if it is on
+///   and finds a dead idle peer within [`idle_within`](Self::idle_within): `max(idle, interval) +
+///   count * interval`, or with a user timeout `max(idle + interval, timeout + interval)`.
+/// - *Data in flight* (`user_timeout_ms`, `rto_max_ms`) is left alone if the socket has a user
+///   timeout of at most [`busy_within`](Self::busy_within); else `user_timeout_ms` is set, and
+///   `rto_max_ms` if the socket's is longer.
 /// - *Connecting* (`syncnt`) is set if the socket's is larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,7 +53,8 @@ impl Rule {
     }
 }
 
-/// A rule that holds in a cgroup and those below it, as long as this lives: [`Engine::protect`](crate::Engine::protect).
+/// A rule that holds in a cgroup and those below it, as long as this lives:
+/// [`Engine::protect`](crate::Engine::protect).
 #[derive(Debug)]
 pub struct Protection {
     link: OwnedFd,
@@ -66,8 +69,8 @@ pub struct Pinned {
     pub path: PathBuf,
     /// Its name: the last part of the path.
     pub name: String,
-    /// The number of the cgroup; `None`: nothing is attached, because the cgroup is gone or its maker was killed
-    /// halfway. Such a rest does nothing and can be removed.
+    /// The number of the cgroup; `None`: nothing is attached, because the cgroup is gone or its
+    /// maker was killed halfway. Such a rest does nothing and can be removed.
     pub cgroup: Option<u64>,
     /// What it does; `None` where that can't be read.
     pub rule: Option<Rule>,
@@ -101,7 +104,8 @@ impl Protection {
             maps: &[MapShape::of::<u32, Memory>("memory", Kind::Array, 1)],
             constants: &[],
         };
-        // Older kernels take the program, and tell it nothing of most options: it would set whatever the application has.
+        // Older kernels take the program, and tell it nothing of most options: it would set
+        // whatever the application has.
         if !recipe.is_there(kernel) {
             return Err(feature::PROTECT.not_yet());
         }
@@ -112,11 +116,12 @@ impl Protection {
         Ok(Self { link, memory })
     }
 
-    /// Keeps the rule after we are gone: as the directory `name` below `deadpeer` in a mounted BPF file system
-    /// (`/sys/fs/bpf`), with the rule and the link in it. It holds until [`Pinned::remove`], until the cgroup
-    /// is removed, or until the file system is unmounted.
+    /// Keeps the rule after we are gone: as the directory `name` below `deadpeer` in a mounted BPF
+    /// file system (`/sys/fs/bpf`), with the rule and the link in it. It holds until
+    /// [`Pinned::remove`], until the cgroup is removed, or until the file system is unmounted.
     ///
-    /// Killed halfway, this leaves a rest that holds nothing, which [`pinned`] shows without a cgroup.
+    /// Killed halfway, this leaves a rest that holds nothing, which [`pinned`] shows without a
+    /// cgroup.
     ///
     /// # Errors
     /// Nothing is kept then, and the rule ends.

@@ -49,8 +49,8 @@ impl SocketOwners {
         Ok(Self { iterator })
     }
 
-    /// Shows every descriptor of a TCP socket to `visit`, until it breaks: sorted by process, then by descriptor. A socket
-    /// that was inherited or passed on has several.
+    /// Shows every descriptor of a TCP socket to `visit`, until it breaks: sorted by process, then
+    /// by descriptor. A socket that was inherited or passed on has several.
     ///
     /// # Errors
     /// The kernel's answer could not be read to its end. What was shown before stands.

@@ -72,7 +72,8 @@ pub(crate) fn all(bpffs: &Path) -> Result<Vec<PathBuf>, PinError> {
     Ok(paths)
 }
 
-/// Removes the files and their directory, and our own if it is empty then. What is not there is no error.
+/// Removes the files and their directory, and our own if it is empty then. What is not there is no
+/// error.
 pub(crate) fn remove(directory: &Path, files: &[&str]) -> Result<(), PinError> {
     for path in files.iter().map(|file| directory.join(file)) {
         match fs::remove_file(&path) {

@@ -177,7 +177,8 @@ impl Options {
         Self::to_set(&SocketOptions::default())
     }
 
-    /// Options as a socket of a kernel with this clock rate keeps them; the inverse of [`Options::read`].
+    /// Options as a socket of a kernel with this clock rate keeps them; the inverse of
+    /// [`Options::read`].
     pub(crate) fn kept(options: &SocketOptions, hz: u32) -> Self {
         let or_zero = |value: Option<u32>| value.unwrap_or(0);
         let jiffies = |ms: u64| (ms * u64::from(hz)).div_ceil(1000) as u32;

@@ -15,17 +15,19 @@ use crate::{Unavailable, feature, records};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
-    /// The socket: connections, accepted or not, and listeners. TIME_WAIT and connection requests have no options.
+    /// The socket: connections, accepted or not, and listeners. TIME_WAIT and connection requests
+    /// have no options.
     pub cookie: u64,
     /// What to set. `None` leaves an option alone.
     pub options: SocketOptions,
-    /// If given, nothing is set unless the socket's options are exactly these, compared a moment before under
-    /// the socket's lock: whatever the application set since it was looked at stays. As
-    /// [`Socket::options`](crate::Socket::options) showed them.
+    /// If given, nothing is set unless the socket's options are exactly these, compared a moment
+    /// before under the socket's lock: whatever the application set since it was looked at stays.
+    /// As [`Socket::options`](crate::Socket::options) showed them.
     pub only_if: Option<SocketOptions>,
 }
 
-/// What became of one [`Change`]; a socket that is gone has no outcome, nor has one whose owner has closed it.
+/// What became of one [`Change`]; a socket that is gone has no outcome, nor has one whose owner has
+/// closed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
@@ -45,8 +47,9 @@ pub struct Outcome {
 pub enum Refused {
     /// The options were not those of [`Change::only_if`] any more; nothing was set.
     Changed,
-    /// The kernel refused an option. Those before it in the order SO_KEEPALIVE, TCP_KEEPCNT, TCP_KEEPINTVL,
-    /// TCP_USER_TIMEOUT, TCP_RTO_MAX_MS, TCP_SYNCNT, TCP_KEEPIDLE are set, those after it are not.
+    /// The kernel refused an option. Those before it in the order SO_KEEPALIVE, TCP_KEEPCNT,
+    /// TCP_KEEPINTVL, TCP_USER_TIMEOUT, TCP_RTO_MAX_MS, TCP_SYNCNT, TCP_KEEPIDLE are set, those
+    /// after it are not.
     Option {
         /// Its name.
         option: &'static str,
@@ -174,7 +177,8 @@ impl Outcome {
     }
 }
 
-/// The name of an option by its number, that of `SO_KEEPALIVE` in the upper half (programs/options.h).
+/// The name of an option by its number, that of `SO_KEEPALIVE` in the upper half
+/// (programs/options.h).
 fn name(option: u32) -> &'static str {
     match option {
         4 => "TCP_KEEPIDLE",

@@ -12,14 +12,16 @@ use crate::load::{Recipe, Target, Types};
 use crate::records::{Row, State, stretch, ticks};
 use crate::{CallError, Unavailable, feature};
 
-/// A program that shows every TCP socket, loaded and ready: [`Engine::sockets`](crate::Engine::sockets).
+/// A program that shows every TCP socket, loaded and ready:
+/// [`Engine::sockets`](crate::Engine::sockets).
 #[derive(Debug)]
 pub struct Sockets {
     iterator: Iterator,
     hz: u32,
 }
 
-/// A TCP socket of any state. Shown without stopping it: its numbers may be of neighbouring moments.
+/// A TCP socket of any state. Shown without stopping it: its numbers may be of neighbouring
+/// moments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Socket {
@@ -33,8 +35,9 @@ pub struct Socket {
     pub peer: SocketAddr,
     /// The number of its network namespace, as `/proc/PID/ns/net` shows it.
     pub namespace: u32,
-    /// The options set on it. `None` in an option: it follows the sysctl. A user timeout of 0 is shown as `None`.
-    /// `None` altogether for what has no options: TIME_WAIT and connection requests.
+    /// The options set on it. `None` in an option: it follows the sysctl. A user timeout of 0 is
+    /// shown as `None`. `None` altogether for what has no options: TIME_WAIT and connection
+    /// requests.
     pub options: Option<SocketOptions>,
     /// Who has it.
     pub holding: Holding,
@@ -84,7 +87,8 @@ pub struct Socket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Timer {
-    /// What it does when it fires, as inet_diag numbers it: 1 sends again, 2 keepalive, 3 ends TIME_WAIT, 4 probes a closed window.
+    /// What it does when it fires, as inet_diag numbers it: 1 sends again, 2 keepalive, 3 ends
+    /// TIME_WAIT, 4 probes a closed window.
     #[doc(alias = "idiag_timer")]
     pub kind: u8,
     /// Time until it fires, before the timer wheel's rounding; zero if it is due.
@@ -119,7 +123,8 @@ impl Sockets {
         Ok(Self { iterator, hz })
     }
 
-    /// Shows every TCP socket of the calling thread's network namespace to `visit`, until it breaks.
+    /// Shows every TCP socket of the calling thread's network namespace to `visit`, until it
+    /// breaks.
     ///
     /// # Errors
     /// The kernel's answer could not be read to its end. What was shown before stands.

@@ -51,7 +51,8 @@ impl From<rust::Cause> for Cause {
     }
 }
 
-/// The cause that the errno of a failed read or write names. Unknown for those that don't end a connection, such as EAGAIN.
+/// The cause that the errno of a failed read or write names. Unknown for those that don't end a
+/// connection, such as EAGAIN.
 #[unsafe(no_mangle)]
 pub extern "C" fn deadpeer_cause_of_errno(code: c_int) -> Cause {
     rust::Cause::from_errno(code, None).map_or(Cause::Unknown, Cause::from)

@@ -15,15 +15,19 @@ use crate::error::{Error, Failure, answer};
 pub enum AnswerKind {
     /// The peer's kernel answered; `micros` is the round trip.
     Answered = 0,
-    /// A probe went out and no answer came; `micros` is how long it was waited for. One probe may get lost: ask again.
+    /// A probe went out and no answer came; `micros` is how long it was waited for. One probe may
+    /// get lost: ask again.
     Unanswered = 1,
     /// Nothing was asked: the peer was heard within the last second, `micros` ago.
     HeardJustNow = 2,
-    /// Nothing was asked: the kernel is asking by itself, because data is in flight or keepalive has come to its turn.
+    /// Nothing was asked: the kernel is asking by itself, because data is in flight or keepalive
+    /// has come to its turn.
     KernelAsks = 3,
-    /// Nothing was asked: an earlier ping is unanswered and the timeout is too short to wait and ask again.
+    /// Nothing was asked: an earlier ping is unanswered and the timeout is too short to wait and
+    /// ask again.
     JustAsked = 4,
-    /// Nothing was asked: by the socket's settings, one more unanswered probe would end the connection.
+    /// Nothing was asked: by the socket's settings, one more unanswered probe would end the
+    /// connection.
     LastProbe = 5,
     /// Nothing was asked: the socket was busy, or the timeout shorter than a timer tick.
     Busy = 6,
@@ -52,7 +56,8 @@ pub struct Answer {
 pub struct Death {
     /// Why.
     pub cause: Cause,
-    /// Whether that is certain. If not, the counters suggest it, and the errno is still the application's to take.
+    /// Whether that is certain. If not, the counters suggest it, and the errno is still the
+    /// application's to take.
     pub certain: bool,
 }
 
@@ -71,7 +76,8 @@ impl From<rust::Death> for Death {
 pub enum HalfClose {
     /// It does: a peer that has nothing more to say is gone. Right for most protocols.
     Ends = 0,
-    /// It does not: the peer may still wait for an answer. The end is noticed once the connection is over in both directions.
+    /// It does not: the peer may still wait for an answer. The end is noticed once the connection
+    /// is over in both directions.
     Lives = 1,
 }
 
@@ -114,12 +120,15 @@ pub struct Reuse {
     pub unanswered: u32,
 }
 
-/// Sets the socket options by which a peer that vanishes is noticed within so many milliseconds, in every state of the
-/// connection. On a listener they go to every connection that it accepts from then on.
+/// Sets the socket options by which a peer that vanishes is noticed within so many milliseconds, in
+/// every state of the connection. On a listener they go to every connection that it accepts from
+/// then on.
 ///
-/// `drop_slow_readers`: whether live peers that don't read for as long may be dropped with the dead. Without it, a short deadline takes
-/// Linux 6.15 (TCP_RTO_MAX_MS) or a small net.ipv4.tcp_retries2. How short it may be depends on the kernel and its sysctls: one that cannot be kept is refused, and
-/// `nearest_ms` of the error says which could be. Returns 0, or 1 if the socket lacks one of the options.
+/// `drop_slow_readers`: whether live peers that don't read for as long may be dropped with the
+/// dead. Without it, a short deadline takes Linux 6.15 (TCP_RTO_MAX_MS) or a small
+/// net.ipv4.tcp_retries2. How short it may be depends on the kernel and its sysctls: one that
+/// cannot be kept is refused, and `nearest_ms` of the error says which could be. Returns 0, or 1 if
+/// the socket lacks one of the options.
 ///
 /// # Safety
 /// `fd` stays open during the call. `error` is null or valid.
@@ -146,9 +155,9 @@ pub unsafe extern "C" fn deadpeer_apply(
     unsafe { answer(result, error) }
 }
 
-/// Asks the peer's kernel whether the connection is still there, by a keepalive probe, and waits for the answer. No
-/// byte of the application's is sent. For a few milliseconds SO_KEEPALIVE is on and TCP_KEEPIDLE 1; then both are as before.
-/// Returns 0.
+/// Asks the peer's kernel whether the connection is still there, by a keepalive probe, and waits
+/// for the answer. No byte of the application's is sent. For a few milliseconds SO_KEEPALIVE is on
+/// and TCP_KEEPIDLE 1; then both are as before. Returns 0.
 ///
 /// # Safety
 /// `fd` stays open during the call. `result` is valid. `error` is null or valid.
@@ -171,8 +180,9 @@ pub unsafe extern "C" fn deadpeer_ping(
     unsafe { self::answer(asked, error) }
 }
 
-/// Whether a connection from a pool may be used again: looks for an end that nobody has read yet, then for a recent sign of life, and
-/// asks the peer's kernel if there is none, for `timeout_ms` at most. Returns 1 if it may and 0 if it may not, and fills `result`.
+/// Whether a connection from a pool may be used again: looks for an end that nobody has read yet,
+/// then for a recent sign of life, and asks the peer's kernel if there is none, for `timeout_ms` at
+/// most. Returns 1 if it may and 0 if it may not, and fills `result`.
 ///
 /// # Safety
 /// `fd` stays open during the call. `result` is valid. `error` is null or valid.
@@ -194,8 +204,9 @@ pub unsafe extern "C" fn deadpeer_reusable(
     unsafe { answer(asked, error) }
 }
 
-/// Waits until the other end is gone, `timeout_ms` at most (negative: for ever). No byte is read and no error taken, and arriving data
-/// wakes nobody. `half_close`: a `deadpeer_half_close`. Returns 1 and fills `death` if it is, 0 if the time was over before.
+/// Waits until the other end is gone, `timeout_ms` at most (negative: for ever). No byte is read
+/// and no error taken, and arriving data wakes nobody. `half_close`: a `deadpeer_half_close`.
+/// Returns 1 and fills `death` if it is, 0 if the time was over before.
 ///
 /// # Safety
 /// `fd` stays open during the call. `death` is valid. `error` is null or valid.
@@ -221,8 +232,9 @@ pub unsafe extern "C" fn deadpeer_died(
     unsafe { answer(waited, error) }
 }
 
-/// Takes the error of a connection (SO_ERROR) and says what it means. The application will not see it any more: its next read
-/// returns a clean end of stream. Returns 1 and fills `cause`, or 0 if the connection lives.
+/// Takes the error of a connection (SO_ERROR) and says what it means. The application will not see
+/// it any more: its next read returns a clean end of stream. Returns 1 and fills `cause`, or 0 if
+/// the connection lives.
 ///
 /// # Safety
 /// `fd` stays open during the call. `cause` is valid. `error` is null or valid.

@@ -14,7 +14,8 @@ pub struct Error {
     pub code: c_int,
     /// A sentence for a person, ended by a zero.
     pub text: [c_char; 512],
-    /// Of a deadline that cannot be kept: the nearest one that can, milliseconds. 0 if there is none, and for other failures.
+    /// Of a deadline that cannot be kept: the nearest one that can, milliseconds. 0 if there is
+    /// none, and for other failures.
     pub nearest_ms: u64,
 }
 

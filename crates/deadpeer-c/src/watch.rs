@@ -31,7 +31,8 @@ pub enum EventKind {
     Stalled = 2,
     /// It was unreachable or stalled and is neither any more.
     Fine = 3,
-    /// Its descriptor is closed, but the connection goes on under another one, where the watch can't follow. It is watched no more.
+    /// Its descriptor is closed, but the connection goes on under another one, where the watch
+    /// can't follow. It is watched no more.
     Lost = 4,
 }
 
@@ -50,8 +51,8 @@ pub struct Event {
     pub unanswered: u32,
 }
 
-/// Makes a watch that tells what the kernel decides. It sets no option; use `deadpeer_apply`. `half_close`: a
-/// `deadpeer_half_close`. NULL on failure.
+/// Makes a watch that tells what the kernel decides. It sets no option; use `deadpeer_apply`.
+/// `half_close`: a `deadpeer_half_close`. NULL on failure.
 ///
 /// # Safety
 /// `error` is null or valid.
@@ -62,9 +63,10 @@ pub unsafe extern "C" fn deadpeer_watch_new(half_close: c_int, error: *mut Error
     unsafe { boxed(watch, half_close, error) }
 }
 
-/// Makes a watch that judges by itself: the kernel asks, and a peer is unreachable when it has been silent for so many
-/// milliseconds and has left so many questions unanswered that chance is ruled out. It sets its options on every
-/// socket that is added; one that is closed while it is unreachable is gone at once, undelivered data with it. NULL on failure.
+/// Makes a watch that judges by itself: the kernel asks, and a peer is unreachable when it has been
+/// silent for so many milliseconds and has left so many questions unanswered that chance is ruled
+/// out. It sets its options on every socket that is added; one that is closed while it is
+/// unreachable is gone at once, undelivered data with it. NULL on failure.
 ///
 /// # Safety
 /// `error` is null or valid.
@@ -80,7 +82,8 @@ pub unsafe extern "C" fn deadpeer_watch_supervised(
     unsafe { boxed(watch, half_close, error) }
 }
 
-/// Keepalive waits a second before it asks, and another one between its questions (tcp(7)): less would promise a verdict on none.
+/// Keepalive waits a second before it asks, and another one between its questions (tcp(7)): less
+/// would promise a verdict on none.
 fn supervision(within: Duration) -> Result<Supervision, Failure> {
     let (least, most) = (Duration::from_secs(2), rust::LONGEST_DEADLINE);
     if (least..=most).contains(&within) {
@@ -101,7 +104,8 @@ pub unsafe extern "C" fn deadpeer_watch_free(watch: *mut Watch) {
     }
 }
 
-/// The descriptor that is readable when there is something to tell, for poll or another epoll. It belongs to the watch.
+/// The descriptor that is readable when there is something to tell, for poll or another epoll. It
+/// belongs to the watch.
 ///
 /// # Safety
 /// `watch` is valid.
@@ -112,8 +116,8 @@ pub unsafe extern "C" fn deadpeer_watch_fd(watch: *const Watch) -> c_int {
     watch.watch.as_raw_fd()
 }
 
-/// Watches a connection from now on; what happened to it before counts. Its events will carry `key`. The watch holds no
-/// duplicate: close the socket when you like. Returns 0.
+/// Watches a connection from now on; what happened to it before counts. Its events will carry
+/// `key`. The watch holds no duplicate: close the socket when you like. Returns 0.
 ///
 /// # Safety
 /// `watch` is valid. `fd` is open during the call. `error` is null or valid.
@@ -150,8 +154,9 @@ pub unsafe extern "C" fn deadpeer_watch_remove(watch: *mut Watch, fd: c_int) -> 
     c_int::from(socket.is_ok_and(|fd| watch.watch.remove(fd)))
 }
 
-/// By how many milliseconds the verdict on a connection would come after the deadline, at the loss measured on it so far, if its peer vanished now. Returns
-/// 1 and fills `slip_ms`, or 0 if the connection is not watched or nobody judges it.
+/// By how many milliseconds the verdict on a connection would come after the deadline, at the loss
+/// measured on it so far, if its peer vanished now. Returns 1 and fills `slip_ms`, or 0 if the
+/// connection is not watched or nobody judges it.
 ///
 /// # Safety
 /// `watch` is valid. `fd` is open during the call. `slip_ms` is valid.
@@ -174,8 +179,9 @@ pub unsafe extern "C" fn deadpeer_watch_slip(
     1
 }
 
-/// Waits for events, `timeout_ms` at most (negative: for ever, 0: not at all), and writes up to `room` of them. Returns
-/// how many. There may be more: call again with a timeout of 0 until it returns 0.
+/// Waits for events, `timeout_ms` at most (negative: for ever, 0: not at all), and writes up to
+/// `room` of them. Returns how many. There may be more: call again with a timeout of 0 until it
+/// returns 0.
 ///
 /// # Safety
 /// `watch` is valid. `events` points to `room` events. `error` is null or valid.

@@ -1,8 +1,8 @@
 //! From a packet capture to the story of each TCP connection: which side was gone, since when, what
 //! noticed it, and how long that took.
 //!
-//! Everything here is a pure function of bytes and of the times written into them: no descriptor, no
-//! clock, no thread. Four steps, one module each:
+//! Everything here is a pure function of bytes and of the times written into them: no descriptor,
+//! no clock, no thread. Four steps, one module each:
 //!
 //! - [`read`]: a pcap or pcapng file, compressed or not, becomes packets;
 //! - [`dissect`]: a packet becomes a TCP [`Segment`], or an ICMP [`Complaint`] about one;

@@ -3,7 +3,8 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// A moment of the clock that stamped the capture, in nanoseconds since 1970 (UTC), up to the year 2554.
+/// A moment of the clock that stamped the capture, in nanoseconds since 1970 (UTC), up to the
+/// year 2554.
 ///
 /// `Option<Moment>` takes 8 bytes: the nanosecond at which 1970 began reads as the one after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

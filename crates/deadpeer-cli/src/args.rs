@@ -1,5 +1,9 @@
 //! The command line, defined once: help, manual pages and completions all come from here.
 
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use deadpeer_report::sanitize::sanitize;
+
 use crate::audit;
 use crate::ends;
 use crate::exit::Exit;
@@ -15,15 +19,12 @@ use crate::test;
 use crate::text::look::Look;
 use crate::text::style::{self, ColorChoice};
 use crate::watch;
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use deadpeer_report::sanitize::sanitize;
 
 /// Which TCP connections would hang on a vanished peer, and for how long
 ///
-/// A peer that loses power, its network or its NAT entry says nothing. Until the kernel gives up, reads block
-/// and resources stay bound: after seconds, hours, or never. deadpeer says which, for every connection and
-/// every kind of silence, and what to set.
+/// A peer that loses power, its network or its NAT entry says nothing. Until the kernel gives up,
+/// reads block and resources stay bound: after seconds, hours, or never. deadpeer says which, for
+/// every connection and every kind of silence, and what to set.
 #[derive(Debug, Parser)]
 #[command(name = "deadpeer", version, max_term_width = 100, after_long_help = EXIT_CODES)]
 #[command(

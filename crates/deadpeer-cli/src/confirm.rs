@@ -1,7 +1,8 @@
 //! Asking before anything is changed.
 
-use crate::exit::Stop;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use crate::exit::Stop;
 
 /// How a verb that changes something was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,8 @@ impl Consent {
         }
     }
 
-    /// Whether to go on. Asks with this question if it is to be asked; whatever was shown must be flushed before.
+    /// Whether to go on. Asks with this question if it is to be asked; whatever was shown must be
+    /// flushed before.
     pub(crate) fn to(self, question: &str) -> Result<bool, Stop> {
         match self {
             Self::Rehearse => Ok(false),

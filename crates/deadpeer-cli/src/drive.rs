@@ -1,12 +1,14 @@
 //! The one loop that waits for the work of the host.
 
-use crate::exit::Stop;
+use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
+
 use deadpeer_host::Work;
 use deadpeer_sys::SysError;
 use deadpeer_sys::signals::{Interruption, Second, TO_END};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::os::fd::AsFd as _;
-use std::time::{Duration, Instant};
+
+use crate::exit::Stop;
 
 /// How driving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +22,8 @@ pub(crate) enum Ended {
 /// How long nothing is shown at most.
 const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
-/// Does work to its end, or until a signal comes. While it waits, `shown` is called several times a second.
+/// Does work to its end, or until a signal comes. While it waits, `shown` is called several times a
+/// second.
 pub(crate) fn drive<W: Work>(
     work: &mut W,
     interruption: Option<&Interruption>,

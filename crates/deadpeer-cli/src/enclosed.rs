@@ -1,17 +1,20 @@
 //! Running this command again in an enclosure, and being interrupted there.
 
-use crate::drive::{interruption, pause};
-use crate::exit::{Exit, Stop};
+use std::time::Duration;
+
 use deadpeer_lab::enclosure;
 use deadpeer_sys::signals::Second;
-use std::time::Duration;
+
+use crate::drive::{interruption, pause};
+use crate::exit::{Exit, Stop};
 
 /// How long the command inside gets to clean up by itself.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs the same command in an enclosure and ends as it does.
 ///
-/// A terminal sends its signals to both; a signal to this process alone ends everything inside after the grace.
+/// A terminal sends its signals to both; a signal to this process alone ends everything inside
+/// after the grace.
 pub(crate) fn again() -> Result<Exit, Stop> {
     let interruption = interruption(Second::IsNoted)?;
     std::thread::spawn(move || {

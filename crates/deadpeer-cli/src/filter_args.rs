@@ -1,19 +1,21 @@
 //! The filters every verb that looks at connections understands.
 //!
-//! A value that can match nothing is refused here, in one sentence: a typing error must not look like a
-//! machine without connections.
+//! A value that can match nothing is refused here, in one sentence: a typing error must not look
+//! like a machine without connections.
 
-use crate::exit::Stop;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::TcpState;
 use deadpeer_host::filter::{Container, Glob, Missing, Selector, User};
 use deadpeer_host::{Endpoint, Filter, Namespace, Table};
 use deadpeer_report::sanitize::sanitize;
-use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::fmt;
-use std::path::PathBuf;
+
+use crate::exit::Stop;
 
 /// Which connections. Repeat a filter for "any of these"; different filters must all agree.
 #[derive(Debug, Clone, Default, Args)]
@@ -43,7 +45,8 @@ pub(crate) struct FilterArgs {
     /// Made in this cgroup (v2) or below it: a path below /sys/fs/cgroup
     #[arg(long, value_name = "PATH", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     cgroup: Vec<String>,
-    /// Made in this container or pod: its id, the begin of its id, a pod's uid, or the name of a machine (nspawn, LXC)
+    /// Made in this container or pod: its id, the begin of its id, a pod's uid, or the name of a
+    /// machine (nspawn, LXC)
     #[arg(long, value_name = "ID|NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     container: Vec<String>,
     /// In this network namespace: a name (ip netns), a path, or the pid of a process in it
@@ -55,7 +58,8 @@ pub(crate) struct FilterArgs {
 }
 
 impl FilterArgs {
-    /// What they choose, for verbs that take everything only from those who say so. `refused` says what to do about it.
+    /// What they choose, for verbs that take everything only from those who say so. `refused` says
+    /// what to do about it.
     pub(crate) fn chosen_or(&self, refused: &str) -> Result<Chosen, Stop> {
         match self.all || !self.to_string().is_empty() {
             true => self.chosen(),
@@ -237,8 +241,9 @@ fn state() -> impl clap::builder::TypedValueParser<Value = TcpState> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use clap::Parser;
+
+    use super::*;
 
     #[derive(Debug, Parser)]
     struct Line {

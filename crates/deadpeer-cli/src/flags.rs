@@ -1,10 +1,12 @@
 //! Groups of flags that several verbs have, each declared once.
 
-use crate::confirm::Consent;
-use crate::exit::Stop;
+use std::time::Duration;
+
 use clap::Args;
 use deadpeer_report::duration;
-use std::time::Duration;
+
+use crate::confirm::Consent;
+use crate::exit::Stop;
 
 /// The deadline. Verbs that have a default for it, or do without, say so where they take this in.
 #[derive(Debug, Clone, Copy, Args)]

@@ -1,9 +1,10 @@
 //! What this process could not see of sockets, and what would help who runs it.
 
+use std::collections::BTreeMap;
+
 use deadpeer_host::{Coverage, Unreadable, unreached};
 use deadpeer_report::sanitize::sanitize;
 use deadpeer_report::{Gap, Looker, Unreached};
-use std::collections::BTreeMap;
 
 /// Sockets by why they could not be reached, and by user.
 pub(crate) type Missing = BTreeMap<(Unreadable, u32), u64>;

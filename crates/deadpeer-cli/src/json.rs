@@ -1,7 +1,7 @@
 //! Options, as the stories of `explain` have them.
 //!
-//! Field names are the kernel's where it has one, with the unit in the name. `null` means "unknown" or
-//! "not set"; that something never happens is said by the word "never".
+//! Field names are the kernel's where it has one, with the unit in the name. `null` means "unknown"
+//! or "not set"; that something never happens is said by the word "never".
 
 use deadpeer_core::SocketOptions;
 use serde::Serialize;

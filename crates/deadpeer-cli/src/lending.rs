@@ -1,14 +1,16 @@
 //! What verbs that ask lend to their questions, on record while they ask.
 
-use crate::exit::Stop;
-use crate::output::Output;
+use std::io::Write;
+
 use deadpeer_host::Target;
 use deadpeer_host::undo::{LoanRecord, Record, boot_id, default_directory};
 use deadpeer_report::Gap;
-use std::io::Write;
 
-/// Keeps on record what asking the targets borrows, for as long as this is kept. Where there is no place for it, that is said, and they can be
-/// asked all the same.
+use crate::exit::Stop;
+use crate::output::Output;
+
+/// Keeps on record what asking the targets borrows, for as long as this is kept. Where there is no
+/// place for it, that is said, and they can be asked all the same.
 pub(crate) fn on_record(
     namespace: u64,
     targets: &[Target],

@@ -35,12 +35,14 @@ mod test;
 mod text;
 mod watch;
 
-use args::{Cli, Verb};
-use clap::Parser as _;
-use deadpeer_report::sanitize::sanitize;
-use exit::{Exit, Stop};
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
+
+use clap::Parser as _;
+use deadpeer_report::sanitize::sanitize;
+
+use args::{Cli, Verb};
+use exit::{Exit, Stop};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

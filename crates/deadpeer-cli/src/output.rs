@@ -1,14 +1,16 @@
 //! The one way out: an answer is text for people or JSON lines for programs.
 
-use crate::exit::Stop;
-use crate::text::look::Look;
-use crate::text::paragraph::paragraph;
-use crate::text::style;
+use std::io::Write;
+
 use anstyle::Style;
 use clap::Args;
 use deadpeer_report::{Gap, json, record};
 use serde::Serialize;
-use std::io::Write;
+
+use crate::exit::Stop;
+use crate::text::look::Look;
+use crate::text::paragraph::paragraph;
+use crate::text::style;
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, Default, Args)]

@@ -1,13 +1,15 @@
 //! What a policy takes beside its deadline, in the same words for every verb that makes one.
 
+use std::time::Duration;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use deadpeer_core::policy::Relaxation;
 use deadpeer_core::{Policy, Refusal, Silence, SlowReaders};
 use deadpeer_report::duration;
-use std::time::Duration;
 
-/// What a policy survives unless told otherwise (RFC 1122, section 4.2.3.6: not one lost probe is death).
+/// What a policy survives unless told otherwise (RFC 1122, section 4.2.3.6: not one lost probe is
+/// death).
 pub(crate) const LOST_PROBES: u32 = 2;
 
 #[derive(Debug, Args)]
@@ -23,14 +25,17 @@ pub(crate) struct PolicyArgs {
         hide_possible_values = true
     )]
     pub(crate) slow_readers: SlowReadersArg,
-    /// How long the path may break, right after the program has closed, without loss of what it wrote last
+    /// How long the path may break, right after the program has closed, without loss of what it
+    /// wrote last
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) after_close: Option<Duration>,
-    /// The largest retransmission timeout of the paths, rto in TCP_INFO (1s; 250ms where all peers are near): shorter deadlines and longer
-    /// outages can be had where it is small, and the plan holds for no larger one
+    /// The largest retransmission timeout of the paths, rto in TCP_INFO (1s; 250ms where all peers
+    /// are near): shorter deadlines and longer outages can be had where it is small, and the plan
+    /// holds for no larger one
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) path_rto: Option<Duration>,
-    /// Silences that need not keep the deadline: idle, in-flight, late-write, zero-window, connecting, after-fin
+    /// Silences that need not keep the deadline: idle, in-flight, late-write, zero-window,
+    /// connecting, after-fin
     #[arg(
         long,
         value_name = "SILENCE,...",
@@ -83,8 +88,8 @@ impl PolicyArgs {
     }
 }
 
-/// What to write instead, in the order of the refusal: its concessions that have an argument, and the nearest deadline. Not every
-/// verb `takes_sysctl`.
+/// What to write instead, in the order of the refusal: its concessions that have an argument, and
+/// the nearest deadline. Not every verb `takes_sysctl`.
 pub(crate) fn ways_out(refusal: &Refusal, takes_sysctl: bool) -> Option<String> {
     let concessions = refusal
         .relaxations
@@ -114,8 +119,9 @@ pub(crate) fn ways_out(refusal: &Refusal, takes_sysctl: bool) -> Option<String> 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use deadpeer_core::Kernel;
+
+    use super::*;
 
     #[test]
     fn a_refusal_says_what_to_write_instead() {

@@ -2,13 +2,15 @@
 //!
 //! After a change of an output struct: `SNAPSHOTS=overwrite cargo test -p deadpeer-cli schemas`.
 
-use crate::explain::json::{CaptureJson, GroupJson, PacketJson, StoryJson};
+use std::path::Path;
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::json;
 use snapbox::data::DataFormat;
 use snapbox::{Assert, Data};
-use std::path::Path;
+
+use crate::explain::json::{CaptureJson, GroupJson, PacketJson, StoryJson};
 
 #[test]
 fn schemas_are_up_to_date() {
@@ -33,8 +35,8 @@ fn check<T: JsonSchema>(kind: &str) {
         );
 }
 
-/// The schema of what is written: every field is there, unknown ones as null. schemars leaves out the
-/// tag that serde adds to a struct.
+/// The schema of what is written: every field is there, unknown ones as null. schemars leaves out
+/// the tag that serde adds to a struct.
 fn schema<T: JsonSchema>(kind: &str) -> schemars::Schema {
     let generator = SchemaSettings::draft2020_12()
         .for_serialize()

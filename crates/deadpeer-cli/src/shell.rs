@@ -1,9 +1,12 @@
-//! `deadpeer completions` and `deadpeer man`: other outputs of the one definition of the command line.
+//! `deadpeer completions` and `deadpeer man`: other outputs of the one definition of the command
+//! line.
+
+use std::io::Write;
+
+use clap::{Args, CommandFactory as _};
 
 use crate::args::Cli;
 use crate::exit::{Exit, Stop};
-use clap::{Args, CommandFactory as _};
-use std::io::Write;
 
 /// Print a completion script for a shell
 ///

@@ -2,16 +2,18 @@
 
 mod common;
 
-use common::population::{keepalive, listener, pair, pair_of};
-use common::{json, of_type, run};
-use deadpeer::{Apply as _, Policy, SlowReaders, SocketOptions};
-use deadpeer_sys::sockopt;
-use deadpeer_sys::testing::in_private_netns;
-use serde_json::Value;
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
+
+use deadpeer::{Apply as _, Policy, SlowReaders, SocketOptions};
+use deadpeer_sys::sockopt;
+use deadpeer_sys::testing::in_private_netns;
+use serde_json::Value;
+
+use common::population::{keepalive, listener, pair, pair_of};
+use common::{json, of_type, run};
 
 /// The line of the connection whose local end is this socket's.
 fn line_of(socket: &TcpStream, lines: &[Value]) -> Value {
@@ -383,7 +385,8 @@ fn settings_that_lose_data_at_close_and_those_whose_orphans_stay_are_found() {
     });
 }
 
-/// A program writes, closes and is gone, and so is its peer: what it leaves in the kernel is shown, and when that goes.
+/// A program writes, closes and is gone, and so is its peer: what it leaves in the kernel is shown,
+/// and when that goes.
 #[test]
 fn what_a_program_closed_is_shown_until_the_kernel_gives_it_up() {
     in_private_netns(|| {

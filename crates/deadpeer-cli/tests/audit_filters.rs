@@ -2,15 +2,17 @@
 
 mod common;
 
-use common::population::{Holder, keepalive, listener, pair};
-use common::{json, of_type, run};
-use deadpeer::SocketOptions;
-use deadpeer_sys::testing::{in_private_netns, skip};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use deadpeer::SocketOptions;
+use deadpeer_sys::testing::{in_private_netns, skip};
+
+use common::population::{Holder, keepalive, listener, pair};
+use common::{json, of_type, run};
 
 /// The local ends of the connections and listeners that are shown.
 fn shown(filters: &[&str]) -> BTreeSet<String> {
@@ -122,7 +124,8 @@ fn another_namespace_is_looked_into() {
     });
 }
 
-/// A process in a cgroup that is called as Docker would call it, with a listener in our network namespace.
+/// A process in a cgroup that is called as Docker would call it, with a listener in our network
+/// namespace.
 struct Contained {
     directory: PathBuf,
     process: Child,

@@ -1,17 +1,20 @@
-//! `deadpeer audit` where the world does not help: odd names, narrow terminals, no rights, sockets that come and go.
+//! `deadpeer audit` where the world does not help: odd names, narrow terminals, no rights, sockets
+//! that come and go.
 
 mod common;
 
-use common::population::{Holder, Pair, SLEEP, keepalive, pair};
-use common::{deadpeer, json, of_type, ran, run};
-use deadpeer::SocketOptions;
-use deadpeer_sys::testing::{in_private_netns, skip};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use deadpeer::SocketOptions;
+use deadpeer_sys::testing::{in_private_netns, skip};
+
+use common::population::{Holder, Pair, SLEEP, keepalive, pair};
+use common::{deadpeer, json, of_type, ran, run};
 
 #[test]
 fn a_process_cannot_paint_the_terminal_or_fake_a_row() {
@@ -163,7 +166,8 @@ impl Nobody {
     fn new() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        // By a process of its own: a file that we wrote may still be open in another test's child, and can't be run then.
+        // By a process of its own: a file that we wrote may still be open in another test's child,
+        // and can't be run then.
         let copied = Command::new("cp")
             .arg(env!("CARGO_BIN_EXE_deadpeer"))
             .arg(folder.path())

@@ -1,15 +1,19 @@
-//! `deadpeer audit` reads through descriptors or by eBPF: which, why, and that it makes no difference.
+//! `deadpeer audit` reads through descriptors or by eBPF: which, why, and that it makes no
+//! difference.
 
 mod common;
 
-use common::population::{Pair, keepalive, listener, pair};
-use common::{json, of_type, run};
+use std::net::{TcpListener, TcpStream};
+
 use deadpeer::SocketOptions;
 use deadpeer_sys::testing::{in_private_netns, skip};
 use serde_json::Value;
-use std::net::{TcpListener, TcpStream};
 
-/// The lines of an audit with these flags, as far as they don't change from one moment to the next, and what it used.
+use common::population::{Pair, keepalive, listener, pair};
+use common::{json, of_type, run};
+
+/// The lines of an audit with these flags, as far as they don't change from one moment to the next,
+/// and what it used.
 fn audit(flags: &[&str]) -> (Vec<Value>, String) {
     let arguments = ["audit", "--json", "--each", "--within", "300s"];
     let mut lines = json(&[&arguments, flags].concat());

@@ -2,12 +2,14 @@
 
 mod common;
 
-use common::population::{keepalive, pair};
-use common::{deadpeer, ran};
-use deadpeer_sys::testing::in_private_netns;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Write as _;
+
+use deadpeer_sys::testing::in_private_netns;
+use serde::Deserialize;
+
+use common::population::{keepalive, pair};
+use common::{deadpeer, ran};
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]

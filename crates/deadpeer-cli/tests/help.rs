@@ -1,11 +1,13 @@
 //! Help, manual pages and completions: one definition, many outputs.
 //!
-//! After a change of the command line: `SNAPSHOTS=overwrite cargo test -p deadpeer-cli --test help`.
+//! After a change of the command line: `SNAPSHOTS=overwrite cargo test -p deadpeer-cli --test
+//! help`.
 
 mod common;
 
-use common::run;
 use snapbox::{assert_data_eq, file};
+
+use common::run;
 
 #[test]
 fn help_reads_well() {

@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::run;
 use serde_json::Value;
+
+use common::run;
 
 /// Writes a scenario file that is removed when dropped.
 fn file(text: &str) -> tempfile::NamedTempFile {
@@ -88,10 +89,11 @@ fn a_fault_that_does_nothing_is_no_experiment() {
 /// Interrupted as a terminal does it, to the whole group: it says so, and leaves no process behind.
 #[test]
 fn an_interruption_ends_it_in_order() {
-    use rustix::process::{Pid, Signal, kill_process_group};
     use std::os::unix::process::CommandExt as _;
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
+
+    use rustix::process::{Pid, Signal, kill_process_group};
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_deadpeer"));
     command.args([

@@ -2,12 +2,14 @@
 
 mod common;
 
-use common::population::pair;
-use common::{json, run};
-use deadpeer::SocketOptions;
 use std::fs;
 use std::os::fd::AsRawFd as _;
 use std::process::Command;
+
+use deadpeer::SocketOptions;
+
+use common::population::pair;
+use common::{json, run};
 
 /// A deadline that every kernel can keep once slow readers may be dropped.
 const DROP: [&str; 4] = ["--within", "60s", "--slow-readers", "drop"];
@@ -301,8 +303,9 @@ fn compile_c() -> Result<tempfile::TempDir, ()> {
     Ok(folder)
 }
 
-/// The snapshots are compiled into this test and run: what the command prints is what works. After a
-/// change of what is planned: `SNAPSHOTS=overwrite cargo test -p deadpeer-cli --test plan`, then once more without.
+/// The snapshots are compiled into this test and run: what the command prints is what works. After
+/// a change of what is planned: `SNAPSHOTS=overwrite cargo test -p deadpeer-cli --test plan`, then
+/// once more without.
 #[expect(
     unreachable_pub,
     reason = "whoever pastes it decides how far it reaches"

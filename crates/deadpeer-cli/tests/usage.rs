@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{deadpeer, ran, run};
 use std::fs::File;
 use std::io::Read as _;
 use std::process::Stdio;
+
+use common::{deadpeer, ran, run};
 
 /// Arguments that can't be meant, and a part of the sentence that says why.
 const REFUSED: &[(&str, &str)] = &[

@@ -7,7 +7,8 @@ use crate::TcpState;
 
 /// Linux errno numbers as include/uapi/asm-generic/errno-base.h and errno.h define them.
 ///
-/// x86, Arm, RISC-V, PowerPC, s390 and LoongArch share them; MIPS, SPARC, Alpha and PA-RISC have their own.
+/// x86, Arm, RISC-V, PowerPC, s390 and LoongArch share them; MIPS, SPARC, Alpha and PA-RISC have
+/// their own.
 mod errno {
     pub(super) const EPERM: i32 = 1;
     pub(super) const EINTR: i32 = 4;
@@ -35,21 +36,24 @@ mod errno {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The peer sent a FIN: it closed, was killed, or shut down its sending half. Nothing tells which.
+    /// The peer sent a FIN: it closed, was killed, or shut down its sending half. Nothing tells
+    /// which.
     PeerClosed,
     /// Both ends sent a FIN, and both were acknowledged.
     Closed,
-    /// `ECONNRESET`: the peer sent a RST. It aborted, forgot the connection, or closed with data unread.
+    /// `ECONNRESET`: the peer sent a RST. It aborted, forgot the connection, or closed with data
+    /// unread.
     #[doc(alias = "ECONNRESET")]
     Reset,
     /// `EPIPE`: the peer sent a FIN and later a RST, because we sent to a socket it had closed.
     #[doc(alias = "EPIPE")]
     ResetAfterFin,
-    /// `ETIMEDOUT`: our kernel gave up, by keepalive, user timeout, or after too many retransmissions.
+    /// `ETIMEDOUT`: our kernel gave up, by keepalive, user timeout, or after too many
+    /// retransmissions.
     #[doc(alias = "ETIMEDOUT")]
     TimedOut,
-    /// `EHOSTUNREACH`, `EHOSTDOWN`, `ENONET`: our kernel gave up, and a router (or the missing answer to
-    /// ARP or neighbour discovery) had said that the host can't be reached.
+    /// `EHOSTUNREACH`, `EHOSTDOWN`, `ENONET`: our kernel gave up, and a router (or the missing
+    /// answer to ARP or neighbour discovery) had said that the host can't be reached.
     #[doc(alias = "EHOSTUNREACH")]
     HostUnreachable,
     /// `ENETUNREACH`, `ENETDOWN`: the same, there is no way to the peer's network.
@@ -73,11 +77,11 @@ pub enum Cause {
 impl Cause {
     /// The cause that an errno names, 0 for none, or `None` while the connection lives.
     ///
-    /// `errno` is the socket's error, or that of the first call that failed; `state` is the TCP state at
-    /// the time, where known. The state matters: an ICMP message leaves `EHOSTUNREACH` on a connection
-    /// that goes on (RFC 1122, 4.2.3.9), and `EPIPE` in a state other than `Close` comes from our own
-    /// shutdown(2). In state `Close` the errno 0 reads as [`Cause::Closed`]; somebody may have taken
-    /// the error before.
+    /// `errno` is the socket's error, or that of the first call that failed; `state` is the TCP
+    /// state at the time, where known. The state matters: an ICMP message leaves `EHOSTUNREACH` on
+    /// a connection that goes on (RFC 1122, 4.2.3.9), and `EPIPE` in a state other than `Close`
+    /// comes from our own shutdown(2). In state `Close` the errno 0 reads as [`Cause::Closed`];
+    /// somebody may have taken the error before.
     #[must_use]
     pub fn from_errno(errno: i32, state: Option<TcpState>) -> Option<Self> {
         let named = Self::named(errno);
@@ -104,7 +108,8 @@ impl Cause {
         })
     }
 
-    /// The kernel sets these only while it ends the connection, so a state read a moment before doesn't count.
+    /// The kernel sets these only while it ends the connection, so a state read a moment before
+    /// doesn't count.
     fn is_final(self) -> bool {
         matches!(self, Self::Reset | Self::TimedOut | Self::Destroyed)
     }
@@ -176,8 +181,8 @@ impl fmt::Display for Cause {
     }
 }
 
-/// For an error that ended a connection. One that did not, such as `WouldBlock`, has no cause to name:
-/// it becomes [`Cause::Other`] with its errno, or [`Cause::Unknown`] without one.
+/// For an error that ended a connection. One that did not, such as `WouldBlock`, has no cause to
+/// name: it becomes [`Cause::Other`] with its errno, or [`Cause::Unknown`] without one.
 ///
 /// An error without errno comes from a library. Of its kind, `UnexpectedEof` is the peer's FIN, and
 /// `TimedOut` is a timer of that library's, which says nothing about the connection.

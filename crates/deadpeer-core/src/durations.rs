@@ -1,7 +1,8 @@
 //! Options from durations: exactly, or refused with what the option takes.
 //!
-//! Other libraries cut a fraction of a second off (and send 0, which the kernel refuses) or round it up
-//! (and promise less than was asked for). Here a value that an option cannot hold is an error.
+//! Other libraries cut a fraction of a second off (and send 0, which the kernel refuses) or round
+//! it up (and promise less than was asked for). Here a value that an option cannot hold is an
+//! error.
 
 use std::fmt;
 use std::time::Duration;
@@ -96,14 +97,16 @@ impl SocketOptions {
         Ok(self)
     }
 
-    /// The unanswered probes until the connection is dead, 1 to 127 ([`check`](Self::check) sees to it).
+    /// The unanswered probes until the connection is dead, 1 to 127 ([`check`](Self::check) sees to
+    /// it).
     #[must_use]
     pub fn with_keepcnt(mut self, probes: u32) -> Self {
         self.keepcnt = Some(probes);
         self
     }
 
-    /// The user timeout: whole milliseconds, 1 to 2147483647. To take one away, set the field to `Some(0)`.
+    /// The user timeout: whole milliseconds, 1 to 2147483647. To take one away, set the field to
+    /// `Some(0)`.
     ///
     /// # Errors
     /// A fraction of a millisecond, or a value outside the range.

@@ -6,17 +6,19 @@ use std::time::Duration;
 use crate::forecast::{AfterClose, Forecast, Snapshot, Timer};
 use crate::options::Effective;
 
-/// An outage that what was written just before close() should survive: what a failover or a rebooting router takes. With the
-/// kernel's defaults one of 45 s is survived.
+/// An outage that what was written just before close() should survive: what a failover or a
+/// rebooting router takes. With the kernel's defaults one of 45 s is survived.
 const ORDINARY_OUTAGE: Duration = Duration::from_secs(10);
-/// How long a closed connection may stay in the kernel: its memory is nobody's, and `tcp_max_orphans` of them are all there can be.
+/// How long a closed connection may stay in the kernel: its memory is nobody's, and
+/// `tcp_max_orphans` of them are all there can be.
 const LONG_AFTER_CLOSE: Duration = Duration::from_secs(600);
 
 /// Something about a connection's settings that its owner surely did not mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Finding {
-    /// The user timeout ends the connection after a single unanswered probe (RFC 1122, section 4.2.3.6, forbids that).
+    /// The user timeout ends the connection after a single unanswered probe (RFC 1122, section
+    /// 4.2.3.6, forbids that).
     OneLostProbeKills {
         /// The user timeout, milliseconds.
         user_timeout_ms: u32,
@@ -35,23 +37,27 @@ pub enum Finding {
         /// The middlebox's limit.
         limit: Duration,
     },
-    /// Accepted before the listener got its present settings: they are copied when the handshake completes.
+    /// Accepted before the listener got its present settings: they are copied when the handshake
+    /// completes.
     NotInherited,
-    /// The armed keepalive timer runs longer than the setting now in force: a sysctl was changed after it was armed.
+    /// The armed keepalive timer runs longer than the setting now in force: a sysctl was changed
+    /// after it was armed.
     ArmedTimerDiffers {
         /// What is left of the armed wait.
         left: Duration,
         /// The longest wait the setting allows, seconds.
         setting_s: u32,
     },
-    /// What the program writes just before close() may be lost in an outage of less than ten seconds: a small `TCP_RTO_MAX_MS`, user
-    /// timeout or `tcp_orphan_retries` makes the kernel give up a closed connection so soon.
+    /// What the program writes just before close() may be lost in an outage of less than ten
+    /// seconds: a small `TCP_RTO_MAX_MS`, user timeout or `tcp_orphan_retries` makes the kernel
+    /// give up a closed connection so soon.
     LosesAtClose {
         /// The outage that is survived.
         outage_survived: Duration,
     },
-    /// A closed connection whose peer is gone stays in the kernel for more than ten minutes: mostly for a long user timeout, which
-    /// counts after close() too (net/ipv4/tcp_timer.c, `tcp_write_timeout`).
+    /// A closed connection whose peer is gone stays in the kernel for more than ten minutes: mostly
+    /// for a long user timeout, which counts after close() too (net/ipv4/tcp_timer.c,
+    /// `tcp_write_timeout`).
     StaysAfterClose {
         /// For so long at most.
         kept: Duration,
@@ -116,7 +122,8 @@ impl Finding {
 
     /// Whether the armed timer contradicts the settings.
     ///
-    /// Only a wait longer than the settings allow proves it: a shorter one may be the rest of a longer silence.
+    /// Only a wait longer than the settings allow proves it: a shorter one may be the rest of a
+    /// longer silence.
     #[must_use]
     pub fn of_armed_timer(options: &Effective, snapshot: &Snapshot) -> Option<Self> {
         let armed = snapshot

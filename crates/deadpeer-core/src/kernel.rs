@@ -2,7 +2,8 @@
 
 use crate::wheel::CLOCK_RATES;
 
-/// The sysctls under `/proc/sys/net/ipv4/` that decide when a connection is given up (ip-sysctl.rst).
+/// The sysctls under `/proc/sys/net/ipv4/` that decide when a connection is given up
+/// (ip-sysctl.rst).
 ///
 /// They belong to a network namespace. Fields that came with a later kernel are `None` where the
 /// kernel has none.
@@ -29,7 +30,8 @@ pub struct Sysctls {
     pub synack_retries: u32,
     /// `tcp_early_retrans`: 3 or 4 arm a tail-loss probe before the first retransmission.
     pub early_retrans: u32,
-    /// `tcp_thin_linear_timeouts`: timeouts of a thin stream don't double at first (see [`Effective::thin_linear_timeouts`]).
+    /// `tcp_thin_linear_timeouts`: timeouts of a thin stream don't double at first (see
+    /// [`Effective::thin_linear_timeouts`]).
     ///
     /// [`Effective::thin_linear_timeouts`]: crate::Effective::thin_linear_timeouts
     pub thin_linear_timeouts: bool,
@@ -88,7 +90,8 @@ impl Kernel {
         }
     }
 
-    /// A kernel with the given clock rate, `TCP_RTO_MAX_MS` and untouched sysctls: Linux 6.15 or newer.
+    /// A kernel with the given clock rate, `TCP_RTO_MAX_MS` and untouched sysctls: Linux 6.15 or
+    /// newer.
     #[must_use]
     pub fn modern(hz: Option<u32>) -> Self {
         Self {

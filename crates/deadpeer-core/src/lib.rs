@@ -1,8 +1,8 @@
 //! The judgement of deadpeer, without a kernel in sight.
 //!
 //! Everything here is a pure function of its arguments: no descriptor, no clock, no thread. What a
-//! connection's settings promise ([`Forecast`]), which settings keep a promise ([`Policy`]), what the
-//! kernel said about a connection ([`TcpInfo`]) and why it ended ([`Cause`]).
+//! connection's settings promise ([`Forecast`]), which settings keep a promise ([`Policy`]), what
+//! the kernel said about a connection ([`TcpInfo`]) and why it ended ([`Cause`]).
 #![forbid(unsafe_code)]
 
 pub mod alarms;

@@ -1,15 +1,18 @@
 //! The socket options that decide when a connection is given up: what to set, and what is in force.
 
-use crate::kernel::Sysctls;
 use std::fmt;
 
-/// `TCP_KEEPIDLE` and `TCP_KEEPINTVL` take 1 to this many seconds (include/net/tcp.h, `MAX_TCP_KEEPIDLE`).
+use crate::kernel::Sysctls;
+
+/// `TCP_KEEPIDLE` and `TCP_KEEPINTVL` take 1 to this many seconds (include/net/tcp.h,
+/// `MAX_TCP_KEEPIDLE`).
 pub const MAX_KEEPALIVE_S: u16 = 32_767;
 /// `TCP_KEEPCNT` takes 1 to this many probes (include/net/tcp.h, `MAX_TCP_KEEPCNT`).
 pub const MAX_KEEPCNT: u8 = 127;
 /// `TCP_SYNCNT` takes 1 to this many retries (include/net/tcp.h, `MAX_TCP_SYNCNT`).
 pub const MAX_SYNCNT: u8 = 127;
-/// `TCP_USER_TIMEOUT` takes up to this many milliseconds (net/ipv4/tcp.c: a negative int is refused).
+/// `TCP_USER_TIMEOUT` takes up to this many milliseconds (net/ipv4/tcp.c: a negative int is
+/// refused).
 pub const MAX_USER_TIMEOUT_MS: u32 = i32::MAX as u32;
 /// `TCP_RTO_MAX_MS` takes at least this many milliseconds (net/ipv4/tcp.c, Linux 6.15).
 pub const MIN_RTO_MAX_MS: u32 = 1_000;
@@ -43,7 +46,8 @@ pub struct SocketOptions {
     /// `TCP_KEEPINTVL`, seconds between probes, 1 to 32767.
     #[doc(alias = "TCP_KEEPINTVL")]
     pub keepintvl_s: Option<u32>,
-    /// `TCP_KEEPCNT`, unanswered probes until the connection is dead, 1 to 127. Ignored while a user timeout is set.
+    /// `TCP_KEEPCNT`, unanswered probes until the connection is dead, 1 to 127. Ignored while a
+    /// user timeout is set.
     #[doc(alias = "TCP_KEEPCNT")]
     pub keepcnt: Option<u32>,
     /// `TCP_USER_TIMEOUT` (Linux 2.6.37), milliseconds; 0 takes it away.
@@ -57,8 +61,8 @@ pub struct SocketOptions {
     pub syncnt: Option<u32>,
 }
 
-/// Each takes the number as the kernel does, and [`check`](SocketOptions::check) sees to its range. `with_keepidle` and its like
-/// take durations and check at once.
+/// Each takes the number as the kernel does, and [`check`](SocketOptions::check) sees to its range.
+/// `with_keepidle` and its like take durations and check at once.
 impl SocketOptions {
     /// No options yet: all are left as they are.
     #[must_use]
@@ -125,7 +129,8 @@ impl SocketOptions {
 }
 
 impl SocketOptions {
-    /// What would be in force on a fresh socket with these options in a namespace with these sysctls.
+    /// What would be in force on a fresh socket with these options in a namespace with these
+    /// sysctls.
     #[must_use]
     pub fn resolve(&self, sysctls: &Sysctls) -> Effective {
         Effective {
@@ -244,12 +249,14 @@ pub struct Effective {
     pub keepcnt: u32,
     /// `TCP_USER_TIMEOUT`, milliseconds; `None`: no user timeout is set.
     pub user_timeout_ms: Option<u32>,
-    /// `TCP_RTO_MAX_MS` or `tcp_rto_max_ms`, milliseconds; `None`: the kernel has neither, its bound is 120 s.
+    /// `TCP_RTO_MAX_MS` or `tcp_rto_max_ms`, milliseconds; `None`: the kernel has neither, its
+    /// bound is 120 s.
     pub rto_max_ms: Option<u32>,
     /// `TCP_SYNCNT`; `None`: follows `tcp_syn_retries`.
     pub syncnt: Option<u32>,
-    /// `TCP_THIN_LINEAR_TIMEOUTS` (Linux 2.6.34): while fewer than 4 segments are in flight, the first 6 retransmissions
-    /// are equally far apart. `false` may also mean that the sysctl of the same name does it.
+    /// `TCP_THIN_LINEAR_TIMEOUTS` (Linux 2.6.34): while fewer than 4 segments are in flight, the
+    /// first 6 retransmissions are equally far apart. `false` may also mean that the sysctl of the
+    /// same name does it.
     #[doc(alias = "TCP_THIN_LINEAR_TIMEOUTS")]
     pub thin_linear_timeouts: bool,
 }

@@ -56,14 +56,15 @@ impl TcpState {
         Self::ALL.into_iter().find(|state| *state as u8 == n)
     }
 
-    /// Whether our side is still open: our FIN is not sent, and send(2) takes data (RFC 9293, section 3.10.2).
+    /// Whether our side is still open: our FIN is not sent, and send(2) takes data (RFC 9293,
+    /// section 3.10.2).
     #[must_use]
     pub fn may_send(self) -> bool {
         matches!(self, Self::Established | Self::CloseWait)
     }
 
-    /// Whether the peer's FIN came while ours, if there is one, is not acknowledged: nothing follows from there, and the connection
-    /// is not over.
+    /// Whether the peer's FIN came while ours, if there is one, is not acknowledged: nothing
+    /// follows from there, and the connection is not over.
     #[must_use]
     pub fn peer_has_finished(self) -> bool {
         matches!(self, Self::CloseWait | Self::LastAck | Self::Closing)

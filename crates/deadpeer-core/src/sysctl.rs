@@ -59,7 +59,8 @@ impl fmt::Display for SysctlError {
     }
 }
 
-/// One sysctl: its name, what the kernel takes (net/ipv4/sysctl_net_ipv4.c), and its field; `None`: the kernel has none.
+/// One sysctl: its name, what the kernel takes (net/ipv4/sysctl_net_ipv4.c), and its field; `None`:
+/// the kernel has none.
 struct Known {
     name: &'static str,
     range: (u32, u32),
@@ -114,7 +115,8 @@ const RTO_MIN: KernelVersion = KernelVersion::new(6, 11);
 const RTO_MAX: KernelVersion = KernelVersion::new(6, 15);
 
 impl Kernel {
-    /// A kernel of this version as it comes, with untouched sysctls. Distributions may have carried newer options back.
+    /// A kernel of this version as it comes, with untouched sysctls. Distributions may have carried
+    /// newer options back.
     ///
     /// ```
     /// use std::time::Duration;
@@ -141,10 +143,12 @@ impl Kernel {
         }
     }
 
-    /// The same with a sysctl set, named as sysctl(8) does, `net.ipv4.tcp_retries2`, or without the first two parts.
+    /// The same with a sysctl set, named as sysctl(8) does, `net.ipv4.tcp_retries2`, or without the
+    /// first two parts.
     ///
     /// # Errors
-    /// [`SysctlError`]: no forecast depends on it, the kernel has none of that name or does not take the value.
+    /// [`SysctlError`]: no forecast depends on it, the kernel has none of that name or does not
+    /// take the value.
     pub fn with_sysctl(mut self, name: &str, value: u32) -> Result<Self, SysctlError> {
         let short = short(name);
         let unknown = || SysctlError::Unknown {

@@ -1,12 +1,12 @@
 //! The kernel's timer wheel, which rounds every wait up by as much as an eighth.
 //!
 //! Source: kernel/time/timer.c, `calc_wheel_index` and its head comment. A timer that must wait `d`
-//! jiffies goes to the lowest level `l` with `d < 63 << 3l`, whose slots are `8^l` jiffies apart, and
-//! fires at the slot after its expiry. Lateness adds up from stage to stage: a forecast that
+//! jiffies goes to the lowest level `l` with `d < 63 << 3l`, whose slots are `8^l` jiffies apart,
+//! and fires at the slot after its expiry. Lateness adds up from stage to stage: a forecast that
 //! ignores it is 15 s off at a keepalive of 300 s.
 //!
-//! Where the kernel's jiffies are known at one moment, firing times follow exactly. Where they aren't,
-//! a moment is a [`Stretch`]: every jiffy it can fall on.
+//! Where the kernel's jiffies are known at one moment, firing times follow exactly. Where they
+//! aren't, a moment is a [`Stretch`]: every jiffy it can fall on.
 
 use std::time::Duration;
 
@@ -121,7 +121,8 @@ impl Stretch {
     }
 }
 
-/// A kernel's wheel: its clock rate and, where known, the jiffies counter at the moment of the snapshot.
+/// A kernel's wheel: its clock rate and, where known, the jiffies counter at the moment of the
+/// snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wheel {
     hz: u32,
@@ -129,7 +130,8 @@ pub struct Wheel {
 }
 
 impl Wheel {
-    /// A wheel turning `hz` times a second (at least once); `phase` is the jiffies counter at the snapshot.
+    /// A wheel turning `hz` times a second (at least once); `phase` is the jiffies counter at the
+    /// snapshot.
     #[must_use]
     pub fn new(hz: u32, phase: Option<u64>) -> Self {
         Self {
@@ -254,7 +256,8 @@ fn level(wait: i64) -> u32 {
 mod tests {
     use super::*;
 
-    /// At HZ 250: late by at most 4 ms under 0.25 s, 32 ms under 2 s, 256 ms under 16 s, 2 s under 129 s, 16 s under 1032 s.
+    /// At HZ 250: late by at most 4 ms under 0.25 s, 32 ms under 2 s, 256 ms under 16 s, 2 s under
+    /// 129 s, 16 s under 1032 s.
     #[test]
     fn lateness_grows_eightfold_from_level_to_level() {
         let wheel = Wheel::new(250, None);
@@ -269,7 +272,8 @@ mod tests {
 
     #[test]
     fn with_the_phase_known_a_timer_fires_at_the_slot_after_its_expiry() {
-        // 250 jiffies are level 1: slots of 8. 1003 + 250 = 1253 lies in slot 156, the next begins at 1256.
+        // 250 jiffies are level 1: slots of 8. 1003 + 250 = 1253 lies in slot 156, the next begins
+        // at 1256.
         let wheel = Wheel::new(250, Some(1003));
         assert_eq!(wheel.fire(Stretch::at(0), 250), Stretch::at(1256 - 1003));
         // An expiry on a slot's start still waits for the next one.

@@ -1,17 +1,18 @@
-//! A machine full of TCP connections, for benchmarks: makes them in a private network namespace, runs a
-//! command beside them, and takes them away again.
+//! A machine full of TCP connections, for benchmarks: makes them in a private network namespace,
+//! runs a command beside them, and takes them away again.
 //!
 //! ```text
 //! population [--far] SOCKETS COMMAND [ARGUMENT...]
 //! ```
 //!
-//! Makes at least SOCKETS established sockets (both ends of every loopback connection count), spread over
-//! as many processes as the limit of open files asks for, over listening addresses and ports. Half of the
-//! connections have keepalive and a user timeout set, on both ends. Needs root, or `unshare -Ur`.
+//! Makes at least SOCKETS established sockets (both ends of every loopback connection count),
+//! spread over as many processes as the limit of open files asks for, over listening addresses and
+//! ports. Half of the connections have keepalive and a user timeout set, on both ends. Needs root,
+//! or `unshare -Ur`.
 //!
 //! With `--far` the other ends are on other machines, which do not exist: TCP_REPAIR makes a socket
-//! established without a packet (include/uapi/linux/tcp.h), and the device that leads to them has nobody behind
-//! it. Needs ip(8).
+//! established without a packet (include/uapi/linux/tcp.h), and the device that leads to them has
+//! nobody behind it. Needs ip(8).
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -120,7 +121,8 @@ fn populate(
     Ok(ExitCode::from(status.code().map_or(1, |code| code as u8)))
 }
 
-/// Enters a namespace whose table of connections is its own and as large as a machine with so many has it.
+/// Enters a namespace whose table of connections is its own and as large as a machine with so many
+/// has it.
 fn isolate(sockets: usize) -> Result<(), Box<dyn Error>> {
     netns::isolate()?;
     let entries = sockets.next_power_of_two();

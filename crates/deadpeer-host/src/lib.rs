@@ -1,9 +1,9 @@
-//! The TCP connections of a whole machine: who has them, which options are in force on them, and what
-//! they add up to.
+//! The TCP connections of a whole machine: who has them, which options are in force on them, and
+//! what they add up to.
 //!
-//! [`Table::each`] streams the connections of one network namespace past a visitor, each with its owners
-//! and its options as far as we may see them; [`Coverage`] names what we may not. [`Services`] sorts
-//! them by service while they pass.
+//! [`Table::each`] streams the connections of one network namespace past a visitor, each with its
+//! owners and its options as far as we may see them; [`Coverage`] names what we may not.
+//! [`Services`] sorts them by service while they pass.
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-/// Work that takes time. It never waits itself: its caller does, in a loop of his own and as he likes, until
-/// [`poll_timeout`](Self::poll_timeout), and then calls [`handle_timeout`](Self::handle_timeout).
+/// Work that takes time. It never waits itself: its caller does, in a loop of his own and as he
+/// likes, until [`poll_timeout`](Self::poll_timeout), and then calls
+/// [`handle_timeout`](Self::handle_timeout).
 ///
 /// Work can be dropped at any time: it leaves nothing half done, and nothing borrowed.
 pub trait Work {

@@ -1,7 +1,7 @@
 //! How fast the wire is, and how exact its delays are: `cargo run --release --example wire_speed`.
 //!
-//! Prints, for several MTUs, the throughput of one TCP connection and of small datagrams through the
-//! wire, and how late packets arrive that a rule delays.
+//! Prints, for several MTUs, the throughput of one TCP connection and of small datagrams through
+//! the wire, and how late packets arrive that a rule delays.
 
 #![allow(
     clippy::print_stdout,

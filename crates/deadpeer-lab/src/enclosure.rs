@@ -1,7 +1,7 @@
 //! The room that a lab needs around it: namespaces of its own, with or without privilege.
 //!
-//! A program that wants to build a [`Lab`](crate::Lab) runs itself again inside: [`run`] starts the same
-//! executable in a new pid namespace and waits for it. There, [`current`] says so.
+//! A program that wants to build a [`Lab`](crate::Lab) runs itself again inside: [`run`] starts the
+//! same executable in a new pid namespace and waits for it. There, [`current`] says so.
 //!
 //! ```no_run
 //! use deadpeer_lab::enclosure;
@@ -18,8 +18,9 @@
 //! # }
 //! ```
 //!
-//! Root gets namespaces of its own user namespace; anybody else, and root where that is refused, a new user namespace in which
-//! every program has the caller's own user and group. When either side ends, by SIGKILL too, the kernel ends everything inside.
+//! Root gets namespaces of its own user namespace; anybody else, and root where that is refused, a
+//! new user namespace in which every program has the caller's own user and group. When either side
+//! ends, by SIGKILL too, the kernel ends everything inside.
 
 use std::ffi::OsString;
 use std::io;
@@ -38,7 +39,8 @@ pub(crate) const MARK: &str = "DEADPEER_LAB_ENCLOSURE";
 pub struct Enclosure {
     /// Whether it has a user namespace of its own, because the caller could not do without.
     pub own_users: bool,
-    /// Whether `/proc` shows the pids of the enclosure. It does not in containers that hide parts of `/proc`.
+    /// Whether `/proc` shows the pids of the enclosure. It does not in containers that hide parts
+    /// of `/proc`.
     pub own_proc: bool,
 }
 
@@ -69,7 +71,8 @@ pub enum EnclosureError {
 #[must_use]
 pub fn current() -> Option<Enclosure> {
     let mark = std::env::var(MARK).ok()?;
-    // What the program starts inherits the variable; only the program itself is a child of the first process.
+    // What the program starts inherits the variable; only the program itself is a child of the
+    // first process.
     let parent = rustix::process::getppid();
     parent.is_some_and(Pid::is_init).then(|| Enclosure {
         own_users: mark.contains("users"),
@@ -79,7 +82,8 @@ pub fn current() -> Option<Enclosure> {
 
 /// Runs this program again with these arguments in an enclosure, and waits until it has ended.
 ///
-/// Everything inside ends with the calling *thread*: do not call it from one that ends earlier than its process.
+/// Everything inside ends with the calling *thread*: do not call it from one that ends earlier than
+/// its process.
 ///
 /// # Errors
 /// No namespaces can be made here, or the program cannot be started.

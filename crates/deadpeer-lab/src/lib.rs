@@ -1,10 +1,10 @@
 //! Hosts joined by a wire that can do any fault.
 //!
-//! A [`Host`] is a network namespace with addresses of both families; programs and closures run in it. All hosts
-//! hang on one [`Wire`]: a router in user space that reads and writes their links through packet sockets and
-//! asks a list of [`router::Rule`]s what becomes of each packet. What it decides is computed by
-//! [`router::Router`] from the packet, the time and a seed, without any input or output, so that it
-//! is tested by arithmetic; [`wire`] carries it out.
+//! A [`Host`] is a network namespace with addresses of both families; programs and closures run in
+//! it. All hosts hang on one [`Wire`]: a router in user space that reads and writes their links
+//! through packet sockets and asks a list of [`router::Rule`]s what becomes of each packet. What it
+//! decides is computed by [`router::Router`] from the packet, the time and a seed, without any
+//! input or output, so that it is tested by arithmetic; [`wire`] carries it out.
 //!
 //! ```no_run
 //! use deadpeer_lab::{End, Lab, router::{Action, Condition, Rule}};
@@ -21,8 +21,9 @@
 //! # }
 //! ```
 //!
-//! It needs no `ip`, no netem, no nftables, no `/dev/net/tun` and, inside an [`enclosure`], no privilege. The namespaces
-//! have no name, so that nothing is left of them once the last process in them has ended.
+//! It needs no `ip`, no netem, no nftables, no `/dev/net/tun` and, inside an [`enclosure`], no
+//! privilege. The namespaces have no name, so that nothing is left of them once the last process in
+//! them has ended.
 
 pub mod enclosure;
 pub mod fault;

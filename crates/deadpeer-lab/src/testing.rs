@@ -8,7 +8,8 @@ use crate::enclosure::{self, EnclosureError};
 use crate::router::{Action, Condition, Rule};
 use crate::{Host, Lab, WireError};
 
-/// Runs the body of a test inside an enclosure, in a process of its own that runs the same test again. Skips it where none can be made.
+/// Runs the body of a test inside an enclosure, in a process of its own that runs the same test
+/// again. Skips it where none can be made.
 ///
 /// # Panics
 /// If the test failed inside; instead of skipping if `DEADPEER_NO_SKIP=1`.

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{connected, eventually, inside_as_anybody};
 use deadpeer_lab::Lab;
 use deadpeer_lab::router::{Action, Condition, Packet, Rule};
+
+use common::{connected, eventually, inside_as_anybody};
 
 #[test]
 fn each_host_has_its_side_and_drops_are_named() {

@@ -5,9 +5,10 @@ mod common;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use common::{SOON, inside_as_anybody};
 use deadpeer_lab::Lab;
 use deadpeer_lab::router::{Action, Condition, Rule};
+
+use common::{SOON, inside_as_anybody};
 
 /// How many packets are timed at a time.
 const ROUND: usize = 21;
@@ -42,7 +43,8 @@ fn delays_are_exact_to_a_millisecond() {
             let jitter = Duration::ZERO;
             let delay = Rule::new("delay", Condition::any(), Action::Delay { by, jitter });
             let delay = lab.wire().add(delay).unwrap();
-            // Never early. Late as a rule only where somebody else had the processor: the median of a quiet round is not.
+            // Never early. Late as a rule only where somebody else had the processor: the median of
+            // a quiet round is not.
             let mut medians = Vec::new();
             let exact = (0..ROUNDS).any(|_| {
                 let mut took: Vec<_> = (0..ROUND).map(|_| cross()).collect();

@@ -6,10 +6,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use common::{SOON, addresses, connect, connected, eventually, inside, inside_as_anybody, listen};
 use deadpeer_lab::router::{Action, Condition, Lost, Protocol, Reject, Rule, RuleCount, RuleId};
 use deadpeer_lab::{Host, Lab};
 use rustix::io::Errno;
+
+use common::{SOON, addresses, connect, connected, eventually, inside, inside_as_anybody, listen};
 
 fn lab() -> Lab {
     Lab::with_hosts(["left", "right"]).seed(7).start().unwrap()
@@ -306,7 +307,8 @@ fn own_interface_address_and_routes_come_and_go() {
                 IpAddr::V6(_) => left.v6().into(),
             };
             left.remove_address(own).unwrap();
-            // IPv6 keeps the default route, finds no source address that anybody could answer, and waits.
+            // IPv6 keeps the default route, finds no source address that anybody could answer, and
+            // waits.
             let short = Duration::from_millis(500);
             let reached = left.enter(|| TcpStream::connect_timeout(&there, short));
             assert!(reached.unwrap().is_err());

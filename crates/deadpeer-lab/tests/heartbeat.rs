@@ -1,11 +1,13 @@
-//! Two witnesses, the kernel for the peer's host and the heartbeat for its program: what neither could tell alone.
+//! Two witnesses, the kernel for the peer's host and the heartbeat for its program: what neither
+//! could tell alone.
 
 mod common;
 mod experiments;
 
-use common::inside;
 use deadpeer_lab::matrix::{Experiment, Settings, Verdict};
 use deadpeer_lab::state::State;
+
+use common::inside;
 use experiments::{scenarios, settings};
 
 const METHOD: &str = "supervised-heartbeat";
@@ -23,7 +25,8 @@ fn run(names: &[&str], deadline_s: u64) -> Vec<Experiment> {
     experiments::run(&scenarios, &settings)
 }
 
-/// A frozen program, and a proxy that answers for a dead host: the kernel answers, the program does not. And hosts that are gone.
+/// A frozen program, and a proxy that answers for a dead host: the kernel answers, the program does
+/// not. And hosts that are gone.
 #[test]
 fn silent_programs_are_told_from_hosts_that_are_gone() {
     inside(|| {
@@ -47,7 +50,8 @@ fn silent_programs_are_told_from_hosts_that_are_gone() {
     });
 }
 
-/// A program that speaks without reading, a path that loses, delays, or is out for a while: all alive.
+/// A program that speaks without reading, a path that loses, delays, or is out for a while: all
+/// alive.
 #[test]
 fn the_living_are_left_alone() {
     inside(|| {

@@ -5,9 +5,10 @@ mod common;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
-use common::{addresses, connected, eventually, inside, inside_as_anybody};
 use deadpeer_lab::Lab;
 use deadpeer_lab::enclosure;
+
+use common::{addresses, connected, eventually, inside, inside_as_anybody};
 
 #[test]
 fn two_hosts_talk_over_tcp() {

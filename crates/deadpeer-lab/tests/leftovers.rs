@@ -12,10 +12,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use common::{Copy, as_nobody, connected, eventually};
 use deadpeer_lab::{Lab, enclosure};
 use deadpeer_sys::testing::skip;
 use rustix::process::{Pid, Signal, kill_process};
+
+use common::{Copy, as_nobody, connected, eventually};
 
 /// Set for the process that is going to be killed.
 const VICTIM: &str = "DEADPEER_LAB_TEST_VICTIM";
@@ -49,8 +50,8 @@ fn sigkill_of_the_program_inside_leaves_nothing() {
     });
 }
 
-/// Starts processes that run the same test as victims: as the caller and, if that is root, as nobody.
-/// Kills each its way and waits until nothing is left in the namespaces that it made.
+/// Starts processes that run the same test as victims: as the caller and, if that is root, as
+/// nobody. Kills each its way and waits until nothing is left in the namespaces that it made.
 fn on_each_victim(test: &str, kill: impl Fn(&mut Victim)) {
     if std::env::var_os(VICTIM).is_some() {
         return be_the_victim(test);
@@ -76,7 +77,8 @@ fn on_each_victim(test: &str, kill: impl Fn(&mut Victim)) {
     }
 }
 
-/// Builds a lab with programs, connections and threads in it, says where it is, and waits to be killed.
+/// Builds a lab with programs, connections and threads in it, says where it is, and waits to be
+/// killed.
 fn be_the_victim(test: &str) {
     if enclosure::current().is_none() {
         match enclosure::run(["--exact", test, "--nocapture"]) {

@@ -3,11 +3,12 @@
 mod common;
 mod experiments;
 
-use common::{inside, inside_as_anybody};
 use deadpeer_lab::matrix::Verdict::{FalseAlarm, Late, Missed, Noticed, Quiet, Unnoticeable};
 use deadpeer_lab::matrix::{Cell, Experiment, Settings, Verdict};
 use deadpeer_lab::scenario::Scenario;
 use deadpeer_lab::state::State::{self, HalfClosedByPeer, Idle, OnlyReading, Sending, ZeroWindow};
+
+use common::{inside, inside_as_anybody};
 use experiments::{scenarios, settings};
 
 #[test]
@@ -200,8 +201,8 @@ fn run_these(scenarios: &[Scenario], settings: &Settings) -> Vec<Experiment> {
     experiments
 }
 
-/// A retransmission that a busy machine brings about is loss to the judge, who then wants more questions to go unanswered:
-/// certainty goes before the deadline.
+/// A retransmission that a busy machine brings about is loss to the judge, who then wants more
+/// questions to go unanswered: certainty goes before the deadline.
 fn has_slipped(cell: &Cell) -> bool {
     cell.method == "supervised" && cell.verdict == Late
 }

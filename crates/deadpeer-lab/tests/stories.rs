@@ -1,14 +1,17 @@
-//! Captures of a representative part of the experiments tell the true story; `cargo xtask check-explain` tries all.
+//! Captures of a representative part of the experiments tell the true story; `cargo xtask
+//! check-explain` tries all.
 
 mod common;
 mod experiments;
 
-use common::inside;
 use deadpeer_lab::matrix::{self, Settings};
 use deadpeer_lab::stories::{At, Mistake, Truth, compare};
+
+use common::inside;
 use experiments::{scenarios, settings};
 
-/// The stories of all connections of these scenarios that are not true, and how many were held against the truth.
+/// The stories of all connections of these scenarios that are not true, and how many were held
+/// against the truth.
 fn mistakes(names: &[&str]) -> (Vec<Mistake>, [usize; 2]) {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings {

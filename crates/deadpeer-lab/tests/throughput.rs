@@ -5,9 +5,10 @@ mod common;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use common::{addresses, connected, inside_as_anybody};
 use deadpeer_lab::Lab;
 use rustix::time::{ClockId, clock_gettime};
+
+use common::{addresses, connected, inside_as_anybody};
 
 #[test]
 fn a_flood_of_bytes_arrives_whole() {

@@ -131,8 +131,9 @@ fn write_rounded(f: &mut fmt::Formatter<'_>, duration: Duration, up: bool) -> fm
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn durations_are_read_as_people_write_them() {

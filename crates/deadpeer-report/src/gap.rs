@@ -1,19 +1,21 @@
 //! What could not be seen or done, why, and what to do about it.
 
+use std::fmt;
+use std::time::Duration;
+
 use crate::duration::Upper;
 use crate::plural::{plural, plural_of};
 use crate::record;
 use crate::sanitize::sanitize;
-use std::fmt;
-use std::time::Duration;
 
 /// Why the options of a socket could not be read, or its peer not be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Unreadable {
-    /// The owner is somebody else's process, or may not be traced: pidfd_getfd(2) takes root's rights
-    /// (`CAP_SYS_PTRACE`), or the same user and a process that allows it.
+    /// The owner is somebody else's process, or may not be traced: pidfd_getfd(2) takes root's
+    /// rights (`CAP_SYS_PTRACE`), or the same user and a process that allows it.
     NotPermitted,
-    /// No process that we may look into holds the socket, so somebody else's does, or the kernel itself.
+    /// No process that we may look into holds the socket, so somebody else's does, or the kernel
+    /// itself.
     NoVisibleOwner,
     /// No process holds the socket: it waits in a listener's queue, or its descriptor is closed.
     NoDescriptor,

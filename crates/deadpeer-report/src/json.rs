@@ -1,12 +1,15 @@
 //! JSON lines.
 
-use crate::printable::is_printable;
+use std::io::{self, Write};
+
 use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
-use std::io::{self, Write};
 
-/// Writes a value as one line of JSON. Characters that do not print are written as `\uXXXX`, which every reader of JSON turns back.
+use crate::printable::is_printable;
+
+/// Writes a value as one line of JSON. Characters that do not print are written as `\uXXXX`, which
+/// every reader of JSON turns back.
 ///
 /// # Errors
 /// What `out` says.
@@ -15,7 +18,8 @@ pub fn line<W: Write>(out: &mut W, value: &impl Serialize) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// The shortest JSON in which everything shows. The quotation marks, backslashes and C0 controls are escaped by serde_json.
+/// The shortest JSON in which everything shows. The quotation marks, backslashes and C0 controls
+/// are escaped by serde_json.
 struct Printable;
 
 impl Formatter for Printable {
@@ -39,8 +43,9 @@ impl Formatter for Printable {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn written(text: &str) -> String {
         let mut out = Vec::new();

@@ -1,9 +1,11 @@
 //! What deadpeer publishes, in words and as JSON.
 //!
-//! Values come in, text comes out: this crate knows no terminal, no command line, no exit code, no clock and no
-//! descriptor, so that the command, a daemon and a page say the same in the same words.
+//! Values come in, text comes out: this crate knows no terminal, no command line, no exit code, no
+//! clock and no descriptor, so that the command, a daemon and a page say the same in the same
+//! words.
 //!
-//! - [`record`] has what `--json` prints, one struct for each `type` of line, to be written and to be read;
+//! - [`record`] has what `--json` prints, one struct for each `type` of line, to be written and to
+//!   be read;
 //! - [`Gap`] is what an answer leaves out, as a value that says itself;
 //! - [`json`] writes JSON lines in which every character that does not print is an escape;
 //! - [`raw::RawText`] carries names that need not be UTF-8 through JSON without loss;

@@ -1,10 +1,12 @@
 //! Which characters show what they are.
 
-/// Whether `c` shows itself: it is no control character, has a shape of its own, and doesn't change how its neighbours look.
+/// Whether `c` shows itself: it is no control character, has a shape of its own, and doesn't change
+/// how its neighbours look.
 ///
-/// What does not print are controls (C0, DEL, C1), line and paragraph separators, interlinear annotation, the empty braille
-/// pattern, and whatever Unicode calls default ignorable (UAX #44, `Default_Ignorable_Code_Point`): bidirectional controls,
-/// zero-width characters, fillers, variation selectors and tags.
+/// What does not print are controls (C0, DEL, C1), line and paragraph separators, interlinear
+/// annotation, the empty braille pattern, and whatever Unicode calls default ignorable (UAX #44,
+/// `Default_Ignorable_Code_Point`): bidirectional controls, zero-width characters, fillers,
+/// variation selectors and tags.
 pub(crate) fn is_printable(c: char) -> bool {
     // Nearly all text is this.
     if (' '..='~').contains(&c) {

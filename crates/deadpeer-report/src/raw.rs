@@ -1,14 +1,17 @@
 //! Names as the kernel has them: bytes that are text as a rule, and need not be.
 
-use crate::sanitize::sanitize_bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::sanitize::sanitize_bytes;
+
 /// Bytes of a process name, a path or a peer's data, which JSON carries without loss.
 ///
-/// In JSON it is a string: UTF-8 as it is, and any other byte as `\xNN` with two lower-case hexadecimal digits. A backslash that
-/// stands before such a form in the bytes themselves is written as `\x5c`, so that reading gives the very bytes back.
+/// In JSON it is a string: UTF-8 as it is, and any other byte as `\xNN` with two lower-case
+/// hexadecimal digits. A backslash that stands before such a form in the bytes themselves is
+/// written as `\x5c`, so that reading gives the very bytes back.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RawText(Box<[u8]>);
 
@@ -123,8 +126,9 @@ fn escape(bytes: &[u8]) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn text_is_itself_and_other_bytes_are_escapes() {

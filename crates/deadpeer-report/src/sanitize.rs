@@ -1,13 +1,16 @@
 //! Text from outside, made safe for a terminal.
 //!
-//! A process may call itself anything: newlines that fake a row, escape codes that paint the screen,
-//! bidirectional controls that turn a line around (Unicode TR 36). All of that is shown as an escape.
+//! A process may call itself anything: newlines that fake a row, escape codes that paint the
+//! screen, bidirectional controls that turn a line around (Unicode TR 36). All of that is shown as
+//! an escape.
 
-use crate::printable::is_printable;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// `text` with every character that could move the cursor, reorder or hide text written as an escape.
+use crate::printable::is_printable;
+
+/// `text` with every character that could move the cursor, reorder or hide text written as an
+/// escape.
 #[must_use]
 pub fn sanitize(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_printable) {
@@ -56,8 +59,9 @@ fn push_byte(safe: &mut String, byte: u8) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn ordinary_names_stay_as_they_are() {

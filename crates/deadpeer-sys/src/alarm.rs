@@ -26,8 +26,8 @@ impl Alarm {
         .map_err(SysError::of("timerfd_create"))
     }
 
-    /// Sets it to a moment of [`monotonic`](crate::clock::monotonic), in the past included; `None` switches it off. It is not
-    /// readable any more until then.
+    /// Sets it to a moment of [`monotonic`](crate::clock::monotonic), in the past included; `None`
+    /// switches it off. It is not readable any more until then.
     pub fn set(&self, at: Option<Duration>) -> Result<()> {
         // Zero would switch it off.
         let at = at.map(|at| at.max(Duration::from_nanos(1)));

@@ -1,13 +1,15 @@
 //! Starting a program in namespaces of its own, so that nothing it makes can outlive it.
 //!
-//! The program gets new pid, network and mount namespaces. The first process of the pid namespace stands between it and the
-//! caller: it buries orphans, ends when the program ends, and with it the kernel kills whatever is left. Without privilege all of them are owned by a new
-//! user namespace that maps the caller's user and group to themselves; the program then keeps
-//! the capabilities that network experiments need as ambient ones, and a program that *it* starts after
+//! The program gets new pid, network and mount namespaces. The first process of the pid namespace
+//! stands between it and the caller: it buries orphans, ends when the program ends, and with it the
+//! kernel kills whatever is left. Without privilege all of them are owned by a new user namespace
+//! that maps the caller's user and group to themselves; the program then keeps the capabilities
+//! that network experiments need as ambient ones, and a program that *it* starts after
 //! [`rustix::thread::clear_ambient_capability_set`] is an ordinary process of the caller.
 //!
-//! See user_namespaces(7), pid_namespaces(7), capabilities(7). Unprivileged user namespaces can be forbidden by
-//! `kernel.unprivileged_userns_clone`, `user.max_user_namespaces`, AppArmor or seccomp.
+//! See user_namespaces(7), pid_namespaces(7), capabilities(7). Unprivileged user namespaces can be
+//! forbidden by `kernel.unprivileged_userns_clone`, `user.max_user_namespaces`, AppArmor or
+//! seccomp.
 
 use std::ffi::CString;
 use std::io;
@@ -44,21 +46,24 @@ pub enum Owner {
 /// Whether `/proc` shows the new pid namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proc {
-    /// A fresh `/proc` is mounted. Refused with `EPERM` where the present one has parts hidden, as in many containers.
+    /// A fresh `/proc` is mounted. Refused with `EPERM` where the present one has parts hidden, as
+    /// in many containers.
     Fresh,
-    /// The caller's `/proc` stays, whose pids are the caller's; `/proc/self` and `/proc/sys/net` work all the same.
+    /// The caller's `/proc` stays, whose pids are the caller's; `/proc/self` and `/proc/sys/net`
+    /// work all the same.
     Inherited,
 }
 
 /// Starts a command in new pid, network and mount namespaces, as process 2 of the former.
 ///
-/// The command ends, and everything it started, when the calling *thread* ends, be it by SIGKILL. What is
-/// returned is a process between the two: it ends with the command's exit code, or 128 plus its signal, and it ignores the
-/// signals of a terminal, so that the command can end in its own way.
+/// The command ends, and everything it started, when the calling *thread* ends, be it by SIGKILL.
+/// What is returned is a process between the two: it ends with the command's exit code, or 128 plus
+/// its signal, and it ignores the signals of a terminal, so that the command can end in its own
+/// way.
 ///
 /// # Errors
-/// `EPERM`: not permitted here, or no fresh `/proc`; `ENOSPC`: the limit of namespaces; otherwise whatever
-/// `Command::spawn` fails with.
+/// `EPERM`: not permitted here, or no fresh `/proc`; `ENOSPC`: the limit of namespaces; otherwise
+/// whatever `Command::spawn` fails with.
 pub fn spawn(command: &mut Command, owner: Owner, proc: Proc) -> io::Result<Child> {
     let caller = rustix::process::getpid();
     let maps = (owner == Owner::NewUserNamespace).then(Maps::of_caller);
@@ -68,7 +73,8 @@ pub fn spawn(command: &mut Command, owner: Owner, proc: Proc) -> io::Result<Chil
     command.spawn()
 }
 
-/// Runs in the forked child: builds the namespaces and returns in the process that goes on to exec the command.
+/// Runs in the forked child: builds the namespaces and returns in the process that goes on to exec
+/// the command.
 fn enter(caller: Pid, maps: Option<&Maps>, proc: Proc) -> Result<()> {
     unshare(maps.is_some())?;
     if let Some(maps) = maps {
@@ -83,7 +89,8 @@ fn enter(caller: Pid, maps: Option<&Maps>, proc: Proc) -> Result<()> {
     let myself = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(SysError::of("pidfd_open"))?;
     fork_and_wait()?;
-    // The first process of the new pid namespace. Its parent is in another, so getppid cannot tell whether it is still there.
+    // The first process of the new pid namespace. Its parent is in another, so getppid cannot tell
+    // whether it is still there.
     end_with_parent()?;
     let mut parent = [PollFd::new(&myself, PollFlags::IN)];
     let ended = poll(&mut parent, Some(&rustix::event::Timespec::default()))
@@ -159,8 +166,8 @@ fn own_mounts(proc: Proc) -> Result<()> {
     }
 }
 
-/// Waits for the child, burying every other one, and ends as it did. Holds no descriptor meanwhile: not the pipe
-/// by which `Command::spawn` learns of the exec, and nobody's terminal or socket.
+/// Waits for the child, burying every other one, and ends as it did. Holds no descriptor meanwhile:
+/// not the pipe by which `Command::spawn` learns of the exec, and nobody's terminal or socket.
 fn wait_and_exit(child: libc::pid_t) -> ! {
     // SAFETY: this process uses no descriptor any more.
     unsafe { libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) };

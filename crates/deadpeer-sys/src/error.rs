@@ -1,7 +1,8 @@
 //! The error of a single system call.
 
-use rustix::io::Errno;
 use std::fmt;
+
+use rustix::io::Errno;
 
 /// The result of a single system call.
 pub type Result<T> = std::result::Result<T, SysError>;

@@ -8,11 +8,12 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use crate::sysctl::{self, SysctlError};
 use crate::{SysError, clock, sockopt};
 
-/// Asks the running kernel for its clock rate, its options and the sysctls of the calling thread's network namespace.
+/// Asks the running kernel for its clock rate, its options and the sysctls of the calling thread's
+/// network namespace.
 ///
-/// `TCP_RTO_MAX_MS` is looked for on a fresh socket, not guessed from the version: distributions carry
-/// options back. On a machine where no TCP socket can be made, the sysctl answers for the option.
-/// Needs no privilege.
+/// `TCP_RTO_MAX_MS` is looked for on a fresh socket, not guessed from the version: distributions
+/// carry options back. On a machine where no TCP socket can be made, the sysctl answers for the
+/// option. Needs no privilege.
 ///
 /// # Errors
 /// The sysctls cannot be read: `/proc` is not mounted.
@@ -32,7 +33,8 @@ fn takes_rto_max() -> crate::Result<bool> {
     Ok(sockopt::rto_max_ms(socket)?.is_some())
 }
 
-/// The version of the running kernel, from uname(2), asked once; `None` where the release doesn't start with two numbers.
+/// The version of the running kernel, from uname(2), asked once; `None` where the release doesn't
+/// start with two numbers.
 #[must_use]
 pub fn kernel_version() -> Option<KernelVersion> {
     static VERSION: OnceLock<Option<KernelVersion>> = OnceLock::new();

@@ -1,4 +1,5 @@
-//! How a connection's end shows without touching it: the bits of poll(2) and epoll(7), and nothing that consumes an error.
+//! How a connection's end shows without touching it: the bits of poll(2) and epoll(7), and nothing
+//! that consumes an error.
 
 use std::ffi::c_int;
 use std::fmt;
@@ -20,7 +21,8 @@ pub struct Signs {
     /// `EPOLLHUP`: both directions are shut, or the connection is over.
     #[doc(alias = "EPOLLHUP")]
     pub hangup: bool,
-    /// `EPOLLRDHUP`: nothing more will be read. The peer sent a FIN, or our own side called shutdown(2).
+    /// `EPOLLRDHUP`: nothing more will be read. The peer sent a FIN, or our own side called
+    /// shutdown(2).
     #[doc(alias = "EPOLLRDHUP")]
     pub read_hangup: bool,
 }
@@ -50,8 +52,8 @@ pub fn signs(fd: impl AsFd) -> Result<Signs> {
 
 /// An epoll descriptor (epoll(7)) of our own, beside whichever the application has.
 ///
-/// It holds no duplicate of what it watches: when the owner closes the last descriptor of a socket, the
-/// kernel takes the socket out.
+/// It holds no duplicate of what it watches: when the owner closes the last descriptor of a socket,
+/// the kernel takes the socket out.
 #[derive(Debug)]
 pub struct Epoll(OwnedFd);
 
@@ -66,8 +68,9 @@ impl Epoll {
 
     /// Watches for a socket's end: `EPOLLRDHUP`, and `EPOLLERR` and `EPOLLHUP`, which always count.
     ///
-    /// Edge-triggered: one wake-up for each thing that happens, and none for data, since arriving data wakes only who
-    /// asked for `EPOLLIN` (fs/eventpoll.c, `ep_poll_callback`). What already happened counts. A descriptor that is watched already takes the new key.
+    /// Edge-triggered: one wake-up for each thing that happens, and none for data, since arriving
+    /// data wakes only who asked for `EPOLLIN` (fs/eventpoll.c, `ep_poll_callback`). What already
+    /// happened counts. A descriptor that is watched already takes the new key.
     #[doc(alias = "EPOLLRDHUP")]
     pub fn watch_end(&self, fd: impl AsFd, key: u64) -> Result<()> {
         let (fd, data) = (fd.as_fd(), EventData::new_u64(key));
@@ -79,7 +82,8 @@ impl Epoll {
         }
     }
 
-    /// As [`watch_end`](Self::watch_end), for a socket of which the number is known; `false`: its number means something else by now.
+    /// As [`watch_end`](Self::watch_end), for a socket of which the number is known; `false`: its
+    /// number means something else by now.
     ///
     /// # Errors
     /// `ENOSPC` (`fs.epoll.max_user_watches`), or `EEXIST` if it is watched already.
@@ -108,7 +112,8 @@ impl Epoll {
             .map_err(SysError::of("epoll_ctl(EPOLL_CTL_ADD)"))
     }
 
-    /// Watches no more what has this number; nothing happens if it is not watched or no descriptor at all.
+    /// Watches no more what has this number; nothing happens if it is not watched or no descriptor
+    /// at all.
     pub fn forget(&self, number: RawFd) {
         let unused = std::ptr::null_mut();
         let epoll = self.0.as_raw_fd();
@@ -116,8 +121,9 @@ impl Epoll {
         unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_DEL, number, unused) };
     }
 
-    /// The keys of everything that is watched, as the kernel lists them (proc(5), `/proc/PID/fdinfo`). What its owner closed is still among them
-    /// while a duplicate of it is open anywhere. A microsecond or less for each.
+    /// The keys of everything that is watched, as the kernel lists them (proc(5),
+    /// `/proc/PID/fdinfo`). What its owner closed is still among them while a duplicate of it is
+    /// open anywhere. A microsecond or less for each.
     ///
     /// # Errors
     /// There is no /proc, or it shows other processes.
@@ -131,8 +137,8 @@ impl Epoll {
         Ok(text.lines().filter_map(key).collect())
     }
 
-    /// Waits until something happened or the time is over (`None`: for ever), and puts it into `happened`, as
-    /// much as fits. A signal starts the wait again with the time that is left.
+    /// Waits until something happened or the time is over (`None`: for ever), and puts it into
+    /// `happened`, as much as fits. A signal starts the wait again with the time that is left.
     #[doc(alias = "epoll_wait")]
     pub fn wait(&self, happened: &mut Happened, timeout: Option<Duration>) -> Result<()> {
         happened.0.clear();

@@ -11,10 +11,11 @@ use crate::{Result, SysError, tcp_info};
 
 /// The number of a descriptor, and the cookie of the socket behind it.
 ///
-/// Who watches a socket must not hold a duplicate: no FIN would go out when the owner closes it. So the
-/// owner may close it, and its number may come to mean something else. Each answer is therefore checked against the
-/// cookie, which no other socket has until the machine is rebooted; `None` is "no longer that socket". Only reading
-/// questions are asked this way; to set an option, [`hold`](Self::hold) it.
+/// Who watches a socket must not hold a duplicate: no FIN would go out when the owner closes it. So
+/// the owner may close it, and its number may come to mean something else. Each answer is therefore
+/// checked against the cookie, which no other socket has until the machine is rebooted; `None` is
+/// "no longer that socket". Only reading questions are asked this way; to set an option,
+/// [`hold`](Self::hold) it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remembered {
     number: RawFd,
@@ -38,7 +39,8 @@ impl Remembered {
         Self { number, cookie }
     }
 
-    /// A descriptor of this process that is the socket with this cookie, whatever its number (proc(5), `/proc/PID/fd`); `None` if there is none, or no /proc.
+    /// A descriptor of this process that is the socket with this cookie, whatever its number
+    /// (proc(5), `/proc/PID/fd`); `None` if there is none, or no /proc.
     #[must_use]
     pub fn find(cookie: u64) -> Option<Self> {
         let entries = std::fs::read_dir("/proc/thread-self/fd").ok()?;
@@ -84,9 +86,11 @@ impl Remembered {
         self.checked(answer.map(|ms| Some(ms.cast_unsigned()).filter(|ms| *ms > 0)))
     }
 
-    /// A duplicate of its descriptor, for the moment that it takes to set an option. `None`: its number means something else by now.
+    /// A duplicate of its descriptor, for the moment that it takes to set an option. `None`: its
+    /// number means something else by now.
     ///
-    /// While it is open, a close of the owner's does not end the connection: close it again at once.
+    /// While it is open, a close of the owner's does not end the connection: close it again at
+    /// once.
     ///
     /// # Errors
     /// `EMFILE`.
@@ -108,8 +112,8 @@ impl Remembered {
         match cookie(held.as_raw_fd()) {
             Ok(cookie) if cookie == self.cookie => Ok(Some(held)),
             Ok(_) => Ok(None),
-            // In this very moment the number came to mean a file. Closing any descriptor of one gives up this process' locks on it
-            // (fcntl(2)): so it stays open.
+            // In this very moment the number came to mean a file. Closing any descriptor of one
+            // gives up this process' locks on it (fcntl(2)): so it stays open.
             Err(_) => {
                 let _ = held.into_raw_fd();
                 Ok(None)
@@ -137,7 +141,8 @@ const SO_COOKIE: c_int = if cfg!(any(target_arch = "sparc", target_arch = "sparc
 fn cookie(number: RawFd) -> Result<u64> {
     let mut value = 0_u64;
     let mut len = size_of::<u64>() as libc::socklen_t;
-    // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`; a number that is no descriptor is EBADF.
+    // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`; a number
+    // that is no descriptor is EBADF.
     let status = unsafe {
         libc::getsockopt(
             number,

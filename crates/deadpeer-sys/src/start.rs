@@ -9,11 +9,13 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::{SysError, signals};
 
-/// Starts a command with no signal blocked, whatever the calling thread has blocked for itself. The mask of blocked signals survives
-/// fork(2) and execve(2): a program that was born with SIGTERM blocked could not be ended by it.
+/// Starts a command with no signal blocked, whatever the calling thread has blocked for itself. The
+/// mask of blocked signals survives fork(2) and execve(2): a program that was born with SIGTERM
+/// blocked could not be ended by it.
 ///
-/// With a cgroup (v2, cgroups(7)), its first instruction already runs in it: the child moves itself there before it executes the
-/// program. That needs the right to write the cgroup's `cgroup.procs`, and that of the nearest cgroup above both.
+/// With a cgroup (v2, cgroups(7)), its first instruction already runs in it: the child moves itself
+/// there before it executes the program. That needs the right to write the cgroup's `cgroup.procs`,
+/// and that of the nearest cgroup above both.
 ///
 /// # Errors
 /// The cgroup refuses us, or whatever `Command::spawn` fails with.
@@ -23,7 +25,8 @@ pub fn spawn(command: &mut Command, cgroup: Option<BorrowedFd<'_>>) -> io::Resul
         processes.as_ref().map_or(Ok(()), enter)?;
         Ok(signals::unblock_all()?)
     };
-    // SAFETY: between fork and exec a write(2) and a sigprocmask(2) are made, on memory that was there before.
+    // SAFETY: between fork and exec a write(2) and a sigprocmask(2) are made, on memory that was
+    // there before.
     unsafe { command.pre_exec(prepare) };
     command.spawn()
 }

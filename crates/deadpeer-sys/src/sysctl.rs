@@ -1,8 +1,8 @@
 //! The TCP sysctls of the calling thread's network namespace.
 //!
-//! Everything under `/proc/sys/net/` shows the namespace of the task that opens the file, not the one
-//! that `/proc` was mounted in (net/sysctl_net.c, `net_ctl_header_lookup`): a thread that entered
-//! another namespace reads that one's. Reading needs no privilege.
+//! Everything under `/proc/sys/net/` shows the namespace of the task that opens the file, not the
+//! one that `/proc` was mounted in (net/sysctl_net.c, `net_ctl_header_lookup`): a thread that
+//! entered another namespace reads that one's. Reading needs no privilege.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -92,8 +92,9 @@ pub fn get(name: &'static str) -> Result<u32, SysctlError> {
     number(name)
 }
 
-/// Writes a sysctl below `/proc/sys/net/ipv4` of the calling thread's network namespace, for everybody in it. Takes root's
-/// rights there (net/sysctl_net.c, `net_ctl_permissions`), and a `/proc/sys` that is not mounted read-only.
+/// Writes a sysctl below `/proc/sys/net/ipv4` of the calling thread's network namespace, for
+/// everybody in it. Takes root's rights there (net/sysctl_net.c, `net_ctl_permissions`), and a
+/// `/proc/sys` that is not mounted read-only.
 ///
 /// # Errors
 /// The kernel refuses.
@@ -103,7 +104,8 @@ pub fn set(name: &'static str, value: u32) -> Result<(), SysctlError> {
 
 /// Writes a sysctl of the calling thread's network namespace, which a test made for itself.
 ///
-/// Refused with `EPERM` in the namespace that the process was started in: a test has no business there.
+/// Refused with `EPERM` in the namespace that the process was started in: a test has no business
+/// there.
 #[cfg(feature = "testing")]
 pub fn write(name: &'static str, value: impl std::fmt::Display) -> Result<(), SysctlError> {
     if !crate::testing::is_private().map_err(|error| unwritten(name, error.errno))? {

@@ -10,7 +10,8 @@ use crate::{Result, SysError, kernel_version};
 /// Larger than any kernel's `struct tcp_info` (280 bytes in Linux 7.0), so that nothing is cut off.
 pub(crate) const BUFFER: usize = 512;
 
-/// Asks the kernel for everything it tells about a TCP connection (tcp(7)). Needs no privilege, consumes nothing.
+/// Asks the kernel for everything it tells about a TCP connection (tcp(7)). Needs no privilege,
+/// consumes nothing.
 ///
 /// A listener answers too, with the little it has. On a Multipath TCP socket the first connection
 /// answers. `EOPNOTSUPP` or `ENOPROTOOPT` on a socket that is not TCP.
@@ -29,7 +30,8 @@ pub(crate) fn read(number: RawFd) -> Result<TcpInfo> {
 /// The bare call; returns how much of the room the kernel filled.
 pub(crate) fn read_bytes(number: RawFd, room: &mut [u8; BUFFER]) -> Result<usize> {
     let mut len = BUFFER as libc::socklen_t;
-    // SAFETY: `room` and `len` are live for the call, and `len` is the size of `room`; a number that is no descriptor is EBADF.
+    // SAFETY: `room` and `len` are live for the call, and `len` is the size of `room`; a number
+    // that is no descriptor is EBADF.
     let status = unsafe {
         libc::getsockopt(
             number,

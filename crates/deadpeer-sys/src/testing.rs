@@ -13,8 +13,8 @@ use crate::{SysError, tcp_info};
 /// Root can always make one. Anybody else runs the tests inside `unshare -Ur`.
 ///
 /// # Panics
-/// With the panic of `test`; instead of skipping if `DEADPEER_NO_SKIP=1`; and if a namespace could be
-/// made but not set up.
+/// With the panic of `test`; instead of skipping if `DEADPEER_NO_SKIP=1`; and if a namespace could
+/// be made but not set up.
 pub fn in_private_netns(test: impl FnOnce() + Send) {
     match netns::private(test) {
         Ok(()) => {}
@@ -56,8 +56,9 @@ pub fn ask_tcp_info(fd: impl AsFd, times: u32) -> Result<(), SysError> {
     Ok(())
 }
 
-/// Sets `SO_MAX_PACING_RATE`, bytes a second: the socket then stamps what it sends with the moment when it is its turn, which may be one
-/// to come, as it does under a congestion control that paces itself.
+/// Sets `SO_MAX_PACING_RATE`, bytes a second: the socket then stamps what it sends with the moment
+/// when it is its turn, which may be one to come, as it does under a congestion control that paces
+/// itself.
 ///
 /// # Errors
 /// `fd` is no socket.

@@ -1,5 +1,5 @@
-//! A private network namespace without privilege, which the kernel gives to a process with one thread only:
-//! so this test is a program of its own, and root runs it again as nobody.
+//! A private network namespace without privilege, which the kernel gives to a process with one
+//! thread only: so this test is a program of its own, and root runs it again as nobody.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;

@@ -1,5 +1,5 @@
-//! What becomes of signals to a process. It belongs to all threads, so this is a program of its own, and one that runs itself again to be
-//! ended by a signal.
+//! What becomes of signals to a process. It belongs to all threads, so this is a program of its
+//! own, and one that runs itself again to be ended by a signal.
 
 #![allow(
     clippy::print_stdout,

@@ -4,7 +4,8 @@
 //! cargo run --release -p deadpeer --features heartbeat --example heartbeat_cost
 //! ```
 //!
-//! Both ends run in one thread, so a message's time is the work of both: two writes, two reads and their frames.
+//! Both ends run in one thread, so a message's time is the work of both: two writes, two reads and
+//! their frames.
 
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
 

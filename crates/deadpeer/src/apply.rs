@@ -12,12 +12,13 @@ use crate::setting::Setting;
 
 /// Something that can be set on a socket.
 pub trait Apply {
-    /// Sets the options on a TCP socket of any kind, reads back what the kernel holds, and reports it.
+    /// Sets the options on a TCP socket of any kind, reads back what the kernel holds, and reports
+    /// it.
     ///
     /// The socket may be fresh, connecting, connected, accepted or listening; a listener hands its
-    /// options to the connections it accepts from then on, but not to those already in its queue. On an
-    /// idle connection the silence that has already passed counts: if it exceeds `TCP_KEEPIDLE`, the
-    /// first probe goes out at once. Needs no privilege.
+    /// options to the connections it accepts from then on, but not to those already in its queue.
+    /// On an idle connection the silence that has already passed counts: if it exceeds
+    /// `TCP_KEEPIDLE`, the first probe goes out at once. Needs no privilege.
     ///
     /// An option that the socket does not have (an older kernel, Multipath TCP) is reported in
     /// [`Applied::unsupported`] and the others are set: a caller who depends on every option asks
@@ -51,7 +52,8 @@ pub struct Applied {
     pub effective: Effective,
     /// What could not be set, because this socket has no such option.
     pub unsupported: Vec<Unsupported>,
-    /// Where the kernel holds another value than it was given: it rounds `TCP_RTO_MAX_MS` up to whole timer ticks.
+    /// Where the kernel holds another value than it was given: it rounds `TCP_RTO_MAX_MS` up to
+    /// whole timer ticks.
     pub differences: Vec<Difference>,
 }
 
@@ -79,7 +81,8 @@ pub struct Unsupported {
 pub enum Lack {
     /// The kernel is too old: `TCP_RTO_MAX_MS` came with Linux 6.15.
     Kernel,
-    /// Multipath TCP sockets take keepalive options but no user timeout, `TCP_RTO_MAX_MS` or `TCP_SYNCNT` (net/mptcp/sockopt.c).
+    /// Multipath TCP sockets take keepalive options but no user timeout, `TCP_RTO_MAX_MS` or
+    /// `TCP_SYNCNT` (net/mptcp/sockopt.c).
     Multipath,
 }
 
@@ -107,8 +110,8 @@ pub enum ApplyError {
     Refused {
         /// The call that failed.
         error: SysError,
-        /// What had been set before and could not be put back. Empty: everything is as before, except
-        /// that options which followed a sysctl now have its value as their own.
+        /// What had been set before and could not be put back. Empty: everything is as before,
+        /// except that options which followed a sysctl now have its value as their own.
         left: Vec<Setting>,
     },
     /// Everything was set, but what the kernel holds could not be read back.
@@ -176,8 +179,8 @@ pub(crate) fn apply(
     Ok((before, applied))
 }
 
-/// Sets one option after the other. Returns those that the socket does not have; on any other failure
-/// puts back what it has set, the last first.
+/// Sets one option after the other. Returns those that the socket does not have; on any other
+/// failure puts back what it has set, the last first.
 fn set_all(
     options: &SocketOptions,
     before: &Effective,
@@ -207,7 +210,8 @@ fn set_all(
     Ok(missing)
 }
 
-/// On a TCP socket, these mean that it does not know the option (net/ipv4/tcp.c, net/mptcp/sockopt.c).
+/// On a TCP socket, these mean that it does not know the option (net/ipv4/tcp.c,
+/// net/mptcp/sockopt.c).
 fn is_missing(errno: Errno) -> bool {
     matches!(errno, Errno::NOPROTOOPT | Errno::OPNOTSUPP)
 }

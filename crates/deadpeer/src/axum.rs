@@ -47,7 +47,8 @@ impl Listener for GuardedListener {
     type Io = Guarded<TcpStream>;
     type Addr = SocketAddr;
 
-    /// A connection that can't be guarded (it is over already, or `fs.epoll.max_user_watches` is reached) is closed.
+    /// A connection that can't be guarded (it is over already, or `fs.epoll.max_user_watches` is
+    /// reached) is closed.
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let (stream, address) = Listener::accept(&mut self.listener).await;

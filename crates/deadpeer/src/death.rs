@@ -10,7 +10,8 @@ use deadpeer_sys::{SysError, sockopt};
 
 /// The end of a connection, and how it showed.
 ///
-/// Finding it took nothing from the application: its next read still returns what was queued, and then the error.
+/// Finding it took nothing from the application: its next read still returns what was queued, and
+/// then the error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Death {
@@ -44,17 +45,19 @@ impl fmt::Display for Death {
 
 /// Why a connection ended, as far as can be told without taking its error.
 ///
-/// The kernel tells the errno of a connection once, and that once is the application's. What is left is the state, three bits
-/// and the counters. They tell a FIN from everything else for certain. The rest they make likely:
-/// [`take_error`](crate::take_error), or the application's next read, tells for certain.
+/// The kernel tells the errno of a connection once, and that once is the application's. What is
+/// left is the state, three bits and the counters. They tell a FIN from everything else for
+/// certain. The rest they make likely: [`take_error`](crate::take_error), or the application's next
+/// read, tells for certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// No errno is involved.
     Certain(Cause),
-    /// An errno waits in the socket, or somebody has taken it already. The counters fit this cause best:
+    /// An errno waits in the socket, or somebody has taken it already. The counters fit this cause
+    /// best:
     ///
-    /// - [`Cause::TimedOut`] if questions were open and the limit of the settings was reached. A router's word, which turns
-    ///   the errno into `EHOSTUNREACH` or `ENETUNREACH`, does not show.
+    /// - [`Cause::TimedOut`] if questions were open and the limit of the settings was reached. A
+    ///   router's word, which turns the errno into `EHOSTUNREACH` or `ENETUNREACH`, does not show.
     /// - [`Cause::Reset`] otherwise. A socket destroyed on this machine looks the same.
     /// - [`Cause::ResetAfterFin`] if the peer's FIN had been seen before.
     /// - [`Cause::Refused`] if it never became a connection and something came.
@@ -103,17 +106,17 @@ impl Evidence {
 /// Whether a FIN alone counts as the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum HalfClose {
-    /// It does: a peer that has nothing more to say is gone. Right for most protocols: a closed, killed or crashed client shows
-    /// by nothing but its FIN.
+    /// It does: a peer that has nothing more to say is gone. Right for most protocols: a closed,
+    /// killed or crashed client shows by nothing but its FIN.
     #[default]
     Ends,
-    /// It does not: the peer may have shut down its sending half and still wait for an answer, as `nc -N` does.
-    /// The end is noticed once the connection is over in both directions.
+    /// It does not: the peer may have shut down its sending half and still wait for an answer, as
+    /// `nc -N` does. The end is noticed once the connection is over in both directions.
     Lives,
 }
 
-/// Judges a socket that showed signs. `None`: it lives, and the signs have another reason: our own shutdown(2), a
-/// message in the error queue, a FIN that does not count.
+/// Judges a socket that showed signs. `None`: it lives, and the signs have another reason: our own
+/// shutdown(2), a message in the error queue, a FIN that does not count.
 pub(crate) fn judge(
     signs: Signs,
     info: &TcpInfo,
@@ -189,8 +192,8 @@ pub(crate) fn never_connected(info: &TcpInfo) -> bool {
     info.segs_out == Some(0) && info.segs_in == Some(0)
 }
 
-/// Whether connect() came to nothing. Of an established connection the SYN has been acknowledged (Linux 4.1) or, of an
-/// accepted one, a round trip measured.
+/// Whether connect() came to nothing. Of an established connection the SYN has been acknowledged
+/// (Linux 4.1) or, of an accepted one, a round trip measured.
 fn never_established(info: &TcpInfo, known: Known) -> bool {
     matches!(known, Known::Fresh | Known::Connecting)
         && info.bytes_acked == Some(0)

@@ -34,15 +34,17 @@ impl fmt::Display for WatchError {
     }
 }
 
-/// Waits until the other end is gone: it closed, its process was killed, it reset the connection, or the kernel gave it up.
-/// `None`: none of that happened within `timeout`. `None` as the timeout waits for ever.
+/// Waits until the other end is gone: it closed, its process was killed, it reset the connection,
+/// or the kernel gave it up. `None`: none of that happened within `timeout`. `None` as the timeout
+/// waits for ever.
 ///
-/// No byte is read and no error taken, and arriving data wakes nobody. A peer that vanished without a word is
-/// noticed when the kernel gives it up, so the socket needs a [`Plan`](crate::Plan) or some other keepalive; without one
-/// this waits as long as a read would. A FIN counts as the end; [`died_with`] can be told otherwise.
+/// No byte is read and no error taken, and arriving data wakes nobody. A peer that vanished without
+/// a word is noticed when the kernel gives it up, so the socket needs a [`Plan`](crate::Plan) or
+/// some other keepalive; without one this waits as long as a read would. A FIN counts as the end;
+/// [`died_with`] can be told otherwise.
 ///
-/// The call makes an epoll descriptor of its own for its duration. To wait for many connections at once,
-/// there is [`Watch`](crate::Watch). Needs no privilege.
+/// The call makes an epoll descriptor of its own for its duration. To wait for many connections at
+/// once, there is [`Watch`](crate::Watch). Needs no privilege.
 ///
 /// ```
 /// # use std::net::{TcpListener, TcpStream};

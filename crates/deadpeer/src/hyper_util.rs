@@ -1,4 +1,5 @@
-//! For hyper-util's client (feature `hyper-util`): connections that fail when their server is gone, and a pool that hands out no doubtful one.
+//! For hyper-util's client (feature `hyper-util`): connections that fail when their server is gone,
+//! and a pool that hands out no doubtful one.
 //!
 //! ```no_run
 //! use deadpeer::hyper_util::{ForgetSuspects, GuardedConnector};
@@ -85,8 +86,9 @@ impl Connection for Guarded<TcpStream> {
     }
 }
 
-/// Takes a connection out of the client's pool as soon as its server is suspect ([`Health::Suspect`](crate::tokio::Health::Suspect)): the next request
-/// goes over another one. What is under way on it goes on, and fails only if the server turns out to be gone.
+/// Takes a connection out of the client's pool as soon as its server is suspect
+/// ([`Health::Suspect`](crate::tokio::Health::Suspect)): the next request goes over another one.
+/// What is under way on it goes on, and fails only if the server turns out to be gone.
 ///
 /// A layer around `hyper_util::client::legacy::Client` with a [`GuardedConnector`].
 #[derive(Debug, Clone, Copy, Default)]

@@ -52,7 +52,8 @@ impl fmt::Display for InspectError {
 /// Reads the options in force on a TCP socket: its own values, and the sysctls' where it has none.
 ///
 /// The three keepalive values are those that count once keepalive is on. On a Multipath TCP socket,
-/// which does not take them, user timeout, `rto_max_ms` and `syncnt` are `None`. Needs no privilege.
+/// which does not take them, user timeout, `rto_max_ms` and `syncnt` are `None`. Needs no
+/// privilege.
 ///
 /// # Errors
 /// See [`OptionsError`].
@@ -69,8 +70,8 @@ pub fn options(socket: impl AsFd) -> Result<Effective, OptionsError> {
 
 /// Asks for everything the kernel knows of a TCP connection (`TCP_INFO`, tcp(7)), of any kernel.
 ///
-/// Nothing is consumed: no byte is read, no pending error taken. Needs no privilege. On a Multipath TCP
-/// socket its first connection answers.
+/// Nothing is consumed: no byte is read, no pending error taken. Needs no privilege. On a Multipath
+/// TCP socket its first connection answers.
 ///
 /// # Errors
 /// See [`InspectError`].

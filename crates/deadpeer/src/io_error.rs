@@ -1,7 +1,7 @@
 //! Every error as an `io::Error`, so that `?` works where sockets are made and used.
 //!
-//! The kind is kept. So is the errno where nothing but one failed call is to be told; where there is more, the error itself is
-//! inside ([`io::Error::get_ref`]).
+//! The kind is kept. So is the errno where nothing but one failed call is to be told; where there
+//! is more, the error itself is inside ([`io::Error::get_ref`]).
 
 use std::io;
 

@@ -1,10 +1,12 @@
-//! Is the other end of this TCP connection still there, and how long until I would notice that it isn't?
+//! Is the other end of this TCP connection still there, and how long until I would notice that it
+//! isn't?
 //!
-//! A peer that loses its power, its network or its route says nothing. By default Linux notices after two
-//! hours, after a quarter of an hour, or never, depending on what the connection was doing at the time.
-//! This crate takes the one number that you know, the deadline.
+//! A peer that loses its power, its network or its route says nothing. By default Linux notices
+//! after two hours, after a quarter of an hour, or never, depending on what the connection was
+//! doing at the time. This crate takes the one number that you know, the deadline.
 //!
-//! **One call** sets the socket options by which the kernel keeps the deadline in every state of the connection, or says which deadline it could keep:
+//! **One call** sets the socket options by which the kernel keeps the deadline in every state of
+//! the connection, or says which deadline it could keep:
 //!
 //! ```
 //! # use std::net::{TcpListener, TcpStream};
@@ -34,8 +36,8 @@
 //! # }
 //! ```
 //!
-//! **A stream of tokio** fails with `ETIMEDOUT` when its peer is gone, whatever stands on it; axum, hyper-util and tower know what to do with it (feature `tokio` and its
-//! neighbours below):
+//! **A stream of tokio** fails with `ETIMEDOUT` when its peer is gone, whatever stands on it; axum,
+//! hyper-util and tower know what to do with it (feature `tokio` and its neighbours below):
 //!
 //! ```no_run
 //! # #[cfg(feature = "tokio")]
@@ -50,8 +52,8 @@
 //! ```
 //!
 //! Any socket will do: `std`, `socket2`, `mio`, `tokio` or a bare descriptor; IPv4 and IPv6; fresh,
-//! connecting, connected or accepted. Options on a listener go to every connection that it accepts from then on. Every error becomes an
-//! [`std::io::Error`] by `?`.
+//! connecting, connected or accepted. Options on a listener go to every connection that it accepts
+//! from then on. Every error becomes an [`std::io::Error`] by `?`.
 //!
 //! # With more choice
 //!
@@ -68,11 +70,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - [`Policy`] has what [`protect`] decides for you. From Linux 6.15 on, live peers that are slow to read are left alone; on an older kernel a short deadline takes
-//!   [`SlowReaders::Drop`], and [`Refusal`] says what else could be had.
-//! - [`Applied`] is what the kernel made of it, read back; [`options()`] reads it at any time, the system's defaults included.
+//! - [`Policy`] has what [`protect`] decides for you. From Linux 6.15 on, live peers that are slow
+//!   to read are left alone; on an older kernel a short deadline takes [`SlowReaders::Drop`], and
+//!   [`Refusal`] says what else could be had.
+//! - [`Applied`] is what the kernel made of it, read back; [`options()`] reads it at any time, the
+//!   system's defaults included.
 //! - [`inspect`] reads what the kernel knows of a connection, without touching a byte of it.
-//! - [`Forecast`] tells from both when a peer that vanishes now would be noticed, and what becomes of what was written before close().
+//! - [`Forecast`] tells from both when a peer that vanishes now would be noticed, and what becomes
+//!   of what was written before close().
 //!
 //! # Is it still there?
 //!
@@ -96,9 +101,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - [`died`] is for who does long work on behalf of a peer that may leave; `deadpeer::tokio::died` for `select!`.
-//! - [`Watch`] is for servers with an event loop of their own. It explains the two ways to be protected, by the kernel alone or supervised.
-//! - [`Cause`] says why a connection ended; [`take_error`] takes its error for that, and says what that costs.
+//! - [`died`] is for who does long work on behalf of a peer that may leave; `deadpeer::tokio::died`
+//!   for `select!`.
+//! - [`Watch`] is for servers with an event loop of their own. It explains the two ways to be
+//!   protected, by the kernel alone or supervised.
+//! - [`Cause`] says why a connection ended; [`take_error`] takes its error for that, and says what
+//!   that costs.
 //!
 //! | feature | what it adds |
 //! |---|---|
@@ -109,16 +117,17 @@
 //! | `mio` | [`Watch`] is a source of events |
 //! | `heartbeat` | the module `deadpeer::heartbeat`: a heartbeat over any tokio stream |
 //!
-//! Nothing here needs a privilege, starts a thread or touches data. `Watch` and what stands on it need Linux 4.12. For a program that is built for other systems, too, depend on
-//! it where it builds, and leave its calls out elsewhere (`#[cfg(target_os = "linux")]`):
+//! Nothing here needs a privilege, starts a thread or touches data. `Watch` and what stands on it
+//! need Linux 4.12. For a program that is built for other systems, too, depend on it where it
+//! builds, and leave its calls out elsewhere (`#[cfg(target_os = "linux")]`):
 //!
 //! ```toml
 //! [target.'cfg(target_os = "linux")'.dependencies]
 //! deadpeer = "0.1"
 //! ```
 //!
-//! What it can't see: a peer whose kernel answers while its program hangs, and a proxy that answers for a peer that
-//! is gone. Only a heartbeat of the application's own protocol finds those out.
+//! What it can't see: a peer whose kernel answers while its program hangs, and a proxy that answers
+//! for a peer that is gone. Only a heartbeat of the application's own protocol finds those out.
 #![forbid(unsafe_code)]
 
 mod apply;

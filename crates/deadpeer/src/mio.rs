@@ -1,6 +1,7 @@
 //! For mio (feature `mio`): a [`Watch`] is an event source like any other.
 //!
-//! Register it as readable; when its token comes up, call [`Watch::wait`] with no time to wait until it has nothing more to tell.
+//! Register it as readable; when its token comes up, call [`Watch::wait`] with no time to wait
+//! until it has nothing more to tell.
 
 use std::io;
 use std::os::fd::AsRawFd;

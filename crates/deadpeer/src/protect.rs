@@ -25,23 +25,27 @@ pub struct Protected {
 pub enum ProtectError {
     /// What the running kernel knows could not be found out. Nothing was changed.
     Kernel(SysctlError),
-    /// No options keep the deadline on this kernel; the refusal says which deadline could be kept. Nothing was changed.
+    /// No options keep the deadline on this kernel; the refusal says which deadline could be kept.
+    /// Nothing was changed.
     Refused(Refusal),
     /// The options could not be set.
     Apply(ApplyError),
-    /// The socket lacks some of the options, as Multipath TCP does. The others are set, and promise nothing.
+    /// The socket lacks some of the options, as Multipath TCP does. The others are set, and promise
+    /// nothing.
     Incomplete(Applied),
 }
 
-/// Sets the options by which a peer that vanishes is noticed within `deadline`, in every state of the connection: the
-/// [`Policy`] with its defaults, planned for the running kernel and applied.
+/// Sets the options by which a peer that vanishes is noticed within `deadline`, in every state of
+/// the connection: the [`Policy`] with its defaults, planned for the running kernel and applied.
 ///
-/// The socket may be of any kind that [`Apply::apply`](crate::Apply::apply) takes; a listener hands the options to the connections that it
-/// accepts from then on. A timer that is armed already still runs to its end: a connection that has been retransmitting
-/// for minutes is noticed when its next retransmission comes.
+/// The socket may be of any kind that [`Apply::apply`](crate::Apply::apply) takes; a listener hands
+/// the options to the connections that it accepts from then on. A timer that is armed already still
+/// runs to its end: a connection that has been retransmitting for minutes is noticed when its next
+/// retransmission comes.
 ///
-/// The call reads a dozen sysctls and searches a plan. Who protects many sockets makes the [`Plan`] once and applies it to each, and a
-/// [`Policy`] has the choices that this call makes for you: slow readers, lost probes, what may be given up.
+/// The call reads a dozen sysctls and searches a plan. Who protects many sockets makes the [`Plan`]
+/// once and applies it to each, and a [`Policy`] has the choices that this call makes for you: slow
+/// readers, lost probes, what may be given up.
 ///
 /// ```
 /// # use std::net::{TcpListener, TcpStream};

@@ -29,15 +29,16 @@ pub enum Reuse {
     },
     /// No: the connection is over, or the peer has closed its half.
     Dead(Death),
-    /// No: it was asked, by us or by the kernel itself, and has not answered. One lost packet looks the same, and costs a
-    /// pool no more than a new connection.
+    /// No: it was asked, by us or by the kernel itself, and has not answered. One lost packet looks
+    /// the same, and costs a pool no more than a new connection.
     Silent {
         /// How long an answer was waited for.
         waited: Duration,
         /// Questions that it has left unanswered so far.
         unanswered: u32,
     },
-    /// No: nothing could be asked, because the application held the socket or the timeout is shorter than a timer tick.
+    /// No: nothing could be asked, because the application held the socket or the timeout is
+    /// shorter than a timer tick.
     Unknown,
     /// No: it is no connection. The socket is fresh, connecting or listening.
     NotConnected,
@@ -66,12 +67,14 @@ impl Reuse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotReusable(pub Reuse);
 
-/// May this connection be handed out again? Looks for an end, then for a recent sign of life, and asks the peer's kernel if there is
-/// none, for `timeout` at most.
+/// May this connection be handed out again? Looks for an end, then for a recent sign of life, and
+/// asks the peer's kernel if there is none, for `timeout` at most.
 ///
-/// What a pool needs before it hands out a connection that has lain idle, in one answer: a FIN or a RST that came meanwhile is
-/// seen, though nobody has read; a peer that was heard within the last second is not asked; any other is asked by [`ping`](crate::ping()),
-/// which costs a round trip and no byte of the application's. While data of ours is in flight, its acknowledgement is waited for.
+/// What a pool needs before it hands out a connection that has lain idle, in one answer: a FIN or a
+/// RST that came meanwhile is seen, though nobody has read; a peer that was heard within the last
+/// second is not asked; any other is asked by [`ping`](crate::ping()), which costs a round trip and
+/// no byte of the application's. While data of ours is in flight, its acknowledgement is waited
+/// for.
 ///
 /// A connection that was heard just now takes four system calls, some microseconds.
 ///

@@ -43,10 +43,10 @@ impl Setting {
     /// What is to be set, in the order in which a live connection takes it best.
     ///
     /// `SO_KEEPALIVE` comes first: switching it on starts the wait afresh (net/ipv4/tcp_timer.c,
-    /// `tcp_set_keepalive`). `TCP_KEEPIDLE` comes last: on a connection whose keepalive is on it arms
-    /// the timer anew and counts the silence that has already passed (net/ipv4/tcp.c,
-    /// `tcp_sock_set_keepidle_locked`), so if the first probe is due at once, it goes out with all other
-    /// values in place.
+    /// `tcp_set_keepalive`). `TCP_KEEPIDLE` comes last: on a connection whose keepalive is on it
+    /// arms the timer anew and counts the silence that has already passed (net/ipv4/tcp.c,
+    /// `tcp_sock_set_keepidle_locked`), so if the first probe is due at once, it goes out with all
+    /// other values in place.
     pub fn in_order(options: &SocketOptions) -> impl Iterator<Item = Self> {
         [
             options.keepalive.map(Self::Keepalive),

@@ -10,13 +10,16 @@ use tower_service::Service;
 
 use crate::tokio::{Gone, Peer};
 
-/// Drops the future of a handler when its client is gone, and everything in it: queries, locks, requests to others.
+/// Drops the future of a handler when its client is gone, and everything in it: queries, locks,
+/// requests to others.
 ///
-/// hyper drops a connection with its handler when it reads an end. It doesn't read while another request waits on the connection already, and what
-/// stands in between may keep the handler: a layer that spawns it, a queue, a retry. This layer stands next to the handler.
+/// hyper drops a connection with its handler when it reads an end. It doesn't read while another
+/// request waits on the connection already, and what stands in between may keep the handler: a
+/// layer that spawns it, a queue, a retry. This layer stands next to the handler.
 ///
-/// Who the client is comes from [`of`](Self::of), or from the request's extensions: a [`Peer`], or axum's `ConnectInfo` of
-/// [`deadpeer::axum::Client`](crate::axum::Client). A request without either, such as a test's, is served to its end.
+/// Who the client is comes from [`of`](Self::of), or from the request's extensions: a [`Peer`], or
+/// axum's `ConnectInfo` of [`deadpeer::axum::Client`](crate::axum::Client). A request without
+/// either, such as a test's, is served to its end.
 ///
 /// The answer that nobody receives has the status 499, which nginx writes into its log for this.
 #[derive(Debug, Clone, Default)]

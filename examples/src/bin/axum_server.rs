@@ -1,7 +1,8 @@
 //! A long HTTP request stops working when its browser vanishes.
 //!
-//! A browser that closes is noticed by its FIN; one that loses its power or its network by the guard of its connection, whose
-//! verdict waits until chance is ruled out and spares who is slow to read.
+//! A browser that closes is noticed by its FIN; one that loses its power or its network by the
+//! guard of its connection, whose verdict waits until chance is ruled out and spares who is slow to
+//! read.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

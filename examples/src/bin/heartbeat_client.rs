@@ -1,4 +1,5 @@
-//! Sends lines and prints what comes back, and tells as soon as the server's program is not there any more.
+//! Sends lines and prints what comes back, and tells as soon as the server's program is not there
+//! any more.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -1,7 +1,8 @@
 //! An echo server with heartbeats: it knows whether the *program* at the other end is still there.
 //!
-//! A kernel answers keepalive probes for a program that is frozen, deadlocked or swapped out, and a proxy answers them for a client
-//! that is gone. Pings that the client's program must answer find both out. Its other end in Python is `heartbeat.py`.
+//! A kernel answers keepalive probes for a program that is frozen, deadlocked or swapped out, and a
+//! proxy answers them for a client that is gone. Pings that the client's program must answer find
+//! both out. Its other end in Python is `heartbeat.py`.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -1,6 +1,7 @@
 //! An HTTP/2 client that asks the server by HTTP/2's own PING, also while it waits for nothing.
 //!
-//! `keep_alive_while_idle` is off by default: a connection in a pool would not be asked, and be handed out dead.
+//! `keep_alive_while_idle` is off by default: a connection in a pool would not be asked, and be
+//! handed out dead.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -1,7 +1,9 @@
-//! An HTTP/2 server that asks its clients by HTTP/2's own PING (RFC 9113, section 6.7), which hyper sends and judges.
+//! An HTTP/2 server that asks its clients by HTTP/2's own PING (RFC 9113, section 6.7), which hyper
+//! sends and judges.
 //!
-//! The client's program answers, or the library within it. A ping goes out after a fifth of the deadline in which nothing came; four fifths
-//! are left for the answer, so that a lost packet costs nothing. hyper's own default for the answer is 20 s, whatever the interval.
+//! The client's program answers, or the library within it. A ping goes out after a fifth of the
+//! deadline in which nothing came; four fifths are left for the answer, so that a lost packet costs
+//! nothing. hyper's own default for the answer is 20 s, whatever the interval.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

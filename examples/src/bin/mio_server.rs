@@ -1,6 +1,7 @@
 //! One thread, an event loop, and every connection supervised.
 //!
-//! The watch is one more source of events. It tells who is unreachable; the server decides what becomes of them.
+//! The watch is one more source of events. It tells who is unreachable; the server decides what
+//! becomes of them.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

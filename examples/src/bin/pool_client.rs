@@ -1,8 +1,9 @@
 //! A connection pool that never hands out a dead connection.
 //!
-//! A pool that only checks for errors hands out connections whose server vanished hours ago: nothing has shown it. This one
-//! asks the server's kernel, which takes a round trip and no byte of the protocol. A connection that was used within
-//! the last second is handed out unasked: the server was heard then.
+//! A pool that only checks for errors hands out connections whose server vanished hours ago:
+//! nothing has shown it. This one asks the server's kernel, which takes a round trip and no byte of
+//! the protocol. A connection that was used within the last second is handed out unasked: the
+//! server was heard then.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -44,7 +45,8 @@ impl ManageConnection for Server {
         TcpStream::connect(&self.0).await
     }
 
-    /// Before a connection is handed out. One lost packet may cost a healthy one, which a pool can afford.
+    /// Before a connection is handed out. One lost packet may cost a healthy one, which a pool can
+    /// afford.
     async fn is_valid(&self, stream: &mut TcpStream) -> io::Result<()> {
         let reuse = deadpeer::tokio::reusable(stream, Duration::from_secs(1)).await?;
         Ok(reuse.check()?)

@@ -1,7 +1,7 @@
 //! A thread for each connection, protected by the kernel alone.
 //!
-//! The options are set once, on the listener: every connection inherits them. A thread that waits in `read` for a
-//! peer that vanished gets an error within the deadline, and ends.
+//! The options are set once, on the listener: every connection inherits them. A thread that waits
+//! in `read` for a peer that vanished gets an error within the deadline, and ends.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -1,6 +1,7 @@
 //! A client that asks before it relies on a connection that has been idle.
 //!
-//! A write to a server that is gone succeeds, and its failure shows late, if ever. `ping` asks the server's kernel first.
+//! A write to a server that is gone succeeds, and its failure shows late, if ever. `ping` asks the
+//! server's kernel first.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -1,7 +1,7 @@
 //! Long work for each request, given up as soon as nobody waits for it any more.
 //!
-//! A task that computes an answer doesn't read, so it would never learn that its peer is gone. `died` runs beside it: it wakes
-//! for no data and takes no error.
+//! A task that computes an answer doesn't read, so it would never learn that its peer is gone.
+//! `died` runs beside it: it wakes for no data and takes no error.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -1,7 +1,8 @@
-//! A gRPC channel whose calls fail within the deadline when the server vanishes, instead of waiting for an answer for ever.
+//! A gRPC channel whose calls fail within the deadline when the server vanishes, instead of waiting
+//! for an answer for ever.
 //!
-//! tonic connects by a function of ours, which sets the options of the plan. After a failure the channel connects anew for
-//! the next call.
+//! tonic connects by a function of ours, which sets the options of the plan. After a failure the
+//! channel connects anew for the next call.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -60,8 +61,8 @@ async fn report(channel: &Channel, seconds: u64) -> Result<Report, Status> {
     Ok(answer.await?.into_inner())
 }
 
-/// The connection's own error, if it is among those that led to this one. HTTP/2's layer hands on its kind without the errno: "timed
-/// out" is all there is to say.
+/// The connection's own error, if it is among those that led to this one. HTTP/2's layer hands on
+/// its kind without the errno: "timed out" is all there is to say.
 fn why(status: &Status) -> String {
     let mut source = status.source();
     while let Some(error) = source {

@@ -1,8 +1,9 @@
 //! A long gRPC call stops working when its client vanishes.
 //!
-//! tonic drops the future of a call when its HTTP/2 connection ends. A client that closes or cancels is noticed by what it
-//! sends; one that loses its power or its network by the options of the plan, which every connection inherits from
-//! the listener. HTTP/2's own PING (`http2_keepalive_interval`) would do it, too, and costs packets above TCP's.
+//! tonic drops the future of a call when its HTTP/2 connection ends. A client that closes or
+//! cancels is noticed by what it sends; one that loses its power or its network by the options of
+//! the plan, which every connection inherits from the listener. HTTP/2's own PING
+//! (`http2_keepalive_interval`) would do it, too, and costs packets above TCP's.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

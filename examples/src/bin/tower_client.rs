@@ -1,4 +1,5 @@
-//! An HTTP client whose connections, made by a tower connector, have a heartbeat. The other end is `tower_server`.
+//! An HTTP client whose connections, made by a tower connector, have a heartbeat. The other end is
+//! `tower_server`.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -1,6 +1,8 @@
-//! Any tower service over connections with a heartbeat: its work stops when the program that waits for it hangs.
+//! Any tower service over connections with a heartbeat: its work stops when the program that waits
+//! for it hangs.
 //!
-//! HTTP/1 has no ping. Where both ends are yours, a `HeartbeatStream` between the socket and hyper gives it one.
+//! HTTP/1 has no ping. Where both ends are yours, a `HeartbeatStream` between the socket and hyper
+//! gives it one.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

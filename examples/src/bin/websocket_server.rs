@@ -1,7 +1,7 @@
 //! A WebSocket server that knows whether the page at the other end still runs.
 //!
-//! Every browser answers a ping by itself, so this works with any client. `HeartbeatMessages` sends the pings and judges what comes; the server
-//! sees its messages alone.
+//! Every browser answers a ping by itself, so this works with any client. `HeartbeatMessages` sends
+//! the pings and judges what comes; the server sees its messages alone.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

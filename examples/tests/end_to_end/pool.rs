@@ -1,4 +1,5 @@
-//! The pool hands a connection out again as long as its server is there, however slow, and a new one if it is not.
+//! The pool hands a connection out again as long as its server is there, however slow, and a new
+//! one if it is not.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -53,7 +54,8 @@ fn never_hands_out_the_dead(program: &str) {
     });
 }
 
-/// Lets the pool's user say a word, echoes it over a known connection or the next to come, and reads the report.
+/// Lets the pool's user say a word, echoes it over a known connection or the next to come, and
+/// reads the report.
 fn echo_one(listener: &TcpListener, client: &mut Program, known: Option<TcpStream>) -> TcpStream {
     client.say("word");
     let mut stream = known.unwrap_or_else(|| accept(listener));

@@ -1,4 +1,5 @@
-//! Servers with two clients each: one loses its power in the middle of something, one is slow and lives.
+//! Servers with two clients each: one loses its power in the middle of something, one is slow and
+//! lives.
 
 use std::io::Write as _;
 use std::net::TcpStream;

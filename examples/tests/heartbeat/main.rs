@@ -98,7 +98,8 @@ fn a_short_nap_is_forgiven() {
     });
 }
 
-/// As two machines that are suspended together, for longer than the deadline: each sees that it slept itself.
+/// As two machines that are suspended together, for longer than the deadline: each sees that it
+/// slept itself.
 #[test]
 fn a_long_sleep_of_both_is_nobodys_fault() {
     between(rust_server, rust_client, |mut server, client| {
@@ -118,7 +119,8 @@ fn a_long_sleep_of_both_is_nobodys_fault() {
     });
 }
 
-/// Runs a test with a server and a client that have exchanged a first word, unless it takes a Python that isn't there.
+/// Runs a test with a server and a client that have exchanged a first word, unless it takes a
+/// Python that isn't there.
 fn between(
     server: fn() -> Option<Program>,
     client: fn(&str) -> Option<Program>,
@@ -170,7 +172,8 @@ fn python(arguments: &[&str]) -> Option<Command> {
     Some(command)
 }
 
-/// Says something to a client, to which the server says it again. The one in Rust prints that it `heard` it.
+/// Says something to a client, to which the server says it again. The one in Rust prints that it
+/// `heard` it.
 fn echo(client: &mut Program, words: &str) {
     client.say(words);
     let line = client.line(PATIENCE);

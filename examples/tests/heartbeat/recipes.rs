@@ -1,4 +1,5 @@
-//! Pings of WebSocket and HTTP/2, and HTTP/1 over a heartbeat: each finds out a frozen program and leaves a living one alone.
+//! Pings of WebSocket and HTTP/2, and HTTP/1 over a heartbeat: each finds out a frozen program and
+//! leaves a living one alone.
 
 use std::process::Command;
 use std::thread;

@@ -19,7 +19,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts an example in the network namespace of the calling thread, and waits until a line begins with `prompt`, if it is not empty.
+    /// Starts an example in the network namespace of the calling thread, and waits until a line
+    /// begins with `prompt`, if it is not empty.
     pub(crate) fn start(name: &str, arguments: &[&str], prompt: &str) -> Self {
         Self::run(Command::new(path(name)).args(arguments), prompt)
     }

@@ -1,7 +1,8 @@
 //! The public interface of the libraries as text, so that a change of it is seen: `api/*.txt`.
 //!
-//! Read from the sources, and not from rustdoc, whose output differs from one compiler to the next. What is listed is what can be named from outside: it is
-//! public in a public module, or re-exported by name.
+//! Read from the sources, and not from rustdoc, whose output differs from one compiler to the next.
+//! What is listed is what can be named from outside: it is public in a public module, or
+//! re-exported by name.
 
 #[expect(
     clippy::wildcard_enum_match_arm,

@@ -114,7 +114,8 @@ impl Listed {
         }
     }
 
-    /// What a block adds to what is listed: public functions of listed types, and traits from or for them.
+    /// What a block adds to what is listed: public functions of listed types, and traits from or
+    /// for them.
     fn implementation(&self, item: &ItemImpl) -> Option<String> {
         let mut item = item.clone();
         item.attrs = kept(&item.attrs);

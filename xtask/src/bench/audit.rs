@@ -1,5 +1,5 @@
-//! `deadpeer audit` beside a namespace full of connections: against `ss` where they are many, and by the better of its own means
-//! where they are few.
+//! `deadpeer audit` beside a namespace full of connections: against `ss` where they are many, and
+//! by the better of its own means where they are few.
 
 use anyhow::Result;
 
@@ -30,7 +30,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     )
 }
 
-/// From so many sockets on `ss` is a fair rival: with fewer, both take no longer than starting a process.
+/// From so many sockets on `ss` is a fair rival: with fewer, both take no longer than starting a
+/// process.
 const MANY: usize = 10_000;
 
 pub(super) fn beside(beside: &Beside) -> Result<bool> {

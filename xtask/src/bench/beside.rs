@@ -28,7 +28,8 @@ pub(super) enum Peers {
     Far,
 }
 
-/// Runs a subcommand of `bench` that takes [`Beside`], in turn beside each number of sockets. Returns whether every target was met.
+/// Runs a subcommand of `bench` that takes [`Beside`], in turn beside each number of sockets.
+/// Returns whether every target was met.
 pub(super) fn run(
     subcommand: &str,
     peers: Peers,

@@ -1,6 +1,8 @@
-//! `cargo xtask bench`: deadpeer against its peers, interleaved in one run, medians and their ratios.
+//! `cargo xtask bench`: deadpeer against its peers, interleaved in one run, medians and their
+//! ratios.
 //!
-//! The clock of a shared machine is noisy: what counts is CPU time, and how two commands compare that took turns.
+//! The clock of a shared machine is noisy: what counts is CPU time, and how two commands compare
+//! that took turns.
 
 mod audit;
 mod beside;
@@ -17,13 +19,16 @@ use clap::Subcommand;
 /// What to measure.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
-    /// `deadpeer audit` on 50 to 4,000 established sockets by each of its means, on 40,000 and 200,000 against `ss` (root; ten minutes).
+    /// `deadpeer audit` on 50 to 4,000 established sockets by each of its means, on 40,000 and
+    /// 200,000 against `ss` (root; ten minutes).
     Audit(audit::Arguments),
     /// `deadpeer explain` against tcptrace and tshark on captures of a million packets.
     Explain(explain::Arguments),
-    /// Timers and heartbeats of a million connections against DelayQueue, a BTreeMap and a task each.
+    /// Timers and heartbeats of a million connections against DelayQueue, a BTreeMap and a task
+    /// each.
     Heartbeat(heartbeat::Arguments),
-    /// The eBPF programs: reading and setting 200,000 sockets, new connections, deaths, an idle watch (root; five minutes).
+    /// The eBPF programs: reading and setting 200,000 sockets, new connections, deaths, an idle
+    /// watch (root; five minutes).
     Host(host::Arguments),
     /// The part of `bench host` that runs beside the sockets.
     #[command(hide = true)]
@@ -39,7 +44,8 @@ pub(crate) enum Bench {
     /// The peers of `bench watch`.
     #[command(hide = true)]
     WatchPeers(watch::Peers),
-    /// `deadpeer protect` and its undoing on 1,000 and 200,000 established sockets, from within the kernel and without (root).
+    /// `deadpeer protect` and its undoing on 1,000 and 200,000 established sockets, from within the
+    /// kernel and without (root).
     Protect(protect::Arguments),
     /// The part of `bench protect` that runs beside the sockets.
     #[command(hide = true)]

@@ -21,7 +21,8 @@ pub(crate) struct Arguments {
 /// CPU seconds for protecting 200,000 sockets, looking, recording and looking again included.
 const MOST_CPU: f64 = 0.4;
 const AT: usize = 200_000;
-/// Every socket misses it before, and none is silent for long enough to be probed while the benchmark runs.
+/// Every socket misses it before, and none is silent for long enough to be probed while the
+/// benchmark runs.
 const DEADLINE: &str = "3m";
 
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {

@@ -25,9 +25,11 @@ pub(super) struct Sample {
     pub(super) peak_kib: u64,
 }
 
-/// Runs the command with its output thrown away and prints the sample: microseconds, microseconds, KiB.
+/// Runs the command with its output thrown away and prints the sample: microseconds, microseconds,
+/// KiB.
 ///
-/// The kernel tells the peak memory of all children together: so each sample is a process of its own.
+/// The kernel tells the peak memory of all children together: so each sample is a process of its
+/// own.
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     let [program, rest @ ..] = arguments.command.as_slice() else {
         return Ok(false);

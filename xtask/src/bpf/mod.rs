@@ -1,7 +1,9 @@
-//! `cargo xtask bpf`: the eBPF programs from C to objects, with one compiler and always the same result.
+//! `cargo xtask bpf`: the eBPF programs from C to objects, with one compiler and always the same
+//! result.
 //!
-//! The objects are committed, so that nobody who builds deadpeer needs a compiler for them. `--check` makes them again
-//! in two other directories and compares: an object that doesn't come from its source is found.
+//! The objects are committed, so that nobody who builds deadpeer needs a compiler for them.
+//! `--check` makes them again in two other directories and compares: an object that doesn't come
+//! from its source is found.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,8 +44,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     Ok(true)
 }
 
-/// The check as a part of `cargo xtask test`: without the compiler it is skipped aloud, which is a failure where
-/// skipping is.
+/// The check as a part of `cargo xtask test`: without the compiler it is skipped aloud, which is a
+/// failure where skipping is.
 pub(crate) fn check_or_skip() -> Result<bool> {
     let is_here = |tool| Command::new(tool).arg("--version").output().is_ok();
     if is_here(CLANG) && is_here(STRIP) {
@@ -86,11 +88,12 @@ fn compile(sources: &Path, program: &str, objects: &Path) -> Result<()> {
     let mut clang = Command::new(CLANG);
     clang
         .current_dir(sources)
-        // Registers are whole words, and so is what is put aside on the stack: without CAP_PERFMON the verifier of Linux 6.1 lets no
-        // half of a place be written where a number was put aside before.
+        // Registers are whole words, and so is what is put aside on the stack: without CAP_PERFMON
+        // the verifier of Linux 6.1 lets no half of a place be written where a number was put aside
+        // before.
         .args(["-target", "bpfel", "-mcpu=v2", "-O2", "-g"])
-        // A place on the stack is used for one thing: without CAP_PERFMON the verifier lets no number be written where a
-        // pointer was.
+        // A place on the stack is used for one thing: without CAP_PERFMON the verifier lets no
+        // number be written where a pointer was.
         .args(["-mllvm", "-no-stack-coloring"])
         .args(["-mllvm", "-no-stack-slot-sharing"])
         .args(["-Wall", "-Wextra", "-Werror"])

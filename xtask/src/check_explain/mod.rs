@@ -1,7 +1,9 @@
-//! `cargo xtask check-explain`: the stories of captures against the truth, and against tshark's opinion.
+//! `cargo xtask check-explain`: the stories of captures against the truth, and against tshark's
+//! opinion.
 //!
-//! Runs the lab's scenarios with captures, then holds every story against what the lab did and what the kernel made of
-//! each socket; then the same for those captures damaged on purpose, of which "the capture does not tell" is an answer too. Needs root or user namespaces, as the lab does.
+//! Runs the lab's scenarios with captures, then holds every story against what the lab did and what
+//! the kernel made of each socket; then the same for those captures damaged on purpose, of which
+//! "the capture does not tell" is an answer too. Needs root or user namespaces, as the lab does.
 
 mod report;
 mod tshark;

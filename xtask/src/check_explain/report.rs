@@ -20,7 +20,8 @@ impl Report {
         self.damaged.entry(damage).or_default().push(score);
     }
 
-    /// Prints what became of the damaged captures. Returns whether no live side was called gone and no dead one alive.
+    /// Prints what became of the damaged captures. Returns whether no live side was called gone and
+    /// no dead one alive.
     pub(super) fn print_damaged(&self, verbose: bool) -> bool {
         let mut right = true;
         for (damage, scores) in &self.damaged {

@@ -1,4 +1,5 @@
-//! tshark's opinion of the same packets. Every difference is one of those that docs/explain.md explains.
+//! tshark's opinion of the same packets. Every difference is one of those that docs/explain.md
+//! explains.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -28,7 +29,8 @@ const LABELS: [&str; 10] = [
 /// A packet's labels, in tshark's words.
 type Labels = Vec<&'static str>;
 
-/// Compares captures packet by packet with tshark, if there is one. Returns whether every difference is explained.
+/// Compares captures packet by packet with tshark, if there is one. Returns whether every
+/// difference is explained.
 pub(super) fn compare_all(captures: &[PathBuf]) -> Result<bool> {
     if Command::new("tshark").arg("--version").output().is_err() {
         println!("no tshark to compare with");
@@ -201,7 +203,8 @@ fn sort(sighting: &Sighting, labels: &Labels) -> Option<&'static str> {
             ];
             (!plain.contains(&kind)).then_some(UNEXPLAINED)
         }
-        // Also said of data that arrives while the window is closed, and of the last acknowledgment before that.
+        // Also said of data that arrives while the window is closed, and of the last acknowledgment
+        // before that.
         _ if labels.iter().all(|label| *label == "zero_window") => None,
         _ => Some(UNEXPLAINED),
     }

@@ -24,9 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Our end, whose kernel timers are under test, and the peer's.
 pub(super) struct Connection {
-    /// Our end; `None` once it is closed, or where there is none but a request in a listener's queue.
+    /// Our end; `None` once it is closed, or where there is none but a request in a listener's
+    /// queue.
     ours: Option<Socket>,
-    /// The peer's end; its listener for a connection that is never accepted; our listener for a request.
+    /// The peer's end; its listener for a connection that is never accepted; our listener for a
+    /// request.
     peer: Socket,
     /// Our address and the peer's.
     pub(super) ends: (SocketAddr, SocketAddr),
@@ -167,7 +169,8 @@ impl Connection {
         Ok(self.options)
     }
 
-    /// The wait that the keepalive timer was armed for when its options were set, if it cannot have fired since.
+    /// The wait that the keepalive timer was armed for when its options were set, if it cannot have
+    /// fired since.
     pub(super) fn wait_of_unfired_keepalive(&self) -> Option<Duration> {
         let (since, wait) = self.armed;
         (since.elapsed() < wait).then_some(wait)
@@ -217,7 +220,8 @@ impl Connection {
         Ok(sockopt::set_keepintvl_s(self.open()?, seconds)?)
     }
 
-    /// The application closes its end; what came is read before, else the kernel would reset the connection.
+    /// The application closes its end; what came is read before, else the kernel would reset the
+    /// connection.
     pub(super) fn close(&mut self) -> Result<()> {
         self.options()?;
         let mut ours = self.open()?;

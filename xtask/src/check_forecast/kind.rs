@@ -127,7 +127,8 @@ impl Kind {
         )
     }
 
-    /// Whether what is in force when the peer vanishes was in force all the time, so that the worst case holds.
+    /// Whether what is in force when the peer vanishes was in force all the time, so that the worst
+    /// case holds.
     pub(super) fn has_worst_case(self) -> bool {
         !self.is_orphan()
             && self.earlier_runs() == 0

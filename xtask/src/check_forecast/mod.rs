@@ -1,8 +1,9 @@
 //! `cargo xtask check-forecast N --seed S`: the forecast against this machine's kernel.
 //!
-//! Makes N connections with random settings between the hosts of a lab, lets each peer vanish at a random moment, asks the
-//! forecast then or in the midst of what follows, and compares with the moment at which the kernel gives up.
-//! Needs root: the jiffies counter comes from /proc/timer_list.
+//! Makes N connections with random settings between the hosts of a lab, lets each peer vanish at a
+//! random moment, asks the forecast then or in the midst of what follows, and compares with the
+//! moment at which the kernel gives up. Needs root: the jiffies counter comes from
+//! /proc/timer_list.
 
 mod connection;
 mod dice;
@@ -45,7 +46,8 @@ pub(crate) struct Arguments {
     verbose: bool,
 }
 
-/// Returns whether the forecast was right: within two jiffies for 98 %, within its interval for all.
+/// Returns whether the forecast was right: within two jiffies for 98 %, within its interval for
+/// all.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     ensure!(
         arguments.connections > 0,

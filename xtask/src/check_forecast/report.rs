@@ -53,7 +53,8 @@ impl Outcome {
         half <= near && actual.abs_diff(middle) <= near
     }
 
-    /// Within the interval that needs no phase, a tick of delivery allowed, and no later than the worst case where one is told.
+    /// Within the interval that needs no phase, a tick of delivery allowed, and no later than the
+    /// worst case where one is told.
     fn is_contained(&self) -> bool {
         let (Some(Notice::Within(span)), Some(actual)) = (self.blurred, self.actual) else {
             return false;

@@ -47,7 +47,8 @@ pub(super) struct Stage {
     pub(super) actors: Vec<Actor>,
     pub(super) clock: JiffiesClock,
     pub(super) paths: Paths,
-    /// What comes when, on `CLOCK_MONOTONIC`; the number of actor and deed makes equal moments different.
+    /// What comes when, on `CLOCK_MONOTONIC`; the number of actor and deed makes equal moments
+    /// different.
     pub(super) cues: BTreeMap<(Duration, usize, usize), Deed>,
     settings: Settings,
     /// When the sysctl changes; `None`: it has.

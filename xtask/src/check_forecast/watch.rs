@@ -19,7 +19,8 @@ use super::stage::{Actor, Stage};
 
 /// How long after its forecast a connection is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the kernel's table is looked into for sockets without a descriptor, and whether the play is over.
+/// How often the kernel's table is looked into for sockets without a descriptor, and whether the
+/// play is over.
 const ROUND: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 1_000_000,

@@ -1,8 +1,9 @@
-//! `cargo xtask check-watch`: a thousand live connections under supervised watching, none of which may be called dead, and dead ones, which
-//! must be, within each of several deadlines.
+//! `cargo xtask check-watch`: a thousand live connections under supervised watching, none of which
+//! may be called dead, and dead ones, which must be, within each of several deadlines.
 //!
-//! Runs the lab's scenarios with the supervised method alone, many connections of it in each state. `--orphans` looks at what they leave behind,
-//! `--spell` at a path that turns lossy while they send.
+//! Runs the lab's scenarios with the supervised method alone, many connections of it in each state.
+//! `--orphans` looks at what they leave behind, `--spell` at a path that turns lossy while they
+//! send.
 
 mod orphans;
 mod report;
@@ -41,10 +42,12 @@ pub(crate) struct Arguments {
     /// Write what each host sends and receives to DIR/DEADLINE/SCENARIO/HOST.pcapng
     #[arg(long, value_name = "DIR")]
     pcap: Option<PathBuf>,
-    /// Only what is left in the kernel's table by sockets that are closed while their peers are gone; five minutes
+    /// Only what is left in the kernel's table by sockets that are closed while their peers are
+    /// gone; five minutes
     #[arg(long)]
     orphans: bool,
-    /// Only so many connections for each deadline that send over a path which loses 25 or 40 of 100 packets each way from one moment on; five minutes
+    /// Only so many connections for each deadline that send over a path which loses 25 or 40 of 100
+    /// packets each way from one moment on; five minutes
     #[arg(long, value_name = "CONNECTIONS")]
     spell: Option<usize>,
     /// The peer's program

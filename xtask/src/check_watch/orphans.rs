@@ -1,4 +1,5 @@
-//! What is closed while its peer is gone, in the kernel's table: supervised sockets stay there no longer than plain ones.
+//! What is closed while its peer is gone, in the kernel's table: supervised sockets stay there no
+//! longer than plain ones.
 
 use std::collections::HashMap;
 use std::io::Write as _;

@@ -66,7 +66,8 @@ impl Report {
         }
     }
 
-    /// A connection whose end was noticed, and not because it was closed in order, had an error to give to its application.
+    /// A connection whose end was noticed, and not because it was closed in order, had an error to
+    /// give to its application.
     fn count_error(&mut self, experiment: &Experiment, cell: &Cell, life: &Life) {
         let words = cell
             .noticed

@@ -1,5 +1,5 @@
-//! A path that loses much from one moment on, while data flows: how many live connections are called dead, and how much the judge had measured of the
-//! loss by then.
+//! A path that loses much from one moment on, while data flows: how many live connections are
+//! called dead, and how much the judge had measured of the loss by then.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -43,7 +43,8 @@ struct Count {
     late: usize,
 }
 
-/// Returns whether at most one of a thousand that had measured the loss for a deadline was called dead without a word before.
+/// Returns whether at most one of a thousand that had measured the loss for a deadline was called
+/// dead without a word before.
 pub(super) fn check(deadlines: &[u64], connections: usize, seed: u64) -> Result<bool> {
     let threads = LOSSES.map(|loss| {
         let deadlines = deadlines.to_vec();

@@ -17,10 +17,12 @@ pub(crate) struct Arguments {
     /// Where the library will live.
     #[arg(long, value_name = "FOLDER", default_value = "/usr/local")]
     prefix: PathBuf,
-    /// The folder of libraries, below the prefix unless it begins with a slash: lib64, lib/x86_64-linux-gnu.
+    /// The folder of libraries, below the prefix unless it begins with a slash: lib64,
+    /// lib/x86_64-linux-gnu.
     #[arg(long, value_name = "FOLDER", default_value = "lib")]
     libdir: PathBuf,
-    /// A folder that stands for the root for now, for who makes packages; else that of the variable DESTDIR.
+    /// A folder that stands for the root for now, for who makes packages; else that of the variable
+    /// DESTDIR.
     #[arg(long, value_name = "FOLDER")]
     destdir: Option<PathBuf>,
 }

@@ -37,7 +37,8 @@ enum Step {
     Tidy,
     /// The eBPF objects are what their sources make: `cargo xtask bpf --check`.
     Bpf,
-    /// Every test, documentation's examples included. See CONTRIBUTING.md for what may be tried twice.
+    /// Every test, documentation's examples included. See CONTRIBUTING.md for what may be tried
+    /// twice.
     Tests,
 }
 

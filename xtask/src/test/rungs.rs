@@ -1,8 +1,8 @@
 //! Every test of the workspace, by `cargo test`.
 //!
-//! Tests on real kernels wait for real timers. On a machine that somebody else keeps busy a deadline can
-//! pass while the test is not running, so a target of such a crate that fails is run once more, alone, and
-//! named as unsteady if it passes then. Pure crates have no such excuse.
+//! Tests on real kernels wait for real timers. On a machine that somebody else keeps busy a
+//! deadline can pass while the test is not running, so a target of such a crate that fails is run
+//! once more, alone, and named as unsteady if it passes then. Pure crates have no such excuse.
 
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 use std::process::{Command, Stdio};

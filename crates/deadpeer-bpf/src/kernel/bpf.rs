@@ -49,9 +49,11 @@ impl MapShape {
 /// What kind of program (enum bpf_prog_type), and what it is attached to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProgramKind {
-    /// BPF_PROG_TYPE_TRACING with BPF_TRACE_ITER: the function with this number in the kernel's BTF.
+    /// BPF_PROG_TYPE_TRACING with BPF_TRACE_ITER: the function with this number in the kernel's
+    /// BTF.
     Iterator(u32),
-    /// BPF_PROG_TYPE_TRACING with BPF_TRACE_RAW_TP: the tracepoint's type with this number in the kernel's BTF.
+    /// BPF_PROG_TYPE_TRACING with BPF_TRACE_RAW_TP: the tracepoint's type with this number in the
+    /// kernel's BTF.
     Tracepoint(u32),
     /// BPF_PROG_TYPE_SOCK_OPS.
     SocketOperations,
@@ -118,7 +120,8 @@ pub(crate) fn map_look_up<V: FromBytes + IntoBytes>(
         value: value.as_mut_bytes().as_mut_ptr() as u64,
         ..Default::default()
     };
-    // SAFETY: key and value live through the call; every map of this crate is made with the sizes of its types.
+    // SAFETY: key and value live through the call; every map of this crate is made with the sizes
+    // of its types.
     unsafe { bpf(1, "bpf(MAP_LOOKUP_ELEM)", &mut attr) }?;
     Ok(value)
 }
@@ -135,7 +138,8 @@ pub(crate) fn map_update(
         value: address(value),
         ..Default::default()
     };
-    // SAFETY: key and value live through the call; every map of this crate is made with the sizes of its types.
+    // SAFETY: key and value live through the call; every map of this crate is made with the sizes
+    // of its types.
     unsafe { bpf(2, "bpf(MAP_UPDATE_ELEM)", &mut attr) }.map(drop)
 }
 
@@ -236,10 +240,12 @@ pub(crate) fn link_info(link: impl AsFd) -> Result<LinkInfo> {
     })
 }
 
-/// How often the kernel left a program out because it was running on that processor already: an interrupt came in between
-/// (kernel/trace/bpf_trace.c, `__bpf_trace_run`). 0 before Linux 5.12, which does not count.
+/// How often the kernel left a program out because it was running on that processor already: an
+/// interrupt came in between (kernel/trace/bpf_trace.c, `__bpf_trace_run`). 0 before Linux 5.12,
+/// which does not count.
 pub(crate) fn program_misses(program: impl AsFd) -> Result<u64> {
-    // struct bpf_prog_info as far as recursion_misses; all its pointers are NULL, so that nothing else is asked for.
+    // struct bpf_prog_info as far as recursion_misses; all its pointers are NULL, so that nothing
+    // else is asked for.
     const RECURSION_MISSES: usize = 26;
     let mut info = [0_u64; RECURSION_MISSES + 1];
     object_info(program, &mut info)?;
@@ -268,7 +274,8 @@ pub(crate) fn tracepoint_attach(program: impl AsFd) -> Result<OwnedFd> {
     unsafe { bpf_fd(17, "bpf(RAW_TRACEPOINT_OPEN)", &mut attr) }
 }
 
-/// Attaches an iterator, or with a cgroup a program for its sockets, as long as the descriptor is open.
+/// Attaches an iterator, or with a cgroup a program for its sockets, as long as the descriptor is
+/// open.
 pub(crate) fn link_attach(program: impl AsFd, cgroup: Option<&dyn AsFd>) -> Result<OwnedFd> {
     let mut attr = match cgroup {
         Some(cgroup) => attr::LinkCreate {
@@ -314,7 +321,8 @@ unsafe fn bpf_fd<A: FromBytes + IntoBytes>(
 /// Calls the kernel.
 ///
 /// # Safety
-/// Every pointer in the argument must point to as much as the command takes, for as long as the call lasts.
+/// Every pointer in the argument must point to as much as the command takes, for as long as the
+/// call lasts.
 unsafe fn bpf<A: FromBytes + IntoBytes>(
     command: u32,
     call: &'static str,

@@ -14,7 +14,8 @@ pub(crate) struct Ring {
     map: OwnedFd,
     /// One page, ours to write: our position.
     consumer: Mapping,
-    /// One page with the kernel's position, then the data twice in a row, so that no record is ever split.
+    /// One page with the kernel's position, then the data twice in a row, so that no record is ever
+    /// split.
     producer: Mapping,
     page: usize,
     /// Bytes of data, a power of two.
@@ -64,7 +65,8 @@ impl Ring {
                     visit(self.producer.bytes(at + HEADER, bytes));
                 }
                 position += (bytes + HEADER).next_multiple_of(8) as u64;
-                // Sequentially consistent: the kernel wakes us for the next record only if it sees this one read.
+                // Sequentially consistent: the kernel wakes us for the next record only if it sees
+                // this one read.
                 self.consumer.position().store(position, Ordering::SeqCst);
             }
         }
@@ -84,7 +86,8 @@ struct Mapping {
     length: usize,
 }
 
-// SAFETY: it is reached through its methods alone, and they give out atomics, or bytes that nobody writes meanwhile.
+// SAFETY: it is reached through its methods alone, and they give out atomics, or bytes that nobody
+// writes meanwhile.
 unsafe impl Send for Mapping {}
 
 impl Mapping {
@@ -128,7 +131,8 @@ impl Mapping {
         assert!(at + length <= self.length, "inside the ring");
         // SAFETY: within the mapping, by the line before.
         let bytes = unsafe { self.start.add(at) };
-        // SAFETY: within the mapping, and nobody writes there before the position moves, which takes the borrow's end.
+        // SAFETY: within the mapping, and nobody writes there before the position moves, which
+        // takes the borrow's end.
         unsafe { std::slice::from_raw_parts(bytes.as_ptr(), length) }
     }
 }

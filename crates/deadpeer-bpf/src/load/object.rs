@@ -100,7 +100,8 @@ fn references<'a>(
     Ok(references)
 }
 
-/// The records of a section's field uses (include/uapi/linux/bpf.h, `struct bpf_core_relo`; libbpf's `btf_ext_header`).
+/// The records of a section's field uses (include/uapi/linux/bpf.h, `struct bpf_core_relo`;
+/// libbpf's `btf_ext_header`).
 fn field_uses(ext: &[u8], types: &Types<'_>, section: &str) -> Option<Vec<FieldUse>> {
     let word = |at: usize| {
         let bytes = ext.get(at..at + 4)?;

@@ -157,7 +157,8 @@ impl Recipe<'_> {
     }
 }
 
-/// Makes the two-part instruction at the beginning of `load` load a map, or the address of what the map holds.
+/// Makes the two-part instruction at the beginning of `load` load a map, or the address of what the
+/// map holds.
 fn point_at(load: &mut [u8], map: &OwnedFd, offset: Option<u32>) {
     const MAP_DESCRIPTOR: u8 = 1;
     const MAP_VALUE: u8 = 2;

@@ -20,7 +20,8 @@ pub(super) fn relocate(
             (LEFT_SHIFT, Some(place)) => set_immediate(instruction, place.left_shift()),
             (RIGHT_SHIFT, Some(place)) => set_immediate(instruction, place.right_shift()),
             (EXISTS, place) => set_immediate(instruction, u32::from(place.is_some())),
-            // Reached only if the program has not asked whether it is there: the verifier never sees it otherwise.
+            // Reached only if the program has not asked whether it is there: the verifier never
+            // sees it otherwise.
             (BYTE_OFFSET | BYTE_SIZE | LEFT_SHIFT | RIGHT_SHIFT, None)
                 if object_asks_for(object, &path) =>
             {
@@ -49,8 +50,8 @@ pub(super) enum RelocateError {
 const BYTE_OFFSET: u32 = 0;
 const BYTE_SIZE: u32 = 1;
 const EXISTS: u32 = 2;
-/// Of a word of 64 bits with a bit field in it: how far to shift it to the left so that the field comes first, and then to the
-/// right so that nothing else is left.
+/// Of a word of 64 bits with a bit field in it: how far to shift it to the left so that the field
+/// comes first, and then to the right so that nothing else is left.
 const LEFT_SHIFT: u32 = 4;
 const RIGHT_SHIFT: u32 = 5;
 
@@ -90,7 +91,8 @@ impl Place {
     fn new(bit_offset: u32, size: u32, width: Option<u32>) -> Option<Self> {
         let word = 8 * size;
         let bits = width.map(|width| (bit_offset.checked_rem(word).unwrap_or(0), width));
-        // A bit field that goes over the end of its word takes more than one load, which no program here does.
+        // A bit field that goes over the end of its word takes more than one load, which no program
+        // here does.
         if bits.is_some_and(|(first, width)| first + width > word) {
             return None;
         }
@@ -251,7 +253,8 @@ fn set_immediate(instruction: &mut [u8], value: u32) -> Option<()> {
     Some(())
 }
 
-/// Makes an instruction that no verifier lets pass where it can be reached: a call of a function that doesn't exist.
+/// Makes an instruction that no verifier lets pass where it can be reached: a call of a function
+/// that doesn't exist.
 fn poison(instruction: &mut [u8]) -> Option<()> {
     const CALL: u8 = 0x85;
     const NOBODY: u32 = 195_896_080;

@@ -15,7 +15,8 @@ pub(crate) struct Types<'a> {
     strings: Range<usize>,
     /// Where each type begins, by number; 0 is void.
     places: Vec<u32>,
-    /// Types that programs ask for, by the hash of kind and name: structs, and what a program can be attached to.
+    /// Types that programs ask for, by the hash of kind and name: structs, and what a program can
+    /// be attached to.
     names: FxHashMap<u64, u32>,
 }
 

@@ -29,8 +29,9 @@ fn death_of(deaths: &mut Deaths, cookie: u64) -> Death {
 
 /// The death of the caller that `stage` leaves to a timer of the kernel's, and both ends.
 ///
-/// Some hosted machines' kernels run no eBPF while a process that they protect has the processor (docs/operators.md): a timer that fires
-/// just then ends a connection unreported. So there are more attempts than one.
+/// Some hosted machines' kernels run no eBPF while a process that they protect has the processor
+/// (docs/operators.md): a timer that fires just then ends a connection unreported. So there are
+/// more attempts than one.
 fn death_by_timer(deaths: &mut Deaths, stage: impl Fn() -> Pair) -> (Pair, Death) {
     const ATTEMPTS: usize = 3;
     for _ in 0..ATTEMPTS {

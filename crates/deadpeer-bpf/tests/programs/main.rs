@@ -14,7 +14,8 @@ mod sockets;
 use deadpeer_bpf::{Engine, Unavailable};
 use deadpeer_sys::testing::{in_private_netns, skip};
 
-/// Runs a test with an engine in a network namespace of its own, or skips it where programs can't be had.
+/// Runs a test with an engine in a network namespace of its own, or skips it where programs can't
+/// be had.
 fn with_engine(test: impl FnOnce(&Engine) + Send) {
     let hz = deadpeer_sys::clock::hz().expect("a clock rate");
     let opened = Engine::open(hz).and_then(|engine| engine.sockets().map(|_| engine));

@@ -142,7 +142,8 @@ fn what_was_set_can_be_taken_back() {
 #[test]
 fn what_its_owner_has_closed_is_left_to_end_by_itself() {
     with_engine(|engine| {
-        // Longer than a minute: the kernel keeps the whole socket, and not just what TIME_WAIT takes.
+        // Longer than a minute: the kernel keeps the whole socket, and not just what TIME_WAIT
+        // takes.
         std::fs::write("/proc/sys/net/ipv4/tcp_fin_timeout", "120").unwrap();
         let half = Pair::half_closed(engine);
         let closed = cookie(&half.caller);
@@ -170,7 +171,8 @@ fn sockets_of_other_namespaces_and_the_gone_have_no_outcome() {
 #[test]
 fn many_sockets_take_more_than_one_reading() {
     with_engine(|engine| {
-        // More than the kernel gathers before it hands over: outcomes must be told once each, and truly.
+        // More than the kernel gathers before it hands over: outcomes must be told once each, and
+        // truly.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let ends: Vec<_> = (0..400)

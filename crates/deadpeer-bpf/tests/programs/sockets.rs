@@ -61,8 +61,8 @@ pub(crate) fn unconnected() -> OwnedFd {
     rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap()
 }
 
-/// An address that nobody listens on, and what keeps it so. No listener was ever there that a child process of another test could still
-/// hold.
+/// An address that nobody listens on, and what keeps it so. No listener was ever there that a child
+/// process of another test could still hold.
 pub(crate) fn bound() -> (OwnedFd, SocketAddr) {
     let socket = unconnected();
     rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
@@ -70,7 +70,8 @@ pub(crate) fn bound() -> (OwnedFd, SocketAddr) {
     (socket, address.try_into().unwrap())
 }
 
-/// The address of a listener that answers no SYN, for its queue is full. It lives as long as the test's process.
+/// The address of a listener that answers no SYN, for its queue is full. It lives as long as the
+/// test's process.
 pub(crate) fn deaf() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     rustix::net::listen(&listener, 0).unwrap();

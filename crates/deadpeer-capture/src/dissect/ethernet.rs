@@ -22,7 +22,8 @@ const PPP: u16 = 0x880b;
 const NSH: u16 = 0x894f;
 /// Seamless redundancy (IEC 62439-3): six bytes, then the EtherType of before.
 const HSR: u16 = 0x892f;
-/// A Cisco switch's tag for a virtual interface: four bytes, then the EtherType of before (IEEE 802.1BR's draft).
+/// A Cisco switch's tag for a virtual interface: four bytes, then the EtherType of before (IEEE
+/// 802.1BR's draft).
 const VN_TAG: u16 = 0x8926;
 /// Cisco's FabricPath: two bytes before a whole frame.
 const FABRIC_PATH: u16 = 0x8903;

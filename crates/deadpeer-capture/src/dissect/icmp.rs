@@ -18,7 +18,8 @@ pub enum Trouble {
     PortUnreachable,
     /// A firewall prohibits it (EACCES or EHOSTUNREACH).
     Prohibited,
-    /// The packet is longer than the way is wide, and may not be cut; the largest size that fits, if told.
+    /// The packet is longer than the way is wide, and may not be cut; the largest size that fits,
+    /// if told.
     TooBig(Option<u32>),
     /// It went through too many routers: a loop.
     HopsExceeded,

@@ -75,7 +75,8 @@ fn header_v4(packet: Layer<'_>) -> Result<(Header, Layer<'_>), Skip> {
         return Err(Skip::LaterFragment);
     }
     let total = u32::from(u16::from_be_bytes([head[2], head[3]]));
-    // A segment that the network card will cut is captured whole, longer than 16 bits can say: then it says 0.
+    // A segment that the network card will cut is captured whole, longer than 16 bits can say: then
+    // it says 0.
     let packet = if total == 0 {
         packet
     } else if total < words as u32 * 4 {

@@ -93,7 +93,8 @@ fn token_ring(packet: Layer<'_>) -> Result<Content, Skip> {
     llc::read(packet.after(14 + route)?)
 }
 
-/// What Juniper's routers record: a header of their own, before the frame or without it before the packet.
+/// What Juniper's routers record: a header of their own, before the frame or without it before the
+/// packet.
 fn juniper(
     packet: Layer<'_>,
     frame: fn(Layer<'_>) -> Result<Content, Skip>,
@@ -115,7 +116,8 @@ fn juniper(
     }
 }
 
-/// ARCnet: a byte for what follows, after the addresses; of the newer kind (RFC 1201) also what puts pieces together.
+/// ARCnet: a byte for what follows, after the addresses; of the newer kind (RFC 1201) also what
+/// puts pieces together.
 fn arcnet(packet: Layer<'_>, addresses: usize) -> Result<Content, Skip> {
     const OLD_IP: u8 = 0xf0;
     const IP: u8 = 0xd4;
@@ -141,7 +143,8 @@ fn per_packet_information(packet: Layer<'_>) -> Result<Content, Skip> {
     read(Link(link), packet.after(length)?)
 }
 
-/// Linux' firewall log (`iptables -j NFLOG`): attributes in the byte order of the machine, one of them the packet.
+/// Linux' firewall log (`iptables -j NFLOG`): attributes in the byte order of the machine, one of
+/// them the packet.
 fn nflog(packet: Layer<'_>) -> Result<Content, Skip> {
     const PAYLOAD: u16 = 9;
     packet.head::<4>()?;

@@ -1,4 +1,5 @@
-//! IEEE 802.2 LLC and SNAP: an EtherType where Ethernet has a length (RFC 1042), and on ATM (RFC 2684).
+//! IEEE 802.2 LLC and SNAP: an EtherType where Ethernet has a length (RFC 1042), and on ATM (RFC
+//! 2684).
 
 use super::{Content, Layer, Skip, ethernet, ip};
 

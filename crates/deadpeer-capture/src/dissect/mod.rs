@@ -1,7 +1,8 @@
 //! A packet's bytes as a TCP segment, or as an ICMP error about one.
 //!
-//! Every read is a checked slice, nothing is allocated, and nothing is followed more often than a packet
-//! can nest honestly. A packet may be cut short by the capture: 16 bytes of the TCP header suffice.
+//! Every read is a checked slice, nothing is allocated, and nothing is followed more often than a
+//! packet can nest honestly. A packet may be cut short by the capture: 16 bytes of the TCP header
+//! suffice.
 
 mod ethernet;
 mod icmp;

@@ -4,7 +4,8 @@ use super::{Content, Layer, Skip, ethernet, ip};
 
 /// Reads what a stack of labels carries: IP, or a frame of an Ethernet pseudowire (RFC 4448).
 ///
-/// A pseudowire may have a control word, which begins with four zero bits so that nobody takes it for IP (RFC 4385).
+/// A pseudowire may have a control word, which begins with four zero bits so that nobody takes it
+/// for IP (RFC 4385).
 pub(super) fn read(mut packet: Layer<'_>) -> Result<Content, Skip> {
     const BOTTOM: u8 = 0x01;
     while packet.head::<4>()?[2] & BOTTOM == 0 {

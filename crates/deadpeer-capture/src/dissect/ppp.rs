@@ -2,7 +2,8 @@
 
 use super::{Content, Layer, Opaque, Skip, ethernet, ip, mpls};
 
-/// Every station, unnumbered information: what PPP has before its protocol, unless both ends leave it out.
+/// Every station, unnumbered information: what PPP has before its protocol, unless both ends leave
+/// it out.
 const FRAMED: [u8; 2] = [0xff, 0x03];
 /// How frames of Cisco's HDLC begin: to one station or to all.
 const CISCO: [[u8; 2]; 2] = [[0x0f, 0x00], [0x8f, 0x00]];

@@ -126,7 +126,8 @@ pub struct Segment {
     pub window_scale: Option<u8>,
     /// The timestamps option: value and echo (RFC 7323).
     pub timestamps: Option<(u32, u32)>,
-    /// The TCP checksum, where it was captured; what the network card fills in later is not in it yet.
+    /// The TCP checksum, where it was captured; what the network card fills in later is not in it
+    /// yet.
     pub checksum: Option<u16>,
     /// TTL or hop limit of the packet.
     pub hops: u8,

@@ -24,7 +24,8 @@ pub(super) fn radiotap(packet: Layer<'_>) -> Result<Content, Skip> {
     frame(packet.after(length)?, padded)
 }
 
-/// The field of flags, if the header has one: after the words that say what is there, and a clock of 8 bytes.
+/// The field of flags, if the header has one: after the words that say what is there, and a clock
+/// of 8 bytes.
 fn flags(header: &[u8]) -> Option<u8> {
     const CLOCK: u32 = 1;
     const FLAGS: u32 = 2;

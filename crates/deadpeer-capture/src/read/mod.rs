@@ -1,7 +1,8 @@
-//! Capture files as packets: pcap, pcapng and snoop, plain, gzip, zstd or lz4, from anything that can be read.
+//! Capture files as packets: pcap, pcapng and snoop, plain, gzip, zstd or lz4, from anything that
+//! can be read.
 //!
-//! Memory is bounded by the largest packet a format allows, whatever the file says. What can't be read
-//! is an error with its byte offset, and everything before it was handed out.
+//! Memory is bounded by the largest packet a format allows, whatever the file says. What can't be
+//! read is an error with its byte offset, and everything before it was handed out.
 //!
 //! Formats: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng, RFC 1761.
 
@@ -28,7 +29,8 @@ use pcapng::Pcapng;
 use snoop::Snoop;
 use unpack::Unpacked;
 
-/// The longest packet taken from a file, bytes: that of a jumbo of IPv6 is cut by every capture tool.
+/// The longest packet taken from a file, bytes: that of a jumbo of IPv6 is cut by every capture
+/// tool.
 pub const LONGEST_PACKET: u32 = 256 * 1024;
 
 /// What the bytes of a packet begin with: a LINKTYPE of <https://www.tcpdump.org/linktypes.html>.
@@ -230,7 +232,8 @@ impl<R: Read> Reader<R> {
         self.input.offset()
     }
 
-    /// Packets that the capturing machine says it lost, where the file has such statistics (pcapng, snoop).
+    /// Packets that the capturing machine says it lost, where the file has such statistics (pcapng,
+    /// snoop).
     #[must_use]
     pub fn lost(&self) -> Option<u64> {
         match &self.file {

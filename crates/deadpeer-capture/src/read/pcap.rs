@@ -9,7 +9,8 @@ use super::unpack::Unpacked;
 use super::{LONGEST_PACKET, Link, Packet};
 use crate::Moment;
 
-/// What the first four bytes say: the byte order, the unit of the fractions of seconds, and the size of a record's head.
+/// What the first four bytes say: the byte order, the unit of the fractions of seconds, and the
+/// size of a record's head.
 const MAGICS: [([u8; 4], Order, u64, usize); 6] = [
     ([0xd4, 0xc3, 0xb2, 0xa1], Order::Little, 1_000, 16),
     ([0xa1, 0xb2, 0xc3, 0xd4], Order::Big, 1_000, 16),

@@ -229,7 +229,8 @@ impl Pcapng {
 
     fn obsolete(&self, block: &[u8]) -> Option<Place> {
         let place = self.enhanced(block)?;
-        // 16 bits of interface and 16 bits of drops stand where the enhanced block has the interface.
+        // 16 bits of interface and 16 bits of drops stand where the enhanced block has the
+        // interface.
         let interface = self.order.u16_at::<8, 28>(block.first_chunk()?);
         Some(Place {
             interface: u32::from(interface),

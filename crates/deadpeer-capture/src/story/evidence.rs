@@ -1,7 +1,8 @@
 //! What speaks for somebody's being gone, and what against it.
 //!
-//! That a packet is not in a capture proves nothing by itself: captures are cut, filtered, taken on one way of two. What
-//! convicts is something that *is* there: a timer that runs out again and again, a RST, a router's word.
+//! That a packet is not in a capture proves nothing by itself: captures are cut, filtered, taken on
+//! one way of two. What convicts is something that *is* there: a timer that runs out again and
+//! again, a RST, a router's word.
 
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use crate::talk::{Asked, Resent, Side};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Evidence {
-    /// A side sent the same again at least three times, with waits that never shrank: a retransmission timer ran out
-    /// again and again (RFC 6298, section 5.5), so it heard nothing, wherever the capture was taken.
+    /// A side sent the same again at least three times, with waits that never shrank: a
+    /// retransmission timer ran out again and again (RFC 6298, section 5.5), so it heard nothing,
+    /// wherever the capture was taken.
     Backoff {
         /// Who sent again.
         side: Side,
@@ -34,7 +36,8 @@ pub enum Evidence {
         /// How often.
         times: u32,
     },
-    /// A side echoed the same timestamp in all its probes (RFC 7323, section 4.3): it heard nothing between them.
+    /// A side echoed the same timestamp in all its probes (RFC 7323, section 4.3): it heard nothing
+    /// between them.
     SameEcho {
         /// Who probed.
         side: Side,
@@ -56,23 +59,27 @@ pub enum Evidence {
     Router(Side, Trouble),
     /// The other side was not heard at all: whatever happened, it was before the capture began.
     BeganAfter(Side),
-    /// So long a silence lay before the RST or the first unanswered question that something between the two may have
-    /// forgotten the connection.
+    /// So long a silence lay before the RST or the first unanswered question that something between
+    /// the two may have forgotten the connection.
     Idle {
         /// How long it was.
         silence: Duration,
         /// Whether a RST ended it by itself, rather than a question.
         by_itself: bool,
     },
-    /// The RST came from nearer or farther than its side's other packets: hops of these, and of the RST.
+    /// The RST came from nearer or farther than its side's other packets: hops of these, and of the
+    /// RST.
     OtherDistance(Side, (u8, u8)),
-    /// The RST answered sooner than its side ever did: after the first time, when the second is its fastest.
+    /// The RST answered sooner than its side ever did: after the first time, when the second is its
+    /// fastest.
     TooQuick(Side, (Duration, Duration)),
-    /// The RST's IP identification is none of those with which its side's packets count up: the last of these, and it.
+    /// The RST's IP identification is none of those with which its side's packets count up: the
+    /// last of these, and it.
     StrangeId(Side, (u16, u16)),
     /// The side had spoken itself less than a second before its RST: no host restarts in that time.
     SpokeJustBefore(Side, Duration),
-    /// The host of who did not answer was heard in another conversation, at this moment for the last time.
+    /// The host of who did not answer was heard in another conversation, at this moment for the
+    /// last time.
     HeardElsewhere(Side, Moment),
     /// The other side acknowledged so many bytes of this one that the capture lacks.
     Holes(Side, u64),
@@ -178,7 +185,7 @@ pub enum Untold {
     HostHeard(Side),
     /// One SYN, never sent again: a scan, or somebody without patience.
     LoneSyn,
-    /// The client asked to open and said no more, though it was answered: a scan, a forged address, or its packets took
-    /// another way.
+    /// The client asked to open and said no more, though it was answered: a scan, a forged address,
+    /// or its packets took another way.
     NotCompleted,
 }

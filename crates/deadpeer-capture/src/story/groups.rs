@@ -156,7 +156,8 @@ fn scans(lone: Vec<Lone>) -> Vec<Group> {
     ports.chain(hosts).chain(floods).collect()
 }
 
-/// Those that share a key with at least `least` different values, with their number; and the others.
+/// Those that share a key with at least `least` different values, with their number; and the
+/// others.
 type Split = (Vec<(Vec<Lone>, usize)>, Vec<Lone>);
 
 fn split(

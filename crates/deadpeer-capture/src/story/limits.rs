@@ -141,7 +141,8 @@ const SLACK: Duration = Duration::from_millis(500);
 /// Shorter ones are anybody's.
 const LEAST: Duration = Duration::from_secs(30);
 
-/// The limits that a silence fits that ended by itself, and the round number of seconds it is; `None`: it is none.
+/// The limits that a silence fits that ended by itself, and the round number of seconds it is;
+/// `None`: it is none.
 pub(crate) fn round(silence: Duration) -> Option<u64> {
     let nearest = (silence.as_millis() as u64 + 5_000) / 10_000 * 10;
     let off = silence.abs_diff(Duration::from_secs(nearest));

@@ -35,13 +35,15 @@ pub struct Story {
     pub number: u64,
     /// The client's and the server's address and port.
     pub ends: [Endpoint; 2],
-    /// Whether the opening was captured. Otherwise who is client is a guess: the one with the higher port.
+    /// Whether the opening was captured. Otherwise who is client is a guess: the one with the
+    /// higher port.
     pub opening_seen: bool,
     /// Its first packet.
     pub first: Moment,
     /// Its last packet.
     pub last: Moment,
-    /// The last packet of the whole capture: how long nothing came after `last` is part of the story.
+    /// The last packet of the whole capture: how long nothing came after `last` is part of the
+    /// story.
     pub capture_ends: Moment,
     /// The only side of which packets were captured, if there is but one.
     pub one_sided: Option<Side>,

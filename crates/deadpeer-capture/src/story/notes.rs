@@ -18,7 +18,8 @@ pub enum Note {
     Stalled(Side, Duration),
     /// This side's window was closed for so long: its application did not read.
     WindowClosed(Side, Duration),
-    /// This side still knew an older connection between the same ports when the other opened a new one, and answered for that.
+    /// This side still knew an older connection between the same ports when the other opened a new
+    /// one, and answered for that.
     OlderConnection(Side),
     /// For so long nobody said anything, and neither side's keepalive asked.
     Unasked(Duration),

@@ -16,8 +16,8 @@ pub fn compared_plan(policy: &Policy, kernel: &Kernel) -> Result<Plan, Refusal> 
 }
 
 impl Story {
-    /// When `plan` would have noticed the silence of this story, at the latest, counted from the last that was heard;
-    /// `None` where nobody was gone.
+    /// When `plan` would have noticed the silence of this story, at the latest, counted from the
+    /// last that was heard; `None` where nobody was gone.
     #[must_use]
     pub fn with_plan(&self, plan: &Plan) -> Option<Notice> {
         let silence = self.verdict.silence.filter(|_| self.verdict.is_death())?;

@@ -13,12 +13,14 @@ pub struct Settings {
     pub idle: Option<Guess>,
     /// Between unanswered probes (`TCP_KEEPINTVL`).
     pub interval: Option<Guess>,
-    /// Unanswered probes after which it gave up (`TCP_KEEPCNT`, unless a user timeout cut it short).
+    /// Unanswered probes after which it gave up (`TCP_KEEPCNT`, unless a user timeout cut it
+    /// short).
     pub count: Option<u32>,
     /// The retransmission timeout before any doubling.
     pub rto: Option<Duration>,
-    /// From its first retransmission timeout to the moment it gave up: not less than the first and not more than the second
-    /// (`TCP_USER_TIMEOUT`, or what `tcp_retries2` comes to; net/ipv4/tcp_timer.c, `retransmits_timed_out`).
+    /// From its first retransmission timeout to the moment it gave up: not less than the first and
+    /// not more than the second (`TCP_USER_TIMEOUT`, or what `tcp_retries2` comes to;
+    /// net/ipv4/tcp_timer.c, `retransmits_timed_out`).
     pub gave_up_after: Option<(Duration, Duration)>,
 }
 
@@ -60,8 +62,8 @@ impl Settings {
 impl Guess {
     /// The setting behind a measured time, if it is a setting's: at least a second.
     ///
-    /// The timer wheel is late by up to an eighth, usually by less than 3 %; and a capture may see a packet a little
-    /// before the timer's host does.
+    /// The timer wheel is late by up to an eighth, usually by less than 3 %; and a capture may see
+    /// a packet a little before the timer's host does.
     #[must_use]
     pub fn of(measured: Duration) -> Option<Self> {
         let ms = u64::try_from(measured.as_millis()).unwrap_or(u64::MAX);

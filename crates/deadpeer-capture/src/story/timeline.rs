@@ -39,7 +39,8 @@ pub enum Happening {
     Silence,
     /// An episode of the conversation.
     Episode(What),
-    /// The side asked so many times more as if it had not been answered: the answers did not arrive.
+    /// The side asked so many times more as if it had not been answered: the answers did not
+    /// arrive.
     Unheard(u32),
     /// The side closed: no more data from it.
     Fin,

@@ -39,11 +39,13 @@ pub struct Verdict {
     pub evidence: Vec<Evidence>,
     /// What else is worth telling where nobody was gone.
     pub notes: Vec<Note>,
-    /// The connections that are this one as the capture has it before or after its addresses were translated.
+    /// The connections that are this one as the capture has it before or after its addresses were
+    /// translated.
     pub translated: Option<Box<Translated>>,
 }
 
-/// A connection that the capture has more than once: a NAT or a load balancer was captured on both sides.
+/// A connection that the capture has more than once: a NAT or a load balancer was captured on both
+/// sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Translated {
@@ -51,7 +53,8 @@ pub struct Translated {
     pub others: Vec<(u64, [Endpoint; 2])>,
     /// The number of the one whose story is told; `None`: this one's.
     pub told_as: Option<u64>,
-    /// Whether the server answered under an address that the client had not asked: the answer was not translated back.
+    /// Whether the server answered under an address that the client had not asked: the answer was
+    /// not translated back.
     pub stray_answer: bool,
 }
 
@@ -67,14 +70,16 @@ pub enum Ending {
     HalfClosed(Side),
     /// A RST answered the SYN.
     Refused,
-    /// This side ended it at once with a RST: its application aborted or closed with data unread, or an administrator
-    /// destroyed it.
+    /// This side ended it at once with a RST: its application aborted or closed with data unread,
+    /// or an administrator destroyed it.
     Aborted(Side),
     /// Somebody between the two sides probably sent the RST that claims to come from this side.
     ForgedReset(Side),
-    /// This side's host answered with a RST that it knows no such connection: it restarted, or closed it before.
+    /// This side's host answered with a RST that it knows no such connection: it restarted, or
+    /// closed it before.
     Forgotten(Side),
-    /// This side had closed, and its host answered with a RST what the other still sent: nobody reads there any more.
+    /// This side had closed, and its host answered with a RST what the other still sent: nobody
+    /// reads there any more.
     NoReader(Side),
     /// This side's kernel gave up.
     GaveUp(Side),
@@ -94,9 +99,11 @@ pub enum Gone {
     Side(Side),
     /// This side could still be heard and heard nothing itself: packets to it were lost.
     Deaf(Side),
-    /// Neither: both sides spoke and neither heard the other; or a side was heard elsewhere and not here any more.
+    /// Neither: both sides spoke and neither heard the other; or a side was heard elsewhere and not
+    /// here any more.
     Path,
-    /// The connection, and perhaps neither side: one of them or something between them knew it no more.
+    /// The connection, and perhaps neither side: one of them or something between them knew it no
+    /// more.
     Connection,
     /// The capture does not tell.
     Unknown,
@@ -126,7 +133,8 @@ pub enum Noticed {
     Handshake,
     /// The other host said so with a RST, when it was asked.
     OtherHost,
-    /// A router said so with an ICMP error, and the asking ended at once: connect(), or `IP_RECVERR`.
+    /// A router said so with an ICMP error, and the asking ended at once: connect(), or
+    /// `IP_RECVERR`.
     Router,
     /// The application closed or aborted, before the kernel gave up.
     Application,
@@ -135,7 +143,8 @@ pub enum Noticed {
 }
 
 impl Verdict {
-    /// From the last that was heard to the moment it was noticed, at most; to `end` if nobody noticed.
+    /// From the last that was heard to the moment it was noticed, at most; to `end` if nobody
+    /// noticed.
     ///
     /// `None` where nobody was gone. Where nothing was ever heard, from the first question.
     #[must_use]
@@ -168,7 +177,8 @@ impl Verdict {
         }
     }
 
-    /// Whether it is told with another connection: the same before or after its addresses were translated.
+    /// Whether it is told with another connection: the same before or after its addresses were
+    /// translated.
     #[must_use]
     pub fn is_told_elsewhere(&self) -> bool {
         let translated = self.translated.as_deref();

@@ -33,7 +33,8 @@ struct Probes {
     first_unanswered: Option<Moment>,
     /// When the other side had been heard before the first unanswered one, or the pending one.
     heard_before: Option<Moment>,
-    /// How many unanswered probes there were since the other side's host spoke elsewhere; `None`: that did not.
+    /// How many unanswered probes there were since the other side's host spoke elsewhere; `None`:
+    /// that did not.
     since_elsewhere: Option<u32>,
     /// Probes in a row with the same timestamp echo: nothing was heard between them.
     same_echo: u32,
@@ -84,7 +85,8 @@ impl Asking {
         })
     }
 
-    /// How many unanswered probes there were since the other side's host spoke elsewhere; `None`: that did not.
+    /// How many unanswered probes there were since the other side's host spoke elsewhere; `None`:
+    /// that did not.
     pub(crate) fn since_elsewhere(&self) -> Option<u32> {
         self.0.as_ref()?.since_elsewhere
     }
@@ -128,7 +130,8 @@ impl Asking {
             .map_or(Measured::default(), |probes| probes.measured)
     }
 
-    /// The side sends a keepalive probe; the other was heard last at `heard`. `unheard`: the answer to the last one was lost.
+    /// The side sends a keepalive probe; the other was heard last at `heard`. `unheard`: the answer
+    /// to the last one was lost.
     pub(crate) fn probe(
         &mut self,
         heard: Option<Moment>,
@@ -175,7 +178,8 @@ impl Asking {
         }
     }
 
-    /// The other side sent something that proves that it is there; `true` if a probe had waited for it.
+    /// The other side sent something that proves that it is there; `true` if a probe had waited for
+    /// it.
     pub(crate) fn heard(&mut self, now: Moment, side: Side, log: &mut Log<'_>) -> bool {
         self.0
             .as_mut()

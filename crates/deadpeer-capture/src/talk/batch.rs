@@ -1,7 +1,8 @@
 //! Packets taken many at a time.
 //!
-//! With thousands of conversations each packet finds its own far away in memory. Looking all of a batch up before
-//! the first of them is judged lets the processor fetch them at once instead of one after the other.
+//! With thousands of conversations each packet finds its own far away in memory. Looking all of a
+//! batch up before the first of them is judged lets the processor fetch them at once instead of one
+//! after the other.
 
 use super::{Conversation, Conversations, Sight};
 use crate::dissect::{Content, Skip, dissect};

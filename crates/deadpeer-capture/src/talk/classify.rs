@@ -1,9 +1,10 @@
 //! What a segment is, judged by what both sides sent before.
 //!
-//! The common rule (0 or 1 byte, sequence number one below the next) takes window probes, lone bytes sent again and
-//! late acknowledgments for keepalive probes, and misses those of a capture that begins on an idle connection. Here a
-//! keepalive probe has at most a byte, repeats the last sequence number that the *other side acknowledged*, comes when
-//! nothing is unacknowledged, and after silence (RFC 1122, section 4.2.3.6; net/ipv4/tcp_output.c, `tcp_xmit_probe_skb`).
+//! The common rule (0 or 1 byte, sequence number one below the next) takes window probes, lone
+//! bytes sent again and late acknowledgments for keepalive probes, and misses those of a capture
+//! that begins on an idle connection. Here a keepalive probe has at most a byte, repeats the last
+//! sequence number that the *other side acknowledged*, comes when nothing is unacknowledged, and
+//! after silence (RFC 1122, section 4.2.3.6; net/ipv4/tcp_output.c, `tcp_xmit_probe_skb`).
 
 use std::time::Duration;
 
@@ -14,11 +15,14 @@ use super::sequence::before;
 use crate::Moment;
 use crate::dissect::{Flags, Segment};
 
-/// A probe comes after at least this much silence: the shortest keepalive is 1 s, after a local failure half of that.
+/// A probe comes after at least this much silence: the shortest keepalive is 1 s, after a local
+/// failure half of that.
 const SILENCE: Duration = Duration::from_millis(400);
-/// After a FIN, and where nothing of the other side was ever captured, the evidence is thinner: a whole second, less lateness.
+/// After a FIN, and where nothing of the other side was ever captured, the evidence is thinner: a
+/// whole second, less lateness.
 const LONG_SILENCE: Duration = Duration::from_millis(900);
-/// A byte that was acknowledged is not sent again after so long: retransmission timeouts are shorter.
+/// A byte that was acknowledged is not sent again after so long: retransmission timeouts are
+/// shorter.
 const FORGOTTEN: Duration = Duration::from_secs(5);
 /// An answer takes no longer.
 const LATEST_ANSWER: Duration = Duration::from_secs(3);
@@ -68,8 +72,9 @@ impl Arrival<'_> {
         }
     }
 
-    /// The other side's window is closed, and this asks whether it still is. Linux repeats an acknowledged sequence
-    /// number without a byte (`tcp_write_wakeup`); others send the first byte beyond the window (RFC 9293, 3.8.6.1).
+    /// The other side's window is closed, and this asks whether it still is. Linux repeats an
+    /// acknowledged sequence number without a byte (`tcp_write_wakeup`); others send the first byte
+    /// beyond the window (RFC 9293, 3.8.6.1).
     fn is_window_probe(&self) -> bool {
         let (me, segment) = (self.me, self.segment);
         let (Some(acked), Some(0)) = (me.acked, self.peer.window) else {
@@ -112,9 +117,11 @@ impl Arrival<'_> {
         }
     }
 
-    /// The capture begins on an idle connection: this side says the same again, and nobody was ever heard.
+    /// The capture begins on an idle connection: this side says the same again, and nobody was ever
+    /// heard.
     ///
-    /// That it hears somebody whom the capture doesn't have, its timestamp echo shows: then it answers.
+    /// That it hears somebody whom the capture doesn't have, its timestamp echo shows: then it
+    /// answers.
     fn repeats_into_silence(&self) -> bool {
         let (me, segment) = (self.me, self.segment);
         let echo = segment.timestamps.map(|(_, echo)| echo);
@@ -167,7 +174,8 @@ impl Arrival<'_> {
         }
     }
 
-    /// A lower IP identification than that of a packet before it, or, without one, hardly any time since then.
+    /// A lower IP identification than that of a packet before it, or, without one, hardly any time
+    /// since then.
     fn is_overtaken(&self) -> bool {
         let (me, segment) = (self.me, self.segment);
         let acknowledged = me.acked.is_some_and(|acked| !before(acked, segment.end()));

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::Moment;
 
-/// What goes back further is a clock that was set, not packets of several queues in the wrong order.
+/// What goes back further is a clock that was set, not packets of several queues in the wrong
+/// order.
 const STEP: Duration = Duration::from_secs(1);
 
 /// Packets of several queues are in the wrong order by less.

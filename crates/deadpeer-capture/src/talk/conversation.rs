@@ -73,7 +73,8 @@ pub(crate) struct Turn {
 }
 
 impl Conversation {
-    /// A conversation whose first packet is `segment`, between these hosts: its source and its destination.
+    /// A conversation whose first packet is `segment`, between these hosts: its source and its
+    /// destination.
     pub(crate) fn begin(
         number: u64,
         segment: &Segment,
@@ -301,7 +302,8 @@ impl Conversation {
                 }
                 me.resends(segment, (peer.last, elsewhere), side, now, &mut log);
             }
-            // Only one side was captured: what it sent before was acknowledged, or it wouldn't go on.
+            // Only one side was captured: what it sent before was acknowledged, or it wouldn't go
+            // on.
             Kind::Data if peer.last.is_none() => {
                 me.resending.acknowledged(segment.seq, now, &mut log)
             }
@@ -370,7 +372,8 @@ impl Conversation {
             peer.counts_answer(now, !side, &mut log);
             peer.asking.answered();
         }
-        // Its last words stay those before: whoever sent the RST, it need not have been the side itself.
+        // Its last words stay those before: whoever sent the RST, it need not have been the side
+        // itself.
         me.counts.packets += 1;
     }
 
@@ -440,8 +443,8 @@ impl Conversation {
     }
 }
 
-/// The capture began with a probe that looked like an acknowledgment: its answer has just acknowledged one byte more
-/// than was ever sent.
+/// The capture began with a probe that looked like an acknowledgment: its answer has just
+/// acknowledged one byte more than was ever sent.
 fn was_a_probe(me: &Half, peer: &Half, segment: &Segment, kind: Kind) -> bool {
     peer.only_acknowledged()
         && peer.acked.is_none()

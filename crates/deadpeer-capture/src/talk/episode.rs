@@ -18,7 +18,8 @@ pub struct Episode {
     pub side: Side,
     /// What happened.
     pub what: What,
-    /// The first packets of it, at most [`MOST_MARKS`], for those who draw ([`Limits::marks`](super::Limits::marks)).
+    /// The first packets of it, at most [`MOST_MARKS`], for those who draw
+    /// ([`Limits::marks`](super::Limits::marks)).
     pub marks: Vec<Mark>,
     pub(crate) id: EpisodeId,
     marked: bool,
@@ -112,8 +113,9 @@ pub enum What {
         /// How often.
         count: u32,
     },
-    /// The side answered a SYN with an acknowledgment of an older connection between the same ports, as RFC 9293 (section
-    /// 3.10.7.4) and RFC 5961 (section 4) have it: it still knew that one.
+    /// The side answered a SYN with an acknowledgment of an older connection between the same
+    /// ports, as RFC 9293 (section 3.10.7.4) and RFC 5961 (section 4) have it: it still knew that
+    /// one.
     OlderConnection {
         /// How often.
         count: u32,
@@ -124,7 +126,8 @@ pub enum What {
     Complaint {
         /// What it says.
         trouble: Trouble,
-        /// Whether a kernel takes it: probes lie before the window, and errors about them are passed over (RFC 5927, section 4).
+        /// Whether a kernel takes it: probes lie before the window, and errors about them are
+        /// passed over (RFC 5927, section 4).
         taken: bool,
         /// How often.
         count: u32,
@@ -172,7 +175,8 @@ impl Episodes {
         self.list.iter_mut().rev().find(|episode| episode.id == id)
     }
 
-    /// The episode with this number, if all that came after it is of the same sort: then it can go on.
+    /// The episode with this number, if all that came after it is of the same sort: then it can go
+    /// on.
     pub(crate) fn still(
         &mut self,
         id: EpisodeId,

@@ -45,8 +45,8 @@ pub struct Counts {
 
 /// One side: what it sent, how far that was acknowledged, and what it is waiting for.
 ///
-/// What every segment looks at comes first and stands together: with thousands of conversations, time goes where the
-/// memory is far.
+/// What every segment looks at comes first and stands together: with thousands of conversations,
+/// time goes where the memory is far.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Half {
@@ -126,13 +126,15 @@ impl Half {
         }
     }
 
-    /// Whether a segment echoes the same timestamp as the one before it: nothing was heard in between.
+    /// Whether a segment echoes the same timestamp as the one before it: nothing was heard in
+    /// between.
     pub(crate) fn repeats_echo(&self, segment: &Segment) -> bool {
         let echo = segment.timestamps.map(|(_, echo)| echo);
         echo.is_some() && echo == self.last_echo
     }
 
-    /// When the other side answered the SYN of this one with an acknowledgment of something else, if that is the last it said.
+    /// When the other side answered the SYN of this one with an acknowledgment of something else,
+    /// if that is the last it said.
     pub(crate) fn answered_of_an_older(&self, peer: &Self) -> Option<Moment> {
         let opening = self.syn.is_some() && peer.syn.is_none() && !self.went_on;
         let stale = peer.last_kind != Some(Kind::Reset)
@@ -153,9 +155,10 @@ impl Half {
         self.syn.is_some() && self.went_on
     }
 
-    /// Whether a bare acknowledgment comes out of a silence, says nothing new and has a sequence number that is not before
-    /// what the other side expects: to one like that nobody answers (RFC 9293, section 3.10.7.4). PSH gives it away, or
-    /// that it was sent with the timestamp echo of the one before it: it answers nothing.
+    /// Whether a bare acknowledgment comes out of a silence, says nothing new and has a sequence
+    /// number that is not before what the other side expects: to one like that nobody answers (RFC
+    /// 9293, section 3.10.7.4). PSH gives it away, or that it was sent with the timestamp echo of
+    /// the one before it: it answers nothing.
     pub(super) fn asks_in_a_way_that_nobody_answers(
         &self,
         segment: &Segment,

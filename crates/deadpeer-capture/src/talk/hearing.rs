@@ -1,8 +1,9 @@
 //! A side that hears nothing: it asks again although it was answered.
 //!
-//! Answers can be lost behind the place where they were captured. A side that heard one echoes its timestamp from then
-//! on (RFC 7323, section 4.3), so a question with an older echo comes from somebody who did not. Without timestamps
-//! only data shows it: it is sent again although it was acknowledged.
+//! Answers can be lost behind the place where they were captured. A side that heard one echoes its
+//! timestamp from then on (RFC 7323, section 4.3), so a question with an older echo comes from
+//! somebody who did not. Without timestamps only data shows it: it is sent again although it was
+//! acknowledged.
 
 use std::time::Duration;
 
@@ -54,7 +55,8 @@ impl Hearing {
         self.0.as_deref().filter(|unheard| unheard.times >= DEAF)
     }
 
-    /// Takes a segment of the side, `me`; the other one is `peer`. `true` if it shows that the last answer was not heard.
+    /// Takes a segment of the side, `me`; the other one is `peer`. `true` if it shows that the last
+    /// answer was not heard.
     pub(super) fn take(
         me: &mut Half,
         peer: &Half,
@@ -72,7 +74,8 @@ impl Hearing {
         };
         let stale = match (peer.last_value, echo) {
             (Some(value), Some(echo)) => before(echo, value),
-            // Without timestamps nothing tells a probe that follows an answer from one that follows none.
+            // Without timestamps nothing tells a probe that follows an answer from one that follows
+            // none.
             _ => !matches!(question, Question::Probe(_)),
         };
         let missed = stale && me.was_answered(question, segment, answered);
@@ -93,7 +96,8 @@ impl Hearing {
         missed
     }
 
-    /// Forgets what was not heard if this echo shows that it was after all; without timestamps, if the side goes on.
+    /// Forgets what was not heard if this echo shows that it was after all; without timestamps, if
+    /// the side goes on.
     fn heard_at_last(&mut self, kind: Kind, echo: Option<u32>) {
         self.0.take_if(|unheard| match (unheard.value, echo) {
             (Some(value), Some(echo)) => !before(echo, value),
@@ -117,7 +121,8 @@ impl Unheard {
 }
 
 impl Half {
-    /// Whether the other side, heard last at `answered`, had answered this question before it was asked again.
+    /// Whether the other side, heard last at `answered`, had answered this question before it was
+    /// asked again.
     fn was_answered(&self, question: Question, segment: &Segment, answered: Moment) -> bool {
         match question {
             Question::Probe(_) => self.asking.last().is_some_and(|asked| asked <= answered),

@@ -1,7 +1,8 @@
 //! The hosts of a capture: when each was heard last, and when something was last sent to it.
 //!
-//! A host that speaks elsewhere in the file is not gone, and one to which packets come is one whose answers the capture
-//! would show. Beyond as many hosts as there may be conversations, new ones are not remembered: nothing is then known of them.
+//! A host that speaks elsewhere in the file is not gone, and one to which packets come is one whose
+//! answers the capture would show. Beyond as many hosts as there may be conversations, new ones are
+//! not remembered: nothing is then known of them.
 
 use std::hash::BuildHasher as _;
 
@@ -72,8 +73,8 @@ impl Hosts {
         self.list.get(id.0 as usize)
     }
 
-    /// A packet of a conversation went from one to another. Returns when the other had spoken last, if that was in another
-    /// conversation.
+    /// A packet of a conversation went from one to another. Returns when the other had spoken last,
+    /// if that was in another conversation.
     pub(super) fn passed(
         &mut self,
         (from, to): (HostId, HostId),

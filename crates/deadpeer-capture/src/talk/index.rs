@@ -1,7 +1,7 @@
 //! From a hash to a place, in eight bytes each.
 //!
-//! Open addressing with linear probing. The entries hold no key: whoever asks compares with what is at the place,
-//! which it needs anyway, so that a look-up touches little memory.
+//! Open addressing with linear probing. The entries hold no key: whoever asks compares with what is
+//! at the place, which it needs anyway, so that a look-up touches little memory.
 
 /// A table of hashes, at most half full.
 #[derive(Debug)]
@@ -97,9 +97,11 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use proptest::prelude::*;
     use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         /// Few different hashes, so that they collide and wrap around the end.

@@ -30,7 +30,8 @@ impl Log<'_> {
         self.push((now, now), side, What::MuteProbes { count: 1 });
     }
 
-    /// What a side answered a SYN with was about an older connection, as the reply to it at `now` shows.
+    /// What a side answered a SYN with was about an older connection, as the reply to it at `now`
+    /// shows.
     pub(super) fn older_connection(&mut self, answered: Moment, side: Side, now: Moment) {
         if let Some(last) = self.episodes.last_mut()
             && last.side == side

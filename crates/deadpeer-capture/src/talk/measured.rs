@@ -3,7 +3,8 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// The shortest waits seen: a timer is late, never early, so the shortest is nearest to the setting.
+/// The shortest waits seen: a timer is late, never early, so the shortest is nearest to the
+/// setting.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Measured {
     idle: Shortest,

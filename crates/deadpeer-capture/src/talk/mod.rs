@@ -1,8 +1,8 @@
 //! Segments as conversations: what each side sent, asked and was answered.
 //!
-//! A conversation takes a few hundred bytes, and episodes rather than packets are remembered of it, so a capture may be
-//! endless. It may also begin in the middle, hold one direction only, lack packets or have them twice, and its
-//! clock may be set back.
+//! A conversation takes a few hundred bytes, and episodes rather than packets are remembered of it,
+//! so a capture may be endless. It may also begin in the middle, hold one direction only, lack
+//! packets or have them twice, and its clock may be set back.
 
 mod asking;
 mod batch;
@@ -55,13 +55,15 @@ use translated::{Link, Openings, PLACES};
 /// How much is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Conversations at the same time, those that are over included. Beyond it, one that is over or that was quiet
-    /// for long makes place for each new one.
+    /// Conversations at the same time, those that are over included. Beyond it, one that is over or
+    /// that was quiet for long makes place for each new one.
     pub connections: usize,
-    /// Episodes of each conversation, at least 8. Beyond it, the first and the latest are kept. From the 1,025th
-    /// conversation on it is 8, so that memory is bounded by conversations, whatever happens to them.
+    /// Episodes of each conversation, at least 8. Beyond it, the first and the latest are kept.
+    /// From the 1,025th conversation on it is 8, so that memory is bounded by conversations,
+    /// whatever happens to them.
     pub episodes: usize,
-    /// Whether the packets of an episode are remembered one by one ([`Episode::marks`]), for those who draw.
+    /// Whether the packets of an episode are remembered one by one ([`Episode::marks`]), for those
+    /// who draw.
     pub marks: bool,
     /// The number of a conversation of which everything is kept, up to a hundred thousand episodes.
     pub closely: Option<u64>,
@@ -323,8 +325,8 @@ impl Conversations {
         self.stories_if(|_, _, _| true)
     }
 
-    /// The stories that `keep` wants, by number, ends (client and server) and verdict. Each is told as it is asked
-    /// for, so that a million of them need not be in memory.
+    /// The stories that `keep` wants, by number, ends (client and server) and verdict. Each is told
+    /// as it is asked for, so that a million of them need not be in memory.
     pub fn stories_if(
         &self,
         mut keep: impl FnMut(u64, [Endpoint; 2], &Verdict) -> bool,
@@ -337,16 +339,17 @@ impl Conversations {
         })
     }
 
-    /// Whether a twentieth of the conversations acknowledge what the capture lacks: then it lacks what nobody
-    /// acknowledges as well.
+    /// Whether a twentieth of the conversations acknowledge what the capture lacks: then it lacks
+    /// what nobody acknowledges as well.
     fn is_lossy(&self) -> bool {
         let holed = |conversation: &&Conversation| conversation.has_holes();
         let holes = self.table.iter().filter(holed).count();
         holes >= 2 && holes * 20 >= self.table.iter().count()
     }
 
-    /// The verdict on every conversation that is remembered, with its number and ends (client and server), and where to
-    /// find its story ([`stories_at`](Self::stories_at)): so that a million stories can be chosen and sorted before they are told.
+    /// The verdict on every conversation that is remembered, with its number and ends (client and
+    /// server), and where to find its story ([`stories_at`](Self::stories_at)): so that a million
+    /// stories can be chosen and sorted before they are told.
     pub fn verdicts(&self) -> impl Iterator<Item = (Place, u64, [Endpoint; 2], Verdict)> {
         let around = self.surroundings();
         let places = self.table.iter().enumerate();

@@ -15,7 +15,8 @@ const NOTABLE: Duration = Duration::from_secs(1);
 /// Only a timer waits so long; what duplicate acknowledgments cause comes within a round trip.
 const TIMER: Duration = Duration::from_millis(900);
 
-/// The retransmissions of what is not acknowledged yet, and those before. Most connections have none.
+/// The retransmissions of what is not acknowledged yet, and those before. Most connections have
+/// none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Resending {
     run: Option<Box<Run>>,
@@ -31,7 +32,8 @@ pub(crate) struct Run {
     pub(crate) original: Option<Moment>,
     /// When it was sent again for the first time.
     pub(crate) first: Moment,
-    /// The first time that was a timeout, after which waits double: a tail-loss probe may come before it.
+    /// The first time that was a timeout, after which waits double: a tail-loss probe may come
+    /// before it.
     pub(crate) first_timeout: Option<Moment>,
     /// The same for the last time.
     pub(crate) last: Moment,
@@ -183,7 +185,8 @@ impl Run {
         self.first_wait
     }
 
-    /// Whether it was a timer that ran out again and again: then its side heard nothing, wherever the capture was taken.
+    /// Whether it was a timer that ran out again and again: then its side heard nothing, wherever
+    /// the capture was taken.
     pub(crate) fn backs_off(&self) -> bool {
         let timeouts = self.doubled >= 1 || self.last_wait >= TIMER;
         self.count >= 3 && !self.shrank && timeouts

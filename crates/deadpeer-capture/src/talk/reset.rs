@@ -30,16 +30,18 @@ pub struct Reset {
     pub side: Side,
     /// Whether it also acknowledges: then it comes from a socket that knows the connection.
     pub acknowledges: bool,
-    /// What it replies to: a host that knows no such connection answers with the sequence number it was asked for.
+    /// What it replies to: a host that knows no such connection answers with the sequence number it
+    /// was asked for.
     pub reply_to: Option<Kind>,
     /// Whether that opened a window that had been closed.
     pub opened_window: bool,
-    /// How many hops the side's other packets came, and how many this one, where these differ. The distance is what is
-    /// left to the next of the initial TTLs 32, 64, 128 and 255.
+    /// How many hops the side's other packets came, and how many this one, where these differ. The
+    /// distance is what is left to the next of the initial TTLs 32, 64, 128 and 255.
     pub other_distance: Option<(u8, u8)>,
     /// How long it took to answer and the side's fastest answer, where that is much longer.
     pub too_quick: Option<(Duration, Duration)>,
-    /// The last IP identification of the side, whose packets count theirs up, and that of this one, if it is far from it.
+    /// The last IP identification of the side, whose packets count theirs up, and that of this one,
+    /// if it is far from it.
     pub strange_id: Option<(u16, u16)>,
     /// Whether its sequence number is one the side cannot have been at.
     pub impossible: bool,
@@ -87,8 +89,8 @@ impl Reset {
         self.came_another_way() || self.impossible || self.ignored_by_sender > 0
     }
 
-    /// Whether it came from another place than the side's other packets: from farther or nearer than a route changes, or sooner
-    /// than the way allows.
+    /// Whether it came from another place than the side's other packets: from farther or nearer
+    /// than a route changes, or sooner than the way allows.
     #[must_use]
     pub fn came_another_way(&self) -> bool {
         let far = |(usual, seen): (u8, u8)| usual.abs_diff(seen) > SAME_ROUTE;
@@ -104,8 +106,8 @@ fn distance(ttl: u8) -> u8 {
     initial.unwrap_or(u8::MAX) - ttl
 }
 
-/// An answer that took less than a third of the fastest way there and back. Where the opening wasn't captured the fastest
-/// may have been delayed by its sender.
+/// An answer that took less than a third of the fastest way there and back. Where the opening
+/// wasn't captured the fastest may have been delayed by its sender.
 fn too_quick(me: &Half, peer: &Half, now: Moment) -> Option<(Duration, Duration)> {
     let opened = me.syn.is_some() && peer.syn.is_some();
     let fastest = me
@@ -124,8 +126,8 @@ fn reply_to(me: &Half, peer: &Half, segment: &Segment, now: Moment) -> Option<Ki
     if me.last.is_some_and(|last| last > asked) {
         return None;
     }
-    // RFC 9293, section 3.10.7.1: without an ACK the reply acknowledges the segment, else it has the sequence
-    // number which that acknowledged.
+    // RFC 9293, section 3.10.7.1: without an ACK the reply acknowledges the segment, else it has
+    // the sequence number which that acknowledged.
     let fits = if segment.flags.any(Flags::ACK) {
         peer.last_ack.is_none() && segment.seq == 0
     } else {

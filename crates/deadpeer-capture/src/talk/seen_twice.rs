@@ -1,8 +1,9 @@
 //! Packets that a capture has more than once.
 //!
-//! `tcpdump -i any` sees a packet on the bridge and on its port, on the VLAN and on the card below it, coming in and
-//! going out again. A retransmission has the same sequence number but is a new packet: Linux gives it a new IP
-//! identification. Where that is missing (IPv6, or 0) timestamps and checksum must be the same, and the copy be close.
+//! `tcpdump -i any` sees a packet on the bridge and on its port, on the VLAN and on the card below
+//! it, coming in and going out again. A retransmission has the same sequence number but is a new
+//! packet: Linux gives it a new IP identification. Where that is missing (IPv6, or 0) timestamps
+//! and checksum must be the same, and the copy be close.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ const NEAR: Duration = Duration::from_millis(100);
 /// One without comes this soon: less than any retransmission timeout.
 const VERY_NEAR: Duration = Duration::from_millis(10);
 
-/// A card hands on this many packets at once (the kernel's `gro_normal_batch`), and copies follow after them.
+/// A card hands on this many packets at once (the kernel's `gro_normal_batch`), and copies follow
+/// after them.
 const BATCH: usize = 8;
 
 /// The last packets of a side, as numbers that copies have in common.
@@ -45,7 +47,8 @@ impl Recent {
     }
 }
 
-/// The first packet of a conversation, and whether it comes again because a capture was appended to itself.
+/// The first packet of a conversation, and whether it comes again because a capture was appended to
+/// itself.
 #[derive(Debug)]
 pub(crate) struct First {
     print: u32,
@@ -61,7 +64,8 @@ impl First {
         }
     }
 
-    /// Whether this packet of a later run, or one that is stamped earlier than those before it, was there before.
+    /// Whether this packet of a later run, or one that is stamped earlier than those before it, was
+    /// there before.
     pub(super) fn comes_again(&mut self, segment: &Segment, last_run: u16, turn: &Turn) -> bool {
         let run = Some(turn.run);
         if self.again_in != run

@@ -16,7 +16,8 @@ const CANDIDATES: usize = 16;
 pub(super) struct Table {
     /// The latest conversation between two ends, by their hash.
     index: Index,
-    /// The hash has a seed of its own in each process, so that nobody can write a capture in which all collide.
+    /// The hash has a seed of its own in each process, so that nobody can write a capture in which
+    /// all collide.
     seed: foldhash::fast::RandomState,
     pieces: Vec<Vec<Conversation>>,
     held: usize,
@@ -58,8 +59,8 @@ impl Table {
         places.find(|place| self.at(*place).is_the_one_between(ends))
     }
 
-    /// Where the conversation of each segment probably is, without looking there; for all of them at once, so that
-    /// the processor waits for memory once rather than for each.
+    /// Where the conversation of each segment probably is, without looking there; for all of them
+    /// at once, so that the processor waits for memory once rather than for each.
     pub(super) fn probably<'a, const N: usize>(
         &self,
         segments: impl Iterator<Item = Option<&'a Segment>>,
@@ -119,7 +120,8 @@ impl Table {
         place
     }
 
-    /// Among some that stand next to each other: one that is over, or else the one that was quiet longest.
+    /// Among some that stand next to each other: one that is over, or else the one that was quiet
+    /// longest.
     fn dispensable(&mut self) -> usize {
         let candidates = (0..CANDIDATES.min(self.held)).map(|step| (self.hand + step) % self.held);
         let worth = |place: &usize| {

@@ -1,15 +1,17 @@
 //! Connections that a capture has more than once: before and after their addresses were translated.
 //!
-//! Where a NAT or a load balancer is captured on both sides, its SYN passes twice: with another address or port and a lower
-//! TTL, and with the same sequence number, window and timestamps. The sequence number alone proves nothing, as scanners
-//! use one for all their SYNs, under TTLs of their own: so the IP identification or the timestamps must be the same too.
+//! Where a NAT or a load balancer is captured on both sides, its SYN passes twice: with another
+//! address or port and a lower TTL, and with the same sequence number, window and timestamps. The
+//! sequence number alone proves nothing, as scanners use one for all their SYNs, under TTLs of
+//! their own: so the IP identification or the timestamps must be the same too.
 
 use std::time::Duration;
 
 use crate::Moment;
 use crate::dissect::{Flags, Segment};
 
-/// The translated SYN follows this soon, if not at once then by the clock of another machine in a merged capture.
+/// The translated SYN follows this soon, if not at once then by the clock of another machine in a
+/// merged capture.
 const NEAR: Duration = Duration::from_secs(1);
 /// No more routers than this stand between the two places of capture.
 const HOPS: std::ops::RangeInclusive<u8> = 1..=3;
@@ -35,7 +37,8 @@ struct Opening {
 }
 
 impl Openings {
-    /// Remembers the SYN of a conversation. Returns the conversation that is the same before or after translation.
+    /// Remembers the SYN of a conversation. Returns the conversation that is the same before or
+    /// after translation.
     pub(super) fn passes(&mut self, syn: &Segment, at: Moment, link: Link) -> Option<Link> {
         if Flags::SYN.and(Flags::ACK).0 & syn.flags.0 != Flags::SYN.0 {
             return None;

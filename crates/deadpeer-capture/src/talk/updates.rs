@@ -118,7 +118,8 @@ impl Half {
         }
     }
 
-    /// It sends a keepalive probe. One that did not hear the answer to the last one counts its intervals, not silence.
+    /// It sends a keepalive probe. One that did not hear the answer to the last one counts its
+    /// intervals, not silence.
     pub(super) fn probes(
         &mut self,
         peer: &Self,
@@ -128,8 +129,8 @@ impl Half {
         log: &mut Log<'_>,
     ) {
         self.counts.probes = self.counts.probes.saturating_add(1);
-        // What the other side asks does not restart its timer: a probe lies before the window, and is passed over
-        // (net/ipv4/tcp_input.c, `tcp_validate_incoming`).
+        // What the other side asks does not restart its timer: a probe lies before the window, and
+        // is passed over (net/ipv4/tcp_input.c, `tcp_validate_incoming`).
         let heard = if unheard { None } else { peer.spoke };
         self.asking.probe(heard, unheard, now, side, log);
     }

@@ -139,7 +139,8 @@ fn compressed_captures_are_read_as_they_are() {
         ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
     };
     let lz4 = |bytes: &[u8]| {
-        // Blocks as they are: a frame's head with its checksum, the block's length with the highest bit set, the end.
+        // Blocks as they are: a frame's head with its checksum, the block's length with the highest
+        // bit set, the end.
         let mut lz4 = vec![0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82];
         lz4.extend((bytes.len() as u32 | 0x8000_0000).to_le_bytes());
         lz4.extend(bytes);

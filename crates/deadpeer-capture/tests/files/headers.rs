@@ -507,7 +507,8 @@ fn tunnels() {
     ]);
 }
 
-/// A data frame of 802.11: its control field, what the header has beyond 24 bytes, and IP after LLC and SNAP.
+/// A data frame of 802.11: its control field, what the header has beyond 24 bytes, and IP after LLC
+/// and SNAP.
 fn wifi(control: [u8; 2], more: &[u8]) -> Vec<u8> {
     let llc = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
     [&control[..], &[0; 22], more, &llc, &plain()].concat()

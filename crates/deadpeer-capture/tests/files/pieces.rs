@@ -57,7 +57,8 @@ proptest! {
         }
     }
 
-    /// Any order of any segments between two ends: numbers stay consistent, and every story can be told.
+    /// Any order of any segments between two ends: numbers stay consistent, and every story can be
+    /// told.
     #[test]
     fn any_segments_make_a_story(segments in prop::collection::vec(any::<([u8; 4], u16, u8, bool)>(), 0..120)) {
         let (mut batched, mut batch) = (Conversations::new(Limits::default()), Batch::default());

@@ -1,5 +1,5 @@
-//! Captures of real kernels, whose truth stands beside them: what each scene did, and what the kernel told the
-//! application, and when.
+//! Captures of real kernels, whose truth stands beside them: what each scene did, and what the
+//! kernel told the application, and when.
 //!
 //! More of them, in the same form, are read from the directory that `DEADPEER_CAPTURES` names.
 

@@ -80,7 +80,8 @@ fn compare(path: &Path, story: &Story, truth: &Connection) {
         );
     }
     if let (Some(at), Some((from, to))) = (truth.noticed_at, verdict.noticed_at) {
-        // The application is told within some milliseconds of the packet, on a busy machine a little more.
+        // The application is told within some milliseconds of the packet, on a busy machine a
+        // little more.
         let slack = Duration::from_millis(100);
         let at = Moment::from_nanos((at * 1e9) as u64);
         assert!(

@@ -124,7 +124,8 @@ impl Talk {
         )
     }
 
-    /// The last data again and again, each wait twice the one before. Returns when the last one was sent.
+    /// The last data again and again, each wait twice the one before. Returns when the last one was
+    /// sent.
     pub(crate) fn again_doubling(&mut self, at: f64, side: Side, length: usize, times: u32) -> f64 {
         let (mut now, mut wait) = (at, 0.2);
         for _ in 0..times {

@@ -1,9 +1,10 @@
 //! Each death as it looks on the wire.
 
+use std::time::Duration;
+
 use deadpeer_capture::story::{Ending, Gone, Noticed, compared_plan};
 use deadpeer_capture::{Flags, Side, Story};
 use deadpeer_core::{Cause, Kernel, Notice, Policy, Silence};
-use std::time::Duration;
 
 use crate::builder::{Talk, seconds};
 

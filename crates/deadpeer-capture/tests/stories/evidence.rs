@@ -269,7 +269,8 @@ fn what_began_after_the_death_is_told_as_such() {
     let story = talk.story();
     assert_eq!(story.verdict.gone, Gone::Side(Side::Server));
     assert!(says(&story, "backoff") && says(&story, "began-after"));
-    // Even of one side alone: who backs off hears nothing. Whether the other or the way was gone, that doesn't show.
+    // Even of one side alone: who backs off hears nothing. Whether the other or the way was gone,
+    // that doesn't show.
     let mut alone = Talk::midway();
     alone.data(0.0, Side::Client, 648);
     alone.again_doubling(0.0, Side::Client, 648, 6);

@@ -1,4 +1,5 @@
-//! What the common rule (0 or 1 byte, one below the next sequence number) gets wrong, and what it is.
+//! What the common rule (0 or 1 byte, one below the next sequence number) gets wrong, and what it
+//! is.
 
 use deadpeer_capture::Kind::{self, *};
 use deadpeer_capture::story::{Ending, Noticed};

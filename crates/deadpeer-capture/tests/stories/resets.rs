@@ -81,7 +81,8 @@ fn what_was_on_its_way_when_the_reset_came_is_no_going_on() {
 
 #[test]
 fn an_old_connection_is_reset_before_the_new_one_opens() {
-    // The server still knows the last connection of this port and answers with its numbers (RFC 5961, section 4).
+    // The server still knows the last connection of this port and answers with its numbers (RFC
+    // 5961, section 4).
     let mut talk = Talk::new();
     let syn = |talk: &mut Talk, at| {
         talk.raw(at, Side::Client, (1_000, 0), Flags::SYN, b"");
@@ -109,7 +110,8 @@ fn an_old_connection_is_reset_before_the_new_one_opens() {
     assert!(words.iter().any(|words| words == said), "{words:#?}");
 }
 
-/// A SYN, the server's acknowledgment of what was between these ports before, and perhaps the client's RST for that.
+/// A SYN, the server's acknowledgment of what was between these ports before, and perhaps the
+/// client's RST for that.
 fn stale(talk: &mut Talk, at: f64, syn: u32, reset: bool) {
     talk.raw(at, Side::Client, (syn, 0), Flags::SYN, b"");
     let answer = (77_000, 66_000);
@@ -121,7 +123,8 @@ fn stale(talk: &mut Talk, at: f64, syn: u32, reset: bool) {
 
 #[test]
 fn a_stale_acknowledgment_and_a_new_syn_hang_nobody() {
-    // The client resets the old connection and its application tries again with a number of its own.
+    // The client resets the old connection and its application tries again with a number of its
+    // own.
     let mut talk = Talk::new();
     stale(&mut talk, 0.0, 500, true);
     talk.open(1.0).exchange(2.0, Side::Client, 100);

@@ -1,4 +1,5 @@
-//! Connections that were captured before and after a NAT or a load balancer translated their addresses.
+//! Connections that were captured before and after a NAT or a load balancer translated their
+//! addresses.
 
 use deadpeer_capture::story::{Ending, Gone};
 use deadpeer_capture::{Flags, Side, Story};

@@ -1,4 +1,5 @@
-//! Answers that did not arrive, and connections that were given up although the other side was there.
+//! Answers that did not arrive, and connections that were given up although the other side was
+//! there.
 
 use deadpeer_capture::story::{Ending, Gone, Noticed, Untold};
 use deadpeer_capture::{Flags, Side};
@@ -6,7 +7,8 @@ use deadpeer_core::{Cause, Silence};
 
 use crate::builder::{Talk, seconds};
 
-/// Captured at the server: the client probes every 20 s, from 60 s on it hears no answer, and gives up.
+/// Captured at the server: the client probes every 20 s, from 60 s on it hears no answer, and gives
+/// up.
 fn probes_whose_answers_are_lost() -> Talk {
     let mut talk = Talk::new();
     talk.end(Side::Client).timestamps = Some((100, 9_000));
@@ -187,7 +189,8 @@ fn who_never_sends_again_was_cut_off() {
 
 #[test]
 fn who_spoke_a_moment_ago_has_not_forgotten() {
-    // A NAT, a firewall or a host that restarted: none of them acknowledges, and none is that quick.
+    // A NAT, a firewall or a host that restarted: none of them acknowledges, and none is that
+    // quick.
     let mut talk = Talk::new();
     talk.open(0.0).exchange(1.0, Side::Server, 10);
     talk.data(1.1, Side::Client, 10).disown(1.101, Side::Server);

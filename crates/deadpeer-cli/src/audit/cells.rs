@@ -1,12 +1,14 @@
 //! Table cells that both tables have.
 
+use std::time::Duration;
+
+use anstyle::Style;
+use deadpeer_host::audit::{Basis, Bound};
+
 use super::words::BoundWords;
 use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row};
-use anstyle::Style;
-use deadpeer_host::audit::{Basis, Bound};
-use std::time::Duration;
 
 /// A column that is never cut and never dropped.
 pub(crate) const fn column(title: &'static str, right: bool) -> Column {

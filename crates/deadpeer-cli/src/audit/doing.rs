@@ -1,9 +1,10 @@
 //! What a connection is doing now, as the kernel's table shows it.
 
+use std::time::Duration;
+
 use deadpeer_core::TcpState;
 use deadpeer_host::audit::{GivenUp, Judgement, Moment};
 use deadpeer_host::{ArmedTimer, Connection};
-use std::time::Duration;
 
 /// The numbers behind "what it is doing now", small enough to keep for every connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

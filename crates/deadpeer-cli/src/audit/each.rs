@@ -1,6 +1,19 @@
 //! The audit connection by connection.
 //!
-//! Rows are kept small until all are read, so that the worst can come first; JSON lines go out as they are read.
+//! Rows are kept small until all are read, so that the worst can come first; JSON lines go out as
+//! they are read.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use deadpeer_core::{Finding, TcpState};
+use deadpeer_host::audit::{Audit, Basis, Bound, Compliance, Judgement, Machine, Moment};
+use deadpeer_host::{Connection, Query, Table};
+use deadpeer_report::sanitize::sanitize_bytes;
 
 use super::cells::{answer, column, text};
 use super::doing::Doing;
@@ -10,16 +23,6 @@ use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
-use deadpeer_core::{Finding, TcpState};
-use deadpeer_host::audit::{Audit, Basis, Bound, Compliance, Judgement, Machine, Moment};
-use deadpeer_host::{Connection, Query, Table};
-use deadpeer_report::sanitize::sanitize_bytes;
-use std::cmp::Reverse;
-use std::collections::HashSet;
-use std::io::Write;
-use std::net::SocketAddr;
-use std::ops::ControlFlow;
-use std::rc::Rc;
 
 const COLUMNS: [Column; 12] = [
     text("PROCESS", Cut::End(8), 0),

@@ -1,4 +1,14 @@
-//! The audit by service: one row for all connections that a program has on one listening address, or to one port.
+//! The audit by service: one row for all connections that a program has on one listening address,
+//! or to one port.
+
+use std::io::Write;
+
+use deadpeer_core::Finding;
+use deadpeer_host::audit::{Audit, Basis, Machine, Tally};
+use deadpeer_host::{Query, Service, Table};
+use deadpeer_report::plural::plural;
+use deadpeer_report::record;
+use deadpeer_report::sanitize::sanitize_bytes;
 
 use super::cells::{answer, column, text};
 use super::words::{BasisWords, GivenUpWords, RoleWords};
@@ -7,13 +17,6 @@ use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
-use deadpeer_core::Finding;
-use deadpeer_host::audit::{Audit, Basis, Machine, Tally};
-use deadpeer_host::{Query, Service, Table};
-use deadpeer_report::plural::plural;
-use deadpeer_report::record;
-use deadpeer_report::sanitize::sanitize_bytes;
-use std::io::Write;
 
 const COLUMNS: [Column; 7] = [
     text("PROCESS", Cut::End(8), 0),

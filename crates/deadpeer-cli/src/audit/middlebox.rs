@@ -1,10 +1,11 @@
 //! Boxes in the path that forget idle connections, and after how long.
 
-use deadpeer_report::duration;
 use std::time::Duration;
 
-/// Idle limits as their makers document them: AWS load balancers' and Azure's idle timeouts, Google Cloud's
-/// connection tracking, IPVS' default for TCP (ipvsadm(8), `--set`).
+use deadpeer_report::duration;
+
+/// Idle limits as their makers document them: AWS load balancers' and Azure's idle timeouts, Google
+/// Cloud's connection tracking, IPVS' default for TCP (ipvsadm(8), `--set`).
 const KNOWN: [(&str, u64); 5] = [
     ("aws-alb", 60),
     ("azure", 240),

@@ -11,12 +11,14 @@ pub(crate) mod words;
 
 pub(crate) use request::{AuditArgs, Request};
 
+use std::io::Write;
+
+use deadpeer_host::audit::{Audit, Compliance, Machine};
+use deadpeer_report::{Gap, Looker};
+
 use crate::exit::{Exit, Stop};
 use crate::gaps;
 use crate::output::{Output, line};
-use deadpeer_host::audit::{Audit, Compliance, Machine};
-use deadpeer_report::{Gap, Looker};
-use std::io::Write;
 
 /// Looks, judges and prints.
 pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {

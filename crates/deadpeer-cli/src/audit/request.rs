@@ -1,27 +1,32 @@
 //! What is asked of an audit.
 
+use std::time::Duration;
+
+use clap::Args;
+use deadpeer_host::Table;
+
 use super::middlebox;
 use crate::exit::Stop;
 use crate::filter_args::{Chosen, FilterArgs};
 use crate::flags::{DeadlineArgs, MeansArgs};
 use crate::output::OutputArgs;
-use clap::Args;
-use deadpeer_host::Table;
-use std::time::Duration;
 
 /// Show which connections would hang on a vanished peer, and for how long
 ///
-/// For every connection and listener of this network namespace: who owns it, the settings really in force, and
-/// after how long a vanished peer is noticed in the worst case: while idle, with data in flight, and if the
-/// program writes just before keepalive's verdict. Worst first. Listeners stand for the connections they will accept.
-/// With --within, what misses the deadline is marked, and the exit code is 1 if anything does.
+/// For every connection and listener of this network namespace: who owns it, the settings really in
+/// force, and after how long a vanished peer is noticed in the worst case: while idle, with data in
+/// flight, and if the program writes just before keepalive's verdict. Worst first. Listeners stand
+/// for the connections they will accept. With --within, what misses the deadline is marked, and the
+/// exit code is 1 if anything does.
 ///
-/// Root sees everything. Anybody else sees all connections, but the settings of their own programs alone; for the
-/// others the armed timer tells a part, marked with > (at least). What could not be seen is said at the end.
+/// Root sees everything. Anybody else sees all connections, but the settings of their own programs
+/// alone; for the others the armed timer tells a part, marked with > (at least). What could not be
+/// seen is said at the end.
 ///
-/// Settings and owners are read through the owners' descriptors (CAP_SYS_PTRACE; Linux 5.6), and by eBPF (CAP_BPF and
-/// CAP_PERFMON; Linux 5.12 with BTF) where that is faster, from some thousand sockets or open files on, or shows
-/// more: programs that may not be traced, and connections that wait to be accepted. The last line of --json tells which.
+/// Settings and owners are read through the owners' descriptors (CAP_SYS_PTRACE; Linux 5.6), and by
+/// eBPF (CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) where that is faster, from some thousand
+/// sockets or open files on, or shows more: programs that may not be traced, and connections that
+/// wait to be accepted. The last line of --json tells which.
 #[derive(Debug, Args)]
 #[command(mut_arg("within", |within| within.required(false)))]
 pub(crate) struct AuditArgs {
@@ -40,7 +45,8 @@ pub(crate) struct AuditArgs {
     /// Use eBPF even where it is slower, and end with code 2 if it can't be had
     #[arg(long, conflicts_with_all = ["no_bpf", "no_owners"])]
     bpf: bool,
-    /// A box in the path that forgets idle connections: aws-alb, aws-nlb, azure, gcp, ipvs or a time like 350s
+    /// A box in the path that forgets idle connections: aws-alb, aws-nlb, azure, gcp, ipvs or a
+    /// time like 350s
     #[arg(long, value_name = "NAME|TIME", value_parser = middlebox::parse)]
     middlebox: Option<Duration>,
     #[command(flatten)]

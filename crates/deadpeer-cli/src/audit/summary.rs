@@ -1,14 +1,16 @@
 //! The last line: how many, how many too late, and what that means for the exit code.
 
+use std::io::Write;
+
+use deadpeer_host::audit::Totals;
+use deadpeer_report::duration;
+use deadpeer_report::plural::plural;
+
 use super::Request;
 use crate::exit::Stop;
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
-use deadpeer_host::audit::Totals;
-use deadpeer_report::duration;
-use deadpeer_report::plural::plural;
-use std::io::Write;
 
 /// Writes the totals.
 pub(super) fn write(

@@ -1,14 +1,16 @@
 //! What was found, in the few words a table cell has room for.
 
-use deadpeer_core::{Effective, TcpState};
-use deadpeer_host::{Role, TimerKind};
-use deadpeer_report::duration::{Lower, Upper};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::doing::Doing;
+use deadpeer_core::{Effective, TcpState};
+use deadpeer_host::{Role, TimerKind};
+use deadpeer_report::duration::{Lower, Upper};
+
 use deadpeer_host::audit::{Basis, Bound, GivenUp};
+
+use super::doing::Doing;
 
 /// The options in force: "keepalive 120/30/4, user timeout off".
 pub(crate) struct SettingsWords<'a>(pub(crate) &'a Effective);
@@ -175,9 +177,10 @@ fn millis(ms: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use deadpeer_core::Sysctls;
     use deadpeer_host::ArmedTimer;
+
+    use super::*;
 
     #[test]
     fn settings_in_short() {

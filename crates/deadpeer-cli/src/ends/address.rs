@@ -1,7 +1,8 @@
 //! Addresses as people write them for the two ends.
 
-use crate::exit::Stop;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+
+use crate::exit::Stop;
 
 /// Where to listen. Without an address: on all of both families, or of IPv4 where there is no IPv6.
 pub(super) fn to_listen(text: &str) -> Result<Vec<SocketAddr>, Stop> {

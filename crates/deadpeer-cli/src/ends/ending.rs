@@ -1,9 +1,11 @@
 //! How a connection ended: who noticed, what, and why.
 
-use super::seen::Question;
-use deadpeer_core::Cause;
 use std::fmt;
 use std::time::Duration;
+
+use deadpeer_core::Cause;
+
+use super::seen::Question;
 
 /// The end of a connection at this end.
 #[derive(Debug, Clone)]
@@ -121,7 +123,8 @@ impl By {
 }
 
 impl Ending {
-    /// Whether the peer was lost: it vanished, or the connection broke. An orderly end is none, nor is ours.
+    /// Whether the peer was lost: it vanished, or the connection broke. An orderly end is none, nor
+    /// is ours.
     pub(super) fn is_loss(&self) -> bool {
         match self.by {
             By::Us => false,

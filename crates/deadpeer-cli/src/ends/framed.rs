@@ -1,14 +1,18 @@
-//! Heartbeats on a connection: data travels in frames, with questions between them that the other end's program has to answer.
+//! Heartbeats on a connection: data travels in frames, with questions between them that the other
+//! end's program has to answer.
 
-use super::seen::{Question, Seen};
-use deadpeer_core::heartbeat::frame::{Bye, Decoder, Frame, FrameError, MAX_DATA, Reason};
-use deadpeer_core::heartbeat::{Event, Heartbeat, Received, Sent, Settings, Standing, Violation};
-use deadpeer_sys::clock::boottime;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-/// One ping is always on its way to an answer. A second one says that the first had none in a whole interval.
+use deadpeer_core::heartbeat::frame::{Bye, Decoder, Frame, FrameError, MAX_DATA, Reason};
+use deadpeer_core::heartbeat::{Event, Heartbeat, Received, Sent, Settings, Standing, Violation};
+use deadpeer_sys::clock::boottime;
+
+use super::seen::{Question, Seen};
+
+/// One ping is always on its way to an answer. A second one says that the first had none in a whole
+/// interval.
 const WORTH_TELLING: u32 = 2;
 
 /// What turns bytes into frames and back, and knows when the other end's program is silent.
@@ -86,7 +90,8 @@ impl Framed {
         Some(wake.at.saturating_sub(boottime()))
     }
 
-    /// What to write next. Data follows once everything before it is written, so that a ping waits for one frame at most.
+    /// What to write next. Data follows once everything before it is written, so that a ping waits
+    /// for one frame at most.
     pub(super) fn next(&mut self, data: &mut Vec<u8>, finishing: bool) -> &[u8] {
         while let Some(transmit) = self.heartbeat.poll_transmit(boottime()) {
             self.append(&transmit.into(), Sent::from(&transmit));

@@ -1,4 +1,16 @@
-//! The loop around all connections of an end: waits, lets each have its turn, and hands standard input out.
+//! The loop around all connections of an end: waits, lets each have its turn, and hands standard
+//! input out.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use deadpeer::{News, Watch};
+use deadpeer_core::{Forecast, Kernel, Snapshot, Verdict};
+use deadpeer_sys::signals::Interruption;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use super::ending::{By, Ending, Sign};
 use super::input::{Input, Taken};
@@ -8,15 +20,6 @@ use super::report::Report;
 use super::request::Conduct;
 use super::socket::timespec;
 use crate::exit::{Exit, Stop};
-use deadpeer::{News, Watch};
-use deadpeer_core::{Forecast, Kernel, Snapshot, Verdict};
-use deadpeer_sys::signals::Interruption;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
-use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::net::{TcpListener, TcpStream};
-use std::time::{Duration, Instant};
 
 /// How often connections are looked at while nothing comes.
 const TICK: Duration = Duration::from_millis(100);
@@ -168,7 +171,8 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
         })
     }
 
-    /// Lets the watch speak, then every connection that is ready, or all of them where it is time to look, then standard input.
+    /// Lets the watch speak, then every connection that is ready, or all of them where it is time
+    /// to look, then standard input.
     fn turn(&mut self, ready: &Ready) -> Result<(), Stop> {
         self.hear_watch()?;
         let looks = Instant::now() >= self.look_at;

@@ -1,7 +1,8 @@
 //! Standard input, as far as the connections have room for it.
 
-use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::io::Errno;
 
 /// What is taken at a time, in bytes.
 const PIECE: usize = 16 * 1024;

@@ -1,15 +1,17 @@
 //! What is said as JSON lines. Times count from the start of the command.
 
-use super::ending::Ending;
-use super::method::Method;
-use super::seen::Seen;
-use super::standing::Standing;
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use deadpeer_core::{Effective, Forecast};
 use deadpeer_report::duration::milliseconds;
 use deadpeer_report::raw::RawText;
 use deadpeer_report::record;
-use std::net::SocketAddr;
-use std::time::Duration;
+
+use super::ending::Ending;
+use super::method::Method;
+use super::seen::Seen;
+use super::standing::Standing;
 
 pub(super) fn listening(address: SocketAddr, method: &Method) -> record::Listening {
     record::Listening {

@@ -1,10 +1,12 @@
 //! The methods by which an end may notice that its peer is gone, each set for the deadline.
 
-use crate::exit::Stop;
+use std::time::Duration;
+
 use clap::ValueEnum;
 use deadpeer_core::{Kernel, Policy, SlowReaders, SocketOptions, Supervision};
 use deadpeer_report::duration;
-use std::time::Duration;
+
+use crate::exit::Stop;
 
 /// Keepalive and the user timeout count in seconds and need a few of them.
 const LEAST_CLASSIC: Duration = Duration::from_secs(5);

@@ -1,7 +1,8 @@
 //! `deadpeer listen` and `deadpeer connect`: two ends for trying a path or a setting by hand.
 //!
-//! An end carries data as nc does, looks at each connection ten times a second, and says what it sees. Whether the peer is gone
-//! is decided by one method, which goes by its own sign alone; what the others would have seen is said at the end.
+//! An end carries data as nc does, looks at each connection ten times a second, and says what it
+//! sees. Whether the peer is gone is decided by one method, which goes by its own sign alone; what
+//! the others would have seen is said at the end.
 
 mod address;
 mod ending;
@@ -21,14 +22,16 @@ mod words;
 
 pub(crate) use request::{Connect, ConnectArgs, Listen, ListenArgs};
 
+use std::io::Write;
+
+use deadpeer_sys::signals::Second;
+
 use crate::drive::interruption;
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
-use deadpeer_sys::signals::Second;
 use hub::Hub;
 use report::Report;
 use socket::Dialled;
-use std::io::Write;
 
 /// Serves clients.
 pub(crate) fn listen(request: &Listen, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {

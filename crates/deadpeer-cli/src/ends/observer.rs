@@ -1,8 +1,11 @@
-//! What differs between two readings of TCP_INFO, in words for a person. Nothing here decides anything.
+//! What differs between two readings of TCP_INFO, in words for a person. Nothing here decides
+//! anything.
+
+use std::time::Duration;
+
+use deadpeer_core::{TcpInfo, TcpState};
 
 use super::seen::{Question, Seen};
-use deadpeer_core::{TcpInfo, TcpState};
-use std::time::Duration;
 
 /// Looks at one connection again and again. Times count from its beginning.
 #[derive(Debug)]

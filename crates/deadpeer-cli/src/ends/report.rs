@@ -1,5 +1,13 @@
 //! What is said: news on standard error and data on standard output, or all of it as JSON lines.
 
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use deadpeer_core::{Effective, Forecast};
+use deadpeer_report::sanitize::sanitize_bytes;
+
 use super::ending::Ending;
 use super::json;
 use super::method::Method;
@@ -9,12 +17,6 @@ use super::words;
 use crate::exit::Stop;
 use crate::output::Output;
 use crate::text::style;
-use deadpeer_core::{Effective, Forecast};
-use deadpeer_report::sanitize::sanitize_bytes;
-use std::borrow::Cow;
-use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 /// Where everything goes that is said. Times count from its making.
 pub(super) struct Report<'o, W: Write> {
@@ -157,7 +159,8 @@ impl<'o, W: Write> Report<'o, W> {
         self.say(format_args!("{peer}  {words}"))
     }
 
-    /// Somebody who has seen enough of the news is as free to go as who has seen enough of the data.
+    /// Somebody who has seen enough of the news is as free to go as who has seen enough of the
+    /// data.
     fn say(&self, words: std::fmt::Arguments<'_>) -> Result<(), Stop> {
         let seconds = self.at().as_secs_f64();
         Ok(writeln!(io::stderr(), "{seconds:>7.1} s  {words}")?)

@@ -1,27 +1,32 @@
 //! What is asked of the two ends.
 
+use clap::Args;
+use deadpeer_core::SlowReaders;
+
 use super::method::{Eyes, Method, Name};
 use crate::exit::Stop;
 use crate::flags::DeadlineArgs;
 use crate::output::OutputArgs;
 use crate::policy_args::SlowReadersArg;
-use clap::Args;
-use deadpeer_core::SlowReaders;
 
 /// Serve clients by hand and say what is seen of each of them
 ///
-/// One of two ends for trying a path or a setting, like nc, that talks about liveness: the options in force and what they promise, each
-/// silence and unanswered question, and at the end who noticed what, when, and why. Any program may be the other end.
+/// One of two ends for trying a path or a setting, like nc, that talks about liveness: the options
+/// in force and what they promise, each silence and unanswered question, and at the end who noticed
+/// what, when, and why. Any program may be the other end.
 ///
-/// What clients send goes to standard output; standard input goes to every client connected at the time, the slowest sets the pace.
-/// What is seen goes to standard error. Ends when it is interrupted.
+/// What clients send goes to standard output; standard input goes to every client connected at the
+/// time, the slowest sets the pace. What is seen goes to standard error. Ends when it is
+/// interrupted.
 ///
-/// Exit code 1 if a client was lost: it vanished, or reset its connection. One that closes is not lost.
+/// Exit code 1 if a client was lost: it vanished, or reset its connection. One that closes is not
+/// lost.
 ///
 /// For example: deadpeer listen :8888 --within 30s
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {
-    /// Where: :8888 for every address of both families, 127.0.0.1:8888, [::1]:8888; port 0 lets the kernel choose
+    /// Where: :8888 for every address of both families, 127.0.0.1:8888, [::1]:8888; port 0 lets the
+    /// kernel choose
     #[arg(value_name = "[ADDRESS]:PORT")]
     address: String,
     /// Serve one client and end with it
@@ -33,17 +38,21 @@ pub(crate) struct ListenArgs {
 
 /// Connect by hand and say what is seen of the other end
 ///
-/// One of two ends for trying a path or a setting, like nc, that talks about liveness: the options in force and what they promise, each
-/// silence and unanswered question, and at the end who noticed what, when, and why. Any program may be the other end.
+/// One of two ends for trying a path or a setting, like nc, that talks about liveness: the options
+/// in force and what they promise, each silence and unanswered question, and at the end who noticed
+/// what, when, and why. Any program may be the other end.
 ///
-/// What comes goes to standard output, standard input goes to the peer, what is seen goes to standard error. Ends with the connection.
+/// What comes goes to standard output, standard input goes to the peer, what is seen goes to
+/// standard error. Ends with the connection.
 ///
-/// Exit code 1 if the peer was lost: it vanished, or reset the connection. One that closes is not lost.
+/// Exit code 1 if the peer was lost: it vanished, or reset the connection. One that closes is not
+/// lost.
 ///
 /// For example: deadpeer connect example.org:8888 --method keepalive --within 30s
 #[derive(Debug, Args)]
 pub(crate) struct ConnectArgs {
-    /// Where to: example.org:8888, 192.0.2.1:8888, [2001:db8::1]:8888; each address of a name is tried
+    /// Where to: example.org:8888, 192.0.2.1:8888, [2001:db8::1]:8888; each address of a name is
+    /// tried
     #[arg(value_name = "HOST:PORT")]
     address: String,
     #[command(flatten)]
@@ -56,10 +65,12 @@ pub(crate) struct ConnectArgs {
 pub(super) struct Common {
     #[command(flatten)]
     deadline: DeadlineArgs,
-    /// Rely on a classic method instead of deadpeer's own: recv, tcp-info, poll, keepalive, user-timeout or heartbeat
+    /// Rely on a classic method instead of deadpeer's own: recv, tcp-info, poll, keepalive,
+    /// user-timeout or heartbeat
     ///
-    /// What each of them catches and misses stands in docs/methods.md. keepalive and user-timeout are set for the deadline; recv,
-    /// tcp-info and poll set nothing. heartbeat needs an end that speaks docs/heartbeat.md, such as the other one of deadpeer.
+    /// What each of them catches and misses stands in docs/methods.md. keepalive and user-timeout
+    /// are set for the deadline; recv, tcp-info and poll set nothing. heartbeat needs an end that
+    /// speaks docs/heartbeat.md, such as the other one of deadpeer.
     #[arg(long, value_name = "METHOD", hide_possible_values = true)]
     method: Option<Name>,
     /// Set socket options that keep the deadline and let the kernel decide, instead of supervising

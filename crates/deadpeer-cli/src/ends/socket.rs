@@ -1,17 +1,19 @@
 //! Sockets with the options of a method from the beginning on.
 
-use super::method::Method;
-use crate::exit::Stop;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
 use deadpeer::{Apply as _, Cause};
 use deadpeer_report::duration;
 use deadpeer_sys::signals::Interruption;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::fmt;
-use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+
+use super::method::Method;
+use crate::exit::Stop;
 
 /// How many clients may wait to be accepted.
 const BACKLOG: i32 = 128;

@@ -1,13 +1,15 @@
 //! What is said in words.
 
+use std::fmt;
+
+use deadpeer_core::{Effective, Forecast, Notice, Silence};
+use deadpeer_report::duration::{self, Lower, Upper};
+
 use super::ending::{By, Ending};
 use super::method::{Eyes, Method};
 use super::seen::Seen;
 use super::standing::Standing;
 use crate::audit::words::SettingsWords;
-use deadpeer_core::{Effective, Forecast, Notice, Silence};
-use deadpeer_report::duration::{self, Lower, Upper};
-use std::fmt;
 
 /// The settings in force and what they promise.
 pub(super) fn promise(method: &Method, settings: &Effective, forecast: &Forecast) -> Vec<String> {

@@ -1,18 +1,20 @@
 //! What is shown: the stories, worst first, and what stands around them.
 
-use super::time::Zone;
-use super::{ExplainArgs, Telling};
-use crate::exit::{Exit, Stop};
-use crate::text::look::Look;
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::time::Duration;
+
 use deadpeer_capture::dissect::Skip;
 use deadpeer_capture::story::{Group, Grouping, compared_plan};
 use deadpeer_capture::talk::{Place, Totals};
 use deadpeer_capture::{Conversations, Moment, Story};
 use deadpeer_core::{Kernel, Notice, Plan, Policy, Refusal, Silence};
 use deadpeer_report::duration::{self, Upper};
-use std::cmp::Reverse;
-use std::collections::HashSet;
-use std::time::Duration;
+
+use super::time::Zone;
+use super::{ExplainArgs, Telling};
+use crate::exit::{Exit, Stop};
+use crate::text::look::Look;
 
 /// An answer before it becomes words, JSON or a page.
 pub(super) struct Answer<'a> {
@@ -32,7 +34,8 @@ pub(super) struct Answer<'a> {
     pub(super) deaths: usize,
     /// Those of which the capture does not tell, scans not among them.
     pub(super) untold: usize,
-    /// Those that are told with another: the same connection before or after its addresses were translated.
+    /// Those that are told with another: the same connection before or after its addresses were
+    /// translated.
     pub(super) retold: usize,
     /// Stories that are one.
     pub(super) groups: Vec<Group>,
@@ -109,7 +112,8 @@ impl<'a> Answer<'a> {
         })
     }
 
-    /// What is to be shown, worst first. Each story is told as it is asked for: a million of them need not be in memory.
+    /// What is to be shown, worst first. Each story is told as it is asked for: a million of them
+    /// need not be in memory.
     pub(super) fn stories(&self) -> impl ExactSizeIterator<Item = Story> {
         self.conversations.stories_at(&self.chosen)
     }
@@ -124,7 +128,8 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// The plan that would have noticed a death sooner, and within what; `None` where nobody was gone, or it would not.
+    /// The plan that would have noticed a death sooner, and within what; `None` where nobody was
+    /// gone, or it would not.
     pub(super) fn sooner(&self, story: &Story) -> Option<(&Plan, Duration)> {
         let plan = self.planned.as_ref().ok()?;
         let Notice::Within(span) = story.with_plan(plan)? else {

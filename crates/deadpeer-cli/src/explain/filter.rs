@@ -1,10 +1,12 @@
 //! Which connections are shown.
 
-use super::ExplainArgs;
-use deadpeer_capture::Endpoint;
-use ipnet::IpNet;
 use std::net::IpAddr;
 use std::str::FromStr;
+
+use deadpeer_capture::Endpoint;
+use ipnet::IpNet;
+
+use super::ExplainArgs;
 
 /// An address or a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

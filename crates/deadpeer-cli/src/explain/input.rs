@@ -1,10 +1,5 @@
 //! Where captures come from: files and standard input.
 
-use super::Telling;
-use crate::drive::unwatched;
-use crate::exit::Stop;
-use deadpeer_capture::{ReadError, Reader};
-use deadpeer_sys::signals::{Interruption, Second, Signal};
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
@@ -12,12 +7,20 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use deadpeer_capture::{ReadError, Reader};
+use deadpeer_sys::signals::{Interruption, Second, Signal};
+
+use super::Telling;
+use crate::drive::unwatched;
+use crate::exit::Stop;
+
 /// Between two looks at the clock for the sake of progress.
 const PACKETS: u32 = 1 << 14;
 /// Progress is shown when it takes longer than this, and then so often.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Reads a capture to its end, or to where it can't be read. The outer error is about opening and writing.
+/// Reads a capture to its end, or to where it can't be read. The outer error is about opening and
+/// writing.
 pub(super) fn read(
     path: &Path,
     telling: &mut Telling<'_>,
@@ -29,7 +32,8 @@ pub(super) fn read(
         count: Rc::clone(&count),
     };
     if path.as_os_str() == "-" {
-        // Ctrl-C ends the program that writes the capture too, and then there is a story to tell. Only a second one ends this program.
+        // Ctrl-C ends the program that writes the capture too, and then there is a story to tell.
+        // Only a second one ends this program.
         let _interruption = Interruption::watch(&[Signal::INT], Second::Ends).map_err(unwatched)?;
         let input: Box<dyn Read> = Box::new(io::stdin().lock());
         return each(counted(input), &count, None, telling, out);
@@ -122,7 +126,8 @@ impl Progress {
             Some(size) => format!("{} % of {} MB", read * 100 / size, size / 1_000_000),
             None => format!("{mb} MB"),
         };
-        // Back to the start of the line, which is then empty (ECMA-48 EL). Progress is no reason to fail.
+        // Back to the start of the line, which is then empty (ECMA-48 EL). Progress is no reason to
+        // fail.
         let _ = write!(io::stderr(), "\r\x1b[K{text}");
     }
 

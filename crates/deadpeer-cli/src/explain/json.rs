@@ -1,19 +1,21 @@
 //! Stories, packets and the capture as a whole as JSON lines.
 
-use super::answer::Answer;
-use super::story::remarks;
-use super::time::rfc3339;
-use crate::exit::Stop;
-use crate::json::OptionsJson;
-use crate::output::line;
+use std::io::Write;
+use std::time::Duration;
+
 use deadpeer_capture::story::{
     Ending, Event, Evidence, Guess, Happening, Settings, Translated, Untold, Verdict,
 };
 use deadpeer_capture::talk::{Counts, Resent, Sighting, What};
 use deadpeer_capture::{Endpoint, Flags, Moment, Side, Story};
 use serde::Serialize;
-use std::io::Write;
-use std::time::Duration;
+
+use super::answer::Answer;
+use super::story::remarks;
+use super::time::rfc3339;
+use crate::exit::Stop;
+use crate::json::OptionsJson;
+use crate::output::line;
 
 /// What happened to a connection. Times are RFC 3339 in UTC.
 #[derive(Debug, Serialize)]
@@ -34,7 +36,8 @@ pub(crate) struct StoryJson {
     last: String,
     /// How bad it is, 0 is fine, 6 the worst.
     severity: u8,
-    /// The same connection as the capture has it before or after a translation of its addresses; null: it has it once.
+    /// The same connection as the capture has it before or after a translation of its addresses;
+    /// null: it has it once.
     translated: Option<TranslatedJson>,
     /// What it comes to.
     verdict: VerdictJson,
@@ -42,12 +45,13 @@ pub(crate) struct StoryJson {
     timeline: Vec<EventJson>,
     /// What else there is to say, a sentence each.
     remarks: Vec<String>,
-    /// The options of the plan for --within, where it would have noticed sooner; null: nobody was gone, it would not, or no
-    /// options can.
+    /// The options of the plan for --within, where it would have noticed sooner; null: nobody was
+    /// gone, it would not, or no options can.
     plan: Option<OptionsJson>,
 }
 
-/// As what else a connection was captured: a NAT or a load balancer between the places of capture translated its addresses.
+/// As what else a connection was captured: a NAT or a load balancer between the places of capture
+/// translated its addresses.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct TranslatedJson {
@@ -119,15 +123,17 @@ pub(crate) struct SideJson {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct VerdictJson {
-    /// open, closed, half-closed, refused, aborted, forged-reset, forgotten, no-reader, gave-up, still-trying or replaced.
+    /// open, closed, half-closed, refused, aborted, forged-reset, forgotten, no-reader, gave-up,
+    /// still-trying or replaced.
     ending: &'static str,
     /// Whose doing the ending was: client or server.
     ended_by: Option<String>,
-    /// client, server, way-to-client, way-to-server, path (a side was heard elsewhere, and not here any more; or neither heard
-    /// the other) or connection (a side, or something between the two, knew it no more).
+    /// client, server, way-to-client, way-to-server, path (a side was heard elsewhere, and not here
+    /// any more; or neither heard the other) or connection (a side, or something between the two,
+    /// knew it no more).
     gone: Option<&'static str>,
-    /// Why the capture does not tell whether anybody was gone: one-sided, filtered, holes, lossy, cut, ends-too-soon, too-few,
-    /// host-heard, lone-syn or not-completed; null: it does.
+    /// Why the capture does not tell whether anybody was gone: one-sided, filtered, holes, lossy,
+    /// cut, ends-too-soon, too-few, host-heard, lone-syn or not-completed; null: it does.
     untold: Option<&'static str>,
     /// What the answer rests on.
     evidence: Vec<EvidenceJson>,
@@ -137,15 +143,18 @@ pub(crate) struct VerdictJson {
     unanswered_since: Option<String>,
     /// How often it was asked in vain.
     unanswered: u32,
-    /// What the other side was doing: idle, in-flight, late-write, zero-window, connecting or after-fin.
+    /// What the other side was doing: idle, in-flight, late-write, zero-window, connecting or
+    /// after-fin.
     silence: Option<&'static str>,
-    /// keepalive, retransmission, window-probes, handshake, router, other-host, application or nobody.
+    /// keepalive, retransmission, window-probes, handshake, router, other-host, application or
+    /// nobody.
     noticed: Option<&'static str>,
     /// When that was, at the earliest.
     noticed_from: Option<String>,
     /// The same, at the latest.
     noticed_to: Option<String>,
-    /// From the last that was heard to the latest moment it was noticed, or to the end of the capture.
+    /// From the last that was heard to the latest moment it was noticed, or to the end of the
+    /// capture.
     took_us: Option<u64>,
     /// What the application got to know: timed-out, reset and so on.
     cause: Option<&'static str>,
@@ -183,7 +192,8 @@ pub(crate) struct EventJson {
     words: String,
 }
 
-/// Stories that are one: they come before the line of the capture, and those of a scan only with --all one by one.
+/// Stories that are one: they come before the line of the capture, and those of a scan only with
+/// --all one by one.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "group")]

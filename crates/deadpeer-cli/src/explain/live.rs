@@ -1,17 +1,19 @@
 //! Packets of an interface as they pass.
 
-use super::Telling;
-use crate::drive::interruption;
-use crate::exit::Stop;
+use std::io::Write;
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
+
 use deadpeer_capture::{Link, Moment, Packet};
 use deadpeer_sys::Errno;
 use deadpeer_sys::packet::{PacketSocket, RingLayout};
 use deadpeer_sys::signals::Second;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::netdevice::name_to_index;
-use std::io::Write;
-use std::os::unix::net::UnixDatagram;
-use std::time::{Duration, Instant};
+
+use super::Telling;
+use crate::drive::interruption;
+use crate::exit::Stop;
 
 /// The begin of a packet is enough: headers, options, tunnels.
 const SNAPLEN: usize = 256;

@@ -11,29 +11,33 @@ mod story;
 mod summary;
 mod time;
 
-use crate::exit::{Exit, Stop};
-use crate::text::look::Look;
-use answer::Answer;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
 use clap::Args;
 use deadpeer_capture::talk::{Batch, Limits, Sight};
 use deadpeer_capture::{Conversations, Packet, ReadError};
 use deadpeer_report::duration;
+
+use crate::exit::{Exit, Stop};
+use crate::text::look::Look;
+use answer::Answer;
 use filter::HostArg;
 use packets::Lines;
-use std::io::Write;
-use std::path::PathBuf;
-use std::time::Duration;
 use time::Zone;
 
 /// Tell from a packet capture who was gone, since when, and what noticed it
 ///
-/// Reads pcap, pcapng and snoop, also compressed with gzip, zstd or lz4, from a file or from standard input while it is
-/// being written (tcpdump -U -w - | deadpeer explain -). Shows the connections about which there is something to tell, worst
-/// first; --conn tells the story of one. Keepalive probes, window probes and retransmissions are told apart by the rules
-/// of docs/explain.md.
+/// Reads pcap, pcapng and snoop, also compressed with gzip, zstd or lz4, from a file or from
+/// standard input while it is being written (tcpdump -U -w - | deadpeer explain -). Shows the
+/// connections about which there is something to tell, worst first; --conn tells the story of one.
+/// Keepalive probes, window probes and retransmissions are told apart by the rules of
+/// docs/explain.md.
 ///
-/// Exit code 1 if a connection hung on somebody who was gone, 3 if the capture does not tell of some connection or has no
-/// TCP at all, 2 if it can't be read to its end: what came before is told all the same.
+/// Exit code 1 if a connection hung on somebody who was gone, 3 if the capture does not tell of
+/// some connection or has no TCP at all, 2 if it can't be read to its end: what came before is told
+/// all the same.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// The capture; - for standard input
@@ -63,13 +67,15 @@ pub(crate) struct ExplainArgs {
     /// Write a page with the stories and their pictures to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Print JSON lines, see schemas/story.json, schemas/group.json, schemas/capture.json and schemas/packet.json
+    /// Print JSON lines, see schemas/story.json, schemas/group.json, schemas/capture.json and
+    /// schemas/packet.json
     #[arg(long)]
     json: bool,
     /// The deadline of the plan that each death is compared with
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "30s", allow_hyphen_values = true)]
     within: Duration,
-    /// Remember so many connections at most; more make those go that are over or were quiet for long
+    /// Remember so many connections at most; more make those go that are over or were quiet for
+    /// long
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections, value_parser = filter::at_least_one)]
     max_connections: usize,
     /// Show times in UTC instead of local time

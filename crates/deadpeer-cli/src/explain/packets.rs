@@ -1,21 +1,24 @@
 //! Packets as tcpdump writes them, with what each is to its connection.
 
+use std::collections::HashMap;
+use std::io::Write;
+
+use anstyle::Style;
+use deadpeer_capture::story::Length;
+use deadpeer_capture::talk::{Kind, Sight, Sighting};
+use deadpeer_capture::{Flags, Moment};
+
 use super::json;
 use super::time::{Digits, Zone};
 use crate::exit::Stop;
 use crate::text::look::Look;
 use crate::text::style;
-use anstyle::Style;
-use deadpeer_capture::story::Length;
-use deadpeer_capture::talk::{Kind, Sight, Sighting};
-use deadpeer_capture::{Flags, Moment};
-use std::collections::HashMap;
-use std::io::Write;
 
 /// Writes a line for each packet.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// The last packet of each connection that was shown and asked or answered: how long ago it was is shown.
+    /// The last packet of each connection that was shown and asked or answered: how long ago it was
+    /// is shown.
     last: HashMap<u64, Moment>,
 }
 

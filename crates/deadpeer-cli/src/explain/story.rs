@@ -1,15 +1,17 @@
 //! The story of one connection: a line for each thing that happened, then the verdict.
 
+use std::io::Write;
+
+use anstyle::Style;
+use deadpeer_capture::story::{Event, Happening};
+use deadpeer_capture::talk::What;
+use deadpeer_capture::{Side, Story};
+
 use super::answer::Answer;
 use super::time::Digits;
 use crate::exit::Stop;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
-use anstyle::Style;
-use deadpeer_capture::story::{Event, Happening};
-use deadpeer_capture::talk::What;
-use deadpeer_capture::{Side, Story};
-use std::io::Write;
 
 pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
     for story in answer.stories() {

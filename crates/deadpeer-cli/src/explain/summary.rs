@@ -1,16 +1,18 @@
 //! The connections about which there is something to tell, one line each.
 
+use std::io::Write;
+
+use anstyle::Style;
+use deadpeer_capture::story::{Gone, Length, Noticed};
+use deadpeer_capture::talk::Counts;
+use deadpeer_capture::{Side, Story};
+
 use super::answer::Answer;
 use super::time::Digits;
 use crate::exit::Stop;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table};
-use anstyle::Style;
-use deadpeer_capture::story::{Gone, Length, Noticed};
-use deadpeer_capture::talk::Counts;
-use deadpeer_capture::{Side, Story};
-use std::io::Write;
 
 const COLUMNS: [Column; 11] = [
     column("N", true, Cut::Never, 0),

@@ -2,6 +2,19 @@
 
 mod table;
 
+use std::io::{IsTerminal as _, Write};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use deadpeer_host::Target;
+use deadpeer_host::kill::{
+    Decision, DestroyAllError, Destroyed, ProbeRounds, Selection, destroy, is_supported,
+};
+use deadpeer_report::duration;
+use deadpeer_report::plural::plural;
+use deadpeer_report::record::KillSummary;
+use deadpeer_sys::signals::Second;
+
 use crate::confirm::Consent;
 use crate::drive::{Ended, drive, interruption};
 use crate::exit::{Exit, Stop};
@@ -13,25 +26,16 @@ use crate::output::{Output, OutputArgs, line};
 use crate::text::look::Look;
 use crate::text::paragraph::counted;
 use crate::text::style;
-use clap::Args;
-use deadpeer_host::Target;
-use deadpeer_host::kill::{
-    Decision, DestroyAllError, Destroyed, ProbeRounds, Selection, destroy, is_supported,
-};
-use deadpeer_report::duration;
-use deadpeer_report::plural::plural;
-use deadpeer_report::record::KillSummary;
-use deadpeer_sys::signals::Second;
-use std::io::{IsTerminal as _, Write};
-use std::time::{Duration, Instant};
 
 /// Destroy half-open connections, whose other end is gone
 ///
-/// Asks the peer of every chosen connection first, by up to three keepalive probes, and destroys what nobody answers
-/// for: its program finds out at once, by the error ECONNABORTED of its pending or next call, instead of in minutes,
-/// hours or never. A connection whose peer answered, or could not be asked, is left alone unless forced. Shows what would be done, and asks.
+/// Asks the peer of every chosen connection first, by up to three keepalive probes, and destroys
+/// what nobody answers for: its program finds out at once, by the error ECONNABORTED of its pending
+/// or next call, instead of in minutes, hours or never. A connection whose peer answered, or could
+/// not be asked, is left alone unless forced. Shows what would be done, and asks.
 ///
-/// Takes CAP_NET_ADMIN to destroy and, to ask, CAP_SYS_PTRACE or the same user; a kernel with CONFIG_INET_DIAG_DESTROY.
+/// Takes CAP_NET_ADMIN to destroy and, to ask, CAP_SYS_PTRACE or the same user; a kernel with
+/// CONFIG_INET_DIAG_DESTROY.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 #[command(group = clap::ArgGroup::new("which").required(true).args(["silent_for", "unreachable", "all_matching"]))]
@@ -122,7 +126,8 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         return Ok(Exit::Unknown);
     }
     progress(&targets);
-    // Options of a connection that is being asked are borrowed: no signal may end this before they are given back.
+    // Options of a connection that is being asked are borrowed: no signal may end this before they
+    // are given back.
     let interruption = interruption(Second::Ends)?;
     let lent = lending::on_record(inode, &targets, output, out)?;
     let mut rounds = ProbeRounds::new(&targets, Instant::now());

@@ -1,5 +1,13 @@
 //! Which connections would go, and why or why not.
 
+use std::io::Write;
+
+use deadpeer_host::kill::Decision;
+use deadpeer_host::{Coverage, Reply, Target};
+use deadpeer_report::Gap;
+use deadpeer_report::duration::Lower;
+use deadpeer_report::sanitize::sanitize_bytes;
+
 use super::is_doomed;
 use crate::audit::cells::{column, text};
 use crate::exit::Stop;
@@ -7,12 +15,6 @@ use crate::gaps::{self, Missing};
 use crate::output::{Output, line};
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table};
-use deadpeer_host::kill::Decision;
-use deadpeer_host::{Coverage, Reply, Target};
-use deadpeer_report::Gap;
-use deadpeer_report::duration::Lower;
-use deadpeer_report::sanitize::sanitize_bytes;
-use std::io::Write;
 
 const COLUMNS: [Column; 7] = [
     text("PROCESS", Cut::End(8), 0),

@@ -1,9 +1,10 @@
 //! The report as a page of the documentation.
 
+use std::fmt::Write as _;
+
 use deadpeer_lab::matrix::{Experiment, Verdict, tally};
 use deadpeer_lab::scenario::Fate;
 use deadpeer_lab::state::State;
-use std::fmt::Write as _;
 
 /// The page; its picture stands beside it as `matrix.svg`.
 pub(super) fn page(experiments: &[Experiment]) -> String {

@@ -1,10 +1,12 @@
 //! `lab --json`: one line for each cell, experiment and method.
 
-use crate::exit::Stop;
-use crate::output::line;
+use std::io::Write;
+
 use deadpeer_lab::matrix::{Cell, Experiment, Tally, tally};
 use deadpeer_report::record;
-use std::io::Write;
+
+use crate::exit::Stop;
+use crate::output::line;
 
 /// Writes every line.
 pub(super) fn experiments(experiments: &[Experiment], out: &mut impl Write) -> Result<(), Stop> {

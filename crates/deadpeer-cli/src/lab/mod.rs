@@ -6,11 +6,10 @@ mod page;
 mod picture;
 mod words;
 
-use crate::drive::interruption;
-use crate::enclosed;
-use crate::exit::{Exit, Stop};
-use crate::flags::DeadlineArgs;
-use crate::output::{Output, OutputArgs};
+use std::io::{IsTerminal as _, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
 use clap::{Args, Subcommand};
 use deadpeer_lab::enclosure;
 use deadpeer_lab::matrix::{self, Experiment, ExperimentError, Progress, Settings};
@@ -19,14 +18,18 @@ use deadpeer_lab::scenario::{self, Scenario};
 use deadpeer_lab::state::State;
 use deadpeer_report::sanitize::sanitize;
 use deadpeer_sys::signals::Second;
-use std::io::{IsTerminal as _, Write};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+
+use crate::drive::interruption;
+use crate::enclosed;
+use crate::exit::{Exit, Stop};
+use crate::flags::DeadlineArgs;
+use crate::output::{Output, OutputArgs};
 
 /// Try every way to notice a dead peer against every fault, in hosts of its own
 ///
-/// Hosts are network namespaces, joined by a wire that deadpeer runs itself. It needs no privilege where user
-/// namespaces are allowed, touches nothing of this machine's network, and leaves nothing behind.
+/// Hosts are network namespaces, joined by a wire that deadpeer runs itself. It needs no privilege
+/// where user namespaces are allowed, touches nothing of this machine's network, and leaves nothing
+/// behind.
 #[derive(Debug, Args)]
 pub(crate) struct LabArgs {
     #[command(subcommand)]
@@ -39,8 +42,8 @@ enum Work {
     List,
     /// Run scenarios by name, or from a file of your own: deadpeer lab run power-off my.toml
     ///
-    /// Exit code 1 if a scenario proves nothing: the fault did not bite, a live peer was lost, or an expectation
-    /// was not kept.
+    /// Exit code 1 if a scenario proves nothing: the fault did not bite, a live peer was lost, or
+    /// an expectation was not kept.
     Run(RunArgs),
     /// Run all scenarios and print the whole table
     ///
@@ -250,7 +253,8 @@ impl Common {
 }
 
 impl Measure {
-    /// Runs the scenarios and shows on stderr how far it is. Interrupted, it gives those that have ended.
+    /// Runs the scenarios and shows on stderr how far it is. Interrupted, it gives those that have
+    /// ended.
     fn run(&self) -> Result<Measured, Stop> {
         let interrupted = interruption(Second::IsNoted)?;
         let program = std::env::current_exe().map_err(Stop::because)?;

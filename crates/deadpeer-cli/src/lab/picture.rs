@@ -1,11 +1,12 @@
 //! Pictures as SVG: the table in colours, and when each method noticed.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use deadpeer_lab::matrix::{Cell, Experiment, Verdict};
 use deadpeer_lab::method;
 use deadpeer_lab::scenario::Fate;
 use deadpeer_lab::state::State;
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 const LABEL: usize = 230;
 const BOX: usize = 12;
@@ -13,7 +14,8 @@ const ROW: usize = 17;
 const GAP: usize = 28;
 const HEAD: usize = 150;
 
-/// Whether each cell says what it means when pointed at, which makes the picture three times as large.
+/// Whether each cell says what it means when pointed at, which makes the picture three times as
+/// large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tips {
     With,

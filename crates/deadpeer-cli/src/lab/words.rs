@@ -1,15 +1,17 @@
 //! The list and the table for a terminal.
 
-use crate::exit::Stop;
-use crate::text::look::Look;
-use crate::text::style::{BAD, FAINT, GOOD, NOTE, PLAIN, TITLE};
-use crate::text::table::{Column, Cut, Row, Table};
+use std::io::Write;
+
 use anstyle::Style;
 use deadpeer_lab::matrix::{Cell, Experiment, Verdict, tally};
 use deadpeer_lab::method;
 use deadpeer_lab::scenario::Scenario;
 use deadpeer_report::sanitize::sanitize;
-use std::io::Write;
+
+use crate::exit::Stop;
+use crate::text::look::Look;
+use crate::text::style::{BAD, FAINT, GOOD, NOTE, PLAIN, TITLE};
+use crate::text::table::{Column, Cut, Row, Table};
 
 const fn column(title: &'static str, right: bool, cut: Cut) -> Column {
     Column {

@@ -2,6 +2,16 @@
 
 mod words;
 
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use deadpeer_host::audit::Replies;
+use deadpeer_host::{Coverage, Questions, Reply, Target};
+use deadpeer_report::duration;
+use deadpeer_report::{Gap, record};
+use deadpeer_sys::signals::{Interruption, Second};
+
 use crate::drive::{Ended, drive, interruption, pause};
 use crate::exit::{Exit, Stop};
 use crate::filter_args::{Chosen, FilterArgs};
@@ -9,27 +19,21 @@ use crate::gaps::{self, Missing};
 use crate::lending;
 use crate::output::{Output, OutputArgs};
 use crate::text::style;
-use clap::Args;
-use deadpeer_host::audit::Replies;
-use deadpeer_host::{Coverage, Questions, Reply, Target};
-use deadpeer_report::duration;
-use deadpeer_report::{Gap, record};
-use deadpeer_sys::signals::{Interruption, Second};
-use std::io::Write;
-use std::time::{Duration, Instant};
 
 /// Ask the other end of open connections whether it is still there, by a keepalive probe
 ///
-/// Sends a keepalive probe on a connection of any process and waits for the answer, like ping(8) but to the peer's
-/// kernel and on the connection itself: through its NAT, its firewall and its load balancer. No byte of the application's is sent,
-/// and neither program notices. The kernel sends such a probe after a second of silence, and never while data is
-/// in flight: then the retransmissions ask, and that is said instead.
+/// Sends a keepalive probe on a connection of any process and waits for the answer, like ping(8)
+/// but to the peer's kernel and on the connection itself: through its NAT, its firewall and its
+/// load balancer. No byte of the application's is sent, and neither program notices. The kernel
+/// sends such a probe after a second of silence, and never while data is in flight: then the
+/// retransmissions ask, and that is said instead.
 ///
-/// For some milliseconds a question borrows two options of the connection, SO_KEEPALIVE and TCP_KEEPIDLE. Killed by SIGKILL in them, it
-/// leaves a file that `deadpeer protect --list` shows and `--undo` gives back.
+/// For some milliseconds a question borrows two options of the connection, SO_KEEPALIVE and
+/// TCP_KEEPIDLE. Killed by SIGKILL in them, it leaves a file that `deadpeer protect --list` shows
+/// and `--undo` gives back.
 ///
-/// A program that hangs does not keep its kernel from answering. Takes the capability CAP_SYS_PTRACE (root has it), or the same user
-/// as the connection's process.
+/// A program that hangs does not keep its kernel from answering. Takes the capability
+/// CAP_SYS_PTRACE (root has it), or the same user as the connection's process.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct PingArgs {
@@ -203,7 +207,8 @@ fn exit(replies: &Replies) -> Exit {
     }
 }
 
-/// One that is over counts more than one of which nothing is known, and that more than one that is fine.
+/// One that is over counts more than one of which nothing is known, and that more than one that is
+/// fine.
 fn worse(one: Exit, other: Exit) -> Exit {
     match (one, other) {
         (Exit::Error, _) | (_, Exit::Error) => Exit::Error,

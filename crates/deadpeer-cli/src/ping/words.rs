@@ -1,14 +1,17 @@
 //! Replies in words.
 
-use crate::text::style as styles;
+use std::fmt;
+
 use anstyle::Style;
 use deadpeer::Answer;
 use deadpeer_host::audit::Replies;
 use deadpeer_host::{Reply, Target};
 use deadpeer_report::sanitize::sanitize_bytes;
-use std::fmt;
 
-/// Both ends of a connection and who has it: "10.0.0.1:40000 to 10.0.0.7:5432 (pgbouncer, pid 812)".
+use crate::text::style as styles;
+
+/// Both ends of a connection and who has it: "10.0.0.1:40000 to 10.0.0.7:5432 (pgbouncer, pid
+/// 812)".
 pub(crate) struct Ends<'a>(pub(crate) &'a Target);
 
 impl fmt::Display for Ends<'_> {

@@ -1,7 +1,8 @@
 //! The kernel that is planned for: this one, or one that this isn't.
 
-use crate::exit::Stop;
 use deadpeer_core::{Kernel, KernelVersion};
+
+use crate::exit::Stop;
 
 /// What `--sysctl` stands for without a value.
 pub(super) const CHOOSE: &str = "choose";

@@ -4,23 +4,26 @@ mod code;
 mod kernel;
 pub(crate) mod words;
 
+use std::io::Write;
+use std::time::Duration;
+
+use clap::Args;
+use deadpeer_core::{Effective, Forecast, Kernel, Notice, Plan, Policy};
+use deadpeer_report::duration;
+use deadpeer_report::record;
+
 use crate::exit::{Exit, Stop};
 use crate::output::line;
 use crate::policy_args::{LOST_PROBES, PolicyArgs, SlowReadersArg};
 use crate::text::look::Look;
-use clap::Args;
 use code::Language;
-use deadpeer_core::{Effective, Forecast, Kernel, Notice, Plan, Policy};
-use deadpeer_report::duration;
-use deadpeer_report::record;
 use kernel::{KernelArg, SysctlArg};
-use std::io::Write;
-use std::time::Duration;
 
 /// Choose socket options that notice a vanished peer in time
 ///
-/// Prints the options, what they promise for every kind of silence, what they cost, and the code to set them.
-/// Exit code 1 if no options can keep the deadline: then the reason and the nearest deadline that can be kept.
+/// Prints the options, what they promise for every kind of silence, what they cost, and the code to
+/// set them. Exit code 1 if no options can keep the deadline: then the reason and the nearest
+/// deadline that can be kept.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// The deadline: 30s, 1m30s, 2h
@@ -31,7 +34,8 @@ pub(crate) struct PlanArgs {
     /// The kernel to plan for: running, modern (6.15 or newer), before-6.15, or a version like 6.1
     #[arg(long, value_name = "KERNEL", default_value = "running", value_parser = kernel::which)]
     kernel: KernelArg,
-    /// Plan for a namespace with this sysctl, or, without a value, choose tcp_retries2 of the namespace as well
+    /// Plan for a namespace with this sysctl, or, without a value, choose tcp_retries2 of the
+    /// namespace as well
     #[arg(
         long,
         value_name = "NAME=VALUE,...",

@@ -1,5 +1,14 @@
 //! A plan in words a person understands.
 
+use std::io::Write;
+use std::time::Duration;
+
+use anstyle::Style;
+use clap::ValueEnum as _;
+use deadpeer_core::forecast::AfterClose;
+use deadpeer_core::{Kernel, Notice, Plan, Refusal, Silence};
+use deadpeer_report::duration::{self, Lower, Upper};
+
 use super::Asked;
 use super::code::{Language, settings};
 use crate::exit::Stop;
@@ -7,13 +16,6 @@ use crate::policy_args;
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
-use anstyle::Style;
-use clap::ValueEnum as _;
-use deadpeer_core::forecast::AfterClose;
-use deadpeer_core::{Kernel, Notice, Plan, Refusal, Silence};
-use deadpeer_report::duration::{self, Lower, Upper};
-use std::io::Write;
-use std::time::Duration;
 
 /// Prints everything about a plan: options, forecast, cost, code.
 pub(super) fn plan(asked: &Asked<'_>, look: Look, out: &mut impl Write) -> Result<(), Stop> {

@@ -1,13 +1,16 @@
-//! Connections within this machine that must not all probe in the same tick: what is said about them, and how far it has come.
+//! Connections within this machine that must not all probe in the same tick: what is said about
+//! them, and how far it has come.
 
-use crate::drive::interruption;
-use crate::exit::Stop;
+use std::io::{self, IsTerminal as _, Write};
+use std::time::{Duration, Instant};
+
 use deadpeer_host::protect::{LoopbackBurst, Progress, Survey};
 use deadpeer_report::Gap;
 use deadpeer_report::duration::Upper;
 use deadpeer_sys::signals::{Interruption, Second};
-use std::io::{self, IsTerminal as _, Write};
-use std::time::{Duration, Instant};
+
+use crate::drive::interruption;
+use crate::exit::Stop;
 
 /// How a burst will be changed, or why it will not be.
 pub(super) fn gap(burst: &LoopbackBurst, survey: &Survey, force: bool) -> Gap {
@@ -54,7 +57,8 @@ impl Waiting {
 
     fn line(&self, text: &str) {
         if self.shown {
-            // Back to the start of the line, which is then empty (ECMA-48 EL). Progress is no reason to fail.
+            // Back to the start of the line, which is then empty (ECMA-48 EL). Progress is no
+            // reason to fail.
             let _ = write!(io::stderr(), "\r\x1b[K{text}");
         }
     }

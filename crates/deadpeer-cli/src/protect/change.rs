@@ -1,18 +1,20 @@
 //! Changing open connections and listeners: look, show, ask, record, change, look again.
 
+use std::io::Write;
+use std::time::Instant;
+
+use deadpeer_host::Table;
+use deadpeer_host::protect::{CarryOut, CarryOutError, Survey, backlog};
+use deadpeer_host::undo::{Record, UndoFile, boot_id, default_directory};
+use deadpeer_report::plural::plural;
+use deadpeer_report::sanitize::sanitize;
+
 use super::request::Change;
 use super::{burst, outcome, plan, sysctl};
 use crate::confirm::Consent;
 use crate::drive::{Ended, drive};
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
-use deadpeer_host::Table;
-use deadpeer_host::protect::{CarryOut, CarryOutError, Survey, backlog};
-use deadpeer_host::undo::{Record, UndoFile, boot_id, default_directory};
-use deadpeer_report::plural::plural;
-use deadpeer_report::sanitize::sanitize;
-use std::io::Write;
-use std::time::Instant;
 
 /// Brings what is chosen under the deadline.
 pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {

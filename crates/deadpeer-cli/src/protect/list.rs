@@ -1,17 +1,19 @@
 //! `deadpeer protect --list`: what can be undone, and what protects connections still to come.
 
-use super::sysctl;
-use crate::exit::{Exit, Stop};
-use crate::output::Output;
-use crate::text::style;
+use std::io::Write;
+use std::time::Duration;
+
 use deadpeer_host::protect::new_connections::{Standing, standing};
 use deadpeer_host::undo::{UndoFile, boot_id, default_directory};
 use deadpeer_report::duration;
 use deadpeer_report::plural::plural;
 use deadpeer_report::record::StandingProtection;
 use deadpeer_report::sanitize::sanitize;
-use std::io::Write;
-use std::time::Duration;
+
+use super::sysctl;
+use crate::exit::{Exit, Stop};
+use crate::output::Output;
+use crate::text::style;
 
 /// Shows both.
 pub(super) fn run(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {

@@ -12,9 +12,10 @@ mod undo;
 
 pub(crate) use request::{ProtectArgs, Request};
 
+use std::io::Write;
+
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
-use std::io::Write;
 
 /// Does what is asked.
 pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {

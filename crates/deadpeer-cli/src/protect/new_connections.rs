@@ -1,18 +1,20 @@
 //! Connections still to come: a rule that holds in a cgroup until it is removed.
 
+use std::io::Write;
+use std::path::Path;
+
+use deadpeer_host::protect::new_connections::{
+    NewConnectionsError, Standing, protect, rule, standing,
+};
+use deadpeer_report::record::{RemovedProtection, StandingProtection};
+use deadpeer_report::sanitize::sanitize;
+
 use super::plan;
 use super::request::NewConnections;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
 use crate::text::style;
-use deadpeer_host::protect::new_connections::{
-    NewConnectionsError, Standing, protect, rule, standing,
-};
-use deadpeer_report::record::{RemovedProtection, StandingProtection};
-use deadpeer_report::sanitize::sanitize;
-use std::io::Write;
-use std::path::Path;
 
 /// Makes the rule.
 pub(super) fn run(

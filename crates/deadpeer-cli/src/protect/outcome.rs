@@ -1,5 +1,12 @@
 //! What came of it, in words and for scripts.
 
+use std::io::Write;
+
+use deadpeer_host::protect::{Fate, Outcome, Step, Survey};
+use deadpeer_host::undo::{SysctlChange, UndoFile};
+use deadpeer_report::plural::plural;
+use deadpeer_report::sanitize::sanitize;
+
 use super::request::Change;
 use super::sysctl;
 use crate::exit::{Exit, Stop};
@@ -7,11 +14,6 @@ use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
-use deadpeer_host::protect::{Fate, Outcome, Step, Survey};
-use deadpeer_host::undo::{SysctlChange, UndoFile};
-use deadpeer_report::plural::plural;
-use deadpeer_report::sanitize::sanitize;
-use std::io::Write;
 
 /// Shows what was changed, what could not be, and the way back.
 pub(super) fn show(

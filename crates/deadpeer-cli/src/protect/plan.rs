@@ -1,5 +1,16 @@
 //! What would be done: a table of before and after.
 
+use std::io::Write;
+
+use anstyle::Style;
+use deadpeer_core::{Notice, Refusal};
+use deadpeer_host::Unreadable;
+use deadpeer_host::protect::{self, Aim, Fate, Part, Step, Survey};
+use deadpeer_report::duration::Upper;
+use deadpeer_report::plural::plural;
+use deadpeer_report::sanitize::sanitize_bytes;
+use deadpeer_report::{Gap, record};
+
 use super::request::Change;
 use crate::audit::cells::{column, text};
 use crate::audit::words::{RoleWords, SettingsWords};
@@ -9,15 +20,6 @@ use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
-use anstyle::Style;
-use deadpeer_core::{Notice, Refusal};
-use deadpeer_host::Unreadable;
-use deadpeer_host::protect::{self, Aim, Fate, Part, Step, Survey};
-use deadpeer_report::duration::Upper;
-use deadpeer_report::plural::plural;
-use deadpeer_report::sanitize::sanitize_bytes;
-use deadpeer_report::{Gap, record};
-use std::io::Write;
 
 const COLUMNS: [Column; 7] = [
     text("PROCESS", Cut::End(8), 0),

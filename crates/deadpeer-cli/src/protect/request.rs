@@ -1,29 +1,32 @@
 //! What is asked of `deadpeer protect`.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use deadpeer_core::{Kernel, Policy};
+use deadpeer_host::protect::Aim;
+use deadpeer_report::duration::{self, milliseconds};
+
 use crate::confirm::Consent;
 use crate::exit::Stop;
 use crate::filter_args::{Chosen, FilterArgs};
 use crate::flags::{ConsentArgs, DeadlineArgs, MeansArgs};
 use crate::output::OutputArgs;
 use crate::policy_args::PolicyArgs;
-use clap::Args;
-use deadpeer_core::{Kernel, Policy};
-use deadpeer_host::protect::Aim;
-use deadpeer_report::duration::{self, milliseconds};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Make running programs notice a vanished peer within a deadline, without restarting them
 ///
-/// Sets socket options on open connections and on listeners, whose future connections inherit them. Shows the settings before and
-/// after and asks; sockets that keep the deadline already are left alone, and nothing is ever loosened. What was
-/// before is written to an undo file first.
+/// Sets socket options on open connections and on listeners, whose future connections inherit them.
+/// Shows the settings before and after and asks; sockets that keep the deadline already are left
+/// alone, and nothing is ever loosened. What was before is written to an undo file first.
 ///
-/// Takes CAP_BPF and CAP_PERFMON, or without eBPF CAP_SYS_PTRACE or the same user as the programs; root has all of them. Only eBPF
-/// reaches connections that wait to be accepted. --new-connections takes CAP_BPF and CAP_NET_ADMIN, Linux 6.1 and a mounted BPF file system.
+/// Takes CAP_BPF and CAP_PERFMON, or without eBPF CAP_SYS_PTRACE or the same user as the programs;
+/// root has all of them. Only eBPF reaches connections that wait to be accepted. --new-connections
+/// takes CAP_BPF and CAP_NET_ADMIN, Linux 6.1 and a mounted BPF file system.
 ///
-/// With --new-connections a cgroup, or with --all the whole machine, stays protected: the connections that its programs are
-/// still going to make or accept, until --remove.
+/// With --new-connections a cgroup, or with --all the whole machine, stays protected: the
+/// connections that its programs are still going to make or accept, until --remove.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 #[command(mut_arg("within", |within| within.required(false).required_unless_present_any(["undo", "list", "remove"])))]
@@ -32,13 +35,15 @@ pub(crate) struct ProtectArgs {
     deadline: Option<DeadlineArgs>,
     #[command(flatten)]
     consent: ConsentArgs,
-    /// Also when so many connections within this machine would probe in the same tick that live ones may be lost
+    /// Also when so many connections within this machine would probe in the same tick that live
+    /// ones may be lost
     #[arg(long, conflicts_with_all = ["undo", "list", "remove", "new_connections"])]
     force: bool,
     /// Leave alone what an application has set itself, even if it misses the deadline
     #[arg(long)]
     keep_app_settings: bool,
-    /// Also set tcp_retries2 of the network namespace where the deadline takes that: for everybody in it, shown, recorded and undone like the rest
+    /// Also set tcp_retries2 of the network namespace where the deadline takes that: for everybody
+    /// in it, shown, recorded and undone like the rest
     #[arg(long, conflicts_with_all = ["undo", "list", "remove", "new_connections"])]
     sysctl: bool,
     #[command(flatten)]
@@ -49,7 +54,8 @@ pub(crate) struct ProtectArgs {
     /// Put back what the undo file says
     #[arg(long, value_name = "FILE", conflicts_with_all = ["within", "list", "remove", "new_connections", "undo_file"])]
     undo: Option<PathBuf>,
-    /// Protect connections still to come, in the cgroup given by --cgroup or, with --all, everywhere
+    /// Protect connections still to come, in the cgroup given by --cgroup or, with --all,
+    /// everywhere
     #[arg(long, conflicts_with_all = ["undo_file", "list", "remove"])]
     new_connections: bool,
     /// Show what can be undone, and what protects connections still to come
@@ -172,7 +178,8 @@ impl ProtectArgs {
         }
     }
 
-    /// A rule holds in a cgroup: which ports and processes connections still to come will have, nobody knows.
+    /// A rule holds in a cgroup: which ports and processes connections still to come will have,
+    /// nobody knows.
     fn cgroup(&self) -> Result<PathBuf, Stop> {
         match (self.filters.is_all(), self.filters.only_cgroup()) {
             (true, _) => Ok(PathBuf::from("/")),

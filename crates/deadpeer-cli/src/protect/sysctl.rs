@@ -1,13 +1,16 @@
-//! The sysctl that goes with the options: what it changes for everybody in the network namespace, and that it was set.
+//! The sysctl that goes with the options: what it changes for everybody in the network namespace,
+//! and that it was set.
+
+use std::io::Write;
+
+use deadpeer_host::Table;
+use deadpeer_host::protect::Aim;
+use deadpeer_host::undo::{SysctlChange, SysctlFate};
 
 use crate::exit::Stop;
 use crate::output::Output;
 use crate::plan::words::for_everybody;
 use crate::text::style;
-use deadpeer_host::Table;
-use deadpeer_host::protect::Aim;
-use deadpeer_host::undo::{SysctlChange, SysctlFate};
-use std::io::Write;
 
 /// Shows what is to be set, if anything is.
 pub(super) fn show(

@@ -1,5 +1,13 @@
 //! `deadpeer protect --undo FILE`.
 
+use std::io::Write;
+use std::path::Path;
+
+use deadpeer_host::Table;
+use deadpeer_host::undo::{Restored, UndoFile, boot_id, restore};
+use deadpeer_report::plural::plural;
+use deadpeer_report::sanitize::sanitize;
+
 use super::change::use_bpf;
 use super::request::Undo;
 use super::sysctl;
@@ -9,12 +17,6 @@ use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::paragraph::{counted, paragraph};
 use crate::text::style;
-use deadpeer_host::Table;
-use deadpeer_host::undo::{Restored, UndoFile, boot_id, restore};
-use deadpeer_report::plural::plural;
-use deadpeer_report::sanitize::sanitize;
-use std::io::Write;
-use std::path::Path;
 
 /// Puts back what the file says, and takes the file away if nothing is left to be undone.
 pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {

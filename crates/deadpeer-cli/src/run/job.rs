@@ -1,14 +1,16 @@
 //! The program as a job: signals go to it, and what becomes of it becomes of us.
 
-use super::protection::Protection;
-use super::signals::for_program;
+use std::io;
+use std::process::Child;
+use std::time::Duration;
+
 use deadpeer_sys::signals::{Inbox, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, getpid, kill_process, wait};
-use std::io;
-use std::process::Child;
-use std::time::Duration;
+
+use super::protection::Protection;
+use super::signals::for_program;
 
 /// A running program.
 pub(super) struct Job<'a> {
@@ -61,8 +63,8 @@ impl<'a> Job<'a> {
                 return Ok(Some(u8::try_from(128 + signal).unwrap_or(u8::MAX)));
             }
             if status.stopped() {
-                // The shell that waits for us must learn of it. It continues us both, as a process group, or us alone:
-                // then the signal is passed on.
+                // The shell that waits for us must learn of it. It continues us both, as a process
+                // group, or us alone: then the signal is passed on.
                 kill_process(getpid(), Signal::STOP)?;
             }
         }

@@ -1,4 +1,5 @@
-//! `deadpeer run`: start a program whose every connection notices a vanished peer within a deadline.
+//! `deadpeer run`: start a program whose every connection notices a vanished peer within a
+//! deadline.
 
 #![allow(
     clippy::print_stderr,
@@ -9,29 +10,35 @@ mod job;
 mod protection;
 mod signals;
 
-use crate::flags::{DeadlineArgs, MeansArgs};
-use crate::policy_args::{self, PolicyArgs};
-use clap::Args;
-use deadpeer_core::Policy;
-use deadpeer_host::protect::Aim;
-use deadpeer_report::sanitize::sanitize;
-use job::Job;
-use protection::Protection;
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitCode};
 use std::{fmt, io};
 
+use clap::Args;
+use deadpeer_core::Policy;
+use deadpeer_host::protect::Aim;
+use deadpeer_report::sanitize::sanitize;
+
+use crate::flags::{DeadlineArgs, MeansArgs};
+use crate::policy_args::{self, PolicyArgs};
+use job::Job;
+use protection::Protection;
+
 /// Start a program whose every connection notices a vanished peer within a deadline
 ///
-/// The program runs in a cgroup (v2) of its own, and the kernel sets the socket options as each of its connections begins: from the first
-/// packet, connect() included, and in every program it starts, static ones too. What the program sets itself stays where it notices as
-/// soon. The program has deadpeer's descriptors, terminal and process group; signals reach it; deadpeer ends as it does.
+/// The program runs in a cgroup (v2) of its own, and the kernel sets the socket options as each of
+/// its connections begins: from the first packet, connect() included, and in every program it
+/// starts, static ones too. What the program sets itself stays where it notices as soon. The
+/// program has deadpeer's descriptors, terminal and process group; signals reach it; deadpeer ends
+/// as it does.
 ///
-/// Takes CAP_BPF, CAP_NET_ADMIN and the right to make a cgroup (root as a rule), Linux 6.1. Without, deadpeer looks at the program's
-/// sockets every few milliseconds and protects what it finds: a connection that is made and hangs faster than that, one that was
-/// already in a listener's queue, and programs that change their user are left open, and deadpeer says so.
+/// Takes CAP_BPF, CAP_NET_ADMIN and the right to make a cgroup (root as a rule), Linux 6.1.
+/// Without, deadpeer looks at the program's sockets every few milliseconds and protects what it
+/// finds: a connection that is made and hangs faster than that, one that was already in a
+/// listener's queue, and programs that change their user are left open, and deadpeer says so.
 ///
-/// If deadpeer is killed, the program goes on; connections keep what was set on them, and new ones are not protected any more.
+/// If deadpeer is killed, the program goes on; connections keep what was set on them, and new ones
+/// are not protected any more.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct RunArgs {

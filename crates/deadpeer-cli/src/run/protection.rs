@@ -1,14 +1,16 @@
 //! How the program's connections are protected: by the kernel, or by looking at them.
 
-use crate::drive::drive;
+use std::io;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
 use deadpeer_host::Work as _;
 use deadpeer_host::protect::Aim;
 use deadpeer_host::protect::new_connections::rule;
 use deadpeer_host::run::{PollingProtector, ProtectedCgroup};
 use deadpeer_report::duration;
-use std::io;
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+
+use crate::drive::drive;
 
 /// What protects the program.
 pub(super) struct Protection {

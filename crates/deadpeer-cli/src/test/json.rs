@@ -1,13 +1,15 @@
 //! The report as JSON lines.
 
-use crate::exit::Stop;
-use crate::output::line;
+use std::io::Write;
+use std::time::Duration;
+
 use deadpeer_core::{Plan, Refusal};
 use deadpeer_lab::trial::{Case, Failure, Outcome, Report, Verdict, advice};
 use deadpeer_report::duration::{milliseconds, milliseconds_up};
 use deadpeer_report::record::{TestCase, TestSummary};
-use std::io::Write;
-use std::time::Duration;
+
+use crate::exit::Stop;
+use crate::output::line;
 
 /// Writes a line for each case and one for all.
 pub(super) fn report(

@@ -1,13 +1,15 @@
 //! The report in the format that CI servers read.
 
-use super::json::{failure, why};
-use super::words::names;
-use crate::exit::Stop;
+use std::path::Path;
+use std::time::Duration;
+
 use deadpeer_lab::trial::{Outcome, Report, Verdict};
 use deadpeer_report::duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
-use std::path::Path;
-use std::time::Duration;
+
+use super::json::{failure, why};
+use super::words::names;
+use crate::exit::Stop;
 
 /// Writes it to a file: one suite, a test for each case.
 pub(super) fn write(within: Duration, report: &Report, file: &Path) -> Result<(), Stop> {

@@ -5,30 +5,34 @@ mod junit;
 mod progress;
 mod words;
 
-use crate::drive::interruption;
-use crate::enclosed;
-use crate::exit::{Exit, Stop};
-use crate::flags::DeadlineArgs;
-use crate::output::{Output, OutputArgs};
-use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use deadpeer_core::{Plan, Policy, Refusal, SlowReaders};
-use deadpeer_lab::trial::{Case, Client, Fault, Report, State, Trial};
-use deadpeer_sys::signals::Second;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use deadpeer_core::{Plan, Policy, Refusal, SlowReaders};
+use deadpeer_lab::trial::{Case, Client, Fault, Report, State, Trial};
+use deadpeer_sys::signals::Second;
+
+use crate::drive::interruption;
+use crate::enclosed;
+use crate::exit::{Exit, Stop};
+use crate::flags::DeadlineArgs;
+use crate::output::{Output, OutputArgs};
+
 /// Test whether a server notices that its clients are gone
 ///
-/// Runs the server on a machine of its own made of namespaces, and clients on others. The clients vanish in every way, and
-/// deadpeer watches from outside when the server's connections are given up and closed, and by what. Live clients on a bad
-/// network, and those that read slowly, must be kept. Needs no root: the server runs as the user who calls, without a capability. Takes little longer
-/// than the deadline.
+/// Runs the server on a machine of its own made of namespaces, and clients on others. The clients
+/// vanish in every way, and deadpeer watches from outside when the server's connections are given
+/// up and closed, and by what. Live clients on a bad network, and those that read slowly, must be
+/// kept. Needs no root: the server runs as the user who calls, without a capability. Takes little
+/// longer than the deadline.
 ///
-/// The server must listen on all addresses, or on the one in the environment variable DEADPEER_SERVER. A client command finds it
-/// by DEADPEER_SERVER and DEADPEER_PORT, and has to stay connected; its standard input stays open.
+/// The server must listen on all addresses, or on the one in the environment variable
+/// DEADPEER_SERVER. A client command finds it by DEADPEER_SERVER and DEADPEER_PORT, and has to stay
+/// connected; its standard input stays open.
 ///
 /// For example: deadpeer test --within 30s --port 8080 -- ./my-server --listen 0.0.0.0:8080
 #[derive(Debug, Args)]
@@ -38,7 +42,8 @@ pub(crate) struct TestArgs {
     /// The port the server listens on
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// How clients vanish: power-off, unreachable, reboot, close, abort (these unless told otherwise), nat-lost, nat-reset
+    /// How clients vanish: power-off, unreachable, reboot, close, abort (these unless told
+    /// otherwise), nat-lost, nat-reset
     #[arg(
         long,
         value_name = "FAULT,...",
@@ -47,11 +52,13 @@ pub(crate) struct TestArgs {
     )]
     #[arg(value_parser = fault())]
     fault: Vec<Fault>,
-    /// When they vanish: idle, in-flight, zero-window, sending, late-write; idle unless told otherwise, with --send also in-flight
+    /// When they vanish: idle, in-flight, zero-window, sending, late-write; idle unless told
+    /// otherwise, with --send also in-flight
     ///
-    /// in-flight: an answer is on its way. zero-window: the client has stopped reading. sending: one answer follows the other.
-    /// late-write: the server answers when the client is gone already; --send has to be something that it answers later, such as a
-    /// blocking read or a long poll.
+    /// in-flight: an answer is on its way. zero-window: the client has stopped reading. sending:
+    /// one answer follows the other. late-write: the server answers when the client is gone
+    /// already; --send has to be something that it answers later, such as a blocking read or a long
+    /// poll.
     #[arg(
         long,
         value_name = "STATE,...",
@@ -67,7 +74,8 @@ pub(crate) struct TestArgs {
     /// A client program to use instead of plain connections, run by sh
     #[arg(long, value_name = "COMMAND")]
     client: Option<String>,
-    /// What a client sends to make the server answer; a client program gets it on its standard input
+    /// What a client sends to make the server answer; a client program gets it on its standard
+    /// input
     #[arg(long, value_name = "FILE")]
     send: Option<PathBuf>,
     /// Let the server drop a live client that reads slowly

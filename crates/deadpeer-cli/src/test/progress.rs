@@ -1,9 +1,10 @@
 //! How far the test is, on a terminal.
 
-use deadpeer_lab::trial::Progress;
-use deadpeer_report::duration::Upper;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
+
+use deadpeer_lab::trial::Progress;
+use deadpeer_report::duration::Upper;
 
 /// One line on stderr that is written over again. Elsewhere than on a terminal nothing is said.
 pub(super) struct Bar {
@@ -38,7 +39,8 @@ impl Bar {
 
     fn line(&self, text: &str) {
         if self.shown {
-            // Back to the start of the line, which is then empty (ECMA-48 EL). Progress is no reason to fail.
+            // Back to the start of the line, which is then empty (ECMA-48 EL). Progress is no
+            // reason to fail.
             let _ = write!(io::stderr(), "\r\x1b[K{text}");
         }
     }

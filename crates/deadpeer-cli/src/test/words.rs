@@ -1,17 +1,19 @@
 //! The report for people.
 
+use std::io::Write;
+use std::time::Duration;
+
+use anstyle::Style;
+use deadpeer_core::{Effective, Plan, Refusal};
+use deadpeer_lab::trial::{Case, Failure, Outcome, Report, Verdict, advice};
+use deadpeer_report::duration::{self, Upper};
+
 use crate::audit::words::SettingsWords;
 use crate::exit::Stop;
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table};
-use anstyle::Style;
-use deadpeer_core::{Effective, Plan, Refusal};
-use deadpeer_lab::trial::{Case, Failure, Outcome, Report, Verdict, advice};
-use deadpeer_report::duration::{self, Upper};
-use std::io::Write;
-use std::time::Duration;
 
 const COLUMNS: [Column; 5] = [
     column("result"),

@@ -1,7 +1,8 @@
 //! How text is laid out: the width there is, and whether there are colours.
 
-use anstyle::Style;
 use std::io::{self, Write};
+
+use anstyle::Style;
 use unicode_width::UnicodeWidthStr as _;
 
 /// Where text goes and how it may look.

@@ -1,4 +1,5 @@
-//! What makes text readable on a terminal: tables, paragraphs and colours. Nothing here decides anything.
+//! What makes text readable on a terminal: tables, paragraphs and colours. Nothing here decides
+//! anything.
 
 pub(crate) mod look;
 pub(crate) mod paragraph;

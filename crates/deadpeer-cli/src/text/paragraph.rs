@@ -1,9 +1,11 @@
 //! Paragraphs that are wrapped where there is a limit.
 
-use super::look::{Look, display_width, write_styled};
+use std::io::{self, Write};
+
 use anstyle::Style;
 use deadpeer_report::plural::plural;
-use std::io::{self, Write};
+
+use super::look::{Look, display_width, write_styled};
 
 /// A paragraph of safe text, wrapped where there is a limit.
 pub(crate) fn paragraph<W: Write>(

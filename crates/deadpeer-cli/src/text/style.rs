@@ -1,7 +1,8 @@
 //! Colours: few, and each with a meaning.
 
-use anstyle::{AnsiColor, Style};
 use std::io::{self, IsTerminal as _};
+
+use anstyle::{AnsiColor, Style};
 
 /// When to colour the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

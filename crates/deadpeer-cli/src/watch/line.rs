@@ -5,8 +5,10 @@
     reason = "remarks are for people, and stdout is for what was asked for"
 )]
 
-use crate::text::look::{Look, write_styled};
-use crate::text::style;
+use std::fmt;
+use std::io::{self, Write};
+use std::time::SystemTime;
+
 use anstyle::Style;
 use deadpeer_core::close_reason::CloseCause;
 use deadpeer_host::Role;
@@ -15,9 +17,9 @@ use deadpeer_report::duration::Upper;
 use deadpeer_report::sanitize::{sanitize, sanitize_bytes};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use std::fmt;
-use std::io::{self, Write};
-use std::time::SystemTime;
+
+use crate::text::look::{Look, write_styled};
+use crate::text::style;
 
 /// Says on stderr how deaths are seen, and what that leaves out.
 pub(super) fn begin(deaths: &Deaths, filtered: bool) {
@@ -32,7 +34,8 @@ pub(super) fn begin(deaths: &Deaths, filtered: bool) {
     }
 }
 
-/// As `15:04:05.123  keepalive unanswered  redis-server[812]  10.0.0.2:6379 <- 10.0.0.9:51122  silent 7.2 s, ...`.
+/// As `15:04:05.123  keepalive unanswered  redis-server[812]  10.0.0.2:6379 <- 10.0.0.9:51122
+/// silent 7.2 s, ...`.
 pub(super) fn write(death: &Death, look: Look, out: &mut impl Write) -> io::Result<()> {
     write_styled(out, look, style::FAINT, &time(death.at))?;
     out.write_all(b"  ")?;

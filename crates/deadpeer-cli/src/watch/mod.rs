@@ -5,37 +5,43 @@ mod stats;
 mod tally;
 mod wait;
 
-use crate::exit::{Exit, Stop};
-use crate::filter_args::{Chosen, FilterArgs};
-use crate::flags::MeansArgs;
-use crate::output::{Output, OutputArgs, line};
+use std::io::Write;
+use std::time::{Duration, Instant};
+
 use clap::Args;
 use deadpeer_host::Namespace;
 use deadpeer_host::deaths::{Death, Deaths, DeathsQuery, Means, OpenDeathsError};
 use deadpeer_report::duration;
 use deadpeer_report::record;
-use std::io::Write;
-use std::time::{Duration, Instant};
+
+use crate::exit::{Exit, Stop};
+use crate::filter_args::{Chosen, FilterArgs};
+use crate::flags::MeansArgs;
+use crate::output::{Output, OutputArgs, line};
 use tally::Tally;
 use wait::{Wait, Woken};
 
 /// Show each connection as it dies, and why
 ///
-/// A line for every connection of this network namespace that ends from now on: who had it, how long it lived, what it carried, why
-/// it died, how long the peer had been silent, and which setting decided. The end of a connection that this side closed first and in
-/// order is no news, and shown with --all-ends alone. Ends with a summary when interrupted.
+/// A line for every connection of this network namespace that ends from now on: who had it, how
+/// long it lived, what it carried, why it died, how long the peer had been silent, and which
+/// setting decided. The end of a connection that this side closed first and in order is no news,
+/// and shown with --all-ends alone. Ends with a summary when interrupted.
 ///
-/// With eBPF (root, or CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) each death is seen at its moment with the kernel's own error, and an idle
-/// watch takes no processor time. Without, the kernel's announcements and a look at its table now and then tell most of
-/// it: a death is seen when its owner closes the connection or within seconds, what had to be guessed is marked as likely, and
-/// connections that came and went between two looks have no owner. Either way nothing is taken from the programs, not even an error.
+/// With eBPF (root, or CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) each death is seen at its
+/// moment with the kernel's own error, and an idle watch takes no processor time. Without, the
+/// kernel's announcements and a look at its table now and then tell most of it: a death is seen
+/// when its owner closes the connection or within seconds, what had to be guessed is marked as
+/// likely, and connections that came and went between two looks have no owner. Either way nothing
+/// is taken from the programs, not even an error.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct WatchArgs {
     /// Also connections that this side closed first and in order
     #[arg(long)]
     all_ends: bool,
-    /// Counts by cause and service instead of lines: in place on a terminal, else a line every ten seconds
+    /// Counts by cause and service instead of lines: in place on a terminal, else a line every ten
+    /// seconds
     #[arg(long)]
     stats: bool,
     /// With --stats: the time between two lines

@@ -1,5 +1,11 @@
 //! The summary: in place on a terminal, a line now and then in a pipe, and once at the end.
 
+use std::io::Write;
+use std::time::{Duration, Instant, SystemTime};
+
+use deadpeer_report::duration::Upper;
+use deadpeer_report::plural::{plural, plural_of};
+
 use super::line::{style_of, time};
 use super::tally::{ServiceWords, Tally};
 use crate::exit::Stop;
@@ -7,10 +13,6 @@ use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table};
-use deadpeer_report::duration::Upper;
-use deadpeer_report::plural::{plural, plural_of};
-use std::io::Write;
-use std::time::{Duration, Instant, SystemTime};
 
 /// On a terminal, changes are shown so often.
 const IN_PLACE: Duration = Duration::from_millis(500);

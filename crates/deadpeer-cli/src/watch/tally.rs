@@ -1,11 +1,12 @@
 //! What the last line says.
 
+use std::fmt;
+use std::time::Instant;
+
 use deadpeer_host::Role;
 use deadpeer_host::deaths::{DeathCounts, ServiceName};
 use deadpeer_report::duration::milliseconds;
 use deadpeer_report::record;
-use std::fmt;
-use std::time::Instant;
 
 /// What has been counted, and what has not.
 #[derive(Debug)]

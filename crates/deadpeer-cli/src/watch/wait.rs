@@ -1,13 +1,15 @@
 //! Waiting for deaths, for a signal to end, and for the reader of our output to go away.
 
-use crate::drive::interruption;
-use crate::exit::Stop;
-use deadpeer_sys::Errno;
-use deadpeer_sys::signals::{Interruption, Second};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
+
+use deadpeer_sys::Errno;
+use deadpeer_sys::signals::{Interruption, Second};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::drive::interruption;
+use crate::exit::Stop;
 
 /// What ended a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

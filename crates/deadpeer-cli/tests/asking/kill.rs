@@ -164,7 +164,8 @@ fn an_interrupt_while_peers_are_asked_leaves_no_option_borrowed() {
     });
 }
 
-/// Sends a signal while nobody answers the first of three questions. Returns whether it came in time.
+/// Sends a signal while nobody answers the first of three questions. Returns whether it came in
+/// time.
 fn interrupted(signal: Signal) -> bool {
     let pair = gone();
     let before = sockopt::effective(&pair.server).unwrap();

@@ -34,7 +34,8 @@ fn options(pair: &Pair) -> Effective {
     sockopt::effective(&pair.server).unwrap()
 }
 
-/// Kills the command while it has borrowed something, and looks. Returns whether it was killed in time.
+/// Kills the command while it has borrowed something, and looks. Returns whether it was killed in
+/// time.
 fn killed_while_lent(verb: &[&str]) -> bool {
     let pair = gone();
     let end = server_end(&pair);

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use super::{Ran, ran};
 
-/// Runs the command as root with these capabilities and no others: `sys_ptrace,net_admin`, or empty.
+/// Runs the command as root with these capabilities and no others: `sys_ptrace,net_admin`, or
+/// empty.
 pub(crate) fn with_capabilities(capabilities: &str, args: &[&str]) -> Ran {
     let mut set = "-all".to_owned();
     for capability in capabilities.split(',').filter(|name| !name.is_empty()) {

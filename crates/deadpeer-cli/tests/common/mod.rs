@@ -61,7 +61,8 @@ pub(crate) fn ran(output: std::io::Result<Output>) -> Ran {
     }
 }
 
-/// Runs the command with `--json` and reads its lines, each of which is a record that can be read back.
+/// Runs the command with `--json` and reads its lines, each of which is a record that can be read
+/// back.
 pub(crate) fn json(args: &[&str]) -> Vec<serde_json::Value> {
     let ran = run(args);
     assert_eq!(ran.stderr, "");

@@ -1,11 +1,12 @@
 //! Sockets to look at. Made on the calling thread, so in its network namespace.
 
-use deadpeer::{Apply as _, SocketOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+
+use deadpeer::{Apply as _, SocketOptions};
 
 /// Both ends of a connection, and its listener.
 #[derive(Debug)]
@@ -70,7 +71,8 @@ pub(crate) struct Holder(Child);
 impl Holder {
     /// A process of sleep(1) with the name of the file `program`, which this makes.
     pub(crate) fn named(program: &Path, socket: impl Into<OwnedFd>) -> Self {
-        // A link, since a copy that another thread's child still holds open for writing cannot be run.
+        // A link, since a copy that another thread's child still holds open for writing cannot be
+        // run.
         std::os::unix::fs::symlink(SLEEP, program).expect("a link can be made");
         Self::of(program, socket)
     }

@@ -79,7 +79,8 @@ impl Room {
             .collect()
     }
 
-    /// Whether keepalive is on and after how many seconds it probes, for both ends of a fresh connection of a process in the cgroup.
+    /// Whether keepalive is on and after how many seconds it probes, for both ends of a fresh
+    /// connection of a process in the cgroup.
     pub(crate) fn fresh(&mut self) -> Vec<String> {
         let script = "import socket as s; l = s.create_server(('127.0.0.1', 0)); c = s.create_connection(l.getsockname()); a = l.accept()[0]; print(*[(e.getsockopt(s.SOL_SOCKET, s.SO_KEEPALIVE), e.getsockopt(s.IPPROTO_TCP, s.TCP_KEEPIDLE)) for e in (c, a)])";
         let cgroup = self.cgroup.display().to_string();

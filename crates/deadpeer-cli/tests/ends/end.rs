@@ -1,4 +1,5 @@
-//! An end that runs in a host, and its JSON lines as somebody else reads them: every field, none unknown.
+//! An end that runs in a host, and its JSON lines as somebody else reads them: every field, none
+//! unknown.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{ChildStdin, Stdio};

@@ -1,4 +1,5 @@
-//! `deadpeer listen` and `deadpeer connect` from outside: on the lab's wire, where peers close, vanish, reset and stop reading.
+//! `deadpeer listen` and `deadpeer connect` from outside: on the lab's wire, where peers close,
+//! vanish, reset and stop reading.
 
 #[path = "../common/mod.rs"]
 mod common;

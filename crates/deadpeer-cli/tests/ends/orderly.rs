@@ -95,7 +95,8 @@ fn many_clients_hear_the_same_and_an_interrupt_ends_in_order() {
     });
 }
 
-/// Without `--json`: data alone on standard output, byte by byte, and what was seen in words on standard error.
+/// Without `--json`: data alone on standard output, byte by byte, and what was seen in words on
+/// standard error.
 #[test]
 fn data_passes_unchanged_and_news_is_for_people() {
     inside(|| {

@@ -1,4 +1,5 @@
-//! Peers that vanish or break off: noticed within the deadline, with the right cause, and exit code 1.
+//! Peers that vanish or break off: noticed within the deadline, with the right cause, and exit
+//! code 1.
 
 use std::io::Write as _;
 use std::time::Duration;

@@ -6,9 +6,10 @@ mod growing;
 mod memory;
 mod page;
 
-use common::{json, of_type, run};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use common::{json, of_type, run};
 
 fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deadpeer-capture/tests/captures")

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Runs `deadpeer explain` on a file of these bytes where no more than so many KiB of memory can be had.
+/// Runs `deadpeer explain` on a file of these bytes where no more than so many KiB of memory can be
+/// had.
 fn within(kibibytes: u32, file: &[u8]) -> Output {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let path = folder.join(format!("bomb-{}-{kibibytes}", file.len()));

@@ -52,7 +52,8 @@ fn the_page_stands_alone() {
     );
 }
 
-/// Who looks at the page: one that frames it as wide as a phone, and writes down what is to be seen.
+/// Who looks at the page: one that frames it as wide as a phone, and writes down what is to be
+/// seen.
 const LOOKER: &str = r#"<!doctype html><body><iframe src="page.html" style="width:360px;height:700px;border:0"></iframe><script>
 onload = () => {
   const frame = document.querySelector("iframe"), page = frame.contentDocument, view = frame.contentWindow;

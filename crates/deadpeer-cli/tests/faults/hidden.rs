@@ -1,4 +1,5 @@
-//! Runs of the command on a machine that lacks a directory: an empty file system lies over it, for that run alone.
+//! Runs of the command on a machine that lacks a directory: an empty file system lies over it, for
+//! that run alone.
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,5 @@
-//! Machines and sockets that don't offer what the command would like: each is a clear sentence, and nothing is done by halves.
+//! Machines and sockets that don't offer what the command would like: each is a clear sentence, and
+//! nothing is done by halves.
 
 #[path = "../common/mod.rs"]
 mod common;

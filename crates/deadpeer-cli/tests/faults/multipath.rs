@@ -1,4 +1,5 @@
-//! Multipath TCP, whose parts have one descriptor between them: seen, and neither asked nor destroyed by mistake.
+//! Multipath TCP, whose parts have one descriptor between them: seen, and neither asked nor
+//! destroyed by mistake.
 
 use std::net::SocketAddr;
 

@@ -1,5 +1,6 @@
-//! Sockets of other network namespaces, those of containers: left alone unless they are named. And a container of our own, in
-//! which the processes outside can't be seen: their sockets can, and the rest is said.
+//! Sockets of other network namespaces, those of containers: left alone unless they are named. And
+//! a container of our own, in which the processes outside can't be seen: their sockets can, and the
+//! rest is said.
 
 use std::process::{Command, Stdio};
 

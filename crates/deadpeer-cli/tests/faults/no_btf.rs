@@ -1,4 +1,5 @@
-//! A kernel without a description of its types (CONFIG_DEBUG_INFO_BTF): no eBPF, and every verb has another way or says so.
+//! A kernel without a description of its types (CONFIG_DEBUG_INFO_BTF): no eBPF, and every verb has
+//! another way or says so.
 
 use std::net::TcpStream;
 

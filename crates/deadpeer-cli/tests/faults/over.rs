@@ -1,4 +1,5 @@
-//! TIME_WAIT, and what its program has closed: nobody waits for it, so no verb concerns itself with it.
+//! TIME_WAIT, and what its program has closed: nobody waits for it, so no verb concerns itself with
+//! it.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,6 @@
-//! Whatever kernel this is: what the guide promises of it is to be had, and the absence of the rest is said in a sentence that names the
-//! reason. `.ci/other-kernels` runs these tests on other kernels than this machine's, as they come and locked down.
+//! Whatever kernel this is: what the guide promises of it is to be had, and the absence of the rest
+//! is said in a sentence that names the reason. `.ci/other-kernels` runs these tests on other
+//! kernels than this machine's, as they come and locked down.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -7,15 +8,17 @@ mod common;
 mod promised;
 mod sysctl;
 
-use common::population::pair;
-use common::room::Room;
-use common::{json, of_type, run};
 use deadpeer::SocketOptions;
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::{in_private_netns, skip};
+
+use common::population::pair;
+use common::room::Room;
+use common::{json, of_type, run};
 use promised::Promised;
 
-/// A deadline that every kernel can keep: those before Linux 6.15 only by dropping live peers that don't read.
+/// A deadline that every kernel can keep: those before Linux 6.15 only by dropping live peers that
+/// don't read.
 const DEADLINE: [&str; 4] = ["--within", "30s", "--slow-readers", "drop"];
 
 /// Everything here takes root, which is told apart from what the kernel can't.

@@ -1,4 +1,5 @@
-//! `protect --sysctl`: what a kernel without `TCP_RTO_MAX_MS` needs for a short deadline that keeps slow readers, and others don't.
+//! `protect --sysctl`: what a kernel without `TCP_RTO_MAX_MS` needs for a short deadline that keeps
+//! slow readers, and others don't.
 #![expect(
     clippy::print_stdout,
     reason = "what was measured is looked at in the log of the virtual machine"
@@ -168,7 +169,8 @@ fn fill(pair: &Pair) -> usize {
     }
 }
 
-/// The window has been closed for longer than any vanished peer is waited for; then all of it arrives.
+/// The window has been closed for longer than any vanished peer is waited for; then all of it
+/// arrives.
 fn reads_late(pair: &Pair, sent: usize) {
     std::thread::sleep(SLOW);
     let alive = pair.client.take_error().unwrap();

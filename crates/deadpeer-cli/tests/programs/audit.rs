@@ -116,8 +116,8 @@ impl Audit {
 }
 
 impl Socket {
-    /// Compares all that is shown with what is true: who holds the socket, the options that were configured,
-    /// and what follows from them.
+    /// Compares all that is shown with what is true: who holds the socket, the options that were
+    /// configured, and what follows from them.
     pub(crate) fn check(&self, program: &Program, name: &str, configured: Settings) {
         self.check_owners(program, &[name]);
         self.check_settings(configured);
@@ -155,7 +155,8 @@ impl Socket {
         }
     }
 
-    /// An idle connection has the keepalive timer if and only if keepalive is on; another timer hides it.
+    /// An idle connection has the keepalive timer if and only if keepalive is on; another timer
+    /// hides it.
     fn check_timer(&self, configured: Settings) {
         let idle_ms = 1000 * u64::from(configured.tcp_keepidle_s);
         match &self.timer {
@@ -206,8 +207,9 @@ pub(crate) fn wait_until(client: &TcpStream, is: impl Fn(&Socket) -> bool) -> So
     }
 }
 
-/// Compares a forecast with what it were if timers were exact and the network took no time. The kernel's timers are late
-/// by an eighth at most, and retransmission begins after up to a second on loopback.
+/// Compares a forecast with what it were if timers were exact and the network took no time. The
+/// kernel's timers are late by an eighth at most, and retransmission begins after up to a second on
+/// loopback.
 fn assert_near(worst: Notice, exact_ms: Option<u64>) {
     match (worst, exact_ms) {
         (Notice::Never, None) => {}

@@ -1,4 +1,5 @@
-//! nginx: `listen ... so_keepalive=idle:intvl:cnt` sets options on the listener, and connections inherit them.
+//! nginx: `listen ... so_keepalive=idle:intvl:cnt` sets options on the listener, and connections
+//! inherit them.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -110,7 +111,8 @@ fn keepalive_alone_keeps_the_deadline_while_idle_only() {
             "{accepted:?}"
         );
 
-        // A quarter of an hour is what it takes with data in flight, and half a minute more with a late write.
+        // A quarter of an hour is what it takes with data in flight, and half a minute more with a
+        // late write.
         let kept = Audit::each(&["--within", "20m", "--local", ON]);
         assert_eq!(kept.code, 0);
         let without = Audit::each(&["--within", "20m", "--local", OFF]);

@@ -1,4 +1,5 @@
-//! PostgreSQL: `tcp_keepalives_*` and `tcp_user_timeout` hold for each connection, its listener has none of them.
+//! PostgreSQL: `tcp_keepalives_*` and `tcp_user_timeout` hold for each connection, its listener has
+//! none of them.
 
 use std::fs;
 use std::net::TcpStream;
@@ -45,7 +46,8 @@ fn each_connection_has_what_is_configured() {
         audit
             .listener(ADDRESS)
             .check(&server, "postgres", Settings::UNTOUCHED);
-        // The user timeout leaves room for a fourth probe; after close() it lets the last retransmission go out after 6 s.
+        // The user timeout leaves room for a fourth probe; after close() it lets the last
+        // retransmission go out after 6 s.
         assert_eq!(
             accepted.finding_codes(),
             ["keepcnt-ignored", "loses-at-close"]

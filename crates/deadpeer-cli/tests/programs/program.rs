@@ -1,7 +1,8 @@
 //! Starting a program, talking to it, and leaving nothing of it behind.
 //!
-//! A program gets a pid namespace of its own, so that the kernel ends all of its processes together: when the test
-//! drops it, panics or is killed itself. Its pids are seen from outside, and are what the audit should show.
+//! A program gets a pid namespace of its own, so that the kernel ends all of its processes
+//! together: when the test drops it, panics or is killed itself. Its pids are seen from outside,
+//! and are what the audit should show.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -21,8 +22,8 @@ pub(crate) const BOUND: Duration = Duration::from_secs(30);
 /// The user nobody, by number.
 pub(crate) const NOBODY: u32 = 65534;
 
-/// Runs a test with a program, given by its path, in a network namespace of its own. Skips it where the program is not installed
-/// or cannot be given another user.
+/// Runs a test with a program, given by its path, in a network namespace of its own. Skips it where
+/// the program is not installed or cannot be given another user.
 pub(crate) fn with_program(name: &str, test: impl FnOnce(&Path) + Send) {
     let Some(executable) = installed(name) else {
         return skip(&format!("{name} is not installed"));
@@ -46,10 +47,11 @@ pub(crate) fn installed(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// A command in a pid namespace, run as this user, whose processes all end when the calling thread ends.
+/// A command in a pid namespace, run as this user, whose processes all end when the calling thread
+/// ends.
 ///
-/// The namespace's first process stands between: a program that changes its user would lose the signal
-/// that its parent's death sends (PR_SET_PDEATHSIG(2const)).
+/// The namespace's first process stands between: a program that changes its user would lose the
+/// signal that its parent's death sends (PR_SET_PDEATHSIG(2const)).
 pub(crate) fn as_user(user: Option<u32>, executable: &Path, args: &[&str]) -> Command {
     let mut command = Command::new("setpriv");
     command

@@ -1,4 +1,5 @@
-//! Redis: `tcp-keepalive I` sets, on every connection that it accepts, idle I, interval I/3 and count 3.
+//! Redis: `tcp-keepalive I` sets, on every connection that it accepts, idle I, interval I/3 and
+//! count 3.
 
 use std::net::TcpStream;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The options that a configuration asks for, and what follows from them by the man page's arithmetic.
+//! The options that a configuration asks for, and what follows from them by the man page's
+//! arithmetic.
 
 use serde::Deserialize;
 
@@ -41,7 +42,8 @@ impl Settings {
         }
     }
 
-    /// Unanswered probes until the kernel gives up: the count, or as many as the user timeout has room for.
+    /// Unanswered probes until the kernel gives up: the count, or as many as the user timeout has
+    /// room for.
     fn probes(self) -> u64 {
         match u64::from(self.tcp_user_timeout_ms) {
             0 => self.tcp_keepcnt.into(),
@@ -61,8 +63,8 @@ impl Settings {
         self.so_keepalive.then_some(1000 * seconds)
     }
 
-    /// The earliest that data in flight is given up: the user timeout, or the model of tcp_retries2 at its default
-    /// of 15 (ip-sysctl).
+    /// The earliest that data in flight is given up: the user timeout, or the model of tcp_retries2
+    /// at its default of 15 (ip-sysctl).
     pub(crate) fn in_flight_ms(self) -> u64 {
         match self.tcp_user_timeout_ms {
             0 => 924_600,

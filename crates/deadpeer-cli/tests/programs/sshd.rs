@@ -33,7 +33,8 @@ fn shows(keepalive: &str, configured: Settings) {
         let folder = tempfile::tempdir().unwrap();
         let mut server = start(executable, folder.path(), keepalive);
         let mut client = server.connect(ADDRESS);
-        // Its greeting comes after its socket options; the answer to ours after the processes have parted.
+        // Its greeting comes after its socket options; the answer to ours after the processes have
+        // parted.
         ask(&mut client, b"SSH-2.0-test\r\n", b"diffie-hellman");
         let audit = Audit::each(&["--local", ADDRESS]);
         let accepted = audit.accepted(&client);
@@ -58,7 +59,8 @@ fn start(executable: &Path, folder: &Path, keepalive: &str) -> Program {
         key.display()
     );
     std::fs::write(&configuration, text).unwrap();
-    // It insists on a folder below /run, which systemd makes for it elsewhere. This one is in its own mount namespace.
+    // It insists on a folder below /run, which systemd makes for it elsewhere. This one is in its
+    // own mount namespace.
     let script = r#"mount -t tmpfs none /run && mkdir -m 755 /run/sshd && exec "$0" -D -e -f "$1""#;
     let [executable, configuration] =
         [executable, &configuration].map(|path| path.to_str().unwrap());

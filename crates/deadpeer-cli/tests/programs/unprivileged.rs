@@ -1,4 +1,5 @@
-//! Somebody else's program, looked at without privilege: its connections are seen, its settings are not, and that is said.
+//! Somebody else's program, looked at without privilege: its connections are seen, its settings are
+//! not, and that is said.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +15,8 @@ fn as_nobody(args: &[&str]) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let command = folder.path().join("deadpeer");
-    // By a process of its own: a file that this one has open for writing can't be run (ETXTBSY), and a thread may fork just then.
+    // By a process of its own: a file that this one has open for writing can't be run (ETXTBSY),
+    // and a thread may fork just then.
     let copied = Command::new("cp")
         .arg(env!("CARGO_BIN_EXE_deadpeer"))
         .arg(&command)

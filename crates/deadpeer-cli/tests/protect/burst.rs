@@ -13,7 +13,8 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, se
 use crate::common::{of_type, population::listener, ran};
 use crate::sockets::{Undo, has_bpf, options};
 
-/// Twice as many ends, six times what the backlog holds: in one tick, most would not be answered within three probes.
+/// Twice as many ends, six times what the backlog holds: in one tick, most would not be answered
+/// within three probes.
 const CONNECTIONS: usize = 3_000;
 /// Some probe after 5 s of silence.
 const WITHIN: [&str; 3] = ["--within", "26s", "--yes"];
@@ -106,7 +107,8 @@ fn more_than_fit_into_an_idle_time_are_refused() {
             ];
             undo.protect(&args).stdout.contains(REFUSED)
         };
-        // Where steps become wider depends on the clock rate: with HZ 250 and 300 the first, with 1000 the second, with 100 the third.
+        // Where steps become wider depends on the clock rate: with HZ 250 and 300 the first, with
+        // 1000 the second, with 100 the third.
         let within = ["45s", "80s", "120s"].into_iter().find(refused).unwrap();
         let lines = undo.lines(1, &["--all", "--no-bpf", "--yes", "--within", within]);
         let warnings = of_type(&lines, "warning");

@@ -272,7 +272,8 @@ fn closed_connections_are_counted_and_nobody_else_is_touched() {
     });
 }
 
-/// Listens where somebody did until now. A program that another test starts just now has copies of our descriptors until it is executed.
+/// Listens where somebody did until now. A program that another test starts just now has copies of
+/// our descriptors until it is executed.
 fn listen_again(address: SocketAddr) -> TcpListener {
     let end = Instant::now() + Duration::from_secs(10);
     loop {

@@ -1,5 +1,5 @@
-//! Killed at moments spread over a whole run: whatever was going on then, connections work on, and what is left can be listed and
-//! taken back.
+//! Killed at moments spread over a whole run: whatever was going on then, connections work on, and
+//! what is left can be listed and taken back.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,4 +1,5 @@
-//! Connections still to come, protected in a cgroup of the test's own, by a rule in a BPF file system of its own.
+//! Connections still to come, protected in a cgroup of the test's own, by a rule in a BPF file
+//! system of its own.
 
 use deadpeer_sys::testing::{in_private_netns, skip};
 

@@ -8,8 +8,8 @@ use crate::common::population::{Holder, pair};
 use crate::common::{PROTECT_ALL_TO_COME, Ran};
 use crate::sockets::{Undo, has_bpf, options};
 
-/// Protects a connection of root's process with these capabilities alone. Returns the exit code, what was said, and whether
-/// the connection is protected.
+/// Protects a connection of root's process with these capabilities alone. Returns the exit code,
+/// what was said, and whether the connection is protected.
 fn protect(capabilities: &str, more: &[&str]) -> (i32, String, bool) {
     let undo = Undo::new();
     let pair = pair(&SocketOptions::default());

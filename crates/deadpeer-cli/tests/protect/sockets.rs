@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use std::os::fd::AsFd;
+
 use deadpeer_core::Effective;
 use deadpeer_sys::sockopt;
 use serde_json::Value;
-use std::os::fd::AsFd;
 
 use crate::common::{Ran, deadpeer, of_type, ran};
 

@@ -1,4 +1,5 @@
-//! A sysctl on record: shown, put back, or left to who has set it since. `tests/kernels` sets it where a kernel needs that.
+//! A sysctl on record: shown, put back, or left to who has set it since. `tests/kernels` sets it
+//! where a kernel needs that.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! Which rights each verb takes: with those that its help names it does its work, and with one less it says what is missing.
-//! `ping`, `kill` and `protect` have such tests beside their others.
+//! Which rights each verb takes: with those that its help names it does its work, and with one less
+//! it says what is missing. `ping`, `kill` and `protect` have such tests beside their others.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,5 @@
-//! `--netns`, which all verbs have: CAP_SYS_ADMIN to enter, and CAP_SYS_PTRACE if it is named by a process.
+//! `--netns`, which all verbs have: CAP_SYS_ADMIN to enter, and CAP_SYS_PTRACE if it is named by a
+//! process.
 
 use deadpeer_sys::testing::in_private_netns;
 

@@ -1,4 +1,5 @@
-//! `deadpeer run`: from the first packet with CAP_BPF, CAP_NET_ADMIN and the right to make a cgroup.
+//! `deadpeer run`: from the first packet with CAP_BPF, CAP_NET_ADMIN and the right to make a
+//! cgroup.
 
 use std::process::Command;
 
@@ -23,7 +24,8 @@ fn from_the_first_packet_it_takes_bpf_net_admin_and_a_cgroup() {
         if !can_drop_capabilities() || !has_bpf() {
             return;
         }
-        // Root of a machine may make cgroups anywhere, though the directory of the first one is write protected.
+        // Root of a machine may make cgroups anywhere, though the directory of the first one is
+        // write protected.
         let making = "dac_override";
         let all = said(&format!("bpf,net_admin,{making}"));
         if all.contains("cgroup") {

@@ -1,4 +1,5 @@
-//! `deadpeer watch`: by eBPF with CAP_BPF and CAP_PERFMON, with all owners if CAP_SYS_PTRACE comes to them.
+//! `deadpeer watch`: by eBPF with CAP_BPF and CAP_PERFMON, with all owners if CAP_SYS_PTRACE comes
+//! to them.
 
 use deadpeer_sys::testing::in_private_netns;
 use serde_json::Value;

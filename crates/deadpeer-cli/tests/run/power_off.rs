@@ -1,4 +1,5 @@
-//! Programs that set nothing notice a peer without power within the deadline: static, dynamic, in an event loop, interpreted.
+//! Programs that set nothing notice a peer without power within the deadline: static, dynamic, in
+//! an event loop, interpreted.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -11,7 +12,8 @@ use deadpeer_lab::testing::{inside, power_off};
 use deadpeer_lab::{Host, Lab, Process};
 use deadpeer_sys::testing::skip;
 
-/// The plan for it notices an idle peer within half of it, so that there is slack for a slow machine.
+/// The plan for it notices an idle peer within half of it, so that there is slack for a slow
+/// machine.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 const PYTHON: &str = "

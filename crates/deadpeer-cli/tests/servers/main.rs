@@ -1,4 +1,5 @@
-//! `deadpeer test` on real servers: those that notice pass, those that don't fail, and what is no server is refused.
+//! `deadpeer test` on real servers: those that notice pass, those that don't fail, and what is no
+//! server is refused.
 //!
 //! Everything runs as the user nobody where the tests are run by root: no privilege is needed.
 

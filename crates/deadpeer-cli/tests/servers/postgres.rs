@@ -1,4 +1,5 @@
-//! PostgreSQL, a process for each client, with psql as the client. It refuses to run as root, also as that of a user namespace.
+//! PostgreSQL, a process for each client, with psql as the client. It refuses to run as root, also
+//! as that of a user namespace.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! Redis: `tcp-keepalive I` sets idle I, interval I/3 and count 3 on what it accepts; 0 sets nothing.
+//! Redis: `tcp-keepalive I` sets idle I, interval I/3 and count 3 on what it accepts; 0 sets
+//! nothing.
 
 use crate::report::{Report, Settings};
 use crate::room::{Room, installed};

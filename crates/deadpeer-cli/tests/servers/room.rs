@@ -24,7 +24,8 @@ impl Room {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        // By a process of its own: a file that this one has open for writing can't be run (ETXTBSY), and a thread may fork just then.
+        // By a process of its own: a file that this one has open for writing can't be run
+        // (ETXTBSY), and a thread may fork just then.
         let copied = Command::new("cp")
             .arg(env!("CARGO_BIN_EXE_deadpeer"))
             .arg(folder.path().join("deadpeer"))
@@ -116,7 +117,8 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Where a program is; Debian's administrative folders count even if PATH lacks them. Skips where it is not installed.
+/// Where a program is; Debian's administrative folders count even if PATH lacks them. Skips where
+/// it is not installed.
 pub(crate) fn installed(name: &str) -> Option<String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);

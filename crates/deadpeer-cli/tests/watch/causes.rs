@@ -7,15 +7,17 @@ use deadpeer_lab::Lab;
 use deadpeer_sys::testing::skip;
 use serde_json::Value;
 
+use deadpeer_lab::testing::inside;
+
 use crate::observer::Observer;
 use crate::scenes::{Scene, Stage};
-use deadpeer_lab::testing::inside;
 
 /// Longer than the slowest of these deaths by far.
 const TOLD_WITHIN: Duration = Duration::from_secs(25);
 
-/// Some hosted machines' kernels run no eBPF while a process that they protect has the processor, and a timer that fires just then ends a
-/// connection unreported (docs/operators.md). What is told must be right each time; what is missing gets two more chances.
+/// Some hosted machines' kernels run no eBPF while a process that they protect has the processor,
+/// and a timer that fires just then ends a connection unreported (docs/operators.md). What is told
+/// must be right each time; what is missing gets two more chances.
 const ATTEMPTS: usize = 3;
 
 #[test]

@@ -1,4 +1,5 @@
-//! `deadpeer watch` on a real wire: every cause is brought about and must be named, by eBPF and without.
+//! `deadpeer watch` on a real wire: every cause is brought about and must be named, by eBPF and
+//! without.
 
 mod causes;
 mod observer;

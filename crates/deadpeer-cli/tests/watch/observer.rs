@@ -54,7 +54,8 @@ impl Observer {
         self.begun["means"] == means
     }
 
-    /// The death of the connection with these ports at its ends, once it is told. `meanwhile` is done again and again.
+    /// The death of the connection with these ports at its ends, once it is told. `meanwhile` is
+    /// done again and again.
     pub(crate) fn death(&mut self, what: &str, ends: Ends, meanwhile: impl FnMut()) -> Value {
         let death = self.death_within(PATIENCE, ends, meanwhile);
         death.unwrap_or_else(|| panic!("{what}: no death of {ends:?} among {:#?}", self.deaths))

@@ -113,7 +113,8 @@ impl<'a> Stage<'a> {
 
     /// A connection, our end first.
     fn pair(&self) -> (TcpStream, TcpStream) {
-        // No port that the kernel gives to who connects: which end called the other is told by that.
+        // No port that the kernel gives to who connects: which end called the other is told by
+        // that.
         let port = self.next_port.fetch_add(1, Ordering::Relaxed);
         let listen = || TcpListener::bind((self.address, port)).unwrap();
         let listener = self.theirs().enter(listen).unwrap();

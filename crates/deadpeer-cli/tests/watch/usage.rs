@@ -21,7 +21,8 @@ fn alone(test: impl FnOnce(&Host, &TcpListener)) {
     test(host, &listener);
 }
 
-/// A connection of the host with itself that its listening end closes first. Says the port of the other.
+/// A connection of the host with itself that its listening end closes first. Says the port of the
+/// other.
 fn comes_and_goes(host: &Host, listener: &TcpListener) -> u16 {
     host.enter(|| {
         let mut here = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

@@ -77,7 +77,8 @@ impl World {
         let died = self.now;
         self.ends[1].lives = false;
         let mut noticed = Duration::ZERO;
-        // What was on its way may take a conviction back. In the end all questions are asked and nothing more is awaited.
+        // What was on its way may take a conviction back. In the end all questions are asked and
+        // nothing more is awaited.
         while self.ends[0].next().is_some() {
             if let Some((0, Event::Silent { .. })) = self.step() {
                 noticed = self.now - died;

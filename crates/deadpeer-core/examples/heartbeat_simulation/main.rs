@@ -1,4 +1,5 @@
-//! What failure detectors are worth, and what the default settings of heartbeats are: in virtual time and on recorded beats.
+//! What failure detectors are worth, and what the default settings of heartbeats are: in virtual
+//! time and on recorded beats.
 //!
 //! ```sh
 //! cargo run --release -p deadpeer-core --example heartbeat_simulation -- detectors [PLOT.svg]

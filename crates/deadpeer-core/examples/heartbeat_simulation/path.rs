@@ -16,7 +16,8 @@ pub(crate) struct Beat {
 pub(crate) enum Loss {
     /// Every packet with this chance (Bernoulli).
     Random(f64),
-    /// A good and a bad state that change with these chances at each packet; in the bad one all is lost (Gilbert, Elliott).
+    /// A good and a bad state that change with these chances at each packet; in the bad one all is
+    /// lost (Gilbert, Elliott).
     Bursts { begin: f64, end: f64 },
 }
 
@@ -36,8 +37,8 @@ pub(crate) enum Jitter {
 pub(crate) enum Transport {
     /// Each on its own.
     Datagrams,
-    /// As TCP does it: what is lost is sent again after a tail-loss probe and timeouts that double up to this one, and later
-    /// beats wait behind it.
+    /// As TCP does it: what is lost is sent again after a tail-loss probe and timeouts that double
+    /// up to this one, and later beats wait behind it.
     Stream { longest_timeout: Duration },
 }
 
@@ -49,7 +50,8 @@ pub(crate) struct Path {
     pub(crate) jitter: Jitter,
     pub(crate) loss: Loss,
     pub(crate) transport: Transport,
-    /// The sender stops now and then: mean time between, and the least length of a heavy-tailed pause.
+    /// The sender stops now and then: mean time between, and the least length of a heavy-tailed
+    /// pause.
     pub(crate) pauses: Option<(Duration, Duration)>,
 }
 
@@ -142,8 +144,9 @@ impl Link {
         Some(self.before)
     }
 
-    /// How long after the first transmission the one that arrives is made: after two round trips a tail-loss probe, then
-    /// retransmission timeouts, each twice the one before (RFC 8985, section 7.2; RFC 6298, section 5.5).
+    /// How long after the first transmission the one that arrives is made: after two round trips a
+    /// tail-loss probe, then retransmission timeouts, each twice the one before (RFC 8985, section
+    /// 7.2; RFC 6298, section 5.5).
     fn resend(&mut self, longest_timeout: Duration, dice: &mut fastrand::Rng) -> Duration {
         let (mean, deviation) = self.path.jitter.mean_and_deviation();
         let round_trip = (self.path.delay + mean) * 2;
@@ -171,7 +174,8 @@ impl Link {
     }
 }
 
-/// Beats that were recorded: lines of number, sent and arrived in microseconds; comments begin with #.
+/// Beats that were recorded: lines of number, sent and arrived in microseconds; comments begin
+/// with #.
 pub(crate) fn recorded(trace: &str) -> Vec<Beat> {
     let micros = |field: Option<&str>| {
         let number = field.and_then(|field| field.parse().ok());

@@ -48,7 +48,8 @@ impl Runner {
         }
     }
 
-    /// The detector with one knob: seconds, or deviations after the mean. Detection time grows in proportion to it.
+    /// The detector with one knob: seconds, or deviations after the mean. Detection time grows in
+    /// proportion to it.
     fn detector(self, interval: Duration, knob: f64) -> Box<dyn Detector> {
         let seconds = Duration::from_secs_f64(knob.max(0.0));
         let phi = |distribution: Distribution| {
@@ -67,7 +68,8 @@ impl Runner {
         }
     }
 
-    /// Runs it so that a death takes `detection` to notice, in the mean. `None`: it cannot be so quick.
+    /// Runs it so that a death takes `detection` to notice, in the mean. `None`: it cannot be so
+    /// quick.
     pub(crate) fn run(
         self,
         beats: &[Beat],

@@ -10,6 +10,7 @@ mod world;
 use std::time::Duration;
 
 use deadpeer_core::Supervision;
+
 use world::{Path, World};
 
 const YEAR: Duration = Duration::from_secs(31_557_600);

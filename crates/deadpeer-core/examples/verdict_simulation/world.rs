@@ -1,4 +1,5 @@
-//! An idle connection under supervision, in virtual time: the kernel probes, the path loses, the judge looks.
+//! An idle connection under supervision, in virtual time: the kernel probes, the path loses, the
+//! judge looks.
 
 use std::time::Duration;
 
@@ -106,7 +107,8 @@ impl World {
         self.tally
     }
 
-    /// Lets time pass with a live peer before anybody judges. What happened then, the first look finds.
+    /// Lets time pass with a live peer before anybody judges. What happened then, the first look
+    /// finds.
     pub(crate) fn live_unjudged_for(&mut self, time: Duration) {
         let begin = self.now + time;
         while self.next_probe < begin {
@@ -116,7 +118,8 @@ impl World {
         (self.now, self.next_look) = (begin, begin);
     }
 
-    /// The peer vanishes; returns how long it takes to be called unreachable, and how late the judge foretold to be.
+    /// The peer vanishes; returns how long it takes to be called unreachable, and how late the
+    /// judge foretold to be.
     pub(crate) fn vanish(&mut self) -> (Duration, Duration) {
         self.peer_lives = false;
         let (vanished, slip) = (self.now, self.slip());
@@ -172,7 +175,8 @@ impl World {
         self.next_probe = self.now + self.interval;
     }
 
-    /// A probe of the peer is no acknowledgement, and is answered (net/ipv4/tcp_input.c, `tcp_validate_incoming`).
+    /// A probe of the peer is no acknowledgement, and is answered (net/ipv4/tcp_input.c,
+    /// `tcp_validate_incoming`).
     fn answer_the_peer(&mut self) {
         if !self.peer_lives {
             self.next_of_peer = Duration::MAX;

@@ -1,9 +1,10 @@
 //! Timers for a million connections whose deadline moves at every message.
 //!
-//! A timer that is re-armed at each message costs a removal and an insertion each time, and nearly all that work is for
-//! nothing: the connection is heard again long before. Here hearing is one store. Each timer has *one* entry in
-//! a circle of slots, and it stays where it is when the deadline moves; only when its slot comes up is the deadline looked
-//! at, and the entry filed again. (Varghese, Lauck: Hashed and Hierarchical Timing Wheels, SOSP 1987, scheme 4, made lazy.)
+//! A timer that is re-armed at each message costs a removal and an insertion each time, and nearly
+//! all that work is for nothing: the connection is heard again long before. Here hearing is one
+//! store. Each timer has *one* entry in a circle of slots, and it stays where it is when the
+//! deadline moves; only when its slot comes up is the deadline looked at, and the entry filed
+//! again. (Varghese, Lauck: Hashed and Hierarchical Timing Wheels, SOSP 1987, scheme 4, made lazy.)
 //!
 //! Not to be confused with [`wheel`](crate::wheel), which is the arithmetic of the kernel's timers.
 
@@ -20,9 +21,11 @@ use ticks::REACH;
 /// The number has no entry.
 const UNFILED: u16 = u16::MAX;
 
-/// Timers by number, each with a deadline. Choose the numbers densely from 0: the memory is that of the largest.
+/// Timers by number, each with a deadline. Choose the numbers densely from 0: the memory is that of
+/// the largest.
 ///
-/// A timer never rings early, and late by at most one resolution and the wait for [`expire`](Self::expire).
+/// A timer never rings early, and late by at most one resolution and the wait for
+/// [`expire`](Self::expire).
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,8 +57,9 @@ pub struct Alarms {
 }
 
 impl Alarms {
-    /// No timers yet. The resolution is rounded down to a power of two of nanoseconds, at most 4 s. Deadlines may lie 2^31
-    /// of it ahead, which is 24 days for a millisecond; those set later are cut to that.
+    /// No timers yet. The resolution is rounded down to a power of two of nanoseconds, at most 4 s.
+    /// Deadlines may lie 2^31 of it ahead, which is 24 days for a millisecond; those set later are
+    /// cut to that.
     #[must_use]
     pub fn new(resolution: Duration, now: Duration) -> Self {
         let ticks = Ticks::new(resolution);
@@ -68,12 +72,14 @@ impl Alarms {
         }
     }
 
-    /// Sets a timer, new or not, to any deadline. One that has passed rings at the next [`expire`](Self::expire) but for the resolution.
+    /// Sets a timer, new or not, to any deadline. One that has passed rings at the next
+    /// [`expire`](Self::expire) but for the resolution.
     pub fn set(&mut self, number: u32, deadline: Duration) {
         self.set_after(self.looked, number, deadline);
     }
 
-    /// Moves the deadline of a timer that is set to a *later* one: one store. An earlier one would be noticed late.
+    /// Moves the deadline of a timer that is set to a *later* one: one store. An earlier one would
+    /// be noticed late.
     #[inline]
     pub fn postpone(&mut self, number: u32, deadline: Duration) {
         if let Some(due) = self.due.get_mut(number as usize) {
@@ -88,8 +94,8 @@ impl Alarms {
         }
     }
 
-    /// Calls `ring` for every timer whose deadline has passed. Its answer is the timer's next deadline; after `None` the timer is
-    /// no longer set.
+    /// Calls `ring` for every timer whose deadline has passed. Its answer is the timer's next
+    /// deadline; after `None` the timer is no longer set.
     pub fn expire(&mut self, now: Duration, mut ring: impl FnMut(u32) -> Option<Duration>) {
         let now = self.ticks.of(now);
         // After a long pause once around is enough.
@@ -98,7 +104,8 @@ impl Alarms {
             self.looked = tick;
             let mut batch = self.slots.take(tick);
             while let Some(numbers) = self.slots.next(&mut batch) {
-                // All reads of a line before any decision, so that the memory answers them together.
+                // All reads of a line before any decision, so that the memory answers them
+                // together.
                 let numbers = numbers.as_slice();
                 let mut read = [(UNFILED, 0); ROOM];
                 for (read, &number) in read.iter_mut().zip(numbers) {
@@ -113,7 +120,8 @@ impl Alarms {
         }
     }
 
-    /// When [`expire`](Self::expire) next has something to look at, which may turn out to be nothing. `None`: no timer is set.
+    /// When [`expire`](Self::expire) next has something to look at, which may turn out to be
+    /// nothing. `None`: no timer is set.
     #[must_use]
     pub fn next_look(&self) -> Option<Duration> {
         Some(self.ticks.begin(self.slots.first_after(self.looked)?))

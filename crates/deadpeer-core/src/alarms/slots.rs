@@ -1,7 +1,7 @@
 //! A circle of slots, each a bag of numbers.
 //!
-//! A bag is a chain of short lines from one pool: filing touches one, emptying reads whole lines whose numbers don't depend
-//! on each other, and memory is that of the numbers, 4.1 bytes each.
+//! A bag is a chain of short lines from one pool: filing touches one, emptying reads whole lines
+//! whose numbers don't depend on each other, and memory is that of the numbers, 4.1 bytes each.
 
 /// How many slots the circle has.
 pub(crate) const SLOTS: u64 = 4_096;
@@ -83,7 +83,8 @@ impl Slots {
         self.chains[slot].filled = filled + 1;
     }
 
-    /// Takes out all that is in the slot of `tick`. Draw the batch with [`next`](Self::next) until `None`.
+    /// Takes out all that is in the slot of `tick`. Draw the batch with [`next`](Self::next) until
+    /// `None`.
     pub(crate) fn take(&mut self, tick: u64) -> Batch {
         let slot = usize::from(Self::of(tick));
         self.occupied[slot / 64] &= !(1 << (slot % 64));

@@ -12,9 +12,11 @@ pub enum CloseCause {
     PeerClosed,
     /// This end sent its FIN first, and the peer followed.
     ClosedHere,
-    /// This end closed with received data unread: the kernel sends a RST instead of a FIN (RFC 2525, 2.17).
+    /// This end closed with received data unread: the kernel sends a RST instead of a FIN (RFC
+    /// 2525, 2.17).
     ClosedUnread,
-    /// This end threw it away: `SO_LINGER` with 0 seconds, a disconnect, or a listener closed before accept().
+    /// This end threw it away: `SO_LINGER` with 0 seconds, a disconnect, or a listener closed
+    /// before accept().
     AbortedHere,
     /// The peer sent a RST.
     Reset,
@@ -24,10 +26,11 @@ pub enum CloseCause {
     KeepaliveUnanswered,
     /// Data, or our FIN, was sent again and again and never acknowledged.
     DataUnacknowledged,
-    /// Data waited for the peer's window to open, and the probes of the window went unanswered, or a user timeout ended the wait.
+    /// Data waited for the peer's window to open, and the probes of the window went unanswered, or
+    /// a user timeout ended the wait.
     ZeroWindowUnanswered,
-    /// Nothing was answered any more, and a router or the missing answer to ARP or neighbour discovery had said that the host
-    /// can't be reached.
+    /// Nothing was answered any more, and a router or the missing answer to ARP or neighbour
+    /// discovery had said that the host can't be reached.
     HostUnreachable,
     /// The same of the peer's network.
     NetworkUnreachable,

@@ -44,8 +44,9 @@ fn without_error(last_state: &LastState) -> CloseCause {
 
 /// `ETIMEDOUT`: which of the timers gave up (net/ipv4/tcp_timer.c).
 ///
-/// Data in flight stops keepalive and window probes, so retransmissions come first. Probes are those of a closed window if
-/// something waits behind it (`tcp_probe_timer`), else keepalive's (`tcp_keepalive_timer`).
+/// Data in flight stops keepalive and window probes, so retransmissions come first. Probes are
+/// those of a closed window if something waits behind it (`tcp_probe_timer`), else keepalive's
+/// (`tcp_keepalive_timer`).
 pub(super) fn silent(last_state: &LastState) -> CloseCause {
     if last_state.state == Some(TcpState::SynSent) {
         return CloseCause::ConnectTimedOut;
@@ -58,13 +59,15 @@ pub(super) fn silent(last_state: &LastState) -> CloseCause {
         (false, true) if some(last_state.unsent) => CloseCause::ZeroWindowUnanswered,
         (false, true) => CloseCause::KeepaliveUnanswered,
         (false, false) if some(last_state.unacked) => CloseCause::DataUnacknowledged,
-        // A live peer that never opened its window answers every probe, which sets their count back (`tcp_ack_probe`).
+        // A live peer that never opened its window answers every probe, which sets their count back
+        // (`tcp_ack_probe`).
         (false, false) if some(last_state.unsent) => CloseCause::ZeroWindowUnanswered,
         (false, false) => CloseCause::Unknown,
     }
 }
 
-/// A RST in these states follows a FIN of the peer's; the kernel calls it `EPIPE` in `CloseWait` alone (`tcp_reset`).
+/// A RST in these states follows a FIN of the peer's; the kernel calls it `EPIPE` in `CloseWait`
+/// alone (`tcp_reset`).
 fn fin_came_first(last_state: &LastState) -> bool {
     last_state.peer_finished == Some(true)
         || last_state.state.is_some_and(TcpState::peer_has_finished)

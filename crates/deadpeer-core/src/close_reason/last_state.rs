@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::{Effective, Sysctls, TcpState};
 
-/// What was seen of a connection at the moment it ended, or as late before as somebody looked. `None`: not seen.
+/// What was seen of a connection at the moment it ended, or as late before as somebody looked.
+/// `None`: not seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct LastState {

@@ -79,7 +79,8 @@ fn retries(last_state: &LastState) -> Option<Limit> {
     })
 }
 
-/// Both a count and a user timeout end connect(), whichever comes first (net/ipv4/tcp_timer.c, `tcp_write_timeout`).
+/// Both a count and a user timeout end connect(), whichever comes first (net/ipv4/tcp_timer.c,
+/// `tcp_write_timeout`).
 fn connecting(last_state: &LastState) -> Option<Limit> {
     let settings = last_state.settings.as_ref()?;
     let sysctls = last_state.sysctls?;

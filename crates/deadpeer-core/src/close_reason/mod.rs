@@ -1,8 +1,9 @@
 //! How a connection died, from what was left of it at that moment.
 //!
-//! The kernel keeps one errno for each death, and several deaths share one: keepalive, unacknowledged data, a window that never
-//! opened and a connect() without an answer are all `ETIMEDOUT`. What tells them apart are the counters beside it.
-//! [`CloseReason::of`] puts both together. Where the errno is not known, because the application has taken it or nobody saw the
+//! The kernel keeps one errno for each death, and several deaths share one: keepalive,
+//! unacknowledged data, a window that never opened and a connect() without an answer are all
+//! `ETIMEDOUT`. What tells them apart are the counters beside it. [`CloseReason::of`] puts both
+//! together. Where the errno is not known, because the application has taken it or nobody saw the
 //! moment, the counters alone are judged, and [`CloseReason::certain`] says so.
 
 mod cause;
@@ -23,8 +24,8 @@ pub use limit::Limit;
 pub struct CloseReason {
     /// How it died.
     pub cause: CloseCause,
-    /// The setting that made our kernel give up then and not earlier or later; `None` where no setting decided, or the settings
-    /// are not known.
+    /// The setting that made our kernel give up then and not earlier or later; `None` where no
+    /// setting decided, or the settings are not known.
     pub limit: Option<Limit>,
     /// Whether the kernel's own word was known. If not, `cause` is what fits the counters best.
     pub certain: bool,

@@ -28,7 +28,8 @@ pub(super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// A connection as it is at the snapshot's moment. An RTO that is not known may be anything up to `highest_rto`.
+    /// A connection as it is at the snapshot's moment. An RTO that is not known may be anything up
+    /// to `highest_rto`.
     pub(super) fn new(
         options: &'a Effective,
         snapshot: &'a Snapshot,
@@ -63,7 +64,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The RTO before the current run of timeouts; where the run cannot tell, the least that its path can have.
+    /// The RTO before the current run of timeouts; where the run cannot tell, the least that its
+    /// path can have.
     fn measured_rto(self) -> i64 {
         if self.snapshot.retransmits == 0 {
             return self.current_rto();
@@ -74,8 +76,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whatever a path's RTO can be: a round trip, 1 us at least, and four deviations, no less than `tcp_rto_min_us`, rounded up
-    /// (net/ipv4/tcp_input.c, `tcp_rtt_estimator`, `__tcp_set_rto`).
+    /// Whatever a path's RTO can be: a round trip, 1 us at least, and four deviations, no less than
+    /// `tcp_rto_min_us`, rounded up (net/ipv4/tcp_input.c, `tcp_rtt_estimator`, `__tcp_set_rto`).
     fn any_rto(self, highest: Duration) -> Stretch {
         let least = self
             .wheel
@@ -91,12 +93,14 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The RTO before its doublings, where it is certain that none of them was cut to the largest RTO.
+    /// The RTO before its doublings, where it is certain that none of them was cut to the largest
+    /// RTO.
     pub(super) fn uncut_base(self) -> Option<i64> {
         let rto = self.current_rto();
         let doublings = self.snapshot.backoff;
         let base = rto.checked_shr(doublings)?;
-        // A maximum that was raised since may have cut it: to a multiple by chance only, and hardly ever of an RTO that a path can have.
+        // A maximum that was raised since may have cut it: to a multiple by chance only, and hardly
+        // ever of an RTO that a path can have.
         let possible = base
             >= self
                 .wheel
@@ -138,7 +142,8 @@ impl<'a> Case<'a> {
             .map(|armed| self.wheel.jiffies(armed.expires_in))
     }
 
-    /// When `timer` fires, if it is the armed one; with the settings in force it is armed for `longest` jiffies at most.
+    /// When `timer` fires, if it is the armed one; with the settings in force it is armed for
+    /// `longest` jiffies at most.
     pub(super) fn fires(self, timer: Timer, longest: i64) -> Option<Stretch> {
         let armed = self.snapshot.armed.filter(|armed| armed.timer == timer)?;
         let expires = self.wheel.jiffies(armed.expires_in);

@@ -1,12 +1,13 @@
 //! A timer that is armed again at each firing, until a firing finds that a limit has passed.
 //!
 //! Every clock by which Linux gives a connection up has this shape: nothing happens at the limit
-//! itself, only at the first firing at or after it. [`Chain`] follows every firing that is possible,
-//! so that what it returns contains the true one whatever the wheel's phase.
+//! itself, only at the first firing at or after it. [`Chain`] follows every firing that is
+//! possible, so that what it returns contains the true one whatever the wheel's phase.
 
 use crate::wheel::{Stretch, Wheel, granularity};
 
-/// Waits that double until they reach a cap. Where the first is known to lie in a range, so do the others.
+/// Waits that double until they reach a cap. Where the first is known to lie in a range, so do the
+/// others.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Waits {
     next: Stretch,
@@ -59,7 +60,8 @@ pub(super) struct Chain {
     waits: Waits,
     /// The jiffy from which on a firing ends the chain.
     limit: Option<Stretch>,
-    /// Jiffies by which the kernel's comparison may differ, where it compares finer clocks than jiffies.
+    /// Jiffies by which the kernel's comparison may differ, where it compares finer clocks than
+    /// jiffies.
     fuzz: i64,
     /// Whether a wait is cut to what is left of the limit.
     clipped: bool,
@@ -188,7 +190,8 @@ impl Chain {
                 },
             };
             match passed {
-                // From here on the last firing possible stays the last, and the first only comes closer to it.
+                // From here on the last firing possible stays the last, and the first only comes
+                // closer to it.
                 Passed::Perhaps { .. } if self.is_steady() && found == Some(end) => return end,
                 Passed::Perhaps { otherwise, .. } => at = otherwise,
                 Passed::Surely | Passed::Not => return end,
@@ -197,7 +200,8 @@ impl Chain {
         }
     }
 
-    /// Where the firing at `at` lies if the next, after `wait`, is the last: not further from the limit than that wait.
+    /// Where the firing at `at` lies if the next, after `wait`, is the last: not further from the
+    /// limit than that wait.
     fn before(&self, at: Stretch, wait: Stretch, waits: u64) -> Stretch {
         let by_time = self
             .limit
@@ -234,8 +238,8 @@ impl Chain {
         }
         let shortest = |left: i64| wait.first.min(left.max(1));
         let cut = |left: i64| wait.last.min(left.max(1));
-        // The sum of a moment and its cut wait grows with the moment, so the ends give the ends. What is left is
-        // computed by the finer clock too.
+        // The sum of a moment and its cut wait grows with the moment, so the ends give the ends.
+        // What is left is computed by the finer clock too.
         let (first, last) = (limit.first - self.fuzz, limit.last + self.fuzz);
         Stretch::between(
             at.first + shortest(first - at.first) + 1,
@@ -267,8 +271,9 @@ impl Chain {
         }
     }
 
-    /// Jumps over firings that cannot reach the limit once the waits are equal: a user timeout of weeks with
-    /// probes a second apart would take millions of rounds. Returns how many it jumped over.
+    /// Jumps over firings that cannot reach the limit once the waits are equal: a user timeout of
+    /// weeks with probes a second apart would take millions of rounds. Returns how many it jumped
+    /// over.
     ///
     /// From a firing on, equal waits take equal time: it lies on a slot, and so does the next.
     fn skip(&self, at: &mut Stretch, waited: u64) -> u64 {
@@ -329,7 +334,8 @@ mod tests {
 
     #[test]
     fn lateness_can_make_the_end_earlier_than_the_nominal_one() {
-        // Nominal firings at 250 k: the first past 1020 is 1250. Late ones reach it with the fourth wait.
+        // Nominal firings at 250 k: the first past 1020 is 1250. Late ones reach it with the fourth
+        // wait.
         let chain = chain(
             Wheel::new(250, None),
             1020,

@@ -1,7 +1,8 @@
-//! Silence after our FIN (net/ipv4/tcp.c, `__tcp_close`; net/ipv4/tcp_timer.c, `tcp_keepalive_timer`).
+//! Silence after our FIN (net/ipv4/tcp.c, `__tcp_close`; net/ipv4/tcp_timer.c,
+//! `tcp_keepalive_timer`).
 //!
-//! Until the FIN is acknowledged it is data in flight. Then the connection waits for the peer's FIN: with the
-//! descriptor kept only keepalive can end that; without, `tcp_fin_timeout` does.
+//! Until the FIN is acknowledged it is data in flight. Then the connection waits for the peer's
+//! FIN: with the descriptor kept only keepalive can end that; without, `tcp_fin_timeout` does.
 
 use super::case::Case;
 use super::snapshot::Timer;
@@ -42,7 +43,8 @@ impl Case<'_> {
                 && snapshot.zero_window != Some(false)
     }
 
-    /// What exceeds TIME_WAIT's minute is waited for on the keepalive timer, and then once more in TIME_WAIT.
+    /// What exceeds TIME_WAIT's minute is waited for on the keepalive timer, and then once more in
+    /// TIME_WAIT.
     pub(super) fn orphan_waits_for_fin(self) -> Stretch {
         let minute = self.wheel.seconds(TIME_WAIT_S);
         let whole = self.fin_timeout();

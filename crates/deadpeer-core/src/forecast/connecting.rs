@@ -1,8 +1,8 @@
 //! Silence while connecting: the SYN's retransmission (net/ipv4/tcp_timer.c, `tcp_write_timeout`).
 //!
-//! The first `tcp_syn_linear_timeouts` retransmissions are a second apart (Linux 6.5), then waits double.
-//! connect() fails after `TCP_SYNCNT` more of them, or at the first firing past the user timeout, but not
-//! before the second firing.
+//! The first `tcp_syn_linear_timeouts` retransmissions are a second apart (Linux 6.5), then waits
+//! double. connect() fails after `TCP_SYNCNT` more of them, or at the first firing past the user
+//! timeout, but not before the second firing.
 
 use super::case::{Case, RTO_INITIAL_MS};
 use super::chain::{Chain, Waits};
@@ -50,10 +50,12 @@ impl Case<'_> {
         }
     }
 
-    /// A connection request that a listener answered and nobody completes: SYN-ACKs with doubling waits
-    /// (net/ipv4/inet_connection_sock.c, `reqsk_timer_handler`). The options are the listener's.
+    /// A connection request that a listener answered and nobody completes: SYN-ACKs with doubling
+    /// waits (net/ipv4/inet_connection_sock.c, `reqsk_timer_handler`). The options are the
+    /// listener's.
     ///
-    /// Left out: `TCP_DEFER_ACCEPT`, and a listener whose queue is half full, which drops requests earlier.
+    /// Left out: `TCP_DEFER_ACCEPT`, and a listener whose queue is half full, which drops requests
+    /// earlier.
     pub(super) fn half_accepted(self) -> Stretch {
         let sent_again = u64::from(self.snapshot.retransmits);
         let waits = |doublings: u64| {
@@ -81,13 +83,15 @@ impl Case<'_> {
         }
     }
 
-    /// `tcp_synack_retries`; once more on a socket that TCP Fast Open has made already (`tcp_fastopen_synack_timer`).
+    /// `tcp_synack_retries`; once more on a socket that TCP Fast Open has made already
+    /// (`tcp_fastopen_synack_timer`).
     fn synack_retries(self) -> u32 {
         let fast_open = self.snapshot.state == TcpState::SynRecv;
         self.sysctls.synack_retries + u32::from(fast_open)
     }
 
-    /// The clock that started with connect() at `start`, seen from the firing that follows `sent_again` retransmissions.
+    /// The clock that started with connect() at `start`, seen from the firing that follows
+    /// `sent_again` retransmissions.
     fn syn_chain(self, start: Stretch, sent_again: u64) -> Chain {
         let retries = self.options.syncnt.unwrap_or(self.sysctls.syn_retries);
         let limit = match self.options.user_timeout_ms {

@@ -1,7 +1,7 @@
 //! Silence while idle: the keepalive timer (net/ipv4/tcp_timer.c, `tcp_keepalive_timer`).
 //!
-//! At each firing: data in flight or queued: wait the idle time again. Not silent for the idle time yet:
-//! wait the rest. User timeout set: dead if the silence is that long and a probe is out,
+//! At each firing: data in flight or queued: wait the idle time again. Not silent for the idle time
+//! yet: wait the rest. User timeout set: dead if the silence is that long and a probe is out,
 //! whatever the count. No user timeout: dead if `keepcnt` probes are out. Else probe and wait the
 //! interval. Traffic does not arm the timer again, an answered probe neither: who vanishes after
 //! answering is probed again after the interval, if that is longer than the idle time.
@@ -27,7 +27,8 @@ impl Verdict {
 }
 
 impl Case<'_> {
-    /// The peer vanished right after its last segment, which arrived at jiffy 0. `None`: keepalive is off.
+    /// The peer vanished right after its last segment, which arrived at jiffy 0. `None`: keepalive
+    /// is off.
     pub(super) fn idle_worst(self) -> Option<Verdict> {
         let idle = self.idle_wait()?;
         let longest = idle.max(self.probe_wait());
@@ -36,7 +37,8 @@ impl Case<'_> {
         Some(self.blurred().probing(first_probe, 0, 0))
     }
 
-    /// The peer vanishes at the snapshot's moment, jiffy 0, with nothing in flight. `None`: keepalive is off.
+    /// The peer vanishes at the snapshot's moment, jiffy 0, with nothing in flight. `None`:
+    /// keepalive is off.
     pub(super) fn idle_now(self) -> Option<Verdict> {
         let idle = self.idle_wait()?;
         let Some(heard) = self.snapshot.heard_ago.map(|ago| self.ago(ago)) else {
@@ -63,10 +65,12 @@ impl Case<'_> {
         }
     }
 
-    /// When the armed timer fires, `expires` jiffies ahead before the wheel's rounding, `silent` jiffies after the last segment.
+    /// When the armed timer fires, `expires` jiffies ahead before the wheel's rounding, `silent`
+    /// jiffies after the last segment.
     ///
-    /// The rounding follows from the wait it was armed for, which the kernel does not show and which need not be one of
-    /// the settings in force: a timer keeps what it was armed with when an interval or a sysctl changes.
+    /// The rounding follows from the wait it was armed for, which the kernel does not show and
+    /// which need not be one of the settings in force: a timer keeps what it was armed with when an
+    /// interval or a sysctl changes.
     fn armed_keepalive(self, expires: i64, silent: i64) -> Stretch {
         let longest = if self.snapshot.probes_out > 0 {
             // It was armed after the last segment.
@@ -79,8 +83,8 @@ impl Case<'_> {
             .unwrap_or(Stretch::at(expires))
     }
 
-    /// How long the timer may have been armed for by a sysctl that was lowered since: as long as by default. A value of
-    /// the socket's own arms the timer when it is set.
+    /// How long the timer may have been armed for by a sysctl that was lowered since: as long as by
+    /// default. A value of the socket's own arms the timer when it is set.
     fn armed_by_sysctl(self) -> i64 {
         if self.options.keepidle_s == self.sysctls.keepalive_time_s {
             self.wheel.seconds(Sysctls::DEFAULT.keepalive_time_s)
@@ -89,7 +93,8 @@ impl Case<'_> {
         }
     }
 
-    /// The firing that finds the idle time over: `next`, or, if that comes before jiffy `due`, the one after the rest.
+    /// The firing that finds the idle time over: `next`, or, if that comes before jiffy `due`, the
+    /// one after the rest.
     fn first_due(self, next: Stretch, due: i64) -> Stretch {
         if next.first >= due {
             return next;

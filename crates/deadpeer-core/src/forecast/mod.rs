@@ -1,13 +1,13 @@
 //! When would the kernel declare a connection dead whose peer vanished?
 //!
 //! The forecast follows the kernel's own timers, their rounding included, one file for each:
-//! `idle.rs` (keepalive), `retransmission.rs`, `zero_window.rs` (window probes), `connecting.rs` (SYN).
-//! `orphan.rs` (close()). Each names the kernel function whose rule it follows. `rto.rs` finds the worst case where the
-//! path may have any RTO.
+//! `idle.rs` (keepalive), `retransmission.rs`, `zero_window.rs` (window probes), `connecting.rs`
+//! (SYN). `orphan.rs` (close()). Each names the kernel function whose rule it follows. `rto.rs`
+//! finds the worst case where the path may have any RTO.
 //!
-//! With the jiffies counter and the clock rate known ([`Snapshot::jiffies`], [`Kernel::hz`]) a moment of
-//! death is told to two jiffies, wherever the connection's past leaves one answer; without them it is an
-//! interval that contains it.
+//! With the jiffies counter and the clock rate known ([`Snapshot::jiffies`], [`Kernel::hz`]) a
+//! moment of death is told to two jiffies, wherever the connection's past leaves one answer;
+//! without them it is an interval that contains it.
 
 mod case;
 mod chain;
@@ -41,11 +41,12 @@ use case::{Case, RTO_INITIAL_MS};
 /// The answer for one kind of silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outlook {
-    /// If the peer vanished at the snapshot's moment and this kind of silence followed; `None` where
-    /// the connection's state rules it out.
+    /// If the peer vanished at the snapshot's moment and this kind of silence followed; `None`
+    /// where the connection's state rules it out.
     pub now: Option<Notice>,
-    /// If the peer vanished at the worst moment of this kind of silence, counted from that moment. Where the RTO is not known,
-    /// the worst of all from `tcp_rto_min_us` to 1 s, which is not always the largest.
+    /// If the peer vanished at the worst moment of this kind of silence, counted from that moment.
+    /// Where the RTO is not known, the worst of all from `tcp_rto_min_us` to 1 s, which is not
+    /// always the largest.
     pub worst: Notice,
 }
 
@@ -67,7 +68,8 @@ pub struct Forecast {
     pub after_fin: Outlook,
     /// The same after close(), and what becomes of what was written last.
     pub after_close: AfterClose,
-    /// Keepalive probes that can be lost without the connection being given up; `None`: none are sent.
+    /// Keepalive probes that can be lost without the connection being given up; `None`: none are
+    /// sent.
     pub lost_probes_survived: Option<u32>,
     /// When a live peer that does not read is killed, counted from the moment its window closed.
     pub slow_reader: Notice,
@@ -90,7 +92,8 @@ impl Forecast {
         others.iter().fold(at(hz), |all, hz| all.or(at(*hz)))
     }
 
-    /// What these settings promise of every connection whose RTO is at most `highest_rto`: the worst of all.
+    /// What these settings promise of every connection whose RTO is at most `highest_rto`: the
+    /// worst of all.
     #[must_use]
     pub fn promised(options: &Effective, highest_rto: Duration, kernel: &Kernel) -> Self {
         Paths::new(highest_rto, kernel)

@@ -13,13 +13,15 @@ pub enum Silence {
     Idle,
     /// Data is unacknowledged: retransmission decides, keepalive plays no part.
     InFlight,
-    /// Idle at first; the application writes just before keepalive's verdict, and retransmission starts afresh.
+    /// Idle at first; the application writes just before keepalive's verdict, and retransmission
+    /// starts afresh.
     LateWrite,
     /// The peer had closed its window, data waits: window probes decide.
     ZeroWindow,
     /// connect() gets no answer.
     Connecting,
-    /// We sent our FIN and keep the descriptor: retransmission decides until it is acknowledged, then keepalive.
+    /// We sent our FIN and keep the descriptor: retransmission decides until it is acknowledged,
+    /// then keepalive.
     AfterFin,
 }
 

@@ -1,12 +1,14 @@
-//! After close(): the kernel finishes alone, and not for ever (net/ipv4/tcp_timer.c, `tcp_write_timeout`, `tcp_probe_timer`,
-//! `tcp_orphan_retries`).
+//! After close(): the kernel finishes alone, and not for ever (net/ipv4/tcp_timer.c,
+//! `tcp_write_timeout`, `tcp_probe_timer`, `tcp_orphan_retries`).
 //!
-//! A connection without a descriptor is an orphan. `tcp_orphan_retries` takes the place of `tcp_retries2`, 0 standing for 8;
-//! but once the RTO has reached its cap, 0 stands for 0: the next firing ends it. A small `TCP_RTO_MAX_MS`, which is
-//! reached after a few doublings, so makes orphans short-lived. A user timeout counts for orphans as it does before close().
+//! A connection without a descriptor is an orphan. `tcp_orphan_retries` takes the place of
+//! `tcp_retries2`, 0 standing for 8; but once the RTO has reached its cap, 0 stands for 0: the next
+//! firing ends it. A small `TCP_RTO_MAX_MS`, which is reached after a few doublings, so makes
+//! orphans short-lived. A user timeout counts for orphans as it does before close().
 //!
-//! Left out: ICMP errors, after which `tcp_orphan_retries` is 0 at the cap whatever it says; orphans killed for want of memory
-//! or because there are more than `tcp_max_orphans` of them; SO_LINGER.
+//! Left out: ICMP errors, after which `tcp_orphan_retries` is 0 at the cap whatever it says;
+//! orphans killed for want of memory or because there are more than `tcp_max_orphans` of them;
+//! SO_LINGER.
 
 use std::time::Duration;
 
@@ -22,14 +24,15 @@ const ORPHAN_RETRIES_OF_ZERO: u32 = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AfterClose {
-    /// What was written just before close() arrives though the path breaks at that moment, if it mends within this time. Unless
-    /// a router reports the break (ICMP), which can make it less.
+    /// What was written just before close() arrives though the path breaks at that moment, if it
+    /// mends within this time. Unless a router reports the break (ICMP), which can make it less.
     #[doc(alias = "tcp_orphan_retries")]
     pub outage_survived: Duration,
-    /// When a live peer that reads nothing, its window closed, loses what was written, counted from the moment its window closed.
+    /// When a live peer that reads nothing, its window closed, loses what was written, counted from
+    /// the moment its window closed.
     pub slow_reader: Notice,
-    /// How long the kernel keeps the connection at most when the peer is gone: in FIN_WAIT1, LAST_ACK or FIN_WAIT2, without a
-    /// program that it belongs to.
+    /// How long the kernel keeps the connection at most when the peer is gone: in FIN_WAIT1,
+    /// LAST_ACK or FIN_WAIT2, without a program that it belongs to.
     #[doc(alias = "tcp_fin_timeout")]
     pub kept: Duration,
 }
@@ -89,8 +92,8 @@ impl Case<'_> {
         }
     }
 
-    /// The wait after which an orphan is given up: with no retries surely, with some after an ICMP error. A user timeout leaves the
-    /// retries without a part.
+    /// The wait after which an orphan is given up: with no retries surely, with some after an ICMP
+    /// error. A user timeout leaves the retries without a part.
     pub(super) fn longest_retransmission_wait(self) -> Option<Longest> {
         let no_retries = self.sysctls.orphan_retries == 0;
         let ends = self.orphan && (no_retries || self.disturbed);
@@ -127,8 +130,8 @@ impl Case<'_> {
                 self.latest(dropped).last,
             ));
         }
-        // With an RTO from which the cap is reached after one doubling less the end jumps: the first and the last of all are
-        // found next to these jumps.
+        // With an RTO from which the cap is reached after one doubling less the end jumps: the
+        // first and the last of all are found next to these jumps.
         let jumps = (0..=self.most_doublings())
             .map(|doublings| ((self.rto_max() - 1) >> doublings) + 1)
             .flat_map(|rto| [rto - 1, rto])
@@ -142,13 +145,15 @@ impl Case<'_> {
             .reduce(Stretch::or)
     }
 
-    /// Whether the waits between answered probes come to the point where an orphan has no retries left.
+    /// Whether the waits between answered probes come to the point where an orphan has no retries
+    /// left.
     fn probes_reach_cap(self) -> bool {
         let widest = self.doubled(self.sysctls.retries2);
         self.longest_probe_wait(0).is_some() && widest.last >= self.rto_max()
     }
 
-    /// The end of an orphan with a closed window whose probe was answered with `backoff` doublings in force, at jiffy 0.
+    /// The end of an orphan with a closed window whose probe was answered with `backoff` doublings
+    /// in force, at jiffy 0.
     fn orphan_probes(self, backoff: u32, most_probes: u64) -> Stretch {
         let wait = match self.user_timeout() {
             // Once the first probe is out no wait is longer than what is left.
@@ -174,7 +179,8 @@ impl Case<'_> {
         self.wheel.fire_any(Stretch::at(0), wait).then(end.at)
     }
 
-    /// The wait before a probe at which an orphan is given up though it is answered: the cap, with as many doublings as it has retries.
+    /// The wait before a probe at which an orphan is given up though it is answered: the cap, with
+    /// as many doublings as it has retries.
     pub(super) fn longest_probe_wait(self, backoff: u32) -> Option<Longest> {
         let retries = self.sysctls.orphan_retries;
         (retries <= self.sysctls.retries2).then_some(Longest {

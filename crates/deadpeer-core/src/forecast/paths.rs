@@ -1,4 +1,5 @@
-//! Many forecasts for the same paths: settings of keepalive tried against what they play no part in.
+//! Many forecasts for the same paths: settings of keepalive tried against what they play no part
+//! in.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use crate::options::Effective;
 use crate::state::TcpState;
 use crate::wheel::Wheel;
 
-/// Every path whose RTO is at most a given one, on a kernel, with a user timeout and a cap of the RTO.
+/// Every path whose RTO is at most a given one, on a kernel, with a user timeout and a cap of the
+/// RTO.
 #[derive(Debug)]
 pub(crate) struct Paths {
     kernel: Kernel,

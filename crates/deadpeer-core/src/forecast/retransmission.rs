@@ -1,9 +1,10 @@
-//! Silence with data in flight: the retransmission timer (net/ipv4/tcp_timer.c, `tcp_retransmit_timer`).
+//! Silence with data in flight: the retransmission timer (net/ipv4/tcp_timer.c,
+//! `tcp_retransmit_timer`).
 //!
-//! A tail-loss probe may come first, then the first retransmission timeout, here called T1. Nothing dies
-//! before T1. From there waits double up to the largest RTO, and at each firing the connection is dead if
-//! the time since T1 reached the user timeout, or without one what `tcp_retries2` stands for
-//! (`retransmits_timed_out`): a time computed from a base of 200 ms, not a count.
+//! A tail-loss probe may come first, then the first retransmission timeout, here called T1. Nothing
+//! dies before T1. From there waits double up to the largest RTO, and at each firing the connection
+//! is dead if the time since T1 reached the user timeout, or without one what `tcp_retries2` stands
+//! for (`retransmits_timed_out`): a time computed from a base of 200 ms, not a count.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use super::snapshot::Timer;
 use crate::state::TcpState;
 use crate::wheel::{Stretch, granularity};
 
-/// The retransmissions of a thin stream that don't double (include/net/tcp.h, `TCP_THIN_LINEAR_RETRIES`).
+/// The retransmissions of a thin stream that don't double (include/net/tcp.h,
+/// `TCP_THIN_LINEAR_RETRIES`).
 const THIN_LINEAR_RETRIES: u64 = 6;
 /// A thin stream has fewer segments in flight (`tcp_stream_is_thin`).
 const THIN_SEGMENTS: u32 = 4;
@@ -80,8 +82,8 @@ impl Case<'_> {
         match (self.tail_loss_probe(), sent) {
             (_, Some(true)) => plain,
             (Some(true), Some(false)) if told.is_some() => probed,
-            // The timer of a probe may send none, where one before was answered: then the RTO counts from the segment
-            // (`tcp_send_loss_probe`).
+            // The timer of a probe may send none, where one before was answered: then the RTO
+            // counts from the segment (`tcp_send_loss_probe`).
             (Some(true), Some(false)) => {
                 let rest = self.rto.first - probe_wait.last - granularity(probe_wait.last);
                 let rest = Stretch::between(rest.max(1), self.rto.last - probe_wait.first);
@@ -127,7 +129,8 @@ impl Case<'_> {
             started
         };
         let next = match self.expires(Timer::Retransmit) {
-            // The wait is the RTO, unless a user timeout cut it or a doubling was undone while it ran.
+            // The wait is the RTO, unless a user timeout cut it or a doubling was undone while it
+            // ran.
             Some(expires) if !self.may_be_cut(expires, started) && !self.is_doubling_undone() => {
                 let armed = wait.max(expires);
                 self.wheel.pending(expires, armed, armed)
@@ -145,7 +148,8 @@ impl Case<'_> {
         })
     }
 
-    /// Whether the user timeout may have cut the wait that runs: it then ends where the user timeout does.
+    /// Whether the user timeout may have cut the wait that runs: it then ends where the user
+    /// timeout does.
     fn may_be_cut(self, expires: i64, started: Stretch) -> bool {
         let limit = self.options.user_timeout_ms.map(|ms| self.wheel.millis(ms));
         limit.is_some_and(|limit| expires >= started.first.saturating_add(limit) - 3)
@@ -157,13 +161,15 @@ impl Case<'_> {
         self.clock(0, waits).end_after(Stretch::at(0))
     }
 
-    /// The end by the waits that follow one of `rto` jiffies: doubled, or, of a thin stream, `linear` equal ones first.
+    /// The end by the waits that follow one of `rto` jiffies: doubled, or, of a thin stream,
+    /// `linear` equal ones first.
     fn end_by(self, rto: Stretch, linear: u64, end: impl Fn(Waits) -> Stretch) -> Stretch {
         let cap = Stretch::at(self.rto_max());
         let doubling = || end(Waits::doubling(rto.doubled(1), cap));
         let thin = || match self.last_measured_rto() {
             Some(base) => end(Waits::holding(linear - 1, base, cap)),
-            // Whatever the waits are, the first firing after the limit is no further than the longest.
+            // Whatever the waits are, the first firing after the limit is no further than the
+            // longest.
             None => {
                 let soonest = end(Waits::constant(Stretch::at(1)));
                 soonest.or(soonest.plus(cap.last + granularity(cap.last)))
@@ -176,8 +182,9 @@ impl Case<'_> {
         }
     }
 
-    /// Whether timeouts in the present state don't double at first (`tcp_stream_is_thin`). The initial slow start, in which they
-    /// do, ends with the first timeout under most congestion controls, but not under BBR.
+    /// Whether timeouts in the present state don't double at first (`tcp_stream_is_thin`). The
+    /// initial slow start, in which they do, ends with the first timeout under most congestion
+    /// controls, but not under BBR.
     fn is_thin(self) -> Option<bool> {
         let on = self.options.thin_linear_timeouts || self.sysctls.thin_linear_timeouts;
         // What a rule asks about a write in another state is asked of an open connection.
@@ -231,7 +238,8 @@ impl Case<'_> {
             .ending_with(self.longest_retransmission_wait())
     }
 
-    /// Whether the waits of this run were not simply doubled: ICMP errors undid some of it (RFC 6069).
+    /// Whether the waits of this run were not simply doubled: ICMP errors undid some of it (RFC
+    /// 6069).
     fn is_doubling_undone(self) -> bool {
         let (doublings, timeouts) = (self.snapshot.backoff, self.snapshot.retransmits);
         let linear = THIN_LINEAR_RETRIES.min(timeouts.into());
@@ -241,8 +249,9 @@ impl Case<'_> {
 
     /// T1 where nothing tells it: all waits since are over but the one that runs.
     ///
-    /// The waits doubled from an RTO of which only the doublings in force tell. They don't where the RTO is cut to its
-    /// maximum, and not where a doubling was undone (RFC 6069): then every RTO that is possible is taken.
+    /// The waits doubled from an RTO of which only the doublings in force tell. They don't where
+    /// the RTO is cut to its maximum, and not where a doubling was undone (RFC 6069): then every
+    /// RTO that is possible is taken.
     fn estimated_first_timeout(self) -> Stretch {
         let snapshot = self.snapshot;
         let rto = self.current_rto();
@@ -293,8 +302,9 @@ impl Case<'_> {
         }
     }
 
-    /// Whether the armed timer is no longer that of a tail-loss probe, where what it was armed for when the one segment in
-    /// flight was sent tells it. A FIN beside that segment counts for nothing, its sending is not noted.
+    /// Whether the armed timer is no longer that of a tail-loss probe, where what it was armed for
+    /// when the one segment in flight was sent tells it. A FIN beside that segment counts for
+    /// nothing, its sending is not noted.
     fn tail_loss_probe_sent(self, expires: i64) -> Option<bool> {
         let snapshot = self.snapshot;
         let fin = u32::from(!snapshot.state.may_send());

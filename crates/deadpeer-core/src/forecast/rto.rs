@@ -1,8 +1,9 @@
 //! The worst case over every RTO that a path can have.
 //!
-//! The largest RTO is not always the worst: with a smaller one the last retransmission can just miss the limit, so that one
-//! more wait, the longest of all, is added. The rules of the forecast are told for a range of RTOs as well as for one, and what
-//! they say of a range bounds what they say of each RTO in it. Ranges are halved until the bound is that of one RTO.
+//! The largest RTO is not always the worst: with a smaller one the last retransmission can just
+//! miss the limit, so that one more wait, the longest of all, is added. The rules of the forecast
+//! are told for a range of RTOs as well as for one, and what they say of a range bounds what they
+//! say of each RTO in it. Ranges are halved until the bound is that of one RTO.
 
 use super::case::Case;
 use crate::wheel::Stretch;

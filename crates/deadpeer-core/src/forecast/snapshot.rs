@@ -41,7 +41,8 @@ pub struct Snapshot {
     pub state: TcpState,
     /// No descriptor is left: the application closed it, the kernel finishes alone.
     pub orphan: bool,
-    /// Time since anything was heard: the younger of `tcpi_last_data_recv` and `tcpi_last_ack_recv`.
+    /// Time since anything was heard: the younger of `tcpi_last_data_recv` and
+    /// `tcpi_last_ack_recv`.
     pub heard_ago: Option<Duration>,
     /// Unanswered keepalive or window probes (`tcpi_probes`).
     pub probes_out: u32,
@@ -73,8 +74,9 @@ pub struct Snapshot {
     pub first_timeout_ago: Option<Duration>,
     /// The most that can be, where earlier runs are counted in.
     pub first_timeout_within: Option<Duration>,
-    /// Segments were sent again before the first timeout of the current run, by fast retransmission or in a run that an
-    /// acknowledgement cut short. The clock of the user timeout and of `tcp_retries2` then runs since.
+    /// Segments were sent again before the first timeout of the current run, by fast retransmission
+    /// or in a run that an acknowledgement cut short. The clock of the user timeout and of
+    /// `tcp_retries2` then runs since.
     pub sent_again_before: bool,
     /// Whether an ICMP error came for the connection (`sk_err_soft`); the kernel shows it nowhere.
     pub icmp_error: Option<bool>,
@@ -161,8 +163,8 @@ impl Snapshot {
         }
     }
 
-    /// The kind of silence it would be if the peer vanished at this moment and the application did nothing.
-    /// `None` for a listener and a connection that is over.
+    /// The kind of silence it would be if the peer vanished at this moment and the application did
+    /// nothing. `None` for a listener and a connection that is over.
     #[must_use]
     pub fn silence(&self) -> Option<Silence> {
         Some(match self.state {

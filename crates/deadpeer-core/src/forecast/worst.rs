@@ -9,13 +9,15 @@ use crate::kernel::Kernel;
 use crate::wheel::Wheel;
 
 impl Silence {
-    /// What may come over every connection while it is open, whatever it does at the moment. A connection keeps a deadline
-    /// that it keeps in each of these and in the silence it is in now ([`Snapshot::silence`]).
+    /// What may come over every connection while it is open, whatever it does at the moment. A
+    /// connection keeps a deadline that it keeps in each of these and in the silence it is in now
+    /// ([`Snapshot::silence`]).
     pub const JUDGED: [Self; 3] = [Self::Idle, Self::InFlight, Self::LateWrite];
 }
 
 impl Forecast {
-    /// When a vanished peer is noticed in the worst of the silences that may come over every open connection.
+    /// When a vanished peer is noticed in the worst of the silences that may come over every open
+    /// connection.
     #[must_use]
     pub fn worst(&self) -> Notice {
         let [first, rest @ ..] = Silence::JUDGED.map(|silence| self.outlook(silence).worst);
@@ -33,11 +35,12 @@ impl Forecast {
 }
 
 impl Snapshot {
-    /// What of this moment the worst cases may depend on: without what tells how far it is in a silence, and with times of the
-    /// path in whole ticks of the kernel's clock.
+    /// What of this moment the worst cases may depend on: without what tells how far it is in a
+    /// silence, and with times of the path in whole ticks of the kernel's clock.
     ///
-    /// [`Outlook::worst`](super::Outlook::worst) of this is that of the snapshot itself, for every silence, but of many connections
-    /// it is the same: who judges a whole machine foretells it once for all of them.
+    /// [`Outlook::worst`](super::Outlook::worst) of this is that of the snapshot itself, for every
+    /// silence, but of many connections it is the same: who judges a whole machine foretells it
+    /// once for all of them.
     #[must_use]
     pub fn for_worst_cases(&self, kernel: &Kernel) -> Self {
         let mut path = Self {
@@ -60,8 +63,8 @@ impl Snapshot {
     }
 }
 
-/// The longest round trip that comes to the same ticks in all that is reckoned from it: alone, and twice with what a tail-loss
-/// probe waits besides.
+/// The longest round trip that comes to the same ticks in all that is reckoned from it: alone, and
+/// twice with what a tail-loss probe waits besides.
 fn alike(srtt: Duration, rto_min: Duration, wheel: Wheel) -> Duration {
     let whole_ticks = |wait| wheel.time(wheel.jiffies(wait));
     let waits_for_probe =
@@ -108,7 +111,8 @@ mod tests {
         })
     }
 
-    /// `tcp_schedule_loss_probe` rounds once, after it added 2 ms: at 100 Hz two round trips of 4 ms are one tick, of 5 ms two.
+    /// `tcp_schedule_loss_probe` rounds once, after it added 2 ms: at 100 Hz two round trips of 4
+    /// ms are one tick, of 5 ms two.
     #[test]
     fn a_round_trip_is_told_in_ticks_of_all_that_is_reckoned_from_it() {
         let wheel = Wheel::new(100, None);

@@ -1,11 +1,13 @@
-//! Silence behind a closed window: the window probe timer (net/ipv4/tcp_timer.c, `tcp_probe_timer`).
+//! Silence behind a closed window: the window probe timer (net/ipv4/tcp_timer.c,
+//! `tcp_probe_timer`).
 //!
-//! Probes go out with doubling waits. With a user timeout the connection is dead at the first firing that
-//! long after the first probe, also if the peer answered every one. It is dead as well when
-//! `tcp_retries2` probes in a row went unanswered; an answer takes the count back to 0,
-//! but not the doublings: who vanishes after a long closed window is noticed late.
+//! Probes go out with doubling waits. With a user timeout the connection is dead at the first
+//! firing that long after the first probe, also if the peer answered every one. It is dead as well
+//! when `tcp_retries2` probes in a row went unanswered; an answer takes the count back to 0, but
+//! not the doublings: who vanishes after a long closed window is noticed late.
 //!
-//! Left out: a receiver that takes back window it had granted (RFC 9293, section 3.8.6, discourages it).
+//! Left out: a receiver that takes back window it had granted (RFC 9293, section 3.8.6, discourages
+//! it).
 
 use super::case::{Case, RTO_MIN_MS};
 use super::chain::{Chain, Waits};
@@ -16,8 +18,8 @@ use crate::wheel::{Stretch, granularity};
 const MOST_DOUBLINGS: u32 = 10;
 
 impl Case<'_> {
-    /// The peer vanishes at the worst moment: just after its window closed, or just after it answered a probe at
-    /// the widest spacing.
+    /// The peer vanishes at the worst moment: just after its window closed, or just after it
+    /// answered a probe at the widest spacing.
     pub(super) fn closed_window_worst(self) -> Stretch {
         let case = self.blurred();
         let first = case.wheel.fire_any(Stretch::at(0), case.first_wait());
@@ -34,12 +36,14 @@ impl Case<'_> {
         just_closed.later_of(long_closed.end_after(Stretch::at(0)).at)
     }
 
-    /// The peer vanishes at the snapshot's moment, jiffy 0, with its window closed and data waiting.
+    /// The peer vanishes at the snapshot's moment, jiffy 0, with its window closed and data
+    /// waiting.
     pub(super) fn closed_window_now(self) -> Stretch {
         let snapshot = self.snapshot;
         let wait = self.doubled(snapshot.backoff);
         let next = match self.expires(Timer::ZeroWindowProbe) {
-            // Each probe and each answer arms the whole wait (`tcp_ack_probe`), which only a user timeout cuts.
+            // Each probe and each answer arms the whole wait (`tcp_ack_probe`), which only a user
+            // timeout cuts.
             Some(expires) if self.options.user_timeout_ms.is_none() && wait.is_exact() => {
                 let armed = wait.last.max(expires);
                 self.wheel.pending(expires, armed, armed)
@@ -65,8 +69,8 @@ impl Case<'_> {
         }
         let waits = self.waits_after(snapshot.backoff);
         let chain = match self.user_timeout() {
-            // The kernel shows nowhere when the clock started. It had to run for the waits that are over, unless doublings of
-            // timeouts before are still in force: then it may only start.
+            // The kernel shows nowhere when the clock started. It had to run for the waits that are
+            // over, unless doublings of timeouts before are still in force: then it may only start.
             Some(limit) => {
                 let over: i64 = (1..snapshot.backoff).map(|n| self.doubled(n).first).sum();
                 let latest = if snapshot.tail_loss_probe_sent == Some(false) {
@@ -82,8 +86,8 @@ impl Case<'_> {
         bounded(chain).end_at_or_after(next).at
     }
 
-    /// A live peer that keeps its window closed is killed, counted from the moment the window closed;
-    /// `None`: never.
+    /// A live peer that keeps its window closed is killed, counted from the moment the window
+    /// closed; `None`: never.
     pub(super) fn slow_reader_killed(self) -> Option<Stretch> {
         let limit = self.user_timeout()?;
         let killed = |case: Self| {
@@ -98,7 +102,8 @@ impl Case<'_> {
         ))
     }
 
-    /// The first probe goes out at the firing `first` and starts the user timeout's clock; `bounded` adds what else ends it.
+    /// The first probe goes out at the firing `first` and starts the user timeout's clock;
+    /// `bounded` adds what else ends it.
     fn clock_not_started(self, first: Stretch, bounded: impl Fn(Chain) -> Chain) -> Stretch {
         let waits = self.waits_after(0);
         let chain = |start: Stretch, wheel| {
@@ -123,7 +128,8 @@ impl Case<'_> {
         )
     }
 
-    /// The wait at `backoff` doublings; there are no more of them than `tcp_retries2` (`tcp_send_probe0`).
+    /// The wait at `backoff` doublings; there are no more of them than `tcp_retries2`
+    /// (`tcp_send_probe0`).
     pub(super) fn doubled(self, backoff: u32) -> Stretch {
         let doublings = backoff.min(self.most_doublings());
         self.first_wait().doubled(doublings).at_most(self.rto_max())

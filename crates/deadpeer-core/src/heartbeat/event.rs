@@ -1,4 +1,5 @@
-//! What the machine tells: transitions, the present standing, when to wake it, and why a peer is refused.
+//! What the machine tells: transitions, the present standing, when to wake it, and why a peer is
+//! refused.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,11 +14,13 @@ pub enum Event {
     Negotiated {
         /// How often this end asks; `None`: it only answers.
         every: Option<Duration>,
-        /// The silence after which the peer is called silent; `None`: nobody asks, so silence means nothing.
+        /// The silence after which the peer is called silent; `None`: nobody asks, so silence means
+        /// nothing.
         deadline: Option<Duration>,
     },
-    /// The peer has been silent for the deadline, although it was asked or had promised to speak. Whoever acts on
-    /// it closes the connection; whoever doesn't will hear of [`Recovered`](Self::Recovered) if it was a mistake.
+    /// The peer has been silent for the deadline, although it was asked or had promised to speak.
+    /// Whoever acts on it closes the connection; whoever doesn't will hear of
+    /// [`Recovered`](Self::Recovered) if it was a mistake.
     Silent {
         /// How long ago it was heard last, less the time in which we did not run.
         since: Duration,
@@ -29,15 +32,16 @@ pub enum Event {
         /// How long it had been called silent: the duration of a mistake.
         mistaken: Duration,
     },
-    /// Our own bytes have made no progress for the deadline: the transport takes none. That is not the peer's silence: no
-    /// question could reach it.
+    /// Our own bytes have made no progress for the deadline: the transport takes none. That is not
+    /// the peer's silence: no question could reach it.
     Stuck {
         /// How long ago the transport took something last.
         since: Duration,
     },
     /// The transport takes bytes again.
     Unstuck,
-    /// We ran late, by more than timers usually do: a busy loop, a stopped process, a suspended machine. The deadline was widened.
+    /// We ran late, by more than timers usually do: a busy loop, a stopped process, a suspended
+    /// machine. The deadline was widened.
     Late {
         /// By how much.
         by: Duration,

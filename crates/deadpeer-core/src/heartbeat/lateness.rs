@@ -8,9 +8,11 @@ use super::event::{Wake, Why};
 const USUAL_SHARE: u32 = 32;
 const USUAL_LEAST: Duration = Duration::from_millis(20);
 const USUAL_MOST: Duration = Duration::from_secs(1);
-/// What waits in our receive buffer gets at most this share of the deadline to be read, after we came late to convict.
+/// What waits in our receive buffer gets at most this share of the deadline to be read, after we
+/// came late to convict.
 const GRACE_SHARE: u32 = 8;
-/// A conviction is put off so often at most: a dead peer must be noticed even by a program that is always late.
+/// A conviction is put off so often at most: a dead peer must be noticed even by a program that is
+/// always late.
 const PUT_OFF_MOST: u8 = 2;
 
 /// Watches our own clock, and keeps what it cost the peer.
@@ -30,7 +32,8 @@ impl Lateness {
         }
     }
 
-    /// Takes a reading of the clock, which never runs back, and tells how late it is for a wake-up if that is unusual.
+    /// Takes a reading of the clock, which never runs back, and tells how late it is for a wake-up
+    /// if that is unusual.
     pub(super) fn read(
         &mut self,
         now: Duration,

@@ -15,8 +15,8 @@ use super::strikes::{Strikes, Toll};
 
 /// One end's heartbeat. See the [module](super) for how to drive it.
 ///
-/// `now` is always a reading of the same clock, one that counts suspended time (`CLOCK_BOOTTIME`), since any start. A
-/// reading before the last one is taken for the last one.
+/// `now` is always a reading of the same clock, one that counts suspended time (`CLOCK_BOOTTIME`),
+/// since any start. A reading before the last one is taken for the last one.
 #[derive(Debug, Clone)]
 pub struct Heartbeat {
     settings: Settings,
@@ -91,7 +91,8 @@ impl Heartbeat {
 
     /// Something came. Whatever it is, it proves life.
     ///
-    /// Call it for every read that brought bytes, before [`handle_timeout`](Self::handle_timeout) of the same moment.
+    /// Call it for every read that brought bytes, before [`handle_timeout`](Self::handle_timeout)
+    /// of the same moment.
     ///
     /// # Errors
     /// The peer did what no peer may do: close the connection with this reason.
@@ -110,7 +111,8 @@ impl Heartbeat {
         }
     }
 
-    /// The transport took bytes of ours. That proves nothing about the peer, but a ping counts as asked only from here on.
+    /// The transport took bytes of ours. That proves nothing about the peer, but a ping counts as
+    /// asked only from here on.
     pub fn handle_sent(&mut self, now: Duration, sent: Sent) {
         let now = self.read_clock(now);
         self.spoke = now;
@@ -130,14 +132,15 @@ impl Heartbeat {
         }
     }
 
-    /// Bytes of the application's wait because the transport takes none (`EWOULDBLOCK`). May be repeated while that lasts;
-    /// [`handle_sent`](Self::handle_sent) ends it.
+    /// Bytes of the application's wait because the transport takes none (`EWOULDBLOCK`). May be
+    /// repeated while that lasts; [`handle_sent`](Self::handle_sent) ends it.
     pub fn handle_blocked(&mut self, now: Duration) {
         let now = self.read_clock(now);
         self.queue.wait(now);
     }
 
-    /// The time for which [`poll_timeout`](Self::poll_timeout) asked has come. Too early is harmless, too late is noticed.
+    /// The time for which [`poll_timeout`](Self::poll_timeout) asked has come. Too early is
+    /// harmless, too late is noticed.
     pub fn handle_timeout(&mut self, now: Duration) {
         let now = self.read_clock(now);
         let is_due = |at: Option<Duration>| at.is_some_and(|at| at <= now);
@@ -172,8 +175,8 @@ impl Heartbeat {
         Some(frame)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), and what for. It changes with every other call. `None`: nothing is
-    /// awaited but bytes.
+    /// When to call [`handle_timeout`](Self::handle_timeout), and what for. It changes with every
+    /// other call. `None`: nothing is awaited but bytes.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Wake> {
         let wake = |at: Option<Duration>, why| at.map(|at| Wake { at, why });
@@ -223,7 +226,8 @@ impl Heartbeat {
         self.pace.every
     }
 
-    /// The silence after which the peer is called silent, as agreed; `None`: this end doesn't ask and the peer promised nothing.
+    /// The silence after which the peer is called silent, as agreed; `None`: this end doesn't ask
+    /// and the peer promised nothing.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         self.pace.deadline
@@ -258,7 +262,8 @@ impl Heartbeat {
         })
     }
 
-    /// After an interval in which nothing was heard, or nothing said; while an answer is missing, after each interval.
+    /// After an interval in which nothing was heard, or nothing said; while an answer is missing,
+    /// after each interval.
     fn ask_at(&self) -> Option<Duration> {
         self.pace.every?;
         if self.due.ping || self.in_hand.is_some() || self.questions.is_full() {

@@ -1,8 +1,10 @@
-//! What goes over the wire, as far as the machine is concerned. How it is written is the adapter's business.
+//! What goes over the wire, as far as the machine is concerned. How it is written is the adapter's
+//! business.
 
 use std::time::Duration;
 
-/// What an end promises and what it bears. Each end says it first of all, and again when it changes.
+/// What an end promises and what it bears. Each end says it first of all, and again when it
+/// changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hello {
     /// "I speak at least this often", whatever it is I say. `None`: I only answer.
@@ -15,8 +17,9 @@ pub struct Hello {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Received {
-    /// Bytes of the application's, or any others that mean nothing to the machine: part of a frame, an unsolicited pong of
-    /// WebSocket (RFC 6455, section 5.5.3, allows those). They prove life like all bytes.
+    /// Bytes of the application's, or any others that mean nothing to the machine: part of a frame,
+    /// an unsolicited pong of WebSocket (RFC 6455, section 5.5.3, allows those). They prove life
+    /// like all bytes.
     Data,
     /// What the peer promises and bears.
     Hello(Hello),
@@ -44,7 +47,8 @@ pub enum Received {
 pub enum Transmit {
     /// What we promise and bear.
     Hello(Hello),
-    /// A question. It must not wait behind data: put it before whatever is queued, after the frame that is being written.
+    /// A question. It must not wait behind data: put it before whatever is queued, after the frame
+    /// that is being written.
     Ping {
         /// Its number: 1, 2, 3 ...
         sequence: u64,

@@ -24,8 +24,9 @@ impl Pace {
         }
     }
 
-    /// The slower side wins: an end asks no more often than the other bears, and waits for a multiple of what the
-    /// other promises (RFC 5880, sections 6.8.2 to 6.8.4). `complaints` of the peer double the interval each.
+    /// The slower side wins: an end asks no more often than the other bears, and waits for a
+    /// multiple of what the other promises (RFC 5880, sections 6.8.2 to 6.8.4). `complaints` of the
+    /// peer double the interval each.
     pub(super) fn agree(
         settings: &Settings,
         peer: Option<Hello>,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// An end has at most this many pings without a pong: more would say nothing more, and would arrive as a flood on a path
-/// that held them up.
+/// An end has at most this many pings without a pong: more would say nothing more, and would arrive
+/// as a flood on a path that held them up.
 pub(super) const MOST_UNANSWERED: usize = 8;
 
 /// A ping that the transport has taken.

@@ -1,8 +1,8 @@
 //! How many pings an end bears.
 //!
-//! Pings that a lossy path held up arrive in a bunch, so counting short gaps would punish the innocent. This is a leaky
-//! bucket (the virtual scheduling algorithm of ITU-T I.371): the pace over time counts, and a bunch as large as an honest
-//! end can have unanswered goes through.
+//! Pings that a lossy path held up arrive in a bunch, so counting short gaps would punish the
+//! innocent. This is a leaky bucket (the virtual scheduling algorithm of ITU-T I.371): the pace
+//! over time counts, and a bunch as large as an honest end can have unanswered goes through.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ pub(super) enum Toll {
     Refuse,
 }
 
-/// The toll of a ping while the bucket takes `level` to leak empty; the level changes with it. In any unit of time; each ping
-/// fills in `gap`. Complaints are forgotten when the bucket is empty.
+/// The toll of a ping while the bucket takes `level` to leak empty; the level changes with it. In
+/// any unit of time; each ping fills in `gap`. Complaints are forgotten when the bucket is empty.
 pub(super) fn toll(level: &mut u64, complaints: &mut u8, gap: u64, allowed: u8) -> Toll {
     if *level == 0 {
         *complaints = 0;

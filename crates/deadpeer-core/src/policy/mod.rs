@@ -54,7 +54,8 @@ impl Policy {
     pub fn detect_within(deadline: Duration) -> Self {
         Self {
             within: deadline,
-            // RFC 1122, section 4.2.3.6: a lost probe must not be taken for death. Two lost in a row are a common burst.
+            // RFC 1122, section 4.2.3.6: a lost probe must not be taken for death. Two lost in a
+            // row are a common burst.
             survive_lost_probes: 2,
             slow_readers: SlowReaders::Keep,
             // RFC 6298, section 2.1: what TCP assumes of a path it has not measured.
@@ -83,11 +84,13 @@ impl Policy {
         }
     }
 
-    /// What is written just before close() arrives though the path breaks then, if it mends within `outage`; zero unless set.
+    /// What is written just before close() arrives though the path breaks then, if it mends within
+    /// `outage`; zero unless set.
     ///
-    /// The cap of the RTO that makes the kernel notice in time also makes it give up sooner what is still on its way
-    /// when the program has closed ([`AfterClose`](crate::forecast::AfterClose)). The gentlest options that keep the
-    /// deadline are chosen in any case; this asks for gentler ones at the cost of probes.
+    /// The cap of the RTO that makes the kernel notice in time also makes it give up sooner what is
+    /// still on its way when the program has closed ([`AfterClose`](crate::forecast::AfterClose)).
+    /// The gentlest options that keep the deadline are chosen in any case; this asks for gentler
+    /// ones at the cost of probes.
     #[must_use]
     pub fn after_close(self, outage: Duration) -> Self {
         Self {
@@ -96,10 +99,11 @@ impl Policy {
         }
     }
 
-    /// Whether the plan may set sysctls of the network namespace as well as options of the socket; not unless set.
+    /// Whether the plan may set sysctls of the network namespace as well as options of the socket;
+    /// not unless set.
     ///
-    /// `tcp_retries2` does for every connection of the namespace what `TCP_RTO_MAX_MS` does for one, on every kernel. It
-    /// takes root to set it, and [`Plan::sysctls`] says what is to be set.
+    /// `tcp_retries2` does for every connection of the namespace what `TCP_RTO_MAX_MS` does for
+    /// one, on every kernel. It takes root to set it, and [`Plan::sysctls`] says what is to be set.
     #[must_use]
     pub fn sysctls(self, may: bool) -> Self {
         Self {
@@ -110,8 +114,9 @@ impl Policy {
 
     /// The largest retransmission timeout for which the promise must hold; 1 s unless set.
     ///
-    /// Linux retransmits at round trip plus four deviations, at least 200 ms: 1 s covers
-    /// round trips up to about 800 ms. The promise holds for every smaller one too, and one of these may be the worst.
+    /// Linux retransmits at round trip plus four deviations, at least 200 ms: 1 s covers round
+    /// trips up to about 800 ms. The promise holds for every smaller one too, and one of these may
+    /// be the worst.
     #[must_use]
     pub fn path_rto(self, rto: Duration) -> Self {
         Self {
@@ -166,11 +171,12 @@ impl Policy {
         !self.excepted[silence as usize]
     }
 
-    /// The options that keep the deadline on this kernel: a long idle time and a short interval, so that few
-    /// packets flow while the peer answers and a burst when it doesn't.
+    /// The options that keep the deadline on this kernel: a long idle time and a short interval, so
+    /// that few packets flow while the peer answers and a burst when it doesn't.
     ///
     /// # Errors
-    /// [`Refusal`] where no options keep it: which kind of silence stands against it, and what could be kept.
+    /// [`Refusal`] where no options keep it: which kind of silence stands against it, and what
+    /// could be kept.
     pub fn plan(&self, kernel: &Kernel) -> Result<Plan, Refusal> {
         let search = Search::new(self, kernel);
         search

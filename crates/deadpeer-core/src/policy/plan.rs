@@ -52,14 +52,16 @@ impl Plan {
         &self.options
     }
 
-    /// What to set in the network namespace; nothing unless the policy allows it ([`Policy::sysctls`]).
+    /// What to set in the network namespace; nothing unless the policy allows it
+    /// ([`Policy::sysctls`]).
     #[must_use]
     pub fn sysctls(&self) -> &SysctlSettings {
         &self.sysctls
     }
 
-    /// When connections of the namespace that nobody set anything on are given up with data in flight to a peer that vanished: on
-    /// `kernel` as it is, and once the plan's sysctls are set there.
+    /// When connections of the namespace that nobody set anything on are given up with data in
+    /// flight to a peer that vanished: on `kernel` as it is, and once the plan's sysctls are set
+    /// there.
     #[must_use]
     pub fn for_everybody(&self, kernel: &Kernel) -> (Notice, Notice) {
         let rto = self.assumed_rto().unwrap_or(self.policy.path_rto);
@@ -82,8 +84,8 @@ impl Plan {
         &self.policy
     }
 
-    /// The largest retransmission timeout for which the promise holds; `None`: it holds on every path, because
-    /// `TCP_RTO_MAX_MS` bounds the RTO.
+    /// The largest retransmission timeout for which the promise holds; `None`: it holds on every
+    /// path, because `TCP_RTO_MAX_MS` bounds the RTO.
     #[must_use]
     pub fn assumed_rto(&self) -> Option<Duration> {
         self.options

@@ -20,7 +20,8 @@ pub struct Refusal {
     pub within: Duration,
     /// Why not.
     pub reason: Reason,
-    /// The shortest deadline that could be kept with everything else as asked; `None`: none up to [`LONGEST_DEADLINE`].
+    /// The shortest deadline that could be kept with everything else as asked; `None`: none up to
+    /// [`LONGEST_DEADLINE`].
     pub nearest: Option<Duration>,
     /// Single concessions with which the deadline could be kept.
     pub relaxations: Vec<Relaxation>,
@@ -32,9 +33,11 @@ pub struct Refusal {
 pub enum Reason {
     /// Even the soonest options notice this silence only then.
     TooLate(Silence, Notice),
-    /// Each silence alone could be noticed in time, but not with the probes that must be survivable.
+    /// Each silence alone could be noticed in time, but not with the probes that must be
+    /// survivable.
     TooManyProbes(u32),
-    /// The deadline could be kept, but what is written just before close() would survive no longer an outage than this.
+    /// The deadline could be kept, but what is written just before close() would survive no longer
+    /// an outage than this.
     LostAfterClose(Duration),
     /// The deadline is longer than deadpeer plans for.
     TooLong,
@@ -123,7 +126,8 @@ fn nearest(policy: &Policy, search: &Search<'_>) -> Option<Duration> {
     Some(STEP * found)
 }
 
-/// The longest outage after close() that could be had with everything else as asked, if that is what stands against the policy.
+/// The longest outage after close() that could be had with everything else as asked, if that is
+/// what stands against the policy.
 fn shorter_after_close(policy: &Policy, search: &Search<'_>) -> Option<Duration> {
     if policy.after_close.is_zero() || !search.can_keep(&policy.after_close(Duration::ZERO)) {
         return None;

@@ -1,9 +1,9 @@
 //! Finding the options that keep a policy.
 //!
-//! Three settings share the deadline: keepalive's idle time, its burst of probes, and what bounds data in
-//! flight. A write just before keepalive's verdict starts the second clock afresh, so both clocks
-//! together must fit. The longest idle time that fits is found by halving, the forecast being the judge: a
-//! plan cannot promise what the forecast does not.
+//! Three settings share the deadline: keepalive's idle time, its burst of probes, and what bounds
+//! data in flight. A write just before keepalive's verdict starts the second clock afresh, so both
+//! clocks together must fit. The longest idle time that fits is found by halving, the forecast
+//! being the judge: a plan cannot promise what the forecast does not.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,29 +17,33 @@ use crate::options::{MAX_KEEPALIVE_S, MAX_KEEPCNT, MAX_USER_TIMEOUT_MS, SocketOp
 use crate::state::TcpState;
 use crate::wheel::{Stretch, Wheel};
 
-/// A quarter of the silence may go into the burst of probes, in at most this many: enough to ride out a short
-/// outage, few enough to stay cheap.
+/// A quarter of the silence may go into the burst of probes, in at most this many: enough to ride
+/// out a short outage, few enough to stay cheap.
 const BURST_SHARE: u32 = 4;
 const BURST_PROBES: u32 = 8;
-/// Probes no further apart than the kernel's own default (`tcp_keepalive_intvl`): a burst should be one.
+/// Probes no further apart than the kernel's own default (`tcp_keepalive_intvl`): a burst should be
+/// one.
 const BURST_INTERVAL_S: u32 = 75;
-/// A gentler bound is worth probes on an idle connection, until these begin after less than this share of the deadline.
+/// A gentler bound is worth probes on an idle connection, until these begin after less than this
+/// share of the deadline.
 const IDLE_SHARE: u32 = 6;
 
-/// Spacings to try for `TCP_RTO_MAX_MS`, milliseconds, widest first: the wider, the longer an outage that
-/// data in flight survives, after close() as well, and the fewer packets.
+/// Spacings to try for `TCP_RTO_MAX_MS`, milliseconds, widest first: the wider, the longer an
+/// outage that data in flight survives, after close() as well, and the fewer packets.
 const RTO_MAX_CHOICES_MS: [u32; 17] = [
     60_000, 45_000, 30_000, 20_000, 15_000, 12_000, 10_000, 8_000, 7_000, 6_000, 5_000, 4_000,
     3_000, 2_500, 2_000, 1_500, 1_000,
 ];
-/// Values to try for `tcp_retries2`, largest first. With 5 data in flight survives an outage of 12.6 s, with 4 one of 6.2 s; fewer
-/// would end connections of the whole namespace in outages that are common.
+/// Values to try for `tcp_retries2`, largest first. With 5 data in flight survives an outage of
+/// 12.6 s, with 4 one of 6.2 s; fewer would end connections of the whole namespace in outages that
+/// are common.
 const RETRIES2_CHOICES: RangeInclusive<u32> = 4..=14;
-/// The user timeout that is certain to carry what was written last over an outage, as a multiple of that: retransmissions come at
-/// times that double, and late by up to an eighth.
+/// The user timeout that is certain to carry what was written last over an outage, as a multiple of
+/// that: retransmissions come at times that double, and late by up to an eighth.
 const OUTAGE_SHARE: (u32, u32) = (9, 4);
 
-/// The search for plans on one kernel and its paths. What keepalive plays no part in is computed once.
+/// The search for plans on one kernel and its paths. What keepalive plays no part in is computed
+/// once.
 pub(super) struct Search<'a> {
     pub(super) kernel: &'a Kernel,
     highest_rto: Duration,
@@ -56,8 +60,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The best plan, or `None` if no options keep the policy: the one with the gentlest bound that leaves room for idleness, else that
-    /// with the longest idle time.
+    /// The best plan, or `None` if no options keep the policy: the one with the gentlest bound that
+    /// leaves room for idleness, else that with the longest idle time.
     pub(super) fn plan(&self, policy: &Policy) -> Option<Plan> {
         if !is_sane(policy) {
             return None;
@@ -81,7 +85,8 @@ impl<'a> Search<'a> {
     /// Whether there is a plan.
     pub(super) fn can_keep(&self, policy: &Policy) -> bool {
         let wishes = !policy.after_close.is_zero();
-        // A user timeout that keepalive has a use for grows with the idle time, and with it what survives.
+        // A user timeout that keepalive has a use for grows with the idle time, and with it what
+        // survives.
         let later = |bound| {
             wishes && bound == Bound::UserTimeout && self.best_with(policy, bound).is_some()
         };
@@ -112,7 +117,8 @@ impl<'a> Search<'a> {
     /// The best plan with this bound.
     fn best_with(&self, policy: &Policy, bound: Bound) -> Option<Plan> {
         if bound == Bound::UserTimeout && !policy.after_close.is_zero() {
-            // The longest that keepalive has a use for may be long enough for what is written last, too.
+            // The longest that keepalive has a use for may be long enough for what is written last,
+            // too.
             let any = policy.after_close(Duration::ZERO);
             let plan = self.longest_idle(&any, bound).map(|plan| Plan {
                 policy: *policy,
@@ -125,7 +131,8 @@ impl<'a> Search<'a> {
         self.longest_idle(policy, bound)
     }
 
-    /// The plan with the longest idle time under this bound, with a generous burst if that fits, else with the smallest.
+    /// The plan with the longest idle time under this bound, with a generous burst if that fits,
+    /// else with the smallest.
     fn longest_idle(&self, policy: &Policy, bound: Bound) -> Option<Plan> {
         let longest = u32::try_from(policy.within.as_secs())
             .unwrap_or(u32::MAX)
@@ -183,7 +190,8 @@ impl<'a> Search<'a> {
         !is_in_time(policy, &forecast)
     }
 
-    /// The SYN retries that fit: none set if the kernel's do, else the most. `None` if not even one fits.
+    /// The SYN retries that fit: none set if the kernel's do, else the most. `None` if not even one
+    /// fits.
     fn syncnt(
         &self,
         policy: &Policy,
@@ -204,7 +212,8 @@ impl<'a> Search<'a> {
             .find(|n| fits(*n))
     }
 
-    /// The forecast for every path that the policy allows, or, where they cap the RTO, that the options do.
+    /// The forecast for every path that the policy allows, or, where they cap the RTO, that the
+    /// options do.
     fn forecast(&self, bound: Bound, options: &SocketOptions) -> Forecast {
         let kernel = bound.sysctls().on(self.kernel);
         let effective = options.resolve(&kernel.sysctls);
@@ -265,7 +274,8 @@ impl Bound {
     }
 }
 
-/// The bounds a policy allows on a kernel, gentlest first. A sysctl, which reaches every connection, is the last resort.
+/// The bounds a policy allows on a kernel, gentlest first. A sysctl, which reaches every
+/// connection, is the last resort.
 fn bounds(policy: &Policy, kernel: &Kernel) -> Vec<Bound> {
     let mut bounds = vec![Bound::Retries];
     match policy.slow_readers {
@@ -338,13 +348,15 @@ fn keepalive(idle: u32, burst: Burst) -> SocketOptions {
         keepidle_s: Some(idle),
         keepintvl_s: Some(burst.interval_s),
         keepcnt: Some(burst.probes),
-        // Said in any case: a user timeout that the socket has already would overrule everything else.
+        // Said in any case: a user timeout that the socket has already would overrule everything
+        // else.
         user_timeout_ms: Some(0),
         ..SocketOptions::default()
     }
 }
 
-/// A user timeout that lets all probes of the burst go unanswered before it ends the connection, however late the timers run.
+/// A user timeout that lets all probes of the burst go unanswered before it ends the connection,
+/// however late the timers run.
 fn user_timeout_ms(kernel: &Kernel, idle: u32, burst: Burst) -> Option<u32> {
     let latest_probe = |hz| {
         let wheel = Wheel::new(hz, None);

@@ -16,11 +16,12 @@ impl TcpInfo {
     /// Decodes what `getsockopt(TCP_INFO)` or sock_diag returned, whatever its length.
     ///
     /// `kernel` is the kernel that wrote the bytes. Without it, or with one that never had such a
-    /// structure, the few fields that the size alone can't tell stay `None`: `fackets`, the meaning of
-    /// the last of 280 bytes, `fastopen_client_fail` below 240 bytes.
+    /// structure, the few fields that the size alone can't tell stay `None`: `fackets`, the meaning
+    /// of the last of 280 bytes, `fastopen_client_fail` below 240 bytes.
     #[must_use]
     pub fn decode(bytes: &[u8], kernel: Option<KernelVersion>) -> Self {
-        // Of a length that is known beforehand, no field has to be asked whether it is there: most of the work.
+        // Of a length that is known beforehand, no field has to be asked whether it is there: most
+        // of the work.
         match bytes.first_chunk::<MAX_SIZE>() {
             Some(whole) => decode(TcpInfoView::new(whole), kernel),
             None => decode(TcpInfoView::new(bytes), kernel),
@@ -149,9 +150,9 @@ fn connection(
     }
 }
 
-/// Whether the handshake was ever done. Before that the ages count from the boot, and the peer's window
-/// reads as 0 though nobody announced it. `tcp_init_buffer_space` sets `rcv_space` when it is done, and
-/// it never falls to 0 again.
+/// Whether the handshake was ever done. Before that the ages count from the boot, and the peer's
+/// window reads as 0 though nobody announced it. `tcp_init_buffer_space` sets `rcv_space` when it
+/// is done, and it never falls to 0 again.
 fn connected(view: TcpInfoView<'_>, state: Option<TcpState>) -> bool {
     state != Some(TcpState::SynSent) && view.rcv_space() != Some(0)
 }
@@ -183,7 +184,8 @@ impl LastWord {
                 opt_seen: view.accecn_opt_seen().and_then(AccEcnOption::from_kernel),
                 ..Self::default()
             },
-            // An older kernel with these bytes is a distribution's: nobody knows which of the two it took.
+            // An older kernel with these bytes is a distribution's: nobody knows which of the two
+            // it took.
             Some(_) | None => Self::default(),
         }
     }

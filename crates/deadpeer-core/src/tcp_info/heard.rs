@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::TcpInfo;
 
 impl TcpInfo {
-    /// How long ago anything was heard of the peer, as the kernel's keepalive counts it: the younger of the ages of the last data
-    /// and the last acknowledgement (include/net/tcp.h, `keepalive_time_elapsed`). `None` before the handshake is done.
+    /// How long ago anything was heard of the peer, as the kernel's keepalive counts it: the
+    /// younger of the ages of the last data and the last acknowledgement (include/net/tcp.h,
+    /// `keepalive_time_elapsed`). `None` before the handshake is done.
     #[must_use]
     #[doc(alias = "tcpi_last_ack_recv")]
     #[doc(alias = "tcpi_last_data_recv")]

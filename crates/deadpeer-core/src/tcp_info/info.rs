@@ -7,9 +7,9 @@ use crate::TcpState;
 ///
 /// A field is `None` when the kernel didn't report it: the structure ended before, the number isn't
 /// measured yet, or it means nothing in this state. Of a listener only the accept queue, the pacing
-/// rates, `snd_cwnd` and `reordering` are reported. Names are the kernel's without `tcpi_`, with the
-/// unit of a time added. The version at a field is the first Linux that has it; none stands at what
-/// Linux 2.6.37 has. 32-bit counters wrap.
+/// rates, `snd_cwnd` and `reordering` are reported. Names are the kernel's without `tcpi_`, with
+/// the unit of a time added. The version at a field is the first Linux that has it; none stands at
+/// what Linux 2.6.37 has. 32-bit counters wrap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct TcpInfo {
@@ -40,7 +40,8 @@ pub struct TcpInfo {
     /// Whether `delivery_rate` was bound by the application, not by the network (Linux 4.9).
     #[doc(alias = "tcpi_delivery_rate_app_limited")]
     pub delivery_rate_app_limited: Option<bool>,
-    /// Why TCP Fast Open did not work (Linux 5.5; its size is that of 5.4, so without a version `None` at 232 bytes).
+    /// Why TCP Fast Open did not work (Linux 5.5; its size is that of 5.4, so without a version
+    /// `None` at 232 bytes).
     #[doc(alias = "tcpi_fastopen_client_fail")]
     pub fastopen_client_fail: Option<FastopenFail>,
 
@@ -76,20 +77,23 @@ pub struct TcpInfo {
     /// Segments in flight that are retransmissions.
     #[doc(alias = "tcpi_retrans")]
     pub retrans: Option<u32>,
-    /// Segments up to the highest selective acknowledgement; only of a kernel known to be older than
-    /// 4.15, which stopped counting.
+    /// Segments up to the highest selective acknowledgement; only of a kernel known to be older
+    /// than 4.15, which stopped counting.
     #[doc(alias = "tcpi_fackets")]
     pub fackets: Option<u32>,
 
-    /// Milliseconds since data was last sent, retransmissions included, or since the handshake; `None` before that.
+    /// Milliseconds since data was last sent, retransmissions included, or since the handshake;
+    /// `None` before that.
     #[doc(alias = "tcpi_last_data_sent")]
     pub last_data_sent_ms: Option<u32>,
     /// Milliseconds since data was last received, or since the handshake; `None` before that.
     #[doc(alias = "tcpi_last_data_recv")]
     pub last_data_recv_ms: Option<u32>,
-    /// Milliseconds since an acknowledgement was last received; `None` before the handshake is done.
+    /// Milliseconds since an acknowledgement was last received; `None` before the handshake is
+    /// done.
     ///
-    /// Every segment of a connection acknowledges something, so this is when the peer was last heard.
+    /// Every segment of a connection acknowledges something, so this is when the peer was last
+    /// heard.
     #[doc(alias = "tcpi_last_ack_recv")]
     pub last_ack_recv_ms: Option<u32>,
 
@@ -106,7 +110,8 @@ pub struct TcpInfo {
     /// Mean deviation of the round-trip time, microseconds; `None` before the first measurement.
     #[doc(alias = "tcpi_rttvar")]
     pub rttvar_us: Option<u32>,
-    /// Slow-start threshold, segments; `None` while there is none (the kernel's infinity, 0x7fffffff).
+    /// Slow-start threshold, segments; `None` while there is none (the kernel's infinity,
+    /// 0x7fffffff).
     #[doc(alias = "tcpi_snd_ssthresh")]
     pub snd_ssthresh: Option<u32>,
     /// Congestion window, segments.
@@ -134,7 +139,8 @@ pub struct TcpInfo {
     /// `SO_MAX_PACING_RATE`, bytes a second (Linux 3.15); `None` while unbounded.
     #[doc(alias = "tcpi_max_pacing_rate")]
     pub max_pacing_rate: Option<u64>,
-    /// Bytes that the peer acknowledged (Linux 4.1). Our FIN counts one, and so does the SYN of the connecting end.
+    /// Bytes that the peer acknowledged (Linux 4.1). Our FIN counts one, and so does the SYN of the
+    /// connecting end.
     #[doc(alias = "tcpi_bytes_acked")]
     pub bytes_acked: Option<u64>,
     /// Bytes received in order; the peer's FIN counts one (Linux 4.1).
@@ -160,7 +166,8 @@ pub struct TcpInfo {
     /// Segments with data sent, retransmissions included (Linux 4.6).
     #[doc(alias = "tcpi_data_segs_out")]
     pub data_segs_out: Option<u32>,
-    /// Latest measured rate of delivery, bytes a second (Linux 4.9); `None` before the first measurement.
+    /// Latest measured rate of delivery, bytes a second (Linux 4.9); `None` before the first
+    /// measurement.
     #[doc(alias = "tcpi_delivery_rate")]
     pub delivery_rate: Option<u64>,
 
@@ -195,8 +202,8 @@ pub struct TcpInfo {
     /// Segments received out of order (Linux 5.4).
     #[doc(alias = "tcpi_rcv_ooopack")]
     pub rcv_ooopack: Option<u32>,
-    /// The window that the peer announced, bytes after scaling; 0: it takes no data now (Linux 5.4). `None`
-    /// before the handshake is done.
+    /// The window that the peer announced, bytes after scaling; 0: it takes no data now (Linux
+    /// 5.4). `None` before the handshake is done.
     #[doc(alias = "tcpi_snd_wnd")]
     pub snd_wnd: Option<u32>,
     /// The window that we announce, bytes after scaling (Linux 6.2).
@@ -237,16 +244,19 @@ pub struct TcpInfo {
     /// Bytes received with a congestion mark (AccECN, Linux 6.18).
     #[doc(alias = "tcpi_received_ce_bytes")]
     pub received_ce_bytes: Option<u32>,
-    /// What of AccECN the path breaks (Linux 6.18). Needs the kernel's version: its place changed in 7.0.
+    /// What of AccECN the path breaks (Linux 6.18). Needs the kernel's version: its place changed
+    /// in 7.0.
     #[doc(alias = "tcpi_accecn_fail_mode")]
     pub accecn_fail_mode: Option<AccEcnFailures>,
-    /// Which AccECN option the peer sent (Linux 6.18). Needs the kernel's version: its place changed in 7.0.
+    /// Which AccECN option the peer sent (Linux 6.18). Needs the kernel's version: its place
+    /// changed in 7.0.
     #[doc(alias = "tcpi_accecn_opt_seen")]
     pub accecn_opt_seen: Option<AccEcnOption>,
     /// Which ECN was negotiated (Linux 7.0). Needs the kernel's version.
     #[doc(alias = "tcpi_ecn_mode")]
     pub ecn_mode: Option<EcnMode>,
-    /// 24 more option bits, none of them with a meaning yet (Linux 7.0). Needs the kernel's version.
+    /// 24 more option bits, none of them with a meaning yet (Linux 7.0). Needs the kernel's
+    /// version.
     #[doc(alias = "tcpi_options2")]
     pub options2: Option<u32>,
 }

@@ -2,14 +2,16 @@
 
 use super::KernelVersion;
 
-/// The first kernel that lays out the last word of the 280 bytes as bit fields (commit 4fa4ac5e5848,
-/// "tcp: accecn: add tcpi_ecn_mode and tcpi_option2 in tcp_info"). Two 16-bit numbers before that.
+/// The first kernel that lays out the last word of the 280 bytes as bit fields (commit
+/// 4fa4ac5e5848, "tcp: accecn: add tcpi_ecn_mode and tcpi_option2 in tcp_info"). Two 16-bit numbers
+/// before that.
 pub(super) const LAST_WORD_BIT_FIELDS: KernelVersion = KernelVersion::new(7, 0);
 
 /// The first kernel whose structure has that last word at all.
 pub(super) const LAST_WORD: KernelVersion = KernelVersion::new(6, 18);
 
-/// `tcpi_delivery_rate_app_limited` took a padding bit in the kernel that added `tcpi_delivery_rate`.
+/// `tcpi_delivery_rate_app_limited` took a padding bit in the kernel that added
+/// `tcpi_delivery_rate`.
 pub(super) const DELIVERY_RATE: KernelVersion = KernelVersion::new(4, 9);
 
 /// `tcpi_fastopen_client_fail` took padding bits; the size stayed that of 5.4.
@@ -18,7 +20,8 @@ pub(super) const FASTOPEN_CLIENT_FAIL: KernelVersion = KernelVersion::new(5, 5);
 /// The kernel stopped counting `tcpi_fackets`: 0 from here on.
 pub(super) const NO_FACKETS: KernelVersion = KernelVersion::new(4, 15);
 
-/// `size_of::<struct tcp_info>()` and the first kernel that has it, from include/uapi/linux/tcp.h of each release.
+/// `size_of::<struct tcp_info>()` and the first kernel that has it, from include/uapi/linux/tcp.h
+/// of each release.
 ///
 /// | bytes | since | what came |
 /// |---|---|---|
@@ -57,5 +60,6 @@ pub const LAYOUTS: &[(usize, KernelVersion)] = &[
     (280, KernelVersion::new(6, 18)),
 ];
 
-/// The largest `struct tcp_info` of a known kernel, in bytes: the size of buffer to give getsockopt(2).
+/// The largest `struct tcp_info` of a known kernel, in bytes: the size of buffer to give
+/// getsockopt(2).
 pub const MAX_SIZE: usize = 280;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A Linux version as far as the layout of `struct tcp_info` depends on it: 6.18 of `6.18.44-amd64`.
+/// A Linux version as far as the layout of `struct tcp_info` depends on it: 6.18 of
+/// `6.18.44-amd64`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KernelVersion {
     /// The first number.

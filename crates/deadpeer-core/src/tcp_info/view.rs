@@ -2,9 +2,9 @@
 
 /// The bytes of a `struct tcp_info` (include/uapi/linux/tcp.h) of any length.
 ///
-/// Each method reads one field and is `None` when the bytes end before the field does. Numbers are in
-/// the byte order of this machine, which is the kernel's that wrote them. What a number means, and
-/// whether it means anything in this state, is [`TcpInfo`](super::TcpInfo)'s business.
+/// Each method reads one field and is `None` when the bytes end before the field does. Numbers are
+/// in the byte order of this machine, which is the kernel's that wrote them. What a number means,
+/// and whether it means anything in this state, is [`TcpInfo`](super::TcpInfo)'s business.
 #[derive(Debug, Clone, Copy)]
 pub struct TcpInfoView<'a> {
     bytes: &'a [u8],
@@ -42,7 +42,8 @@ macro_rules! fields {
                 }
             )*
 
-            /// Every field that is an integer of its own: name, offset and width in bytes, in the kernel's order.
+            /// Every field that is an integer of its own: name, offset and width in bytes, in the
+            /// kernel's order.
             pub const FIELDS: &'static [(&'static str, usize, usize)] =
                 &[$((stringify!($name), $offset, size_of::<$int>()),)*];
         }
@@ -120,7 +121,8 @@ fields! {
     accecn_opt_seen: u16 = 278,
 }
 
-/// Bit fields. A C compiler starts at the low end on a little-endian machine, at the high end on a big-endian one.
+/// Bit fields. A C compiler starts at the low end on a little-endian machine, at the high end on a
+/// big-endian one.
 impl TcpInfoView<'_> {
     /// `tcpi_snd_wscale`, 4 bits of byte 6.
     #[must_use]

@@ -1,4 +1,5 @@
-//! Two witnesses: the kernel, which speaks for the peer's host, and heartbeats, which speak for its application.
+//! Two witnesses: the kernel, which speaks for the peer's host, and heartbeats, which speak for its
+//! application.
 
 use super::Verdict;
 use crate::heartbeat::Standing;
@@ -6,8 +7,9 @@ use crate::heartbeat::Standing;
 impl Verdict {
     /// What this verdict on the host and a heartbeat's [`Standing`] come to.
     ///
-    /// A byte of the application is proof for both, so whoever heard later is right about life. Silence is told apart: a host
-    /// that answers for an application that does not is [`Verdict::ApplicationSilent`], and never unreachable.
+    /// A byte of the application is proof for both, so whoever heard later is right about life.
+    /// Silence is told apart: a host that answers for an application that does not is
+    /// [`Verdict::ApplicationSilent`], and never unreachable.
     ///
     /// ```
     /// use std::time::Duration;

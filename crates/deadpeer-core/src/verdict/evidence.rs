@@ -65,7 +65,8 @@ impl Counters {
         }
     }
 
-    /// When the connection had just come into being. The last segment of the handshake, which one of the ends sends, asks for nothing.
+    /// When the connection had just come into being. The last segment of the handshake, which one
+    /// of the ends sends, asks for nothing.
     pub(super) fn at_birth(&self) -> Self {
         Self {
             segs_out: self.segs_out.min(1),
@@ -75,8 +76,9 @@ impl Counters {
 
     /// How long ago the peer answered last, if it did between two readings `elapsed` apart.
     ///
-    /// Data that comes again is no answer: it shows that what we send does not arrive. It makes the kernel's age of the last
-    /// acknowledgement younger all the same, so new data is dated by the age of data.
+    /// Data that comes again is no answer: it shows that what we send does not arrive. It makes the
+    /// kernel's age of the last acknowledgement younger all the same, so new data is dated by the
+    /// age of data.
     pub(super) fn answered_since(
         &self,
         before: &Self,
@@ -89,7 +91,8 @@ impl Counters {
         let new_data = self.bytes_received != before.bytes_received;
         let acks = self.bytes_acked != before.bytes_acked || self.acks_since(before) > 0;
         let data = new_data.then(|| ages.data.unwrap_or_default());
-        // What counts as a segment without being taken for an acknowledgement is the peer's own keepalive probe.
+        // What counts as a segment without being taken for an acknowledgement is the peer's own
+        // keepalive probe.
         let ack = acks
             .then(|| ages.ack.unwrap_or_default())
             .filter(|ago| *ago <= elapsed + TICKS);
@@ -110,8 +113,8 @@ impl Counters {
         }
     }
 
-    /// Segments without data that we sent beyond one for each that came. While nothing answers, what it grows by is probes: all that
-    /// comes is answered with one such segment at most.
+    /// Segments without data that we sent beyond one for each that came. While nothing answers,
+    /// what it grows by is probes: all that comes is answered with one such segment at most.
     pub(super) fn said_unasked(&self) -> u32 {
         let (said, came) = (
             self.segs_out.wrapping_sub(self.data_segs_out),

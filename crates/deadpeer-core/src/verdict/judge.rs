@@ -15,13 +15,14 @@ use crate::tcp_info::TcpInfo;
 
 /// Without a first reading one is taken after this.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
-/// How many looks a deadline has while data arrives. Should only our direction be lost, it comes again and again: each time the kernel
-/// counts unanswered questions afresh, so they are counted here, and each look that finds some has found a lost acknowledgement. And an
-/// answer cannot be dated closer than the looks are.
+/// How many looks a deadline has while data arrives. Should only our direction be lost, it comes
+/// again and again: each time the kernel counts unanswered questions afresh, so they are counted
+/// here, and each look that finds some has found a lost acknowledgement. And an answer cannot be
+/// dated closer than the looks are.
 const CLOSE_LOOKS: u32 = 8;
 
-/// Window probes begin a fifth of a second apart, and Linux answers one in half a second at most (`tcp_invalid_ratelimit`): so many may
-/// go unanswered each time that a window closes.
+/// Window probes begin a fifth of a second apart, and Linux answers one in half a second at most
+/// (`tcp_invalid_ratelimit`): so many may go unanswered each time that a window closes.
 const HASTY: u8 = 2;
 /// They come so soon after it closes.
 const HASTE: Duration = Duration::from_secs(1);
@@ -32,8 +33,8 @@ const IMPATIENCE: Duration = Duration::from_millis(50);
 
 /// Judges one connection.
 ///
-/// Times are readings of `CLOCK_MONOTONIC`: it stands still while the machine sleeps, as the kernel's own
-/// timers do, so that a night of sleep is no silence of the peer.
+/// Times are readings of `CLOCK_MONOTONIC`: it stands still while the machine sleeps, as the
+/// kernel's own timers do, so that a night of sleep is no silence of the peer.
 #[derive(Debug, Clone, Copy)]
 pub struct Judge {
     supervision: Supervision,
@@ -96,8 +97,8 @@ impl Judge {
 
     /// Takes a reading of TCP_INFO made at `at` and judges.
     ///
-    /// The first reading tells how many questions went unanswered since the connection began. Of the peer it proves
-    /// what the kernel says of the last arrival.
+    /// The first reading tells how many questions went unanswered since the connection began. Of
+    /// the peer it proves what the kernel says of the last arrival.
     pub fn observe(&mut self, at: Duration, info: &TcpInfo) -> Verdict {
         self.note_window(at, info);
         self.weigh(at, Counters::of(info), Ages::of(info));
@@ -112,11 +113,12 @@ impl Judge {
         self.verdict
     }
 
-    /// When the next reading can change the verdict to unreachable, or is needed to tell answers from data that comes again, or the user timeout has
-    /// to be [renewed](Self::user_timeout_ms); `None`: the connection is over.
+    /// When the next reading can change the verdict to unreachable, or is needed to tell answers
+    /// from data that comes again, or the user timeout has to be [renewed](Self::user_timeout_ms);
+    /// `None`: the connection is over.
     ///
-    /// A connection that is heard and receives no data needs no look before its silence could have lasted the deadline: the kernel
-    /// counts meanwhile.
+    /// A connection that is heard and receives no data needs no look before its silence could have
+    /// lasted the deadline: the kernel counts meanwhile.
     #[must_use]
     pub fn next_look(&self) -> Option<Duration> {
         if self.base.is_none() {
@@ -157,11 +159,12 @@ impl Judge {
         next.map(|at| at.min(looked + patience / CLOSE_LOOKS))
     }
 
-    /// The `TCP_USER_TIMEOUT` that the connection should have until the next look, milliseconds; 0: none. `info` is the reading that was
-    /// [observed](Self::observe) last.
+    /// The `TCP_USER_TIMEOUT` that the connection should have until the next look, milliseconds; 0:
+    /// none. `info` is the reading that was [observed](Self::observe) last.
     ///
-    /// With it neither the loss on the path nor a peer that doesn't read ends a live connection, and one that is closed while its peer is
-    /// gone stays in the kernel's table for no longer than a plain one, 107 s by default; on a path that loses much, ten minutes.
+    /// With it neither the loss on the path nor a peer that doesn't read ends a live connection,
+    /// and one that is closed while its peer is gone stays in the kernel's table for no longer than
+    /// a plain one, 107 s by default; on a path that loses much, ten minutes.
     #[must_use]
     pub fn user_timeout_ms(&self, info: &TcpInfo) -> u32 {
         let silence = self.looked.get().saturating_sub(self.heard.get());
@@ -175,8 +178,8 @@ impl Judge {
         )
     }
 
-    /// By how much the verdict comes after the deadline at the loss measured so far, if the peer vanished now and
-    /// `before_probing` is the silence before the first probe (`TCP_KEEPIDLE`).
+    /// By how much the verdict comes after the deadline at the loss measured so far, if the peer
+    /// vanished now and `before_probing` is the silence before the first probe (`TCP_KEEPIDLE`).
     #[must_use]
     pub fn slip(&self, before_probing: Duration) -> Duration {
         match self.supervision.preference() {
@@ -209,7 +212,8 @@ impl Judge {
         };
         let elapsed = at.saturating_sub(base.at.get());
         if let Some(ago) = counters.answered_since(&base.counters, elapsed, ages) {
-            // After a long silence retransmissions before it can't be told from those in it where the kernel may have counted past 255.
+            // After a long silence retransmissions before it can't be told from those in it where
+            // the kernel may have counted past 255.
             if !self.is_long(ago) || counters.resent_since(&base.counters) <= MOST_COUNTED {
                 self.sample(&base.counters, &counters, elapsed);
             }
@@ -232,7 +236,8 @@ impl Judge {
         self.loss.sample(failed, answered);
     }
 
-    /// Whether the window is closed, and had not been seen to be for long when the peer was heard before.
+    /// Whether the window is closed, and had not been seen to be for long when the peer was heard
+    /// before.
     fn has_just_closed(&self) -> bool {
         self.closed_window_since.is_some_and(|since| {
             self.base
@@ -251,16 +256,16 @@ impl Judge {
         self.remember(&counters);
     }
 
-    /// Adds what has been asked in vain since the last reading. The kernel begins to count afresh when data comes again; probes show
-    /// among the segments all the same.
+    /// Adds what has been asked in vain since the last reading. The kernel begins to count afresh
+    /// when data comes again; probes show among the segments all the same.
     fn note_silence(&mut self, counters: &Counters) {
         let open = counters.open();
         let counted = u32::from(open.checked_sub(self.last.open).unwrap_or(open));
         let said = counters.said_unasked().wrapping_sub(self.last.said_unasked);
         // Less is said than comes where several segments are acknowledged at once.
         let asked = counted.max(said.cast_signed().max(0).cast_unsigned());
-        // Data that came again says that our acknowledgement of it did not arrive. One arrival alone counts: a single
-        // lost acknowledgement can make many segments come again.
+        // Data that came again says that our acknowledgement of it did not arrive. One arrival
+        // alone counts: a single lost acknowledgement can make many segments come again.
         let again = counters.data_segs_in != self.last.data_segs_in;
         self.unanswered = self.unanswered.saturating_add(asked + u32::from(again));
         let outage_over = self.heard.get() + self.supervision.longest_outage();

@@ -1,20 +1,22 @@
 //! How often this connection's questions go unanswered although the peer lives.
 //!
-//! A solicitation fails if it or its answer is lost: q = 1 - (1 - loss)^2. The number of failures in a row that
-//! rules out chance follows from q. But q is only estimated, from few samples at first, so what is
-//! computed is the chance of a streak under all q that the samples leave possible: a beta
-//! distribution, whose streaks have a closed form.
+//! A solicitation fails if it or its answer is lost: q = 1 - (1 - loss)^2. The number of failures
+//! in a row that rules out chance follows from q. But q is only estimated, from few samples at
+//! first, so what is computed is the chance of a streak under all q that the samples leave
+//! possible: a beta distribution, whose streaks have a closed form.
 
-/// Before anything was seen: as if half a failure and twenty answers had been. That is a path on which two and a half
-/// percent of questions fail, held loosely: twenty samples of its own outweigh it. At the default target it
-/// asks for nine unanswered solicitations.
+/// Before anything was seen: as if half a failure and twenty answers had been. That is a path on
+/// which two and a half percent of questions fail, held loosely: twenty samples of its own outweigh
+/// it. At the default target it asks for nine unanswered solicitations.
 const PRIOR_FAILED: f32 = 0.5;
 const PRIOR_ANSWERED: f32 = 20.0;
-/// Samples fade while so many follow. Paths change, and a longer memory would believe in a clean one for many
-/// false alarms after it has become lossy; with a shorter one the deadline slips by chance on paths that lose little.
+/// Samples fade while so many follow. Paths change, and a longer memory would believe in a clean
+/// one for many false alarms after it has become lossy; with a shorter one the deadline slips by
+/// chance on paths that lose little.
 const MEMORY: f64 = 100.0;
 const LEAST_ANSWERED: f32 = 0.5;
-/// One lost question, or two, or three, happen on any path (RFC 1122, section 4.2.3.6): never fewer than four.
+/// One lost question, or two, or three, happen on any path (RFC 1122, section 4.2.3.6): never fewer
+/// than four.
 const FEWEST: u32 = 4;
 /// More solicitations than this prove nothing more: 40 % loss each way asks for 49.
 const MOST: u32 = 400;
@@ -44,7 +46,8 @@ impl Loss {
         if questions == 0.0 {
             return;
         }
-        // One after the other, each fading all before it: what is left of those, and how many of the new ones that makes.
+        // One after the other, each fading all before it: what is left of those, and how many of
+        // the new ones that makes.
         let left = (-questions / MEMORY).exp();
         let room = MEMORY - left * self.samples();
         let new = questions.min(room) / questions;
@@ -60,8 +63,8 @@ impl Loss {
         f64::from(self.failed) / self.samples()
     }
 
-    /// The smallest number of unanswered solicitations in a row whose chance on a live connection is at most
-    /// one in `questions`.
+    /// The smallest number of unanswered solicitations in a row whose chance on a live connection
+    /// is at most one in `questions`.
     #[must_use]
     pub fn convincing_streak(&self, questions: f64) -> u32 {
         let mut chance = 1.0;
@@ -100,8 +103,8 @@ mod tests {
         assert!(after(0.0, 100.0) < 9);
     }
 
-    /// 25 % loss each way: q = 0.44, which asks for 21 if it is known for certain; 40 %: q = 0.64, 39. A hundred samples leave it less
-    /// certain.
+    /// 25 % loss each way: q = 0.44, which asks for 21 if it is known for certain; 40 %: q =
+    /// 0.64, 39. A hundred samples leave it less certain.
     #[test]
     fn loss_asks_for_longer_streaks() {
         assert!(

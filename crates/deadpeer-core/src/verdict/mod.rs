@@ -1,12 +1,15 @@
-//! Is the peer still there? Judged from what the kernel counts, without a byte of the application's.
+//! Is the peer still there? Judged from what the kernel counts, without a byte of the
+//! application's.
 //!
-//! A [`Judge`] is fed with TCP_INFO at moments of its own choosing ([`Judge::next_look`]) and answers with a
-//! [`Verdict`]. *Evidence* is proof that the peer's TCP answered: bytes received, bytes acknowledged, a pure
-//! ACK. *Solicitations* are what a live peer must answer: keepalive probes, window probes, retransmissions. A peer
-//! is unreachable when it has been silent for the deadline **and** so many solicitations in a
-//! row went unanswered that, at the loss measured on this connection, chance is ruled out.
+//! A [`Judge`] is fed with TCP_INFO at moments of its own choosing ([`Judge::next_look`]) and
+//! answers with a [`Verdict`]. *Evidence* is proof that the peer's TCP answered: bytes received,
+//! bytes acknowledged, a pure ACK. *Solicitations* are what a live peer must answer: keepalive
+//! probes, window probes, retransmissions. A peer is unreachable when it has been silent for the
+//! deadline **and** so many solicitations in a row went unanswered that, at the loss measured on
+//! this connection, chance is ruled out.
 //!
-//! The settings that make the kernel ask, and keep it from deciding alone, are [`Supervision::options`].
+//! The settings that make the kernel ask, and keep it from deciding alone, are
+//! [`Supervision::options`].
 
 mod combined;
 mod evidence;
@@ -39,13 +42,14 @@ pub enum Verdict {
         /// Solicitations without an answer so far.
         unanswered: u32,
     },
-    /// Its host answers, but its window is closed and data waits: the application there does not read.
+    /// Its host answers, but its window is closed and data waits: the application there does not
+    /// read.
     Stalled {
         /// How long the window has been seen closed.
         since: Duration,
     },
-    /// Its host answers, but its application does not: frozen, dead behind a proxy, or stuck in its event loop. Only heartbeats tell
-    /// ([`Verdict::with_heartbeat`]).
+    /// Its host answers, but its application does not: frozen, dead behind a proxy, or stuck in its
+    /// event loop. Only heartbeats tell ([`Verdict::with_heartbeat`]).
     ApplicationSilent {
         /// How long ago the application was heard last.
         since: Duration,
@@ -63,7 +67,8 @@ pub enum Verdict {
     },
     /// The connection is over.
     Closed {
-        /// Why, as far as TCP_INFO tells; the error itself belongs to the application and is not taken.
+        /// Why, as far as TCP_INFO tells; the error itself belongs to the application and is not
+        /// taken.
         cause: Cause,
     },
 }

@@ -3,7 +3,8 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// A duration of whole nanoseconds, up to 584 years; longer ones are cut to that. `None` of it takes no room.
+/// A duration of whole nanoseconds, up to 584 years; longer ones are cut to that. `None` of it
+/// takes no room.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Nanos(NonZeroU64);
 

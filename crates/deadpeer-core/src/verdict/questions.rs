@@ -1,20 +1,23 @@
 //! How many questions were answered between two readings, and how many were not.
 //!
-//! Questions are probes and data. TCP_INFO counts neither answers nor probes, only segments, so both are bounded, each from the side
-//! on which an error does not make the loss look smaller than it is, nor larger.
+//! Questions are probes and data. TCP_INFO counts neither answers nor probes, only segments, so
+//! both are bounded, each from the side on which an error does not make the loss look smaller than
+//! it is, nor larger.
 
 use super::evidence::Counters;
 
-/// What a segment counts as that the peer says came twice (RFC 2883): it was not lost on the way there, and whether
-/// the answer to the first was lost or only late, nobody knows. A tail-loss probe that was sent a few milliseconds too
-/// soon is one, and clean paths have many.
+/// What a segment counts as that the peer says came twice (RFC 2883): it was not lost on the way
+/// there, and whether the answer to the first was lost or only late, nobody knows. A tail-loss
+/// probe that was sent a few milliseconds too soon is one, and clean paths have many.
 const CAME_TWICE: f64 = 0.5;
 
-/// The questions that failed and those that were answered between two readings on a connection that lived.
+/// The questions that failed and those that were answered between two readings on a connection that
+/// lived.
 ///
-/// What is open at the end may still be answered: it is a silence, not a loss. What was open at the beginning has failed since. There was
-/// time for so many answered probes at most beside those in vain: the rest of what looks like answers are probes of the peer.
-/// So many may have been too hasty to be answered: they are no questions.
+/// What is open at the end may still be answered: it is a silence, not a loss. What was open at the
+/// beginning has failed since. There was time for so many answered probes at most beside those in
+/// vain: the rest of what looks like answers are probes of the peer. So many may have been too
+/// hasty to be answered: they are no questions.
 pub(super) fn questions_between(
     before: &Counters,
     after: &Counters,
@@ -26,11 +29,12 @@ pub(super) fn questions_between(
     (probes_failed + data_failed, probes_answered + data_answered)
 }
 
-/// A segment without data that answers no segment of data is a probe. One that came may be the answer to a probe or to data; where
-/// that can't be told it makes a probe neither failed nor answered.
+/// A segment without data that answers no segment of data is a probe. One that came may be the
+/// answer to a probe or to data; where that can't be told it makes a probe neither failed nor
+/// answered.
 ///
-/// Without data in either direction the failed ones are exact. A probe of the peer comes without data and is answered without data,
-/// so it looks like one of ours with its answer.
+/// Without data in either direction the failed ones are exact. A probe of the peer comes without
+/// data and is answered without data, so it looks like one of ours with its answer.
 fn probes_between(
     before: &Counters,
     after: &Counters,
@@ -50,8 +54,9 @@ fn probes_between(
     (failed, answered.min(most_answered(in_vain)))
 }
 
-/// Every retransmission stands for a lost segment, but for those that the peer says came twice. An answer that is lost leaves no trace
-/// among the others, so the way back is taken to lose as many as the way there.
+/// Every retransmission stands for a lost segment, but for those that the peer says came twice. An
+/// answer that is lost leaves no trace among the others, so the way back is taken to lose as many
+/// as the way there.
 fn data_between(before: &Counters, after: &Counters) -> (f64, f64) {
     let sent = since(after.data_segs_out, before.data_segs_out);
     let sent_again = since(after.retransmitted, before.retransmitted);
@@ -170,7 +175,8 @@ mod tests {
         assert_eq!(until(probes(2, 9, 0)), (0.0, 2.0));
     }
 
-    /// Ten seconds, a probe a second: four of ours were answered and six were not, and six of the peer's came.
+    /// Ten seconds, a probe a second: four of ours were answered and six were not, and six of the
+    /// peer's came.
     #[test]
     fn probes_of_the_peer_leave_no_room_for_answers() {
         let before = Numbers::default().counters();
@@ -234,7 +240,8 @@ mod tests {
         assert_eq!(until(data(25, 5, 2)), (3.818, 18.182));
     }
 
-    /// Measured behind a closed window on a path without loss: the last segment was sent again by a tail-loss probe.
+    /// Measured behind a closed window on a path without loss: the last segment was sent again by a
+    /// tail-loss probe.
     #[test]
     fn what_came_twice_was_not_lost() {
         let filled = Numbers {
@@ -249,8 +256,8 @@ mod tests {
         assert_eq!(until(reported_late), (0.5, 9.5));
     }
 
-    /// Only the way back loses, two of five, and each of a thousand writes is alone. It is sent again until an answer comes,
-    /// and that answer reports the last of the duplicates.
+    /// Only the way back loses, two of five, and each of a thousand writes is alone. It is sent
+    /// again until an answer comes, and that answer reports the last of the duplicates.
     #[test]
     fn loss_on_the_way_back_alone_is_measured_too() {
         let reading = Numbers {

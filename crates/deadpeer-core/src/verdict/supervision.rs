@@ -16,8 +16,8 @@ use crate::wheel::{CLOCK_RATES, granularity};
 
 /// One false alarm a year and connection, unless set.
 const FALSE_ALARM_EVERY: Duration = Duration::from_secs(31_557_600);
-/// The share of the deadline that an outage may take without a false alarm. What is left goes into the silence before the first
-/// probe, and into the probe that finds the path mended.
+/// The share of the deadline that an outage may take without a false alarm. What is left goes into
+/// the silence before the first probe, and into the probe that finds the path mended.
 const OUTAGE: (u32, u32) = (4, 5);
 /// How long the answer to that probe may take.
 const ROUND_TRIP: Duration = Duration::from_millis(200);
@@ -25,7 +25,8 @@ const ROUND_TRIP: Duration = Duration::from_millis(200);
 const PROMPT: Duration = Duration::from_millis(100);
 /// Time kept for the look itself.
 const LOOK: Duration = Duration::from_millis(500);
-/// What is left of a wait when the kernel's timers have been late (kernel/time/timer.c: by an eighth at most).
+/// What is left of a wait when the kernel's timers have been late (kernel/time/timer.c: by an
+/// eighth at most).
 const PUNCTUAL: f64 = 7.0 / 8.0;
 
 /// Which wins where the deadline and the certainty can't both hold at the measured loss.
@@ -86,16 +87,19 @@ impl Supervision {
         self.within.get()
     }
 
-    /// The options that make the kernel ask and keep it from deciding: keepalive, a user timeout, as many SYNs as the deadline takes, and,
-    /// where the kernel has it (Linux 6.15), retransmissions close enough together.
+    /// The options that make the kernel ask and keep it from deciding: keepalive, a user timeout,
+    /// as many SYNs as the deadline takes, and, where the kernel has it (Linux 6.15),
+    /// retransmissions close enough together.
     ///
-    /// A user timeout takes the place of the counts of probes and of retransmissions (net/ipv4/tcp_timer.c). Without one,
-    /// fifteen retransmissions in a row end a connection, and at 40 % loss each way a live one has them lost every few hundred times that
-    /// it has to retransmit at all. This is the one to begin with: it has to move with the connection ([`Judge::user_timeout_ms`](super::Judge::user_timeout_ms)),
-    /// which the `Watch` of the crate deadpeer does.
+    /// A user timeout takes the place of the counts of probes and of retransmissions
+    /// (net/ipv4/tcp_timer.c). Without one, fifteen retransmissions in a row end a connection, and
+    /// at 40 % loss each way a live one has them lost every few hundred times that it has to
+    /// retransmit at all. This is the one to begin with: it has to move with the connection
+    /// ([`Judge::user_timeout_ms`](super::Judge::user_timeout_ms)), which the `Watch` of the crate
+    /// deadpeer does.
     ///
-    /// Not quite a fifth of the deadline is silence, the rest probing: one packet per idle period while the peer answers, a burst when
-    /// it doesn't.
+    /// Not quite a fifth of the deadline is silence, the rest probing: one packet per idle period
+    /// while the peer answers, a burst when it doesn't.
     #[must_use]
     pub fn options(&self, kernel: &Kernel) -> SocketOptions {
         let rates = kernel.hz.as_ref();
@@ -118,8 +122,8 @@ impl Supervision {
         }
     }
 
-    /// The longest silence before the first probe after which an outage of four fifths of the deadline can begin, and a probe still find
-    /// the path mended before the verdict.
+    /// The longest silence before the first probe after which an outage of four fifths of the
+    /// deadline can begin, and a probe still find the path mended before the verdict.
     fn idle_s(&self, clock_rates: &[u32]) -> u64 {
         let fires_within = |wait_s: u64| {
             let lateness = |hz: &u32| {
@@ -148,11 +152,13 @@ impl Supervision {
         (self.deadline().as_secs() + 1).div_ceil(u64::from(MAX_KEEPCNT))
     }
 
-    /// The longest RTO under which a connection of which nothing is known yet is asked often enough in the deadline, and once between the
-    /// end of an outage of four fifths of it and the verdict; longer, if the kernel would give up before the deadline.
+    /// The longest RTO under which a connection of which nothing is known yet is asked often enough
+    /// in the deadline, and once between the end of an outage of four fifths of it and the verdict;
+    /// longer, if the kernel would give up before the deadline.
     ///
-    /// Behind a closed window it does so after `tcp_retries2` unanswered probes, whatever the user timeout (net/ipv4/tcp_timer.c,
-    /// `tcp_probe_timer`): the further apart they are, the more seldom that ends a live connection on a lossy path.
+    /// Behind a closed window it does so after `tcp_retries2` unanswered probes, whatever the user
+    /// timeout (net/ipv4/tcp_timer.c, `tcp_probe_timer`): the further apart they are, the more
+    /// seldom that ends a live connection on a lossy path.
     fn rto_max_ms(&self, kernel: &Kernel) -> Option<u32> {
         let gives_up = |rto_max_ms| {
             let ms = model_timeout_ms(kernel.sysctls.retries2, rto_max_ms, RTO_MIN_MS);
@@ -190,8 +196,9 @@ impl Supervision {
         (1..most).find(gives_up).unwrap_or(most)
     }
 
-    /// The silence that the kernel, with the settings in force, ends before the judge can: a user timeout that the
-    /// application set itself, say, or too small a count. `None`: the judge decides. One of 96 s and more is taken for the one that
+    /// The silence that the kernel, with the settings in force, ends before the judge can: a user
+    /// timeout that the application set itself, say, or too small a count. `None`: the judge
+    /// decides. One of 96 s and more is taken for the one that
     /// [moves](super::Judge::user_timeout_ms).
     #[must_use]
     pub fn overruled(
@@ -217,7 +224,8 @@ impl Supervision {
         self.deadline() - self.look()
     }
 
-    /// A question after so much silence finds the path mended, if the longest outage that is to be survived began when the first probe was due.
+    /// A question after so much silence finds the path mended, if the longest outage that is to be
+    /// survived began when the first probe was due.
     pub(super) fn longest_outage(&self) -> Duration {
         let idle = Duration::from_secs(self.idle_s.into());
         let over = idle + self.deadline() * OUTAGE.0 / OUTAGE.1;
@@ -238,14 +246,15 @@ impl Supervision {
         Duration::from_secs(self.interval_s())
     }
 
-    /// How many answered probes there is time for, beside some in vain: after an answer the next one waits longer.
+    /// How many answered probes there is time for, beside some in vain: after an answer the next
+    /// one waits longer.
     pub(super) fn answers_within(&self, time: Duration, in_vain: f64) -> f64 {
         let for_answers = time.as_secs_f64() - self.spacing().as_secs_f64() * in_vain;
         (for_answers / f64::from(self.idle_s)).max(1.0)
     }
 
-    /// How many questions are asked in the time that one false alarm is allowed in, at one a second: no
-    /// connection asks more often for long.
+    /// How many questions are asked in the time that one false alarm is allowed in, at one a
+    /// second: no connection asks more often for long.
     pub(super) fn questions(&self) -> f64 {
         self.false_alarm_every.get().as_secs_f64().max(1.0)
     }

@@ -1,29 +1,36 @@
-//! The user timeout of a supervised connection: it moves with what is open, so that it never ends a live connection and lets no orphan stay.
+//! The user timeout of a supervised connection: it moves with what is open, so that it never ends a
+//! live connection and lets no orphan stay.
 //!
-//! `TCP_USER_TIMEOUT` keeps `tcp_retries2` from ending a live connection on a path that loses much, and carries the last bytes over an
-//! outage after close(). But it ends peers that don't read, and it governs what the kernel keeps after close() as well
-//! (net/ipv4/tcp_timer.c, `tcp_write_timeout`, `tcp_probe_timer`).
+//! `TCP_USER_TIMEOUT` keeps `tcp_retries2` from ending a live connection on a path that loses much,
+//! and carries the last bytes over an outage after close(). But it ends peers that don't read, and
+//! it governs what the kernel keeps after close() as well (net/ipv4/tcp_timer.c,
+//! `tcp_write_timeout`, `tcp_probe_timer`).
 
 use std::time::Duration;
 
 use crate::state::TcpState;
 use crate::tcp_info::TcpInfo;
 
-/// Where nothing has been open for long: a little less than the 102 s for which the kernel keeps trying to deliver what a plain socket was
-/// closed with (`tcp_orphan_retries`: 8 where the sysctl is 0), so that a supervised one goes no later.
+/// Where nothing has been open for long: a little less than the 102 s for which the kernel keeps
+/// trying to deliver what a plain socket was closed with (`tcp_orphan_retries`: 8 where the sysctl
+/// is 0), so that a supervised one goes no later.
 const AT_REST: Duration = Duration::from_secs(96);
-/// A connection is looked at so often at least, and who has been silent for longer is asked by keepalive without a user timeout.
+/// A connection is looked at so often at least, and who has been silent for longer is asked by
+/// keepalive without a user timeout.
 const RENEWED: Duration = Duration::from_secs(48);
-/// The one of a path on which more than this share of questions fails: the kernel's clock starts with the first retransmission of a recovery and not anew with
-/// each answer, and there one recovery may last for minutes (net/ipv4/tcp_input.c, `retrans_stamp`).
+/// The one of a path on which more than this share of questions fails: the kernel's clock starts
+/// with the first retransmission of a recovery and not anew with each answer, and there one
+/// recovery may last for minutes (net/ipv4/tcp_input.c, `retrans_stamp`).
 const LOSSY: (f64, Duration) = (0.05, Duration::from_secs(600));
-/// What is in flight for longer than this gets more time, in small steps, for a plain socket goes soon if it is closed now.
+/// What is in flight for longer than this gets more time, in small steps, for a plain socket goes
+/// soon if it is closed now.
 const ALMOST: Duration = Duration::from_secs(86);
 /// How far ahead of the silence it is then, and how often it is moved.
 const STEP: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
 
-/// Half of what the kernel takes, and the longest that it can keep: it compares times in 32 bits with a sign, and a sender that paces itself
-/// stamps what it sends with a moment to come (net/ipv4/tcp_timer.c, `retransmits_timed_out`).
+/// Half of what the kernel takes, and the longest that it can keep: it compares times in 32 bits
+/// with a sign, and a sender that paces itself stamps what it sends with a moment to come
+/// (net/ipv4/tcp_timer.c, `retransmits_timed_out`).
 const LONGEST_MS: u32 = 1 << 30;
 
 /// The one to begin with, which also holds until a connection is made.
@@ -52,7 +59,8 @@ pub(super) fn until_the_next_look_ms(
     }
     let at_rest = if failing > LOSSY.0 { LOSSY.1 } else { AT_REST };
     match info.retransmits {
-        // Without one, keepalive is bounded by its count, and what close() sends by `tcp_orphan_retries`.
+        // Without one, keepalive is bounded by its count, and what close() sends by
+        // `tcp_orphan_retries`.
         None | Some(0) if silence >= RENEWED => 0,
         // The kernel's clock has been running for no longer than the silence.
         Some(1..) if silence >= ALMOST => {

@@ -1,4 +1,5 @@
-//! The simulator against a closed form: NFD-S, whose quality of service is known exactly (Chen, Toueg, Aguilera, 2002, theorem 5).
+//! The simulator against a closed form: NFD-S, whose quality of service is known exactly (Chen,
+//! Toueg, Aguilera, 2002, theorem 5).
 
 use std::time::Duration;
 
@@ -6,7 +7,8 @@ use crate::detector::{Detector, Measured};
 
 use crate::path::{Jitter, Loss, Path, Transport};
 
-/// NFD-S: with synchronized clocks, beat n is late when it has not come by n intervals plus `shift`.
+/// NFD-S: with synchronized clocks, beat n is late when it has not come by n intervals plus
+/// `shift`.
 struct Synchronized {
     interval: Duration,
     shift: Duration,

@@ -61,7 +61,8 @@ fn phi_without_a_floor_errs_on_what_a_fixed_timeout_does_not_notice() {
     assert!(of(Runner::PhiWithoutFloor) > 0);
 }
 
-/// A kernel's own retransmissions: half a second of silence is ordinary at 5 % loss, a second is not.
+/// A kernel's own retransmissions: half a second of silence is ordinary at 5 % loss, a second is
+/// not.
 #[test]
 fn on_recorded_loss_a_second_is_enough_and_a_fifth_is_not() {
     let beats = recorded(include_str!("../fixtures/heartbeats/lossy.csv"));

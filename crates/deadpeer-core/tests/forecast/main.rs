@@ -1,6 +1,8 @@
-//! The forecast and the policy, held against measurements and against a model of the kernel's timers.
+//! The forecast and the policy, held against measurements and against a model of the kernel's
+//! timers.
 //!
-//! `PROPTEST_CASES=5000 cargo test -p deadpeer-core --test forecast` tries more than the few cases of a quick run.
+//! `PROPTEST_CASES=5000 cargo test -p deadpeer-core --test forecast` tries more than the few cases
+//! of a quick run.
 
 use proptest::prelude::ProptestConfig;
 

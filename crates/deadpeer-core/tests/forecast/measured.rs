@@ -1,4 +1,5 @@
-//! Deaths that were measured on Linux 6.18 (HZ 250, loopback round trips: RTO 204 ms) lie where the forecast says.
+//! Deaths that were measured on Linux 6.18 (HZ 250, loopback round trips: RTO 204 ms) lie where the
+//! forecast says.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! A connection's timers in the kernel, firing by firing, on an exact wheel with a chosen phase.
 //!
-//! Where the forecast reasons about all that is possible, this plays one history: net/ipv4/tcp_timer.c
-//! (`tcp_keepalive_timer`, `tcp_retransmit_timer`, `tcp_probe_timer`) and kernel/time/timer.c told as a simulation.
+//! Where the forecast reasons about all that is possible, this plays one history:
+//! net/ipv4/tcp_timer.c (`tcp_keepalive_timer`, `tcp_retransmit_timer`, `tcp_probe_timer`) and
+//! kernel/time/timer.c told as a simulation.
 
 use std::time::Duration;
 
@@ -96,7 +97,8 @@ impl Model {
         model
     }
 
-    /// The peer lives until `jiffy`: every probe is answered, and its data arrives at the given moments.
+    /// The peer lives until `jiffy`: every probe is answered, and its data arrives at the given
+    /// moments.
     pub(crate) fn alive_until(&mut self, jiffy: u64, arrivals: &[u64]) {
         let mut arrivals = arrivals.to_vec();
         arrivals.sort_unstable();
@@ -140,7 +142,8 @@ impl Model {
         ));
     }
 
-    /// What is in flight is acknowledged, now. Without a valid measurement the RTO stays doubled (RFC 6298, section 5.7).
+    /// What is in flight is acknowledged, now. Without a valid measurement the RTO stays doubled
+    /// (RFC 6298, section 5.7).
     pub(crate) fn acknowledged(&mut self, measured: bool) {
         self.answered();
         self.in_flight = false;
@@ -362,7 +365,8 @@ impl Model {
         assert!(!self.window_probe_kills(), "a live peer was called dead");
     }
 
-    /// The next probe is answered, or the kernel gives the connection up instead of sending it: true.
+    /// The next probe is answered, or the kernel gives the connection up instead of sending it:
+    /// true.
     pub(crate) fn window_probe_kills(&mut self) -> bool {
         let (_, timer) = self.transmit.expect("a closed window is probed");
         self.now = timer.fires;
@@ -371,7 +375,8 @@ impl Model {
         dead
     }
 
-    /// What the kernel counts against, the RTO being `rto`: `tcp_retries2`, or `tcp_orphan_retries`.
+    /// What the kernel counts against, the RTO being `rto`: `tcp_retries2`, or
+    /// `tcp_orphan_retries`.
     fn retries(&self, rto: u64) -> u32 {
         match (self.orphan, self.sysctls.orphan_retries) {
             (false, _) => self.sysctls.retries2,

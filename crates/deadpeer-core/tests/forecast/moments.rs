@@ -1,5 +1,5 @@
-//! The forecast "if the peer vanished now" against the model's history: with the phase known to two jiffies,
-//! without it an interval that contains the death.
+//! The forecast "if the peer vanished now" against the model's history: with the phase known to two
+//! jiffies, without it an interval that contains the death.
 
 use std::time::Duration;
 
@@ -163,7 +163,8 @@ proptest! {
         }
     }
 
-    /// The run before was acknowledged; the RTO stayed doubled or was measured anew. What sock_diag shows may be missing.
+    /// The run before was acknowledged; the RTO stayed doubled or was measured anew. What sock_diag
+    /// shows may be missing.
     #[test]
     fn data_in_flight_in_a_later_run(options in any_options(), sysctls in any_sysctls(), hz in any_hz(),
                                      phase in 0_u64..1 << 33, rto_ms in 200_u64..3000, parts in [1_u64..20, 0..20],
@@ -246,7 +247,8 @@ proptest! {
     }
 }
 
-/// Within a jiffy of the limit the kernel's millisecond clock decides, and two firings are possible.
+/// Within a jiffy of the limit the kernel's millisecond clock decides, and two firings are
+/// possible.
 fn is_near_the_limit(model: &Model, death: u64) -> bool {
     let Some(Notice::Within(span)) =
         Forecast::of(&model.options, &model.snapshot(true), &kernel(model, true))

@@ -110,7 +110,8 @@ fn over_loopback(options: SocketOptions, orphan_retries: u32) -> AfterClose {
     Forecast::of(&options.resolve(&sysctls), &snapshot, &kernel).after_close
 }
 
-/// Measured on Linux 6.18: the longest outage tried that 5,000 bytes survived, and the shortest that they did not.
+/// Measured on Linux 6.18: the longest outage tried that 5,000 bytes survived, and the shortest
+/// that they did not.
 #[test]
 fn a_small_cap_of_the_rto_loses_what_was_written_last() {
     for (rto_max_ms, survived, lost) in [(1_000, 1.0, 1.5), (3_000, 3.0, 5.0), (10_000, 8.0, 15.0)]

@@ -1,4 +1,5 @@
-//! Every plan keeps its promise: in the forecast, and in histories played on the model with any phase.
+//! Every plan keeps its promise: in the forecast, and in histories played on the model with any
+//! phase.
 
 use std::time::Duration;
 
@@ -216,7 +217,8 @@ fn an_older_kernel_can_with_a_sysctl() {
     assert!(plan.forecast().late_write.worst.meets(policy.within()));
     let named: Vec<_> = plan.sysctls().iter().collect();
     assert_eq!(named, [("net.ipv4.tcp_retries2", 4)]);
-    // On short paths, where less is uncertain, five are few enough; and four notice a dead peer behind a closed window, too.
+    // On short paths, where less is uncertain, five are few enough; and four notice a dead peer
+    // behind a closed window, too.
     let short = policy.path_rto(Duration::from_millis(250));
     let retries2 = |policy: Policy| {
         let plan = policy.plan(&Kernel::before_rto_max(Some(250)));
@@ -268,7 +270,8 @@ fn what_is_written_last_can_be_asked_to_survive() {
     assert!(outage(dropping.after_close(wished)) >= wished);
 }
 
-/// A cap of 1 s would do for each, and a gentler one is chosen as soon as it fits beside an idle time that is no sixth.
+/// A cap of 1 s would do for each, and a gentler one is chosen as soon as it fits beside an idle
+/// time that is no sixth.
 #[test]
 fn the_gentlest_bound_is_chosen() {
     for (seconds, rto_max_ms) in [(30, 1_000), (60, 2_000), (120, 5_000), (300, 15_000)] {

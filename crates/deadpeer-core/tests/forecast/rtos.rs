@@ -71,7 +71,8 @@ proptest! {
         prop_assert_eq!(Some(told), all);
     }
 
-    /// Deadlines at which the largest RTO is not the worst, played on the model with the RTOs that are.
+    /// Deadlines at which the largest RTO is not the worst, played on the model with the RTOs that
+    /// are.
     #[test]
     fn a_plan_holds_at_every_rto(
         seconds in prop_oneof![Just(90), Just(500), 20_u64..600], drop in any::<bool>(), retries2 in 5_u32..=15,
@@ -95,7 +96,8 @@ proptest! {
     }
 }
 
-/// Measured on Linux 6.18 with `tcp_retries2` 6 and an RTO of 824 ms, where 32.9 s had been promised for an RTO of 1 s.
+/// Measured on Linux 6.18 with `tcp_retries2` 6 and an RTO of 824 ms, where 32.9 s had been
+/// promised for an RTO of 1 s.
 #[test]
 fn a_smaller_rto_can_be_worse_than_a_larger() {
     let mut sysctls = Sysctls::DEFAULT;

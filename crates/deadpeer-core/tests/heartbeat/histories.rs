@@ -99,7 +99,8 @@ fn whatever_is_received_proves_life_and_a_pong_need_not_come() {
         heard(&mut heartbeat, at(round * 25));
     }
     assert_eq!(events(&mut heartbeat), []);
-    // It has left eight pings open long ago, so none can be asked now. Its death is noticed all the same.
+    // It has left eight pings open long ago, so none can be asked now. Its death is noticed all the
+    // same.
     pass(&mut heartbeat, at(99 * 25 + 30));
     assert!(matches!(
         events(&mut heartbeat)[..],
@@ -304,8 +305,9 @@ fn converse(ends: &mut [Heartbeat; 2], end: Duration) -> [usize; 2] {
     pings
 }
 
-/// One ping serves both ends: it proves life to whom it reaches, and its pong to whom asked. Who would ask later has nothing to ask, perhaps
-/// never; it does once the other falls silent, and is no later for it.
+/// One ping serves both ends: it proves life to whom it reaches, and its pong to whom asked. Who
+/// would ask later has nothing to ask, perhaps never; it does once the other falls silent, and is
+/// no later for it.
 #[test]
 fn of_two_ends_that_ask_the_earlier_one_asks_for_both() {
     let hour = at(3_600);

@@ -19,7 +19,8 @@ fn told(heartbeat: &mut Heartbeat, hello: Hello) -> Result<(), Violation> {
 
 #[test]
 fn the_slower_side_sets_the_pace() {
-    // What the peer bears; the interval and the deadline that come of it, for an end that wants 6 s and 30 s.
+    // What the peer bears; the interval and the deadline that come of it, for an end that wants 6 s
+    // and 30 s.
     for (floor, every, deadline) in [
         (0, 6, 30),
         (5, 6, 30),

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use crate::raw::raw_numbers;
 
-/// Every kernel in which a layout or a meaning began, the one before it, and the absence of knowledge.
+/// Every kernel in which a layout or a meaning began, the one before it, and the absence of
+/// knowledge.
 fn kernels() -> impl Strategy<Value = Option<KernelVersion>> {
     let mut versions = vec![None];
     let meanings = [(4, 15), (5, 5), (7, 0), (7, 1)].map(|(a, b)| KernelVersion::new(a, b));

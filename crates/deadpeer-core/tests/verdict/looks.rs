@@ -6,7 +6,8 @@ use deadpeer_core::TcpInfo;
 
 use crate::hand_made::{at, count, judge, later, quiet};
 
-/// Seconds from one look to the next, of a connection on which this happens between two looks, ten times.
+/// Seconds from one look to the next, of a connection on which this happens between two looks, ten
+/// times.
 fn spacing(change: impl Fn(&mut TcpInfo)) -> Duration {
     let mut judge = judge();
     let mut info = quiet();
@@ -53,8 +54,8 @@ fn arriving_data_takes_closer_looks_and_its_end_too() {
     assert!(next > at(106) && next < at(107), "{next:?}");
 }
 
-/// What came again after the last answer makes that look younger, by as much as looks are apart: what comes on a connection is not known
-/// before the second, so it is a close one.
+/// What came again after the last answer makes that look younger, by as much as looks are apart:
+/// what comes on a connection is not known before the second, so it is a close one.
 #[test]
 fn the_second_look_is_close() {
     let mut judge = judge();

@@ -77,7 +77,8 @@ fn one_answer_ends_all_doubt() {
     assert!(judge.loss().failing() > 0.1, "twelve lost questions count");
 }
 
-/// The peer's retransmissions refresh the kernel's ages and take its counts back, and prove nothing: ours do not arrive.
+/// The peer's retransmissions refresh the kernel's ages and take its counts back, and prove
+/// nothing: ours do not arrive.
 #[test]
 fn inbound_duplicates_are_no_evidence() {
     let mut judge = judge();
@@ -119,7 +120,8 @@ fn new_data_is_not_dated_by_what_came_again() {
     );
 }
 
-/// They are counted as segments without data, but the kernel does not take them for acknowledgements.
+/// They are counted as segments without data, but the kernel does not take them for
+/// acknowledgements.
 #[test]
 fn probes_of_the_peer_are_no_evidence() {
     let mut judge = judge();
@@ -140,8 +142,9 @@ fn probes_of_the_peer_are_no_evidence() {
     );
 }
 
-/// A router's word keeps the kernel from waiting longer each time (RFC 6069), so that it retransmits hundreds of times in the deadline, and
-/// its count of unanswered ones begins afresh after 255.
+/// A router's word keeps the kernel from waiting longer each time (RFC 6069), so that it
+/// retransmits hundreds of times in the deadline, and its count of unanswered ones begins afresh
+/// after 255.
 #[test]
 fn retransmissions_without_number_are_silence_and_no_loss() {
     let mut judge = judge();
@@ -164,8 +167,8 @@ fn retransmissions_without_number_are_silence_and_no_loss() {
     ));
 }
 
-/// Retransmissions come once a second, at their own times. Eight seconds of outage began a second after the last answer, so that only a
-/// question after nine can be answered.
+/// Retransmissions come once a second, at their own times. Eight seconds of outage began a second
+/// after the last answer, so that only a question after nine can be answered.
 #[test]
 fn a_question_after_the_longest_outage_is_waited_for() {
     let ms = Duration::from_millis;
@@ -213,8 +216,8 @@ fn a_connection_that_loses_much_says_so_at_the_first_reading() {
     assert!(lossy.slip(at(1)) > at(10), "{:?}", lossy.slip(at(1)));
 }
 
-/// Measured after 40 s at 40 % loss each way, of which the judge had seen nothing. One segment of data had moved, or dozens
-/// from the peer alone.
+/// Measured after 40 s at 40 % loss each way, of which the judge had seen nothing. One segment of
+/// data had moved, or dozens from the peer alone.
 #[test]
 fn a_judge_who_comes_late_learns_from_what_was_probed_before() {
     let half_closed = |info: &mut TcpInfo| {
@@ -235,8 +238,8 @@ fn a_judge_who_comes_late_learns_from_what_was_probed_before() {
     }
 }
 
-/// Measured on paths without loss: one tail-loss probe, when a window had been filled, and three in the first second of small writes.
-/// The peer reported them as duplicates.
+/// Measured on paths without loss: one tail-loss probe, when a window had been filled, and three in
+/// the first second of small writes. The peer reported them as duplicates.
 #[test]
 fn a_tail_loss_probe_too_many_costs_no_deadline() {
     let filled = |info: &mut TcpInfo| {
@@ -257,8 +260,8 @@ fn a_tail_loss_probe_too_many_costs_no_deadline() {
     }
 }
 
-/// Only our direction is lost, and what the peer writes comes again with ever longer waits. Each time the kernel's count of probes
-/// begins afresh; the segments tell how many there were.
+/// Only our direction is lost, and what the peer writes comes again with ever longer waits. Each
+/// time the kernel's count of probes begins afresh; the segments tell how many there were.
 #[test]
 fn probes_between_duplicates_are_counted() {
     let mut judge = judge();
@@ -286,7 +289,8 @@ fn probes_between_duplicates_are_counted() {
     assert_eq!(unanswered, 13);
 }
 
-/// Many segments from the peer, each acknowledged, and its own probes, each answered: we have asked nothing.
+/// Many segments from the peer, each acknowledged, and its own probes, each answered: we have asked
+/// nothing.
 #[test]
 fn acknowledgements_are_no_questions() {
     let mut judge = judge();

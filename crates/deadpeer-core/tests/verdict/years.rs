@@ -23,7 +23,8 @@ fn a_live_peer_is_called_dead_at_most_once_a_year() {
     }
 }
 
-/// Both ends are supervised: the peer's probes come between the answers to ours, and look like them.
+/// Both ends are supervised: the peer's probes come between the answers to ours, and look like
+/// them.
 #[test]
 fn a_peer_that_probes_is_called_dead_no_more_often() {
     for seconds in [10, 30] {
@@ -39,8 +40,9 @@ fn a_peer_that_probes_is_called_dead_no_more_often() {
     }
 }
 
-/// What was probed before the judge came has taught him the loss, though data had moved as well. If it had not, nine unanswered probes would
-/// convince him: within 10 s one live peer in thirteen would be called dead.
+/// What was probed before the judge came has taught him the loss, though data had moved as well. If
+/// it had not, nine unanswered probes would convince him: within 10 s one live peer in thirteen
+/// would be called dead.
 #[test]
 fn a_judge_who_comes_late_knows_the_loss() {
     for seconds in [10, 30, 120] {
@@ -64,7 +66,8 @@ fn a_dead_peer_is_noticed_within_the_deadline_or_the_foretold_slip() {
                 let mut world = World::new(Supervision::within(deadline), Path::Random(loss), seed);
                 world.live_for(Duration::from_secs(3_600 + seed));
                 let (noticed, slip) = world.vanish();
-                // A question asked just before the peer vanished may still be open, and what is counted of it moves what is needed.
+                // A question asked just before the peer vanished may still be open, and what is
+                // counted of it moves what is needed.
                 let late = match slip.is_zero() && loss <= 0.05 {
                     true => Duration::ZERO,
                     false => Duration::from_secs(3) + slip / 4,
@@ -111,8 +114,9 @@ fn outages_shorter_than_the_deadline_are_survived() {
     }
 }
 
-/// A path that was clean for long and suddenly loses much is not believed in for long: 4,383 spells a year. In the first
-/// half minute nobody can know, and 25 probes fail in a row with a chance of 1 to 70,000 at 40 % loss.
+/// A path that was clean for long and suddenly loses much is not believed in for long: 4,383 spells
+/// a year. In the first half minute nobody can know, and 25 probes fail in a row with a chance of 1
+/// to 70,000 at 40 % loss.
 #[test]
 fn spells_of_loss_are_survived() {
     for (loss, most) in [(0.25, 1), (0.4, 8)] {

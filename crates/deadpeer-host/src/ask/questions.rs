@@ -12,10 +12,12 @@ use crate::table::fd_borrower::FdBorrower;
 use crate::table::{Target, Unreadable};
 use crate::work::Work;
 
-/// Sends a keepalive probe to the peer's kernel of each target, and waits for the answers: see [`deadpeer::ping`].
+/// Sends a keepalive probe to the peer's kernel of each target, and waits for the answers: see
+/// [`deadpeer::ping`].
 ///
-/// A descriptor is borrowed from its owner for as long as its question takes, `timeout` at most. Were the owner to close it meanwhile, its
-/// FIN would go out at the end of that. Takes `CAP_SYS_PTRACE`, or the same user.
+/// A descriptor is borrowed from its owner for as long as its question takes, `timeout` at most.
+/// Were the owner to close it meanwhile, its FIN would go out at the end of that. Takes
+/// `CAP_SYS_PTRACE`, or the same user.
 #[derive(Debug)]
 pub struct Questions<'t> {
     targets: Vec<&'t Target>,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use deadpeer_core::Notice;
 
-/// When a vanished peer is noticed in the worst case of one kind of silence, as far as that is known.
+/// When a vanished peer is noticed in the worst case of one kind of silence, as far as that is
+/// known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Bound {

@@ -7,14 +7,15 @@ use deadpeer_core::{Effective, Snapshot, TcpState};
 use super::connection::Audit;
 use crate::table::{Connection, Settings};
 
-/// When the kernel gives up a connection without a descriptor if its peer stays silent (net/ipv4/tcp_timer.c).
+/// When the kernel gives up a connection without a descriptor if its peer stays silent
+/// (net/ipv4/tcp_timer.c).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GivenUp {
     /// Within this time.
     pub within: Duration,
-    /// Its settings can't be read without a descriptor, and the kernel's defaults were taken for them: with a user timeout it may stay
-    /// for longer, or go sooner.
+    /// Its settings can't be read without a descriptor, and the kernel's defaults were taken for
+    /// them: with a user timeout it may stay for longer, or go sooner.
     pub assumed: bool,
 }
 

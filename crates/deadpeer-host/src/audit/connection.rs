@@ -58,7 +58,8 @@ pub struct Judgement {
 }
 
 impl Audit {
-    /// Judges by what this kernel, with the sysctls of one namespace, makes of settings, and by no deadline.
+    /// Judges by what this kernel, with the sysctls of one namespace, makes of settings, and by no
+    /// deadline.
     #[must_use]
     pub fn new(kernel: &Kernel) -> Self {
         Self {
@@ -91,7 +92,8 @@ impl Audit {
         &self.kernel
     }
 
-    /// Judges a connection. `info` is [`Connection::tcp_info`], if decoded; `listener` is what its listener has set, if it has one.
+    /// Judges a connection. `info` is [`Connection::tcp_info`], if decoded; `listener` is what its
+    /// listener has set, if it has one.
     #[must_use]
     pub fn judge(
         &self,
@@ -213,8 +215,8 @@ impl Judgement {
         }
     }
 
-    /// When a vanished peer is noticed in each silence that every connection is judged by, in the order of
-    /// [`Silence::JUDGED`](deadpeer_core::Silence::JUDGED).
+    /// When a vanished peer is noticed in each silence that every connection is judged by, in the
+    /// order of [`Silence::JUDGED`](deadpeer_core::Silence::JUDGED).
     #[must_use]
     pub fn bounds(&self) -> [Bound; 3] {
         [self.idle, self.in_flight, self.late_write]

@@ -7,7 +7,8 @@ use super::connection::Audit;
 
 /// The worst cases of every kind of connection met so far.
 ///
-/// Programs set their options by configuration and paths differ by few ticks, so that a machine's connections are of few kinds.
+/// Programs set their options by configuration and paths differ by few ticks, so that a machine's
+/// connections are of few kinds.
 #[derive(Debug, Default)]
 pub(super) struct Foretold {
     kinds: FxHashMap<(Effective, Snapshot), Kind>,
@@ -24,7 +25,8 @@ pub(super) struct Kind {
     pub(super) forgotten: Option<Finding>,
 }
 
-/// As many as take a megabyte. A machine with more kinds than this is read all the same, and forgets.
+/// As many as take a megabyte. A machine with more kinds than this is read all the same, and
+/// forgets.
 const MOST: usize = 2_048;
 
 impl Foretold {

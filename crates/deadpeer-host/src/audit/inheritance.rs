@@ -2,11 +2,12 @@
 
 use deadpeer_core::Effective;
 
-/// The options (by the kernel's name) that were set on a listener, while this connection of it still has
-/// what a socket has that nobody set anything on (`untouched`).
+/// The options (by the kernel's name) that were set on a listener, while this connection of it
+/// still has what a socket has that nobody set anything on (`untouched`).
 ///
 /// An accepted socket gets its listener's options when its handshake ends; what is set on the
-/// listener later never reaches it. An option that the connection has a value of its own for is no such case.
+/// listener later never reaches it. An option that the connection has a value of its own for is no
+/// such case.
 pub fn missed(
     listener: &Effective,
     connection: &Effective,

@@ -39,8 +39,9 @@ pub struct Machine {
 }
 
 impl Audit {
-    /// What to read for an audit of the connections that `filter` means: those that somebody waits for, unless it asks for
-    /// states. `owners`: who holds them and how they are set as well. Without [TCP_INFO](Connection::tcp_info) where there is a faster way.
+    /// What to read for an audit of the connections that `filter` means: those that somebody waits
+    /// for, unless it asks for states. `owners`: who holds them and how they are set as well.
+    /// Without [TCP_INFO](Connection::tcp_info) where there is a faster way.
     #[must_use]
     pub fn query(filter: Filter, owners: bool) -> Query {
         let mut query = Query {
@@ -59,7 +60,8 @@ impl Audit {
         query
     }
 
-    /// Judges every connection that the query means, shows each to `visit` until it breaks, and adds them up.
+    /// Judges every connection that the query means, shows each to `visit` until it breaks, and
+    /// adds them up.
     ///
     /// # Errors
     /// The table could not be read to its end.
@@ -108,7 +110,8 @@ impl Audit {
 }
 
 impl Machine {
-    /// Whether all that were meant keep the deadline. `filtered`: not all were, so that none at all is no answer.
+    /// Whether all that were meant keep the deadline. `filtered`: not all were, so that none at all
+    /// is no answer.
     #[must_use]
     pub fn compliance(&self, filtered: bool) -> Compliance {
         let whole = self.coverage.hidden_processes.is_empty();
@@ -118,7 +121,8 @@ impl Machine {
         }
     }
 
-    /// The addresses of listeners whose own settings miss the deadline and don't count: see [`Tally::listener_overruled`].
+    /// The addresses of listeners whose own settings miss the deadline and don't count: see
+    /// [`Tally::listener_overruled`].
     pub fn overruled(&self) -> impl Iterator<Item = SocketAddr> {
         self.services
             .iter()

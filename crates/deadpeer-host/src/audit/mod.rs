@@ -1,7 +1,9 @@
-//! What the connections of a machine promise about a peer that vanishes, judged in one place for every verb.
+//! What the connections of a machine promise about a peer that vanishes, judged in one place for
+//! every verb.
 //!
-//! [`Audit`] judges one connection ([`Judgement`]), adds the connections of a service up ([`Tally`]) and those of a
-//! namespace ([`Machine`]). All of it is plain values: who prints them decides nothing.
+//! [`Audit`] judges one connection ([`Judgement`]), adds the connections of a service up
+//! ([`Tally`]) and those of a namespace ([`Machine`]). All of it is plain values: who prints them
+//! decides nothing.
 
 mod basis;
 mod bound;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::tally::{Share, Tally};
 use crate::table::Service;
 
-/// Overrules listeners that miss the deadline where the same program keeps it on every connection of that
-/// port: then it sets options on what it accepts, and the listener's say little.
+/// Overrules listeners that miss the deadline where the same program keeps it on every connection
+/// of that port: then it sets options on what it accepts, and the listener's say little.
 pub(super) fn overrule_listeners(services: &mut [Service<Tally>]) {
     let key = |service: &Service<Tally>| {
         let address = service.role.listening()?;

@@ -1,8 +1,9 @@
 //! What the armed timer proves about a connection whose settings nobody would show us.
 //!
-//! sock_diag tells everybody which timer runs. It hides the keepalive timer behind any other, so that only
-//! two things follow (net/ipv4/inet_diag.c, `inet_sk_diag_fill`): an open connection without any
-//! timer has no keepalive; one whose keepalive timer is shown is not given up while idle before it has run out.
+//! sock_diag tells everybody which timer runs. It hides the keepalive timer behind any other, so
+//! that only two things follow (net/ipv4/inet_diag.c, `inet_sk_diag_fill`): an open connection
+//! without any timer has no keepalive; one whose keepalive timer is shown is not given up while
+//! idle before it has run out.
 
 use std::time::Duration;
 

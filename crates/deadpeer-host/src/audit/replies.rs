@@ -83,8 +83,8 @@ impl Replies {
         (100 * lost).checked_div(self.sent)
     }
 
-    /// Whether the peer is there; `None`: nothing could be asked. As many unanswered probes in a row as
-    /// [kill](crate::kill) takes for death say no, or all of fewer.
+    /// Whether the peer is there; `None`: nothing could be asked. As many unanswered probes in a
+    /// row as [kill](crate::kill) takes for death say no, or all of fewer.
     #[must_use]
     pub fn peer_is_there(&self) -> Option<bool> {
         let asked = self.sent + self.heard;

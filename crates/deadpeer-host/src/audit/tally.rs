@@ -26,9 +26,11 @@ pub struct Tally {
     pub findings: Vec<(Finding, u64)>,
     /// Options that its listener has and some connection has not.
     pub not_inherited: Vec<&'static str>,
-    /// Connections that its program has closed and the kernel still keeps; not told by which program.
+    /// Connections that its program has closed and the kernel still keeps; not told by which
+    /// program.
     pub closed: Closed,
-    /// Its listener misses the deadline and what it accepted does not: the program sets options itself.
+    /// Its listener misses the deadline and what it accepted does not: the program sets options
+    /// itself.
     pub listener_overruled: bool,
 }
 
@@ -75,7 +77,8 @@ impl Tally {
         }
     }
 
-    /// What is shown of the service: its connections, or, where none are open, what its listener promises to come.
+    /// What is shown of the service: its connections, or, where none are open, what its listener
+    /// promises to come.
     #[must_use]
     pub fn share(&self) -> &Share {
         match self.connections.held {
@@ -105,7 +108,8 @@ impl Tally {
         self.connections.count + self.listeners.count
     }
 
-    /// Puts the settings of most connections first, as [`Tally::share`] shows theirs, and known ones before unknown ones.
+    /// Puts the settings of most connections first, as [`Tally::share`] shows theirs, and known
+    /// ones before unknown ones.
     pub(super) fn sort(&mut self) {
         let of_listeners = |basis: &Basis| {
             let found = self
@@ -226,7 +230,8 @@ mod tests {
         ));
     }
 
-    /// Redis sets its options on what it accepts: what is shown beside the connection's numbers are its settings.
+    /// Redis sets its options on what it accepts: what is shown beside the connection's numbers are
+    /// its settings.
     #[test]
     fn a_connections_settings_come_before_its_listeners() {
         let mut set = Effective::untouched(&Sysctls::DEFAULT);

@@ -56,7 +56,8 @@ impl Totals {
 
     /// Whether all of them keep the deadline that each was judged by.
     ///
-    /// `filtered`: only some were meant, so that none at all is no answer. `whole`: nothing that was meant was left out.
+    /// `filtered`: only some were meant, so that none at all is no answer. `whole`: nothing that
+    /// was meant was left out.
     pub(super) fn compliance(&self, filtered: bool, whole: bool) -> Compliance {
         match () {
             () if self.late() > 0 => Compliance::Late,

@@ -48,7 +48,8 @@ impl Worsts {
         self.late_write.add(judged.late_write);
     }
 
-    /// The worst that is known of each, in the order of [`Silence::JUDGED`](deadpeer_core::Silence::JUDGED).
+    /// The worst that is known of each, in the order of
+    /// [`Silence::JUDGED`](deadpeer_core::Silence::JUDGED).
     #[must_use]
     pub fn bounds(self) -> [Bound; 3] {
         [self.idle, self.in_flight, self.late_write].map(Worst::bound)

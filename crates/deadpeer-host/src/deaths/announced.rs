@@ -1,4 +1,5 @@
-//! Deaths as sock_diag shows them: sockets that are freed, and connections that vanish from the table.
+//! Deaths as sock_diag shows them: sockets that are freed, and connections that vanish from the
+//! table.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
@@ -14,7 +15,8 @@ use super::owners::LastOwners;
 use super::{BUFFER, DeathsError, OpenDeathsError};
 use crate::table::{OpenTableError, ReadTableError};
 
-/// The kernel announces a socket a little after it freed it, so what vanished waits this long for its announcement.
+/// The kernel announces a socket a little after it freed it, so what vanished waits this long for
+/// its announcement.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Announcements, and the table.

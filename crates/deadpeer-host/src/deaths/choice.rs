@@ -33,8 +33,8 @@ impl Choice {
         })
     }
 
-    /// Connections of containers that have started since are chosen too, and those of containers that have ended stay chosen: their
-    /// deaths may still be on the way.
+    /// Connections of containers that have started since are chosen too, and those of containers
+    /// that have ended stay chosen: their deaths may still be on the way.
     pub(super) fn look_up_again(&mut self, now: Instant) {
         if now < self.next_look || !self.selector.has_names() {
             return;

@@ -39,7 +39,8 @@ pub struct Death {
     /// Bytes received in its life; the peer's FIN counts one.
     #[doc(alias = "tcpi_bytes_received")]
     pub bytes_received: Option<u64>,
-    /// Bytes sent and acknowledged in its life; our FIN counts one, and so does the SYN of the end that connected.
+    /// Bytes sent and acknowledged in its life; our FIN counts one, and so does the SYN of the end
+    /// that connected.
     #[doc(alias = "tcpi_bytes_acked")]
     pub bytes_acked: Option<u64>,
     /// Whether the peer's FIN had come.
@@ -63,7 +64,8 @@ pub struct Death {
 }
 
 impl Death {
-    /// Bytes of the applications that were received and that were acknowledged, without SYN and FIN.
+    /// Bytes of the applications that were received and that were acknowledged, without SYN and
+    /// FIN.
     #[must_use]
     pub fn payload(&self) -> Option<(u64, u64)> {
         let counted = |flag: bool| u64::from(flag);
@@ -97,7 +99,8 @@ pub enum KnownBy {
     Holding,
     /// It called connect(2).
     Connecting,
-    /// It listens where the connection was accepted; one of its children or siblings may have had it.
+    /// It listens where the connection was accepted; one of its children or siblings may have had
+    /// it.
     Listening,
 }
 

@@ -73,7 +73,8 @@ impl LastSeen {
         self.connections.remove(&cookie)
     }
 
-    /// Whether what is left of the end that closed first waits there for the peer or for old segments.
+    /// Whether what is left of the end that closed first waits there for the peer or for old
+    /// segments.
     pub(super) fn closed_first(&mut self, id: &SocketId) -> Result<bool, DumpError> {
         let rest = self.diag.state_between(id)?;
         Ok(matches!(
@@ -174,7 +175,8 @@ impl Seen {
         socket
     }
 
-    /// TCP_INFO of a dead connection whose owner has not closed it yet; `None`: it has, or we may not look.
+    /// TCP_INFO of a dead connection whose owner has not closed it yet; `None`: it has, or we may
+    /// not look.
     ///
     /// The borrowed descriptor is given back at once, and no error is taken.
     pub(super) fn post_mortem(&self, cookie: u64) -> Option<OwnedFd> {

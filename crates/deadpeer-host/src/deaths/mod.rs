@@ -1,9 +1,11 @@
 //! Connections as they die, of a whole network namespace, each with its cause and its owner.
 //!
-//! Two ways lead to a death. The kernel's own report, by eBPF ([`Means::Bpf`]), comes at the moment it happens, with the error and the
-//! counters of that moment. Without it, the kernel announces sockets as it frees them ([`Means::SockDiag`]): without an error, without an owner and
-//! only after the application closed its descriptor. So a table is kept of what was last seen of each connection, and
-//! what fits the counters best is told, marked as such ([`CloseReason::certain`](deadpeer_core::CloseReason::certain)).
+//! Two ways lead to a death. The kernel's own report, by eBPF ([`Means::Bpf`]), comes at the moment
+//! it happens, with the error and the counters of that moment. Without it, the kernel announces
+//! sockets as it frees them ([`Means::SockDiag`]): without an error, without an owner and only
+//! after the application closed its descriptor. So a table is kept of what was last seen of each
+//! connection, and what fits the counters best is told, marked as such
+//! ([`CloseReason::certain`](deadpeer_core::CloseReason::certain)).
 
 mod announced;
 mod choice;
@@ -31,14 +33,16 @@ use announced::Announced;
 use choice::Choice;
 use ring::Ring;
 
-/// Bytes that the kernel may keep for us until we look: 16,384 deaths by eBPF, a few thousand announcements.
+/// Bytes that the kernel may keep for us until we look: 16,384 deaths by eBPF, a few thousand
+/// announcements.
 const BUFFER: usize = 4 << 20;
 
 /// Whose deaths, and how to see them.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct DeathsQuery {
-    /// Which connections; its states are those that a connection died in. What its names mean is looked up again every now and then.
+    /// Which connections; its states are those that a connection died in. What its names mean is
+    /// looked up again every now and then.
     pub selector: Selector,
     /// The network namespace.
     pub namespace: Namespace,
@@ -49,9 +53,11 @@ pub struct DeathsQuery {
 /// How deaths are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Means {
-    /// A program in the kernel reports each death. Linux 5.12 with BTF, `CAP_BPF` and `CAP_PERFMON`.
+    /// A program in the kernel reports each death. Linux 5.12 with BTF, `CAP_BPF` and
+    /// `CAP_PERFMON`.
     Bpf,
-    /// The kernel announces sockets as it frees them, and its table is read now and then. Linux 4.7, no privilege.
+    /// The kernel announces sockets as it frees them, and its table is read now and then. Linux
+    /// 4.7, no privilege.
     SockDiag,
 }
 
@@ -91,7 +97,8 @@ pub enum DeathsError {
     Call(#[from] SysError),
 }
 
-/// Deaths, from now on. Its descriptor is readable when there are some to [`drain`](Self::drain); see also [`Deaths::look_in`].
+/// Deaths, from now on. Its descriptor is readable when there are some to [`drain`](Self::drain);
+/// see also [`Deaths::look_in`].
 #[derive(Debug)]
 pub struct Deaths {
     source: Source,
@@ -107,7 +114,8 @@ enum Source {
 }
 
 impl Deaths {
-    /// Begins to watch. Another's namespace takes `CAP_SYS_ADMIN`; owners of other users' connections take `CAP_SYS_PTRACE`.
+    /// Begins to watch. Another's namespace takes `CAP_SYS_ADMIN`; owners of other users'
+    /// connections take `CAP_SYS_PTRACE`.
     ///
     /// # Errors
     /// Neither way is open, or the one that was asked for is not.
@@ -149,8 +157,9 @@ impl Deaths {
         self.unreadable_processes
     }
 
-    /// How long [`drain`](Self::drain) may wait if the descriptor stays unreadable. `None`: for ever. By eBPF an idle
-    /// machine wakes nobody; without, the table is read every few seconds, so that it takes no more than a fiftieth of a processor's time.
+    /// How long [`drain`](Self::drain) may wait if the descriptor stays unreadable. `None`: for
+    /// ever. By eBPF an idle machine wakes nobody; without, the table is read every few seconds, so
+    /// that it takes no more than a fiftieth of a processor's time.
     #[must_use]
     pub fn look_in(&self, now: Instant) -> Option<Duration> {
         match &self.source {
@@ -161,7 +170,8 @@ impl Deaths {
 
     /// Shows every death since the last time that the filter chooses to `visit`. Never waits.
     ///
-    /// With many deaths a second, wait a few milliseconds between drains: each costs a look at the clock and perhaps at `/proc`.
+    /// With many deaths a second, wait a few milliseconds between drains: each costs a look at the
+    /// clock and perhaps at `/proc`.
     ///
     /// # Errors
     /// The kernel's table could not be read.
@@ -182,7 +192,8 @@ impl Deaths {
         }
     }
 
-    /// Deaths lost so far because we were too slow; `None` if the kernel doesn't tell (sock_diag before Linux 4.12).
+    /// Deaths lost so far because we were too slow; `None` if the kernel doesn't tell (sock_diag
+    /// before Linux 4.12).
     #[must_use]
     pub fn lost(&self) -> Option<u64> {
         match &self.source {

@@ -1,4 +1,5 @@
-//! Who had a connection that is gone: descriptors, listeners and names, read now and then and remembered.
+//! Who had a connection that is gone: descriptors, listeners and names, read now and then and
+//! remembered.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -19,7 +20,8 @@ use crate::table::{OpenTableError, ReadTableError};
 /// Names are forgotten at this many, for processes end and their numbers come again.
 const MAX_NAMES: usize = 10_000;
 
-/// Reading `/proc` takes at most this part of our time: one look costs as many times its own duration of rest.
+/// Reading `/proc` takes at most this part of our time: one look costs as many times its own
+/// duration of rest.
 const REST: u32 = 20;
 
 /// Processes and listeners of one network namespace.
@@ -126,8 +128,8 @@ impl LastOwners {
         }
     }
 
-    /// Whether we connected, not accepted, where that can be told: by a listener, or because only one port is one that the kernel
-    /// gives to those who connect.
+    /// Whether we connected, not accepted, where that can be told: by a listener, or because only
+    /// one port is one that the kernel gives to those who connect.
     pub(super) fn connected(&self, local: SocketAddr, peer: SocketAddr) -> Option<bool> {
         if self.listener(local).is_some() {
             return Some(false);
@@ -182,7 +184,8 @@ impl LastOwners {
         }
         self.names.remove(&pid);
         let process = Process::new(pid, None);
-        // Ended already: what the kernel called it is all there is. A thread may have a name of its own.
+        // Ended already: what the kernel called it is all there is. A thread may have a name of its
+        // own.
         let process = match process.name().is_empty() {
             true => Process::named(pid, comm),
             false => process,

@@ -30,7 +30,8 @@ pub fn ids(directory: &Path) -> io::Result<Vec<u64>> {
 /// Where a cgroup v2 hierarchy may be mounted: beside version 1, or alone.
 const ROOTS: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
 
-/// The directory of a cgroup, by its path below the root as `/proc/PID/cgroup` shows it, or by its path in the file system.
+/// The directory of a cgroup, by its path below the root as `/proc/PID/cgroup` shows it, or by its
+/// path in the file system.
 pub(super) fn directory(path: &Path) -> Option<PathBuf> {
     let relative = path.strip_prefix("/").unwrap_or(path);
     let below_roots = ROOTS.iter().map(|root| Path::new(root).join(relative));
@@ -39,7 +40,8 @@ pub(super) fn directory(path: &Path) -> Option<PathBuf> {
         .find(|directory| directory.join("cgroup.procs").exists())
 }
 
-/// Every cgroup that is meant, by its path below the root; what is below one that is meant is not shown.
+/// Every cgroup that is meant, by its path below the root; what is below one that is meant is not
+/// shown.
 pub(super) fn all_that(mut is_meant: impl FnMut(&Path) -> bool) -> Vec<PathBuf> {
     // Only version 2 has this file in its root (Documentation/admin-guide/cgroup-v2.rst).
     let root = ROOTS

@@ -6,10 +6,12 @@ use super::glob::Glob;
 
 /// A container or a pod, by its id, by the begin of its id, or by its name.
 ///
-/// Recognized on the path of its cgroup, as these programs write it: Docker, containerd and CRI-O (`docker-ID.scope`,
-/// `cri-containerd-ID.scope`, `crio-ID.scope`, or the bare id), Podman (`libpod-ID.scope`), Kubernetes (`pod` with the pod's uid, `-` or `_` in it),
-/// systemd-nspawn and machinectl (`machine-NAME.scope`, `systemd-nspawn@NAME.service`), LXC (`lxc.payload.NAME`). The kernel knows no other
-/// name: what Docker and Podman call a container stands in their own files alone, and its id has to be given.
+/// Recognized on the path of its cgroup, as these programs write it: Docker, containerd and CRI-O
+/// (`docker-ID.scope`, `cri-containerd-ID.scope`, `crio-ID.scope`, or the bare id), Podman
+/// (`libpod-ID.scope`), Kubernetes (`pod` with the pod's uid, `-` or `_` in it), systemd-nspawn and
+/// machinectl (`machine-NAME.scope`, `systemd-nspawn@NAME.service`), LXC (`lxc.payload.NAME`). The
+/// kernel knows no other name: what Docker and Podman call a container stands in their own files
+/// alone, and its id has to be given.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Container(String);
 
@@ -34,7 +36,8 @@ const BEFORE: [&str; 10] = [
 const BEHIND: [&str; 3] = [".scope", ".service", ".slice"];
 
 impl Container {
-    /// From an id, the begin of one (six digits or more), a pod's uid or a name, which may have wildcards.
+    /// From an id, the begin of one (six digits or more), a pod's uid or a name, which may have
+    /// wildcards.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())

@@ -8,8 +8,9 @@ use ipnet::IpNet;
 
 /// An address or prefix, a port, or both.
 ///
-/// Written `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.1:443`, `10.0.0.0/8:443`, `[::1]:443`,
-/// `[2001:db8::/32]:443` or `:443`. An IPv4 prefix also contains IPv4 connections of IPv6 sockets.
+/// Written `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.1:443`, `10.0.0.0/8:443`,
+/// `[::1]:443`, `[2001:db8::/32]:443` or `:443`. An IPv4 prefix also contains IPv4 connections of
+/// IPv6 sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     prefix: Option<IpNet>,

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A name, in which `*` stands for any bytes and `?` for any one. A name that is written exactly so matches too, whatever it contains.
+/// A name, in which `*` stands for any bytes and `?` for any one. A name that is written exactly so
+/// matches too, whatever it contains.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Glob(Box<[u8]>);
 
@@ -21,7 +22,8 @@ impl Glob {
     }
 }
 
-/// Goes back to the last `*` where the rest doesn't fit: at most as many steps as the product of both lengths.
+/// Goes back to the last `*` where the rest doesn't fit: at most as many steps as the product of
+/// both lengths.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut of) = (0, 0);
     let mut star = None;

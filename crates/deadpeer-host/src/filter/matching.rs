@@ -25,9 +25,11 @@ pub struct Filter {
     pub peer: Vec<Endpoint>,
     /// In one of these states; the kernel filters by them.
     pub states: States,
-    /// Belonging to one of these users, numbers as our user namespace sees them; `None` asks nothing.
+    /// Belonging to one of these users, numbers as our user namespace sees them; `None` asks
+    /// nothing.
     pub users: Option<Vec<u32>>,
-    /// Made in one of these cgroups, ids of cgroup v2 directories, see [`cgroup::ids`](super::cgroup::ids); `None` asks nothing.
+    /// Made in one of these cgroups, ids of cgroup v2 directories, see
+    /// [`cgroup::ids`](super::cgroup::ids); `None` asks nothing.
     pub cgroups: Option<Vec<u64>>,
 }
 
@@ -66,8 +68,8 @@ impl Filter {
             })
     }
 
-    /// The part of [`Filter::matches`] that looks at the owners: one of them must have both a pid and a
-    /// name that are asked for.
+    /// The part of [`Filter::matches`] that looks at the owners: one of them must have both a pid
+    /// and a name that are asked for.
     #[must_use]
     pub fn matches_owners<'p>(&self, owners: impl IntoIterator<Item = &'p Process>) -> bool {
         !self.needs_owners()

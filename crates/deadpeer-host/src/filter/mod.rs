@@ -1,6 +1,7 @@
 //! Which connections are meant: one vocabulary for everything that looks at connections.
 //!
-//! [`Selector`] is how it was written down, by names; [`Filter`] is what that means now, by numbers.
+//! [`Selector`] is how it was written down, by names; [`Filter`] is what that means now, by
+//! numbers.
 
 pub mod cgroup;
 mod container;

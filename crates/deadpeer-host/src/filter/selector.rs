@@ -14,11 +14,12 @@ use super::endpoint::Endpoint;
 use super::glob::Glob;
 use super::user::User;
 
-/// A choice of connections by names: what a command line or a configuration says. Values of one kind are alternatives, different
-/// kinds must all agree; an empty kind asks nothing. The default chooses everything.
+/// A choice of connections by names: what a command line or a configuration says. Values of one
+/// kind are alternatives, different kinds must all agree; an empty kind asks nothing. The default
+/// chooses everything.
 ///
-/// Names mean something else as time goes by: containers start, users are made. So it is kept as it was written, and
-/// [resolved](Self::resolve) when it is used, and again later.
+/// Names mean something else as time goes by: containers start, users are made. So it is kept as it
+/// was written, and [resolved](Self::resolve) when it is used, and again later.
 ///
 /// ```
 /// use deadpeer_host::filter::Selector;
@@ -47,9 +48,11 @@ pub struct Selector {
     pub states: Vec<TcpState>,
     /// Belonging to one of these users.
     pub users: Vec<User>,
-    /// Made in one of these cgroups (v2) or below: paths below the root, in which each name may have wildcards.
+    /// Made in one of these cgroups (v2) or below: paths below the root, in which each name may
+    /// have wildcards.
     pub cgroups: Vec<PathBuf>,
-    /// Made in one of these containers or pods. Together with `cgroups` they are one kind: any of both.
+    /// Made in one of these containers or pods. Together with `cgroups` they are one kind: any of
+    /// both.
     pub containers: Vec<Container>,
 }
 

@@ -11,7 +11,8 @@ use crate::table::Target;
 pub enum Selection {
     /// Those whose peer has not been heard for this long.
     SilentFor(Duration),
-    /// Those whose peer leaves everything unanswered: [`ATTEMPTS`](super::ATTEMPTS) questions in a row, ours or the kernel's own.
+    /// Those whose peer leaves everything unanswered: [`ATTEMPTS`](super::ATTEMPTS) questions in a
+    /// row, ours or the kernel's own.
     Unreachable,
     /// All of them.
     AllMatching,

@@ -48,7 +48,8 @@ pub fn is_supported(namespace: &Namespace) -> Result<bool, DestroyAllError> {
     can.map_err(OpenTableError::from)?
 }
 
-/// Destroys connections of a namespace by their cookies, and looks whether they are gone. Takes `CAP_NET_ADMIN`.
+/// Destroys connections of a namespace by their cookies, and looks whether they are gone. Takes
+/// `CAP_NET_ADMIN`.
 ///
 /// The peer of each gets an RST; its owner finds out with `ECONNABORTED`.
 ///

@@ -1,4 +1,5 @@
-//! Destroying half-open connections: who may go ([`ProbeRounds`]), doing it, and making sure ([`destroy()`]).
+//! Destroying half-open connections: who may go ([`ProbeRounds`]), doing it, and making sure
+//! ([`destroy()`]).
 
 mod decision;
 mod destroy;

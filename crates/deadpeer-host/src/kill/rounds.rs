@@ -10,10 +10,12 @@ use crate::ask::{Questions, Reply};
 use crate::table::{Target, Unreadable};
 use crate::work::Work;
 
-/// So many unanswered questions in a row are taken for death: one lost packet is none (RFC 1122, section 4.2.3.6).
+/// So many unanswered questions in a row are taken for death: one lost packet is none (RFC 1122,
+/// section 4.2.3.6).
 pub const ATTEMPTS: u32 = 3;
 
-/// How long an answer is waited for. Longer than the half second in which a Linux peer answers such a question only once.
+/// How long an answer is waited for. Longer than the half second in which a Linux peer answers such
+/// a question only once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Asks every peer up to [`ATTEMPTS`] times, all at once, and decides. Takes a few seconds.
@@ -52,7 +54,8 @@ impl<'t> ProbeRounds<'t> {
         }
     }
 
-    /// What is to become of each target. Nobody whose peer answered is destroyed, and nobody who could not be asked, unless `force`d.
+    /// What is to become of each target. Nobody whose peer answered is destroyed, and nobody who
+    /// could not be asked, unless `force`d.
     #[must_use]
     pub fn decisions(&self, force: bool) -> Vec<Decision> {
         self.heard

@@ -9,8 +9,9 @@ use crate::undo::{Sysctl, SysctlChange};
 
 /// A deadline to bring connections under.
 ///
-/// Nothing is ever loosened: no change makes any kind of silence last longer than before, or fewer lost probes survivable
-/// than the policy asks for. Of what an application set itself, that part stays which serves the deadline.
+/// Nothing is ever loosened: no change makes any kind of silence last longer than before, or fewer
+/// lost probes survivable than the policy asks for. Of what an application set itself, that part
+/// stays which serves the deadline.
 #[derive(Debug, Clone)]
 pub struct Aim {
     /// As it is.
@@ -18,8 +19,8 @@ pub struct Aim {
     /// With the plan's sysctls.
     with_sysctls: Kernel,
     plan: Plan,
-    /// For sockets whose application has a user timeout, and so drops slow readers already: with a user timeout too, the
-    /// most generous first.
+    /// For sockets whose application has a user timeout, and so drops slow readers already: with a
+    /// user timeout too, the most generous first.
     dropping: Vec<SocketOptions>,
     untouched: Effective,
     keep_app_settings: bool,
@@ -35,8 +36,8 @@ pub enum Step {
     Change(Change),
     /// The deadline is missed by the application's own choice, which is to be kept.
     KeptForApplication,
-    /// Nothing that could be set would help without loosening something else: a user timeout that is too short for
-    /// keepalive to survive lost probes.
+    /// Nothing that could be set would help without loosening something else: a user timeout that
+    /// is too short for keepalive to survive lost probes.
     Helpless,
 }
 
@@ -50,7 +51,8 @@ pub struct Change {
     pub after: Effective,
     /// Whether the application had set something itself, which missed the deadline.
     pub own_choice: bool,
-    /// Whether the deadline is kept afterwards. Not on a path whose retransmission timeout is longer than the policy allows for.
+    /// Whether the deadline is kept afterwards. Not on a path whose retransmission timeout is
+    /// longer than the policy allows for.
     pub keeps: bool,
 }
 
@@ -87,7 +89,8 @@ impl Aim {
         &self.plan
     }
 
-    /// The sysctl that the plan needs besides, for everybody in the namespace; `None` unless the policy allows one.
+    /// The sysctl that the plan needs besides, for everybody in the namespace; `None` unless the
+    /// policy allows one.
     #[must_use]
     pub fn sysctl(&self) -> Option<SysctlChange> {
         Some(SysctlChange {
@@ -119,7 +122,8 @@ impl Aim {
             .map(|options| (options, overlay(before, &options)))
             .map(|(options, after)| (options, after, self.forecast(&after, snapshot)))
             .filter(|(_, _, then)| self.loosens_nothing(&told, then, snapshot));
-        // The first that keeps the deadline changes least; if none does, the last that helps at all does most.
+        // The first that keeps the deadline changes least; if none does, the last that helps at all
+        // does most.
         let mut best = None;
         let found = helpful.find_map(|(options, after, then)| {
             let keeps = self.meets(&then, snapshot);
@@ -137,7 +141,8 @@ impl Aim {
         found.or(best).map_or(Step::Helpless, Step::Change)
     }
 
-    /// Whether the application, or its administrator, has set something itself that decides about vanished peers.
+    /// Whether the application, or its administrator, has set something itself that decides about
+    /// vanished peers.
     #[must_use]
     pub fn is_own_choice(&self, before: &Effective) -> bool {
         before.keepalive
@@ -157,8 +162,8 @@ impl Aim {
         Forecast::of(settings, snapshot, &self.with_sysctls)
     }
 
-    /// Whether the deadline is kept in every silence that the policy promises: idle, in flight, before a late write, and in the
-    /// one that the connection is in now.
+    /// Whether the deadline is kept in every silence that the policy promises: idle, in flight,
+    /// before a late write, and in the one that the connection is in now.
     fn meets(&self, told: &Forecast, snapshot: &Snapshot) -> bool {
         let policy = self.plan.policy();
         let mut silences = Silence::JUDGED.into_iter().chain(snapshot.silence());
@@ -203,8 +208,8 @@ impl Aim {
             })
     }
 
-    /// The options that really change, and `TCP_KEEPIDLE` in any case: it arms the timer anew, which would otherwise first run out
-    /// with the old values.
+    /// The options that really change, and `TCP_KEEPIDLE` in any case: it arms the timer anew,
+    /// which would otherwise first run out with the old values.
     fn needed(
         &self,
         before: &Effective,
@@ -236,8 +241,9 @@ const LASTING: [Silence; 5] = [
     Silence::AfterFin,
 ];
 
-/// Options that keep the policy with a user timeout, whether they need one or not: a limit for slow readers is not taken away
-/// from who has set one. Where the plan has none, a keepalive whose length also bounds data.
+/// Options that keep the policy with a user timeout, whether they need one or not: a limit for slow
+/// readers is not taken away from who has set one. Where the plan has none, a keepalive whose
+/// length also bounds data.
 fn dropping(policy: &Policy, kernel: &Kernel) -> Vec<SocketOptions> {
     let drop = policy.slow_readers(SlowReaders::Drop);
     let with_timeout = |tenths| {

@@ -37,7 +37,8 @@ impl Survey {
         last.map_or(Duration::ZERO, |last| last - now)
     }
 
-    /// The idle time in seconds after which a connection within this machine will probe; `None` for all others.
+    /// The idle time in seconds after which a connection within this machine will probe; `None` for
+    /// all others.
     fn idle_here(&self, job: &Job) -> Option<u32> {
         let (part, change) = self.change(job)?;
         let here = job.peer.is_loopback() || self.here.contains(&job.peer);

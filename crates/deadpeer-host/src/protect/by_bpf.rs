@@ -1,4 +1,5 @@
-//! Carrying a survey out by eBPF: every socket under its own lock, and only if it has what was surveyed.
+//! Carrying a survey out by eBPF: every socket under its own lock, and only if it has what was
+//! surveyed.
 
 use deadpeer_bpf::{Change, Refused};
 use deadpeer_core::{Effective, SocketOptions};
@@ -10,8 +11,8 @@ use crate::table::Unreadable;
 use crate::table::bpf::{BpfError, BpfReader};
 use crate::undo::values_of;
 
-/// Returns the sockets that were tried. One that appeared while the survey was made has not been seen by eBPF, and is left for
-/// the next survey.
+/// Returns the sockets that were tried. One that appeared while the survey was made has not been
+/// seen by eBPF, and is left for the next survey.
 pub(super) fn carry_out(
     view: &BpfReader,
     survey: &Survey,

@@ -17,14 +17,17 @@ use crate::work::Work;
 /// So often connections are looked for that appeared while others were changed.
 const PASSES: usize = 4;
 
-/// Changes what the survey found, listeners first, and then what was accepted meanwhile with the old settings.
+/// Changes what the survey found, listeners first, and then what was accepted meanwhile with the
+/// old settings.
 ///
-/// Before anything is changed, what was before is in the undo file. Each socket is identified by its cookie and must
-/// still have the settings that were surveyed. Killed at any moment, this leaves whole connections, of which some have the new
-/// settings, and an undo file that knows all of them.
+/// Before anything is changed, what was before is in the undo file. Each socket is identified by
+/// its cookie and must still have the settings that were surveyed. Killed at any moment, this
+/// leaves whole connections, of which some have the new settings, and an undo file that knows all
+/// of them.
 ///
-/// A [burst](super::LoopbackBurst) of connections within this machine is changed a batch at a time, as `backlog` (see [`backlog`](super::backlog())) asks for.
-/// Between two batches it can be dropped.
+/// A [burst](super::LoopbackBurst) of connections within this machine is changed a batch at a time,
+/// as `backlog` (see [`backlog`](super::backlog())) asks for. Between two batches it can be
+/// dropped.
 #[derive(Debug)]
 pub struct CarryOut<'a> {
     table: &'a mut Table,

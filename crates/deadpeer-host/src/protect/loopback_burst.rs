@@ -1,11 +1,13 @@
 //! Many connections of this machine's own, and how many of them can be changed at once.
 //!
-//! The kernel's timers fire together in steps ([`deadpeer_core::wheel`]), so connections that fall silent, or are changed, within one step
-//! probe in the same tick, and for ever, since they are answered in the same tick too. A network device whose queue is full
-//! refuses a probe, and the kernel tries again half a second later without counting it (net/ipv4/tcp_timer.c,
-//! `tcp_keepalive_timer`; `tcp_write_wakeup` > 0). The loopback refuses nothing: what does not fit into the receiving processor's
-//! backlog (net/core/dev.c, `enqueue_to_backlog`; `net.core.netdev_max_backlog`) is dropped unsaid and counts as unanswered. So only
-//! connections with both ends on this machine have to be kept apart: a batch for each step.
+//! The kernel's timers fire together in steps ([`deadpeer_core::wheel`]), so connections that fall
+//! silent, or are changed, within one step probe in the same tick, and for ever, since they are
+//! answered in the same tick too. A network device whose queue is full refuses a probe, and the
+//! kernel tries again half a second later without counting it (net/ipv4/tcp_timer.c,
+//! `tcp_keepalive_timer`; `tcp_write_wakeup` > 0). The loopback refuses nothing: what does not fit
+//! into the receiving processor's backlog (net/core/dev.c, `enqueue_to_backlog`;
+//! `net.core.netdev_max_backlog`) is dropped unsaid and counts as unanswered. So only connections
+//! with both ends on this machine have to be kept apart: a batch for each step.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -15,8 +17,9 @@ use deadpeer_core::wheel::{CLOCK_RATES, Wheel, granularity};
 /// The kernel's default for `net.core.netdev_max_backlog`, in packets for each processor.
 const DEFAULT_BACKLOG: usize = 1000;
 
-/// The packets that the receive backlog of a processor holds: `net.core.netdev_max_backlog`, or the kernel's default where that
-/// can't be read, as in network namespaces of their own, which do not show it.
+/// The packets that the receive backlog of a processor holds: `net.core.netdev_max_backlog`, or the
+/// kernel's default where that can't be read, as in network namespaces of their own, which do not
+/// show it.
 #[must_use]
 pub fn backlog() -> usize {
     std::fs::read_to_string("/proc/sys/net/core/netdev_max_backlog")
@@ -40,7 +43,8 @@ pub struct LoopbackBurst {
 }
 
 impl LoopbackBurst {
-    /// What so many ends come to that probe after these seconds of silence; `None`: they may all be changed at once.
+    /// What so many ends come to that probe after these seconds of silence; `None`: they may all be
+    /// changed at once.
     ///
     /// `hz` is the kernel's clock rate; where it is not known, the widest steps count.
     #[must_use]
@@ -58,15 +62,16 @@ impl LoopbackBurst {
         })
     }
 
-    /// How many are changed at once: at most half of what the backlog holds, since a batch may be late and meet the next one; more
-    /// only if they [do not fit](Self::fits).
+    /// How many are changed at once: at most half of what the backlog holds, since a batch may be
+    /// late and meet the next one; more only if they [do not fit](Self::fits).
     #[must_use]
     pub fn batch(&self) -> usize {
         self.safe_batch()
             .max(self.sockets.div_ceil(self.most_batches()))
     }
 
-    /// Whether every batch has a tick of its own. More batches than there are steps in an idle time would meet the first ones again.
+    /// Whether every batch has a tick of its own. More batches than there are steps in an idle time
+    /// would meet the first ones again.
     #[must_use]
     pub fn fits(&self) -> bool {
         self.sockets.div_ceil(self.safe_batch()) <= self.most_batches()
@@ -104,10 +109,11 @@ fn step(idle_s: u32, hz: Option<u32>) -> Duration {
     steps.max().unwrap_or_default()
 }
 
-/// When batches begin that are `step` apart, each not before it is ripe (`None`: it is), if the first may begin `now`.
+/// When batches begin that are `step` apart, each not before it is ripe (`None`: it is), if the
+/// first may begin `now`.
 ///
-/// A connection that was heard less than an idle time ago probes when that is over, whenever it is changed. It is ripe then: from
-/// then on the change itself says when it probes.
+/// A connection that was heard less than an idle time ago probes when that is over, whenever it is
+/// changed. It is ripe then: from then on the change itself says when it probes.
 pub(super) fn beginnings(
     ripe: impl Iterator<Item = Option<Instant>>,
     now: Instant,

@@ -1,7 +1,8 @@
 //! Bringing the connections of running programs under a deadline.
 //!
-//! [`Aim`] says what is to hold and what has to be set on one socket; [`Survey`] looks at every chosen socket and changes
-//! nothing; [`CarryOut`] changes them, once what was before is safely [recorded](crate::undo).
+//! [`Aim`] says what is to hold and what has to be set on one socket; [`Survey`] looks at every
+//! chosen socket and changes nothing; [`CarryOut`] changes them, once what was before is safely
+//! [recorded](crate::undo).
 
 mod aim;
 mod batches;

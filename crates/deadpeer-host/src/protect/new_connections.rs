@@ -1,4 +1,5 @@
-//! Protecting connections that are still to come: a rule pinned to a cgroup, which outlives whoever made it.
+//! Protecting connections that are still to come: a rule pinned to a cgroup, which outlives whoever
+//! made it.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,8 @@ pub struct Standing {
     pub cgroup: Option<PathBuf>,
 }
 
-/// What a plan asks of connections still to come. What an application sets itself stays where it is as soon as the plan's.
+/// What a plan asks of connections still to come. What an application sets itself stays where it is
+/// as soon as the plan's.
 #[must_use]
 pub fn rule(plan: &Plan, keep_app_settings: bool) -> Rule {
     let options = plan.options();
@@ -56,9 +58,10 @@ pub fn rule(plan: &Plan, keep_app_settings: bool) -> Rule {
     rule
 }
 
-/// Makes a rule hold for every connection of a cgroup and those below it (`/`: of the whole machine, containers included) that begins
-/// from now on, under a name by which it can be [listed](standing) and ended. Takes `CAP_BPF` and
-/// `CAP_NET_ADMIN`, Linux 6.1, and a mounted BPF file system.
+/// Makes a rule hold for every connection of a cgroup and those below it (`/`: of the whole
+/// machine, containers included) that begins from now on, under a name by which it can be
+/// [listed](standing) and ended. Takes `CAP_BPF` and `CAP_NET_ADMIN`, Linux 6.1, and a mounted BPF
+/// file system.
 ///
 /// # Errors
 /// Nothing holds then.
@@ -82,7 +85,8 @@ pub fn protect(
     })
 }
 
-/// Every rule that holds, or is left of one that was killed while it was being made; none where there is no BPF file system.
+/// Every rule that holds, or is left of one that was killed while it was being made; none where
+/// there is no BPF file system.
 ///
 /// # Errors
 /// They can't be read: takes root.

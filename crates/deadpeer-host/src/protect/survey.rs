@@ -1,4 +1,5 @@
-//! What stands, and what is to be done: every chosen socket looked at once, before anything is changed.
+//! What stands, and what is to be done: every chosen socket looked at once, before anything is
+//! changed.
 
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -43,7 +44,8 @@ pub struct Part {
     pub listeners: bool,
     /// The settings in force; `None`: not known.
     pub before: Option<Effective>,
-    /// What is set on the sockets themselves, where the kernel shows that: the rest follows the sysctls.
+    /// What is set on the sockets themselves, where the kernel shows that: the rest follows the
+    /// sysctls.
     pub own: Option<SocketOptions>,
     /// What is to be done.
     pub fate: Fate,
@@ -90,8 +92,9 @@ struct Kind {
 impl Survey {
     /// Looks at every connection and listener that the filter chooses.
     ///
-    /// What no process holds is left out: nobody can hang on it, and the kernel ends it by itself. Connections that wait in a
-    /// listener's queue can be changed only if the table [reads by eBPF](Table::use_bpf).
+    /// What no process holds is left out: nobody can hang on it, and the kernel ends it by itself.
+    /// Connections that wait in a listener's queue can be changed only if the table [reads by
+    /// eBPF](Table::use_bpf).
     ///
     /// # Errors
     /// The table could not be read.
@@ -244,7 +247,8 @@ struct Shortcut {
 const KNOWN: usize = 32;
 
 impl Shortcut {
-    /// As [`Aim::step`]; a moment that differs from a known one in nothing that a worst case depends on is not judged again.
+    /// As [`Aim::step`]; a moment that differs from a known one in nothing that a worst case
+    /// depends on is not judged again.
     fn step(&mut self, aim: &Aim, before: &Effective, snapshot: &Snapshot) -> Step {
         let moment = timeless(snapshot);
         let known = self
@@ -263,8 +267,8 @@ impl Shortcut {
     }
 }
 
-/// A moment without what says only how far the present silence has come, and its times rounded up to a tick of the
-/// slowest common clock: the kernel counts in ticks too.
+/// A moment without what says only how far the present silence has come, and its times rounded up
+/// to a tick of the slowest common clock: the kernel counts in ticks too.
 fn timeless(snapshot: &Snapshot) -> Snapshot {
     const TICK_MS: u64 = 4;
     let up = |time: Option<Duration>| {

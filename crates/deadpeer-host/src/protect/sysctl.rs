@@ -26,8 +26,9 @@ pub enum SetSysctlError {
 }
 
 impl SysctlChange {
-    /// Sets it in the table's namespace, once what was before is in the undo file. Every connection there counts by it from its next
-    /// retransmission on (net/ipv4/tcp_timer.c, `tcp_write_timeout`). Takes root's rights in the namespace.
+    /// Sets it in the table's namespace, once what was before is in the undo file. Every connection
+    /// there counts by it from its next retransmission on (net/ipv4/tcp_timer.c,
+    /// `tcp_write_timeout`). Takes root's rights in the namespace.
     ///
     /// # Errors
     /// See [`SetSysctlError`]. The undo file is then as it was.

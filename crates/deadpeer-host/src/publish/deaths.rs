@@ -113,7 +113,8 @@ impl From<&LastOwner> for record::LastOwner {
 }
 
 impl DeathCounts {
-    /// The records of how often each service's connections died of each cause, the most frequent first.
+    /// The records of how often each service's connections died of each cause, the most frequent
+    /// first.
     #[must_use]
     pub fn to_records(&self) -> Vec<record::DeathCount> {
         let count = |(service, cause, deaths): (&ServiceName, CloseCause, u64)| {

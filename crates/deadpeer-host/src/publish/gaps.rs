@@ -31,7 +31,8 @@ impl Coverage {
     }
 }
 
-/// Sockets that could not be reached, put together by reason. `name` gives a user's name by its number.
+/// Sockets that could not be reached, put together by reason. `name` gives a user's name by its
+/// number.
 pub fn unreached(
     sockets: &BTreeMap<(Unreadable, u32), u64>,
     name: impl Fn(u32) -> String,

@@ -44,7 +44,8 @@ impl Part {
         }
     }
 
-    /// When a vanished peer is noticed with these settings, in the worst of the silences that every connection may meet.
+    /// When a vanished peer is noticed with these settings, in the worst of the silences that every
+    /// connection may meet.
     #[must_use]
     pub fn worst(&self, aim: &Aim, settings: &Effective) -> Notice {
         aim.forecast(settings, &self.any_moment()).worst()

@@ -57,7 +57,8 @@ impl From<&SysctlChange> for record::SysctlChange {
 }
 
 impl UndoFile {
-    /// The record of this file. `boot` is the number of the running boot ([`boot_id`](crate::undo::boot_id)).
+    /// The record of this file. `boot` is the number of the running boot
+    /// ([`boot_id`](crate::undo::boot_id)).
     #[must_use]
     pub fn to_record(&self, boot: &str) -> record::UndoFile {
         let record = self.record();

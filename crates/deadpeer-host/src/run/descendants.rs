@@ -4,7 +4,8 @@ use std::fs;
 
 /// The process and all below it that can be seen, as `/proc` shows them now.
 ///
-/// A process whose parent has ended belongs to the next subreaper above (prctl(2), `PR_SET_CHILD_SUBREAPER`).
+/// A process whose parent has ended belongs to the next subreaper above (prctl(2),
+/// `PR_SET_CHILD_SUBREAPER`).
 pub(super) fn descendants(of: u32) -> Vec<u32> {
     let mut found = vec![of];
     let mut next = 0;

@@ -17,8 +17,8 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Makes a cgroup that nobody takes for a leftover: we hold a lock on it as long as we live. Processes in other pid namespaces may have
-    /// our number, so that alone would not tell.
+    /// Makes a cgroup that nobody takes for a leftover: we hold a lock on it as long as we live.
+    /// Processes in other pid namespaces may have our number, so that alone would not tell.
     pub(super) fn make(parent: OwnedFd) -> Result<Self, Errno> {
         let mut last = Errno::AGAIN;
         for _ in 0..3 {
@@ -68,7 +68,8 @@ impl Drop for Directory {
     }
 }
 
-/// Removes empty cgroups whose makers were killed. One that programs still run in stays: it does nothing.
+/// Removes empty cgroups whose makers were killed. One that programs still run in stays: it does
+/// nothing.
 pub(super) fn clean(parent: &OwnedFd) {
     let Ok(entries) = Dir::read_from(parent) else {
         return;

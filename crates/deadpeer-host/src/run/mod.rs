@@ -1,7 +1,8 @@
 //! Keeping a program under a deadline that deadpeer itself starts.
 //!
-//! [`ProtectedCgroup`] is the whole thing: a cgroup of its own with a program in the kernel that sees each connection before its first packet.
-//! Where that can't be had, [`PollingProtector`] looks at the program's sockets again and again, which leaves a gap.
+//! [`ProtectedCgroup`] is the whole thing: a cgroup of its own with a program in the kernel that
+//! sees each connection before its first packet. Where that can't be had, [`PollingProtector`]
+//! looks at the program's sockets again and again, which leaves a gap.
 
 mod descendants;
 mod directory;

@@ -1,7 +1,7 @@
 //! Looking at a program's descriptors again and again: what can be done without privilege.
 //!
-//! A socket is found by its descriptor, so also one that is not connected yet, and then its connect() is bounded too. Listeners
-//! hand what is set on them to the connections they accept.
+//! A socket is found by its descriptor, so also one that is not connected yet, and then its
+//! connect() is bounded too. Listeners hand what is set on them to the connections they accept.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -47,8 +47,8 @@ pub struct PollingCounts {
 }
 
 impl PollingProtector {
-    /// Begins to follow the process with this number, which must be one that we may trace: a child of ours that has not
-    /// changed its user.
+    /// Begins to follow the process with this number, which must be one that we may trace: a child
+    /// of ours that has not changed its user.
     #[must_use]
     pub fn new(aim: Aim, root: u32, now: Instant) -> Self {
         Self {

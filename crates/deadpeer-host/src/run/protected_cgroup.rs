@@ -12,7 +12,8 @@ use deadpeer_sys::{Errno, start};
 use super::directory::{self, Directory};
 use super::removal::Removal;
 
-/// A rule that holds for the programs started in it, in their every network namespace. Dropped, it ends: connections keep their options.
+/// A rule that holds for the programs started in it, in their every network namespace. Dropped, it
+/// ends: connections keep their options.
 #[derive(Debug)]
 pub struct ProtectedCgroup {
     protection: Protection,
@@ -37,7 +38,8 @@ pub enum ProtectedCgroupError {
         /// What went wrong.
         error: CallError,
     },
-    /// No cgroup could be made below our own: `EACCES` without root or delegation, `EROFS` in most containers.
+    /// No cgroup could be made below our own: `EACCES` without root or delegation, `EROFS` in most
+    /// containers.
     #[error("no cgroup below {}: {errno}", path.display())]
     Make {
         /// Our own cgroup's path below the root.
@@ -48,8 +50,9 @@ pub enum ProtectedCgroupError {
 }
 
 impl ProtectedCgroup {
-    /// Makes a cgroup below our own, and the rule hold in it. Takes `CAP_BPF`, `CAP_NET_ADMIN`, Linux 6.1, and the right to make
-    /// cgroups there. What killed runs have left behind is removed.
+    /// Makes a cgroup below our own, and the rule hold in it. Takes `CAP_BPF`, `CAP_NET_ADMIN`,
+    /// Linux 6.1, and the right to make cgroups there. What killed runs have left behind is
+    /// removed.
     ///
     /// # Errors
     /// What is missing. Nothing is left then.

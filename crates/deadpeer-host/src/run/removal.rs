@@ -8,11 +8,13 @@ use deadpeer_sys::Errno;
 use super::directory::Directory;
 use crate::work::Work;
 
-/// A process that has just ended leaves its cgroup a moment later: so often, and so long apart, it is tried.
+/// A process that has just ended leaves its cgroup a moment later: so often, and so long apart, it
+/// is tried.
 const TRIES: u32 = 20;
 const APART: Duration = Duration::from_millis(5);
 
-/// The end of a [`ProtectedCgroup`](super::ProtectedCgroup): its rule holds no more, and its directory is removed.
+/// The end of a [`ProtectedCgroup`](super::ProtectedCgroup): its rule holds no more, and its
+/// directory is removed.
 #[derive(Debug)]
 pub struct Removal {
     directory: Directory,
@@ -31,7 +33,8 @@ impl Removal {
         }
     }
 
-    /// Whether it is gone. If not, programs still run in it, so it stays for now, and their new connections are not protected any more.
+    /// Whether it is gone. If not, programs still run in it, so it stays for now, and their new
+    /// connections are not protected any more.
     #[must_use]
     pub fn is_removed(&self) -> bool {
         self.removed

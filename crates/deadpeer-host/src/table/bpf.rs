@@ -1,4 +1,5 @@
-//! The kernel's own view of a namespace's sockets, by eBPF: settings without borrowing a descriptor, accept queues included.
+//! The kernel's own view of a namespace's sockets, by eBPF: settings without borrowing a
+//! descriptor, accept queues included.
 
 use std::ops::ControlFlow;
 
@@ -12,7 +13,8 @@ use rustc_hash::FxHashMap;
 use super::namespace::Namespace;
 use super::owners::Owners;
 
-/// Why sockets can't be read by eBPF the kernel. What needs no more than descriptors works all the same.
+/// Why sockets can't be read by eBPF the kernel. What needs no more than descriptors works all the
+/// same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BpfError {

@@ -1,11 +1,14 @@
-//! Whether it pays to ask the kernel by eBPF: its programs take a while to load, and then tell a socket much faster.
+//! Whether it pays to ask the kernel by eBPF: its programs take a while to load, and then tell a
+//! socket much faster.
 
 use std::fs;
 
-/// Whether a look through descriptors would take longer than loading programs, in the calling thread's network namespace.
+/// Whether a look through descriptors would take longer than loading programs, in the calling
+/// thread's network namespace.
 ///
-/// Looking for owners reads a link for every open file of the machine, and borrowing a socket takes as long once more. So many of both
-/// take as long as the programs do to load: `cargo xtask bench audit` shows both ways below, near and above it.
+/// Looking for owners reads a link for every open file of the machine, and borrowing a socket takes
+/// as long once more. So many of both take as long as the programs do to load: `cargo xtask bench
+/// audit` shows both ways below, near and above it.
 const LOOKS: u64 = 3_500;
 
 pub(crate) fn bpf_pays() -> bool {
@@ -18,7 +21,8 @@ fn open_files() -> u64 {
     first_number(&text)
 }
 
-/// The connections and listeners of the calling thread's network namespace (net/ipv4/proc.c, `sockstat_seq_show`).
+/// The connections and listeners of the calling thread's network namespace (net/ipv4/proc.c,
+/// `sockstat_seq_show`).
 fn sockets() -> u64 {
     ["sockstat", "sockstat6"]
         .into_iter()

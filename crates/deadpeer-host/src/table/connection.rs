@@ -15,8 +15,9 @@ pub struct Connection<'a> {
     pub socket: &'a Socket<'a>,
     /// The options in force, and if not, why.
     pub settings: Settings,
-    /// Whether the filter chose it. A listener that it left out is shown all the same if the query asked
-    /// for [`Query::context`](crate::Query::context): the connections it accepted can't be understood without it.
+    /// Whether the filter chose it. A listener that it left out is shown all the same if the query
+    /// asked for [`Query::context`](crate::Query::context): the connections it accepted can't be
+    /// understood without it.
     pub chosen: bool,
     /// What the kernel itself shows of it, if the table [reads by eBPF](crate::Table::use_bpf).
     pub bpf: Option<BpfDetails>,
@@ -47,14 +48,15 @@ impl<'a> Connection<'a> {
         self.owners
     }
 
-    /// The first of its owners: the one with the lowest place in `/proc`, a parent before its children as a rule.
+    /// The first of its owners: the one with the lowest place in `/proc`, a parent before its
+    /// children as a rule.
     #[must_use]
     pub fn owner(&self) -> Option<Owner<'a>> {
         self.owners().next()
     }
 
-    /// The kernel's TCP_INFO, decoded; `None` in states without (TIME_WAIT, a listener's queue), and where
-    /// [a forecast was all](crate::Query::forecast_only) that it was wanted for.
+    /// The kernel's TCP_INFO, decoded; `None` in states without (TIME_WAIT, a listener's queue),
+    /// and where [a forecast was all](crate::Query::forecast_only) that it was wanted for.
     #[must_use]
     pub fn tcp_info(&self) -> Option<TcpInfo> {
         self.socket
@@ -62,7 +64,8 @@ impl<'a> Connection<'a> {
             .map(|bytes| TcpInfo::decode(bytes, self.kernel))
     }
 
-    /// The moment at which the table showed it, for a forecast. `info` is [`Connection::tcp_info`], if decoded.
+    /// The moment at which the table showed it, for a forecast. `info` is [`Connection::tcp_info`],
+    /// if decoded.
     #[must_use]
     pub fn snapshot(&self, info: Option<&TcpInfo>) -> Snapshot {
         self.moment.unwrap_or_else(|| self.socket.snapshot(info))

@@ -29,7 +29,8 @@ pub struct Coverage {
     pub unreadable_processes: Vec<u32>,
     /// Those of them that the filter chooses by pid or name: connections of theirs are left out.
     pub hidden_processes: Vec<u32>,
-    /// Other network namespaces, by number, with a process in each that holds sockets: theirs are not shown here.
+    /// Other network namespaces, by number, with a process in each that holds sockets: theirs are
+    /// not shown here.
     pub other_namespaces: BTreeMap<u64, u32>,
     /// Chosen connections whose options could not be read, by reason and user.
     pub unread: BTreeMap<(Unreadable, u32), u64>,

@@ -9,8 +9,8 @@ use rustc_hash::FxHashMap;
 
 /// Handles of processes, each opened once.
 ///
-/// A socket that is borrowed is the one that was meant, by its cookie: another under the same number, in a process that has
-/// the number of one that ended, is not taken for it.
+/// A socket that is borrowed is the one that was meant, by its cookie: another under the same
+/// number, in a process that has the number of one that ended, is not taken for it.
 #[derive(Debug, Default)]
 pub(crate) struct FdBorrower {
     handles: FxHashMap<u32, Result<OwnedFd, Unreadable>>,
@@ -20,7 +20,8 @@ pub(crate) struct FdBorrower {
 const MAX_HANDLES: usize = 400;
 
 impl FdBorrower {
-    /// Borrows the socket with this cookie from the first of its holders that lets us; a holder is a process and its descriptor.
+    /// Borrows the socket with this cookie from the first of its holders that lets us; a holder is
+    /// a process and its descriptor.
     ///
     /// While the duplicate is there, its owner's close sends no FIN: drop it as soon as possible.
     pub(crate) fn borrow_from(
@@ -71,8 +72,8 @@ impl FdBorrower {
     }
 }
 
-/// Of two holders' reasons, the one that holds for the socket. One that is gone says little: a child between fork and exec holds all that
-/// its parent does, for a moment.
+/// Of two holders' reasons, the one that holds for the socket. One that is gone says little: a
+/// child between fork and exec holds all that its parent does, for a moment.
 fn more_telling(one: Unreadable, other: Unreadable) -> Unreadable {
     match one {
         Unreadable::Gone | Unreadable::NoVisibleOwner => other,
@@ -97,7 +98,8 @@ fn same(duplicate: &OwnedFd, cookie: u64) -> Result<Same, SysError> {
         return Ok(Same::Yes);
     }
     Ok(match sockopt::transport(duplicate)? {
-        // The table shows its subflows, which have its inode number but cookies of their own (net/mptcp/subflow.c).
+        // The table shows its subflows, which have its inode number but cookies of their own
+        // (net/mptcp/subflow.c).
         Transport::Mptcp => Same::Multipath,
         Transport::Tcp | Transport::Other | _ => Same::No,
     })

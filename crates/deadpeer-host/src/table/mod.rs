@@ -1,7 +1,8 @@
 //! The connection table of a network namespace, read as a stream.
 //!
-//! [`Table::each`] is the way of a connection from the kernel's answer to a row: `source` decides whether options and owners are read through
-//! descriptors (`fd_borrower`) or by eBPF (`bpf`), [`Connection`] is the row, [`Coverage`] says what could not be seen.
+//! [`Table::each`] is the way of a connection from the kernel's answer to a row: `source` decides
+//! whether options and owners are read through descriptors (`fd_borrower`) or by eBPF (`bpf`),
+//! [`Connection`] is the row, [`Coverage`] says what could not be seen.
 
 pub(crate) mod bpf;
 mod bpf_cost;

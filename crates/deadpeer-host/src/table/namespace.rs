@@ -25,7 +25,8 @@ pub enum Namespace {
 }
 
 impl Namespace {
-    /// Runs `work` in it: here, or on a thread of its own if it is another's, which takes `CAP_SYS_ADMIN`.
+    /// Runs `work` in it: here, or on a thread of its own if it is another's, which takes
+    /// `CAP_SYS_ADMIN`.
     ///
     /// # Errors
     /// It could not be opened or entered.

@@ -1,4 +1,5 @@
-//! Which process holds which socket: one pass over `/proc/PID/fd`, or over the kernel's own tables by eBPF.
+//! Which process holds which socket: one pass over `/proc/PID/fd`, or over the kernel's own tables
+//! by eBPF.
 
 use std::mem::MaybeUninit;
 use std::num::NonZeroU32;
@@ -14,8 +15,8 @@ use super::process::Process;
 
 /// The owners of every socket, as `/proc` showed them.
 ///
-/// About 12 bytes a descriptor. A thread that left its process' descriptor table (`unshare(CLONE_FILES)`) is
-/// not looked at.
+/// About 12 bytes a descriptor. A thread that left its process' descriptor table
+/// (`unshare(CLONE_FILES)`) is not looked at.
 #[derive(Debug, Default)]
 pub struct Owners {
     processes: Vec<Process>,
@@ -50,8 +51,9 @@ struct Held {
 }
 
 impl Owners {
-    /// Reads the descriptors of every process that we may look into: our own, and with root's rights
-    /// (`CAP_SYS_PTRACE`) all of this pid namespace. Processes that end meanwhile are left out.
+    /// Reads the descriptors of every process that we may look into: our own, and with root's
+    /// rights (`CAP_SYS_PTRACE`) all of this pid namespace. Processes that end meanwhile are left
+    /// out.
     ///
     /// # Errors
     /// `/proc` itself cannot be read.
@@ -71,8 +73,8 @@ impl Owners {
         Ok(owners)
     }
 
-    /// Asks the kernel by eBPF: every process of this pid namespace, also those that `/proc` hides from us, and also
-    /// descriptors of threads that left their process' table.
+    /// Asks the kernel by eBPF: every process of this pid namespace, also those that `/proc` hides
+    /// from us, and also descriptors of threads that left their process' table.
     pub(crate) fn by_bpf(holders: &SocketOwners) -> Result<Self, CallError> {
         let mut owners = Self::default();
         let proc = open_directory(CWD, c"/proc").ok();
@@ -129,7 +131,8 @@ impl Owners {
         }
     }
 
-    /// The processes whose descriptors we may not see, by number. Kernel threads have none and don't count.
+    /// The processes whose descriptors we may not see, by number. Kernel threads have none and
+    /// don't count.
     #[must_use]
     pub fn unreadable(&self) -> &[u32] {
         &self.unreadable
@@ -147,8 +150,8 @@ impl Owners {
 
     /// Where this inode number begins in `held`, or would.
     ///
-    /// The kernel gives numbers out in a row (fs/inode.c, `get_next_ino`), so that a guess between the first and the last is near;
-    /// from there the search widens.
+    /// The kernel gives numbers out in a row (fs/inode.c, `get_next_ino`), so that a guess between
+    /// the first and the last is near; from there the search widens.
     fn place(&self, inode: u32) -> usize {
         let held = self.held.as_slice();
         let [first, .., last] = held else {
@@ -203,7 +206,8 @@ impl Owners {
             let Some(fd) = number(name.to_bytes()).and_then(|fd| RawFd::try_from(fd).ok()) else {
                 continue;
             };
-            // Reading the link asks no file system; stat() would be cheaper by a hair, and hang on a dead NFS server.
+            // Reading the link asks no file system; stat() would be cheaper by a hair, and hang on
+            // a dead NFS server.
             let mut target = [MaybeUninit::uninit(); 32];
             match readlinkat_raw(&directory, name, &mut target[..]) {
                 Ok((target, _)) => {
@@ -285,8 +289,8 @@ fn number(digits: &[u8]) -> Option<u32> {
     })
 }
 
-/// Whether there is anything to hide: not for kernel threads, nor for a process that ends or has ended,
-/// whose links are refused too. `/proc/PID/stat` is readable for everybody.
+/// Whether there is anything to hide: not for kernel threads, nor for a process that ends or has
+/// ended, whose links are refused too. `/proc/PID/stat` is readable for everybody.
 fn may_have_descriptors(pid: u32) -> bool {
     fs::read(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat_allows_descriptors(&stat))
 }

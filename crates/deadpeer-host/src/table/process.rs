@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 /// A process that owned a descriptor when `/proc` was read.
 ///
-/// Its names are read when first asked for, and are bytes: a process can be called anything, newlines
-/// and escape codes included.
+/// Its names are read when first asked for, and are bytes: a process can be called anything,
+/// newlines and escape codes included.
 #[derive(Debug, Clone)]
 pub struct Process {
     pid: u32,
@@ -54,15 +54,15 @@ impl Process {
         self.pid
     }
 
-    /// The number of the network namespace it is in (`net:[...]`), where we may see it. Its sockets may
-    /// belong to others.
+    /// The number of the network namespace it is in (`net:[...]`), where we may see it. Its sockets
+    /// may belong to others.
     #[must_use]
     pub fn network_namespace(&self) -> Option<u64> {
         self.network_namespace
     }
 
-    /// What the process calls itself: `comm`, or the program's name where the kernel cut `comm` off at 15 bytes.
-    /// Empty if the process has ended before it was asked.
+    /// What the process calls itself: `comm`, or the program's name where the kernel cut `comm` off
+    /// at 15 bytes. Empty if the process has ended before it was asked.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         let names = self.names();

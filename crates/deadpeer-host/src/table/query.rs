@@ -8,16 +8,21 @@ use crate::filter::Filter;
 pub struct Query {
     /// Which connections.
     pub filter: Filter,
-    /// Whether to find out who holds them: reads `/proc`. Done anyway if the filter or the settings need it.
+    /// Whether to find out who holds them: reads `/proc`. Done anyway if the filter or the settings
+    /// need it.
     pub owners: bool,
-    /// Whether to read the options in force: needs the owners, and to borrow each descriptor for a moment.
+    /// Whether to read the options in force: needs the owners, and to borrow each descriptor for a
+    /// moment.
     pub settings: bool,
-    /// Whether to read options that are not in force too: what `TCP_KEEPIDLE` was set to while keepalive is off.
+    /// Whether to read options that are not in force too: what `TCP_KEEPIDLE` was set to while
+    /// keepalive is off.
     pub every_option: bool,
     /// Whether to fetch TCP_INFO.
     pub tcp_info: bool,
-    /// Whether a forecast is all that TCP_INFO is wanted for. A table that [reads by eBPF](crate::Table::use_bpf) then shows
-    /// everything from there alone, [moments](crate::Connection::snapshot) included, several times faster, and no [TCP_INFO](crate::Connection::tcp_info).
+    /// Whether a forecast is all that TCP_INFO is wanted for. A table that [reads by
+    /// eBPF](crate::Table::use_bpf) then shows everything from there alone,
+    /// [moments](crate::Connection::snapshot) included, several times faster, and no
+    /// [TCP_INFO](crate::Connection::tcp_info).
     pub forecast_only: bool,
     /// Whether to show listeners that the filter leaves out, marked as not chosen.
     pub context: bool,

@@ -11,8 +11,8 @@ use super::connection::Connection;
 
 /// Services by process name and role, each with a value that its connections are folded into.
 ///
-/// Needs the listeners before the connections, as [`Table::each`](crate::Table::each) shows them. Keeps
-/// nothing of a single connection.
+/// Needs the listeners before the connections, as [`Table::each`](crate::Table::each) shows them.
+/// Keeps nothing of a single connection.
 #[derive(Debug)]
 pub struct Services<T> {
     ephemeral_ports: RangeInclusive<u16>,
@@ -73,7 +73,8 @@ struct Listener {
 
 impl<T: Default> Services<T> {
     /// No services yet. `ephemeral_ports` are the namespace's
-    /// ([`Table::ephemeral_ports`](crate::Table::ephemeral_ports)): they tell who called whom where the listener is gone.
+    /// ([`Table::ephemeral_ports`](crate::Table::ephemeral_ports)): they tell who called whom where
+    /// the listener is gone.
     #[must_use]
     pub fn new(ephemeral_ports: RangeInclusive<u16>) -> Self {
         Self {
@@ -145,7 +146,8 @@ impl<T: Default> Services<T> {
     }
 
     /// The listener that accepted a socket: the one with its very address before one with any, then
-    /// one of the same process. It has the same family: an IPv4 connection of an IPv6 listener is an IPv6 socket.
+    /// one of the same process. It has the same family: an IPv4 connection of an IPv6 listener is
+    /// an IPv6 socket.
     fn listener_of(&self, socket: &Socket<'_>, process: Option<Name>) -> Option<Listener> {
         if socket.state == TcpState::SynSent {
             return None;

@@ -54,7 +54,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// `sysctls` are those of the sockets' network namespace; `every_option`: also those that are not in force.
+    /// `sysctls` are those of the sockets' network namespace; `every_option`: also those that are
+    /// not in force.
     pub(crate) fn new(sysctls: Sysctls, every_option: bool) -> Self {
         Self {
             sysctls,

@@ -1,4 +1,5 @@
-//! Where owners and options are read: through descriptors, or by the kernel itself where that pays or shows more.
+//! Where owners and options are read: through descriptors, or by the kernel itself where that pays
+//! or shows more.
 
 use std::num::NonZeroU32;
 
@@ -189,8 +190,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Asks the kernel itself, if that was left open, for owners, and for `settings` of all sockets. Returns the owners if it tells
-    /// them.
+    /// Asks the kernel itself, if that was left open, for owners, and for `settings` of all
+    /// sockets. Returns the owners if it tells them.
     fn ask_kernel(&mut self, settings: bool) -> Option<Owners> {
         let Source::Either(lazy) = self.source else {
             return None;
@@ -225,7 +226,8 @@ fn kernel_may_know(why: Unreadable, socket: &Socket<'_>) -> bool {
         | Unreadable::Multipath
         | Unreadable::KernelTooOld
         | Unreadable::Refused => true,
-        // It waits to be accepted. In any other state its owner has closed it, and nobody waits for it.
+        // It waits to be accepted. In any other state its owner has closed it, and nobody waits for
+        // it.
         Unreadable::NoDescriptor => socket.state.may_send(),
         Unreadable::Gone => false,
     }

@@ -57,8 +57,8 @@ impl Table {
         })
     }
 
-    /// Reads options from within the kernel from now on, by eBPF: of every process' sockets, and of those that wait in a
-    /// listener's queue. Takes `CAP_BPF` and `CAP_PERFMON`, Linux 5.12.
+    /// Reads options from within the kernel from now on, by eBPF: of every process' sockets, and of
+    /// those that wait in a listener's queue. Takes `CAP_BPF` and `CAP_PERFMON`, Linux 5.12.
     ///
     /// # Errors
     /// Why that can't be had; options are then read through descriptors as before.
@@ -67,12 +67,15 @@ impl Table {
         Ok(())
     }
 
-    /// Reads options through descriptors from now on, and from within the kernel where it can be had and
+    /// Reads options through descriptors from now on, and from within the kernel where it can be
+    /// had and
     ///
     /// - is faster, of some thousand sockets or open files on, or
-    /// - shows more: sockets of processes that we may not look into, that wait in a listener's queue, or of Multipath TCP.
+    /// - shows more: sockets of processes that we may not look into, that wait in a listener's
+    ///   queue, or of Multipath TCP.
     ///
-    /// [`Coverage::read_by`] tells which it was. What is read is the same, but for [`Connection::bpf`].
+    /// [`Coverage::read_by`] tells which it was. What is read is the same, but for
+    /// [`Connection::bpf`].
     pub fn use_bpf_where_it_pays(&mut self) {
         self.source = Source::Either(LazyBpf::new(self.place.clone(), self.kernel.hz));
     }
@@ -123,11 +126,11 @@ impl Table {
         self.ephemeral_ports.clone()
     }
 
-    /// Shows every connection and listener that the query means to `visit`, listeners first, each once,
-    /// until it breaks.
+    /// Shows every connection and listener that the query means to `visit`, listeners first, each
+    /// once, until it breaks.
     ///
-    /// Nothing is collected: a row is borrowed from the kernel's answer. A reading that the kernel marks
-    /// as interrupted is repeated up to three times; rows already shown are not shown again.
+    /// Nothing is collected: a row is borrowed from the kernel's answer. A reading that the kernel
+    /// marks as interrupted is repeated up to three times; rows already shown are not shown again.
     ///
     /// # Errors
     /// The table could not be read to its end. What was shown before stands.
@@ -246,7 +249,8 @@ struct Repeated {
     last: DumpEnd,
 }
 
-/// Dumps until a dump is not interrupted, at most [`MAX_REPEATS`] times more, and shows every socket once.
+/// Dumps until a dump is not interrupted, at most [`MAX_REPEATS`] times more, and shows every
+/// socket once.
 fn repeated<E>(
     mut dump: impl FnMut(&mut dyn FnMut(&Socket<'_>) -> ControlFlow<()>) -> Result<DumpEnd, E>,
     mut visit: impl FnMut(&Socket<'_>) -> ControlFlow<()>,
@@ -278,7 +282,8 @@ mod tests {
         end
     }
 
-    /// Plays dumps, each a list of cookies and whether it was interrupted, and collects what is shown.
+    /// Plays dumps, each a list of cookies and whether it was interrupted, and collects what is
+    /// shown.
     fn play(dumps: &[(&[u64], bool)], stop_at: Option<u64>) -> (Repeated, Vec<u64>) {
         let mut dumps = dumps.iter();
         let mut shown = Vec::new();

@@ -53,8 +53,8 @@ const WITH_PEER: States = States::LIVE
     .without(TcpState::SynRecv);
 
 impl Target {
-    /// Every connection that the filter chooses and that has a peer: neither listeners nor what is only just being
-    /// made or already over.
+    /// Every connection that the filter chooses and that has a peer: neither listeners nor what is
+    /// only just being made or already over.
     ///
     /// # Errors
     /// The table could not be read.

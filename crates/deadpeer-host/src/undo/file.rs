@@ -70,7 +70,8 @@ pub enum ReadUndoError {
 }
 
 impl UndoFile {
-    /// Will write to this path once there is something to undo, and replaces nothing that is there now.
+    /// Will write to this path once there is something to undo, and replaces nothing that is there
+    /// now.
     ///
     /// # Errors
     /// There is something with this name already.
@@ -136,7 +137,8 @@ impl UndoFile {
         self.save()
     }
 
-    /// Takes the latest sysctl away again, which was not set, and with it the file, if that says nothing else.
+    /// Takes the latest sysctl away again, which was not set, and with it the file, if that says
+    /// nothing else.
     pub(crate) fn forget_sysctl(&mut self) -> Result<(), WriteUndoError> {
         self.record.sysctls.pop();
         if !self.record.sysctls.is_empty() || !self.record.groups.is_empty() {
@@ -174,7 +176,8 @@ impl UndoFile {
         })
     }
 
-    /// The undo files in a directory, oldest first, and those that can't be read; none if there is no such directory.
+    /// The undo files in a directory, oldest first, and those that can't be read; none if there is
+    /// no such directory.
     ///
     /// # Errors
     /// The directory is there and can't be read.
@@ -235,7 +238,8 @@ impl UndoFile {
     }
 }
 
-/// Where undo files go unless told otherwise: below `$XDG_STATE_HOME`; `/var/lib/deadpeer` for root; below `~/.local/state`.
+/// Where undo files go unless told otherwise: below `$XDG_STATE_HOME`; `/var/lib/deadpeer` for
+/// root; below `~/.local/state`.
 #[must_use]
 pub fn default_directory() -> PathBuf {
     let set = |variable| {

@@ -10,16 +10,18 @@ use super::record::{Group, Record, values_of};
 use crate::table::Target;
 use crate::table::fd_borrower::FdBorrower;
 
-/// The options of other programs' sockets that [`Questions`](crate::Questions) borrow, on record as long as this lives.
+/// The options of other programs' sockets that [`Questions`](crate::Questions) borrow, on record as
+/// long as this lives.
 ///
-/// Asking gives them back by itself. Only a process that is killed in the milliseconds of a question can't: then the file is left,
-/// and [`restore`](super::restore) does it.
+/// Asking gives them back by itself. Only a process that is killed in the milliseconds of a
+/// question can't: then the file is left, and [`restore`](super::restore) does it.
 #[derive(Debug)]
 pub struct LoanRecord(Option<UndoFile>);
 
 impl LoanRecord {
-    /// Reads what the targets have now and writes it to a file in this directory, which is taken away when this is dropped. Targets that can't
-    /// be reached can't be asked either; where there are no others, nothing is written.
+    /// Reads what the targets have now and writes it to a file in this directory, which is taken
+    /// away when this is dropped. Targets that can't be reached can't be asked either; where there
+    /// are no others, nothing is written.
     ///
     /// # Errors
     /// The file can't be written.

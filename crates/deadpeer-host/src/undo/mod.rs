@@ -1,7 +1,9 @@
-//! The way back: what a socket had before it was changed, kept in a file until it is no longer needed.
+//! The way back: what a socket had before it was changed, kept in a file until it is no longer
+//! needed.
 //!
-//! A file is written before anything is changed, and whole or not at all. It names sockets by their cookies, which no other
-//! socket of the same boot ever has, so that undoing it reaches exactly those that are still there.
+//! A file is written before anything is changed, and whole or not at all. It names sockets by their
+//! cookies, which no other socket of the same boot ever has, so that undoing it reaches exactly
+//! those that are still there.
 
 mod file;
 mod loan_record;

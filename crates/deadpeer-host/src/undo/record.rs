@@ -25,7 +25,8 @@ pub struct Record {
     pub network_namespace: u64,
     /// When it was begun, seconds since 1970.
     pub begun_unix_s: u64,
-    /// The deadline that the connections were brought under, milliseconds; `None`: their options were only lent to questions.
+    /// The deadline that the connections were brought under, milliseconds; `None`: their options
+    /// were only lent to questions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within_ms: Option<u64>,
     /// What was set for everybody in the namespace.
@@ -50,7 +51,8 @@ pub struct Group {
     /// What was set.
     #[serde(with = "super::values")]
     pub after: SocketOptions,
-    /// Whether a keepalive time or count that was set followed a sysctl before, where that was seen: there is no way back to that.
+    /// Whether a keepalive time or count that was set followed a sysctl before, where that was
+    /// seen: there is no way back to that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub followed_sysctl: Option<bool>,
     /// The sockets (`SO_COOKIE`).

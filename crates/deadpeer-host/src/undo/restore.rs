@@ -27,14 +27,16 @@ pub struct Restored {
     pub unchanged: u64,
     /// Sockets that are gone: there is nothing to restore.
     pub gone: u64,
-    /// Sockets of which the application has set an option itself since; that option is its own and stays.
+    /// Sockets of which the application has set an option itself since; that option is its own and
+    /// stays.
     pub overtaken: u64,
     /// Sockets that could not be reached, by reason.
     pub unreachable: Vec<(Unreadable, u64)>,
     /// Sockets that the kernel refused old values for.
     pub refused: u64,
-    /// Sockets on which `TCP_KEEPIDLE`, `TCP_KEEPINTVL` or `TCP_KEEPCNT` now have the value they had, as their own: whether they had
-    /// it from a sysctl before does not show, and the kernel cannot be told to follow it again (tcp(7)).
+    /// Sockets on which `TCP_KEEPIDLE`, `TCP_KEEPINTVL` or `TCP_KEEPCNT` now have the value they
+    /// had, as their own: whether they had it from a sysctl before does not show, and the kernel
+    /// cannot be told to follow it again (tcp(7)).
     pub own_now: u64,
     /// What came of the sysctls.
     pub sysctls: Vec<(SysctlChange, SysctlFate)>,
@@ -51,9 +53,11 @@ impl Restored {
     }
 }
 
-/// Puts back the values of a record on every socket of this namespace that it knows and that is still there.
+/// Puts back the values of a record on every socket of this namespace that it knows and that is
+/// still there.
 ///
-/// An option that holds neither what was set nor what was before is left alone: its application has set it since. So is a sysctl.
+/// An option that holds neither what was set nor what was before is left alone: its application has
+/// set it since. So is a sysctl.
 ///
 /// # Errors
 /// The table could not be read.
@@ -157,7 +161,8 @@ fn put_back(socket: &OwnedFd, groups: &[&Group]) -> Result<Back, ()> {
     Ok(back)
 }
 
-/// The options that still hold what was set, with what they had before, and whether any holds something else.
+/// The options that still hold what was set, with what they had before, and whether any holds
+/// something else.
 fn way_back(
     now: &Effective,
     before: &SocketOptions,
@@ -179,7 +184,8 @@ fn way_back(
     (back, overtaken)
 }
 
-/// Whether `held` is what the kernel makes of `set`: it rounds `TCP_RTO_MAX_MS` up to whole timer ticks, at most 10 ms.
+/// Whether `held` is what the kernel makes of `set`: it rounds `TCP_RTO_MAX_MS` up to whole timer
+/// ticks, at most 10 ms.
 fn is_held(set: Setting, held: Setting) -> bool {
     match (set, held) {
         (Setting::RtoMax(set), Setting::RtoMax(held)) => {

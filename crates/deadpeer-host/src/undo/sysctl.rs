@@ -50,7 +50,8 @@ pub enum SysctlAccessError {
     /// It could not be entered.
     #[error(transparent)]
     Enter(#[from] NetnsError),
-    /// The kernel refused. `EPERM`, `EACCES`: takes root; `EROFS`: `/proc/sys` is mounted read-only, as in containers.
+    /// The kernel refused. `EPERM`, `EACCES`: takes root; `EROFS`: `/proc/sys` is mounted
+    /// read-only, as in containers.
     #[error(transparent)]
     Sysctl(#[from] SysctlError),
     /// What was the namespace's name or process is another's now.

@@ -1,4 +1,5 @@
-//! Socket options as the file writes them: by the kernel's names, each with its unit; what is not touched is left out.
+//! Socket options as the file writes them: by the kernel's names, each with its unit; what is not
+//! touched is left out.
 
 use deadpeer_core::SocketOptions;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

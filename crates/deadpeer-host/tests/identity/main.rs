@@ -1,5 +1,6 @@
-//! Numbers that mean something else by the time a socket's turn comes: between listing and changing, its process ends and another gets
-//! its number, or its descriptor is closed and another socket gets that.
+//! Numbers that mean something else by the time a socket's turn comes: between listing and
+//! changing, its process ends and another gets its number, or its descriptor is closed and another
+//! socket gets that.
 
 mod processes;
 
@@ -15,7 +16,8 @@ use deadpeer_host::{Filter, Namespace, Table, Work as _};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
 
-/// One test at a time: a child of the other, between fork and exec, holds for a moment whatever this one has just closed.
+/// One test at a time: a child of the other, between fork and exec, holds for a moment whatever
+/// this one has just closed.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {

@@ -1,4 +1,5 @@
-//! A process with the number of one that has ended, holding another socket under the same descriptor.
+//! A process with the number of one that has ended, holding another socket under the same
+//! descriptor.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -8,10 +9,12 @@ use deadpeer_sys::testing::skip;
 
 use crate::{Pair, alone, is_protected, protect, tables};
 
-/// The number that was given to a process last, in the pid namespace of who opens it (Documentation/admin-guide/sysctl/kernel.rst).
+/// The number that was given to a process last, in the pid namespace of who opens it
+/// (Documentation/admin-guide/sysctl/kernel.rst).
 const LAST: &str = "/proc/sys/kernel/ns_last_pid";
 
-/// Set for the run of this test inside a pid namespace of its own, where numbers can be given out at will.
+/// Set for the run of this test inside a pid namespace of its own, where numbers can be given out
+/// at will.
 const INSIDE: &str = "DEADPEER_TEST_INSIDE";
 
 #[test]

@@ -96,7 +96,8 @@ fn broken_off_it_gives_back_what_it_borrowed() {
         }
         let now = Instant::now();
         let mut questions = Questions::new(targets.iter().collect(), TIMEOUT, now);
-        // All begin and borrow at one moment: no answer can have come, and no probe is known to be out.
+        // All begin and borrow at one moment: no answer can have come, and no probe is known to be
+        // out.
         for _ in 0..CONNECTIONS {
             let Ok(()) = questions.handle_timeout(now);
         }

@@ -74,7 +74,8 @@ fn nobody_sees_all_connections_and_the_options_of_his_own() {
     });
 }
 
-/// Runs `work` on a thread that is nobody. Credentials belong to a thread; only the C library makes them the process'.
+/// Runs `work` on a thread that is nobody. Credentials belong to a thread; only the C library makes
+/// them the process'.
 fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let nobody = scope.spawn(|| {

@@ -1,5 +1,5 @@
-//! A sysctl of a namespace: recorded, set, and put back unless somebody has set it since. Planned as for a kernel without
-//! `TCP_RTO_MAX_MS`, since no other needs one.
+//! A sysctl of a namespace: recorded, set, and put back unless somebody has set it since. Planned
+//! as for a kernel without `TCP_RTO_MAX_MS`, since no other needs one.
 
 use std::net::TcpListener;
 use std::path::PathBuf;

@@ -84,7 +84,8 @@ pub enum Deed {
         /// Whose.
         host: Side,
     },
-    /// The peer's machine starts again: same addresses, no memory. Its old programs have lost the network.
+    /// The peer's machine starts again: same addresses, no memory. Its old programs have lost the
+    /// network.
     Reboot {},
     /// An administrator of our own machine destroys our sockets (`ss -K`).
     Destroy {},

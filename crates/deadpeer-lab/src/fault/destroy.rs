@@ -1,4 +1,5 @@
-//! SOCK_DESTROY: what `ss -K` does to a socket (Linux 4.5, `CONFIG_INET_DIAG_DESTROY`, `CAP_NET_ADMIN`).
+//! SOCK_DESTROY: what `ss -K` does to a socket (Linux 4.5, `CONFIG_INET_DIAG_DESTROY`,
+//! `CAP_NET_ADMIN`).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -23,7 +24,8 @@ struct Name {
     cookie: u64,
 }
 
-/// Destroys every connection, listeners excepted, of the calling thread's network namespace that goes to this address. Says how many.
+/// Destroys every connection, listeners excepted, of the calling thread's network namespace that
+/// goes to this address. Says how many.
 pub(super) fn destroy_all_to(peers: &[IpAddr]) -> io::Result<u32> {
     let mut names = Vec::new();
     let request = Request {
@@ -85,7 +87,8 @@ impl Name {
         message
     }
 
-    /// An address as the kernel takes it: IPv4 in the first word, or mapped where the socket is of IPv6.
+    /// An address as the kernel takes it: IPv4 in the first word, or mapped where the socket is of
+    /// IPv6.
     fn octets(&self, ip: IpAddr) -> [u8; 16] {
         match ip {
             IpAddr::V6(ip) => ip.octets(),

@@ -1,8 +1,9 @@
 //! Faults: what is done to the path between two hosts, and to the peer.
 //!
-//! A fault is a list of [`Deed`]s, each one thing that is done or a wait. Deeds are data ([`crate::scenario`] reads them
-//! from TOML). Those that concern the network are carried out by a [`Path`], those that concern the peer's program by
-//! whoever runs it ([`Deed::of_program`]); a [`Script`] says when each is due.
+//! A fault is a list of [`Deed`]s, each one thing that is done or a wait. Deeds are data
+//! ([`crate::scenario`] reads them from TOML). Those that concern the network are carried out by a
+//! [`Path`], those that concern the peer's program by whoever runs it ([`Deed::of_program`]); a
+//! [`Script`] says when each is due.
 
 mod deed;
 mod destroy;

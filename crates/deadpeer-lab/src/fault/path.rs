@@ -67,8 +67,8 @@ impl Path {
         }
     }
 
-    /// Does what a deed says to the network. It is in force when this returns. Deeds of the peer's program and waits
-    /// do nothing here.
+    /// Does what a deed says to the network. It is in force when this returns. Deeds of the peer's
+    /// program and waits do nothing here.
     ///
     /// # Errors
     /// The lab could not do it.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Deed;
 
-/// Deeds one after the other, handed out when their time has come. Times count from the start of the script.
+/// Deeds one after the other, handed out when their time has come. Times count from the start of
+/// the script.
 #[derive(Debug, Clone)]
 pub struct Script {
     deeds: Vec<Deed>,
@@ -25,7 +26,8 @@ impl Script {
         }
     }
 
-    /// The next deed that is due at this time; `None`: none yet, or none any more. Waits are not handed out.
+    /// The next deed that is due at this time; `None`: none yet, or none any more. Waits are not
+    /// handed out.
     pub fn next(&mut self, now: Duration) -> Option<Deed> {
         while now >= self.due {
             let deed = *self.deeds.get(self.next)?;

@@ -23,7 +23,8 @@ use crate::router::{End, Link, PREFIX_V4, PREFIX_V6};
 /// What the interface of every host is called.
 const INTERFACE: &str = "eth0";
 
-/// A host: a network namespace, held by this value and by whatever runs in it, and gone with the last of them.
+/// A host: a network namespace, held by this value and by whatever runs in it, and gone with the
+/// last of them.
 #[derive(Debug)]
 pub struct Host {
     name: String,
@@ -110,8 +111,8 @@ impl Host {
         &self.link
     }
 
-    /// Runs a closure in the host, on a thread of its own. Sockets it makes stay in the host wherever they go,
-    /// threads it starts too.
+    /// Runs a closure in the host, on a thread of its own. Sockets it makes stay in the host
+    /// wherever they go, threads it starts too.
     ///
     /// # Errors
     /// The namespace could not be entered: needs the enclosure that the host was made in.
@@ -122,7 +123,8 @@ impl Host {
         Ok(netns::enter(&self.namespace, work)?)
     }
 
-    /// Starts a program in the host. It has the caller's user and, unless that is root, no capability.
+    /// Starts a program in the host. It has the caller's user and, unless that is root, no
+    /// capability.
     ///
     /// The program is killed when the returned value is dropped.
     ///
@@ -149,8 +151,9 @@ impl Host {
         self.enter(|| setup::write_sysctl(name, &value))?
     }
 
-    /// The machine as it comes back after a power cut: the same addresses, but no connection, no listener and no sysctl
-    /// that was set. What ran in it runs on, cut off from every network, until it is killed.
+    /// The machine as it comes back after a power cut: the same addresses, but no connection, no
+    /// listener and no sysctl that was set. What ran in it runs on, cut off from every network,
+    /// until it is killed.
     ///
     /// # Errors
     /// The kernel refused a namespace.
@@ -161,8 +164,8 @@ impl Host {
         Ok(())
     }
 
-    /// Sets the host's own interface up or down, as `ip link set` does. Going down flushes its IPv6 address
-    /// and its routes; going up gives them back.
+    /// Sets the host's own interface up or down, as `ip link set` does. Going down flushes its IPv6
+    /// address and its routes; going up gives them back.
     ///
     /// # Errors
     /// The kernel refused.
@@ -192,7 +195,8 @@ impl Host {
         self.netlink(|netlink| netlink.add_address(INTERFACE, address, prefix(address)))
     }
 
-    /// Removes the default routes of both families: everything but the own link becomes unreachable.
+    /// Removes the default routes of both families: everything but the own link becomes
+    /// unreachable.
     ///
     /// # Errors
     /// They are gone already.

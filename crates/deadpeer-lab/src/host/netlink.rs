@@ -1,7 +1,7 @@
 //! The few requests of rtnetlink(7) that a lab needs, one acknowledged before the next is sent.
 //!
-//! The message formats come from the rust-netlink project; its asynchronous client, `rtnetlink`, would bring
-//! a tokio runtime along for a dozen requests that are made once and in order.
+//! The message formats come from the rust-netlink project; its asynchronous client, `rtnetlink`,
+//! would bring a tokio runtime along for a dozen requests that are made once and in order.
 
 use std::io;
 use std::net::IpAddr;
@@ -164,7 +164,8 @@ impl Netlink {
         )
     }
 
-    /// Sends a request and waits for its acknowledgment, which the kernel sends before the call returns.
+    /// Sends a request and waits for its acknowledgment, which the kernel sends before the call
+    /// returns.
     fn request(
         &mut self,
         request: &str,

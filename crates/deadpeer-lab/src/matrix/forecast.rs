@@ -14,7 +14,8 @@ use super::{ExperimentError, Foretold, Link, Outcome};
 use crate::host::Host;
 use crate::state::State;
 
-/// The first write into the silence comes so late at most, in [`State::OneWrite`] and in [`State::Sending`].
+/// The first write into the silence comes so late at most, in [`State::OneWrite`] and in
+/// [`State::Sending`].
 const WRITE_WITHIN: Duration = Duration::from_millis(120);
 
 /// What is foretold for a connection at the moment of the fault.
@@ -64,8 +65,9 @@ pub(crate) fn expect(
                 .in_flight
                 .now
                 .map(|notice| later(notice, WRITE_WITHIN)),
-            // Who writes on puts the tail-loss probe off until the retransmission timeout takes its place, so that the clock
-            // starts up to an RTO earlier (net/ipv4/tcp_output.c, `tcp_schedule_loss_probe`).
+            // Who writes on puts the tail-loss probe off until the retransmission timeout takes its
+            // place, so that the clock starts up to an RTO earlier (net/ipv4/tcp_output.c,
+            // `tcp_schedule_loss_probe`).
             State::Sending => forecast
                 .in_flight
                 .now
@@ -82,7 +84,8 @@ pub(crate) fn expect(
 }
 
 impl Expected {
-    /// The forecast for a method that lets the kernel decide, compared with what it noticed in an experiment of this length.
+    /// The forecast for a method that lets the kernel decide, compared with what it noticed in an
+    /// experiment of this length.
     pub(crate) fn of_kernel(&self, noticed: Option<&Outcome>, watched: Duration) -> Foretold {
         let span = match self.notice {
             Notice::Within(span) => Some(span),

@@ -1,4 +1,5 @@
-//! What became of our end of each connection, by its kernel: the truth that captures of it are compared with.
+//! What became of our end of each connection, by its kernel: the truth that captures of it are
+//! compared with.
 
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ pub struct Life {
     pub state: State,
     /// The method that watched it; `None`: nobody did, and nothing was set on it.
     pub method: Option<String>,
-    /// Probes and retransmissions that were unanswered when the experiment or the connection ended (`tcpi_probes`,
-    /// `tcpi_retransmits`).
+    /// Probes and retransmissions that were unanswered when the experiment or the connection ended
+    /// (`tcpi_probes`, `tcpi_retransmits`).
     pub asked_in_vain: u32,
     /// When and how our kernel let it go; `None`: it still had it when the experiment ended.
     pub ended: Option<Ended>,

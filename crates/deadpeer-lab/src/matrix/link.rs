@@ -66,7 +66,8 @@ pub(crate) enum Received {
 }
 
 impl Link {
-    /// A socket of the calling thread's namespace, set as its method asks for, that begins to connect.
+    /// A socket of the calling thread's namespace, set as its method asks for, that begins to
+    /// connect.
     pub(crate) fn connect(
         id: u32,
         state: State,
@@ -238,8 +239,8 @@ impl Link {
         self.said
     }
 
-    /// Whether the peer has acknowledged our question. What was written after it may still wait: a sender that paces itself slowly after much
-    /// loss (BBR) has a full queue for minutes.
+    /// Whether the peer has acknowledged our question. What was written after it may still wait: a
+    /// sender that paces itself slowly after much loss (BBR) has a full queue for minutes.
     pub(crate) fn is_acknowledged(&self) -> bool {
         // The SYN counts as a byte.
         let acked = |ends| self.info().is_ok_and(|info| info.bytes_acked > Some(ends));

@@ -13,7 +13,8 @@ use crate::peer::Order;
 
 /// How long an experiment goes on after its deadline, as a share of it.
 const OVERTIME: f64 = 0.1;
-/// When the one write of [`State::OneWrite`](crate::state::State::OneWrite) comes: what the fault itself sends has arrived by then.
+/// When the one write of [`State::OneWrite`](crate::state::State::OneWrite) comes: what the fault
+/// itself sends has arrived by then.
 const WRITE_AFTER: Duration = Duration::from_millis(100);
 /// How long what the peer is to leave unread may be under way.
 const DELIVERY: Duration = Duration::from_secs(5);
@@ -26,7 +27,8 @@ pub(super) struct Observed {
     pub(super) struck_at: Duration,
     /// How long it was watched.
     pub(super) watched: Duration,
-    /// What the peer's program used of the processors meanwhile, in clock ticks, and its state at the end.
+    /// What the peer's program used of the processors meanwhile, in clock ticks, and its state at
+    /// the end.
     pub(super) peer: Option<(char, u64)>,
     /// For each link, by how much its judge said before the fault that it would be late.
     pub(super) slips: Vec<Duration>,
@@ -44,7 +46,8 @@ impl Observed {
 }
 
 impl Stage<'_> {
-    /// Does what the scenario says, and looks until the deadline and some more has passed. What was noticed before, for each link, stands.
+    /// Does what the scenario says, and looks until the deadline and some more has passed. What was
+    /// noticed before, for each link, stands.
     pub(super) fn strike_and_observe(
         &mut self,
         watches: &mut [Option<Watch>],
@@ -142,7 +145,8 @@ impl Stage<'_> {
         loop {
             let mut delivered = true;
             for link in &self.links {
-                // Zero: all is acknowledged, or waits behind a window that is closed by unread bytes.
+                // Zero: all is acknowledged, or waits behind a window that is closed by unread
+                // bytes.
                 delivered &= link.info()?.unacked == Some(0) || !link.is_introduced();
             }
             if delivered {

@@ -1,7 +1,8 @@
 //! The truth table: fault x state x method, measured.
 //!
-//! One experiment is one [`Scenario`] in a lab of its own, with all states and methods at once, each as a connection
-//! between the same two hosts ([`run`]). The table is many experiments, some at a time ([`run_all`]).
+//! One experiment is one [`Scenario`] in a lab of its own, with all states and methods at once,
+//! each as a connection between the same two hosts ([`run`]). The table is many experiments, some
+//! at a time ([`run_all`]).
 
 mod experiment;
 mod forecast;
@@ -49,7 +50,8 @@ pub struct Settings {
     pub ipv6: bool,
     /// How many experiments run at a time.
     pub at_once: usize,
-    /// Where each experiment leaves captures of both hosts, in a folder of its name; `None`: nowhere.
+    /// Where each experiment leaves captures of both hosts, in a folder of its name; `None`:
+    /// nowhere.
     pub captures: Option<PathBuf>,
     /// How to start the peer's program.
     pub peer: Launch,
@@ -151,7 +153,8 @@ pub struct Experiment {
     pub proof: String,
     /// What was measured.
     pub cells: Vec<Cell>,
-    /// What is wrong with the experiment itself: inert cells, wrong truths, unkept expectations. Empty: nothing.
+    /// What is wrong with the experiment itself: inert cells, wrong truths, unkept expectations.
+    /// Empty: nothing.
     pub problems: Vec<String>,
     /// When the first step was done, since 1970: the clock of captures.
     pub struck_at: Duration,
@@ -192,8 +195,8 @@ pub fn run_all(
     run_until(scenarios, settings, &AtomicBool::new(false), progress)
 }
 
-/// As [`run_all`], until `interrupted` is set: then every experiment that has not ended is [`ExperimentError::Interrupted`],
-/// and cleans up after itself.
+/// As [`run_all`], until `interrupted` is set: then every experiment that has not ended is
+/// [`ExperimentError::Interrupted`], and cleans up after itself.
 pub fn run_until(
     scenarios: &[Scenario],
     settings: &Settings,

@@ -22,9 +22,11 @@ pub struct Cell {
     pub noticed: Option<Outcome>,
     /// What the settings of the connection made expect, where that can be told.
     pub forecast: Option<Foretold>,
-    /// Whether this very connection carried bytes, each way that was open, after the fault was over.
+    /// Whether this very connection carried bytes, each way that was open, after the fault was
+    /// over.
     pub carried: bool,
-    /// Whether the peer's end went on answering in this state to the last, as measured: all that TCP shows is what a live peer shows.
+    /// Whether the peer's end went on answering in this state to the last, as measured: all that
+    /// TCP shows is what a live peer shows.
     pub answered: bool,
     /// Answers without data that came from the peer after the fault.
     pub answers: Option<u32>,
@@ -34,7 +36,8 @@ pub struct Cell {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// Seconds after the fault; negative: before it, of a connection with a past ([`Scenario::life`](crate::scenario::Scenario::life)).
+    /// Seconds after the fault; negative: before it, of a connection with a past
+    /// ([`Scenario::life`](crate::scenario::Scenario::life)).
     pub after_s: f64,
     /// By what.
     pub signal: Signal,

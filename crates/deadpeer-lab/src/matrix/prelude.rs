@@ -1,4 +1,5 @@
-//! What comes before the fault: every connection gets into its state, lives through its past, and is watched for a while.
+//! What comes before the fault: every connection gets into its state, lives through its past, and
+//! is watched for a while.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -19,7 +20,8 @@ const READY: Duration = Duration::from_secs(20);
 const SETTLE: Duration = Duration::from_millis(1_200);
 
 impl Stage<'_> {
-    /// Makes every connection and waits until each is in its state; those that are to be connecting come last.
+    /// Makes every connection and waits until each is in its state; those that are to be connecting
+    /// come last.
     pub(super) fn bring_into_states(&mut self) -> Result<(), ExperimentError> {
         self.connect(|state| state != State::Connecting)?;
         self.wait("that is not known to the peer", |stage| {
@@ -120,8 +122,9 @@ impl Stage<'_> {
         Ok(self.links.iter().map(watch).collect::<Result<_, _>>()?)
     }
 
-    /// Lets everything run as it is, with everybody watching: nobody may say a word, unless the connections have had a past, of which
-    /// some may have died. What is said then is part of the result.
+    /// Lets everything run as it is, with everybody watching: nobody may say a word, unless the
+    /// connections have had a past, of which some may have died. What is said then is part of the
+    /// result.
     pub(super) fn settle(
         &mut self,
         watches: &mut [Option<Watch>],

@@ -1,4 +1,5 @@
-//! The truth, measured: whether each connection still carries bytes once the fault is over, and whether the fault bit at all.
+//! The truth, measured: whether each connection still carries bytes once the fault is over, and
+//! whether the fault bit at all.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,8 @@ use crate::peer::Order;
 use crate::scenario::Fate;
 use crate::state::State;
 
-/// A live connection may be in the middle of a long wait between two retransmissions, two minutes at most.
+/// A live connection may be in the middle of a long wait between two retransmissions, two minutes
+/// at most.
 const REVIVAL: Duration = Duration::from_secs(130);
 /// A byte that gets through needs no longer than this.
 const DELIVERY: Duration = Duration::from_millis(1_500);
@@ -69,7 +71,8 @@ impl Answers {
 }
 
 impl Stage<'_> {
-    /// Asks every connection for bytes, and compares what comes with what the scenario says of the peer.
+    /// Asks every connection for bytes, and compares what comes with what the scenario says of the
+    /// peer.
     pub(super) fn witness(&mut self, observed: &Observed) -> Result<Witness, ExperimentError> {
         let fate = self.scenario.peer;
         let mut bites = self.bites(observed)?;
@@ -113,8 +116,9 @@ impl Stage<'_> {
         })
     }
 
-    /// The states in which the peer's end is said to go on answering, and does: a connection that asks has all its answers, the
-    /// last of them just now, and is in the TCP state it was in. That is all TCP shows of a live peer.
+    /// The states in which the peer's end is said to go on answering, and does: a connection that
+    /// asks has all its answers, the last of them just now, and is in the TCP state it was in. That
+    /// is all TCP shows of a live peer.
     fn answers_to_the_last(&self, observed: &Observed) -> Vec<(State, Answers)> {
         let said = |link: &&(usize, &Link)| self.scenario.is_answered_in(link.1.state);
         let links: Vec<_> = self.links.iter().enumerate().collect();
@@ -148,7 +152,8 @@ impl Stage<'_> {
         (open == 0 && fresh && same && answers.count > 0).then_some(answers)
     }
 
-    /// States in which the peer's end was said to go on answering, and neither did nor was found out.
+    /// States in which the peer's end was said to go on answering, and neither did nor was found
+    /// out.
     fn unanswered(&self, answered: &[State], observed: &Observed) -> Vec<String> {
         let states = self.scenario.states();
         let said = states.filter(|state| self.scenario.is_answered_in(*state));
@@ -226,7 +231,8 @@ impl Stage<'_> {
         Ok(bites)
     }
 
-    /// What shows that something was done to the peer's program; the controls prove what is not shown here.
+    /// What shows that something was done to the peer's program; the controls prove what is not
+    /// shown here.
     fn bite_of(&self, deed: ProgramDeed, observed: &Observed) -> Option<String> {
         let (letter, ticks) = observed.peer?;
         match deed {
@@ -263,7 +269,8 @@ impl Stage<'_> {
         waiting.max().filter(|bytes| *bytes > 0)
     }
 
-    /// Whether bytes get through on each link, each way that is open. Waits long for those that ought to.
+    /// Whether bytes get through on each link, each way that is open. Waits long for those that
+    /// ought to.
     fn carry(&mut self, observed: &Observed, lives: bool) -> Result<Vec<Carried>, ExperimentError> {
         for link in &mut self.links {
             link.ask();

@@ -1,4 +1,5 @@
-//! A relay in the middle: every connection to it is continued to the peer by a program that copies bytes.
+//! A relay in the middle: every connection to it is continued to the peer by a program that copies
+//! bytes.
 
 use std::io;
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -21,7 +21,8 @@ pub struct Tally {
     pub dead_noticed: u32,
     /// Those that it noticed after the deadline.
     pub dead_late: u32,
-    /// Cells in which the peer was gone while its end went on answering: nothing that TCP shows tells it from a live one.
+    /// Cells in which the peer was gone while its end went on answering: nothing that TCP shows
+    /// tells it from a live one.
     pub answered: u32,
     /// Those that it noticed all the same.
     pub answered_noticed: u32,

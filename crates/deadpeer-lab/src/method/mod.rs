@@ -1,6 +1,8 @@
-//! The methods under test: how programs try to notice that their peer is gone, each with its settings.
+//! The methods under test: how programs try to notice that their peer is gone, each with its
+//! settings.
 //!
-//! Every method is set so that its arithmetic fits the deadline: nine tenths of it, the rest is for the kernel's rounding.
+//! Every method is set so that its arithmetic fits the deadline: nine tenths of it, the rest is for
+//! the kernel's rounding.
 
 mod signal;
 mod two_witnesses;
@@ -77,7 +79,8 @@ pub struct Unavailable {
     pub why: String,
 }
 
-/// All methods, set for a deadline on this kernel; `keepalive` replaces the settings of the method of that name.
+/// All methods, set for a deadline on this kernel; `keepalive` replaces the settings of the method
+/// of that name.
 #[must_use]
 pub fn all(
     deadline: Duration,
@@ -99,7 +102,8 @@ pub fn all(
     timeout.user_timeout_ms = Some(nominal * 1000);
     let mut both = probes;
     both.user_timeout_ms = timeout.user_timeout_ms;
-    // The first ping comes one interval after the last answer at the latest, and the third is waited for as long.
+    // The first ping comes one interval after the last answer at the latest, and the third is
+    // waited for as long.
     let every = Duration::from_secs(u64::from(nominal)) / 4;
     let supervision = Supervision::within(deadline);
     let plain = |name, title, eyes| Method {

@@ -1,7 +1,9 @@
-//! deadpeer's heartbeat beside its verdict: the kernel speaks for the peer's host, the heartbeat for its program.
+//! deadpeer's heartbeat beside its verdict: the kernel speaks for the peer's host, the heartbeat
+//! for its program.
 //!
-//! The machine of `deadpeer_core::heartbeat`, driven by hand over the lab's own protocol: a byte `p` is a ping, the n-th `P` answers the
-//! n-th ping, and the peer has promised to say `B` every half second. It has no numbers and no greeting; the machine needs neither.
+//! The machine of `deadpeer_core::heartbeat`, driven by hand over the lab's own protocol: a byte
+//! `p` is a ping, the n-th `P` answers the n-th ping, and the peer has promised to say `B` every
+//! half second. It has no numbers and no greeting; the machine needs neither.
 
 use std::time::Duration;
 
@@ -15,7 +17,8 @@ use super::watch::{WatchFailed, received};
 use crate::matrix::Link;
 use crate::peer::BEAT_EVERY;
 
-/// A host that was asked and not heard for a fifth of the deadline is cut off: what its program says is under way.
+/// A host that was asked and not heard for a fifth of the deadline is cut off: what its program
+/// says is under way.
 const CUT_OFF_SHARE: u32 = 5;
 
 #[derive(Debug)]
@@ -63,8 +66,9 @@ impl TwoWitnesses {
         let Some(standing) = self.standing(now) else {
             return Ok(None);
         };
-        // The supervisor judges by itself, at moments of its own. Beside those it looks when the program was heard, as any program
-        // does that reads: then what comes again later, unacknowledged, cannot pass for an answer. And while the program is silent.
+        // The supervisor judges by itself, at moments of its own. Beside those it looks when the
+        // program was heard, as any program does that reads: then what comes again later,
+        // unacknowledged, cannot pass for an answer. And while the program is silent.
         if !heard && !matches!(standing, Standing::Silent { .. }) {
             return Ok(None);
         }

@@ -116,7 +116,8 @@ impl Watch {
         }
     }
 
-    /// By how much a supervisor says that its verdict would come after the deadline; zero for other methods.
+    /// By how much a supervisor says that its verdict would come after the deadline; zero for other
+    /// methods.
     pub(crate) fn slip(&self, link: &Link) -> Result<Duration, SysError> {
         let Eyes::Supervised(supervision) = self.eyes else {
             return Ok(Duration::ZERO);

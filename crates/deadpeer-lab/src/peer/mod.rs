@@ -1,11 +1,14 @@
-//! The peer: a program that takes connections, treats each as its state asks for, and does what it is told.
+//! The peer: a program that takes connections, treats each as its state asks for, and does what it
+//! is told.
 //!
-//! It is a process of its own, so that it can be killed and stopped. Its orders come as lines on stdin, each answered by a
-//! line on stdout. Whoever runs a lab lends it an executable that calls [`serve`]: [`Launch`].
+//! It is a process of its own, so that it can be killed and stopped. Its orders come as lines on
+//! stdin, each answered by a line on stdout. Whoever runs a lab lends it an executable that calls
+//! [`serve`]: [`Launch`].
 //!
-//! On a connection, the first four bytes name it, so that both ends can speak of it even through a proxy. Then a byte `p`
-//! is a ping and answered by `P`; `q` and `Q` prove that the connection carries bytes; all others are padding. A name with
-//! the bit `BEATS` asks the peer to say `B` regularly, as a heartbeat's promise.
+//! On a connection, the first four bytes name it, so that both ends can speak of it even through a
+//! proxy. Then a byte `p` is a ping and answered by `P`; `q` and `Q` prove that the connection
+//! carries bytes; all others are padding. A name with the bit `BEATS` asks the peer to say `B`
+//! regularly, as a heartbeat's promise.
 
 mod orders;
 mod serve;

@@ -305,7 +305,8 @@ impl Connection {
         }
         if self.wants_beats() && self.beaten.elapsed() >= BEAT_EVERY {
             self.beaten = Instant::now();
-            // As with any program, a full send queue or the end of the connection may be in the way.
+            // As with any program, a full send queue or the end of the connection may be in the
+            // way.
             let _ = self.stream.write(b"B");
         }
         if self.state == State::OnlyReading && self.written.elapsed() >= WRITE_EVERY {

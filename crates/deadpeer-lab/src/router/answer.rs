@@ -14,10 +14,12 @@ use super::{Link, Packet, Reject, Segment, Transport};
 /// Hop limit of whatever the router sends itself.
 const HOPS: u8 = 64;
 
-/// How much of the packet an ICMP error quotes. RFC 1812 4.3.2.3: as much as fits into 576 bytes; IPv6 at least as much.
+/// How much of the packet an ICMP error quotes. RFC 1812 4.3.2.3: as much as fits into 576 bytes;
+/// IPv6 at least as much.
 const QUOTE: usize = 576 - 20 - 8;
 
-/// The frame that turns a packet away, for the host at the end it came from; `None` for what must not be answered.
+/// The frame that turns a packet away, for the host at the end it came from; `None` for what must
+/// not be answered.
 pub(super) fn rejection(packet: &Packet<'_>, link: &Link, how: Reject) -> Option<Vec<u8>> {
     let v4 = Icmpv4Type::DestinationUnreachable;
     let v6 = Icmpv6Type::DestinationUnreachable;
@@ -44,8 +46,9 @@ pub(super) fn time_exceeded(packet: &Packet<'_>, link: &Link) -> Option<Vec<u8>>
     )
 }
 
-/// A RST in the name of the receiver. RFC 9293 3.10.7.1: if the segment has an ACK, the RST takes its sequence
-/// number from there; otherwise it has number 0 and acknowledges the segment. A RST is never answered.
+/// A RST in the name of the receiver. RFC 9293 3.10.7.1: if the segment has an ACK, the RST takes
+/// its sequence number from there; otherwise it has number 0 and acknowledges the segment. A RST is
+/// never answered.
 fn reset(packet: &Packet<'_>, segment: &Segment, link: &Link) -> Option<Vec<u8>> {
     if segment.rst {
         return None;
@@ -66,7 +69,8 @@ fn reset(packet: &Packet<'_>, segment: &Segment, link: &Link) -> Option<Vec<u8>>
     Some(frame)
 }
 
-/// An ICMP error in the name of the router. Errors and multicast are not answered (RFC 1122 3.2.2, RFC 4443 2.4 e).
+/// An ICMP error in the name of the router. Errors and multicast are not answered (RFC 1122 3.2.2,
+/// RFC 4443 2.4 e).
 fn error(packet: &Packet<'_>, link: &Link, v4: Icmpv4Type, v6: Icmpv6Type) -> Option<Vec<u8>> {
     let answerable = packet.transport != Transport::Icmp { error: true }
         && !packet.source.is_multicast()

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// One direction of a rate limit.
 ///
-/// `full_from` is when the bucket will be full again: when everything accepted so far has been paid for at the plain rate.
+/// `full_from` is when the bucket will be full again: when everything accepted so far has been paid
+/// for at the plain rate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Bucket {
     full_from: Duration,
@@ -19,7 +20,8 @@ pub(super) struct Rate {
 }
 
 impl Bucket {
-    /// When a packet of this size that arrives at `now` may leave; `None` when the queue has no room for it.
+    /// When a packet of this size that arrives at `now` may leave; `None` when the queue has no
+    /// room for it.
     pub(super) fn take(&mut self, bytes: u64, now: Duration, rate: Rate) -> Option<Duration> {
         let end = self.full_from.max(now).checked_add(rate.time_of(bytes)?)?;
         let leaves = end.saturating_sub(rate.time_of(rate.burst_bytes)?).max(now);

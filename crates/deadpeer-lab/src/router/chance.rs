@@ -23,7 +23,8 @@ impl Chance {
         Self::of(seed ^ (flow + 1).wrapping_mul(0xd1b5_4a32_d192_ed03), rule)
     }
 
-    /// True with this probability; always for `None` and from 1 on, never at 0 or below or for what is no number.
+    /// True with this probability; always for `None` and from 1 on, never at 0 or below or for what
+    /// is no number.
     pub(super) fn hits(&mut self, probability: Option<f64>) -> bool {
         probability.is_none_or(|probability| self.fraction() < probability)
     }

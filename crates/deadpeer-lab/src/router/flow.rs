@@ -21,9 +21,11 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    /// Takes note of a packet; `false` if it belongs to a flow that is not known and cannot begin one.
+    /// Takes note of a packet; `false` if it belongs to a flow that is not known and cannot begin
+    /// one.
     ///
-    /// A SYN begins a flow, and so does every datagram. A RST ends one. What has no ports is not tracked.
+    /// A SYN begins a flow, and so does every datagram. A RST ends one. What has no ports is not
+    /// tracked.
     pub(super) fn admits(
         &mut self,
         packet: &Packet<'_>,

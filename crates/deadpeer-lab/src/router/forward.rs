@@ -135,12 +135,14 @@ impl Router {
                 continue;
             }
             match active.rule.action {
-                // Means nothing here: the router asks no limit, keeps no flow of itself, and one answer is enough.
+                // Means nothing here: the router asks no limit, keeps no flow of itself, and one
+                // answer is enough.
                 Action::Duplicate { .. } | Action::Limit { .. } | Action::Track { .. } => continue,
                 Action::Pass => {}
                 Action::Delay { by, jitter } => at += by + active.chance.part_of(jitter),
                 Action::Reorder { by } => at += by,
-                // A question that nobody hears, or whose answer cannot be read, stays without answer.
+                // A question that nobody hears, or whose answer cannot be read, stays without
+                // answer.
                 Action::Drop | Action::Reject(_) | Action::Corrupt => {
                     active.note(decision);
                     active.ended += 1;

@@ -46,7 +46,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// The link of an end: `10.77.N.0/24` and `fd77:0:0:N::/64`, the router with 1, the host with 2.
+    /// The link of an end: `10.77.N.0/24` and `fd77:0:0:N::/64`, the router with 1, the host
+    /// with 2.
     #[must_use]
     pub fn of(end: End) -> Self {
         let station = |last: u8| Station {

@@ -1,8 +1,9 @@
 //! What becomes of each packet: pure functions of packet, time and seed.
 //!
-//! A [`Router`] joins the links of all hosts. It answers for the gateway address of every link, lowers the hop
-//! limit, and walks each packet through its rules in their order. It opens no socket and reads no
-//! clock: `now` is the time since the wire was started, and what is to be sent comes out as a [`Decision`].
+//! A [`Router`] joins the links of all hosts. It answers for the gateway address of every link,
+//! lowers the hop limit, and walks each packet through its rules in their order. It opens no socket
+//! and reads no clock: `now` is the time since the wire was started, and what is to be sent comes
+//! out as a [`Decision`].
 
 mod answer;
 mod bucket;

@@ -10,7 +10,8 @@ use etherparse::{
 
 use super::Link;
 
-/// The first option of an advertisement: the target's Ethernet address, in one unit of 8 bytes (RFC 4861 4.6.1).
+/// The first option of an advertisement: the target's Ethernet address, in one unit of 8 bytes (RFC
+/// 4861 4.6.1).
 const TARGET_LINK_ADDRESS: [u8; 2] = [2, 1];
 
 /// What a frame asks of the router as a neighbour.
@@ -18,7 +19,8 @@ const TARGET_LINK_ADDRESS: [u8; 2] = [2, 1];
 pub(super) enum Request {
     /// Not about neighbours at all.
     Other,
-    /// About neighbours, but nothing the router answers: other addresses, announcements, duplicate address detection.
+    /// About neighbours, but nothing the router answers: other addresses, announcements, duplicate
+    /// address detection.
     Unanswered,
     /// The router's address is asked for; this frame answers.
     Answer(Vec<u8>),

@@ -41,7 +41,8 @@ pub enum Transport {
     },
     /// An ICMP or ICMPv6 message.
     Icmp {
-        /// Whether it reports an error, which must never be answered by another (RFC 1122 3.2.2, RFC 4443 2.4).
+        /// Whether it reports an error, which must never be answered by another (RFC 1122 3.2.2,
+        /// RFC 4443 2.4).
         error: bool,
     },
     /// Anything else, and fragments.

@@ -29,7 +29,8 @@ impl Rule {
 
 /// What can happen to a packet.
 ///
-/// Rules act in their order, each on what the ones before it left: a packet delayed by one can be dropped by the next.
+/// Rules act in their order, each on what the ones before it left: a packet delayed by one can be
+/// dropped by the next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Action {
@@ -37,7 +38,8 @@ pub enum Action {
     Pass,
     /// It vanishes without a word.
     Drop,
-    /// It arrives later by `by` plus a random part of `jitter`, but never before an earlier packet of the same direction.
+    /// It arrives later by `by` plus a random part of `jitter`, but never before an earlier packet
+    /// of the same direction.
     Delay {
         /// The delay that every packet has.
         by: Duration,
@@ -56,11 +58,13 @@ pub enum Action {
         /// Time between one and the next.
         apart: Duration,
     },
-    /// One random bit of what the IP packet carries is flipped, so that the transport's checksum no longer holds.
+    /// One random bit of what the IP packet carries is flipped, so that the transport's checksum no
+    /// longer holds.
     Corrupt,
     /// It vanishes, and its sender gets an answer.
     Reject(Reject),
-    /// A token bucket for each direction with a queue before it; what finds no place in the queue is lost.
+    /// A token bucket for each direction with a queue before it; what finds no place in the queue
+    /// is lost.
     Limit {
         /// Bits of whole frames per second; 0 lets nothing pass.
         bits_per_s: u64,
@@ -69,8 +73,8 @@ pub enum Action {
         /// Bytes that may wait.
         queue_bytes: u64,
     },
-    /// Keeps the state that a NAT or a firewall has of each flow, which a SYN or a datagram creates. TCP segments of a flow
-    /// without state are lost. It translates nothing.
+    /// Keeps the state that a NAT or a firewall has of each flow, which a SYN or a datagram
+    /// creates. TCP segments of a flow without state are lost. It translates nothing.
     Track {
         /// How long a flow may be silent before it is forgotten; `None`: for ever.
         idle: Option<Duration>,
@@ -83,7 +87,8 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reject {
-    /// A RST in the name of the receiver, as RFC 9293 3.10.7.1 words it. Packets other than TCP get port unreachable.
+    /// A RST in the name of the receiver, as RFC 9293 3.10.7.1 words it. Packets other than TCP get
+    /// port unreachable.
     Reset,
     /// Host unreachable (ICMP 3/1, ICMPv6 1/3).
     Host,
@@ -115,8 +120,8 @@ pub enum Protocol {
     Udp,
     /// ICMP and ICMPv6, without neighbour discovery.
     Icmp,
-    /// ARP requests and neighbour solicitations for the router's address. Only a rule that names them sees them:
-    /// a path that loses every packet still has a first router that answers.
+    /// ARP requests and neighbour solicitations for the router's address. Only a rule that names
+    /// them sees them: a path that loses every packet still has a first router that answers.
     Neighbour,
 }
 

@@ -68,10 +68,11 @@ impl Active {
         }
     }
 
-    /// Counts a packet for which the condition holds, and decides by number and chance whether it is picked.
+    /// Counts a packet for which the condition holds, and decides by number and chance whether it
+    /// is picked.
     ///
-    /// Each direction of a flow, named by its ports, has a stream of chances of its own: what becomes of its packets does not depend on
-    /// what other flows send in between.
+    /// Each direction of a flow, named by its ports, has a stream of chances of its own: what
+    /// becomes of its packets does not depend on what other flows send in between.
     pub(super) fn pick(&mut self, ports: Option<(u16, u16)>) -> bool {
         self.seen += 1;
         let more = self.rule.when.at_most.is_none_or(|most| self.picked < most);

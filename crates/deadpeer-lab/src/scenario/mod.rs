@@ -47,17 +47,18 @@ pub struct Scenario {
     /// Whether the peer's host is reached through a program that relays every connection.
     #[serde(default)]
     pub proxy: bool,
-    /// Whether the first step makes the peer fall silent without a word from anybody, so that the kernel's timers
-    /// alone decide and a forecast can be made.
+    /// Whether the first step makes the peer fall silent without a word from anybody, so that the
+    /// kernel's timers alone decide and a forecast can be made.
     #[serde(default)]
     pub silent: bool,
     /// The states in which something of the peer still comes although the rest is silence.
     #[serde(default)]
     pub heard_in: Vec<State>,
-    /// The states in which the peer's end goes on answering although the peer is gone, and who does that. Such a cell is
-    /// measured to be unnoticeable, or the experiment has failed.
+    /// The states in which the peer's end goes on answering although the peer is gone, and who does
+    /// that. Such a cell is measured to be unnoticeable, or the experiment has failed.
     pub answered_in: Option<Answered>,
-    /// What is done once all connections are in their states, before anybody watches them: the life that they have had.
+    /// What is done once all connections are in their states, before anybody watches them: the life
+    /// that they have had.
     #[serde(default)]
     pub life: Vec<Deed>,
     /// How many connections each method watches in each state.
@@ -90,7 +91,8 @@ pub enum Fate {
     Alive,
     /// It has ended its half and goes on reading: an end of stream, no death.
     Finished,
-    /// Its program is stopped and may go on; its kernel answers. Only a heartbeat may say "silent", nobody "dead".
+    /// Its program is stopped and may go on; its kernel answers. Only a heartbeat may say "silent",
+    /// nobody "dead".
     Frozen,
 }
 

@@ -12,7 +12,8 @@ use super::truth::{Expected, expected};
 use super::{At, Truth};
 use crate::matrix::Life;
 
-/// Our clock and the packet's: the program is told a little after the packet, on a busy machine later.
+/// Our clock and the packet's: the program is told a little after the packet, on a busy machine
+/// later.
 const SLACK: Duration = Duration::from_secs(2);
 
 /// A capture that could not be compared.
@@ -76,7 +77,8 @@ pub struct Mistake {
     pub told: Option<String>,
 }
 
-/// Compares the captures of an experiment, `DIRECTORY/ours.pcapng` and `DIRECTORY/theirs.pcapng`, with its truth.
+/// Compares the captures of an experiment, `DIRECTORY/ours.pcapng` and `DIRECTORY/theirs.pcapng`,
+/// with its truth.
 ///
 /// # Errors
 /// A capture could not be read.

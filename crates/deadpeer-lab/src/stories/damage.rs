@@ -1,6 +1,8 @@
-//! Captures damaged on purpose, as people's captures are: cut, one-sided, filtered, with holes, with everything twice.
+//! Captures damaged on purpose, as people's captures are: cut, one-sided, filtered, with holes,
+//! with everything twice.
 //!
-//! What such a capture lacks must not be taken for a death, nor hide one: "the capture does not tell" is an answer.
+//! What such a capture lacks must not be taken for a death, nor hide one: "the capture does not
+//! tell" is an answer.
 
 use std::path::Path;
 use std::time::Duration;
@@ -244,7 +246,8 @@ fn told(packets: &[Captured]) -> Vec<Story> {
     conversations.stories().collect()
 }
 
-/// Whether a live side is called gone or a dead one alive. `gone`: what may be said of the whole capture.
+/// Whether a live side is called gone or a dead one alive. `gone`: what may be said of the whole
+/// capture.
 fn fault(
     gone: &[Option<&'static str>],
     truth: &Truth,
@@ -258,7 +261,8 @@ fn fault(
     match (verdict.gone, verdict.gone.word()) {
         (Gone::Unknown, _) => None,
         (Gone::Nobody, _) => {
-            // Before the fault, and where nothing was said after it, all were alive as far as a capture can show.
+            // Before the fault, and where nothing was said after it, all were alive as far as a
+            // capture can show.
             let asked = since_1970(story.last) > truth.struck_at + UNDER_WAY;
             let may_live = gone.contains(&None) || !asked || cut;
             let ended = verdict.reset.is_some() && story.counts(Side::Server).packets > 0;

@@ -1,8 +1,9 @@
 //! Whether the stories that captures of an experiment tell are true.
 //!
-//! The lab knows what it did to the path and to the peer, and our kernel says what became of each of our sockets. A
-//! story comes from packets alone. [`compare`] puts the two side by side, for the capture at our end and for the one at
-//! the peer's. What packets cannot show must not be claimed: a silence in which nobody asked anything has no dead.
+//! The lab knows what it did to the path and to the peer, and our kernel says what became of each
+//! of our sockets. A story comes from packets alone. [`compare`] puts the two side by side, for the
+//! capture at our end and for the one at the peer's. What packets cannot show must not be claimed:
+//! a silence in which nobody asked anything has no dead.
 
 mod compare;
 mod damage;

@@ -23,8 +23,8 @@ pub(super) struct Expected {
     /// When our program was told, since 1970: between these two.
     pub(super) noticed_at: Option<(Duration, Duration)>,
     pub(super) cause: Option<Cause>,
-    /// When our kernel gave up, since 1970, where no packet says so: it shows by the next question not coming, for
-    /// which it may have waited as long again.
+    /// When our kernel gave up, since 1970, where no packet says so: it shows by the next question
+    /// not coming, for which it may have waited as long again.
     pub(super) silent_since: Option<Duration>,
     /// Who was gone was not heard after this, since 1970.
     pub(super) heard_until: Option<Duration>,
@@ -92,7 +92,8 @@ impl Fault {
             (Self::BothWays | Self::Ours, At::Theirs) => &[Some("client")],
             // That it is still there shows only if it asks something itself.
             (Self::Theirs, At::Theirs) => &[Some("way-to-client"), Some("client"), Some("path")],
-            // Without its address IPv6 goes on sending what was queued, and takes nothing that comes.
+            // Without its address IPv6 goes on sending what was queued, and takes nothing that
+            // comes.
             (Self::OurNetwork, _) => &[Some("client"), Some("way-to-client")],
             // Whether a host, a firewall or a NAT has forgotten it, a RST does not say.
             (Self::Forgotten, _) => &[Some("connection")],
@@ -109,8 +110,8 @@ impl Fault {
     }
 }
 
-/// What a capture at one end must tell of a connection; `None`: the scenario is not of the library, or its
-/// connection is not in that capture.
+/// What a capture at one end must tell of a connection; `None`: the scenario is not of the library,
+/// or its connection is not in that capture.
 pub(super) fn expected(truth: &Truth, life: &Life, at: At) -> Option<Expected> {
     let case = Case {
         truth,
@@ -250,7 +251,8 @@ impl Case<'_> {
         }
     }
 
-    /// What our kernel did was in no packet. Before the fault, the lab held the SYNs of those who were connecting.
+    /// What our kernel did was in no packet. Before the fault, the lab held the SYNs of those who
+    /// were connecting.
     fn unseen(&self) -> Expected {
         let mut gone = vec![None, Some("client"), Some("way-to-client")];
         if self.life.state == State::Connecting {

@@ -91,9 +91,10 @@ fn seconds(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use deadpeer_core::Sysctls;
+
     use super::*;
     use crate::trial::Fault;
-    use deadpeer_core::Sysctls;
 
     fn outcome(state: State, failure: Failure) -> Outcome {
         Outcome {

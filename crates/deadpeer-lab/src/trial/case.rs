@@ -114,7 +114,8 @@ impl Case {
             states.map(move |&state| Self::Vanish { fault, state })
         });
         let live = Living::ALL.into_iter().filter(|living| {
-            // Without anything to say there is nothing to read slowly, and a program reads as it likes.
+            // Without anything to say there is nothing to read slowly, and a program reads as it
+            // likes.
             let can_read_slowly = trial.send.is_some() && trial.client == Client::Plain;
             *living != Living::SlowReader || can_read_slowly
         });
@@ -140,8 +141,9 @@ impl fmt::Display for Case {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::time::Duration;
+
+    use super::*;
 
     fn trial() -> Trial {
         Trial::new(["true"], 80, Duration::from_secs(1))

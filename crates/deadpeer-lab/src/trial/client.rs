@@ -19,14 +19,15 @@ use crate::host::{Host, Process};
 pub enum Client {
     /// A TCP connection.
     Plain,
-    /// A shell command in the client's host, which finds the server in `DEADPEER_SERVER` and `DEADPEER_PORT`. Its standard
-    /// input stays open: a program that reads commands there, as redis-cli and psql do, stays connected.
+    /// A shell command in the client's host, which finds the server in `DEADPEER_SERVER` and
+    /// `DEADPEER_PORT`. Its standard input stays open: a program that reads commands there, as
+    /// redis-cli and psql do, stays connected.
     Command(String),
 }
 
 impl Client {
-    /// Whether clients of this kind can be brought into a state and vanish so. Programs talk and read as they like, and nobody
-    /// makes them abort.
+    /// Whether clients of this kind can be brought into a state and vanish so. Programs talk and
+    /// read as they like, and nobody makes them abort.
     #[must_use]
     pub fn can(&self, fault: Fault, state: State) -> bool {
         let of_programs = matches!(state, State::Idle | State::InFlight);
@@ -60,8 +61,8 @@ pub(super) struct Program {
 }
 
 impl Party {
-    /// Starts so many clients. Plain ones are connected when this returns; `window` is the size of their receive buffers
-    /// in bytes, where it has to be small.
+    /// Starts so many clients. Plain ones are connected when this returns; `window` is the size of
+    /// their receive buffers in bytes, where it has to be small.
     pub(super) fn start(
         host: &Host,
         what: &Client,
@@ -81,7 +82,8 @@ impl Party {
         }
     }
 
-    /// Says something to the server. Connections on which an earlier word still waits for room say that first, and no more.
+    /// Says something to the server. Connections on which an earlier word still waits for room say
+    /// that first, and no more.
     pub(super) fn say(&mut self, what: &[u8]) {
         self.say_often(what, 1);
     }
@@ -109,7 +111,8 @@ impl Party {
         }
     }
 
-    /// Takes up to `most` bytes from each connection, and says how many came in all. Programs read for themselves.
+    /// Takes up to `most` bytes from each connection, and says how many came in all. Programs read
+    /// for themselves.
     pub(super) fn read(&mut self, most: usize) -> usize {
         match self {
             Self::Plain(lines) => {

@@ -69,7 +69,8 @@ impl By {
 
     /// The timer that had gone without an answer when the connection was last seen.
     fn timer(seen: &Seen, circumstances: Circumstances) -> Option<Timer> {
-        // A user timeout counts while the window is closed, answered probes or not (net/ipv4/tcp_timer.c, `tcp_probe_timer`).
+        // A user timeout counts while the window is closed, answered probes or not
+        // (net/ipv4/tcp_timer.c, `tcp_probe_timer`).
         let timed_out = |timeout: Duration| circumstances.after >= timeout.mul_f64(NEARLY);
         if seen.is_stuck() && circumstances.user_timeout.is_some_and(timed_out) {
             return Some(Timer::WindowProbe);
@@ -111,8 +112,9 @@ impl fmt::Display for By {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use deadpeer_sys::sock_diag::{ArmedTimer, Socket};
+
+    use super::*;
 
     fn seen(state: TcpState, timer: Option<(TimerKind, u8)>) -> Seen {
         let local = "192.0.2.1:80".parse().unwrap();

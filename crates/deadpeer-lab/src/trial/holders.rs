@@ -14,7 +14,8 @@ pub(super) struct Holders {
 }
 
 impl Holders {
-    /// Looks through `/proc`. The processes of a server are our own children's, so that nothing of them is hidden.
+    /// Looks through `/proc`. The processes of a server are our own children's, so that nothing of
+    /// them is hidden.
     pub(super) fn in_namespace(inode: u64) -> Self {
         let namespace = PathBuf::from(format!("net:[{inode}]"));
         let mut holders = Self::default();
@@ -64,10 +65,11 @@ fn number<T: std::str::FromStr>(path: &Path) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::net::TcpListener;
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::MetadataExt;
+
+    use super::*;
 
     #[test]
     fn our_own_socket_is_held_by_us() {

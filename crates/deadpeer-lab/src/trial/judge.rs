@@ -8,7 +8,8 @@ use super::ending::Circumstances;
 use super::seen::Seen;
 use super::{By, Case, Failure, Living, Outcome, Verdict};
 
-/// Idle time after which a server closes is taken for the same if it differs by less than this share.
+/// Idle time after which a server closes is taken for the same if it differs by less than this
+/// share.
 const ALIKE: f64 = 0.8;
 
 /// Whether vanished clients were noticed. `struck`: the moment at which they vanished.
@@ -74,7 +75,8 @@ fn by(seen: &Seen, after: Duration, circumstances: Circumstances) -> By {
     )
 }
 
-/// Forgives what a server does to every client alike (a limit of its own on idle time), and what it may do.
+/// Forgives what a server does to every client alike (a limit of its own on idle time), and what it
+/// may do.
 pub(super) fn forgive(outcomes: &mut [Outcome], may_drop_slow: bool) {
     let untouched = |outcome: &&Outcome| outcome.case == Case::Live(Living::Untouched);
     let limit = outcomes.iter().find(untouched).and_then(|outcome| {
@@ -100,9 +102,11 @@ pub(super) fn forgive(outcomes: &mut [Outcome], may_drop_slow: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use deadpeer_sys::sock_diag::Socket;
     use std::num::NonZeroU32;
+
+    use deadpeer_sys::sock_diag::Socket;
+
+    use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -19,8 +19,8 @@ const JITTER: Duration = Duration::from_millis(50);
 /// How much of the deadline an outage takes.
 const OUTAGE: f64 = 1.0 / 3.0;
 
-/// How a slow reader reads: so often, and so many bytes until the deadline. Less than a segment's worth, so that its
-/// window stays closed (net/ipv4/tcp_output.c, `__tcp_select_window`).
+/// How a slow reader reads: so often, and so many bytes until the deadline. Less than a segment's
+/// worth, so that its window stays closed (net/ipv4/tcp_output.c, `__tcp_select_window`).
 const PAUSE: Duration = Duration::from_millis(100);
 const SIPPED: f64 = 1024.0;
 

@@ -1,12 +1,14 @@
 //! Does a server notice that its clients are gone, and does it keep those that are merely slow?
 //!
-//! A [`Trial`] runs the server in one host of a lab and a few clients in another host for each [`Case`]: all of them at the same
-//! time, against one server. Every case is brought into its [`State`], its [`Fault`] strikes, and a watcher that
-//! looks at the kernel's socket table and at `/proc`, never at the server itself, sees when each connection was given up and its
-//! descriptor closed. Live clients ([`Living`]) must still be connected at the end.
+//! A [`Trial`] runs the server in one host of a lab and a few clients in another host for each
+//! [`Case`]: all of them at the same time, against one server. Every case is brought into its
+//! [`State`], its [`Fault`] strikes, and a watcher that looks at the kernel's socket table and at
+//! `/proc`, never at the server itself, sees when each connection was given up and its descriptor
+//! closed. Live clients ([`Living`]) must still be connected at the end.
 //!
-//! The faults are rules between the server's end of the wire and one client's, so that one case never disturbs another. The
-//! server runs under the caller's own user, in a process group of its own, and is ended by SIGTERM.
+//! The faults are rules between the server's end of the wire and one client's, so that one case
+//! never disturbs another. The server runs under the caller's own user, in a process group of its
+//! own, and is ended by SIGTERM.
 
 mod advice;
 mod case;
@@ -44,8 +46,8 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Trial {
-    /// The server's program and its arguments. It finds the address of its host in `DEADPEER_SERVER` and the port
-    /// in `DEADPEER_PORT`, and must stay in its network namespace.
+    /// The server's program and its arguments. It finds the address of its host in
+    /// `DEADPEER_SERVER` and the port in `DEADPEER_PORT`, and must stay in its network namespace.
     pub server: Vec<OsString>,
     /// The port it listens on.
     pub port: u16,
@@ -59,7 +61,8 @@ pub struct Trial {
     pub clients: usize,
     /// What a client is.
     pub client: Client,
-    /// What a client sends to make the server answer: to its connection, or to the standard input of its program.
+    /// What a client sends to make the server answer: to its connection, or to the standard input
+    /// of its program.
     pub send: Option<Vec<u8>>,
     /// Whether the server may drop a live client that reads slowly.
     pub may_drop_slow: bool,

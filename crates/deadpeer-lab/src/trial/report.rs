@@ -33,7 +33,8 @@ pub struct Outcome {
     pub connections: usize,
     /// The settings in force on the first of them; `None` where they could not be read.
     pub settings: Option<Effective>,
-    /// When, with these settings, the kernel gives up a vanished client in this state; in the worst case.
+    /// When, with these settings, the kernel gives up a vanished client in this state; in the worst
+    /// case.
     pub forecast: Option<Notice>,
     /// How long it took, from the first connect on.
     pub took: Duration,
@@ -45,7 +46,8 @@ pub struct Outcome {
 pub enum Verdict {
     /// It did.
     Passed {
-        /// When the last connection was closed, after the fault; `None`: none was, and none should have been.
+        /// When the last connection was closed, after the fault; `None`: none was, and none should
+        /// have been.
         after: Option<Duration>,
         /// By what, where one was.
         by: Option<By>,
@@ -73,7 +75,8 @@ pub enum Failure {
         /// How many of them.
         connections: usize,
     },
-    /// The kernel gave connections up, but the server still held their descriptors when the deadline was over.
+    /// The kernel gave connections up, but the server still held their descriptors when the
+    /// deadline was over.
     Kept {
         /// How many of them.
         connections: usize,

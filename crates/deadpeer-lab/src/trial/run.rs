@@ -36,7 +36,8 @@ pub enum Progress {
     },
 }
 
-/// How long a fresh server may take until clients stay connected: some listen before they are ready.
+/// How long a fresh server may take until clients stay connected: some listen before they are
+/// ready.
 const READY: Duration = Duration::from_secs(10);
 
 /// How long a first client has to stay connected.
@@ -47,14 +48,15 @@ const SERVER: &str = "server";
 const FIRST: &str = "first";
 
 impl Trial {
-    /// Holds the trial, inside an [`enclosure`](crate::enclosure). Ends early, with an error, once `interrupted` is set.
+    /// Holds the trial, inside an [`enclosure`](crate::enclosure). Ends early, with an error, once
+    /// `interrupted` is set.
     ///
-    /// Takes little longer than the deadline. What it started has ended when it returns, but for processes that left
-    /// the server's process group; those end with the enclosure.
+    /// Takes little longer than the deadline. What it started has ended when it returns, but for
+    /// processes that left the server's process group; those end with the enclosure.
     ///
     /// # Errors
-    /// There is no answer about the server: it does not start, stay or listen; its clients cannot connect; or the
-    /// lab could not be built.
+    /// There is no answer about the server: it does not start, stay or listen; its clients cannot
+    /// connect; or the lab could not be built.
     pub fn run(
         &self,
         interrupted: &AtomicBool,

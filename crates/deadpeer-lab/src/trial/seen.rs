@@ -64,8 +64,8 @@ impl Seen {
         self.closed.is_none() && self.gone.is_none()
     }
 
-    /// The client's window has no room for what waits to be sent: it is closed, or so small that the kernel probes
-    /// it like a closed one.
+    /// The client's window has no room for what waits to be sent: it is closed, or so small that
+    /// the kernel probes it like a closed one.
     pub(super) fn is_stuck(&self) -> bool {
         let probed = |timer: ArmedTimer| timer.kind == TimerKind::ZeroWindowProbe;
         let closed = self.last.window == Some(0) || self.last.timer.is_some_and(probed);

@@ -151,7 +151,8 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Looks until something holds or the time is over; whether it holds. Ends early with the server.
+    /// Looks until something holds or the time is over; whether it holds. Ends early with the
+    /// server.
     pub(super) fn until(
         &self,
         bound: Duration,
@@ -178,7 +179,8 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Reads the settings of the first of these connections that can be read, and what they promise in a state.
+    /// Reads the settings of the first of these connections that can be read, and what they promise
+    /// in a state.
     pub(super) fn known(&self, seen: &[Seen], case: Case) -> Known {
         let Some((settings, info)) = seen.iter().find_map(|seen| self.read(seen)) else {
             return Known::default();

@@ -85,8 +85,8 @@ pub(super) fn play(
     }
 }
 
-/// Brings the connections into a state, and says which they are. For data in flight the server's packets are cut already
-/// when this returns.
+/// Brings the connections into a state, and says which they are. For data in flight the server's
+/// packets are cut already when this returns.
 fn reach(
     stage: &Stage<'_>,
     host: &Host,

@@ -224,7 +224,8 @@ impl Carrier {
     }
 }
 
-/// Timers of this thread are not put off to fire together with others, as they are by 50 us otherwise (prctl(2)).
+/// Timers of this thread are not put off to fire together with others, as they are by 50 us
+/// otherwise (prctl(2)).
 fn precise_timers() -> io::Result<()> {
     let shortest = std::num::NonZeroU64::MIN;
     Ok(rustix::thread::set_current_timer_slack(Some(shortest))?)

@@ -13,7 +13,8 @@ pub(super) struct Moment {
     pub(super) real: Duration,
 }
 
-/// The longest that a frame lies in a ring before it is read, unless somebody set the clock meanwhile.
+/// The longest that a frame lies in a ring before it is read, unless somebody set the clock
+/// meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// When the wire was started.
@@ -35,7 +36,8 @@ impl Start {
 
 impl Moment {
     /// When a frame arrived that the kernel stamped by the real-time clock. Never later than this
-    /// moment, and at most half a second before: a step of the real-time clock does not reach the delays.
+    /// moment, and at most half a second before: a step of the real-time clock does not reach the
+    /// delays.
     pub(super) fn of_arrival(&self, stamp: Duration) -> Duration {
         let waited = self.real.saturating_sub(stamp).min(LONGEST_WAIT);
         self.now.saturating_sub(waited)

@@ -1,8 +1,9 @@
 //! The wire: carries out what the router decides, on real links.
 //!
-//! One thread reads all links through packet sockets, asks the [`Router`], and sends what is due. It sleeps until a frame
-//! arrives, a frame's time has come, or somebody wants something of it. A delay counts from the moment at which the kernel
-//! took the packet, so that it does not matter how late the thread woke up.
+//! One thread reads all links through packet sockets, asks the [`Router`], and sends what is due.
+//! It sleeps until a frame arrives, a frame's time has come, or somebody wants something of it. A
+//! delay counts from the moment at which the kernel took the packet, so that it does not matter how
+//! late the thread woke up.
 
 mod carrier;
 mod clock;
@@ -135,12 +136,14 @@ impl Wire {
         self.ask(|carrier| carrier.router.add(rule))
     }
 
-    /// Takes a rule out and says what it has done; `None` if there is none such. Packets it delayed stay delayed.
+    /// Takes a rule out and says what it has done; `None` if there is none such. Packets it delayed
+    /// stay delayed.
     pub fn remove(&self, id: RuleId) -> Result<Option<RuleCount>, WireError> {
         self.ask(move |carrier| carrier.router.remove(id))
     }
 
-    /// Forgets the flows of a [`Track`](crate::router::Action::Track) rule; `false` if there is none such.
+    /// Forgets the flows of a [`Track`](crate::router::Action::Track) rule; `false` if there is
+    /// none such.
     pub fn forget(&self, id: RuleId) -> Result<bool, WireError> {
         self.ask(move |carrier| carrier.router.forget(id))
     }
@@ -170,7 +173,8 @@ impl Wire {
         self.ask(|carrier| carrier.punctuality)
     }
 
-    /// Time since the wire was started: the time of [`Condition::during`](crate::router::Condition::during).
+    /// Time since the wire was started: the time of
+    /// [`Condition::during`](crate::router::Condition::during).
     pub fn now(&self) -> Result<Duration, WireError> {
         self.ask(|carrier| carrier.now())
     }
@@ -185,7 +189,8 @@ impl Wire {
         self.set_end(end, true)
     }
 
-    /// Stops the wire and finishes the captures. Dropping it does so too, but cannot say whether they are complete.
+    /// Stops the wire and finishes the captures. Dropping it does so too, but cannot say whether
+    /// they are complete.
     ///
     /// # Errors
     /// The captures could not be written, or the thread had failed.

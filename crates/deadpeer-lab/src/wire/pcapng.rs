@@ -1,6 +1,7 @@
 //! Writing pcapng: one Ethernet interface, nanoseconds, a direction and a comment for each packet.
 //!
-//! Three block types of draft-ietf-opsawg-pcapng, sections 4.1 to 4.3, in this machine's byte order, which the format leaves open.
+//! Three block types of draft-ietf-opsawg-pcapng, sections 4.1 to 4.3, in this machine's byte
+//! order, which the format leaves open.
 
 use std::io::{self, Write};
 use std::time::Duration;

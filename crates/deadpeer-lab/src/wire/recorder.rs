@@ -16,7 +16,8 @@ use crate::router::End;
 /// How many packets may wait for the disk before some are missed.
 const QUEUE: usize = 1 << 16;
 
-/// How far packets of one host can be handed over out of order: those that arrived while others were being sent.
+/// How far packets of one host can be handed over out of order: those that arrived while others
+/// were being sent.
 const DISORDER: Duration = Duration::from_millis(100);
 
 /// A packet at a host's side. Compared by its time.

@@ -14,7 +14,8 @@ use deadpeer_sys::testing::skip;
 /// Long enough for anything that ought to happen at once, on a busy machine too.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
-/// Runs the body of a test inside an enclosure, in a process of its own that runs the same test again.
+/// Runs the body of a test inside an enclosure, in a process of its own that runs the same test
+/// again.
 pub(crate) fn inside<F: FnOnce()>(body: F) {
     if enclosure::current().is_some() {
         return body();
@@ -29,7 +30,8 @@ pub(crate) fn inside<F: FnOnce()>(body: F) {
     }
 }
 
-/// Runs the body of a test inside an enclosure twice: as the caller, and as nobody if the caller is root.
+/// Runs the body of a test inside an enclosure twice: as the caller, and as nobody if the caller is
+/// root.
 pub(crate) fn inside_as_anybody<F: FnOnce()>(body: F) {
     if enclosure::current().is_none() && rustix::process::geteuid().is_root() {
         let test = test_of::<F>();
@@ -78,8 +80,8 @@ impl Copy {
         std::fs::create_dir(&directory).unwrap();
         std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o755)).unwrap();
         let binary = directory.join("test");
-        // By a program of its own: a file that this process has open for writing could be inherited by
-        // a child that another test is just starting, and would be too busy to be run.
+        // By a program of its own: a file that this process has open for writing could be inherited
+        // by a child that another test is just starting, and would be too busy to be run.
         let this = std::env::current_exe().unwrap();
         let mut install = Command::new("install");
         install.args(["-m", "755"]).arg(this).arg(&binary);

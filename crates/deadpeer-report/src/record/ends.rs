@@ -1,8 +1,9 @@
 //! What `listen` and `connect` publish.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Forecast, Options, Word};
 use crate::raw::RawText;
-use serde::{Deserialize, Serialize};
 
 /// `deadpeer listen` is ready for clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,7 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct Listening {
     /// Where.
     pub address: String,
-    /// "supervised", "kernel-only", "recv", "tcp-info", "poll", "keepalive", "user-timeout" or "heartbeat".
+    /// "supervised", "kernel-only", "recv", "tcp-info", "poll", "keepalive", "user-timeout" or
+    /// "heartbeat".
     pub method: Word,
     /// The deadline, milliseconds.
     pub within_ms: u64,
@@ -47,19 +49,22 @@ pub struct Seen {
     pub at_ms: u64,
     /// The other end.
     pub peer: String,
-    /// "received" (data), "answered" (without data), "unanswered", "heard-again" (after questions without an answer), "silent" (for
-    /// the deadline, and each time that doubled), "window-closed", "window-open", "agreed" (on heartbeats), "fin" (the
-    /// peer's) or "shut-down" (our sending half).
+    /// "received" (data), "answered" (without data), "unanswered", "heard-again" (after questions
+    /// without an answer), "silent" (for the deadline, and each time that doubled),
+    /// "window-closed", "window-open", "agreed" (on heartbeats), "fin" (the peer's) or "shut-down"
+    /// (our sending half).
     pub what: Word,
     /// Bytes that came, or that wait behind a closed window; null: not about bytes.
     pub bytes: Option<u64>,
     /// What came; bytes that are no UTF-8 as `\xNN`. null: nothing came.
     pub text: Option<RawText>,
-    /// "probe", "window-probe", "retransmission" or "ping": what has no answer; null: not about questions.
+    /// "probe", "window-probe", "retransmission" or "ping": what has no answer; null: not about
+    /// questions.
     pub question: Option<Word>,
     /// Questions in a row without an answer; null: not about questions.
     pub unanswered: Option<u32>,
-    /// How long nothing had been heard, milliseconds; for "agreed", how long that may be. null: not about silence.
+    /// How long nothing had been heard, milliseconds; for "agreed", how long that may be. null: not
+    /// about silence.
     pub silent_ms: Option<u64>,
 }
 
@@ -72,11 +77,14 @@ pub struct Ended {
     pub at_ms: u64,
     /// The other end.
     pub peer: String,
-    /// Whether the peer was lost: it vanished, or the connection broke. One that closes in order is not lost.
+    /// Whether the peer was lost: it vanished, or the connection broke. One that closes in order is
+    /// not lost.
     pub lost: bool,
-    /// Who ended it: "peer", "kernel", "supervision", "heartbeat", "administrator", "us" (interrupted) or "unknown".
+    /// Who ended it: "peer", "kernel", "supervision", "heartbeat", "administrator", "us"
+    /// (interrupted) or "unknown".
     pub by: Word,
-    /// What the kernel asked in vain: "probe", "window-probe" or "retransmission"; null: it was not the kernel that ended it.
+    /// What the kernel asked in vain: "probe", "window-probe" or "retransmission"; null: it was not
+    /// the kernel that ended it.
     pub question: Option<Word>,
     /// The method in use.
     pub method: Word,

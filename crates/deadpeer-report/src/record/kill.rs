@@ -1,7 +1,8 @@
 //! What `kill` publishes.
 
-use super::{Ends, Word};
 use serde::{Deserialize, Serialize};
+
+use super::{Ends, Word};
 
 /// A connection, and what is to become of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

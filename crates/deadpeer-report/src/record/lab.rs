@@ -1,7 +1,8 @@
 //! What `lab` publishes.
 
-use super::Word;
 use serde::{Deserialize, Serialize};
+
+use super::Word;
 
 /// What one method noticed of one fault in one state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -10,15 +11,18 @@ use serde::{Deserialize, Serialize};
 pub struct Cell {
     /// The scenario's name.
     pub scenario: String,
-    /// What had become of the peer: gone, alive, finished (it ended its half and reads on) or frozen.
+    /// What had become of the peer: gone, alive, finished (it ended its half and reads on) or
+    /// frozen.
     pub peer: Word,
     /// What the connection was doing.
     pub state: Word,
     /// The method's name.
     pub method: Word,
-    /// noticed, late (after the deadline), missed, unnoticeable (the peer's end went on answering), quiet (rightly) or false-alarm.
+    /// noticed, late (after the deadline), missed, unnoticeable (the peer's end went on answering),
+    /// quiet (rightly) or false-alarm.
     pub verdict: Word,
-    /// Whether the peer's end went on answering to the last: TCP shows nothing but what a live peer shows.
+    /// Whether the peer's end went on answering to the last: TCP shows nothing but what a live peer
+    /// shows.
     pub answered: bool,
     /// When it was noticed, seconds after the fault; null: not at all.
     pub after_s: Option<f64>,
@@ -26,7 +30,8 @@ pub struct Cell {
     pub signal: Option<String>,
     /// Whether a forecast was made for this cell.
     pub foretold: bool,
-    /// The forecast: not before; null without a forecast, and for a connection that is never given up.
+    /// The forecast: not before; null without a forecast, and for a connection that is never given
+    /// up.
     pub forecast_earliest_s: Option<f64>,
     /// The forecast: not after.
     pub forecast_latest_s: Option<f64>,

@@ -1,7 +1,8 @@
 //! Any line, told apart by its `type`.
 
-use super::*;
 use serde::{Deserialize, Serialize, Serializer};
+
+use super::*;
 
 /// Declares [`Line`] and the schemas of all of its types from one list.
 macro_rules! lines {

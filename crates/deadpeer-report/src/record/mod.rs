@@ -1,7 +1,8 @@
 //! The lines of `--json`, to be written and to be read.
 //!
-//! Field names are the kernel's where it has one, with the unit in the name. `null` means "unknown" or "not set"; that something
-//! never happens is said by the word "never". Every line has a `type`, and one struct here is one type; [`Line`] reads any of them.
+//! Field names are the kernel's where it has one, with the unit in the name. `null` means "unknown"
+//! or "not set"; that something never happens is said by the word "never". Every line has a `type`,
+//! and one struct here is one type; [`Line`] reads any of them.
 
 mod audit;
 mod ends;

@@ -1,8 +1,9 @@
 //! What `ping` publishes.
 
+use serde::{Deserialize, Serialize};
+
 use super::Word;
 use crate::raw::RawText;
-use serde::{Deserialize, Serialize};
 
 /// One question to one connection, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +28,8 @@ pub struct Reply {
     pub answer: Word,
     /// From the probe to its answer, microseconds.
     pub rtt_us: Option<u64>,
-    /// Probes or retransmissions of the kernel itself that nothing had answered, where that is why it was not asked.
+    /// Probes or retransmissions of the kernel itself that nothing had answered, where that is why
+    /// it was not asked.
     pub unanswered: Option<u32>,
     /// The same in words.
     pub text: String,

@@ -1,10 +1,12 @@
 //! What `plan` publishes.
 
-use super::{Forecast, Options, Word};
-use crate::duration::milliseconds;
+use std::collections::BTreeMap;
+
 use deadpeer_core::Silence;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+
+use super::{Forecast, Options, Word};
+use crate::duration::milliseconds;
 
 /// Options that keep a promise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

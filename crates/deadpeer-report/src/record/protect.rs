@@ -1,8 +1,9 @@
 //! What `protect` publishes.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Notice, Options, Word};
 use crate::raw::RawText;
-use serde::{Deserialize, Serialize};
 
 /// Sockets of one service with the same settings, and what is to be done with them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +49,8 @@ pub struct ProtectSysctl {
     pub before: u32,
     /// The value that it is to have.
     pub after: u32,
-    /// When a connection there that nobody set anything on, with data in flight to a peer that vanished, is given up as it is.
+    /// When a connection there that nobody set anything on, with data in flight to a peer that
+    /// vanished, is given up as it is.
     pub untouched_in_flight_before: Notice,
     /// And then.
     pub untouched_in_flight_after: Notice,
@@ -72,7 +74,8 @@ pub struct SysctlChange {
 pub struct SysctlUndone {
     /// Its name.
     pub name: Word,
-    /// "restored"; "unchanged": it had its old value still or already; "overtaken": somebody has set it since, and that stays; or "failed".
+    /// "restored"; "unchanged": it had its old value still or already; "overtaken": somebody has
+    /// set it since, and that stays; or "failed".
     pub fate: Word,
     /// The value that it has; null: not known.
     pub now: Option<u32>,
@@ -101,7 +104,8 @@ pub struct ProtectSummary {
     pub sysctls: Vec<SysctlChange>,
     /// The undo file; null: nothing was changed.
     pub undo_file: Option<RawText>,
-    /// Why eBPF was not used, so that connections waiting to be accepted could not be changed; null: it was, or nothing was changed.
+    /// Why eBPF was not used, so that connections waiting to be accepted could not be changed;
+    /// null: it was, or nothing was changed.
     pub without_ebpf_because: Option<String>,
 }
 
@@ -130,7 +134,8 @@ pub struct Undone {
     pub gone: u64,
     /// Sockets with an option that their program has set since; that one stays.
     pub overtaken: u64,
-    /// Sockets with keepalive times of their own now, equal to those before, which may have come from a sysctl.
+    /// Sockets with keepalive times of their own now, equal to those before, which may have come
+    /// from a sysctl.
     pub own_now: u64,
     /// Sockets that could not be reached or were refused, by reason.
     pub failed: Vec<Failed>,

@@ -2,14 +2,16 @@
 //!
 //! After a change of a record: `SNAPSHOTS=overwrite cargo test -p deadpeer-report schemas`.
 
-use super::Line;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 use snapbox::data::DataFormat;
 use snapbox::{Assert, Data};
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+
+use super::Line;
 
 #[test]
 fn schemas_are_up_to_date() {
@@ -63,8 +65,8 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas")
 }
 
-/// The schema of what is written: every field is there, unknown ones as null. schemars leaves out the
-/// tag that serde adds to a struct.
+/// The schema of what is written: every field is there, unknown ones as null. schemars leaves out
+/// the tag that serde adds to a struct.
 pub(super) fn schema<T: JsonSchema>(kind: &str) -> schemars::Schema {
     let generator = SchemaSettings::draft2020_12()
         .for_serialize()

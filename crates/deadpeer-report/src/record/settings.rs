@@ -1,8 +1,9 @@
 //! Socket options, and what they promise.
 
-use crate::duration::{milliseconds, milliseconds_up};
 use deadpeer_core::{Effective, SocketOptions};
 use serde::{Deserialize, Serialize};
+
+use crate::duration::{milliseconds, milliseconds_up};
 
 /// When the kernel would give a connection up.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -60,9 +61,11 @@ pub struct Forecast {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AfterClose {
-    /// The longest outage that what was written just before close() is certain to survive, in milliseconds.
+    /// The longest outage that what was written just before close() is certain to survive, in
+    /// milliseconds.
     pub outage_survived_ms: u64,
-    /// When a live peer that does not read loses what was written, counted from the moment its window closed.
+    /// When a live peer that does not read loses what was written, counted from the moment its
+    /// window closed.
     pub slow_reader: Notice,
     /// How long the kernel keeps the connection at most when the peer is gone, in milliseconds.
     pub kept_ms: u64,

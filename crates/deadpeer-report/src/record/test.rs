@@ -1,7 +1,8 @@
 //! What `test` publishes.
 
-use super::{Notice, Options, Word};
 use serde::{Deserialize, Serialize};
+
+use super::{Notice, Options, Word};
 
 /// What came of one case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,21 +15,24 @@ pub struct TestCase {
     pub state: Option<Word>,
     /// How they lived, such as "lossy"; null: they vanished.
     pub live: Option<Word>,
-    /// "passed", "failed", "unclear", or "skipped": not asked for by name and not possible with this server.
+    /// "passed", "failed", "unclear", or "skipped": not asked for by name and not possible with
+    /// this server.
     pub verdict: Word,
-    /// "not-noticed", "kept" (the kernel gave up, the descriptor stayed open), "not-closed" (after the client's FIN) or
-    /// "dropped" (a live client was); null: it did not fail.
+    /// "not-noticed", "kept" (the kernel gave up, the descriptor stayed open), "not-closed" (after
+    /// the client's FIN) or "dropped" (a live client was); null: it did not fail.
     pub failure: Option<Word>,
-    /// When the last connection was closed or a live one dropped, milliseconds after the fault; null: none was.
+    /// When the last connection was closed or a live one dropped, milliseconds after the fault;
+    /// null: none was.
     pub after_ms: Option<u64>,
-    /// By what: "keepalive", "retransmission", "window-probe", "reset" or "server"; null: none was closed.
+    /// By what: "keepalive", "retransmission", "window-probe", "reset" or "server"; null: none was
+    /// closed.
     pub by: Option<Word>,
     /// Connections that were watched.
     pub connections: usize,
     /// The options in force on the first of them; null: not read.
     pub settings: Option<Options>,
-    /// When the kernel gives such a connection up with these settings, in the worst case; for live clients, one whose
-    /// client does not read. null: not known.
+    /// When the kernel gives such a connection up with these settings, in the worst case; for live
+    /// clients, one whose client does not read. null: not known.
     pub kernel_gives_up: Option<Notice>,
     /// What is wrong, or why nothing can be told; null: it passed.
     pub why: Option<String>,

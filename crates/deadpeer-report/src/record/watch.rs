@@ -1,8 +1,9 @@
 //! What `watch` publishes.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Options, Word};
 use crate::raw::RawText;
-use serde::{Deserialize, Serialize};
 
 /// The first line: the watch has begun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,8 +25,9 @@ pub struct Watch {
 pub struct Death {
     /// When, RFC 3339 in UTC.
     pub at: String,
-    /// Why, a word: "peer-closed", "closed-here", "closed-unread", "aborted-here", "reset", "reset-after-fin", "keepalive-unanswered",
-    /// "data-unacknowledged", "zero-window-unanswered", "host-unreachable", "network-unreachable", "prohibited", "destroyed", "refused",
+    /// Why, a word: "peer-closed", "closed-here", "closed-unread", "aborted-here", "reset",
+    /// "reset-after-fin", "keepalive-unanswered", "data-unacknowledged", "zero-window-unanswered",
+    /// "host-unreachable", "network-unreachable", "prohibited", "destroyed", "refused",
     /// "connect-timed-out", "connect-abandoned", "other" or "unknown".
     pub cause: Word,
     /// The same as a sentence's part.
@@ -78,7 +80,8 @@ pub struct Death {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Limit {
-    /// "tcp_user_timeout", "keepalive", "tcp_retries2", "tcp_orphan_retries", "tcp_syncnt", "tcp_syn_retries" or "other".
+    /// "tcp_user_timeout", "keepalive", "tcp_retries2", "tcp_orphan_retries", "tcp_syncnt",
+    /// "tcp_syn_retries" or "other".
     pub setting: Word,
     /// With its value: "TCP_USER_TIMEOUT 4 s".
     pub text: String,
@@ -92,8 +95,9 @@ pub struct LastOwner {
     pub process: RawText,
     /// Its number.
     pub pid: u32,
-    /// How that is known: "closing" (it closed the connection), "holding" (its descriptor was seen), "connecting" (it called connect) or "listening" (it listens where
-    /// the connection was accepted; a child of it may have had it).
+    /// How that is known: "closing" (it closed the connection), "holding" (its descriptor was
+    /// seen), "connecting" (it called connect) or "listening" (it listens where the connection was
+    /// accepted; a child of it may have had it).
     pub known_by: Word,
 }
 

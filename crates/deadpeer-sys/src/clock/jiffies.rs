@@ -15,9 +15,9 @@ const PATIENCE_TICKS: u64 = 20;
 
 /// Tells which jiffy the kernel is in at any moment of `CLOCK_MONOTONIC`.
 ///
-/// A jiffy starts on a fixed grid of that clock, one tick of whole nanoseconds after the other, and the
-/// kernel makes up for ticks it slept through (kernel/time/tick-sched.c, `tick_do_update_jiffies64`): so
-/// one calibration holds until the next boot.
+/// A jiffy starts on a fixed grid of that clock, one tick of whole nanoseconds after the other, and
+/// the kernel makes up for ticks it slept through (kernel/time/tick-sched.c,
+/// `tick_do_update_jiffies64`): so one calibration holds until the next boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JiffiesClock {
     tick_ns: u64,
@@ -66,11 +66,12 @@ impl fmt::Display for JiffiesError {
 }
 
 impl JiffiesClock {
-    /// Finds the number and the phase of the running kernel's jiffies. Needs root; takes a few milliseconds.
+    /// Finds the number and the phase of the running kernel's jiffies. Needs root; takes a few
+    /// milliseconds.
     ///
-    /// `/proc/timer_list` is read until three readings agree, each of which began and ended in the last
-    /// three quarters of the same jiffy. A tick that is served late leaves the counter behind, never
-    /// ahead: the highest wins.
+    /// `/proc/timer_list` is read until three readings agree, each of which began and ended in the
+    /// last three quarters of the same jiffy. A tick that is served late leaves the counter behind,
+    /// never ahead: the highest wins.
     ///
     /// # Errors
     /// See [`JiffiesError`]; the common one is `EACCES` for everybody but root.
@@ -115,7 +116,8 @@ impl JiffiesClock {
         }
     }
 
-    /// The moment of [`monotonic`] at which a jiffy starts; `None` for one before the machine's start.
+    /// The moment of [`monotonic`] at which a jiffy starts; `None` for one before the machine's
+    /// start.
     #[must_use]
     pub fn start_of(&self, jiffy: u64) -> Option<Duration> {
         let ticks = jiffy.checked_sub(self.first)?;
@@ -129,7 +131,8 @@ impl JiffiesClock {
         Duration::from_nanos(self.tick_ns)
     }
 
-    /// A clock from one reading that ended at `after_ns`, unless a jiffy ended meanwhile or had just begun.
+    /// A clock from one reading that ended at `after_ns`, unless a jiffy ended meanwhile or had
+    /// just begun.
     fn from_reading(list: &TimerList, after_ns: u64, tick_ns: u64) -> Option<Self> {
         let phase_ns = list.tick_ns % tick_ns;
         let since_ns = list.now_ns.checked_sub(phase_ns)?;

@@ -10,7 +10,8 @@ mod timer_list;
 
 pub use jiffies::{JiffiesClock, JiffiesError, JiffyInstant};
 
-/// `CLOCK_MONOTONIC`: time since boot, standing still while the machine sleeps. The TCP timers follow it.
+/// `CLOCK_MONOTONIC`: time since boot, standing still while the machine sleeps. The TCP timers
+/// follow it.
 #[must_use]
 pub fn monotonic() -> Duration {
     read(libc::CLOCK_MONOTONIC)
@@ -40,19 +41,20 @@ fn tick() -> Option<Duration> {
     hz_of_tick(tick).map(|_| tick)
 }
 
-/// Linux has been built with 24 (Alpha's simulator) to 1200 ticks a second; ticks are whole nanoseconds,
-/// so 300 Hz shows as 3333333 ns.
+/// Linux has been built with 24 (Alpha's simulator) to 1200 ticks a second; ticks are whole
+/// nanoseconds, so 300 Hz shows as 3333333 ns.
 fn hz_of_tick(tick: Duration) -> Option<u32> {
     let tick_ns = u32::try_from(tick.as_nanos()).ok().filter(|ns| *ns > 0)?;
     let hz = (1_000_000_000 + tick_ns / 2) / tick_ns;
     (24..=1200).contains(&hz).then_some(hz)
 }
 
-/// By the C library: rustix looks for the kernel's shared code in memory by itself, where valgrind has hidden it (rustix 1.1,
-/// `backend/linux_raw/param/auxv.rs`), and is killed by SIGSEGV.
+/// By the C library: rustix looks for the kernel's shared code in memory by itself, where valgrind
+/// has hidden it (rustix 1.1, `backend/linux_raw/param/auxv.rs`), and is killed by SIGSEGV.
 fn read(clock: libc::clockid_t) -> Duration {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
-    // SAFETY: `time` has room for a timespec. The call can't fail: both clocks are there since Linux 2.6.39 (clock_gettime(2)).
+    // SAFETY: `time` has room for a timespec. The call can't fail: both clocks are there since
+    // Linux 2.6.39 (clock_gettime(2)).
     unsafe { libc::clock_gettime(clock, time.as_mut_ptr()) };
     // SAFETY: zeros are a timespec, too.
     let time = unsafe { time.assume_init() };

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-/// What one reading of the file says about the tick. All times are nanoseconds of `CLOCK_MONOTONIC`.
+/// What one reading of the file says about the tick. All times are nanoseconds of
+/// `CLOCK_MONOTONIC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TimerList {
     /// When the kernel began to print.

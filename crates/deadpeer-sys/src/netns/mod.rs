@@ -24,7 +24,8 @@ pub enum NetnsError {
     Open {
         /// The file that stands for the namespace.
         path: PathBuf,
-        /// `ENOENT`: no such process or name; `EACCES`: a process that takes `CAP_SYS_PTRACE` to look into.
+        /// `ENOENT`: no such process or name; `EACCES`: a process that takes `CAP_SYS_PTRACE` to
+        /// look into.
         errno: Errno,
     },
     /// A name with a slash in it, or none at all.
@@ -110,15 +111,16 @@ pub fn open_current() -> Result<OwnedFd, NetnsError> {
     open("/proc/thread-self/ns/net")
 }
 
-/// The number of a namespace: the inode that `/proc/PID/ns/net` and `ip netns` show. Two descriptors
-/// stand for the same namespace if it is equal.
+/// The number of a namespace: the inode that `/proc/PID/ns/net` and `ip netns` show. Two
+/// descriptors stand for the same namespace if it is equal.
 pub fn inode(namespace: impl AsFd) -> Result<u64, SysError> {
     rustix::fs::fstat(namespace)
         .map(|stat| stat.st_ino)
         .map_err(SysError::of("fstat"))
 }
 
-/// Moves the calling thread into a namespace, for good. Needs CAP_SYS_ADMIN here and there (setns(2)).
+/// Moves the calling thread into a namespace, for good. Needs CAP_SYS_ADMIN here and there
+/// (setns(2)).
 ///
 /// A descriptor that is no network namespace is `EINVAL`.
 pub fn move_thread(namespace: impl AsFd) -> Result<(), SysError> {
@@ -141,11 +143,11 @@ pub fn enter<T: Send>(
     })
 }
 
-/// Runs `work` in a fresh namespace with nothing but a loopback interface that is up, on a thread of
-/// its own. Needs what [`isolate`] needs.
+/// Runs `work` in a fresh namespace with nothing but a loopback interface that is up, on a thread
+/// of its own. Needs what [`isolate`] needs.
 ///
-/// The namespace is gone when the last thread and the last socket in it are. Threads that `work` starts
-/// are born into it.
+/// The namespace is gone when the last thread and the last socket in it are. Threads that `work`
+/// starts are born into it.
 ///
 /// # Panics
 /// With the panic of `work`.
@@ -156,11 +158,13 @@ pub fn private<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, NetnsError
     })
 }
 
-/// Moves the calling thread into a fresh namespace with nothing but a loopback interface that is up.
+/// Moves the calling thread into a fresh namespace with nothing but a loopback interface that is
+/// up.
 ///
 /// Needs CAP_SYS_ADMIN. Without it, a user namespace is made around the network namespace, in which
-/// the caller appears as root (user_namespaces(7)); the kernel allows that to a process with a single
-/// thread only, and answers `EINVAL` otherwise, and machines may forbid it altogether (`EPERM`, `ENOSPC`).
+/// the caller appears as root (user_namespaces(7)); the kernel allows that to a process with a
+/// single thread only, and answers `EINVAL` otherwise, and machines may forbid it altogether
+/// (`EPERM`, `ENOSPC`).
 pub fn isolate() -> Result<(), NetnsError> {
     match unshare(UnshareFlags::NEWNET) {
         Err(error) if error.errno == Errno::PERM => {
@@ -187,7 +191,8 @@ fn unshare(what: UnshareFlags) -> Result<(), SysError> {
 }
 
 fn appear_as_root(uid: u32, gid: u32) -> Result<(), NetnsError> {
-    // An unprivileged process may map its group only once it has given up setgroups() (user_namespaces(7)).
+    // An unprivileged process may map its group only once it has given up setgroups()
+    // (user_namespaces(7)).
     for (path, text) in [
         ("/proc/self/setgroups", "deny".to_owned()),
         ("/proc/self/uid_map", format!("0 {uid} 1")),

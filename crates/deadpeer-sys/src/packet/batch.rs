@@ -7,7 +7,8 @@ use crate::{Result, SysError};
 /// How many frames one call sends at most.
 pub const BATCH: usize = 64;
 
-/// Sends frames with sendmmsg(2); each is an Ethernet frame for the interface the socket is bound to.
+/// Sends frames with sendmmsg(2); each is an Ethernet frame for the interface the socket is bound
+/// to.
 pub(super) fn send<F: AsRef<[u8]>>(socket: BorrowedFd<'_>, frames: &[F]) -> Result<usize> {
     let count = frames.len().min(BATCH);
     let mut parts = [EMPTY_PART; BATCH];
@@ -21,7 +22,8 @@ pub(super) fn send<F: AsRef<[u8]>>(socket: BorrowedFd<'_>, frames: &[F]) -> Resu
         message.msg_hdr.msg_iov = part;
         message.msg_hdr.msg_iovlen = 1;
     }
-    // SAFETY: the first `count` headers point at parts and frames that outlive the call; the kernel only reads the frames.
+    // SAFETY: the first `count` headers point at parts and frames that outlive the call; the kernel
+    // only reads the frames.
     let sent = unsafe {
         libc::sendmmsg(
             socket.as_raw_fd(),

@@ -3,8 +3,8 @@
 /// Smallest block the kernel takes is a page; 64 KiB keeps the number of allocations low.
 const LEAST_BLOCK: usize = 64 * 1024;
 
-/// What stands before the packet in a frame: `tpacket2_hdr`, `sockaddr_ll`, the link-layer header and
-/// their alignment (net/packet/af_packet.c, `tpacket_rcv`); 128 bytes hold them all.
+/// What stands before the packet in a frame: `tpacket2_hdr`, `sockaddr_ll`, the link-layer header
+/// and their alignment (net/packet/af_packet.c, `tpacket_rcv`); 128 bytes hold them all.
 const HEADROOM: usize = 128;
 
 /// The shape of a receive ring.
@@ -16,7 +16,8 @@ pub struct RingLayout {
 }
 
 impl RingLayout {
-    /// A ring of at least `frames` frames, each holding a packet of up to `mtu` bytes and its Ethernet header.
+    /// A ring of at least `frames` frames, each holding a packet of up to `mtu` bytes and its
+    /// Ethernet header.
     ///
     /// Frames are a power of two, so that they fill blocks without a gap.
     #[must_use]

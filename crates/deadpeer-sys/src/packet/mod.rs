@@ -1,10 +1,11 @@
 //! Packet sockets: every frame of one interface, read from a ring and sent in batches.
 //!
-//! A [`PacketSocket`] sees what arrives at its interface, never what it sent itself; unless it was opened to see both ways. Frames come out of a
-//! ring that the kernel shares with this process (`PACKET_RX_RING`, `TPACKET_V2`), so that a reader which
-//! is late by some milliseconds loses nothing; unlike a socket's receive buffer, its size needs no
-//! privilege in the first user namespace. `TPACKET_V3` hands out whole blocks by a timer and
-//! would add milliseconds; version 2 hands out each frame at once.
+//! A [`PacketSocket`] sees what arrives at its interface, never what it sent itself; unless it was
+//! opened to see both ways. Frames come out of a ring that the kernel shares with this process
+//! (`PACKET_RX_RING`, `TPACKET_V2`), so that a reader which is late by some milliseconds loses
+//! nothing; unlike a socket's receive buffer, its size needs no privilege in the first user
+//! namespace. `TPACKET_V3` hands out whole blocks by a timer and would add milliseconds; version 2
+//! hands out each frame at once.
 //!
 //! Needs `CAP_NET_RAW` in the user namespace that owns the network namespace, and Linux 4.20
 //! (`PACKET_IGNORE_OUTGOING`). See packet(7) and Documentation/networking/packet_mmap.rst.

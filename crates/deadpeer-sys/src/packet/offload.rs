@@ -29,11 +29,13 @@ struct EthtoolValue {
     data: u32,
 }
 
-/// Switches off checksum, segmentation and receive offloads of an interface in the calling thread's network namespace.
+/// Switches off checksum, segmentation and receive offloads of an interface in the calling thread's
+/// network namespace.
 ///
 /// # Errors
-/// `EPERM` without `CAP_NET_ADMIN` over that namespace; `ENODEV` for an unknown name; `ENAMETOOLONG` for a name no
-/// interface can have. `EOPNOTSUPP` is no error: what a device does not have needs no switching off.
+/// `EPERM` without `CAP_NET_ADMIN` over that namespace; `ENODEV` for an unknown name;
+/// `ENAMETOOLONG` for a name no interface can have. `EOPNOTSUPP` is no error: what a device does
+/// not have needs no switching off.
 pub fn switch_off_offloads(interface: &str) -> Result<()> {
     let mut name = [0; libc::IFNAMSIZ];
     if interface.len() >= name.len() {
@@ -70,7 +72,8 @@ fn switch_off(
             ifru_data: (&raw mut value).cast(),
         },
     };
-    // SAFETY: the request names an interface and points at a value that outlives the call, both of the kernel's layout.
+    // SAFETY: the request names an interface and points at a value that outlives the call, both of
+    // the kernel's layout.
     let answer = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request) };
     match answer {
         0 => Ok(()),

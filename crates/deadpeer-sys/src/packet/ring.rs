@@ -19,13 +19,15 @@ pub(super) struct Ring {
     next: usize,
 }
 
-// SAFETY: the mapping belongs to this value alone, and the kernel's accesses are ordered by the status words.
+// SAFETY: the mapping belongs to this value alone, and the kernel's accesses are ordered by the
+// status words.
 unsafe impl Send for Ring {}
 
 impl Ring {
     /// Maps the ring that `PACKET_RX_RING` gave to the socket.
     pub(super) fn map(socket: BorrowedFd<'_>, layout: RingLayout) -> Result<Self> {
-        // SAFETY: a new shared mapping of a descriptor, placed by the kernel; no memory of ours is touched.
+        // SAFETY: a new shared mapping of a descriptor, placed by the kernel; no memory of ours is
+        // touched.
         let address = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
@@ -58,9 +60,11 @@ impl Ring {
         let header = unsafe { frame.cast::<libc::tpacket2_hdr>().read() };
         let start = usize::from(header.tp_mac).min(self.layout.frame_bytes());
         let length = (header.tp_snaplen as usize).min(self.layout.frame_bytes() - start);
-        // SAFETY: start and length were just kept within the frame, so the pointer stays inside the mapping.
+        // SAFETY: start and length were just kept within the frame, so the pointer stays inside the
+        // mapping.
         let first = unsafe { frame.add(start) };
-        // SAFETY: the bytes lie within the frame, which is ours until the status word is written back.
+        // SAFETY: the bytes lie within the frame, which is ours until the status word is written
+        // back.
         let bytes = unsafe { std::slice::from_raw_parts(first.as_ptr(), length) };
         each(Arrival {
             at: Duration::new(u64::from(header.tp_sec), header.tp_nsec),

@@ -38,11 +38,12 @@ pub struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Opens a socket for every protocol of the interface with this index in the calling thread's network namespace.
+    /// Opens a socket for every protocol of the interface with this index in the calling thread's
+    /// network namespace.
     ///
     /// # Errors
-    /// `EPERM` without `CAP_NET_RAW`; `ENOMEM` for a ring the kernel has no memory for; `ENODEV` for an
-    /// interface that is not there.
+    /// `EPERM` without `CAP_NET_RAW`; `ENOMEM` for a ring the kernel has no memory for; `ENODEV`
+    /// for an interface that is not there.
     pub fn open(interface: u32, layout: RingLayout) -> Result<Self> {
         Self::open_seeing(interface, layout, Ways::In)
     }
@@ -86,21 +87,24 @@ impl PacketSocket {
         Ok(Self { ring, socket })
     }
 
-    /// Hands at most `limit` waiting frames to `each`, oldest first, and says how many there were. Does not wait.
+    /// Hands at most `limit` waiting frames to `each`, oldest first, and says how many there were.
+    /// Does not wait.
     pub fn receive(&mut self, limit: usize, mut each: impl FnMut(Arrival<'_>)) -> usize {
         (0..limit).take_while(|_| self.ring.next(&mut each)).count()
     }
 
-    /// Sends whole Ethernet frames, at most [`BATCH`](super::BATCH) of them, in one call; says how many the kernel took.
+    /// Sends whole Ethernet frames, at most [`BATCH`](super::BATCH) of them, in one call; says how
+    /// many the kernel took.
     ///
     /// # Errors
-    /// The first frame was refused: `ENETDOWN` while the interface is down, `EMSGSIZE` above its MTU,
-    /// `ENOBUFS` or `EAGAIN` when its queue is full.
+    /// The first frame was refused: `ENETDOWN` while the interface is down, `EMSGSIZE` above its
+    /// MTU, `ENOBUFS` or `EAGAIN` when its queue is full.
     pub fn send<F: AsRef<[u8]>>(&self, frames: &[F]) -> Result<usize> {
         batch::send(self.socket.as_fd(), frames)
     }
 
-    /// How many frames were lost since the last call because the ring was full (`PACKET_STATISTICS`).
+    /// How many frames were lost since the last call because the ring was full
+    /// (`PACKET_STATISTICS`).
     ///
     /// # Errors
     /// None is known for an open packet socket.
@@ -128,7 +132,8 @@ impl PacketSocket {
 }
 
 impl PacketSocket {
-    /// What kind of hardware the interface is: an `ARPHRD_` number of linux/if_arp.h, 1 for Ethernet.
+    /// What kind of hardware the interface is: an `ARPHRD_` number of linux/if_arp.h, 1 for
+    /// Ethernet.
     ///
     /// # Errors
     /// None is known for an open packet socket.

@@ -1,24 +1,28 @@
 //! Asking the scheduler to run the thread that carries packets as soon as it wakes up.
 //!
-//! On a busy machine a thread that wakes up may wait until the running one has used up its slice: 3 ms and more, up to
-//! the next tick. That would be the delay of every packet.
+//! On a busy machine a thread that wakes up may wait until the running one has used up its slice: 3
+//! ms and more, up to the next tick. That would be the delay of every packet.
 
 use crate::{Result, SysError};
 
-/// The least that sched_setattr(2) takes for the slice of an ordinary thread (kernel/sched/syscalls.c): 100 us.
+/// The least that sched_setattr(2) takes for the slice of an ordinary thread
+/// (kernel/sched/syscalls.c): 100 us.
 const LEAST_SLICE_NS: u64 = 100_000;
 
 /// How far a thread got before others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Urgency {
-    /// It runs before every ordinary thread (`SCHED_RR`, lowest priority). Needs `CAP_SYS_NICE` in the first user namespace or `RLIMIT_RTPRIO`.
+    /// It runs before every ordinary thread (`SCHED_RR`, lowest priority). Needs `CAP_SYS_NICE` in
+    /// the first user namespace or `RLIMIT_RTPRIO`.
     RealTime,
-    /// It asks for a short slice, and so for an early turn; needs no privilege. Linux 6.12; older kernels ignore the wish.
+    /// It asks for a short slice, and so for an early turn; needs no privilege. Linux 6.12; older
+    /// kernels ignore the wish.
     ShortSlice,
 }
 
-/// Makes the calling thread as urgent as it may be. Threads and programs that it starts are ordinary ones.
+/// Makes the calling thread as urgent as it may be. Threads and programs that it starts are
+/// ordinary ones.
 ///
 /// # Errors
 /// Neither was allowed: a seccomp filter forbids sched_setattr(2).

@@ -8,10 +8,12 @@ use rustix::process::Signal;
 use super::mask;
 use crate::{Result, SysError};
 
-/// Signals of this process that wait here to be read: they are blocked for the calling thread and for those it starts, until this is
-/// dropped. A program that is started meanwhile inherits that, unless by [`start::spawn`](crate::start::spawn).
+/// Signals of this process that wait here to be read: they are blocked for the calling thread and
+/// for those it starts, until this is dropped. A program that is started meanwhile inherits that,
+/// unless by [`start::spawn`](crate::start::spawn).
 ///
-/// Open it while there is one thread: a signal to the process goes to any thread that doesn't block it.
+/// Open it while there is one thread: a signal to the process goes to any thread that doesn't block
+/// it.
 pub struct Inbox {
     fd: OwnedFd,
     before: libc::sigset_t,
@@ -23,7 +25,8 @@ pub struct Inbox {
 pub struct Received {
     /// Which.
     pub signal: Signal,
-    /// Whether the kernel sent it: by a terminal, to everybody in the process group; or for a child that ended.
+    /// Whether the kernel sent it: by a terminal, to everybody in the process group; or for a child
+    /// that ended.
     pub by_kernel: bool,
 }
 
@@ -51,7 +54,8 @@ impl Inbox {
         })
     }
 
-    /// The next one that has come, or `None`. A signal that came twice before it was read is one (signal(7)).
+    /// The next one that has come, or `None`. A signal that came twice before it was read is one
+    /// (signal(7)).
     ///
     /// # Errors
     /// None that is known.

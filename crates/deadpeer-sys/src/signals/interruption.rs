@@ -22,8 +22,8 @@ pub enum Second {
     IsNoted,
 }
 
-/// As long as this lives, the first signal to end is noted: [`came`](Self::came) is true, and the descriptor is readable from then on.
-/// Dropped, signals do what they did before.
+/// As long as this lives, the first signal to end is noted: [`came`](Self::came) is true, and the
+/// descriptor is readable from then on. Dropped, signals do what they did before.
 ///
 /// A process has one at a time: what it does with a signal is one thing.
 #[derive(Debug)]
@@ -75,7 +75,8 @@ impl Interruption {
         CAME.load(Ordering::SeqCst)
     }
 
-    /// The same for whoever looks from another thread, for as long as the process lives. After this is dropped it says what was last.
+    /// The same for whoever looks from another thread, for as long as the process lives. After this
+    /// is dropped it says what was last.
     #[must_use]
     pub fn flag(&self) -> &'static AtomicBool {
         &CAME
@@ -143,7 +144,8 @@ impl std::fmt::Debug for Action {
     }
 }
 
-/// Runs in the middle of whatever the process does: atomics, write(2), sigaction(2) and raise(3) alone.
+/// Runs in the middle of whatever the process does: atomics, write(2), sigaction(2) and raise(3)
+/// alone.
 extern "C" fn note(signal: libc::c_int) {
     if CAME.swap(true, Ordering::SeqCst) {
         if SECOND_ENDS.load(Ordering::SeqCst) {
@@ -160,7 +162,8 @@ extern "C" fn note(signal: libc::c_int) {
     if fd >= 0 {
         // SAFETY: it is ours while handlers are installed; one byte of a local is written.
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-        // A system call of rustix leaves the C library's errno alone. The pipe is empty, so there is room.
+        // A system call of rustix leaves the C library's errno alone. The pipe is empty, so there
+        // is room.
         let _ = rustix::io::write(fd, b"!");
     }
 }

@@ -3,7 +3,8 @@
 //! - [`Interruption`]: being told to end. A flag and a descriptor, for loops that look or wait.
 //! - [`Inbox`]: every signal as a value with its origin, for a process that passes them on.
 //!
-//! What a process does with a signal belongs to the whole process, so this is for programs, not for libraries.
+//! What a process does with a signal belongs to the whole process, so this is for programs, not for
+//! libraries.
 
 mod inbox;
 mod interruption;

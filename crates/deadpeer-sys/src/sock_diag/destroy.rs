@@ -1,7 +1,8 @@
 //! Destroying a socket: what `ss -K` does (Linux 4.5, `CONFIG_INET_DIAG_DESTROY`, `CAP_NET_ADMIN`).
 //!
-//! The kernel finds the socket by its ends *and* its cookie (net/ipv4/inet_diag.c, `inet_diag_find_one_icsk`): a new
-//! connection between the same ends is never taken for the one that was meant.
+//! The kernel finds the socket by its ends *and* its cookie (net/ipv4/inet_diag.c,
+//! `inet_diag_find_one_icsk`): a new connection between the same ends is never taken for the one
+//! that was meant.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -37,7 +38,8 @@ pub struct SocketId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DestroyError {
-    /// There is no such socket (any more): it was closed, or something else is between these ends now.
+    /// There is no such socket (any more): it was closed, or something else is between these ends
+    /// now.
     Gone,
     /// Destroying takes `CAP_NET_ADMIN` in the user namespace that owns the network namespace.
     NotPermitted,
@@ -95,8 +97,9 @@ impl Socket<'_> {
 }
 
 impl SockDiag {
-    /// Destroys a socket. The peer gets an RST; whoever holds the socket gets `ECONNABORTED` from its next or pending call
-    /// (net/ipv4/tcp.c, `tcp_abort`). A listener is closed with everything in its queue.
+    /// Destroys a socket. The peer gets an RST; whoever holds the socket gets `ECONNABORTED` from
+    /// its next or pending call (net/ipv4/tcp.c, `tcp_abort`). A listener is closed with everything
+    /// in its queue.
     ///
     /// # Errors
     /// The socket is as it was.
@@ -113,8 +116,9 @@ impl SockDiag {
         }
     }
 
-    /// Whether this kernel can destroy sockets at all, found out by asking for one that cannot exist: with cookie 0, and
-    /// between addresses that connect nothing. Says nothing about the privilege.
+    /// Whether this kernel can destroy sockets at all, found out by asking for one that cannot
+    /// exist: with cookie 0, and between addresses that connect nothing. Says nothing about the
+    /// privilege.
     ///
     /// # Errors
     /// The question could not be asked.
@@ -201,7 +205,8 @@ impl Question {
     }
 }
 
-/// An address as the kernel takes it: IPv4 in the first word, or mapped where the socket is of IPv6.
+/// An address as the kernel takes it: IPv4 in the first word, or mapped where the socket is of
+/// IPv6.
 fn octets(family: Family, address: IpAddr) -> [u8; 16] {
     match (family, address) {
         (_, IpAddr::V6(address)) => address.octets(),

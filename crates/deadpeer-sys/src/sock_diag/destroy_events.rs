@@ -1,8 +1,10 @@
-//! News of sockets that are gone: the multicast groups of sock_diag(7) that `ss -E` listens to (Linux 4.7).
+//! News of sockets that are gone: the multicast groups of sock_diag(7) that `ss -E` listens to
+//! (Linux 4.7).
 //!
 //! The kernel announces a TCP socket when it frees it, which is after its owner closed it
-//! (net/core/sock.c, `__sk_free`): a connection that died under an open descriptor is announced late. The message carries the ends, the
-//! cookie, the queues and TCP_INFO, but no error, no owner, and `Close` as the state of all.
+//! (net/core/sock.c, `__sk_free`): a connection that died under an open descriptor is announced
+//! late. The message carries the ends, the cookie, the queues and TCP_INFO, but no error, no owner,
+//! and `Close` as the state of all.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -17,12 +19,14 @@ use crate::{Result, SysError};
 /// The kernel's announcements fit by far.
 const BUFFER: usize = 4096;
 
-/// `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY` of include/uapi/linux/sock_diag.h, as bits.
+/// `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY` of include/uapi/linux/sock_diag.h, as
+/// bits.
 const TCP_DESTROY_GROUPS: u32 = 1 << 0 | 1 << 2;
 
 /// Announcements of TCP sockets of one network namespace as they are freed. Needs no privilege.
 ///
-/// Its descriptor is readable when there is something to [`drain`](Self::drain); an idle one wakes nobody.
+/// Its descriptor is readable when there is something to [`drain`](Self::drain); an idle one wakes
+/// nobody.
 #[derive(Debug)]
 pub struct DestroyEvents {
     netlink: OwnedFd,
@@ -30,11 +34,13 @@ pub struct DestroyEvents {
 }
 
 impl DestroyEvents {
-    /// Listens in the calling thread's network namespace and stays there. `queue` is how many bytes of announcements
-    /// the kernel keeps for us, about 1 KiB each; without `CAP_NET_ADMIN` no more than `net.core.rmem_max`.
+    /// Listens in the calling thread's network namespace and stays there. `queue` is how many bytes
+    /// of announcements the kernel keeps for us, about 1 KiB each; without `CAP_NET_ADMIN` no more
+    /// than `net.core.rmem_max`.
     ///
     /// # Errors
-    /// The netlink socket cannot be made or bound: a kernel before 4.7, or without `CONFIG_INET_DIAG`.
+    /// The netlink socket cannot be made or bound: a kernel before 4.7, or without
+    /// `CONFIG_INET_DIAG`.
     #[doc(alias = "SKNLGRP_INET_TCP_DESTROY")]
     pub fn open(queue: usize) -> std::result::Result<Self, OpenError> {
         let netlink = net::socket_with(
@@ -68,7 +74,8 @@ impl DestroyEvents {
                 Err(Errno::NOBUFS | Errno::INTR) => continue,
                 Err(errno) => return Err(SysError::of("recv(NETLINK_SOCK_DIAG)")(errno)),
             };
-            // Anybody may send to a netlink port, but such a message tells nothing that is not checked against the table.
+            // Anybody may send to a netlink port, but such a message tells nothing that is not
+            // checked against the table.
             for message in messages(self.buffer.get(..len).unwrap_or_default()) {
                 match message.map(|message| message.kind) {
                     Ok(MessageKind::Socket(socket)) => visit(&socket),

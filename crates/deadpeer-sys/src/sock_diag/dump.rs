@@ -29,7 +29,8 @@ pub struct Request {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct DumpEnd {
-    /// The table changed while it was read, or answers were lost: sockets may be missing or repeated. Dump again.
+    /// The table changed while it was read, or answers were lost: sockets may be missing or
+    /// repeated. Dump again.
     pub interrupted: bool,
     /// Answers of a kind unknown to this version.
     pub unknown: u32,
@@ -37,8 +38,8 @@ pub struct DumpEnd {
     pub stopped: bool,
 }
 
-/// The netlink socket could not be made: `socket` or `connect` and its errno. `EPROTONOSUPPORT`: this
-/// kernel was built without `CONFIG_INET_DIAG`.
+/// The netlink socket could not be made: `socket` or `connect` and its errno. `EPROTONOSUPPORT`:
+/// this kernel was built without `CONFIG_INET_DIAG`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenError(pub SysError);
 
@@ -103,7 +104,8 @@ impl From<Malformed> for DumpError {
 
 /// A door to the kernel's table of TCP sockets in one network namespace.
 ///
-/// Needs no privilege: everybody sees the sockets of all users of the namespace, their TCP_INFO included.
+/// Needs no privilege: everybody sees the sockets of all users of the namespace, their TCP_INFO
+/// included.
 #[derive(Debug)]
 pub struct SockDiag {
     pub(super) netlink: OwnedFd,
@@ -137,10 +139,11 @@ impl SockDiag {
         })
     }
 
-    /// Hands out every TCP socket of IPv4 and IPv6 in the asked-for states, listeners first, until `visit` breaks.
+    /// Hands out every TCP socket of IPv4 and IPv6 in the asked-for states, listeners first, until
+    /// `visit` breaks.
     ///
-    /// The table is not frozen meanwhile: a socket that comes, goes or changes its state while the dump
-    /// runs may be missed or come twice (the cookie tells).
+    /// The table is not frozen meanwhile: a socket that comes, goes or changes its state while the
+    /// dump runs may be missed or come twice (the cookie tells).
     ///
     /// # Errors
     /// The dump could not be made or finished. What was handed out before stands.
@@ -290,8 +293,8 @@ pub(super) fn receive(netlink: &OwnedFd, buffer: &mut [u8]) -> SysResult<usize> 
 
 /// `struct nlmsghdr` and `struct inet_diag_req`.
 ///
-/// The older of the two requests, as ss(8) uses it: it alone dumps IPv4 and IPv6 in one pass over the
-/// kernel's table, all listeners before all connections.
+/// The older of the two requests, as ss(8) uses it: it alone dumps IPv4 and IPv6 in one pass over
+/// the kernel's table, all listeners before all connections.
 #[derive(IntoBytes, Immutable, Default)]
 #[repr(C)]
 struct Question {

@@ -16,8 +16,9 @@ use crate::SysError;
 const ANY_COOKIE: [u32; 2] = [u32::MAX; 2];
 
 impl SockDiag {
-    /// The state of the socket between these ends, `TimeWait` included; `None`: there is none. A listener is not looked for. The cookie is not
-    /// compared: what is left of a connection in TIME_WAIT has another.
+    /// The state of the socket between these ends, `TimeWait` included; `None`: there is none. A
+    /// listener is not looked for. The cookie is not compared: what is left of a connection in
+    /// TIME_WAIT has another.
     ///
     /// # Errors
     /// The kernel could not be asked.
@@ -25,7 +26,8 @@ impl SockDiag {
         self.socket_between(ends, false, |socket| socket.state)
     }
 
-    /// Looks at the socket between these ends, with its TCP_INFO if wished, as [`state_between`](Self::state_between) does.
+    /// Looks at the socket between these ends, with its TCP_INFO if wished, as
+    /// [`state_between`](Self::state_between) does.
     ///
     /// # Errors
     /// The kernel could not be asked.

@@ -1,6 +1,7 @@
 //! From bytes to netlink messages: a pure parser that takes any bytes at all.
 
 use std::fmt;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::socket::Socket;
@@ -23,7 +24,8 @@ pub struct Messages<'a> {
 pub struct Message<'a> {
     /// The number of the request it answers.
     pub seq: u32,
-    /// The kernel says that the table changed while it was read: the dump may miss or repeat sockets.
+    /// The kernel says that the table changed while it was read: the dump may miss or repeat
+    /// sockets.
     #[doc(alias = "NLM_F_DUMP_INTR")]
     pub interrupted: bool,
     /// What it says.
@@ -42,7 +44,8 @@ pub enum MessageKind<'a> {
     Error(i32),
     /// Data was lost.
     Overrun,
-    /// Something that has no meaning here, with its netlink type: a padding message, a family or a state unknown to us.
+    /// Something that has no meaning here, with its netlink type: a padding message, a family or a
+    /// state unknown to us.
     Other(u16),
 }
 

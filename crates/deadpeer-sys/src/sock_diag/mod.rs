@@ -4,8 +4,9 @@
 //! buffer: nothing is collected, 200,000 sockets need no more memory than two. The parser
 //! ([`messages`]) is a pure function over bytes and takes any bytes at all.
 //!
-//! Own code, because the crates for it (netlink-packet-sock-diag) build a `Vec` of attributes per socket and
-//! refuse a whole message when its `TCP_INFO` is shorter than theirs, which it is on every older kernel.
+//! Own code, because the crates for it (netlink-packet-sock-diag) build a `Vec` of attributes per
+//! socket and refuse a whole message when its `TCP_INFO` is shorter than theirs, which it is on
+//! every older kernel.
 
 mod destroy;
 mod destroy_events;

@@ -33,7 +33,8 @@ impl Socket<'_> {
         );
         snapshot.orphan = sent_fin && self.inode.is_none();
         snapshot.armed = self.timer.and_then(armed);
-        // A window smaller than the segment that waits is probed like a closed one (net/ipv4/tcp_output.c, `tcp_check_probe_timer`).
+        // A window smaller than the segment that waits is probed like a closed one
+        // (net/ipv4/tcp_output.c, `tcp_check_probe_timer`).
         let probed = |armed: Armed| armed.timer == Timer::ZeroWindowProbe;
         if snapshot.armed.is_some_and(probed) {
             snapshot.zero_window = Some(true);

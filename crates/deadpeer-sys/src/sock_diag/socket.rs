@@ -24,8 +24,8 @@ pub struct Socket<'a> {
     /// The socket's number in this boot, never used again: what `SO_COOKIE` says.
     #[doc(alias = "SO_COOKIE")]
     pub cookie: u64,
-    /// The number in `socket:[...]` under `/proc/PID/fd`; `None` when no descriptor was ever made for it
-    /// (a queue entry) or its descriptor is closed (an orphan, TIME_WAIT).
+    /// The number in `socket:[...]` under `/proc/PID/fd`; `None` when no descriptor was ever made
+    /// for it (a queue entry) or its descriptor is closed (an orphan, TIME_WAIT).
     pub inode: Option<NonZeroU32>,
     /// The user it belongs to, as seen from our user namespace.
     pub uid: u32,
@@ -43,7 +43,8 @@ pub struct Socket<'a> {
     pub cgroup: Option<u64>,
     /// Whether an IPv6 socket refuses IPv4 (`IPV6_V6ONLY`); `None` for IPv4 sockets.
     pub v6only: Option<bool>,
-    /// `struct tcp_info` as long as this kernel makes it; `None` when not asked for or in a state without.
+    /// `struct tcp_info` as long as this kernel makes it; `None` when not asked for or in a state
+    /// without.
     #[doc(alias = "INET_DIAG_INFO")]
     pub tcp_info: Option<&'a [u8]>,
 }
@@ -110,7 +111,8 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Reads `struct inet_diag_msg` and its attributes. `Ok(None)`: a family or a state nobody asked for.
+    /// Reads `struct inet_diag_msg` and its attributes. `Ok(None)`: a family or a state nobody
+    /// asked for.
     pub(super) fn parse(payload: &'a [u8]) -> Result<Option<Self>, Malformed> {
         let (raw, attributes) = RawSocket::read_from_prefix(payload)
             .map_err(|_| Malformed::ShortSocket { len: payload.len() })?;

@@ -13,14 +13,15 @@ use crate::Result;
 
 /// Reads every option in force on a TCP socket: eight calls.
 ///
-/// The keepalive values are those that would count if keepalive were on. `syncnt` is `Some` even on a
-/// socket that has no value of its own: the kernel answers with the sysctl then.
+/// The keepalive values are those that would count if keepalive were on. `syncnt` is `Some` even on
+/// a socket that has no value of its own: the kernel answers with the sysctl then.
 ///
 /// A Multipath TCP socket takes neither user timeout nor `TCP_RTO_MAX_MS` nor `TCP_SYNCNT`
 /// (net/mptcp/sockopt.c): these are `None`, and its connections follow the sysctls.
 ///
 /// # Errors
-/// The first call that failed: `EBADF`, `ENOTSOCK`, or `EOPNOTSUPP` and `ENOPROTOOPT` on a socket that is not TCP.
+/// The first call that failed: `EBADF`, `ENOTSOCK`, or `EOPNOTSUPP` and `ENOPROTOOPT` on a socket
+/// that is not TCP.
 pub fn effective(fd: impl AsFd) -> Result<Effective> {
     let fd = fd.as_fd();
     let mut effective = Effective::untouched(&Sysctls::DEFAULT);
@@ -36,12 +37,13 @@ pub fn effective(fd: impl AsFd) -> Result<Effective> {
     Ok(effective)
 }
 
-/// Reads what decides about a connection in as few calls as it takes: three to seven. For many sockets.
+/// Reads what decides about a connection in as few calls as it takes: three to seven. For many
+/// sockets.
 ///
-/// `sysctls` are those of the socket's network namespace. Without keepalive its three values are not
-/// read but taken from there: a value set on the socket itself shows only once keepalive is on.
-/// `TCP_RTO_MAX_MS` is not read where the sysctls say that the kernel has none. `TCP_SYNCNT` is never
-/// read (`None`): it counts while connecting alone, and [`syncnt`] reads it.
+/// `sysctls` are those of the socket's network namespace. Without keepalive its three values are
+/// not read but taken from there: a value set on the socket itself shows only once keepalive is on.
+/// `TCP_RTO_MAX_MS` is not read where the sysctls say that the kernel has none. `TCP_SYNCNT` is
+/// never read (`None`): it counts while connecting alone, and [`syncnt`] reads it.
 ///
 /// # Errors
 /// As [`effective`].

@@ -5,10 +5,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use crate::{Result, SysError};
 
-/// Makes the kernel drop every packet that arrives for this socket: to its peer the host has vanished.
+/// Makes the kernel drop every packet that arrives for this socket: to its peer the host has
+/// vanished.
 ///
-/// A classic BPF program that keeps 0 bytes of a packet is attached with `SO_ATTACH_FILTER` (socket(7)).
-/// What the socket itself sends still goes out. Needs no privilege. An earlier filter is replaced.
+/// A classic BPF program that keeps 0 bytes of a packet is attached with `SO_ATTACH_FILTER`
+/// (socket(7)). What the socket itself sends still goes out. Needs no privilege. An earlier filter
+/// is replaced.
 #[doc(alias = "SO_ATTACH_FILTER")]
 pub fn mute(fd: impl AsFd) -> Result<()> {
     // BPF_RET | BPF_K: return the constant k, the number of bytes to keep.
@@ -49,7 +51,8 @@ pub(crate) fn set<T>(
     value: &T,
     call: &'static str,
 ) -> Result<()> {
-    // SAFETY: the pointer and the length describe `value`; a program's own pointer leads to its one live instruction.
+    // SAFETY: the pointer and the length describe `value`; a program's own pointer leads to its one
+    // live instruction.
     let status = unsafe {
         libc::setsockopt(
             fd.as_raw_fd(),

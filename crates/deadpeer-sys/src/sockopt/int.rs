@@ -11,7 +11,8 @@ use crate::{Result, SysError};
 pub(crate) fn read(number: RawFd, option: c_int, call: &'static str) -> Result<c_int> {
     let mut value: c_int = 0;
     let mut len = size_of::<c_int>() as libc::socklen_t;
-    // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`; a number that is no descriptor is EBADF.
+    // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`; a number
+    // that is no descriptor is EBADF.
     let status = unsafe {
         libc::getsockopt(
             number,

@@ -2,8 +2,8 @@
 //!
 //! Values are the kernel's own, in the unit the name carries. Nothing is rounded or checked here: a
 //! value outside the range of an option comes back as `EINVAL` ([`SocketOptions::check`] knows the
-//! ranges). A descriptor that is no socket gives `ENOTSOCK`, a socket that is not TCP `EOPNOTSUPP` or
-//! `ENOPROTOOPT`. None of these calls needs a privilege.
+//! ranges). A descriptor that is no socket gives `ENOTSOCK`, a socket that is not TCP `EOPNOTSUPP`
+//! or `ENOPROTOOPT`. None of these calls needs a privilege.
 //!
 //! [`SocketOptions::check`]: deadpeer_core::SocketOptions::check
 
@@ -27,19 +27,22 @@ pub use transport::{Transport, cookie, transport};
 /// `TCP_RTO_MAX_MS` of include/uapi/linux/tcp.h (Linux 6.15), not in libc yet.
 const TCP_RTO_MAX_MS: libc::c_int = 44;
 
-/// Reads `SO_KEEPALIVE`: whether the kernel probes the peer while the connection is idle (socket(7)).
+/// Reads `SO_KEEPALIVE`: whether the kernel probes the peer while the connection is idle
+/// (socket(7)).
 #[doc(alias = "SO_KEEPALIVE")]
 pub fn keepalive(fd: impl AsFd) -> Result<bool> {
     sockopt::socket_keepalive(fd).map_err(SysError::of("getsockopt(SO_KEEPALIVE)"))
 }
 
-/// Sets `SO_KEEPALIVE`; on a connected socket this arms or disarms the timer (net/ipv4/tcp_timer.c, `tcp_set_keepalive`).
+/// Sets `SO_KEEPALIVE`; on a connected socket this arms or disarms the timer (net/ipv4/tcp_timer.c,
+/// `tcp_set_keepalive`).
 #[doc(alias = "SO_KEEPALIVE")]
 pub fn set_keepalive(fd: impl AsFd, on: bool) -> Result<()> {
     sockopt::set_socket_keepalive(fd, on).map_err(SysError::of("setsockopt(SO_KEEPALIVE)"))
 }
 
-/// Reads `TCP_KEEPIDLE`, seconds; the sysctl `tcp_keepalive_time` where the socket has no value of its own.
+/// Reads `TCP_KEEPIDLE`, seconds; the sysctl `tcp_keepalive_time` where the socket has no value of
+/// its own.
 #[doc(alias = "TCP_KEEPIDLE")]
 pub fn keepidle_s(fd: impl AsFd) -> Result<u32> {
     sockopt::tcp_keepidle(fd)
@@ -57,7 +60,8 @@ pub fn set_keepidle_s(fd: impl AsFd, seconds: u32) -> Result<()> {
         .map_err(SysError::of("setsockopt(TCP_KEEPIDLE)"))
 }
 
-/// Reads `TCP_KEEPINTVL`, seconds; the sysctl `tcp_keepalive_intvl` where the socket has no value of its own.
+/// Reads `TCP_KEEPINTVL`, seconds; the sysctl `tcp_keepalive_intvl` where the socket has no value
+/// of its own.
 #[doc(alias = "TCP_KEEPINTVL")]
 pub fn keepintvl_s(fd: impl AsFd) -> Result<u32> {
     sockopt::tcp_keepintvl(fd)
@@ -72,7 +76,8 @@ pub fn set_keepintvl_s(fd: impl AsFd, seconds: u32) -> Result<()> {
         .map_err(SysError::of("setsockopt(TCP_KEEPINTVL)"))
 }
 
-/// Reads `TCP_KEEPCNT`, probes; the sysctl `tcp_keepalive_probes` where the socket has no value of its own.
+/// Reads `TCP_KEEPCNT`, probes; the sysctl `tcp_keepalive_probes` where the socket has no value of
+/// its own.
 #[doc(alias = "TCP_KEEPCNT")]
 pub fn keepcnt(fd: impl AsFd) -> Result<u32> {
     sockopt::tcp_keepcnt(fd).map_err(SysError::of("getsockopt(TCP_KEEPCNT)"))
@@ -99,7 +104,8 @@ pub fn set_user_timeout_ms(fd: impl AsFd, timeout: Option<u32>) -> Result<()> {
         .map_err(SysError::of("setsockopt(TCP_USER_TIMEOUT)"))
 }
 
-/// Reads `TCP_RTO_MAX_MS`, milliseconds; `None`: this kernel has no such option (before Linux 6.15).
+/// Reads `TCP_RTO_MAX_MS`, milliseconds; `None`: this kernel has no such option (before Linux
+/// 6.15).
 ///
 /// A socket copies the sysctl `tcp_rto_max_ms` when it is made (net/ipv4/tcp.c, `tcp_init_sock`).
 #[doc(alias = "TCP_RTO_MAX_MS")]
@@ -118,7 +124,8 @@ pub fn set_rto_max_ms(fd: impl AsFd, ms: u32) -> Result<()> {
     int::write(fd.as_fd(), TCP_RTO_MAX_MS, ms, "setsockopt(TCP_RTO_MAX_MS)")
 }
 
-/// Reads `TCP_SYNCNT`, SYN retries of connect(); the sysctl `tcp_syn_retries` where the socket has no value of its own.
+/// Reads `TCP_SYNCNT`, SYN retries of connect(); the sysctl `tcp_syn_retries` where the socket has
+/// no value of its own.
 ///
 /// The two cannot be told apart, and count the same (net/ipv4/tcp_timer.c, `tcp_write_timeout`).
 #[doc(alias = "TCP_SYNCNT")]
@@ -138,7 +145,8 @@ pub fn set_syncnt(fd: impl AsFd, retries: u32) -> Result<()> {
     )
 }
 
-/// Reads `TCP_THIN_LINEAR_TIMEOUTS` (Linux 2.6.34): whether the first retransmissions of a thin stream are equally far apart.
+/// Reads `TCP_THIN_LINEAR_TIMEOUTS` (Linux 2.6.34): whether the first retransmissions of a thin
+/// stream are equally far apart.
 ///
 /// The socket's own value: the sysctl `tcp_thin_linear_timeouts` does the same to all sockets.
 #[doc(alias = "TCP_THIN_LINEAR_TIMEOUTS")]
@@ -166,8 +174,9 @@ pub fn linger2_s(fd: impl AsFd) -> Result<Option<u32>> {
         .map(|seconds| u32::try_from(seconds).ok())
 }
 
-/// Reads `SO_LINGER` (socket(7)): how long close() waits for what was written to be acknowledged; `None`: it doesn't wait, and the kernel
-/// goes on sending. Zero: close() throws away what was written, and sends RST.
+/// Reads `SO_LINGER` (socket(7)): how long close() waits for what was written to be acknowledged;
+/// `None`: it doesn't wait, and the kernel goes on sending. Zero: close() throws away what was
+/// written, and sends RST.
 #[doc(alias = "SO_LINGER")]
 pub fn linger(fd: impl AsFd) -> Result<Option<Duration>> {
     sockopt::socket_linger(fd).map_err(SysError::of("getsockopt(SO_LINGER)"))
@@ -179,7 +188,8 @@ pub fn set_linger(fd: impl AsFd, linger: Option<Duration>) -> Result<()> {
     sockopt::set_socket_linger(fd, linger).map_err(SysError::of("setsockopt(SO_LINGER)"))
 }
 
-/// Takes the error of a socket, if it has one (`SO_ERROR`). Whoever asks next, the application included, gets none.
+/// Takes the error of a socket, if it has one (`SO_ERROR`). Whoever asks next, the application
+/// included, gets none.
 #[doc(alias = "SO_ERROR")]
 pub fn take_error(fd: impl AsFd) -> Result<Option<Errno>> {
     sockopt::socket_error(fd)

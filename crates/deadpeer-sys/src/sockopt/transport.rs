@@ -35,7 +35,8 @@ pub fn transport(fd: impl AsFd) -> Result<Transport> {
     })
 }
 
-/// Reads `SO_COOKIE` (Linux 4.12): a number that no other socket of this machine has until it is rebooted.
+/// Reads `SO_COOKIE` (Linux 4.12): a number that no other socket of this machine has until it is
+/// rebooted.
 ///
 /// sock_diag and eBPF name the socket by the same number.
 #[doc(alias = "SO_COOKIE")]

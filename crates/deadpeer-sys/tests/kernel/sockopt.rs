@@ -339,7 +339,8 @@ fn descriptors_that_are_no_sockets() {
 
 #[test]
 fn a_descriptor_that_is_not_open() {
-    // SAFETY: the number is above every limit, so it is nobody's and never will be; it is only handed to the kernel.
+    // SAFETY: the number is above every limit, so it is nobody's and never will be; it is only
+    // handed to the kernel.
     let closed = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(i32::MAX - 1) });
     let errno = Errno::BADF;
     assert_eq!(

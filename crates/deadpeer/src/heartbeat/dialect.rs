@@ -6,7 +6,8 @@ use super::HeartbeatError;
 
 /// How a protocol says what a heartbeat has to say.
 ///
-/// A WebSocket as tokio-tungstenite has it, which answers pings by itself and has no place for the rest:
+/// A WebSocket as tokio-tungstenite has it, which answers pings by itself and has no place for the
+/// rest:
 ///
 /// ```
 /// # enum Message { Text(String), Ping(Vec<u8>), Pong(Vec<u8>) }
@@ -40,10 +41,12 @@ pub trait Dialect<M> {
     fn meaning(&mut self, message: M) -> Meaning<M>;
 
     /// The message that says it; `None` if the protocol has none. One without a hello needs
-    /// [`Settings::without_hello`](super::Settings::without_hello), and at least pings need a message.
+    /// [`Settings::without_hello`](super::Settings::without_hello), and at least pings need a
+    /// message.
     fn message(&mut self, transmit: Transmit) -> Option<M>;
 
-    /// What to say before the connection is given up; nothing unless the protocol has a word for it.
+    /// What to say before the connection is given up; nothing unless the protocol has a word for
+    /// it.
     fn farewell(&mut self, error: &HeartbeatError) -> Option<M> {
         let _ = error;
         None

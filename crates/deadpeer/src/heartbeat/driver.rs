@@ -1,4 +1,5 @@
-//! Whoever polls a heartbeat does the work of all: what is there to do, in the order in which it matters.
+//! Whoever polls a heartbeat does the work of all: what is there to do, in the order in which it
+//! matters.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -11,10 +12,11 @@ use super::HeartbeatError;
 use super::pulse::Pulse;
 use super::wakers::Side;
 
-/// What a heartbeat goes over. All that it is asked for it does as far as that can be done at once; the pulse's waker is called when
-/// more can be done.
+/// What a heartbeat goes over. All that it is asked for it does as far as that can be done at once;
+/// the pulse's waker is called when more can be done.
 pub(super) trait Transport {
-    /// Reads what has arrived, as long as there is room for it, and hands it to the pulse. `me`: who runs, and needn't be woken.
+    /// Reads what has arrived, as long as there is room for it, and hands it to the pulse. `me`:
+    /// who runs, and needn't be woken.
     fn read(&mut self, pulse: &mut Pulse, now: Duration, me: Side) -> Result<(), HeartbeatError>;
 
     /// Writes what waits, and what the pulse wants to say.

@@ -9,21 +9,25 @@ use deadpeer_core::Verdict;
 use deadpeer_core::heartbeat::Violation;
 use deadpeer_core::heartbeat::frame::{Bye, FrameError, Reason};
 
-/// Why a connection with a heartbeat is over. An [`io::Error`] carries it; [`HeartbeatError::of`] finds it there.
+/// Why a connection with a heartbeat is over. An [`io::Error`] carries it; [`HeartbeatError::of`]
+/// finds it there.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum HeartbeatError {
-    /// The peer's application has said nothing for the deadline, though it was asked or had promised to speak.
+    /// The peer's application has said nothing for the deadline, though it was asked or had
+    /// promised to speak.
     Silent {
         /// How long ago it was heard last, less the time in which we did not run ourselves.
         since: Duration,
         /// Pings without an answer.
         unanswered: u32,
-        /// What the kernel's witness makes of it: [`Verdict::ApplicationSilent`] if the peer's kernel still answers. `None` if
-        /// nobody asked it ([`HeartbeatStream::over_socket`](super::HeartbeatStream::over_socket) does).
+        /// What the kernel's witness makes of it: [`Verdict::ApplicationSilent`] if the peer's
+        /// kernel still answers. `None` if nobody asked it
+        /// ([`HeartbeatStream::over_socket`](super::HeartbeatStream::over_socket) does).
         verdict: Option<Verdict>,
     },
-    /// The peer takes nothing and says nothing: what we send has been waiting for the deadline, pings included.
+    /// The peer takes nothing and says nothing: what we send has been waiting for the deadline,
+    /// pings included.
     Stuck {
         /// How long ago something was taken last.
         since: Duration,
@@ -36,9 +40,11 @@ pub enum HeartbeatError {
     Violation(Violation),
     /// The peer left with a complaint.
     Bye(Bye),
-    /// The connection ended without a word: the peer's program was killed, crashed, or does not keep to the protocol.
+    /// The connection ended without a word: the peer's program was killed, crashed, or does not
+    /// keep to the protocol.
     NoGoodbye,
-    /// The peer has ended the connection in good order. Only who waits for the end sees this; who reads sees the end of the data.
+    /// The peer has ended the connection in good order. Only who waits for the end sees this; who
+    /// reads sees the end of the data.
     Ended,
     /// The transport failed.
     Transport(Arc<io::Error>),

@@ -1,15 +1,20 @@
-//! Is the peer's *application* still there? Heartbeats over a stream of bytes or of messages (feature `heartbeat`).
+//! Is the peer's *application* still there? Heartbeats over a stream of bytes or of messages
+//! (feature `heartbeat`).
 //!
-//! A kernel answers keepalive probes for a program that is frozen, and a proxy answers them for a server that is gone.
-//! Only a message that the application itself must answer tells. Two ways to have them:
+//! A kernel answers keepalive probes for a program that is frozen, and a proxy answers them for a
+//! server that is gone. Only a message that the application itself must answer tells. Two ways to
+//! have them:
 //!
-//! - [`HeartbeatStream`] wraps any `AsyncRead + AsyncWrite` and is one itself. Both ends must speak its frames: `docs/heartbeat.md`
-//!   in the repository specifies them, for ends in other languages, too.
-//! - [`HeartbeatMessages`] is for protocols that have pings of their own, such as WebSocket, or get them now: it wraps any
-//!   `Stream + Sink` of messages, such as a `tokio_util::codec::Framed`, and a [`Dialect`] tells it which of them are pings.
+//! - [`HeartbeatStream`] wraps any `AsyncRead + AsyncWrite` and is one itself. Both ends must speak
+//!   its frames: `docs/heartbeat.md` in the repository specifies them, for ends in other languages,
+//!   too.
+//! - [`HeartbeatMessages`] is for protocols that have pings of their own, such as WebSocket, or get
+//!   them now: it wraps any `Stream + Sink` of messages, such as a `tokio_util::codec::Framed`, and
+//!   a [`Dialect`] tells it which of them are pings.
 //!
-//! Both are [`Heartbeat`], the machine that decides, with a clock and a timer. It can also be driven by hand, from any event loop; for a
-//! hundred thousand connections there is a [`Crowd`] of them in 25 bytes each, and [`Alarms`] for timers of one's own that move at every message.
+//! Both are [`Heartbeat`], the machine that decides, with a clock and a timer. It can also be
+//! driven by hand, from any event loop; for a hundred thousand connections there is a [`Crowd`] of
+//! them in 25 bytes each, and [`Alarms`] for timers of one's own that move at every message.
 //!
 //! ```
 //! # use std::time::Duration;

@@ -119,7 +119,8 @@ impl Pulse {
         }
     }
 
-    /// Does what is due and takes note of what the machine tells. After what has arrived was handed to it.
+    /// Does what is due and takes note of what the machine tells. After what has arrived was handed
+    /// to it.
     pub(super) fn turn(&mut self, now: Duration, me: Side) -> Result<(), HeartbeatError> {
         if self.closed {
             return Ok(());
@@ -143,8 +144,8 @@ impl Pulse {
 
     /// Sets the timer for what comes next, and lets it call us.
     ///
-    /// The next moment moves with every message, mostly away. The timer stays where it is then, and is set
-    /// again when it fires.
+    /// The next moment moves with every message, mostly away. The timer stays where it is then, and
+    /// is set again when it fires.
     pub(super) fn arm(&mut self, now: Duration) {
         if self.closed {
             return;
@@ -204,8 +205,8 @@ impl Pulse {
         Ok(())
     }
 
-    /// While no question gets out, no silence convicts: a slow reader that speaks is alive. One that neither takes
-    /// nor says anything is lost.
+    /// While no question gets out, no silence convicts: a slow reader that speaks is alive. One
+    /// that neither takes nor says anything is lost.
     fn stuck_and_silent_at(&self) -> Option<Duration> {
         self.stuck.map(|_| self.heard + self.deadline())
     }

@@ -1,7 +1,8 @@
 //! Who is to be woken.
 //!
-//! A transport remembers one task for each direction. But whoever polls a heartbeat does the work of all: a reader sends pings, a
-//! writer reads pongs. So the transport and the timer are given one waker, which wakes everybody who waits.
+//! A transport remembers one task for each direction. But whoever polls a heartbeat does the work
+//! of all: a reader sends pings, a writer reads pongs. So the transport and the timer are given one
+//! waker, which wakes everybody who waits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,7 +35,8 @@ impl Default for Wakers {
 }
 
 impl Wakers {
-    /// Remembers the task that waits for `side`. Comes before looking whether there is something, so that no call is lost.
+    /// Remembers the task that waits for `side`. Comes before looking whether there is something,
+    /// so that no call is lost.
     pub(super) fn register(&self, side: Side, waker: &Waker) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = &mut waiting[side as usize];

@@ -18,8 +18,8 @@ const LONGEST_LOAN: Duration = Duration::from_millis(120);
 
 /// A ping in steps, for whoever waits himself: [`ping`](crate::ping()) without its waiting.
 ///
-/// Call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) has come, until there is an answer.
-/// Dropped, it gives back at once what it has borrowed.
+/// Call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) has
+/// come, until there is an answer. Dropped, it gives back at once what it has borrowed.
 ///
 /// ```no_run
 /// use std::time::{Duration, Instant};
@@ -85,14 +85,16 @@ impl<F: AsFd> Ping<F> {
         })
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called next. While a probe is out that is every 0.3 to 4 ms, a
-    /// fraction of what has been waited: no descriptor tells of the answer.
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next. While a probe is out
+    /// that is every 0.3 to 4 ms, a fraction of what has been waited: no descriptor tells of the
+    /// answer.
     #[must_use]
     pub fn poll_timeout(&self) -> Instant {
         self.next_look
     }
 
-    /// Looks, and asks if it is time. Returns the answer if there is one, and then nothing is borrowed any more.
+    /// Looks, and asks if it is time. Returns the answer if there is one, and then nothing is
+    /// borrowed any more.
     ///
     /// # Errors
     /// See [`PingError`].
@@ -194,7 +196,8 @@ impl<F: AsFd> Ping<F> {
         Ok(())
     }
 
-    /// Often while an answer may come any moment, seldom later: always a fraction of what has been waited.
+    /// Often while an answer may come any moment, seldom later: always a fraction of what has been
+    /// waited.
     fn pause(&self, now: Instant) -> Duration {
         if matches!(self.stage, Stage::Never(_)) {
             return Duration::ZERO;
@@ -266,8 +269,8 @@ impl Settings {
         self.keepalive && silence >= self.idle()
     }
 
-    /// Whether the kernel could take one more unanswered probe for the last (net/ipv4/tcp_timer.c, `tcp_keepalive_timer`): now, or
-    /// at the next firing of the application's own keepalive.
+    /// Whether the kernel could take one more unanswered probe for the last (net/ipv4/tcp_timer.c,
+    /// `tcp_keepalive_timer`): now, or at the next firing of the application's own keepalive.
     fn would_end(&self, info: &TcpInfo) -> bool {
         let open = unanswered(info);
         let now = silent_for(info).saturating_add(LONGEST_LOAN);

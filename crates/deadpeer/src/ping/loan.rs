@@ -8,8 +8,9 @@ use deadpeer_sys::{SysError, sockopt};
 /// `TCP_KEEPIDLE` while it is borrowed, seconds.
 const BORROWED_IDLE_S: u32 = 1;
 
-/// What [`ping`](crate::ping()) borrows of a socket's options for some milliseconds and gives back: `SO_KEEPALIVE` is on and `TCP_KEEPIDLE` a
-/// second. A process that is killed in that time leaves them so.
+/// What [`ping`](crate::ping()) borrows of a socket's options for some milliseconds and gives back:
+/// `SO_KEEPALIVE` is on and `TCP_KEEPIDLE` a second. A process that is killed in that time leaves
+/// them so.
 #[must_use]
 pub fn lent_to_ping() -> SocketOptions {
     let mut lent = SocketOptions::default();

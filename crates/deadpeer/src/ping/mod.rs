@@ -21,12 +21,14 @@ use crate::death::Death;
 pub enum Answer {
     /// The peer's kernel answered.
     Answered {
-        /// From the probe to the answer; up to two timer ticks (8 ms at 250 Hz) more than it really took.
+        /// From the probe to the answer; up to two timer ticks (8 ms at 250 Hz) more than it really
+        /// took.
         rtt: Duration,
     },
     /// A probe went out, and no answer came within the timeout.
     ///
-    /// One probe may get lost on any path: RFC 1122 (4.2.3.6) forbids to take that for death. Ask again.
+    /// One probe may get lost on any path: RFC 1122 (4.2.3.6) forbids to take that for death. Ask
+    /// again.
     Unanswered {
         /// How long an answer was waited for.
         waited: Duration,
@@ -38,10 +40,11 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Whether the peer's *host* is known to have been there a moment ago: it answered, or was heard within the last second.
+    /// Whether the peer's *host* is known to have been there a moment ago: it answered, or was
+    /// heard within the last second.
     ///
-    /// Its program may have closed all the same: a kernel answers for a socket that has sent its FIN. Ask
-    /// [`died`](crate::died()) with no time to wait before, as a pool should.
+    /// Its program may have closed all the same: a kernel answers for a socket that has sent its
+    /// FIN. Ask [`died`](crate::died()) with no time to wait before, as a pool should.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         matches!(
@@ -55,8 +58,8 @@ impl Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotNow {
-    /// The peer was heard less than a second ago, or while it was to be asked. The kernel sends no keepalive probe
-    /// before a second of silence.
+    /// The peer was heard less than a second ago, or while it was to be asked. The kernel sends no
+    /// keepalive probe before a second of silence.
     Heard {
         /// How long ago.
         ago: Duration,
@@ -66,7 +69,8 @@ pub enum NotNow {
         /// Retransmission timeouts that nothing has answered so far.
         unanswered: u32,
     },
-    /// Data is queued and the peer's window is closed: window probes ask, and keepalive stands back.
+    /// Data is queued and the peer's window is closed: window probes ask, and keepalive stands
+    /// back.
     Queued {
         /// Window probes that nothing has answered so far.
         unanswered: u32,
@@ -76,19 +80,21 @@ pub enum NotNow {
         /// Probes that nothing has answered so far.
         unanswered: u32,
     },
-    /// An earlier ping is unanswered, and the timeout is too short to wait and ask again: a Linux peer answers such probes at
-    /// most every 500 ms (`net.ipv4.tcp_invalid_ratelimit`), so an earlier one would prove nothing.
+    /// An earlier ping is unanswered, and the timeout is too short to wait and ask again: a Linux
+    /// peer answers such probes at most every 500 ms (`net.ipv4.tcp_invalid_ratelimit`), so an
+    /// earlier one would prove nothing.
     JustAsked {
         /// Probes that nothing has answered so far.
         unanswered: u32,
     },
-    /// One more unanswered probe would make the kernel give the connection up, by the application's own settings.
+    /// One more unanswered probe would make the kernel give the connection up, by the application's
+    /// own settings.
     LastProbe {
         /// Probes that nothing has answered so far.
         unanswered: u32,
     },
-    /// The kernel did not come to send the probe: the application held the socket all the time, or the timeout was
-    /// shorter than a timer tick.
+    /// The kernel did not come to send the probe: the application held the socket all the time, or
+    /// the timeout was shorter than a timer tick.
     Busy,
     /// There is no connection: the socket is fresh, connecting or listening.
     NotConnected,
@@ -115,25 +121,31 @@ impl fmt::Display for PingError {
     }
 }
 
-/// Asks the peer's **kernel** whether the connection is still there, by a keepalive probe, and waits for the answer.
+/// Asks the peer's **kernel** whether the connection is still there, by a keepalive probe, and
+/// waits for the answer.
 ///
-/// The probe carries no byte of the application's: the peer's program cannot notice it, and a program that hangs does not
-/// keep its kernel from answering. The answer comes a round trip after the probe, and the probe goes out in the next
-/// timer tick. The calling thread waits, `timeout` at most.
+/// The probe carries no byte of the application's: the peer's program cannot notice it, and a
+/// program that hangs does not keep its kernel from answering. The answer comes a round trip after
+/// the probe, and the probe goes out in the next timer tick. The calling thread waits, `timeout` at
+/// most.
 ///
-/// Linux has no call for "probe now". What sends one is setting `TCP_KEEPIDLE` to a second on a connection
-/// that has been silent for longer (net/ipv4/tcp.c, `tcp_sock_set_keepidle_locked`). So for the few milliseconds until the
-/// probe is out, `SO_KEEPALIVE` is on and `TCP_KEEPIDLE` is 1; then both are as before. What that leaves behind:
+/// Linux has no call for "probe now". What sends one is setting `TCP_KEEPIDLE` to a second on a
+/// connection that has been silent for longer (net/ipv4/tcp.c, `tcp_sock_set_keepidle_locked`). So
+/// for the few milliseconds until the probe is out, `SO_KEEPALIVE` is on and `TCP_KEEPIDLE` is 1;
+/// then both are as before. What that leaves behind:
 ///
-/// - a `TCP_KEEPIDLE` that followed the sysctl now has the sysctl's value as its own (tcp(7) has no way back);
-/// - an unanswered probe counts as one of `TCP_KEEPCNT` until something is heard. No ping is sent whose loss would end
-///   the connection ([`NotNow::LastProbe`]);
-/// - a value of `TCP_KEEPIDLE` that the application sets meanwhile stays, and `SO_KEEPALIVE` with it. But if it only switches
-///   `SO_KEEPALIVE` on, and in just these milliseconds, it is off afterwards: the kernel doesn't show who switched it on.
+/// - a `TCP_KEEPIDLE` that followed the sysctl now has the sysctl's value as its own (tcp(7) has no
+///   way back);
+/// - an unanswered probe counts as one of `TCP_KEEPCNT` until something is heard. No ping is sent
+///   whose loss would end the connection ([`NotNow::LastProbe`]);
+/// - a value of `TCP_KEEPIDLE` that the application sets meanwhile stays, and `SO_KEEPALIVE` with
+///   it. But if it only switches `SO_KEEPALIVE` on, and in just these milliseconds, it is off
+///   afterwards: the kernel doesn't show who switched it on.
 ///
-/// An application whose own `TCP_KEEPIDLE` is 1 has its kernel ask every second already, if keepalive is on: then the ping lends
-/// itself nothing and waits for that probe. If keepalive is off, only `SO_KEEPALIVE` is borrowed. But a 1 that the application
-/// sets just while the ping has borrowed it cannot be told from the ping's own, and is taken back.
+/// An application whose own `TCP_KEEPIDLE` is 1 has its kernel ask every second already, if
+/// keepalive is on: then the ping lends itself nothing and waits for that probe. If keepalive is
+/// off, only `SO_KEEPALIVE` is borrowed. But a 1 that the application sets just while the ping has
+/// borrowed it cannot be told from the ping's own, and is taken back.
 ///
 /// The application may read and write all the while. Needs no privilege.
 ///

@@ -6,7 +6,8 @@ use deadpeer_core::{TcpInfo, TcpState};
 
 use super::NotNow;
 
-/// A Linux peer answers a probe at most this often (net/ipv4/tcp_input.c, `tcp_oow_rate_limited`), and a margin.
+/// A Linux peer answers a probe at most this often (net/ipv4/tcp_input.c, `tcp_oow_rate_limited`),
+/// and a margin.
 pub(super) const ANSWER_LIMIT: Duration = Duration::from_millis(600);
 /// The kernel takes no smaller `TCP_KEEPIDLE`.
 pub(super) const LEAST_SILENCE: Duration = Duration::from_secs(1);
@@ -76,7 +77,8 @@ impl Reading {
         }
     }
 
-    /// Whether the peer was heard between this reading and a later one, `elapsed` after it and taken from `info`.
+    /// Whether the peer was heard between this reading and a later one, `elapsed` after it and
+    /// taken from `info`.
     pub(super) fn heard_until(&self, later: &Self, info: &TcpInfo, elapsed: Duration) -> bool {
         match self.pure_acks {
             Some(_) => {

@@ -60,8 +60,8 @@ impl WatchHandle {
         self.lock().remove(socket)
     }
 
-    /// The watch itself, for everything else. The task that waits for events stands still meanwhile: don't hold it across an await, and leave
-    /// [`Watch::wait`] to the task.
+    /// The watch itself, for everything else. The task that waits for events stands still
+    /// meanwhile: don't hold it across an await, and leave [`Watch::wait`] to the task.
     pub fn lock(&self) -> MutexGuard<'_, Watch> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -96,7 +96,8 @@ impl AsyncWatch {
         self.watch.get_ref().clone()
     }
 
-    /// The watch, to add and remove sockets. Its [`wait`](Watch::wait) is [`next`](Self::next) here.
+    /// The watch, to add and remove sockets. Its [`wait`](Watch::wait) is [`next`](Self::next)
+    /// here.
     pub fn watch(&mut self) -> MutexGuard<'_, Watch> {
         self.watch.get_ref().lock()
     }

@@ -24,7 +24,8 @@ const QUESTIONS: u32 = 2;
 /// The share of the deadline between two looks at who is suspect.
 const AGAIN: u32 = 20;
 
-/// Watches the peers of [`Guarded`](super::Guarded) streams, in a task of its own, which ends with the guard and its streams. Cheap to clone.
+/// Watches the peers of [`Guarded`](super::Guarded) streams, in a task of its own, which ends with
+/// the guard and its streams. Cheap to clone.
 ///
 /// Make one for a server or a client, not one for each stream.
 #[derive(Debug, Clone)]
@@ -55,7 +56,8 @@ impl Guard {
         Self::supervised(Supervision::within(deadline), HalfClose::default())
     }
 
-    /// As [`within`](Self::within), with a say in how sure the verdict must be, and in whether a FIN alone means that the peer is gone.
+    /// As [`within`](Self::within), with a say in how sure the verdict must be, and in whether a
+    /// FIN alone means that the peer is gone.
     ///
     /// # Errors
     /// As [`within`](Self::within).
@@ -149,8 +151,8 @@ impl Seat {
     }
 }
 
-/// Where a stream is among the others. Places are used again, so each user has a number of its own: what is told of one that left
-/// reaches nobody.
+/// Where a stream is among the others. Places are used again, so each user has a number of its own:
+/// what is told of one that left reaches nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Key {
     place: u32,

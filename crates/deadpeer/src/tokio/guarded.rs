@@ -11,13 +11,15 @@ use super::guard::{Guard, Seat};
 use super::peer::{Health, Peer, Side};
 use crate::AddError;
 
-/// A stream that fails when its peer is unreachable: reading and writing return `ETIMEDOUT` ([`io::ErrorKind::TimedOut`]), and who waits for one of
-/// them is woken.
+/// A stream that fails when its peer is unreachable: reading and writing return `ETIMEDOUT`
+/// ([`io::ErrorKind::TimedOut`]), and who waits for one of them is woken.
 ///
-/// Whatever stands on it, TLS, hyper, a database's protocol, then does what it does on any other error: it gives up the connection, and drops
-/// the work that was done for it. What arrived before is read first.
+/// Whatever stands on it, TLS, hyper, a database's protocol, then does what it does on any other
+/// error: it gives up the connection, and drops the work that was done for it. What arrived before
+/// is read first.
 ///
-/// A [`Guard`] watches many such streams. `S` is a tokio `TcpStream`, or anything else that has the socket's descriptor.
+/// A [`Guard`] watches many such streams. `S` is a tokio `TcpStream`, or anything else that has the
+/// socket's descriptor.
 ///
 /// ```no_run
 /// # async fn example() -> std::io::Result<()> {

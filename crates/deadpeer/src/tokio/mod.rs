@@ -1,6 +1,8 @@
-//! For tokio (feature `tokio`): streams that fail when their peer is gone, waiting and asking without a thread.
+//! For tokio (feature `tokio`): streams that fail when their peer is gone, waiting and asking
+//! without a thread.
 //!
-//! - [`Guarded`] is a stream like the one inside, but for this: once its peer is unreachable, reading and writing fail.
+//! - [`Guarded`] is a stream like the one inside, but for this: once its peer is unreachable,
+//!   reading and writing fail.
 //! - [`reusable`], [`ping`] and [`died`] are those of the crate, for tasks.
 //! - [`AsyncWatch`] is a [`Watch`](crate::Watch) of any event loop's own making.
 //!
@@ -70,11 +72,11 @@ pub async fn reusable(socket: &impl AsFd, timeout: Duration) -> Result<Reuse, Pi
     }
 }
 
-/// As [`crate::died`]: completes when the other end is gone. No byte is read, no error taken, and arriving data
-/// wakes no task.
+/// As [`crate::died`]: completes when the other end is gone. No byte is read, no error taken, and
+/// arriving data wakes no task.
 ///
-/// Meant for `select!`: dropping the future ends the watching and leaves nothing behind. The socket may be read and written
-/// meanwhile, by this task or another.
+/// Meant for `select!`: dropping the future ends the watching and leaves nothing behind. The socket
+/// may be read and written meanwhile, by this task or another.
 ///
 /// ```
 /// # use tokio::net::{TcpListener, TcpStream};

@@ -17,8 +17,9 @@ use crate::Death;
 pub enum Health {
     /// Nothing speaks against it.
     Fine,
-    /// It has been silent for half the deadline, and has left two questions or more unanswered. It may come back, and begins
-    /// nothing new meanwhile: a pool should not hand such a connection out.
+    /// It has been silent for half the deadline, and has left two questions or more unanswered. It
+    /// may come back, and begins nothing new meanwhile: a pool should not hand such a connection
+    /// out.
     Suspect {
         /// How long it had been silent when that was found.
         silent: Duration,
@@ -33,15 +34,16 @@ pub enum Health {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Gone {
-    /// It was silent for the deadline and left so many questions unanswered that chance is ruled out. Reading and writing its stream
-    /// fail with `ETIMEDOUT` from now on.
+    /// It was silent for the deadline and left so many questions unanswered that chance is ruled
+    /// out. Reading and writing its stream fail with `ETIMEDOUT` from now on.
     Unreachable {
         /// How long ago it was heard last.
         since: Duration,
         /// Questions in a row that it did not answer.
         unanswered: u32,
     },
-    /// The connection is over, or the peer has closed its half. The stream tells it as any other does.
+    /// The connection is over, or the peer has closed its half. The stream tells it as any other
+    /// does.
     Died(Death),
     /// Its stream was dropped here.
     Dropped,
@@ -58,7 +60,8 @@ impl Health {
     }
 }
 
-/// The other end of a [`Guarded`](super::Guarded) stream, for who has to know how it is and doesn't own the stream. Cheap to clone.
+/// The other end of a [`Guarded`](super::Guarded) stream, for who has to know how it is and doesn't
+/// own the stream. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Peer(pub(super) Arc<Line>);
 
@@ -80,8 +83,9 @@ impl Peer {
             .await
     }
 
-    /// Calls `hook` once, as soon as the peer is not fine: at once if it isn't now. For pools that can be told to leave a connection out. A
-    /// later hook takes the place of an earlier one. It is called by the guard's task, which must not wait.
+    /// Calls `hook` once, as soon as the peer is not fine: at once if it isn't now. For pools that
+    /// can be told to leave a connection out. A later hook takes the place of an earlier one. It is
+    /// called by the guard's task, which must not wait.
     pub fn when_doubtful(&self, hook: impl FnOnce() + Send + 'static) {
         *self.0.hook() = Some(Hook(Box::new(hook)));
         if self.health() != Health::Fine {
@@ -160,7 +164,8 @@ impl Line {
         self.health.borrow().gone().is_some()
     }
 
-    /// The stream fails from now on: the peer is unreachable. The kernel tells every other end by itself.
+    /// The stream fails from now on: the peer is unreachable. The kernel tells every other end by
+    /// itself.
     pub(super) fn failure(&self) -> Option<io::Error> {
         match *self.health.borrow() {
             Health::Gone(Gone::Unreachable { .. }) => Some(timed_out()),

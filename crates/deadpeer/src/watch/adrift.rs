@@ -1,7 +1,8 @@
 //! Sockets whose descriptor was closed: gone, or living on under another one.
 //!
-//! The kernel keeps a socket in the watch's epoll for as long as any duplicate of its descriptor is open (epoll(7), question 6). So what became of
-//! it can be asked: one that is listed no more is closed.
+//! The kernel keeps a socket in the watch's epoll for as long as any duplicate of its descriptor is
+//! open (epoll(7), question 6). So what became of it can be asked: one that is listed no more is
+//! closed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use super::{Event, News, Watch};
 
 /// The kernel is asked at least whenever there are so many, and half as many as are watched.
 const ENOUGH: usize = 64;
-/// And in a supervised watch so many times in a deadline at most, for it lists everything that is watched.
+/// And in a supervised watch so many times in a deadline at most, for it lists everything that is
+/// watched.
 const ASKED: u32 = 4;
 
 /// Those of which nobody knows yet.
@@ -76,7 +78,8 @@ impl Watch {
         self.adrift.ask_at(supervised.supervision.deadline())
     }
 
-    /// Goes on watching under another descriptor what has one in this process, and tells of the others.
+    /// Goes on watching under another descriptor what has one in this process, and tells of the
+    /// others.
     pub(super) fn find_the_lost(&mut self, now: Duration, events: &mut Vec<Event>) {
         self.forget_the_closed();
         self.adrift.asked = Some(now);
@@ -90,7 +93,8 @@ impl Watch {
         }
     }
 
-    /// Forgets those that are open nowhere, and says how many. Without /proc nobody knows: that is all.
+    /// Forgets those that are open nowhere, and says how many. Without /proc nobody knows: that is
+    /// all.
     pub(super) fn forget_the_closed(&mut self) -> usize {
         let open: HashSet<u64> = self.epoll.keys().unwrap_or_default().into_iter().collect();
         let mut closed = Vec::new();

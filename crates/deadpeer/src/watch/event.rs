@@ -20,15 +20,19 @@ pub struct Event {
 pub enum News {
     /// The connection is over. The watch has forgotten the socket; it is the owner's to close.
     Died(Death),
-    /// The verdict on a supervised connection changed: it is unreachable, or stalled, or neither any more. The watch goes on.
+    /// The verdict on a supervised connection changed: it is unreachable, or stalled, or neither
+    /// any more. The watch goes on.
     Judged(Verdict),
-    /// The descriptor that was added is closed, but the connection goes on under another one, where the watch can't follow: in another process, or in this one
-    /// if that was added, too. The watch has forgotten it. While this process has a duplicate that wasn't added, it is watched there, and nothing is told.
+    /// The descriptor that was added is closed, but the connection goes on under another one, where
+    /// the watch can't follow: in another process, or in this one if that was added, too. The watch
+    /// has forgotten it. While this process has a duplicate that wasn't added, it is watched there,
+    /// and nothing is told.
     Lost,
 }
 
 impl News {
-    /// Whether the peer is gone: the connection is over, or its peer unreachable. In both cases the socket is the owner's to close.
+    /// Whether the peer is gone: the connection is over, or its peer unreachable. In both cases the
+    /// socket is the owner's to close.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         matches!(

@@ -71,7 +71,8 @@ impl Lender {
         loan.user_timeout_ms = if moved { ms } else { NOT_OURS };
     }
 
-    /// The peer is unreachable: whoever closes the socket now wants it gone, not kept for what can't be delivered.
+    /// The peer is unreachable: whoever closes the socket now wants it gone, not kept for what
+    /// can't be delivered.
     pub(super) fn let_go_at_close(&mut self, socket: Remembered) {
         if self.lingers.contains_key(&socket.cookie()) {
             return;
@@ -123,7 +124,8 @@ impl Lender {
         }
     }
 
-    /// Forgets a socket that is watched no more. An unreachable one keeps the `SO_LINGER` that lets it go.
+    /// Forgets a socket that is watched no more. An unreachable one keeps the `SO_LINGER` that lets
+    /// it go.
     pub(super) fn forget(&mut self, cookie: u64) {
         self.lingers.remove(&cookie);
     }

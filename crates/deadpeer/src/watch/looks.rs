@@ -9,7 +9,8 @@ use super::table::Place;
 /// Looks are rounded up to whole ones of these, so that one wake-up serves many connections.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The planned looks, one for each supervised connection. Those of connections that were forgotten stay until their turn.
+/// The planned looks, one for each supervised connection. Those of connections that were forgotten
+/// stay until their turn.
 #[derive(Debug, Default)]
 pub(super) struct Looks(BinaryHeap<Reverse<(u64, Place)>>);
 
@@ -21,10 +22,12 @@ impl Looks {
         self.0.push(Reverse((tick, place)));
     }
 
-    /// Takes out the looks whose time has come, and with them those that come within `early`, `most` in all.
+    /// Takes out the looks whose time has come, and with them those that come within `early`,
+    /// `most` in all.
     ///
-    /// Most looks find that the peer was heard meanwhile, for which any moment will do, and each wake-up costs more than a look. One that
-    /// was early in vain is planned again for its own time.
+    /// Most looks find that the peer was heard meanwhile, for which any moment will do, and each
+    /// wake-up costs more than a look. One that was early in vain is planned again for its own
+    /// time.
     pub(super) fn due(&mut self, now: Duration, early: Duration, most: usize) -> Vec<Place> {
         let mut due = Vec::new();
         if self.next().is_some_and(|at| at <= now) {

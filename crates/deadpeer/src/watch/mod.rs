@@ -32,47 +32,58 @@ const ALARM: u64 = u64::MAX;
 
 /// Watches many connections through one descriptor, for any event loop, without a thread.
 ///
-/// The descriptor (`AsFd`) becomes readable when there is something to tell; [`wait`](Watch::wait) tells it. It can stand in another
-/// epoll, poll(2) or event loop, or be waited for directly.
+/// The descriptor (`AsFd`) becomes readable when there is something to tell; [`wait`](Watch::wait)
+/// tells it. It can stand in another epoll, poll(2) or event loop, or be waited for directly.
 ///
 /// # Two ways to be protected
 ///
-/// **Kernel only** ([`Watch::new`]): a [`Plan`](crate::Plan) is applied to the sockets, or once to their listener, and the kernel
-/// gives connections up. The watch tells of each end at once and costs nothing in between. Simple, and it goes on without this process' help.
-/// But the kernel counts lost packets, not chances: on a path that loses many, it will kill a live connection some day, and a user timeout
-/// kills slow readers.
+/// **Kernel only** ([`Watch::new`]): a [`Plan`](crate::Plan) is applied to the sockets, or once to
+/// their listener, and the kernel gives connections up. The watch tells of each end at once and
+/// costs nothing in between. Simple, and it goes on without this process' help. But the kernel
+/// counts lost packets, not chances: on a path that loses many, it will kill a live connection some
+/// day, and a user timeout kills slow readers.
 ///
-/// **Supervised** ([`Watch::supervised`]): the kernel asks but doesn't decide, and a [`Judge`] weighs what it counts. Right in the states
-/// where the kernel is wrong: it measures the loss of each connection and asks as often as that takes,
-/// and never takes a slow reader for dead. The connection stays open until the application closes it. A connection that was heard
-/// costs nothing until its silence could have lasted the deadline; that is one look (a microsecond) a deadline. One that receives data
-/// is looked at eight times a deadline: only so can data that comes again, because nothing of ours arrives, be told from a sign of life.
+/// **Supervised** ([`Watch::supervised`]): the kernel asks but doesn't decide, and a [`Judge`]
+/// weighs what it counts. Right in the states where the kernel is wrong: it measures the loss of
+/// each connection and asks as often as that takes, and never takes a slow reader for dead. The
+/// connection stays open until the application closes it. A connection that was heard costs nothing
+/// until its silence could have lasted the deadline; that is one look (a microsecond) a deadline.
+/// One that receives data is looked at eight times a deadline: only so can data that comes again,
+/// because nothing of ours arrives, be told from a sign of life.
 ///
-/// Where loss forbids a verdict at the deadline that is as sure as was asked for, it comes later, and
-/// [`slip`](Watch::slip) says by how much; [`Preference`](deadpeer_core::verdict::Preference) turns that round.
+/// Where loss forbids a verdict at the deadline that is as sure as was asked for, it comes later,
+/// and [`slip`](Watch::slip) says by how much; [`Preference`](deadpeer_core::verdict::Preference)
+/// turns that round.
 ///
-/// Supervising sets [options](Supervision::options) on every socket, which ask and keep the kernel from deciding: what is found
-/// unreachable is the application's to close. The user timeout among them moves with what is open
-/// ([`Judge::user_timeout_ms`]), so the watch has to be polled: should nobody do so for a minute and a half while a window is closed, the
-/// kernel ends that connection. A user timeout that the application sets afterwards is its own affair and may
-/// end the connection first: [`Supervision::overruled`] tells, from [`options`](crate::options()) and [`inspect`](crate::inspect).
+/// Supervising sets [options](Supervision::options) on every socket, which ask and keep the kernel
+/// from deciding: what is found unreachable is the application's to close. The user timeout among
+/// them moves with what is open ([`Judge::user_timeout_ms`]), so the watch has to be polled: should
+/// nobody do so for a minute and a half while a window is closed, the kernel ends that connection.
+/// A user timeout that the application sets afterwards is its own affair and may end the connection
+/// first: [`Supervision::overruled`] tells, from [`options`](crate::options()) and
+/// [`inspect`](crate::inspect).
 ///
 /// # What it leaves
 ///
-/// What is closed after a verdict of unreachable is gone at once, and nothing of it stays in the kernel: while that verdict holds, the socket's
-/// `SO_LINGER` is zero, so that close() throws away what could not be delivered. What is closed before any verdict is kept for
-/// delivery no longer than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer; ten minutes on a path that loses much.
+/// What is closed after a verdict of unreachable is gone at once, and nothing of it stays in the
+/// kernel: while that verdict holds, the socket's `SO_LINGER` is zero, so that close() throws away
+/// what could not be delivered. What is closed before any verdict is kept for delivery no longer
+/// than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer;
+/// ten minutes on a path that loses much.
 ///
-/// A socket that leaves the watch, because it is removed, because the watch is dropped, or because its end was told, gets back the options that it had
-/// before, but for those that the application has set meanwhile. One that is removed while it is unreachable keeps the `SO_LINGER`:
-/// it is to be closed.
+/// A socket that leaves the watch, because it is removed, because the watch is dropped, or because
+/// its end was told, gets back the options that it had before, but for those that the application
+/// has set meanwhile. One that is removed while it is unreachable keeps the `SO_LINGER`: it is to
+/// be closed.
 ///
 /// # What it holds
 ///
-/// It holds no duplicate of a socket but for the moment of setting an option, only its number and its cookie. When the owner closes it, the FIN goes out, the
-/// kernel takes the socket out of the watch, and what the watch remembers goes when it next looks, or when the number is
-/// used again. A reused number is never mistaken for the old socket. While a duplicate is open (`try_clone`, dup(2), fork(2)), the connection goes
-/// on, and so does the watching, under that descriptor; [`News::Lost`] tells where it can't. That takes /proc.
+/// It holds no duplicate of a socket but for the moment of setting an option, only its number and
+/// its cookie. When the owner closes it, the FIN goes out, the kernel takes the socket out of the
+/// watch, and what the watch remembers goes when it next looks, or when the number is used again. A
+/// reused number is never mistaken for the old socket. While a duplicate is open (`try_clone`,
+/// dup(2), fork(2)), the connection goes on, and so does the watching, under that descriptor;
+/// [`News::Lost`] tells where it can't. That takes /proc.
 ///
 /// It reads no byte, takes no error, and data wakes nobody.
 ///
@@ -189,7 +200,8 @@ impl Watch {
         })
     }
 
-    /// A watch that judges by itself. It sets [`Supervision::options`] on every socket that is added.
+    /// A watch that judges by itself. It sets [`Supervision::options`] on every socket that is
+    /// added.
     ///
     /// # Errors
     /// See [`NewWatchError`].
@@ -208,7 +220,8 @@ impl Watch {
 
     /// Watches a connection from now on. What happened to it before counts.
     ///
-    /// `key` is what its events will carry. A socket that is watched already takes the new key and is judged afresh.
+    /// `key` is what its events will carry. A socket that is watched already takes the new key and
+    /// is judged afresh.
     ///
     /// # Errors
     /// See [`AddError`]. The socket is not watched then.
@@ -263,7 +276,8 @@ impl Watch {
         self.len() == 0
     }
 
-    /// Forgets the sockets that their owners have closed, and says how many. Happens by itself, later.
+    /// Forgets the sockets that their owners have closed, and says how many. Happens by itself,
+    /// later.
     pub fn forget_closed(&mut self) -> usize {
         for place in self.table.places_of(|socket| !socket.is_there()) {
             self.lose(place);
@@ -271,10 +285,12 @@ impl Watch {
         self.forget_the_closed()
     }
 
-    /// Looks at a supervised connection now and judges. `None` if it is not watched or nobody judges it.
+    /// Looks at a supervised connection now and judges. `None` if it is not watched or nobody
+    /// judges it.
     ///
-    /// A verdict that changes here is news no more: [`wait`](Self::wait) doesn't report it again. A look just after something was read dates the
-    /// peer's last word exactly, where both ends write and then only our own direction is lost.
+    /// A verdict that changes here is news no more: [`wait`](Self::wait) doesn't report it again. A
+    /// look just after something was read dates the peer's last word exactly, where both ends write
+    /// and then only our own direction is lost.
     pub fn verdict(&mut self, socket: impl AsFd) -> Option<Verdict> {
         let fd = socket.as_fd();
         let place = self.table.find(fd.as_raw_fd())?;
@@ -286,8 +302,8 @@ impl Watch {
         Some(verdict)
     }
 
-    /// The judge of a supervised connection: the loss it has measured, and how many unanswered questions convince it. `None` if it is not
-    /// watched or nobody judges it.
+    /// The judge of a supervised connection: the loss it has measured, and how many unanswered
+    /// questions convince it. `None` if it is not watched or nobody judges it.
     pub fn judge(&mut self, socket: impl AsFd) -> Option<&Judge> {
         let fd = socket.as_fd();
         let place = self.table.find(fd.as_raw_fd())?;
@@ -298,8 +314,9 @@ impl Watch {
         Some(&charge.judge)
     }
 
-    /// By how much the verdict on a supervised connection would come after the deadline, at the loss measured so far, if its peer vanished
-    /// now while it is idle. `None` if it is not watched or nobody judges it.
+    /// By how much the verdict on a supervised connection would come after the deadline, at the
+    /// loss measured so far, if its peer vanished now while it is idle. `None` if it is not watched
+    /// or nobody judges it.
     pub fn slip(&mut self, socket: impl AsFd) -> Option<Duration> {
         let fd = socket.as_fd();
         let before_probing = self.supervised.as_ref()?.before_probing;
@@ -309,8 +326,9 @@ impl Watch {
         Some(judge.slip(before_probing))
     }
 
-    /// Waits for events, `timeout` at most (`None`: for ever), and puts them into `events`, which is cleared before. At most
-    /// a few hundred at a time: call again until there is none, if the descriptor is in an edge-triggered event loop.
+    /// Waits for events, `timeout` at most (`None`: for ever), and puts them into `events`, which
+    /// is cleared before. At most a few hundred at a time: call again until there is none, if the
+    /// descriptor is in an edge-triggered event loop.
     ///
     /// With `Duration::ZERO` it doesn't wait.
     ///
@@ -431,7 +449,8 @@ impl Watch {
         }
     }
 
-    /// Whether this descriptor is the socket that stands there, and not another one that has its number now.
+    /// Whether this descriptor is the socket that stands there, and not another one that has its
+    /// number now.
     fn is_at(&mut self, fd: BorrowedFd<'_>, place: Place) -> bool {
         let now = Remembered::of(fd);
         let entry = self.table.entry(place);

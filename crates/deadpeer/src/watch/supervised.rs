@@ -13,7 +13,8 @@ use super::looks::Looks;
 use super::table::{Charge, Place};
 use crate::apply::ApplyError;
 
-/// Looks of this part of a deadline are done at once: at 30 s that is three wake-ups a second, however many connections there are.
+/// Looks of this part of a deadline are done at once: at 30 s that is three wake-ups a second,
+/// however many connections there are.
 const EARLY: u32 = 100;
 
 /// The supervision of all sockets of a watch.
@@ -60,7 +61,8 @@ impl Supervised {
         Ok(Charge { judge, loan })
     }
 
-    /// Judges by a reading, and has the kernel do what goes with the verdict. The verdicts before and after.
+    /// Judges by a reading, and has the kernel do what goes with the verdict. The verdicts before
+    /// and after.
     pub(super) fn observe(
         &mut self,
         charge: &mut Charge,

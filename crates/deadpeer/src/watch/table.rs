@@ -8,7 +8,8 @@ use deadpeer_sys::Remembered;
 use super::loan::Loan;
 use crate::death::Known;
 
-/// Numbers of descriptors are dense, so the table is one too, in pieces that come when they are needed.
+/// Numbers of descriptors are dense, so the table is one too, in pieces that come when they are
+/// needed.
 const PIECE: usize = 64;
 
 /// What is remembered of a socket, beside its number: that is its place.

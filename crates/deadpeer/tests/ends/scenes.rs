@@ -189,7 +189,8 @@ fn destroyed() -> Scene {
 }
 
 fn refused() -> Scene {
-    // Not a listener that was closed: a child process of another test may hold it for a moment longer.
+    // Not a listener that was closed: a child process of another test may hold it for a moment
+    // longer.
     let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     bound
         .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())

@@ -77,7 +77,8 @@ fn a_handler_stops_when_its_client_is_gone() {
         let serving = axum::serve(GuardedListener::new(listener, guard()), service);
         let server = tokio::spawn(serving.into_future());
 
-        // A second request waits on each connection, so hyper doesn't read while the first is answered.
+        // A second request waits on each connection, so hyper doesn't read while the first is
+        // answered.
         let ask = async |path: &str| {
             let mut stream = TcpStream::connect(address).await.unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\n\r\n");
@@ -167,12 +168,14 @@ fn a_pool_forgets_a_doubtful_connection_before_it_is_dead() {
         let first = accepted.recv().await.unwrap();
         assert!(accepted.try_recv().is_err());
 
-        // Its server vanishes while it lies idle. What the pool doesn't know yet would wait on it in vain.
+        // Its server vanishes while it lies idle. What the pool doesn't know yet would wait on it
+        // in vain.
         sockopt::mute(&first).unwrap();
         let waiting = tokio::time::timeout(DEADLINE / 8, pool.request(request()));
         assert!(waiting.await.is_err(), "it was answered by the dead");
 
-        // So the pool has thrown that one away, and makes another one. That gets doubtful, too, and nobody waits on it.
+        // So the pool has thrown that one away, and makes another one. That gets doubtful, too, and
+        // nobody waits on it.
         let response = forgetting.call(request()).await.unwrap();
         let peer = response.extensions().get::<Peer>().unwrap().clone();
         response.into_body().collect().await.unwrap();

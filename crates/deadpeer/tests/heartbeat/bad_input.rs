@@ -187,7 +187,8 @@ fn a_hello_comes_first_even_from_an_end_that_only_shuts_down() {
     });
 }
 
-/// A hello that comes byte by byte is no sign of life before it is whole: it gets the deadline and no more.
+/// A hello that comes byte by byte is no sign of life before it is whole: it gets the deadline and
+/// no more.
 #[test]
 fn a_hello_that_drips_is_as_good_as_silence() {
     run(async {

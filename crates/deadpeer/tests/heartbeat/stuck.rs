@@ -9,7 +9,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::{LONG, SHORT, frame_of, half, hello, run, wire};
 
-/// A peer that reads nothing for two deadlines but goes on pinging is a slow reader, and nothing is lost.
+/// A peer that reads nothing for two deadlines but goes on pinging is a slow reader, and nothing is
+/// lost.
 #[test]
 fn a_slow_reader_is_alive() {
     run(async {
@@ -80,7 +81,8 @@ fn stuck_and_silent_is_the_end() {
     });
 }
 
-/// However much the application wants to write, a ping waits for the frame on its way and no longer.
+/// However much the application wants to write, a ping waits for the frame on its way and no
+/// longer.
 #[test]
 fn a_ping_overtakes_data() {
     run(async {
@@ -156,7 +158,8 @@ fn pings_are_answered_while_data_is_left_unread() {
     });
 }
 
-/// Unread data beyond the buffer waits in the network, and its sender is not called silent for that.
+/// Unread data beyond the buffer waits in the network, and its sender is not called silent for
+/// that.
 #[test]
 fn a_reader_that_leaves_its_data_blames_nobody() {
     run(async {

@@ -93,7 +93,8 @@ fn a_muted_peer_does_not_answer() {
 #[test]
 fn an_answer_right_after_a_lost_one_is_heard_of() {
     in_private_netns(|| {
-        // Two pings 600 ms apart pass the peer's limit, without a lost answer between them and with one.
+        // Two pings 600 ms apart pass the peer's limit, without a lost answer between them and with
+        // one.
         let (client, _server) = silent_pair("127.0.0.1");
         sockopt::mute(&client).unwrap();
         assert!(matches!(ping(&client, 100), Answer::Unanswered { .. }));

@@ -1,4 +1,5 @@
-//! Pings beside an application that works: it loses no byte, gets no error, and finds its options as it set them.
+//! Pings beside an application that works: it loses no byte, gets no error, and finds its options
+//! as it set them.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -15,7 +16,8 @@ use crate::{pair, settings};
 const CONNECTIONS: u32 = 24;
 const BURSTS: u32 = 4;
 
-/// Bursts begin around the moment when pings become possible, a second after the last answer: in the middle of them.
+/// Bursts begin around the moment when pings become possible, a second after the last answer: in
+/// the middle of them.
 #[test]
 fn a_busy_owner_loses_nothing() {
     in_private_netns(|| {

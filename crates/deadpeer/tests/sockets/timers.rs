@@ -83,7 +83,8 @@ fn keepalive(idle_s: u32, interval_s: u32) -> SocketOptions {
     options
 }
 
-/// How long nothing has been heard, as keepalive counts it (include/net/tcp.h, `keepalive_time_elapsed`).
+/// How long nothing has been heard, as keepalive counts it (include/net/tcp.h,
+/// `keepalive_time_elapsed`).
 fn silence_ms(socket: &TcpStream) -> u32 {
     let info = deadpeer::inspect(socket).unwrap();
     let (data, ack) = (info.last_data_recv_ms, info.last_ack_recv_ms);

@@ -73,7 +73,8 @@ fn a_number_that_is_used_again() {
     });
 }
 
-/// What a reader and a writer have after `try_clone`: the one that was added is closed, the other goes on.
+/// What a reader and a writer have after `try_clone`: the one that was added is closed, the other
+/// goes on.
 #[test]
 fn a_duplicate_is_watched_in_its_place() {
     in_private_netns(|| {

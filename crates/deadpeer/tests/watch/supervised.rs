@@ -68,8 +68,9 @@ fn vanished_peers_are_noticed_and_living_ones_left_alone() {
     });
 }
 
-/// A sender that paces itself stamps what it sends with a moment to come. The kernel reckons with that and the user timeout in 32 bits,
-/// and one of more than half their range makes it give up at the second retransmission.
+/// A sender that paces itself stamps what it sends with a moment to come. The kernel reckons with
+/// that and the user timeout in 32 bits, and one of more than half their range makes it give up at
+/// the second retransmission.
 #[test]
 fn a_paced_sender_is_not_given_up_by_the_kernel() {
     in_private_netns(|| {
@@ -77,7 +78,8 @@ fn a_paced_sender_is_not_given_up_by_the_kernel() {
         let (mut paced, peer) = pair();
         watch.add(&paced, 1).unwrap();
         pace(&paced, 2_000).unwrap();
-        // The first ten segments are not paced (net/ipv4/tcp_output.c, `tcp_update_skb_after_send`).
+        // The first ten segments are not paced (net/ipv4/tcp_output.c,
+        // `tcp_update_skb_after_send`).
         paced.set_nodelay(true).unwrap();
         for _ in 0..12 {
             paced.write_all(b"x").unwrap();
@@ -112,7 +114,8 @@ fn supervising_sets_its_options_and_a_plain_watch_none() {
     });
 }
 
-/// A connection that was heard is not looked at before its silence could have lasted the deadline: nothing wakes.
+/// A connection that was heard is not looked at before its silence could have lasted the deadline:
+/// nothing wakes.
 #[test]
 fn who_is_heard_costs_a_look_now_and_then() {
     in_private_netns(|| {
@@ -129,7 +132,8 @@ fn who_is_heard_costs_a_look_now_and_then() {
                 looks += 1;
             }
         }
-        // However much is heard: each look is an eighth of its patience after the one before, at the soonest.
+        // However much is heard: each look is an eighth of its patience after the one before, at
+        // the soonest.
         assert!(looks <= 3, "{looks} looks");
         assert!(
             matches!(watch.verdict(&socket), Some(Verdict::Alive { age }) if age < Duration::from_secs(1))
@@ -150,7 +154,8 @@ fn how_late_the_verdict_would_come_can_be_asked() {
     });
 }
 
-/// A supervised connection at work, looked at all the while: every byte arrives, and so does the error at its end.
+/// A supervised connection at work, looked at all the while: every byte arrives, and so does the
+/// error at its end.
 #[test]
 fn no_byte_and_no_error_is_taken_from_the_application() {
     const PORTIONS: usize = 2_000;

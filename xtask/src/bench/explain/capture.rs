@@ -1,5 +1,5 @@
-//! Captures of many connections at once: short ones in which everything goes well, and long-lived ones with all that
-//! happens to a connection in hours.
+//! Captures of many connections at once: short ones in which everything goes well, and long-lived
+//! ones with all that happens to a connection in hours.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -82,7 +82,8 @@ enum Step {
     LastAck,
 }
 
-/// Writes about `packets` packets of `connections` connections, whose packets take turns. Says how many it became.
+/// Writes about `packets` packets of `connections` connections, whose packets take turns. Says how
+/// many it became.
 pub(super) fn write(path: &Path, shape: Shape, connections: u32, packets: u32) -> Result<u32> {
     let file = File::create(path).with_context(|| path.display().to_string())?;
     let mut out = BufWriter::with_capacity(1 << 20, file);

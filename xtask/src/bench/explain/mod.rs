@@ -1,4 +1,5 @@
-//! `deadpeer explain` against tcptrace, which follows connections too, and tshark, which knows the most.
+//! `deadpeer explain` against tcptrace, which follows connections too, and tshark, which knows the
+//! most.
 
 mod capture;
 mod stories;
@@ -20,7 +21,8 @@ pub(crate) struct Arguments {
     /// Numbers of connections in the captures.
     #[arg(long, value_delimiter = ',', default_value = "12000,100000")]
     connections: Vec<u32>,
-    /// What the connections are like: calm and long-lived, then dying ones told as JSON, unless given.
+    /// What the connections are like: calm and long-lived, then dying ones told as JSON, unless
+    /// given.
     #[arg(long, value_enum)]
     shape: Option<Shape>,
     /// Packets in each capture.
@@ -29,7 +31,8 @@ pub(crate) struct Arguments {
     /// Leave tshark out, which takes minutes.
     #[arg(long)]
     no_tshark: bool,
-    /// Connections of which every story is told as JSON: two numbers, to see that time grows as they do.
+    /// Connections of which every story is told as JSON: two numbers, to see that time grows as
+    /// they do.
     #[arg(
         long,
         value_delimiter = ',',

@@ -1,4 +1,5 @@
-//! Timers of many connections whose deadline moves at every message: deadpeer's against what people use.
+//! Timers of many connections whose deadline moves at every message: deadpeer's against what people
+//! use.
 
 mod contender;
 mod rivals;

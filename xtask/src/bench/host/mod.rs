@@ -1,8 +1,8 @@
 //! The eBPF programs against their targets: what they cost the machine.
 //!
-//! The workload is `crates/deadpeer-bpf/examples/load.rs`, in which connections with and without a program take turns of a few
-//! milliseconds: a machine that others keep busy changes its pace more slowly than that. A cost is the difference of the
-//! median turns, the median over several runs.
+//! The workload is `crates/deadpeer-bpf/examples/load.rs`, in which connections with and without a
+//! program take turns of a few milliseconds: a machine that others keep busy changes its pace more
+//! slowly than that. A cost is the difference of the median turns, the median over several runs.
 
 mod ends;
 mod table;

@@ -1,4 +1,5 @@
-//! The price of single calls: `inspect` against the bare getsockopt, and how soon `ping` has its answer.
+//! The price of single calls: `inspect` against the bare getsockopt, and how soon `ping` has its
+//! answer.
 
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};

@@ -1,7 +1,9 @@
-//! `deadpeer::Watch` against the usual way: a tokio task for each connection, which reads under a timeout.
+//! `deadpeer::Watch` against the usual way: a tokio task for each connection, which reads under a
+//! timeout.
 //!
-//! Both notice within 30 s that a peer has vanished. A task that only reads can do that if its peer speaks: so there the peers send a
-//! byte every 10 s, as protocols with heartbeats do, three in the deadline. The watch has its kernel ask.
+//! Both notice within 30 s that a peer has vanished. A task that only reads can do that if its peer
+//! speaks: so there the peers send a byte every 10 s, as protocols with heartbeats do, three in the
+//! deadline. The watch has its kernel ask.
 
 mod calls;
 mod meters;
@@ -33,7 +35,8 @@ pub(crate) struct Arguments {
     /// Connections; twice as many descriptors, in two processes.
     #[arg(long, default_value_t = 15_000)]
     sockets: usize,
-    /// How long each measurement lasts, seconds: at least the deadline, in which every connection is looked at.
+    /// How long each measurement lasts, seconds: at least the deadline, in which every connection
+    /// is looked at.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
 }

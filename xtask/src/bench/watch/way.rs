@@ -15,8 +15,9 @@ use super::{BEAT, DEADLINE, Peers};
 /// After a connection is made and before anything is measured.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// The connections come over so long a time: those that are watched in the same moment are asked in the same tick of the timers, and more than a thousand
-/// at once don't fit into the loopback's backlog.
+/// The connections come over so long a time: those that are watched in the same moment are asked in
+/// the same tick of the timers, and more than a thousand at once don't fit into the loopback's
+/// backlog.
 const ARRIVALS: Duration = Duration::from_secs(8);
 
 /// The ways that are compared.
@@ -49,7 +50,8 @@ pub(super) struct Measured {
     pub(super) cpu_us: f64,
     /// Packets for each connection and second, both ways.
     pub(super) packets: f64,
-    /// Packets that found the loopback's backlog full: whose probe is lost is asked and looked at again.
+    /// Packets that found the loopback's backlog full: whose probe is lost is asked and looked at
+    /// again.
     pub(super) dropped: f64,
     /// How long it took to be told of all deaths once they had happened, milliseconds.
     pub(super) told_ms: f64,

@@ -6,7 +6,8 @@ use crate::dissect::{Content, Layer, Opaque, Skip, ethernet, ip, mpls, ppp, wifi
 /// How a tunnel is read that a port stands for.
 type Read = fn(Layer<'_>) -> Result<Content, Skip>;
 
-/// The port of a tunnel's end, and how it is read. The registered ports, and the one that Linux had for VXLAN before there was one.
+/// The port of a tunnel's end, and how it is read. The registered ports, and the one that Linux had
+/// for VXLAN before there was one.
 const TUNNELS: [(u16, Read); 16] = [
     (1194, |_| Err(Skip::Opaque(Opaque::OpenVpn))),
     (1701, l2tp),
@@ -142,7 +143,8 @@ fn teredo(mut inner: Layer<'_>) -> Result<Content, Skip> {
     ip::read(inner)
 }
 
-/// IPv6 of tunnel brokers (draft-massar-v6ops-ayiya): who it is and a signature, as long as the header says.
+/// IPv6 of tunnel brokers (draft-massar-v6ops-ayiya): who it is and a signature, as long as the
+/// header says.
 fn ayiya(inner: Layer<'_>) -> Result<Content, Skip> {
     const FORWARD: u8 = 1;
     let [identity, signature, operation, ..] = *inner.head::<8>()?;

@@ -8,7 +8,8 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 pub(super) const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// The largest window that is kept, bytes: what zstd(1) unpacks too, unless it is told to take more memory.
+/// The largest window that is kept, bytes: what zstd(1) unpacks too, unless it is told to take more
+/// memory.
 const LARGEST_WINDOW: u64 = 128 << 20;
 
 /// Frames of zstd, one after the other.

@@ -19,7 +19,8 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// The last packet of the capture, or of the part of it that the conversation is in, if its clock was set back.
+    /// The last packet of the capture, or of the part of it that the conversation is in, if its
+    /// clock was set back.
     pub(crate) fn end_of(&self, conversation: &Conversation) -> Moment {
         self.clock.end_of(conversation.run)
     }
@@ -35,7 +36,8 @@ impl Case<'_> {
         (spoke > at && of != self.conversation.number).then_some(spoke)
     }
 
-    /// Whether the capture has packets that were sent to the host of a side: then it would show the answers to it.
+    /// Whether the capture has packets that were sent to the host of a side: then it would show the
+    /// answers to it.
     pub(super) fn shows_answers_to(&self, side: Side) -> bool {
         let (mine, its) = self.conversation.way(side);
         let addressed = |host| {

@@ -50,8 +50,8 @@ impl Case<'_> {
             })
     }
 
-    /// What a router said until then about the way to the other side, and since that was heard, which would have made up for it
-    /// (net/ipv4/tcp_input.c, `tcp_ack` clears `sk_err_soft`).
+    /// What a router said until then about the way to the other side, and since that was heard,
+    /// which would have made up for it (net/ipv4/tcp_input.c, `tcp_ack` clears `sk_err_soft`).
     fn unreachable(&self, side: Side, until: Option<Moment>) -> Option<Cause> {
         let complaints = self
             .complaints(side)
@@ -61,7 +61,8 @@ impl Case<'_> {
             Trouble::HostUnreachable => Some(Cause::HostUnreachable),
             Trouble::NetworkUnreachable => Some(Cause::NetworkUnreachable),
             Trouble::PortUnreachable => Some(Cause::Refused),
-            // EHOSTUNREACH of IPv4 (net/ipv4/icmp.c, `icmp_err_convert`), EACCES of IPv6 (net/ipv6/icmp.c, `tab_unreach`).
+            // EHOSTUNREACH of IPv4 (net/ipv4/icmp.c, `icmp_err_convert`), EACCES of IPv6
+            // (net/ipv6/icmp.c, `tab_unreach`).
             Trouble::Prohibited if self.conversation.ends[0].address().is_ipv4() => {
                 Some(Cause::HostUnreachable)
             }

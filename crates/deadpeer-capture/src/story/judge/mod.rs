@@ -1,11 +1,12 @@
 //! From what a conversation shows to a verdict.
 //!
-//! What each death looks like on the wire: keepalive gives up with a RST that acknowledges, after evenly spaced probes
-//! (net/ipv4/tcp_timer.c, `tcp_keepalive_timer`). Retransmission and window probes give up without a word
-//! (`tcp_write_err`); only a late packet of the other side then draws a RST. A host that forgot answers with a bare RST
-//! (RFC 9293, section 3.5.2).
+//! What each death looks like on the wire: keepalive gives up with a RST that acknowledges, after
+//! evenly spaced probes (net/ipv4/tcp_timer.c, `tcp_keepalive_timer`). Retransmission and window
+//! probes give up without a word (`tcp_write_err`); only a late packet of the other side then draws
+//! a RST. A host that forgot answers with a bare RST (RFC 9293, section 3.5.2).
 //!
-//! First somebody asks in vain (`plea`), then what that proves is weighed (`weigh`): without proof the capture does not tell.
+//! First somebody asks in vain (`plea`), then what that proves is weighed (`weigh`): without proof
+//! the capture does not tell.
 
 mod around;
 mod cause;

@@ -9,10 +9,11 @@ use crate::Moment;
 use crate::story::verdict::{Gone, Noticed};
 use crate::talk::{Asked, Half, Question, Resent, Run, Side};
 
-/// A probe this soon after the last answer proves nothing: Linux answers at most one in half a second
-/// (net/ipv4/tcp_input.c, `tcp_oow_rate_limited`).
+/// A probe this soon after the last answer proves nothing: Linux answers at most one in half a
+/// second (net/ipv4/tcp_input.c, `tcp_oow_rate_limited`).
 const TOO_SOON: Duration = Duration::from_millis(600);
-/// Who was answered and asks no more after fewer questions heard the last answer; after more it gave up.
+/// Who was answered and asks no more after fewer questions heard the last answer; after more it
+/// gave up.
 const PATIENT: u32 = 4;
 
 /// What a side asks for in vain.
@@ -29,7 +30,8 @@ pub(super) struct Plea {
     /// When it would ask again, at the latest.
     pub(super) due: Moment,
     pub(super) last_heard: Option<Moment>,
-    /// How many of the questions came after the host of the other side had spoken elsewhere; `None`: it had not.
+    /// How many of the questions came after the host of the other side had spoken elsewhere;
+    /// `None`: it had not.
     pub(super) since_elsewhere: Option<u32>,
     pub(super) proof: Proof,
     /// Whether a RST came when the next question was due: the kernel gave up.
@@ -71,7 +73,8 @@ impl Case<'_> {
             .or_else(deaf)
     }
 
-    /// What a side had been asking for in vain when the other one was heard again, if it said nothing since.
+    /// What a side had been asking for in vain when the other one was heard again, if it said
+    /// nothing since.
     pub(super) fn bygone_plea(&self, side: Side) -> Option<Plea> {
         let me = self.half(side);
         let silent_since = |over: Moment| me.last.is_some_and(|last| last < over);

@@ -12,8 +12,8 @@ use crate::story::evidence::{Evidence, Untold};
 use crate::story::verdict::{Ending, Gone, Noticed, Verdict};
 use crate::talk::{Asked, Side, What};
 
-/// What is not acknowledged is sent again before so long: the first retransmission timeout is 3 s at most where no
-/// round trip was ever measured (RFC 6298, section 2).
+/// What is not acknowledged is sent again before so long: the first retransmission timeout is 3 s
+/// at most where no round trip was ever measured (RFC 6298, section 2).
 const OVERDUE: Duration = Duration::from_secs(6);
 /// An ICMP error follows what it complains of this soon.
 const COMPLAINT: Duration = Duration::from_secs(3);
@@ -28,7 +28,8 @@ impl Case<'_> {
             .unwrap_or_else(|| self.nobody_asks())
     }
 
-    /// Nobody asks anything. Of a capture that lacks packets that says nothing, unless both were there to its end.
+    /// Nobody asks anything. Of a capture that lacks packets that says nothing, unless both were
+    /// there to its end.
     fn nobody_asks(&self) -> Verdict {
         let ending = self.standing();
         let there = |side: Side| {
@@ -57,8 +58,8 @@ impl Case<'_> {
             .then(|| self.gave_up_on_a_closed_window(side, (last, due)))
     }
 
-    /// A side has something in flight and does not send it again. A router may have told it to give up; else the capture
-    /// lacks what followed, for the acknowledgment is missing too.
+    /// A side has something in flight and does not send it again. A router may have told it to give
+    /// up; else the capture lacks what followed, for the acknowledgment is missing too.
     fn fell_silent(&self) -> Option<Verdict> {
         let side = *self.owing().first()?;
         let me = self.half(side);
@@ -118,7 +119,8 @@ impl Case<'_> {
         Side::BOTH.into_iter().filter(owes).collect()
     }
 
-    /// When an ICMP error ended what a side asked: the first that came, and nothing of that side after it.
+    /// When an ICMP error ended what a side asked: the first that came, and nothing of that side
+    /// after it.
     pub(super) fn told_by_router(&self, side: Side) -> Option<(Moment, Trouble)> {
         let last = self.half(side).last?;
         let mut complaints = self.conversation.episodes.iter().filter_map(|episode| {

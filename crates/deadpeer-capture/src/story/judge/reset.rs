@@ -18,7 +18,8 @@ const LONG: Duration = Duration::from_secs(30);
 const LATELY: Duration = Duration::from_secs(2);
 /// Between keepalive probes lies at least a second, less what the way takes from it.
 const BEAT: Duration = Duration::from_millis(900);
-/// A retransmission timer stops doubling at some length, a minute on most systems (RFC 6298, section 2.5).
+/// A retransmission timer stops doubling at some length, a minute on most systems (RFC 6298,
+/// section 2.5).
 const CAPPED: Duration = Duration::from_secs(30);
 
 impl Case<'_> {
@@ -143,8 +144,9 @@ impl Case<'_> {
         verdict
     }
 
-    /// Whether a RST came when the next question was due. Keepalive of every system ends with one (net/ipv4/tcp_timer.c,
-    /// `tcp_keepalive_timer`); retransmission does on Windows and the BSDs, and needs some questions to show its beat.
+    /// Whether a RST came when the next question was due. Keepalive of every system ends with one
+    /// (net/ipv4/tcp_timer.c, `tcp_keepalive_timer`); retransmission does on Windows and the BSDs,
+    /// and needs some questions to show its beat.
     fn is_on_the_beat(&self, reset: &Reset, plea: &Plea) -> bool {
         let wait = reset.at.since(plea.last);
         match plea.proof {
@@ -171,8 +173,9 @@ impl Case<'_> {
         }
     }
 
-    /// When the window opened, its host knew no such connection any more: a user timeout takes a closed window for silence,
-    /// answered probes or not (tcp(7), `TCP_USER_TIMEOUT`; net/ipv4/tcp_timer.c, `tcp_probe_timer`).
+    /// When the window opened, its host knew no such connection any more: a user timeout takes a
+    /// closed window for silence, answered probes or not (tcp(7), `TCP_USER_TIMEOUT`;
+    /// net/ipv4/tcp_timer.c, `tcp_probe_timer`).
     fn gave_up_at_the_window(&self, reset: &Reset, me: &Half) -> Option<Verdict> {
         reset.reply_to?;
         let last = me.last?;

@@ -9,8 +9,8 @@ use crate::talk::{Conversation, Side};
 
 /// The verdict on a conversation; where it is told with another one, that it is.
 ///
-/// Told is the one that shows both sides, of these the worst, of these the first: what is missing on one side of a NAT is
-/// there on the other.
+/// Told is the one that shows both sides, of these the worst, of these the first: what is missing
+/// on one side of a NAT is there on the other.
 pub(super) fn once(conversation: &Conversation, around: &Surroundings<'_>) -> Verdict {
     let mut verdict = Verdict::by_itself(conversation, around);
     if !conversation.is_translated() {
@@ -59,7 +59,8 @@ pub(super) fn once(conversation: &Conversation, around: &Surroundings<'_>) -> Ve
     verdict
 }
 
-/// The server's answer was seen under its own address only, and the client took it for a stranger's.
+/// The server's answer was seen under its own address only, and the client took it for a
+/// stranger's.
 fn answer_went_astray(
     conversation: &Conversation,
     verdict: &Verdict,

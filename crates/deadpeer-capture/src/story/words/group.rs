@@ -1,7 +1,8 @@
 //! Stories that are one as a sentence.
 
-use crate::story::{Common, Group, limits};
 use std::time::Duration;
+
+use crate::story::{Common, Group, limits};
 
 impl Group {
     /// One sentence for a person, without a full stop.

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A measured length of time with three digits at least: `11 us`, `2.4 ms`, `120 s`, `15m 37s`, `2h 11m`.
+/// A measured length of time with three digits at least: `11 us`, `2.4 ms`, `120 s`, `15m 37s`, `2h
+/// 11m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Length(pub Duration);
 

@@ -106,7 +106,8 @@ impl Ending {
 }
 
 impl Gone {
-    /// One word for filters, labels and JSON; `None` for nobody, and where the capture does not tell.
+    /// One word for filters, labels and JSON; `None` for nobody, and where the capture does not
+    /// tell.
     #[must_use]
     pub fn word(self) -> Option<&'static str> {
         match self {

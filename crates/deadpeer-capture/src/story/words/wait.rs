@@ -5,8 +5,8 @@ use crate::story::{Noticed, Story};
 use crate::talk::{Asked, Side};
 
 impl Story {
-    /// What decided how long it took until somebody noticed, and how long that was set to, as far as it shows; `None` where
-    /// nobody was gone, or no setting had a part in it.
+    /// What decided how long it took until somebody noticed, and how long that was set to, as far
+    /// as it shows; `None` where nobody was gone, or no setting had a part in it.
     #[must_use]
     pub fn wait(&self) -> Option<String> {
         let verdict = &self.verdict;

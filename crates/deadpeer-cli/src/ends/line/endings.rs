@@ -1,15 +1,17 @@
 //! How a line ends.
 
+use std::io::{self, Write};
+use std::time::Duration;
+
+use deadpeer::Cause;
+use deadpeer_core::TcpInfo;
+use deadpeer_core::heartbeat::frame::Reason;
+
 use super::super::ending::{By, Ending, Shown, Sign};
 use super::super::framed::{Fault, Silence, Word};
 use super::traffic::Heard;
 use super::{Line, Room};
 use crate::exit::Stop;
-use deadpeer::Cause;
-use deadpeer_core::TcpInfo;
-use deadpeer_core::heartbeat::frame::Reason;
-use std::io::{self, Write};
-use std::time::Duration;
 
 impl Line {
     /// What heartbeats say.

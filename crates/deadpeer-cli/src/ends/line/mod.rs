@@ -3,6 +3,14 @@
 mod endings;
 mod traffic;
 
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use deadpeer_core::{TcpInfo, TcpState};
+use rustix::event::{PollFd, PollFlags, poll};
+
 use super::ending::{By, Ending, Shown, Sign};
 use super::framed::Framed;
 use super::method::{Eyes, Method, Name};
@@ -12,12 +20,6 @@ use super::request::Conduct;
 use super::socket::timespec;
 use super::standing::Standing;
 use crate::exit::Stop;
-use deadpeer_core::{TcpInfo, TcpState};
-use rustix::event::{PollFd, PollFlags, poll};
-use std::io::{self, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
 use traffic::Heard;
 
 /// So many pieces in a row, then the others get their turn.

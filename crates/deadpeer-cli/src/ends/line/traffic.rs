@@ -1,11 +1,12 @@
 //! What a line sends and reads.
 
+use std::io::{self, Read as _, Write};
+use std::net::Shutdown;
+
 use super::super::framed::{Fault, Word};
 use super::super::seen::Seen;
 use super::{Line, Room};
 use crate::exit::Stop;
-use std::io::{self, Read as _, Write};
-use std::net::Shutdown;
 
 /// What is read at a time, in bytes.
 const PIECE: usize = 64 * 1024;

@@ -1,13 +1,17 @@
-//! The picture of a story: two lines of life and what goes from one to the other, time running down.
+//! The picture of a story: two lines of life and what goes from one to the other, time running
+//! down.
 //!
-//! Time is not to scale: a silence of hours takes as much room as one of seconds, and says how long it is.
+//! Time is not to scale: a silence of hours takes as much room as one of seconds, and says how long
+//! it is.
 
-use super::escape;
-use crate::explain::time::{Digits, Zone};
+use std::fmt::Write as _;
+
 use deadpeer_capture::story::{Event, Gone, Happening, Length};
 use deadpeer_capture::talk::{Mark, What};
 use deadpeer_capture::{Moment, Side, Story};
-use std::fmt::Write as _;
+
+use super::escape;
+use crate::explain::time::{Digits, Zone};
 
 const CLIENT: usize = 200;
 const SERVER: usize = 560;
@@ -290,7 +294,8 @@ impl Ladder {
 
     fn finish(self, story: &Story) -> String {
         let height = self.y + 10;
-        // What stands beside the lines needs room for its longest sentence, at about 7 units a letter.
+        // What stands beside the lines needs room for its longest sentence, at about 7 units a
+        // letter.
         let longest = story.timeline.iter().map(|event| event.words().len()).max();
         let width = WIDTH.max(SERVER + 40 + 7 * longest.unwrap_or(0));
         let mut svg = format!(

@@ -1,16 +1,19 @@
-//! The stories as one self-contained page, dark or light as the reader likes it, for wide screens and phones.
+//! The stories as one self-contained page, dark or light as the reader likes it, for wide screens
+//! and phones.
 
 mod ladder;
 mod wait;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use deadpeer_capture::story::Length;
+use deadpeer_capture::{Side, Story};
 
 use super::answer::Answer;
 use super::story::{heading, remarks};
 use super::time::Digits;
 use crate::exit::Stop;
-use deadpeer_capture::story::Length;
-use deadpeer_capture::{Side, Story};
-use std::fmt::Write as _;
-use std::path::Path;
 
 /// So many stories are told in full; the table has them all.
 const TOLD: usize = 50;

@@ -1,10 +1,12 @@
 //! The wait for somebody who was gone as a bar, to scale with the life of the connection.
 
-use super::escape;
-use crate::explain::time::{Digits, Zone};
+use std::fmt::Write as _;
+
 use deadpeer_capture::Story;
 use deadpeer_capture::story::Length;
-use std::fmt::Write as _;
+
+use super::escape;
+use crate::explain::time::{Digits, Zone};
 
 /// A bar narrower than this is not seen, per cent.
 const NARROWEST: f64 = 0.5;

@@ -1,8 +1,10 @@
 //! The options as C.
 
-use super::{Setting, settings};
-use deadpeer_core::SocketOptions;
 use std::fmt::Write as _;
+
+use deadpeer_core::SocketOptions;
+
+use super::{Setting, settings};
 
 /// Options that are younger than some C libraries, with their numbers (include/uapi/linux/tcp.h).
 const YOUNG: [(&str, u32); 2] = [("TCP_USER_TIMEOUT", 18), ("TCP_RTO_MAX_MS", 44)];

@@ -1,8 +1,8 @@
 //! A plan as code to paste.
 //!
-//! Every language sets the options in the same order: `SO_KEEPALIVE` first and `TCP_KEEPIDLE` last, so
-//! that the timer of an open connection is armed with all other values in force and silence that has
-//! already passed counts (net/ipv4/tcp.c, `tcp_sock_set_keepidle_locked`).
+//! Every language sets the options in the same order: `SO_KEEPALIVE` first and `TCP_KEEPIDLE` last,
+//! so that the timer of an open connection is armed with all other values in force and silence that
+//! has already passed counts (net/ipv4/tcp.c, `tcp_sock_set_keepidle_locked`).
 
 mod c;
 mod rust;

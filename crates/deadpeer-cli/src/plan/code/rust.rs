@@ -1,8 +1,11 @@
-//! The options as Rust: with deadpeer, which decides anew on the machine it runs on, or with libc alone.
+//! The options as Rust: with deadpeer, which decides anew on the machine it runs on, or with libc
+//! alone.
+
+use std::fmt::Write as _;
+
+use deadpeer_core::SocketOptions;
 
 use super::{Setting, settings};
-use deadpeer_core::SocketOptions;
-use std::fmt::Write as _;
 
 /// A Rust function that leaves the choice of the options to the crate deadpeer; `policy` builds it.
 pub(in crate::plan) fn rust(policy: &str, promise: &str) -> String {

@@ -1,12 +1,14 @@
 //! The options as sysctl lines, with what sysctls cannot do said beside them.
 
+use std::fmt::Write as _;
+
 use deadpeer_core::SocketOptions;
 use deadpeer_core::policy::SysctlSettings;
-use std::fmt::Write as _;
 
 /// Lines for `/etc/sysctl.d/`, and in comments what they leave open.
 ///
-/// `in_flight` is how long a kernel with these lines and no socket option takes to notice while data is in flight.
+/// `in_flight` is how long a kernel with these lines and no socket option takes to notice while
+/// data is in flight.
 pub(in crate::plan) fn sysctl(
     options: &SocketOptions,
     sysctls: &SysctlSettings,

@@ -1,10 +1,12 @@
 //! One line of a table: its cells, shortened and filled up.
 
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthChar as _;
+
 use super::column::{Column, Cut, GAP};
 use super::row::Row;
 use crate::text::look::{Look, display_width, write_styled};
-use std::io::{self, Write};
-use unicode_width::UnicodeWidthChar as _;
 
 /// Writes the cells of a row, each in the width of its column, and no spaces at the end.
 pub(super) fn write_row<W: Write>(

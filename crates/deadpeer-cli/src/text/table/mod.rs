@@ -1,7 +1,7 @@
 //! Tables that stream: the first rows decide the widths, the rest is written as it comes.
 //!
-//! In a pipe a table has its full width. On a terminal it fits: wide columns lose their middle, then
-//! the least important columns go.
+//! In a pipe a table has its full width. On a terminal it fits: wide columns lose their middle,
+//! then the least important columns go.
 
 mod column;
 mod line;
@@ -10,11 +10,13 @@ mod row;
 mod tests;
 mod widths;
 
+use std::io::{self, Write};
+
+use anstyle::Style;
+
 use super::look::{Look, display_width};
 use super::paragraph::paragraph;
 use super::style;
-use anstyle::Style;
-use std::io::{self, Write};
 
 pub(crate) use column::{Column, Cut};
 pub(crate) use row::Row;

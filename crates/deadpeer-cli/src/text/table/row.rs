@@ -1,8 +1,10 @@
 //! The rows of a table.
 
-use crate::text::style;
-use anstyle::Style;
 use std::fmt::{self, Write as _};
+
+use anstyle::Style;
+
+use crate::text::style;
 
 /// One row: cells of safe text, each with a style. Reusable.
 #[derive(Debug, Clone, Default)]

@@ -1,4 +1,5 @@
-//! Real programs that know nothing of keepalive, protected while they run: on a wire whose far end loses its power.
+//! Real programs that know nothing of keepalive, protected while they run: on a wire whose far end
+//! loses its power.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -15,7 +16,8 @@ use crate::common::{json, of_type, run};
 use crate::observer::{Ends, Observer};
 use crate::sockets::Undo;
 
-/// The deadline that the programs are brought under, and how late a busy machine may see that it was kept.
+/// The deadline that the programs are brought under, and how late a busy machine may see that it
+/// was kept.
 const WITHIN: &str = "10s";
 const DEADLINE: Duration = Duration::from_secs(10);
 const LENIENCE: Duration = Duration::from_secs(20);
@@ -31,7 +33,8 @@ struct Subject<'a> {
     answer: &'a [u8],
 }
 
-/// The whole story of one program: it would hang, it is protected, its client vanishes, it notices, and all is as before.
+/// The whole story of one program: it would hang, it is protected, its client vanishes, it notices,
+/// and all is as before.
 fn protect(mut subject: Subject<'_>) {
     let lab = Lab::with_hosts(["server", "vanishing", "staying"])
         .start()

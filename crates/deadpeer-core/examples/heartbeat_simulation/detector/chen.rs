@@ -5,16 +5,17 @@ use std::time::Duration;
 use super::Detector;
 use super::window::Window;
 
-/// Samples that are kept, unless set. Chen's paper simulates with 32; a thousand take minutes to follow a path that changed.
+/// Samples that are kept, unless set. Chen's paper simulates with 32; a thousand take minutes to
+/// follow a path that changed.
 const SAMPLES: usize = 32;
 /// A beat that comes this many intervals after it was expected was not delayed: its sender paused.
 const PAUSE: f64 = 1.0;
 
-/// Estimates when the next heartbeat is due from when the last ones came, and convicts a safety margin later (NFD-E of Chen, Toueg,
-/// Aguilera, 2002, section 6.3).
+/// Estimates when the next heartbeat is due from when the last ones came, and convicts a safety
+/// margin later (NFD-E of Chen, Toueg, Aguilera, 2002, section 6.3).
 ///
-/// It assumes a sender that sends beat n at n times the interval. One that paused sends all later beats later, so after a pause
-/// the estimate begins anew instead of convicting beat after beat.
+/// It assumes a sender that sends beat n at n times the interval. One that paused sends all later
+/// beats later, so after a pause the estimate begins anew instead of convicting beat after beat.
 ///
 /// Suspicion is how much of the margin has passed since the beat was due: 1 convicts.
 #[derive(Debug, Clone)]
@@ -29,7 +30,8 @@ pub(crate) struct Chen {
 }
 
 impl Chen {
-    /// A detector of heartbeats that are sent every `interval`, which convicts `margin` after the next was due.
+    /// A detector of heartbeats that are sent every `interval`, which convicts `margin` after the
+    /// next was due.
     #[must_use]
     pub(crate) fn new(interval: Duration, margin: Duration) -> Self {
         Self {

@@ -2,26 +2,28 @@
 
 use std::f64::consts::{LN_2, LN_10, PI, SQRT_2};
 
-/// The distribution that an accrual detector fits to the times between arrivals. It decides what a phi *means*: each is
-/// -log10 of a probability under the distribution that is named.
+/// The distribution that an accrual detector fits to the times between arrivals. It decides what a
+/// phi *means*: each is -log10 of a probability under the distribution that is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub(crate) enum Distribution {
-    /// The normal distribution, exactly (Hayashibara, Défago, Yared, Katayama: The phi accrual failure detector, SRDS 2004).
+    /// The normal distribution, exactly (Hayashibara, Défago, Yared, Katayama: The phi accrual
+    /// failure detector, SRDS 2004).
     #[default]
     Normal,
-    /// A logistic stand-in for the normal distribution, as Akka computes it. Its tail is thinner: six deviations give 10.8
-    /// where the normal distribution gives 9.0.
+    /// A logistic stand-in for the normal distribution, as Akka computes it. Its tail is thinner:
+    /// six deviations give 10.8 where the normal distribution gives 9.0.
     Logistic,
     /// The exponential distribution, which has no deviation of its own: Cassandra's.
     Exponential,
 }
 
 impl Distribution {
-    /// Phi: -log10 of the chance to be later than `z` deviations after the mean. Sound in the far tail, where the chance itself
-    /// is no longer a number.
+    /// Phi: -log10 of the chance to be later than `z` deviations after the mean. Sound in the far
+    /// tail, where the chance itself is no longer a number.
     ///
-    /// The exponential distribution's deviation is its mean, so there `z` is -1 when the wait begins.
+    /// The exponential distribution's deviation is its mean, so there `z` is -1 when the wait
+    /// begins.
     #[must_use]
     pub(crate) fn phi(self, z: f64) -> f64 {
         let ln = match self {

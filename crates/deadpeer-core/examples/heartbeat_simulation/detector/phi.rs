@@ -7,12 +7,12 @@ use super::{Detector, Distribution};
 
 /// Samples that are kept, unless set: Akka's number.
 const SAMPLES: usize = 1_000;
-/// The least deviation, unless set. Without one, a quiet hour makes the detector so sure of itself that the first
-/// hiccup convicts.
+/// The least deviation, unless set. Without one, a quiet hour makes the detector so sure of itself
+/// that the first hiccup convicts.
 const LEAST_DEVIATION: Duration = Duration::from_millis(100);
 
-/// Suspicion is phi: -log10 of the chance that a live sender's next heartbeat comes later than now, if the times between
-/// arrivals scatter as they did, by the [`Distribution`] that is named.
+/// Suspicion is phi: -log10 of the chance that a live sender's next heartbeat comes later than now,
+/// if the times between arrivals scatter as they did, by the [`Distribution`] that is named.
 ///
 /// (Hayashibara, Défago, Yared, Katayama: The phi accrual failure detector, SRDS 2004.)
 #[derive(Debug, Clone)]
@@ -27,8 +27,8 @@ pub(crate) struct PhiAccrual {
 }
 
 impl PhiAccrual {
-    /// A detector that convicts when phi reaches `threshold`, with the normal distribution, 1000 samples and a least deviation of
-    /// 100 ms.
+    /// A detector that convicts when phi reaches `threshold`, with the normal distribution, 1000
+    /// samples and a least deviation of 100 ms.
     #[must_use]
     pub(crate) fn new(threshold: f64) -> Self {
         Self {
@@ -79,7 +79,8 @@ impl PhiAccrual {
         }
     }
 
-    /// What is known before anything is heard: as if arrivals had been `interval` apart, give or take `deviation`.
+    /// What is known before anything is heard: as if arrivals had been `interval` apart, give or
+    /// take `deviation`.
     #[must_use]
     pub(crate) fn expecting(mut self, interval: Duration, deviation: Duration) -> Self {
         let ns = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX / 4);
@@ -154,7 +155,8 @@ mod tests {
         detector
     }
 
-    /// The values of Akka's documentation and tests: 0.3 at 1000 ms, 1.6 at 1200 ms, 10.8 at 1600 ms.
+    /// The values of Akka's documentation and tests: 0.3 at 1000 ms, 1.6 at 1200 ms, 10.8 at 1600
+    /// ms.
     #[test]
     fn akkas_published_values() {
         let detector = akka(Distribution::Logistic);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Detector;
 
-/// The quality of service of a detector on a live sender (Chen, Toueg, Aguilera, 2002, section 2). Detection time, which needs a
-/// sender that dies, is what [`Measured::detection_time`] bounds.
+/// The quality of service of a detector on a live sender (Chen, Toueg, Aguilera, 2002, section 2).
+/// Detection time, which needs a sender that dies, is what [`Measured::detection_time`] bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Quality {
     /// How long the sender was watched.
@@ -17,7 +17,8 @@ pub(crate) struct Quality {
 }
 
 impl Quality {
-    /// T_MR, mistake recurrence time: from one mistake to the next, in the mean. `None`: none was made.
+    /// T_MR, mistake recurrence time: from one mistake to the next, in the mean. `None`: none was
+    /// made.
     #[must_use]
     pub(crate) fn mistake_recurrence(&self) -> Option<Duration> {
         self.per_mistake(self.watched)
@@ -29,7 +30,8 @@ impl Quality {
         self.per_mistake(self.mistaken)
     }
 
-    /// P_A, query accuracy: the chance that a question at a random time is answered right. `None`: nothing was watched.
+    /// P_A, query accuracy: the chance that a question at a random time is answered right. `None`:
+    /// nothing was watched.
     #[must_use]
     pub(crate) fn query_accuracy(&self) -> Option<f64> {
         (!self.watched.is_zero())

@@ -12,8 +12,8 @@ use super::settings::Settings;
 use super::strikes::{Toll, gap, toll};
 use crate::alarms::{ROOM, SLOTS, Slots, Ticks, is_after};
 
-/// Ticks in a deadline, at least: none is missed by more than a thousandth. At most it is 2000, so that a deadline fits into the
-/// circle of slots.
+/// Ticks in a deadline, at least: none is missed by more than a thousandth. At most it is 2000, so
+/// that a deadline fits into the circle of slots.
 const TICKS_PER_DEADLINE: u32 = 1_000;
 /// The end of the list of free places.
 const END: u32 = u32::MAX;
@@ -32,21 +32,26 @@ impl Member {
 
 /// Whoever owns the connections of a [`Crowd`].
 pub trait Owner {
-    /// Sends a ping ([`Transmit::Ping`]) and tells whether the transport took it. A ping that it did not take is offered again.
+    /// Sends a ping ([`Transmit::Ping`]) and tells whether the transport took it. A ping that it
+    /// did not take is offered again.
     fn send(&mut self, member: Member, ping: Transmit) -> bool;
 
-    /// Something changed: [`Event::Silent`], [`Event::Recovered`], [`Event::Stuck`] or [`Event::Unstuck`].
+    /// Something changed: [`Event::Silent`], [`Event::Recovered`], [`Event::Stuck`] or
+    /// [`Event::Unstuck`].
     fn tell(&mut self, member: Member, event: Event);
 }
 
-/// Heartbeats of up to millions of connections in some 25 bytes each, and one store for each message heard.
+/// Heartbeats of up to millions of connections in some 25 bytes each, and one store for each
+/// message heard.
 ///
-/// A [`Heartbeat`](super::Heartbeat) per connection takes some 700 bytes and a timer. A crowd takes little because its members share
-/// what each machine has of its own: the settings, the clock and its lateness, and the timer wheel. What it
-/// leaves out:
+/// A [`Heartbeat`](super::Heartbeat) per connection takes some 700 bytes and a timer. A crowd takes
+/// little because its members share what each machine has of its own: the settings, the clock and
+/// its lateness, and the timer wheel. What it leaves out:
 /// - one pace: a peer whose [`Hello`] doesn't [suit](Self::suits) it needs a machine of its own;
-/// - it promises nothing, because it doesn't know when its members last spoke: they are asked when they are silent, that is all;
-/// - round trips are told by the echo, which the peer could forge, because no time of sending is kept;
+/// - it promises nothing, because it doesn't know when its members last spoke: they are asked when
+///   they are silent, that is all;
+/// - round trips are told by the echo, which the peer could forge, because no time of sending is
+///   kept;
 /// - moments are told in ticks, thousandths of the deadline or finer.
 #[derive(Debug, Clone)]
 pub struct Crowd {
@@ -59,9 +64,11 @@ pub struct Crowd {
     /// No conviction before this tick: we came late.
     not_before: u64,
     put_off: u8,
-    /// The tick in which each member was heard last, low bits. On its own, because it is all that a message touches.
+    /// The tick in which each member was heard last, low bits. On its own, because it is all that a
+    /// message touches.
     heard: Vec<u32>,
-    /// A bit for each member whose phase is not [`Phase::Quiet`], so that a look at a quiet one reads no record.
+    /// A bit for each member whose phase is not [`Phase::Quiet`], so that a look at a quiet one
+    /// reads no record.
     restless: Vec<u64>,
     records: Vec<Record>,
     free: u32,
@@ -76,7 +83,8 @@ struct PaceInTicks {
 }
 
 impl Crowd {
-    /// A crowd without members. Its settings hold for all of them, whether made by [`Settings::within`] or not: a crowd asks.
+    /// A crowd without members. Its settings hold for all of them, whether made by
+    /// [`Settings::within`] or not: a crowd asks.
     #[must_use]
     pub fn new(settings: Settings, now: Duration) -> Self {
         let every = settings.every.unwrap_or(settings.deadline / 3);
@@ -158,7 +166,8 @@ impl Crowd {
         }
     }
 
-    /// Bytes came from a member: one store. Whatever they are, call this; for pings and pongs the functions below do.
+    /// Bytes came from a member: one store. Whatever they are, call this; for pings and pongs the
+    /// functions below do.
     #[inline]
     pub fn heard(&mut self, member: Member, now: Duration) {
         if let Some(heard) = self.heard.get_mut(member.0 as usize) {
@@ -166,7 +175,8 @@ impl Crowd {
         }
     }
 
-    /// A ping came. Answer it with a pong that repeats it; a [`Transmit::TooOften`] that is returned goes out as well.
+    /// A ping came. Answer it with a pong that repeats it; a [`Transmit::TooOften`] that is
+    /// returned goes out as well.
     ///
     /// # Errors
     /// The member pings too often, in spite of complaints: close the connection.
@@ -260,7 +270,8 @@ impl Crowd {
             self.looked = slot;
             let mut batch = self.slots.take(slot);
             while let Some(numbers) = self.slots.next(&mut batch) {
-                // All reads of a line before any decision, so that the memory answers them together.
+                // All reads of a line before any decision, so that the memory answers them
+                // together.
                 let mut heard = [0; ROOM];
                 for (heard, &number) in heard.iter_mut().zip(numbers.as_slice()) {
                     *heard = self.heard[number as usize];

@@ -11,7 +11,8 @@ use crate::heartbeat::lateness::is_late;
 use crate::heartbeat::message::Transmit;
 use crate::heartbeat::questions::MOST_UNANSWERED;
 
-/// After we came late, convictions wait for a full time to answer, but not for ever: so often in a row.
+/// After we came late, convictions wait for a full time to answer, but not for ever: so often in a
+/// row.
 const PUT_OFF_MOST: u8 = 2;
 
 impl Crowd {
@@ -84,7 +85,8 @@ impl Crowd {
         left.map_or(interval, |left| interval.min(left))
     }
 
-    /// When a member was heard; one that has been silent for months is kept within what ticks of 32 bits can tell.
+    /// When a member was heard; one that has been silent for months is kept within what ticks of 32
+    /// bits can tell.
     fn within_reach(&mut self, number: u32, tick: u32) -> u32 {
         const OLDEST: u32 = u32::MAX / 4;
         let heard = &mut self.heard[number as usize];
@@ -177,7 +179,8 @@ impl Crowd {
         owner.tell(Member(number), event);
     }
 
-    /// The later of the deadline, the time that the first question has to be answered in, and what our own lateness grants.
+    /// The later of the deadline, the time that the first question has to be answered in, and what
+    /// our own lateness grants.
     fn convicts_at(&self, heard: u32, asked: u32) -> u32 {
         let later = |a: u32, b: u32| if is_after(a, b) { a } else { b };
         let answered = asked.wrapping_add(self.pace.answer_time);

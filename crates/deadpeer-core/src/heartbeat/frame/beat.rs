@@ -5,7 +5,8 @@
 pub struct Beat {
     /// Which ping of its sender: the first is 1.
     pub sequence: u64,
-    /// Means something to the sender of the ping alone, such as the time of sending; 0 if it has no use for it.
+    /// Means something to the sender of the ping alone, such as the time of sending; 0 if it has no
+    /// use for it.
     pub echo: u64,
 }
 

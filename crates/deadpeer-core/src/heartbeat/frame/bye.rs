@@ -11,7 +11,8 @@ pub const MAX_TEXT: usize = 123;
 pub struct Bye {
     /// Why it leaves.
     pub reason: Reason,
-    /// More of it, for a person. It comes from outside: make it safe before it is shown on a terminal.
+    /// More of it, for a person. It comes from outside: make it safe before it is shown on a
+    /// terminal.
     pub text: String,
 }
 

@@ -4,8 +4,8 @@ use super::{Beat, Bye, Frame, FrameError, HEADER, Kind, MAX_CONTROL, Reason, hel
 
 /// Reads one direction of a connection from its first byte on.
 ///
-/// It checks the order of the frames as well: a hello comes first, no data follows the end, nothing follows a bye. After an
-/// error it gives the same error again.
+/// It checks the order of the frames as well: a hello comes first, no data follows the end, nothing
+/// follows a bye. After an error it gives the same error again.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     header: [u8; HEADER],
@@ -50,8 +50,8 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Takes the next frame from the front of `input`, which loses the bytes that were read. `None`: more bytes are needed, and all
-    /// of these are taken.
+    /// Takes the next frame from the front of `input`, which loses the bytes that were read.
+    /// `None`: more bytes are needed, and all of these are taken.
     ///
     /// A length that its kind may not have is an error before its payload is waited for.
     ///

@@ -1,8 +1,9 @@
 //! What can be wrong with what arrives.
 
+use std::fmt;
+
 use super::bye::Reason;
 use super::{Kind, VERSION};
-use std::fmt;
 
 /// Why a stream is no stream of frames. Nothing behind it can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,8 +1,9 @@
 //! Heartbeats on the wire: the frames of the protocol that `docs/heartbeat.md` specifies.
 //!
-//! Four bytes of header, a kind and a length, then the payload. Each end says [`Hello`] first; from then on bytes
-//! of the application travel in data frames, with pings and pongs between them. [`Frame::encode`] writes frames, a
-//! [`Decoder`] reads them from whatever pieces arrive and keeps at most [`MAX_CONTROL`] bytes of its own.
+//! Four bytes of header, a kind and a length, then the payload. Each end says [`Hello`] first; from
+//! then on bytes of the application travel in data frames, with pings and pongs between them.
+//! [`Frame::encode`] writes frames, a [`Decoder`] reads them from whatever pieces arrive and keeps
+//! at most [`MAX_CONTROL`] bytes of its own.
 //!
 //! ```
 //! use deadpeer_core::heartbeat::Hello;

@@ -148,7 +148,8 @@ mod properties {
                 Step::Change(change) => change.keeps,
                 Step::KeptForApplication | Step::Helpless => false,
             };
-            // A user timeout this short would end keepalive after a lost probe or two, and is not made longer.
+            // A user timeout this short would end keepalive after a lost probe or two, and is not
+            // made longer.
             prop_assert!(kept || before.user_timeout_ms.is_some(), "{before:?}: {step:?}");
         }
 

@@ -6,8 +6,9 @@ mod socket;
 pub use service::{FindingCount, Service, SettingsCount, Worst, Worsts};
 pub use socket::{Connection, GivenUp, Listener, Owner, Proven, Socket, Timer};
 
-use super::Word;
 use serde::{Deserialize, Serialize};
+
+use super::Word;
 
 /// When a vanished peer is noticed in the worst case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,8 +49,9 @@ pub struct Finding {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "warning")]
 pub struct Warning {
-    /// A word for it: "settings-unread", "not-asked", "other-namespaces", "no-ebpf", "owners-hidden", "dump-interrupted" or "unknown-answers"; from `ping` and
-    /// `kill` also "not-on-record"; from `protect` also "in-portions" and "too-many-in-one-tick".
+    /// A word for it: "settings-unread", "not-asked", "other-namespaces", "no-ebpf",
+    /// "owners-hidden", "dump-interrupted" or "unknown-answers"; from `ping` and `kill` also
+    /// "not-on-record"; from `protect` also "in-portions" and "too-many-in-one-tick".
     pub code: Word,
     /// How many sockets it concerns.
     pub count: Option<u64>,
@@ -74,7 +76,7 @@ pub struct Summary {
     pub listeners_over_deadline: u64,
     /// Sockets of which that is unknown.
     pub undecided: u64,
-    /// How settings and owners were read: "descriptors", "ebpf", or "both" (by eBPF what descriptors did not show); null: nobody
-    /// asked for them.
+    /// How settings and owners were read: "descriptors", "ebpf", or "both" (by eBPF what
+    /// descriptors did not show); null: nobody asked for them.
     pub read_by: Option<Word>,
 }

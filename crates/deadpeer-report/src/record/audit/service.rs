@@ -1,9 +1,10 @@
 //! Services, one line each.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::{Options, Word};
 use super::{Bound, GivenUp};
 use crate::raw::RawText;
-use serde::{Deserialize, Serialize};
 
 /// All connections of one program on one listening address, or to one port.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,7 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct Service {
     /// The program's name; null: its owner could not be seen.
     pub process: Option<RawText>,
-    /// "listening" (a listener and what it accepted), "accepted" (its listener is gone) or "outgoing".
+    /// "listening" (a listener and what it accepted), "accepted" (its listener is gone) or
+    /// "outgoing".
     pub role: Word,
     /// The listening address.
     pub address: Option<String>,

@@ -1,9 +1,10 @@
 //! Connections and listeners, one line each.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::{Forecast, Options, Word};
 use super::{Bound, Finding};
 use crate::raw::RawText;
-use serde::{Deserialize, Serialize};
 
 /// A connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,7 +78,8 @@ pub struct Socket {
     pub cookie: u64,
     /// The options in force; null: unknown.
     pub settings: Option<Options>,
-    /// Where the settings come from: "socket", "listener" (it waits in a queue), "unknown" or "nobody" (no process holds it).
+    /// Where the settings come from: "socket", "listener" (it waits in a queue), "unknown" or
+    /// "nobody" (no process holds it).
     pub settings_from: Word,
     /// Why they are unknown.
     pub settings_unknown: Option<Word>,

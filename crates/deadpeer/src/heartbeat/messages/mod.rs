@@ -16,11 +16,13 @@ use super::driver::Driver;
 use super::wakers::Side;
 use super::{Dialect, HeartbeatError};
 
-/// A stream and sink of messages with a heartbeat: a `tokio_util::codec::Framed` with frames of your own, or a WebSocket. A
-/// [`Dialect`] says which messages are pings; the application sees the others.
+/// A stream and sink of messages with a heartbeat: a `tokio_util::codec::Framed` with frames of
+/// your own, or a WebSocket. A [`Dialect`] says which messages are pings; the application sees the
+/// others.
 ///
-/// Who does the work, and what is promised, is as for [`HeartbeatStream`](super::HeartbeatStream): no task in the background, and a
-/// ping goes before the messages that wait. What the transport within has taken is in front of it: keep its buffers small.
+/// Who does the work, and what is promised, is as for [`HeartbeatStream`](super::HeartbeatStream):
+/// no task in the background, and a ping goes before the messages that wait. What the transport
+/// within has taken is in front of it: keep its buffers small.
 ///
 /// At most one message of each direction is held here.
 #[derive(Debug)]
@@ -63,8 +65,8 @@ where
     D: Dialect<M>,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// Keeps the heartbeat going until the connection is over, and says why. At most one message is read, and kept for the
-    /// reader. Meant for `select!`: dropping the future loses nothing.
+    /// Keeps the heartbeat going until the connection is over, and says why. At most one message is
+    /// read, and kept for the reader. Meant for `select!`: dropping the future loses nothing.
     pub async fn died(&mut self) -> HeartbeatError {
         self.driver.died().await
     }

@@ -2,7 +2,8 @@
 
 use deadpeer_core::heartbeat::frame::{Decoder, Frame, FrameError, HEADER, MAX_DATA};
 
-/// One buffer: first the data that waits for the application, then bytes that are not decoded yet. It never grows.
+/// One buffer: first the data that waits for the application, then bytes that are not decoded yet.
+/// It never grows.
 #[derive(Debug)]
 pub(super) struct Inbox {
     bytes: Box<[u8]>,
@@ -40,7 +41,8 @@ impl Inbox {
         self.raw.1 += count;
     }
 
-    /// The next frame; data is put where [`data`](Self::data) shows it, and told as its length. `None`: more must arrive.
+    /// The next frame; data is put where [`data`](Self::data) shows it, and told as its length.
+    /// `None`: more must arrive.
     pub(super) fn next(&mut self) -> Result<Option<Item>, FrameError> {
         let mut rest = &self.bytes[self.raw.0..self.raw.1];
         let frame = self.decoder.next(&mut rest)?;

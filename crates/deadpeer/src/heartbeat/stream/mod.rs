@@ -21,17 +21,20 @@ use super::HeartbeatError;
 use super::driver::Driver;
 use super::wakers::Side;
 
-/// A stream of bytes with a heartbeat: as long as somebody polls it, the peer's application is asked and answered.
+/// A stream of bytes with a heartbeat: as long as somebody polls it, the peer's application is
+/// asked and answered.
 ///
-/// It reads and writes as the stream within does, and its bytes travel in frames that both ends must speak
-/// (`docs/heartbeat.md` specifies them). A peer that is silent for the deadline, breaks the protocol or ends without a goodbye makes reads and
-/// writes fail with an error that carries a [`HeartbeatError`].
+/// It reads and writes as the stream within does, and its bytes travel in frames that both ends
+/// must speak (`docs/heartbeat.md` specifies them). A peer that is silent for the deadline, breaks
+/// the protocol or ends without a goodbye makes reads and writes fail with an error that carries a
+/// [`HeartbeatError`].
 ///
 /// # Who does the work
 ///
-/// There is no task in the background: whoever polls the stream, to read, to write or to wait for its end, sends the pings and answers
-/// those of the peer. That is the point of it. A program whose tasks hang does not answer, and is found out. A task
-/// that works for long without reading or writing waits for [`died`](Self::died) beside its work:
+/// There is no task in the background: whoever polls the stream, to read, to write or to wait for
+/// its end, sends the pings and answers those of the peer. That is the point of it. A program whose
+/// tasks hang does not answer, and is found out. A task that works for long without reading or
+/// writing waits for [`died`](Self::died) beside its work:
 ///
 /// ```
 /// # use std::time::Duration;
@@ -51,17 +54,22 @@ use super::wakers::Side;
 ///
 /// # What it promises
 ///
-/// - A ping waits behind no data but the frame that is on its way (16 KiB at most) and what the transport has taken already.
-/// - A peer that does not take what is sent but speaks is a slow reader, and alive; [`standing`](Self::standing) tells.
+/// - A ping waits behind no data but the frame that is on its way (16 KiB at most) and what the
+///   transport has taken already.
+/// - A peer that does not take what is sent but speaks is a slow reader, and alive;
+///   [`standing`](Self::standing) tells.
 /// - Every method can be dropped at any await without losing or repeating a byte.
-/// - It allocates two buffers of one frame each, and nothing for what arrives. A reader that leaves its data lets the
-///   peer's writes wait, as with a bare socket, and the peer's silence is not judged meanwhile.
-/// - Data is written when it is handed over, or when the transport takes it. `flush` waits for that;
-///   a task that polls nothing afterwards leaves the last frame here.
-/// - `shutdown` ends our data and tells the peer so; the heartbeat goes on for what the peer still sends.
+/// - It allocates two buffers of one frame each, and nothing for what arrives. A reader that leaves
+///   its data lets the peer's writes wait, as with a bare socket, and the peer's silence is not
+///   judged meanwhile.
+/// - Data is written when it is handed over, or when the transport takes it. `flush` waits for
+///   that; a task that polls nothing afterwards leaves the last frame here.
+/// - `shutdown` ends our data and tells the peer so; the heartbeat goes on for what the peer still
+///   sends.
 /// - Dropping it closes the stream within. The peer takes that for a crash unless we had shut down.
 ///
-/// Times are those of `CLOCK_BOOTTIME`: a suspended machine notices how long it slept and gives the peer time to answer.
+/// Times are those of `CLOCK_BOOTTIME`: a suspended machine notices how long it slept and gives the
+/// peer time to answer.
 #[derive(Debug)]
 pub struct HeartbeatStream<S> {
     driver: Driver<ByteTransport<S>>,
@@ -78,8 +86,8 @@ impl<S> HeartbeatStream<S> {
         Self::over(ByteTransport::new(io), settings)
     }
 
-    /// A heartbeat over a TCP socket, whose kernel is asked when the peer is silent: the error then tells an application that
-    /// hangs from a host that is gone.
+    /// A heartbeat over a TCP socket, whose kernel is asked when the peer is silent: the error then
+    /// tells an application that hangs from a host that is gone.
     ///
     /// # Panics
     /// Outside a tokio runtime with its timer enabled.
@@ -115,7 +123,8 @@ impl<S> HeartbeatStream<S> {
         self.driver.pulse.machine().every()
     }
 
-    /// The silence after which the peer is called silent, as agreed; `None`: this end doesn't ask and the peer promised nothing.
+    /// The silence after which the peer is called silent, as agreed; `None`: this end doesn't ask
+    /// and the peer promised nothing.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         self.driver.pulse.machine().deadline()
@@ -135,8 +144,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HeartbeatStream<S> {
         self.driver.died().await
     }
 
-    /// Keeps the heartbeat going until there is news. Reads no data; dropping the future loses no event. Events of one kind that
-    /// nobody asks for are kept as the last one.
+    /// Keeps the heartbeat going until there is news. Reads no data; dropping the future loses no
+    /// event. Events of one kind that nobody asks for are kept as the last one.
     ///
     /// # Errors
     /// The connection is over.
@@ -144,10 +153,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HeartbeatStream<S> {
         self.driver.event().await
     }
 
-    /// Asks the peer's application now, and waits for the answer: how long it took. `None`: it did not come `within` that time, which proves
-    /// little.
+    /// Asks the peer's application now, and waits for the answer: how long it took. `None`: it did
+    /// not come `within` that time, which proves little.
     ///
-    /// For a pool before it hands a connection out. The other end bears one ping in a second or so, more cost it strikes.
+    /// For a pool before it hands a connection out. The other end bears one ping in a second or so,
+    /// more cost it strikes.
     ///
     /// # Errors
     /// The connection is over.

@@ -5,8 +5,8 @@ use deadpeer_core::heartbeat::{Sent, Transmit};
 
 /// One frame of data at most, and a few frames beside it. It never grows.
 ///
-/// A ping stands behind the frame that is being written and before all other data of the application, which is
-/// only taken when nothing waits here.
+/// A ping stands behind the frame that is being written and before all other data of the
+/// application, which is only taken when nothing waits here.
 #[derive(Debug)]
 pub(super) struct Outbox {
     bytes: Vec<u8>,

@@ -77,7 +77,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for ByteTransport<S> {
         while !pulse.is_closed() {
             let room = self.inbox.room();
             if room.is_empty() {
-                // Bytes of the peer's wait for the application, here and beyond: that is no silence.
+                // Bytes of the peer's wait for the application, here and beyond: that is no
+                // silence.
                 return pulse.received(now, Received::Data);
             }
             let mut room = ReadBuf::new(room);
@@ -132,8 +133,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ByteTransport<S> {
         now: Duration,
         me: Side,
     ) -> Result<(), HeartbeatError> {
-        // Whatever it is, part of a frame included, it proves life. But who comes byte by byte and never says what it is gets no more time than
-        // who says nothing.
+        // Whatever it is, part of a frame included, it proves life. But who comes byte by byte and
+        // never says what it is gets no more time than who says nothing.
         if self.introduced {
             pulse.received(now, Received::Data)?;
         }
