@@ -68,17 +68,17 @@ pub(super) fn unordered_imports(source: &str) -> Result<Vec<Fault>> {
 }
 
 fn module(item: &Item) -> Option<&Ident> {
-    match item {
-        Item::Mod(module) => Some(&module.ident),
-        _ => None,
-    }
+    let Item::Mod(module) = item else {
+        return None;
+    };
+    Some(&module.ident)
 }
 
 fn import(item: &Item) -> Option<&ItemUse> {
-    match item {
-        Item::Use(import) if matches!(import.vis, Visibility::Inherited) => Some(import),
-        _ => None,
-    }
+    let Item::Use(import) = item else {
+        return None;
+    };
+    matches!(import.vis, Visibility::Inherited).then_some(import)
 }
 
 fn whose(tree: &UseTree, modules: &[&Ident]) -> Whose {
