@@ -72,6 +72,14 @@ impl Settings {
         }
     }
 
+    /// How long the wait is that may end past that: `TCP_RTO_MAX`, or none, for the user timeout shortens the last one.
+    pub(crate) fn last_wait_ms(self) -> u64 {
+        match self.tcp_user_timeout_ms {
+            0 => 120_000,
+            _ => 0,
+        }
+    }
+
     /// Probes of which every one may be lost but the last; `None`: none are sent.
     pub(crate) fn lost_probes_survived(self) -> Option<u64> {
         self.so_keepalive.then(|| self.probes() - 1)
