@@ -8,7 +8,6 @@
 mod api;
 mod bench;
 mod bpf;
-mod cargo;
 mod check_explain;
 mod check_forecast;
 mod check_watch;
@@ -33,8 +32,8 @@ enum Task {
     /// Write the public interfaces of the libraries anew, `api/*.txt`; a test compares them.
     Api,
     /// Measure deadpeer against its peers.
-    #[command(subcommand)]
-    Bench(bench::Bench),
+    #[command(disable_help_flag = true)]
+    Bench(bench::Arguments),
     /// Compare the stories of captures with what happened, and the kinds of packets with tshark's.
     CheckExplain(check_explain::Arguments),
     /// Compile the eBPF programs, or check that the objects in the tree are what they make.
@@ -57,7 +56,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Api => api::bless().map(|_| true),
-        Task::Bench(bench) => bench::run(&bench),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::CheckExplain(arguments) => check_explain::run(&arguments),
         Task::Bpf(arguments) => bpf::run(&arguments),
         Task::CheckForecast(arguments) => check_forecast::run(&arguments),

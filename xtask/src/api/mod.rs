@@ -19,8 +19,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use deadpeer_workspace::root;
 
-use crate::cargo::root;
 use crates::Source;
 
 /// The libraries that others depend on. C programs see `deadpeer.h`, which has a test of its own.

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-
-use crate::cargo::{output, root};
+use deadpeer_workspace::{output, root};
 
 /// The compiler of Debian 12. Another one makes other objects, as good but not the same.
 const CLANG: &str = "clang-14";

@@ -9,8 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use deadpeer_capture::talk::Sight;
 use deadpeer_capture::{Conversations, Kind, Limits, Reader, Sighting};
-
-use crate::cargo::{output, root};
+use deadpeer_workspace::{output, root};
 
 /// What tshark calls a packet.
 const LABELS: [&str; 10] = [

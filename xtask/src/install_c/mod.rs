@@ -5,8 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-
-use crate::cargo::{cargo, root, target_directory};
+use deadpeer_workspace::{cargo, root, target_directory};
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,9 @@ use std::fs;
 use std::process::Command;
 
 use deadpeer_sys::testing::skip;
+use deadpeer_workspace::{cargo, output, root, target_directory};
 
 use super::{Arguments, install};
-use crate::cargo::{cargo, output, root, target_directory};
 
 /// What is installed is found by pkg-config, compiles the example, and runs.
 #[test]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
+use deadpeer_workspace::{cargo, output, root};
 
-use crate::cargo::{cargo, output, root};
 use crate::{bpf, tidy};
 
 /// Crates that must build where there is no operating system.

@@ -8,8 +8,8 @@ use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
+use deadpeer_workspace::{cargo, output, root};
 
-use crate::cargo::{cargo, output, root};
 use crate::tidy;
 
 /// A program that every test binary is run through, such as `unshare -Ur`.

@@ -47,7 +47,8 @@ pub(super) const IMPURE: &[&str] = &[
 const MAY_BE_UNSAFE: [&str; 3] = ["deadpeer-sys", "deadpeer-bpf", "deadpeer-c"];
 
 /// Programs: they may print and exit.
-const MAY_PRINT: [&str; 4] = [
+const MAY_PRINT: [&str; 5] = [
+    "deadpeer-bench",
     "deadpeer-cli",
     "deadpeer-guard",
     "deadpeer-examples",

@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
+use deadpeer_workspace::root;
 
-use crate::cargo::root;
 use house::House;
 
 /// A rule broken at a place.

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use deadpeer_workspace::root;
 use tempfile::TempDir;
 
 use super::check;
-use crate::cargo::root;
 
 #[test]
 fn a_tidy_tree_has_no_findings() {

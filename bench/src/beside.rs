@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use deadpeer_workspace::{cargo, target_directory};
 
 use super::sample::Sample;
-use crate::cargo::{self, cargo};
 
 /// What the part of a benchmark that runs beside the sockets needs to know.
 #[derive(clap::Args)]
@@ -42,14 +42,14 @@ pub(super) fn run(
     build.args(["-p", "deadpeer-cli", "--bin", "deadpeer"]);
     build.args(["-p", "deadpeer-host", "--example", "population"]);
     ensure!(build.status()?.success(), "the build failed");
-    let release = cargo::target_directory()?.join("release");
+    let release = target_directory()?.join("release");
     let mut met = true;
     for sockets in sockets.iter().map(usize::to_string) {
         let status = Command::new(release.join("examples/population"))
             .args((peers == Peers::Far).then_some("--far"))
             .arg(&sockets)
             .arg(std::env::current_exe()?)
-            .args(["bench", subcommand, "--rounds", &rounds.to_string()])
+            .args([subcommand, "--rounds", &rounds.to_string()])
             .args(["--sockets", &sockets, "--deadpeer"])
             .arg(release.join("deadpeer"))
             .status()

@@ -21,7 +21,7 @@ impl Peers {
     /// Starts them as a process of their own.
     pub(super) fn start(to: SocketAddr, count: usize, beat: Duration) -> Result<Child> {
         Command::new(std::env::current_exe()?)
-            .args(["bench", "watch-peers", &to.to_string(), &count.to_string()])
+            .args(["watch-peers", &to.to_string(), &count.to_string()])
             .args(["--beat", &beat.as_secs().to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -4,10 +4,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use deadpeer_workspace::output;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
-
-use crate::cargo;
 
 /// A command line.
 #[derive(clap::Args)]
@@ -52,9 +51,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
 impl Sample {
     /// Runs a command in a process of its own.
     pub(super) fn of(command: &[&str]) -> Result<Self> {
-        let text = cargo::output(
+        let text = output(
             Command::new(std::env::current_exe()?)
-                .args(["bench", "sample", "--"])
+                .args(["sample", "--"])
                 .args(command),
         )?;
         let mut numbers = text.split_whitespace().map(str::parse::<u64>);

@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-
-use crate::cargo::{self, cargo, output};
+use deadpeer_workspace::{cargo, output, target_directory};
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -47,13 +46,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
         "deadpeer-host",
     ]);
     ensure!(build.status()?.success(), "the build failed");
-    let examples = cargo::target_directory()?.join("release/examples");
+    let examples = target_directory()?.join("release/examples");
     let load = examples.join("load");
     let ends = ends::measure(&load, arguments.rounds)? & ends::burst(&examples.join("burst"))?;
     let status = Command::new(examples.join("population"))
         .arg(arguments.sockets.to_string())
         .arg(std::env::current_exe()?)
-        .args(["bench", "host-beside", "--load"])
+        .args(["host-beside", "--load"])
         .arg(&load)
         .status()
         .context("starting the population")?;

@@ -86,7 +86,7 @@ fn measure(arguments: &Arguments) -> Result<bool> {
 /// One way, once, in a process of its own.
 fn sample(way: Way, arguments: &Arguments) -> Result<Measured> {
     let output = Command::new(std::env::current_exe()?)
-        .args(["bench", "watch-way", way.word()])
+        .args(["watch-way", way.word()])
         .args(["--sockets", &arguments.sockets.to_string()])
         .args(["--seconds", &arguments.seconds.to_string()])
         .stderr(std::process::Stdio::inherit())

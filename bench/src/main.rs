@@ -1,8 +1,12 @@
 //! `cargo xtask bench`: deadpeer against its peers, interleaved in one run, medians and their
 //! ratios.
 //!
-//! The clock of a shared machine is noisy: what counts is CPU time, and how two commands compare
-//! that took turns.
+//! The clock of a shared machine is noisy: what counts is CPU time, and how two commands compare that took turns.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool at the command line"
+)]
 
 mod audit;
 mod beside;
@@ -13,14 +17,16 @@ mod protect;
 mod sample;
 mod watch;
 
-use anyhow::Result;
-use clap::Subcommand;
+use std::process::ExitCode;
 
-/// What to measure.
-#[derive(Subcommand)]
-pub(crate) enum Bench {
-    /// `deadpeer audit` on 50 to 4,000 established sockets by each of its means, on 40,000 and
-    /// 200,000 against `ss` (root; ten minutes).
+use anyhow::Result;
+use clap::Parser;
+
+/// Measure deadpeer against its peers.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask bench")]
+enum Bench {
+    /// `deadpeer audit` on 50 to 4,000 established sockets by each of its means, on 40,000 and 200,000 against `ss` (root; ten minutes).
     Audit(audit::Arguments),
     /// `deadpeer explain` against tcptrace and tshark on captures of a million packets.
     Explain(explain::Arguments),
@@ -58,8 +64,19 @@ pub(crate) enum Bench {
     Sample(sample::Arguments),
 }
 
+fn main() -> ExitCode {
+    match run(&Bench::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
 /// Returns whether every target was met.
-pub(crate) fn run(bench: &Bench) -> Result<bool> {
+fn run(bench: &Bench) -> Result<bool> {
     match bench {
         Bench::Audit(arguments) => audit::run(arguments),
         Bench::Host(arguments) => host::run(arguments),

@@ -1,4 +1,4 @@
-//! Calling cargo from within cargo.
+//! Calling cargo from within cargo, for the tools of this repository.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 /// The cargo that runs this tool, at the root of the workspace.
-pub(crate) fn cargo() -> Command {
+pub fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(root());
@@ -14,13 +14,13 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// Where the repository begins.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
 }
 
 /// Where cargo puts what it builds.
-pub(crate) fn target_directory() -> Result<PathBuf> {
+pub fn target_directory() -> Result<PathBuf> {
     let metadata = cargo_metadata::MetadataCommand::new()
         .current_dir(root())
         .no_deps()
@@ -30,7 +30,7 @@ pub(crate) fn target_directory() -> Result<PathBuf> {
 }
 
 /// Runs a command and returns what it wrote to its standard output.
-pub(crate) fn output(command: &mut Command) -> Result<String> {
+pub fn output(command: &mut Command) -> Result<String> {
     let name = command.get_program().display().to_string();
     let output = command
         .output()

@@ -9,11 +9,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum as _;
+use deadpeer_workspace::output;
 
 use contender::Contender;
 pub(super) use run::one;
-
-use crate::cargo::{self, cargo};
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -51,19 +50,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
         arguments.connections > 0,
         "--connections must be at least 1"
     );
-    let mut build = cargo();
-    build.args(["build", "--release", "--quiet", "-p", "xtask"]);
-    ensure!(build.status()?.success(), "the build failed");
-    let program = cargo::target_directory()?.join("release/xtask");
+    let program = std::env::current_exe()?;
     let contenders = Contender::value_variants();
     let mut costs = vec![Vec::new(); contenders.len()];
     for _ in 0..arguments.rounds {
         for (contender, costs) in contenders.iter().zip(&mut costs) {
             let mut command = Command::new(&program);
-            command.args(["bench", "heartbeat-one", "--connections"]);
+            command.args(["heartbeat-one", "--connections"]);
             command.arg(arguments.connections.to_string());
             command.arg(contender.name());
-            costs.push(Cost::parse(&cargo::output(&mut command)?)?);
+            costs.push(Cost::parse(&output(&mut command)?)?);
         }
     }
     let costs: Vec<Cost> = costs.iter().map(|costs| Cost::median(costs)).collect();

@@ -7,9 +7,9 @@ mod stories;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use deadpeer_workspace::{cargo, target_directory};
 
 use super::sample::Sample;
-use crate::cargo::{self, cargo};
 use capture::Shape;
 
 /// How to measure.
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     let mut build = cargo();
     build.args(["build", "--release", "--quiet", "-p", "deadpeer-cli"]);
     ensure!(build.status()?.success(), "the build failed");
-    let deadpeer = cargo::target_directory()?.join("release/deadpeer");
+    let deadpeer = target_directory()?.join("release/deadpeer");
     let mut met = true;
     let shapes = arguments
         .shape
