@@ -12,6 +12,8 @@ mod check_explain;
 mod check_forecast;
 mod check_watch;
 mod install_c;
+mod lab_docs;
+mod lab_peer;
 mod test;
 mod tidy;
 
@@ -45,6 +47,8 @@ enum Task {
     CheckWatch(check_watch::Arguments),
     /// Build the C library and install it: header, libraries, deadpeer.pc.
     InstallC(install_c::Arguments),
+    /// Measure the truth table and write docs/matrix.md and docs/matrix.svg anew; minutes.
+    LabDocs(lab_docs::Arguments),
     /// Check and test everything, as CI does.
     Test(test::Arguments),
     /// Check that the tree keeps the house rules.
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Task::CheckForecast(arguments) => check_forecast::run(&arguments),
         Task::CheckWatch(arguments) => check_watch::run(&arguments),
         Task::InstallC(arguments) => install_c::run(&arguments),
+        Task::LabDocs(arguments) => lab_docs::run(&arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

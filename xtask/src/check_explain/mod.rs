@@ -14,10 +14,11 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use deadpeer_lab::enclosure;
 use deadpeer_lab::matrix::{self, Progress, Settings};
-use deadpeer_lab::peer::{self, Launch};
+use deadpeer_lab::peer;
 use deadpeer_lab::scenario::{self, Scenario};
 use deadpeer_lab::stories::{Damage, Truth, compare, compare_damaged};
 
+use crate::lab_peer;
 use report::Report;
 
 /// Where the truth of an experiment stands, beside its captures.
@@ -93,11 +94,7 @@ fn experiment(directory: &Path, arguments: &Arguments) -> Result<()> {
         ipv6: arguments.ipv6,
         at_once: arguments.jobs,
         captures: Some(directory.to_owned()),
-        peer: Launch {
-            program: std::env::current_exe()?.into(),
-            arguments: vec!["check-explain".into(), "--peer".into()],
-            environment: Vec::new(),
-        },
+        peer: lab_peer::launch("check-explain")?,
     };
     let results = matrix::run_all(&scenarios, &settings, |progress| {
         if let Progress::Ended { done, of, .. } = progress {

@@ -17,8 +17,9 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use deadpeer_lab::enclosure;
 use deadpeer_lab::matrix::{self, Progress, Settings};
-use deadpeer_lab::peer::{self, Launch};
+use deadpeer_lab::peer;
 
+use crate::lab_peer;
 use report::Report;
 
 /// Watch a thousand live connections without a false alarm, and dead ones within their deadlines.
@@ -90,11 +91,7 @@ fn measure(deadline: Duration, arguments: &Arguments) -> Result<Report> {
         ipv6: false,
         at_once: arguments.jobs,
         captures: arguments.pcap.as_ref().map(captures),
-        peer: Launch {
-            program: std::env::current_exe()?.into(),
-            arguments: vec!["check-watch".into(), "--peer".into()],
-            environment: Vec::new(),
-        },
+        peer: lab_peer::launch("check-watch")?,
     };
     let results = matrix::run_all(&scenarios, &settings, |progress| {
         if let Progress::Ended {

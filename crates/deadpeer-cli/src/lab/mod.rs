@@ -1,9 +1,7 @@
 //! `deadpeer lab`: every fault, every state and every method, measured on this kernel.
 
-mod docs;
 mod json;
 mod page;
-mod picture;
 mod words;
 
 use std::io::{IsTerminal as _, Write};
@@ -71,9 +69,6 @@ struct MatrixArgs {
     /// Write a page with the table as a picture and all detection times
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write matrix.md and matrix.svg into this folder
-    #[arg(long, value_name = "DIR")]
-    docs: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -121,10 +116,9 @@ pub(crate) struct Measure {
     jobs: usize,
     seed: u64,
     ipv6: bool,
-    /// Where captures, a page and documents go.
+    /// Where captures and a page go.
     pcap: Option<PathBuf>,
     html: Option<PathBuf>,
-    docs: Option<PathBuf>,
 }
 
 impl LabArgs {
@@ -139,7 +133,6 @@ impl LabArgs {
                 scenarios.retain(Scenario::is_in_matrix);
                 Measure {
                     html: args.html.clone(),
-                    docs: args.docs.clone(),
                     ..args.common.measure(scenarios)
                 }
             }
@@ -175,14 +168,6 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
             let experiments = &measured.experiments;
             if let Some(file) = &measure.html {
                 write_file(file, &page::page(experiments))?;
-            }
-            // Documents are of the whole table.
-            if let Some(folder) = measure.docs.as_ref().filter(|_| measured.missing == 0) {
-                write_file(&folder.join("matrix.md"), &docs::page(experiments))?;
-                write_file(
-                    &folder.join("matrix.svg"),
-                    &picture::matrix(experiments, picture::Tips::Without),
-                )?;
             }
             match output {
                 Output::Text(look) => words::experiments(experiments, look, out)?,
@@ -247,7 +232,6 @@ impl Common {
             ipv6: self.ipv6,
             pcap: self.pcap.clone(),
             html: None,
-            docs: None,
         }
     }
 }

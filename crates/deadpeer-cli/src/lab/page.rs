@@ -1,11 +1,8 @@
 //! The report as one self-contained page.
 
-use std::fmt::Write as _;
-
+use deadpeer_lab::matrix::picture::{self, escape};
 use deadpeer_lab::matrix::{Experiment, tally};
-
-use super::picture::{self, escape};
-use super::words::span;
+use std::fmt::Write as _;
 
 const HEAD: &str = "<!doctype html>
 <html lang=\"en\"><head><meta charset=\"utf-8\"><title>deadpeer lab matrix</title>
@@ -72,7 +69,7 @@ fn forecasts(html: &mut String, experiments: &[Experiment]) {
             let measured = cell.noticed.as_ref().map(|noticed| noticed.after_s);
             let _ = writeln!(
                 html,
-                "<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                "<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{foretold}</td><td>{}</td></tr>",
                 if foretold.holds {
                     ""
                 } else {
@@ -81,7 +78,6 @@ fn forecasts(html: &mut String, experiments: &[Experiment]) {
                 escape(&experiment.title),
                 cell.state,
                 cell.method,
-                span(foretold.earliest_s, foretold.latest_s),
                 measured.map_or("not noticed".to_owned(), |after| format!("{after:.2} s"))
             );
         }

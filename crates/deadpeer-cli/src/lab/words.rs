@@ -103,10 +103,8 @@ fn cells(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Result
         {
             if !foretold.holds {
                 let note = format!(
-                    "{} in state {}: the forecast was {}",
-                    cell.method,
-                    cell.state,
-                    span(foretold.earliest_s, foretold.latest_s)
+                    "{} in state {}: the forecast was {foretold}",
+                    cell.method, cell.state
                 );
                 table.note(BAD, note)?;
             }
@@ -153,14 +151,6 @@ fn tallies(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Resu
     }
     table.finish()?;
     Ok(())
-}
-
-/// A forecast in a few characters.
-pub(super) fn span(earliest_s: Option<f64>, latest_s: Option<f64>) -> String {
-    match (earliest_s, latest_s) {
-        (Some(earliest), Some(latest)) => format!("{earliest:.1} to {latest:.1} s"),
-        (None | Some(_), _) => "never".to_owned(),
-    }
 }
 
 /// A cell in a few characters: seconds, and a mark where it was wrong.

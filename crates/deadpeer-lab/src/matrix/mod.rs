@@ -10,6 +10,7 @@ mod life;
 mod link;
 mod measure;
 mod outcome;
+pub mod picture;
 mod prelude;
 mod proof;
 mod proxy;

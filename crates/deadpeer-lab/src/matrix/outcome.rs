@@ -1,5 +1,6 @@
 //! What came out for one fault, state and method, and whether it was right.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -55,6 +56,16 @@ pub struct Foretold {
     pub tolerance_s: f64,
     /// Whether what was measured agrees.
     pub holds: bool,
+}
+
+/// In a few characters.
+impl fmt::Display for Foretold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.earliest_s, self.latest_s) {
+            (Some(earliest), Some(latest)) => write!(f, "{earliest:.1} to {latest:.1} s"),
+            (None | Some(_), _) => f.write_str("never"),
+        }
+    }
 }
 
 /// Whether a method was right.

@@ -27,10 +27,10 @@ pub(super) fn page(experiments: &[Experiment]) -> String {
          {cells} cells, measured on Linux {}. The time in which a dead peer is to be noticed is {deadline:.0} s, and every method \
          is set for it.\n\n\
          This page and its picture are the output of\n\n\
-         ```sh\ndeadpeer lab matrix --within {deadline:.0}s --docs docs\n```\n\n\
+         ```sh\ncargo xtask lab-docs --within {deadline:.0}\n```\n\n\
          which needs no privilege and a few minutes. Every fault proves that it bites: connections that nobody watches carry \
          nothing any more where the peer is gone, and carry bytes both ways afterwards where it lives. Random losses are drawn \
-         for each connection from a seed. `--html FILE` writes a page with every time and every forecast.\n\n",
+         for each connection from a seed. `deadpeer lab matrix --html FILE` writes a page with every time and every forecast.\n\n",
         kernel
     );
     tallies(&mut page, experiments);

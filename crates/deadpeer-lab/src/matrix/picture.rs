@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use deadpeer_lab::matrix::{Cell, Experiment, Verdict};
-use deadpeer_lab::method;
-use deadpeer_lab::scenario::Fate;
-use deadpeer_lab::state::State;
+use super::{Cell, Experiment, Verdict};
+use crate::method;
+use crate::scenario::Fate;
+use crate::state::State;
 
 const LABEL: usize = 230;
 const BOX: usize = 12;
@@ -17,13 +17,15 @@ const HEAD: usize = 150;
 /// Whether each cell says what it means when pointed at, which makes the picture three times as
 /// large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tips {
+pub enum Tips {
+    /// Each does.
     With,
+    /// None does.
     Without,
 }
 
 /// The table: a row for each scenario, a block of states for each method.
-pub(super) fn matrix(experiments: &[Experiment], tips: Tips) -> String {
+pub fn matrix(experiments: &[Experiment], tips: Tips) -> String {
     let block = State::ALL.len() * BOX;
     let width = LABEL + method::NAMES.len() * (block + GAP) + 30;
     let height = HEAD + (experiments.len() + Fates::of(experiments)) * ROW + 110;
@@ -79,7 +81,7 @@ pub(super) fn matrix(experiments: &[Experiment], tips: Tips) -> String {
 }
 
 /// When each method noticed: a dot for each cell, on a line of seconds.
-pub(super) fn times(experiments: &[Experiment]) -> String {
+pub fn times(experiments: &[Experiment]) -> String {
     const PLOT: usize = 900;
     const LANE: usize = 46;
     let deadline = experiments
@@ -155,7 +157,7 @@ fn heading(fate: Fate) -> &'static str {
 }
 
 /// The title of a method, with its name where no experiment had it.
-pub(super) fn title_of<'a>(experiments: &'a [Experiment], name: &'a str) -> &'a str {
+fn title_of<'a>(experiments: &'a [Experiment], name: &'a str) -> &'a str {
     let mut columns = experiments
         .iter()
         .flat_map(|experiment| &experiment.methods);
@@ -271,14 +273,13 @@ fn tip(experiment: &Experiment, cell: &Cell) -> String {
         );
     }
     if let Some(foretold) = &cell.forecast {
-        let span = super::words::span(foretold.earliest_s, foretold.latest_s);
-        let _ = write!(tip, " (forecast: {span})");
+        let _ = write!(tip, " (forecast: {foretold})");
     }
     tip
 }
 
 /// For text and attributes of XML and HTML.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
