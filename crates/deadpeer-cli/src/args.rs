@@ -15,9 +15,9 @@ use crate::plan;
 use crate::protect;
 use crate::run;
 use crate::shell;
-use crate::test;
 use crate::text::look::Look;
 use crate::text::style::{self, ColorChoice};
+use crate::trial;
 use crate::watch;
 
 /// Which TCP connections would hang on a vanished peer, and for how long
@@ -46,7 +46,7 @@ pub(crate) enum Verb {
     Audit(Box<audit::AuditArgs>),
     Plan(plan::PlanArgs),
     Explain(Box<explain::ExplainArgs>),
-    Test(Box<test::TestArgs>),
+    Test(Box<trial::TestArgs>),
     Lab(Box<lab::LabArgs>),
     Listen(Box<ends::ListenArgs>),
     Connect(Box<ends::ConnectArgs>),

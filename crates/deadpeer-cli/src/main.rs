@@ -31,8 +31,8 @@ mod run;
 #[cfg(test)]
 mod schemas;
 mod shell;
-mod test;
 mod text;
+mod trial;
 mod watch;
 
 use std::io::{self, BufWriter, Write as _};
@@ -66,7 +66,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Stop> {
         Verb::Audit(args) => audit::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Plan(args) => plan::run(args, look, &mut out),
         Verb::Explain(args) => explain::run(args, look, &mut out),
-        Verb::Test(args) => test::run(&args.request()?, args.output.form(look), &mut out),
+        Verb::Test(args) => trial::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Lab(args) => lab::run(&args.request()?, args.output().form(look), &mut out),
         Verb::Listen(args) => ends::listen(&args.request()?, args.output().form(look), &mut out),
         Verb::Connect(args) => ends::connect(&args.request()?, args.output().form(look), &mut out),
