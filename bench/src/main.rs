@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: deadpeer against its peers, interleaved in one run, medians and their
 //! ratios.
 //!
-//! The clock of a shared machine is noisy: what counts is CPU time, and how two commands compare that took turns.
+//! The clock of a shared machine is noisy: what counts is CPU time, and how two commands compare
+//! that took turns.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -26,7 +27,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench")]
 enum Bench {
-    /// `deadpeer audit` on 50 to 4,000 established sockets by each of its means, on 40,000 and 200,000 against `ss` (root; ten minutes).
+    /// `deadpeer audit` on 50 to 4,000 established sockets by each of its means, on 40,000 and
+    /// 200,000 against `ss` (root; ten minutes).
     Audit(audit::Arguments),
     /// `deadpeer explain` against tcptrace and tshark on captures of a million packets.
     Explain(explain::Arguments),

@@ -1,4 +1,5 @@
-//! `cargo xtask lab-docs`: measures the truth table on this kernel and writes it into the documentation.
+//! `cargo xtask lab-docs`: measures the truth table on this kernel and writes it into the
+//! documentation.
 
 mod page;
 

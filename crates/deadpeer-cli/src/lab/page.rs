@@ -1,8 +1,9 @@
 //! The report as one self-contained page.
 
+use std::fmt::Write as _;
+
 use deadpeer_lab::matrix::picture::{self, escape};
 use deadpeer_lab::matrix::{Experiment, tally};
-use std::fmt::Write as _;
 
 const HEAD: &str = "<!doctype html>
 <html lang=\"en\"><head><meta charset=\"utf-8\"><title>deadpeer lab matrix</title>

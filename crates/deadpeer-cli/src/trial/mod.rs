@@ -1,4 +1,5 @@
-//! `deadpeer test`: does a server notice that its clients are gone? Named after the lab's `trial`: tools take a folder `test` for tests.
+//! `deadpeer test`: does a server notice that its clients are gone? Named after the lab's `trial`:
+//! tools take a folder `test` for tests.
 
 mod json;
 mod junit;

@@ -209,9 +209,9 @@ pub(crate) fn wait_until(client: &TcpStream, is: impl Fn(&Socket) -> bool) -> So
     }
 }
 
-/// Compares a forecast with what it were if timers were exact and the network took no time. The kernel's timers are late
-/// by an eighth at most, retransmission begins after up to a second on loopback, and where its waits end short of the limit
-/// there is one more.
+/// Compares a forecast with what it were if timers were exact and the network took no time. The
+/// kernel's timers are late by an eighth at most, retransmission begins after up to a second on
+/// loopback, and where its waits end short of the limit there is one more.
 fn assert_near(worst: Notice, exact_ms: Option<u64>, wait_ms: u64) {
     match (worst, exact_ms) {
         (Notice::Never, None) => {}

@@ -72,7 +72,8 @@ impl Settings {
         }
     }
 
-    /// How long the wait is that may end past that: `TCP_RTO_MAX`, or none, for the user timeout shortens the last one.
+    /// How long the wait is that may end past that: `TCP_RTO_MAX`, or none, for the user timeout
+    /// shortens the last one.
     pub(crate) fn last_wait_ms(self) -> u64 {
         match self.tcp_user_timeout_ms {
             0 => 120_000,

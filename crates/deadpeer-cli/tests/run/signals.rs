@@ -8,7 +8,8 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// A shell script under `deadpeer run`, once it has printed its own number.
 ///
-/// What these tests were started with may ignore signals, as nohup(1) and a job in the background do; a shell can't trap those again.
+/// What these tests were started with may ignore signals, as nohup(1) and a job in the background
+/// do; a shell can't trap those again.
 fn start(script: &str) -> (Child, Pid) {
     let mut command = Command::new("env");
     command.args(["--default-signal", env!("CARGO_BIN_EXE_deadpeer")]);
