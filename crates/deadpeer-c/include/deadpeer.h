@@ -77,7 +77,8 @@ typedef enum {
    */
   DEADPEER_ANSWER_KIND_ANSWERED = 0,
   /**
-   * A probe went out and no answer came; `micros` is how long it was waited for. One probe may get lost: ask again.
+   * A probe went out and no answer came; `micros` is how long it was waited for. One probe may
+   * get lost: ask again.
    */
   DEADPEER_ANSWER_KIND_UNANSWERED = 1,
   /**
@@ -85,15 +86,18 @@ typedef enum {
    */
   DEADPEER_ANSWER_KIND_HEARD_JUST_NOW = 2,
   /**
-   * Nothing was asked: the kernel is asking by itself, because data is in flight or keepalive has come to its turn.
+   * Nothing was asked: the kernel is asking by itself, because data is in flight or keepalive
+   * has come to its turn.
    */
   DEADPEER_ANSWER_KIND_KERNEL_ASKS = 3,
   /**
-   * Nothing was asked: an earlier ping is unanswered and the timeout is too short to wait and ask again.
+   * Nothing was asked: an earlier ping is unanswered and the timeout is too short to wait and
+   * ask again.
    */
   DEADPEER_ANSWER_KIND_JUST_ASKED = 4,
   /**
-   * Nothing was asked: by the socket's settings, one more unanswered probe would end the connection.
+   * Nothing was asked: by the socket's settings, one more unanswered probe would end the
+   * connection.
    */
   DEADPEER_ANSWER_KIND_LAST_PROBE = 5,
   /**
@@ -161,7 +165,8 @@ typedef enum {
    */
   DEADPEER_EVENT_KIND_FINE = 3,
   /**
-   * Its descriptor is closed, but the connection goes on under another one, where the watch can't follow. It is watched no more.
+   * Its descriptor is closed, but the connection goes on under another one, where the watch
+   * can't follow. It is watched no more.
    */
   DEADPEER_EVENT_KIND_LOST = 4,
 } deadpeer_event_kind;
@@ -175,7 +180,8 @@ typedef enum {
    */
   DEADPEER_HALF_CLOSE_ENDS = 0,
   /**
-   * It does not: the peer may still wait for an answer. The end is noticed once the connection is over in both directions.
+   * It does not: the peer may still wait for an answer. The end is noticed once the connection
+   * is over in both directions.
    */
   DEADPEER_HALF_CLOSE_LIVES = 1,
 } deadpeer_half_close;
@@ -198,7 +204,8 @@ typedef struct {
    */
   char text[512];
   /**
-   * Of a deadline that cannot be kept: the nearest one that can, milliseconds. 0 if there is none, and for other failures.
+   * Of a deadline that cannot be kept: the nearest one that can, milliseconds. 0 if there is
+   * none, and for other failures.
    */
   uint64_t nearest_ms;
 } deadpeer_error;
@@ -256,7 +263,8 @@ typedef struct {
    */
   deadpeer_cause cause;
   /**
-   * Whether that is certain. If not, the counters suggest it, and the errno is still the application's to take.
+   * Whether that is certain. If not, the counters suggest it, and the errno is still the
+   * application's to take.
    */
   bool certain;
 } deadpeer_death;
@@ -292,7 +300,8 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The cause that the errno of a failed read or write names. Unknown for those that don't end a connection, such as EAGAIN.
+ * The cause that the errno of a failed read or write names. Unknown for those that don't end a
+ * connection, such as EAGAIN.
  */
 deadpeer_cause deadpeer_cause_of_errno(int code);
 
@@ -307,46 +316,42 @@ const char *deadpeer_cause_word(int cause);
 const char *deadpeer_cause_sentence(int cause);
 
 /**
- * Sets the socket options by which a peer that vanishes is noticed within so many milliseconds, in every state of the
- * connection. On a listener they go to every connection that it accepts from then on.
+ * Sets the socket options by which a peer that vanishes is noticed within so many milliseconds, in
+ * every state of the connection. On a listener they go to every connection that it accepts from
+ * then on.
  *
- * `drop_slow_readers`: whether live peers that don't read for as long may be dropped with the dead. Without it, a short deadline takes
- * Linux 6.15 (TCP_RTO_MAX_MS) or a small net.ipv4.tcp_retries2. How short it may be depends on the kernel and its sysctls: one that cannot be kept is refused, and
- * `nearest_ms` of the error says which could be. Returns 0, or 1 if the socket lacks one of the options.
+ * `drop_slow_readers`: whether live peers that don't read for as long may be dropped with the
+ * dead. Without it, a short deadline takes Linux 6.15 (TCP_RTO_MAX_MS) or a small
+ * net.ipv4.tcp_retries2. How short it may be depends on the kernel and its sysctls: one that
+ * cannot be kept is refused, and `nearest_ms` of the error says which could be. Returns 0, or 1 if
+ * the socket lacks one of the options.
  *
  * `fd` stays open during the call. `error` is null or valid.
  */
-int deadpeer_apply(int fd,
-                   uint64_t within_ms,
-                   bool drop_slow_readers,
-                   deadpeer_error *error);
+int deadpeer_apply(int fd, uint64_t within_ms, bool drop_slow_readers, deadpeer_error *error);
 
 /**
- * Asks the peer's kernel whether the connection is still there, by a keepalive probe, and waits for the answer. No
- * byte of the application's is sent. For a few milliseconds SO_KEEPALIVE is on and TCP_KEEPIDLE 1; then both are as before.
- * Returns 0.
+ * Asks the peer's kernel whether the connection is still there, by a keepalive probe, and waits
+ * for the answer. No byte of the application's is sent. For a few milliseconds SO_KEEPALIVE is on
+ * and TCP_KEEPIDLE 1; then both are as before. Returns 0.
  *
  * `fd` stays open during the call. `result` is valid. `error` is null or valid.
  */
-int deadpeer_ping(int fd,
-                  uint32_t timeout_ms,
-                  deadpeer_answer *result,
-                  deadpeer_error *error);
+int deadpeer_ping(int fd, uint32_t timeout_ms, deadpeer_answer *result, deadpeer_error *error);
 
 /**
- * Whether a connection from a pool may be used again: looks for an end that nobody has read yet, then for a recent sign of life, and
- * asks the peer's kernel if there is none, for `timeout_ms` at most. Returns 1 if it may and 0 if it may not, and fills `result`.
+ * Whether a connection from a pool may be used again: looks for an end that nobody has read yet,
+ * then for a recent sign of life, and asks the peer's kernel if there is none, for `timeout_ms` at
+ * most. Returns 1 if it may and 0 if it may not, and fills `result`.
  *
  * `fd` stays open during the call. `result` is valid. `error` is null or valid.
  */
-int deadpeer_reusable(int fd,
-                      uint32_t timeout_ms,
-                      deadpeer_reuse *result,
-                      deadpeer_error *error);
+int deadpeer_reusable(int fd, uint32_t timeout_ms, deadpeer_reuse *result, deadpeer_error *error);
 
 /**
- * Waits until the other end is gone, `timeout_ms` at most (negative: for ever). No byte is read and no error taken, and arriving data
- * wakes nobody. `half_close`: a `deadpeer_half_close`. Returns 1 and fills `death` if it is, 0 if the time was over before.
+ * Waits until the other end is gone, `timeout_ms` at most (negative: for ever). No byte is read
+ * and no error taken, and arriving data wakes nobody. `half_close`: a `deadpeer_half_close`.
+ * Returns 1 and fills `death` if it is, 0 if the time was over before.
  *
  * `fd` stays open during the call. `death` is valid. `error` is null or valid.
  */
@@ -357,28 +362,27 @@ int deadpeer_died(int fd,
                   deadpeer_error *error);
 
 /**
- * Takes the error of a connection (SO_ERROR) and says what it means. The application will not see it any more: its next read
- * returns a clean end of stream. Returns 1 and fills `cause`, or 0 if the connection lives.
+ * Takes the error of a connection (SO_ERROR) and says what it means. The application will not see
+ * it any more: its next read returns a clean end of stream. Returns 1 and fills `cause`, or 0 if
+ * the connection lives.
  *
  * `fd` stays open during the call. `cause` is valid. `error` is null or valid.
  */
-int deadpeer_take_error(int fd,
-                        deadpeer_cause *cause,
-                        deadpeer_error *error);
+int deadpeer_take_error(int fd, deadpeer_cause *cause, deadpeer_error *error);
 
 /**
- * Makes a watch that tells what the kernel decides. It sets no option; use `deadpeer_apply`. `half_close`: a
- * `deadpeer_half_close`. NULL on failure.
+ * Makes a watch that tells what the kernel decides. It sets no option; use `deadpeer_apply`.
+ * `half_close`: a `deadpeer_half_close`. NULL on failure.
  *
  * `error` is null or valid.
  */
-deadpeer_watch *deadpeer_watch_new(int half_close,
-                                   deadpeer_error *error);
+deadpeer_watch *deadpeer_watch_new(int half_close, deadpeer_error *error);
 
 /**
- * Makes a watch that judges by itself: the kernel asks, and a peer is unreachable when it has been silent for so many
- * milliseconds and has left so many questions unanswered that chance is ruled out. It sets its options on every
- * socket that is added; one that is closed while it is unreachable is gone at once, undelivered data with it. NULL on failure.
+ * Makes a watch that judges by itself: the kernel asks, and a peer is unreachable when it has been
+ * silent for so many milliseconds and has left so many questions unanswered that chance is ruled
+ * out. It sets its options on every socket that is added; one that is closed while it is
+ * unreachable is gone at once, undelivered data with it. NULL on failure.
  *
  * `error` is null or valid.
  */
@@ -394,22 +398,20 @@ deadpeer_watch *deadpeer_watch_supervised(uint64_t within_ms,
 void deadpeer_watch_free(deadpeer_watch *watch);
 
 /**
- * The descriptor that is readable when there is something to tell, for poll or another epoll. It belongs to the watch.
+ * The descriptor that is readable when there is something to tell, for poll or another epoll. It
+ * belongs to the watch.
  *
  * `watch` is valid.
  */
 int deadpeer_watch_fd(const deadpeer_watch *watch);
 
 /**
- * Watches a connection from now on; what happened to it before counts. Its events will carry `key`. The watch holds no
- * duplicate: close the socket when you like. Returns 0.
+ * Watches a connection from now on; what happened to it before counts. Its events will carry
+ * `key`. The watch holds no duplicate: close the socket when you like. Returns 0.
  *
  * `watch` is valid. `fd` is open during the call. `error` is null or valid.
  */
-int deadpeer_watch_add(deadpeer_watch *watch,
-                       int fd,
-                       uint64_t key,
-                       deadpeer_error *error);
+int deadpeer_watch_add(deadpeer_watch *watch, int fd, uint64_t key, deadpeer_error *error);
 
 /**
  * Watches a connection no more, and gives its options back. Returns 1, or 0 if it was not watched.
@@ -419,18 +421,18 @@ int deadpeer_watch_add(deadpeer_watch *watch,
 int deadpeer_watch_remove(deadpeer_watch *watch, int fd);
 
 /**
- * By how many milliseconds the verdict on a connection would come after the deadline, at the loss measured on it so far, if its peer vanished now. Returns
- * 1 and fills `slip_ms`, or 0 if the connection is not watched or nobody judges it.
+ * By how many milliseconds the verdict on a connection would come after the deadline, at the loss
+ * measured on it so far, if its peer vanished now. Returns 1 and fills `slip_ms`, or 0 if the
+ * connection is not watched or nobody judges it.
  *
  * `watch` is valid. `fd` is open during the call. `slip_ms` is valid.
  */
-int deadpeer_watch_slip(deadpeer_watch *watch,
-                        int fd,
-                        uint64_t *slip_ms);
+int deadpeer_watch_slip(deadpeer_watch *watch, int fd, uint64_t *slip_ms);
 
 /**
- * Waits for events, `timeout_ms` at most (negative: for ever, 0: not at all), and writes up to `room` of them. Returns
- * how many. There may be more: call again with a timeout of 0 until it returns 0.
+ * Waits for events, `timeout_ms` at most (negative: for ever, 0: not at all), and writes up to
+ * `room` of them. Returns how many. There may be more: call again with a timeout of 0 until it
+ * returns 0.
  *
  * `watch` is valid. `events` points to `room` events. `error` is null or valid.
  */

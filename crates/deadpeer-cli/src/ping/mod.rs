@@ -141,7 +141,7 @@ impl Pings<'_> {
             let asked: Vec<&Target> = open.iter().map(|place| &self.targets[*place]).collect();
             let mut questions = Questions::new(asked, self.request.timeout, begun);
             let Ok(ended) = drive(&mut questions, Some(interruption), |_, _| ());
-            for (place, reply) in open.iter().zip(questions.into_replies()) {
+            for (place, reply) in open.iter().zip(questions.into_replies(Instant::now())) {
                 let Some(reply) = reply else { continue };
                 self.replies[*place].hear(&reply);
                 self.tell(number, &self.targets[*place], &reply, out)?;

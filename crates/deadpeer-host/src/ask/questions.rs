@@ -54,9 +54,20 @@ impl<'t> Questions<'t> {
         }
     }
 
-    /// What came of it, in the order of the targets; `None`: there is no reply yet.
+    /// What came of it until now, in the order of the targets; `None`: there is no reply yet.
+    ///
+    /// Whose question is still open is looked at a last time: the answer may have come since.
     #[must_use]
-    pub fn into_replies(self) -> Vec<Option<Reply>> {
+    pub fn into_replies(mut self, now: Instant) -> Vec<Option<Reply>> {
+        for (place, ping) in self.open {
+            let reply = match ping.last_look(now) {
+                Ok(answer) => answer.map(Reply::Answer),
+                Err(error) => Some(Reply::Failed(error)),
+            };
+            if let Some(slot) = self.replies.get_mut(place) {
+                *slot = reply;
+            }
+        }
         self.replies
     }
 

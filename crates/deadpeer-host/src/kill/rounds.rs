@@ -75,8 +75,8 @@ impl<'t> ProbeRounds<'t> {
         };
     }
 
-    fn end(&mut self, since: Instant, places: Vec<usize>, questions: Questions<'t>) {
-        for (place, reply) in places.into_iter().zip(questions.into_replies()) {
+    fn end(&mut self, since: Instant, places: Vec<usize>, replies: Vec<Option<Reply>>) {
+        for (place, reply) in places.into_iter().zip(replies) {
             if let (Some(heard), Some(reply)) = (self.heard.get_mut(place), reply) {
                 heard.hear(reply);
             }
@@ -118,7 +118,7 @@ impl Work for ProbeRounds<'_> {
                     questions,
                 } = stage
                 {
-                    self.end(since, places, questions);
+                    self.end(since, places, questions.into_replies(now));
                 }
             }
             Stage::Waiting(_) | Stage::Done => {}

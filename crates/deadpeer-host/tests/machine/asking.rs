@@ -47,7 +47,7 @@ fn ask(targets: &[Target]) -> Vec<Reply> {
         let Ok(()) = questions.handle_timeout(Instant::now());
     }
     questions
-        .into_replies()
+        .into_replies(Instant::now())
         .into_iter()
         .map(Option::unwrap)
         .collect()

@@ -124,6 +124,16 @@ impl<F: AsFd> Ping<F> {
         Ok(None)
     }
 
+    /// Looks a last time and asks nothing, for who waits no longer. Gives back what is borrowed.
+    ///
+    /// # Errors
+    /// See [`PingError`].
+    pub fn last_look(mut self, now: Instant) -> Result<Option<Answer>, PingError> {
+        let info = deadpeer_sys::tcp_info(&self.fd).map_err(PingError::Call)?;
+        self.note_question(Reading::of(&info), now);
+        self.answer(&info, now)
+    }
+
     fn give_back_then(&mut self, next: Stage) {
         if let Stage::Borrowed { loan, .. } = std::mem::replace(&mut self.stage, next) {
             loan.give_back(self.fd.as_fd());
