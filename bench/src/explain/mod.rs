@@ -61,6 +61,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
         .map_or(vec![Shape::Calm, Shape::LongLived], |shape| vec![shape]);
     let all = shapes
         .iter()
+        // Of the dying every story is told, which is a measurement of its own.
+        .filter(|shape| **shape != Shape::Dying)
         .flat_map(|shape| arguments.connections.iter().map(|n| (*shape, *n)));
     for (shape, connections) in all {
         let path = std::env::temp_dir().join(format!(

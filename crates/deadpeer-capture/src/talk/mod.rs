@@ -59,7 +59,7 @@ pub struct Limits {
     /// that was quiet for long makes place for each new one.
     pub connections: usize,
     /// Episodes of each conversation, at least 8. Beyond it, the first and the latest are kept.
-    /// From the 1,025th conversation on it is 8, so that memory is bounded by conversations,
+    /// From the 513th conversation on it is 8, so that memory is bounded by conversations,
     /// whatever happens to them.
     pub episodes: usize,
     /// Whether the packets of an episode are remembered one by one ([`Episode::marks`]), for those
@@ -82,7 +82,7 @@ impl Default for Limits {
 }
 
 /// Of so many conversations more is remembered than of all others.
-const WELL_REMEMBERED: u64 = 1_024;
+const WELL_REMEMBERED: u64 = 512;
 
 impl Limits {
     fn episodes_of(&self, number: u64) -> usize {
