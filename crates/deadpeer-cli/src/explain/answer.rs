@@ -1,5 +1,6 @@
 //! What is shown: the stories, worst first, and what stands around them.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -40,7 +41,7 @@ pub(super) struct Answer<'a> {
     /// Stories that are one.
     pub(super) groups: Vec<Group>,
     /// The plan that each death is compared with.
-    pub(super) planned: Result<Plan, Refusal>,
+    planned: OnceCell<Result<Plan, Refusal>>,
 }
 
 impl<'a> Answer<'a> {
@@ -108,7 +109,15 @@ impl<'a> Answer<'a> {
             untold,
             retold,
             groups,
-            planned: compared_plan(&Policy::detect_within(args.within), &Kernel::modern(None)),
+            planned: OnceCell::new(),
+        })
+    }
+
+    /// The plan that each death is compared with, made when there is the first.
+    fn planned(&self) -> &Result<Plan, Refusal> {
+        self.planned.get_or_init(|| {
+            let policy = Policy::detect_within(self.args.within);
+            compared_plan(&policy, &Kernel::modern(None))
         })
     }
 
@@ -131,11 +140,11 @@ impl<'a> Answer<'a> {
     /// The plan that would have noticed a death sooner, and within what; `None` where nobody was
     /// gone, or it would not.
     pub(super) fn sooner(&self, story: &Story) -> Option<(&Plan, Duration)> {
-        let plan = self.planned.as_ref().ok()?;
+        let took = story.verdict.took(story.capture_ends)?;
+        let plan = self.planned().as_ref().ok()?;
         let Notice::Within(span) = story.with_plan(plan)? else {
             return None;
         };
-        let took = story.verdict.took(story.capture_ends)?;
         (span.latest < took).then_some((plan, span.latest))
     }
 
@@ -145,8 +154,11 @@ impl<'a> Answer<'a> {
             "deadpeer plan --within {}",
             duration::typed(self.args.within).replace(' ', "")
         );
-        if let Err(refusal) = &self.planned {
-            let asks = story.verdict.is_death() && story.verdict.silence.is_some();
+        if !story.verdict.is_death() {
+            return None;
+        }
+        if let Err(refusal) = self.planned() {
+            let asks = story.verdict.silence.is_some();
             return asks.then(|| format!("{asked}: {refusal}"));
         }
         let (plan, latest) = self.sooner(story)?;
