@@ -3,9 +3,15 @@
 //! Tests on real kernels wait for real timers. On a machine that somebody else keeps busy a
 //! deadline can pass while the test is not running, so a target of such a crate that fails is run
 //! once more, alone, and named as unsteady if it passes then. Pure crates have no such excuse.
+//!
+//! Every test binary has a bound, so that nothing hangs for ever, and starts with the signals as
+//! they are by default, whatever nohup(1) or a shell's background job ignores.
 
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use deadpeer_workspace::{cargo, output, root};
@@ -14,6 +20,12 @@ use crate::tidy;
 
 /// A program that every test binary is run through, such as `unshare -Ur`.
 const RUNNER: &str = "DEADPEER_TEST_RUNNER";
+
+/// Longest time for one test binary, in seconds: five times what the longest takes on two cores.
+const BOUND: u32 = 900;
+
+/// After so long without a word of cargo, linking for instance, it is said what goes on.
+const SILENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn run() -> Result<bool> {
     let (passed, failed) = attempt(&["--workspace"])?;
@@ -66,9 +78,7 @@ fn attempt(which: &[&str]) -> Result<(bool, Vec<Target>)> {
     let mut test = cargo();
     test.args(["test", "--all-features", "--no-fail-fast"]);
     test.args(which);
-    if let Some(runner) = std::env::var_os(RUNNER) {
-        test.env(runner_variable()?, runner);
-    }
+    test.env(runner_variable()?, runner()?);
     if std::io::stderr().is_terminal() {
         test.env("CARGO_TERM_COLOR", "always");
     }
@@ -77,15 +87,46 @@ fn attempt(which: &[&str]) -> Result<(bool, Vec<Target>)> {
         .spawn()
         .context("starting cargo")?;
     let errors = child.stderr.take().context("cargo has no standard error")?;
-    let mut failed = Vec::new();
-    for line in BufReader::new(errors).split(b'\n') {
-        let line = line.context("reading from cargo")?;
-        let line = String::from_utf8_lossy(&line);
-        eprintln!("{line}");
-        failed.extend(Target::named_in(&line));
-    }
+    let failed = follow(errors)?;
     let status = child.wait().context("waiting for cargo")?;
     Ok((status.success(), failed))
+}
+
+/// Repeats what cargo says, and in its long silences what it said last.
+fn follow(errors: ChildStderr) -> Result<Vec<Target>> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(errors).split(b'\n') {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    let (mut failed, mut last, mut said) = (Vec::new(), String::new(), Instant::now());
+    loop {
+        match lines.recv_timeout(SILENCE) {
+            Ok(line) => {
+                last = String::from_utf8_lossy(&line.context("reading from cargo")?).into_owned();
+                said = Instant::now();
+                eprintln!("{last}");
+                failed.extend(Target::named_in(&last));
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                eprintln!("== {} s since: {}", said.elapsed().as_secs(), last.trim());
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(failed),
+        }
+    }
+}
+
+/// The commands in front of each test binary, for cargo to split at blanks.
+fn runner() -> Result<String> {
+    let bounded = format!("env --default-signal timeout --foreground --kill-after=10 {BOUND}");
+    match std::env::var(RUNNER) {
+        Ok(outer) => Ok(format!("{outer} {bounded}")),
+        Err(std::env::VarError::NotPresent) => Ok(bounded),
+        Err(error) => Err(error).context(RUNNER),
+    }
 }
 
 /// What cargo calls the runner of this machine's binaries.
