@@ -16,6 +16,14 @@ pub(crate) struct DeadlineArgs {
     pub(crate) within: Duration,
 }
 
+/// Whether what a program has chosen itself counts more than the deadline.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct RespectArgs {
+    /// Leave alone what a program has set itself, even if it misses the deadline
+    #[arg(long)]
+    pub(crate) keep_app_settings: bool,
+}
+
 /// Whether to change anything, and whether to ask before.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct ConsentArgs {

@@ -31,6 +31,7 @@ mod run;
 #[cfg(test)]
 mod schemas;
 mod shell;
+mod table_args;
 mod text;
 mod trial;
 mod watch;
@@ -63,18 +64,18 @@ fn run(cli: &Cli) -> Result<ExitCode, Stop> {
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let look = cli.screen.look();
     let exit = match &cli.verb {
-        Verb::Audit(args) => audit::run(&args.request()?, args.output.form(look), &mut out),
+        Verb::Audit(args) => audit::run(&args.request()?, args.output().form(look), &mut out),
         Verb::Plan(args) => plan::run(args, look, &mut out),
         Verb::Explain(args) => explain::run(args, look, &mut out),
         Verb::Test(args) => trial::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Lab(args) => lab::run(&args.request()?, args.output().form(look), &mut out),
         Verb::Listen(args) => ends::listen(&args.request()?, args.output().form(look), &mut out),
         Verb::Connect(args) => ends::connect(&args.request()?, args.output().form(look), &mut out),
-        Verb::Watch(args) => watch::run(&args.request()?, args.output.form(look), &mut out),
+        Verb::Watch(args) => watch::run(&args.request()?, args.output().form(look), &mut out),
         // It ends as the program does that it runs.
         Verb::Run(args) => return Ok(run::run(&args.request())),
         Verb::Ping(args) => ping::run(&args.request()?, args.output.form(look), &mut out),
-        Verb::Protect(args) => protect::run(&args.request()?, args.output.form(look), &mut out),
+        Verb::Protect(args) => protect::run(&args.request()?, args.output().form(look), &mut out),
         Verb::Kill(args) => kill::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Completions(args) => shell::completions(args, &mut out),
         Verb::Man(args) => shell::man(args, &mut out),

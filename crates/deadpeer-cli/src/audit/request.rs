@@ -7,9 +7,10 @@ use deadpeer_host::Table;
 
 use super::middlebox;
 use crate::exit::Stop;
-use crate::filter_args::{Chosen, FilterArgs};
-use crate::flags::{DeadlineArgs, MeansArgs};
+use crate::filter_args::Chosen;
+use crate::flags::DeadlineArgs;
 use crate::output::OutputArgs;
+use crate::table_args::TableArgs;
 
 /// Show which connections would hang on a vanished peer, and for how long
 ///
@@ -35,13 +36,9 @@ pub(crate) struct AuditArgs {
     /// One line for each connection, with what it is doing now; with --json in the kernel's order
     #[arg(long)]
     each: bool,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
     /// Don't look for owners, and so not for settings: faster, and only the armed timers tell
     #[arg(long)]
     no_owners: bool,
-    #[command(flatten)]
-    means: MeansArgs,
     /// Use eBPF even where it is slower, and end with code 2 if it can't be had
     #[arg(long, conflicts_with_all = ["no_bpf", "no_owners"])]
     bpf: bool,
@@ -50,7 +47,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "NAME|TIME", value_parser = middlebox::parse)]
     middlebox: Option<Duration>,
     #[command(flatten)]
-    filters: FilterArgs,
+    table: TableArgs,
 }
 
 /// What is asked.
@@ -73,15 +70,19 @@ enum Means {
 }
 
 impl AuditArgs {
+    pub(crate) fn output(&self) -> OutputArgs {
+        self.table.output
+    }
+
     /// As plain values, once what is named has been looked up.
     pub(crate) fn request(&self) -> Result<Request, Stop> {
         Ok(Request {
-            chosen: self.filters.chosen()?,
+            chosen: self.table.filters.chosen()?,
             within: self.deadline.map(|deadline| deadline.within),
             each: self.each,
             owners: !self.no_owners,
             middlebox: self.middlebox,
-            means: match (self.bpf, self.means.bpf()) {
+            means: match (self.bpf, self.table.means.bpf()) {
                 (true, _) => Means::Bpf,
                 (false, true) => Means::BpfWhereItPays,
                 (false, false) => Means::Descriptors,

@@ -8,7 +8,6 @@ use deadpeer_report::Gap;
 use deadpeer_report::duration::Lower;
 use deadpeer_report::sanitize::sanitize_bytes;
 
-use super::is_doomed;
 use crate::audit::cells::{column, text};
 use crate::exit::Stop;
 use crate::gaps::{self, Missing};
@@ -61,7 +60,7 @@ pub(super) fn show(
             Some(ago) => row.plain(Lower(ago)),
             None => row.cell(style::FAINT, "?"),
         };
-        let look = match is_doomed(decision) {
+        let look = match decision.destroys() {
             true => style::BAD,
             false => style::PLAIN,
         };

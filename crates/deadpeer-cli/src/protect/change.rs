@@ -7,7 +7,6 @@ use deadpeer_host::Table;
 use deadpeer_host::protect::{CarryOut, CarryOutError, Survey, backlog};
 use deadpeer_host::undo::{Record, UndoFile, boot_id, default_directory};
 use deadpeer_report::plural::plural;
-use deadpeer_report::sanitize::sanitize;
 
 use super::request::Change;
 use super::{burst, outcome, plan, sysctl};
@@ -15,6 +14,7 @@ use crate::confirm::Consent;
 use crate::drive::{Ended, drive};
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
+use crate::table_args::use_bpf;
 
 /// Brings what is chosen under the deadline.
 pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
@@ -81,17 +81,6 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
         Output::Json => line(out, &done.to_record(&undo, blind.as_deref()))?,
     }
     Ok(outcome::exit(&done))
-}
-
-/// Uses eBPF where it can be had, and says why if it can't.
-pub(super) fn use_bpf(may: bool, table: &mut Table) -> Option<String> {
-    if !may {
-        return Some("--no-bpf".to_owned());
-    }
-    table
-        .use_bpf()
-        .err()
-        .map(|error| sanitize(&error.to_string()).into_owned())
 }
 
 fn undo_file(request: &Change, table: &Table) -> Result<UndoFile, Stop> {

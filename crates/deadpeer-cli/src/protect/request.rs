@@ -10,10 +10,11 @@ use deadpeer_report::duration::{self, milliseconds};
 
 use crate::confirm::Consent;
 use crate::exit::Stop;
-use crate::filter_args::{Chosen, FilterArgs};
-use crate::flags::{ConsentArgs, DeadlineArgs, MeansArgs};
+use crate::filter_args::Chosen;
+use crate::flags::{ConsentArgs, DeadlineArgs, RespectArgs};
 use crate::output::OutputArgs;
 use crate::policy_args::PolicyArgs;
+use crate::table_args::TableArgs;
 
 /// Make running programs notice a vanished peer within a deadline, without restarting them
 ///
@@ -39,9 +40,8 @@ pub(crate) struct ProtectArgs {
     /// ones may be lost
     #[arg(long, conflicts_with_all = ["undo", "list", "remove", "new_connections"])]
     force: bool,
-    /// Leave alone what an application has set itself, even if it misses the deadline
-    #[arg(long)]
-    keep_app_settings: bool,
+    #[command(flatten)]
+    respect: RespectArgs,
     /// Also set tcp_retries2 of the network namespace where the deadline takes that: for everybody
     /// in it, shown, recorded and undone like the rest
     #[arg(long, conflicts_with_all = ["undo", "list", "remove", "new_connections"])]
@@ -65,11 +65,7 @@ pub(crate) struct ProtectArgs {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["within", "undo_file"])]
     remove: Option<String>,
     #[command(flatten)]
-    means: MeansArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    filters: FilterArgs,
+    table: TableArgs,
 }
 
 const AFTER_HELP: &str = "\
@@ -137,14 +133,18 @@ pub(crate) struct Goal {
 }
 
 impl ProtectArgs {
+    pub(crate) fn output(&self) -> OutputArgs {
+        self.table.output
+    }
+
     /// As plain values, once what is named has been looked up.
     pub(crate) fn request(&self) -> Result<Request, Stop> {
         Ok(match (&self.undo, &self.remove) {
             (Some(file), _) => Request::Undo(Undo {
                 file: file.clone(),
-                chosen: self.filters.chosen()?,
+                chosen: self.table.filters.chosen()?,
                 consent: self.consent.consent()?,
-                bpf: self.means.bpf(),
+                bpf: self.table.means.bpf(),
             }),
             (None, _) if self.list => Request::List,
             (None, Some(name)) => Request::Remove(name.clone()),
@@ -155,13 +155,13 @@ impl ProtectArgs {
             }),
             (None, None) => Request::Change(Change {
                 goal: self.goal(),
-                chosen: self.filters.chosen_or(
+                chosen: self.table.filters.chosen_or(
                     "which connections? Name them by a filter such as --process, --port or --cgroup, or say --all (nothing was changed)",
                 )?,
                 consent: self.consent.consent()?,
                 force: self.force,
                 sysctl: self.sysctl,
-                bpf: self.means.bpf(),
+                bpf: self.table.means.bpf(),
                 undo_file: self.undo_file.clone(),
             }),
         })
@@ -174,14 +174,17 @@ impl ProtectArgs {
             .map_or(Duration::ZERO, |deadline| deadline.within);
         Goal {
             policy: self.policy.within(within).sysctls(self.sysctl),
-            keep_app_settings: self.keep_app_settings,
+            keep_app_settings: self.respect.keep_app_settings,
         }
     }
 
     /// A rule holds in a cgroup: which ports and processes connections still to come will have,
     /// nobody knows.
     fn cgroup(&self) -> Result<PathBuf, Stop> {
-        match (self.filters.is_all(), self.filters.only_cgroup()) {
+        match (
+            self.table.filters.is_all(),
+            self.table.filters.only_cgroup(),
+        ) {
             (true, _) => Ok(PathBuf::from("/")),
             (false, Some(path)) => Ok(below_root(path)),
             (false, None) => Err(Stop::because(

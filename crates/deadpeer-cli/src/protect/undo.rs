@@ -8,12 +8,12 @@ use deadpeer_host::undo::{Restored, UndoFile, boot_id, restore};
 use deadpeer_report::plural::plural;
 use deadpeer_report::sanitize::sanitize;
 
-use super::change::use_bpf;
 use super::request::Undo;
 use super::sysctl;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
+use crate::table_args::use_bpf;
 use crate::text::look::Look;
 use crate::text::paragraph::{counted, paragraph};
 use crate::text::style;

@@ -19,7 +19,7 @@ use deadpeer_core::Policy;
 use deadpeer_host::protect::Aim;
 use deadpeer_report::sanitize::sanitize;
 
-use crate::flags::{DeadlineArgs, MeansArgs};
+use crate::flags::{DeadlineArgs, MeansArgs, RespectArgs};
 use crate::policy_args::{self, PolicyArgs};
 use job::Job;
 use protection::Protection;
@@ -44,9 +44,8 @@ use protection::Protection;
 pub(crate) struct RunArgs {
     #[command(flatten)]
     deadline: DeadlineArgs,
-    /// Leave alone what the program sets itself, even if it misses the deadline
-    #[arg(long)]
-    keep_app_settings: bool,
+    #[command(flatten)]
+    respect: RespectArgs,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -92,7 +91,7 @@ impl RunArgs {
         let mut words = self.program.iter().cloned();
         Request {
             policy: self.policy.within(self.deadline.within),
-            keep_app_settings: self.keep_app_settings,
+            keep_app_settings: self.respect.keep_app_settings,
             bpf: self.means.bpf(),
             quiet: self.quiet,
             program: words.next().unwrap_or_default(),

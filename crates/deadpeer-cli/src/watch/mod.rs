@@ -15,9 +15,9 @@ use deadpeer_report::duration;
 use deadpeer_report::record;
 
 use crate::exit::{Exit, Stop};
-use crate::filter_args::{Chosen, FilterArgs};
-use crate::flags::MeansArgs;
+use crate::filter_args::Chosen;
 use crate::output::{Output, OutputArgs, line};
+use crate::table_args::TableArgs;
 use tally::Tally;
 use wait::{Wait, Woken};
 
@@ -54,11 +54,7 @@ pub(crate) struct WatchArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     stop_after: Option<Duration>,
     #[command(flatten)]
-    means: MeansArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    filters: FilterArgs,
+    table: TableArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -89,16 +85,20 @@ pub(crate) struct Request {
 }
 
 impl WatchArgs {
+    pub(crate) fn output(&self) -> OutputArgs {
+        self.table.output
+    }
+
     /// As plain values, once what is named has been looked up.
     pub(crate) fn request(&self) -> Result<Request, Stop> {
         Ok(Request {
-            chosen: self.filters.chosen()?,
+            chosen: self.table.filters.chosen()?,
             all_ends: self.all_ends,
             stats: self.stats,
             every: self.every,
             count: self.count,
             stop_after: self.stop_after,
-            bpf: self.means.bpf(),
+            bpf: self.table.means.bpf(),
         })
     }
 }

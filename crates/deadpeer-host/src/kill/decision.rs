@@ -37,6 +37,14 @@ pub enum Decision {
     Over,
 }
 
+impl Decision {
+    /// Whether the connection is to be destroyed.
+    #[must_use]
+    pub fn destroys(&self) -> bool {
+        matches!(self, Self::Destroy { .. } | Self::Forced(_))
+    }
+}
+
 impl Selection {
     /// Whether a connection is meant, as far as the table tells.
     #[must_use]

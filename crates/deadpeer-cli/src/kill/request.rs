@@ -1,0 +1,84 @@
+//! What is asked of `deadpeer kill`.
+
+use std::time::Duration;
+
+use clap::Args;
+use deadpeer_host::kill::Selection;
+use deadpeer_report::duration;
+
+use crate::confirm::Consent;
+use crate::exit::Stop;
+use crate::filter_args::{Chosen, FilterArgs};
+use crate::flags::ConsentArgs;
+use crate::output::OutputArgs;
+
+/// Destroy half-open connections, whose other end is gone
+///
+/// Asks the peer of every chosen connection first, by up to three keepalive probes, and destroys
+/// what nobody answers for: its program finds out at once, by the error ECONNABORTED of its pending
+/// or next call, instead of in minutes, hours or never. A connection whose peer answered, or could
+/// not be asked, is left alone unless forced. Shows what would be done, and asks.
+///
+/// Takes CAP_NET_ADMIN to destroy and, to ask, CAP_SYS_PTRACE or the same user; a kernel with
+/// CONFIG_INET_DIAG_DESTROY.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["silent_for", "unreachable", "all_matching"]))]
+pub(crate) struct KillArgs {
+    /// Connections whose peer has not been heard for this long
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
+    silent_for: Option<Duration>,
+    /// Connections whose peer leaves three questions in a row unanswered, ours or the kernel's own
+    #[arg(long)]
+    unreachable: bool,
+    /// Every connection that the filters choose
+    #[arg(long)]
+    all_matching: bool,
+    /// Also connections whose peer has just answered, or could not be asked
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    consent: ConsentArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    filters: FilterArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  deadpeer kill --process postgres --silent-for 10m --dry-run
+  deadpeer kill --port 6379 --unreachable --yes
+
+Exit codes:
+  0  every connection that was to go is gone (or would be: --dry-run), or none was to go
+  1  some that were to go are still there, or you said no
+  2  usage or run-time error: not permitted, or the kernel can't
+  3  can't tell: nothing matches, or peers could not be asked";
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(super) chosen: Chosen,
+    pub(super) selection: Selection,
+    pub(super) force: bool,
+    pub(super) consent: Consent,
+}
+
+impl KillArgs {
+    /// As plain values, once what is named has been looked up.
+    pub(crate) fn request(&self) -> Result<Request, Stop> {
+        Ok(Request {
+            chosen: self.filters.chosen_or(
+                "which connections? Name them by a filter such as --process, --port or --peer, or say --all (nothing was changed)",
+            )?,
+            consent: self.consent.consent()?,
+            selection: match self.silent_for {
+                Some(time) => Selection::SilentFor(time),
+                None if self.unreachable => Selection::Unreachable,
+                None => Selection::AllMatching,
+            },
+            force: self.force,
+        })
+    }
+}
