@@ -1,7 +1,7 @@
 //! What must hold for any packets. The fuzzer calls it, and so does the test that replays the
 //! corpus.
 
-use deadpeer_capture::talk::Sight;
+use deadpeer_capture::talk::Taken;
 use deadpeer_capture::{Conversations, Limits, Link, Moment, Packet};
 
 /// Two bytes of link type; then packets, each after a byte of time and a byte of length.
@@ -35,7 +35,7 @@ pub(crate) fn check(input: &[u8]) {
             offset: 0,
         });
         taken += 1;
-        if let Sight::Tcp(sighting) = sight {
+        if let Taken::Tcp(sighting) = sight {
             segments += 1;
             assert!(sighting.segment.length as usize <= bytes.len());
             assert!(sighting.conversation <= conversations.totals().connections);
@@ -44,7 +44,7 @@ pub(crate) fn check(input: &[u8]) {
     let totals = conversations.totals();
     assert_eq!((totals.packets, totals.segments), (taken, segments));
     let skipped: u64 = totals.skipped().map(|(_, count)| count).sum();
-    assert_eq!(segments + totals.complaints + skipped, taken);
+    assert_eq!(segments + totals.icmp_errors + skipped, taken);
     assert!(conversations.stories().count() as u64 == totals.connections - totals.evicted);
     for story in conversations.stories() {
         assert!(story.first <= story.last && story.last <= story.capture_ends);

@@ -81,7 +81,7 @@ enum timer {
 };
 
 /* iter/task_file */
-struct holder {
+struct owner {
 	u64 cookie;
 	u64 inode;
 	u32 pid;
@@ -170,7 +170,7 @@ struct death {
 _Static_assert(sizeof(struct options) == 28, "records.rs");
 _Static_assert(sizeof(struct state) == 136, "records.rs");
 _Static_assert(sizeof(struct row) == 168, "records.rs");
-_Static_assert(sizeof(struct holder) == 32, "records.rs");
+_Static_assert(sizeof(struct owner) == 32, "records.rs");
 _Static_assert(sizeof(struct outcome) == 72, "records.rs");
 _Static_assert(sizeof(struct change) == 56, "records.rs");
 _Static_assert(sizeof(struct chosen) == 8, "records.rs");

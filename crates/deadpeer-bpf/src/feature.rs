@@ -32,7 +32,7 @@ pub(crate) const SET: Feature = Feature {
     since: "5.15",
     came_with: "bpf_iter_tcp_get_func_proto",
 };
-pub(crate) const HOLDERS: Feature = Feature {
+pub(crate) const OWNERS: Feature = Feature {
     name: "asking the kernel for the owners",
     program: "deadpeer_own",
     capabilities: TRACING,
@@ -234,12 +234,12 @@ mod tests {
     fn a_helper_that_lockdown_took_away_is_not_taken_for_a_fault_of_the_program() {
         let log = b"12: (85) call bpf_probe_read_kernel#113\nprogram of this type cannot use helper bpf_probe_read_kernel#113\n\0";
         let invalid = || refused(Errno::INVAL);
-        let told = HOLDERS.rejected_under(Lockdown::Confidentiality, invalid(), log);
+        let told = OWNERS.rejected_under(Lockdown::Confidentiality, invalid(), log);
         assert!(matches!(told, Unavailable::LockedDown { .. }), "{told}");
-        let told = HOLDERS.rejected_under(Lockdown::Harmless, invalid(), log);
+        let told = OWNERS.rejected_under(Lockdown::Harmless, invalid(), log);
         assert!(matches!(told, Unavailable::Rejected { .. }), "{told}");
         let other = b"R1 invalid mem access 'scalar'\n\0";
-        let told = HOLDERS.rejected_under(Lockdown::Confidentiality, invalid(), other);
+        let told = OWNERS.rejected_under(Lockdown::Confidentiality, invalid(), other);
         assert!(matches!(told, Unavailable::Rejected { .. }), "{told}");
     }
 

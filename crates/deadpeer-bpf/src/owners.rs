@@ -36,11 +36,11 @@ pub struct SocketOwner {
 
 impl SocketOwners {
     pub(crate) fn load(kernel: &Types<'_>) -> Result<Self, Unavailable> {
-        let failed = |error| feature::HOLDERS.failed(error);
+        let failed = |error| feature::OWNERS.failed(error);
         let namespace = pid_namespace().map_err(failed)?;
         let recipe = Recipe {
-            feature: &feature::HOLDERS,
-            object: include_bytes!("../objects/holders.bpf.o"),
+            feature: &feature::OWNERS,
+            object: include_bytes!("../objects/owners.bpf.o"),
             target: Target::Iterator("bpf_iter_task_file"),
             maps: &[],
             constants: namespace.as_bytes(),
@@ -58,7 +58,7 @@ impl SocketOwners {
         &self,
         mut visit: impl FnMut(&SocketOwner) -> ControlFlow<()>,
     ) -> Result<(), CallError> {
-        self.iterator.run(|seen: &records::Holder| {
+        self.iterator.run(|seen: &records::SocketOwner| {
             match (seen.pid, NonZeroU32::new(seen.inode as u32)) {
                 // A process of another pid namespace has no number in ours.
                 (0, _) | (_, None) => ControlFlow::Continue(()),

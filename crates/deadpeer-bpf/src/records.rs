@@ -72,7 +72,7 @@ records! {
         unanswered: u8,
         sack: u8,
     }
-    Holder, 32 bytes {
+    SocketOwner, 32 bytes {
         cookie: u64,
         inode: u64,
         pid: u32,

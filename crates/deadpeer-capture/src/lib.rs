@@ -5,7 +5,7 @@
 //! no clock, no thread. Four steps, one module each:
 //!
 //! - [`read`]: a pcap or pcapng file, compressed or not, becomes packets;
-//! - [`dissect`]: a packet becomes a TCP [`Segment`], or an ICMP [`Complaint`] about one;
+//! - [`dissect`]: a packet becomes a TCP [`Segment`], or an [`IcmpError`] about one;
 //! - [`talk`]: segments become conversations, in a few hundred bytes each and nothing per packet;
 //! - [`story`]: a conversation becomes a timeline and a verdict.
 //!
@@ -32,8 +32,8 @@ pub mod read;
 pub mod story;
 pub mod talk;
 
-pub use dissect::{Complaint, Endpoint, Flags, Segment};
+pub use dissect::{Endpoint, Flags, IcmpError, Segment};
 pub use moment::Moment;
 pub use read::{Link, Packet, ReadError, Reader};
-pub use story::{Story, Verdict};
+pub use story::{Story, StoryVerdict};
 pub use talk::{Conversations, Kind, Limits, Side, Sighting};

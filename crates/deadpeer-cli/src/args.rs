@@ -117,7 +117,7 @@ pub(crate) fn report(error: &clap::Error) -> Exit {
     ) {
         // A closed pipe is the only way this fails, and that is success.
         let _ = error.print();
-        return Exit::Fine;
+        return Exit::Yes;
     }
     eprintln!("deadpeer: {}", sentence(error));
     Exit::Error

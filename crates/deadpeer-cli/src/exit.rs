@@ -9,9 +9,9 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Yes, fine, passed.
-    Fine,
+    Yes,
     /// No: over the deadline, or a promise that cannot be kept.
-    Over,
+    No,
     /// A usage or run-time error, said in one sentence on stderr.
     Error,
     /// Can't tell: not permitted to see, or unknown.
@@ -22,8 +22,8 @@ impl Exit {
     /// The code itself. Scripts rely on it: it never changes.
     pub(crate) const fn code(self) -> u8 {
         match self {
-            Self::Fine => 0,
-            Self::Over => 1,
+            Self::Yes => 0,
+            Self::No => 1,
             Self::Error => 2,
             Self::Unknown => 3,
         }
@@ -31,7 +31,7 @@ impl Exit {
 
     /// What a code of this command means.
     pub(crate) fn of_code(code: u8) -> Option<Self> {
-        [Self::Fine, Self::Over, Self::Error, Self::Unknown]
+        [Self::Yes, Self::No, Self::Error, Self::Unknown]
             .into_iter()
             .find(|exit| exit.code() == code)
     }
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn codes_are_a_promise() {
-        let codes = [Exit::Fine, Exit::Over, Exit::Error, Exit::Unknown].map(Exit::code);
+        let codes = [Exit::Yes, Exit::No, Exit::Error, Exit::Unknown].map(Exit::code);
         assert_eq!(codes, [0, 1, 2, 3]);
     }
 

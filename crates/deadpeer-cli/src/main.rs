@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     };
     match run(&cli) {
         Ok(code) => code,
-        Err(Stop::PipeClosed) => Exit::Fine.into(),
+        Err(Stop::PipeClosed) => Exit::Yes.into(),
         Err(Stop::Failed(sentence)) => {
             eprintln!("deadpeer: {}", sanitize(&sentence));
             Exit::Error.into()

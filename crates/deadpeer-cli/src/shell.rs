@@ -32,7 +32,7 @@ pub(crate) fn completions(args: &CompletionsArgs, out: &mut impl Write) -> Resul
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "deadpeer", &mut script);
     out.write_all(&script)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Yes)
 }
 
 /// Writes the manual page.
@@ -46,7 +46,7 @@ pub(crate) fn man(args: &ManArgs, out: &mut impl Write) -> Result<Exit, Stop> {
         .source(concat!("deadpeer ", env!("CARGO_PKG_VERSION")))
         .manual("deadpeer")
         .render(out)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Yes)
 }
 
 /// A verb as a command of its own, with what holds for every verb.

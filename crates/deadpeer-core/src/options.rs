@@ -1,6 +1,7 @@
 //! The socket options that decide when a connection is given up: what to set, and what is in force.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::kernel::Sysctls;
 
@@ -152,8 +153,8 @@ impl SocketOptions {
     pub fn check(&self) -> Result<(), OutOfRange> {
         let seconds = u64::from(MAX_KEEPALIVE_S);
         let checks = [
-            ("TCP_KEEPIDLE", self.keepidle_s, 1, seconds, "s"),
-            ("TCP_KEEPINTVL", self.keepintvl_s, 1, seconds, "s"),
+            ("TCP_KEEPIDLE", self.keepidle_s, 1, seconds, "seconds"),
+            ("TCP_KEEPINTVL", self.keepintvl_s, 1, seconds, "seconds"),
             (
                 "TCP_KEEPCNT",
                 self.keepcnt,
@@ -166,14 +167,14 @@ impl SocketOptions {
                 self.user_timeout_ms,
                 0,
                 u64::from(MAX_USER_TIMEOUT_MS),
-                "ms",
+                "milliseconds",
             ),
             (
                 "TCP_RTO_MAX_MS",
                 self.rto_max_ms,
                 u64::from(MIN_RTO_MAX_MS),
                 u64::from(MAX_RTO_MAX_MS),
-                "ms",
+                "milliseconds",
             ),
             (
                 "TCP_SYNCNT",
@@ -187,7 +188,7 @@ impl SocketOptions {
             if let Some(value) = value.map(u64::from).filter(|v| *v < min || *v > max) {
                 return Err(OutOfRange {
                     option,
-                    value,
+                    value: Asked::Number(value),
                     min,
                     max,
                     unit,
@@ -198,19 +199,28 @@ impl SocketOptions {
     }
 }
 
-/// A value that the kernel would refuse.
+/// A value that an option cannot hold, and that the kernel would refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutOfRange {
     /// The kernel's name of the option.
     pub option: &'static str,
     /// The value that was asked for.
-    pub value: u64,
+    pub value: Asked,
     /// The smallest value the kernel takes.
     pub min: u64,
     /// The largest value the kernel takes.
     pub max: u64,
     /// What the numbers count.
     pub unit: &'static str,
+}
+
+/// A value as it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// In the unit of the option.
+    Number(u64),
+    /// As a duration, which need not be a whole number of units.
+    Duration(Duration),
 }
 
 impl std::error::Error for OutOfRange {}
@@ -231,7 +241,11 @@ impl fmt::Display for OutOfRange {
             max,
             unit,
         } = self;
-        write!(f, "{option} takes {min} to {max} {unit}, not {value}")
+        write!(f, "{option} takes {min} to {max} ")?;
+        match value {
+            Asked::Number(number) => write!(f, "{unit}, not {number}"),
+            Asked::Duration(duration) => write!(f, "whole {unit}, not {duration:?}"),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 mod common;
 mod experiments;
 
-use deadpeer_lab::matrix::{Experiment, Settings, Verdict};
+use deadpeer_lab::matrix::{CellVerdict, Experiment, Settings};
 use deadpeer_lab::state::State;
 
 use common::inside;
@@ -40,7 +40,7 @@ fn silent_programs_are_told_from_hosts_that_are_gone() {
                 }
                 let place = format!("{}: {cell:?}", experiment.scenario);
                 // Late only on a machine that is too busy to measure.
-                let said = matches!(cell.verdict, Verdict::Noticed | Verdict::Late);
+                let said = matches!(cell.verdict, CellVerdict::Noticed | CellVerdict::Late);
                 assert!(said, "{place}");
                 let words = cell.noticed.as_ref().map(|noticed| &noticed.signal.words);
                 let of_the_program = words.is_some_and(|words| words.starts_with("program silent"));
@@ -66,7 +66,7 @@ fn the_living_are_left_alone() {
             assert!(!experiment.cells.is_empty());
             for cell in &experiment.cells {
                 let place = format!("{}: {cell:?}", experiment.scenario);
-                assert_eq!(cell.verdict, Verdict::Quiet, "{place}");
+                assert_eq!(cell.verdict, CellVerdict::Quiet, "{place}");
             }
         }
     });

@@ -3,8 +3,8 @@
 mod common;
 mod experiments;
 
-use deadpeer_lab::matrix::Verdict::{FalseAlarm, Late, Missed, Noticed, Quiet, Unnoticeable};
-use deadpeer_lab::matrix::{Cell, Experiment, Settings, Verdict};
+use deadpeer_lab::matrix::CellVerdict::{FalseAlarm, Late, Missed, Noticed, Quiet, Unnoticeable};
+use deadpeer_lab::matrix::{Cell, CellVerdict, Experiment, Settings};
 use deadpeer_lab::scenario::Scenario;
 use deadpeer_lab::state::State::{self, HalfClosedByPeer, Idle, OnlyReading, Sending, ZeroWindow};
 
@@ -208,14 +208,14 @@ fn has_slipped(cell: &Cell) -> bool {
 }
 
 /// Holds the experiments against what a method says of a scenario in a state.
-fn hold(experiments: &[Experiment], expected: &[(&str, State, &str, Verdict)]) {
+fn hold(experiments: &[Experiment], expected: &[(&str, State, &str, CellVerdict)]) {
     for &(scenario, state, method, expected) in expected {
         let verdict = verdict(experiments, scenario, state, method);
         assert_eq!(verdict, expected, "{scenario} {state} {method}");
     }
 }
 
-fn verdict(experiments: &[Experiment], scenario: &str, state: State, method: &str) -> Verdict {
+fn verdict(experiments: &[Experiment], scenario: &str, state: State, method: &str) -> CellVerdict {
     let mut cells = experiments
         .iter()
         .filter(|experiment| experiment.scenario == scenario)

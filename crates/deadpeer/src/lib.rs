@@ -165,9 +165,8 @@ pub use setting::Setting;
 pub use take_error::take_error;
 pub use watch::{AddError, Event, NewWatchError, News, Watch};
 
-pub use deadpeer_core::durations::UnsettableDuration;
 pub use deadpeer_core::forecast::{AfterClose, Forecast, Notice, Outlook, Silence, Snapshot, Span};
-pub use deadpeer_core::options::OutOfRange;
+pub use deadpeer_core::options::{Asked, OutOfRange};
 pub use deadpeer_core::policy::{
     LONGEST_DEADLINE, Plan, Policy, Reason, Refusal, Relaxation, SlowReaders,
 };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use deadpeer_capture::talk::Sight;
+use deadpeer_capture::talk::Taken;
 use deadpeer_capture::{Conversations, Kind, Limits, Reader, Sighting};
 use deadpeer_workspace::{output, root};
 
@@ -134,7 +134,7 @@ fn differences(path: &Path, theirs: &[Labels]) -> Result<Vec<Difference>> {
     while let Some(packet) = capture.next_packet()? {
         let labels = theirs.get(number).context("tshark has fewer packets")?;
         number += 1;
-        let Sight::Tcp(sighting) = conversations.take(&packet) else {
+        let Taken::Tcp(sighting) = conversations.take(&packet) else {
             continue;
         };
         if let Some(sort) = sort(&sighting, labels) {

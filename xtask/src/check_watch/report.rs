@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deadpeer_core::Cause;
-use deadpeer_lab::matrix::{Cell, Experiment, Life, Verdict};
+use deadpeer_lab::matrix::{Cell, CellVerdict, Experiment, Life};
 use deadpeer_lab::scenario::Fate;
 
 /// What came out for one deadline.
@@ -55,14 +55,14 @@ impl Report {
             Fate::Finished | Fate::Frozen => {}
         }
         match (cell.verdict, &cell.noticed) {
-            (Verdict::Noticed, Some(noticed)) => self.noticed.push(noticed.after_s),
-            (Verdict::FalseAlarm, _) => {
+            (CellVerdict::Noticed, Some(noticed)) => self.noticed.push(noticed.after_s),
+            (CellVerdict::FalseAlarm, _) => {
                 self.false_alarms += 1;
                 self.note("called dead", experiment, cell);
             }
-            (Verdict::Late, _) => self.note("late", experiment, cell),
-            (Verdict::Missed, _) => self.note("missed", experiment, cell),
-            (Verdict::Noticed | Verdict::Quiet | Verdict::Unnoticeable, _) => {}
+            (CellVerdict::Late, _) => self.note("late", experiment, cell),
+            (CellVerdict::Missed, _) => self.note("missed", experiment, cell),
+            (CellVerdict::Noticed | CellVerdict::Quiet | CellVerdict::Unnoticeable, _) => {}
         }
     }
 

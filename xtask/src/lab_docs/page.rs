@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use deadpeer_lab::matrix::{Experiment, Verdict, tally};
+use deadpeer_lab::matrix::{CellVerdict, Experiment, tally};
 use deadpeer_lab::scenario::Fate;
 use deadpeer_lab::state::State;
 
@@ -107,7 +107,11 @@ fn answered(page: &mut String, experiments: &[Experiment]) {
 
 /// What deadpeer itself got wrong, one line for each scenario and kind of mistake.
 fn missed(page: &mut String, experiments: &[Experiment]) {
-    const MISTAKES: [Verdict; 3] = [Verdict::Missed, Verdict::Late, Verdict::FalseAlarm];
+    const MISTAKES: [CellVerdict; 3] = [
+        CellVerdict::Missed,
+        CellVerdict::Late,
+        CellVerdict::FalseAlarm,
+    ];
     page.push_str("## What deadpeer itself gets wrong\n\n");
     for (name, title) in [
         ("supervised", "supervised"),

@@ -268,13 +268,13 @@ mod tests {
     use super::*;
 
     const SOCKETS: &[u8] = include_bytes!("../../objects/sockets.bpf.o");
-    const HOLDERS: &[u8] = include_bytes!("../../objects/holders.bpf.o");
+    const OWNERS: &[u8] = include_bytes!("../../objects/owners.bpf.o");
     const DEATHS: &[u8] = include_bytes!("../../objects/deaths.bpf.o");
     const PROTECT: &[u8] = include_bytes!("../../objects/protect.bpf.o");
 
     #[test]
     fn among_its_own_types_nothing_moves() {
-        for bytes in [SOCKETS, HOLDERS, DEATHS, PROTECT] {
+        for bytes in [SOCKETS, OWNERS, DEATHS, PROTECT] {
             let object = Object::read(bytes).unwrap();
             let mut instructions = object.instructions.to_vec();
             assert_eq!(relocate(&object, &object.types, &mut instructions), Ok(()));
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_field_that_the_kernel_lacks_is_named() {
-        let object = Object::read(HOLDERS).unwrap();
+        let object = Object::read(OWNERS).unwrap();
         // A kernel that knows of no socket.
         let other = Object::read(PROTECT).unwrap();
         let mut instructions = object.instructions.to_vec();

@@ -40,7 +40,7 @@ type Ask = fn(&Engine) -> Result<(), Unavailable>;
 
 const TRACING: [(&str, Ask); 4] = [
     ("sockets", |engine| engine.sockets().map(drop)),
-    ("holders", |engine| engine.socket_owners().map(drop)),
+    ("owners", |engine| engine.socket_owners().map(drop)),
     ("set", |engine| {
         engine.set([deadpeer_bpf::Change::new(1, protected())], |_| ())
     }),

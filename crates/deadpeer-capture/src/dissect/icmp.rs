@@ -9,7 +9,7 @@ use super::{Layer, Skip};
 /// What an ICMP error says about the way to the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum IcmpKind {
     /// Nobody answers for the host (EHOSTUNREACH).
     HostUnreachable,
     /// There is no way to its network (ENETUNREACH).
@@ -30,11 +30,11 @@ pub enum Trouble {
 /// An ICMP error about a TCP segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Complaint {
+pub struct IcmpError {
     /// Who complains: a router, or the destination itself.
     pub(crate) from: u128,
     /// What is wrong.
-    pub trouble: Trouble,
+    pub kind: IcmpKind,
     /// Who sent the quoted segment.
     pub source: Endpoint,
     /// To whom.
@@ -43,7 +43,7 @@ pub struct Complaint {
     pub seq: u32,
 }
 
-impl Complaint {
+impl IcmpError {
     /// Who complains: a router, or the destination itself.
     #[must_use]
     pub fn from(&self) -> IpAddr {
@@ -51,43 +51,43 @@ impl Complaint {
     }
 }
 
-pub(super) fn read_v4(header: &Header, packet: Layer<'_>) -> Result<Complaint, Skip> {
+pub(super) fn read_v4(header: &Header, packet: Layer<'_>) -> Result<IcmpError, Skip> {
     let head = packet.head::<8>()?;
-    let trouble = match (head[0], head[1]) {
-        (3, 0 | 6 | 11) => Trouble::NetworkUnreachable,
-        (3, 1 | 7 | 8 | 12) => Trouble::HostUnreachable,
-        (3, 3) => Trouble::PortUnreachable,
-        (3, 9 | 10 | 13) => Trouble::Prohibited,
+    let kind = match (head[0], head[1]) {
+        (3, 0 | 6 | 11) => IcmpKind::NetworkUnreachable,
+        (3, 1 | 7 | 8 | 12) => IcmpKind::HostUnreachable,
+        (3, 3) => IcmpKind::PortUnreachable,
+        (3, 9 | 10 | 13) => IcmpKind::Prohibited,
         (3, 4) => {
             let mtu = u32::from(u16::from_be_bytes([head[6], head[7]]));
-            Trouble::TooBig((mtu > 0).then_some(mtu))
+            IcmpKind::TooBig((mtu > 0).then_some(mtu))
         }
-        (11, _) => Trouble::HopsExceeded,
-        (3 | 12, code) => Trouble::Other(head[0], code),
+        (11, _) => IcmpKind::HopsExceeded,
+        (3 | 12, code) => IcmpKind::Other(head[0], code),
         _ => return Err(Skip::NotTcp),
     };
-    quoted(header, trouble, packet.after(8)?)
+    quoted(header, kind, packet.after(8)?)
 }
 
-pub(super) fn read_v6(header: &Header, packet: Layer<'_>) -> Result<Complaint, Skip> {
+pub(super) fn read_v6(header: &Header, packet: Layer<'_>) -> Result<IcmpError, Skip> {
     let head = packet.head::<8>()?;
-    let trouble = match (head[0], head[1]) {
-        (1, 0) => Trouble::NetworkUnreachable,
-        (1, 1 | 5 | 6) => Trouble::Prohibited,
-        (1, 2 | 3) => Trouble::HostUnreachable,
-        (1, 4) => Trouble::PortUnreachable,
-        (2, _) => Trouble::TooBig(Some(u32::from_be_bytes([
+    let kind = match (head[0], head[1]) {
+        (1, 0) => IcmpKind::NetworkUnreachable,
+        (1, 1 | 5 | 6) => IcmpKind::Prohibited,
+        (1, 2 | 3) => IcmpKind::HostUnreachable,
+        (1, 4) => IcmpKind::PortUnreachable,
+        (2, _) => IcmpKind::TooBig(Some(u32::from_be_bytes([
             head[4], head[5], head[6], head[7],
         ]))),
-        (3, _) => Trouble::HopsExceeded,
-        (1 | 4, code) => Trouble::Other(head[0], code),
+        (3, _) => IcmpKind::HopsExceeded,
+        (1 | 4, code) => IcmpKind::Other(head[0], code),
         _ => return Err(Skip::NotTcp),
     };
-    quoted(header, trouble, packet.after(8)?)
+    quoted(header, kind, packet.after(8)?)
 }
 
 /// The quoted packet: its IP header and at least the first 8 bytes of TCP.
-fn quoted(header: &Header, trouble: Trouble, packet: Layer<'_>) -> Result<Complaint, Skip> {
+fn quoted(header: &Header, kind: IcmpKind, packet: Layer<'_>) -> Result<IcmpError, Skip> {
     // The quote may be shorter than the packet it is of, whose header still says how long that was.
     let quote = Layer {
         length: u32::MAX,
@@ -98,9 +98,9 @@ fn quoted(header: &Header, trouble: Trouble, packet: Layer<'_>) -> Result<Compla
         return Err(Skip::NotTcp);
     }
     let tcp = payload.head::<8>()?;
-    Ok(Complaint {
+    Ok(IcmpError {
         from: header.source,
-        trouble,
+        kind,
         source: Endpoint {
             address: ip.source,
             port: u16::from_be_bytes([tcp[0], tcp[1]]),

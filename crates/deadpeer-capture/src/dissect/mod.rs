@@ -17,7 +17,7 @@ mod tcp;
 mod tunnel;
 mod wifi;
 
-pub use icmp::{Complaint, Trouble};
+pub use icmp::{IcmpError, IcmpKind};
 pub use opaque::Opaque;
 pub use segment::{Endpoint, Flags, Segment};
 
@@ -30,7 +30,7 @@ pub enum Content {
     /// A TCP segment.
     Tcp(Segment),
     /// An ICMP error about a TCP segment.
-    Icmp(Complaint),
+    Icmp(IcmpError),
 }
 
 /// Why a packet tells nothing about a TCP connection.

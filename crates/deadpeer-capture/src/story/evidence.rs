@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::Moment;
-use crate::dissect::Trouble;
+use crate::dissect::IcmpKind;
 use crate::talk::{Asked, Resent, Side};
 
 /// A piece of evidence.
@@ -56,7 +56,7 @@ pub enum Evidence {
     /// A RST that answers a question and knows no such connection (RFC 9293, section 3.5.2).
     Disowned(Side),
     /// A router said so with an ICMP error.
-    Router(Side, Trouble),
+    Router(Side, IcmpKind),
     /// The other side was not heard at all: whatever happened, it was before the capture began.
     BeganAfter(Side),
     /// So long a silence lay before the RST or the first unanswered question that something between

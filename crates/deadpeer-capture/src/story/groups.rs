@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::evidence::{Evidence, Untold};
-use super::{Verdict, limits};
+use super::{StoryVerdict, limits};
 use crate::Endpoint;
 
 /// So many SYNs of one host to different ports or hosts are a scan.
@@ -86,7 +86,7 @@ struct Lone {
 
 impl Grouping {
     /// The verdict on a connection, with its number and its ends (client and server).
-    pub fn take(&mut self, number: u64, ends: [Endpoint; 2], verdict: &Verdict) {
+    pub fn take(&mut self, number: u64, ends: [Endpoint; 2], verdict: &StoryVerdict) {
         if verdict.untold == Some(Untold::LoneSyn) {
             self.lone.push(Lone { number, ends });
         }

@@ -20,7 +20,7 @@ pub use notes::Note;
 pub use plan::compared_plan;
 pub use settings::{Guess, Settings};
 pub use timeline::{Event, Happening};
-pub use verdict::{Ending, Gone, Noticed, Translated, Verdict};
+pub use verdict::{Ending, Gone, Noticed, StoryVerdict, Translated};
 pub use words::Length;
 
 use crate::talk::{Conversation, Counts, Side};
@@ -54,11 +54,15 @@ pub struct Story {
     /// What happened, in order.
     pub timeline: Vec<Event>,
     /// What it comes to.
-    pub verdict: Verdict,
+    pub verdict: StoryVerdict,
 }
 
 impl Story {
-    pub(crate) fn of(conversation: &Conversation, verdict: Verdict, capture_ends: Moment) -> Self {
+    pub(crate) fn of(
+        conversation: &Conversation,
+        verdict: StoryVerdict,
+        capture_ends: Moment,
+    ) -> Self {
         let one_sided = Side::BOTH
             .into_iter()
             .find(|side| conversation.half(!*side).counts.packets == 0);

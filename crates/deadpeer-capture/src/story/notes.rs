@@ -46,7 +46,7 @@ pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
             | What::Answered { .. }
             | What::Unanswered { .. }
             | What::MuteProbes { .. }
-            | What::Complaint { .. }
+            | What::IcmpError { .. }
             | What::LeftOut { .. } => continue,
         };
         *longest = (*longest).max(Some((length, episode.side)));

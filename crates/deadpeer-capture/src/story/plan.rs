@@ -2,7 +2,7 @@
 
 use deadpeer_core::{Kernel, Notice, Plan, Policy, Refusal, SlowReaders};
 
-use super::{Story, Verdict};
+use super::{Story, StoryVerdict};
 
 /// The plan that stories are compared with: of `policy`, or else of one that may drop slow readers.
 ///
@@ -25,7 +25,7 @@ impl Story {
     }
 }
 
-impl Verdict {
+impl StoryVerdict {
     /// Whether the connection hung on somebody who was gone.
     #[must_use]
     pub fn is_death(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::verdict::{Ending, Noticed, Verdict};
+use super::verdict::{Ending, Noticed, StoryVerdict};
 use crate::talk::{Conversation, Side};
 
 /// What a side's timers show of its settings; `None` where they showed nothing.
@@ -34,7 +34,7 @@ pub struct Guess {
 }
 
 impl Settings {
-    pub(super) fn of(conversation: &Conversation, side: Side, verdict: &Verdict) -> Self {
+    pub(super) fn of(conversation: &Conversation, side: Side, verdict: &StoryVerdict) -> Self {
         let half = conversation.half(side);
         let measured = half.asking.measured();
         let gave_up = verdict.ending == Ending::GaveUp(side);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::verdict::{Ending, Noticed, Verdict};
+use super::verdict::{Ending, Noticed, StoryVerdict};
 use crate::Moment;
 use crate::talk::{Conversation, Mark, Reset, Side, What};
 
@@ -57,7 +57,7 @@ pub enum Happening {
 }
 
 /// The events of a conversation in a capture that ends at `end`.
-pub(super) fn of(conversation: &Conversation, verdict: &Verdict, end: Moment) -> Vec<Event> {
+pub(super) fn of(conversation: &Conversation, verdict: &StoryVerdict, end: Moment) -> Vec<Event> {
     let mut events = milestones(conversation);
     events.extend(conversation.told().iter().map(|episode| Event {
         at: episode.at,
@@ -67,7 +67,7 @@ pub(super) fn of(conversation: &Conversation, verdict: &Verdict, end: Moment) ->
         marks: episode.marks.clone(),
     }));
     for side in Side::BOTH {
-        let unheard = conversation.half(side).hearing.deaf();
+        let unheard = conversation.half(side).hearing.unheard();
         events.extend(unheard.map(|unheard| {
             let what = Happening::Unheard(unheard.times);
             event(what, Some(side), unheard.first, unheard.last)

@@ -12,7 +12,7 @@ use crate::{Endpoint, Moment};
 /// Who was gone, since when, what noticed it, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Verdict {
+pub struct StoryVerdict {
     /// How it ended, or stood when the capture did.
     pub ending: Ending,
     /// Who was gone.
@@ -98,7 +98,7 @@ pub enum Gone {
     /// This side, or the way to it.
     Side(Side),
     /// This side could still be heard and heard nothing itself: packets to it were lost.
-    Deaf(Side),
+    NotReceiving(Side),
     /// Neither: both sides spoke and neither heard the other; or a side was heard elsewhere and not
     /// here any more.
     Path,
@@ -142,7 +142,7 @@ pub enum Noticed {
     Nobody,
 }
 
-impl Verdict {
+impl StoryVerdict {
     /// From the last that was heard to the moment it was noticed, at most; to `end` if nobody
     /// noticed.
     ///
@@ -172,7 +172,7 @@ impl Verdict {
     #[must_use]
     pub fn gone_side(&self) -> Option<Side> {
         match self.gone {
-            Gone::Side(side) | Gone::Deaf(side) => Some(side),
+            Gone::Side(side) | Gone::NotReceiving(side) => Some(side),
             Gone::Nobody | Gone::Path | Gone::Connection | Gone::Unknown => None,
         }
     }

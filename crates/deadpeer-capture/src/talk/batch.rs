@@ -4,7 +4,7 @@
 //! batch up before the first of them is judged lets the processor fetch them at once instead of one
 //! after the other.
 
-use super::{Conversation, Conversations, Sight};
+use super::{Conversation, Conversations, Taken};
 use crate::dissect::{Content, Skip, dissect};
 use crate::{Moment, Packet};
 
@@ -29,7 +29,7 @@ impl Batch {
 impl Conversations {
     /// Takes all packets of a batch, which is empty then, and hands each to `each` as
     /// [`take`](Conversations::take) would return it.
-    pub fn take_batch(&mut self, batch: &mut Batch, mut each: impl FnMut(Sight)) {
+    pub fn take_batch(&mut self, batch: &mut Batch, mut each: impl FnMut(Taken)) {
         let segments = batch.waiting.iter().map(|(_, content)| match content {
             Ok(Content::Tcp(segment)) => Some(segment),
             Ok(Content::Icmp(_)) | Err(_) => None,

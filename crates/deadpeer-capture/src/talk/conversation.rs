@@ -17,7 +17,7 @@ use super::side::Side;
 use super::translated::Link;
 use super::updates::acknowledge;
 use crate::Moment;
-use crate::dissect::{Complaint, Endpoint, Flags, Segment};
+use crate::dissect::{Endpoint, Flags, IcmpError, Segment};
 
 /// What a side sends this soon after a RST may have been on its way before it.
 const UNDER_WAY: Duration = Duration::from_millis(50);
@@ -399,24 +399,20 @@ impl Conversation {
     }
 
     /// An ICMP error about something that `side` sent.
-    pub(crate) fn complain(&mut self, side: Side, complaint: &Complaint, now: Moment, most: usize) {
-        let said = complaint.trouble;
+    pub(crate) fn icmp_error(&mut self, side: Side, error: &IcmpError, now: Moment, most: usize) {
+        let said = error.kind;
         let acked = self.half(side).acked;
-        let in_window = acked.is_none_or(|acked| !before(complaint.seq, acked));
+        let in_window = acked.is_none_or(|acked| !before(error.seq, acked));
         if let Some(last) = self.episodes.last_mut()
-            && let What::Complaint {
-                trouble,
-                taken,
-                count,
-            } = &mut last.what
-            && (*trouble, *taken, last.side) == (said, in_window, side)
+            && let What::IcmpError { kind, taken, count } = &mut last.what
+            && (*kind, *taken, last.side) == (said, in_window, side)
         {
             *count = count.saturating_add(1);
             last.until = now;
             return;
         }
-        let what = What::Complaint {
-            trouble: said,
+        let what = What::IcmpError {
+            kind: said,
             taken: in_window,
             count: 1,
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::side::Side;
 use crate::Moment;
-use crate::dissect::Trouble;
+use crate::dissect::IcmpKind;
 
 /// A stretch of a conversation during which one kind of thing happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,9 +123,9 @@ pub enum What {
     /// The side's receive window was closed: its application did not read.
     WindowShut,
     /// An ICMP error came back for what the side had sent.
-    Complaint {
+    IcmpError {
         /// What it says.
-        trouble: Trouble,
+        kind: IcmpKind,
         /// Whether a kernel takes it: probes lie before the window, and errors about them are
         /// passed over (RFC 5927, section 4).
         taken: bool,
@@ -234,7 +234,7 @@ impl Episodes {
             | What::MuteProbes { .. }
             | What::OlderConnection { .. }
             | What::WindowShut
-            | What::Complaint { .. } => 1,
+            | What::IcmpError { .. } => 1,
         };
         let forgotten = &self.list[middle.clone()];
         let episodes = forgotten.iter().map(count).fold(0, u32::saturating_add);

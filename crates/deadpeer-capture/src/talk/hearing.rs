@@ -18,7 +18,7 @@ use crate::dissect::{Flags, Segment};
 const UNDER_WAY: Duration = Duration::from_millis(150);
 
 /// Who did not hear so many answers in a row hears nothing.
-const DEAF: u32 = 2;
+const ENOUGH: u32 = 2;
 
 /// What a side did not hear, if there is something.
 #[derive(Debug, Default)]
@@ -51,8 +51,8 @@ pub(crate) enum Question {
 
 impl Hearing {
     /// What the side has not heard yet, if it hears nothing: one answer may be lost.
-    pub(crate) fn deaf(&self) -> Option<&Unheard> {
-        self.0.as_deref().filter(|unheard| unheard.times >= DEAF)
+    pub(crate) fn unheard(&self) -> Option<&Unheard> {
+        self.0.as_deref().filter(|unheard| unheard.times >= ENOUGH)
     }
 
     /// Takes a segment of the side, `me`; the other one is `peer`. `true` if it shows that the last

@@ -45,8 +45,8 @@ pub(crate) use hearing::Question;
 pub(crate) use hosts::Hosts;
 pub(crate) use resending::Run;
 
-use crate::dissect::{Complaint, Content, Endpoint, Flags, Segment, Skip, dissect};
-use crate::story::{Story, Surroundings, Verdict};
+use crate::dissect::{Content, Endpoint, Flags, IcmpError, Segment, Skip, dissect};
+use crate::story::{Story, StoryVerdict, Surroundings};
 use crate::{Moment, Packet};
 use conversation::Turn;
 use table::Table;
@@ -134,11 +134,11 @@ pub struct Place(usize);
 /// What a packet turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Sight {
+pub enum Taken {
     /// A TCP segment.
     Tcp(Sighting),
     /// An ICMP error, and the number of the conversation it is about.
-    Icmp(Option<u64>, Moment, Complaint),
+    Icmp(Option<u64>, Moment, IcmpError),
     /// Nothing about a TCP connection.
     Nothing(Skip),
 }
@@ -158,7 +158,7 @@ impl Conversations {
     }
 
     /// The next packet.
-    pub fn take(&mut self, packet: &Packet<'_>) -> Sight {
+    pub fn take(&mut self, packet: &Packet<'_>) -> Taken {
         let content = dissect(packet.link, packet.bytes, packet.length);
         self.content(packet.at, content, None)
     }
@@ -169,19 +169,17 @@ impl Conversations {
         at: Option<Moment>,
         content: Result<Content, Skip>,
         place: Option<usize>,
-    ) -> Sight {
+    ) -> Taken {
         self.totals.packets += 1;
         self.totals.untimed += u64::from(at.is_none());
         let now = self.clock.read(at);
         self.totals.clock_steps = self.clock.steps;
         match content {
-            Ok(Content::Tcp(segment)) => Sight::Tcp(self.segment_at(segment, now, place)),
-            Ok(Content::Icmp(complaint)) => {
-                Sight::Icmp(self.complaint(&complaint, now), now, complaint)
-            }
+            Ok(Content::Tcp(segment)) => Taken::Tcp(self.segment_at(segment, now, place)),
+            Ok(Content::Icmp(error)) => Taken::Icmp(self.icmp_error(&error, now), now, error),
             Err(skip) => {
                 self.totals.skipped.count(skip);
-                Sight::Nothing(skip)
+                Taken::Nothing(skip)
             }
         }
     }
@@ -293,18 +291,18 @@ impl Conversations {
         std::iter::successors(next(conversation), move |from| next(from)).take(PLACES)
     }
 
-    fn complaint(&mut self, complaint: &Complaint, now: Moment) -> Option<u64> {
-        self.totals.complaints += 1;
-        let between = (complaint.source, complaint.destination);
+    fn icmp_error(&mut self, error: &IcmpError, now: Moment) -> Option<u64> {
+        self.totals.icmp_errors += 1;
+        let between = (error.source, error.destination);
         let Some(place) = self.table.find(between) else {
             self.totals.strange_complaints += 1;
             return None;
         };
         let conversation = self.table.at_mut(place);
-        let side = conversation.side_of(complaint.source);
+        let side = conversation.side_of(error.source);
         let most = self.limits.episodes_of(conversation.number);
         conversation.run = self.clock.run();
-        conversation.complain(side, complaint, now, most);
+        conversation.icmp_error(side, error, now, most);
         Some(conversation.number)
     }
 
@@ -329,11 +327,11 @@ impl Conversations {
     /// as it is asked for, so that a million of them need not be in memory.
     pub fn stories_if(
         &self,
-        mut keep: impl FnMut(u64, [Endpoint; 2], &Verdict) -> bool,
+        mut keep: impl FnMut(u64, [Endpoint; 2], &StoryVerdict) -> bool,
     ) -> impl Iterator<Item = Story> {
         let around = self.surroundings();
         self.table.iter().filter_map(move |conversation| {
-            let verdict = Verdict::of(conversation, &around);
+            let verdict = StoryVerdict::of(conversation, &around);
             let kept = keep(conversation.number, conversation.ends, &verdict);
             kept.then(|| Story::of(conversation, verdict, around.end_of(conversation)))
         })
@@ -350,11 +348,11 @@ impl Conversations {
     /// The verdict on every conversation that is remembered, with its number and ends (client and
     /// server), and where to find its story ([`stories_at`](Self::stories_at)): so that a million
     /// stories can be chosen and sorted before they are told.
-    pub fn verdicts(&self) -> impl Iterator<Item = (Place, u64, [Endpoint; 2], Verdict)> {
+    pub fn verdicts(&self) -> impl Iterator<Item = (Place, u64, [Endpoint; 2], StoryVerdict)> {
         let around = self.surroundings();
         let places = self.table.iter().enumerate();
         places.map(move |(place, conversation)| {
-            let verdict = Verdict::of(conversation, &around);
+            let verdict = StoryVerdict::of(conversation, &around);
             (
                 Place(place),
                 conversation.number,
@@ -369,7 +367,7 @@ impl Conversations {
         let around = self.surroundings();
         places.iter().map(move |Place(place)| {
             let conversation = self.table.at(*place);
-            let verdict = Verdict::of(conversation, &around);
+            let verdict = StoryVerdict::of(conversation, &around);
             Story::of(conversation, verdict, around.end_of(conversation))
         })
     }

@@ -19,7 +19,7 @@ pub struct Totals {
     /// Segments that the capture has more than once.
     pub seen_twice: u64,
     /// ICMP errors about TCP segments.
-    pub complaints: u64,
+    pub icmp_errors: u64,
     /// Of these, about connections that the capture doesn't have.
     pub strange_complaints: u64,
     /// Packets without a time of their own.

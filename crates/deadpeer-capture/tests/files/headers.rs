@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use deadpeer_capture::dissect::{Content, Opaque, Skip, Trouble, dissect};
+use deadpeer_capture::dissect::{Content, IcmpKind, Opaque, Skip, dissect};
 use deadpeer_capture::{Endpoint, Flags, Link, Segment};
 
 const CLIENT: &str = "10.0.0.1:40000";
@@ -753,26 +753,26 @@ fn what_a_network_card_will_cut_is_as_long_as_it_is() {
 #[test]
 fn icmp_errors_name_their_connection() {
     let quote = &plain()[..28];
-    for (head, trouble) in [
-        ([3, 1, 0, 0, 0, 0, 0, 0], Trouble::HostUnreachable),
-        ([3, 0, 0, 0, 0, 0, 0, 0], Trouble::NetworkUnreachable),
-        ([3, 3, 0, 0, 0, 0, 0, 0], Trouble::PortUnreachable),
-        ([3, 13, 0, 0, 0, 0, 0, 0], Trouble::Prohibited),
-        ([3, 4, 0, 0, 0, 0, 5, 0x78], Trouble::TooBig(Some(1400))),
-        ([11, 0, 0, 0, 0, 0, 0, 0], Trouble::HopsExceeded),
-        ([12, 2, 0, 0, 0, 0, 0, 0], Trouble::Other(12, 2)),
+    for (head, kind) in [
+        ([3, 1, 0, 0, 0, 0, 0, 0], IcmpKind::HostUnreachable),
+        ([3, 0, 0, 0, 0, 0, 0, 0], IcmpKind::NetworkUnreachable),
+        ([3, 3, 0, 0, 0, 0, 0, 0], IcmpKind::PortUnreachable),
+        ([3, 13, 0, 0, 0, 0, 0, 0], IcmpKind::Prohibited),
+        ([3, 4, 0, 0, 0, 0, 5, 0x78], IcmpKind::TooBig(Some(1400))),
+        ([11, 0, 0, 0, 0, 0, 0, 0], IcmpKind::HopsExceeded),
+        ([12, 2, 0, 0, 0, 0, 0, 0], IcmpKind::Other(12, 2)),
     ] {
         let packet = ipv4(&[], 0, 1, &[&head[..], quote].concat());
-        let Ok(Content::Icmp(complaint)) = read(Link::RAW, &packet) else {
-            panic!("{trouble:?}");
+        let Ok(Content::Icmp(error)) = read(Link::RAW, &packet) else {
+            panic!("{kind:?}");
         };
-        assert_eq!(complaint.trouble, trouble);
-        assert_eq!(complaint.source.to_string(), CLIENT);
+        assert_eq!(error.kind, kind);
+        assert_eq!(error.source.to_string(), CLIENT);
         assert_eq!(
-            (complaint.destination.to_string(), complaint.seq),
+            (error.destination.to_string(), error.seq),
             (SERVER.into(), 7)
         );
-        assert_eq!(complaint.from(), "10.0.0.1".parse::<IpAddr>().unwrap());
+        assert_eq!(error.from(), "10.0.0.1".parse::<IpAddr>().unwrap());
     }
     // An echo, and an error about UDP.
     assert_eq!(
@@ -785,10 +785,10 @@ fn icmp_errors_name_their_connection() {
 
     let quote = ipv6(6, &tcp(&[], b"hello"));
     let packet = ipv6(58, &[&[1, 0, 0, 0, 0, 0, 0, 0][..], &quote].concat());
-    let Ok(Content::Icmp(complaint)) = read(Link::RAW, &packet) else {
-        panic!("no complaint");
+    let Ok(Content::Icmp(error)) = read(Link::RAW, &packet) else {
+        panic!("no error");
     };
-    assert_eq!(complaint.trouble, Trouble::NetworkUnreachable);
+    assert_eq!(error.kind, IcmpKind::NetworkUnreachable);
 }
 
 #[test]

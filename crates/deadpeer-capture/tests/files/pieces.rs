@@ -1,6 +1,6 @@
 //! Nothing panics on any bytes, and the size of the pieces in which they come changes nothing.
 
-use deadpeer_capture::talk::{Batch, Sight};
+use deadpeer_capture::talk::{Batch, Taken};
 use deadpeer_capture::{Conversations, Limits, Link, Packet};
 use proptest::prelude::*;
 
@@ -72,7 +72,7 @@ proptest! {
             let at = deadpeer_capture::Moment::from_nanos(nanos);
             let packet = Packet { at: Some(at), bytes: &frame, length: frame.len() as u32, link: Link::RAW, offset: 0 };
             let sight = conversations.take(&packet);
-            prop_assert!(matches!(sight, Sight::Tcp(_)));
+            prop_assert!(matches!(sight, Taken::Tcp(_)));
             alone.push(sight);
             if batch.add(&packet) {
                 batched.take_batch(&mut batch, |sight| together.push(sight));

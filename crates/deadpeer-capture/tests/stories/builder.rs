@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpeer_capture::talk::Sight;
+use deadpeer_capture::talk::Taken;
 use deadpeer_capture::{Conversations, Flags, Kind, Limits, Link, Moment, Packet, Side, Story};
 
 /// When the captures begin: 2024-05-01 10:55:50 UTC.
@@ -257,8 +257,8 @@ impl Talk {
     pub(crate) fn told(&self) -> (Vec<Kind>, Story) {
         let (sights, conversations) = self.taken();
         let first = sights.iter().filter_map(|sight| match sight {
-            Sight::Tcp(sighting) if sighting.conversation == 1 => Some(sighting.kind),
-            Sight::Tcp(_) | Sight::Icmp(..) | Sight::Nothing(_) | _ => None,
+            Taken::Tcp(sighting) if sighting.conversation == 1 => Some(sighting.kind),
+            Taken::Tcp(_) | Taken::Icmp(..) | Taken::Nothing(_) | _ => None,
         });
         let story = conversations.story(1).expect("there is a first connection");
         (first.collect(), story)
@@ -271,7 +271,7 @@ impl Talk {
         stories
     }
 
-    fn taken(&self) -> (Vec<Sight>, Conversations) {
+    fn taken(&self) -> (Vec<Taken>, Conversations) {
         let mut conversations = Conversations::new(Limits::default());
         let sights = self.packets.iter().map(|(at, frame)| {
             conversations.take(&Packet {

@@ -273,7 +273,7 @@ fn one_direction_is_cut_and_the_other_side_speaks_on() {
     talk.packets.sort_by_key(|(at, _)| *at);
     talk.capture_ends(40.0);
     let verdict = talk.story().verdict;
-    assert_eq!(verdict.gone, Gone::Deaf(Side::Server));
+    assert_eq!(verdict.gone, Gone::NotReceiving(Side::Server));
 }
 
 #[test]

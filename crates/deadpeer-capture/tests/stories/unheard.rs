@@ -36,7 +36,7 @@ fn probes_whose_answers_are_lost() -> Talk {
 fn who_echoes_no_answer_hears_none() {
     let story = probes_whose_answers_are_lost().story();
     let verdict = &story.verdict;
-    assert_eq!(verdict.gone, Gone::Deaf(Side::Client));
+    assert_eq!(verdict.gone, Gone::NotReceiving(Side::Client));
     assert_eq!(verdict.ending, Ending::GaveUp(Side::Client));
     assert_eq!(verdict.noticed, Noticed::Keepalive);
     assert_eq!(verdict.silence, Some(Silence::Idle));
@@ -65,7 +65,7 @@ fn data_sent_again_although_it_was_acknowledged_was_not_heard_of() {
     }
     talk.capture_ends(at + 1.0);
     let verdict = talk.story().verdict;
-    assert_eq!(verdict.gone, Gone::Deaf(Side::Client));
+    assert_eq!(verdict.gone, Gone::NotReceiving(Side::Client));
     assert_eq!(verdict.ending, Ending::StillTrying(Side::Client));
     assert_eq!(verdict.silence, Some(Silence::InFlight));
 }

@@ -38,8 +38,8 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         Output::Json => line(out, &machine.to_record(&audit))?,
     }
     Ok(match machine.compliance(request.chosen.is_filtered()) {
-        Compliance::InTime | Compliance::NotJudged => Exit::Fine,
-        Compliance::Late => Exit::Over,
+        Compliance::InTime | Compliance::NotJudged => Exit::Yes,
+        Compliance::Late => Exit::No,
         Compliance::Undecided | _ => Exit::Unknown,
     })
 }

@@ -262,8 +262,8 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
 
     fn exit(&self) -> Exit {
         match self.lost {
-            true => Exit::Over,
-            false => Exit::Fine,
+            true => Exit::No,
+            false => Exit::Yes,
         }
     }
 }

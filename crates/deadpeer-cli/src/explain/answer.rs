@@ -129,11 +129,11 @@ impl<'a> Answer<'a> {
 
     pub(super) fn exit(&self) -> Exit {
         if self.deaths > 0 {
-            Exit::Over
+            Exit::No
         } else if self.totals.segments == 0 || self.untold > 0 {
             Exit::Unknown
         } else {
-            Exit::Fine
+            Exit::Yes
         }
     }
 

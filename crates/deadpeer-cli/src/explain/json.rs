@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use deadpeer_capture::story::{
-    Ending, Event, Evidence, Guess, Happening, Settings, Translated, Untold, Verdict,
+    Ending, Event, Evidence, Guess, Happening, Settings, StoryVerdict, Translated, Untold,
 };
 use deadpeer_capture::talk::{Counts, Resent, Sighting, What};
 use deadpeer_capture::{Endpoint, Flags, Moment, Side, Story};
@@ -389,7 +389,7 @@ impl SideJson {
 }
 
 impl VerdictJson {
-    fn of(verdict: &Verdict, story: &Story) -> Self {
+    fn of(verdict: &StoryVerdict, story: &Story) -> Self {
         let time = |at: Option<Moment>| at.map(rfc3339);
         Self {
             ending: verdict.ending.word(),
@@ -477,7 +477,7 @@ fn word(what: &Happening) -> (&'static str, Option<u32>) {
         What::MuteProbes { count } => ("mute-probes", Some(*count)),
         What::OlderConnection { count } => ("older-connection", Some(*count)),
         What::WindowShut => ("window-shut", None),
-        What::Complaint { count, .. } => ("icmp", Some(*count)),
+        What::IcmpError { count, .. } => ("icmp", Some(*count)),
         What::LeftOut { episodes } => ("left-out", Some(*episodes)),
         _ => ("other", None),
     }

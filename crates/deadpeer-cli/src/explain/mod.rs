@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use deadpeer_capture::talk::{Batch, Limits, Sight};
+use deadpeer_capture::talk::{Batch, Limits, Taken};
 use deadpeer_capture::{Conversations, Packet, ReadError};
 use deadpeer_report::duration;
 
@@ -155,19 +155,17 @@ impl<'a> Telling<'a> {
         Ok(())
     }
 
-    fn shows(&self, sight: &Sight) -> bool {
+    fn shows(&self, sight: &Taken) -> bool {
         let (number, ends) = match sight {
-            Sight::Tcp(sighting) => {
+            Taken::Tcp(sighting) => {
                 let segment = &sighting.segment;
                 (
                     Some(sighting.conversation),
                     [segment.source, segment.destination],
                 )
             }
-            Sight::Icmp(number, _, complaint) => {
-                (*number, [complaint.source, complaint.destination])
-            }
-            Sight::Nothing(_) | _ => return false,
+            Taken::Icmp(number, _, error) => (*number, [error.source, error.destination]),
+            Taken::Nothing(_) | _ => return false,
         };
         self.args.conn.is_none_or(|conn| number == Some(conn)) && self.args.matches(ends)
     }

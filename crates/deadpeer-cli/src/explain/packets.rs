@@ -5,7 +5,7 @@ use std::io::Write;
 
 use anstyle::Style;
 use deadpeer_capture::story::Length;
-use deadpeer_capture::talk::{Kind, Sight, Sighting};
+use deadpeer_capture::talk::{Kind, Sighting, Taken};
 use deadpeer_capture::{Flags, Moment};
 
 use super::json;
@@ -28,30 +28,30 @@ const REMEMBERED: usize = 100_000;
 impl Lines {
     pub(super) fn write(
         &mut self,
-        sight: &Sight,
+        sight: &Taken,
         as_json: bool,
         zone: Zone,
         look: Look,
         out: &mut impl Write,
     ) -> Result<(), Stop> {
         match sight {
-            Sight::Tcp(sighting) if as_json => json::packet(sighting, out),
-            Sight::Tcp(sighting) => self.segment(sighting, zone, look, out),
-            Sight::Icmp(number, at, complaint) if !as_json => {
+            Taken::Tcp(sighting) if as_json => json::packet(sighting, out),
+            Taken::Tcp(sighting) => self.segment(sighting, zone, look, out),
+            Taken::Icmp(number, at, error) if !as_json => {
                 let about = number.map_or(String::new(), |number| format!("  #{number}"));
                 writeln!(
                     out,
                     "{} {} > {}: ICMP {} about {} > {}{about}",
                     zone.time(*at, Digits::Microseconds),
-                    complaint.from(),
-                    complaint.source.address(),
-                    complaint.trouble.words(),
-                    complaint.source,
-                    complaint.destination,
+                    error.from(),
+                    error.source.address(),
+                    error.kind.words(),
+                    error.source,
+                    error.destination,
                 )?;
                 Ok(())
             }
-            Sight::Icmp(..) | Sight::Nothing(_) | _ => Ok(()),
+            Taken::Icmp(..) | Taken::Nothing(_) | _ => Ok(()),
         }
     }
 

@@ -102,7 +102,7 @@ fn tone(event: &Event) -> Style {
         Happening::Silence | Happening::CaptureBegins | Happening::CaptureEnds => style::FAINT,
         Happening::GaveUp | Happening::Reset(_) | Happening::Unheard(_) => style::BAD,
         Happening::Episode(
-            What::Unanswered { .. } | What::Resending { .. } | What::Complaint { .. },
+            What::Unanswered { .. } | What::Resending { .. } | What::IcmpError { .. },
         ) => style::NOTE,
         Happening::Opening
         | Happening::Established(_)

@@ -93,8 +93,8 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         Output::Json => line(out, &KillSummary::from(&done))?,
     }
     Ok(match (done.still_there, &done.refused) {
-        (0, None) => Exit::Fine,
-        _ => Exit::Over,
+        (0, None) => Exit::Yes,
+        _ => Exit::No,
     })
 }
 

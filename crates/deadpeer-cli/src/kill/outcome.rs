@@ -56,8 +56,8 @@ pub(super) fn undone(
     output.tell(out, || KillSummary::from(&done), style::PLAIN, said)?;
     Ok(match (consent, doomed) {
         (_, 0) if unknown => Exit::Unknown,
-        (_, 0) | (Consent::Rehearse, _) => Exit::Fine,
-        (Consent::Given | Consent::Ask, _) => Exit::Over,
+        (_, 0) | (Consent::Rehearse, _) => Exit::Yes,
+        (Consent::Given | Consent::Ask, _) => Exit::No,
     })
 }
 

@@ -155,12 +155,12 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     match (request, output) {
         (Request::List, Output::Text(look)) => {
             words::list(&library()?, look, out)?;
-            Ok(Exit::Fine)
+            Ok(Exit::Yes)
         }
-        (Request::List, Output::Json) => Ok(Exit::Fine),
+        (Request::List, Output::Json) => Ok(Exit::Yes),
         (Request::Peer, _) => {
             peer::serve().map_err(|error| Stop::because(format!("the lab's peer: {error}")))?;
-            Ok(Exit::Fine)
+            Ok(Exit::Yes)
         }
         (Request::Measure(_), _) if enclosure::current().is_none() => enclosed::again(),
         (Request::Measure(measure), output) => {
@@ -318,7 +318,7 @@ impl Measured {
                     .iter()
                     .all(|cell| cell.forecast.as_ref().is_none_or(|foretold| foretold.holds))
         });
-        Ok(if sound { Exit::Fine } else { Exit::Over })
+        Ok(if sound { Exit::Yes } else { Exit::No })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anstyle::Style;
-use deadpeer_lab::matrix::{Cell, Experiment, Verdict, tally};
+use deadpeer_lab::matrix::{Cell, CellVerdict, Experiment, tally};
 use deadpeer_lab::method;
 use deadpeer_lab::scenario::Scenario;
 use deadpeer_report::sanitize::sanitize;
@@ -157,23 +157,27 @@ fn tallies(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Resu
 fn text(cell: &Cell) -> String {
     let after = cell.noticed.as_ref().map(|noticed| noticed.after_s);
     match (cell.verdict, after) {
-        (Verdict::Noticed, Some(after)) => format!("{after:.1}"),
-        (Verdict::Late, Some(after)) => format!("late {after:.1}"),
-        (Verdict::FalseAlarm, Some(after)) => format!("{after:.1}!"),
-        (Verdict::Quiet, _) => "ok".to_owned(),
-        (Verdict::Unnoticeable, _) => "answered".to_owned(),
-        (Verdict::Noticed | Verdict::Late | Verdict::FalseAlarm | Verdict::Missed, _) => {
-            "-".to_owned()
-        }
+        (CellVerdict::Noticed, Some(after)) => format!("{after:.1}"),
+        (CellVerdict::Late, Some(after)) => format!("late {after:.1}"),
+        (CellVerdict::FalseAlarm, Some(after)) => format!("{after:.1}!"),
+        (CellVerdict::Quiet, _) => "ok".to_owned(),
+        (CellVerdict::Unnoticeable, _) => "answered".to_owned(),
+        (
+            CellVerdict::Noticed
+            | CellVerdict::Late
+            | CellVerdict::FalseAlarm
+            | CellVerdict::Missed,
+            _,
+        ) => "-".to_owned(),
     }
 }
 
-fn style(verdict: Verdict) -> Style {
+fn style(verdict: CellVerdict) -> Style {
     match verdict {
-        Verdict::Noticed => GOOD,
-        Verdict::Late => NOTE,
-        Verdict::Quiet | Verdict::Unnoticeable => FAINT,
-        Verdict::Missed => PLAIN,
-        Verdict::FalseAlarm => BAD,
+        CellVerdict::Noticed => GOOD,
+        CellVerdict::Late => NOTE,
+        CellVerdict::Quiet | CellVerdict::Unnoticeable => FAINT,
+        CellVerdict::Missed => PLAIN,
+        CellVerdict::FalseAlarm => BAD,
     }
 }

@@ -201,8 +201,8 @@ impl Pings<'_> {
 /// The answer for scripts.
 fn exit(replies: &Replies) -> Exit {
     match replies.peer_is_there() {
-        Some(true) => Exit::Fine,
-        Some(false) => Exit::Over,
+        Some(true) => Exit::Yes,
+        Some(false) => Exit::No,
         None => Exit::Unknown,
     }
 }
@@ -212,8 +212,8 @@ fn exit(replies: &Replies) -> Exit {
 fn worse(one: Exit, other: Exit) -> Exit {
     match (one, other) {
         (Exit::Error, _) | (_, Exit::Error) => Exit::Error,
-        (Exit::Over, _) | (_, Exit::Over) => Exit::Over,
+        (Exit::No, _) | (_, Exit::No) => Exit::No,
         (Exit::Unknown, _) | (_, Exit::Unknown) => Exit::Unknown,
-        (Exit::Fine, Exit::Fine) => Exit::Fine,
+        (Exit::Yes, Exit::Yes) => Exit::Yes,
     }
 }

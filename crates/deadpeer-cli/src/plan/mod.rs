@@ -80,7 +80,7 @@ pub(crate) fn run(args: &PlanArgs, look: Look, out: &mut impl Write) -> Result<E
                 None if args.json => line(out, &record::Plan::from(&asked.plan))?,
                 None => words::plan(&asked, look, out)?,
             }
-            Ok(Exit::Fine)
+            Ok(Exit::Yes)
         }
         Err(refusal) => {
             match args.code {
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &PlanArgs, look: Look, out: &mut impl Write) -> Result<E
                 None if args.json => line(out, &record::Refusal::from(&refusal))?,
                 None => words::refusal(&refusal, true, look, out)?,
             }
-            Ok(Exit::Over)
+            Ok(Exit::No)
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn run(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
         output.say(out, style::PLAIN, &said)?;
     }
     match rules {
-        Ok(_) => Ok(Exit::Fine),
+        Ok(_) => Ok(Exit::Yes),
         Err(error) => {
             let said = format!("What protects connections still to come can't be seen: {error}");
             output.say(out, style::NOTE, &said)?;

@@ -41,8 +41,8 @@ pub(super) fn run(
     if !request.consent.to(&question)? {
         output.say(out, style::PLAIN, "Nothing was changed.")?;
         return Ok(match request.consent {
-            Consent::Rehearse => Exit::Fine,
-            Consent::Given | Consent::Ask => Exit::Over,
+            Consent::Rehearse => Exit::Yes,
+            Consent::Given | Consent::Ask => Exit::No,
         });
     }
     let standing = protect(cgroup, &rule, &name).map_err(|error| refused(&error))?;
@@ -54,7 +54,7 @@ pub(super) fn run(
     };
     let record = || StandingProtection::from(&standing);
     output.tell(out, record, style::GOOD, said)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Yes)
 }
 
 /// Ends one rule, or all.
@@ -87,7 +87,7 @@ pub(super) fn remove(name: &str, output: Output, out: &mut impl Write) -> Result
         let said = "Nothing protects connections still to come.";
         output.say(out, style::PLAIN, said)?;
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Yes)
 }
 
 /// What a BPF file system takes for a name.

@@ -27,8 +27,8 @@ pub(super) fn show(
     let mut say = |style, text: String| paragraph(out, look, style, "", "  ", &text);
     let connections = done.changed - done.listeners;
     let style = match exit(done) {
-        Exit::Fine => style::GOOD,
-        Exit::Over | Exit::Error | Exit::Unknown => style::NOTE,
+        Exit::Yes => style::GOOD,
+        Exit::No | Exit::Error | Exit::Unknown => style::NOTE,
     };
     say(
         style,
@@ -119,20 +119,20 @@ pub(super) fn refused(
     if let Output::Json = output {
         line(out, &survey.to_record(request.goal.within_ms()))?;
     }
-    Ok(Exit::Over)
+    Ok(Exit::No)
 }
 
 /// Ends where the answer was no.
 pub(super) fn declined(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     output.say(out, style::PLAIN, "Nothing was changed.")?;
-    Ok(Exit::Over)
+    Ok(Exit::No)
 }
 
 /// The answer for scripts.
 pub(super) fn exit(done: &Outcome) -> Exit {
     match done.failed.is_empty() {
         true => exit_of(&done.left, false),
-        false => Exit::Over,
+        false => Exit::No,
     }
 }
 
@@ -145,9 +145,9 @@ fn exit_of(survey: &Survey, rehearsal: bool) -> Exit {
     };
     let unseen = |fate: &Fate| matches!(fate, Fate::Unseen(_));
     match () {
-        () if survey.count(misses) > 0 => Exit::Over,
+        () if survey.count(misses) > 0 => Exit::No,
         () if survey.count(unseen) > 0 || survey.parts.is_empty() => Exit::Unknown,
         () if !survey.coverage.hidden_processes.is_empty() => Exit::Unknown,
-        () => Exit::Fine,
+        () => Exit::Yes,
     }
 }

@@ -112,7 +112,7 @@ pub(super) fn refused(
         Output::Text(look) => crate::plan::words::refusal(refusal, takes_sysctl, look, out)?,
         Output::Json => line(out, &record::Refusal::from(refusal))?,
     }
-    Ok(Exit::Over)
+    Ok(Exit::No)
 }
 
 fn fill(row: &mut Row, aim: &Aim, part: &Part) {

@@ -31,11 +31,9 @@ pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Resul
                 let (said, exit) = match request.consent {
                     Consent::Rehearse => (
                         format!("Would put back {what}; nothing was changed."),
-                        Exit::Fine,
+                        Exit::Yes,
                     ),
-                    Consent::Given | Consent::Ask => {
-                        ("Nothing was changed.".to_owned(), Exit::Over)
-                    }
+                    Consent::Given | Consent::Ask => ("Nothing was changed.".to_owned(), Exit::No),
                 };
                 output.say(out, style::PLAIN, &said)?;
                 return Ok(exit);
@@ -56,12 +54,12 @@ pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Resul
     if !restored.is_complete() {
         let said = format!("{} is kept: it can be tried again.", shown(path));
         output.say(out, style::NOTE, &said)?;
-        return Ok(Exit::Over);
+        return Ok(Exit::No);
     }
     if request.consent != Consent::Rehearse {
         file.remove().map_err(|error| Stop::from_error(&error))?;
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Yes)
 }
 
 /// What the file knows.

@@ -104,7 +104,7 @@ impl RunArgs {
 pub(crate) fn run(request: &Request) -> ExitCode {
     match to_its_end(request) {
         Ok(code) => code.into(),
-        Err(Trouble { code, sentence }) => {
+        Err(RunError { code, sentence }) => {
             eprintln!("deadpeer: {}", sanitize(&sentence));
             code.into()
         }
@@ -112,12 +112,12 @@ pub(crate) fn run(request: &Request) -> ExitCode {
 }
 
 /// Why the program was not run, or not to its end.
-struct Trouble {
+struct RunError {
     code: u8,
     sentence: String,
 }
 
-impl Trouble {
+impl RunError {
     fn failed(sentence: impl fmt::Display) -> Self {
         Self {
             code: FAILED,
@@ -137,17 +137,17 @@ impl Trouble {
     }
 }
 
-fn to_its_end(request: &Request) -> Result<u8, Trouble> {
+fn to_its_end(request: &Request) -> Result<u8, RunError> {
     let aim = request.aim()?;
     // Before the program is there: no signal may fall between.
     let signals = signals::open()
-        .map_err(|error| Trouble::failed(format!("cannot watch for signals: {error}")))?;
+        .map_err(|error| RunError::failed(format!("cannot watch for signals: {error}")))?;
     let mut protection = Protection::new(aim, request.keep_app_settings, request.bpf);
     let mut command = Command::new(&request.program);
     command.args(&request.arguments);
     let child = protection
         .spawn(&mut command)
-        .map_err(|error| Trouble::not_started(&request.program, &error))?;
+        .map_err(|error| RunError::not_started(&request.program, &error))?;
     if !request.quiet {
         eprintln!(
             "deadpeer: {}",
@@ -156,7 +156,7 @@ fn to_its_end(request: &Request) -> Result<u8, Trouble> {
     }
     let code = Job::new(&child, &signals)
         .run(&mut protection)
-        .map_err(|error| Trouble::failed(format!("cannot wait for the program: {error}")))?;
+        .map_err(|error| RunError::failed(format!("cannot wait for the program: {error}")))?;
     if let Some(remark) = protection.end().filter(|_| !request.quiet) {
         eprintln!("deadpeer: {}", sanitize(&remark));
     }
@@ -164,12 +164,12 @@ fn to_its_end(request: &Request) -> Result<u8, Trouble> {
 }
 
 impl Request {
-    fn aim(&self) -> Result<Aim, Trouble> {
-        let kernel = deadpeer_sys::running_kernel().map_err(Trouble::failed)?;
+    fn aim(&self) -> Result<Aim, RunError> {
+        let kernel = deadpeer_sys::running_kernel().map_err(RunError::failed)?;
         let aim = Aim::new(&self.policy, &kernel).map_err(|refusal| {
             let ways = policy_args::ways_out(&refusal, false)
                 .map_or_else(String::new, |ways| format!(". {ways}"));
-            Trouble::failed(format!("{refusal}{ways}"))
+            RunError::failed(format!("{refusal}{ways}"))
         })?;
         Ok(aim.keep_app_settings(self.keep_app_settings))
     }

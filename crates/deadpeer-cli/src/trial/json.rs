@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use deadpeer_core::{Plan, Refusal};
-use deadpeer_lab::trial::{Case, Failure, Outcome, Report, Verdict, advice};
+use deadpeer_lab::trial::{Case, CaseVerdict, Failure, Outcome, Report, advice};
 use deadpeer_report::duration::{milliseconds, milliseconds_up};
 use deadpeer_report::record::{TestCase, TestSummary};
 
@@ -48,9 +48,11 @@ fn case(outcome: &Outcome) -> TestCase {
         _ => (None, None, None),
     };
     let (after, by) = match &outcome.verdict {
-        Verdict::Passed { after, by } => (*after, *by),
-        Verdict::Failed(Failure::Dropped { after, by }) => (Some(*after), Some(*by)),
-        Verdict::Failed(_) | Verdict::Unclear { .. } | Verdict::Skipped { .. } | _ => (None, None),
+        CaseVerdict::Passed { after, by } => (*after, *by),
+        CaseVerdict::Failed(Failure::Dropped { after, by }) => (Some(*after), Some(*by)),
+        CaseVerdict::Failed(_) | CaseVerdict::Unclear { .. } | CaseVerdict::Skipped { .. } | _ => {
+            (None, None)
+        }
     };
     TestCase {
         fault: fault.map(Into::into),
@@ -69,18 +71,18 @@ fn case(outcome: &Outcome) -> TestCase {
 }
 
 /// One word for a verdict.
-fn verdict(verdict: &Verdict) -> &'static str {
+fn verdict(verdict: &CaseVerdict) -> &'static str {
     match verdict {
-        Verdict::Passed { .. } => "passed",
-        Verdict::Failed(_) => "failed",
-        Verdict::Skipped { .. } => "skipped",
-        Verdict::Unclear { .. } | _ => "unclear",
+        CaseVerdict::Passed { .. } => "passed",
+        CaseVerdict::Failed(_) => "failed",
+        CaseVerdict::Skipped { .. } => "skipped",
+        CaseVerdict::Unclear { .. } | _ => "unclear",
     }
 }
 
 /// One word for what a server did wrong.
-pub(super) fn failure(verdict: &Verdict) -> Option<&'static str> {
-    let Verdict::Failed(failure) = verdict else {
+pub(super) fn failure(verdict: &CaseVerdict) -> Option<&'static str> {
+    let CaseVerdict::Failed(failure) = verdict else {
         return None;
     };
     Some(match failure {
@@ -95,7 +97,7 @@ pub(super) fn failure(verdict: &Verdict) -> Option<&'static str> {
 /// What is wrong, or why nothing can be told.
 pub(super) fn why(outcome: &Outcome) -> Option<String> {
     match &outcome.verdict {
-        Verdict::Skipped { why } | Verdict::Unclear { why } => Some(why.clone()),
-        Verdict::Passed { .. } | Verdict::Failed(_) | _ => advice(outcome),
+        CaseVerdict::Skipped { why } | CaseVerdict::Unclear { why } => Some(why.clone()),
+        CaseVerdict::Passed { .. } | CaseVerdict::Failed(_) | _ => advice(outcome),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deadpeer_lab::trial::{Outcome, Report, Verdict};
+use deadpeer_lab::trial::{CaseVerdict, Outcome, Report};
 use deadpeer_report::duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
@@ -38,10 +38,10 @@ fn test(outcome: &Outcome) -> TestCase {
 fn status(outcome: &Outcome) -> TestCaseStatus {
     let why = why(outcome).unwrap_or_default();
     let mut status = match &outcome.verdict {
-        Verdict::Passed { .. } => return TestCaseStatus::success(),
-        Verdict::Skipped { .. } => TestCaseStatus::skipped(),
-        Verdict::Failed(_) => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Verdict::Unclear { .. } | _ => TestCaseStatus::non_success(NonSuccessKind::Error),
+        CaseVerdict::Passed { .. } => return TestCaseStatus::success(),
+        CaseVerdict::Skipped { .. } => TestCaseStatus::skipped(),
+        CaseVerdict::Failed(_) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        CaseVerdict::Unclear { .. } | _ => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     status.set_message(why);
     if let Some(kind) = failure(&outcome.verdict) {

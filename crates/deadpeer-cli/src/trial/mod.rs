@@ -235,8 +235,8 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
 /// Failed before unclear: a failure is certain.
 fn exit(report: &Report) -> Exit {
     match (report.failed(), report.unclear()) {
-        (true, _) => Exit::Over,
+        (true, _) => Exit::No,
         (false, true) => Exit::Unknown,
-        (false, false) => Exit::Fine,
+        (false, false) => Exit::Yes,
     }
 }

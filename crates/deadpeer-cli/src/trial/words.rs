@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 use deadpeer_core::{Effective, Plan, Refusal};
-use deadpeer_lab::trial::{Case, Failure, Outcome, Report, Verdict, advice};
+use deadpeer_lab::trial::{Case, CaseVerdict, Failure, Outcome, Report, advice};
 use deadpeer_report::duration::{self, Upper};
 
 use crate::audit::words::SettingsWords;
@@ -68,17 +68,17 @@ pub(super) fn report(
 
 fn row(within: Duration, outcome: &Outcome) -> Row {
     let (style, result) = match outcome.verdict {
-        Verdict::Passed { .. } => (style::GOOD, "PASS"),
-        Verdict::Failed(_) => (style::BAD, "FAIL"),
-        Verdict::Skipped { .. } => (style::FAINT, "SKIP"),
-        Verdict::Unclear { .. } | _ => (style::NOTE, "OPEN"),
+        CaseVerdict::Passed { .. } => (style::GOOD, "PASS"),
+        CaseVerdict::Failed(_) => (style::BAD, "FAIL"),
+        CaseVerdict::Skipped { .. } => (style::FAINT, "SKIP"),
+        CaseVerdict::Unclear { .. } | _ => (style::NOTE, "OPEN"),
     };
     let (client, state) = names(outcome.case);
     let mut row = Row::default();
     row.cell(style, result).plain(client).plain(state);
     let live = matches!(outcome.case, Case::Live(_));
     match &outcome.verdict {
-        Verdict::Passed { after, by } => {
+        CaseVerdict::Passed { after, by } => {
             match after {
                 Some(after) => row.plain(Upper(*after)),
                 None if live => row.plain("kept"),
@@ -86,15 +86,15 @@ fn row(within: Duration, outcome: &Outcome) -> Row {
             };
             row.plain(by.map(|by| by.to_string()).unwrap_or_default());
         }
-        Verdict::Failed(Failure::Dropped { after, by }) => {
+        CaseVerdict::Failed(Failure::Dropped { after, by }) => {
             row.cell(style::BAD, Upper(*after)).plain(by);
         }
-        Verdict::Failed(_) => {
+        CaseVerdict::Failed(_) => {
             let deadline = duration::typed(within);
             row.cell(style::BAD, format_args!("not in {deadline}"))
                 .plain("");
         }
-        Verdict::Unclear { .. } | Verdict::Skipped { .. } | _ => {
+        CaseVerdict::Unclear { .. } | CaseVerdict::Skipped { .. } | _ => {
             row.plain("-").plain("");
         }
     }
@@ -113,11 +113,11 @@ pub(super) fn names(case: Case) -> (&'static str, &'static str) {
 /// What is wrong, or why nothing can be said.
 fn note(outcome: &Outcome) -> Option<(Style, String)> {
     match &outcome.verdict {
-        Verdict::Skipped { why } | Verdict::Unclear { why } => Some((
+        CaseVerdict::Skipped { why } | CaseVerdict::Unclear { why } => Some((
             style::FAINT,
             deadpeer_report::sanitize::sanitize(why).into(),
         )),
-        Verdict::Passed { .. } | Verdict::Failed(_) | _ => {
+        CaseVerdict::Passed { .. } | CaseVerdict::Failed(_) | _ => {
             advice(outcome).map(|advice| (style::NOTE, advice))
         }
     }
@@ -159,12 +159,12 @@ fn change(within: Duration, plan: &Result<Plan, Refusal>) -> String {
 
 fn verdict(report: &Report) -> (Style, String) {
     let all = report.outcomes.len();
-    let count = |is: fn(&Verdict) -> bool| {
+    let count = |is: fn(&CaseVerdict) -> bool| {
         let outcomes = report.outcomes.iter();
         outcomes.filter(|outcome| is(&outcome.verdict)).count()
     };
-    let failed = count(|verdict| matches!(verdict, Verdict::Failed(_)));
-    let passed = count(|verdict| matches!(verdict, Verdict::Passed { .. }));
+    let failed = count(|verdict| matches!(verdict, CaseVerdict::Failed(_)));
+    let passed = count(|verdict| matches!(verdict, CaseVerdict::Passed { .. }));
     match (failed, report.unclear()) {
         (0, false) => (style::GOOD, format!("Passed: {passed} of {all}.")),
         (0, true) => (style::NOTE, "Can't tell: see the lines above.".to_owned()),

@@ -139,7 +139,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     }
     watch.drain(&mut deaths, out)?;
     watch.end(&deaths, out)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Yes)
 }
 
 fn is_over(woken: Woken) -> Result<bool, Stop> {

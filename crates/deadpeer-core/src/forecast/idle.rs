@@ -14,12 +14,12 @@ use crate::wheel::{Stretch, granularity};
 
 /// When keepalive gives up, and after how many unanswered probes at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct GiveUp {
     pub(super) at: Stretch,
     fewest_probes: u64,
 }
 
-impl Verdict {
+impl GiveUp {
     /// The probes that can be lost without a verdict.
     pub(super) fn survives(self) -> u32 {
         u32::try_from(self.fewest_probes.saturating_sub(1)).unwrap_or(u32::MAX)
@@ -29,7 +29,7 @@ impl Verdict {
 impl Case<'_> {
     /// The peer vanished right after its last segment, which arrived at jiffy 0. `None`: keepalive
     /// is off.
-    pub(super) fn idle_worst(self) -> Option<Verdict> {
+    pub(super) fn idle_worst(self) -> Option<GiveUp> {
         let idle = self.idle_wait()?;
         let longest = idle.max(self.probe_wait());
         let latest = self.wheel.blurred().fire(Stretch::at(0), longest).last;
@@ -39,7 +39,7 @@ impl Case<'_> {
 
     /// The peer vanishes at the snapshot's moment, jiffy 0, with nothing in flight. `None`:
     /// keepalive is off.
-    pub(super) fn idle_now(self) -> Option<Verdict> {
+    pub(super) fn idle_now(self) -> Option<GiveUp> {
         let idle = self.idle_wait()?;
         let Some(heard) = self.snapshot.heard_ago.map(|ago| self.ago(ago)) else {
             return self.idle_worst();
@@ -112,7 +112,7 @@ impl Case<'_> {
     }
 
     /// From the firing `at` with `sent` probes out, the last segment heard at jiffy `heard`.
-    fn probing(self, at: Stretch, heard: i64, sent: u64) -> Verdict {
+    fn probing(self, at: Stretch, heard: i64, sent: u64) -> GiveUp {
         let waits = Waits::constant(Stretch::at(self.probe_wait()));
         let chain = match self.options.user_timeout_ms {
             Some(ms) => Chain::until(
@@ -130,7 +130,7 @@ impl Case<'_> {
         } else {
             chain.end_after(at)
         };
-        Verdict {
+        GiveUp {
             at: end.at,
             fewest_probes: sent + end.fewest_waits,
         }

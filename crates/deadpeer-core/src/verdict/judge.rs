@@ -43,7 +43,7 @@ pub struct Judge {
     base: Option<Reading>,
     /// The last reading.
     looked: Nanos,
-    last: Remains,
+    last: LastSeen,
     unanswered: u32,
     /// When the peer was heard last, as far as is proved.
     heard: Nanos,
@@ -62,7 +62,7 @@ struct Reading {
 
 /// What the next reading needs to know of the last.
 #[derive(Debug, Clone, Copy)]
-struct Remains {
+struct LastSeen {
     open: u16,
     data_segs_in: u32,
     said_unasked: u32,
@@ -81,7 +81,7 @@ impl Judge {
             loss: Loss::default(),
             base: None,
             looked: Nanos::ZERO,
-            last: Remains {
+            last: LastSeen {
                 open: 0,
                 data_segs_in: 0,
                 said_unasked: 0,

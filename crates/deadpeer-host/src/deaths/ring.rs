@@ -22,13 +22,13 @@ const IN_VAIN: Duration = Duration::from_millis(500);
 pub(super) struct Ring {
     report: deadpeer_bpf::Deaths,
     owners: LastOwners,
-    judge: Judge,
+    interpreter: Interpreter,
     batch: Vec<deadpeer_bpf::Death>,
 }
 
 /// What turns a report into a death.
 #[derive(Debug)]
-struct Judge {
+struct Interpreter {
     kernel: Kernel,
     /// `CLOCK_MONOTONIC`.
     opened_at: Duration,
@@ -48,7 +48,7 @@ impl Ring {
         Ok(Self {
             report,
             owners: LastOwners::open()?,
-            judge: Judge {
+            interpreter: Interpreter {
                 kernel,
                 opened_at: clock::monotonic(),
             },
@@ -88,7 +88,7 @@ impl Ring {
             .checked_sub(clock::monotonic())
             .unwrap_or(SystemTime::UNIX_EPOCH);
         for death in &self.batch {
-            visit(&self.judge.judge(death, epoch, &mut self.owners));
+            visit(&self.interpreter.death(death, epoch, &mut self.owners));
         }
     }
 }
@@ -99,9 +99,9 @@ impl AsFd for Ring {
     }
 }
 
-impl Judge {
+impl Interpreter {
     /// `epoch` is when `CLOCK_MONOTONIC` was zero.
-    fn judge(
+    fn death(
         &self,
         dead: &deadpeer_bpf::Death,
         epoch: SystemTime,

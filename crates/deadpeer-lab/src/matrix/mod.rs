@@ -37,7 +37,7 @@ use crate::wire::WireError;
 pub use experiment::run;
 pub use life::{Ended, Life};
 pub(crate) use link::{Link, Received};
-pub use outcome::{Cell, Foretold, Outcome, Verdict};
+pub use outcome::{Cell, CellVerdict, Foretold, Outcome};
 pub use summary::{Tally, tally};
 
 /// How experiments are run.

@@ -18,7 +18,7 @@ pub struct Cell {
     /// The method.
     pub method: &'static str,
     /// Whether it was right.
-    pub verdict: Verdict,
+    pub verdict: CellVerdict,
     /// What it noticed; `None`: nothing.
     pub noticed: Option<Outcome>,
     /// What the settings of the connection made expect, where that can be told.
@@ -71,7 +71,7 @@ impl fmt::Display for Foretold {
 /// Whether a method was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum CellVerdict {
     /// Something had happened, and it was noticed in time.
     Noticed,
     /// It was noticed, but after the deadline.
@@ -86,7 +86,7 @@ pub enum Verdict {
     FalseAlarm,
 }
 
-impl Verdict {
+impl CellVerdict {
     /// The verdict on what a method said, or did not say, about a peer of this fate.
     #[must_use]
     pub fn of(fate: Fate, noticed: Option<(Kind, Duration)>, deadline: Duration) -> Self {
@@ -136,34 +136,49 @@ mod tests {
         let deadline = Duration::from_secs(20);
         let at = |kind, s| Some((kind, Duration::from_secs(s)));
         for (fate, noticed, verdict) in [
-            (Fate::Gone, at(Kind::Dead, 19), Verdict::Noticed),
-            (Fate::Gone, at(Kind::EndOfStream, 0), Verdict::Noticed),
-            (Fate::Gone, at(Kind::Dead, 21), Verdict::Late),
-            (Fate::Gone, None, Verdict::Missed),
-            (Fate::Finished, at(Kind::EndOfStream, 0), Verdict::Noticed),
-            (Fate::Finished, at(Kind::Dead, 3), Verdict::FalseAlarm),
-            (Fate::Alive, None, Verdict::Quiet),
+            (Fate::Gone, at(Kind::Dead, 19), CellVerdict::Noticed),
+            (Fate::Gone, at(Kind::EndOfStream, 0), CellVerdict::Noticed),
+            (Fate::Gone, at(Kind::Dead, 21), CellVerdict::Late),
+            (Fate::Gone, None, CellVerdict::Missed),
+            (
+                Fate::Finished,
+                at(Kind::EndOfStream, 0),
+                CellVerdict::Noticed,
+            ),
+            (Fate::Finished, at(Kind::Dead, 3), CellVerdict::FalseAlarm),
+            (Fate::Alive, None, CellVerdict::Quiet),
             (
                 Fate::Alive,
                 at(Kind::ApplicationSilent, 9),
-                Verdict::FalseAlarm,
+                CellVerdict::FalseAlarm,
             ),
             (
                 Fate::Frozen,
                 at(Kind::ApplicationSilent, 9),
-                Verdict::Noticed,
+                CellVerdict::Noticed,
             ),
-            (Fate::Frozen, at(Kind::Dead, 9), Verdict::FalseAlarm),
+            (Fate::Frozen, at(Kind::Dead, 9), CellVerdict::FalseAlarm),
         ] {
-            assert_eq!(Verdict::of(fate, noticed, deadline), verdict, "{fate:?}");
+            assert_eq!(
+                CellVerdict::of(fate, noticed, deadline),
+                verdict,
+                "{fate:?}"
+            );
         }
     }
 
     #[test]
     fn only_a_miss_is_excused_by_answers() {
-        assert_eq!(Verdict::Missed.if_answered(true), Verdict::Unnoticeable);
-        assert_eq!(Verdict::Missed.if_answered(false), Verdict::Missed);
-        for other in [Verdict::Noticed, Verdict::Late, Verdict::FalseAlarm] {
+        assert_eq!(
+            CellVerdict::Missed.if_answered(true),
+            CellVerdict::Unnoticeable
+        );
+        assert_eq!(CellVerdict::Missed.if_answered(false), CellVerdict::Missed);
+        for other in [
+            CellVerdict::Noticed,
+            CellVerdict::Late,
+            CellVerdict::FalseAlarm,
+        ] {
             assert_eq!(other.if_answered(true), other);
         }
     }

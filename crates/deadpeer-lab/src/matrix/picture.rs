@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Cell, Experiment, Verdict};
+use super::{Cell, CellVerdict, Experiment};
 use crate::method;
 use crate::scenario::Fate;
 use crate::state::State;
@@ -246,13 +246,13 @@ fn colour(cell: &Cell, deadline_s: f64) -> &'static str {
         .as_ref()
         .map_or(f64::MAX, |noticed| noticed.after_s);
     match cell.verdict {
-        Verdict::Noticed if after <= deadline_s / 10.0 => AT_ONCE,
-        Verdict::Noticed => IN_TIME,
-        Verdict::Late => LATE,
-        Verdict::Missed => MISSED,
-        Verdict::Unnoticeable => UNNOTICEABLE,
-        Verdict::Quiet => QUIET,
-        Verdict::FalseAlarm => FALSE_ALARM,
+        CellVerdict::Noticed if after <= deadline_s / 10.0 => AT_ONCE,
+        CellVerdict::Noticed => IN_TIME,
+        CellVerdict::Late => LATE,
+        CellVerdict::Missed => MISSED,
+        CellVerdict::Unnoticeable => UNNOTICEABLE,
+        CellVerdict::Quiet => QUIET,
+        CellVerdict::FalseAlarm => FALSE_ALARM,
     }
 }
 

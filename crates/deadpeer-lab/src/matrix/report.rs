@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::experiment::Stage;
 use super::measure::Observed;
 use super::proof::Witness;
-use super::{Cell, Column, Experiment, ExperimentError, Link, Verdict, forecast};
+use super::{Cell, CellVerdict, Column, Experiment, ExperimentError, Link, forecast};
 use crate::method::{Eyes, Method};
 use crate::scenario::Expectation;
 
@@ -87,7 +87,8 @@ impl Stage<'_> {
             cells.push(Cell {
                 state: link.state,
                 method: method.name,
-                verdict: Verdict::of(self.scenario.peer, said, self.deadline).if_answered(answered),
+                verdict: CellVerdict::of(self.scenario.peer, said, self.deadline)
+                    .if_answered(answered),
                 answered,
                 forecast: expected.and_then(foretell),
                 carried: witness.carried[place].both_ways(),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Cell, Experiment, Verdict};
+use super::{Cell, CellVerdict, Experiment};
 use crate::scenario::Fate;
 
 /// How often a method was right.
@@ -75,20 +75,20 @@ impl Tally {
         match fate {
             Fate::Gone if cell.answered => {
                 self.answered += 1;
-                self.answered_noticed += u32::from(verdict == Verdict::Noticed);
+                self.answered_noticed += u32::from(verdict == CellVerdict::Noticed);
             }
             Fate::Gone => {
                 self.dead += 1;
-                self.dead_noticed += u32::from(verdict == Verdict::Noticed);
-                self.dead_late += u32::from(verdict == Verdict::Late);
+                self.dead_noticed += u32::from(verdict == CellVerdict::Noticed);
+                self.dead_late += u32::from(verdict == CellVerdict::Late);
             }
             Fate::Alive => {
                 self.live += 1;
-                self.live_called_dead += u32::from(verdict == Verdict::FalseAlarm);
+                self.live_called_dead += u32::from(verdict == CellVerdict::FalseAlarm);
             }
             Fate::Finished | Fate::Frozen => {
                 self.apart += 1;
-                self.apart_wrong += u32::from(verdict == Verdict::FalseAlarm);
+                self.apart_wrong += u32::from(verdict == CellVerdict::FalseAlarm);
             }
         }
     }

@@ -269,7 +269,7 @@ fn fault(
             (!may_live && !ended).then(|| format!("alive, not {gone:?}"))
         }
         // They call neither side gone.
-        (Gone::Path | Gone::Connection | Gone::Deaf(_), _) => None,
+        (Gone::Path | Gone::Connection | Gone::NotReceiving(_), _) => None,
         (_, word) => {
             let wrong = !gone.contains(&word) && !outage;
             wrong.then(|| format!("gone is {word:?}, not {gone:?}"))

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use deadpeer_core::{Effective, Notice};
 
-use super::{By, Case, Failure, Outcome, State, Timer, Verdict};
+use super::{By, Case, CaseVerdict, Failure, Outcome, State, Timer};
 
 /// What is wrong, in one sentence without a full stop; `None` where nothing is.
 #[must_use]
 pub fn advice(outcome: &Outcome) -> Option<String> {
-    let Verdict::Failed(failure) = outcome.verdict else {
+    let CaseVerdict::Failed(failure) = outcome.verdict else {
         return None;
     };
     let settings = outcome.settings.as_ref();
@@ -102,7 +102,7 @@ mod tests {
                 fault: Fault::PowerOff,
                 state,
             },
-            verdict: Verdict::Failed(failure),
+            verdict: CaseVerdict::Failed(failure),
             connections: 1,
             settings: Some(Effective::untouched(&Sysctls::DEFAULT)),
             forecast: Some(Notice::Never),
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn who_passes_gets_no_advice() {
         let mut fine = outcome(State::Idle, Failure::NotNoticed { connections: 1 });
-        fine.verdict = Verdict::Passed {
+        fine.verdict = CaseVerdict::Passed {
             after: None,
             by: None,
         };

@@ -114,7 +114,7 @@ pub enum Ended {
     Midway(ExitStatus),
     /// It runs and listens no more.
     #[error("stopped listening in the middle of the test")]
-    Deaf,
+    NotListening,
 }
 
 fn said(words: &str) -> String {

@@ -6,7 +6,7 @@ use deadpeer_core::TcpState;
 
 use super::ending::Circumstances;
 use super::seen::Seen;
-use super::{By, Case, Failure, Living, Outcome, Verdict};
+use super::{By, Case, CaseVerdict, Failure, Living, Outcome};
 
 /// Idle time after which a server closes is taken for the same if it differs by less than this
 /// share.
@@ -18,7 +18,7 @@ pub(super) fn vanished(
     struck: Instant,
     within: Duration,
     circumstances: Circumstances,
-) -> Verdict {
+) -> CaseVerdict {
     let after = |at: Instant| at.saturating_duration_since(struck);
     let late = |seen: &&Seen| seen.ended().is_none_or(|at| after(at) > within);
     let late: Vec<&Seen> = seen.iter().filter(late).collect();
@@ -28,10 +28,10 @@ pub(super) fn vanished(
         let last = last.max_by_key(|(at, _)| *at);
         let last = last.map(|(at, seen)| (after(at), by(seen, after(at), circumstances)));
         let (after, by) = last.unzip();
-        return Verdict::Passed { after, by };
+        return CaseVerdict::Passed { after, by };
     }
     let first_gone = late.iter().filter_map(|seen| seen.gone).min();
-    Verdict::Failed(match first_gone.map(after) {
+    CaseVerdict::Failed(match first_gone.map(after) {
         Some(after) if after <= within => Failure::Kept { connections, after },
         _ if late
             .iter()
@@ -44,20 +44,20 @@ pub(super) fn vanished(
 }
 
 /// Whether live clients were kept.
-pub(super) fn lived(seen: &[Seen], struck: Instant, circumstances: Circumstances) -> Verdict {
+pub(super) fn lived(seen: &[Seen], struck: Instant, circumstances: Circumstances) -> CaseVerdict {
     let given_up = |seen: &Seen| seen.closed.into_iter().chain(seen.gone).min();
     let first = seen
         .iter()
         .filter_map(|seen| Some((given_up(seen)?, seen)))
         .min_by_key(|(at, _)| *at);
     match first {
-        None => Verdict::Passed {
+        None => CaseVerdict::Passed {
             after: None,
             by: None,
         },
         Some((at, seen)) => {
             let after = at.saturating_duration_since(struck);
-            Verdict::Failed(Failure::Dropped {
+            CaseVerdict::Failed(Failure::Dropped {
                 after,
                 by: by(seen, after, circumstances),
             })
@@ -80,19 +80,19 @@ fn by(seen: &Seen, after: Duration, circumstances: Circumstances) -> By {
 pub(super) fn forgive(outcomes: &mut [Outcome], may_drop_slow: bool) {
     let untouched = |outcome: &&Outcome| outcome.case == Case::Live(Living::Untouched);
     let limit = outcomes.iter().find(untouched).and_then(|outcome| {
-        let Verdict::Failed(Failure::Dropped { after, by }) = outcome.verdict else {
+        let CaseVerdict::Failed(Failure::Dropped { after, by }) = outcome.verdict else {
             return None;
         };
         (by == By::Server).then_some(after)
     });
     for outcome in outcomes {
-        let Verdict::Failed(Failure::Dropped { after, by }) = outcome.verdict else {
+        let CaseVerdict::Failed(Failure::Dropped { after, by }) = outcome.verdict else {
             continue;
         };
         let policy = by == By::Server && limit.is_some_and(|limit| after >= limit.mul_f64(ALIKE));
         let allowed = may_drop_slow && outcome.case == Case::Live(Living::SlowReader);
         if policy || allowed {
-            outcome.verdict = Verdict::Passed {
+            outcome.verdict = CaseVerdict::Passed {
                 after: Some(after),
                 by: Some(by),
             };
@@ -117,7 +117,7 @@ mod tests {
         Seen::first(&socket)
     }
 
-    fn outcome(living: Living, verdict: Verdict) -> Outcome {
+    fn outcome(living: Living, verdict: CaseVerdict) -> Outcome {
         Outcome {
             case: Case::Live(living),
             verdict,
@@ -135,7 +135,7 @@ mod tests {
         let standing = seen(TcpState::Established);
         assert_eq!(
             judge(standing.clone()),
-            Verdict::Failed(Failure::NotNoticed { connections: 1 })
+            CaseVerdict::Failed(Failure::NotNoticed { connections: 1 })
         );
         let mut gone = standing;
         gone.gone = Some(struck + SECOND);
@@ -143,19 +143,19 @@ mod tests {
             connections: 1,
             after: SECOND,
         };
-        assert_eq!(judge(gone.clone()), Verdict::Failed(kept));
+        assert_eq!(judge(gone.clone()), CaseVerdict::Failed(kept));
         let mut closed = gone;
         closed.closed = Some(struck + SECOND * 2);
-        let passed = Verdict::Passed {
+        let passed = CaseVerdict::Passed {
             after: Some(SECOND * 2),
             by: Some(By::Server),
         };
         assert_eq!(judge(closed.clone()), passed);
         closed.closed = Some(struck + SECOND * 6);
-        assert!(matches!(judge(closed), Verdict::Failed(_)));
+        assert!(matches!(judge(closed), CaseVerdict::Failed(_)));
         assert_eq!(
             judge(seen(TcpState::CloseWait)),
-            Verdict::Failed(Failure::NotClosed { connections: 1 })
+            CaseVerdict::Failed(Failure::NotClosed { connections: 1 })
         );
     }
 
@@ -172,7 +172,7 @@ mod tests {
             ..Circumstances::default()
         };
         let verdict = vanished(&[late, early], struck, SECOND * 5, resets);
-        let Verdict::Passed { after, by } = verdict else {
+        let CaseVerdict::Passed { after, by } = verdict else {
             panic!("{verdict:?}")
         };
         assert_eq!((after, by), (Some(SECOND * 3), Some(By::Reset)));
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_limit_on_idleness_holds_for_all() {
         let dropped = |seconds| {
-            Verdict::Failed(Failure::Dropped {
+            CaseVerdict::Failed(Failure::Dropped {
                 after: SECOND * seconds,
                 by: By::Server,
             })
@@ -195,10 +195,10 @@ mod tests {
         forgive(&mut outcomes, false);
         let failed = outcomes
             .each_ref()
-            .map(|o| matches!(o.verdict, Verdict::Failed(_)));
+            .map(|o| matches!(o.verdict, CaseVerdict::Failed(_)));
         assert_eq!(failed, [false, false, true, true]);
         forgive(&mut outcomes, true);
-        assert!(matches!(outcomes[3].verdict, Verdict::Passed { .. }));
-        assert!(matches!(outcomes[2].verdict, Verdict::Failed(_)));
+        assert!(matches!(outcomes[3].verdict, CaseVerdict::Passed { .. }));
+        assert!(matches!(outcomes[2].verdict, CaseVerdict::Failed(_)));
     }
 }

@@ -36,7 +36,7 @@ pub use client::Client;
 pub use ending::{By, Timer};
 pub use error::{Ended, TrialError};
 pub use fault::Fault;
-pub use report::{Failure, Outcome, Report, Verdict};
+pub use report::{CaseVerdict, Failure, Outcome, Report};
 pub use run::Progress;
 
 use std::ffi::OsString;

@@ -28,7 +28,7 @@ pub struct Outcome {
     /// The case.
     pub case: Case,
     /// Whether the server did right.
-    pub verdict: Verdict,
+    pub verdict: CaseVerdict,
     /// Connections that were watched.
     pub connections: usize,
     /// The settings in force on the first of them; `None` where they could not be read.
@@ -43,7 +43,7 @@ pub struct Outcome {
 /// Whether the server did right by the clients of a case.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum CaseVerdict {
     /// It did.
     Passed {
         /// When the last connection was closed, after the fault; `None`: none was, and none should
@@ -101,7 +101,7 @@ impl Report {
     /// Whether a case failed.
     #[must_use]
     pub fn failed(&self) -> bool {
-        self.any(|verdict| matches!(verdict, Verdict::Failed(_)))
+        self.any(|verdict| matches!(verdict, CaseVerdict::Failed(_)))
     }
 
     /// Whether the answer is open: a case is unclear, or no client could be made to vanish at all.
@@ -109,12 +109,12 @@ impl Report {
     pub fn unclear(&self) -> bool {
         let vanished = self.outcomes.iter().any(|outcome| {
             matches!(outcome.case, Case::Vanish { .. })
-                && matches!(outcome.verdict, Verdict::Passed { .. })
+                && matches!(outcome.verdict, CaseVerdict::Passed { .. })
         });
-        !vanished || self.any(|verdict| matches!(verdict, Verdict::Unclear { .. }))
+        !vanished || self.any(|verdict| matches!(verdict, CaseVerdict::Unclear { .. }))
     }
 
-    fn any(&self, is: impl Fn(&Verdict) -> bool) -> bool {
+    fn any(&self, is: impl Fn(&CaseVerdict) -> bool) -> bool {
         self.outcomes.iter().any(|outcome| is(&outcome.verdict))
     }
 }

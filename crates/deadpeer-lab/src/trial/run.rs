@@ -9,7 +9,7 @@ use super::client::Party;
 use super::server::Server;
 use super::stage::{Hitch, Known, Played, Stage};
 use super::watch::{TICK, Watch};
-use super::{Case, Client, Outcome, Report, Trial, TrialError, Verdict, judge, live, vanish};
+use super::{Case, CaseVerdict, Client, Outcome, Report, Trial, TrialError, judge, live, vanish};
 use crate::host::Host;
 use crate::lab::Lab;
 use crate::router::End;
@@ -215,8 +215,8 @@ impl Stage<'_> {
             Err(Hitch::Failed(error)) => return Err(error),
             Err(Hitch::Unreached(why)) => Played {
                 verdict: match self.trial.asked_for(case) {
-                    true => Verdict::Unclear { why },
-                    false => Verdict::Skipped { why },
+                    true => CaseVerdict::Unclear { why },
+                    false => CaseVerdict::Skipped { why },
                 },
                 known: Known::default(),
                 connections: 0,

@@ -17,7 +17,7 @@ pub(super) struct Seen {
     /// The number of its descriptor; `None` before the server accepted it.
     pub(super) inode: Option<NonZeroU32>,
     /// How it stood when the kernel last showed it.
-    pub(super) last: Sight,
+    pub(super) last: Taken,
     /// When no process held it any more, though one had.
     pub(super) closed: Option<Instant>,
     /// When the kernel's table no longer had it.
@@ -28,7 +28,7 @@ pub(super) struct Seen {
 
 /// A connection at one moment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sight {
+pub(super) struct Taken {
     pub(super) state: TcpState,
     /// The timer that ran.
     pub(super) timer: Option<ArmedTimer>,
@@ -45,7 +45,7 @@ impl Seen {
             peer: socket.peer,
             cookie: socket.cookie,
             inode: socket.inode,
-            last: Sight::of(socket),
+            last: Taken::of(socket),
             closed: None,
             gone: None,
             orphaned: false,
@@ -54,7 +54,7 @@ impl Seen {
 
     /// The kernel shows it again.
     pub(super) fn again(&mut self, socket: &Socket<'_>) {
-        self.last = Sight::of(socket);
+        self.last = Taken::of(socket);
         self.orphaned = self.inode.is_some() && socket.inode.is_none();
         self.inode = self.inode.or(socket.inode);
     }
@@ -82,7 +82,7 @@ impl Seen {
     }
 }
 
-impl Sight {
+impl Taken {
     fn of(socket: &Socket<'_>) -> Self {
         let version = deadpeer_sys::kernel_version();
         let info = socket.tcp_info.map(|raw| TcpInfo::decode(raw, version));

@@ -79,7 +79,7 @@ impl<'a> Server<'a> {
     pub(super) fn check(&mut self, listening: bool) -> Result<(), TrialError> {
         let ended = match self.status()? {
             Some(status) if !status.success() => Ended::Midway(status),
-            _ if !listening => Ended::Deaf,
+            _ if !listening => Ended::NotListening,
             _ => return Ok(()),
         };
         Err(self.ended(ended))

@@ -12,7 +12,7 @@ use super::ending::Circumstances;
 use super::path::Path;
 use super::seen::Seen;
 use super::watch::{TICK, Watch};
-use super::{Case, Ended, State, Trial, TrialError, Verdict};
+use super::{Case, CaseVerdict, Ended, State, Trial, TrialError};
 use crate::host::Host;
 use crate::lab::Lab;
 
@@ -47,7 +47,7 @@ pub(super) enum Hitch {
 /// A case that was played to its end.
 #[derive(Debug)]
 pub(super) struct Played {
-    pub(super) verdict: Verdict,
+    pub(super) verdict: CaseVerdict,
     pub(super) known: Known,
     pub(super) connections: usize,
 }
@@ -169,9 +169,9 @@ impl<'a> Stage<'a> {
             if self.interrupted.load(Ordering::Relaxed) {
                 return Err(TrialError::Interrupted);
             }
-            if self.watch.deaf() {
+            if self.watch.not_listening() {
                 return Err(TrialError::Ended {
-                    ended: Ended::Deaf,
+                    ended: Ended::NotListening,
                     words: String::new(),
                 });
             }

@@ -8,7 +8,7 @@ use super::ending::Circumstances;
 use super::path::Path;
 use super::seen::Seen;
 use super::stage::{Hitch, Played, Stage};
-use super::{Case, Fault, State, Verdict, judge};
+use super::{Case, CaseVerdict, Fault, State, judge};
 use crate::host::Host;
 
 /// How long it may take until the server's answers are on their way, or stuck.
@@ -180,7 +180,7 @@ fn wait(
     mine: &[Seen],
     struck: Instant,
     circumstances: Circumstances,
-) -> Result<Verdict, Hitch> {
+) -> Result<CaseVerdict, Hitch> {
     let within = stage.trial.within;
     // What the watcher saw last may be a little older than the deadline.
     let bound = (within + super::watch::TICK * 3).saturating_sub(struck.elapsed());

@@ -33,12 +33,12 @@ struct Table {
     seen: HashMap<u64, Seen>,
     listening: bool,
     /// Looks in a row that found no listener.
-    deaf: u32,
+    not_listening: u32,
     holders: Holders,
 }
 
 /// So many looks without a listener are no restart of the server's: half a second.
-const DEAF: u32 = 25;
+const NOT_LISTENING: u32 = 25;
 
 impl Watch {
     /// Looks until [`Watch::stop`] is called.
@@ -78,8 +78,8 @@ impl Watch {
     }
 
     /// Whether the server has not listened for a while.
-    pub(super) fn deaf(&self) -> bool {
-        self.table().deaf >= DEAF
+    pub(super) fn not_listening(&self) -> bool {
+        self.table().not_listening >= NOT_LISTENING
     }
 
     /// Who held which socket when last looked at.
@@ -105,9 +105,9 @@ impl Watch {
         })?;
         let now = Instant::now();
         table.listening = listening;
-        table.deaf = match listening {
+        table.not_listening = match listening {
             true => 0,
-            false => table.deaf + 1,
+            false => table.not_listening + 1,
         };
         table.holders = Holders::in_namespace(namespace);
         // A dump that the kernel interrupted may have missed some.

@@ -21,11 +21,11 @@ fn values_out_of_range_change_nothing() {
         let spoilers: [(Spoil, &str); 6] = [
             (
                 |o| o.keepidle_s = Some(0),
-                "TCP_KEEPIDLE takes 1 to 32767 s, not 0",
+                "TCP_KEEPIDLE takes 1 to 32767 seconds, not 0",
             ),
             (
                 |o| o.keepintvl_s = Some(40_000),
-                "TCP_KEEPINTVL takes 1 to 32767 s, not 40000",
+                "TCP_KEEPINTVL takes 1 to 32767 seconds, not 40000",
             ),
             (
                 |o| o.keepcnt = Some(128),
@@ -33,11 +33,11 @@ fn values_out_of_range_change_nothing() {
             ),
             (
                 |o| o.user_timeout_ms = Some(u32::MAX),
-                "TCP_USER_TIMEOUT takes 0 to 2147483647 ms, not 4294967295",
+                "TCP_USER_TIMEOUT takes 0 to 2147483647 milliseconds, not 4294967295",
             ),
             (
                 |o| o.rto_max_ms = Some(999),
-                "TCP_RTO_MAX_MS takes 1000 to 120000 ms, not 999",
+                "TCP_RTO_MAX_MS takes 1000 to 120000 milliseconds, not 999",
             ),
             (
                 |o| o.syncnt = Some(0),

@@ -4,12 +4,12 @@ use deadpeer_core::Cause;
 
 use super::Case;
 use crate::Moment;
-use crate::dissect::Trouble;
-use crate::story::verdict::{Ending, Gone, Noticed, Verdict};
+use crate::dissect::IcmpKind;
+use crate::story::verdict::{Ending, Gone, Noticed, StoryVerdict};
 use crate::talk::{Side, What};
 
 impl Case<'_> {
-    pub(super) fn cause(&self, verdict: &Verdict) -> Option<Cause> {
+    pub(super) fn cause(&self, verdict: &StoryVerdict) -> Option<Cause> {
         let after_fin = |side: Side| {
             let closed_first = self.half(side).fin.is_some();
             if closed_first {
@@ -36,38 +36,38 @@ impl Case<'_> {
     }
 
     /// What routers said that the kernel of a side takes, and since the other was heard last.
-    pub(super) fn complaints(&self, side: Side) -> impl Iterator<Item = (Moment, Trouble)> {
+    pub(super) fn icmp_errors(&self, side: Side) -> impl Iterator<Item = (Moment, IcmpKind)> {
         self.conversation
             .episodes
             .iter()
             .filter_map(move |episode| {
-                let What::Complaint { trouble, taken, .. } = episode.what else {
+                let What::IcmpError { kind, taken, .. } = episode.what else {
                     return None;
                 };
                 let counts =
                     taken && episode.side == side && Some(episode.until) >= self.half(!side).last;
-                counts.then_some((episode.at, trouble))
+                counts.then_some((episode.at, kind))
             })
     }
 
     /// What a router said until then about the way to the other side, and since that was heard,
     /// which would have made up for it (net/ipv4/tcp_input.c, `tcp_ack` clears `sk_err_soft`).
     fn unreachable(&self, side: Side, until: Option<Moment>) -> Option<Cause> {
-        let complaints = self
-            .complaints(side)
+        let icmp_errors = self
+            .icmp_errors(side)
             .filter(|(at, _)| until.is_none_or(|until| *at <= until));
-        let (_, last) = complaints.last()?;
+        let (_, last) = icmp_errors.last()?;
         match last {
-            Trouble::HostUnreachable => Some(Cause::HostUnreachable),
-            Trouble::NetworkUnreachable => Some(Cause::NetworkUnreachable),
-            Trouble::PortUnreachable => Some(Cause::Refused),
+            IcmpKind::HostUnreachable => Some(Cause::HostUnreachable),
+            IcmpKind::NetworkUnreachable => Some(Cause::NetworkUnreachable),
+            IcmpKind::PortUnreachable => Some(Cause::Refused),
             // EHOSTUNREACH of IPv4 (net/ipv4/icmp.c, `icmp_err_convert`), EACCES of IPv6
             // (net/ipv6/icmp.c, `tab_unreach`).
-            Trouble::Prohibited if self.conversation.ends[0].address().is_ipv4() => {
+            IcmpKind::Prohibited if self.conversation.ends[0].address().is_ipv4() => {
                 Some(Cause::HostUnreachable)
             }
-            Trouble::Prohibited => Some(Cause::Prohibited),
-            Trouble::TooBig(_) | Trouble::HopsExceeded | Trouble::Other(..) => None,
+            IcmpKind::Prohibited => Some(Cause::Prohibited),
+            IcmpKind::TooBig(_) | IcmpKind::HopsExceeded | IcmpKind::Other(..) => None,
         }
     }
 }

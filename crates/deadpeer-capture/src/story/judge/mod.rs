@@ -5,32 +5,32 @@
 //! probes give up without a word (`tcp_write_err`); only a late packet of the other side then draws
 //! a RST. A host that forgot answers with a bare RST (RFC 9293, section 3.5.2).
 //!
-//! First somebody asks in vain (`plea`), then what that proves is weighed (`weigh`): without proof
-//! the capture does not tell.
+//! First somebody asks in vain (`unanswered`), then what that proves is weighed (`weigh`): without
+//! proof the capture does not tell.
 
 mod around;
 mod cause;
-mod plea;
 mod quiet;
 mod reset;
 mod translated;
+mod unanswered;
 mod weigh;
 
 use std::time::Duration;
 
 use super::evidence::{Evidence, Untold};
 use super::notes;
-use super::verdict::{Ending, Gone, Noticed, Verdict};
+use super::verdict::{Ending, Gone, Noticed, StoryVerdict};
 use crate::Moment;
 use crate::talk::{Conversation, Half, Side};
 pub(crate) use around::Surroundings;
-use plea::Plea;
+use unanswered::Unanswered;
 use weigh::Opinion;
 
 /// Who was heard so recently was there.
 const RECENT: Duration = Duration::from_secs(1);
 
-impl Verdict {
+impl StoryVerdict {
     /// Judges a conversation, once where the capture has it before and after translation.
     pub(crate) fn of(conversation: &Conversation, around: &Surroundings<'_>) -> Self {
         translated::once(conversation, around)
@@ -79,8 +79,8 @@ impl Case<'_> {
     }
 
     /// Nobody was gone.
-    fn plain(&self, ending: Ending) -> Verdict {
-        Verdict {
+    fn plain(&self, ending: Ending) -> StoryVerdict {
+        StoryVerdict {
             ending,
             gone: Gone::Nobody,
             last_heard: None,
@@ -99,8 +99,8 @@ impl Case<'_> {
     }
 
     /// The capture does not tell.
-    fn untold(&self, ending: Ending, untold: Untold, evidence: Vec<Evidence>) -> Verdict {
-        Verdict {
+    fn untold(&self, ending: Ending, untold: Untold, evidence: Vec<Evidence>) -> StoryVerdict {
+        StoryVerdict {
             gone: Gone::Unknown,
             untold: Some(untold),
             evidence,
@@ -109,38 +109,43 @@ impl Case<'_> {
     }
 
     /// Somebody was asking in vain; the verdict about how that ended is still to be filled in.
-    fn left_alone(&self, plea: &Plea, opinion: Opinion, ending: Ending) -> Verdict {
+    fn left_alone(
+        &self,
+        unanswered: &Unanswered,
+        opinion: Opinion,
+        ending: Ending,
+    ) -> StoryVerdict {
         match opinion {
-            Opinion::Gone(gone, evidence) => Verdict {
+            Opinion::Gone(gone, evidence) => StoryVerdict {
                 gone,
-                last_heard: plea.last_heard,
-                unanswered_since: Some(plea.first),
-                unanswered: plea.times,
-                silence: Some(plea.silence),
+                last_heard: unanswered.last_heard,
+                unanswered_since: Some(unanswered.first),
+                unanswered: unanswered.times,
+                silence: Some(unanswered.silence),
                 noticed: Noticed::Nobody,
                 evidence,
                 ..self.plain(ending)
             },
-            Opinion::Untold(untold, evidence) => Verdict {
-                unanswered_since: Some(plea.first),
-                unanswered: plea.times,
+            Opinion::Untold(untold, evidence) => StoryVerdict {
+                unanswered_since: Some(unanswered.first),
+                unanswered: unanswered.times,
                 ..self.untold(ending, untold, evidence)
             },
         }
     }
 
     /// No RST, and not closed by both.
-    fn unfinished(&self) -> Verdict {
-        let pleas = Side::BOTH.map(|side| self.plea(side));
-        match pleas {
+    fn unfinished(&self) -> StoryVerdict {
+        let both = Side::BOTH.map(|side| self.unanswered(side));
+        match both {
             [Some(client), Some(server)] => self.both_ask(&client, &server),
-            [Some(plea), None] => self.alone(Side::Client, &plea),
-            [None, Some(plea)] => self.alone(Side::Server, &plea),
+            [Some(unanswered), None] => self.alone(Side::Client, &unanswered),
+            [None, Some(unanswered)] => self.alone(Side::Server, &unanswered),
             [None, None] => self.quiet(),
         }
     }
 
-    fn both_ask(&self, client: &Plea, server: &Plea) -> Verdict {
+    fn both_ask(&self, client: &Unanswered, server: &Unanswered) -> StoryVerdict {
         let [by_client, by_server] = [
             self.alone(Side::Client, client),
             self.alone(Side::Server, server),
@@ -162,18 +167,18 @@ impl Case<'_> {
             (false, true) => (by_server, by_client),
         };
         // What one asks in vain, the other answers in vain.
-        let gone = match Side::BOTH.map(|side| self.is_deaf(side)) {
-            [true, false] => Gone::Deaf(Side::Client),
-            [false, true] => Gone::Deaf(Side::Server),
+        let gone = match Side::BOTH.map(|side| self.receives_nothing(side)) {
+            [true, false] => Gone::NotReceiving(Side::Client),
+            [false, true] => Gone::NotReceiving(Side::Server),
             [true, true] | [false, false] if cross => {
-                return Verdict {
+                return StoryVerdict {
                     gone: Gone::Path,
                     ..first
                 };
             }
             [true, true] | [false, false] => return latest,
         };
-        Verdict { gone, ..latest }
+        StoryVerdict { gone, ..latest }
     }
 
     /// Nobody asks anything.
@@ -184,41 +189,41 @@ impl Case<'_> {
         closed.map_or(Ending::Open, Ending::HalfClosed)
     }
 
-    fn alone(&self, left: Side, plea: &Plea) -> Verdict {
-        let stopped = self.end > plea.due;
-        let mut opinion = self.weigh(left, plea);
+    fn alone(&self, left: Side, unanswered: &Unanswered) -> StoryVerdict {
+        let stopped = self.end > unanswered.due;
+        let mut opinion = self.weigh(left, unanswered);
         let told = self.told_by_router(left).filter(|_| stopped);
-        if let Some((_, trouble)) = told
+        if let Some((_, kind)) = told
             && let Opinion::Untold(_, evidence) = opinion
         {
-            opinion = Opinion::Gone(plea.gone, evidence);
-            opinion.add(Evidence::Router(left, trouble));
+            opinion = Opinion::Gone(unanswered.gone, evidence);
+            opinion.add(Evidence::Router(left, kind));
         }
         let ending = match (&opinion, stopped) {
             (Opinion::Untold(..), _) => self.standing(),
             (Opinion::Gone(..), true) => Ending::GaveUp(left),
             (Opinion::Gone(..), false) => Ending::StillTrying(left),
         };
-        let mut verdict = self.left_alone(plea, opinion, ending);
+        let mut verdict = self.left_alone(unanswered, opinion, ending);
         if !verdict.is_death() {
             return verdict;
         }
-        if let Some(closed) = self.closed_meanwhile(left, plea) {
+        if let Some(closed) = self.closed_meanwhile(left, unanswered) {
             verdict.noticed = Noticed::Application;
             verdict.noticed_at = Some((closed, closed));
         } else if let Some((told, _)) = told {
             verdict.noticed = Noticed::Router;
             verdict.noticed_at = Some((told, told));
         } else if stopped {
-            verdict.noticed = plea.noticed;
-            verdict.noticed_at = Some((plea.last, plea.due));
+            verdict.noticed = unanswered.noticed;
+            verdict.noticed_at = Some((unanswered.last, unanswered.due));
         }
         verdict
     }
 
     /// The application closed after its kernel had been asking in vain for a while.
-    fn closed_meanwhile(&self, side: Side, plea: &Plea) -> Option<Moment> {
+    fn closed_meanwhile(&self, side: Side, unanswered: &Unanswered) -> Option<Moment> {
         let closed = self.half(side).fin_at?;
-        (closed.since(plea.first) >= RECENT && closed > plea.first).then_some(closed)
+        (closed.since(unanswered.first) >= RECENT && closed > unanswered.first).then_some(closed)
     }
 }

@@ -5,22 +5,22 @@ use std::time::Duration;
 use deadpeer_core::Silence;
 
 use super::Case;
-use super::plea::late;
+use super::unanswered::late;
 use crate::Moment;
-use crate::dissect::Trouble;
+use crate::dissect::IcmpKind;
 use crate::story::evidence::{Evidence, Untold};
-use crate::story::verdict::{Ending, Gone, Noticed, Verdict};
+use crate::story::verdict::{Ending, Gone, Noticed, StoryVerdict};
 use crate::talk::{Asked, Side, What};
 
 /// What is not acknowledged is sent again before so long: the first retransmission timeout is 3 s
 /// at most where no round trip was ever measured (RFC 6298, section 2).
 const OVERDUE: Duration = Duration::from_secs(6);
 /// An ICMP error follows what it complains of this soon.
-const COMPLAINT: Duration = Duration::from_secs(3);
+const JUST_BEFORE: Duration = Duration::from_secs(3);
 
 impl Case<'_> {
     /// A side that ought to ask again does not.
-    pub(super) fn quiet(&self) -> Verdict {
+    pub(super) fn quiet(&self) -> StoryVerdict {
         let mut sides = Side::BOTH.into_iter();
         sides
             .find_map(|side| self.stopped_at_the_window(side))
@@ -30,7 +30,7 @@ impl Case<'_> {
 
     /// Nobody asks anything. Of a capture that lacks packets that says nothing, unless both were
     /// there to its end.
-    fn nobody_asks(&self) -> Verdict {
+    fn nobody_asks(&self) -> StoryVerdict {
         let ending = self.standing();
         let there = |side: Side| {
             let last = self.half(side).last;
@@ -48,7 +48,7 @@ impl Case<'_> {
     }
 
     /// A side asks no more whether the window is still closed, though its last probe was answered.
-    fn stopped_at_the_window(&self, side: Side) -> Option<Verdict> {
+    fn stopped_at_the_window(&self, side: Side) -> Option<StoryVerdict> {
         let (me, peer) = (self.half(side), self.half(!side));
         let last = me.asking.last().filter(|last| Some(*last) >= me.last)?;
         let due = last.plus(late(me.asking.last_wait()? * 2));
@@ -60,7 +60,7 @@ impl Case<'_> {
 
     /// A side has something in flight and does not send it again. A router may have told it to give
     /// up; else the capture lacks what followed, for the acknowledgment is missing too.
-    fn fell_silent(&self) -> Option<Verdict> {
+    fn fell_silent(&self) -> Option<StoryVerdict> {
         let side = *self.owing().first()?;
         let me = self.half(side);
         let last = me.sent?;
@@ -69,9 +69,9 @@ impl Case<'_> {
             (Some(_), _) => Silence::AfterFin,
             (None, _) => Silence::InFlight,
         };
-        if let Some((told, trouble)) = self.told_by_router(side) {
-            return Some(Verdict {
-                evidence: vec![Evidence::Router(side, trouble)],
+        if let Some((told, kind)) = self.told_by_router(side) {
+            return Some(StoryVerdict {
+                evidence: vec![Evidence::Router(side, kind)],
                 gone: Gone::Side(!side),
                 last_heard: self.half(!side).last,
                 unanswered_since: Some(last),
@@ -97,7 +97,7 @@ impl Case<'_> {
             (_, Some(lacks)) => lacks,
             (_, None) => Untold::Cut(self.conversation.last_frame),
         };
-        Some(Verdict {
+        Some(StoryVerdict {
             unanswered_since: Some(last),
             ..self.untold(self.standing(), untold, evidence)
         })
@@ -121,17 +121,17 @@ impl Case<'_> {
 
     /// When an ICMP error ended what a side asked: the first that came, and nothing of that side
     /// after it.
-    pub(super) fn told_by_router(&self, side: Side) -> Option<(Moment, Trouble)> {
+    pub(super) fn told_by_router(&self, side: Side) -> Option<(Moment, IcmpKind)> {
         let last = self.half(side).last?;
-        let mut complaints = self.conversation.episodes.iter().filter_map(|episode| {
-            let What::Complaint { count, trouble, .. } = episode.what else {
+        let mut icmp_errors = self.conversation.episodes.iter().filter_map(|episode| {
+            let What::IcmpError { count, kind, .. } = episode.what else {
                 return None;
             };
-            (episode.side == side).then_some((count, episode.at, trouble))
+            (episode.side == side).then_some((count, episode.at, kind))
         });
-        match (complaints.next(), complaints.next()) {
-            (Some((1, at, trouble)), None) if at >= last && at.since(last) <= COMPLAINT => {
-                Some((at, trouble))
+        match (icmp_errors.next(), icmp_errors.next()) {
+            (Some((1, at, kind)), None) if at >= last && at.since(last) <= JUST_BEFORE => {
+                Some((at, kind))
             }
             _ => None,
         }

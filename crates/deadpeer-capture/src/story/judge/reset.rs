@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use deadpeer_core::Silence;
 
-use super::plea::{Plea, Proof, late};
+use super::unanswered::{Proof, Unanswered, late};
 use super::weigh::Opinion;
 use super::{Case, RECENT};
 use crate::Moment;
 use crate::story::evidence::{Evidence, Untold};
-use crate::story::verdict::{Ending, Gone, Noticed, Verdict};
+use crate::story::verdict::{Ending, Gone, Noticed, StoryVerdict};
 use crate::talk::{Asked, Half, Kind, Reset, Side};
 
 /// Nobody forgets a connection that was silent for less.
@@ -23,7 +23,7 @@ const BEAT: Duration = Duration::from_millis(900);
 const CAPPED: Duration = Duration::from_secs(30);
 
 impl Case<'_> {
-    pub(super) fn reset(&self, reset: &Reset) -> Verdict {
+    pub(super) fn reset(&self, reset: &Reset) -> StoryVerdict {
         let mut verdict = self.ended_by(reset);
         let gaps = self.gaps();
         let lacks = gaps.iter().find_map(Evidence::as_untold);
@@ -67,7 +67,7 @@ impl Case<'_> {
         all.into_iter().flatten().collect()
     }
 
-    fn ended_by(&self, reset: &Reset) -> Verdict {
+    fn ended_by(&self, reset: &Reset) -> StoryVerdict {
         let (side, other) = (reset.side, !reset.side);
         let (me, peer) = (self.half(side), self.half(other));
         if self.conversation.established.is_none() && self.conversation.opening_seen {
@@ -82,9 +82,9 @@ impl Case<'_> {
             return self.plain(Ending::ForgedReset(side));
         }
         let disowns = reset.reply_to.is_some();
-        let bygone = || self.bygone_plea(side).filter(|_| disowns);
-        let asked = bygone().or_else(|| self.plea(side));
-        let asked = asked.map(|plea| self.reset_by_who_asked(reset, &plea));
+        let bygone = || self.bygone_unanswered(side).filter(|_| disowns);
+        let asked = bygone().or_else(|| self.unanswered(side));
+        let asked = asked.map(|unanswered| self.reset_by_who_asked(reset, &unanswered));
         let asked = match asked {
             Some(verdict) if verdict.gone != Gone::Unknown => return verdict,
             unproven => unproven,
@@ -102,7 +102,7 @@ impl Case<'_> {
         match (reset.reply_to, me.last) {
             (Some(_), _) if me.fin.is_some() => self.plain(Ending::NoReader(side)),
             (Some(_), Some(_)) => match just_spoke {
-                Some(ago) => Verdict {
+                Some(ago) => StoryVerdict {
                     evidence: vec![Evidence::SpokeJustBefore(side, ago)],
                     ..self.plain(Ending::Aborted(side))
                 },
@@ -113,31 +113,34 @@ impl Case<'_> {
     }
 
     /// The side that sent the RST had been asking in vain itself.
-    fn reset_by_who_asked(&self, reset: &Reset, plea: &Plea) -> Verdict {
+    fn reset_by_who_asked(&self, reset: &Reset, unanswered: &Unanswered) -> StoryVerdict {
         let side = reset.side;
         let replies = reset.reply_to.is_some();
-        let on_the_beat = !replies && self.is_on_the_beat(reset, plea);
-        let plea = Plea {
+        let on_the_beat = !replies && self.is_on_the_beat(reset, unanswered);
+        let unanswered = Unanswered {
             on_the_beat,
-            ..*plea
+            ..*unanswered
         };
-        if !on_the_beat && plea.times < 2 && reset.at.since(plea.first) < RECENT {
+        if !on_the_beat && unanswered.times < 2 && reset.at.since(unanswered.first) < RECENT {
             return self.plain(Ending::Aborted(side));
         }
-        let opinion = self.weigh(side, &plea);
+        let opinion = self.weigh(side, &unanswered);
         let ending = match (&opinion, replies || on_the_beat) {
             (Opinion::Gone(..), true) => Ending::GaveUp(side),
             _ => Ending::Aborted(side),
         };
-        let mut verdict = self.left_alone(&plea, opinion, ending);
+        let mut verdict = self.left_alone(&unanswered, opinion, ending);
         if !verdict.is_death() {
             return verdict;
         }
         (verdict.noticed, verdict.noticed_at) = if replies {
             // It had given up silently, and a late packet of the other side found nobody.
-            (plea.noticed, Some((plea.last, plea.due.min(reset.at))))
+            (
+                unanswered.noticed,
+                Some((unanswered.last, unanswered.due.min(reset.at))),
+            )
         } else if on_the_beat {
-            (plea.noticed, Some((reset.at, reset.at)))
+            (unanswered.noticed, Some((reset.at, reset.at)))
         } else {
             (Noticed::Application, Some((reset.at, reset.at)))
         };
@@ -147,15 +150,15 @@ impl Case<'_> {
     /// Whether a RST came when the next question was due. Keepalive of every system ends with one
     /// (net/ipv4/tcp_timer.c, `tcp_keepalive_timer`); retransmission does on Windows and the BSDs,
     /// and needs some questions to show its beat.
-    fn is_on_the_beat(&self, reset: &Reset, plea: &Plea) -> bool {
-        let wait = reset.at.since(plea.last);
-        match plea.proof {
+    fn is_on_the_beat(&self, reset: &Reset, unanswered: &Unanswered) -> bool {
+        let wait = reset.at.since(unanswered.last);
+        match unanswered.proof {
             Proof::Probes {
                 asked: Asked::Presence,
                 ..
             }
             | Proof::AskedAgain { .. }
-                if plea.noticed == Noticed::Keepalive =>
+                if unanswered.noticed == Noticed::Keepalive =>
             {
                 let interval = self.half(reset.side).asking.measured().interval();
                 reset.acknowledges
@@ -176,7 +179,7 @@ impl Case<'_> {
     /// When the window opened, its host knew no such connection any more: a user timeout takes a
     /// closed window for silence, answered probes or not (tcp(7), `TCP_USER_TIMEOUT`;
     /// net/ipv4/tcp_timer.c, `tcp_probe_timer`).
-    fn gave_up_at_the_window(&self, reset: &Reset, me: &Half) -> Option<Verdict> {
+    fn gave_up_at_the_window(&self, reset: &Reset, me: &Half) -> Option<StoryVerdict> {
         reset.reply_to?;
         let last = me.last?;
         let probed = me.asking.last().filter(|probed| *probed >= last);
@@ -190,8 +193,12 @@ impl Case<'_> {
     }
 
     /// The other side was there, and this one did not wait for its window.
-    pub(super) fn gave_up_on_a_closed_window(&self, side: Side, at: (Moment, Moment)) -> Verdict {
-        Verdict {
+    pub(super) fn gave_up_on_a_closed_window(
+        &self,
+        side: Side,
+        at: (Moment, Moment),
+    ) -> StoryVerdict {
+        StoryVerdict {
             silence: Some(Silence::ZeroWindow),
             noticed: Noticed::WindowProbes,
             noticed_at: Some(at),
@@ -200,7 +207,7 @@ impl Case<'_> {
     }
 
     /// The host answered that it knows no such connection.
-    fn forgotten(&self, reset: &Reset, me: &Half, peer: &Half) -> Verdict {
+    fn forgotten(&self, reset: &Reset, me: &Half, peer: &Half) -> StoryVerdict {
         let silence = match reset.reply_to {
             Some(Kind::WindowProbe) => Silence::ZeroWindow,
             Some(Kind::Data | Kind::Retransmission) => Silence::InFlight,
@@ -212,7 +219,7 @@ impl Case<'_> {
         } else {
             peer.resending.run().map(|run| run.first)
         };
-        Verdict {
+        StoryVerdict {
             gone: Gone::Connection,
             evidence: vec![Evidence::Disowned(reset.side)],
             last_heard: me.last,

@@ -4,33 +4,33 @@ use std::cmp::Reverse;
 
 use super::Surroundings;
 use crate::story::evidence::Evidence;
-use crate::story::verdict::{Ending, Gone, Noticed, Translated, Verdict};
+use crate::story::verdict::{Ending, Gone, Noticed, StoryVerdict, Translated};
 use crate::talk::{Conversation, Side};
 
 /// The verdict on a conversation; where it is told with another one, that it is.
 ///
 /// Told is the one that shows both sides, of these the worst, of these the first: what is missing
 /// on one side of a NAT is there on the other.
-pub(super) fn once(conversation: &Conversation, around: &Surroundings<'_>) -> Verdict {
-    let mut verdict = Verdict::by_itself(conversation, around);
+pub(super) fn once(conversation: &Conversation, around: &Surroundings<'_>) -> StoryVerdict {
+    let mut verdict = StoryVerdict::by_itself(conversation, around);
     if !conversation.is_translated() {
         return verdict;
     }
     let others: Vec<_> = around.conversations.translations_of(conversation).collect();
-    let worth = |of: &Conversation, verdict: &Verdict| {
+    let worth = |of: &Conversation, verdict: &StoryVerdict| {
         let both_heard = Side::BOTH.iter().all(|side| of.half(*side).last.is_some());
         (both_heard, verdict.severity(), Reverse(of.number))
     };
     let mine = worth(conversation, &verdict);
     let best = others
         .iter()
-        .map(|other| worth(other, &Verdict::by_itself(other, around)))
+        .map(|other| worth(other, &StoryVerdict::by_itself(other, around)))
         .max();
     let Some(best) = best else { return verdict };
     let told_as = (best > mine).then_some(best.2.0);
     let stray_answer = told_as.is_none() && answer_went_astray(conversation, &verdict, &others);
     if told_as.is_some() {
-        verdict = Verdict {
+        verdict = StoryVerdict {
             gone: Gone::Unknown,
             last_heard: None,
             unanswered_since: None,
@@ -63,7 +63,7 @@ pub(super) fn once(conversation: &Conversation, around: &Surroundings<'_>) -> Ve
 /// stranger's.
 fn answer_went_astray(
     conversation: &Conversation,
-    verdict: &Verdict,
+    verdict: &StoryVerdict,
     others: &[&Conversation],
 ) -> bool {
     let answered = |of: &Conversation| of.half(Side::Server).syn.is_some();

@@ -1,11 +1,11 @@
-//! What a plea proves.
+//! What unanswered questions prove.
 
 use std::time::Duration;
 
 use deadpeer_core::Silence;
 
 use super::Case;
-use super::plea::{Plea, Proof};
+use super::unanswered::{Proof, Unanswered};
 use crate::story::evidence::{Evidence, Untold, Weight};
 use crate::story::verdict::Gone;
 use crate::talk::{Resent, Side};
@@ -36,19 +36,21 @@ impl Opinion {
 
 impl Case<'_> {
     /// What it proves that `left` asked in vain.
-    pub(super) fn weigh(&self, left: Side, plea: &Plea) -> Opinion {
+    pub(super) fn weigh(&self, left: Side, unanswered: &Unanswered) -> Opinion {
         let mut evidence = Vec::new();
         let gaps = self.gaps();
         // What was asked often enough after that was asked of somebody who may have gone since.
-        let meanwhile = || self.heard_elsewhere(!left, plea.first);
-        let lately = plea.since_elsewhere.is_some_and(|since| since < ENOUGH);
+        let meanwhile = || self.heard_elsewhere(!left, unanswered.first);
+        let lately = unanswered
+            .since_elsewhere
+            .is_some_and(|since| since < ENOUGH);
         let elsewhere = self
-            .heard_elsewhere(!left, plea.last)
+            .heard_elsewhere(!left, unanswered.last)
             .or_else(|| meanwhile().filter(|_| lately));
         evidence.extend(elsewhere.map(|at| Evidence::HeardElsewhere(!left, at)));
         if left == Side::Server
             && matches!(
-                plea.proof,
+                unanswered.proof,
                 Proof::Timer {
                     what: Resent::Syn,
                     ..
@@ -57,30 +59,33 @@ impl Case<'_> {
         {
             return Opinion::Untold(Untold::NotCompleted, evidence);
         }
-        let convicts = self.convicts(left, plea, &gaps);
+        let convicts = self.convicts(left, unanswered, &gaps);
         if convicts.is_empty() {
             evidence.extend(gaps);
-            return self.untold_plea(left, plea, evidence);
+            return self.untold_unanswered(left, unanswered, evidence);
         }
-        let deaf = matches!(plea.gone, Gone::Deaf(_));
+        let not_receiving = matches!(unanswered.gone, Gone::NotReceiving(_));
         let router = |found: &Evidence| matches!(found, Evidence::Router(..));
         // Of a kernel that gave up it is known that nothing came.
-        let one_sided = !self.shows_answers_to(left) && !plea.on_the_beat;
+        let one_sided = !self.shows_answers_to(left) && !unanswered.on_the_beat;
         if one_sided {
             evidence.push(Evidence::OneSided(left));
         }
         let dropped = elsewhere.is_some() && !convicts.iter().any(router);
-        let gone = if (dropped || one_sided) && !deaf {
+        let gone = if (dropped || one_sided) && !not_receiving {
             Gone::Path
         } else {
-            plea.gone
+            unanswered.gone
         };
         evidence.splice(0..0, convicts);
-        if !deaf && self.half(!left).counts.packets == 0 && !self.conversation.opening_seen {
+        if !not_receiving && self.half(!left).counts.packets == 0 && !self.conversation.opening_seen
+        {
             evidence.push(Evidence::BeganAfter(!left));
         }
-        let before = plea.last_heard.map(|heard| plea.first.since(heard));
-        let by_data = matches!(plea.silence, Silence::InFlight | Silence::LateWrite);
+        let before = unanswered
+            .last_heard
+            .map(|heard| unanswered.first.since(heard));
+        let by_data = matches!(unanswered.silence, Silence::InFlight | Silence::LateWrite);
         evidence.extend(
             before
                 .filter(|silence| by_data && *silence >= FORGETFUL)
@@ -93,9 +98,9 @@ impl Case<'_> {
     }
 
     /// What shows that `left` heard nothing.
-    fn convicts(&self, left: Side, plea: &Plea, gaps: &[Evidence]) -> Vec<Evidence> {
+    fn convicts(&self, left: Side, unanswered: &Unanswered, gaps: &[Evidence]) -> Vec<Evidence> {
         let mut found = Vec::new();
-        match plea.proof {
+        match unanswered.proof {
             Proof::Timer {
                 what,
                 backs_off,
@@ -103,20 +108,20 @@ impl Case<'_> {
             } => {
                 let whole = gaps.is_empty() && self.shows_answers_to(left);
                 let opening =
-                    what == Resent::Syn && plea.times >= 2 && waits.1 >= SYN_WAIT && whole;
+                    what == Resent::Syn && unanswered.times >= 2 && waits.1 >= SYN_WAIT && whole;
                 // Where answers may be missing, the last question may have had one.
                 let enough = if whole { ENOUGH } else { MORE };
-                if backs_off && plea.times >= enough || opening {
+                if backs_off && unanswered.times >= enough || opening {
                     found.push(Evidence::Backoff {
                         side: left,
                         what,
-                        times: plea.times,
+                        times: unanswered.times,
                         waits,
                     });
                 }
             }
             Proof::Probes { asked, same_echo } => {
-                let times = plea.times;
+                let times = unanswered.times;
                 let whole = !gaps.iter().any(|gap| gap.weight() == Weight::Acquits);
                 if times >= ENOUGH && whole && self.shows_answers_to(left) {
                     found.push(Evidence::Unanswered {
@@ -132,38 +137,43 @@ impl Case<'_> {
                 }
             }
             Proof::AskedAgain { stale_echo } => {
-                let times = plea.times;
+                let times = unanswered.times;
                 if times >= ENOUGH && gaps.is_empty() || stale_echo {
                     found.push(Evidence::AskedAgain { side: left, times });
                 }
             }
         }
-        let told = self.complaints(left);
+        let told = self.icmp_errors(left);
         found.extend(
-            told.filter(|(at, _)| Some(*at) >= plea.last_heard)
-                .map(|(_, trouble)| Evidence::Router(left, trouble))
+            told.filter(|(at, _)| Some(*at) >= unanswered.last_heard)
+                .map(|(_, kind)| Evidence::Router(left, kind))
                 .last(),
         );
-        if plea.on_the_beat {
+        if unanswered.on_the_beat {
             found.push(Evidence::OnTheBeat(left));
         }
         found
     }
 
-    /// Why a plea proves nothing.
-    fn untold_plea(&self, left: Side, plea: &Plea, mut evidence: Vec<Evidence>) -> Opinion {
+    /// Why they prove nothing.
+    fn untold_unanswered(
+        &self,
+        left: Side,
+        unanswered: &Unanswered,
+        mut evidence: Vec<Evidence>,
+    ) -> Opinion {
         let gap = evidence.iter().find_map(Evidence::as_untold);
         let heard = evidence
             .iter()
             .any(|gap| matches!(gap, Evidence::HeardElsewhere(..)))
             .then_some(Untold::HostHeard(!left));
-        let ends = self.end <= plea.due;
+        let ends = self.end <= unanswered.due;
         let untold = gap.or(heard).unwrap_or_else(|| {
             if ends {
                 evidence.push(Evidence::EndsTooSoon);
                 Untold::EndsTooSoon
             } else {
-                Untold::TooFew(plea.times)
+                Untold::TooFew(unanswered.times)
             }
         });
         Opinion::Untold(untold, evidence)

@@ -119,14 +119,14 @@ impl What {
             Self::WindowShut => {
                 format!("{side}'s window is closed for {length}: its application does not read")
             }
-            Self::Complaint { trouble, count, .. } => {
-                let trouble = trouble.words();
+            Self::IcmpError { kind, count, .. } => {
+                let kind = kind.words();
                 let times = if *count > 1 {
                     format!(", {}", times(*count))
                 } else {
                     String::new()
                 };
-                format!("an ICMP error tells the {side}: {trouble}{times}")
+                format!("an ICMP error tells the {side}: {kind}{times}")
             }
             Self::LeftOut { episodes } => format!("{episodes} more episodes in {length}"),
         }

@@ -60,7 +60,7 @@ impl Evidence {
             Self::Disowned(side) => {
                 format!("a RST in the {side}'s name answers that it knows no such connection")
             }
-            Self::Router(side, trouble) => format!("a router told the {side}: {}", trouble.words()),
+            Self::Router(side, kind) => format!("a router told the {side}: {}", kind.words()),
             Self::BeganAfter(side) => {
                 format!("the {side} was never heard: the capture began after the trouble")
             }

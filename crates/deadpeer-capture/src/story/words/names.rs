@@ -1,7 +1,7 @@
 //! One word, or a few, for each thing that has a name.
 
 use super::length::Length;
-use crate::dissect::Trouble;
+use crate::dissect::IcmpKind;
 use crate::story::{Ending, Gone, Note, Noticed};
 use crate::talk::{Kind, Side};
 
@@ -68,7 +68,7 @@ impl Note {
     }
 }
 
-impl Trouble {
+impl IcmpKind {
     /// What an ICMP error says, as the end of a sentence.
     #[must_use]
     pub fn words(self) -> String {
@@ -114,8 +114,8 @@ impl Gone {
             Self::Nobody | Self::Unknown => None,
             Self::Side(Side::Client) => Some("client"),
             Self::Side(Side::Server) => Some("server"),
-            Self::Deaf(Side::Client) => Some("way-to-client"),
-            Self::Deaf(Side::Server) => Some("way-to-server"),
+            Self::NotReceiving(Side::Client) => Some("way-to-client"),
+            Self::NotReceiving(Side::Server) => Some("way-to-server"),
             Self::Path => Some("path"),
             Self::Connection => Some("connection"),
         }

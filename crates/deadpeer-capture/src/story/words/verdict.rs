@@ -3,10 +3,10 @@
 use deadpeer_core::{Cause, Silence};
 
 use super::length::Length;
-use crate::story::{Ending, Evidence, Gone, Noticed, Story, Untold, Verdict};
+use crate::story::{Ending, Evidence, Gone, Noticed, Story, StoryVerdict, Untold};
 use crate::talk::Side;
 
-impl Verdict {
+impl StoryVerdict {
     /// One sentence for a person, without a full stop.
     #[must_use]
     pub fn sentence(&self, story: &Story) -> String {
@@ -24,7 +24,7 @@ impl Verdict {
                 return self.nobody_answered(side, story);
             }
             Gone::Side(side) => format!("the {side} was gone"),
-            Gone::Deaf(side) => {
+            Gone::NotReceiving(side) => {
                 format!("what was sent to the {side} did not arrive, though it went on speaking")
             }
             Gone::Path => match self.host_heard_elsewhere() {

@@ -76,7 +76,12 @@ impl Ladder {
         let gone: &[Side] = match verdict.gone {
             Gone::Side(Side::Client) => &[Side::Client],
             Gone::Side(Side::Server) => &[Side::Server],
-            Gone::Nobody | Gone::Deaf(_) | Gone::Path | Gone::Connection | Gone::Unknown | _ => &[],
+            Gone::Nobody
+            | Gone::NotReceiving(_)
+            | Gone::Path
+            | Gone::Connection
+            | Gone::Unknown
+            | _ => &[],
         };
         for side in gone {
             let lost = &mut self.lost[place(*side)];
@@ -147,7 +152,7 @@ impl Ladder {
                 });
             }
             What::WindowShut => self.mark(event.at, side, words),
-            What::Complaint { .. } | What::LeftOut { .. } | _ => {
+            What::IcmpError { .. } | What::LeftOut { .. } | _ => {
                 self.remark(event.at, FAINT, words);
             }
         }

@@ -7,7 +7,7 @@ struct {
 } const volatile config SEC(".rodata");
 
 SEC("iter/task_file")
-int holders(struct bpf_iter__task_file *ctx)
+int owners(struct bpf_iter__task_file *ctx)
 {
 	struct file *file = ctx->file;
 	struct task_struct *task = ctx->task;
@@ -22,14 +22,14 @@ int holders(struct bpf_iter__task_file *ctx)
 	u16 family = sk->__sk_common.skc_family;
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
-	struct holder holder = {
+	struct owner owner = {
 		.cookie = bpf_get_socket_cookie(sk),
 		.inode = inode_of(sk),
 		.pid = pid_in(task, config.pid_namespace),
 		.fd = ctx->fd,
 		.namespace = sk->__sk_common.skc_net.net->ns.inum,
 	};
-	bpf_seq_write(ctx->meta->seq, &holder, sizeof(holder));
+	bpf_seq_write(ctx->meta->seq, &owner, sizeof(owner));
 	return 0;
 }
 

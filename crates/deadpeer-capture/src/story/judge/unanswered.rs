@@ -18,7 +18,7 @@ const PATIENT: u32 = 4;
 
 /// What a side asks for in vain.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Plea {
+pub(super) struct Unanswered {
     /// Who is missed: not the one that asks, or one that cannot hear the answers.
     pub(super) gone: Gone,
     pub(super) silence: Silence,
@@ -64,18 +64,18 @@ pub(super) enum Proof {
 
 impl Case<'_> {
     /// What a side is asking for in vain, if anything.
-    pub(super) fn plea(&self, side: Side) -> Option<Plea> {
+    pub(super) fn unanswered(&self, side: Side) -> Option<Unanswered> {
         let me = self.half(side);
-        let deaf = || self.deaf(me, side);
+        let not_receiving = || self.not_receiving(me, side);
         let run = me.resending.run();
         run.and_then(|run| self.resending(run, side))
             .or_else(|| self.probing(side))
-            .or_else(deaf)
+            .or_else(not_receiving)
     }
 
     /// What a side had been asking for in vain when the other one was heard again, if it said
     /// nothing since.
-    pub(super) fn bygone_plea(&self, side: Side) -> Option<Plea> {
+    pub(super) fn bygone_unanswered(&self, side: Side) -> Option<Unanswered> {
         let me = self.half(side);
         let silent_since = |over: Moment| me.last.is_some_and(|last| last < over);
         let run = me.resending.over().filter(|(_, over)| silent_since(*over));
@@ -90,7 +90,7 @@ impl Case<'_> {
             Asked::Presence => me.asking.measured().interval(),
             Asked::Window => me.asking.last_wait().map(|wait| wait * 2),
         };
-        Some(Plea {
+        Some(Unanswered {
             times: gap.probes,
             first: gap.first,
             last: gap.last,
@@ -104,7 +104,7 @@ impl Case<'_> {
         })
     }
 
-    fn resending(&self, run: &Run, side: Side) -> Option<Plea> {
+    fn resending(&self, run: &Run, side: Side) -> Option<Unanswered> {
         let (me, peer) = (self.half(side), self.half(!side));
         if run.what == Resent::Syn && me.went_on_opening() {
             // It had heard the answer.
@@ -122,10 +122,10 @@ impl Case<'_> {
         let long_enough =
             run.count > 1 || run.last_wait >= RECENT || self.end.since(run.last) >= RECENT;
         let asked_first = me.asking.first_unanswered().unwrap_or(run.first);
-        let one_way = run.heard_meanwhile > 1 || self.is_deaf(!side);
-        long_enough.then_some(Plea {
+        let one_way = run.heard_meanwhile > 1 || self.receives_nothing(!side);
+        long_enough.then_some(Unanswered {
             gone: match one_way {
-                true => Gone::Deaf(!side),
+                true => Gone::NotReceiving(!side),
                 false => Gone::Side(!side),
             },
             silence,
@@ -145,7 +145,7 @@ impl Case<'_> {
         })
     }
 
-    fn probing(&self, side: Side) -> Option<Plea> {
+    fn probing(&self, side: Side) -> Option<Unanswered> {
         let (asking, peer) = (&self.half(side).asking, self.half(!side));
         let (first, last) = (asking.first_unanswered()?, asking.last()?);
         let next = match asking.asked() {
@@ -161,11 +161,11 @@ impl Case<'_> {
             return None;
         }
         let cut_by_reset = self.conversation.reset.is_some();
-        let gone = match self.is_deaf(!side) {
-            true => Gone::Deaf(!side),
+        let gone = match self.receives_nothing(!side) {
+            true => Gone::NotReceiving(!side),
             false => Gone::Side(!side),
         };
-        (long_enough || cut_by_reset).then_some(Plea {
+        (long_enough || cut_by_reset).then_some(Unanswered {
             times: asking.unanswered(),
             first,
             due: overdue(last, next),
@@ -180,9 +180,9 @@ impl Case<'_> {
     }
 
     /// A side that is answered, and hears nothing of it.
-    fn deaf(&self, me: &Half, side: Side) -> Option<Plea> {
-        let unheard = me.hearing.deaf()?;
-        let plea = Plea {
+    fn not_receiving(&self, me: &Half, side: Side) -> Option<Unanswered> {
+        let unheard = me.hearing.unheard()?;
+        let unanswered = Unanswered {
             // The first one was asked in vain too; of data the first time does not count.
             times: unheard.times + u32::from(matches!(unheard.question, Question::Probe(_))),
             first: unheard.first,
@@ -199,16 +199,16 @@ impl Case<'_> {
             proof: Proof::AskedAgain {
                 stale_echo: unheard.by_echo(),
             },
-            ..asked_in(unheard.question, Gone::Deaf(side), unheard.last)
+            ..asked_in(unheard.question, Gone::NotReceiving(side), unheard.last)
         };
-        let may_have_heard = unheard.times < PATIENT && self.end > plea.due;
+        let may_have_heard = unheard.times < PATIENT && self.end > unanswered.due;
         let cut_by_reset = self.conversation.reset.is_some();
-        (!may_have_heard || cut_by_reset).then_some(plea)
+        (!may_have_heard || cut_by_reset).then_some(unanswered)
     }
 
     /// Whether a side showed that it hears nothing of what the other sends.
-    pub(super) fn is_deaf(&self, side: Side) -> bool {
-        self.half(side).hearing.deaf().is_some()
+    pub(super) fn receives_nothing(&self, side: Side) -> bool {
+        self.half(side).hearing.unheard().is_some()
     }
 }
 
@@ -216,12 +216,12 @@ fn too_soon(probes: u32, last: Moment, heard: Option<Moment>) -> bool {
     probes < 2 && heard.is_some_and(|heard| last.since(heard) < TOO_SOON)
 }
 
-/// The plea of probes; times and moments are still to be filled in.
-fn asked_for(asked: Asked, gone: Gone, last: Moment) -> Plea {
+/// Unanswered probes; times and moments are still to be filled in.
+fn asked_for(asked: Asked, gone: Gone, last: Moment) -> Unanswered {
     asked_in(Question::Probe(asked), gone, last)
 }
 
-fn asked_in(question: Question, gone: Gone, last: Moment) -> Plea {
+fn asked_in(question: Question, gone: Gone, last: Moment) -> Unanswered {
     let (silence, noticed) = match question {
         Question::Probe(Asked::Presence) => (Silence::Idle, Noticed::Keepalive),
         Question::Probe(Asked::Window) => (Silence::ZeroWindow, Noticed::WindowProbes),
@@ -229,7 +229,7 @@ fn asked_in(question: Question, gone: Gone, last: Moment) -> Plea {
         Question::Data => (Silence::InFlight, Noticed::Retransmission),
         Question::Fin => (Silence::AfterFin, Noticed::Retransmission),
     };
-    Plea {
+    Unanswered {
         gone,
         silence,
         noticed,
