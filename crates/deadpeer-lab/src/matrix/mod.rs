@@ -8,6 +8,7 @@ mod experiment;
 mod forecast;
 mod life;
 mod link;
+mod mark;
 mod measure;
 mod outcome;
 pub mod picture;

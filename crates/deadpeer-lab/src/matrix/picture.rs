@@ -1,18 +1,21 @@
-//! Pictures as SVG: the table in colours, and when each method noticed.
+//! Pictures as SVG: the table in marks, and when each method noticed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Cell, CellVerdict, Experiment};
+use super::mark::{self, Mark};
+use super::{Cell, Experiment};
 use crate::method;
 use crate::scenario::Fate;
 use crate::state::State;
 
-const LABEL: usize = 230;
-const BOX: usize = 12;
+/// Width of the picture: what a page of documentation shows unscaled.
+const WIDTH: usize = 880;
+const LABEL: usize = 182;
+/// A method's column, of which the marks of its states take all but the gap.
+const COLUMN: usize = (WIDTH - LABEL) / method::NAMES.len();
 const ROW: usize = 17;
-const GAP: usize = 28;
-const HEAD: usize = 150;
+const HEAD: usize = 52;
 
 /// Whether each cell says what it means when pointed at, which makes the picture three times as
 /// large.
@@ -24,64 +27,58 @@ pub enum Tips {
     Without,
 }
 
-/// The table: a row for each scenario, a block of states for each method.
+/// The table: a row for each scenario, a column for each method, and in it a mark for each state.
 pub fn matrix(experiments: &[Experiment], tips: Tips) -> String {
-    let block = State::ALL.len() * BOX;
-    let width = LABEL + method::NAMES.len() * (block + GAP) + 30;
-    let height = HEAD + (experiments.len() + Fates::of(experiments)) * ROW + 110;
-    let mut svg = open(width, height);
+    let height = HEAD + (experiments.len() + headings(experiments)) * ROW + 150;
+    let mut svg = open(WIDTH, height);
     for (place, name) in method::NAMES.into_iter().enumerate() {
-        let x = LABEL + place * (block + GAP);
+        let x = LABEL + place * COLUMN;
         for (line, words) in lines(title_of(experiments, name)).iter().enumerate() {
-            text(&mut svg, x, 16 + line * 14, "bold", words);
-        }
-        for (index, state) in State::ALL.into_iter().enumerate() {
-            let (x, y) = (x + index * BOX + 9, HEAD - 6);
+            let y = 11 + line * 12;
             let _ = writeln!(
                 svg,
-                r##"<text x="{x}" y="{y}" font-size="9" fill="#555" transform="rotate(-90 {x} {y})">{state}</text>"##
+                r#"<text x="{x}" y="{y}" font-size="8.5" font-weight="bold">{}</text>"#,
+                escape(words)
             );
         }
     }
     let mut y = HEAD;
     let mut fate = None;
-    let mut shapes: BTreeMap<&str, String> = BTreeMap::new();
+    let mut shapes: BTreeMap<Mark, String> = BTreeMap::new();
     for experiment in experiments {
-        if fate != Some(experiment.peer) {
-            fate = Some(experiment.peer);
+        if fate.replace(experiment.peer) != Some(experiment.peer) {
             text(&mut svg, 4, y + 12, "bold", heading(experiment.peer));
             y += ROW;
         }
         text(&mut svg, 12, y + 11, "normal", &experiment.title);
         for cell in &experiment.cells {
-            let places = (
-                method::NAMES.iter().position(|name| *name == cell.method),
-                State::ALL.iter().position(|state| *state == cell.state),
-            );
-            if let (Some(column), Some(state)) = places {
-                let x = LABEL + column * (block + GAP) + state * BOX;
-                let fill = colour(cell, experiment.deadline_s);
-                match tips {
-                    Tips::With => square(&mut svg, x, y, fill, &tip(experiment, cell)),
-                    Tips::Without => {
-                        let shape = shapes.entry(fill).or_default();
-                        let _ = write!(shape, "M{x} {y}h{}v14h-{}z", BOX - 1, BOX - 1);
-                    }
-                }
+            let Some(x) = place_of(cell) else { continue };
+            let mark = Mark::of(cell, experiment.deadline_s);
+            match tips {
+                Tips::With => mark.with_tip(&mut svg, x, y, &tip(experiment, cell)),
+                Tips::Without => mark.append(shapes.entry(mark).or_default(), x, y),
             }
         }
         y += ROW;
     }
-    for (fill, shape) in shapes {
-        let _ = writeln!(svg, r#"<path fill="{fill}" d="{shape}"/>"#);
+    for (mark, shape) in shapes {
+        mark.path(&mut svg, &shape);
     }
     legend(&mut svg, y + 14);
     svg.push_str("</svg>\n");
     svg
 }
 
+/// Where in its row a cell has its mark.
+fn place_of(cell: &Cell) -> Option<usize> {
+    let column = method::NAMES.iter().position(|name| *name == cell.method)?;
+    let state = State::ALL.iter().position(|state| *state == cell.state)?;
+    Some(LABEL + column * COLUMN + state * mark::PITCH)
+}
+
 /// When each method noticed: a dot for each cell, on a line of seconds.
 pub fn times(experiments: &[Experiment]) -> String {
+    const LABEL: usize = 230;
     const PLOT: usize = 900;
     const LANE: usize = 46;
     let deadline = experiments
@@ -120,7 +117,8 @@ pub fn times(experiments: &[Experiment]) -> String {
                 // Spread over the lane, so that equal times do not hide each other.
                 let y = top + 4 + row % 34;
                 row += 7;
-                let (x, fill) = (at(noticed.after_s), colour(cell, experiment.deadline_s));
+                let x = at(noticed.after_s);
+                let fill = Mark::of(cell, experiment.deadline_s).colour();
                 let _ = writeln!(
                     svg,
                     r#"<circle cx="{x}" cy="{y}" r="3" fill="{fill}" fill-opacity="0.75"><title>{}</title></circle>"#,
@@ -134,17 +132,12 @@ pub fn times(experiments: &[Experiment]) -> String {
 }
 
 /// How many headings the rows need.
-struct Fates;
-
-impl Fates {
-    fn of(experiments: &[Experiment]) -> usize {
-        let mut changes = 0;
-        let mut fate = None;
-        for experiment in experiments {
-            changes += usize::from(fate.replace(experiment.peer) != Some(experiment.peer));
-        }
-        changes
-    }
+fn headings(experiments: &[Experiment]) -> usize {
+    let mut fate = None;
+    let starts = experiments
+        .iter()
+        .filter(|experiment| fate.replace(experiment.peer) != Some(experiment.peer));
+    starts.count()
 }
 
 fn heading(fate: Fate) -> &'static str {
@@ -168,7 +161,7 @@ fn title_of<'a>(experiments: &'a [Experiment], name: &'a str) -> &'a str {
 
 /// A title in lines that fit over a block.
 fn lines(title: &str) -> Vec<String> {
-    const LONGEST: usize = 13;
+    const LONGEST: usize = 10;
     let mut lines: Vec<String> = Vec::new();
     // Names of options are long: they may be parted after an underscore.
     for word in title.split(' ').flat_map(|word| parts(word, LONGEST)) {
@@ -206,54 +199,19 @@ fn text(svg: &mut String, x: usize, y: usize, weight: &str, words: &str) {
     );
 }
 
-fn square(svg: &mut String, x: usize, y: usize, fill: &str, tip: &str) {
-    let side = BOX - 1;
-    let _ = writeln!(
-        svg,
-        r#"<rect x="{x}" y="{y}" width="{side}" height="14" fill="{fill}"><title>{}</title></rect>"#,
-        escape(tip)
-    );
-}
-
 fn legend(svg: &mut String, y: usize) {
-    const MEANINGS: [(&str, &str); 7] = [
-        (AT_ONCE, "noticed in the first tenth of the deadline"),
-        (IN_TIME, "noticed within the deadline"),
-        (LATE, "noticed too late"),
-        (MISSED, "not noticed"),
-        (UNNOTICEABLE, "not noticed: its end answers"),
-        (QUIET, "rightly quiet"),
-        (FALSE_ALARM, "live, and called dead"),
-    ];
-    for (place, (fill, words)) in MEANINGS.into_iter().enumerate() {
-        let (x, y) = (LABEL + place % 4 * 290, y + place / 4 * 22);
-        square(svg, x, y, fill, words);
-        text(svg, x + 18, y + 11, "normal", words);
+    for (place, mark) in Mark::ALL.into_iter().enumerate() {
+        let (x, y) = (LABEL + place % 2 * 340, y + place / 2 * 20);
+        let mut shape = String::new();
+        mark.append(&mut shape, x, y);
+        mark.path(svg, &shape);
+        text(svg, x + 18, y + 11, "normal", mark.meaning());
     }
-}
-
-const AT_ONCE: &str = "#1a7f37";
-const IN_TIME: &str = "#6cc26a";
-const LATE: &str = "#e3b341";
-const MISSED: &str = "#f0a58f";
-const UNNOTICEABLE: &str = "#d0ccc6";
-const QUIET: &str = "#d8e8f5";
-const FALSE_ALARM: &str = "#b3122a";
-
-fn colour(cell: &Cell, deadline_s: f64) -> &'static str {
-    let after = cell
-        .noticed
-        .as_ref()
-        .map_or(f64::MAX, |noticed| noticed.after_s);
-    match cell.verdict {
-        CellVerdict::Noticed if after <= deadline_s / 10.0 => AT_ONCE,
-        CellVerdict::Noticed => IN_TIME,
-        CellVerdict::Late => LATE,
-        CellVerdict::Missed => MISSED,
-        CellVerdict::Unnoticeable => UNNOTICEABLE,
-        CellVerdict::Quiet => QUIET,
-        CellVerdict::FalseAlarm => FALSE_ALARM,
-    }
+    let states = State::ALL.map(|state| state.to_string()).join(", ");
+    let words = format!("In each cell, from left to right: {states}");
+    text(svg, 12, y + 104, "normal", &words);
+    let rest = "Nothing stands where a state does not go with a fault.";
+    text(svg, 12, y + 122, "normal", rest);
 }
 
 /// A cell in a sentence.
