@@ -1,4 +1,4 @@
-//! The marks in the table's picture: told apart by their shape, so that nobody needs to see colours.
+//! The marks in the table's picture, told apart by their shape: nobody needs to see colours.
 
 use std::fmt::Write as _;
 
