@@ -36,14 +36,9 @@ impl Source {
                 && module.content.is_none()
             {
                 let name = module.ident.to_string();
-                let below = folder.join(&name);
                 let file = folder.join(format!("{name}.rs"));
-                let file = if file.exists() {
-                    file
-                } else {
-                    below.join("mod.rs")
-                };
-                modules.insert(name, Self::of_file(&file, &below)?);
+                let within = Self::of_file(&file, &folder.join(&name))?;
+                modules.insert(name, within);
             }
         }
         Ok(Self { items, modules })

@@ -28,6 +28,7 @@ pub(super) fn check(house: &House, package: &Package) -> Result<Vec<Finding>> {
             .is_some_and(|extension| extension == "rs")
         {
             check_file(entry.path(), |source| anywhere(room, source), &mut findings)?;
+            findings.extend(second_place(entry.path()));
         }
     }
     for file in modules::product_files(package)? {
@@ -53,6 +54,17 @@ fn check_file(
         what,
     }));
     Ok(())
+}
+
+/// What stands in a folder's `mod.rs` instead of beside it. Tests that share a file by `#[path]`
+/// are no part of a `src`, and may.
+fn second_place(path: &Path) -> Option<Finding> {
+    let shipped = path.components().any(|part| part.as_os_str() == "src");
+    (shipped && path.ends_with("mod.rs")).then(|| Finding {
+        path: path.to_owned(),
+        line: 1,
+        what: "a module stands in name.rs beside its folder, not in mod.rs".to_owned(),
+    })
 }
 
 /// Rules that hold in tests too.

@@ -247,6 +247,18 @@ fn a_comment_wider_than_code() {
 }
 
 #[test]
+fn a_module_within_its_folder() {
+    let tree = Tree::new();
+    tree.write("crates/deadpeer-core/tests/common/mod.rs", "//! Shared.\n");
+    tree.expect_findings(&[]);
+    tree.append(CORE, "mod inner;\n");
+    tree.write("crates/deadpeer-core/src/inner/mod.rs", "//! Inside.\n");
+    tree.expect_findings(&[
+        "crates/deadpeer-core/src/inner/mod.rs:1: a module stands in name.rs beside its folder, not in mod.rs",
+    ]);
+}
+
+#[test]
 fn work_put_off() {
     let tree = Tree::new();
     let word = ["TO", "DO"].concat();

@@ -20,7 +20,7 @@ const TOLD: usize = 50;
 /// The table ends after so many rows.
 const ROWS: usize = 2000;
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("page/page.css");
 
 /// Writes the page to `path`.
 pub(super) fn write(path: &Path, answer: &Answer<'_>) -> Result<(), Stop> {
