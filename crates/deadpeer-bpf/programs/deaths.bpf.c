@@ -27,6 +27,13 @@ INLINE void closed_by_current(struct life *life, u64 now)
 	done_by_current(life);
 }
 
+/* What comes from now on nobody reads, if the program has closed that half too. */
+INLINE u32 data_segments(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	return tp && sk->sk_shutdown & RCV_SHUTDOWN ? tp->data_segs_in + 1 : 0;
+}
+
 /*
  * Whether it was ended by a call: closed with data unread, or with SO_LINGER 0, or before connect(2) was answered, which
  * leaves no error; or destroyed. What a timer or a packet ends, ends with an error or after a FIN of ours.
@@ -68,9 +75,10 @@ INLINE void was_finished(struct sock *sk)
 	struct life *known = life_of(cookie);
 	if (known) {
 		closed_by_current(known, now);
+		known->data_segments = data_segments(sk);
 		return;
 	}
-	struct life life = {};
+	struct life life = { .data_segments = data_segments(sk) };
 	closed_by_current(&life, now);
 	remember(cookie, &life);
 }
@@ -109,6 +117,7 @@ INLINE void died(struct sock *sk, int from)
 	death->retransmitting = death->state.retransmits && tp->retrans_stamp ?
 					(u32)(death->at / 1000000) - tp->retrans_stamp :
 					NEVER;
+	death->data_after_close = life.data_segments && tp->data_segs_in + 1 != life.data_segments;
 	death->life = life;
 	if (!death->life.closed && ended_by_call(death->state.error, from))
 		closed_by_current(&death->life, death->at);

@@ -42,6 +42,11 @@ enum {
 	SOCK_LINGER = 1 << 4,
 };
 
+/* include/net/sock.h: bits of sk_shutdown. */
+enum {
+	RCV_SHUTDOWN = 1,
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct ns_common {
@@ -124,6 +129,7 @@ struct sock {
 	struct socket *sk_socket;
 	kuid_t sk_uid;
 	u16 sk_protocol;
+	u8 sk_shutdown;
 	unsigned long sk_lingertime;
 	unsigned long sk_ino; /* 6.18 */
 	u32 sk_ack_backlog;
@@ -169,6 +175,7 @@ struct tcp_sock {
 	u32 snd_nxt;
 	u32 snd_una;
 	u32 rcv_tstamp;
+	u32 data_segs_in;
 	u64 bytes_received;
 	u64 bytes_acked;
 	u8 keepalive_probes;

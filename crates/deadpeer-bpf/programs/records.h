@@ -141,6 +141,8 @@ struct life {
 	u32 pid;
 	u32 caller;
 	u8 comm[16];
+	u32 data_segments; /* that had come when it was closed for reading too, and one; 0: it was not */
+	u32 unused;
 };
 
 /* A place for the life of one socket. */
@@ -164,7 +166,8 @@ struct death {
 	u32 retransmitting; /* ms; NEVER */
 	u8 peer_finished;
 	u8 lingers_not;
-	u8 unused[2];
+	u8 data_after_close;
+	u8 unused;
 };
 
 _Static_assert(sizeof(struct options) == 28, "records.rs");
@@ -175,6 +178,6 @@ _Static_assert(sizeof(struct outcome) == 72, "records.rs");
 _Static_assert(sizeof(struct change) == 56, "records.rs");
 _Static_assert(sizeof(struct chosen) == 8, "records.rs");
 _Static_assert(sizeof(struct memory) == 72, "records.rs");
-_Static_assert(sizeof(struct life) == 40, "records.rs");
-_Static_assert(sizeof(struct slot) == 48, "records.rs");
-_Static_assert(sizeof(struct death) == 224, "records.rs");
+_Static_assert(sizeof(struct life) == 48, "records.rs");
+_Static_assert(sizeof(struct slot) == 56, "records.rs");
+_Static_assert(sizeof(struct death) == 232, "records.rs");

@@ -77,6 +77,11 @@ pub struct Death {
     pub caller: Option<Caller>,
     /// `SO_LINGER` with 0 seconds was set: close(2) resets the connection.
     pub lingers_not: bool,
+    /// Whether data came after a process had closed both halves. New data draws an RST then, and
+    /// ends the connection (net/ipv4/tcp_input.c, `tcp_rcv_state_process`, counted as
+    /// `TCPAbortOnData`).
+    #[doc(alias = "TCPAbortOnData")]
+    pub data_after_close: bool,
     /// When it was established, `CLOCK_MONOTONIC`; `None` if that was before the report began, or
     /// never.
     pub established_at: Option<Duration>,
@@ -280,6 +285,7 @@ impl Death {
             closer: Closer::read(&death.life),
             caller: Caller::read(&death.life),
             lingers_not: death.lingers_not != 0,
+            data_after_close: death.data_after_close != 0,
             established_at: moment(death.life.established),
             options: seen.options.read(hz),
             probes_out: seen.probes_out,

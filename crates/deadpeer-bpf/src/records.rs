@@ -108,18 +108,20 @@ records! {
         spared: u64,
         refused: u64,
     }
-    Life, 40 bytes {
+    Life, 48 bytes {
         established: u64,
         closed: u64,
         pid: u32,
         caller: u32,
         comm: [u8; 16],
+        data_segments: u32,
+        unused: u32,
     }
-    Slot, 48 bytes {
+    Slot, 56 bytes {
         cookie: u64,
         life: Life,
     }
-    Death, 224 bytes {
+    Death, 232 bytes {
         at: u64,
         state: State,
         life: Life,
@@ -132,7 +134,8 @@ records! {
         retransmitting: u32,
         peer_finished: u8,
         lingers_not: u8,
-        unused: [u8; 2],
+        data_after_close: u8,
+        unused: u8,
     }
 }
 

@@ -9,6 +9,8 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use deadpeer_core::close_reason::CloseCause;
 use deadpeer_host::Namespace;
 use deadpeer_host::deaths::{Death, Deaths, DeathsQuery, Means, OpenDeathsError};
 use deadpeer_report::duration;
@@ -25,21 +27,25 @@ use wait::{Wait, Woken};
 ///
 /// A line for every connection of this network namespace that ends from now on: who had it, how
 /// long it lived, what it carried, why it died, how long the peer had been silent, and which
-/// setting decided. The end of a connection that this side closed first and in order is no news,
-/// and shown with --all-ends alone. Ends with a summary when interrupted.
+/// setting decided. Where both sides closed in order that is no news: such ends are counted, and
+/// shown with --all-ends or --cause. Ends with a summary when interrupted.
 ///
 /// With eBPF (root, or CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) each death is seen at its
 /// moment with the kernel's own error, and an idle watch takes no processor time. Without, the
 /// kernel's announcements and a look at its table now and then tell most of it: a death is seen
 /// when its owner closes the connection or within seconds, what had to be guessed is marked as
-/// likely, and connections that came and went between two looks have no owner. Either way nothing
-/// is taken from the programs, not even an error.
+/// likely, what the counters leave open is unknown, and connections that came and went between two
+/// looks have no owner. Either way nothing is taken from the programs, not even an error.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct WatchArgs {
-    /// Also connections that this side closed first and in order
+    /// Also connections that both sides closed in order
     #[arg(long)]
     all_ends: bool,
+    /// Only deaths of this cause, in the words of --json, such as reset or slow-reader; repeat it
+    /// for any of these
+    #[arg(long, value_name = "CAUSE", value_parser = cause(), hide_possible_values = true, conflicts_with = "all_ends")]
+    cause: Vec<CloseCause>,
     /// Counts by cause and service instead of lines: in place on a terminal, else a line every ten
     /// seconds
     #[arg(long)]
@@ -61,10 +67,19 @@ const EXAMPLES: &str = "\
 Examples:
   deadpeer watch --port 5432                    everything that happens to a database's connections
   deadpeer watch --stats                        who loses connections, and to what
+  deadpeer watch --cause slow-reader --cause keepalive-unanswered
   deadpeer watch --json | jq 'select(.cause == \"keepalive-unanswered\")'
 
 Capabilities: CAP_BPF and CAP_PERFMON for eBPF, CAP_SYS_PTRACE for the owners of other users' connections, CAP_SYS_ADMIN for
 --netns. Without any of them it does what it can, and says what it can't.";
+
+/// Every cause by its word.
+fn cause() -> impl TypedValueParser<Value = CloseCause> {
+    let words = CloseCause::ALL.map(CloseCause::word);
+    let words = words.into_iter().chain([CloseCause::Other(0).word()]);
+    PossibleValuesParser::new(words)
+        .try_map(|word| CloseCause::from_word(&word).ok_or("no cause has this word"))
+}
 
 /// The pause after deaths were seen: with many of them, the next come together.
 const BREATH: Duration = Duration::from_millis(5);
@@ -74,6 +89,8 @@ const BREATH: Duration = Duration::from_millis(5);
 pub(crate) struct Request {
     chosen: Chosen,
     all_ends: bool,
+    /// Of these causes alone; empty: of all that are news.
+    causes: Vec<CloseCause>,
     /// Counts instead of lines.
     stats: bool,
     /// The time between two of them.
@@ -94,6 +111,7 @@ impl WatchArgs {
         Ok(Request {
             chosen: self.table.filters.chosen()?,
             all_ends: self.all_ends,
+            causes: self.cause.clone(),
             stats: self.stats,
             every: self.every,
             count: self.count,
@@ -151,6 +169,14 @@ fn is_over(woken: Woken) -> Result<bool, Stop> {
 }
 
 impl Request {
+    fn asks_for(&self, death: &Death) -> bool {
+        let word = death.reason.cause.word();
+        match self.causes.is_empty() {
+            true => self.all_ends || !death.is_ordinary(),
+            false => self.causes.iter().any(|cause| cause.word() == word),
+        }
+    }
+
     fn open(&self) -> Result<Deaths, Stop> {
         let mut query = DeathsQuery::default();
         // What the names mean later is looked up later.
@@ -205,8 +231,11 @@ impl Watch<'_> {
     }
 
     fn show(&mut self, death: &Death, out: &mut impl Write) -> Result<(), Stop> {
-        if death.reason.cause.is_own_orderly_close() && !self.request.all_ends {
-            self.tally.skipped += 1;
+        if !self.request.asks_for(death) {
+            match death.is_ordinary() {
+                true => self.tally.ordinary += 1,
+                false => self.tally.others += 1,
+            }
             return Ok(());
         }
         let total = self.tally.counts.total();

@@ -32,6 +32,24 @@ pub struct CloseReason {
 }
 
 impl CloseReason {
+    /// What the cause and its setting suggest, as a part of a sentence; `None` where they speak for
+    /// themselves.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        match (self.cause, self.limit) {
+            (CloseCause::SlowReader, Some(Limit::UserTimeout(_))) => Some(
+                "the peer was alive and answered the window probes: a longer TCP_USER_TIMEOUT, or none, keeps it",
+            ),
+            (CloseCause::SlowReader, _) => Some(
+                "the peer was alive and answered the window probes, but the program had closed the connection",
+            ),
+            (CloseCause::DroppedHere, _) => Some(
+                "the peer's window was open: a firewall, a queueing discipline or a missing route of this machine kept back what was to be sent",
+            ),
+            _ => None,
+        }
+    }
+
     /// Judges what was left of a connection that is over.
     #[must_use]
     pub fn of(last_state: &LastState) -> Self {

@@ -9,11 +9,13 @@
 
 mod announced;
 mod choice;
+mod counters;
 mod counts;
 mod death;
 mod last_seen;
 mod owners;
 mod ring;
+mod sysctls;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -123,9 +125,9 @@ impl Deaths {
         let namespace = query.namespace.open()?;
         let number = netns::inode(&namespace).map_err(NetnsError::from)?;
         let (source, without_bpf) = match &query.namespace {
-            Namespace::Own => Source::open(query.means, number)?,
+            Namespace::Own => Source::open(query, number)?,
             Namespace::Process(_) | Namespace::Named(_) | Namespace::File(_) => {
-                netns::enter(&namespace, || Source::open(query.means, number))??
+                netns::enter(&namespace, || Source::open(query, number))??
             }
         };
         Ok(Self {
@@ -221,14 +223,15 @@ impl AsFd for Deaths {
 impl Source {
     /// Runs in the namespace with this number.
     fn open(
-        means: Option<Means>,
+        query: &DeathsQuery,
         number: u64,
     ) -> Result<(Self, Option<Unavailable>), OpenDeathsError> {
-        let announced = || Announced::open().map(|source| Self::Announced(Box::new(source)));
-        match means {
-            Some(Means::Bpf) => Ok((Self::Ring(Box::new(Ring::open(number)?)), None)),
+        let namespace = &query.namespace;
+        let announced = || Announced::open(namespace).map(|one| Self::Announced(Box::new(one)));
+        match query.means {
+            Some(Means::Bpf) => Ok((Self::Ring(Box::new(Ring::open(namespace, number)?)), None)),
             Some(Means::SockDiag) => Ok((announced()?, None)),
-            None => match Ring::open(number) {
+            None => match Ring::open(namespace, number) {
                 Ok(ring) => Ok((Self::Ring(Box::new(ring)), None)),
                 Err(OpenDeathsError::Bpf(why)) => Ok((announced()?, Some(why))),
                 Err(error) => Err(error),

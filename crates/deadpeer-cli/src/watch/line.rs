@@ -51,7 +51,7 @@ pub(super) fn write(death: &Death, look: Look, out: &mut impl Write) -> io::Resu
 pub(super) fn style_of(cause: CloseCause) -> Style {
     if cause.is_silence() {
         style::BAD
-    } else if matches!(cause, CloseCause::PeerClosed | CloseCause::ClosedHere) {
+    } else if cause.is_ordinary() {
         style::FAINT
     } else {
         style::NOTE
@@ -124,26 +124,32 @@ impl fmt::Display for Story<'_> {
             Some(Age::AtLeast(age)) => parts.push(format!("lived > {}", Upper(age))),
             None => {}
         }
-        if let Some((received, acked)) = death.payload() {
-            parts.push(format!("{} in, {} out", Bytes(received), Bytes(acked)));
-        }
         for (bytes, what) in [
-            (death.unread, "unread"),
-            (death.unacked, "never acknowledged"),
+            (death.payload_received, "in"),
+            (death.payload_acked, "out"),
+            (some(death.unread), "unread"),
+            (some(death.unacked), "never acknowledged"),
         ] {
-            if let Some(bytes) = bytes.filter(|bytes| *bytes > 0) {
-                parts.push(format!("{} {what}", Bytes(bytes.into())));
+            if let Some(bytes) = bytes {
+                parts.push(format!("{} {what}", Bytes(bytes)));
             }
         }
         if let Some(destroyer) = &death.destroyer {
             parts.push(format!("by {}", Who(Some(destroyer))));
         }
         f.write_str(&parts.join(", "))?;
-        match &death.reason.limit {
-            Some(limit) => write!(f, "; {limit}"),
+        if let Some(limit) = &death.reason.limit {
+            write!(f, "; {limit}")?;
+        }
+        match death.reason.advice() {
+            Some(advice) => write!(f, "; {advice}"),
             None => Ok(()),
         }
     }
+}
+
+fn some(bytes: Option<u32>) -> Option<u64> {
+    bytes.filter(|bytes| *bytes > 0).map(u64::from)
 }
 
 /// A number of bytes, three digits at most.

@@ -162,8 +162,12 @@ fn all(tally: &Tally) -> String {
         plural(tally.counts.total(), "death"),
         Upper(tally.since.elapsed())
     );
-    if tally.skipped > 0 {
-        said.push_str(&format!(", and {} closed here in order", tally.skipped));
+    if tally.ordinary > 0 {
+        let closes = plural(tally.ordinary, "ordinary close");
+        said.push_str(&format!(", and {closes}"));
+    }
+    if tally.others > 0 {
+        said.push_str(&format!(", and {} of other causes", tally.others));
     }
     if tally.nobodys > 0 {
         said.push_str(&format!(

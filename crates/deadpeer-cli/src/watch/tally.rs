@@ -13,8 +13,10 @@ use deadpeer_report::record;
 pub(super) struct Tally {
     pub(super) since: Instant,
     pub(super) counts: DeathCounts,
-    /// Own orderly ends that were not asked for.
-    pub(super) skipped: u64,
+    /// Closes in order that were not asked for.
+    pub(super) ordinary: u64,
+    /// Deaths of causes that were not asked for.
+    pub(super) others: u64,
     /// `None`: the kernel does not tell.
     pub(super) lost: Option<u64>,
     /// Not looked at because their owner is unknown, and the filter asks for one.
@@ -26,7 +28,8 @@ impl Tally {
         Self {
             since: Instant::now(),
             counts: DeathCounts::default(),
-            skipped: 0,
+            ordinary: 0,
+            others: 0,
             lost: None,
             nobodys: 0,
         }
@@ -39,7 +42,8 @@ impl Tally {
         record::Deaths {
             elapsed_ms: milliseconds(self.since.elapsed()),
             deaths: self.counts.total(),
-            closed_here_in_order: self.skipped,
+            ordinary_closes: self.ordinary,
+            other_causes: self.others,
             without_owner: self.nobodys,
             lost: self.lost,
             counts: self.counts.to_records(),

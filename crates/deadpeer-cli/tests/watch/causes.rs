@@ -1,15 +1,18 @@
 //! Every cause, over both families, seen by both means at once.
 
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use deadpeer_lab::Lab;
+use deadpeer_lab::router::Action;
+use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::skip;
 use serde_json::Value;
 
 use deadpeer_lab::testing::inside;
 
-use crate::observer::Observer;
+use crate::observer::{Ends, Observer};
 use crate::scenes::{Scene, Stage};
 
 /// Longer than the slowest of these deaths by far.
@@ -77,7 +80,8 @@ fn seen_for_certain(mut observer: Observer, scenes: &mut [Scene]) -> bool {
             std::process::id(),
             "{name}: {death:#}"
         );
-        if setting.is_some() && cause != "connect-timed-out" {
+        scenes[place].told = Some(death.clone());
+        if setting.is_some() && !["connect-timed-out", "slow-reader"].contains(&cause) {
             assert!(
                 death["silent_ms"].as_u64() >= Some(900),
                 "{name}: {death:#}"
@@ -105,7 +109,82 @@ fn seen_as_likely(observer: &mut Observer, scenes: &mut [Scene]) {
             scenes.iter_mut().for_each(Scene::notice);
         });
         let cause = death["cause"].as_str().unwrap();
-        assert!(likely.contains(&cause), "{name}: {death:#}");
+        let known = likely.contains(&cause) || cause == "unknown";
+        assert!(known, "{name}: {death:#}");
+        for bytes in ["received_bytes", "acked_bytes"] {
+            let told = scenes[place].told.as_ref().map(|told| told[bytes].as_u64());
+            if let (Some(Some(told)), Some(known)) = (told, death[bytes].as_u64()) {
+                assert_eq!(known, told, "{name}, {bytes}: {death:#}");
+            }
+        }
         assert_eq!(death["certain"], Value::Bool(false), "{name}: {death:#}");
     }
+}
+
+/// A firewall, a queueing discipline or a missing route of our own: the peer's window is open, and
+/// nothing is sent.
+#[test]
+fn what_this_machine_does_not_send_is_no_closed_window() {
+    inside(|| {
+        let lab = Lab::with_hosts(["ours", "theirs"]).start().unwrap();
+        let ours = &lab.hosts()[0];
+        for means in [&[][..], &["--no-bpf"]] {
+            let mut observer = Observer::start(ours, means);
+            let (here, _there) = Stage::new(&lab, lab.hosts()[1].v4().into()).pair();
+            sockopt::set_user_timeout_ms(&here, Some(1_500)).unwrap();
+            ours.remove_routes().unwrap();
+            (&here).write_all(b"never sent").unwrap();
+            let ends = Ends::Ours(here.local_addr().unwrap().port());
+            let death = observer.death("nothing was sent", ends, || {});
+            let cause = death["cause"].as_str();
+            let known = ["dropped-here", "unknown"];
+            assert!(known.contains(&cause.unwrap()), "{death:#}");
+            if observer.sees_by("bpf") {
+                assert_eq!(cause, Some("dropped-here"), "{death:#}");
+                assert_eq!(death["decided_by"]["setting"], "tcp_user_timeout");
+                let advice = death["advice"].as_str().unwrap();
+                assert!(advice.contains("firewall"), "{advice}");
+            }
+            ours.add_routes().unwrap();
+        }
+    });
+}
+
+/// A watch that has been running for long names what holds now.
+#[test]
+fn sysctls_are_those_of_the_moment() {
+    inside(|| {
+        let lab = Lab::with_hosts(["ours", "theirs"]).start().unwrap();
+        let ours = &lab.hosts()[0];
+        for means in [&[][..], &["--no-bpf"]] {
+            ours.sysctl("net.ipv4.tcp_retries2", 15).unwrap();
+            ours.sysctl("net.ipv4.tcp_keepalive_time", 7_200).unwrap();
+            let mut observer = Observer::start(ours, means);
+            for (name, value) in [
+                ("retries2", 3),
+                ("keepalive_time", 1),
+                ("keepalive_intvl", 1),
+                ("keepalive_probes", 2),
+            ] {
+                ours.sysctl(&format!("net.ipv4.tcp_{name}"), value).unwrap();
+            }
+            let stage = Stage::new(&lab, lab.hosts()[1].v6().into());
+            let (data, _there) = stage.pair();
+            let (idle, _there) = stage.pair();
+            for one in [&data, &idle] {
+                stage.strike(one, Action::Drop);
+            }
+            sockopt::set_keepalive(&idle, true).unwrap();
+            (&data).write_all(b"lost").unwrap();
+            for (socket, cause, text) in [
+                (data, "data-unacknowledged", "tcp_retries2 3"),
+                (idle, "keepalive-unanswered", "keepalive 1 s + 2 x 1 s"),
+            ] {
+                let ends = Ends::Ours(socket.local_addr().unwrap().port());
+                let death = observer.death(cause, ends, || {});
+                assert_eq!(death["cause"], cause, "{death:#}");
+                assert_eq!(death["decided_by"]["text"], text, "{death:#}");
+            }
+        }
+    });
 }

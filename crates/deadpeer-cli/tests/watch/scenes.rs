@@ -11,6 +11,7 @@ use deadpeer_lab::router::{Action, Condition, Reject, Rule};
 use deadpeer_lab::{Host, Lab};
 use deadpeer_sys::sock_diag::{Request, SockDiag, States};
 use deadpeer_sys::sockopt;
+use serde_json::Value;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::observer::{Ends, PATIENCE};
@@ -21,9 +22,11 @@ pub(crate) struct Scene {
     pub(crate) ends: Ends,
     /// By eBPF.
     pub(crate) cause: &'static str,
-    /// Without, any of these; empty: it can't be seen.
+    /// Without, any of these or unknown, which never contradict; empty: it can't be seen.
     pub(crate) likely: &'static [&'static str],
     pub(crate) decided_by: Option<&'static str>,
+    /// What was told of it by eBPF.
+    pub(crate) told: Option<Value>,
     /// Our descriptor, as long as its program has not noticed.
     pub(crate) held: Option<Socket>,
     _there: Option<TcpStream>,
@@ -39,6 +42,7 @@ impl Scene {
             cause,
             likely: &[],
             decided_by: None,
+            told: None,
             held: Some(here),
             _there: None,
         }
@@ -112,7 +116,7 @@ impl<'a> Stage<'a> {
     }
 
     /// A connection, our end first.
-    fn pair(&self) -> (TcpStream, TcpStream) {
+    pub(crate) fn pair(&self) -> (TcpStream, TcpStream) {
         // No port that the kernel gives to who connects: which end called the other is told by
         // that.
         let port = self.next_port.fetch_add(1, Ordering::Relaxed);
@@ -127,7 +131,7 @@ impl<'a> Stage<'a> {
     }
 
     /// What we send with our port is dealt with so from now on.
-    fn strike(&self, socket: &TcpStream, action: Action) {
+    pub(crate) fn strike(&self, socket: &TcpStream, action: Action) {
         let port = socket.local_addr().unwrap().port();
         self.strike_port(port, action);
     }
@@ -155,6 +159,9 @@ impl<'a> Stage<'a> {
             self.data_until_the_user_timeout(),
             self.data_until_the_retries(),
             self.window_stays_closed(),
+            self.reader_is_slow(),
+            self.data_comes_after_close(),
+            self.port_is_unreachable(),
             self.host_is_unreachable(),
             self.network_is_unreachable(),
             self.somebody_destroys(),
@@ -190,7 +197,7 @@ impl<'a> Stage<'a> {
         abort(there);
         eventually("the RST has come", || state(&here) == TcpState::Close);
         let seen = Scene::new("the peer resets after its FIN", "reset-after-fin", here);
-        seen.likely(&["reset", "reset-after-fin"])
+        seen.likely(&["reset-after-fin"])
     }
 
     fn keepalive_is_unanswered(&self) -> Scene {
@@ -236,18 +243,41 @@ impl<'a> Stage<'a> {
     }
 
     fn window_stays_closed(&self) -> Scene {
-        let (mut here, there) = self.pair();
-        here.set_nonblocking(true).unwrap();
-        eventually("the window is closed", || {
-            while here.write(&[0; 65_536]).is_ok() {}
-            let info = deadpeer_sys::tcp_info(&here).unwrap();
-            info.unacked == Some(0) && info.notsent_bytes > Some(0)
-        });
+        let (here, there) = self.pair();
+        close_the_window(&here);
         self.strike(&here, Action::Drop);
         Scene::new("a closed window", "zero-window-unanswered", here)
             .likely(&["zero-window-unanswered"])
             .decided_by("tcp_retries2")
             .keeping(there)
+    }
+
+    /// Its kernel answers every probe of the window.
+    fn reader_is_slow(&self) -> Scene {
+        let (here, there) = self.pair();
+        close_the_window(&here);
+        sockopt::set_user_timeout_ms(&here, Some(2_000)).unwrap();
+        Scene::new("a slow reader", "slow-reader", here)
+            .likely(&["slow-reader"])
+            .decided_by("tcp_user_timeout")
+            .keeping(there)
+    }
+
+    /// Closed for reading too, by a program that keeps the descriptor.
+    fn data_comes_after_close(&self) -> Scene {
+        let (here, mut there) = self.pair();
+        here.shutdown(Shutdown::Both).unwrap();
+        eventually("our FIN is acknowledged", || {
+            state(&here) == TcpState::FinWait2
+        });
+        there.write_all(b"too late").unwrap();
+        let scene = Scene::new("data after close", "closed-data-came", here);
+        // A segment more, and no byte: it may have been any.
+        scene.likely(&["unknown"]).closed()
+    }
+
+    fn port_is_unreachable(&self) -> Scene {
+        self.router_says(Reject::Port, "port-unreachable")
     }
 
     fn host_is_unreachable(&self) -> Scene {
@@ -282,8 +312,8 @@ impl<'a> Stage<'a> {
         let destroyed = self.ours().enter(|| destroy(cookie)).unwrap();
         assert!(destroyed, "the socket is in the table");
         let scene = Scene::new("somebody destroys it", "destroyed", here);
-        // It looks like a RST.
-        scene.likely(&["reset"]).keeping(there)
+        // It looks like an end of our own.
+        scene.likely(&["unknown"]).keeping(there)
     }
 
     fn nobody_listens(&self) -> Scene {
@@ -352,6 +382,16 @@ fn keepalive(socket: &TcpStream, count: u32) {
     sockopt::set_keepintvl_s(socket, 1).unwrap();
     sockopt::set_keepcnt(socket, count).unwrap();
     sockopt::set_keepalive(socket, true).unwrap();
+}
+
+/// Writes until the peer takes no more, and its kernel says so.
+fn close_the_window(mut socket: &TcpStream) {
+    socket.set_nonblocking(true).unwrap();
+    eventually("the window is closed", || {
+        while socket.write(&[0; 65_536]).is_ok() {}
+        let info = deadpeer_sys::tcp_info(socket).unwrap();
+        info.unacked == Some(0) && info.notsent_bytes > Some(0)
+    });
 }
 
 fn abort(socket: TcpStream) {

@@ -42,11 +42,14 @@ fn watch(args: &[&str]) -> Command {
 }
 
 #[test]
-fn one_own_orderly_end_is_counted_and_not_told() {
+fn ordinary_closes_are_counted_and_not_told() {
     inside(|| {
         alone(|host, listener| {
             for means in [&[][..], &["--no-bpf"]] {
                 let mut silent = Observer::start(host, means);
+                let mut chosen =
+                    Observer::start(host, &[means, &["--cause", "closed-here"]].concat());
+                let other = Observer::start(host, &[means, &["--cause", "reset"]].concat());
                 let mut all = Observer::start(host, &[means, &["--all-ends"]].concat());
                 let port = comes_and_goes(host, listener);
                 let death = all.death("the end that followed", Ends::Ours(port), || {});
@@ -55,12 +58,15 @@ fn one_own_orderly_end_is_counted_and_not_told() {
                 let death = all.death("the end that led", Ends::Ours(7000), || {});
                 assert_eq!(death["cause"], "closed-here", "{death:#}");
                 assert_eq!(death["direction"], "accepted", "{death:#}");
-                silent.death("the end that followed", Ends::Ours(port), || {});
-                let last = silent.end();
-                assert_eq!(last["deaths"], 1, "{last:#}");
-                let last = all.end();
-                assert_eq!(last["deaths"], 2, "{last:#}");
-                assert_eq!(last["closed_here_in_order"], 0, "{last:#}");
+                chosen.death("the end that led", Ends::Ours(7000), || {});
+                silent.look();
+                assert_eq!(silent.deaths.len(), 0, "{:#?}", silent.deaths);
+                for (observer, told) in [(silent, 0), (chosen, 1), (other, 0), (all, 2)] {
+                    let last = observer.end();
+                    assert_eq!(last["deaths"], told, "{last:#}");
+                    assert_eq!(last["ordinary_closes"], 2 - told, "{last:#}");
+                    assert_eq!(last["other_causes"], 0, "{last:#}");
+                }
             }
         });
     });
@@ -72,9 +78,17 @@ fn filters_choose_and_a_count_ends_it() {
         alone(|host, listener| {
             let us = std::process::id().to_string();
             let mut chosen = host
-                .spawn(&mut watch(&["--json", "-c", "1", "--pid", &us]))
+                .spawn(&mut watch(&[
+                    "--json",
+                    "--all-ends",
+                    "-c",
+                    "1",
+                    "--pid",
+                    &us,
+                ]))
                 .unwrap();
-            let mut other = Observer::start(host, &["--process", "nobody-is-called-so"]);
+            let mut other =
+                Observer::start(host, &["--all-ends", "--process", "nobody-is-called-so"]);
             let mut lines = BufReader::new(chosen.child().stdout.take().unwrap()).lines();
             let begun = lines.next().unwrap().unwrap();
             if begun.contains("sock-diag") {
@@ -95,7 +109,8 @@ fn lines_and_a_summary_for_people() {
     inside(|| {
         alone(|host, listener| {
             for stats in [&[][..], &["--stats", "--every", "10ms"]] {
-                let mut process = host.spawn(&mut watch(stats)).unwrap();
+                let args = [stats, &["--cause", "peer-closed"]].concat();
+                let mut process = host.spawn(&mut watch(&args)).unwrap();
                 let mut remarks = BufReader::new(process.child().stderr.take().unwrap());
                 let mut remark = String::new();
                 remarks.read_line(&mut remark).unwrap();
@@ -137,7 +152,7 @@ fn without_privilege_it_says_what_it_does_without() {
             command.args(["--bounding-set=-all", "--inh-caps=-all"]);
             command.args(["--securebits=+noroot,+noroot_locked"]);
             command.arg(env!("CARGO_BIN_EXE_deadpeer"));
-            command.args(["watch", "--json", "-c", "1"]);
+            command.args(["watch", "--json", "--cause", "peer-closed", "-c", "1"]);
             command.stdin(Stdio::null()).stdout(Stdio::piped());
             let mut process = host.spawn(&mut command).unwrap();
             let mut lines = BufReader::new(process.child().stdout.take().unwrap()).lines();

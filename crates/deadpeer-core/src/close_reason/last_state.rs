@@ -26,6 +26,9 @@ pub struct LastState {
     pub unsent: Option<u32>,
     /// Bytes sent and not acknowledged, a FIN counting one (`snd_nxt - snd_una`).
     pub unacked: Option<u32>,
+    /// The window that the peer had left, bytes; 0: it took no data (`snd_wnd`).
+    #[doc(alias = "snd_wnd")]
+    pub peer_window: Option<u32>,
     /// Bytes received that the application had not read, the peer's FIN not counted.
     pub unread: Option<u32>,
     /// Segments received in its whole life.
@@ -34,6 +37,11 @@ pub struct LastState {
     pub peer_finished: Option<bool>,
     /// Whether our FIN was sent and acknowledged.
     pub fin_acked: Option<bool>,
+    /// Whether data came after the application had closed both halves.
+    pub data_after_close: Option<bool>,
+    /// Whether the last segment that came was a RST, as far as counters tell: one segment more, and
+    /// neither data nor an acknowledgement. Asked where the errno is not known.
+    pub reset_came: Option<bool>,
     /// Whether it went on to TIME_WAIT, which the end does whose FIN came first.
     pub time_wait: Option<bool>,
     /// How long nothing had been heard of the peer.

@@ -43,7 +43,10 @@ impl Limit {
             user_timeout(settings).or(keepalive(settings))
         } else if matches!(
             cause,
-            CloseCause::DataUnacknowledged | CloseCause::ZeroWindowUnanswered
+            CloseCause::DataUnacknowledged
+                | CloseCause::ZeroWindowUnanswered
+                | CloseCause::SlowReader
+                | CloseCause::DroppedHere
         ) {
             user_timeout(settings).or(retries(last_state))
         } else if cause.is_silence() && !connecting_now {

@@ -12,6 +12,7 @@ use crate::{Cause, SocketOptions, Sysctls, TcpState};
 const ABORTED: i32 = 103;
 const RESET: i32 = 104;
 const TIMED_OUT: i32 = 110;
+const REFUSED: i32 = 111;
 const HOST_UNREACHABLE: i32 = 113;
 
 /// What is left of a connection whose application set nothing.
@@ -52,6 +53,10 @@ fn cause(last_state: LastState) -> CloseCause {
     reason.cause
 }
 
+fn cause_of(last_state: &LastState) -> CloseCause {
+    CloseReason::of(last_state).cause
+}
+
 #[test]
 fn without_an_error_the_last_state_tells_who_closed() {
     for (state, told) in [
@@ -80,9 +85,9 @@ fn without_an_error_the_last_state_tells_who_closed() {
 fn an_errno_with_one_meaning_needs_no_counters() {
     for (errno, told) in [
         (RESET, CloseCause::Reset),
+        (REFUSED, CloseCause::Refused),
         (32, CloseCause::ResetAfterFin),
         (ABORTED, CloseCause::Destroyed),
-        (111, CloseCause::Refused),
         (HOST_UNREACHABLE, CloseCause::HostUnreachable),
         (101, CloseCause::NetworkUnreachable),
         (13, CloseCause::Prohibited),
@@ -151,16 +156,95 @@ fn a_user_timeout_decides_wherever_it_is_set() {
     assert_eq!(limit.to_string(), "TCP_USER_TIMEOUT 4.5 s");
 }
 
+/// A closed window with something behind it, seconds after an answer, at a user timeout of 6 s.
+fn behind_a_window(probes: u8, silence_s: u64) -> LastState {
+    with(
+        user_timeout(6_000),
+        LastState {
+            unsent: Some(100),
+            probes: Some(probes),
+            peer_window: Some(0),
+            silence: Some(Duration::from_secs(silence_s)),
+            since_sent: Some(Duration::from_secs(7)),
+            ..last_state(Established, TIMED_OUT)
+        },
+    )
+}
+
 #[test]
-fn a_slow_reader_that_a_user_timeout_killed_left_no_open_probe() {
-    let dead = LastState {
-        unsent: Some(1),
-        ..last_state(Established, TIMED_OUT)
+fn whoever_answered_the_window_probes_was_a_live_slow_reader() {
+    let reason = CloseReason::of(&behind_a_window(0, 3));
+    assert_eq!(reason.cause, CloseCause::SlowReader);
+    let limit = Limit::UserTimeout(Duration::from_secs(6));
+    assert_eq!(reason.limit, Some(limit));
+    assert!(reason.advice().unwrap().contains("TCP_USER_TIMEOUT"));
+    // One probe may be lost on any path.
+    assert_eq!(cause(behind_a_window(1, 3)), CloseCause::SlowReader);
+    for (probes, silence_s) in [(1, 6), (2, 3), (4, 7)] {
+        let dead = behind_a_window(probes, silence_s);
+        assert_eq!(cause(dead), CloseCause::ZeroWindowUnanswered, "{probes}");
+    }
+    let nobody_saw_the_window = LastState {
+        peer_window: None,
+        ..behind_a_window(0, 3)
     };
-    assert_eq!(
-        cause(with(user_timeout(1_000), dead)),
-        CloseCause::ZeroWindowUnanswered
-    );
+    assert_eq!(cause(nobody_saw_the_window), CloseCause::SlowReader);
+}
+
+#[test]
+fn a_window_that_closed_over_data_in_flight_is_judged_by_the_answers_to_it() {
+    let dead = |silence_s| LastState {
+        unacked: Some(100),
+        since_sent: Some(Duration::from_secs(2)),
+        ..behind_a_window(0, silence_s)
+    };
+    assert_eq!(cause(dead(1)), CloseCause::SlowReader);
+    assert_eq!(cause(dead(6)), CloseCause::ZeroWindowUnanswered);
+}
+
+#[test]
+fn what_was_never_sent_behind_an_open_window_was_dropped_here() {
+    let dead = LastState {
+        peer_window: Some(64_256),
+        ..behind_a_window(3, 7)
+    };
+    let reason = CloseReason::of(&dead);
+    assert_eq!(reason.cause, CloseCause::DroppedHere);
+    assert!(reason.limit.is_some() && reason.advice().is_some());
+    // Too narrow for the segment that waits: probed like a closed one.
+    let narrow = LastState {
+        peer_window: Some(100),
+        ..behind_a_window(0, 3)
+    };
+    assert_eq!(cause(narrow), CloseCause::SlowReader);
+}
+
+#[test]
+fn data_after_close_is_no_reset_of_the_peers() {
+    for (state, errno, told) in [
+        (FinWait1, RESET, CloseCause::ClosedDataCame),
+        (FinWait2, 0, CloseCause::ClosedDataCame),
+        (FinWait2, TIMED_OUT, CloseCause::Unknown),
+        (LastAck, 0, CloseCause::PeerClosed),
+    ] {
+        let dead = LastState {
+            data_after_close: Some(true),
+            ..last_state(state, errno)
+        };
+        assert_eq!(cause_of(&dead), told, "{state} {errno}");
+    }
+}
+
+#[test]
+fn connection_refused_after_the_handshake_is_a_word_of_icmp() {
+    let dead = LastState {
+        retransmits: Some(4),
+        ..last_state(Established, REFUSED)
+    };
+    let reason = CloseReason::of(&dead);
+    assert_eq!(reason.cause, CloseCause::PortUnreachable);
+    assert_eq!(reason.limit, Some(Limit::Retries2(15)));
+    assert_eq!(cause(last_state(SynSent, REFUSED)), CloseCause::Refused);
 }
 
 #[test]
@@ -231,21 +315,45 @@ fn without_an_errno_the_counters_tell_what_they_can() {
     };
     assert_eq!(gone(|_| {}), CloseCause::Unknown);
     assert_eq!(
-        gone(|dead| dead.fin_acked = Some(true)),
+        gone(|dead| (dead.fin_acked, dead.peer_finished) = (Some(true), Some(true))),
         CloseCause::PeerClosed
     );
-    assert_eq!(gone(|dead| dead.fin_acked = Some(false)), CloseCause::Reset);
+    // Who closed first?
+    assert_eq!(
+        gone(|dead| dead.fin_acked = Some(true)),
+        CloseCause::Unknown
+    );
+    // Reset, destroyed or thrown away?
+    assert_eq!(
+        gone(|dead| dead.fin_acked = Some(false)),
+        CloseCause::Unknown
+    );
+    assert_eq!(
+        gone(|dead| (dead.reset_came, dead.peer_finished) = (Some(true), Some(false))),
+        CloseCause::Reset
+    );
+    assert_eq!(
+        gone(|dead| dead.reset_came = Some(true)),
+        CloseCause::Unknown
+    );
     assert_eq!(
         gone(|dead| dead.time_wait = Some(true)),
         CloseCause::ClosedHere
     );
     assert_eq!(
-        gone(|dead| (dead.fin_acked, dead.peer_finished) = (Some(false), Some(true))),
+        gone(|dead| (dead.reset_came, dead.peer_finished) = (Some(true), Some(true))),
         CloseCause::ResetAfterFin
     );
     assert_eq!(
-        gone(|dead| (dead.fin_acked, dead.unread) = (Some(false), Some(4))),
+        gone(|dead| {
+            (dead.fin_acked, dead.unread, dead.reset_came) = (Some(false), Some(4), Some(false));
+        }),
         CloseCause::ClosedUnread
+    );
+    // Whoever is reset does not read the rest either.
+    assert_eq!(
+        gone(|dead| (dead.fin_acked, dead.unread) = (Some(false), Some(4))),
+        CloseCause::Unknown
     );
     assert_eq!(
         gone(|dead| dead.probes = Some(9)),
@@ -257,12 +365,18 @@ fn without_an_errno_the_counters_tell_what_they_can() {
     );
     assert_eq!(
         gone(|dead| (dead.probes, dead.unsent, dead.fin_acked) = (Some(9), Some(9), Some(false))),
-        CloseCause::Reset
+        CloseCause::Unknown
     );
-    // The answer to the first probe was a RST.
+    // The answer to the first probe, or to the last, was a RST.
     assert_eq!(
         gone(|dead| (dead.probes, dead.fin_acked) = (Some(1), Some(false))),
-        CloseCause::Reset
+        CloseCause::Unknown
+    );
+    assert_eq!(
+        gone(|dead| {
+            (dead.probes, dead.silence) = (Some(9), Some(Duration::from_secs(7200 + 8 * 75)));
+        }),
+        CloseCause::Unknown
     );
 }
 
@@ -278,7 +392,7 @@ fn without_an_errno_a_timeout_has_waited_and_a_reset_has_not() {
         })
     };
     assert_eq!(dead(1_600, 1_600), CloseCause::DataUnacknowledged);
-    assert_eq!(dead(3, 800), CloseCause::Reset);
+    assert_eq!(dead(3, 800), CloseCause::Unknown);
 }
 
 #[test]
@@ -293,32 +407,53 @@ fn without_an_errno_a_user_timeout_is_measured_by_the_silence() {
         cause(with(user_timeout(1_000), dead))
     };
     assert_eq!(dead(1_400), CloseCause::DataUnacknowledged);
-    assert_eq!(dead(300), CloseCause::Reset);
+    assert_eq!(dead(300), CloseCause::Unknown);
 }
 
 #[test]
 fn without_an_errno_connecting_is_told_by_what_came_back() {
-    let connect = |segs_in, retransmits, since_ms| {
+    let connect = |segs_in, retransmits| {
         cause(LastState {
-            segs_in: Some(segs_in),
-            retransmits: Some(retransmits),
-            since_sent: Some(Duration::from_millis(since_ms)),
-            rto: Some(Duration::from_secs(1)),
-            ..last_state(SynSent, None)
-        })
-    };
-    assert_eq!(connect(1, 0, 2), CloseCause::Refused);
-    assert_eq!(connect(0, 6, 1_000), CloseCause::ConnectTimedOut);
-    assert_eq!(connect(0, 0, 100), CloseCause::ConnectAbandoned);
-    let cleared = |retransmits| {
-        cause(LastState {
-            segs_in: None,
+            segs_in,
             retransmits: Some(retransmits),
             ..last_state(SynSent, None)
         })
     };
-    assert_eq!(cleared(2), CloseCause::ConnectTimedOut);
-    assert_eq!(cleared(0), CloseCause::Unknown);
+    assert_eq!(connect(Some(1), 0), CloseCause::Refused);
+    assert_eq!(connect(Some(0), 10), CloseCause::ConnectTimedOut);
+    assert_eq!(connect(None, 10), CloseCause::ConnectTimedOut);
+    // A program that does not wait for the end, or a router's word.
+    for sent_again in [0, 6, 9] {
+        assert_eq!(connect(Some(0), sent_again), CloseCause::Unknown);
+    }
+    // connect(2) clears the counters when it fails.
+    assert_eq!(connect(None, 0), CloseCause::Unknown);
+}
+
+#[test]
+fn without_an_errno_connect_timed_out_when_every_syn_was_sent() {
+    let sent = |options: SocketOptions, linear, retransmits| {
+        let mut sysctls = Sysctls::DEFAULT;
+        sysctls.syn_linear_timeouts = linear;
+        cause(LastState {
+            segs_in: Some(0),
+            retransmits: Some(retransmits),
+            settings: Some(options.resolve(&sysctls)),
+            sysctls: Some(sysctls),
+            ..last_state(SynSent, None)
+        })
+    };
+    let mut count = SocketOptions::default();
+    // After 3 s, and after 7 s.
+    for (syncnt, linear, enough) in [(1, Some(4), 2), (2, Some(4), 5), (1, None, 1), (2, None, 2)] {
+        count.syncnt = Some(syncnt);
+        assert_eq!(sent(count, linear, enough), CloseCause::ConnectTimedOut);
+        assert_eq!(sent(count, linear, enough - 1), CloseCause::Unknown);
+    }
+    assert_eq!(
+        sent(user_timeout(2_500), Some(4), 2),
+        CloseCause::ConnectTimedOut
+    );
 }
 
 #[test]
@@ -329,6 +464,11 @@ fn words_are_single_and_distinct() {
     let phrases: BTreeSet<_> = CloseCause::ALL.iter().map(|cause| cause.phrase()).collect();
     assert_eq!(phrases.len(), CloseCause::ALL.len());
     assert_eq!(CloseCause::Other(95).to_string(), "errno 95");
+    for cause in CloseCause::ALL {
+        assert_eq!(CloseCause::from_word(cause.word()), Some(cause));
+    }
+    assert_eq!(CloseCause::from_word("other"), Some(CloseCause::Other(0)));
+    assert_eq!(CloseCause::from_word("peer closed"), None);
 }
 
 #[test]
@@ -344,6 +484,7 @@ fn the_cause_is_what_the_application_is_told() {
             Cause::TimedOut,
             Cause::HostUnreachable,
             Cause::NetworkUnreachable,
+            Cause::Refused,
         ];
         assert!(told.contains(&cause.cause()), "{cause}");
     }

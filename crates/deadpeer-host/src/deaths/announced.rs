@@ -5,15 +5,17 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
 use deadpeer_core::close_reason::LastState;
-use deadpeer_core::{CloseReason, Sysctls, TcpInfo, TcpState};
+use deadpeer_core::{CloseReason, TcpInfo, TcpState};
 use deadpeer_sys::sock_diag::{DestroyEvents, SocketId};
 use rustc_hash::FxHashSet;
 
-use super::death::{Age, Death};
+use super::counters::Counters;
+use super::death::{Age, Death, payload};
 use super::last_seen::{LastSeen, Seen, surplus};
 use super::owners::LastOwners;
+use super::sysctls::CurrentSysctls;
 use super::{BUFFER, DeathsError, OpenDeathsError};
-use crate::table::{OpenTableError, ReadTableError};
+use crate::table::{Namespace, OpenTableError, ReadTableError};
 
 /// The kernel announces a socket a little after it freed it, so what vanished waits this long for
 /// its announcement.
@@ -25,7 +27,7 @@ pub(super) struct Announced {
     destroy_events: DestroyEvents,
     last: LastSeen,
     owners: LastOwners,
-    sysctls: Sysctls,
+    sysctls: CurrentSysctls,
     /// Not in the table any more, and not announced yet.
     vanished: Vec<(Instant, u64, Seen)>,
     /// Told already; their announcement comes when the owner closes them.
@@ -41,18 +43,20 @@ struct Notice {
 }
 
 impl Announced {
-    pub(super) fn open() -> Result<Self, OpenDeathsError> {
+    /// Begins to watch this namespace, which the calling thread is in.
+    pub(super) fn open(namespace: &Namespace) -> Result<Self, OpenDeathsError> {
         let kernel = deadpeer_sys::running_kernel().map_err(OpenTableError::from)?;
         // Listening before looking: what dies in between is announced.
         let destroy_events = DestroyEvents::open(BUFFER)?;
         let mut owners = LastOwners::open()?;
         let mut last = LastSeen::open(kernel.sysctls)?;
-        last.look(&mut owners).map_err(ReadTableError::Dump)?;
+        last.look(&mut owners, &kernel.sysctls)
+            .map_err(ReadTableError::Dump)?;
         Ok(Self {
             destroy_events,
             last,
             owners,
-            sysctls: kernel.sysctls,
+            sysctls: CurrentSysctls::of(namespace, kernel.sysctls)?,
             vanished: Vec::new(),
             told: FxHashSet::default(),
         })
@@ -74,7 +78,7 @@ impl Announced {
 
     pub(super) fn drain(&mut self, visit: &mut impl FnMut(&Death)) -> Result<(), DeathsError> {
         if Instant::now() >= self.last.next_look() {
-            let gone = self.last.look(&mut self.owners)?;
+            let gone = self.last.look(&mut self.owners, self.sysctls.now())?;
             let now = Instant::now();
             self.vanished
                 .extend(gone.into_iter().map(|(cookie, seen)| (now, cookie, seen)));
@@ -128,8 +132,22 @@ impl Announced {
         let mut last_state = self.last_state(&notice, seen.as_ref());
         if last_state.fin_acked != Some(false) && last_state.state != Some(TcpState::SynSent) {
             last_state.time_wait = Some(self.last.closed_first(&notice.id)?);
+            self.look_at_the_peer(&notice.id, &mut last_state)?;
         }
         visit(&self.death(&notice, seen.as_ref(), &last_state));
+        Ok(())
+    }
+
+    /// Within the namespace the peer's own end tells whether it closed first.
+    fn look_at_the_peer(
+        &mut self,
+        id: &SocketId,
+        last_state: &mut LastState,
+    ) -> Result<(), DeathsError> {
+        let is_open = last_state.time_wait == Some(false) && last_state.fin_acked == Some(true);
+        if is_open && last_state.peer_finished.is_none() && self.last.peer_closed_first(id)? {
+            last_state.peer_finished = Some(true);
+        }
         Ok(())
     }
 
@@ -164,7 +182,7 @@ impl Announced {
         }
     }
 
-    fn last_state(&self, notice: &Notice, seen: Option<&Seen>) -> LastState {
+    fn last_state(&mut self, notice: &Notice, seen: Option<&Seen>) -> LastState {
         let mut last_state = LastState::default();
         let info = notice.info.as_ref();
         last_state.state = match info {
@@ -181,7 +199,18 @@ impl Announced {
             .unsent
             .map(|unsent| notice.queued.saturating_sub(unsent));
         last_state.segs_in = info.and_then(|info| info.segs_in);
-        last_state.peer_finished = seen.map(|seen| seen.state.peer_has_finished());
+        last_state.peer_window = info.and_then(|info| info.snd_wnd);
+        let before = match seen {
+            Some(seen) => seen.counters,
+            None => info.and_then(Counters::after_the_handshake),
+        };
+        let later = info.zip(before);
+        last_state.peer_finished = match seen {
+            Some(seen) if seen.state.peer_has_finished() => Some(true),
+            _ => later.and_then(|(info, before)| before.fin_came(info)),
+        };
+        let now = Instant::now();
+        last_state.reset_came = later.and_then(|(info, before)| before.reset_came(info, now));
         let base = seen.and_then(|seen| seen.surplus).or_else(|| {
             let connected = self.owners.connected(notice.id.local, notice.id.peer)?;
             Some(i64::from(connected))
@@ -193,14 +222,16 @@ impl Announced {
             (Some(..=0), None) => Some(false),
             (Some(1), None) | (None, _) => None,
         };
-        let fin_came = last_state.fin_acked == Some(true) || last_state.peer_finished == Some(true);
         // The peer's FIN takes a place in the sequence, and nobody reads it.
-        last_state.unread = info.map(|_| notice.unread.saturating_sub(fin_came.into()));
+        last_state.unread = info.and_then(|_| match (notice.unread, last_state.peer_finished) {
+            (0, _) => Some(0),
+            (waiting, finished) => Some(waiting - u32::from(finished?)),
+        });
         last_state.silence = info.and_then(TcpInfo::heard_ago);
         last_state.since_sent = info.and_then(|info| Some(milliseconds(info.last_data_sent_ms?)));
         last_state.rto = info.and_then(|info| Some(Duration::from_micros(info.rto_us?.into())));
         last_state.settings = seen.and_then(|seen| seen.settings.effective().copied());
-        last_state.sysctls = Some(self.sysctls);
+        last_state.sysctls = Some(*self.sysctls.now());
         last_state
     }
 
@@ -225,6 +256,9 @@ impl Announced {
             silence: last_state.silence,
             bytes_received: info.and_then(|info| info.bytes_received),
             bytes_acked: info.and_then(|info| info.bytes_acked),
+            payload_received: info
+                .and_then(|info| payload(info.bytes_received, last_state.peer_finished)),
+            payload_acked: info.and_then(|info| sent_once(info, last_state)),
             peer_finished: last_state.peer_finished,
             fin_acked: last_state.fin_acked,
             unread: last_state.unread,
@@ -242,6 +276,12 @@ impl AsFd for Announced {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.destroy_events.as_fd()
     }
+}
+
+/// What was sent is acknowledged, if nothing is in flight; neither SYN nor FIN count among it.
+fn sent_once(info: &TcpInfo, last_state: &LastState) -> Option<u64> {
+    let sent = info.bytes_sent?.checked_sub(info.bytes_retrans?)?;
+    (last_state.unacked == Some(0)).then_some(sent)
 }
 
 /// Of an established connection the SYN has been acknowledged, or a round trip measured.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use deadpeer_core::close_reason::CloseCause;
 use deadpeer_core::{CloseReason, Effective, TcpState};
 
 use crate::table::Process;
@@ -43,6 +44,12 @@ pub struct Death {
     /// that connected.
     #[doc(alias = "tcpi_bytes_acked")]
     pub bytes_acked: Option<u64>,
+    /// Bytes of the peer's application that were received; `None`: whether its FIN was counted
+    /// among them is not known.
+    pub payload_received: Option<u64>,
+    /// Bytes of our application that were acknowledged; `None`: whether our SYN or FIN was counted
+    /// among them is not known.
+    pub payload_acked: Option<u64>,
     /// Whether the peer's FIN had come.
     pub peer_finished: Option<bool>,
     /// Whether our FIN was acknowledged.
@@ -64,19 +71,17 @@ pub struct Death {
 }
 
 impl Death {
-    /// Bytes of the applications that were received and that were acknowledged, without SYN and
-    /// FIN.
+    /// Whether both ends closed in order, whoever was first: nothing was lost, and it is no news.
     #[must_use]
-    pub fn payload(&self) -> Option<(u64, u64)> {
-        let counted = |flag: bool| u64::from(flag);
-        let syn = matches!(self.role, Role::Outgoing(_)) && self.state != Some(TcpState::SynSent);
-        let received = self.bytes_received?;
-        let acked = self.bytes_acked?;
-        Some((
-            received.saturating_sub(counted(self.peer_finished == Some(true))),
-            acked.saturating_sub(counted(syn) + counted(self.fin_acked == Some(true))),
-        ))
+    pub fn is_ordinary(&self) -> bool {
+        let in_order = self.reason.cause == CloseCause::Unknown && self.fin_acked == Some(true);
+        self.reason.cause.is_ordinary() || in_order
     }
+}
+
+/// A count of bytes without a flag that was counted among them, where that is known.
+pub(super) fn payload(bytes: Option<u64>, flag_was_counted: Option<bool>) -> Option<u64> {
+    Some(bytes?.saturating_sub(flag_was_counted?.into()))
 }
 
 /// The process that had a connection.

@@ -10,6 +10,7 @@ use deadpeer_sys::sock_diag::{DumpError, Request, SockDiag, Socket, SocketId, St
 use deadpeer_sys::{pidfd, sockopt};
 use rustc_hash::FxHashMap;
 
+use super::counters::Counters;
 use super::owners::LastOwners;
 use crate::table::Settings;
 use crate::table::settings::Reader;
@@ -25,6 +26,7 @@ const REST: u32 = 50;
 pub(super) struct LastSeen {
     diag: SockDiag,
     version: Option<KernelVersion>,
+    /// Those that the settings were read with.
     sysctls: Sysctls,
     connections: FxHashMap<u64, Seen>,
     looks: u32,
@@ -42,6 +44,7 @@ pub(super) struct Seen {
     pub(super) cgroup: Option<u64>,
     pub(super) settings: Settings,
     pub(super) retransmits: Option<u8>,
+    pub(super) counters: Option<Counters>,
     /// What [`surplus`] said while all data was acknowledged.
     pub(super) surplus: Option<i64>,
     pub(super) since: Instant,
@@ -83,14 +86,32 @@ impl LastSeen {
         ))
     }
 
+    /// The same of the other end, which only within the namespace can be looked for.
+    pub(super) fn peer_closed_first(&mut self, id: &SocketId) -> Result<bool, DumpError> {
+        let mut other = *id;
+        (other.local, other.peer) = (id.peer, id.local);
+        self.closed_first(&other)
+    }
+
     /// Reads the table and hands out those that have vanished from it since the last time.
-    pub(super) fn look(&mut self, owners: &mut LastOwners) -> Result<Vec<(u64, Seen)>, DumpError> {
+    pub(super) fn look(
+        &mut self,
+        owners: &mut LastOwners,
+        sysctls: &Sysctls,
+    ) -> Result<Vec<(u64, Seen)>, DumpError> {
         let start = Instant::now();
         self.looks = self.looks.wrapping_add(1);
-        let fresh = self.dump()?;
+        let Dumped { fresh, doubtful } = self.dump()?;
         if !fresh.is_empty() {
             owners.look_again()?;
             self.read_settings(&fresh, owners);
+        }
+        // Programs set options later than at the begin, and whoever dies has been in doubt before.
+        self.read_settings(&doubtful, owners);
+        if self.sysctls != *sysctls {
+            self.sysctls = *sysctls;
+            let all: Vec<u64> = self.connections.keys().copied().collect();
+            self.read_settings(&all, owners);
         }
         let look = self.looks;
         let gone = self
@@ -101,21 +122,21 @@ impl LastSeen {
         Ok(gone)
     }
 
-    /// Reads the table and says which connections are new.
-    fn dump(&mut self) -> Result<Vec<u64>, DumpError> {
+    /// Reads the table.
+    fn dump(&mut self) -> Result<Dumped, DumpError> {
         let request = Request {
             states: States::LIVE,
             tcp_info: true,
         };
         let (now, look, version) = (Instant::now(), self.looks, self.version);
         let connections = &mut self.connections;
-        let mut fresh = Vec::new();
+        let mut dumped = Dumped::default();
         let end = self.diag.dump(request, |socket| {
             if !is_connection(socket) {
                 return ControlFlow::Continue(());
             }
             let seen = connections.entry(socket.cookie).or_insert_with(|| {
-                fresh.push(socket.cookie);
+                dumped.fresh.push(socket.cookie);
                 Seen::new(socket, now)
             });
             seen.look = look;
@@ -123,6 +144,10 @@ impl LastSeen {
             seen.inode = socket.inode.or(seen.inode);
             let info = socket.tcp_info.map(|info| TcpInfo::decode(info, version));
             seen.retransmits = info.as_ref().and_then(|info| info.retransmits);
+            seen.counters = info.as_ref().and_then(|info| Counters::of(info, now));
+            if info.as_ref().is_some_and(is_in_doubt) && seen.since != now {
+                dumped.doubtful.push(socket.cookie);
+            }
             if socket.wqueue == 0 && socket.state.may_send() {
                 seen.surplus = info.as_ref().and_then(surplus).or(seen.surplus);
             }
@@ -132,12 +157,12 @@ impl LastSeen {
             // What was missed this time has not vanished.
             connections.values_mut().for_each(|seen| seen.look = look);
         }
-        Ok(fresh)
+        Ok(dumped)
     }
 
-    fn read_settings(&mut self, fresh: &[u64], owners: &LastOwners) {
+    fn read_settings(&mut self, cookies: &[u64], owners: &LastOwners) {
         let mut reader = Reader::new(self.sysctls, true);
-        for cookie in fresh {
+        for cookie in cookies {
             let Some(seen) = self.connections.get_mut(cookie) else {
                 continue;
             };
@@ -162,6 +187,7 @@ impl Seen {
             cgroup: socket.cgroup,
             settings: Settings::NotAsked,
             retransmits: None,
+            counters: None,
             surplus: None,
             since: now,
             look: 0,
@@ -184,6 +210,20 @@ impl Seen {
         let socket = pidfd::descriptor(pidfd::open(pid).ok()?, fd).ok()?;
         (sockopt::cookie(&socket).ok()? == cookie).then_some(socket)
     }
+}
+
+/// What one reading of the table brought.
+#[derive(Debug, Default)]
+struct Dumped {
+    /// Connections that are new.
+    fresh: Vec<u64>,
+    /// Others that wait for an answer.
+    doubtful: Vec<u64>,
+}
+
+fn is_in_doubt(info: &TcpInfo) -> bool {
+    let some = |count: Option<u8>| count.is_some_and(|count| count > 0);
+    some(info.probes) || some(info.retransmits) || info.snd_wnd == Some(0)
 }
 
 fn is_connection(socket: &Socket<'_>) -> bool {

@@ -5,14 +5,15 @@ use std::time::{Duration, SystemTime};
 
 use deadpeer_bpf::{Engine, Unavailable, Watched};
 use deadpeer_core::close_reason::CloseCause;
-use deadpeer_core::{CloseReason, Kernel, TcpState};
+use deadpeer_core::{CloseReason, Sysctls, TcpState};
 use deadpeer_sys::clock;
 
-use super::death::{Age, Death, KnownBy, LastOwner};
+use super::death::{Age, Death, KnownBy, LastOwner, payload};
 use super::owners::LastOwners;
+use super::sysctls::CurrentSysctls;
 use super::{BUFFER, OpenDeathsError};
-use crate::table::OpenTableError;
 use crate::table::row::canonical;
+use crate::table::{Namespace, OpenTableError};
 
 /// How long nobody is looked for after it was in vain.
 const IN_VAIN: Duration = Duration::from_millis(500);
@@ -29,14 +30,14 @@ pub(super) struct Ring {
 /// What turns a report into a death.
 #[derive(Debug)]
 struct Interpreter {
-    kernel: Kernel,
+    sysctls: CurrentSysctls,
     /// `CLOCK_MONOTONIC`.
     opened_at: Duration,
 }
 
 impl Ring {
-    /// Begins to watch the namespace of the calling thread, which has this number.
-    pub(super) fn open(number: u64) -> Result<Self, OpenDeathsError> {
+    /// Begins to watch this namespace, which the calling thread is in and which has this number.
+    pub(super) fn open(namespace: &Namespace, number: u64) -> Result<Self, OpenDeathsError> {
         let kernel = deadpeer_sys::running_kernel().map_err(OpenTableError::from)?;
         let hz = kernel.hz.ok_or(Unavailable::KernelTooOld {
             feature: "a report of deaths",
@@ -49,7 +50,7 @@ impl Ring {
             report,
             owners: LastOwners::open()?,
             interpreter: Interpreter {
-                kernel,
+                sysctls: CurrentSysctls::of(namespace, kernel.sysctls)?,
                 opened_at: clock::monotonic(),
             },
             batch: Vec::new(),
@@ -102,7 +103,7 @@ impl AsFd for Ring {
 impl Interpreter {
     /// `epoch` is when `CLOCK_MONOTONIC` was zero.
     fn death(
-        &self,
+        &mut self,
         dead: &deadpeer_bpf::Death,
         epoch: SystemTime,
         owners: &mut LastOwners,
@@ -117,6 +118,11 @@ impl Interpreter {
         let holder = dead.inode.and_then(|inode| owners.holder(inode));
         let (local, peer) = (canonical(dead.local), canonical(dead.peer));
         let role = owners.role(Some(dead.state), local, peer);
+        let connected = match dead.caller {
+            Some(_) => Some(dead.state != TcpState::SynSent),
+            None => owners.connected(local, peer),
+        };
+        let without_fin = payload(Some(dead.bytes_acknowledged), last_state.fin_acked);
         Death {
             at: epoch + dead.at,
             cookie: dead.cookie,
@@ -134,6 +140,8 @@ impl Interpreter {
             silence: dead.silent_for,
             bytes_received: Some(dead.bytes_received),
             bytes_acked: Some(dead.bytes_acknowledged),
+            payload_received: payload(Some(dead.bytes_received), last_state.peer_finished),
+            payload_acked: payload(without_fin, connected),
             peer_finished: last_state.peer_finished,
             fin_acked: last_state.fin_acked,
             unread: last_state.unread,
@@ -148,7 +156,7 @@ impl Interpreter {
         }
     }
 
-    fn last_state(&self, dead: &deadpeer_bpf::Death) -> deadpeer_core::close_reason::LastState {
+    fn last_state(&mut self, dead: &deadpeer_bpf::Death) -> deadpeer_core::close_reason::LastState {
         let mut last_state = deadpeer_core::close_reason::LastState::default();
         last_state.state = Some(dead.state);
         last_state.errno = Some(dead.error.unwrap_or(0));
@@ -157,6 +165,8 @@ impl Interpreter {
         last_state.retransmits = Some(dead.retransmits);
         last_state.unsent = Some(dead.unsent);
         last_state.unacked = Some(dead.unacknowledged);
+        last_state.peer_window = Some(dead.peer_window);
+        last_state.data_after_close = Some(dead.data_after_close);
         // The peer's FIN takes a place in the sequence, and nobody reads it.
         last_state.unread = Some(dead.unread.saturating_sub(dead.peer_finished.into()));
         last_state.peer_finished = Some(dead.peer_finished);
@@ -164,8 +174,9 @@ impl Interpreter {
         last_state.silence = dead.silent_for;
         last_state.since_sent = dead.since_sent;
         last_state.rto = Some(dead.rto);
-        last_state.settings = Some(dead.options.resolve(&self.kernel.sysctls));
-        last_state.sysctls = Some(self.kernel.sysctls);
+        let sysctls: &Sysctls = self.sysctls.now();
+        last_state.settings = Some(dead.options.resolve(sysctls));
+        last_state.sysctls = Some(*sysctls);
         last_state
     }
 

@@ -21,7 +21,7 @@ impl Deaths {
             };
             remarks.push(format!(
                 "{why}Without eBPF a death shows when its owner closes the connection, or within seconds; the kernel's error does not show, \
-                 so causes are likely, not certain; and of connections that live shorter than a second the owner does not show."
+                 so causes are likely, not certain, and unknown where counters leave them open; and of connections that live shorter than a second the owner does not show."
             ));
         }
         if self.unreadable_processes() > 0 {
@@ -57,6 +57,7 @@ impl From<&Death> for record::Death {
             text: cause.to_string(),
             certain: death.reason.certain,
             decided_by: death.reason.limit.as_ref().map(limit),
+            advice: death.reason.advice().map(Into::into),
             local: death.local.to_string(),
             peer: death.peer.to_string(),
             direction: direction(death.role).0.into(),
@@ -71,6 +72,8 @@ impl From<&Death> for record::Death {
             silent_ms: death.silence.map(milliseconds),
             tcpi_bytes_received: death.bytes_received,
             tcpi_bytes_acked: death.bytes_acked,
+            received_bytes: death.payload_received,
+            acked_bytes: death.payload_acked,
             unread_bytes: death.unread,
             unacked_bytes: death.unacked,
             tcpi_probes: death.probes,

@@ -25,9 +25,10 @@ pub struct Watch {
 pub struct Death {
     /// When, RFC 3339 in UTC.
     pub at: String,
-    /// Why, a word: "peer-closed", "closed-here", "closed-unread", "aborted-here", "reset",
-    /// "reset-after-fin", "keepalive-unanswered", "data-unacknowledged", "zero-window-unanswered",
-    /// "host-unreachable", "network-unreachable", "prohibited", "destroyed", "refused",
+    /// Why, a word: "peer-closed", "closed-here", "closed-unread", "closed-data-came",
+    /// "aborted-here", "reset", "reset-after-fin", "keepalive-unanswered", "data-unacknowledged",
+    /// "zero-window-unanswered", "slow-reader", "dropped-here", "host-unreachable",
+    /// "network-unreachable", "port-unreachable", "prohibited", "destroyed", "refused",
     /// "connect-timed-out", "connect-abandoned", "other" or "unknown".
     pub cause: Word,
     /// The same as a sentence's part.
@@ -36,6 +37,8 @@ pub struct Death {
     pub certain: bool,
     /// The setting that decided; null: none did, or it is not known.
     pub decided_by: Option<Limit>,
+    /// What to make of it; null: the cause speaks for itself.
+    pub advice: Option<String>,
     /// Our end, address:port.
     pub local: String,
     /// The peer, address:port.
@@ -64,6 +67,10 @@ pub struct Death {
     pub tcpi_bytes_received: Option<u64>,
     /// Bytes acknowledged in its life; our SYN and FIN count one each.
     pub tcpi_bytes_acked: Option<u64>,
+    /// Bytes of the peer's program that came; null: whether its FIN counted is not known.
+    pub received_bytes: Option<u64>,
+    /// Bytes of our program that were acknowledged; null: whether SYN or FIN counted is not known.
+    pub acked_bytes: Option<u64>,
     /// Bytes received and never read.
     pub unread_bytes: Option<u32>,
     /// Bytes written and never acknowledged.
@@ -110,8 +117,10 @@ pub struct Deaths {
     pub elapsed_ms: u64,
     /// Deaths told of.
     pub deaths: u64,
-    /// Ends that were not told of, because this side closed first and in order.
-    pub closed_here_in_order: u64,
+    /// Ends that were not told of, because both sides closed in order.
+    pub ordinary_closes: u64,
+    /// Deaths that were not told of, because their cause was not asked for.
+    pub other_causes: u64,
     /// Deaths without a visible owner, which the filter asks for.
     pub without_owner: u64,
     /// Deaths lost because they came too fast; null: the kernel does not tell.
