@@ -36,8 +36,8 @@ pub enum CloseCause {
     /// `TCP_USER_TIMEOUT` (or, after close(), `tcp_orphan_retries`) ended it all the same: a *live*
     /// peer that read too slowly.
     SlowReader,
-    /// Data waited though the peer's window was open: a firewall, a queueing discipline or a missing
-    /// route of this machine kept it back.
+    /// Data waited though the peer's window was open: a firewall, a queueing discipline or a
+    /// missing route of this machine kept it back.
     DroppedHere,
     /// Nothing was answered any more, and a router or the missing answer to ARP or neighbour
     /// discovery had said that the host can't be reached.

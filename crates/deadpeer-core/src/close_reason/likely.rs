@@ -45,7 +45,8 @@ fn connecting(last_state: &LastState) -> CloseCause {
     }
 }
 
-/// Whether as many SYNs were sent as the settings allow (net/ipv4/tcp_timer.c, `tcp_write_timeout`).
+/// Whether as many SYNs were sent as the settings allow (net/ipv4/tcp_timer.c,
+/// `tcp_write_timeout`).
 fn syns_sent(last_state: &LastState) -> bool {
     let (Some(settings), Some(sysctls)) = (last_state.settings, last_state.sysctls) else {
         return false;
