@@ -30,7 +30,7 @@ impl Counters {
     /// either end counts. `None`: somebody has.
     pub(super) fn after_the_handshake(later: &TcpInfo) -> Option<Self> {
         let nobody_sent = later.bytes_sent == Some(0) && later.data_segs_in == Some(0);
-        nobody_sent.then(|| Self {
+        nobody_sent.then_some(Self {
             looked: None,
             segments: 1,
             data_segments: 0,

@@ -27,7 +27,9 @@ impl CurrentSysctls {
     pub(super) fn of(namespace: &Namespace, sysctls: Sysctls) -> Result<Self, NetnsError> {
         let namespace = match namespace {
             Namespace::Own => None,
-            other => Some(other.open()?),
+            Namespace::Process(_) | Namespace::Named(_) | Namespace::File(_) => {
+                Some(namespace.open()?)
+            }
         };
         Ok(Self {
             namespace,
