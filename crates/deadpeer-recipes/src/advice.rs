@@ -1,0 +1,114 @@
+//! A recipe and a deadline make an advice.
+
+use std::time::Duration;
+
+use deadpeer_core::Kernel;
+
+use crate::fit::{Fit, fit};
+use crate::recipe::{Recipe, Side};
+use crate::template::fill;
+
+/// What to write for a program, and what that keeps.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Advice {
+    /// The program.
+    pub recipe: &'static Recipe,
+    /// The deadline.
+    pub within: Duration,
+    /// Each kind of its sockets.
+    pub sides: Vec<SideAdvice>,
+}
+
+/// One kind of a program's sockets.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SideAdvice {
+    /// What the recipe says of them.
+    pub side: &'static Side,
+    /// The values, and what they promise.
+    pub fit: Fit,
+    /// The lines to write.
+    pub lines: Vec<String>,
+}
+
+impl Advice {
+    /// Whether every kind of socket keeps the deadline in the silences that may come over each.
+    #[must_use]
+    pub fn keeps(&self) -> bool {
+        self.sides.iter().all(|side| side.fit.misses().is_empty())
+    }
+}
+
+/// What to write so that a vanished peer is noticed within a deadline on this kernel, as far as the
+/// program can.
+#[must_use]
+pub fn advise(recipe: &'static Recipe, within: Duration, kernel: &Kernel) -> Advice {
+    let sides = recipe.sides.iter().map(|side| {
+        let fit = fit(&side.sets, within, kernel);
+        let lines = side.lines.iter().map(|line| fill(line, &fit.options));
+        SideAdvice {
+            side,
+            lines: lines.collect(),
+            fit,
+        }
+    });
+    Advice {
+        recipe,
+        within,
+        sides: sides.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::all;
+    use deadpeer_core::Silence;
+
+    /// Deadlines that people have.
+    const WITHIN: [u64; 5] = [10, 30, 60, 300, 900];
+
+    #[test]
+    fn every_placeholder_of_every_recipe_has_a_value_and_every_value_is_what_the_kernel_takes() {
+        for kernel in [Kernel::modern(Some(250)), Kernel::before_rto_max(Some(250))] {
+            for (recipe, seconds) in all().iter().flat_map(|r| WITHIN.map(|s| (r, s))) {
+                let advice = advise(recipe, Duration::from_secs(seconds), &kernel);
+                for side in &advice.sides {
+                    side.fit.options.check().unwrap();
+                    let left = ["{idle", "{interval", "{count", "{user-timeout", "{probing"];
+                    for (line, name) in side.lines.iter().flat_map(|l| left.map(|n| (l, n))) {
+                        assert!(!line.contains(name), "{}: {line}", recipe.name);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_advice_makes_one_lost_probe_the_end_where_the_deadline_has_room() {
+        let kernel = Kernel::before_rto_max(Some(250));
+        for recipe in all() {
+            let advice = advise(recipe, Duration::from_secs(60), &kernel);
+            for side in &advice.sides {
+                if let Some(survived) = side.fit.forecast.lost_probes_survived {
+                    assert!(survived >= 2, "{}: {:?}", recipe.name, side.fit.options);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nginx_keeps_idle_connections_and_cannot_keep_data_in_flight() {
+        let nginx = crate::find("nginx").unwrap();
+        let kernel = Kernel::before_rto_max(Some(250));
+        let advice = advise(nginx, Duration::from_secs(30), &kernel);
+        let [accepted, ..] = &advice.sides[..] else {
+            panic!("{advice:?}")
+        };
+        assert!(accepted.fit.keeps(Silence::Idle), "{accepted:?}");
+        assert!(!accepted.fit.keeps(Silence::InFlight));
+        assert!(!advice.keeps());
+        assert!(accepted.lines[0].contains("so_keepalive="), "{accepted:?}");
+    }
+}

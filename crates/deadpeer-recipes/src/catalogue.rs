@@ -1,0 +1,139 @@
+//! The recipes that are compiled in, and how one is found.
+
+use std::sync::LazyLock;
+
+use crate::recipe::Recipe;
+
+/// The files of `recipes/`, in the order of their names.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        pub(crate) const FILES: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../recipes/", $name, ".toml")))),*];
+    };
+}
+
+files!["nginx", "redis"];
+
+static RECIPES: LazyLock<Vec<Recipe>> = LazyLock::new(|| {
+    let parsed = FILES.iter().map(|(name, text)| match toml::from_str(text) {
+        Ok(recipe) => recipe,
+        Err(error) => unreachable!("{name}: {error}: a test parses each of them"),
+    });
+    parsed.collect()
+});
+
+/// Every recipe, in the order of their names.
+#[must_use]
+pub fn all() -> &'static [Recipe] {
+    &RECIPES
+}
+
+/// A name that no recipe has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Unknown {
+    /// The name.
+    pub name: String,
+    /// The name most like it.
+    pub suggestion: Option<&'static str>,
+}
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "there is no recipe for {:?}", self.name)?;
+        match self.suggestion {
+            Some(suggestion) => write!(f, "; did you mean {suggestion}?"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The recipe of this name or alias; capitals don't matter.
+///
+/// # Errors
+/// [`Unknown`], with the name most like it.
+pub fn find(name: &str) -> Result<&'static Recipe, Unknown> {
+    let named = |recipe: &&Recipe| names(recipe).any(|known| known.eq_ignore_ascii_case(name));
+    all().iter().find(named).ok_or_else(|| Unknown {
+        name: name.to_owned(),
+        suggestion: nearest(name),
+    })
+}
+
+/// The recipe of a program by its processes' name (`/proc/PID/comm`).
+#[must_use]
+pub fn of_process(comm: &str) -> Option<&'static Recipe> {
+    let runs = |recipe: &&Recipe| recipe.processes.iter().any(|process| process == comm);
+    all().iter().find(runs)
+}
+
+fn names(recipe: &Recipe) -> impl Iterator<Item = &str> {
+    std::iter::once(&recipe.name)
+        .chain(&recipe.aliases)
+        .map(String::as_str)
+}
+
+fn nearest(name: &str) -> Option<&'static str> {
+    /// Less alike than this is no typing error.
+    const ALIKE: f64 = 0.75;
+    let name = name.to_lowercase();
+    let known = all().iter().flat_map(|recipe| names(recipe));
+    let rated = known.map(|known| (strsim::jaro_winkler(&name, known), known));
+    let alike = rated.filter(|(alike, _)| *alike >= ALIKE);
+    let best = alike.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_is_a_recipe_of_its_name_and_each_is_listed() {
+        for (name, text) in FILES {
+            let recipe: Recipe = toml::from_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(&recipe.name, name);
+        }
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let listed: Vec<String> = FILES
+            .iter()
+            .map(|(name, _)| format!("{name}.toml"))
+            .collect();
+        assert_eq!(files, listed);
+    }
+
+    #[test]
+    fn no_two_recipes_share_a_name_or_a_process() {
+        let mut seen = std::collections::BTreeSet::new();
+        for name in all().iter().flat_map(names) {
+            assert!(seen.insert(name.to_lowercase()), "{name} twice");
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for process in all().iter().flat_map(|recipe| &recipe.processes) {
+            assert!(seen.insert(process), "process {process} twice");
+        }
+    }
+
+    #[test]
+    fn what_a_recipe_does_not_have_is_refused() {
+        let (_, nginx) = FILES.iter().find(|(name, _)| *name == "nginx").unwrap();
+        let error = toml::from_str::<Recipe>(&format!("colour = 1\n{nginx}")).unwrap_err();
+        assert!(
+            error.to_string().contains("unknown field `colour`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_right_is_suggested() {
+        assert_eq!(find("NGINX").unwrap().name, "nginx");
+        assert_eq!(find("ngnix").unwrap_err().suggestion, Some("nginx"));
+        assert_eq!(find("xyzzy").unwrap_err().suggestion, None);
+        assert_eq!(of_process("redis-server").unwrap().name, "redis");
+        assert!(of_process("nothing").is_none());
+    }
+}

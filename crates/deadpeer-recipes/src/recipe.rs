@@ -1,0 +1,196 @@
+//! What a recipe says: the shape of the files in `recipes/`.
+
+use serde::Deserialize;
+
+/// One program, or one library in its language.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Recipe {
+    /// What `--for` takes.
+    pub name: String,
+    /// What people call it, with the versions that this was checked for.
+    pub title: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Other names that `--for` takes.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// What its processes are called (`/proc/PID/comm`).
+    #[serde(default)]
+    pub processes: Vec<String>,
+    /// Debian's package.
+    #[serde(default)]
+    pub debian: Option<String>,
+    /// The file that the lines go into.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// What makes a change take effect, and on which connections.
+    pub apply: String,
+    /// The program's own check of its configuration, as a command.
+    #[serde(default)]
+    pub check: Option<String>,
+    /// Its sockets, by who is at the other end.
+    pub sides: Vec<Side>,
+    /// Time-outs and heartbeats of its own, which end connections without the kernel.
+    #[serde(default)]
+    pub timeouts: Vec<OwnTimeout>,
+    /// What surprises people.
+    #[serde(default)]
+    pub traps: Vec<String>,
+    /// How far this has been held against the real program.
+    #[serde(default)]
+    pub proof: Proof,
+    /// Where it is written: files of the program's source, its documentation, man pages.
+    pub sources: Vec<String>,
+}
+
+/// What a recipe is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// A program that accepts connections, and may make some of its own.
+    Server,
+    /// A program that makes connections.
+    Client,
+    /// Code that a program is written with.
+    Library,
+    /// What starts or surrounds programs.
+    System,
+}
+
+/// How far a recipe has been held against the real program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Proof {
+    /// From source and documentation.
+    #[default]
+    Described,
+    /// Rendered, taken by the program, and its sockets have what was promised.
+    Checked,
+    /// A client vanished, and was noticed when the forecast said.
+    Proved,
+}
+
+/// One kind of a program's sockets.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Side {
+    /// Who is at the other end.
+    pub side: SideKind,
+    /// More about which connections, where a program has several of a kind.
+    #[serde(default)]
+    pub of: Option<String>,
+    /// Where in the file the lines go, in words.
+    #[serde(default)]
+    pub place: Option<String>,
+    /// Since which version of the program.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// What can be set, and what it is otherwise.
+    pub sets: Knobs,
+    /// The lines to write; `{idle}`, `{interval}`, `{count}` and `{user-timeout}` stand for values.
+    #[serde(default)]
+    pub lines: Vec<String>,
+}
+
+/// Who is at the other end of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SideKind {
+    /// A client: the socket was accepted.
+    Accepted,
+    /// A server that this program calls.
+    Upstream,
+}
+
+/// The socket options, and what decides each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Knobs {
+    /// `SO_KEEPALIVE` is on, once these lines are written.
+    pub keepalive: bool,
+    /// `TCP_KEEPIDLE`, seconds.
+    #[serde(default)]
+    pub idle: Knob,
+    /// `TCP_KEEPINTVL`, seconds.
+    #[serde(default)]
+    pub interval: Knob,
+    /// `TCP_KEEPCNT`.
+    #[serde(default)]
+    pub count: Knob,
+    /// `TCP_USER_TIMEOUT`, milliseconds.
+    #[serde(default)]
+    pub user_timeout: Knob,
+}
+
+/// What decides one option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Knob {
+    /// A word.
+    Word(Word),
+    /// The program always sets this.
+    Fixed(u32),
+    /// Another option's value, divided.
+    Part(Part),
+    /// Any number in a range.
+    Range(Range),
+    /// Nothing: the kernel's own setting holds.
+    #[default]
+    #[serde(skip)]
+    Untouched,
+}
+
+/// What needs no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Word {
+    /// Any number that the kernel takes.
+    Free,
+}
+
+/// A share of the idle time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Part {
+    /// The idle time divided by this, at least 1.
+    pub idle_divided_by: u32,
+}
+
+/// What the program takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Range {
+    /// At least.
+    #[serde(default)]
+    pub min: Option<u32>,
+    /// At most.
+    #[serde(default)]
+    pub max: Option<u32>,
+    /// Only multiples of this: 1000 where milliseconds are written as seconds.
+    #[serde(default)]
+    pub step: Option<u32>,
+}
+
+/// A time-out or heartbeat of the program's own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct OwnTimeout {
+    /// The key.
+    pub key: String,
+    /// Its value unless it is set, as the program writes it.
+    pub default: String,
+    /// What it ends, and what it doesn't.
+    pub does: String,
+}
