@@ -12,7 +12,70 @@ macro_rules! files {
     };
 }
 
-files!["nginx", "redis"];
+files![
+    "aiohttp",
+    "apache",
+    "asyncio",
+    "c",
+    "caddy",
+    "cassandra",
+    "curl",
+    "docker",
+    "dotnet",
+    "elasticsearch",
+    "envoy",
+    "erlang",
+    "etcd",
+    "go",
+    "grpc",
+    "grpc-go",
+    "haproxy",
+    "hyper",
+    "ioredis",
+    "istio",
+    "java",
+    "kafka",
+    "kubernetes",
+    "lettuce",
+    "libpq",
+    "lighttpd",
+    "mariadb",
+    "memcached",
+    "mongodb",
+    "mosquitto",
+    "mysql",
+    "nats",
+    "netty",
+    "nginx",
+    "node",
+    "npgsql",
+    "openldap",
+    "openssh-client",
+    "openssh-server",
+    "pgbouncer",
+    "pgjdbc",
+    "postgresql",
+    "proxysql",
+    "python",
+    "rabbitmq",
+    "redis",
+    "redis-py",
+    "requests",
+    "reqwest",
+    "rsyslog",
+    "rust",
+    "slapd",
+    "socat",
+    "squid",
+    "stunnel",
+    "sysctl",
+    "syslog-ng",
+    "systemd-socket",
+    "tonic",
+    "varnish",
+    "zeromq",
+    "zookeeper",
+];
 
 static RECIPES: LazyLock<Vec<Recipe>> = LazyLock::new(|| {
     let parsed = FILES.iter().map(|(name, text)| match toml::from_str(text) {
@@ -96,13 +159,11 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
-            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .map(|file| file.unwrap().path())
+            .map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned())
             .collect();
         files.sort();
-        let listed: Vec<String> = FILES
-            .iter()
-            .map(|(name, _)| format!("{name}.toml"))
-            .collect();
+        let listed: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
         assert_eq!(files, listed);
     }
 

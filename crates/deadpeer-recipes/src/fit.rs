@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use deadpeer_core::options::MAX_KEEPALIVE_S;
 use deadpeer_core::{
-    Effective, Forecast, Kernel, Notice, Policy, Silence, SlowReaders, SocketOptions,
+    Effective, Forecast, Kernel, Notice, Policy, Silence, SlowReaders, Snapshot, SocketOptions,
+    TcpState,
 };
 
 use crate::recipe::{Knob, Knobs};
 
 /// Lost probes that a live peer should survive: two in a row are a common burst.
 const SURVIVES: u32 = 2;
+/// So many of those that are best on one path are compared on all.
+const FINALISTS: usize = 4;
 /// Probes are tried this far apart, seconds.
 const INTERVALS: [u32; 12] = [1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 75];
 /// And so many of them.
@@ -54,25 +57,35 @@ impl Fit {
             within,
         }
     }
-
-    /// Better is who keeps more silences, then who survives enough lost probes, then who sends less.
-    fn rank(&self) -> (usize, u32, i64) {
-        let kept = Silence::JUDGED.iter().filter(|s| self.keeps(**s)).count();
-        let survived = self.forecast.lost_probes_survived.unwrap_or(0);
-        let packets = self.forecast.packets_per_idle_hour as i64;
-        (kept, survived.min(SURVIVES), -packets)
-    }
 }
 
 /// The best values for these knobs. Always has an answer: where nothing keeps the deadline, what
 /// comes nearest.
 pub(crate) fn fit(knobs: &Knobs, within: Duration, kernel: &Kernel) -> Fit {
-    let candidates = planned(knobs, within, kernel)
-        .into_iter()
-        .chain(tried(knobs, within, kernel));
-    let fits = candidates.map(|options| Fit::of(options, within, kernel));
-    let best = fits.max_by_key(Fit::rank);
+    if let Some(options) = planned(knobs, within, kernel) {
+        return Fit::of(options, within, kernel);
+    }
+    // The worst case over every path takes its time: only the best on one path are asked for it.
+    let roughly = |options: &SocketOptions| {
+        let effective = options.resolve(&kernel.sysctls);
+        let snapshot = Snapshot::new(TcpState::Established);
+        rank(&Forecast::of(&effective, &snapshot, kernel), within)
+    };
+    let mut candidates = tried(knobs, within, kernel);
+    candidates.sort_by_cached_key(roughly);
+    let best = candidates.into_iter().rev().take(FINALISTS);
+    let fits = best.map(|options| Fit::of(options, within, kernel));
+    let best = fits.max_by_key(|fit| rank(&fit.forecast, within));
     best.unwrap_or_else(|| Fit::of(SocketOptions::new().keepalive(false), within, kernel))
+}
+
+/// Better is who keeps more silences, then who survives enough lost probes, then who sends less.
+fn rank(forecast: &Forecast, within: Duration) -> (usize, u32, i64) {
+    let kept = |silence: &&Silence| forecast.outlook(**silence).worst.meets(within);
+    let kept = Silence::JUDGED.iter().filter(kept).count();
+    let survived = forecast.lost_probes_survived.unwrap_or(0);
+    let packets = forecast.packets_per_idle_hour as i64;
+    (kept, survived.min(SURVIVES), -packets)
 }
 
 /// What core's own policy chooses, where every knob takes it.
