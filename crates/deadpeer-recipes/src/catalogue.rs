@@ -139,7 +139,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     /// Less alike than this is no typing error.
     const ALIKE: f64 = 0.75;
     let name = name.to_lowercase();
-    let known = all().iter().flat_map(|recipe| names(recipe));
+    let known = all().iter().flat_map(names);
     let rated = known.map(|known| (strsim::jaro_winkler(&name, known), known));
     let alike = rated.filter(|(alike, _)| *alike >= ALIKE);
     let best = alike.max_by(|(one, _), (other, _)| one.total_cmp(other));

@@ -154,7 +154,7 @@ fn tried(knobs: &Knobs, within: Duration, kernel: &Kernel) -> Vec<SocketOptions>
             for idle in idles(knobs, interval, count, seconds, sysctls) {
                 let interval = match knobs.interval {
                     Knob::Part(part) => Some((idle.unwrap_or(1) / part.idle_divided_by).max(1)),
-                    _ => interval,
+                    Knob::Word(_) | Knob::Fixed(_) | Knob::Range(_) | Knob::Untouched => interval,
                 };
                 let spacing = interval.unwrap_or(sysctls.keepalive_intvl_s);
                 let first = idle.unwrap_or(sysctls.keepalive_time_s);
@@ -211,7 +211,7 @@ fn idles(
     let longest = match knobs.interval {
         // idle + idle / part * count = within
         Knob::Part(part) => within * part.idle_divided_by / (part.idle_divided_by + count),
-        _ => {
+        Knob::Word(_) | Knob::Fixed(_) | Knob::Range(_) | Knob::Untouched => {
             let probing = interval
                 .unwrap_or(sysctls.keepalive_intvl_s)
                 .saturating_mul(count);
