@@ -214,7 +214,8 @@ fn pid(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "a pid is a positive number".into())
 }
 
-fn port(text: &str) -> Result<u16, String> {
+/// Reads a port.
+pub(crate) fn port(text: &str) -> Result<u16, String> {
     text.parse::<u16>()
         .ok()
         .filter(|port| *port > 0)

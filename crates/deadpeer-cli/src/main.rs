@@ -18,7 +18,6 @@ mod explain;
 mod filter_args;
 mod flags;
 mod gaps;
-mod json;
 mod kill;
 mod lab;
 mod lending;
@@ -28,8 +27,6 @@ mod plan;
 mod policy_args;
 mod protect;
 mod run;
-#[cfg(test)]
-mod schemas;
 mod shell;
 mod table_args;
 mod text;
@@ -65,8 +62,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Stop> {
     let look = cli.screen.look();
     let exit = match &cli.verb {
         Verb::Audit(args) => audit::run(&args.request()?, args.output().form(look), &mut out),
-        Verb::Plan(args) => plan::run(args, look, &mut out),
-        Verb::Explain(args) => explain::run(args, look, &mut out),
+        Verb::Plan(args) => plan::run(&args.request()?, args.output.form(look), &mut out),
+        Verb::Explain(args) => explain::run(&args.request(), args.output.form(look), &mut out),
         Verb::Test(args) => trial::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Lab(args) => lab::run(&args.request()?, args.output().form(look), &mut out),
         Verb::Listen(args) => ends::listen(&args.request()?, args.output().form(look), &mut out),

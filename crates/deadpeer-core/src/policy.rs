@@ -159,6 +159,12 @@ impl Policy {
         self.after_close
     }
 
+    /// The largest retransmission timeout for which the promise must hold.
+    #[must_use]
+    pub fn largest_path_rto(&self) -> Duration {
+        self.path_rto
+    }
+
     /// The deadline.
     #[must_use]
     pub fn within(&self) -> Duration {

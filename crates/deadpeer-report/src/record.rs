@@ -6,6 +6,7 @@
 
 mod audit;
 mod ends;
+mod explain;
 mod kill;
 mod lab;
 mod line;
@@ -23,6 +24,9 @@ pub use audit::{
     SettingsCount, Socket, Summary, Timer, Warning, Worst, Worsts,
 };
 pub use ends::{Connected, Ended, Listening, Seen};
+pub use explain::{
+    Capture, Event, Evidence, Group, Packet, SeenAs, Side, Story, Translated, Verdict,
+};
 pub use kill::{Kill, KillSummary};
 pub use lab::{Cell, Experiment, Tally};
 pub use line::Line;

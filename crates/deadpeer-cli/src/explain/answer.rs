@@ -12,15 +12,13 @@ use deadpeer_capture::{Conversations, Moment, Story};
 use deadpeer_core::{Kernel, Notice, Plan, Policy, Refusal, Silence};
 use deadpeer_report::duration::{self, Upper};
 
+use super::request::Request;
 use super::time::Zone;
-use super::{ExplainArgs, Telling};
 use crate::exit::{Exit, Stop};
-use crate::text::look::Look;
 
 /// An answer before it becomes words, JSON or a page.
 pub(super) struct Answer<'a> {
-    pub(super) args: &'a ExplainArgs,
-    pub(super) look: Look,
+    pub(super) request: &'a Request,
     pub(super) zone: Zone,
     pub(super) totals: Totals,
     pub(super) lost: Option<u64>,
@@ -45,36 +43,42 @@ pub(super) struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn of(telling: &'a Telling<'_>) -> Result<Self, Stop> {
-        let args = telling.args;
-        let conversations = &telling.conversations;
+    pub(super) fn of(
+        request: &'a Request,
+        conversations: &'a Conversations,
+        lost: Option<u64>,
+    ) -> Result<Self, Stop> {
         let end = conversations.span().map_or(Moment::FIRST, |(_, last)| last);
         let (mut matched, mut deaths, mut untold, mut retold) = (0, 0, 0, 0);
         let mut chosen = Vec::new();
         let mut grouping = Grouping::default();
         for (place, number, ends, verdict) in conversations.verdicts() {
-            let matches = match args.conn {
+            let matches = match request.conn {
                 Some(conn) => number == conn,
                 None => {
                     let others = verdict.translated.iter();
                     let mut others = others.flat_map(|translated| &translated.others);
-                    args.matches(ends) || others.any(|(_, ends)| args.matches(*ends))
+                    request.shown.matches(ends)
+                        || others.any(|(_, ends)| request.shown.matches(*ends))
                 }
             };
             retold += usize::from(matches && verdict.is_told_elsewhere());
             matched += usize::from(matches);
             deaths += usize::from(matches && verdict.is_death());
             untold += usize::from(matches && verdict.untold.is_some());
-            if matches && (args.conn.is_some() || args.all || verdict.severity() > 0) {
+            if matches && (request.conn.is_some() || request.all || verdict.severity() > 0) {
                 grouping.take(number, ends, &verdict);
                 let (severity, took) = (verdict.severity(), verdict.took(end));
                 chosen.push((Reverse(severity), Reverse(took), number, place));
             }
         }
-        if let (Some(conn), []) = (args.conn, chosen.as_slice()) {
+        if let (Some(conn), []) = (request.conn, chosen.as_slice()) {
             let all = conversations.totals().connections;
             return Err(Stop::because(if conn == 0 || conn > all {
-                format!("there is no connection {conn}: {} has {all}", args.source())
+                format!(
+                    "there is no connection {conn}: {} has {all}",
+                    request.source
+                )
             } else {
                 format!("connection {conn} was forgotten: raise --max-connections")
             }));
@@ -86,21 +90,20 @@ impl<'a> Answer<'a> {
             .flat_map(|group| group.connections.iter().copied())
             .collect();
         untold -= scanned.len();
-        if args.conn.is_none() && !args.all {
+        if request.conn.is_none() && !request.all {
             chosen.retain(|(_, _, number, _)| !scanned.contains(number));
         }
-        let told_elsewhere = if args.all || args.conn.is_some() {
+        let told_elsewhere = if request.all || request.conn.is_some() {
             0
         } else {
             retold
         };
         chosen.sort_unstable_by_key(|(severity, took, number, _)| (*severity, *took, *number));
         Ok(Self {
-            args,
-            look: telling.look,
-            zone: telling.zone,
+            request,
+            zone: request.zone,
             totals: conversations.totals().clone(),
-            lost: telling.lost,
+            lost,
             span: conversations.span(),
             fine: matched.saturating_sub(chosen.len() + scanned.len() + told_elsewhere),
             conversations,
@@ -116,7 +119,7 @@ impl<'a> Answer<'a> {
     /// The plan that each death is compared with, made when there is the first.
     fn planned(&self) -> &Result<Plan, Refusal> {
         self.planned.get_or_init(|| {
-            let policy = Policy::detect_within(self.args.within);
+            let policy = Policy::detect_within(self.request.within);
             compared_plan(&policy, &Kernel::modern(None))
         })
     }
@@ -152,7 +155,7 @@ impl<'a> Answer<'a> {
     pub(super) fn plan(&self, story: &Story) -> Option<String> {
         let asked = format!(
             "deadpeer plan --within {}",
-            duration::typed(self.args.within).replace(' ', "")
+            duration::typed(self.request.within).replace(' ', "")
         );
         if !story.verdict.is_death() {
             return None;

@@ -6,7 +6,22 @@ use std::str::FromStr;
 use deadpeer_capture::Endpoint;
 use ipnet::IpNet;
 
-use super::ExplainArgs;
+/// By their ends; what is empty chooses everything.
+#[derive(Debug, Clone, Default)]
+pub(super) struct EndsFilter {
+    pub(super) ports: Vec<u16>,
+    pub(super) hosts: Vec<HostArg>,
+}
+
+impl EndsFilter {
+    /// Whether a connection between these ends is shown.
+    pub(super) fn matches(&self, ends: [Endpoint; 2]) -> bool {
+        let port = |end: Endpoint| self.ports.contains(&end.port);
+        let host = |end: Endpoint| (self.hosts.iter()).any(|host| host.0.contains(&end.address()));
+        (self.ports.is_empty() || ends.into_iter().any(port))
+            && (self.hosts.is_empty() || ends.into_iter().any(host))
+    }
+}
 
 /// An address or a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,30 +36,6 @@ impl FromStr for HostArg {
             .or_else(|_| text.parse())
             .map(Self)
             .map_err(|_| "no address and no prefix".into())
-    }
-}
-
-pub(super) fn port(text: &str) -> Result<u16, String> {
-    text.parse::<u16>()
-        .ok()
-        .filter(|port| *port > 0)
-        .ok_or_else(|| "a port is a number from 1 to 65535".into())
-}
-
-pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse::<usize>()
-        .ok()
-        .filter(|n| *n > 0)
-        .ok_or_else(|| "not a number from 1 on".into())
-}
-
-impl ExplainArgs {
-    /// Whether a connection between these ends is shown.
-    pub(super) fn matches(&self, ends: [Endpoint; 2]) -> bool {
-        let port = |end: Endpoint| self.port.contains(&end.port);
-        let host = |end: Endpoint| self.host.iter().any(|host| host.0.contains(&end.address()));
-        (self.port.is_empty() || ends.into_iter().any(port))
-            && (self.host.is_empty() || ends.into_iter().any(host))
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use deadpeer_capture::{ReadError, Reader};
 use deadpeer_sys::signals::{Interruption, Second, Signal};
 
-use super::Telling;
+use super::telling::Telling;
 use crate::drive::unwatched;
 use crate::exit::Stop;
 
@@ -69,7 +69,7 @@ fn each(
         }
         packets = packets.wrapping_add(1);
         // What is still being written is shown as it comes.
-        if telling.lines.is_some() && size.is_none() {
+        if telling.shows_packets() && size.is_none() {
             telling.told(out)?;
             out.flush()?;
         }

@@ -11,7 +11,7 @@ use deadpeer_sys::signals::Second;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::netdevice::name_to_index;
 
-use super::Telling;
+use super::telling::Telling;
 use crate::drive::interruption;
 use crate::exit::Stop;
 

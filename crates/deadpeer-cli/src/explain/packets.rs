@@ -8,9 +8,10 @@ use deadpeer_capture::story::Length;
 use deadpeer_capture::talk::{Kind, Sighting, Taken};
 use deadpeer_capture::{Flags, Moment};
 
-use super::json;
+use super::records;
 use super::time::{Digits, Zone};
 use crate::exit::Stop;
+use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::style;
 
@@ -28,16 +29,15 @@ const REMEMBERED: usize = 100_000;
 impl Lines {
     pub(super) fn write(
         &mut self,
-        sight: &Taken,
-        as_json: bool,
+        taken: &Taken,
+        output: Output,
         zone: Zone,
-        look: Look,
         out: &mut impl Write,
     ) -> Result<(), Stop> {
-        match sight {
-            Taken::Tcp(sighting) if as_json => json::packet(sighting, out),
-            Taken::Tcp(sighting) => self.segment(sighting, zone, look, out),
-            Taken::Icmp(number, at, error) if !as_json => {
+        match (taken, output) {
+            (Taken::Tcp(sighting), Output::Json) => line(out, &records::packet(sighting)),
+            (Taken::Tcp(sighting), Output::Text(look)) => self.segment(sighting, zone, look, out),
+            (Taken::Icmp(number, at, error), Output::Text(_)) => {
                 let about = number.map_or(String::new(), |number| format!("  #{number}"));
                 writeln!(
                     out,
@@ -51,7 +51,7 @@ impl Lines {
                 )?;
                 Ok(())
             }
-            Taken::Icmp(..) | Taken::Nothing(_) | _ => Ok(()),
+            (Taken::Icmp(..) | Taken::Nothing(_) | _, _) => Ok(()),
         }
     }
 

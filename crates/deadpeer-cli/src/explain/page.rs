@@ -29,7 +29,7 @@ pub(super) fn write(path: &Path, answer: &Answer<'_>) -> Result<(), Stop> {
 }
 
 fn page(answer: &Answer<'_>) -> String {
-    let source = escape(&answer.args.source());
+    let source = escape(&answer.request.source.to_string());
     let headline = escape(&headline(answer));
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\

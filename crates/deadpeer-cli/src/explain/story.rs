@@ -10,21 +10,21 @@ use deadpeer_capture::{Side, Story};
 use super::answer::Answer;
 use super::time::Digits;
 use crate::exit::Stop;
+use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
 
-pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
+pub(super) fn write(answer: &Answer<'_>, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     for story in answer.stories() {
-        one(answer, &story, out)?;
+        one(answer, &story, look, out)?;
     }
     for caveat in answer.caveats() {
-        paragraph(&mut *out, answer.look, style::NOTE, "", "  ", &caveat)?;
+        paragraph(&mut *out, look, style::NOTE, "", "  ", &caveat)?;
     }
     Ok(())
 }
 
-fn one(answer: &Answer<'_>, story: &Story, out: &mut impl Write) -> Result<(), Stop> {
-    let look = answer.look;
+fn one(answer: &Answer<'_>, story: &Story, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     paragraph(&mut *out, look, style::TITLE, "", "  ", &heading(story))?;
     writeln!(out, "{}", answer.zone.date(story.first))?;
     writeln!(out)?;

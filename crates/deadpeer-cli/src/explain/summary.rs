@@ -10,6 +10,7 @@ use deadpeer_capture::{Side, Story};
 use super::answer::Answer;
 use super::time::Digits;
 use crate::exit::Stop;
+use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table};
@@ -37,9 +38,9 @@ const fn column(title: &'static str, right: bool, cut: Cut, drop: u8) -> Column 
     }
 }
 
-pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
+pub(super) fn write(answer: &Answer<'_>, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     if answer.stories().len() > 0 {
-        let mut table = Table::new(&mut *out, answer.look, &COLUMNS);
+        let mut table = Table::new(&mut *out, look, &COLUMNS);
         let mut row = Row::default();
         for story in answer.stories() {
             row.clear();
@@ -51,7 +52,7 @@ pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Sto
         writeln!(out)?;
     }
     for (style, line) in footer(answer) {
-        paragraph(&mut *out, answer.look, style, "", "  ", &line)?;
+        paragraph(&mut *out, look, style, "", "  ", &line)?;
     }
     Ok(())
 }

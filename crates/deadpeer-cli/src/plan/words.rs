@@ -7,9 +7,9 @@ use anstyle::Style;
 use clap::ValueEnum as _;
 use deadpeer_core::forecast::AfterClose;
 use deadpeer_core::{Kernel, Notice, Plan, Refusal, Silence};
-use deadpeer_report::duration::{self, Lower, Upper};
+use deadpeer_report::duration::{Lower, Upper};
 
-use super::Asked;
+use super::answer::{Answer, told};
 use super::code::{Language, settings};
 use crate::exit::Stop;
 use crate::policy_args;
@@ -18,26 +18,26 @@ use crate::text::paragraph::paragraph;
 use crate::text::style;
 
 /// Prints everything about a plan: options, forecast, cost, code.
-pub(super) fn plan(asked: &Asked<'_>, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+pub(super) fn plan(answer: &Answer, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     let page = Page { look };
     page.title(out, "Socket options")?;
-    for setting in settings(asked.plan.options()) {
+    for setting in settings(answer.plan.options()) {
         let line = format!(
             "{:<18}{:>8}  {}",
             setting.option, setting.value, setting.unit
         );
         page.line(out, style::PLAIN, &line)?;
     }
-    if asked.plan.sysctls().iter().next().is_some() {
+    if answer.plan.sysctls().iter().next().is_some() {
         out.write_all(b"\n")?;
-        sysctls(asked, &page, out)?;
+        sysctls(answer, &page, out)?;
     }
     out.write_all(b"\n")?;
     page.title(out, "If the peer vanishes, it is noticed in the worst case")?;
     for silence in Silence::ALL {
-        let worst = asked.plan.forecast().outlook(silence).worst;
+        let worst = answer.plan.forecast().outlook(silence).worst;
         let line = format!("{:<26}{}", silence.words(), told(worst));
-        if asked.plan.policy().promises(silence) {
+        if answer.plan.policy().promises(silence) {
             page.line(out, style::PLAIN, &line)?;
         } else {
             page.line(out, style::NOTE, &format!("{line} (not promised)"))?;
@@ -45,21 +45,21 @@ pub(super) fn plan(asked: &Asked<'_>, look: Look, out: &mut impl Write) -> Resul
     }
     out.write_all(b"\n")?;
     page.title(out, "After close()")?;
-    for (what, value) in after_close(&asked.plan.forecast().after_close) {
+    for (what, value) in after_close(&answer.plan.forecast().after_close) {
         page.line(out, style::PLAIN, &format!("{what:<48}{value}"))?;
     }
     out.write_all(b"\n")?;
     page.title(out, "What it takes")?;
-    for (what, value) in costs(asked) {
+    for (what, value) in costs(answer) {
         page.line(out, style::PLAIN, &format!("{what:<42}{value}"))?;
     }
-    if let Some(rto) = asked.plan.assumed_rto() {
+    if let Some(rto) = answer.plan.assumed_rto() {
         page.line(out, style::PLAIN, &assumption(rto))?;
     }
     for language in Language::value_variants() {
         out.write_all(b"\n")?;
         page.title(out, title(*language))?;
-        out.write_all(asked.code(*language).as_bytes())?;
+        out.write_all(answer.code(*language).as_bytes())?;
     }
     Ok(())
 }
@@ -78,21 +78,16 @@ pub(crate) fn refusal(
     Ok(())
 }
 
-/// When a notice comes, as the end of a sentence.
-pub(super) fn told(notice: Notice) -> String {
-    match notice {
-        Notice::Within(span) => format!("after {}", duration::span(span.earliest, span.latest)),
-        Notice::Never => "never".into(),
-    }
-}
-
 /// What is to be set for everybody, and what that changes.
-fn sysctls(asked: &Asked<'_>, page: &Page, out: &mut impl Write) -> Result<(), Stop> {
+fn sysctls(answer: &Answer, page: &Page, out: &mut impl Write) -> Result<(), Stop> {
     page.title(out, "Sysctls of the network namespace")?;
-    for (name, value) in asked.plan.sysctls().iter() {
+    for (name, value) in answer.plan.sysctls().iter() {
         page.line(out, style::PLAIN, &format!("{name} = {value}"))?;
     }
-    let change = format!("They reach {}.", for_everybody(&asked.plan, &asked.kernel));
+    let change = format!(
+        "They reach {}.",
+        for_everybody(&answer.plan, &answer.kernel)
+    );
     page.line(out, style::NOTE, &change)
 }
 
@@ -127,8 +122,8 @@ fn after_close(told: &AfterClose) -> [(&'static str, String); 3] {
     ]
 }
 
-fn costs(asked: &Asked<'_>) -> Vec<(&'static str, String)> {
-    let forecast = asked.plan.forecast();
+fn costs(answer: &Answer) -> Vec<(&'static str, String)> {
+    let forecast = answer.plan.forecast();
     let mut costs = vec![(
         "packets on an idle connection",
         format!("{:.0} an hour", forecast.packets_per_idle_hour),

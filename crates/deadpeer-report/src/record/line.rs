@@ -41,6 +41,7 @@ macro_rules! lines {
 }
 
 lines! {
+    "capture" => Capture,
     "cell" => Cell,
     "connected" => Connected,
     "connection" => Connection,
@@ -48,10 +49,12 @@ lines! {
     "deaths" => Deaths,
     "ended" => Ended,
     "experiment" => Experiment,
+    "group" => Group,
     "kill" => Kill,
     "kill_summary" => KillSummary,
     "listener" => Listener,
     "listening" => Listening,
+    "packet" => Packet,
     "ping" => Ping,
     "ping_summary" => PingSummary,
     "plan" => Plan,
@@ -63,6 +66,7 @@ lines! {
     "seen" => Seen,
     "service" => Service,
     "standing_protection" => StandingProtection,
+    "story" => Story,
     "summary" => Summary,
     "tally" => Tally,
     "test_case" => TestCase,

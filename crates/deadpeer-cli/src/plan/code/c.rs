@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use deadpeer_core::SocketOptions;
 
-use super::{Setting, settings};
+use super::setting::{Setting, settings};
 
 /// Options that are younger than some C libraries, with their numbers (include/uapi/linux/tcp.h).
 const YOUNG: [(&str, u32); 2] = [("TCP_USER_TIMEOUT", 18), ("TCP_RTO_MAX_MS", 44)];
@@ -56,7 +56,7 @@ pub(in crate::plan) fn c(options: &SocketOptions, promise: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::everything;
+    use super::super::setting::tests::everything;
     use super::*;
 
     #[test]

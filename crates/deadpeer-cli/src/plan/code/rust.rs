@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use deadpeer_core::SocketOptions;
 
-use super::{Setting, settings};
+use super::setting::{Setting, settings};
 
 /// A Rust function that leaves the choice of the options to the crate deadpeer; `policy` builds it.
 pub(in crate::plan) fn rust(policy: &str, promise: &str) -> String {

@@ -1,0 +1,73 @@
+//! The story of a connection as a record.
+
+use deadpeer_capture::story::{Guess, Settings, Translated};
+use deadpeer_capture::talk::Counts;
+use deadpeer_capture::{Endpoint, Side, Story};
+use deadpeer_report::record;
+
+use super::super::answer::Answer;
+use super::super::story::remarks;
+use super::super::time::rfc3339;
+use super::verdict::{event, us, verdict};
+
+/// A story as it is published.
+pub(super) fn record(answer: &Answer<'_>, story: &Story) -> record::Story {
+    let side = |which| side(story.end(which), story.counts(which), story.settings(which));
+    let plan = answer.sooner(story).map(|(plan, _)| plan);
+    let translated = story.verdict.translated.as_deref();
+    record::Story {
+        connection: story.number,
+        client: side(Side::Client),
+        server: side(Side::Server),
+        opening_seen: story.opening_seen,
+        first: rfc3339(story.first),
+        last: rfc3339(story.last),
+        severity: story.verdict.severity(),
+        translated: translated.map(self::translated),
+        verdict: verdict(&story.verdict, story),
+        timeline: story.timeline.iter().map(event).collect(),
+        remarks: remarks(answer, story),
+        plan: plan.map(|plan| plan.options().into()),
+    }
+}
+
+fn translated(translated: &Translated) -> record::Translated {
+    let others = translated.others.iter();
+    record::Translated {
+        told_as: translated.told_as,
+        others: others
+            .map(|(connection, [client, server])| record::SeenAs {
+                connection: *connection,
+                client: client.to_string(),
+                server: server.to_string(),
+            })
+            .collect(),
+        stray_answer: translated.stray_answer,
+    }
+}
+
+fn side(end: Endpoint, counts: &Counts, settings: &Settings) -> record::Side {
+    let seconds = |guess: Option<Guess>| guess.map(|guess| guess.seconds);
+    let measured = |guess: Option<Guess>| guess.map(|guess| us(guess.measured));
+    record::Side {
+        address: end.address().to_string(),
+        port: end.port,
+        packets: counts.packets,
+        bytes: counts.bytes,
+        retransmissions: counts.retransmissions,
+        probes: counts.probes,
+        probes_answered: counts.probes_answered,
+        window_probes: counts.window_probes,
+        window_probes_answered: counts.window_probes_answered,
+        seen_twice: counts.seen_twice,
+        uncaptured_bytes: counts.uncaptured,
+        tcp_keepidle_s: seconds(settings.idle),
+        measured_idle_us: measured(settings.idle),
+        tcp_keepintvl_s: seconds(settings.interval),
+        measured_interval_us: measured(settings.interval),
+        tcp_keepcnt: settings.count,
+        rto_us: settings.rto.map(us),
+        gave_up_after_us: settings.gave_up_after.map(|(least, _)| us(least)),
+        gave_up_before_us: settings.gave_up_after.map(|(_, most)| us(most)),
+    }
+}

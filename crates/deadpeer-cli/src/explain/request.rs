@@ -1,0 +1,149 @@
+//! What is asked of `deadpeer explain`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use deadpeer_capture::talk::Limits;
+use deadpeer_report::duration;
+
+use super::filter::{EndsFilter, HostArg};
+use super::time::Zone;
+use crate::filter_args;
+use crate::flags::DeadlineArgs;
+use crate::output::OutputArgs;
+
+/// Tell from a packet capture who was gone, since when, and what noticed it
+///
+/// Reads pcap, pcapng and snoop, also compressed with gzip, zstd or lz4, from a file or from
+/// standard input while it is being written (tcpdump -U -w - | deadpeer explain -). Shows the
+/// connections about which there is something to tell, worst first; --conn tells the story of one.
+/// Keepalive probes, window probes and retransmissions are told apart by the rules of
+/// docs/explain.md.
+///
+/// Exit code 1 if a connection hung on somebody who was gone, 3 if the capture does not tell of
+/// some connection or has no TCP at all, 2 if it can't be read to its end: what came before is told
+/// all the same.
+#[derive(Debug, Args)]
+#[command(mut_arg("within", |within| within.required(false).default_value("30s").help(WITHIN)))]
+pub(crate) struct ExplainArgs {
+    /// The capture; - for standard input
+    #[arg(value_name = "FILE", required_unless_present = "live")]
+    file: Option<PathBuf>,
+    /// Capture from this interface instead, until interrupted (needs CAP_NET_RAW)
+    #[arg(long, value_name = "IFACE", conflicts_with = "file")]
+    live: Option<String>,
+    /// With --live: stop after this time
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, requires = "live", allow_hyphen_values = true)]
+    stop_after: Option<Duration>,
+    /// The story of the connection with this number
+    #[arg(long, value_name = "N")]
+    conn: Option<u64>,
+    /// Connections with nothing to tell too
+    #[arg(long)]
+    all: bool,
+    /// Only connections with this port at either end; several are allowed
+    #[arg(long, value_name = "PORT", value_parser = filter_args::port)]
+    port: Vec<u16>,
+    /// Only connections of this address or prefix; several are allowed
+    #[arg(long, value_name = "ADDRESS|PREFIX")]
+    host: Vec<HostArg>,
+    /// A line for each packet as it comes, with what it is to its connection
+    #[arg(long)]
+    packets: bool,
+    /// Write a page with the stories and their pictures to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    deadline: DeadlineArgs,
+    /// Remember so many connections at most; more make those go that are over or were quiet for
+    /// long
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections, value_parser = at_least_one)]
+    max_connections: usize,
+    /// Show times in UTC instead of local time
+    #[arg(long)]
+    utc: bool,
+}
+
+/// What the deadline is for here.
+const WITHIN: &str = "The deadline of the plan that each death is compared with";
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(super) source: Source,
+    /// The one connection whose story is asked for, by its number.
+    pub(super) conn: Option<u64>,
+    /// Connections with nothing to tell too.
+    pub(super) all: bool,
+    pub(super) shown: EndsFilter,
+    /// A line for each packet.
+    pub(super) packets: bool,
+    /// Where a page goes.
+    pub(super) html: Option<PathBuf>,
+    /// The deadline of the plan that deaths are compared with.
+    pub(super) within: Duration,
+    pub(super) max_connections: usize,
+    pub(super) zone: Zone,
+}
+
+/// Where packets come from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// A capture; `-` is standard input.
+    File(PathBuf),
+    /// An interface of this machine.
+    Live {
+        interface: String,
+        stop_after: Option<Duration>,
+    },
+}
+
+impl ExplainArgs {
+    /// As plain values.
+    pub(crate) fn request(&self) -> Request {
+        let source = match &self.live {
+            Some(interface) => Source::Live {
+                interface: interface.clone(),
+                stop_after: self.stop_after,
+            },
+            // clap asks for one of the two.
+            None => Source::File(self.file.clone().unwrap_or_default()),
+        };
+        Request {
+            source,
+            conn: self.conn,
+            all: self.all,
+            shown: EndsFilter {
+                ports: self.port.clone(),
+                hosts: self.host.clone(),
+            },
+            packets: self.packets,
+            html: self.html.clone(),
+            within: self.deadline.within,
+            max_connections: self.max_connections,
+            zone: Zone::new(self.utc),
+        }
+    }
+}
+
+/// What is being read, for people.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Live { interface, .. } => f.write_str(interface),
+            Self::File(file) if file.as_os_str() == "-" => f.write_str("standard input"),
+            Self::File(file) => file.display().fmt(f),
+        }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse::<usize>()
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or_else(|| "not a number from 1 on".into())
+}
