@@ -27,6 +27,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     query.forecast_only = !(request.each && matches!(output, Output::Json));
     let audit = Audit::new(table.kernel())
         .within(request.within)
+        .survive_lost(request.survive_lost)
         .behind_middlebox(request.middlebox);
     let machine = match request.each {
         true => each::run(&audit, &mut table, &query, output, out)?,

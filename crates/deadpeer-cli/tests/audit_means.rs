@@ -23,7 +23,7 @@ fn audit(flags: &[&str]) -> (Vec<Value>, String) {
     for line in &mut lines {
         let line = line.as_object_mut().unwrap();
         line.retain(|name, _| {
-            let passing = ["doing", "notices_in", "timer", "read_by"];
+            let passing = ["doing", "notices_in", "ends", "timer", "read_by"];
             !passing.contains(&name.as_str()) && !name.starts_with("tcpi_")
         });
     }

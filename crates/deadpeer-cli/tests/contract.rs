@@ -28,7 +28,7 @@ enum Line {
         settings: Option<Options>,
         settings_from: SettingsFrom,
         settings_unknown: Option<String>,
-        notices_in: Option<Forecast>,
+        notices_in: Option<Box<Forecast>>,
         proven: Option<Proven>,
         over_deadline: Option<bool>,
         findings: Vec<Finding>,
@@ -46,6 +46,9 @@ enum Line {
         tcpi_last_data_recv_ms: Option<u32>,
         tcpi_last_ack_recv_ms: Option<u32>,
         tcpi_snd_wnd: Option<u32>,
+        ends: Option<Notice>,
+        waiting: Option<Waiting>,
+        unread: Option<Unread>,
         given_up: Option<GivenUp>,
     },
     Listener {
@@ -58,7 +61,7 @@ enum Line {
         settings: Option<Options>,
         settings_from: SettingsFrom,
         settings_unknown: Option<String>,
-        notices_in: Option<Forecast>,
+        notices_in: Option<Box<Forecast>>,
         proven: Option<Proven>,
         over_deadline: Option<bool>,
         findings: Vec<Finding>,
@@ -93,6 +96,9 @@ enum Line {
         connections_over_deadline: u64,
         listeners_over_deadline: u64,
         undecided: u64,
+        supervised: u64,
+        over_middlebox: u64,
+        few_lost_survived: u64,
         read_by: Option<String>,
     },
     Plan {
@@ -322,6 +328,29 @@ struct SettingsCount {
     settings: Option<Options>,
     settings_from: SettingsFrom,
     settings_unknown: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "what counts is that the lines can be read into it"
+)]
+struct Waiting {
+    awaited: String,
+    since_ms: u64,
+    unanswered: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "what counts is that the lines can be read into it"
+)]
+struct Unread {
+    bytes: u32,
+    since_ms: u64,
 }
 
 /// How many lines of each kind came, every one of them readable.

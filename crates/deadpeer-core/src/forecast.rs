@@ -9,6 +9,7 @@
 //! moment of death is told to two jiffies, wherever the connection's past leaves one answer;
 //! without them it is an interval that contains it.
 
+mod at_once;
 mod case;
 mod chain;
 mod closing;
@@ -20,6 +21,7 @@ mod paths;
 mod retransmission;
 mod rto;
 mod snapshot;
+mod waiting;
 mod worst;
 mod zero_window;
 
@@ -28,15 +30,15 @@ pub use orphan::AfterClose;
 pub(crate) use paths::{Paths, Prepared};
 pub use retransmission::model_timeout_ms;
 pub use snapshot::{Armed, Snapshot, Timer};
+pub use waiting::{Awaited, Waiting};
 
 use std::time::Duration;
 
 use crate::kernel::Kernel;
 use crate::options::Effective;
-use crate::state::TcpState;
 use crate::wheel::{Stretch, Wheel};
 pub(crate) use case::RTO_MIN_MS;
-use case::{Case, RTO_INITIAL_MS};
+use case::{Case, highest_rto};
 
 /// The answer for one kind of silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,11 +83,9 @@ impl Forecast {
     /// The forecast for a connection with these settings, at this moment, on this kernel.
     #[must_use]
     pub fn of(options: &Effective, snapshot: &Snapshot, kernel: &Kernel) -> Self {
-        // RFC 6298, section 2.1: what TCP assumes of a path that it has not measured.
-        let highest_rto = Duration::from_millis(u64::from(RTO_INITIAL_MS));
         let at = |hz| {
             let wheel = Wheel::new(hz, snapshot.jiffies);
-            let case = Case::new(options, snapshot, &kernel.sysctls, wheel, highest_rto);
+            let case = Case::new(options, snapshot, &kernel.sysctls, wheel, highest_rto());
             case.forecast(&case.clocks())
         };
         let (hz, others) = kernel.clock_rates();
@@ -159,38 +159,38 @@ impl Case<'_> {
         let silence = self.snapshot.silence();
         let is = |kind| silence == Some(kind);
         let now = |holds: bool, at: &dyn Fn() -> Option<Stretch>| holds.then(|| self.notice(at()));
+        let present = |kind| now(is(kind), &|| self.ends_in(kind));
 
         let keepalive = self.idle_worst();
         let idle_worst = keepalive.map(|verdict| verdict.at);
         let data_worst = clocks.data;
-        let idle_now = || self.idle_now().map(|verdict| verdict.at);
         let late = |idle: Option<Stretch>| idle.map(|idle| idle.plus(-1).then(data_worst));
 
         Forecast {
             idle: Outlook {
-                now: now(is(Silence::Idle), &idle_now),
+                now: present(Silence::Idle),
                 worst: self.notice(idle_worst),
             },
             in_flight: Outlook {
                 now: now(is(Silence::Idle), &|| Some(self.new_data()))
-                    .or(now(is(Silence::InFlight), &|| Some(self.data_in_flight()))),
+                    .or(present(Silence::InFlight)),
                 worst: self.notice(Some(data_worst)),
             },
             late_write: Outlook {
-                now: now(is(Silence::Idle), &|| late(idle_now())),
+                now: now(is(Silence::Idle), &|| late(self.ends_in(Silence::Idle))),
                 worst: self.notice(late(idle_worst)),
             },
             zero_window: Outlook {
-                now: now(is(Silence::ZeroWindow), &|| Some(self.closed_window_now())),
+                now: present(Silence::ZeroWindow),
                 worst: self.notice(Some(clocks.closed_window)),
             },
             connecting: Outlook {
-                now: now(is(Silence::Connecting), &|| Some(self.handshake_now())),
+                now: present(Silence::Connecting),
                 worst: self.notice(Some(self.blurred().connect())),
             },
             after_fin: Outlook {
                 now: now(is(Silence::Idle), &|| Some(self.new_data()))
-                    .or(now(is(Silence::AfterFin), &|| self.closing_now())),
+                    .or(present(Silence::AfterFin)),
                 worst: self.notice(idle_worst.map(|idle| idle.later_of(data_worst))),
             },
             after_close: clocks.after_close.told(self.wheel),
@@ -202,13 +202,5 @@ impl Case<'_> {
 
     fn notice(&self, at: Option<Stretch>) -> Notice {
         at.map_or(Notice::Never, |at| Notice::Within(Span::of(at, self.wheel)))
-    }
-
-    fn handshake_now(self) -> Stretch {
-        if self.snapshot.state == TcpState::SynSent {
-            self.connecting()
-        } else {
-            self.half_accepted()
-        }
     }
 }

@@ -17,6 +17,7 @@ mod proof;
 mod replies;
 mod tally;
 mod totals;
+mod unread;
 mod worst;
 
 pub use basis::Basis;
@@ -27,4 +28,5 @@ pub use machine::{Machine, Moment};
 pub use replies::{Replies, RoundTrips};
 pub use tally::{Share, Tally};
 pub use totals::Totals;
+pub use unread::Unread;
 pub use worst::{Worst, Worsts};

@@ -21,7 +21,7 @@ mod watch;
 
 pub use audit::{
     Bound, Connection, Finding, FindingCount, GivenUp, Listener, Owner, Proven, Service,
-    SettingsCount, Socket, Summary, Timer, Warning, Worst, Worsts,
+    SettingsCount, Socket, Summary, Timer, Unread, Waiting, Warning, Worst, Worsts,
 };
 pub use ends::{Connected, Ended, Listening, Seen};
 pub use explain::{

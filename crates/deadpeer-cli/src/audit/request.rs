@@ -18,7 +18,8 @@ use crate::table_args::TableArgs;
 /// force, and after how long a vanished peer is noticed in the worst case: while idle, with data in
 /// flight, and if the program writes just before keepalive's verdict. Worst first. Listeners stand
 /// for the connections they will accept. With --within, what misses the deadline is marked, and the
-/// exit code is 1 if anything does.
+/// exit code is 1 if anything does. What counts is what will happen to this connection: a timer
+/// that was armed before an option or a sysctl was changed runs on as it was armed.
 ///
 /// Root sees everything. Anybody else sees all connections, but the settings of their own programs
 /// alone; for the others the armed timer tells a part, marked with > (at least). What could not be
@@ -46,6 +47,10 @@ pub(crate) struct AuditArgs {
     /// time like 350s
     #[arg(long, value_name = "NAME|TIME", value_parser = middlebox::parse)]
     middlebox: Option<Duration>,
+    /// Lost keepalive probes in a row that a live peer has to survive: what survives fewer is
+    /// shown, and the exit code is 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=127))]
+    survive_lost: Option<u32>,
     #[command(flatten)]
     table: TableArgs,
 }
@@ -59,6 +64,7 @@ pub(crate) struct Request {
     /// Whether to look for owners and settings.
     pub(super) owners: bool,
     pub(super) middlebox: Option<Duration>,
+    pub(super) survive_lost: u32,
     means: Means,
 }
 
@@ -82,6 +88,7 @@ impl AuditArgs {
             each: self.each,
             owners: !self.no_owners,
             middlebox: self.middlebox,
+            survive_lost: self.survive_lost.unwrap_or(0),
             means: match (self.bpf, self.table.means.bpf()) {
                 (true, _) => Means::Bpf,
                 (false, true) => Means::BpfWhereItPays,

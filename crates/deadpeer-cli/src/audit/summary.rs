@@ -19,6 +19,10 @@ pub(super) fn write(
     look: Look,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
+    let mut say = |style, text: &str| paragraph(out, look, style, "", "", text);
+    for text in besides(totals, request) {
+        say(style::BAD, &text)?;
+    }
     let (text, style) = match request.within {
         _ if totals.is_empty() => (request.chosen.nothing(), style::NOTE),
         None => (format!("{}.", seen(totals)), style::PLAIN),
@@ -34,9 +38,10 @@ pub(super) fn write(
                 ),
                 0 => (
                     format!(
-                        "Of {}, {} may or may not notice a vanished peer within {within}: not enough could be seen.",
+                        "Of {}, {} may or may not notice a vanished peer within {within}: {}.",
                         seen(totals),
-                        totals.undecided
+                        totals.undecided,
+                        why(totals)
                     ),
                     style::NOTE,
                 ),
@@ -44,7 +49,44 @@ pub(super) fn write(
             }
         }
     };
-    Ok(paragraph(out, look, style, "", "", &text)?)
+    Ok(say(style, &text)?)
+}
+
+/// What misses something else than the deadline.
+fn besides(totals: &Totals, request: &Request) -> Vec<String> {
+    let verb = |count: u64, one: &str, many: &str| match count {
+        1 => format!("1 of {} {one}", seen(totals)),
+        _ => format!("{count} of {} {many}", seen(totals)),
+    };
+    let mut besides = Vec::new();
+    if request.survive_lost > 0 && totals.fragile > 0 {
+        let lost = plural(request.survive_lost.into(), "lost probe");
+        besides.push(format!(
+            "{} survive {lost} in a row.",
+            verb(totals.fragile, "does not", "do not")
+        ));
+    }
+    if let Some(limit) = request.middlebox.filter(|_| totals.forgotten > 0) {
+        besides.push(format!(
+            "{} within {}, unless there is traffic.",
+            verb(
+                totals.forgotten,
+                "is forgotten by the middlebox",
+                "are forgotten by the middlebox"
+            ),
+            duration::typed(limit)
+        ));
+    }
+    besides
+}
+
+/// Why it is not known whether the deadline is kept.
+fn why(totals: &Totals) -> &'static str {
+    match totals.supervised {
+        0 => "not enough could be seen",
+        n if n == totals.undecided => "their programs supervise them (deadpeer), and decide",
+        _ => "their programs supervise them (deadpeer), or not enough could be seen",
+    }
 }
 
 fn late(totals: &Totals, within: &str) -> String {
@@ -64,8 +106,9 @@ fn late(totals: &Totals, within: &str) -> String {
     );
     if totals.undecided > 0 {
         text += &format!(
-            "; {} more may or may not: not enough could be seen",
-            totals.undecided
+            "; {} more may or may not: {}",
+            totals.undecided,
+            why(totals)
         );
     }
     text + "."

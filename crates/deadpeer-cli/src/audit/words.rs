@@ -4,13 +4,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use deadpeer_core::{Effective, TcpState};
-use deadpeer_host::{Role, TimerKind};
+use deadpeer_core::Effective;
+use deadpeer_host::Role;
 use deadpeer_report::duration::{Lower, Upper};
 
 use deadpeer_host::audit::{Basis, Bound, GivenUp};
-
-use super::doing::Doing;
 
 /// The options in force: "keepalive 120/30/4, user timeout off".
 pub(crate) struct SettingsWords<'a>(pub(crate) &'a Effective);
@@ -59,6 +57,8 @@ impl fmt::Display for BoundWords {
             Bound::Never => f.write_str("never"),
             Bound::By(at) => write!(f, "{}", Upper(at)),
             Bound::NotBefore(at) => write!(f, "> {}", Lower(at)),
+            Bound::ByProgram => f.write_str("program"),
+            Bound::RuledOut => f.write_str("-"),
             Bound::Unknown | _ => f.write_str("?"),
         }
     }
@@ -90,56 +90,6 @@ impl fmt::Display for PeerWords {
     }
 }
 
-/// What a connection is doing now: "heard 3.2 s ago, next probe in 12 s".
-impl fmt::Display for Doing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        let mut part = |f: &mut fmt::Formatter<'_>, words: fmt::Arguments<'_>| {
-            write!(f, "{separator}{words}")?;
-            separator = ", ";
-            Ok(())
-        };
-        if self.state == TcpState::Listen {
-            return write!(f, "{} of {} waiting for accept", self.received, self.queued);
-        }
-        if let Some(ago) = self.heard_ago {
-            part(f, format_args!("heard {} ago", Upper(ago)))?;
-        }
-        if self.queued > 0 {
-            part(f, format_args!("{} unacknowledged", Bytes(self.queued)))?;
-        }
-        if let Some(timer) = self.timer {
-            let next = Upper(millis(timer.expires_in_ms));
-            match timer.kind {
-                TimerKind::Retransmit if timer.unanswered > 0 => part(
-                    f,
-                    format_args!("sent again {} times, next in {next}", timer.unanswered),
-                )?,
-                TimerKind::Retransmit => part(f, format_args!("sends again in {next}"))?,
-                TimerKind::Keepalive if self.state == TcpState::FinWait2 => {
-                    part(f, format_args!("ends in {next}"))?;
-                }
-                TimerKind::Keepalive if timer.unanswered > 0 => part(
-                    f,
-                    format_args!("{} probes unanswered, next in {next}", timer.unanswered),
-                )?,
-                TimerKind::Keepalive => part(f, format_args!("next probe in {next}"))?,
-                TimerKind::ZeroWindowProbe => part(
-                    f,
-                    format_args!("peer does not read, next window probe in {next}"),
-                )?,
-                TimerKind::TimeWait => part(f, format_args!("ends in {next}"))?,
-                TimerKind::Other(_) | _ => {}
-            }
-        }
-        let ends_in_told = self.state == TcpState::FinWait2 && self.timer.is_some();
-        if let Some(given_up) = self.given_up.filter(|_| !ends_in_told) {
-            part(f, format_args!("{}", GivenUpWords(given_up)))?;
-        }
-        Ok(())
-    }
-}
-
 /// When the kernel gives up what a program has closed.
 pub(super) struct GivenUpWords(pub(super) GivenUp);
 
@@ -154,31 +104,13 @@ impl fmt::Display for GivenUpWords {
     }
 }
 
-/// A number of bytes, three digits at most.
-struct Bytes(u32);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            n @ 0..=999 => write!(f, "{n} B"),
-            n @ 1000..=9_999 => write!(f, "{}.{} kB", n / 1000, n % 1000 / 100),
-            n @ 10_000..=999_999 => write!(f, "{} kB", n / 1000),
-            n @ 1_000_000..=9_999_999 => {
-                write!(f, "{}.{} MB", n / 1_000_000, n % 1_000_000 / 100_000)
-            }
-            n => write!(f, "{} MB", n / 1_000_000),
-        }
-    }
-}
-
-fn millis(ms: u32) -> Duration {
+pub(super) fn millis(ms: u32) -> Duration {
     Duration::from_millis(ms.into())
 }
 
 #[cfg(test)]
 mod tests {
     use deadpeer_core::Sysctls;
-    use deadpeer_host::ArmedTimer;
 
     use super::*;
 
@@ -195,63 +127,5 @@ mod tests {
             words(&options),
             "keepalive 120/30/4, user timeout 1.5 s, rto max 3 s"
         );
-    }
-
-    #[test]
-    fn what_a_connection_is_doing() {
-        let idle = Doing {
-            state: TcpState::Established,
-            timer: None,
-            queued: 0,
-            received: 0,
-            heard_ago: Some(millis(3_150)),
-            given_up: None,
-        };
-        assert_eq!(idle.to_string(), "heard 3.2 s ago");
-        let timer = |kind, unanswered| {
-            Some(ArmedTimer {
-                kind,
-                expires_in_ms: 1_600,
-                unanswered,
-            })
-        };
-        let sending = Doing {
-            timer: timer(TimerKind::Retransmit, 3),
-            queued: 4_200,
-            ..idle
-        };
-        assert_eq!(
-            sending.to_string(),
-            "heard 3.2 s ago, 4.2 kB unacknowledged, sent again 3 times, next in 1.6 s"
-        );
-        let probing = Doing {
-            timer: timer(TimerKind::Keepalive, 2),
-            ..idle
-        };
-        assert_eq!(
-            probing.to_string(),
-            "heard 3.2 s ago, 2 probes unanswered, next in 1.6 s"
-        );
-        let listening = Doing {
-            state: TcpState::Listen,
-            received: 2,
-            queued: 128,
-            ..idle
-        };
-        assert_eq!(listening.to_string(), "2 of 128 waiting for accept");
-    }
-
-    #[test]
-    fn bytes_have_few_digits() {
-        for (n, shown) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1_000, "1.0 kB"),
-            (64_999, "64 kB"),
-            (3_700_000, "3.7 MB"),
-            (u32::MAX, "4294 MB"),
-        ] {
-            assert_eq!(Bytes(n).to_string(), shown);
-        }
     }
 }

@@ -12,6 +12,11 @@ pub(crate) const RTO_MIN_MS: u32 = 200;
 /// `TCP_TIMEOUT_INIT`: the RTO of a path nobody measured (RFC 6298, section 2.1), milliseconds.
 pub(super) const RTO_INITIAL_MS: u32 = 1_000;
 
+/// What TCP assumes of a path that it has not measured (RFC 6298, section 2.1).
+pub(super) fn highest_rto() -> Duration {
+    Duration::from_millis(u64::from(RTO_INITIAL_MS))
+}
+
 /// What a rule is applied to. The rules are methods of it, one file for each timer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Case<'a> {

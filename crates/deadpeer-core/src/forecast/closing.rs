@@ -33,7 +33,7 @@ impl Case<'_> {
     }
 
     /// Whether data and our FIN wait behind a closed window.
-    fn probes_window(self) -> bool {
+    pub(super) fn probes_window(self) -> bool {
         let snapshot = self.snapshot;
         let armed = snapshot.armed.map(|armed| armed.timer);
         armed == Some(Timer::ZeroWindowProbe)

@@ -21,6 +21,36 @@ impl Case<'_> {
     /// connect() was called before the snapshot's moment, jiffy 0.
     pub(super) fn connecting(self) -> Stretch {
         let sent_again = u64::from(self.snapshot.retransmits);
+        let (_, running) = self.syns_over();
+        let chain = self.syn_chain(self.connect_called(), sent_again);
+        match self.fires(Timer::Retransmit, running) {
+            Some(next) if sent_again == 0 => chain.end_after(next).at,
+            Some(next) => chain.end_at_or_after(next).at,
+            None => {
+                let next = Stretch::between(0, running + granularity(running));
+                chain.end_at_or_after(next).at
+            }
+        }
+    }
+
+    /// When connect() was called, seen from the snapshot's moment, jiffy 0.
+    pub(super) fn connect_called(self) -> Stretch {
+        let (firing, running) = self.syns_over();
+        match self.expires(Timer::Retransmit) {
+            Some(expires) => {
+                let armed_ago = (running - expires).max(0);
+                Stretch::between(-(firing.last + armed_ago), -(firing.first + armed_ago))
+            }
+            None => Stretch::between(
+                -(firing.last + running + granularity(running)),
+                -firing.first,
+            ),
+        }
+    }
+
+    /// When the last SYN was sent, counted from connect(), and the wait that has run since.
+    fn syns_over(self) -> (Stretch, i64) {
+        let sent_again = u64::from(self.snapshot.retransmits);
         let wheel = self.wheel.blurred();
         let mut waits = self.syn_waits();
         let mut running = self.first_syn_wait();
@@ -29,25 +59,7 @@ impl Case<'_> {
             firing = wheel.fire(firing, running);
             running = waits.take().last;
         }
-        let (Some(expires), Some(next)) = (
-            self.expires(Timer::Retransmit),
-            self.fires(Timer::Retransmit, running),
-        ) else {
-            let start = Stretch::between(
-                -(firing.last + running + granularity(running)),
-                -firing.first,
-            );
-            let next = Stretch::between(0, running + granularity(running));
-            return self.syn_chain(start, sent_again).end_at_or_after(next).at;
-        };
-        let armed_ago = (running - expires).max(0);
-        let start = Stretch::between(-(firing.last + armed_ago), -(firing.first + armed_ago));
-        let chain = self.syn_chain(start, sent_again);
-        if sent_again == 0 {
-            chain.end_after(next).at
-        } else {
-            chain.end_at_or_after(next).at
-        }
+        (firing, running)
     }
 
     /// A connection request that a listener answered and nobody completes: SYN-ACKs with doubling

@@ -252,7 +252,7 @@ impl Case<'_> {
     /// The waits doubled from an RTO of which only the doublings in force tell. They don't where
     /// the RTO is cut to its maximum, and not where a doubling was undone (RFC 6069): then every
     /// RTO that is possible is taken.
-    fn estimated_first_timeout(self) -> Stretch {
+    pub(super) fn estimated_first_timeout(self) -> Stretch {
         let snapshot = self.snapshot;
         let rto = self.current_rto();
         let over = snapshot.retransmits.clamp(1, 1000) - 1;

@@ -44,6 +44,9 @@ pub struct Snapshot {
     /// Time since anything was heard: the younger of `tcpi_last_data_recv` and
     /// `tcpi_last_ack_recv`.
     pub heard_ago: Option<Duration>,
+    /// Time since data was last received (`tcpi_last_data_recv`); of a connection without any,
+    /// since it was made.
+    pub received_ago: Option<Duration>,
     /// Unanswered keepalive or window probes (`tcpi_probes`).
     pub probes_out: u32,
     /// Retransmission timeouts since the last progress (`tcpi_retransmits`).
@@ -94,6 +97,7 @@ impl Snapshot {
             state,
             orphan: false,
             heard_ago: None,
+            received_ago: None,
             probes_out: 0,
             retransmits: 0,
             backoff: 0,
@@ -133,6 +137,7 @@ impl Snapshot {
         let fast = known(info.total_retrans) > info.total_rto.map_or(u32::MAX, u32::from);
         Self {
             heard_ago: info.heard_ago(),
+            received_ago: ms(info.last_data_recv_ms),
             probes_out: u32::from(info.probes.unwrap_or(0)),
             retransmits,
             backoff: u32::from(info.backoff.unwrap_or(0)),

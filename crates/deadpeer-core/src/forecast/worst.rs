@@ -6,6 +6,7 @@ use super::case::rto_min;
 use super::retransmission::TIMEOUT_MIN;
 use super::{Forecast, Notice, Silence, Snapshot};
 use crate::kernel::Kernel;
+use crate::state::TcpState;
 use crate::wheel::Wheel;
 
 impl Silence {
@@ -13,6 +14,25 @@ impl Silence {
     /// connection keeps a deadline that it keeps in each of these and in the silence it is in now
     /// ([`Snapshot::silence`]).
     pub const JUDGED: [Self; 3] = [Self::Idle, Self::InFlight, Self::LateWrite];
+
+    /// Which of them may still come over a connection in this state. After our FIN nothing is
+    /// written any more; once it is acknowledged nothing is in flight, and once the peer's came
+    /// (RFC 9293, section 3.6) nothing follows its acknowledgement.
+    #[must_use]
+    pub fn still_to_come(state: TcpState) -> &'static [Self] {
+        match state {
+            TcpState::Listen
+            | TcpState::SynSent
+            | TcpState::SynRecv
+            | TcpState::NewSynRecv
+            | TcpState::Established
+            | TcpState::CloseWait => &Self::JUDGED,
+            TcpState::FinWait1 => &[Self::Idle, Self::InFlight],
+            TcpState::FinWait2 => &[Self::Idle],
+            TcpState::Closing | TcpState::LastAck => &[Self::InFlight],
+            TcpState::TimeWait | TcpState::Close => &[],
+        }
+    }
 }
 
 impl Forecast {
@@ -24,13 +44,17 @@ impl Forecast {
         rest.into_iter().fold(first, Notice::later_of)
     }
 
-    /// The same, the silence included that the connection of this snapshot is in.
+    /// The same of the silences that may still come over the connection of this snapshot, and of
+    /// the one that it is in; `None`: it is over.
     #[must_use]
-    pub fn worst_with(&self, snapshot: &Snapshot) -> Notice {
-        let now = snapshot
-            .silence()
-            .map(|silence| self.outlook(silence).worst);
-        now.into_iter().fold(self.worst(), Notice::later_of)
+    pub fn worst_with(&self, snapshot: &Snapshot) -> Option<Notice> {
+        // What may come after our FIN depends on whether it is acknowledged.
+        let now = snapshot.silence().filter(|now| *now != Silence::AfterFin);
+        let to_come = Silence::still_to_come(snapshot.state).iter().copied();
+        to_come
+            .chain(now)
+            .map(|silence| self.outlook(silence).worst)
+            .reduce(Notice::later_of)
     }
 }
 
@@ -46,6 +70,7 @@ impl Snapshot {
         let mut path = Self {
             heard_ago: None,
             probes_out: 0,
+            received_ago: None,
             sent_ago: None,
             first_timeout_ago: None,
             first_timeout_within: None,
@@ -148,13 +173,22 @@ mod tests {
         options.user_timeout_ms = Some(2_000);
         let told = Forecast::of(&options, &snapshot, &kernel);
         assert_eq!(told.worst(), told.late_write.worst);
-        assert_eq!(told.worst_with(&snapshot), told.worst());
+        assert_eq!(told.worst_with(&snapshot), Some(told.worst()));
 
         snapshot.state = TcpState::SynSent;
         options.syncnt = Some(8);
         options.user_timeout_ms = None;
         let told = Forecast::of(&options, &snapshot, &kernel);
         assert!(told.connecting.worst.is_later_than(told.worst()));
-        assert_eq!(told.worst_with(&snapshot), told.connecting.worst);
+        assert_eq!(told.worst_with(&snapshot), Some(told.connecting.worst));
+
+        for (state, worst) in [
+            (TcpState::FinWait1, Some(told.after_fin.worst)),
+            (TcpState::FinWait2, Some(told.idle.worst)),
+            (TcpState::LastAck, Some(told.in_flight.worst)),
+            (TcpState::TimeWait, None),
+        ] {
+            assert_eq!(told.worst_with(&Snapshot::new(state)), worst, "{state}");
+        }
     }
 }

@@ -196,6 +196,31 @@ impl Supervision {
         (1..most).find(gives_up).unwrap_or(most)
     }
 
+    /// Whether settings are those of a supervised connection, of whatever deadline: probes as often
+    /// as some deadline takes them, as many as the kernel counts, and a user timeout that never
+    /// bites. The kernel then asks, and the program decides; what the kernel alone would do is no
+    /// promise of this connection.
+    #[must_use]
+    pub fn recognizes(options: &Effective, kernel: &Kernel) -> bool {
+        let counts_all = options.keepalive && options.keepcnt == u32::from(MAX_KEEPCNT);
+        if !counts_all || !options.user_timeout_ms.is_none_or(user_timeout::moves) {
+            return false;
+        }
+        // The deadlines, in seconds, that are probed so often.
+        let most = u64::from(options.keepintvl_s.max(1)) * u64::from(MAX_KEEPCNT) - 1;
+        let fewest = most.saturating_sub(u64::from(MAX_KEEPCNT) - 1);
+        let rates = kernel.hz.as_ref();
+        let rates = rates.map_or(&CLOCK_RATES[..], std::slice::from_ref);
+        (fewest..=most).any(|seconds| {
+            let supervision = Self {
+                within: Duration::from_secs(seconds).into(),
+                ..Self::within(Duration::ZERO)
+            };
+            supervision.interval_s() == u64::from(options.keepintvl_s)
+                && supervision.idle_s(rates) == u64::from(options.keepidle_s)
+        })
+    }
+
     /// The silence that the kernel, with the settings in force, ends before the judge can: a user
     /// timeout that the application set itself, say, or too small a count. `None`: the judge
     /// decides. One of 96 s and more is taken for the one that

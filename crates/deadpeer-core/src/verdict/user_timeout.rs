@@ -82,11 +82,12 @@ pub(super) fn next_move(looked: Duration, heard: Duration, something_is_open: bo
 
 /// What one that is renewed comes to: one that never bites.
 pub(super) fn as_it_moves_ms(ms: u32) -> u32 {
-    if ms < whole_ms(AT_REST) {
-        ms
-    } else {
-        LONGEST_MS
-    }
+    if moves(ms) { LONGEST_MS } else { ms }
+}
+
+/// Whether it can be one that is renewed.
+pub(super) fn moves(ms: u32) -> bool {
+    ms >= whole_ms(AT_REST)
 }
 
 fn whole_ms(time: Duration) -> u32 {

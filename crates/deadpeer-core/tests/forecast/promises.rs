@@ -84,7 +84,7 @@ proptest! {
         prop_assert!(plan.forecast().after_close.outage_survived >= policy.outage_after_close(), "{plan}");
         let kernel = plan.sysctls().on(&kernel);
         let options = plan.options().resolve(&kernel.sysctls);
-        let fights: Vec<_> = Finding::of_settings(&options, plan.forecast()).collect();
+        let fights: Vec<_> = Finding::of_settings(&options, plan.forecast(), 0).collect();
         prop_assert!(
             fights.iter().all(|f| matches!(f, Finding::OneLostProbeKills { .. })) && (fights.is_empty() || policy.survives() == 0),
             "{fights:?} {plan}"

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpeer_core::{Judge, Supervision, TcpInfo, TcpState};
+use deadpeer_core::{Effective, Judge, Kernel, Supervision, TcpInfo, TcpState};
 
 pub(crate) fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -40,4 +40,31 @@ pub(crate) fn later(info: &TcpInfo, change: impl FnOnce(&mut TcpInfo)) -> TcpInf
 
 pub(crate) fn count(counter: &mut Option<u32>) {
     *counter = counter.map(|n| n + 1);
+}
+
+#[test]
+fn what_is_supervised_is_recognized_and_nothing_else() {
+    for kernel in [
+        Kernel::modern(Some(250)),
+        Kernel::before_rto_max(Some(1000)),
+    ] {
+        for seconds in (1..400).chain([600, 3_600, 7_201]) {
+            let options = Supervision::within(at(seconds)).options(&kernel);
+            let mut options = options.resolve(&kernel.sysctls);
+            assert!(Supervision::recognizes(&options, &kernel), "{seconds} s");
+            for moved in [None, Some(96_000), Some(600_000)] {
+                options.user_timeout_ms = moved;
+                assert!(Supervision::recognizes(&options, &kernel), "{seconds} s");
+            }
+            options.user_timeout_ms = Some(20_000);
+            assert!(!Supervision::recognizes(&options, &kernel), "{seconds} s");
+        }
+        let mut others = Effective::untouched(&kernel.sysctls);
+        assert!(!Supervision::recognizes(&others, &kernel));
+        others.keepalive = true;
+        for (idle, interval, count) in [(60, 60, 127), (7_200, 75, 9), (600, 1, 127)] {
+            (others.keepidle_s, others.keepintvl_s, others.keepcnt) = (idle, interval, count);
+            assert!(!Supervision::recognizes(&others, &kernel), "{idle}");
+        }
+    }
 }

@@ -17,6 +17,10 @@ pub enum Bound {
     NotBefore(Duration),
     /// Nothing is known.
     Unknown,
+    /// The program decides: deadpeer supervises the connection in it.
+    ByProgram,
+    /// That kind of silence can't come over it any more, in the state it is in.
+    RuledOut,
 }
 
 impl Bound {
@@ -26,7 +30,17 @@ impl Bound {
         match self {
             Self::Never => true,
             Self::By(at) | Self::NotBefore(at) => at > deadline,
-            Self::Unknown => false,
+            Self::Unknown | Self::ByProgram | Self::RuledOut => false,
+        }
+    }
+
+    /// The later of this and of when the connection ends, its peer being gone now.
+    pub(super) fn or_later(self, ends: Option<Notice>) -> Self {
+        let ends = ends.map_or(Self::RuledOut, Self::from);
+        if ends.badness() > self.badness() {
+            ends
+        } else {
+            self
         }
     }
 
@@ -38,7 +52,9 @@ impl Bound {
             Self::Unknown => u64::MAX - 1,
             Self::By(at) | Self::NotBefore(at) => u64::try_from(at.as_millis())
                 .unwrap_or(u64::MAX)
-                .min(u64::MAX - 2),
+                .clamp(2, u64::MAX - 2),
+            Self::ByProgram => 1,
+            Self::RuledOut => 0,
         }
     }
 }
@@ -66,6 +82,9 @@ mod tests {
             Bound::By(Duration::MAX),
             Bound::NotBefore(long),
             Bound::By(short),
+            Bound::By(Duration::ZERO),
+            Bound::ByProgram,
+            Bound::RuledOut,
         ];
         assert!(worse.is_sorted_by_key(|bound| std::cmp::Reverse(bound.badness())));
     }

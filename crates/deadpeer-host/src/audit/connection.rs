@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use deadpeer_core::{Effective, Finding, Forecast, Kernel, Snapshot, TcpInfo};
+use deadpeer_core::forecast::Waiting;
+use deadpeer_core::{
+    Effective, Finding, Forecast, Kernel, Notice, Silence, Snapshot, TcpInfo, TcpState,
+};
 use deadpeer_sys::sock_diag::Socket;
 
 use super::basis::Basis;
 use super::bound::Bound;
 use super::closed::GivenUp;
 use super::foretold::{Foretold, Kind};
+use super::totals::Asked;
+use super::unread::Unread;
 use super::{inheritance, proof};
 use crate::table::Connection;
 
@@ -18,6 +23,7 @@ pub struct Audit {
     kernel: Kernel,
     untouched: Effective,
     within: Option<Duration>,
+    survive_lost: u32,
     middlebox: Option<Duration>,
 }
 
@@ -47,10 +53,17 @@ pub struct Judgement {
     pub in_flight: Bound,
     /// The same if the application writes just before keepalive's verdict.
     pub late_write: Bound,
-    /// Whether it keeps the deadline, in the silence it is in as well.
+    /// When the kernel ends it if its peer is gone at this moment, by the timers that are armed;
+    /// `None`: not known, or there is no peer.
+    pub ends: Option<Notice>,
+    /// Whether it keeps the deadline, in the silence it is in as well, and as its timers are armed.
     pub compliance: Compliance,
-    /// What is odd about its settings.
+    /// What is odd about its settings and its state.
     pub findings: Vec<Finding>,
+    /// What it waits for of its peer, for longer than a lost packet explains.
+    pub waiting: Option<Waiting>,
+    /// What its own program has not read for long.
+    pub unread: Option<Unread>,
     /// The options that its listener has and it has not.
     pub not_inherited: Vec<&'static str>,
     /// When the kernel gives it up, if its program has closed it and its peer stays silent.
@@ -66,6 +79,7 @@ impl Audit {
             kernel: *kernel,
             untouched: Effective::untouched(&kernel.sysctls),
             within: None,
+            survive_lost: 0,
             middlebox: None,
         }
     }
@@ -74,6 +88,15 @@ impl Audit {
     #[must_use]
     pub fn within(self, within: Option<Duration>) -> Self {
         Self { within, ..self }
+    }
+
+    /// Judges by the lost probes in a row that a live peer is to survive as well.
+    #[must_use]
+    pub fn survive_lost(self, survive_lost: u32) -> Self {
+        Self {
+            survive_lost,
+            ..self
+        }
     }
 
     /// Judges connections through a middlebox that forgets them after this long without a packet.
@@ -86,6 +109,14 @@ impl Audit {
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         self.within
+    }
+
+    pub(super) fn asked(&self) -> Asked {
+        Asked {
+            deadline: self.within.is_some(),
+            survive_lost: self.survive_lost > 0,
+            middlebox: self.middlebox.is_some(),
+        }
     }
 
     pub(super) fn kernel(&self) -> &Kernel {
@@ -117,18 +148,30 @@ impl Audit {
         match basis {
             Basis::Read(options) | Basis::Inherited(options) => {
                 let kind = foretold.of(self, &options, snapshot);
-                let mut judged = self.promised(basis, &options, snapshot, kind);
+                let mut judged = self.promised(basis, connection, &options, snapshot, kind);
                 if let (Basis::Read(_), Some(listener)) = (basis, listener) {
                     judged.compare(listener, &options, &self.untouched);
                 }
                 judged
             }
-            Basis::Unread(_) => self.proven(basis, connection.socket),
+            Basis::Unread(_) => Judgement {
+                waiting: snapshot.waiting(None, &self.kernel),
+                unread: Unread::of(connection, snapshot),
+                findings: self.of_state(connection, snapshot).collect(),
+                ..self.proven(basis, connection.socket)
+            },
             Basis::Nobody => Judgement {
                 given_up: self.given_up(connection, snapshot, &self.untouched),
                 ..Judgement::unknown(basis)
             },
         }
+    }
+
+    /// When the kernel ends the connection if its peer is gone now, by its armed timers. The one
+    /// answer for every verb.
+    #[must_use]
+    pub fn ends(&self, options: &Effective, snapshot: &Snapshot) -> Option<Notice> {
+        snapshot.ends(options, &self.kernel)
     }
 
     /// Everything that is foretold of a connection with these settings, this moment included.
@@ -140,54 +183,135 @@ impl Audit {
     /// What all connections with these settings and this path have in common.
     pub(super) fn kind(&self, options: &Effective, path: &Snapshot) -> Kind {
         let forecast = self.forecast(options, path);
-        let limit = self.middlebox;
+        let supervised = Finding::of_supervision(options, &self.kernel);
         Kind {
-            findings: Finding::of_settings(options, &forecast)
-                .chain(Finding::of_close(&forecast.after_close))
-                .collect(),
-            forgotten: limit.and_then(|limit| Finding::of_middlebox(options, limit)),
+            findings: match supervised {
+                // What the kernel alone would do is no part of it.
+                Some(supervised) => vec![supervised],
+                None => Finding::of_settings(options, &forecast, self.survive_lost)
+                    .chain(Finding::of_close(&forecast.after_close))
+                    .collect(),
+            },
+            supervised: supervised.is_some(),
             forecast,
         }
     }
 
-    /// What settings promise.
+    /// What settings promise, and what the armed timers make of it.
     fn promised(
         &self,
         basis: Basis,
+        connection: &Connection<'_>,
         options: &Effective,
         snapshot: &Snapshot,
         kind: &Kind,
     ) -> Judgement {
         let forecast = &kind.forecast;
-        let in_time = |within| forecast.worst_with(snapshot).meets(within);
         let mut findings = kind.findings.clone();
-        findings.extend(Finding::of_armed_timer(options, snapshot));
-        findings.extend(kind.forgotten);
-        Judgement {
-            idle: forecast.idle.worst.into(),
-            in_flight: forecast.in_flight.worst.into(),
-            late_write: forecast.late_write.worst.into(),
+        findings.extend(self.of_state(connection, snapshot));
+        let may_idle = Silence::still_to_come(snapshot.state).contains(&Silence::Idle);
+        if let Some(limit) = self.middlebox.filter(|_| may_idle) {
+            findings.extend(Finding::of_middlebox(options, snapshot, limit));
+        }
+        let judged = Judgement {
+            findings,
+            waiting: snapshot.waiting(Some(options), &self.kernel),
+            unread: Unread::of(connection, snapshot),
+            ..Judgement::unknown(basis)
+        };
+        if kind.supervised {
+            return Judgement {
+                idle: Bound::ByProgram,
+                in_flight: Bound::ByProgram,
+                late_write: Bound::ByProgram,
+                compliance: match self.within {
+                    Some(_) => Compliance::Undecided,
+                    None => Compliance::NotJudged,
+                },
+                ..judged
+            };
+        }
+        let differs = Finding::of_armed_timer(options, snapshot);
+        let ends = self.ends(options, snapshot);
+        let bound = |silence| match Silence::still_to_come(snapshot.state).contains(&silence) {
+            true => Bound::from(forecast.outlook(silence).worst),
+            false => Bound::RuledOut,
+        };
+        // An idle connection whose timer the settings explain ends as they promise. That the timer
+        // may all the same have been armed by a longer sysctl, and so fire later by its rounding,
+        // is no reason to condemn each.
+        let idle = snapshot.silence() == Some(Silence::Idle);
+        let counts = ends.filter(|_| !idle || differs.is_some());
+        let here = |silence| counts.filter(|_| snapshot.silence() == Some(silence));
+        let late_write = match (bound(Silence::LateWrite), ends.and_then(Notice::latest)) {
+            // It comes just before the verdict of the timer that is armed.
+            (Bound::By(at), Some(idle)) if differs.is_some() => {
+                let then = forecast.in_flight.worst.latest();
+                Bound::By(at.max(idle + then.unwrap_or_default()))
+            }
+            (bound, _) => bound,
+        };
+        let in_time = |within| {
+            let worst = forecast.worst_with(snapshot);
+            worst
+                .into_iter()
+                .chain(counts)
+                .all(|notice| notice.meets(within))
+        };
+        let mut judged = Judgement {
+            idle: bound(Silence::Idle).or_later(here(Silence::Idle)),
+            in_flight: bound(Silence::InFlight).or_later(here(Silence::InFlight)),
+            late_write,
+            ends,
             compliance: match self.within.map(in_time) {
                 Some(true) => Compliance::InTime,
                 Some(false) => Compliance::Late,
                 None => Compliance::NotJudged,
             },
-            findings,
-            ..Judgement::unknown(basis)
+            ..judged
+        };
+        judged.findings.extend(differs);
+        judged
+            .findings
+            .extend(Finding::of_end(forecast, snapshot, ends));
+        judged
+    }
+
+    /// What the state shows, whatever the settings are.
+    fn of_state(
+        &self,
+        connection: &Connection<'_>,
+        snapshot: &Snapshot,
+    ) -> impl Iterator<Item = Finding> + use<> {
+        let socket = connection.socket;
+        let found = if socket.state == TcpState::Listen {
+            Finding::of_accept_queue(socket.rqueue, socket.wqueue)
+        } else {
+            // What waits in a queue no program can have closed yet.
+            socket.inode.and_then(|_| Finding::of_state(snapshot))
+        };
+        found.into_iter()
+    }
+
+    /// Not known, if anything is asked.
+    fn undecided(&self) -> Compliance {
+        match self.asked() == Asked::default() {
+            true => Compliance::NotJudged,
+            false => Compliance::Undecided,
         }
     }
 
     /// What the armed timer proves where the settings are unknown.
     fn proven(&self, basis: Basis, socket: &Socket<'_>) -> Judgement {
-        let idle = proof::idle(socket);
+        let (idle, in_flight) = (proof::idle(socket), proof::in_flight(socket));
         Judgement {
             idle,
+            in_flight,
             // A late write comes before the verdict on an idle connection, and only puts it off.
             late_write: idle,
             compliance: match self.within {
-                None => Compliance::NotJudged,
-                Some(within) if idle.misses(within) => Compliance::Late,
-                Some(_) => Compliance::Undecided,
+                Some(within) if idle.misses(within) || in_flight.misses(within) => Compliance::Late,
+                Some(_) | None => self.undecided(),
             },
             ..Judgement::unknown(basis)
         }
@@ -195,14 +319,17 @@ impl Audit {
 }
 
 impl Judgement {
-    fn unknown(basis: Basis) -> Self {
+    pub(super) fn unknown(basis: Basis) -> Self {
         Self {
             basis,
             idle: Bound::Unknown,
             in_flight: Bound::Unknown,
             late_write: Bound::Unknown,
+            ends: None,
             compliance: Compliance::NotJudged,
             findings: Vec::new(),
+            waiting: None,
+            unread: None,
             not_inherited: Vec::new(),
             given_up: None,
         }

@@ -21,8 +21,8 @@ pub(super) struct Kind {
     pub(super) forecast: Forecast,
     /// What is odd about the settings.
     pub(super) findings: Vec<Finding>,
-    /// That a middlebox forgets it, if one does.
-    pub(super) forgotten: Option<Finding>,
+    /// Whether deadpeer supervises it.
+    pub(super) supervised: bool,
 }
 
 /// As many as take a megabyte. A machine with more kinds than this is read all the same, and

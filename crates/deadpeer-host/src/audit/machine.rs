@@ -11,7 +11,7 @@ use super::connection::{Audit, Compliance, Judgement};
 use super::foretold::Foretold;
 use super::overruled::overrule_listeners;
 use super::tally::Tally;
-use super::totals::Totals;
+use super::totals::{Asked, Totals};
 use crate::filter::Filter;
 use crate::table::{Connection, Coverage, Query, ReadTableError, Service, Services, Table};
 
@@ -35,7 +35,7 @@ pub struct Machine {
     pub totals: Totals,
     /// What could not be seen.
     pub coverage: Coverage,
-    within: bool,
+    asked: Asked,
 }
 
 impl Audit {
@@ -96,7 +96,7 @@ impl Audit {
             services,
             totals,
             coverage,
-            within: self.deadline().is_some(),
+            asked: self.asked(),
         })
     }
 
@@ -110,15 +110,13 @@ impl Audit {
 }
 
 impl Machine {
-    /// Whether all that were meant keep the deadline. `filtered`: not all were, so that none at all
-    /// is no answer.
+    /// Whether all that were meant keep the deadline, survive as many lost probes as asked for, and
+    /// are not forgotten by the middlebox. `filtered`: not all were meant, so that none at all is
+    /// no answer.
     #[must_use]
     pub fn compliance(&self, filtered: bool) -> Compliance {
         let whole = self.coverage.hidden_processes.is_empty();
-        match self.within {
-            true => self.totals.compliance(filtered, whole),
-            false => Compliance::NotJudged,
-        }
+        self.totals.compliance(self.asked, filtered, whole)
     }
 
     /// The addresses of listeners whose own settings miss the deadline and don't count: see

@@ -1,13 +1,12 @@
 //! What the armed timer proves about a connection whose settings nobody would show us.
 //!
 //! sock_diag tells everybody which timer runs. It hides the keepalive timer behind any other, so
-//! that only two things follow (net/ipv4/inet_diag.c, `inet_sk_diag_fill`): an open connection
-//! without any timer has no keepalive; one whose keepalive timer is shown is not given up while
-//! idle before it has run out.
+//! that only this follows (net/ipv4/inet_diag.c, `inet_sk_diag_fill`): an open connection without
+//! any timer has no keepalive, and one whose timer is shown is not given up before it has run out.
 
 use std::time::Duration;
 
-use deadpeer_sys::sock_diag::{Socket, TimerKind};
+use deadpeer_sys::sock_diag::{ArmedTimer, Socket, TimerKind};
 
 use super::bound::Bound;
 
@@ -16,11 +15,22 @@ pub(super) fn idle(socket: &Socket<'_>) -> Bound {
     let open = socket.state.may_send();
     match socket.timer {
         None if open && socket.inode.is_some() => Bound::Never,
-        Some(timer) if open && timer.kind == TimerKind::Keepalive => {
-            Bound::NotBefore(Duration::from_millis(timer.expires_in_ms.into()))
-        }
+        Some(timer) if open && timer.kind == TimerKind::Keepalive => not_before(timer),
         Some(_) | None => Bound::Unknown,
     }
+}
+
+/// What is proven about silence with data in flight or behind a closed window.
+pub(super) fn in_flight(socket: &Socket<'_>) -> Bound {
+    let waits = [TimerKind::Retransmit, TimerKind::ZeroWindowProbe];
+    match socket.timer {
+        Some(timer) if socket.state.may_send() && waits.contains(&timer.kind) => not_before(timer),
+        Some(_) | None => Bound::Unknown,
+    }
+}
+
+fn not_before(timer: ArmedTimer) -> Bound {
+    Bound::NotBefore(Duration::from_millis(timer.expires_in_ms.into()))
 }
 
 #[cfg(test)]
@@ -29,7 +39,6 @@ mod tests {
     use std::num::NonZeroU32;
 
     use deadpeer_core::TcpState;
-    use deadpeer_sys::sock_diag::ArmedTimer;
 
     use super::*;
 
@@ -63,10 +72,10 @@ mod tests {
     #[test]
     fn another_timer_hides_keepalive() {
         for timer in [TimerKind::Retransmit, TimerKind::ZeroWindowProbe] {
-            assert_eq!(
-                idle(&socket(TcpState::Established, Some(timer))),
-                Bound::Unknown
-            );
+            let socket = socket(TcpState::Established, Some(timer));
+            assert_eq!(idle(&socket), Bound::Unknown);
+            let armed = Duration::from_secs(6600);
+            assert_eq!(in_flight(&socket), Bound::NotBefore(armed));
         }
     }
 

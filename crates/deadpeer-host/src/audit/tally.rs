@@ -46,6 +46,12 @@ pub struct Share {
     pub late: u64,
     /// Those of which that is not known.
     pub undecided: u64,
+    /// Those that deadpeer supervises in their program.
+    pub supervised: u64,
+    /// Those that the middlebox of the audit forgets.
+    pub forgotten: u64,
+    /// Those of which a live peer survives too few lost probes.
+    pub fragile: u64,
     /// The worst of those that a process holds.
     pub worst: Worsts,
 }
@@ -96,6 +102,16 @@ impl Tally {
         }
     }
 
+    /// A count over connections, and over the listener unless its connections show that their
+    /// program sets them itself.
+    pub(super) fn shown(&self, count: impl Fn(&Share) -> u64) -> u64 {
+        let connections = count(&self.connections);
+        match self.connections.held > 0 && connections == 0 {
+            true => 0,
+            false => connections + count(&self.listeners),
+        }
+    }
+
     /// Connections and listeners of which it is not known whether they miss the deadline.
     #[must_use]
     pub fn undecided(&self) -> u64 {
@@ -138,6 +154,15 @@ impl Share {
         self.held += 1;
         self.late += u64::from(judged.compliance == Compliance::Late);
         self.undecided += u64::from(judged.compliance == Compliance::Undecided);
+        let has = |fits: fn(&Finding) -> bool| u64::from(judged.findings.iter().any(fits));
+        self.supervised += has(|finding| matches!(finding, Finding::Supervised));
+        self.forgotten += has(|finding| matches!(finding, Finding::MiddleboxForgets { .. }));
+        self.fragile += has(|finding| {
+            matches!(
+                finding,
+                Finding::OneLostProbeKills { .. } | Finding::TooFewLostSurvived { .. }
+            )
+        });
         self.worst.add(judged);
     }
 
@@ -166,14 +191,11 @@ mod tests {
 
     fn judged(idle: Bound, compliance: Compliance) -> Judgement {
         Judgement {
-            basis: Basis::Read(Effective::untouched(&Sysctls::DEFAULT)),
             idle,
             in_flight: Bound::Unknown,
             late_write: idle,
             compliance,
-            findings: Vec::new(),
-            not_inherited: Vec::new(),
-            given_up: None,
+            ..Judgement::unknown(Basis::Read(Effective::untouched(&Sysctls::DEFAULT)))
         }
     }
 

@@ -21,6 +21,12 @@ pub struct Totals {
     pub late_listeners: u64,
     /// Neither known to be late nor known to be in time.
     pub undecided: u64,
+    /// Those of them that deadpeer supervises in their program, which decides.
+    pub supervised: u64,
+    /// Connections and listeners that the middlebox of the audit forgets.
+    pub forgotten: u64,
+    /// Connections and listeners of which a live peer survives fewer lost probes than asked for.
+    pub fragile: u64,
     /// Sockets whose settings could not be read, by reason and user.
     pub unread: BTreeMap<(Unreadable, u32), u64>,
 }
@@ -40,6 +46,9 @@ impl Totals {
         self.late_connections += tally.connections.late;
         self.late_listeners += tally.late_listeners();
         self.undecided += tally.undecided();
+        self.supervised += tally.connections.supervised + tally.listeners.supervised;
+        self.forgotten += tally.shown(|share| share.forgotten);
+        self.fragile += tally.shown(|share| share.fragile);
     }
 
     /// Whether nothing was looked at.
@@ -54,13 +63,15 @@ impl Totals {
         self.late_connections + self.late_listeners
     }
 
-    /// Whether all of them keep the deadline that each was judged by.
+    /// Whether all of them keep what each was judged by.
     ///
     /// `filtered`: only some were meant, so that none at all is no answer. `whole`: nothing that
     /// was meant was left out.
-    pub(super) fn compliance(&self, filtered: bool, whole: bool) -> Compliance {
+    pub(super) fn compliance(&self, asked: Asked, filtered: bool, whole: bool) -> Compliance {
+        let fragile = asked.survive_lost && self.fragile > 0;
         match () {
-            () if self.late() > 0 => Compliance::Late,
+            () if asked == Asked::default() => Compliance::NotJudged,
+            () if self.late() > 0 || self.forgotten > 0 || fragile => Compliance::Late,
             () if self.undecided > 0 || !whole || self.is_empty() && filtered => {
                 Compliance::Undecided
             }
@@ -69,9 +80,23 @@ impl Totals {
     }
 }
 
+/// What connections are judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Asked {
+    pub(super) deadline: bool,
+    pub(super) survive_lost: bool,
+    pub(super) middlebox: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DEADLINE: Asked = Asked {
+        deadline: true,
+        survive_lost: false,
+        middlebox: false,
+    };
 
     #[test]
     fn the_deadline_is_judged_by_what_is_known() {
@@ -101,9 +126,33 @@ mod tests {
             (&late, false, Compliance::Late),
             (&late_listener, false, Compliance::Late),
         ] {
-            assert_eq!(totals.compliance(filtered, true), compliance, "{totals:?}");
+            assert_eq!(
+                totals.compliance(DEADLINE, filtered, true),
+                compliance,
+                "{totals:?}"
+            );
         }
-        assert_eq!(fine.compliance(true, false), Compliance::Undecided);
-        assert_eq!(late.compliance(true, false), Compliance::Late);
+        let whole = |totals: &Totals, asked| totals.compliance(asked, true, true);
+        assert_eq!(
+            fine.compliance(DEADLINE, true, false),
+            Compliance::Undecided
+        );
+        assert_eq!(late.compliance(DEADLINE, true, false), Compliance::Late);
+        assert_eq!(whole(&fine, Asked::default()), Compliance::NotJudged);
+        let fragile = Totals {
+            fragile: 1,
+            ..fine.clone()
+        };
+        let survive_lost = Asked {
+            survive_lost: true,
+            ..Asked::default()
+        };
+        assert_eq!(whole(&fragile, DEADLINE), Compliance::InTime);
+        assert_eq!(whole(&fragile, survive_lost), Compliance::Late);
+        let forgotten = Totals {
+            forgotten: 1,
+            ..fine
+        };
+        assert_eq!(whole(&forgotten, DEADLINE), Compliance::Late);
     }
 }

@@ -11,6 +11,8 @@ pub struct Worst {
     pub known: Option<Bound>,
     /// Whether of some connections nothing is known.
     pub some_unknown: bool,
+    /// Whether over some it can't come any more.
+    pub(super) some_ruled_out: bool,
 }
 
 /// The worst of several connections in each kind of silence.
@@ -29,6 +31,7 @@ impl Worst {
     fn add(&mut self, bound: Bound) {
         match (bound, self.known) {
             (Bound::Unknown, _) => self.some_unknown = true,
+            (Bound::RuledOut, _) => self.some_ruled_out = true,
             (bound, Some(known)) if bound.badness() <= known.badness() => {}
             (bound, _) => self.known = Some(bound),
         }
@@ -37,7 +40,11 @@ impl Worst {
     /// The worst that is known; unknown if nothing is.
     #[must_use]
     pub fn bound(self) -> Bound {
-        self.known.unwrap_or(Bound::Unknown)
+        match self.known {
+            Some(known) => known,
+            None if self.some_ruled_out && !self.some_unknown => Bound::RuledOut,
+            None => Bound::Unknown,
+        }
     }
 }
 

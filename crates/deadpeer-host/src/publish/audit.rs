@@ -1,6 +1,7 @@
 //! Connections, listeners and services as they were judged.
 
 use deadpeer_core::Finding;
+use deadpeer_core::forecast::Waiting;
 use deadpeer_report::duration::{milliseconds, milliseconds_up};
 use deadpeer_report::raw::RawText;
 use deadpeer_report::record;
@@ -38,6 +39,12 @@ impl Audit {
             tcpi_last_data_recv_ms: info.and_then(|info| info.last_data_recv_ms),
             tcpi_last_ack_recv_ms: info.and_then(|info| info.last_ack_recv_ms),
             tcpi_snd_wnd: info.and_then(|info| info.snd_wnd),
+            ends: judged.ends.map(Into::into),
+            waiting: judged.waiting.map(waiting),
+            unread: judged.unread.map(|unread| record::Unread {
+                bytes: unread.bytes,
+                since_ms: milliseconds(unread.since),
+            }),
             given_up: judged.given_up.map(Into::into),
         }
     }
@@ -124,6 +131,14 @@ fn source(basis: &Basis) -> (&'static str, Option<&'static str>) {
     }
 }
 
+fn waiting(waiting: Waiting) -> record::Waiting {
+    record::Waiting {
+        awaited: waiting.awaited.name().into(),
+        since_ms: milliseconds(waiting.since),
+        unanswered: waiting.unanswered,
+    }
+}
+
 fn timer(timer: ArmedTimer) -> record::Timer {
     let kind = match timer.kind {
         TimerKind::Retransmit => "retransmit",
@@ -150,6 +165,8 @@ impl From<Bound> for record::Bound {
                 earliest_ms: milliseconds(at),
             },
             Bound::Unknown => Self::Unknown,
+            Bound::ByProgram => Self::ByProgram,
+            Bound::RuledOut => Self::RuledOut,
         }
     }
 }
@@ -242,6 +259,9 @@ impl Machine {
             connections_over_deadline: self.totals.late_connections,
             listeners_over_deadline: self.totals.late_listeners,
             undecided: self.totals.undecided,
+            supervised: self.totals.supervised,
+            over_middlebox: self.totals.forgotten,
+            few_lost_survived: self.totals.fragile,
             read_by: read_by.map(Into::into),
         }
     }

@@ -80,6 +80,7 @@ fn moment(seen: &deadpeer_bpf::Socket, socket: &Socket<'_>) -> Snapshot {
         .into_iter()
         .chain(seen.since_acknowledged)
         .min();
+    moment.received_ago = seen.since_received;
     moment.probes_out = seen.probes_out.into();
     moment.retransmits = seen.retransmits.into();
     moment.backoff = seen.backoff.into();

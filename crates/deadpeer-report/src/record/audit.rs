@@ -4,7 +4,7 @@ mod service;
 mod socket;
 
 pub use service::{FindingCount, Service, SettingsCount, Worst, Worsts};
-pub use socket::{Connection, GivenUp, Listener, Owner, Proven, Socket, Timer};
+pub use socket::{Connection, GivenUp, Listener, Owner, Proven, Socket, Timer, Unread, Waiting};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,10 @@ pub enum Bound {
     },
     /// Nothing is known.
     Unknown,
+    /// The program decides: deadpeer supervises the connection in it.
+    ByProgram,
+    /// That silence can't come over it any more, in the state it is in.
+    RuledOut,
 }
 
 /// Something odd about the settings.
@@ -76,6 +80,13 @@ pub struct Summary {
     pub listeners_over_deadline: u64,
     /// Sockets of which that is unknown.
     pub undecided: u64,
+    /// Those of them that deadpeer supervises in their program, which decides.
+    pub supervised: u64,
+    /// Connections and listeners that the middlebox forgets; 0 without `--middlebox`.
+    pub over_middlebox: u64,
+    /// Connections and listeners of which a live peer survives fewer lost probes than one, or than
+    /// `--survive-lost`.
+    pub few_lost_survived: u64,
     /// How settings and owners were read: "descriptors", "ebpf", or "both" (by eBPF what
     /// descriptors did not show); null: nobody asked for them.
     pub read_by: Option<Word>,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Forecast, Options, Word};
+use super::super::{Forecast, Notice, Options, Word};
 use super::{Bound, Finding};
 use crate::raw::RawText;
 
@@ -42,6 +42,13 @@ pub struct Connection {
     pub tcpi_last_ack_recv_ms: Option<u32>,
     /// The window that the peer announced, bytes.
     pub tcpi_snd_wnd: Option<u32>,
+    /// When the kernel ends it if its peer is gone at this moment, by the timers that are armed;
+    /// null: unknown.
+    pub ends: Option<Notice>,
+    /// What it waits for of its peer, for longer than a lost packet explains; null: nothing.
+    pub waiting: Option<Waiting>,
+    /// What its own program has not read for long; null: nothing.
+    pub unread: Option<Unread>,
     /// The program has closed it: when the kernel gives it up, its peer silent; null: it is open.
     pub given_up: Option<GivenUp>,
 }
@@ -115,6 +122,30 @@ pub struct Timer {
     pub expires_in_ms: u32,
     /// What was already sent without an answer.
     pub unanswered: u8,
+}
+
+/// What was sent to the peer and is not answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Waiting {
+    /// The answer to a SYN ("connection"), to data ("acknowledgement"), to our FIN
+    /// ("fin-acknowledgement"), to keepalive ("probe"), to a probe of a closed window
+    /// ("window-probe"); or room in the window of a peer whose kernel answers ("reader").
+    pub awaited: Word,
+    /// For so many milliseconds at least; of a probe: the silence.
+    pub since_ms: u64,
+    /// Retransmissions or probes in a row without an answer.
+    pub unanswered: u32,
+}
+
+/// What a program has not read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Unread {
+    /// Bytes.
+    pub bytes: u32,
+    /// The newest of them have waited for so many milliseconds, at least.
+    pub since_ms: u64,
 }
 
 /// The end of a connection without a descriptor.
