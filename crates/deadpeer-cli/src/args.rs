@@ -20,11 +20,11 @@ use crate::text::style::{self, ColorChoice};
 use crate::trial;
 use crate::watch;
 
-/// Which TCP connections would hang on a vanished peer, and for how long
+/// Find TCP connections that would hang if their peer vanished, and make them notice
 ///
-/// A peer that loses power, its network or its NAT entry says nothing. Until the kernel gives up,
-/// reads block and resources stay bound: after seconds, hours, or never. deadpeer says which, for
-/// every connection and every kind of silence, and what to set.
+/// A peer that loses power, its network or its NAT entry sends nothing. Until the kernel gives up,
+/// reads block and resources stay tied up: for seconds, for hours, or forever. deadpeer says how
+/// long, for every connection and every kind of silence, and what to set.
 #[derive(Debug, Parser)]
 #[command(name = "deadpeer", version, max_term_width = 100, after_long_help = EXIT_CODES)]
 #[command(

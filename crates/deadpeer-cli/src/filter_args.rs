@@ -19,40 +19,40 @@ use crate::exit::Stop;
 
 /// Which connections. Repeat a filter for "any of these"; different filters must all agree.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Filters (repeated: any of them; different ones: all of them)")]
+#[command(next_help_heading = "Filters (values of the same filter: any; different filters: all)")]
 pub(crate) struct FilterArgs {
     /// Owned by this process
     #[arg(long, value_name = "PID", value_parser = pid)]
     pid: Vec<u32>,
-    /// Owned by a process with this name, in which * stands for any characters and ? for one
+    /// Owned by a process with this name; * matches any characters, ? matches one
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     process: Vec<String>,
     /// With this port at either end
     #[arg(long, value_name = "PORT", value_parser = port)]
     port: Vec<u16>,
-    /// With this local end: address, prefix, address:port or :port
+    /// With this local endpoint: address, prefix, address:port or :port
     #[arg(long, value_name = "ENDPOINT")]
     local: Vec<Endpoint>,
-    /// With this peer: address, prefix, address:port or :port
+    /// With this remote endpoint: address, prefix, address:port or :port
     #[arg(long, value_name = "ENDPOINT")]
     peer: Vec<Endpoint>,
     /// In this state, such as established or listen
     #[arg(long, value_name = "STATE", hide_possible_values = true, value_parser = state())]
     state: Vec<TcpState>,
-    /// Belonging to this user: a name or a number
+    /// Owned by this user, a name or a number
     #[arg(long, value_name = "USER", value_parser = user)]
     user: Vec<u32>,
-    /// Made in this cgroup (v2) or below it: a path below /sys/fs/cgroup
+    /// Created in this cgroup (v2) or below it: a path below /sys/fs/cgroup
     #[arg(long, value_name = "PATH", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     cgroup: Vec<String>,
-    /// Made in this container or pod: its id, the begin of its id, a pod's uid, or the name of a
-    /// machine (nspawn, LXC)
+    /// Created in this container or pod: a container ID or the first digits of one, a pod UID, or
+    /// the name of a machine (nspawn, LXC)
     #[arg(long, value_name = "ID|NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     container: Vec<String>,
-    /// In this network namespace: a name (ip netns), a path, or the pid of a process in it
+    /// In this network namespace: a name (ip netns), a path, or the PID of a process in it
     #[arg(long, value_name = "NAME|PATH|PID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     netns: Option<String>,
-    /// Everything: no filter, said explicitly
+    /// Everything: explicitly no filter
     #[arg(long, conflicts_with_all = ["pid", "process", "port", "local", "peer", "state", "user", "cgroup", "container"])]
     all: bool,
 }

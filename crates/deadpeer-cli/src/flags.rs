@@ -11,7 +11,7 @@ use crate::exit::Stop;
 /// The deadline. Verbs that have a default for it, or do without, say so where they take this in.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct DeadlineArgs {
-    /// The deadline, within which a vanished peer is to be noticed: 30s, 1m30s, 2h
+    /// Deadline by which a vanished peer must be noticed, such as 30s, 1m30s or 2h
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) within: Duration,
 }
@@ -30,7 +30,7 @@ pub(crate) struct ConsentArgs {
     /// Only show what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Don't ask
+    /// Don't ask for confirmation
     #[arg(long, short = 'y', conflicts_with = "dry_run")]
     yes: bool,
 }
@@ -45,7 +45,7 @@ impl ConsentArgs {
 /// What may be used to look and to change.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct MeansArgs {
-    /// Don't use eBPF, even where it is faster or sees and reaches more
+    /// Don't use eBPF, even where it is faster or reaches more
     #[arg(long)]
     no_bpf: bool,
 }

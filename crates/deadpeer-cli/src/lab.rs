@@ -23,11 +23,11 @@ use crate::exit::{Exit, Stop};
 use crate::flags::DeadlineArgs;
 use crate::output::{Output, OutputArgs};
 
-/// Try every way to notice a dead peer against every fault, in hosts of its own
+/// Try every way to notice a dead peer against every fault, on simulated hosts
 ///
-/// Hosts are network namespaces, joined by a wire that deadpeer runs itself. It needs no privilege
-/// where user namespaces are allowed, touches nothing of this machine's network, and leaves nothing
-/// behind.
+/// Hosts are network namespaces, connected by a wire that deadpeer runs itself. Needs no privilege
+/// where unprivileged user namespaces are allowed, doesn't touch this machine's network, and leaves
+/// nothing behind.
 #[derive(Debug, Args)]
 pub(crate) struct LabArgs {
     #[command(subcommand)]
@@ -40,12 +40,13 @@ enum Work {
     List,
     /// Run scenarios by name, or from a file of your own: deadpeer lab run power-off my.toml
     ///
-    /// Exit code 1 if a scenario proves nothing: the fault did not bite, a live peer was lost, or
-    /// an expectation was not kept.
+    /// Exits with 1 if a scenario proves nothing: the fault had no effect, a live peer was lost, or
+    /// an expectation was not met.
     Run(RunArgs),
     /// Run all scenarios and print the whole table
     ///
-    /// Exit code 1 if a cell is missing or inert, or a forecast did not come true.
+    /// Exits with 1 if a cell is missing or its fault had no effect, or if a forecast did not come
+    /// true.
     Matrix(MatrixArgs),
     /// The peer's program
     #[command(hide = true)]
@@ -66,7 +67,7 @@ struct RunArgs {
 
 #[derive(Debug, Args)]
 struct MatrixArgs {
-    /// Write a page with the table as a picture and all detection times
+    /// Write an HTML page with the table as a picture and all detection times
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     #[command(flatten)]
@@ -78,10 +79,10 @@ struct MatrixArgs {
 struct Common {
     #[command(flatten)]
     deadline: DeadlineArgs,
-    /// Scenarios that run at a time
+    /// Number of scenarios to run at a time
     #[arg(long, value_name = "N", default_value_t = 4)]
     jobs: usize,
-    /// The seed of everything random on the wire
+    /// Seed of everything random on the wire
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Connect over IPv6

@@ -15,7 +15,7 @@ use crate::text::style;
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct OutputArgs {
-    /// Print JSON lines, which schemas/README.md describes
+    /// Print JSON lines; schemas/README.md describes them
     #[arg(long)]
     json: bool,
 }

@@ -20,30 +20,30 @@ use crate::lending;
 use crate::output::{Output, OutputArgs};
 use crate::text::style;
 
-/// Ask the other end of open connections whether it is still there, by a keepalive probe
+/// Ask the peers of open connections whether they are still there, by keepalive probes
 ///
-/// Sends a keepalive probe on a connection of any process and waits for the answer, like ping(8)
-/// but to the peer's kernel and on the connection itself: through its NAT, its firewall and its
-/// load balancer. No byte of the application's is sent, and neither program notices. The kernel
-/// sends such a probe after a second of silence, and never while data is in flight: then the
-/// retransmissions ask, and that is said instead.
+/// Sends a keepalive probe on a connection of any process and waits for the answer: like ping(8),
+/// but answered by the peer's kernel and sent on the connection itself, through its NAT, firewall
+/// and load balancer. No application data is sent, and neither program notices. The kernel sends
+/// such a probe only after a second of silence, and never while data is in flight; then the
+/// retransmissions serve as questions, and ping reports those.
 ///
-/// For some milliseconds a question borrows two options of the connection, SO_KEEPALIVE and
-/// TCP_KEEPIDLE. Killed by SIGKILL in them, it leaves a file that `deadpeer protect --list` shows
-/// and `--undo` gives back.
+/// For a few milliseconds, ping changes SO_KEEPALIVE and TCP_KEEPIDLE of the connection, then
+/// restores them. If it is killed by SIGKILL in between, it leaves a file that `deadpeer protect
+/// --list` shows and `--undo` restores from.
 ///
-/// A program that hangs does not keep its kernel from answering. Takes the capability
-/// CAP_SYS_PTRACE (root has it), or the same user as the connection's process.
+/// The kernel answers even if the peer's program hangs. Needs CAP_SYS_PTRACE (which root has), or
+/// to run as the same user as the connection's process.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct PingArgs {
-    /// Stop after so many probes to each connection; without it, when interrupted
+    /// Stop after this many probes to each connection; without it, when interrupted
     #[arg(short = 'c', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
-    /// Time from one probe to the next, at least 1s: the kernel sends none after a shorter silence
+    /// Time between probes, at least 1s: the kernel sends none after a shorter silence
     #[arg(short = 'i', long, value_name = "TIME", default_value = "1s", value_parser = interval, allow_hyphen_values = true)]
     interval: Duration,
-    /// How long an answer is waited for
+    /// How long to wait for an answer
     #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = duration::parse, allow_hyphen_values = true)]
     timeout: Duration,
     #[command(flatten)]

@@ -14,10 +14,10 @@ pub(crate) const LOST_PROBES: u32 = 2;
 
 #[derive(Debug, Args)]
 pub(crate) struct PolicyArgs {
-    /// Lost keepalive probes in a row that a live peer survives, at least
+    /// Minimum number of consecutive lost keepalive probes that a live peer must survive
     #[arg(long, value_name = "N", default_value_t = LOST_PROBES)]
     pub(crate) survive_lost: u32,
-    /// Live peers that don't read (zero window): keep or drop them
+    /// Whether to keep or drop live peers that don't read (zero window)
     #[arg(
         long,
         value_name = "keep|drop",
@@ -25,16 +25,16 @@ pub(crate) struct PolicyArgs {
         hide_possible_values = true
     )]
     pub(crate) slow_readers: SlowReadersArg,
-    /// How long the path may break, right after the program has closed, without loss of what it
-    /// wrote last
+    /// How long an outage right after the program has closed a connection may last without losing
+    /// what it wrote last
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) after_close: Option<Duration>,
-    /// The largest retransmission timeout of the paths, rto in TCP_INFO (1s; 250ms where all peers
-    /// are near): shorter deadlines and longer outages can be had where it is small, and the plan
-    /// holds for no larger one
+    /// Largest retransmission timeout on the paths, rto in TCP_INFO (1s unless given; 250ms where
+    /// all peers are near). A smaller one allows shorter deadlines and longer outages, but the plan
+    /// holds only up to it
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) path_rto: Option<Duration>,
-    /// Silences that need not keep the deadline: idle, in-flight, late-write, zero-window,
+    /// Kinds of silence that need not keep the deadline: idle, in-flight, late-write, zero-window,
     /// connecting, after-fin
     #[arg(
         long,

@@ -24,21 +24,21 @@ use crate::policy_args::{self, PolicyArgs};
 use job::Job;
 use protection::Protection;
 
-/// Start a program whose every connection notices a vanished peer within a deadline
+/// Run a program so that each of its connections notices a vanished peer within a deadline
 ///
-/// The program runs in a cgroup (v2) of its own, and the kernel sets the socket options as each of
-/// its connections begins: from the first packet, connect() included, and in every program it
-/// starts, static ones too. What the program sets itself stays where it notices as soon. The
-/// program has deadpeer's descriptors, terminal and process group; signals reach it; deadpeer ends
-/// as it does.
+/// The program runs in a cgroup (v2) of its own, and the kernel sets the socket options as each
+/// connection begins: from the first packet, during connect() too, and for every program it starts,
+/// including static binaries. What the program sets itself stays if it notices as soon. The program
+/// has deadpeer's descriptors, terminal and process group; deadpeer passes signals on and exits as
+/// the program does.
 ///
-/// Takes CAP_BPF, CAP_NET_ADMIN and the right to make a cgroup (root as a rule), Linux 6.1.
-/// Without, deadpeer looks at the program's sockets every few milliseconds and protects what it
-/// finds: a connection that is made and hangs faster than that, one that was already in a
-/// listener's queue, and programs that change their user are left open, and deadpeer says so.
+/// Needs CAP_BPF, CAP_NET_ADMIN and permission to create a cgroup (usually root), and Linux 6.1.
+/// Otherwise deadpeer looks at the program's sockets every few milliseconds and protects what it
+/// finds. This misses connections that hang sooner than that, those that were already in a
+/// listener's queue, and programs that change their user; deadpeer says so.
 ///
-/// If deadpeer is killed, the program goes on; connections keep what was set on them, and new ones
-/// are not protected any more.
+/// If deadpeer is killed, the program goes on; existing connections keep what was set on them, new
+/// ones are not protected.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct RunArgs {
@@ -50,7 +50,7 @@ pub(crate) struct RunArgs {
     policy: PolicyArgs,
     #[command(flatten)]
     means: MeansArgs,
-    /// Say nothing but errors
+    /// Print nothing but errors
     #[arg(long, short)]
     quiet: bool,
     /// The program and its arguments

@@ -8,12 +8,12 @@ use clap::{Args, CommandFactory as _};
 use crate::args::Cli;
 use crate::exit::{Exit, Stop};
 
-/// Print a completion script for a shell
+/// Print a shell completion script
 ///
 /// For bash: deadpeer completions bash > ~/.local/share/bash-completion/completions/deadpeer
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell to complete for
     shell: clap_complete::Shell,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct CompletionsArgs {
 /// To read it: deadpeer man audit | man -l -
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// The verb whose page to print; without it, the page of the command
+    /// Verb whose page to print; without it, the page of deadpeer itself
     verb: Option<String>,
 }
 

@@ -25,26 +25,26 @@ use crate::output::{Output, OutputArgs};
 
 /// Test whether a server notices that its clients are gone
 ///
-/// Runs the server on a machine of its own made of namespaces, and clients on others. The clients
-/// vanish in every way, and deadpeer watches from outside when the server's connections are given
-/// up and closed, and by what. Live clients on a bad network, and those that read slowly, must be
-/// kept. Needs no root: the server runs as the user who calls, without a capability. Takes little
-/// longer than the deadline.
+/// Runs the server on a simulated machine made of network namespaces, and its clients on others.
+/// The clients vanish in every way, and deadpeer watches from outside when the kernel gives the
+/// server's connections up, when the server closes them, and why. Live clients on a bad network,
+/// and those that read slowly, must be kept. Needs no root: the server runs as the calling user,
+/// without capabilities. Takes little longer than the deadline.
 ///
 /// The server must listen on all addresses, or on the one in the environment variable
-/// DEADPEER_SERVER. A client command finds it by DEADPEER_SERVER and DEADPEER_PORT, and has to stay
-/// connected; its standard input stays open.
+/// DEADPEER_SERVER. A client command finds it through DEADPEER_SERVER and DEADPEER_PORT and must
+/// stay connected; its standard input stays open.
 ///
 /// For example: deadpeer test --within 30s --port 8080 -- ./my-server --listen 0.0.0.0:8080
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
     #[command(flatten)]
     deadline: DeadlineArgs,
-    /// The port the server listens on
+    /// Port that the server listens on
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// How clients vanish: power-off, unreachable, reboot, close, abort (these unless told
-    /// otherwise), nat-lost, nat-reset
+    /// How clients vanish: power-off, unreachable, reboot, close, abort (the default is these
+    /// five), nat-lost, nat-reset
     #[arg(
         long,
         value_name = "FAULT,...",
@@ -53,13 +53,12 @@ pub(crate) struct TestArgs {
     )]
     #[arg(value_parser = fault())]
     fault: Vec<Fault>,
-    /// When they vanish: idle, in-flight, zero-window, sending, late-write; idle unless told
-    /// otherwise, with --send also in-flight
+    /// What the connection is doing when they vanish: idle, in-flight, zero-window, sending,
+    /// late-write (the default is idle; with --send, in-flight as well)
     ///
     /// in-flight: an answer is on its way. zero-window: the client has stopped reading. sending:
-    /// one answer follows the other. late-write: the server answers when the client is gone
-    /// already; --send has to be something that it answers later, such as a blocking read or a long
-    /// poll.
+    /// one answer follows another. late-write: the server answers after the client is gone; --send
+    /// must be something that it answers later, such as a blocking read or a long poll.
     #[arg(
         long,
         value_name = "STATE,...",
@@ -68,26 +67,26 @@ pub(crate) struct TestArgs {
     )]
     #[arg(value_parser = state())]
     state: Vec<State>,
-    /// Clients for each fault and state
+    /// Number of clients for each fault and state
     #[arg(long, value_name = "N", default_value_t = 3)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     clients: u16,
     /// A client program to use instead of plain connections, run by sh
     #[arg(long, value_name = "COMMAND")]
     client: Option<String>,
-    /// What a client sends to make the server answer; a client program gets it on its standard
-    /// input
+    /// File with what a client sends to make the server answer; a client program gets it on its
+    /// standard input
     #[arg(long, value_name = "FILE")]
     send: Option<PathBuf>,
     /// Let the server drop a live client that reads slowly
     #[arg(long)]
     may_drop_slow: bool,
-    /// Write a report in JUnit's format, for CI
+    /// Write a JUnit report for CI
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// The server and its arguments; it has to stay in the foreground or leave its children running
+    /// The server and its arguments; it must stay in the foreground or leave its children running
     #[arg(last = true, required = true, value_name = "SERVER")]
     server: Vec<OsString>,
 }

@@ -25,38 +25,38 @@ use wait::{Wait, Woken};
 
 /// Show each connection as it dies, and why
 ///
-/// A line for every connection of this network namespace that ends from now on: who had it, how
-/// long it lived, what it carried, why it died, how long the peer had been silent, and which
-/// setting decided. Where both sides closed in order that is no news: such ends are counted, and
-/// shown with --all-ends or --cause. Ends with a summary when interrupted.
+/// Prints a line for every connection of this network namespace that ends from now on: who owned
+/// it, how long it lived, how much it carried, why it died, how long the peer had been silent, and
+/// which setting decided. Connections that this side closed first and in order are left out unless
+/// --all-ends is given. Prints a summary when interrupted.
 ///
-/// With eBPF (root, or CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) each death is seen at its
-/// moment with the kernel's own error, and an idle watch takes no processor time. Without, the
-/// kernel's announcements and a look at its table now and then tell most of it: a death is seen
-/// when its owner closes the connection or within seconds, what had to be guessed is marked as
-/// likely, what the counters leave open is unknown, and connections that came and went between two
-/// looks have no owner. Either way nothing is taken from the programs, not even an error.
+/// With eBPF (root, or CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) each death is seen as it
+/// happens, with the kernel's own error, and an idle watch uses no CPU time. Without eBPF, most of
+/// it comes from the kernel's announcements and from reading its table now and then: a death is
+/// seen when the owner closes the connection or within seconds, guesses are marked as likely, and
+/// connections that came and went between two reads have no owner. Either way nothing is taken from
+/// the programs, not even a pending error.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct WatchArgs {
-    /// Also connections that both sides closed in order
+    /// Include connections that this side closed first and in order
     #[arg(long)]
     all_ends: bool,
     /// Only deaths of this cause, in the words of --json, such as reset or slow-reader; repeat it
     /// for any of these
     #[arg(long, value_name = "CAUSE", value_parser = cause(), hide_possible_values = true, conflicts_with = "all_ends")]
     cause: Vec<CloseCause>,
-    /// Counts by cause and service instead of lines: in place on a terminal, else a line every ten
-    /// seconds
+    /// Print counts by cause and service instead of single deaths: updated in place on a terminal,
+    /// otherwise every ten seconds
     #[arg(long)]
     stats: bool,
-    /// With --stats: the time between two lines
+    /// With --stats: time between two updates
     #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "stats", allow_hyphen_values = true)]
     every: Option<Duration>,
-    /// End after so many deaths
+    /// Exit after this many deaths
     #[arg(long, short = 'c', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// End after this time
+    /// Exit after this time
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     stop_after: Option<Duration>,
     #[command(flatten)]
@@ -70,8 +70,8 @@ Examples:
   deadpeer watch --cause slow-reader --cause keepalive-unanswered
   deadpeer watch --json | jq 'select(.cause == \"keepalive-unanswered\")'
 
-Capabilities: CAP_BPF and CAP_PERFMON for eBPF, CAP_SYS_PTRACE for the owners of other users' connections, CAP_SYS_ADMIN for
---netns. Without any of them it does what it can, and says what it can't.";
+Capabilities: CAP_BPF and CAP_PERFMON for eBPF, CAP_SYS_PTRACE for the owners of other users' \
+connections, CAP_SYS_ADMIN for --netns. Without them it does what it can, and says what it can't.";
 
 /// Every cause by its word.
 fn cause() -> impl TypedValueParser<Value = CloseCause> {

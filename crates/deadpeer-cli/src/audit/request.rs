@@ -12,43 +12,43 @@ use crate::flags::DeadlineArgs;
 use crate::output::OutputArgs;
 use crate::table_args::TableArgs;
 
-/// Show which connections would hang on a vanished peer, and for how long
+/// Show which connections would hang if their peer vanished, and for how long
 ///
-/// For every connection and listener of this network namespace: who owns it, the settings really in
-/// force, and after how long a vanished peer is noticed in the worst case: while idle, with data in
-/// flight, and if the program writes just before keepalive's verdict. Worst first. Listeners stand
-/// for the connections they will accept. With --within, what misses the deadline is marked, and the
-/// exit code is 1 if anything does. What counts is what will happen to this connection: a timer
-/// that was armed before an option or a sysctl was changed runs on as it was armed.
+/// For every connection and listener of this network namespace: its owner, the settings in effect,
+/// and how long a vanished peer would go unnoticed in the worst case: while idle, with data in
+/// flight, and when the program writes just before keepalive gives up. Worst first. A listener
+/// stands for the connections it will accept. With --within, whatever misses the deadline is
+/// marked, and the exit code is 1 if anything does. The answer is for each connection as it is: a
+/// timer that was armed before an option or a sysctl changed still runs with the old value.
 ///
-/// Root sees everything. Anybody else sees all connections, but the settings of their own programs
-/// alone; for the others the armed timer tells a part, marked with > (at least). What could not be
-/// seen is said at the end.
+/// Root sees everything. Other users see every connection, but only their own programs' settings;
+/// for the rest, the running timer gives a lower bound, marked with >. What could not be read is
+/// listed at the end.
 ///
-/// Settings and owners are read through the owners' descriptors (CAP_SYS_PTRACE; Linux 5.6), and by
-/// eBPF (CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) where that is faster, from some thousand
-/// sockets or open files on, or shows more: programs that may not be traced, and connections that
-/// wait to be accepted. The last line of --json tells which.
+/// Settings and owners are read through the owners' descriptors (CAP_SYS_PTRACE; Linux 5.6) or by
+/// eBPF (CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF). eBPF is used where it is faster, from a few
+/// thousand sockets or open files on, and where it shows more: processes that may not be traced,
+/// and connections waiting to be accepted. The last line of --json says which was used.
 #[derive(Debug, Args)]
 #[command(mut_arg("within", |within| within.required(false)))]
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     deadline: Option<DeadlineArgs>,
-    /// One line for each connection, with what it is doing now; with --json in the kernel's order
+    /// One line per connection, with what it is doing now; with --json in the kernel's order
     #[arg(long)]
     each: bool,
-    /// Don't look for owners, and so not for settings: faster, and only the armed timers tell
+    /// Don't look up owners, and so no settings either: faster, but only running timers are known
     #[arg(long)]
     no_owners: bool,
-    /// Use eBPF even where it is slower, and end with code 2 if it can't be had
+    /// Use eBPF even where it is slower, and exit with code 2 if it is unavailable
     #[arg(long, conflicts_with_all = ["no_bpf", "no_owners"])]
     bpf: bool,
-    /// A box in the path that forgets idle connections: aws-alb, aws-nlb, azure, gcp, ipvs or a
-    /// time like 350s
+    /// Assume a device on the path that forgets idle connections: aws-alb, aws-nlb, azure, gcp,
+    /// ipvs, or a timeout such as 350s
     #[arg(long, value_name = "NAME|TIME", value_parser = middlebox::parse)]
     middlebox: Option<Duration>,
-    /// Lost keepalive probes in a row that a live peer has to survive: what survives fewer is
-    /// shown, and the exit code is 1
+    /// Minimum number of consecutive lost keepalive probes that a live peer must survive: connections
+    /// that survive fewer are marked, and the exit code is 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=127))]
     survive_lost: Option<u32>,
     #[command(flatten)]

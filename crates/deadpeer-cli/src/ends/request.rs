@@ -9,50 +9,49 @@ use crate::flags::DeadlineArgs;
 use crate::output::OutputArgs;
 use crate::policy_args::SlowReadersArg;
 
-/// Serve clients by hand and say what is seen of each of them
+/// Accept connections and report what becomes of each
 ///
-/// One of two ends for trying a path or a setting, like nc, that talks about liveness: the options
-/// in force and what they promise, each silence and unanswered question, and at the end who noticed
-/// what, when, and why. Any program may be the other end.
+/// Like nc, for trying out a path or a setting, but it reports on the connection: the options in
+/// effect and what they guarantee, each silence and each unanswered question, and at the end who
+/// noticed what, when, and why. The other end can be any program.
 ///
-/// What clients send goes to standard output; standard input goes to every client connected at the
-/// time, the slowest sets the pace. What is seen goes to standard error. Ends when it is
-/// interrupted.
+/// What clients send goes to standard output. Standard input goes to every client connected at the
+/// time, at the pace of the slowest. Reports go to standard error. Runs until interrupted.
 ///
-/// Exit code 1 if a client was lost: it vanished, or reset its connection. One that closes is not
-/// lost.
+/// Exits with 1 if a client was lost: it vanished, or reset its connection. A client that closes is
+/// not lost.
 ///
 /// For example: deadpeer listen :8888 --within 30s
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {
-    /// Where: :8888 for every address of both families, 127.0.0.1:8888, [::1]:8888; port 0 lets the
-    /// kernel choose
+    /// Address to listen on: :8888 for all addresses of both families, 127.0.0.1:8888, [::1]:8888;
+    /// with port 0 the kernel chooses one
     #[arg(value_name = "[ADDRESS]:PORT")]
     address: String,
-    /// Serve one client and end with it
+    /// Serve one client, then exit
     #[arg(long)]
     once: bool,
     #[command(flatten)]
     common: Common,
 }
 
-/// Connect by hand and say what is seen of the other end
+/// Connect to a peer and report what becomes of the connection
 ///
-/// One of two ends for trying a path or a setting, like nc, that talks about liveness: the options
-/// in force and what they promise, each silence and unanswered question, and at the end who noticed
-/// what, when, and why. Any program may be the other end.
+/// Like nc, for trying out a path or a setting, but it reports on the connection: the options in
+/// effect and what they guarantee, each silence and each unanswered question, and at the end who
+/// noticed what, when, and why. The other end can be any program.
 ///
-/// What comes goes to standard output, standard input goes to the peer, what is seen goes to
-/// standard error. Ends with the connection.
+/// What the peer sends goes to standard output, standard input goes to the peer, reports go to
+/// standard error. Exits when the connection ends.
 ///
-/// Exit code 1 if the peer was lost: it vanished, or reset the connection. One that closes is not
-/// lost.
+/// Exits with 1 if the peer was lost: it vanished, or reset the connection. A peer that closes is
+/// not lost.
 ///
 /// For example: deadpeer connect example.org:8888 --method keepalive --within 30s
 #[derive(Debug, Args)]
 pub(crate) struct ConnectArgs {
-    /// Where to: example.org:8888, 192.0.2.1:8888, [2001:db8::1]:8888; each address of a name is
-    /// tried
+    /// Address to connect to: example.org:8888, 192.0.2.1:8888, [2001:db8::1]:8888; all addresses
+    /// of a name are tried
     #[arg(value_name = "HOST:PORT")]
     address: String,
     #[command(flatten)]
@@ -68,15 +67,16 @@ pub(super) struct Common {
     /// Rely on a classic method instead of deadpeer's own: recv, tcp-info, poll, keepalive,
     /// user-timeout or heartbeat
     ///
-    /// What each of them catches and misses stands in docs/methods.md. keepalive and user-timeout
-    /// are set for the deadline; recv, tcp-info and poll set nothing. heartbeat needs an end that
-    /// speaks docs/heartbeat.md, such as the other one of deadpeer.
+    /// docs/methods.md says what each of them catches and misses. keepalive and user-timeout are
+    /// set for the deadline; recv, tcp-info and poll set nothing. heartbeat needs a peer that
+    /// speaks the protocol of docs/heartbeat.md, such as deadpeer itself.
     #[arg(long, value_name = "METHOD", hide_possible_values = true)]
     method: Option<Name>,
     /// Set socket options that keep the deadline and let the kernel decide, instead of supervising
+    /// the connection
     #[arg(long, conflicts_with = "method")]
     kernel_only: bool,
-    /// With --kernel-only: keep or drop live peers that don't read
+    /// With --kernel-only: whether to keep or drop live peers that don't read
     #[arg(
         long,
         value_name = "keep|drop",
@@ -84,13 +84,13 @@ pub(super) struct Common {
         hide_possible_values = true
     )]
     slow_readers: Option<SlowReadersArg>,
-    /// Shut the sending half down when standard input ends, as nc -N does
+    /// Shut down the sending half when standard input ends, as nc -N does
     #[arg(short = 'N', long)]
     shutdown: bool,
-    /// Read nothing, so that the other end meets a closed window
+    /// Read nothing, so that the peer's data meets a closed window
     #[arg(long)]
     no_read: bool,
-    /// Say also what is as it should be: each answer, each arrival
+    /// Report normal events too: each answer, each arrival
     #[arg(short, long)]
     verbose: bool,
     #[command(flatten)]

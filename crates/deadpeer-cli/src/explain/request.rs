@@ -14,21 +14,21 @@ use crate::filter_args;
 use crate::flags::DeadlineArgs;
 use crate::output::OutputArgs;
 
-/// Tell from a packet capture who was gone, since when, and what noticed it
+/// Find out from a packet capture who was gone, since when, and what noticed it
 ///
-/// Reads pcap, pcapng and snoop, also compressed with gzip, zstd or lz4, from a file or from
-/// standard input while it is being written (tcpdump -U -w - | deadpeer explain -). Shows the
-/// connections about which there is something to tell, worst first; --conn tells the story of one.
-/// Keepalive probes, window probes and retransmissions are told apart by the rules of
-/// docs/explain.md.
+/// Reads pcap, pcapng and snoop, optionally compressed with gzip, zstd or lz4, from a file or from
+/// standard input while it is being written (tcpdump -U -w - | deadpeer explain -). Lists the
+/// connections that have something to tell, worst first; --conn tells the story of one.
+/// docs/explain.md has the rules that tell keepalive probes, window probes and retransmissions
+/// apart.
 ///
-/// Exit code 1 if a connection hung on somebody who was gone, 3 if the capture does not tell of
-/// some connection or has no TCP at all, 2 if it can't be read to its end: what came before is told
-/// all the same.
+/// Exits with 1 if a connection hung on a peer that was gone, with 3 if the capture does not show
+/// it for some connection or holds no TCP at all, and with 2 if the capture can't be read to its
+/// end; what came before is told nevertheless.
 #[derive(Debug, Args)]
 #[command(mut_arg("within", |within| within.required(false).default_value("30s").help(WITHIN)))]
 pub(crate) struct ExplainArgs {
-    /// The capture; - for standard input
+    /// Capture file, or - for standard input
     #[arg(value_name = "FILE", required_unless_present = "live")]
     file: Option<PathBuf>,
     /// Capture from this interface instead, until interrupted (needs CAP_NET_RAW)
@@ -37,30 +37,30 @@ pub(crate) struct ExplainArgs {
     /// With --live: stop after this time
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, requires = "live", allow_hyphen_values = true)]
     stop_after: Option<Duration>,
-    /// The story of the connection with this number
+    /// Tell the story of the connection with this number
     #[arg(long, value_name = "N")]
     conn: Option<u64>,
-    /// Connections with nothing to tell too
+    /// Include connections with nothing to tell
     #[arg(long)]
     all: bool,
-    /// Only connections with this port at either end; several are allowed
+    /// Only connections with this port at either end; can be repeated
     #[arg(long, value_name = "PORT", value_parser = filter_args::port)]
     port: Vec<u16>,
-    /// Only connections of this address or prefix; several are allowed
+    /// Only connections with this address or prefix; can be repeated
     #[arg(long, value_name = "ADDRESS|PREFIX")]
     host: Vec<HostArg>,
-    /// A line for each packet as it comes, with what it is to its connection
+    /// Print a line for each packet as it comes, with its role in the connection
     #[arg(long)]
     packets: bool,
-    /// Write a page with the stories and their pictures to this file
+    /// Write an HTML page with the stories and their diagrams to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     deadline: DeadlineArgs,
-    /// Remember so many connections at most; more make those go that are over or were quiet for
-    /// long
+    /// Remember at most this many connections; beyond that, closed and long quiet ones are
+    /// forgotten first
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections, value_parser = at_least_one)]
     max_connections: usize,
     /// Show times in UTC instead of local time
@@ -69,7 +69,7 @@ pub(crate) struct ExplainArgs {
 }
 
 /// What the deadline is for here.
-const WITHIN: &str = "The deadline of the plan that each death is compared with";
+const WITHIN: &str = "Deadline of the plan that each death is compared with";
 
 /// What is asked.
 #[derive(Debug)]

@@ -12,20 +12,21 @@ use crate::filter_args::{Chosen, FilterArgs};
 use crate::flags::ConsentArgs;
 use crate::output::OutputArgs;
 
-/// Destroy half-open connections, whose other end is gone
+/// Destroy half-open connections, those whose peer is gone
 ///
-/// Asks the peer of every chosen connection first, by up to three keepalive probes, and destroys
-/// what nobody answers for: its program finds out at once, by the error ECONNABORTED of its pending
-/// or next call, instead of in minutes, hours or never. A connection whose peer answered, or could
-/// not be asked, is left alone unless forced. Shows what would be done, and asks.
+/// First asks the peer of every chosen connection, with up to three keepalive probes, and destroys
+/// the connections whose peer does not answer. Their programs find out at once, by ECONNABORTED
+/// from the pending or next call, instead of after minutes, hours or never. A connection whose peer
+/// answers, or could not be asked, is left alone unless --force is given. Shows what would be done,
+/// and asks for confirmation.
 ///
-/// Takes CAP_NET_ADMIN to destroy and, to ask, CAP_SYS_PTRACE or the same user; a kernel with
+/// Needs CAP_NET_ADMIN to destroy, CAP_SYS_PTRACE or the same user to ask, and a kernel with
 /// CONFIG_INET_DIAG_DESTROY.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 #[command(group = clap::ArgGroup::new("which").required(true).args(["silent_for", "unreachable", "all_matching"]))]
 pub(crate) struct KillArgs {
-    /// Connections whose peer has not been heard for this long
+    /// Connections whose peer has not been heard from for this long
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     silent_for: Option<Duration>,
     /// Connections whose peer leaves three questions in a row unanswered, ours or the kernel's own
@@ -34,7 +35,7 @@ pub(crate) struct KillArgs {
     /// Every connection that the filters choose
     #[arg(long)]
     all_matching: bool,
-    /// Also connections whose peer has just answered, or could not be asked
+    /// Include connections whose peer has just answered, or could not be asked
     #[arg(long)]
     force: bool,
     #[command(flatten)]

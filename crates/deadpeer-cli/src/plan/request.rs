@@ -12,20 +12,20 @@ use crate::policy_args::PolicyArgs;
 
 /// Choose socket options that notice a vanished peer in time
 ///
-/// Prints the options, what they promise for every kind of silence, what they cost, and the code to
-/// set them. Exit code 1 if no options can keep the deadline: then the reason and the nearest
-/// deadline that can be kept.
+/// Prints the options, what they guarantee for each kind of silence, what they cost, and code that
+/// sets them. Exits with 1 if no options can keep the deadline, and says why and which is the
+/// nearest deadline that can be kept.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     deadline: DeadlineArgs,
     #[command(flatten)]
     policy: PolicyArgs,
-    /// The kernel to plan for: running, modern (6.15 or newer), before-6.15, or a version like 6.1
+    /// Kernel to plan for: running, modern (6.15 or newer), before-6.15, or a version such as 6.1
     #[arg(long, value_name = "KERNEL", default_value = "running", value_parser = kernel::which)]
     kernel: KernelArg,
-    /// Plan for a namespace with this sysctl, or, without a value, choose tcp_retries2 of the
-    /// namespace as well
+    /// Plan for a namespace with these sysctls; without a value, let the plan set tcp_retries2 of
+    /// the namespace as well
     #[arg(
         long,
         value_name = "NAME=VALUE,...",
@@ -35,7 +35,7 @@ pub(crate) struct PlanArgs {
         value_parser = kernel::sysctl
     )]
     sysctl: Vec<SysctlArg>,
-    /// Print nothing but code: c, rust (with the crate deadpeer), libc (Rust without it) or sysctl
+    /// Print only code: c, rust (with the crate deadpeer), libc (Rust without it) or sysctl
     #[arg(
         long,
         value_name = "LANGUAGE",

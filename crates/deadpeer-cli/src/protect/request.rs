@@ -18,16 +18,17 @@ use crate::table_args::TableArgs;
 
 /// Make running programs notice a vanished peer within a deadline, without restarting them
 ///
-/// Sets socket options on open connections and on listeners, whose future connections inherit them.
-/// Shows the settings before and after and asks; sockets that keep the deadline already are left
-/// alone, and nothing is ever loosened. What was before is written to an undo file first.
+/// Sets socket options on open connections, and on listeners, whose future connections inherit
+/// them. Shows the settings before and after, and asks for confirmation. Sockets that already keep
+/// the deadline are left alone, and no setting is ever loosened. The current settings are saved to
+/// an undo file first.
 ///
-/// Takes CAP_BPF and CAP_PERFMON, or without eBPF CAP_SYS_PTRACE or the same user as the programs;
-/// root has all of them. Only eBPF reaches connections that wait to be accepted. --new-connections
-/// takes CAP_BPF and CAP_NET_ADMIN, Linux 6.1 and a mounted BPF file system.
+/// Needs CAP_BPF and CAP_PERFMON, or, without eBPF, CAP_SYS_PTRACE or to run as the same user as
+/// the programs; root has all of them. Only eBPF reaches connections waiting to be accepted.
+/// --new-connections needs CAP_BPF and CAP_NET_ADMIN, Linux 6.1 and a mounted BPF file system.
 ///
-/// With --new-connections a cgroup, or with --all the whole machine, stays protected: the
-/// connections that its programs are still going to make or accept, until --remove.
+/// With --new-connections, a cgroup, or with --all the whole machine, stays protected until
+/// --remove: every connection that its programs make or accept from now on.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 #[command(mut_arg("within", |within| within.required(false).required_unless_present_any(["undo", "list", "remove"])))]
@@ -36,32 +37,32 @@ pub(crate) struct ProtectArgs {
     deadline: Option<DeadlineArgs>,
     #[command(flatten)]
     consent: ConsentArgs,
-    /// Also when so many connections within this machine would probe in the same tick that live
-    /// ones may be lost
+    /// Proceed even if so many connections within this machine would probe in the same tick that
+    /// live ones may be lost
     #[arg(long, conflicts_with_all = ["undo", "list", "remove", "new_connections"])]
     force: bool,
     #[command(flatten)]
     respect: RespectArgs,
-    /// Also set tcp_retries2 of the network namespace where the deadline takes that: for everybody
-    /// in it, shown, recorded and undone like the rest
+    /// Also set tcp_retries2 of the network namespace where the deadline needs it; this affects
+    /// every connection in the namespace, and is shown, recorded and undone like the rest
     #[arg(long, conflicts_with_all = ["undo", "list", "remove", "new_connections"])]
     sysctl: bool,
     #[command(flatten)]
     policy: PolicyArgs,
-    /// Write the undo file here instead of below /var/lib/deadpeer or $XDG_STATE_HOME/deadpeer
+    /// Write the undo file here instead of to /var/lib/deadpeer or $XDG_STATE_HOME/deadpeer
     #[arg(long, value_name = "FILE")]
     undo_file: Option<PathBuf>,
-    /// Put back what the undo file says
+    /// Restore the settings saved in this undo file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["within", "list", "remove", "new_connections", "undo_file"])]
     undo: Option<PathBuf>,
-    /// Protect connections still to come, in the cgroup given by --cgroup or, with --all,
-    /// everywhere
+    /// Protect future connections: of the cgroup given by --cgroup or, with --all, of the whole
+    /// machine
     #[arg(long, conflicts_with_all = ["undo_file", "list", "remove"])]
     new_connections: bool,
-    /// Show what can be undone, and what protects connections still to come
+    /// List what can be undone, and what protects future connections
     #[arg(long, conflicts_with_all = ["within", "remove", "undo_file"])]
     list: bool,
-    /// End a protection of connections still to come, by its name in --list; "all" ends all
+    /// Remove the protection of future connections with this name (see --list); "all" removes all
     #[arg(long, value_name = "NAME", conflicts_with_all = ["within", "undo_file"])]
     remove: Option<String>,
     #[command(flatten)]
