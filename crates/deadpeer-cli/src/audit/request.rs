@@ -47,8 +47,8 @@ pub(crate) struct AuditArgs {
     /// ipvs, or a timeout such as 350s
     #[arg(long, value_name = "NAME|TIME", value_parser = middlebox::parse)]
     middlebox: Option<Duration>,
-    /// Minimum number of consecutive lost keepalive probes that a live peer must survive: connections
-    /// that survive fewer are marked, and the exit code is 1
+    /// Minimum number of consecutive lost keepalive probes that a live peer must survive:
+    /// connections that survive fewer are marked, and the exit code is 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=127))]
     survive_lost: Option<u32>,
     #[command(flatten)]
