@@ -20,8 +20,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpeer_bpf::{Change, Engine, Holding, Rule, Socket, Watched, cgroup};
-use deadpeer_core::SocketOptions;
+use deadpeer_bpf::{Change, Engine, Holding, Keepalive, Rule, Socket, Watched, Way, cgroup};
+use deadpeer_core::{Effective, SocketOptions, Sysctls};
 use deadpeer_sys::{clock, netns, sockopt};
 use rustc_hash::FxHashMap;
 use rustix::fs::{AtFlags, Mode};
@@ -169,7 +169,9 @@ fn connect(number: u32) -> Result<()> {
     netns::isolate()?;
     let group = Group::enter()?;
     let engine = engine()?;
-    let rule = Rule::new(options(), Duration::from_secs(20), Duration::from_secs(15));
+    let way = Way::new(options(), Duration::from_secs(20));
+    let untouched = Effective::untouched(&Sysctls::DEFAULT);
+    let rule = Rule::new(way, way, Keepalive::from(&untouched), 2);
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let [bare, protected, by_itself] = in_turns(number, |way| match way {
         0 => spent_on(&listener, |_| Ok(())),

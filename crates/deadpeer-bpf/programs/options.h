@@ -21,6 +21,14 @@ INLINE long set_option(void *socket, int level, int option, const u32 *value)
 	return *value == UNSET ? 0 : bpf_setsockopt(socket, level, option, (void *)value, sizeof(*value));
 }
 
+/* UNSET if the kernel does not tell. */
+INLINE u32 ask(void *socket, int level, int option)
+{
+	/* A whole place on the stack; see xtask/src/bpf. */
+	u64 value = 0;
+	return bpf_getsockopt(socket, level, option, &value, sizeof(u32)) ? UNSET : *(u32 *)&value;
+}
+
 /*
  * Sets what is not UNSET on a connection of any age. Returns 0, or the option that was refused, SO_KEEPALIVE with its level
  * in the upper half. SO_KEEPALIVE is first and TCP_KEEPIDLE last, which arms the timer by all the others.

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: (MIT OR Apache-2.0) OR GPL-2.0 */
 /* Gives every new connection of a cgroup the options that a deadline takes, and leaves alone what is good enough. */
-#include "options.h"
+#include "wish.h"
 
 /* include/uapi/linux/bpf.h */
 #define BPF_SOCK_OPS_TCP_CONNECT_CB 3
+#define BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB 4
 #define BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB 5
 
 struct bpf_sock_ops {
@@ -13,110 +14,73 @@ struct bpf_sock_ops {
 /* One struct memory. */
 struct map memory SEC(".maps");
 
-/* What became of a group of options, added up. */
+/* What became of options, added up. */
 enum {
 	LEFT = 0,
 	SET = 1,
 	REFUSED = 2,
 };
 
-INLINE int give(struct bpf_sock_ops *ctx, int level, int option, const u32 *value)
-{
-	if (*value == UNSET)
-		return LEFT;
-	return set_option(ctx, level, option, value) ? REFUSED : SET;
-}
-
-INLINE u32 ask(struct bpf_sock_ops *ctx, int level, int option)
+INLINE int give(struct bpf_sock_ops *ctx, int level, int option, u32 made, u32 now)
 {
 	/* A whole place on the stack; see xtask/src/bpf. */
-	u64 value = 0;
-	return bpf_getsockopt(ctx, level, option, &value, sizeof(u32)) ? UNSET : *(u32 *)&value;
-}
-
-/* Whether data that is not acknowledged ends the connection in time by the socket's own settings. */
-INLINE int gives_up_in_time(const struct rule *rule, u32 user_timeout)
-{
-	return user_timeout && (rule->keep_app_settings || user_timeout <= rule->busy_within);
-}
-
-INLINE int bound_data_in_flight(struct bpf_sock_ops *ctx, const struct rule *rule, u32 *user_timeout)
-{
-	if (gives_up_in_time(rule, *user_timeout))
+	u64 value = made;
+	if (!differs(made, now))
 		return LEFT;
-	int became = LEFT;
-	if (rule->set.user_timeout != *user_timeout)
-		became |= give(ctx, SOL_TCP, TCP_USER_TIMEOUT, &rule->set.user_timeout);
-	if (became == SET)
-		*user_timeout = rule->set.user_timeout;
-	if (rule->set.rto_max != UNSET) {
-		u32 rto_max = ask(ctx, SOL_TCP, TCP_RTO_MAX_MS);
-		if (rto_max != UNSET && rto_max > rule->set.rto_max)
-			became |= give(ctx, SOL_TCP, TCP_RTO_MAX_MS, &rule->set.rto_max);
-	}
-	return became;
+	return bpf_setsockopt(ctx, level, option, &value, sizeof(u32)) ? REFUSED : SET;
+}
+
+/* What the program has on its socket. Its keepalive is not asked for where it has none. */
+INLINE void read_wish(struct bpf_sock_ops *ctx, const struct rule *rule, struct options *wish)
+{
+	wish->user_timeout = ask(ctx, SOL_TCP, TCP_USER_TIMEOUT);
+	wish->rto_max = rule->calm.set.rto_max == UNSET ? UNSET : ask(ctx, SOL_TCP, TCP_RTO_MAX_MS);
+	wish->keepalive = ask(ctx, SOL_SOCKET, SO_KEEPALIVE) == 1 ? SWITCHED_ON : NOT_ASKED;
+	if (wish->keepalive == SWITCHED_ON)
+		ask_keepalive(ctx, wish);
 }
 
 INLINE int bound_connecting(struct bpf_sock_ops *ctx, const struct rule *rule)
 {
-	if (ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB || rule->set.syncnt == UNSET)
+	u32 most = rule->calm.set.syncnt;
+	if (ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB || most == UNSET)
 		return LEFT;
 	u32 syncnt = ask(ctx, SOL_TCP, TCP_SYNCNT);
-	if (syncnt == UNSET || syncnt <= rule->set.syncnt)
-		return LEFT;
-	return give(ctx, SOL_TCP, TCP_SYNCNT, &rule->set.syncnt);
-}
-
-/* Whether the socket's own keepalive finds a dead idle peer in time. */
-INLINE int probes_in_time(struct bpf_sock_ops *ctx, const struct rule *rule, u32 user_timeout)
-{
-	if (ask(ctx, SOL_SOCKET, SO_KEEPALIVE) != 1)
-		return 0;
-	if (rule->keep_app_settings)
-		return 1;
-	u64 idle = ask(ctx, SOL_TCP, TCP_KEEPIDLE) * 1000ull;
-	u64 interval = ask(ctx, SOL_TCP, TCP_KEEPINTVL) * 1000ull;
-	u64 within;
-	if (user_timeout)
-		within = (idle + interval > user_timeout ? idle + interval : user_timeout) + interval;
-	else
-		within = (idle > interval ? idle : interval) + interval * ask(ctx, SOL_TCP, TCP_KEEPCNT);
-	return within <= rule->idle_within;
+	return give(ctx, SOL_TCP, TCP_SYNCNT, least(syncnt, most), syncnt);
 }
 
 /* On a connection that is new, SO_KEEPALIVE may be last: the timer is armed once instead of twice. */
-INLINE int probe_while_idle(struct bpf_sock_ops *ctx, const struct rule *rule, u32 user_timeout)
+INLINE int set_on_new(struct bpf_sock_ops *ctx, const struct options *made, const struct options *now)
 {
-	if (rule->set.keepalive == UNSET || probes_in_time(ctx, rule, user_timeout))
-		return LEFT;
-	return give(ctx, SOL_TCP, TCP_KEEPIDLE, &rule->set.keepidle) |
-	       give(ctx, SOL_TCP, TCP_KEEPINTVL, &rule->set.keepintvl) |
-	       give(ctx, SOL_TCP, TCP_KEEPCNT, &rule->set.keepcnt) |
-	       give(ctx, SOL_SOCKET, SO_KEEPALIVE, &rule->set.keepalive);
+	return give(ctx, SOL_TCP, TCP_USER_TIMEOUT, made->user_timeout, now->user_timeout) |
+	       give(ctx, SOL_TCP, TCP_RTO_MAX_MS, made->rto_max, now->rto_max) |
+	       give(ctx, SOL_TCP, TCP_KEEPIDLE, made->keepidle, now->keepidle) |
+	       give(ctx, SOL_TCP, TCP_KEEPINTVL, made->keepintvl, now->keepintvl) |
+	       give(ctx, SOL_TCP, TCP_KEEPCNT, made->keepcnt, now->keepcnt) |
+	       give(ctx, SOL_SOCKET, SO_KEEPALIVE, made->keepalive, now->keepalive);
 }
 
-/* Each counter's address by itself: without CAP_PERFMON the verifier refuses an offset that was chosen before it is added. */
-INLINE void count(u64 *counter)
+/* MPTCP gives its subflow once more what the program has, after connect() began: no keepalive. */
+INLINE int was_switched_off(struct bpf_sock_ops *ctx)
 {
-	asm volatile("" : "+r"(counter));
-	__sync_fetch_and_add(counter, 1);
+	return ctx->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB && !ask(ctx, SOL_SOCKET, SO_KEEPALIVE);
 }
 
 SEC("sockops")
 int protect(struct bpf_sock_ops *ctx)
 {
 	u32 op = ctx->op;
-	if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
+	if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB && !was_switched_off(ctx))
 		return 1;
 	u32 only = 0;
 	struct memory *kept = bpf_map_lookup_elem(&memory, &only);
 	if (!kept)
 		return 1;
 	const struct rule *rule = &kept->rule;
-	u32 user_timeout = ask(ctx, SOL_TCP, TCP_USER_TIMEOUT);
-	int became = bound_data_in_flight(ctx, rule, &user_timeout);
-	became |= bound_connecting(ctx, rule);
-	became |= probe_while_idle(ctx, rule, user_timeout);
+	struct options wish = {}, made;
+	read_wish(ctx, rule, &wish);
+	agree(rule, &wish, &made);
+	int became = set_on_new(ctx, &made, &wish) | bound_connecting(ctx, rule);
 	if (became & REFUSED)
 		count(&kept->counts.refused);
 	else if (became & SET)

@@ -113,19 +113,34 @@ struct chosen {
 	u32 done;
 };
 
-/* What new connections get. */
-struct rule {
+/* Options that keep a deadline, and how late keepalive may be next to their bound on data in flight. */
+struct way {
 	struct options set;
 	u32 idle_within; /* ms */
-	u32 busy_within; /* ms */
+};
+
+/* What keepalive follows where nobody set it: the sysctls. */
+struct defaults {
+	u32 keepidle;
+	u32 keepintvl;
+	u32 keepcnt;
+	u32 unused;
+};
+
+/* What new connections get. */
+struct rule {
+	struct way calm; /* where the program has set no user timeout */
+	struct way dropping; /* where it has: with one that is as long as can be */
+	struct defaults defaults;
+	u32 survive; /* lost probes */
 	u32 keep_app_settings;
-	u32 unused[2];
 };
 
 struct counts {
 	u64 protected;
 	u64 spared;
 	u64 refused;
+	u64 overruled;
 };
 
 /* What a protection keeps. */
@@ -177,7 +192,7 @@ _Static_assert(sizeof(struct owner) == 32, "records.rs");
 _Static_assert(sizeof(struct outcome) == 72, "records.rs");
 _Static_assert(sizeof(struct change) == 56, "records.rs");
 _Static_assert(sizeof(struct chosen) == 8, "records.rs");
-_Static_assert(sizeof(struct memory) == 72, "records.rs");
+_Static_assert(sizeof(struct memory) == 120, "records.rs");
 _Static_assert(sizeof(struct life) == 48, "records.rs");
 _Static_assert(sizeof(struct slot) == 56, "records.rs");
 _Static_assert(sizeof(struct death) == 232, "records.rs");

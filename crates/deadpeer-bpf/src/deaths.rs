@@ -216,6 +216,7 @@ impl Deaths {
             object: include_bytes!("../objects/deaths.bpf.o"),
             target: Target::Tracepoint("btf_trace_inet_sock_set_state"),
             maps: &maps,
+            shared: &[],
             constants: constants.as_bytes(),
         };
         let mut loaded = recipe.load(kernel)?;

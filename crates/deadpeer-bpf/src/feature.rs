@@ -46,6 +46,11 @@ pub(crate) const PROTECT: Feature = Feature {
     since: "6.1",
     came_with: "sk_getsockopt",
 };
+/// What programs set later, under the same feature for whoever asks for it.
+pub(crate) const WISHES: Feature = Feature {
+    program: "deadpeer_wish",
+    ..PROTECT
+};
 pub(crate) const DEATHS: Feature = Feature {
     name: "watching connections end",
     program: "deadpeer_deaths",

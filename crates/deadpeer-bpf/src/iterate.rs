@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::io::Errno;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
+use crate::kernel::Place;
 use crate::load::Loaded;
 use crate::{CallError, kernel};
 
@@ -20,7 +21,7 @@ const BUFFER: usize = 64 * 1024;
 
 impl Iterator {
     pub(crate) fn attach(loaded: &Loaded) -> Result<Self, CallError> {
-        let link = kernel::link_attach(&loaded.program, None)?;
+        let link = kernel::link_attach(&loaded.program, Place::Own)?;
         Ok(Self { link })
     }
 

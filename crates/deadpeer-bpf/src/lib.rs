@@ -37,14 +37,16 @@ mod new_connections;
 mod owners;
 mod pins;
 mod records;
+mod rule;
 mod set;
 mod sockets;
 
 pub use deaths::{Caller, Closer, Death, Deaths, Watched};
 pub use engine::Engine;
 pub use error::{CallError, PinError, Unavailable};
-pub use new_connections::{Counts, Pinned, Protection, Rule, pinned};
+pub use new_connections::{Pinned, Protection, pinned};
 pub use owners::{SocketOwner, SocketOwners};
+pub use rule::{Counts, Keepalive, Rule, Way};
 pub use set::{Change, Outcome, Refused};
 pub use sockets::{Holding, Showing, Socket, Sockets};
 

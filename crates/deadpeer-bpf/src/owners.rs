@@ -43,6 +43,7 @@ impl SocketOwners {
             object: include_bytes!("../objects/owners.bpf.o"),
             target: Target::Iterator("bpf_iter_task_file"),
             maps: &[],
+            shared: &[],
             constants: namespace.as_bytes(),
         };
         let iterator = Iterator::attach(&recipe.load(kernel)?).map_err(failed)?;

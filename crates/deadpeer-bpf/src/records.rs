@@ -95,18 +95,29 @@ records! {
         change: u32,
         done: u32,
     }
-    Rule, 48 bytes {
+    Way, 32 bytes {
         set: Options,
         idle_within: u32,
-        busy_within: u32,
-        keep_app_settings: u32,
-        unused: [u32; 2],
     }
-    Memory, 72 bytes {
+    Defaults, 16 bytes {
+        keepidle: u32,
+        keepintvl: u32,
+        keepcnt: u32,
+        unused: u32,
+    }
+    Rule, 88 bytes {
+        calm: Way,
+        dropping: Way,
+        defaults: Defaults,
+        survive: u32,
+        keep_app_settings: u32,
+    }
+    Memory, 120 bytes {
         rule: Rule,
         protected: u64,
         spared: u64,
         refused: u64,
+        overruled: u64,
     }
     Life, 48 bytes {
         established: u64,

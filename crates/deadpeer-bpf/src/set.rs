@@ -94,6 +94,7 @@ pub(crate) fn set(
                 kinds.changes.len() as u32,
             ),
         ],
+        shared: &[],
         constants: &[],
     };
     let mut loaded = recipe.load(kernel)?;

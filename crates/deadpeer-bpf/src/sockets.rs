@@ -116,6 +116,7 @@ impl Sockets {
             object: include_bytes!("../objects/sockets.bpf.o"),
             target: Target::Iterator("bpf_iter_tcp"),
             maps: &[],
+            shared: &[],
             constants: &[],
         };
         let iterator = Iterator::attach(&recipe.load(kernel)?);

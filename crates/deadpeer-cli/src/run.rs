@@ -28,9 +28,10 @@ use protection::Protection;
 ///
 /// The program runs in a cgroup (v2) of its own, and the kernel sets the socket options as each
 /// connection begins: from the first packet, during connect() too, and for every program it starts,
-/// including static binaries. What the program sets itself stays if it notices as soon. The program
-/// has deadpeer's descriptors, terminal and process group; deadpeer passes signals on and exits as
-/// the program does.
+/// including static binaries. What the program sets itself, at any time, stays if it notices as
+/// soon and survives lost probes; otherwise the sooner of both is in force. The program has
+/// deadpeer's descriptors, terminal and process group; deadpeer passes signals on and exits as the
+/// program does.
 ///
 /// Needs CAP_BPF, CAP_NET_ADMIN and permission to create a cgroup (usually root), and Linux 6.1.
 /// Otherwise deadpeer looks at the program's sockets every few milliseconds and protects what it

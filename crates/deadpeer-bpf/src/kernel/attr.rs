@@ -74,6 +74,15 @@ attributes! {
         line_info_cnt: u32,
         attach_btf_id: u32,
     }
+    /// BPF_BTF_LOAD.
+    TypesLoad {
+        btf: u64,
+        btf_log_buf: u64,
+        btf_size: u32,
+        btf_log_size: u32,
+        btf_log_level: u32,
+        unused: u32,
+    }
     /// BPF_OBJ_PIN, BPF_OBJ_GET.
     Object {
         pathname: u64,

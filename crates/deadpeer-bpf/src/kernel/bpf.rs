@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use rustix::io::Errno;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::attr;
+use super::{attr, types};
 use crate::CallError;
 
 type Result<T> = std::result::Result<T, CallError>;
@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Hash = 1,
     Array = 2,
     RingBuffer = 27,
+    /// A value with each socket, as long as that lives.
+    SocketStorage = 24,
     /// A hash that takes memory as it grows; to the kernel that is a flag.
     GrowingHash = u32::MAX,
 }
@@ -57,6 +59,19 @@ pub(crate) enum ProgramKind {
     Tracepoint(u32),
     /// BPF_PROG_TYPE_SOCK_OPS.
     SocketOperations,
+    /// BPF_PROG_TYPE_CGROUP_SOCKOPT with BPF_CGROUP_SETSOCKOPT.
+    SetSocketOption,
+}
+
+/// What a program is attached to.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// What it was loaded for.
+    Own,
+    /// The sockets of a cgroup, as they begin.
+    SocketOperations(&'a dyn AsFd),
+    /// setsockopt(2) on the sockets of a cgroup.
+    SetSocketOption(&'a dyn AsFd),
 }
 
 /// What is attached by a link.
@@ -71,13 +86,20 @@ pub(crate) enum LinkInfo {
 const BPF_TRACE_RAW_TP: u32 = 23;
 const BPF_TRACE_ITER: u32 = 28;
 const BPF_CGROUP_SOCK_OPS: u32 = 3;
+const BPF_CGROUP_SETSOCKOPT: u32 = 22;
 
 /// Makes a map.
 pub(crate) fn map_create(shape: &MapShape) -> Result<OwnedFd> {
     const BPF_F_NO_PREALLOC: u32 = 1;
     let (map_type, map_flags) = match shape.kind {
         Kind::GrowingHash => (Kind::Hash as u32, BPF_F_NO_PREALLOC),
+        Kind::SocketStorage => (shape.kind as u32, BPF_F_NO_PREALLOC),
         kind @ (Kind::Hash | Kind::Array | Kind::RingBuffer) => (kind as u32, 0),
+    };
+    // The kernel wants to know how to show what stands with a socket.
+    let types = match shape.kind {
+        Kind::SocketStorage => Some(types_load(&types::numbers(shape.value))?),
+        Kind::Hash | Kind::Array | Kind::RingBuffer | Kind::GrowingHash => None,
     };
     let mut attr = attr::MapCreate {
         map_type,
@@ -88,8 +110,23 @@ pub(crate) fn map_create(shape: &MapShape) -> Result<OwnedFd> {
         map_name: name(shape.name),
         ..Default::default()
     };
+    if let Some(types) = &types {
+        attr.btf_fd = fd(types);
+        (attr.btf_key_type_id, attr.btf_value_type_id) = (types::NUMBER, types::NUMBERS);
+    }
     // SAFETY: the argument has no pointers.
     unsafe { bpf_fd(0, "bpf(MAP_CREATE)", &mut attr) }
+}
+
+/// Hands a description of types over.
+fn types_load(btf: &[u8]) -> Result<OwnedFd> {
+    let mut attr = attr::TypesLoad {
+        btf: address(btf),
+        btf_size: btf.len() as u32,
+        ..Default::default()
+    };
+    // SAFETY: the description lives through the call, and its length is its own.
+    unsafe { bpf_fd(18, "bpf(BTF_LOAD)", &mut attr) }
 }
 
 /// Makes a map that programs can only read. Frozen, it is a constant to them (Linux 5.2).
@@ -181,11 +218,13 @@ pub(crate) fn program_load(
 ) -> Result<OwnedFd> {
     const BYTES_OF_INSTRUCTION: usize = 8;
     const BPF_PROG_TYPE_SOCK_OPS: u32 = 13;
+    const BPF_PROG_TYPE_CGROUP_SOCKOPT: u32 = 25;
     const BPF_PROG_TYPE_TRACING: u32 = 26;
     let (prog_type, expected_attach_type, attach_btf_id) = match kind {
         ProgramKind::Iterator(function) => (BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, function),
         ProgramKind::Tracepoint(type_id) => (BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, type_id),
         ProgramKind::SocketOperations => (BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, 0),
+        ProgramKind::SetSocketOption => (BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_SETSOCKOPT, 0),
     };
     let mut attr = attr::ProgLoad {
         prog_type,
@@ -240,6 +279,14 @@ pub(crate) fn link_info(link: impl AsFd) -> Result<LinkInfo> {
     })
 }
 
+/// How large a map's values are, bytes.
+pub(crate) fn map_value_size(map: impl AsFd) -> Result<usize> {
+    // type, id, key_size, value_size
+    let mut info = [0_u32; 4];
+    object_info(map, &mut info)?;
+    Ok(info[3] as usize)
+}
+
 /// How often the kernel left a program out because it was running on that processor already: an
 /// interrupt came in between (kernel/trace/bpf_trace.c, `__bpf_trace_run`). 0 before Linux 5.12,
 /// which does not count.
@@ -274,21 +321,19 @@ pub(crate) fn tracepoint_attach(program: impl AsFd) -> Result<OwnedFd> {
     unsafe { bpf_fd(17, "bpf(RAW_TRACEPOINT_OPEN)", &mut attr) }
 }
 
-/// Attaches an iterator, or with a cgroup a program for its sockets, as long as the descriptor is
-/// open.
-pub(crate) fn link_attach(program: impl AsFd, cgroup: Option<&dyn AsFd>) -> Result<OwnedFd> {
-    let mut attr = match cgroup {
-        Some(cgroup) => attr::LinkCreate {
-            target_fd: cgroup.as_fd().as_raw_fd() as u32,
-            attach_type: BPF_CGROUP_SOCK_OPS,
-            ..Default::default()
-        },
-        None => attr::LinkCreate {
-            attach_type: BPF_TRACE_ITER,
-            ..Default::default()
-        },
+/// Attaches a program, as long as the descriptor is open.
+pub(crate) fn link_attach(program: impl AsFd, place: Place<'_>) -> Result<OwnedFd> {
+    let (target_fd, attach_type) = match place {
+        Place::Own => (0, BPF_TRACE_ITER),
+        Place::SocketOperations(cgroup) => (fd(&cgroup), BPF_CGROUP_SOCK_OPS),
+        Place::SetSocketOption(cgroup) => (fd(&cgroup), BPF_CGROUP_SETSOCKOPT),
     };
-    attr.prog_fd = fd(&program);
+    let mut attr = attr::LinkCreate {
+        prog_fd: fd(&program),
+        target_fd,
+        attach_type,
+        ..Default::default()
+    };
     // SAFETY: the argument has no pointers.
     unsafe { bpf_fd(28, "bpf(LINK_CREATE)", &mut attr) }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Recipe<'a> {
     pub(crate) object: &'a [u8],
     pub(crate) target: Target,
     pub(crate) maps: &'a [MapShape],
+    /// Maps that are there already, which another program has, too.
+    pub(crate) shared: &'a [(&'static str, &'a OwnedFd)],
     /// What the program takes as given, of the size that it has in the object.
     pub(crate) constants: &'a [u8],
 }
@@ -32,6 +34,7 @@ pub(crate) enum Target {
     /// A tracepoint: the name of the kernel's type.
     Tracepoint(&'static str),
     SocketOperations,
+    SetSocketOption,
 }
 
 /// A program in the kernel, attached to nothing yet.
@@ -82,7 +85,9 @@ impl Recipe<'_> {
         for reference in &object.references {
             let (map, offset) = match reference.to {
                 Referent::Map(name) => {
-                    let map = maps.iter().find(|(known, _)| *known == name);
+                    let made = maps.iter().map(|(known, map)| (*known, map));
+                    let mut all = made.chain(self.shared.iter().copied());
+                    let map = all.find(|(known, _)| *known == name);
                     (map.map(|(_, map)| map), None)
                 }
                 Referent::Constant(offset) => (constants.as_ref(), Some(offset)),
@@ -109,6 +114,7 @@ impl Recipe<'_> {
             Target::Iterator(name) => ProgramKind::Iterator(find(TypeKind::Function, name)?),
             Target::Tracepoint(name) => ProgramKind::Tracepoint(find(TypeKind::Typedef, name)?),
             Target::SocketOperations => ProgramKind::SocketOperations,
+            Target::SetSocketOption => ProgramKind::SetSocketOption,
         })
     }
 

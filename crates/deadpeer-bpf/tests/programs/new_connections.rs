@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use deadpeer_bpf::{Counts, Engine, Rule, Socket};
-use deadpeer_core::{SocketOptions, TcpState};
+use deadpeer_bpf::{Counts, Engine, Keepalive, Rule, Socket, Way};
+use deadpeer_core::{Effective, SocketOptions, Sysctls, TcpState};
 use deadpeer_sys::testing::skip;
 
 use crate::group::Group;
@@ -17,12 +17,10 @@ use crate::sockets::{all, between, protected};
 use crate::{child, with_engine};
 
 /// Keeps a deadline of 30 s as [`protected`] does.
-fn rule() -> Rule {
-    Rule::new(
-        protected(),
-        Duration::from_secs(25),
-        Duration::from_secs(20),
-    )
+pub(crate) fn rule() -> Rule {
+    let way = Way::new(protected(), Duration::from_secs(25));
+    let untouched = Keepalive::from(&Effective::untouched(&Sysctls::DEFAULT));
+    Rule::new(way, way, untouched, 2)
 }
 
 /// A program that is in the group before it does anything.
@@ -161,12 +159,12 @@ fn what_an_application_set_itself_and_is_good_enough_stays() {
     with_engine(|engine| {
         let Some(group) = Group::make() else { return };
         let protection = engine.protect(group.directory(), &rule()).unwrap();
-        // 4 + 3 * 4 = 16 s, and 10 s: both better than asked for.
-        let good = (Some(4), Some(4), Some(3), Some(10_000));
+        // Two lost probes fit under 10 s.
+        let good = (Some(4), Some(2), Some(3), Some(10_000));
         assert_eq!(with_own(engine, &group, good), good);
-        // Each group of options is looked at by itself.
-        let half = (Some(4), Some(4), Some(3), None);
-        let made = (Some(4), Some(4), Some(3), Some(14_500));
+        // 4 + 2 * 4 = 12 s: the user timeout that is added is no later.
+        let half = (Some(4), Some(2), Some(4), None);
+        let made = (Some(4), Some(2), Some(4), Some(9_695));
         assert_eq!(with_own(engine, &group, half), made);
         // 20 + 5 * 3 = 35 s is too long, and so is a minute.
         let bad = (Some(20), Some(5), Some(3), Some(60_000));
@@ -201,7 +199,8 @@ fn connecting_is_bounded_before_the_first_answer() {
         let has_rto_max = deadpeer_sys::sockopt::rto_max_ms(crate::sockets::unconnected()).unwrap();
         options.rto_max_ms = has_rto_max.and(Some(1000));
         let rto_max_ms = options.rto_max_ms;
-        let rule = Rule::new(options, Duration::ZERO, Duration::ZERO);
+        let way = Way::new(options, Duration::ZERO);
+        let rule = Rule::new(way, way, rule().untouched, 2);
         let _protection = engine.protect(group.directory(), &rule).unwrap();
 
         // A listener whose queue is full answers no SYN.

@@ -4,12 +4,11 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use deadpeer_bpf::{PinError, Rule, cgroup, pinned};
-use deadpeer_core::SocketOptions;
+use deadpeer_bpf::{PinError, cgroup, pinned};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
 use crate::group::Group;
-use crate::new_connections::{options_of, shell};
+use crate::new_connections::{options_of, rule, shell};
 use crate::sockets::protected;
 use crate::with_engine;
 
@@ -27,14 +26,6 @@ impl FileSystem {
     fn path(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
     }
-}
-
-fn rule() -> Rule {
-    Rule::new(
-        protected(),
-        Duration::from_secs(25),
-        Duration::from_secs(20),
-    )
 }
 
 #[test]
@@ -72,7 +63,7 @@ fn what_cannot_be_pinned_is_said() {
     with_engine(|engine| {
         let Some(group) = Group::make() else { return };
         let files = FileSystem::make();
-        let rule = Rule::new(SocketOptions::default(), Duration::ZERO, Duration::ZERO);
+        let rule = rule();
         let pin = |bpffs: PathBuf, name| {
             let protection = engine.protect(group.directory(), &rule).unwrap();
             protection.pin(&bpffs, name)

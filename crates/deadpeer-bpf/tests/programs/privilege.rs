@@ -1,10 +1,11 @@
 //! What each feature takes: capabilities taken away from a thread, one set after the other.
 
-use deadpeer_bpf::{Engine, Rule, Unavailable, Watched};
+use deadpeer_bpf::{Engine, Unavailable, Watched};
 use deadpeer_sys::testing::in_private_netns;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use crate::group::Group;
+use crate::new_connections::rule;
 use crate::sockets::protected;
 use crate::with_engine;
 
@@ -66,9 +67,7 @@ fn tracing_takes_bpf_and_perfmon() {
 fn protecting_takes_bpf_and_net_admin() {
     with_engine(|engine| {
         let Some(group) = Group::make() else { return };
-        let within = std::time::Duration::from_secs(30);
-        let rule = Rule::new(protected(), within, within);
-        let ask = || engine.protect(group.directory(), &rule).map(drop);
+        let ask = || engine.protect(group.directory(), &rule()).map(drop);
         assert_eq!(with(BPF | NET_ADMIN, ask), Ok(()));
         for less in [CapabilitySet::empty(), BPF, NET_ADMIN, BPF | PERFMON] {
             let named = refused(with(less, ask));

@@ -28,11 +28,11 @@ pub(super) fn run(
         Ok(aim) => aim,
         Err(refusal) => return plan::refused(&refusal, false, output, out),
     };
-    let rule = rule(aim.plan(), request.goal.keep_app_settings);
+    let rule = rule(&aim, request.goal.keep_app_settings);
     let name = name(cgroup);
     let place = sanitize(&cgroup.display().to_string()).into_owned();
     let said = format!(
-        "Connections that begin in cgroup {place} from now on: {}. What a program sets itself stays if it is as soon.",
+        "Connections that begin in cgroup {place} from now on: {}. What a program sets itself, now or later, stays if it is as soon and survives lost probes.",
         aim.plan()
     );
     output.say(out, style::PLAIN, &said)?;

@@ -28,7 +28,7 @@ enum Way {
 impl Protection {
     /// The best that can be had.
     pub(super) fn new(aim: Aim, keep_app_settings: bool, bpf: bool) -> Self {
-        let rule = rule(aim.plan(), keep_app_settings);
+        let rule = rule(&aim, keep_app_settings);
         let way = match bpf.then(|| ProtectedCgroup::make(&rule)) {
             Some(Ok(cgroup)) => Way::ProtectedCgroup(Box::new(cgroup)),
             Some(Err(why)) => Way::Follow(why.to_string(), None),

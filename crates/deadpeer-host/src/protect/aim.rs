@@ -1,5 +1,7 @@
 //! What is to hold, and what has to be set on one socket so that it does.
 
+use std::time::Duration;
+
 use deadpeer_core::{
     Effective, Forecast, Kernel, Plan, Policy, Refusal, Silence, SlowReaders, Snapshot,
     SocketOptions, TcpState,
@@ -104,6 +106,21 @@ impl Aim {
     #[must_use]
     pub fn kernel(&self) -> &Kernel {
         &self.kernel
+    }
+
+    /// Options with a user timeout that keep the deadline, the most generous first.
+    pub(super) fn dropping(&self) -> impl Iterator<Item = &SocketOptions> {
+        self.dropping.iter()
+    }
+
+    /// What these options promise of every connection that the policy speaks of.
+    pub(super) fn promised(&self, options: &SocketOptions) -> Forecast {
+        let settings = options.resolve(&self.with_sysctls.sysctls);
+        let capped = options
+            .rto_max_ms
+            .map(|ms| Duration::from_millis(ms.into()));
+        let rto = self.plan.assumed_rto().or(capped).unwrap_or_default();
+        Forecast::promised(&settings, rto, &self.with_sysctls)
     }
 
     /// What is to be done with a socket that has these settings at this moment.

@@ -5,8 +5,12 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use deadpeer_bpf::{CallError, Engine, PinError, Pinned, Rule, Unavailable, cgroup, pinned};
-use deadpeer_core::Plan;
+use deadpeer_bpf::{
+    CallError, Engine, Keepalive, PinError, Pinned, Rule, Unavailable, Way, cgroup, pinned,
+};
+use deadpeer_core::{Effective, Forecast, Policy, Silence, SocketOptions};
+
+use super::Aim;
 
 /// Where the BPF file system is mounted, if it is.
 const BPFFS: &str = "/sys/fs/bpf";
@@ -41,21 +45,59 @@ pub struct Standing {
     pub cgroup: Option<PathBuf>,
 }
 
-/// What a plan asks of connections still to come. What an application sets itself stays where it is
-/// as soon as the plan's.
+/// What a deadline asks of connections still to come, and of what their programs set on them.
 #[must_use]
-pub fn rule(plan: &Plan, keep_app_settings: bool) -> Rule {
-    let options = plan.options();
-    let seconds = |s: Option<u32>| Duration::from_secs(s.unwrap_or(0).into());
-    let idle =
-        seconds(options.keepidle_s) + seconds(options.keepintvl_s) * options.keepcnt.unwrap_or(0);
-    let busy = match options.user_timeout_ms {
-        Some(ms) if ms > 0 => Duration::from_millis(ms.into()),
-        Some(_) | None => idle,
+pub fn rule(aim: &Aim, keep_app_settings: bool) -> Rule {
+    let plan = aim.plan();
+    let survive = plan.policy().survives();
+    let calm = Way::new(*plan.options(), idle_within(plan.policy(), plan.forecast()));
+    let has_user_timeout = calm.options.user_timeout_ms.is_some_and(|ms| ms > 0);
+    let dropping = match has_user_timeout {
+        true => calm,
+        false => dropping(aim, &calm.options),
     };
-    let mut rule = Rule::new(*options, idle, busy);
+    let untouched = Effective::untouched(&aim.kernel().sysctls);
+    let mut rule = Rule::new(calm, dropping, Keepalive::from(&untouched), survive);
     rule.keep_app_settings = keep_app_settings;
     rule
+}
+
+/// What is left of the deadline for keepalive when data in flight takes its time: whoever writes
+/// just before keepalive's verdict waits for both.
+fn idle_within(policy: &Policy, forecast: &Forecast) -> Duration {
+    let data = match policy.promises(Silence::LateWrite) {
+        true => forecast.in_flight.worst.latest().unwrap_or_default(),
+        false => Duration::ZERO,
+    };
+    let left = policy.within().saturating_sub(data);
+    left.max(forecast.idle.worst.latest().unwrap_or_default())
+}
+
+/// For programs that want a user timeout: the longest that keeps the deadline, with what else the
+/// plan has.
+fn dropping(aim: &Aim, calm: &SocketOptions) -> Way {
+    let policy = aim.plan().policy();
+    let survive = policy.survives();
+    let with_rest = |options: &SocketOptions| {
+        let mut options = *options;
+        (options.rto_max_ms, options.syncnt) = (calm.rto_max_ms, calm.syncnt);
+        options
+    };
+    let fitted = aim.dropping().map(with_rest).find_map(|options| {
+        let forecast = aim.promised(&options);
+        let way = Way::new(options, idle_within(policy, &forecast)).with_user_timeout(survive)?;
+        let then = aim.promised(&way.options);
+        let keeps = then.late_write.worst.meets(policy.within());
+        keeps.then_some(way)
+    });
+    fitted.unwrap_or_else(|| {
+        // As soon as can be.
+        let mut options = *calm;
+        (options.keepidle_s, options.keepintvl_s) = (Some(1), Some(1));
+        let probes = Duration::from_millis(1200) * (survive + 1);
+        options.user_timeout_ms = u32::try_from(probes.as_millis()).ok();
+        Way::new(options, policy.within())
+    })
 }
 
 /// Makes a rule hold for every connection of a cgroup and those below it (`/`: of the whole

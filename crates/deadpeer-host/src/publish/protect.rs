@@ -170,7 +170,7 @@ impl From<&Standing> for StandingProtection {
             name: name.clone(),
             cgroup: standing.cgroup.as_deref().map(RawText::from),
             holds: cgroup.is_some(),
-            set: rule.as_ref().map(|rule| (&rule.options).into()),
+            set: rule.as_ref().map(|rule| (&rule.calm.options).into()),
             protected: counts.map(|counts| counts.protected),
             spared: counts.map(|counts| counts.spared),
             refused: counts.map(|counts| counts.refused),
