@@ -4,15 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use deadpeer_core::{SocketOptions, TcpState};
+use deadpeer_core::{Setting, SocketOption, SocketOptions, TcpState};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 macro_rules! records {
-    ($($name:ident, $size:literal bytes { $($field:ident: $type:ty),* $(,)? })*) => {$(
+    ($($name:ident, $size:literal bytes { $($(#[$doc:meta])* $field:ident: $type:ty),* $(,)? })*) => {$(
         #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
         #[repr(C)]
         pub(crate) struct $name {
-            $(pub(crate) $field: $type,)*
+            $($(#[$doc])* pub(crate) $field: $type,)*
         }
         const _: () = assert!(size_of::<$name>() == $size, "programs/records.h");
     )*};
@@ -20,13 +20,8 @@ macro_rules! records {
 
 records! {
     Options, 28 bytes {
-        keepalive: u32,
-        keepidle: u32,
-        keepintvl: u32,
-        keepcnt: u32,
-        user_timeout: u32,
-        rto_max: u32,
-        syncnt: u32,
+        /// In the order of [`SocketOption::ALL`].
+        values: [u32; 7],
     }
     Ends, 40 bytes {
         local: [u8; 16],
@@ -160,30 +155,15 @@ pub(crate) const CHANGED: u32 = u32::MAX;
 impl Options {
     /// Options to set, in the units of setsockopt(2).
     pub(crate) fn to_set(options: &SocketOptions) -> Self {
-        let or_leave = |value: Option<u32>| value.unwrap_or(NONE);
         Self {
-            keepalive: or_leave(options.keepalive.map(u32::from)),
-            keepidle: or_leave(options.keepidle_s),
-            keepintvl: or_leave(options.keepintvl_s),
-            keepcnt: or_leave(options.keepcnt),
-            user_timeout: or_leave(options.user_timeout_ms),
-            rto_max: or_leave(options.rto_max_ms),
-            syncnt: or_leave(options.syncnt),
+            values: SocketOption::ALL.map(|option| options.get(option).unwrap_or(NONE)),
         }
     }
 
     /// The inverse of [`Options::to_set`].
     pub(crate) fn as_set(&self) -> SocketOptions {
-        let unless_left = |value: u32| (value != NONE).then_some(value);
-        let mut options = SocketOptions::default();
-        options.keepalive = unless_left(self.keepalive).map(|on| on != 0);
-        options.keepidle_s = unless_left(self.keepidle);
-        options.keepintvl_s = unless_left(self.keepintvl);
-        options.keepcnt = unless_left(self.keepcnt);
-        options.user_timeout_ms = unless_left(self.user_timeout);
-        options.rto_max_ms = unless_left(self.rto_max);
-        options.syncnt = unless_left(self.syncnt);
-        options
+        let set = self.settings().filter(|setting| setting.value != NONE);
+        set.collect()
     }
 
     /// Leaves everything as it is.
@@ -194,33 +174,40 @@ impl Options {
     /// Options as a socket of a kernel with this clock rate keeps them; the inverse of
     /// [`Options::read`].
     pub(crate) fn kept(options: &SocketOptions, hz: u32) -> Self {
-        let or_zero = |value: Option<u32>| value.unwrap_or(0);
-        let jiffies = |ms: u64| (ms * u64::from(hz)).div_ceil(1000) as u32;
+        let kept = |option: SocketOption| {
+            let value = options.get(option).unwrap_or(0);
+            units_a_second(option).map_or(value, |units| {
+                (u64::from(value) * u64::from(hz)).div_ceil(units) as u32
+            })
+        };
         Self {
-            keepalive: u32::from(options.keepalive.unwrap_or(false)),
-            keepidle: or_zero(options.keepidle_s).saturating_mul(hz),
-            keepintvl: or_zero(options.keepintvl_s).saturating_mul(hz),
-            keepcnt: or_zero(options.keepcnt),
-            user_timeout: or_zero(options.user_timeout_ms),
-            rto_max: jiffies(u64::from(or_zero(options.rto_max_ms))),
-            syncnt: or_zero(options.syncnt),
+            values: SocketOption::ALL.map(kept),
         }
     }
 
     /// The options of a socket: 0 follows the sysctl.
     pub(crate) fn read(&self, hz: u32) -> SocketOptions {
-        let unless_zero = |value: u32| (value != 0).then_some(value);
-        let ms = |jiffies: u32| (u64::from(jiffies) * 1000 / u64::from(hz)) as u32;
-        let mut options = SocketOptions::default();
-        options.keepalive = Some(self.keepalive != 0);
-        options.keepidle_s = unless_zero(self.keepidle / hz);
-        options.keepintvl_s = unless_zero(self.keepintvl / hz);
-        options.keepcnt = unless_zero(self.keepcnt);
-        options.user_timeout_ms = unless_zero(self.user_timeout);
-        options.rto_max_ms = unless_zero(ms(self.rto_max));
-        options.syncnt = unless_zero(self.syncnt);
-        options
+        let read = |kept: Setting| {
+            let value = units_a_second(kept.option).map_or(kept.value, |units| {
+                (u64::from(kept.value) * units / u64::from(hz)) as u32
+            });
+            let own = value != 0 || kept.option == SocketOption::Keepalive;
+            own.then(|| Setting::new(kept.option, value))
+        };
+        self.settings().filter_map(read).collect()
     }
+
+    fn settings(&self) -> impl Iterator<Item = Setting> {
+        let all = SocketOption::ALL.into_iter().zip(self.values);
+        all.map(|(option, value)| Setting::new(option, value))
+    }
+}
+
+/// Of an option that the kernel keeps in jiffies: how many of its units are a second.
+fn units_a_second(option: SocketOption) -> Option<u64> {
+    let seconds = matches!(option, SocketOption::Keepidle | SocketOption::Keepintvl);
+    let milliseconds = option == SocketOption::RtoMax;
+    seconds.then_some(1).or(milliseconds.then_some(1000))
 }
 
 impl Ends {
@@ -298,6 +285,24 @@ mod tests {
             assert_eq!(Options::kept(&options, hz).read(hz), options);
         }
         assert_eq!(Options::nothing().as_set(), SocketOptions::default());
+    }
+
+    /// programs/options.h has the numbers of the list, and programs/records.h its order.
+    #[test]
+    fn the_programs_have_the_list() {
+        let numbers = include_str!("../programs/options.h");
+        let records = include_str!("../programs/records.h");
+        let fields = records.split("struct options {").nth(1).unwrap();
+        let mut fields = fields.lines().skip(1);
+        for option in SocketOption::ALL {
+            let facts = option.facts();
+            let define = format!("#define {} {}\n", facts.name, facts.number);
+            assert!(numbers.contains(&define), "{define}");
+            let field = fields.next().unwrap().trim().trim_start_matches("u32 ");
+            let field = field.split(';').next().unwrap();
+            assert!(facts.field.contains(field), "{field} {}", facts.field);
+        }
+        assert!(fields.next().unwrap().starts_with('}'));
     }
 
     #[test]

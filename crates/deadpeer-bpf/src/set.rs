@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use deadpeer_core::SocketOptions;
+use deadpeer_core::{SocketOption, SocketOptions};
 use rustc_hash::FxHashMap;
 
 use crate::iterate::Iterator;
@@ -181,13 +181,11 @@ impl Outcome {
 /// The name of an option by its number, that of `SO_KEEPALIVE` in the upper half
 /// (programs/options.h).
 fn name(option: u32) -> &'static str {
-    match option {
-        4 => "TCP_KEEPIDLE",
-        5 => "TCP_KEEPINTVL",
-        6 => "TCP_KEEPCNT",
-        7 => "TCP_SYNCNT",
-        18 => "TCP_USER_TIMEOUT",
-        44 => "TCP_RTO_MAX_MS",
-        _ => "SO_KEEPALIVE",
-    }
+    let level = |of: SocketOption| of.facts().level_number;
+    let (level, number) = match option >> 16 {
+        0 => (level(SocketOption::Keepidle), option),
+        number => (level(SocketOption::Keepalive), number),
+    };
+    let known = SocketOption::numbered(level, number.cast_signed());
+    known.map_or("an option", |option| option.facts().name)
 }

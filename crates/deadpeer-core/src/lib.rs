@@ -8,7 +8,6 @@
 pub mod alarms;
 pub mod cause;
 pub mod close_reason;
-pub mod durations;
 pub mod finding;
 pub mod forecast;
 pub mod heartbeat;
@@ -26,7 +25,7 @@ pub use close_reason::CloseReason;
 pub use finding::Finding;
 pub use forecast::{Forecast, Notice, Outlook, Silence, Snapshot};
 pub use kernel::{Kernel, Sysctls};
-pub use options::{Effective, SocketOptions};
+pub use options::{Effective, Setting, SocketOption, SocketOptions};
 pub use policy::{Plan, Policy, Refusal, SlowReaders};
 pub use state::TcpState;
 pub use tcp_info::{KernelVersion, TcpInfo};

@@ -1,9 +1,13 @@
 //! The socket options that decide when a connection is given up: what to set, and what is in force.
 
-use std::fmt;
-use std::time::Duration;
+mod durations;
+mod out_of_range;
+mod table;
 
 use crate::kernel::Sysctls;
+
+pub use out_of_range::{Asked, OutOfRange};
+pub use table::{OptionFacts, Setting, SocketOption};
 
 /// `TCP_KEEPIDLE` and `TCP_KEEPINTVL` take 1 to this many seconds (include/net/tcp.h,
 /// `MAX_TCP_KEEPIDLE`).
@@ -130,20 +134,46 @@ impl SocketOptions {
 }
 
 impl SocketOptions {
+    /// What is set of an option; of `SO_KEEPALIVE`, 1 is on.
+    #[must_use]
+    pub fn get(&self, option: SocketOption) -> Option<u32> {
+        match option {
+            SocketOption::Keepalive => self.keepalive.map(u32::from),
+            SocketOption::Keepintvl => self.keepintvl_s,
+            SocketOption::Keepcnt => self.keepcnt,
+            SocketOption::UserTimeout => self.user_timeout_ms,
+            SocketOption::RtoMax => self.rto_max_ms,
+            SocketOption::Syncnt => self.syncnt,
+            SocketOption::Keepidle => self.keepidle_s,
+        }
+    }
+
+    /// Sets an option, in place of another value of the same.
+    pub fn put(&mut self, setting: Setting) {
+        let value = Some(setting.value);
+        match setting.option {
+            SocketOption::Keepalive => self.keepalive = value.map(|on| on != 0),
+            SocketOption::Keepintvl => self.keepintvl_s = value,
+            SocketOption::Keepcnt => self.keepcnt = value,
+            SocketOption::UserTimeout => self.user_timeout_ms = value,
+            SocketOption::RtoMax => self.rto_max_ms = value,
+            SocketOption::Syncnt => self.syncnt = value,
+            SocketOption::Keepidle => self.keepidle_s = value,
+        }
+    }
+
+    /// What is set, in the [order to set it](SocketOption::IN_ORDER_TO_SET).
+    pub fn settings(&self) -> impl Iterator<Item = Setting> + use<> {
+        let options = *self;
+        let all = SocketOption::IN_ORDER_TO_SET.into_iter();
+        all.filter_map(move |option| Some(Setting::new(option, options.get(option)?)))
+    }
+
     /// What would be in force on a fresh socket with these options in a namespace with these
     /// sysctls.
     #[must_use]
     pub fn resolve(&self, sysctls: &Sysctls) -> Effective {
-        Effective {
-            keepalive: self.keepalive.unwrap_or(false),
-            keepidle_s: self.keepidle_s.unwrap_or(sysctls.keepalive_time_s),
-            keepintvl_s: self.keepintvl_s.unwrap_or(sysctls.keepalive_intvl_s),
-            keepcnt: self.keepcnt.unwrap_or(sysctls.keepalive_probes),
-            user_timeout_ms: self.user_timeout_ms.filter(|ms| *ms > 0),
-            rto_max_ms: self.rto_max_ms.or(sysctls.rto_max_ms),
-            syncnt: self.syncnt,
-            thin_linear_timeouts: false,
-        }
+        Effective::untouched(sysctls).with(self)
     }
 
     /// Checks every value that is set against the range the kernel takes.
@@ -151,101 +181,23 @@ impl SocketOptions {
     /// # Errors
     /// The first option outside its range, with the range.
     pub fn check(&self) -> Result<(), OutOfRange> {
-        let seconds = u64::from(MAX_KEEPALIVE_S);
-        let checks = [
-            ("TCP_KEEPIDLE", self.keepidle_s, 1, seconds, "seconds"),
-            ("TCP_KEEPINTVL", self.keepintvl_s, 1, seconds, "seconds"),
-            (
-                "TCP_KEEPCNT",
-                self.keepcnt,
-                1,
-                u64::from(MAX_KEEPCNT),
-                "probes",
-            ),
-            (
-                "TCP_USER_TIMEOUT",
-                self.user_timeout_ms,
-                0,
-                u64::from(MAX_USER_TIMEOUT_MS),
-                "milliseconds",
-            ),
-            (
-                "TCP_RTO_MAX_MS",
-                self.rto_max_ms,
-                u64::from(MIN_RTO_MAX_MS),
-                u64::from(MAX_RTO_MAX_MS),
-                "milliseconds",
-            ),
-            (
-                "TCP_SYNCNT",
-                self.syncnt,
-                1,
-                u64::from(MAX_SYNCNT),
-                "retries",
-            ),
-        ];
-        for (option, value, min, max, unit) in checks {
-            if let Some(value) = value.map(u64::from).filter(|v| *v < min || *v > max) {
-                return Err(OutOfRange {
-                    option,
-                    value: Asked::Number(value),
-                    min,
-                    max,
-                    unit,
-                });
-            }
-        }
-        Ok(())
+        let refused = self.settings().find(|Setting { option, value }| {
+            let facts = option.facts();
+            !(facts.min..=facts.max).contains(value)
+        });
+        refused.map_or(Ok(()), |Setting { option, value }| {
+            Err(OutOfRange::new(option, Asked::Number(value.into())))
+        })
     }
 }
 
-/// A value that an option cannot hold, and that the kernel would refuse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OutOfRange {
-    /// The kernel's name of the option.
-    pub option: &'static str,
-    /// The value that was asked for.
-    pub value: Asked,
-    /// The smallest value the kernel takes.
-    pub min: u64,
-    /// The largest value the kernel takes.
-    pub max: u64,
-    /// What the numbers count.
-    pub unit: &'static str,
-}
-
-/// A value as it was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// In the unit of the option.
-    Number(u64),
-    /// As a duration, which need not be a whole number of units.
-    Duration(Duration),
-}
-
-impl std::error::Error for OutOfRange {}
-
-impl From<OutOfRange> for std::io::Error {
-    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput), with the error inside.
-    fn from(error: OutOfRange) -> Self {
-        Self::new(std::io::ErrorKind::InvalidInput, error)
-    }
-}
-
-impl fmt::Display for OutOfRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            option,
-            value,
-            min,
-            max,
-            unit,
-        } = self;
-        write!(f, "{option} takes {min} to {max} ")?;
-        match value {
-            Asked::Number(number) => write!(f, "{unit}, not {number}"),
-            Asked::Duration(duration) => write!(f, "whole {unit}, not {duration:?}"),
+impl FromIterator<Setting> for SocketOptions {
+    fn from_iter<I: IntoIterator<Item = Setting>>(settings: I) -> Self {
+        let mut options = Self::new();
+        for setting in settings {
+            options.put(setting);
         }
+        options
     }
 }
 
@@ -279,6 +231,66 @@ impl Effective {
     /// A socket that nobody set anything on, in a namespace with these sysctls.
     #[must_use]
     pub fn untouched(sysctls: &Sysctls) -> Self {
-        SocketOptions::default().resolve(sysctls)
+        Self {
+            keepalive: false,
+            keepidle_s: sysctls.keepalive_time_s,
+            keepintvl_s: sysctls.keepalive_intvl_s,
+            keepcnt: sysctls.keepalive_probes,
+            user_timeout_ms: None,
+            rto_max_ms: sysctls.rto_max_ms,
+            syncnt: None,
+            thin_linear_timeouts: false,
+        }
+    }
+
+    /// The value in force of an option; `None` where the socket does not have it. Without a user
+    /// timeout, 0.
+    #[must_use]
+    pub fn get(&self, option: SocketOption) -> Option<u32> {
+        match option {
+            SocketOption::Keepalive => Some(self.keepalive.into()),
+            SocketOption::Keepintvl => Some(self.keepintvl_s),
+            SocketOption::Keepcnt => Some(self.keepcnt),
+            SocketOption::UserTimeout => Some(self.user_timeout_ms.unwrap_or(0)),
+            SocketOption::RtoMax => self.rto_max_ms,
+            SocketOption::Syncnt => self.syncnt,
+            SocketOption::Keepidle => Some(self.keepidle_s),
+        }
+    }
+
+    /// The same option with the value in force; `None` where the socket does not have it.
+    #[must_use]
+    pub fn held(&self, option: SocketOption) -> Option<Setting> {
+        Some(Setting::new(option, self.get(option)?))
+    }
+
+    /// The same once an option is set.
+    pub fn put(&mut self, Setting { option, value }: Setting) {
+        match option {
+            SocketOption::Keepalive => self.keepalive = value != 0,
+            SocketOption::Keepintvl => self.keepintvl_s = value,
+            SocketOption::Keepcnt => self.keepcnt = value,
+            SocketOption::UserTimeout => self.user_timeout_ms = (value > 0).then_some(value),
+            SocketOption::RtoMax => self.rto_max_ms = Some(value),
+            SocketOption::Syncnt => self.syncnt = Some(value),
+            SocketOption::Keepidle => self.keepidle_s = value,
+        }
+    }
+
+    /// What is in force once `options` are set.
+    #[must_use]
+    pub fn with(mut self, options: &SocketOptions) -> Self {
+        options.settings().for_each(|setting| self.put(setting));
+        self
+    }
+
+    /// Of the options that are set in `those`, the values in force here: what leads back.
+    #[must_use]
+    pub fn of_those(&self, those: &SocketOptions) -> SocketOptions {
+        let held = |option| Some(Setting::new(option, self.get(option)?));
+        those
+            .settings()
+            .filter_map(|set| held(set.option))
+            .collect()
     }
 }

@@ -9,13 +9,13 @@ mod batches;
 mod by_bpf;
 mod by_descriptors;
 mod carry_out;
+mod groups;
 mod loopback_burst;
 pub mod new_connections;
 mod outcome;
 mod survey;
 mod sysctl;
 
-pub(crate) use aim::overlay;
 pub use aim::{Aim, Change, Step};
 pub use batches::Progress;
 pub use carry_out::CarryOut;

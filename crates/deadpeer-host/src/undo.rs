@@ -14,7 +14,6 @@ mod values;
 
 pub use file::{ReadUndoError, UndoFile, WriteUndoError, default_directory};
 pub use loan_record::LoanRecord;
-pub(crate) use record::values_of;
 pub use record::{Group, Record, boot_id};
 pub use restore::{Restored, restore};
 pub use sysctl::{Sysctl, SysctlAccessError, SysctlChange, SysctlFate};

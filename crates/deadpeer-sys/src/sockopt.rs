@@ -15,6 +15,7 @@ mod transport;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
+use deadpeer_core::{Setting, SocketOption};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
@@ -24,30 +25,62 @@ pub use effective::{effective, effective_among};
 pub use filter::{mute, unmute};
 pub use transport::{Transport, cookie, transport};
 
-/// `TCP_RTO_MAX_MS` of include/uapi/linux/tcp.h (Linux 6.15), not in libc yet.
-const TCP_RTO_MAX_MS: libc::c_int = 44;
+/// Reads one of the options that decide when a connection is given up, in its own unit.
+///
+/// A time or count of keepalive is the sysctl's where the socket has no value of its own.
+pub fn get(fd: impl AsFd, option: SocketOption) -> Result<u32> {
+    let (facts, [call, _]) = (option.facts(), calls(option));
+    let number = fd.as_fd().as_raw_fd();
+    int::read_at(number, facts.level_number, facts.number, call).map(i32::cast_unsigned)
+}
+
+/// Sets one of the options that decide when a connection is given up.
+pub fn set(fd: impl AsFd, Setting { option, value, .. }: Setting) -> Result<()> {
+    let (facts, [_, call]) = (option.facts(), calls(option));
+    int::write(fd.as_fd(), facts.level_number, facts.number, value, call)
+}
+
+/// The calls as errors name them.
+fn calls(option: SocketOption) -> [&'static str; 2] {
+    macro_rules! calls {
+        ($name:literal) => {
+            [
+                concat!("getsockopt(", $name, ")"),
+                concat!("setsockopt(", $name, ")"),
+            ]
+        };
+    }
+    match option {
+        SocketOption::Keepalive => calls!("SO_KEEPALIVE"),
+        SocketOption::Keepintvl => calls!("TCP_KEEPINTVL"),
+        SocketOption::Keepcnt => calls!("TCP_KEEPCNT"),
+        SocketOption::UserTimeout => calls!("TCP_USER_TIMEOUT"),
+        SocketOption::RtoMax => calls!("TCP_RTO_MAX_MS"),
+        SocketOption::Syncnt => calls!("TCP_SYNCNT"),
+        SocketOption::Keepidle => calls!("TCP_KEEPIDLE"),
+        _ => ["getsockopt", "setsockopt"],
+    }
+}
 
 /// Reads `SO_KEEPALIVE`: whether the kernel probes the peer while the connection is idle
 /// (socket(7)).
 #[doc(alias = "SO_KEEPALIVE")]
 pub fn keepalive(fd: impl AsFd) -> Result<bool> {
-    sockopt::socket_keepalive(fd).map_err(SysError::of("getsockopt(SO_KEEPALIVE)"))
+    get(fd, SocketOption::Keepalive).map(|on| on != 0)
 }
 
 /// Sets `SO_KEEPALIVE`; on a connected socket this arms or disarms the timer (net/ipv4/tcp_timer.c,
 /// `tcp_set_keepalive`).
 #[doc(alias = "SO_KEEPALIVE")]
 pub fn set_keepalive(fd: impl AsFd, on: bool) -> Result<()> {
-    sockopt::set_socket_keepalive(fd, on).map_err(SysError::of("setsockopt(SO_KEEPALIVE)"))
+    set(fd, Setting::new(SocketOption::Keepalive, on.into()))
 }
 
 /// Reads `TCP_KEEPIDLE`, seconds; the sysctl `tcp_keepalive_time` where the socket has no value of
 /// its own.
 #[doc(alias = "TCP_KEEPIDLE")]
 pub fn keepidle_s(fd: impl AsFd) -> Result<u32> {
-    sockopt::tcp_keepidle(fd)
-        .map(whole_seconds)
-        .map_err(SysError::of("getsockopt(TCP_KEEPIDLE)"))
+    get(fd, SocketOption::Keepidle)
 }
 
 /// Sets `TCP_KEEPIDLE`, 1 to 32767 seconds.
@@ -56,52 +89,48 @@ pub fn keepidle_s(fd: impl AsFd) -> Result<u32> {
 /// already passed (net/ipv4/tcp.c, `tcp_sock_set_keepidle_locked`).
 #[doc(alias = "TCP_KEEPIDLE")]
 pub fn set_keepidle_s(fd: impl AsFd, seconds: u32) -> Result<()> {
-    sockopt::set_tcp_keepidle(fd, Duration::from_secs(seconds.into()))
-        .map_err(SysError::of("setsockopt(TCP_KEEPIDLE)"))
+    set(fd, Setting::new(SocketOption::Keepidle, seconds))
 }
 
 /// Reads `TCP_KEEPINTVL`, seconds; the sysctl `tcp_keepalive_intvl` where the socket has no value
 /// of its own.
 #[doc(alias = "TCP_KEEPINTVL")]
 pub fn keepintvl_s(fd: impl AsFd) -> Result<u32> {
-    sockopt::tcp_keepintvl(fd)
-        .map(whole_seconds)
-        .map_err(SysError::of("getsockopt(TCP_KEEPINTVL)"))
+    get(fd, SocketOption::Keepintvl)
 }
 
 /// Sets `TCP_KEEPINTVL`, 1 to 32767 seconds. An armed timer keeps its old value.
 #[doc(alias = "TCP_KEEPINTVL")]
 pub fn set_keepintvl_s(fd: impl AsFd, seconds: u32) -> Result<()> {
-    sockopt::set_tcp_keepintvl(fd, Duration::from_secs(seconds.into()))
-        .map_err(SysError::of("setsockopt(TCP_KEEPINTVL)"))
+    set(fd, Setting::new(SocketOption::Keepintvl, seconds))
 }
 
 /// Reads `TCP_KEEPCNT`, probes; the sysctl `tcp_keepalive_probes` where the socket has no value of
 /// its own.
 #[doc(alias = "TCP_KEEPCNT")]
 pub fn keepcnt(fd: impl AsFd) -> Result<u32> {
-    sockopt::tcp_keepcnt(fd).map_err(SysError::of("getsockopt(TCP_KEEPCNT)"))
+    get(fd, SocketOption::Keepcnt)
 }
 
 /// Sets `TCP_KEEPCNT`, 1 to 127 probes.
 #[doc(alias = "TCP_KEEPCNT")]
 pub fn set_keepcnt(fd: impl AsFd, probes: u32) -> Result<()> {
-    sockopt::set_tcp_keepcnt(fd, probes).map_err(SysError::of("setsockopt(TCP_KEEPCNT)"))
+    set(fd, Setting::new(SocketOption::Keepcnt, probes))
 }
 
 /// Reads `TCP_USER_TIMEOUT` (Linux 2.6.37), milliseconds; `None`: none is set.
 #[doc(alias = "TCP_USER_TIMEOUT")]
 pub fn user_timeout_ms(fd: impl AsFd) -> Result<Option<u32>> {
-    sockopt::tcp_user_timeout(fd)
-        .map(|ms| Some(ms).filter(|ms| *ms > 0))
-        .map_err(SysError::of("getsockopt(TCP_USER_TIMEOUT)"))
+    get(fd, SocketOption::UserTimeout).map(|ms| Some(ms).filter(|ms| *ms > 0))
 }
 
 /// Sets `TCP_USER_TIMEOUT` (Linux 2.6.37), milliseconds up to `i32::MAX`; `None` takes it away.
 #[doc(alias = "TCP_USER_TIMEOUT")]
 pub fn set_user_timeout_ms(fd: impl AsFd, timeout: Option<u32>) -> Result<()> {
-    sockopt::set_tcp_user_timeout(fd, timeout.unwrap_or(0))
-        .map_err(SysError::of("setsockopt(TCP_USER_TIMEOUT)"))
+    set(
+        fd,
+        Setting::new(SocketOption::UserTimeout, timeout.unwrap_or(0)),
+    )
 }
 
 /// Reads `TCP_RTO_MAX_MS`, milliseconds; `None`: this kernel has no such option (before Linux
@@ -110,9 +139,8 @@ pub fn set_user_timeout_ms(fd: impl AsFd, timeout: Option<u32>) -> Result<()> {
 /// A socket copies the sysctl `tcp_rto_max_ms` when it is made (net/ipv4/tcp.c, `tcp_init_sock`).
 #[doc(alias = "TCP_RTO_MAX_MS")]
 pub fn rto_max_ms(fd: impl AsFd) -> Result<Option<u32>> {
-    let number = fd.as_fd().as_raw_fd();
-    match int::read(number, TCP_RTO_MAX_MS, "getsockopt(TCP_RTO_MAX_MS)") {
-        Ok(ms) => Ok(Some(ms.cast_unsigned())),
+    match get(fd, SocketOption::RtoMax) {
+        Ok(ms) => Ok(Some(ms)),
         Err(error) if error.errno == Errno::NOPROTOOPT => Ok(None),
         Err(error) => Err(error),
     }
@@ -121,7 +149,7 @@ pub fn rto_max_ms(fd: impl AsFd) -> Result<Option<u32>> {
 /// Sets `TCP_RTO_MAX_MS`, 1000 to 120000 milliseconds; `ENOPROTOOPT` before Linux 6.15.
 #[doc(alias = "TCP_RTO_MAX_MS")]
 pub fn set_rto_max_ms(fd: impl AsFd, ms: u32) -> Result<()> {
-    int::write(fd.as_fd(), TCP_RTO_MAX_MS, ms, "setsockopt(TCP_RTO_MAX_MS)")
+    set(fd, Setting::new(SocketOption::RtoMax, ms))
 }
 
 /// Reads `TCP_SYNCNT`, SYN retries of connect(); the sysctl `tcp_syn_retries` where the socket has
@@ -130,19 +158,13 @@ pub fn set_rto_max_ms(fd: impl AsFd, ms: u32) -> Result<()> {
 /// The two cannot be told apart, and count the same (net/ipv4/tcp_timer.c, `tcp_write_timeout`).
 #[doc(alias = "TCP_SYNCNT")]
 pub fn syncnt(fd: impl AsFd) -> Result<u32> {
-    let number = fd.as_fd().as_raw_fd();
-    int::read(number, libc::TCP_SYNCNT, "getsockopt(TCP_SYNCNT)").map(i32::cast_unsigned)
+    get(fd, SocketOption::Syncnt)
 }
 
 /// Sets `TCP_SYNCNT`, 1 to 127 retries.
 #[doc(alias = "TCP_SYNCNT")]
 pub fn set_syncnt(fd: impl AsFd, retries: u32) -> Result<()> {
-    int::write(
-        fd.as_fd(),
-        libc::TCP_SYNCNT,
-        retries,
-        "setsockopt(TCP_SYNCNT)",
-    )
+    set(fd, Setting::new(SocketOption::Syncnt, retries))
 }
 
 /// Reads `TCP_THIN_LINEAR_TIMEOUTS` (Linux 2.6.34): whether the first retransmissions of a thin
@@ -160,7 +182,13 @@ pub fn thin_linear_timeouts(fd: impl AsFd) -> Result<bool> {
 #[doc(alias = "TCP_THIN_LINEAR_TIMEOUTS")]
 pub fn set_thin_linear_timeouts(fd: impl AsFd, on: bool) -> Result<()> {
     let call = "setsockopt(TCP_THIN_LINEAR_TIMEOUTS)";
-    int::write(fd.as_fd(), libc::TCP_THIN_LINEAR_TIMEOUTS, on.into(), call)
+    int::write(
+        fd.as_fd(),
+        libc::IPPROTO_TCP,
+        libc::TCP_THIN_LINEAR_TIMEOUTS,
+        on.into(),
+        call,
+    )
 }
 
 /// Reads `TCP_LINGER2`: the seconds a closed connection waits in FIN-WAIT-2 for the peer's FIN; the
@@ -195,8 +223,4 @@ pub fn take_error(fd: impl AsFd) -> Result<Option<Errno>> {
     sockopt::socket_error(fd)
         .map(std::result::Result::err)
         .map_err(SysError::of("getsockopt(SO_ERROR)"))
-}
-
-fn whole_seconds(duration: Duration) -> u32 {
-    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }

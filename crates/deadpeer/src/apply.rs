@@ -4,11 +4,9 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use deadpeer_core::options::OutOfRange;
-use deadpeer_core::{Effective, Plan, SocketOptions};
+use deadpeer_core::{Effective, Plan, Setting, SocketOptions};
 use deadpeer_sys::sockopt::{self, Transport};
 use deadpeer_sys::{Errno, SysError};
-
-use crate::setting::Setting;
 
 /// Something that can be set on a socket.
 pub trait Apply {
@@ -142,7 +140,7 @@ fn put_back(left: &[Setting]) -> String {
     if left.is_empty() {
         return "nothing was changed".to_owned();
     }
-    let names: Vec<_> = left.iter().map(|setting| setting.option()).collect();
+    let names: Vec<_> = left.iter().map(|setting| setting.name()).collect();
     format!("could not be put back: {}", names.join(", "))
 }
 
@@ -158,12 +156,13 @@ pub(crate) fn apply(
         Transport::Other | _ => return Err(ApplyError::NotTcp),
     };
     let before = sockopt::effective(fd).map_err(ApplyError::Read)?;
-    let missing = set_all(options, &before, |setting| setting.set(fd))?;
+    let missing = set_all(options, &before, |setting| sockopt::set(fd, setting))?;
     let effective = sockopt::effective(fd).map_err(ApplyError::ReadBack)?;
-    let differences = Setting::in_order(options)
+    let differences = options
+        .settings()
         .filter(|asked| !missing.contains(asked))
         .filter_map(|asked| {
-            let held = asked.held(&effective)?;
+            let held = effective.held(asked.option)?;
             (held != asked).then_some(Difference { asked, held })
         })
         .collect();
@@ -188,18 +187,19 @@ fn set_all(
 ) -> Result<Vec<Setting>, ApplyError> {
     let mut done = Vec::new();
     let mut missing = Vec::new();
-    for setting in Setting::in_order(options) {
+    for setting in options.settings() {
         match set(setting) {
             Ok(()) => done.push(setting),
             // What is not there is as good as switched off.
-            Err(error) if is_missing(error.errno) && setting.held(before) == Some(setting) => {}
+            Err(error)
+                if is_missing(error.errno) && before.held(setting.option) == Some(setting) => {}
             Err(error) if is_missing(error.errno) => missing.push(setting),
             Err(error) => {
                 let left = done
                     .into_iter()
                     .rev()
                     .filter(|setting| {
-                        let old = setting.held(before);
+                        let old = before.held(setting.option);
                         old.is_none_or(|old| set(old).is_err())
                     })
                     .collect();
@@ -220,7 +220,7 @@ fn is_missing(errno: Errno) -> bool {
 mod tests {
     use std::cell::RefCell;
 
-    use deadpeer_core::Sysctls;
+    use deadpeer_core::{SocketOption, Sysctls};
 
     use super::*;
 
@@ -261,16 +261,17 @@ mod tests {
     fn keepalive_comes_first_and_keepidle_last() {
         let (missing, log) = run(|_| None);
         assert_eq!(missing, Ok(vec![]));
-        assert_eq!(log.first(), Some(&Setting::Keepalive(true)));
-        assert_eq!(log.last(), Some(&Setting::Keepidle(20)));
+        assert_eq!(log.first(), Some(&Setting::new(SocketOption::Keepalive, 1)));
+        assert_eq!(log.last(), Some(&Setting::new(SocketOption::Keepidle, 20)));
         assert_eq!(log.len(), 6);
     }
 
     #[test]
     fn an_option_that_is_missing_stops_nothing() {
-        let (missing, log) = run(|s| matches!(s, Setting::RtoMax(_)).then_some(Errno::NOPROTOOPT));
-        assert_eq!(missing, Ok(vec![Setting::RtoMax(5_000)]));
-        assert_eq!(log.last(), Some(&Setting::Keepidle(20)));
+        let (missing, log) =
+            run(|s| (s.option == SocketOption::RtoMax).then_some(Errno::NOPROTOOPT));
+        assert_eq!(missing, Ok(vec![Setting::new(SocketOption::RtoMax, 5_000)]));
+        assert_eq!(log.last(), Some(&Setting::new(SocketOption::Keepidle, 20)));
     }
 
     #[test]
@@ -288,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_refusal_puts_back_what_was_set_in_reverse() {
-        let (result, log) = run(|s| matches!(s, Setting::UserTimeout(_)).then_some(Errno::PERM));
+        let (result, log) = run(|s| (s.option == SocketOption::UserTimeout).then_some(Errno::PERM));
         let call = "setsockopt";
         let errno = Errno::PERM;
         let error = SysError { call, errno };
@@ -302,9 +303,9 @@ mod tests {
         assert_eq!(
             log[3..],
             [
-                Setting::Keepcnt(9),
-                Setting::Keepintvl(75),
-                Setting::Keepalive(false)
+                Setting::new(SocketOption::Keepcnt, 9),
+                Setting::new(SocketOption::Keepintvl, 75),
+                Setting::new(SocketOption::Keepalive, 0)
             ]
         );
         let text = result.unwrap_err().to_string();
@@ -315,12 +316,13 @@ mod tests {
     fn what_cannot_be_put_back_is_named() {
         // The descriptor's kernel says no to the second option and to undoing the first.
         let (result, _) = run(|s| {
-            matches!(s, Setting::Keepintvl(_) | Setting::Keepalive(false)).then_some(Errno::BADF)
+            (s.option == SocketOption::Keepintvl || s == Setting::new(SocketOption::Keepalive, 0))
+                .then_some(Errno::BADF)
         });
         let ApplyError::Refused { left, .. } = result.clone().unwrap_err() else {
             panic!("{result:?}");
         };
-        assert_eq!(left, [Setting::Keepalive(true)]);
+        assert_eq!(left, [Setting::new(SocketOption::Keepalive, 1)]);
         let text = result.unwrap_err().to_string();
         assert!(
             text.ends_with("could not be put back: SO_KEEPALIVE"),

@@ -146,7 +146,6 @@ pub mod mio;
 mod ping;
 mod protect;
 mod reusable;
-mod setting;
 mod take_error;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -161,12 +160,11 @@ pub use inspect::{InspectError, OptionsError, inspect, options};
 pub use ping::{Answer, NotNow, Ping, PingError, lent_to_ping, ping};
 pub use protect::{ProtectError, Protected, protect};
 pub use reusable::{NotReusable, Reuse, reusable};
-pub use setting::Setting;
 pub use take_error::take_error;
 pub use watch::{AddError, Event, NewWatchError, News, Watch};
 
 pub use deadpeer_core::forecast::{AfterClose, Forecast, Notice, Outlook, Silence, Snapshot, Span};
-pub use deadpeer_core::options::{Asked, OutOfRange};
+pub use deadpeer_core::options::{Asked, OptionFacts, OutOfRange, Setting, SocketOption};
 pub use deadpeer_core::policy::{
     LONGEST_DEADLINE, Plan, Policy, Reason, Refusal, Relaxation, SlowReaders,
 };

@@ -82,7 +82,7 @@ impl fmt::Display for ProtectError {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Apply(error) => error.fmt(f),
             Self::Incomplete(applied) => {
-                let lacks = applied.unsupported.iter().map(|lack| lack.setting.option());
+                let lacks = applied.unsupported.iter().map(|lack| lack.setting.name());
                 let lacks = lacks.collect::<Vec<_>>().join(", ");
                 write!(
                     f,

@@ -1,6 +1,6 @@
 //! Options that a listener has and a connection it accepted has not.
 
-use deadpeer_core::Effective;
+use deadpeer_core::{Effective, SocketOption};
 
 /// The options (by the kernel's name) that were set on a listener, while this connection of it
 /// still has what a socket has that nobody set anything on (`untouched`).
@@ -13,41 +13,18 @@ pub fn missed(
     connection: &Effective,
     untouched: &Effective,
 ) -> impl Iterator<Item = &'static str> + use<> {
+    let (listener, connection, untouched) = (*listener, *connection, *untouched);
     let on_both = listener.keepalive && connection.keepalive;
-    [
-        ("SO_KEEPALIVE", listener.keepalive && !connection.keepalive),
-        (
-            "TCP_KEEPIDLE",
-            on_both && not_passed_on(listener, connection, untouched, |all| all.keepidle_s),
-        ),
-        (
-            "TCP_KEEPINTVL",
-            on_both && not_passed_on(listener, connection, untouched, |all| all.keepintvl_s),
-        ),
-        (
-            "TCP_KEEPCNT",
-            on_both && not_passed_on(listener, connection, untouched, |all| all.keepcnt),
-        ),
-        (
-            "TCP_USER_TIMEOUT",
-            not_passed_on(listener, connection, untouched, |all| all.user_timeout_ms),
-        ),
-        (
-            "TCP_RTO_MAX_MS",
-            not_passed_on(listener, connection, untouched, |all| all.rto_max_ms),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(option, missed)| missed.then_some(option))
-}
-
-fn not_passed_on<V: PartialEq>(
-    listener: &Effective,
-    connection: &Effective,
-    untouched: &Effective,
-    option: impl Fn(&Effective) -> V,
-) -> bool {
-    option(listener) != option(untouched) && option(connection) == option(untouched)
+    let missed = move |option: &SocketOption| {
+        let counts = on_both || !option.is_keepalive() || *option == SocketOption::Keepalive;
+        let value = |of: &Effective| of.get(*option);
+        counts
+            && option.facts().inherited
+            && value(&listener) != value(&untouched)
+            && value(&connection) == value(&untouched)
+    };
+    let options = SocketOption::ALL.into_iter().filter(missed);
+    options.map(|option| option.facts().name)
 }
 
 #[cfg(test)]

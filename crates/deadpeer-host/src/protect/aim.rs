@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deadpeer_core::{
-    Effective, Forecast, Kernel, Plan, Policy, Refusal, Silence, SlowReaders, Snapshot,
+    Effective, Forecast, Kernel, Plan, Policy, Refusal, Setting, Silence, SlowReaders, Snapshot,
     SocketOptions, TcpState,
 };
 
@@ -136,7 +136,7 @@ impl Aim {
         }
         let mut helpful = self
             .candidates(before, snapshot)
-            .map(|options| (options, overlay(before, &options)))
+            .map(|options| (options, before.with(&options)))
             .map(|(options, after)| (options, after, self.forecast(&after, snapshot)))
             .filter(|(_, _, then)| self.loosens_nothing(&told, then, snapshot));
         // The first that keeps the deadline changes least; if none does, the last that helps at all
@@ -203,9 +203,8 @@ impl Aim {
         plans.iter().flat_map(move |plan| {
             let mut whole = *plan;
             whole.syncnt = whole.syncnt.filter(|_| connecting);
-            let mut data = whole;
-            data.keepalive = None;
-            (data.keepidle_s, data.keepintvl_s, data.keepcnt) = (None, None, None);
+            let data = whole.settings().filter(|set| !set.option.is_keepalive());
+            let data = data.collect();
             let mut idle = whole;
             (idle.user_timeout_ms, idle.rto_max_ms) = (None, None);
             [data, idle, whole, tighter(&whole, before)]
@@ -233,17 +232,8 @@ impl Aim {
         options: &SocketOptions,
         after: &Effective,
     ) -> SocketOptions {
-        let mut needed = *options;
-        needed.keepalive = needed.keepalive.filter(|on| *on != before.keepalive);
-        needed.keepintvl_s = needed.keepintvl_s.filter(|s| *s != before.keepintvl_s);
-        needed.keepcnt = needed.keepcnt.filter(|n| *n != before.keepcnt);
-        needed.user_timeout_ms = needed
-            .user_timeout_ms
-            .filter(|ms| *ms != before.user_timeout_ms.unwrap_or(0));
-        needed.rto_max_ms = needed
-            .rto_max_ms
-            .filter(|ms| Some(*ms) != before.rto_max_ms);
-        needed.syncnt = needed.syncnt.filter(|n| Some(*n) != before.syncnt);
+        let changes = |set: &Setting| before.held(set.option) != Some(*set);
+        let mut needed: SocketOptions = options.settings().filter(changes).collect();
         needed.keepidle_s = after.keepalive.then_some(after.keepidle_s);
         needed
     }
@@ -297,22 +287,6 @@ fn tighter(plan: &SocketOptions, before: &Effective) -> SocketOptions {
         tight.rto_max_ms = least(plan.rto_max_ms, own);
     }
     tight
-}
-
-/// What is in force once `options` are set where `before` was.
-pub(crate) fn overlay(before: &Effective, options: &SocketOptions) -> Effective {
-    let mut after = *before;
-    after.keepalive = options.keepalive.unwrap_or(before.keepalive);
-    after.keepidle_s = options.keepidle_s.unwrap_or(before.keepidle_s);
-    after.keepintvl_s = options.keepintvl_s.unwrap_or(before.keepintvl_s);
-    after.keepcnt = options.keepcnt.unwrap_or(before.keepcnt);
-    after.user_timeout_ms = match options.user_timeout_ms {
-        Some(ms) => Some(ms).filter(|ms| *ms > 0),
-        None => before.user_timeout_ms,
-    };
-    after.rto_max_ms = options.rto_max_ms.or(before.rto_max_ms);
-    after.syncnt = options.syncnt.or(before.syncnt);
-    after
 }
 
 /// Whether any silence ends sooner then.

@@ -9,7 +9,6 @@ use super::outcome::{Failure, Outcome};
 use super::survey::{Job, Survey};
 use crate::table::Unreadable;
 use crate::table::bpf::{BpfError, BpfReader};
-use crate::undo::values_of;
 
 /// Returns the sockets that were tried. One that appeared while the survey was made has not been
 /// seen by eBPF, and is left for the next survey.
@@ -58,9 +57,8 @@ fn change_of(survey: &Survey, job: &Job) -> Option<Change> {
 
 /// Nothing half done: an option that is refused takes the others with it.
 fn put_back(view: &BpfReader, survey: &Survey, half: &[&Job]) -> Result<(), BpfError> {
-    let back = |before: &Effective, set: &SocketOptions, cookie| {
-        Change::new(cookie, values_of(before, set))
-    };
+    let back =
+        |before: &Effective, set: &SocketOptions, cookie| Change::new(cookie, before.of_those(set));
     let changes = half.iter().filter_map(|job| {
         let (part, change) = survey.change(job)?;
         Some(back(&part.before?, &change.options, job.cookie))

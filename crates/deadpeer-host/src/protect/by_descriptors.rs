@@ -48,7 +48,7 @@ fn carry_out_one(
         put_back(&socket, &now, &change.options);
         return Err(match lacking.lack {
             Lack::Multipath => Failure::Unreachable(Unreadable::Multipath),
-            Lack::Kernel | _ => Failure::Lacking(lacking.setting.option()),
+            Lack::Kernel | _ => Failure::Lacking(lacking.setting.name()),
         });
     }
     Ok(())
@@ -57,5 +57,5 @@ fn carry_out_one(
 /// Nothing half done: an option that is missing takes the others with it.
 fn put_back(socket: impl AsFd, before: &Effective, set: &SocketOptions) {
     // The kernel took other values of these options a moment ago.
-    let _ = crate::undo::values_of(before, set).apply(socket);
+    let _ = before.of_those(set).apply(socket);
 }

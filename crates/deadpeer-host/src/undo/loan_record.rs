@@ -6,7 +6,7 @@ use deadpeer_core::SocketOptions;
 use deadpeer_sys::sockopt;
 
 use super::file::{UndoFile, WriteUndoError};
-use super::record::{Group, Record, values_of};
+use super::record::{Group, Record};
 use crate::table::Target;
 use crate::table::fd_borrower::FdBorrower;
 
@@ -84,5 +84,5 @@ fn before(
         .borrow_from(target.numbers(), target.id.cookie)
         .ok()?;
     let now = sockopt::effective(&socket).ok()?;
-    Some(values_of(&now, lent))
+    Some(now.of_those(lent))
 }

@@ -3,11 +3,10 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
-use deadpeer_core::{Effective, SocketOptions};
+use deadpeer_core::SocketOptions;
 use serde::{Deserialize, Serialize};
 
 use super::sysctl::SysctlChange;
-use crate::protect::{Fate, Step, Survey};
 
 /// The version of the format that this program writes and reads.
 const FORMAT: u32 = 1;
@@ -94,64 +93,4 @@ impl Record {
     pub(super) fn is_known(&self) -> bool {
         self.format == FORMAT
     }
-}
-
-impl Survey {
-    /// What there is to undo once the survey is carried out.
-    pub(crate) fn groups(&self) -> Vec<Group> {
-        let mut groups: Vec<Option<Group>> = self
-            .parts
-            .iter()
-            .map(|part| {
-                let Fate::Judged(Step::Change(change)) = part.fate else {
-                    return None;
-                };
-                Some(Group {
-                    process: part
-                        .process
-                        .as_ref()
-                        .map(|name| String::from_utf8_lossy(name).into_owned()),
-                    listeners: part.listeners,
-                    before: values_of(&part.before?, &change.options),
-                    after: change.options,
-                    followed_sysctl: part.own.map(|own| followed(&own, &change.options)),
-                    cookies: Vec::new(),
-                })
-            })
-            .collect();
-        for (cookie, part) in self.changing() {
-            if let Some(Some(group)) = groups.get_mut(part) {
-                group.cookies.push(cookie);
-            }
-        }
-        let groups = groups.into_iter().flatten();
-        groups.filter(|group| !group.cookies.is_empty()).collect()
-    }
-}
-
-/// Whether anything that was set followed a sysctl while `own` was all that was set on the socket.
-fn followed(own: &SocketOptions, set: &SocketOptions) -> bool {
-    let times = [
-        (own.keepidle_s, set.keepidle_s),
-        (own.keepintvl_s, set.keepintvl_s),
-        (own.keepcnt, set.keepcnt),
-    ];
-    times
-        .iter()
-        .any(|(own, set)| own.is_none() && set.is_some())
-}
-
-/// Of the options that are set in `set`, the values that `before` has.
-pub(crate) fn values_of(before: &Effective, set: &SocketOptions) -> SocketOptions {
-    let mut values = SocketOptions::default();
-    values.keepalive = set.keepalive.map(|_| before.keepalive);
-    values.keepidle_s = set.keepidle_s.map(|_| before.keepidle_s);
-    values.keepintvl_s = set.keepintvl_s.map(|_| before.keepintvl_s);
-    values.keepcnt = set.keepcnt.map(|_| before.keepcnt);
-    values.user_timeout_ms = set
-        .user_timeout_ms
-        .map(|_| before.user_timeout_ms.unwrap_or(0));
-    values.rto_max_ms = set.rto_max_ms.and(before.rto_max_ms);
-    values.syncnt = set.syncnt.and(before.syncnt);
-    values
 }

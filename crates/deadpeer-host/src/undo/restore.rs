@@ -3,15 +3,14 @@
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 
-use deadpeer::{Apply as _, Setting};
+use deadpeer::Apply as _;
 use deadpeer_bpf::Change;
-use deadpeer_core::{Effective, SocketOptions};
+use deadpeer_core::{Effective, Setting, SocketOptions};
 use deadpeer_sys::sockopt;
 use rustc_hash::FxHashMap;
 
 use super::record::{Group, Record};
 use super::sysctl::{self, SysctlChange, SysctlFate};
-use crate::protect::overlay;
 use crate::table::Query;
 use crate::table::Unreadable;
 use crate::table::fd_borrower::FdBorrower;
@@ -140,13 +139,12 @@ impl Back {
         for group in groups.iter().rev() {
             let (options, overtaken) = way_back(&then, &group.before, &group.after);
             back.overtaken |= overtaken;
-            for setting in Setting::in_order(&options) {
-                setting.put(&mut back.options);
+            for setting in options.settings() {
+                back.options.put(setting);
             }
-            let times = [options.keepidle_s, options.keepintvl_s, options.keepcnt];
-            let timed = times.iter().any(Option::is_some);
+            let timed = options.settings().any(|set| set.option.may_follow_sysctl());
             back.own_now |= timed && group.followed_sysctl != Some(false);
-            then = overlay(&then, &options);
+            then = then.with(&options);
         }
         back
     }
@@ -170,29 +168,18 @@ fn way_back(
 ) -> (SocketOptions, bool) {
     let mut back = SocketOptions::default();
     let mut overtaken = false;
-    for (old, set) in Setting::in_order(before).filter_map(|old| {
-        let set = Setting::in_order(after).find(|set| set.option() == old.option())?;
-        Some((old, set))
-    }) {
-        match set.held(now) {
+    for old in before.settings() {
+        let Some(value) = after.get(old.option) else {
+            continue;
+        };
+        match now.held(old.option) {
             Some(held) if held == old => {}
-            Some(held) if is_held(set, held) => old.put(&mut back),
+            Some(held) if Setting::new(old.option, value).is_held_as(held) => back.put(old),
             Some(_) => overtaken = true,
             None => {}
         }
     }
     (back, overtaken)
-}
-
-/// Whether `held` is what the kernel makes of `set`: it rounds `TCP_RTO_MAX_MS` up to whole timer
-/// ticks, at most 10 ms.
-fn is_held(set: Setting, held: Setting) -> bool {
-    match (set, held) {
-        (Setting::RtoMax(set), Setting::RtoMax(held)) => {
-            (set..=set.saturating_add(10)).contains(&held)
-        }
-        (set, held) => set == held,
-    }
 }
 
 impl Restored {

@@ -1,57 +1,52 @@
 //! Socket options as the file writes them: by the kernel's names, each with its unit; what is not
 //! touched is left out.
 
-use deadpeer_core::SocketOptions;
+use std::collections::BTreeMap;
+
+use deadpeer_core::{Setting, SocketOption, SocketOptions};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Values {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    so_keepalive: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tcp_keepidle_s: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tcp_keepintvl_s: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tcp_keepcnt: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tcp_user_timeout_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tcp_rto_max_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tcp_syncnt: Option<u32>,
+#[serde(untagged)]
+enum Value {
+    Switch(bool),
+    Number(u32),
 }
 
 pub(super) fn serialize<S: Serializer>(
     options: &SocketOptions,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let values = Values {
-        so_keepalive: options.keepalive,
-        tcp_keepidle_s: options.keepidle_s,
-        tcp_keepintvl_s: options.keepintvl_s,
-        tcp_keepcnt: options.keepcnt,
-        tcp_user_timeout_ms: options.user_timeout_ms,
-        tcp_rto_max_ms: options.rto_max_ms,
-        tcp_syncnt: options.syncnt,
-    };
-    values.serialize(serializer)
+    serializer.collect_map(SocketOption::ALL.into_iter().filter_map(|option| {
+        let value = match options.get(option)? {
+            on if option == SocketOption::Keepalive => Value::Switch(on != 0),
+            number => Value::Number(number),
+        };
+        Some((option.facts().field, value))
+    }))
 }
 
 /// Refuses values that the kernel would refuse.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<SocketOptions, D::Error> {
-    let values = Values::deserialize(deserializer)?;
+    let values = BTreeMap::<String, Value>::deserialize(deserializer)?;
     let mut options = SocketOptions::default();
-    options.keepalive = values.so_keepalive;
-    options.keepidle_s = values.tcp_keepidle_s;
-    options.keepintvl_s = values.tcp_keepintvl_s;
-    options.keepcnt = values.tcp_keepcnt;
-    options.user_timeout_ms = values.tcp_user_timeout_ms;
-    options.rto_max_ms = values.tcp_rto_max_ms;
-    options.syncnt = values.tcp_syncnt;
-    options.check().map_err(serde::de::Error::custom)?;
+    for (field, value) in values {
+        let named = |option: &SocketOption| option.facts().field == field;
+        let option = SocketOption::ALL.into_iter().find(named);
+        options.put(match (option, value) {
+            (Some(SocketOption::Keepalive), Value::Switch(on)) => {
+                Setting::new(SocketOption::Keepalive, on.into())
+            }
+            (Some(option), Value::Number(number)) if option != SocketOption::Keepalive => {
+                Setting::new(option, number)
+            }
+            (Some(_), _) => return Err(D::Error::custom(format!("{field} has another type"))),
+            (None, _) => return Err(D::Error::custom(format!("unknown option {field}"))),
+        });
+    }
+    options.check().map_err(D::Error::custom)?;
     Ok(options)
 }

@@ -1,6 +1,6 @@
 //! Socket options, and what they promise.
 
-use deadpeer_core::{Effective, SocketOptions};
+use deadpeer_core::{Effective, SocketOption, SocketOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::duration::{milliseconds, milliseconds_up};
@@ -91,33 +91,31 @@ pub struct Options {
     pub tcp_syncnt: Option<u32>,
 }
 
+impl Options {
+    fn read(value: impl Fn(SocketOption) -> Option<u32>) -> Self {
+        Self {
+            so_keepalive: value(SocketOption::Keepalive).map(|on| on != 0),
+            tcp_keepidle_s: value(SocketOption::Keepidle),
+            tcp_keepintvl_s: value(SocketOption::Keepintvl),
+            tcp_keepcnt: value(SocketOption::Keepcnt),
+            tcp_user_timeout_ms: value(SocketOption::UserTimeout),
+            tcp_rto_max_ms: value(SocketOption::RtoMax),
+            tcp_syncnt: value(SocketOption::Syncnt),
+        }
+    }
+}
+
 /// Options to set.
 impl From<&SocketOptions> for Options {
     fn from(options: &SocketOptions) -> Self {
-        Self {
-            so_keepalive: options.keepalive,
-            tcp_keepidle_s: options.keepidle_s,
-            tcp_keepintvl_s: options.keepintvl_s,
-            tcp_keepcnt: options.keepcnt,
-            tcp_user_timeout_ms: options.user_timeout_ms,
-            tcp_rto_max_ms: options.rto_max_ms,
-            tcp_syncnt: options.syncnt,
-        }
+        Self::read(|option| options.get(option))
     }
 }
 
 /// Options in force on a socket.
 impl From<&Effective> for Options {
     fn from(options: &Effective) -> Self {
-        Self {
-            so_keepalive: Some(options.keepalive),
-            tcp_keepidle_s: Some(options.keepidle_s),
-            tcp_keepintvl_s: Some(options.keepintvl_s),
-            tcp_keepcnt: Some(options.keepcnt),
-            tcp_user_timeout_ms: Some(options.user_timeout_ms.unwrap_or(0)),
-            tcp_rto_max_ms: options.rto_max_ms,
-            tcp_syncnt: options.syncnt,
-        }
+        Self::read(|option| options.get(option))
     }
 }
 
@@ -166,5 +164,23 @@ impl From<&deadpeer_core::Forecast> for Forecast {
             lost_probes_survived: forecast.lost_probes_survived,
             packets_per_idle_hour: forecast.packets_per_idle_hour,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The record has every option, under the name that the list of them has.
+    #[test]
+    fn fields_are_those_of_the_list() {
+        let record = Options::read(|option| Some(option as u32));
+        let json = serde_json::to_value(record).unwrap();
+        let fields = json.as_object().unwrap();
+        assert_eq!(fields.len(), SocketOption::ALL.len());
+        for option in &SocketOption::ALL[1..] {
+            assert_eq!(fields[option.facts().field], *option as u32);
+        }
+        assert_eq!(fields[SocketOption::Keepalive.facts().field], false);
     }
 }

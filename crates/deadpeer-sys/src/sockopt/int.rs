@@ -1,4 +1,5 @@
-//! The TCP options that rustix has no function for: each of them is one C `int`.
+//! Options that are one C `int`, by their numbers: rustix has a function for some of them, and none
+//! that takes a number.
 
 use std::ffi::{c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -9,6 +10,16 @@ use crate::{Result, SysError};
 
 /// Reads a TCP option of a number, which need not be a descriptor any more.
 pub(crate) fn read(number: RawFd, option: c_int, call: &'static str) -> Result<c_int> {
+    read_at(number, libc::IPPROTO_TCP, option, call)
+}
+
+/// As [`read`], of any level.
+pub(super) fn read_at(
+    number: RawFd,
+    level: c_int,
+    option: c_int,
+    call: &'static str,
+) -> Result<c_int> {
     let mut value: c_int = 0;
     let mut len = size_of::<c_int>() as libc::socklen_t;
     // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`; a number
@@ -16,7 +27,7 @@ pub(crate) fn read(number: RawFd, option: c_int, call: &'static str) -> Result<c
     let status = unsafe {
         libc::getsockopt(
             number,
-            libc::IPPROTO_TCP,
+            level,
             option,
             (&raw mut value).cast::<c_void>(),
             &raw mut len,
@@ -29,9 +40,10 @@ pub(crate) fn read(number: RawFd, option: c_int, call: &'static str) -> Result<c
     }
 }
 
-/// Sets a TCP option; a value that does not fit a C `int` is `EINVAL`, as the kernel would say.
+/// Sets an option; a value that does not fit a C `int` is `EINVAL`, as the kernel would say.
 pub(super) fn write(
     fd: BorrowedFd<'_>,
+    level: c_int,
     option: c_int,
     value: u32,
     call: &'static str,
@@ -43,7 +55,7 @@ pub(super) fn write(
     let status = unsafe {
         libc::setsockopt(
             fd.as_raw_fd(),
-            libc::IPPROTO_TCP,
+            level,
             option,
             (&raw const value).cast::<c_void>(),
             size_of::<c_int>() as libc::socklen_t,

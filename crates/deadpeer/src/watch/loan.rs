@@ -8,12 +8,9 @@ use deadpeer_core::{Effective, SocketOptions};
 use deadpeer_sys::{Remembered, sockopt};
 
 use crate::apply::{ApplyError, apply};
-use crate::setting::Setting;
 
 /// The application has set a user timeout of its own.
 const NOT_OURS: u32 = u32::MAX;
-/// The kernel rounds `TCP_RTO_MAX_MS` up to whole ticks of its clock, 10 ms at most.
-const TICK_MS: u32 = 10;
 
 /// Lends the options of a supervision to sockets.
 #[derive(Debug)]
@@ -112,14 +109,14 @@ impl Lender {
         ) else {
             return;
         };
-        let lent: Vec<_> = Setting::in_order(&self.with(loan.user_timeout_ms)).collect();
+        let lent: Vec<_> = self.with(loan.user_timeout_ms).settings().collect();
         for lent in lent.into_iter().rev() {
-            if let (Some(held), Some(old)) = (lent.held(&now), lent.held(before))
-                && is_still_lent(lent, held)
+            if let (Some(held), Some(old)) = (now.held(lent.option), before.held(lent.option))
+                && lent.is_held_as(held)
                 && old != held
             {
                 // As above.
-                let _ = old.set(fd);
+                let _ = sockopt::set(fd, old);
             }
         }
     }
@@ -140,11 +137,4 @@ impl Lender {
 /// Without room for a descriptor it waits for the next look.
 fn hold(socket: Remembered) -> Option<OwnedFd> {
     socket.hold().ok().flatten()
-}
-
-fn is_still_lent(lent: Setting, held: Setting) -> bool {
-    match (lent, held) {
-        (Setting::RtoMax(lent), Setting::RtoMax(held)) => (lent..lent + TICK_MS).contains(&held),
-        (lent, held) => lent == held,
-    }
 }

@@ -5,7 +5,8 @@ use std::os::unix::net::UnixStream;
 
 use deadpeer::OutOfRange;
 use deadpeer::{
-    Apply, ApplyError, Errno, InspectError, Lack, OptionsError, Setting, SocketOptions,
+    Apply, ApplyError, Errno, InspectError, Lack, OptionsError, Setting, SocketOption,
+    SocketOptions,
 };
 use deadpeer_sys::testing::{in_private_netns, skip};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
@@ -111,8 +112,8 @@ fn multipath_sockets_say_what_they_lack() {
                 .all(|one| one.lack == Lack::Multipath)
         );
         let lacking: Vec<_> = applied.unsupported.iter().map(|one| one.setting).collect();
-        assert!(lacking.contains(&Setting::UserTimeout(29_000)));
-        assert!(lacking.contains(&Setting::Syncnt(3)));
+        assert!(lacking.contains(&Setting::new(SocketOption::UserTimeout, 29_000)));
+        assert!(lacking.contains(&Setting::new(SocketOption::Syncnt, 3)));
         assert!(applied.effective.keepalive);
         assert_eq!(applied.effective.keepidle_s, 20);
         assert_eq!(applied.effective.user_timeout_ms, None);
@@ -137,10 +138,8 @@ fn the_kernels_rounding_is_reported() {
         let [difference] = applied.differences[..] else {
             panic!("{applied:?}");
         };
-        assert_eq!(difference.asked, Setting::RtoMax(1_001));
-        let Setting::RtoMax(held) = difference.held else {
-            panic!("{difference:?}");
-        };
+        assert_eq!(difference.asked, Setting::new(SocketOption::RtoMax, 1_001));
+        let held = difference.held.value;
         assert!(
             (1_002..=1_001 + 1_000u32.div_ceil(hz)).contains(&held),
             "{held}"

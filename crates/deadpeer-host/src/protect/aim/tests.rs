@@ -34,7 +34,7 @@ fn an_untouched_socket_gets_the_whole_plan() {
     let aim = aim(30);
     let change = change(&aim, &settings(|_| {}));
     assert!(change.keeps && !change.own_choice);
-    let planned = overlay(&settings(|_| {}), aim.plan().options());
+    let planned = settings(|_| {}).with(aim.plan().options());
     assert_eq!(
         (change.after.keepalive, change.after.keepidle_s),
         (planned.keepalive, planned.keepidle_s)
@@ -158,7 +158,7 @@ mod properties {
             let aim = aim(seconds);
             if let Step::Change(change) = aim.step(&before, &idle()) {
                 prop_assert!(change.options.check().is_ok());
-                prop_assert_eq!(overlay(&before, &change.options), change.after);
+                prop_assert_eq!(before.with(&change.options), change.after);
             }
         }
     }
