@@ -3,6 +3,7 @@
 mod answer;
 mod code;
 mod kernel;
+mod program;
 mod request;
 pub(crate) mod words;
 
@@ -15,9 +16,22 @@ use deadpeer_report::record;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
 use answer::Answer;
+use request::Options;
 
 /// Plans and prints.
 pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    match request {
+        Request::Options(options) => for_a_socket(options, output, out),
+        Request::Program {
+            recipe,
+            within,
+            kernel,
+        } => program::run(recipe, *within, kernel, output, out),
+        Request::List => program::list(output, out),
+    }
+}
+
+fn for_a_socket(request: &Options, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let plan = match request.policy.plan(&request.kernel) {
         Ok(plan) => plan,
         Err(refusal) => {

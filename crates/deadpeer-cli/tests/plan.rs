@@ -377,3 +377,71 @@ fn sysctl_lines_can_be_read_by_sysctl() {
         "{code}"
     );
 }
+
+#[test]
+fn a_program_is_told_in_its_own_words() {
+    let ran = plan(&["--for", "Redis", "--within", "30s", "--kernel", "6.1"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{}", ran.stdout);
+    for said in [
+        "    tcp-keepalive 14\n",
+        "  while idle                after ",
+        "  ! with data in flight       after 15m ",
+        "deadpeer run --within 30s -- COMMAND",
+        "CONFIG SET tcp-keepalive",
+    ] {
+        assert!(
+            ran.stdout.contains(said),
+            "{said:?} is missing in\n{}",
+            ran.stdout
+        );
+    }
+
+    let ran = plan(&["--for", "postgres", "--within", "30s", "--kernel", "6.1"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("    tcp_user_timeout = "),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn the_remedy_as_json_holds_its_lines_and_what_they_miss() {
+    let lines = json(&["plan", "--json", "--for", "nginx", "--within", "30s"]);
+    let [remedy] = lines.as_slice() else {
+        panic!("one line, not {lines:?}")
+    };
+    assert_eq!(
+        (&remedy["type"], &remedy["kept"]),
+        (&"remedy".into(), &false.into())
+    );
+    let [clients, servers] = remedy["sides"].as_array().unwrap().as_slice() else {
+        panic!("two sides, not {remedy}")
+    };
+    let line = clients["lines"][0].as_str().unwrap();
+    assert!(line.contains("so_keepalive="), "{line}");
+    assert_eq!(
+        clients["misses"],
+        serde_json::json!(["in-flight", "late-write"])
+    );
+    assert_eq!(servers["lines"][0], "proxy_socket_keepalive on;");
+}
+
+#[test]
+fn what_is_not_known_is_refused_with_what_was_meant() {
+    let ran = plan(&["--for", "pgbuoncer", "--within", "30s"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(
+        ran.stderr.contains("did you mean pgbouncer?"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+
+    let list = plan(&["--list"]);
+    assert_eq!((list.code, list.stderr.as_str()), (0, ""));
+    assert!(list.stdout.lines().count() >= 40, "{}", list.stdout);
+    assert_eq!(plan(&[]).code, 2);
+    let both = plan(&["--for", "go", "--within", "30s", "--code", "c"]);
+    assert_eq!(both.code, 2);
+}

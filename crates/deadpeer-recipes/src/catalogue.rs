@@ -105,7 +105,7 @@ impl std::fmt::Display for Unknown {
         write!(f, "there is no recipe for {:?}", self.name)?;
         match self.suggestion {
             Some(suggestion) => write!(f, "; did you mean {suggestion}?"),
-            None => Ok(()),
+            None => write!(f, "."),
         }
     }
 }

@@ -13,6 +13,7 @@ mod line;
 mod ping;
 mod plan;
 mod protect;
+mod remedy;
 #[cfg(test)]
 mod schemas;
 mod settings;
@@ -36,6 +37,7 @@ pub use protect::{
     Failed, ProtectPlan, ProtectSummary, ProtectSysctl, RemovedProtection, StandingProtection,
     SysctlChange, SysctlUndone, UndoFile, Undone,
 };
+pub use remedy::{Recipe, Remedy, RemedySide, RemedyTimeout};
 pub use settings::{AfterClose, Forecast, Notice, Options, Outlook};
 pub use test::{TestCase, TestSummary};
 pub use watch::{Death, DeathCount, Deaths, LastOwner, Limit, Watch};

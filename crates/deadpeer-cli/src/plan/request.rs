@@ -1,7 +1,10 @@
 //! What is asked of `deadpeer plan`.
 
+use std::time::Duration;
+
 use clap::Args;
 use deadpeer_core::{Kernel, Policy};
+use deadpeer_recipes::{Recipe, Unknown};
 
 use super::code::Language;
 use super::kernel::{self, KernelArg, SysctlArg};
@@ -15,10 +18,25 @@ use crate::policy_args::PolicyArgs;
 /// Prints the options, what they guarantee for each kind of silence, what they cost, and code that
 /// sets them. Exits with 1 if no options can keep the deadline, and says why and which is the
 /// nearest deadline that can be kept.
+///
+/// With --for: the lines to write for that program, what they keep, and what the program cannot
+/// keep; exits with 1 if there is any of that.
 #[derive(Debug, Args)]
+#[command(mut_arg("within", |within| within.required(false).required_unless_present("list")))]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
-    deadline: DeadlineArgs,
+    deadline: Option<DeadlineArgs>,
+    /// Advise for this program or library in its own words: nginx, postgresql, redis-py, go, ...
+    #[arg(
+        long = "for",
+        value_name = "PROGRAM",
+        value_parser = recipe,
+        conflicts_with_all = ["code", "survive_lost", "slow_readers", "after_close", "path_rto", "except"]
+    )]
+    program: Option<&'static Recipe>,
+    /// List the programs and libraries that --for takes
+    #[arg(long, conflicts_with_all = ["within", "program", "code"])]
+    list: bool,
     #[command(flatten)]
     policy: PolicyArgs,
     /// Kernel to plan for: running, modern (6.15 or newer), before-6.15, or a version such as 6.1
@@ -49,7 +67,23 @@ pub(crate) struct PlanArgs {
 
 /// What is asked.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) enum Request {
+    /// Options for a socket.
+    Options(Options),
+    /// Lines for a program.
+    Program {
+        recipe: &'static Recipe,
+        within: Duration,
+        /// The kernel and the namespace that it runs on.
+        kernel: Kernel,
+    },
+    /// The programs that lines are known for.
+    List,
+}
+
+/// What is asked about a socket.
+#[derive(Debug)]
+pub(crate) struct Options {
     pub(super) policy: Policy,
     /// The kernel and the namespace to plan for.
     pub(super) kernel: Kernel,
@@ -60,11 +94,27 @@ pub(crate) struct Request {
 impl PlanArgs {
     /// As plain values, once the running kernel has been asked if that is meant.
     pub(crate) fn request(&self) -> Result<Request, Stop> {
-        let policy = self.policy.within(self.deadline.within);
-        Ok(Request {
+        let Some(deadline) = self.deadline else {
+            return Ok(Request::List);
+        };
+        let kernel = kernel::with_sysctls(self.kernel.kernel()?, &self.sysctl)?;
+        if let Some(recipe) = self.program {
+            return Ok(Request::Program {
+                recipe,
+                within: deadline.within,
+                kernel,
+            });
+        }
+        let policy = self.policy.within(deadline.within);
+        Ok(Request::Options(Options {
             policy: policy.sysctls(self.sysctl.contains(&SysctlArg::Choose)),
-            kernel: kernel::with_sysctls(self.kernel.kernel()?, &self.sysctl)?,
+            kernel,
             code: self.code,
-        })
+        }))
     }
+}
+
+fn recipe(name: &str) -> Result<&'static Recipe, String> {
+    let unknown = |unknown: Unknown| format!("{unknown} `deadpeer plan --list` has them all");
+    deadpeer_recipes::find(name).map_err(unknown)
 }
