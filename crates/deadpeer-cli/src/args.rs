@@ -134,7 +134,7 @@ fn sentence(error: &clap::Error) -> String {
             .map(clap::Command::get_name)
             .collect();
         let verbs = verbs.join(", ");
-        return format!("a verb is missing, there are {verbs} (see 'deadpeer --help')");
+        return format!("a verb is missing: use one of {verbs} (see 'deadpeer --help')");
     }
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n").map(one_line);

@@ -23,7 +23,7 @@ impl Consent {
             (false, true) => Ok(Self::Given),
             (false, false) if io::stdin().is_terminal() => Ok(Self::Ask),
             (false, false) => Err(Stop::because(
-                "nobody can be asked here, since there is no terminal: add --yes to do it or --dry-run to see what would be done (nothing was changed)",
+                "there is no terminal to ask for confirmation on: use --yes to proceed, or --dry-run to see what would be done (nothing was changed)",
             )),
         }
     }

@@ -156,7 +156,7 @@ impl Chosen {
             match (&self.namespace, Stop::from_error(&error)) {
                 (Namespace::Own, stop) | (_, stop @ Stop::PipeClosed) => stop,
                 (_, Stop::Failed(why)) => {
-                    Stop::because(format!("cannot look into that network namespace: {why}"))
+                    Stop::because(format!("cannot enter that network namespace: {why}"))
                 }
             }
         })
@@ -227,7 +227,7 @@ fn user(text: &str) -> Result<u32, String> {
     let Ok(user) = text.parse::<User>();
     let id = user
         .id()
-        .map_err(|error| format!("cannot look the user up: {error}"))?;
+        .map_err(|error| format!("cannot look up the user: {error}"))?;
     id.ok_or_else(|| Missing::User(user).to_string())
 }
 
@@ -280,10 +280,13 @@ mod tests {
             ("x --pid=-1", "a pid is a positive number"),
             ("x --state foo", "established"),
             ("x --user no-such-user-anywhere", "there is no such user"),
-            ("x --peer nonsense", "no address, prefix or address:port"),
+            (
+                "x --peer nonsense",
+                "not an address, prefix or address:port",
+            ),
             (
                 "x --local 1.2.3.4:99999",
-                "no address, prefix or address:port",
+                "not an address, prefix or address:port",
             ),
             ("x --all --port 80", "cannot be used with"),
             ("x --process=", "value is required"),

@@ -88,7 +88,7 @@ impl PingArgs {
     pub(crate) fn request(&self) -> Result<Request, Stop> {
         Ok(Request {
             chosen: self.filters.chosen_or(
-                "which connections? Name them by a filter such as --pid, --port or --peer, or say --all",
+                "no connections selected: use a filter such as --pid, --port or --peer, or --all",
             )?,
             count: self.count,
             interval: self.interval,

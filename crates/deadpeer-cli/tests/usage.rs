@@ -43,10 +43,13 @@ const REFUSED: &[(&str, &str)] = &[
     ("audit --port http", "a port is a number from 1 to 65535"),
     ("audit --state foo", "established"),
     ("audit --user no-such-user-here", "there is no such user"),
-    ("audit --peer garbage", "no address, prefix or address:port"),
+    (
+        "audit --peer garbage",
+        "not an address, prefix or address:port",
+    ),
     (
         "audit --local 10.0.0.0/99",
-        "no address, prefix or address:port",
+        "not an address, prefix or address:port",
     ),
     ("audit --pid 2147483647", "there is no such process"),
     ("audit --pid 0", "a pid is a positive number"),

@@ -208,15 +208,13 @@ impl fmt::Display for Gap {
                 Because(unreached, *looker)
             ),
             Self::OwnersHidden { processes, looker } => {
-                let one = *processes == 1;
+                let selected = plural_of(*processes, "selected process", "selected processes");
                 write!(
                     f,
-                    "The descriptors of {} that {} meant may not be looked at, so connections of {} are left out; {}.",
-                    plural_of(*processes, "process", "processes"),
-                    if one { "is" } else { "are" },
-                    if one { "it" } else { "theirs" },
+                    "No permission to read the descriptors of {selected}, so {} connections are missing; {}.",
+                    if *processes == 1 { "its" } else { "their" },
                     match looker {
-                        Looker::Root => "it takes the capability CAP_SYS_PTRACE",
+                        Looker::Root => "that needs CAP_SYS_PTRACE",
                         Looker::Nobody => "run as root",
                     }
                 )
@@ -228,42 +226,46 @@ impl fmt::Display for Gap {
             ),
             Self::UnknownAnswers(count) => write!(
                 f,
-                "{} of the kernel could not be understood: it may be newer than this program.",
+                "{} from the kernel could not be decoded: it may be newer than this program.",
                 plural(*count, "answer")
             ),
             Self::UnreadWithoutEbpf { why } => {
-                write!(f, "With eBPF they could be read: {}.", sanitize(why))
+                write!(
+                    f,
+                    "eBPF could read them, but is unavailable: {}.",
+                    sanitize(why)
+                )
             }
             Self::OutOfReachWithoutEbpf { why, .. } => write!(
                 f,
-                "eBPF would reach these, and can't be had: {}.",
+                "eBPF would reach these, but is unavailable: {}.",
                 sanitize(why)
             ),
             Self::OtherNamespaces { namespaces, pid } => write!(
                 f,
-                "{} with connections of their own, such as containers, are not looked at; reach each by --netns, for example --netns {pid}.",
+                "{} with connections of their own, such as containers, were not examined; select one with --netns, for example --netns {pid}.",
                 plural(*namespaces, "other network namespace")
             ),
             Self::NotOnRecord { why } => write!(
                 f,
-                "What is lent to the questions is not on record: {}. Killed by SIGKILL in the moment of one, this would leave keepalive on.",
+                "The options that are changed for each question are not on record: {}. If this is killed by SIGKILL during one, keepalive stays on.",
                 sanitize(why)
             ),
             Self::InBatches { burst, takes } => write!(
                 f,
-                "{} of these are ends of connections within this machine. Changed at once they would probe in the same tick, and the receive backlog holds {} packets: they are changed {} at a time, which takes about {}.{}",
+                "{} of these are ends of connections within this machine. Changed all at once, they would probe in the same tick, but the receive backlog holds only {} packets. So they are changed {} at a time, which takes about {}.{}",
                 burst.sockets,
                 burst.backlog,
                 burst.batch,
                 Upper(*takes),
                 match burst.fits {
                     true => "",
-                    false => " Even so probes will be lost, and live connections may be.",
+                    false => " Even so, probes will be lost, and live connections may be.",
                 }
             ),
             Self::TooManyInOneTick(burst) => write!(
                 f,
-                "Refused: {} of these are ends of connections within this machine that would probe in the same ticks, the receive backlog holds {} packets, and so live connections would be lost (nothing was changed): choose at most {} of them by a filter, raise net.core.netdev_max_backlog to {} or more, try another --within, or do it anyway with --force.",
+                "Refused: {} of these are ends of connections within this machine that would probe in the same ticks, but the receive backlog holds only {} packets, so live connections would be lost (nothing was changed). Select at most {} of them with a filter, raise net.core.netdev_max_backlog to {} or more, try another --within, or use --force to do it anyway.",
                 burst.sockets, burst.backlog, burst.most_sockets, burst.backlog_needed
             ),
         }
@@ -279,7 +281,7 @@ impl fmt::Display for Because<'_> {
         f.write_str(unreached.why.reason())?;
         match (unreached.why, looker) {
             (Unreadable::NotPermitted, Looker::Root) => f.write_str(
-                "; it takes the capability CAP_SYS_PTRACE, and no security module against it",
+                "; this needs CAP_SYS_PTRACE, and no security module that forbids it",
             ),
             (Unreadable::NotPermitted | Unreadable::NoVisibleOwner, Looker::Nobody) => {
                 match unreached.users.as_slice() {
@@ -293,10 +295,10 @@ impl fmt::Display for Because<'_> {
                 }
             }
             (Unreadable::NoVisibleOwner, Looker::Root) => f.write_str(
-                "; they belong to the kernel, to a process that takes CAP_SYS_PTRACE to look into, or to one outside this pid namespace",
+                "; they belong to the kernel, to a process that only CAP_SYS_PTRACE can inspect, or to one outside this PID namespace",
             ),
             (Unreadable::NoDescriptor, _) => {
-                f.write_str("; they wait in the queue of a listener whose settings are unknown too")
+                f.write_str("; they are waiting in the queue of a listener whose settings are unknown too")
             }
             _ => Ok(()),
         }
@@ -362,7 +364,7 @@ mod tests {
         let hidden = |processes, looker| Gap::OwnersHidden { processes, looker }.to_string();
         assert_eq!(
             hidden(1, Looker::Nobody),
-            "The descriptors of 1 process that is meant may not be looked at, so connections of it are left out; run as root."
+            "No permission to read the descriptors of 1 selected process, so its connections are missing; run as root."
         );
         let said = hidden(2, Looker::Root);
         assert!(said.ends_with("CAP_SYS_PTRACE."), "{said}");

@@ -247,8 +247,8 @@ impl<'a> Answer<'a> {
         );
         add(
             totals.seen_twice,
-            "packet is there more than once: captured on several interfaces, or doubled on its way",
-            "packets are there more than once: captured on several interfaces, or doubled on their way",
+            "packet was captured more than once: on several interfaces, or duplicated on its way",
+            "packets were captured more than once: on several interfaces, or duplicated on their way",
         );
         add(
             u64::from(totals.clock_steps),
@@ -257,13 +257,13 @@ impl<'a> Answer<'a> {
         );
         add(
             totals.untimed,
-            "packet has no time of its own: it is told with that of the one before it",
-            "packets have no time of their own: they are told with that of the one before them",
+            "packet has no timestamp of its own: it is told with that of the packet before it",
+            "packets have no timestamp of their own: they are told with that of the packet before them",
         );
         add(
             self.retold as u64,
-            "connection is there a second time, with translated addresses: it is told once",
-            "connections are there a second time, with translated addresses: they are told once",
+            "connection was captured twice, before and after its addresses were translated: it is told once",
+            "connections were captured twice, before and after their addresses were translated: they are told once",
         );
         for (skip, count) in totals.skipped() {
             let (one, many) = match skip {
@@ -272,12 +272,12 @@ impl<'a> Answer<'a> {
                     "packets were cut too short to read".into(),
                 ),
                 Skip::UnknownLink(link) => (
-                    format!("packet has {link}, not looked into"),
-                    format!("packets have {link}, not looked into"),
+                    format!("packet has {link}, not decoded"),
+                    format!("packets have {link}, not decoded"),
                 ),
                 Skip::Opaque(what) => (
-                    format!("packet is {what}, not looked into"),
-                    format!("packets are {what}, not looked into"),
+                    format!("packet is {what}, not decoded"),
+                    format!("packets are {what}, not decoded"),
                 ),
                 Skip::Malformed => ("packet is malformed".into(), "packets are malformed".into()),
                 Skip::NestedTooDeep => (
@@ -285,8 +285,8 @@ impl<'a> Answer<'a> {
                     "packets have too many headers".into(),
                 ),
                 Skip::LaterFragment => (
-                    "fragment after the first was passed over".into(),
-                    "fragments after the first were passed over".into(),
+                    "fragment after the first was skipped".into(),
+                    "fragments after the first were skipped".into(),
                 ),
                 Skip::NotIp | Skip::NotTcp | _ => continue,
             };

@@ -35,7 +35,7 @@ impl FromStr for HostArg {
         address
             .or_else(|_| text.parse())
             .map(Self)
-            .map_err(|_| "no address and no prefix".into())
+            .map_err(|_| "neither an address nor a prefix".into())
     }
 }
 

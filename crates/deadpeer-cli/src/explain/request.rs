@@ -145,5 +145,5 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse::<usize>()
         .ok()
         .filter(|n| *n > 0)
-        .ok_or_else(|| "not a number from 1 on".into())
+        .ok_or_else(|| "must be at least 1".into())
 }

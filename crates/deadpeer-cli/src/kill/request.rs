@@ -71,7 +71,7 @@ impl KillArgs {
     pub(crate) fn request(&self) -> Result<Request, Stop> {
         Ok(Request {
             chosen: self.filters.chosen_or(
-                "which connections? Name them by a filter such as --process, --port or --peer, or say --all (nothing was changed)",
+                "no connections selected: use a filter such as --process, --port or --peer, or --all (nothing was changed)",
             )?,
             consent: self.consent.consent()?,
             selection: match self.silent_for {

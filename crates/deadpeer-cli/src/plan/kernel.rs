@@ -56,7 +56,7 @@ pub(super) fn sysctl(text: &str) -> Result<SysctlArg, String> {
     let value = value
         .trim()
         .parse()
-        .map_err(|_| format!("{value:?} is no whole number"))?;
+        .map_err(|_| format!("{value:?} is not a whole number"))?;
     Ok(SysctlArg::Set(name.trim().to_owned(), value))
 }
 

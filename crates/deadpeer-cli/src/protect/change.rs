@@ -50,7 +50,7 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
     let set = (sysctl.as_ref())
         .map(|change| format!("Set {} for everybody, and change", sysctl::to_set(change)));
     let question = format!(
-        "{} {}? What is there now goes to {}.",
+        "{} {}? Current values will be saved to {}.",
         set.as_deref().unwrap_or("Change"),
         plural(survey.changes() as u64, "socket"),
         undo.path().display()

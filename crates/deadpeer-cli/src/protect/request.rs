@@ -157,7 +157,7 @@ impl ProtectArgs {
             (None, None) => Request::Change(Change {
                 goal: self.goal(),
                 chosen: self.table.filters.chosen_or(
-                    "which connections? Name them by a filter such as --process, --port or --cgroup, or say --all (nothing was changed)",
+                    "no connections selected: use a filter such as --process, --port or --cgroup, or --all (nothing was changed)",
                 )?,
                 consent: self.consent.consent()?,
                 force: self.force,
@@ -189,7 +189,7 @@ impl ProtectArgs {
             (true, _) => Ok(PathBuf::from("/")),
             (false, Some(path)) => Ok(below_root(path)),
             (false, None) => Err(Stop::because(
-                "--new-connections takes a single --cgroup, or --all for the whole machine, and no other filter: connections still to come have neither port nor process yet (nothing was changed)",
+                "--new-connections takes a single --cgroup, or --all for the whole machine, and no other filter: future connections have neither a port nor a process yet (nothing was changed)",
             )),
         }
     }

@@ -269,13 +269,10 @@ fn arguments_that_cannot_be_meant_are_refused() {
         ),
         (
             "explain x.pcap --host localhost",
-            "no address and no prefix",
+            "neither an address nor a prefix",
         ),
         ("explain x.pcap --within 30", "the unit is missing"),
-        (
-            "explain x.pcap --max-connections 0",
-            "not a number from 1 on",
-        ),
+        ("explain x.pcap --max-connections 0", "must be at least 1"),
         ("explain x.pcap --conn one", "invalid digit"),
         (
             "explain --live no-such-interface",

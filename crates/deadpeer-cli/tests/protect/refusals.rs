@@ -18,18 +18,21 @@ fn refused(args: &[&str], said: &str) {
 fn nobody_is_changed_unasked() {
     refused(
         &["protect", "--all", "--within", "30s"],
-        "nobody can be asked here",
+        "no terminal to ask for confirmation",
     );
     refused(
         &["protect", "--within", "30s", "--yes"],
-        "Name them by a filter",
+        "no connections selected",
     );
     refused(
         &["kill", "--all", "--unreachable"],
-        "nobody can be asked here",
+        "no terminal to ask for confirmation",
     );
-    refused(&["kill", "--unreachable", "--yes"], "Name them by a filter");
-    refused(&["ping"], "Name them by a filter");
+    refused(
+        &["kill", "--unreachable", "--yes"],
+        "no connections selected",
+    );
+    refused(&["ping"], "no connections selected");
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Endpoint {
 /// Text that names no end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{text}' is no address, prefix or address:port (like 10.0.0.0/8, 192.0.2.1:443, [::1]:443 or :443)"
+    "'{text}' is not an address, prefix or address:port (such as 10.0.0.0/8, 192.0.2.1:443, [::1]:443 or :443)"
 )]
 pub struct EndpointError {
     /// The text.

@@ -26,7 +26,7 @@ impl Deaths {
         }
         if self.unreadable_processes() > 0 {
             remarks.push(format!(
-                "The descriptors of {} may not be looked at (CAP_SYS_PTRACE): their connections may die without a name.",
+                "No permission to read the descriptors of {} (needs CAP_SYS_PTRACE): their connections may die without a name.",
                 plural_of(self.unreadable_processes() as u64, "process", "processes")
             ));
         }
