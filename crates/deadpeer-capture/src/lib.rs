@@ -33,7 +33,7 @@ pub mod story;
 pub mod talk;
 
 pub use dissect::{Endpoint, Flags, IcmpError, Segment};
-pub use moment::Moment;
+pub use moment::{Moment, Span};
 pub use read::{Link, Packet, ReadError, Reader};
 pub use story::{Story, StoryVerdict};
 pub use talk::{Conversations, Kind, Limits, Side, Sighting};

@@ -1,4 +1,4 @@
-//! Moments as captures know them: nanoseconds since 1970.
+//! Moments as captures know them, nanoseconds since 1970, and lengths of time between them.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -37,6 +37,22 @@ impl Moment {
     pub fn plus(self, duration: Duration) -> Self {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(nanos))
+    }
+}
+
+/// A length of time up to 584 years, in 8 bytes where `Duration` takes 16.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(u64);
+
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        Self::from_nanos(span.0)
     }
 }
 

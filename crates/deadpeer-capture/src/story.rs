@@ -5,6 +5,7 @@
 mod evidence;
 mod groups;
 mod judge;
+mod judged;
 mod limits;
 mod notes;
 mod plan;
@@ -15,6 +16,7 @@ mod words;
 
 pub use evidence::{Evidence, Untold, Weight};
 pub use groups::{Common, Group, Grouping};
+pub use judged::Judged;
 pub use limits::{Forgets, IDLE_LIMITS, IdleLimit};
 pub use notes::Note;
 pub use plan::compared_plan;

@@ -23,6 +23,7 @@ mod reset;
 mod seen_twice;
 mod sequence;
 mod side;
+mod silences;
 mod table;
 mod totals;
 mod translated;
@@ -42,11 +43,10 @@ pub use totals::Totals;
 pub(crate) use conversation::Conversation;
 pub(crate) use half::Half;
 pub(crate) use hearing::Question;
-pub(crate) use hosts::Hosts;
+pub(crate) use hosts::{HostId, Hosts};
 pub(crate) use resending::Run;
 
-use crate::dissect::{Content, Endpoint, Flags, IcmpError, Segment, Skip, dissect};
-use crate::story::{Story, StoryVerdict, Surroundings};
+use crate::dissect::{Content, Flags, IcmpError, Segment, Skip, dissect};
 use crate::{Moment, Packet};
 use conversation::Turn;
 use table::Table;
@@ -129,7 +129,7 @@ pub struct Sighting {
 
 /// Where a conversation is remembered, until the next packet is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(usize);
+pub struct Place(pub(crate) usize);
 
 /// What a packet turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,8 +247,7 @@ impl Conversations {
 
     fn begin(&mut self, segment: &Segment, turn: &Turn) -> usize {
         self.totals.connections += 1;
-        let [from, to] =
-            [segment.source, segment.destination].map(|end| self.hosts.id(end.address));
+        let [from, to] = [segment.source, segment.destination].map(|end| self.hosts.id(end.bits()));
         let number = self.totals.connections;
         let mut conversation = Conversation::begin(number, segment, (from, to), turn);
         conversation.episodes.marked = self.limits.marks_of(number);
@@ -318,75 +317,20 @@ impl Conversations {
         &self.totals
     }
 
-    /// The story of every conversation that is remembered, in no particular order.
-    pub fn stories(&self) -> impl Iterator<Item = Story> {
-        self.stories_if(|_, _, _| true)
+    /// Those that are remembered, in no particular order.
+    pub(crate) fn remembered(&self) -> impl Iterator<Item = &Conversation> {
+        self.table.iter()
     }
 
-    /// The stories that `keep` wants, by number, ends (client and server) and verdict. Each is told
-    /// as it is asked for, so that a million of them need not be in memory.
-    pub fn stories_if(
-        &self,
-        mut keep: impl FnMut(u64, [Endpoint; 2], &StoryVerdict) -> bool,
-    ) -> impl Iterator<Item = Story> {
-        let around = self.surroundings();
-        self.table.iter().filter_map(move |conversation| {
-            let verdict = StoryVerdict::of(conversation, &around);
-            let kept = keep(conversation.number, conversation.ends, &verdict);
-            kept.then(|| Story::of(conversation, verdict, around.end_of(conversation)))
-        })
+    pub(crate) fn at(&self, place: Place) -> &Conversation {
+        self.table.at(place.0)
     }
 
-    /// Whether a twentieth of the conversations acknowledge what the capture lacks: then it lacks
-    /// what nobody acknowledges as well.
-    fn is_lossy(&self) -> bool {
-        let holed = |conversation: &&Conversation| conversation.has_holes();
-        let holes = self.table.iter().filter(holed).count();
-        holes >= 2 && holes * 20 >= self.table.iter().count()
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.hosts
     }
 
-    /// The verdict on every conversation that is remembered, with its number and ends (client and
-    /// server), and where to find its story ([`stories_at`](Self::stories_at)): so that a million
-    /// stories can be chosen and sorted before they are told.
-    pub fn verdicts(&self) -> impl Iterator<Item = (Place, u64, [Endpoint; 2], StoryVerdict)> {
-        let around = self.surroundings();
-        let places = self.table.iter().enumerate();
-        places.map(move |(place, conversation)| {
-            let verdict = StoryVerdict::of(conversation, &around);
-            (
-                Place(place),
-                conversation.number,
-                conversation.ends,
-                verdict,
-            )
-        })
-    }
-
-    /// The stories of the conversations at these places, each told as it is asked for.
-    pub fn stories_at<'a>(&'a self, places: &'a [Place]) -> impl ExactSizeIterator<Item = Story> {
-        let around = self.surroundings();
-        places.iter().map(move |Place(place)| {
-            let conversation = self.table.at(*place);
-            let verdict = StoryVerdict::of(conversation, &around);
-            Story::of(conversation, verdict, around.end_of(conversation))
-        })
-    }
-
-    /// What the rest of the capture tells about each conversation.
-    fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings {
-            hosts: &self.hosts,
-            clock: &self.clock,
-            acknowledged_alone: self.totals.bare_acknowledgments > 0,
-            lossy: self.is_lossy(),
-            only_openings: self.totals.openings == self.totals.segments,
-            conversations: self,
-        }
-    }
-
-    /// The story of the conversation with this number, if it is remembered.
-    #[must_use]
-    pub fn story(&self, number: u64) -> Option<Story> {
-        self.stories_if(|this, _, _| this == number).next()
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 }

@@ -28,6 +28,10 @@ impl Formatter for Printable {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Nearly all text is this.
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return out.write_all(fragment.as_bytes());
+        }
         let mut shown = 0;
         let hidden = fragment.char_indices().filter(|(_, c)| !is_printable(*c));
         for (at, c) in hidden {

@@ -101,14 +101,8 @@ fn quoted(header: &Header, kind: IcmpKind, packet: Layer<'_>) -> Result<IcmpErro
     Ok(IcmpError {
         from: header.source,
         kind,
-        source: Endpoint {
-            address: ip.source,
-            port: u16::from_be_bytes([tcp[0], tcp[1]]),
-        },
-        destination: Endpoint {
-            address: ip.destination,
-            port: u16::from_be_bytes([tcp[2], tcp[3]]),
-        },
+        source: Endpoint::new(ip.source, u16::from_be_bytes([tcp[0], tcp[1]])),
+        destination: Endpoint::new(ip.destination, u16::from_be_bytes([tcp[2], tcp[3]])),
         seq: u32::from_be_bytes([tcp[4], tcp[5], tcp[6], tcp[7]]),
     })
 }

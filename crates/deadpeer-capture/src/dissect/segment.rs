@@ -6,13 +6,27 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 /// One end of a connection: an address and a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
-    /// An IPv6 address, or an IPv4 address mapped into IPv6: one comparison for both.
-    pub(crate) address: u128,
+    /// An IPv6 address, or an IPv4 address mapped into IPv6: one comparison for both. As bytes it
+    /// needs no alignment, of which there are two in each conversation.
+    address: [u8; 16],
     /// The TCP port.
     pub port: u16,
 }
 
 impl Endpoint {
+    /// Of the address as a number, mapped into IPv6.
+    pub(crate) fn new(bits: u128, port: u16) -> Self {
+        Self {
+            address: bits.to_be_bytes(),
+            port,
+        }
+    }
+
+    /// The address as a number, mapped into IPv6.
+    pub(crate) fn bits(self) -> u128 {
+        u128::from_be_bytes(self.address)
+    }
+
     /// The address as the number that it is kept as.
     pub(crate) fn v4(octets: [u8; 4]) -> u128 {
         0xffff_0000_0000 | u128::from(u32::from_be_bytes(octets))
@@ -32,7 +46,7 @@ impl From<SocketAddr> for Endpoint {
             IpAddr::V6(v6) => v6,
         };
         Self {
-            address: v6.into(),
+            address: v6.octets(),
             port: address.port(),
         }
     }

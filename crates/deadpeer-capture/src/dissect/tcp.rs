@@ -21,14 +21,8 @@ pub(super) fn read(ip: &Header, packet: Layer<'_>) -> Result<Segment, Skip> {
     }
     let flags = Flags(head[13]);
     let mut segment = Segment {
-        source: Endpoint {
-            address: ip.source,
-            port: u16::from_be_bytes([head[0], head[1]]),
-        },
-        destination: Endpoint {
-            address: ip.destination,
-            port: u16::from_be_bytes([head[2], head[3]]),
-        },
+        source: Endpoint::new(ip.source, u16::from_be_bytes([head[0], head[1]])),
+        destination: Endpoint::new(ip.destination, u16::from_be_bytes([head[2], head[3]])),
         seq: word(4),
         ack: word(8),
         flags,

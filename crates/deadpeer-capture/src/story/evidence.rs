@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::limits::Forgets;
 use crate::Moment;
 use crate::dissect::IcmpKind;
 use crate::talk::{Asked, Resent, Side};
@@ -64,8 +65,27 @@ pub enum Evidence {
     Idle {
         /// How long it was.
         silence: Duration,
-        /// Whether a RST ended it by itself, rather than a question.
-        by_itself: bool,
+        /// What something would have done that forgot it: end it by itself, reset what came after,
+        /// or drop that.
+        forgets: Forgets,
+    },
+    /// So long a silence lay before, but a connection between the same hosts survived one as long:
+    /// no idle timeout between them is that short.
+    Outlived {
+        /// How long it was.
+        silence: Duration,
+        /// The one that was survived.
+        survived: Duration,
+        /// The number of the connection; `None`: this one, before.
+        number: Option<u64>,
+    },
+    /// Such a silence lay before, and the longest that any connection between the same hosts
+    /// survived was shorter.
+    NotOutlived {
+        /// That silence.
+        survived: Duration,
+        /// The number of the connection; `None`: this one, before.
+        number: Option<u64>,
     },
     /// The RST came from nearer or farther than its side's other packets: hops of these, and of the
     /// RST.
@@ -120,6 +140,8 @@ impl Evidence {
             | Self::Router(..) => Weight::Convicts,
             Self::BeganAfter(_)
             | Self::Idle { .. }
+            | Self::Outlived { .. }
+            | Self::NotOutlived { .. }
             | Self::OtherDistance(..)
             | Self::TooQuick(..)
             | Self::StrangeId(..) => Weight::Explains,
@@ -152,6 +174,8 @@ impl Evidence {
             | Self::Router(..)
             | Self::BeganAfter(_)
             | Self::Idle { .. }
+            | Self::Outlived { .. }
+            | Self::NotOutlived { .. }
             | Self::OtherDistance(..)
             | Self::TooQuick(..)
             | Self::StrangeId(..)

@@ -92,10 +92,10 @@ impl Grouping {
         }
         if verdict.reset.is_some() {
             let idle = verdict.evidence.iter().find_map(|evidence| {
-                let Evidence::Idle { silence, .. } = evidence else {
+                let Evidence::Idle { silence, forgets } = evidence else {
                     return None;
                 };
-                limits::known(*silence)
+                limits::known(*silence, *forgets)
             });
             if let Some(seconds) = idle {
                 let [_, server] = ends;
@@ -124,13 +124,13 @@ impl Grouping {
 
 fn scans(lone: Vec<Lone>) -> Vec<Group> {
     let (ports, rest) = split(lone, SCAN, |[client, server]| {
-        ((client.address, server.address), u128::from(server.port))
+        ((client.bits(), server.bits()), u128::from(server.port))
     });
     let (hosts, rest) = split(rest, SCAN, |[client, server]| {
-        ((client.address, u128::from(server.port)), server.address)
+        ((client.bits(), u128::from(server.port)), server.bits())
     });
     let (floods, _) = split(rest, FLOOD, |[client, server]| {
-        ((server.address, u128::from(server.port)), client.address)
+        ((server.bits(), u128::from(server.port)), client.bits())
     });
     let group = |members: Vec<Lone>, what: &dyn Fn([Endpoint; 2]) -> Common| Group {
         what: what(members[0].ends),

@@ -12,6 +12,7 @@ mod around;
 mod cause;
 mod quiet;
 mod reset;
+mod survivors;
 mod translated;
 mod unanswered;
 mod weigh;

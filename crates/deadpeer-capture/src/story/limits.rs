@@ -141,41 +141,58 @@ const SLACK: Duration = Duration::from_millis(500);
 /// Shorter ones are anybody's.
 const LEAST: Duration = Duration::from_secs(30);
 
-/// The limits that a silence fits that ended by itself, and the round number of seconds it is;
-/// `None`: it is none.
+/// The round number of seconds that a silence took; `None`: it took none.
 pub(crate) fn round(silence: Duration) -> Option<u64> {
     let nearest = (silence.as_millis() as u64 + 5_000) / 10_000 * 10;
     let off = silence.abs_diff(Duration::from_secs(nearest));
     (silence >= LEAST && off <= Duration::from_millis(500)).then_some(nearest)
 }
 
-/// Who is known to use this limit.
-pub(crate) fn who(silence: Duration) -> Vec<&'static str> {
-    let fits = |limit: &&IdleLimit| {
-        let seconds = Duration::from_secs(u64::from(limit.seconds));
-        silence + Duration::from_millis(500) >= seconds && silence < seconds + SLACK
-    };
-    IDLE_LIMITS
-        .iter()
-        .filter(fits)
-        .map(|limit| limit.who)
-        .collect()
+/// Who is known to use this limit and to do so with what comes after it. Some of those that drop it
+/// can be told to reset it.
+pub(crate) fn who(silence: Duration, forgets: Forgets) -> Vec<&'static str> {
+    let fitting = || IDLE_LIMITS.iter().filter(|limit| limit.fits(silence));
+    let resets = |limit: &&IdleLimit| limit.forgets != Forgets::Silently;
+    let names = |found: Vec<&IdleLimit>| found.into_iter().map(|limit| limit.who).collect();
+    let resetting: Vec<_> = fitting().filter(resets).collect();
+    match forgets {
+        Forgets::Silently => names(fitting().filter(|limit| !resets(limit)).collect()),
+        Forgets::WithReset | Forgets::AtOnce if resetting.is_empty() => names(fitting().collect()),
+        Forgets::WithReset | Forgets::AtOnce => names(resetting),
+    }
 }
 
-/// The limit in seconds that a silence fits: a known one, or a round number.
-pub(crate) fn known(silence: Duration) -> Option<u64> {
+/// The limit in seconds that a silence fits before a RST: a known one, or a round number.
+pub(crate) fn known(silence: Duration, forgets: Forgets) -> Option<u64> {
     let whole = (silence.as_millis() as u64 + 500) / 1000;
-    if who(silence).is_empty() {
+    if who(silence, forgets).is_empty() {
         round(silence)
     } else {
         Some(whole)
     }
 }
 
-/// The longest limit that a silence exceeded.
+/// The longest limit that a silence exceeded, of those who say nothing when the time is over.
 pub(crate) fn exceeded(silence: Duration) -> Option<&'static IdleLimit> {
-    let over = |limit: &&IdleLimit| silence > Duration::from_secs(u64::from(limit.seconds));
+    let over = |limit: &&IdleLimit| limit.forgets != Forgets::AtOnce && silence > limit.time();
     IDLE_LIMITS.iter().rev().find(over)
+}
+
+/// Whether who survived one silence survived the other too, as far as timers are exact and no limit
+/// is known that lies between.
+pub(crate) fn outlives(survived: Duration, silence: Duration) -> bool {
+    let between = |limit: &IdleLimit| (survived..silence).contains(&limit.time());
+    survived >= silence || survived + silence / 100 >= silence && !IDLE_LIMITS.iter().any(between)
+}
+
+impl IdleLimit {
+    fn time(&self) -> Duration {
+        Duration::from_secs(self.seconds.into())
+    }
+
+    fn fits(&self, silence: Duration) -> bool {
+        silence + SLACK >= self.time() && silence < self.time() + SLACK
+    }
 }
 
 #[cfg(test)]
@@ -185,7 +202,18 @@ mod tests {
     #[test]
     fn limits_stand_in_order_and_are_found() {
         assert!(IDLE_LIMITS.is_sorted_by_key(|limit| limit.seconds));
-        assert_eq!(who(Duration::from_millis(350_010)).len(), 2);
+        let seconds = Duration::from_secs;
+        let idle = Duration::from_millis(350_010);
+        let firewalls = "AWS Network Firewall, GWLB and Nitro v6 security groups";
+        assert_eq!(who(idle, Forgets::AtOnce), ["AWS NLB and NAT gateway"]);
+        assert_eq!(who(idle, Forgets::Silently), [firewalls]);
+        // It can be told to reset.
+        let azure = who(seconds(240), Forgets::WithReset);
+        assert_eq!(azure, ["Azure Load Balancer"]);
+        assert!(outlives(seconds(400), seconds(350)));
+        assert!(outlives(Duration::from_millis(74_900), seconds(75)));
+        assert!(!outlives(seconds(348), Duration::from_millis(350_500)));
+        assert!(!outlives(seconds(300), seconds(350)));
         assert_eq!(round(Duration::from_millis(400_000)), Some(400));
         assert_eq!(round(Duration::from_millis(404_000)), None);
         assert_eq!(round(Duration::from_secs(20)), None);

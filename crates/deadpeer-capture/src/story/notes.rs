@@ -61,7 +61,7 @@ pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
     } else {
         end.since(conversation.last())
     };
-    let silence = conversation.longest_silence().max(after);
+    let silence = conversation.silences.longest().max(after);
     let notable = |found: &(Duration, Side)| found.0 >= NOTABLE;
     let notes = [
         stalled

@@ -47,7 +47,7 @@ pub enum Happening {
     /// Both sides' FINs are acknowledged.
     Closed,
     /// A RST.
-    Reset(Reset),
+    Reset(Box<Reset>),
     /// The side gave up without a packet saying so, between the event's begin and its end.
     GaveUp,
     /// A new connection took its place.
@@ -59,12 +59,12 @@ pub enum Happening {
 /// The events of a conversation in a capture that ends at `end`.
 pub(super) fn of(conversation: &Conversation, verdict: &StoryVerdict, end: Moment) -> Vec<Event> {
     let mut events = milestones(conversation);
-    events.extend(conversation.told().iter().map(|episode| Event {
+    events.extend(conversation.told().into_iter().map(|episode| Event {
         at: episode.at,
         until: episode.until,
         side: Some(episode.side),
-        what: Happening::Episode(episode.what.clone()),
-        marks: episode.marks.clone(),
+        marks: episode.marks().to_vec(),
+        what: Happening::Episode(episode.what),
     }));
     for side in Side::BOTH {
         let unheard = conversation.half(side).hearing.unheard();
@@ -108,7 +108,8 @@ fn milestones(conversation: &Conversation) -> Vec<Event> {
     }
     add(Happening::Closed, None, conversation.closed_at);
     if let Some(reset) = conversation.reset.as_deref() {
-        add(Happening::Reset(*reset), Some(reset.side), Some(reset.at));
+        let what = Happening::Reset(Box::new(*reset));
+        add(what, Some(reset.side), Some(reset.at));
     }
     add(Happening::Replaced, None, conversation.replaced_at);
     events
@@ -116,7 +117,7 @@ fn milestones(conversation: &Conversation) -> Vec<Event> {
 
 /// Puts what nobody said between what was said.
 fn with_silences(events: Vec<Event>) -> Vec<Event> {
-    let mut whole = Vec::with_capacity(events.len() * 2);
+    let mut whole = Vec::with_capacity(events.len() + events.len() / 2);
     let mut heard: Option<Moment> = None;
     for next in events {
         if let Some(heard) = heard

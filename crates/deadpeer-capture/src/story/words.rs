@@ -6,6 +6,7 @@ mod count;
 mod event;
 mod evidence;
 mod group;
+mod idle;
 mod length;
 mod names;
 mod reset;

@@ -6,7 +6,7 @@ use super::episode::{Asked, EpisodeId, What};
 use super::log::Log;
 use super::measured::Measured;
 use super::side::Side;
-use crate::Moment;
+use crate::{Moment, Span};
 
 /// What comes later than this is hardly the answer.
 const LATE: Duration = Duration::from_secs(1);
@@ -204,7 +204,7 @@ impl Probes {
         let Some(at) = self.pending.take() else {
             return false;
         };
-        let took = now.since(at);
+        let took = Span::from(now.since(at));
         let answering = |what: &What| matches!(what, What::Answered { .. });
         if let Some(episode) = log.episodes.still(self.answered_in, answering)
             && let What::Answered {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::classify::Arrival;
-use super::episode::{Asked, Episodes, What};
+use super::episode::{Asked, Episode, Episodes, What};
 use super::exchange::exchange;
 use super::half::Half;
 use super::hearing::Hearing;
@@ -14,6 +14,7 @@ use super::reset::Reset;
 use super::seen_twice::First;
 use super::sequence::before;
 use super::side::Side;
+use super::silences::Silences;
 use super::translated::Link;
 use super::updates::acknowledge;
 use crate::Moment;
@@ -21,9 +22,6 @@ use crate::dissect::{Endpoint, Flags, IcmpError, Segment};
 
 /// What a side sends this soon after a RST may have been on its way before it.
 const UNDER_WAY: Duration = Duration::from_millis(50);
-
-/// A silence of which it is worth while to remember how long it was.
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// A conversation, in a few hundred bytes.
 #[derive(Debug)]
@@ -50,8 +48,7 @@ pub(crate) struct Conversation {
     pub(crate) replaced_at: Option<Moment>,
     /// The next of the conversations that are this one before or after translation, in a ring.
     pub(super) translated: Option<Box<Link>>,
-    /// The longest silence, if it was an hour at least.
-    silence: Option<Box<Duration>>,
+    pub(crate) silences: Silences,
     pub(crate) episodes: Episodes,
 }
 
@@ -108,7 +105,7 @@ impl Conversation {
             reset: None,
             replaced_at: None,
             translated: None,
-            silence: None,
+            silences: Silences::default(),
             episodes: Episodes::default(),
         }
     }
@@ -170,11 +167,6 @@ impl Conversation {
     /// Whether the capture has it before and after its addresses were translated.
     pub(crate) fn is_translated(&self) -> bool {
         self.translated.is_some()
-    }
-
-    /// The longest silence, if it was an hour at least, else zero.
-    pub(crate) fn longest_silence(&self) -> Duration {
-        self.silence.as_deref().copied().unwrap_or_default()
     }
 
     /// Whether nothing more is to be expected.
@@ -254,11 +246,8 @@ impl Conversation {
             me.moves_on(segment, kind);
             return kind;
         }
-        if let Some(last) = me.last.max(peer.last)
-            && now.since(last) >= HOUR
-        {
-            let longest = self.silence.get_or_insert_default();
-            **longest = (**longest).max(now.since(last));
+        if let Some(last) = me.last.max(peer.last) {
+            self.silences.broken_by(side, now.since(last));
         }
         let elsewhere = turn.elsewhere.filter(|spoke| Some(*spoke) > peer.last);
         let unheard = Hearing::take(me, peer, segment, kind, now);
@@ -278,6 +267,9 @@ impl Conversation {
                 me.fastest.of(now.since(sent));
             }
             acknowledge(peer, segment.ack, now, &mut log);
+            if peer.next == Some(segment.ack) && !kind.asks() && kind != Kind::Retransmission {
+                self.silences.acknowledged_by(side);
+            }
         }
         me.proves_presence(peer, segment, kind, side, now, &mut log);
         me.announces_window(segment, kind, side, now, &mut log);
@@ -420,7 +412,7 @@ impl Conversation {
     }
 
     /// The episodes, with what was still going on when the capture ended.
-    pub(crate) fn told(&self) -> Episodes {
+    pub(crate) fn told(&self) -> Vec<Episode> {
         let mut episodes = self.episodes.clone();
         let mut log = Log {
             episodes: &mut episodes,
@@ -428,14 +420,17 @@ impl Conversation {
         };
         for side in Side::BOTH {
             let half = self.half(side);
-            let (mut asking, mut resending) = (half.asking.clone(), half.resending.clone());
-            asking.miss(side, &mut log);
-            resending.tell(side, &mut log);
+            if half.asking.unanswered() > 0 {
+                half.asking.clone().miss(side, &mut log);
+            }
+            if half.resending.run().is_some() {
+                half.resending.clone().tell(side, &mut log);
+            }
             if let Some(shut_at) = half.shut_at {
                 log.push((shut_at, self.last()), side, What::WindowShut);
             }
         }
-        episodes
+        episodes.into_list()
     }
 }
 

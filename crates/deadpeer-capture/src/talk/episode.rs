@@ -1,10 +1,8 @@
 //! What happens in a conversation, told in episodes rather than packets.
 
-use std::time::Duration;
-
 use super::side::Side;
-use crate::Moment;
 use crate::dissect::IcmpKind;
+use crate::{Moment, Span};
 
 /// A stretch of a conversation during which one kind of thing happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +16,14 @@ pub struct Episode {
     pub side: Side,
     /// What happened.
     pub what: What,
-    /// The first packets of it, at most [`MOST_MARKS`], for those who draw
-    /// ([`Limits::marks`](super::Limits::marks)).
-    pub marks: Vec<Mark>,
+    marks: Option<Box<Marks>>,
     pub(crate) id: EpisodeId,
-    marked: bool,
+}
+
+/// The first packets of an episode; most episodes have none, and each of them takes memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Marks {
+    list: Vec<Mark>,
 }
 
 /// So many packets of an episode are remembered one by one.
@@ -74,8 +75,6 @@ pub enum What {
         bytes: [u64; 2],
         /// Segments sent again and acknowledged soon.
         resent: u32,
-        /// The longest time without a segment.
-        longest_pause: Duration,
     },
     /// The side asked and was answered, each time.
     Answered {
@@ -84,9 +83,9 @@ pub enum What {
         /// How often.
         count: u32,
         /// The fastest answer.
-        fastest: Duration,
+        fastest: Span,
         /// The slowest answer.
-        slowest: Duration,
+        slowest: Span,
     },
     /// The side asked and was not answered.
     Unanswered {
@@ -102,9 +101,9 @@ pub enum What {
         /// How often, the first time not counted.
         count: u32,
         /// From the first time to the second.
-        first_wait: Duration,
+        first_wait: Span,
         /// Before the last.
-        last_wait: Duration,
+        last_wait: Span,
         /// Whether it was acknowledged in the end.
         acknowledged: bool,
     },
@@ -157,6 +156,10 @@ impl Episodes {
         self.list.iter()
     }
 
+    pub(crate) fn into_list(self) -> Vec<Episode> {
+        self.list
+    }
+
     pub(crate) fn touch(&self) -> u64 {
         self.list.last().map_or(0, |last| last.until.nanos())
     }
@@ -205,8 +208,8 @@ impl Episodes {
             self.forget_the_middle();
         }
         if self.list.capacity() == 0 {
-            // Most conversations have one.
-            self.list.reserve_exact(1);
+            // Most conversations have no more, and growing leaves a hole in memory.
+            self.list.reserve_exact(2);
         }
         self.pushed = self.pushed.wrapping_add(1).max(1);
         let place = self.list.len();
@@ -215,9 +218,8 @@ impl Episodes {
             until,
             side,
             what,
-            marks: Vec::new(),
+            marks: self.marked.then(Box::default),
             id: EpisodeId(self.pushed),
-            marked: self.marked,
         });
         &mut self.list[place]
     }
@@ -242,16 +244,33 @@ impl Episodes {
         let first = &mut self.list[quarter];
         first.what = What::LeftOut { episodes };
         first.until = until.unwrap_or(first.until);
-        first.marks = Vec::new();
+        first.marks = None;
         first.id = EpisodeId::default();
         self.list.drain(quarter + 1..middle.end);
     }
 }
 
 impl Episode {
+    /// The first packets of it, at most [`MOST_MARKS`], for those who draw
+    /// ([`Limits::marks`](super::Limits::marks)).
+    #[must_use]
+    pub fn marks(&self) -> &[Mark] {
+        self.marks.as_ref().map_or(&[], |marks| &marks.list)
+    }
+
     pub(crate) fn mark(&mut self, at: Moment, answered: Option<Moment>) {
-        if self.marked && self.marks.len() < MOST_MARKS {
-            self.marks.push(Mark { at, answered });
+        if let Some(marks) = &mut self.marks
+            && marks.list.len() < MOST_MARKS
+        {
+            marks.list.push(Mark { at, answered });
+        }
+    }
+
+    /// Notes that the packet marked last was answered.
+    pub(crate) fn answer_mark(&mut self, at: Moment) {
+        let marks = self.marks.as_mut();
+        if let Some(mark) = marks.and_then(|marks| marks.list.last_mut()) {
+            mark.answered = Some(at);
         }
     }
 

@@ -30,7 +30,6 @@ pub(super) fn exchange(log: &mut Log<'_>, side: Side, segment: &Segment, kind: K
             packets,
             bytes,
             resent,
-            longest_pause,
         } = &mut last.what
     {
         let pause = now.since(last.until);
@@ -41,7 +40,6 @@ pub(super) fn exchange(log: &mut Log<'_>, side: Side, segment: &Segment, kind: K
             }
             *resent = resent.saturating_add(u32::from(again));
             if fresh {
-                *longest_pause = (*longest_pause).max(pause);
                 last.until = now;
             }
             return;
@@ -54,7 +52,6 @@ pub(super) fn exchange(log: &mut Log<'_>, side: Side, segment: &Segment, kind: K
             packets: 1,
             bytes,
             resent: 0,
-            longest_pause: Duration::ZERO,
         };
         log.push((now, now), side, what);
     }

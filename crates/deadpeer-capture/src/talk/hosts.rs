@@ -29,7 +29,7 @@ pub(crate) struct Host {
 }
 
 /// The place of a host, if it is remembered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct HostId(u32);
 
 impl HostId {

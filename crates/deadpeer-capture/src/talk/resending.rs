@@ -113,9 +113,7 @@ impl Resending {
             if let What::Resending { acknowledged, .. } = &mut episode.what {
                 *acknowledged = true;
             }
-            if let Some(mark) = episode.marks.last_mut() {
-                mark.answered = Some(now);
-            }
+            episode.answer_mark(now);
         }
         if run.count > 1 || now.since(run.last) >= NOTABLE {
             self.over = Some(Box::new((*run, now)));
@@ -197,8 +195,8 @@ impl Run {
         let what = What::Resending {
             what: self.what,
             count: self.count,
-            first_wait: self.first_wait,
-            last_wait: self.last_wait,
+            first_wait: self.first_wait.into(),
+            last_wait: self.last_wait.into(),
             acknowledged: false,
         };
         match log.episodes.by_id(self.told_in) {

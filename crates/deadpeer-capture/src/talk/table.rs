@@ -49,7 +49,7 @@ impl Table {
             (other, one)
         };
         let ports = u32::from(low.port) << 16 | u32::from(high.port);
-        let hash = self.seed.hash_one((low.address, high.address, ports));
+        let hash = self.seed.hash_one((low.bits(), high.bits(), ports));
         (hash >> 32) as u32
     }
 

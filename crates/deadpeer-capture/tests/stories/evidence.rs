@@ -166,12 +166,11 @@ fn a_rst_out_of_a_round_silence_looks_like_an_idle_timeout() {
     for (idle, said) in [
         (
             400.0,
-            "idle 6m 40s, then RST: looks like an idle timeout of 400 s",
+            "idle 400.0 s, then RST: looks like an idle timeout of 400 s",
         ),
         (
             350.0,
-            "idle 5m 50s, then RST: looks like an idle timeout; AWS NLB and NAT gateway, \
-             AWS Network Firewall, GWLB and Nitro v6 security groups use 350 s",
+            "idle 350.0 s, then RST: looks like an idle timeout; AWS NLB and NAT gateway use 350 s",
         ),
     ] {
         let mut talk = Talk::new();

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use deadpeer_capture::dissect::Skip;
-use deadpeer_capture::story::{Group, Grouping, compared_plan};
+use deadpeer_capture::story::{Group, Grouping, Judged, compared_plan};
 use deadpeer_capture::talk::{Place, Totals};
 use deadpeer_capture::{Conversations, Moment, Story};
 use deadpeer_core::{Kernel, Notice, Plan, Policy, Refusal, Silence};
@@ -24,7 +24,7 @@ pub(super) struct Answer<'a> {
     pub(super) lost: Option<u64>,
     /// The first and the last packet.
     pub(super) span: Option<(Moment, Moment)>,
-    conversations: &'a Conversations,
+    judged: Judged<'a>,
     /// The stories that are to be shown, worst first; with `--conn` the one.
     chosen: Vec<Place>,
     /// Stories that match the filters and have nothing to tell.
@@ -48,11 +48,12 @@ impl<'a> Answer<'a> {
         conversations: &'a Conversations,
         lost: Option<u64>,
     ) -> Result<Self, Stop> {
+        let judged = conversations.judged();
         let end = conversations.span().map_or(Moment::FIRST, |(_, last)| last);
         let (mut matched, mut deaths, mut untold, mut retold) = (0, 0, 0, 0);
         let mut chosen = Vec::new();
         let mut grouping = Grouping::default();
-        for (place, number, ends, verdict) in conversations.verdicts() {
+        for (place, number, ends, verdict) in judged.verdicts() {
             let matches = match request.conn {
                 Some(conn) => number == conn,
                 None => {
@@ -106,7 +107,7 @@ impl<'a> Answer<'a> {
             lost,
             span: conversations.span(),
             fine: matched.saturating_sub(chosen.len() + scanned.len() + told_elsewhere),
-            conversations,
+            judged,
             chosen: chosen.into_iter().map(|(.., place)| place).collect(),
             deaths,
             untold,
@@ -127,7 +128,7 @@ impl<'a> Answer<'a> {
     /// What is to be shown, worst first. Each story is told as it is asked for: a million of them
     /// need not be in memory.
     pub(super) fn stories(&self) -> impl ExactSizeIterator<Item = Story> {
-        self.conversations.stories_at(&self.chosen)
+        self.judged.stories_at(&self.chosen)
     }
 
     pub(super) fn exit(&self) -> Exit {

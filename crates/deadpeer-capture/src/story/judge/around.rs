@@ -1,6 +1,7 @@
 //! What the rest of the capture says about a conversation.
 
 use super::Case;
+use super::survivors::Survivors;
 use crate::Moment;
 use crate::story::evidence::Evidence;
 use crate::talk::{Clock, Conversation, Conversations, Hosts, Side};
@@ -15,10 +16,34 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) only_openings: bool,
     /// Whether packets are missing all over it.
     pub(crate) lossy: bool,
+    pub(super) survivors: Survivors,
     pub(crate) conversations: &'a Conversations,
 }
 
-impl Surroundings<'_> {
+impl<'a> Surroundings<'a> {
+    /// Looks once at all conversations.
+    pub(crate) fn of(conversations: &'a Conversations) -> Self {
+        let totals = conversations.totals();
+        let (mut all, mut holed) = (0_usize, 0_usize);
+        let mut survivors = Survivors::default();
+        for conversation in conversations.remembered() {
+            all += 1;
+            holed += usize::from(conversation.has_holes());
+            survivors.add(conversation);
+        }
+        Self {
+            hosts: conversations.hosts(),
+            clock: conversations.clock(),
+            acknowledged_alone: totals.bare_acknowledgments > 0,
+            only_openings: totals.openings == totals.segments,
+            // A twentieth of them acknowledge what the capture lacks: then it lacks what nobody
+            // acknowledges as well.
+            lossy: holed >= 2 && holed * 20 >= all,
+            survivors,
+            conversations,
+        }
+    }
+
     /// The last packet of the capture, or of the part of it that the conversation is in, if its
     /// clock was set back.
     pub(crate) fn end_of(&self, conversation: &Conversation) -> Moment {

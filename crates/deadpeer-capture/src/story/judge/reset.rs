@@ -9,6 +9,7 @@ use super::weigh::Opinion;
 use super::{Case, RECENT};
 use crate::Moment;
 use crate::story::evidence::{Evidence, Untold};
+use crate::story::limits::Forgets;
 use crate::story::verdict::{Ending, Gone, Noticed, StoryVerdict};
 use crate::talk::{Asked, Half, Kind, Reset, Side};
 
@@ -37,34 +38,42 @@ impl Case<'_> {
             verdict = self.untold(verdict.ending, untold, gaps);
         }
         // Who gave up or lost patience had asked: the silence before that is its own timer's.
-        let asked = verdict.is_death() && verdict.gone != Gone::Connection;
-        let about = self.about(reset).into_iter();
-        let about = about.filter(|found| !(asked && matches!(found, Evidence::Idle { .. })));
-        verdict.evidence.extend(about);
+        let asked = verdict.is_death() && verdict.noticed != Noticed::OtherHost;
+        verdict.evidence.extend(self.source_of(reset));
+        if !asked {
+            verdict.evidence.extend(self.idle_before(reset));
+        }
         verdict
     }
 
-    /// What else a RST shows: where it came from, and what was before it.
-    fn about(&self, reset: &Reset) -> Vec<Evidence> {
+    /// What a RST shows of where it came from.
+    fn source_of(&self, reset: &Reset) -> impl Iterator<Item = Evidence> {
         let side = reset.side;
         let other_distance = reset
             .other_distance
             .map(|hops| Evidence::OtherDistance(side, hops));
         let too_quick = reset.too_quick.map(|times| Evidence::TooQuick(side, times));
         let strange_id = reset.strange_id.map(|ids| Evidence::StrangeId(side, ids));
-        let (me, peer) = (self.half(side).last, self.half(!side).last);
-        let silence = match reset.reply_to {
-            Some(_) => me.zip(peer).map(|(heard, asked)| asked.since(heard)),
-            None => me.max(peer).map(|last| reset.at.since(last)),
+        let all = [other_distance, too_quick, strange_id];
+        all.into_iter().flatten()
+    }
+
+    /// The silence before a RST, or before what it answers, if it was long.
+    fn idle_before(&self, reset: &Reset) -> Vec<Evidence> {
+        let (me, peer) = (self.half(reset.side).last, self.half(!reset.side).last);
+        let (silence, forgets) = match reset.reply_to {
+            Some(_) => (
+                me.zip(peer).map(|(heard, asked)| asked.since(heard)),
+                Forgets::WithReset,
+            ),
+            None => (
+                me.max(peer).map(|last| reset.at.since(last)),
+                Forgets::AtOnce,
+            ),
         };
-        let idle = silence
-            .filter(|silence| *silence >= LONG && self.conversation.closed_at.is_none())
-            .map(|silence| Evidence::Idle {
-                silence,
-                by_itself: reset.reply_to.is_none(),
-            });
-        let all = [other_distance, too_quick, strange_id, idle];
-        all.into_iter().flatten().collect()
+        let open = self.conversation.closed_at.is_none();
+        let silence = silence.filter(|silence| *silence >= LONG && open);
+        silence.map_or_else(Vec::new, |silence| self.idle(silence, forgets))
     }
 
     fn ended_by(&self, reset: &Reset) -> StoryVerdict {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use deadpeer_core::Silence;
 
-use super::Case;
+use super::survivors::Survivor;
 use super::unanswered::{Proof, Unanswered};
+use super::{Case, RECENT};
 use crate::story::evidence::{Evidence, Untold, Weight};
+use crate::story::limits::{self, Forgets};
 use crate::story::verdict::Gone;
 use crate::talk::{Resent, Side};
 
@@ -82,19 +84,51 @@ impl Case<'_> {
         {
             evidence.push(Evidence::BeganAfter(!left));
         }
-        let before = unanswered
-            .last_heard
-            .map(|heard| unanswered.first.since(heard));
-        let by_data = matches!(unanswered.silence, Silence::InFlight | Silence::LateWrite);
-        evidence.extend(
-            before
-                .filter(|silence| by_data && *silence >= FORGETFUL)
-                .map(|silence| Evidence::Idle {
-                    silence,
-                    by_itself: false,
-                }),
-        );
+        let before = unanswered.last_heard;
+        let before = before.map(|heard| unanswered.first.since(heard));
+        let long =
+            |silence: &Duration| *silence >= FORGETFUL && unanswered.silence != Silence::Connecting;
+        let Some(silence) = before.filter(long) else {
+            return Opinion::Gone(gone, evidence);
+        };
+        let idle = self.idle(silence, Forgets::Silently);
+        // Something between the two may have forgotten it, which looks no different.
+        let told = evidence.iter().any(router);
+        let may_be = idle
+            .iter()
+            .any(|found| matches!(found, Evidence::Idle { .. }));
+        let forgotten = matches!(gone, Gone::Side(_)) && !told && may_be;
+        let gone = if forgotten { Gone::Connection } else { gone };
+        evidence.extend(idle);
         Opinion::Gone(gone, evidence)
+    }
+
+    /// That a long silence came before, and whether any between these hosts was survived that was
+    /// as long.
+    pub(super) fn idle(&self, silence: Duration, forgets: Forgets) -> Vec<Evidence> {
+        let idle = Evidence::Idle { silence, forgets };
+        let survivor = self.around.survivors.between_hosts_of(self.conversation);
+        let Some(Survivor {
+            idle: survived,
+            number,
+        }) = survivor
+        else {
+            return vec![idle];
+        };
+        let number = Some(number).filter(|number| *number != self.conversation.number);
+        let outlived = match forgets {
+            // A RST that came by itself names the limit.
+            Forgets::AtOnce => survived > silence + RECENT,
+            Forgets::Silently | Forgets::WithReset => limits::outlives(survived, silence),
+        };
+        if outlived {
+            return vec![Evidence::Outlived {
+                silence,
+                survived,
+                number,
+            }];
+        }
+        vec![idle, Evidence::NotOutlived { survived, number }]
     }
 
     /// What shows that `left` heard nothing.

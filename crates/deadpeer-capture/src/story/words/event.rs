@@ -62,8 +62,10 @@ impl What {
                 slowest,
             } => {
                 let probes = probes(*asked, *count);
-                let (fastest, slowest) =
-                    (Length(*fastest).to_string(), Length(*slowest).to_string());
+                let (fastest, slowest) = (
+                    Length::of(*fastest).to_string(),
+                    Length::of(*slowest).to_string(),
+                );
                 if fastest == slowest {
                     format!("{side} sends {probes}, answered in {slowest}")
                 } else {
@@ -94,11 +96,11 @@ impl What {
                 let waits = if *count > 1 {
                     format!(
                         ", waiting {} to {}",
-                        Length(*first_wait),
-                        Length(*last_wait)
+                        Length::of(*first_wait),
+                        Length::of(*last_wait)
                     )
                 } else {
-                    format!(" after {}", Length(*first_wait))
+                    format!(" after {}", Length::of(*first_wait))
                 };
                 let end = if *acknowledged {
                     "then it is acknowledged"

@@ -1,10 +1,9 @@
 //! Evidence, and why there is none, as phrases.
 
-use std::time::Duration;
-
 use super::count::times;
+use super::idle;
 use super::length::Length;
-use crate::story::{Evidence, Untold, Weight, limits};
+use crate::story::{Evidence, Untold, Weight};
 use crate::talk::{Asked, Resent};
 
 impl Evidence {
@@ -76,7 +75,13 @@ impl Evidence {
                 "the {side} had spoken {} before its RST: it knew the connection",
                 Length(*ago)
             ),
-            Self::Idle { silence, by_itself } => idle(*silence, *by_itself),
+            Self::Idle { silence, forgets } => idle::before(*silence, *forgets),
+            Self::Outlived {
+                silence,
+                survived,
+                number,
+            } => idle::outlived(*silence, *survived, *number),
+            Self::NotOutlived { survived, number } => idle::not_outlived(*survived, *number),
             Self::OtherDistance(side, (usual, seen)) => format!(
                 "the RST came {seen} hops, the {side}'s other packets {usual}: something else may have sent it"
             ),
@@ -113,6 +118,8 @@ impl Evidence {
             Self::Router(..) => "router",
             Self::BeganAfter(_) => "began-after",
             Self::Idle { .. } => "idle",
+            Self::Outlived { .. } => "outlived",
+            Self::NotOutlived { .. } => "not-outlived",
             Self::OtherDistance(..) => "other-distance",
             Self::TooQuick(..) => "too-quick",
             Self::StrangeId(..) => "strange-id",
@@ -125,29 +132,6 @@ impl Evidence {
             Self::EndsTooSoon => "ends-too-soon",
             Self::CutAfter(_) => "cut",
         }
-    }
-}
-
-/// What a silence before the end looks like.
-fn idle(silence: Duration, by_itself: bool) -> String {
-    let length = Length(silence);
-    let users = limits::who(silence);
-    if !users.is_empty() {
-        let (users, seconds) = (users.join(", "), silence.as_secs_f64().round());
-        let then = if by_itself { ", then RST" } else { "" };
-        return format!(
-            "idle {length}{then}: looks like an idle timeout; {users} use {seconds:.0} s"
-        );
-    }
-    match (limits::round(silence), limits::exceeded(silence)) {
-        (Some(round), _) if by_itself => {
-            format!("idle {length}, then RST: looks like an idle timeout of {round} s")
-        }
-        (_, Some(limit)) => format!(
-            "idle {length} before: {} forget a connection after {} s, and other boxes sooner",
-            limit.who, limit.seconds
-        ),
-        (_, None) => format!("idle {length} before"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::story::{Common, Group, limits};
+use crate::story::{Common, Forgets, Group, limits};
 
 impl Group {
     /// One sentence for a person, without a full stop.
@@ -31,7 +31,7 @@ impl Group {
                 many(hosts)
             ),
             Common::IdleReset { server, seconds } => {
-                let users = limits::who(Duration::from_secs(seconds));
+                let users = limits::who(Duration::from_secs(seconds), Forgets::AtOnce);
                 let users = match users.is_empty() {
                     true => String::new(),
                     false => format!("; {} use that", users.join(", ")),

@@ -3,10 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::Span;
+
 /// A measured length of time with three digits at least: `11 us`, `2.4 ms`, `120 s`, `15m 37s`, `2h
 /// 11m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Length(pub Duration);
+
+impl Length {
+    pub(super) fn of(span: Span) -> Self {
+        Self(span.into())
+    }
+}
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

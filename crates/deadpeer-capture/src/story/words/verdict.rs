@@ -1,7 +1,10 @@
 //! The verdict as a sentence.
 
+use std::time::Duration;
+
 use deadpeer_core::{Cause, Silence};
 
+use super::idle::IdleTime;
 use super::length::Length;
 use crate::story::{Ending, Evidence, Gone, Noticed, Story, StoryVerdict, Untold};
 use crate::talk::Side;
@@ -40,9 +43,24 @@ impl StoryVerdict {
                     None => "neither side heard the other any more".into(),
                 },
             },
-            Gone::Connection => "the connection was gone".into(),
+            Gone::Connection => match self.unheard_after_idleness() {
+                Some((side, idle)) => {
+                    let after = format!(
+                        "nothing from {} after {} of idleness",
+                        story.end(side),
+                        IdleTime(idle)
+                    );
+                    let gone = "it, its host or what the path knew of the connection was gone";
+                    match self.silence {
+                        Some(Silence::Idle) | None => format!("{after}: {gone}"),
+                        Some(doing) => format!("{after}, {}: {gone}", silence_words(doing)),
+                    }
+                }
+                None => "the connection was gone".into(),
+            },
         };
-        if let Some(silence) = self.silence {
+        let done = self.unheard_after_idleness().is_some();
+        if let Some(silence) = self.silence.filter(|_| !done) {
             said += " ";
             said += silence_words(silence);
         }
@@ -81,11 +99,15 @@ impl StoryVerdict {
         notes.map(|note| format!("; {}", note.words())).collect()
     }
 
-    /// What a silence before the end looks like.
-    fn idle(&self) -> String {
-        let mut idle = self.evidence.iter();
-        let idle = idle.find(|evidence| matches!(evidence, Evidence::Idle { .. }));
-        idle.map_or_else(String::new, |idle| format!("; {}", idle.words()))
+    /// Who was not heard any more after so long a silence that something between the two may have
+    /// forgotten the connection.
+    fn unheard_after_idleness(&self) -> Option<(Side, Duration)> {
+        let unheard = self.gone == Gone::Connection && self.noticed != Noticed::OtherHost;
+        let side = !self.left().filter(|_| unheard)?;
+        self.evidence.iter().find_map(|evidence| match evidence {
+            Evidence::Idle { silence, .. } => Some((side, *silence)),
+            _ => None,
+        })
     }
 
     fn host_heard_elsewhere(&self) -> Option<Side> {

@@ -1,0 +1,47 @@
+//! Which idle times connections between the same hosts survived: what an idle timeout between them
+//! cannot be shorter than.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::talk::{Conversation, HostId};
+
+/// The longest idle time that a connection survived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Survivor {
+    pub(crate) idle: Duration,
+    /// The number of the connection.
+    pub(crate) number: u64,
+}
+
+/// The survivors, by the two hosts.
+#[derive(Debug, Default)]
+pub(crate) struct Survivors(HashMap<(HostId, HostId), Survivor, foldhash::fast::RandomState>);
+
+impl Survivors {
+    /// Takes in what a conversation survived.
+    pub(super) fn add(&mut self, conversation: &Conversation) {
+        let Some(idle) = conversation.silences.survived() else {
+            return;
+        };
+        let survivor = Survivor {
+            idle,
+            number: conversation.number,
+        };
+        let longest = self.0.entry(pair(conversation)).or_insert(survivor);
+        if idle > longest.idle {
+            *longest = survivor;
+        }
+    }
+
+    /// The longest between the hosts of a conversation, of its own silences too.
+    pub(super) fn between_hosts_of(&self, conversation: &Conversation) -> Option<Survivor> {
+        self.0.get(&pair(conversation)).copied()
+    }
+}
+
+/// The two hosts in one order.
+fn pair(conversation: &Conversation) -> (HostId, HostId) {
+    let [one, other] = conversation.hosts;
+    (one.min(other), one.max(other))
+}

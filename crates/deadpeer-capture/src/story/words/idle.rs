@@ -1,0 +1,95 @@
+//! Silences that something between two hosts may not have waited for, as phrases.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::length::Length;
+use crate::story::limits::{self, Forgets};
+use crate::story::{Evidence, Gone, StoryVerdict};
+
+/// An idle time in seconds, as its limits are set: `350.0 s`; from two hours on as any [`Length`].
+pub(super) struct IdleTime(pub(super) Duration);
+
+impl fmt::Display for IdleTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < Duration::from_secs(7230) {
+            write!(f, "{:.1} s", self.0.as_secs_f64())
+        } else {
+            Length(self.0).fmt(f)
+        }
+    }
+}
+
+impl StoryVerdict {
+    /// What a silence before the end looks like, as the end of a sentence.
+    pub(super) fn idle(&self) -> String {
+        let after_data = self.gone == Gone::Connection;
+        let phrases = self.evidence.iter().filter_map(|evidence| match evidence {
+            // How long it was the sentence has said.
+            Evidence::Idle {
+                silence,
+                forgets: Forgets::Silently,
+            } if after_data => guess(*silence, Forgets::Silently),
+            Evidence::Idle { .. } | Evidence::Outlived { .. } | Evidence::NotOutlived { .. } => {
+                Some(evidence.words())
+            }
+            _ => None,
+        });
+        phrases.map(|phrase| format!("; {phrase}")).collect()
+    }
+}
+
+/// A silence before the end, and whose it may be.
+pub(super) fn before(silence: Duration, forgets: Forgets) -> String {
+    let then = match forgets {
+        Forgets::AtOnce => ", then RST",
+        Forgets::WithReset | Forgets::Silently => " before",
+    };
+    let idle = format!("idle {}{then}", IdleTime(silence));
+    guess(silence, forgets).map_or_else(|| idle.clone(), |guess| format!("{idle}: {guess}"))
+}
+
+/// Whose limit a silence may have met.
+fn guess(silence: Duration, forgets: Forgets) -> Option<String> {
+    let users = limits::who(silence, forgets);
+    if !users.is_empty() {
+        let (users, seconds) = (users.join(", "), silence.as_secs_f64().round());
+        return Some(format!(
+            "looks like an idle timeout; {users} use {seconds:.0} s"
+        ));
+    }
+    let by_itself = forgets == Forgets::AtOnce;
+    if let Some(round) = limits::round(silence).filter(|_| by_itself) {
+        return Some(format!("looks like an idle timeout of {round} s"));
+    }
+    let limit = limits::exceeded(silence)?;
+    Some(format!(
+        "{} forget a connection after {} s, and other boxes sooner",
+        limit.who, limit.seconds
+    ))
+}
+
+/// A connection that survived as long.
+pub(super) fn outlived(idle: Duration, survived: Duration, number: Option<u64>) -> String {
+    let who = match number {
+        Some(number) => format!("connection {number} between the same hosts"),
+        None => "this connection itself".into(),
+    };
+    format!(
+        "idle {} before, which was no idle timeout: {who} survived {}",
+        IdleTime(idle),
+        IdleTime(survived)
+    )
+}
+
+/// The longest silence that was survived.
+pub(super) fn not_outlived(survived: Duration, number: Option<u64>) -> String {
+    let who = match number {
+        Some(number) => format!("connection {number}"),
+        None => "this one, before".into(),
+    };
+    format!(
+        "between these hosts no connection survived more than {} of idleness ({who})",
+        IdleTime(survived)
+    )
+}
