@@ -9,6 +9,10 @@ use crate::talk::{Conversation, Mark, Reset, Side, What};
 /// Nothing said for so long is worth a line.
 const SILENCE: Duration = Duration::from_secs(1);
 
+/// So many events most stories have at most. Of a million stories none need then grow its list: the
+/// allocator would tidy up all it ever freed for each list of more than a kilobyte.
+const USUAL: usize = 12;
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -91,7 +95,7 @@ pub(super) fn of(conversation: &Conversation, verdict: &StoryVerdict, end: Momen
 
 /// What the conversation knows without episodes.
 fn milestones(conversation: &Conversation) -> Vec<Event> {
-    let mut events = Vec::new();
+    let mut events = Vec::with_capacity(USUAL);
     let mut add = |what, side, at: Option<Moment>| {
         events.extend(at.map(|at| event(what, side, at, at)));
     };
@@ -117,7 +121,7 @@ fn milestones(conversation: &Conversation) -> Vec<Event> {
 
 /// Puts what nobody said between what was said.
 fn with_silences(events: Vec<Event>) -> Vec<Event> {
-    let mut whole = Vec::with_capacity(events.len() + events.len() / 2);
+    let mut whole = Vec::with_capacity(USUAL.max(events.len() + 1));
     let mut heard: Option<Moment> = None;
     for next in events {
         if let Some(heard) = heard
