@@ -103,7 +103,7 @@ pub enum Gone {
     /// here any more.
     Path,
     /// The connection, and perhaps neither side: one of them or something between them knew it no
-    /// more.
+    /// more, or may have forgotten it in a long silence.
     Connection,
     /// The capture does not tell.
     Unknown,

@@ -2,7 +2,9 @@
 
 mod builder;
 mod deaths;
+mod documented;
 mod evidence;
+mod idleness;
 mod misjudgements;
 mod odd_captures;
 mod resets;
