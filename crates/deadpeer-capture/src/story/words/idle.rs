@@ -23,17 +23,23 @@ impl fmt::Display for IdleTime {
 impl StoryVerdict {
     /// What a silence before the end looks like, as the end of a sentence.
     pub(super) fn idle(&self) -> String {
-        let after_data = self.gone == Gone::Connection;
-        let phrases = self.evidence.iter().filter_map(|evidence| match evidence {
-            // How long it was the sentence has said.
-            Evidence::Idle {
-                silence,
-                forgets: Forgets::Silently,
-            } if after_data => guess(*silence, Forgets::Silently),
-            Evidence::Idle { .. } | Evidence::Outlived { .. } | Evidence::NotOutlived { .. } => {
-                Some(evidence.words())
+        let said_how_long = self.gone == Gone::Connection;
+        let is_idle = |found: &&Evidence| {
+            matches!(
+                found,
+                Evidence::Idle { .. } | Evidence::Outlived { .. } | Evidence::NotOutlived { .. }
+            )
+        };
+        let idle = self.evidence.iter().filter(is_idle);
+        let phrases = idle.filter_map(|found| {
+            if let Evidence::Idle { silence, forgets } = found
+                && *forgets == Forgets::Silently
+                && said_how_long
+            {
+                guess(*silence, *forgets)
+            } else {
+                Some(found.words())
             }
-            _ => None,
         });
         phrases.map(|phrase| format!("; {phrase}")).collect()
     }

@@ -104,9 +104,11 @@ impl StoryVerdict {
     fn unheard_after_idleness(&self) -> Option<(Side, Duration)> {
         let unheard = self.gone == Gone::Connection && self.noticed != Noticed::OtherHost;
         let side = !self.left().filter(|_| unheard)?;
-        self.evidence.iter().find_map(|evidence| match evidence {
-            Evidence::Idle { silence, .. } => Some((side, *silence)),
-            _ => None,
+        self.evidence.iter().find_map(|evidence| {
+            let Evidence::Idle { silence, .. } = evidence else {
+                return None;
+            };
+            Some((side, *silence))
         })
     }
 
