@@ -8,7 +8,9 @@ use deadpeer_capture::{Flags, Side};
 use crate::builder::Talk;
 
 /// A word of the table, and packets in which it is evidence.
-const EXAMPLES: [(&str, fn() -> Talk); 22] = [
+type Example = (&'static str, fn() -> Talk);
+
+const EXAMPLES: [Example; 22] = [
     ("backoff", data_again),
     ("unanswered-probes", || probes(4)),
     ("same-echo", same_echo),
