@@ -2,12 +2,13 @@
 //!
 //! Makes N connections with random settings between the hosts of a lab, lets each peer vanish at a
 //! random moment, asks the forecast then or in the midst of what follows, and compares with the
-//! moment at which the kernel gives up. Needs root: the jiffies counter comes from
-//! /proc/timer_list.
+//! moment at which the kernel gives up. Needs root: what decides is
+//! read by eBPF.
 
 mod connection;
 mod dice;
 mod kind;
+mod outage;
 mod paths;
 mod report;
 mod scenario;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use deadpeer_sys::{clock::JiffiesClock, netns, running_kernel, sysctl};
+use deadpeer_sys::{netns, running_kernel, sysctl};
 
 use dice::Dice;
 use paths::Paths;
@@ -75,7 +76,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 fn check(arguments: &Arguments) -> Result<Report> {
-    let clock = JiffiesClock::calibrate().context("the jiffies counter is needed (run as root)")?;
     let mut dice = Dice::new(arguments.seed);
     let settings = dice.settings();
     let paths = Paths::set()?;
@@ -97,7 +97,7 @@ fn check(arguments: &Arguments) -> Result<Report> {
     println!("later tcp_keepalive_time {}", settings.keepalive_time_after);
     let longest = Duration::from_secs(arguments.longest);
     let scenarios = (0..arguments.connections).map(|_| Scenario::draw(&mut dice, &kernel, longest));
-    let stage = Stage::set(scenarios.collect(), settings, kernel, clock, paths)?;
+    let stage = Stage::set(scenarios.collect(), settings, kernel, paths)?;
     watch::until_all_are_dead(stage)
 }
 

@@ -114,9 +114,7 @@ INLINE void died(struct sock *sk, int from)
 	if (death->unread && death->peer_finished)
 		death->unread--;
 	death->lingers_not = (sk->__sk_common.skc_flags & SOCK_LINGER) && !sk->sk_lingertime;
-	death->retransmitting = death->state.retransmits && tp->retrans_stamp ?
-					(u32)(death->at / 1000000) - tp->retrans_stamp :
-					NEVER;
+	death->retransmitting = death->state.retransmits ? retransmitting(tp) : NEVER;
 	death->data_after_close = life.data_segments && tp->data_segs_in + 1 != life.data_segments;
 	death->life = life;
 	if (!death->life.closed && ended_by_call(death->state.error, from))

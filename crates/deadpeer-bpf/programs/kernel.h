@@ -118,6 +118,7 @@ struct hlist_node {
 struct timer_list {
 	struct hlist_node entry;
 	unsigned long expires;
+	u32 flags;
 };
 
 struct sock {
@@ -144,7 +145,6 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	unsigned long icsk_timeout; /* up to 6.17 */
 	struct timer_list icsk_retransmit_timer;
 	struct timer_list icsk_keepalive_timer; /* where sk_timer is not its own */
 	u32 icsk_rto;
@@ -154,6 +154,7 @@ struct inet_connection_sock {
 	u8 icsk_backoff;
 	u8 icsk_syn_retries;
 	u8 icsk_probes_out;
+	u32 icsk_probes_tstamp; /* 5.11, and 5.10's later ones */
 	u32 icsk_user_timeout;
 	struct {
 		u32 lrcvtime;
@@ -168,6 +169,8 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	struct tcp_options_received rx_opt;
 	u32 snd_wnd;
+	u32 snd_ssthresh;
+	u32 packets_out;
 	u32 copied_seq;
 	u32 write_seq;
 	u32 lsndtime;
@@ -179,7 +182,10 @@ struct tcp_sock {
 	u64 bytes_received;
 	u64 bytes_acked;
 	u8 keepalive_probes;
+	u8 thin_lto : 1;
+	u8 tcp_usec_ts : 1; /* 6.7 */
 	u32 retrans_stamp;
+	u32 tlp_high_seq;
 	u32 srtt_us; /* eight times the round trip */
 	u32 total_retrans;
 	u32 keepalive_time;

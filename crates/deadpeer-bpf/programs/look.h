@@ -53,6 +53,17 @@ INLINE u32 since(u32 stamp)
 	return stamp ? (u32)bpf_jiffies64() - stamp : NEVER;
 }
 
+/* Milliseconds since the first segment of those in flight was sent again, or since connect(2). */
+INLINE u32 retransmitting(struct tcp_sock *tp)
+{
+	if (!tp->retrans_stamp)
+		return NEVER;
+	u64 now = bpf_ktime_get_ns();
+	if (field_exists(tp->tcp_usec_ts) && read_bits(u8, tp, tcp_usec_ts))
+		return ((u32)(now / 1000) - tp->retrans_stamp) / 1000;
+	return (u32)(now / 1000000) - tp->retrans_stamp;
+}
+
 /* What every socket has, connection requests and those in TIME_WAIT too. */
 INLINE void read_common(struct state *to, struct sock_common *sk)
 {

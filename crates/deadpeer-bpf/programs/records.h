@@ -65,10 +65,20 @@ struct row {
 	u32 total_retransmits;
 	u32 peer_window;
 	s32 expires; /* of the timer, jiffies from now */
+	u32 packets_out; /* segments in flight */
+	u32 ssthresh;
+	u32 since_sent; /* data, jiffies; NEVER */
+	u32 retransmitting; /* ms; NEVER */
+	u32 probing; /* a closed window, jiffies; NEVER */
 	u8 backoff;
 	u8 timer; /* enum timer */
 	u8 unanswered; /* sent by it */
+	u8 level; /* of the wheel that it waits in */
 	u8 sack; /* negotiated */
+	u8 thin; /* TCP_THIN_LINEAR_TIMEOUTS */
+	u8 loss_probe; /* enum loss_probe */
+	u8 unused;
+	u64 jiffies; /* the kernel's counter */
 };
 
 /* The timer that runs, as inet_diag tells it (net/ipv4/inet_diag.c, inet_sk_diag_fill). */
@@ -78,6 +88,13 @@ enum timer {
 	TIMER_KEEPALIVE,
 	TIMER_TIME_WAIT,
 	TIMER_PROBE0,
+};
+
+/* What the timer of data in flight does. */
+enum loss_probe {
+	LOSS_PROBE_UNKNOWN,
+	LOSS_PROBE_NEXT, /* sends a tail-loss probe */
+	LOSS_PROBE_OVER, /* is the timeout's: none goes before it */
 };
 
 /* iter/task_file */
@@ -187,7 +204,7 @@ struct death {
 
 _Static_assert(sizeof(struct options) == 28, "records.rs");
 _Static_assert(sizeof(struct state) == 136, "records.rs");
-_Static_assert(sizeof(struct row) == 168, "records.rs");
+_Static_assert(sizeof(struct row) == 200, "records.rs");
 _Static_assert(sizeof(struct owner) == 32, "records.rs");
 _Static_assert(sizeof(struct outcome) == 72, "records.rs");
 _Static_assert(sizeof(struct change) == 56, "records.rs");

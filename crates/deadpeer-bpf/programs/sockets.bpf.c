@@ -21,8 +21,16 @@ INLINE void read_connection(struct row *row, struct tcp_sock *tp)
 	row->srtt = tp->srtt_us >> 3;
 	row->total_retransmits = tp->total_retrans;
 	row->peer_window = tp->snd_wnd;
+	row->packets_out = tp->packets_out;
+	row->ssthresh = tp->snd_ssthresh;
+	row->since_sent = since(tp->lsndtime);
+	row->retransmitting = retransmitting(tp);
+	row->probing = NEVER;
+	if (field_exists(icsk->icsk_probes_tstamp))
+		row->probing = since(icsk->icsk_probes_tstamp);
+	row->thin = read_bits(u8, tp, thin_lto) != 0;
 	row->sack = read_bits(u16, tp, rx_opt.sack_ok) != 0;
-	read_timer(row, icsk);
+	read_timer(row, tp);
 }
 
 SEC("iter/tcp")
@@ -31,7 +39,7 @@ int sockets(struct bpf_iter__tcp *ctx)
 	struct sock_common *sk = ctx->sk_common;
 	if (!sk)
 		return 0;
-	struct row row = {};
+	struct row row = { .jiffies = bpf_jiffies64() };
 	read_common(&row.state, sk);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	if (tp) {
@@ -44,10 +52,10 @@ int sockets(struct bpf_iter__tcp *ctx)
 		if (waiting) {
 			row.state.state = waiting->tw_sk.tw_substate;
 			row.timer = TIMER_TIME_WAIT;
-			row.expires = until(waiting->tw_sk.tw_timer.expires);
+			read_wait(&row, &waiting->tw_sk.tw_timer);
 		} else if (request) {
 			row.timer = TIMER_RETRANSMIT;
-			row.expires = until(request->req.req.rsk_timer.expires);
+			read_wait(&row, &request->req.req.rsk_timer);
 			row.unanswered = request->req.req.num_retrans;
 		}
 	}

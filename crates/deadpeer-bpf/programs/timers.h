@@ -13,57 +13,71 @@ enum {
 	ICSK_TIME_REO_TIMEOUT = 6,
 };
 
-INLINE s32 until(unsigned long expires)
+/* include/linux/timer.h, TIMER_ARRAYSHIFT; kernel/time/timer.c, LVL_BITS. */
+#define ARRAY_SHIFT 22
+#define LEVEL_BITS 6
+
+INLINE s32 until(const struct row *row, unsigned long expires)
 {
-	return (s32)(expires - (unsigned long)bpf_jiffies64());
+	return (s32)(expires - (unsigned long)row->jiffies);
 }
 
-/* When the timer fires that icsk_pending names. */
-INLINE unsigned long pending_expires(struct inet_connection_sock *icsk)
+/* The rest of a timer's wait, and the level of the wheel that rounds it. */
+INLINE void read_wait(struct row *row, struct timer_list *timer)
 {
-	if (field_exists(icsk->icsk_timeout))
-		return icsk->icsk_timeout;
+	row->expires = until(row, timer->expires);
+	row->level = timer->flags >> (ARRAY_SHIFT + LEVEL_BITS);
+}
+
+/* The timer that icsk_pending names. */
+INLINE void read_pending(struct row *row, struct inet_connection_sock *icsk)
+{
 	if (field_exists(icsk->icsk_retransmit_timer))
-		return icsk->icsk_retransmit_timer.expires;
-	if (field_exists(icsk->icsk_inet.sk.tcp_retransmit_timer))
-		return icsk->icsk_inet.sk.tcp_retransmit_timer.expires;
-	return bpf_jiffies64();
+		read_wait(row, &icsk->icsk_retransmit_timer);
+	else if (field_exists(icsk->icsk_inet.sk.tcp_retransmit_timer))
+		read_wait(row, &icsk->icsk_inet.sk.tcp_retransmit_timer);
 }
 
 INLINE void read_keepalive(struct row *row, struct inet_connection_sock *icsk)
 {
 	struct sock *sk = &icsk->icsk_inet.sk;
-	unsigned long expires = 0;
 	/* The older name stays in use for something else. */
 	if (field_exists(icsk->icsk_keepalive_timer)) {
-		if (icsk->icsk_keepalive_timer.entry.pprev)
+		if (icsk->icsk_keepalive_timer.entry.pprev) {
 			row->timer = TIMER_KEEPALIVE;
-		expires = icsk->icsk_keepalive_timer.expires;
+			read_wait(row, &icsk->icsk_keepalive_timer);
+		}
 	} else if (field_exists(sk->sk_timer)) {
-		if (sk->sk_timer.entry.pprev)
+		if (sk->sk_timer.entry.pprev) {
 			row->timer = TIMER_KEEPALIVE;
-		expires = sk->sk_timer.expires;
+			read_wait(row, &sk->sk_timer);
+		}
 	}
-	if (row->timer)
-		row->expires = until(expires);
 	row->unanswered = icsk->icsk_probes_out;
 }
 
 /* One is shown, keepalive last, as net/ipv4/inet_diag.c does it. */
-INLINE void read_timer(struct row *row, struct inet_connection_sock *icsk)
+INLINE void read_timer(struct row *row, struct tcp_sock *tp)
 {
-	switch (icsk->icsk_pending) {
+	struct inet_connection_sock *icsk = &tp->inet_conn;
+	u8 pending = icsk->icsk_pending;
+	if (pending == ICSK_TIME_RETRANS)
+		row->loss_probe = LOSS_PROBE_OVER;
+	/* Where one before is out, none is sent (tcp_send_loss_probe). */
+	if (pending == ICSK_TIME_LOSS_PROBE && !tp->tlp_high_seq)
+		row->loss_probe = LOSS_PROBE_NEXT;
+	switch (pending) {
 	case ICSK_TIME_RETRANS:
 	case ICSK_TIME_LOSS_PROBE:
 	case ICSK_TIME_REO_TIMEOUT:
 		row->timer = TIMER_RETRANSMIT;
 		row->unanswered = icsk->icsk_retransmits;
-		row->expires = until(pending_expires(icsk));
+		read_pending(row, icsk);
 		break;
 	case ICSK_TIME_PROBE0:
 		row->timer = TIMER_PROBE0;
 		row->unanswered = icsk->icsk_probes_out;
-		row->expires = until(pending_expires(icsk));
+		read_pending(row, icsk);
 		break;
 	default:
 		read_keepalive(row, icsk);

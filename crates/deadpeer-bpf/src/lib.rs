@@ -39,6 +39,7 @@ mod pins;
 mod records;
 mod rule;
 mod set;
+mod snapshot;
 mod sockets;
 
 pub use deaths::{Caller, Closer, Death, Deaths, Watched};

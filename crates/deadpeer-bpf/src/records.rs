@@ -53,7 +53,7 @@ records! {
         multipath: u8,
         unused: [u8; 6],
     }
-    Row, 168 bytes {
+    Row, 200 bytes {
         state: State,
         received: u32,
         queued: u32,
@@ -62,10 +62,20 @@ records! {
         total_retransmits: u32,
         peer_window: u32,
         expires: i32,
+        packets_out: u32,
+        ssthresh: u32,
+        since_sent: u32,
+        retransmitting: u32,
+        probing: u32,
         backoff: u8,
         timer: u8,
         unanswered: u8,
+        level: u8,
         sack: u8,
+        thin: u8,
+        loss_probe: u8,
+        unused: u8,
+        jiffies: u64,
     }
     SocketOwner, 32 bytes {
         cookie: u64,
@@ -147,6 +157,12 @@ records! {
 
 /// Stands for "never" in a time, and for "leave it" in an option to set.
 const NONE: u32 = u32::MAX;
+/// [`Row::loss_probe`]: the timer sends a tail-loss probe.
+pub(crate) const LOSS_PROBE_NEXT: u8 = 1;
+/// [`Row::loss_probe`]: the timer is the timeout's.
+pub(crate) const LOSS_PROBE_OVER: u8 = 2;
+/// [`Row::ssthresh`]: no loss was seen (include/net/tcp.h, `TCP_INFINITE_SSTHRESH`).
+pub(crate) const INFINITE_SSTHRESH: u32 = 0x7fff_ffff;
 /// How many [`Slot`]s there are, a power of two.
 pub(crate) const SLOTS: u32 = 65_536;
 /// [`Outcome::option`]: the socket was not as it was expected.

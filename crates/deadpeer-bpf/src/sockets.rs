@@ -9,7 +9,9 @@ use deadpeer_core::{SocketOptions, TcpState};
 
 use crate::iterate::{Iterator, Run};
 use crate::load::{Recipe, Target, Types};
-use crate::records::{Row, State, stretch, ticks};
+use crate::records::{
+    INFINITE_SSTHRESH, LOSS_PROBE_NEXT, LOSS_PROBE_OVER, Row, State, milliseconds, stretch, ticks,
+};
 use crate::{CallError, Unavailable, feature};
 
 /// A program that shows every TCP socket, loaded and ready:
@@ -63,6 +65,30 @@ pub struct Socket {
     pub srtt: Option<Duration>,
     /// The window the peer has left, bytes; 0: it takes no data.
     pub peer_window: u32,
+    /// Segments sent and not acknowledged.
+    pub segments_in_flight: u32,
+    /// The slow-start threshold, segments; `None`: no loss was seen yet.
+    #[doc(alias = "snd_ssthresh")]
+    pub slow_start_threshold: Option<u32>,
+    /// Time since data was last sent; `None` if there never was any.
+    #[doc(alias = "lsndtime")]
+    pub since_sent: Option<Duration>,
+    /// Time since the first of the segments in flight was sent again, or since connect(): the clock
+    /// that the user timeout and `tcp_retries2` go by. `None`: it does not run.
+    #[doc(alias = "retrans_stamp")]
+    pub since_sent_again: Option<Duration>,
+    /// Time since the first probe of a window that is closed still; `None`: it is not, or Linux is
+    /// older than 5.11.
+    #[doc(alias = "icsk_probes_tstamp")]
+    pub since_window_probe: Option<Duration>,
+    /// Whether the timer of data in flight sends a tail-loss probe when it fires (RFC 8985), or is
+    /// the timeout's already; `None` where it can't be told.
+    pub tail_loss_probe_next: Option<bool>,
+    /// Whether its timeouts don't double at first while little is in flight
+    /// (`TCP_THIN_LINEAR_TIMEOUTS`).
+    pub thin_linear_timeouts: bool,
+    /// The kernel's jiffies counter at the moment of this look.
+    pub jiffies: u64,
     /// The timer that runs, if one does. The kernel has several; one is shown, keepalive last.
     pub timer: Option<Timer>,
     /// Whether the peer agreed to selective acknowledgements; `None` for what has no options.
@@ -93,6 +119,9 @@ pub struct Timer {
     pub kind: u8,
     /// Time until it fires, before the timer wheel's rounding; zero if it is due.
     pub expires_in: Duration,
+    /// The level of the timer wheel that it waits in, which rounds its wait up
+    /// (kernel/time/timer.c).
+    pub level: u8,
     /// What it has sent already without an answer.
     pub unanswered: u8,
 }
@@ -190,6 +219,18 @@ impl Socket {
             rto: whole.then(|| ticks(row.rto, hz)),
             srtt: (row.srtt != 0).then(|| Duration::from_micros(row.srtt.into())),
             peer_window: row.peer_window,
+            segments_in_flight: row.packets_out,
+            slow_start_threshold: (row.ssthresh < INFINITE_SSTHRESH).then_some(row.ssthresh),
+            since_sent: stretch(row.since_sent, hz).filter(|_| whole),
+            since_sent_again: milliseconds(row.retransmitting).filter(|_| whole),
+            since_window_probe: stretch(row.probing, hz).filter(|_| whole),
+            tail_loss_probe_next: match row.loss_probe {
+                LOSS_PROBE_NEXT => Some(true),
+                LOSS_PROBE_OVER => Some(false),
+                _ => None,
+            },
+            thin_linear_timeouts: row.thin != 0,
+            jiffies: row.jiffies,
             timer: Timer::read(row, hz),
             sack: whole.then_some(row.sack != 0),
             received: row.received,
@@ -208,6 +249,7 @@ impl Timer {
         (row.timer != 0).then(|| Self {
             kind: row.timer,
             expires_in: ticks(row.expires.max(0).cast_unsigned(), hz),
+            level: row.level,
             unanswered: row.unanswered,
         })
     }

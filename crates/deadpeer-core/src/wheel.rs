@@ -190,16 +190,23 @@ impl Wheel {
     #[must_use]
     pub fn pending(self, expires: i64, shortest: i64, longest: i64) -> Stretch {
         let levels = level(shortest.max(0))..=level(longest.max(shortest).max(0));
-        if self.phase.is_none() {
-            return Stretch::between(
-                expires.saturating_add(1),
-                expires.saturating_add(1 << (3 * levels.end())),
-            );
-        }
         levels
-            .map(|level| Stretch::at(self.slot_after(expires, level)))
+            .map(|level| self.pending_in(expires, level))
             .reduce(Stretch::or)
             .unwrap_or(Stretch::at(expires))
+    }
+
+    /// When a pending timer fires whose unrounded expiry is `expires`, and which waits in `level`.
+    #[must_use]
+    pub fn pending_in(self, expires: i64, level: u32) -> Stretch {
+        let level = level.min(TOP_LEVEL);
+        match self.phase {
+            Some(_) => Stretch::at(self.slot_after(expires, level)),
+            None => Stretch::between(
+                expires.saturating_add(1),
+                expires.saturating_add(1 << (3 * level)),
+            ),
+        }
     }
 
     /// The first slot of `level` after the jiffy `expires`.

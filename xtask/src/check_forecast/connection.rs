@@ -5,7 +5,6 @@ use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use deadpeer_core::tcp_info::CaState;
 use deadpeer_core::{Effective, SocketOptions, TcpInfo};
 use deadpeer_lab::Host;
 use deadpeer_sys::sockopt;
@@ -19,6 +18,8 @@ use super::scenario::Scenario;
 
 /// Small segments, so that a window closes to 0 and not to less than a segment.
 const MSS: u32 = 1_400;
+/// The size of a response.
+const RESPONSE: usize = 5_000;
 /// How long the kernel may take for what takes it microseconds, or a handshake on the longest path.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -34,10 +35,6 @@ pub(super) struct Connection {
     pub(super) ends: (SocketAddr, SocketAddr),
     /// What is in force: read when asked about, the last time before close().
     options: Effective,
-    /// When the options were set, which armed the keepalive timer for so long.
-    armed: (Instant, Duration),
-    /// Time spent in runs of timeouts before the last write, if all of them were over.
-    pub(super) in_earlier_runs: Option<Duration>,
 }
 
 /// A connection whose handshake runs.
@@ -94,14 +91,11 @@ impl Connection {
         let of = ours.as_ref().context("our end is open")?;
         let ends = (address(of.local_addr()?)?, address(of.peer_addr()?)?);
         let options = sockopt::effective(of)?;
-        let idle = Duration::from_secs(u64::from(options.keepidle_s));
         Ok(Self {
             ends,
             options,
-            armed: (Instant::now(), idle),
             ours,
             peer,
-            in_earlier_runs: None,
         })
     }
 
@@ -114,14 +108,11 @@ impl Connection {
         connect(&ours, &peer)?;
         let ends = (address(ours.local_addr()?)?, address(peer.local_addr()?)?);
         let options = sockopt::effective(&ours)?;
-        let armed = (Instant::now(), Duration::ZERO);
         Ok(Self {
             ends,
             options,
-            armed,
             ours: Some(ours),
             peer,
-            in_earlier_runs: None,
         })
     }
 
@@ -140,15 +131,12 @@ impl Connection {
         );
         let mut options = sockopt::effective(&listener)?;
         options.syncnt = scenario.options.syncnt;
-        let armed = (Instant::now(), Duration::ZERO);
         // The client's socket ends here, and its SYN is not repeated.
         Ok(Self {
             ends,
             options,
-            armed,
             ours: None,
             peer: listener,
-            in_earlier_runs: None,
         })
     }
 
@@ -167,13 +155,6 @@ impl Connection {
             self.options = sockopt::effective(ours)?;
         }
         Ok(self.options)
-    }
-
-    /// The wait that the keepalive timer was armed for when its options were set, if it cannot have
-    /// fired since.
-    pub(super) fn wait_of_unfired_keepalive(&self) -> Option<Duration> {
-        let (since, wait) = self.armed;
-        (since.elapsed() < wait).then_some(wait)
     }
 
     /// A few bytes arrive from the peer.
@@ -195,14 +176,24 @@ impl Connection {
         Ok(sockopt::unmute(&self.peer)?)
     }
 
-    pub(super) fn write(&mut self) -> Result<()> {
-        let info = deadpeer_sys::tcp_info(self.open()?)?;
-        let is_over = info.ca_state == Some(CaState::Open);
-        let earlier = info.total_rto_time_ms.filter(|_| is_over);
-        self.in_earlier_runs = earlier.map(|ms| Duration::from_millis(ms.into()));
+    pub(super) fn write(&self) -> Result<()> {
         self.open()?
             .write_all(b"?")
             .context("write to a vanished peer")
+    }
+
+    pub(super) fn respond(&self) -> Result<()> {
+        let written = self.open()?.write(&[b'!'; RESPONSE]);
+        ensure!(written? == RESPONSE, "a small response fits the buffer");
+        Ok(())
+    }
+
+    /// Whether the peer has all of the response, and its end.
+    pub(super) fn has_arrived(&self) -> Result<bool> {
+        self.peer.set_nonblocking(true)?;
+        let mut response = Vec::new();
+        let ended = (&self.peer).read_to_end(&mut response).is_ok();
+        Ok(ended && response.len() == RESPONSE)
     }
 
     pub(super) fn finish(&self) -> Result<()> {

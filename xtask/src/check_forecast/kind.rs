@@ -49,10 +49,14 @@ pub(super) enum Kind {
     FinWait2,
     /// close() with data behind a closed window.
     ClosedBehindWindow,
+    /// A response and close(); the path breaks, and mends just before the last retransmission.
+    OutageSurvived,
+    /// The same, but it mends just after.
+    OutageNotSurvived,
 }
 
 /// Of a hundred and how many connections each kind gets one.
-const WEIGHTS: [(Kind, u32); 21] = [
+const WEIGHTS: [(Kind, u32); 23] = [
     (Kind::Idle, 16),
     (Kind::AmidProbes, 5),
     (Kind::IntervalChanged, 3),
@@ -74,6 +78,8 @@ const WEIGHTS: [(Kind, u32); 21] = [
     (Kind::Closing, 2),
     (Kind::FinWait2, 4),
     (Kind::ClosedBehindWindow, 3),
+    (Kind::OutageSurvived, 6),
+    (Kind::OutageNotSurvived, 6),
 ];
 
 impl Kind {
@@ -106,13 +112,24 @@ impl Kind {
             | Self::LastAck
             | Self::Closing
             | Self::FinWait2
-            | Self::ClosedBehindWindow => Silence::AfterFin,
+            | Self::ClosedBehindWindow
+            | Self::OutageSurvived
+            | Self::OutageNotSurvived => Silence::AfterFin,
         }
     }
 
     /// Runs of timeouts before the one that is looked at.
     pub(super) fn earlier_runs(self) -> u32 {
         u32::from(self == Self::SecondRun) + 2 * u32::from(self == Self::ThirdRun)
+    }
+
+    /// What lasts longer than all that comes before the peer vanishes for good.
+    pub(super) fn shortest_user_timeout_ms(self) -> u32 {
+        if self == Self::LongClosedWindow || self.earlier_runs() > 0 {
+            6_000
+        } else {
+            300
+        }
     }
 
     pub(super) fn is_orphan(self) -> bool {
@@ -124,7 +141,18 @@ impl Kind {
                 | Self::Closing
                 | Self::FinWait2
                 | Self::ClosedBehindWindow
-        )
+        ) || self.is_outage()
+    }
+
+    /// Whether the path mends again.
+    pub(super) fn is_outage(self) -> bool {
+        matches!(self, Self::OutageSurvived | Self::OutageNotSurvived)
+    }
+
+    /// Whether a rest of it stays in the kernel's table when the connection is over for the kernel,
+    /// or before it is one.
+    pub(super) fn outlives_its_connection(self) -> bool {
+        matches!(self, Self::FinWait2 | Self::Request)
     }
 
     /// Whether what is in force when the peer vanishes was in force all the time, so that the worst
@@ -147,11 +175,6 @@ impl Kind {
     /// Whether the forecast is asked in the midst of timeouts.
     pub(super) fn is_within_a_run(self) -> bool {
         self == Self::FirstRun || self.earlier_runs() > 0
-    }
-
-    /// Whether nothing shows when the clock began that a user timeout goes by.
-    pub(super) fn hides_its_clock(self) -> bool {
-        self == Self::LongClosedWindow || self.earlier_runs() > 0
     }
 
     pub(super) fn place(self, dice: &mut Dice) -> Place {
@@ -196,6 +219,8 @@ impl Kind {
             Self::Closing => "orphan CLOSING",
             Self::FinWait2 => "orphan FIN_WAIT2",
             Self::ClosedBehindWindow => "orphan, window 0",
+            Self::OutageSurvived => "outage survived",
+            Self::OutageNotSurvived => "outage not survived",
         }
     }
 }

@@ -15,13 +15,19 @@ const EXACT_TICKS: u32 = 2;
 pub(super) struct Outcome {
     kind: Kind,
     options: SocketOptions,
-    snapshot: Option<Snapshot>,
+    snapshots: Option<[Snapshot; 2]>,
     exact: Option<Notice>,
-    blurred: Option<Notice>,
+    blurred: [Option<Notice>; 2],
+    /// When the second of them was made, after the first.
+    outside: [Duration; 2],
     worst: Option<Notice>,
     /// From the snapshot to the death; `None`: it did not die.
     actual: Option<Duration>,
     tick: Duration,
+    /// Whether the data of an outage after close() arrived as foretold.
+    is_outage_right: bool,
+    /// How much longer it would have been survived, as a part.
+    kept_back: Option<f64>,
 }
 
 impl Outcome {
@@ -31,17 +37,26 @@ impl Outcome {
         Self {
             kind: actor.scenario.kind,
             options: actor.scenario.options,
-            snapshot: prediction.map(|p| p.snapshot),
+            snapshots: prediction.map(|p| p.snapshots),
             exact: prediction.and_then(|p| p.exact.outlook(silence).now),
-            blurred: prediction.and_then(|p| p.blurred.outlook(silence).now),
-            worst: prediction.map(|p| p.blurred.outlook(silence).worst),
+            blurred: prediction.map_or([None; 2], |p| {
+                p.blurred.map(|told| told.outlook(silence).now)
+            }),
+            outside: prediction.map_or([Duration::ZERO; 2], |p| p.outside),
+            worst: prediction.map(|p| p.exact.outlook(silence).worst),
             actual: death.zip(prediction).map(|(at, p)| at.saturating_sub(p.at)),
             tick,
+            is_outage_right: prediction
+                .is_some_and(|told| actor.outage.is_right(actor.scenario.kind, told)),
+            kept_back: prediction.and_then(|told| actor.outage.kept_back(told)),
         }
     }
 
     /// Told to two jiffies either way, and right.
     fn is_exact(&self) -> bool {
+        if self.kind == Kind::OutageSurvived {
+            return self.is_outage_right;
+        }
         let (Some(Notice::Within(span)), Some(actual)) = (self.exact, self.actual) else {
             return false;
         };
@@ -53,15 +68,31 @@ impl Outcome {
         half <= near && actual.abs_diff(middle) <= near
     }
 
-    /// Within the interval that needs no phase, a tick of delivery allowed, and no later than the
+    /// Told to two jiffies either way.
+    fn is_narrow(&self) -> bool {
+        matches!(self.exact, Some(Notice::Within(span)) if span.latest - span.earliest <= self.tick * EXACT_TICKS * 2)
+    }
+
+    /// Within the intervals that need no phase, a tick of delivery allowed, and no later than the
     /// worst case where one is told.
     fn is_contained(&self) -> bool {
-        let (Some(Notice::Within(span)), Some(actual)) = (self.blurred, self.actual) else {
+        if self.kind == Kind::OutageSurvived {
+            return self.is_outage_right;
+        }
+        let Some(actual) = self.actual else {
             return false;
         };
+        let contains = |notice, [begun, done]: [Duration; 2]| match notice {
+            Some(Notice::Within(span)) => {
+                begun + span.earliest <= actual && actual <= done + span.latest + self.tick
+            }
+            Some(Notice::Never) | None => false,
+        };
+        let [within, outside] = self.blurred;
         let worst = self.worst.and_then(Notice::latest);
-        span.earliest <= actual
-            && actual <= span.latest + self.tick
+        self.is_outage_right
+            && contains(within, [Duration::ZERO; 2])
+            && contains(outside, self.outside)
             && (!self.kind.has_worst_case() || worst >= actual.checked_sub(self.tick))
     }
 }
@@ -102,6 +133,15 @@ impl Report {
             all = (all.0 + count, all.1 + exact, all.2 + contained);
         }
         println!("{:<20} {:>11} {:>18} {:>16}", "all", all.0, all.1, all.2);
+        let mut kept_back: Vec<_> = self.0.iter().filter_map(|o| o.kept_back).collect();
+        kept_back.sort_unstable_by(f64::total_cmp);
+        if let (Some(most), median) = (kept_back.last(), kept_back.get(kept_back.len() / 2)) {
+            println!(
+                "Outages after close() would have been survived for longer than foretold by {:.0} % (median), at most {:.0} %.",
+                median.unwrap_or(most) * 100.0,
+                most * 100.0
+            );
+        }
     }
 }
 
@@ -126,12 +166,13 @@ fn print_one(outcome: &Outcome, verbose: bool) {
         format!("{:.3} s", at.as_secs_f64())
     });
     println!(
-        "{word}: {}: died after {actual}, foretold {}, without phase {}",
+        "{word}: {}: died after {actual}, foretold {}, without phase {}, without eBPF {}",
         outcome.kind.name(),
         seconds(outcome.exact),
-        seconds(outcome.blurred)
+        seconds(outcome.blurred[0]),
+        seconds(outcome.blurred[1])
     );
-    if verbose || !outcome.is_contained() {
-        println!("    {:?}\n    {:?}", outcome.options, outcome.snapshot);
+    if verbose || !outcome.is_contained() || !outcome.is_narrow() {
+        println!("    {:?}\n    {:?}", outcome.options, outcome.snapshots);
     }
 }

@@ -46,23 +46,19 @@ impl Scenario {
 
     fn draw_any(dice: &mut Dice, kind: Kind, sysctls: &Sysctls) -> Self {
         let mut options = SocketOptions::default();
-        // A closed window's clock is shown nowhere once it runs, nor the end of a run before: a
-        // user timeout then leaves an interval only.
-        let user_timeout = !kind.hides_its_clock() && dice.bool();
-        options.user_timeout_ms = user_timeout.then(|| dice.u32(300..30_000));
+        options.user_timeout_ms = dice
+            .bool()
+            .then(|| dice.u32(kind.shortest_user_timeout_ms()..30_000));
         options.rto_max_ms = dice.one_in(4).then(|| dice.u32(1_000..10_000));
         if kind.connects() {
             options.syncnt = Some(dice.u32(1..5));
         } else {
             options.keepalive = Some(true);
-            // Now and then so short that the timer fires before the peer vanishes: what it was
-            // armed for last is then unknown, and the forecast may be an interval.
-            let shortest = if dice.one_in(50) { 1 } else { 5 };
-            options.keepidle_s = Some(dice.u32(shortest..31));
+            options.keepidle_s = Some(dice.u32(1..31));
             options.keepintvl_s = Some(dice.u32(1..13));
             options.keepcnt = Some(dice.u32(1..7));
         }
-        if kind.is_orphan() && dice.bool() {
+        if kind.is_orphan() && (kind.is_outage() || dice.bool()) {
             options = dice.plan();
         }
         if kind == Kind::ArmedBySysctl {

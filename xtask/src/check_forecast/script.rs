@@ -22,6 +22,8 @@ pub(super) enum Deed {
     /// A SYN arrives whose sender is gone.
     Request,
     Write,
+    /// 5,000 bytes.
+    Respond,
     CloseWindow,
     /// shutdown() on our side.
     Finish,
@@ -31,6 +33,10 @@ pub(super) enum Deed {
     SetInterval(u32),
     /// The forecast is asked.
     Predict,
+    /// The path mends after an outage.
+    Mend,
+    /// What arrived after the outage is counted.
+    Count,
 }
 
 /// Deeds in the order of their moments after the start.
@@ -116,6 +122,11 @@ pub(super) fn draw(
                 &[Deed::Predict],
             );
         }
+        // The forecast tells when the path mends.
+        Kind::OutageSurvived | Kind::OutageNotSurvived => then(
+            vanish,
+            &[Deed::Mute, Deed::Respond, Deed::Close, Deed::Predict],
+        ),
         Kind::LastAck => {
             then(vanish, &[Deed::PeerFinishes]);
             then(vanish + soon, &[Deed::Mute, Deed::Close, Deed::Predict]);

@@ -1,24 +1,24 @@
 //! All connections of a run, and the moments at which something happens to them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use deadpeer_core::forecast::Timer;
-use deadpeer_core::{Effective, Forecast, Kernel, Snapshot, TcpInfo, TcpState};
+use anyhow::{Context as _, Result};
+use deadpeer_bpf::{Engine, Sockets};
+use deadpeer_core::{Forecast, Kernel, Snapshot, TcpInfo, TcpState};
 use deadpeer_sys::clock::{self, JiffiesClock};
 use deadpeer_sys::kernel_version;
 use deadpeer_sys::sock_diag::{SockDiag, Socket, SocketId};
 
 use super::connection::{Connection, Handshake};
 use super::dice::Settings;
-use super::kind::Kind;
+use super::outage::Outage;
 use super::paths::Paths;
 use super::scenario::Scenario;
 use super::script::Deed;
 
-/// How often a table is read again because a tick fell into the reading.
-const READINGS: u32 = 50;
 /// When `tcp_keepalive_time` changes, after the start: before any peer vanishes.
 const CHANGE: Duration = Duration::from_millis(1_500);
 /// Room between the last handshake and the first deed.
@@ -29,23 +29,29 @@ pub(super) struct Actor {
     pub(super) scenario: Scenario,
     pub(super) connection: Option<Connection>,
     pub(super) prediction: Option<Prediction>,
+    pub(super) outage: Outage,
 }
 
 /// What was foretold, and when.
 #[derive(Debug, Clone)]
 pub(super) struct Prediction {
-    /// `CLOCK_MONOTONIC` of the snapshot.
+    /// When the jiffy of the first snapshot began, `CLOCK_MONOTONIC`.
     pub(super) at: Duration,
+    /// When the second was begun and when it was done, after that.
+    pub(super) outside: [Duration; 2],
+    /// With all that eBPF shows.
     pub(super) exact: Forecast,
-    pub(super) blurred: Forecast,
-    pub(super) snapshot: Snapshot,
+    /// Without the wheel's phase: with what eBPF shows, and with sock_diag and TCP_INFO alone.
+    pub(super) blurred: [Forecast; 2],
+    /// What eBPF shows, and sock_diag.
+    pub(super) snapshots: [Snapshot; 2],
     pub(super) socket: SocketId,
+    pub(super) cookie: u64,
 }
 
 /// Everything a run needs.
 pub(super) struct Stage {
     pub(super) actors: Vec<Actor>,
-    pub(super) clock: JiffiesClock,
     pub(super) paths: Paths,
     /// What comes when, on `CLOCK_MONOTONIC`; the number of actor and deed makes equal moments
     /// different.
@@ -54,6 +60,9 @@ pub(super) struct Stage {
     /// When the sysctl changes; `None`: it has.
     change: Option<Duration>,
     kernel: Kernel,
+    clock: JiffiesClock,
+    pub(super) engine: Engine,
+    sockets: Sockets,
     table: SockDiag,
 }
 
@@ -63,7 +72,6 @@ impl Stage {
         scenarios: Vec<Scenario>,
         settings: Settings,
         kernel: Kernel,
-        clock: JiffiesClock,
         paths: Paths,
     ) -> Result<Self> {
         let handshake = |scenario: &Scenario| {
@@ -80,9 +88,14 @@ impl Stage {
                 scenario,
                 connection,
                 prediction: None,
+                outage: Outage::default(),
             });
         }
         let table = paths.near()?.enter(SockDiag::open)??;
+        let hz = kernel
+            .hz
+            .context("the clock rate of this kernel is unknown")?;
+        let engine = Engine::open(hz)?;
         let start = clock::monotonic() + BREATH;
         let cues = actors.iter().enumerate().flat_map(|(n, actor)| {
             let script = actor.scenario.script.iter().enumerate();
@@ -91,14 +104,22 @@ impl Stage {
         let cues = cues.collect();
         Ok(Self {
             actors,
-            clock,
             paths,
             cues,
             settings,
             change: Some(start + CHANGE),
             kernel,
+            clock: JiffiesClock::calibrate()
+                .context("the jiffies counter is needed (run as root)")?,
+            sockets: engine.sockets()?,
+            engine,
             table,
         })
+    }
+
+    /// One jiffy.
+    pub(super) fn tick(&self) -> Duration {
+        self.clock.tick()
     }
 
     /// When something happens next.
@@ -140,12 +161,15 @@ impl Stage {
             Deed::Hear => actor.connection()?.hear()?,
             Deed::Mute => actor.connection()?.mute()?,
             Deed::Unmute => actor.connection()?.unmute()?,
-            Deed::Write => actor.connection_mut()?.write()?,
+            Deed::Write => actor.connection()?.write()?,
+            Deed::Respond => actor.connection()?.respond()?,
             Deed::CloseWindow => actor.connection()?.close_window()?,
             Deed::Finish => actor.connection()?.finish()?,
             Deed::PeerFinishes => actor.connection()?.peer_finishes()?,
             Deed::SetInterval(seconds) => actor.connection()?.set_interval(seconds)?,
             Deed::Predict => self.predict(n)?,
+            Deed::Mend => self.mend(n)?,
+            Deed::Count => actor.outage.has_arrived = Some(actor.connection()?.has_arrived()?),
         }
         Ok(())
     }
@@ -153,82 +177,51 @@ impl Stage {
     fn predict(&mut self, n: usize) -> Result<()> {
         let connection = self.actors[n].connection_mut()?;
         let options = connection.options()?;
-        let ends = connection.ends;
-        let (at, mut snapshot, socket) = self.snapshot(ends)?;
-        let mut blurred = snapshot;
-        blurred.jiffies = None;
-        // What only somebody who was there can know.
-        let wait = self.wait_of(n, &snapshot, &options)?;
-        if let Some(armed) = &mut snapshot.armed {
-            armed.wait = wait;
-        }
-        snapshot.icmp_error = Some(false);
-        if let Some(within) = snapshot.first_timeout_within {
-            let earlier = self.actors[n].connection()?.in_earlier_runs;
-            snapshot.first_timeout_ago = earlier.and_then(|earlier| within.checked_sub(earlier));
-        }
+        let (local, peer) = connection.ends;
+        let seen = self.seen(local, peer)?;
+        let at = self.clock.start_of(seen.jiffies).unwrap_or_default();
+        let begun = clock::monotonic();
+        let (outside, socket) = self.outside(local, peer)?;
+        let done = clock::monotonic();
         let forecast = |snapshot| Forecast::of(&options, snapshot, &self.kernel);
-        let (exact, blurred) = (forecast(&snapshot), forecast(&blurred));
+        let mut unphased = seen.snapshot();
+        unphased.jiffies = None;
         self.actors[n].prediction = Some(Prediction {
             at,
-            exact,
-            blurred,
-            snapshot,
+            outside: [begun, done].map(|moment| moment.saturating_sub(at)),
+            exact: forecast(&seen.snapshot()),
+            blurred: [forecast(&unphased), forecast(&outside)],
+            snapshots: [seen.snapshot(), outside],
             socket,
+            cookie: seen.cookie,
         });
+        self.plan_outage(n);
         Ok(())
     }
 
-    /// What the armed timer was armed for, where the scenario tells.
-    fn wait_of(
-        &self,
-        n: usize,
-        snapshot: &Snapshot,
-        options: &Effective,
-    ) -> Result<Option<Duration>> {
-        let actor = &self.actors[n];
-        let kind = actor.scenario.kind;
-        let seconds = |s: u32| Some(Duration::from_secs(s.into()));
-        Ok(match snapshot.armed.map(|armed| armed.timer) {
-            Some(Timer::Keepalive) if snapshot.orphan => {
-                seconds(self.kernel.sysctls.fin_timeout_s - 60)
+    /// The socket between these ends, as eBPF shows it.
+    pub(super) fn seen(&self, local: SocketAddr, peer: SocketAddr) -> Result<deadpeer_bpf::Socket> {
+        let mut found = None;
+        let sockets = self.paths.near()?.enter(|| self.sockets.begin())??;
+        sockets.each(|socket| {
+            if (socket.local, socket.peer) == (local, peer) {
+                found = Some(socket.clone());
+                return ControlFlow::Break(());
             }
-            Some(Timer::TimeWait) => seconds(self.kernel.sysctls.fin_timeout_s),
-            Some(Timer::Keepalive) if kind.is_amid_probes() && snapshot.probes_out > 0 => seconds(
-                actor
-                    .scenario
-                    .options
-                    .keepintvl_s
-                    .unwrap_or(options.keepintvl_s),
-            ),
-            Some(Timer::Keepalive) => actor.connection()?.wait_of_unfired_keepalive(),
-            _ => None,
-        })
+            ControlFlow::Continue(())
+        })?;
+        found.context("the connection is gone before its forecast")
     }
 
-    /// The socket between these ends, read within one jiffy.
-    fn snapshot(
-        &mut self,
-        ends: (std::net::SocketAddr, std::net::SocketAddr),
-    ) -> Result<(Duration, Snapshot, SocketId)> {
-        let (local, peer) = ends;
+    /// The same as sock_diag and TCP_INFO show it.
+    fn outside(&mut self, local: SocketAddr, peer: SocketAddr) -> Result<(Snapshot, SocketId)> {
         let id = Socket::new(TcpState::Established, local, peer).id();
         let version = kernel_version();
-        for _ in 0..READINGS {
-            let before = clock::monotonic();
-            let found = self.table.socket_between(&id, true, |socket| {
-                let info = socket.tcp_info.map(|bytes| TcpInfo::decode(bytes, version));
-                (socket.snapshot(info.as_ref()), socket.id())
-            })?;
-            let (mut snapshot, id) = found.context("the connection is gone before its forecast")?;
-            let after = clock::monotonic();
-            let jiffy = self.clock.at(before).jiffy;
-            if jiffy == self.clock.at(after).jiffy {
-                snapshot.jiffies = Some(jiffy);
-                return Ok((before, snapshot, id));
-            }
-        }
-        bail!("a socket could not be read within one jiffy");
+        let found = self.table.socket_between(&id, true, |socket| {
+            let info = socket.tcp_info.map(|bytes| TcpInfo::decode(bytes, version));
+            (socket.snapshot(info.as_ref()), socket.id())
+        })?;
+        found.context("the connection is gone before its forecast")
     }
 }
 
@@ -243,10 +236,5 @@ impl Actor {
         self.connection
             .as_mut()
             .context("the connection is not made yet")
-    }
-
-    /// Whether no descriptor tells of its end.
-    pub(super) fn is_unheld(&self) -> bool {
-        self.scenario.kind.is_orphan() || self.scenario.kind == Kind::Request
     }
 }

@@ -1,172 +1,187 @@
 //! Waiting for the ends, without reading a byte.
 
+use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use deadpeer_bpf::{Deaths, Watched};
 use deadpeer_core::Notice;
-use deadpeer_sys::clock;
 use deadpeer_sys::sock_diag::{SockDiag, SocketId};
+use deadpeer_sys::{clock, netns};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
 use super::report::{Outcome, Report};
-use super::stage::{Actor, Stage};
+use super::stage::{Actor, Prediction, Stage};
 
 /// How long after its forecast a connection is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the kernel's table is looked into for sockets without a descriptor, and whether the
-/// play is over.
-const ROUND: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 1_000_000,
-};
+/// How often is looked whether something happened.
+const ROUND: Duration = Duration::from_millis(1);
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(10);
+/// Room for deaths that are not read yet, bytes.
+const RING: usize = 1 << 20;
 
 /// Plays all cues and waits until every connection is dead or overdue.
 pub(super) fn until_all_are_dead(mut stage: Stage) -> Result<Report> {
-    let poll = epoll::create(CreateFlags::CLOEXEC)?;
-    let table = stage.paths.near()?.enter(SockDiag::open)??;
-    let over = AtomicBool::new(false);
-    let deaths = thread::scope(|scope| {
-        // A thread of its own: playing a cue may take longer than a tick.
-        let (tell, told) = mpsc::channel();
-        let (leave, left) = mpsc::channel();
-        let watch = Watch {
-            poll: &poll,
-            over: &over,
-            tell,
-            left,
-            table,
-        };
-        scope.spawn(|| watch.run());
-        let played = play(&mut stage, &poll, &leave, &told);
-        over.store(true, Ordering::Relaxed);
-        played
-    })?;
-    let tick = stage.clock.tick();
-    let outcomes = stage.actors.iter().zip(deaths);
-    let outcomes = outcomes.map(|(actor, death)| Outcome::of(actor, death, tick));
-    Ok(Report::new(outcomes.collect()))
-}
-
-/// An actor's connection died at this moment of `CLOCK_MONOTONIC`.
-type Death = (usize, Duration);
-
-/// Tells each death once.
-struct Watch<'a> {
-    poll: &'a OwnedFd,
-    over: &'a AtomicBool,
-    tell: Sender<Death>,
-    /// Sockets without a descriptor.
-    left: Receiver<(usize, SocketId)>,
-    table: SockDiag,
-}
-
-impl Watch<'_> {
-    fn run(mut self) -> Result<()> {
-        let mut events = Vec::with_capacity(256);
-        let mut unheld = Vec::new();
-        while !self.over.load(Ordering::Relaxed) {
-            events.clear();
-            match epoll::wait(
-                self.poll,
-                rustix::buffer::spare_capacity(&mut events),
-                Some(&ROUND),
-            ) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let at = clock::monotonic();
-            for event in &events {
-                self.tell.send((event.data.u64() as usize, at))?;
-            }
-            unheld.extend(self.left.try_iter());
-            let mut still = Vec::with_capacity(unheld.len());
-            for (n, socket) in unheld {
-                if self.table.state_between(&socket)?.is_some() {
-                    still.push((n, socket));
-                } else {
-                    self.tell.send((n, clock::monotonic()))?;
-                }
-            }
-            unheld = still;
-        }
-        Ok(())
-    }
-}
-
-fn play(
-    stage: &mut Stage,
-    poll: &OwnedFd,
-    leave: &Sender<(usize, SocketId)>,
-    told: &Receiver<Death>,
-) -> Result<Vec<Option<Duration>>> {
-    let mut deaths = vec![None; stage.actors.len()];
+    let mut watch = Watch::begin(&stage)?;
     let mut progress = clock::monotonic() + PROGRESS;
     loop {
         let now = clock::monotonic();
         if now >= progress {
-            let dead = deaths.iter().flatten().count();
-            eprintln!("{dead} of {} are over", deaths.len());
+            let dead = watch.ended.iter().flatten().count();
+            eprintln!("{dead} of {} are over", watch.ended.len());
             progress = now + PROGRESS;
         }
         let due = stage.due();
         if due.is_some_and(|due| due <= now) {
             if let Some(n) = stage.play(now)? {
-                wait_for(&stage.actors[n], n, poll, leave)?;
+                watch.wait_for(&stage.actors[n], n)?;
             }
             continue;
         }
-        let waiting = stage.actors.iter().zip(&deaths);
-        let waiting = waiting.filter(|(_, death)| death.is_none());
-        let last = waiting.filter_map(|(actor, _)| overdue(actor)).max();
-        if due.is_none() && last.is_none_or(|last| now > last) {
-            return Ok(deaths);
+        watch.look();
+        if due.is_none() && watch.is_over(&stage.actors, now) {
+            break;
         }
-        let wait = due.map_or(Duration::from_secs(1), |due| due - now);
-        if let Ok((n, at)) = told.recv_timeout(wait) {
-            deaths[n] = Some(at);
-        }
+        thread::sleep(ROUND);
     }
+    let tick = stage.tick();
+    let outcomes = stage.actors.iter().zip(watch.ended);
+    let outcomes = outcomes.map(|(actor, death)| Outcome::of(actor, death, tick));
+    Ok(Report::new(outcomes.collect()))
 }
 
-/// Has the end of an actor's connection told.
-fn wait_for(
-    actor: &Actor,
-    n: usize,
-    poll: &OwnedFd,
-    leave: &Sender<(usize, SocketId)>,
-) -> Result<()> {
-    if actor.is_unheld() {
+/// Knows when connections end: from a descriptor or the kernel's table that they have, and, where
+/// the kernel itself reports it by eBPF, to the microsecond, however busy the machine is.
+struct Watch {
+    /// Not every kernel of a hosted machine reports each.
+    deaths: Deaths,
+    /// Actors by the cookie of their socket.
+    actors: HashMap<u64, usize>,
+    lookout: Lookout,
+    /// When each actor's connection ended, `CLOCK_MONOTONIC`.
+    ended: Vec<Option<Duration>>,
+}
+
+impl Watch {
+    fn begin(stage: &Stage) -> Result<Self> {
+        let near = stage.paths.near()?;
+        let namespace = netns::inode(near.enter(netns::open_current)??)?;
+        let watched = Watched::Namespace(u32::try_from(namespace)?);
+        Ok(Self {
+            deaths: stage.engine.deaths(watched, RING)?,
+            actors: HashMap::new(),
+            lookout: Lookout::begin(near.enter(SockDiag::open)??)?,
+            ended: vec![None; stage.actors.len()],
+        })
+    }
+
+    /// Has the end of an actor's connection told.
+    fn wait_for(&mut self, actor: &Actor, n: usize) -> Result<()> {
         let prediction = actor.prediction.as_ref().context("no forecast")?;
-        leave
-            .send((n, prediction.socket))
-            .context("nobody watches")?;
-    } else {
-        // No event is asked for: ERR and HUP come unasked, and here once.
-        let ours = actor.connection()?.ours().context("no descriptor")?;
-        epoll::add(
-            poll,
-            ours,
-            EventData::new_u64(n as u64),
-            EventFlags::ONESHOT,
-        )?;
+        let kind = actor.scenario.kind;
+        if !kind.outlives_its_connection() {
+            self.actors.insert(prediction.cookie, n);
+        }
+        match actor.connection()?.ours() {
+            // No event is asked for: ERR and HUP come unasked, and here once.
+            Some(ours) => epoll::add(
+                &self.lookout.poll,
+                ours,
+                EventData::new_u64(n as u64),
+                EventFlags::ONESHOT,
+            )?,
+            None => self.lookout.left.send((n, prediction.socket))?,
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn look(&mut self) {
+        for (n, at) in self.lookout.told.try_iter() {
+            self.ended[n].get_or_insert(at);
+        }
+        self.deaths.drain(|death| {
+            if let Some(n) = self.actors.get(&death.cookie) {
+                self.ended[*n] = Some(death.at);
+            }
+        });
+    }
+
+    /// Whether all are dead or overdue.
+    fn is_over(&self, actors: &[Actor], now: Duration) -> bool {
+        let waiting = actors.iter().zip(&self.ended);
+        let mut waiting = waiting.filter(|(_, ended)| ended.is_none());
+        waiting.all(|(actor, _)| {
+            let silence = actor.scenario.kind.silence();
+            let overdue = |told: &Prediction| {
+                let notices = told.blurred.map(|told| told.outlook(silence).now);
+                let latest = notices.into_iter().flatten().filter_map(Notice::latest);
+                told.at + latest.max().unwrap_or_default() + PATIENCE < now
+            };
+            actor.prediction.as_ref().is_none_or(overdue)
+        })
+    }
 }
 
-fn overdue(actor: &Actor) -> Option<Duration> {
-    let prediction = actor.prediction.as_ref()?;
-    let notice = prediction
-        .blurred
-        .outlook(actor.scenario.kind.silence())
-        .now;
-    let latest = notice.and_then(Notice::latest).unwrap_or_default();
-    Some(prediction.at + latest + PATIENCE)
+/// Looks for ends in a thread of its own, for what is played may take longer than a tick.
+struct Lookout {
+    poll: Arc<OwnedFd>,
+    /// Sockets without a descriptor.
+    left: Sender<(usize, SocketId)>,
+    told: Receiver<(usize, Duration)>,
+}
+
+impl Lookout {
+    fn begin(table: SockDiag) -> Result<Self> {
+        let poll = Arc::new(epoll::create(CreateFlags::CLOEXEC)?);
+        let (left, unheld) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let theirs = Arc::clone(&poll);
+        thread::spawn(move || look_out(&theirs, table, &unheld, &tell));
+        Ok(Self { poll, left, told })
+    }
+}
+
+/// Until nobody listens.
+fn look_out(
+    poll: &OwnedFd,
+    mut table: SockDiag,
+    left: &Receiver<(usize, SocketId)>,
+    tell: &Sender<(usize, Duration)>,
+) -> Result<()> {
+    let round = Timespec::try_from(ROUND)?;
+    let mut events = Vec::with_capacity(256);
+    let mut unheld: Vec<(usize, SocketId)> = Vec::new();
+    loop {
+        events.clear();
+        let buffer = rustix::buffer::spare_capacity(&mut events);
+        match epoll::wait(poll, buffer, Some(&round)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let at = clock::monotonic();
+        for event in &events {
+            tell.send((event.data.u64() as usize, at))?;
+        }
+        loop {
+            match left.try_recv() {
+                Ok(more) => unheld.push(more),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Ok(()),
+            }
+        }
+        for (n, socket) in std::mem::take(&mut unheld) {
+            match table.state_between(&socket)? {
+                Some(_) => unheld.push((n, socket)),
+                None => tell.send((n, clock::monotonic()))?,
+            }
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! What the iterator shows agrees with what the sockets say themselves.
 
+use std::io::Write as _;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpeer_bpf::{Engine, Holding, Socket};
 use deadpeer_core::{TcpInfo, TcpState};
+use deadpeer_sys::testing::skip;
 use deadpeer_sys::{netns, sockopt, sysctl};
 
 use crate::sockets::{Pair, all, between, connecting, cookie, unaccepted, wait_for, with_cookie};
@@ -42,6 +44,106 @@ fn assert_counts_agree(seen: &Socket, told: &TcpInfo) {
     assert_eq!(Some(seen.peer_window), told.snd_wnd);
     assert_eq!(Some(seen.backoff), told.backoff);
     assert_eq!(Some(seen.total_retransmits), told.total_retrans);
+    assert_eq!(Some(seen.segments_in_flight), told.unacked);
+    assert_eq!(seen.slow_start_threshold, told.snd_ssthresh);
+}
+
+/// Whether two moments of the past are the same, but for the time between two looks.
+fn is_about(seen: Option<Duration>, told: Duration) -> bool {
+    seen.is_some_and(|seen| seen.abs_diff(told) <= Duration::from_millis(500))
+}
+
+#[test]
+fn the_clocks_of_data_in_flight() {
+    with_engine(|engine| {
+        let mut pair = Pair::connect("127.0.0.1:0");
+        sockopt::set_thin_linear_timeouts(&pair.called, true).unwrap();
+        let caller = cookie(&pair.caller);
+        let seen = with_cookie(engine, caller).unwrap();
+        assert_eq!(
+            (seen.since_sent_again, seen.tail_loss_probe_next),
+            (None, None)
+        );
+        assert!(!seen.thin_linear_timeouts);
+        assert!(
+            with_cookie(engine, cookie(&pair.called))
+                .unwrap()
+                .thin_linear_timeouts
+        );
+
+        sockopt::mute(&pair.called).unwrap();
+        pair.caller.write_all(b"lost").unwrap();
+        let seen = with_cookie(engine, caller).unwrap();
+        assert_eq!(seen.segments_in_flight, 1);
+        assert!(is_about(seen.since_sent, Duration::ZERO));
+        let end = Instant::now() + Duration::from_secs(30);
+        let seen = loop {
+            let seen = with_cookie(engine, caller).unwrap();
+            if seen.retransmits >= 2 {
+                break seen;
+            }
+            assert!(Instant::now() < end, "{seen:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert_eq!(seen.tail_loss_probe_next, Some(false));
+        let told = deadpeer_sys::tcp_info(&pair.caller).unwrap();
+        // It counts the time since the first timeout of all runs: here there is one.
+        if let Some(ms) = told.total_rto_time_ms {
+            let in_run = Duration::from_millis(ms.into());
+            assert!(
+                is_about(seen.since_sent_again, in_run),
+                "{seen:?} {in_run:?}"
+            );
+        }
+        let snapshot = seen.snapshot();
+        assert_eq!(snapshot.clock_started_ago, seen.since_sent_again);
+        assert!(snapshot.armed.unwrap().level.is_some());
+    });
+}
+
+/// Keepalive of an hour waits in a level of the wheel whose slots are far apart.
+#[test]
+fn the_level_of_a_timer_follows_from_its_wait() {
+    with_engine(|engine| {
+        let pair = Pair::connect("127.0.0.1:0");
+        sockopt::set_keepalive(&pair.caller, true).unwrap();
+        let level = |seconds| {
+            sockopt::set_keepidle_s(&pair.caller, seconds).unwrap();
+            let timer = with_cookie(engine, cookie(&pair.caller)).unwrap().timer;
+            timer.expect("keepalive runs").level
+        };
+        let hz = u64::from(deadpeer_sys::clock::hz().unwrap());
+        // Of so many jiffies, by kernel/time/timer.c: the lowest level that reaches as far.
+        let expected = |seconds: u64| (0..9).find(|level| seconds * hz < 63 << (3 * level));
+        for seconds in [2, 1_000, 30_000] {
+            assert_eq!(Some(level(seconds)), expected(seconds.into()));
+        }
+    });
+}
+
+#[test]
+fn the_clock_of_a_closed_window() {
+    with_engine(|engine| {
+        let mut pair = Pair::connect("127.0.0.1:0");
+        pair.caller.set_nonblocking(true).unwrap();
+        let caller = cookie(&pair.caller);
+        let end = Instant::now() + Duration::from_secs(30);
+        let probed = loop {
+            while pair.caller.write(&[0; 65_536]).is_ok() {}
+            let seen = with_cookie(engine, caller).unwrap();
+            if seen.probes_out > 0 || seen.backoff > 0 {
+                break seen;
+            }
+            assert!(Instant::now() < end, "{seen:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        // Linux 5.10 got it with a later patch only.
+        let Some(since) = probed.since_window_probe else {
+            return skip("this kernel has no icsk_probes_tstamp");
+        };
+        assert!(since < Duration::from_secs(30), "{since:?}");
+        assert_eq!(probed.snapshot().window_probed_ago, Some(since));
+    });
 }
 
 #[test]

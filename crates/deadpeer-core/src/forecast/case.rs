@@ -150,14 +150,19 @@ impl<'a> Case<'a> {
     /// When `timer` fires, if it is the armed one; with the settings in force it is armed for
     /// `longest` jiffies at most.
     pub(super) fn fires(self, timer: Timer, longest: i64) -> Option<Stretch> {
+        if let Some(told) = self.fires_by_level(timer) {
+            return Some(told);
+        }
         let armed = self.snapshot.armed.filter(|armed| armed.timer == timer)?;
         let expires = self.wheel.jiffies(armed.expires_in);
-        let (shortest, longest) = match armed.wait.map(|wait| self.wheel.jiffies(wait)) {
-            Some(wait) => (wait, wait),
-            // It may have been armed before the settings were changed.
-            None => (expires, longest.max(expires)),
-        };
-        Some(self.wheel.pending(expires, shortest, longest))
+        // It may have been armed before the settings were changed.
+        Some(self.wheel.pending(expires, expires, longest.max(expires)))
+    }
+
+    /// When `timer` fires, if it is the armed one and the wheel's level tells it.
+    pub(super) fn fires_by_level(self, timer: Timer) -> Option<Stretch> {
+        let level = self.snapshot.armed?.level?;
+        Some(self.wheel.pending_in(self.expires(timer)?, level))
     }
 
     /// A duration of the past as jiffies.

@@ -35,6 +35,9 @@ impl Case<'_> {
 
     /// When connect() was called, seen from the snapshot's moment, jiffy 0.
     pub(super) fn connect_called(self) -> Stretch {
+        if let Some(called) = self.clock_started() {
+            return called;
+        }
         let (firing, running) = self.syns_over();
         match self.expires(Timer::Retransmit) {
             Some(expires) => {

@@ -32,11 +32,24 @@ impl Case<'_> {
 
     /// A segment is in flight at the snapshot's moment, jiffy 0, and the peer is gone.
     pub(super) fn data_in_flight(self) -> Stretch {
-        if self.snapshot.retransmits == 0 {
-            self.end_after_first_timeout(self.pending_first_timeout())
-        } else {
-            self.after_first_timeout()
+        if self.snapshot.retransmits > 0 {
+            return self.after_first_timeout();
         }
+        let first = self.pending_first_timeout();
+        match self.clock_started() {
+            // By fast retransmission, say.
+            Some(started) => self.end_by(self.rto, THIN_LINEAR_RETRIES, |waits| {
+                self.end(started, waits, |chain| chain.end_after(first))
+            }),
+            None => self.end_after_first_timeout(first),
+        }
+    }
+
+    /// When the clock started that runs, where that is known.
+    pub(super) fn clock_started(self) -> Option<Stretch> {
+        // Whole jiffies: most clocks are started by a timer, at the beginning of one.
+        let ago = self.snapshot.clock_started_ago? + Duration::from_micros(1);
+        Some(Stretch::at(self.ago(ago) + 1))
     }
 
     /// T1 of a segment sent at jiffy 0.
@@ -119,16 +132,11 @@ impl Case<'_> {
     /// The end, where T1 is over.
     fn after_first_timeout(self) -> Stretch {
         let wait = self.current_rto();
-        let started = match self.snapshot.first_timeout_ago {
-            Some(ago) => Stretch::at(self.ago(ago)),
-            None => self.estimated_first_timeout(),
-        };
-        let started = if self.snapshot.sent_again_before {
-            Stretch::between(LONG_AGO, started.last)
-        } else {
-            started
-        };
-        let next = match self.expires(Timer::Retransmit) {
+        let started = self
+            .clock_started()
+            .unwrap_or_else(|| self.first_timeout_past());
+        let told = self.fires_by_level(Timer::Retransmit);
+        let next = match self.expires(Timer::Retransmit).filter(|_| told.is_none()) {
             // The wait is the RTO, unless a user timeout cut it or a doubling was undone while it
             // ran.
             Some(expires) if !self.may_be_cut(expires, started) && !self.is_doubling_undone() => {
@@ -146,6 +154,18 @@ impl Case<'_> {
                 chain.having_waited(wait).end_at_or_after(next)
             })
         })
+    }
+
+    /// When T1 was, or the clock started before it.
+    fn first_timeout_past(self) -> Stretch {
+        let first = match self.snapshot.first_timeout_ago {
+            Some(ago) => Stretch::at(self.ago(ago)),
+            None => self.estimated_first_timeout(),
+        };
+        match self.snapshot.sent_again_before {
+            true => Stretch::between(LONG_AGO, first.last),
+            false => first,
+        }
     }
 
     /// Whether the user timeout may have cut the wait that runs: it then ends where the user

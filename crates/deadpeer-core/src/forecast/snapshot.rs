@@ -29,8 +29,9 @@ pub struct Armed {
     pub timer: Timer,
     /// Time until its nominal expiry; it fires up to an eighth of its whole wait later.
     pub expires_in: Duration,
-    /// The whole wait it was armed for, where somebody saw it being armed; sock_diag does not tell.
-    pub wait: Option<Duration>,
+    /// The level of the timer wheel it waits in, from which the moment of its firing follows
+    /// (kernel/time/timer.c): eBPF tells it, sock_diag does not.
+    pub level: Option<u32>,
 }
 
 /// A connection at one moment. Unknown is `None`, and widens the forecast.
@@ -81,7 +82,16 @@ pub struct Snapshot {
     /// or in a run that an acknowledgement cut short. The clock of the user timeout and of
     /// `tcp_retries2` then runs since.
     pub sent_again_before: bool,
-    /// Whether an ICMP error came for the connection (`sk_err_soft`); the kernel shows it nowhere.
+    /// Time since the clock started that the user timeout and `tcp_retries2` go by, of the segments
+    /// in flight (`tp->retrans_stamp`): eBPF reads it, the other fields only bound it.
+    #[doc(alias = "retrans_stamp")]
+    pub clock_started_ago: Option<Duration>,
+    /// Time since the first probe of a window that is closed still (`icsk_probes_tstamp`, Linux
+    /// 5.11), by which the user timeout goes then: eBPF reads it.
+    #[doc(alias = "icsk_probes_tstamp")]
+    pub window_probed_ago: Option<Duration>,
+    /// Whether an ICMP error came for the connection (`sk_err_soft`); without eBPF the kernel shows
+    /// it nowhere.
     pub icmp_error: Option<bool>,
     /// The armed timer, where sock_diag was asked.
     pub armed: Option<Armed>,
@@ -114,6 +124,8 @@ impl Snapshot {
             first_timeout_ago: None,
             first_timeout_within: None,
             sent_again_before: false,
+            clock_started_ago: None,
+            window_probed_ago: None,
             icmp_error: None,
             armed: None,
             jiffies: None,

@@ -144,7 +144,8 @@ impl Case<'_> {
         if self.snapshot.retransmits == 0 {
             return self.snapshot.sent_ago;
         }
-        let since_timeout = match self.snapshot.first_timeout_ago {
+        let snapshot = self.snapshot;
+        let since_timeout = match snapshot.clock_started_ago.or(snapshot.first_timeout_ago) {
             Some(ago) => ago,
             None => self.passed(-self.estimated_first_timeout().last),
         };

@@ -74,6 +74,8 @@ impl Snapshot {
             sent_ago: None,
             first_timeout_ago: None,
             first_timeout_within: None,
+            clock_started_ago: None,
+            window_probed_ago: None,
             armed: None,
             jiffies: None,
             ..*self

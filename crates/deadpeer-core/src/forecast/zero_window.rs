@@ -41,7 +41,11 @@ impl Case<'_> {
     pub(super) fn closed_window_now(self) -> Stretch {
         let snapshot = self.snapshot;
         let wait = self.doubled(snapshot.backoff);
-        let next = match self.expires(Timer::ZeroWindowProbe) {
+        let told = self.fires_by_level(Timer::ZeroWindowProbe);
+        let next = match self
+            .expires(Timer::ZeroWindowProbe)
+            .filter(|_| told.is_none())
+        {
             // Each probe and each answer arms the whole wait (`tcp_ack_probe`), which only a user
             // timeout cuts.
             Some(expires) if self.options.user_timeout_ms.is_none() && wait.is_exact() => {
@@ -64,14 +68,18 @@ impl Case<'_> {
                 .ending_with(longest)
                 .having_waited(wait)
         };
-        if snapshot.backoff == 0 && snapshot.probes_out == 0 {
+        let started = snapshot.window_probed_ago.map(|ago| self.ago(ago));
+        if started.is_none() && snapshot.backoff == 0 && snapshot.probes_out == 0 {
             return self.clock_not_started(next, bounded);
         }
         let waits = self.waits_after(snapshot.backoff);
-        let chain = match self.user_timeout() {
-            // The kernel shows nowhere when the clock started. It had to run for the waits that are
+        let chain = match (self.user_timeout(), started) {
+            (Some(limit), Some(started)) => {
+                Chain::until(self.wheel, waits, Stretch::at(started + limit)).clipped(true)
+            }
+            // Where nothing shows when the clock started, it had to run for the waits that are
             // over, unless doublings of timeouts before are still in force: then it may only start.
-            Some(limit) => {
+            (Some(limit), None) => {
                 let over: i64 = (1..snapshot.backoff).map(|n| self.doubled(n).first).sum();
                 let latest = if snapshot.tail_loss_probe_sent == Some(false) {
                     limit - over
@@ -81,7 +89,7 @@ impl Case<'_> {
                 let limit = Stretch::between(0, latest.max(0));
                 Chain::until(self.wheel, waits, limit).clipped(true)
             }
-            None => Chain::counting(self.wheel, waits, u64::MAX),
+            (None, _) => Chain::counting(self.wheel, waits, u64::MAX),
         };
         bounded(chain).end_at_or_after(next).at
     }

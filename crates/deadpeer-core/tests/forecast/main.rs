@@ -6,6 +6,7 @@
 
 use proptest::prelude::ProptestConfig;
 
+mod bpf;
 mod measured;
 mod model;
 mod moments;

@@ -307,7 +307,7 @@ fn a_fin_timeout_beyond_a_minute_counts_twice_what_is_beyond() {
     orphan.armed = Some(Armed {
         timer: Timer::Keepalive,
         expires_in: Duration::from_secs(1),
-        wait: None,
+        level: None,
     });
     contains(
         Forecast::of(&options, &orphan, &kernel)

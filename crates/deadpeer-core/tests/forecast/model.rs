@@ -13,6 +13,7 @@ use deadpeer_core::{Effective, Snapshot, Sysctls, TcpState};
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     expires: u64,
+    level: u32,
     fires: u64,
 }
 
@@ -258,7 +259,7 @@ impl Model {
         let armed = |timer, pending: Pending| Armed {
             timer,
             expires_in: self.time(pending.expires.saturating_sub(self.now)),
-            wait: None,
+            level: None,
         };
         snapshot.armed = match (self.transmit, self.keepalive) {
             (Some((Transmit::WindowProbe, pending)), _) => {
@@ -269,6 +270,24 @@ impl Model {
             (None, None) => None,
         };
         snapshot.jiffies = phase.then_some(self.now);
+        snapshot
+    }
+
+    /// What eBPF would show now.
+    pub(crate) fn bpf_snapshot(&self) -> Snapshot {
+        let mut snapshot = self.snapshot(true);
+        let ago = |since: Option<u64>| since.map(|at| self.time(self.now - at));
+        snapshot.clock_started_ago = ago(self.first_timeout);
+        snapshot.window_probed_ago = ago(self.first_window_probe);
+        (snapshot.first_timeout_ago, snapshot.first_timeout_within) = (None, None);
+        snapshot.tail_loss_probe_sent = self
+            .transmit
+            .map(|(kind, _)| kind != Transmit::TailLossProbe);
+        snapshot.icmp_error = Some(false);
+        let running = self.transmit.map(|(_, timer)| timer).or(self.keepalive);
+        if let (Some(armed), Some(running)) = (&mut snapshot.armed, running) {
+            armed.level = Some(running.level);
+        }
         snapshot
     }
 
@@ -415,6 +434,7 @@ impl Model {
         let level = (0..8).find(|l| wait < 63 << (3 * l)).unwrap_or(8);
         Pending {
             expires,
+            level,
             fires: ((expires >> (3 * level)) + 1) << (3 * level),
         }
     }

@@ -45,12 +45,12 @@ pub(crate) fn any_hz() -> impl Strategy<Value = u64> {
     prop_oneof![Just(100), Just(250), Just(1000)]
 }
 
-fn without_keepalive(mut options: Effective) -> Effective {
+pub(crate) fn without_keepalive(mut options: Effective) -> Effective {
     options.keepalive = false;
     options
 }
 
-fn kernel(model: &Model, hz_known: bool) -> Kernel {
+pub(crate) fn kernel(model: &Model, hz_known: bool) -> Kernel {
     let mut kernel = Kernel::modern(hz_known.then_some(model.hz as u32));
     kernel.sysctls = model.sysctls;
     kernel
@@ -83,16 +83,27 @@ fn check_with(
     for (phase, hz_known) in [(true, true), (false, true), (false, false)] {
         let mut snapshot = before.snapshot(phase);
         hide(&mut snapshot);
-        let forecast = Forecast::of(&before.options, &snapshot, &kernel(before, hz_known));
-        let Some(Notice::Within(span)) = forecast.outlook(silence).now else {
-            return Err(TestCaseError::fail(format!("{silence}: {forecast:?}")));
-        };
-        prop_assert!(
-            span.earliest <= actual && actual <= span.latest,
-            "{silence}, phase {phase}: {actual:?} not in {span:?}\n{snapshot:?}\n{:?}",
-            before.options
-        );
+        is_within(before, silence, actual, &snapshot, hz_known)?;
     }
+    is_within(before, silence, actual, &before.bpf_snapshot(), true)
+}
+
+fn is_within(
+    before: &Model,
+    silence: Silence,
+    actual: Duration,
+    snapshot: &Snapshot,
+    hz_known: bool,
+) -> Result<(), TestCaseError> {
+    let forecast = Forecast::of(&before.options, snapshot, &kernel(before, hz_known));
+    let Some(Notice::Within(span)) = forecast.outlook(silence).now else {
+        return Err(TestCaseError::fail(format!("{silence}: {forecast:?}")));
+    };
+    prop_assert!(
+        span.earliest <= actual && actual <= span.latest,
+        "{silence}: {actual:?} not in {span:?}\n{snapshot:?}\n{:?}",
+        before.options
+    );
     Ok(())
 }
 

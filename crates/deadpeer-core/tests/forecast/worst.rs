@@ -67,7 +67,7 @@ prop_compose! {
         snapshot.armed = armed.map(|(timer, expires_in)| Armed {
             timer,
             expires_in,
-            wait: None,
+            level: None,
         });
         snapshot.jiffies = jiffies;
         snapshot

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use deadpeer_bpf::{
     CallError, Change, Engine, Holding, Outcome, SocketOwners, Sockets, Unavailable,
 };
-use deadpeer_core::SocketOptions;
+use deadpeer_core::{Effective, SocketOptions, Sysctls};
 use deadpeer_sys::netns::NetnsError;
 use rustc_hash::FxHashMap;
 
@@ -42,6 +42,9 @@ pub struct BpfDetails {
     pub queued: bool,
     /// Whether it is a part of a Multipath TCP connection, whose options can't be set one by one.
     pub multipath: bool,
+    /// Whether its timeouts don't double at first while little is in flight
+    /// (`TCP_THIN_LINEAR_TIMEOUTS`).
+    pub thin_linear_timeouts: bool,
 }
 
 impl BpfDetails {
@@ -51,7 +54,15 @@ impl BpfDetails {
             own: socket.options?,
             queued: socket.holding == Holding::AcceptQueue,
             multipath: socket.multipath,
+            thin_linear_timeouts: socket.thin_linear_timeouts,
         })
+    }
+
+    /// The settings in force, `sysctls` where nothing is set.
+    pub(crate) fn effective(&self, sysctls: &Sysctls) -> Effective {
+        let mut effective = self.own.resolve(sysctls);
+        effective.thin_linear_timeouts = self.thin_linear_timeouts;
+        effective
     }
 }
 

@@ -23,9 +23,9 @@ impl Row {
         let socket = socket(seen);
         let bpf = BpfDetails::of(seen);
         Self {
-            moment: moment(seen, &socket),
+            moment: seen.snapshot(),
             settings: match bpf {
-                Some(bpf) => Settings::Known(bpf.own.resolve(sysctls)),
+                Some(bpf) => Settings::Known(bpf.effective(sysctls)),
                 None => Settings::Unknown(Unreadable::NoDescriptor),
             },
             socket,
@@ -67,31 +67,4 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
             None => address,
         },
     }
-}
-
-/// As [`Snapshot::from_info`], of what a program reads.
-fn moment(seen: &deadpeer_bpf::Socket, socket: &Socket<'_>) -> Snapshot {
-    let mut moment = socket.snapshot(None);
-    if socket.state == TcpState::Listen || seen.options.is_none() {
-        return moment;
-    }
-    moment.heard_ago = seen
-        .since_received
-        .into_iter()
-        .chain(seen.since_acknowledged)
-        .min();
-    moment.received_ago = seen.since_received;
-    moment.probes_out = seen.probes_out.into();
-    moment.retransmits = seen.retransmits.into();
-    moment.backoff = seen.backoff.into();
-    moment.rto = seen.rto;
-    moment.srtt = seen.srtt;
-    moment.tail_loss_probe = seen.sack;
-    moment.tail_loss_probe_sent = (seen.total_retransmits == 0).then_some(false);
-    moment.in_flight = seen.unacknowledged > 0;
-    moment.unsent = seen.unsent > 0;
-    if moment.zero_window.is_none() {
-        moment.zero_window = Some(seen.peer_window == 0);
-    }
-    moment
 }

@@ -176,8 +176,7 @@ impl<'a> Reading<'a> {
 
     fn shown(&self, socket: &Socket<'_>) -> Option<(Settings, Option<BpfDetails>)> {
         let bpf = *self.seen.get(&socket.cookie)?;
-        let options = bpf.own.resolve(&self.sysctls);
-        Some((Settings::Known(options), Some(bpf)))
+        Some((Settings::Known(bpf.effective(&self.sysctls)), Some(bpf)))
     }
 
     /// Asks the kernel itself, once, for what descriptors did not show.

@@ -16,11 +16,18 @@ fn comparable(row: &Row) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut snapshot = row.snapshot;
     snapshot.heard_ago = None;
     snapshot.armed = None;
-    snapshot.first_timeout_ago = None;
-    // Only TCP_INFO shows these.
     snapshot.sent_ago = None;
-    snapshot.segments_in_flight = None;
-    snapshot.initial_slow_start = None;
+    // Only eBPF shows these.
+    snapshot.tail_loss_probe_sent = None;
+    snapshot.clock_started_ago = None;
+    snapshot.window_probed_ago = None;
+    snapshot.icmp_error = None;
+    snapshot.jiffies = None;
+    // What TCP_INFO shows in their place.
+    snapshot.first_timeout_ago = None;
+    if row.state == TcpState::Listen {
+        snapshot.initial_slow_start = None;
+    }
     let timer = row.timer.map(|timer| (timer.kind, timer.unanswered));
     // Through a descriptor it shows whether it is the socket's own or the sysctl's.
     let settings = row.settings.effective().map(|effective| {

@@ -55,6 +55,6 @@ fn armed(timer: ArmedTimer) -> Option<Armed> {
     Some(Armed {
         timer,
         expires_in,
-        wait: None,
+        level: None,
     })
 }
