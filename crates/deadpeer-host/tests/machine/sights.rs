@@ -17,6 +17,7 @@ fn comparable(row: &Row) -> impl PartialEq + std::fmt::Debug + use<> {
     snapshot.heard_ago = None;
     snapshot.armed = None;
     snapshot.sent_ago = None;
+    snapshot.received_ago = None;
     // Only eBPF shows these.
     snapshot.tail_loss_probe_sent = None;
     snapshot.clock_started_ago = None;
