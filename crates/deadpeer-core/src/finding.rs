@@ -311,7 +311,7 @@ mod tests {
         snapshot.armed = Some(crate::forecast::Armed {
             timer,
             expires_in: S(seconds),
-            wait: None,
+            level: None,
         });
         snapshot
     }

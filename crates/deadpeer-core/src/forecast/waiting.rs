@@ -216,7 +216,7 @@ mod tests {
         Some(Armed {
             timer,
             expires_in: S(seconds),
-            wait: None,
+            level: None,
         })
     }
 
