@@ -31,15 +31,13 @@ impl Outage {
     /// Whether what was foretold is what came.
     pub(super) fn is_right(&self, kind: Kind, told: &Prediction) -> bool {
         let survived = told.survived();
-        match kind {
-            // A cue played too late proves nothing.
-            Kind::OutageSurvived => self.has_arrived == Some(true) || self.lasted > survived,
-            Kind::OutageNotSurvived => {
-                self.has_arrived == Some(false)
-                    && self.last_sent.is_none_or(|last_sent| last_sent >= survived)
-            }
-            _ => true,
-        }
+        // A cue played too late proves nothing.
+        let survived_it = self.has_arrived == Some(true) || self.lasted > survived;
+        let lost_after = self.has_arrived == Some(false)
+            && self.last_sent.is_none_or(|last_sent| last_sent >= survived);
+        !kind.is_outage()
+            || survived_it && kind == Kind::OutageSurvived
+            || lost_after && kind == Kind::OutageNotSurvived
     }
 
     /// How much longer an outage would have been survived than was foretold, as a part of that.
@@ -60,7 +58,8 @@ impl Stage {
     /// Has the path of an actor mend when its forecast says so.
     pub(super) fn plan_outage(&mut self, n: usize) {
         let actor = &self.actors[n];
-        let (kind, Some(told)) = (actor.scenario.kind, &actor.prediction) else {
+        let kind = actor.scenario.kind;
+        let Some(told) = actor.prediction.as_ref().filter(|_| kind.is_outage()) else {
             return;
         };
         let Some(Notice::Within(end)) = told.exact.outlook(Silence::AfterFin).now else {
@@ -72,11 +71,12 @@ impl Stage {
             .options
             .user_timeout_ms
             .is_some_and(|ms| ms > 0);
-        let mended = match kind {
-            Kind::OutageSurvived => told.survived().saturating_sub(MARGIN),
-            Kind::OutageNotSurvived if is_cut => end.latest + MARGIN,
-            Kind::OutageNotSurvived => end.earliest.saturating_sub(MARGIN),
-            _ => return,
+        let mended = if kind == Kind::OutageSurvived {
+            told.survived().saturating_sub(MARGIN)
+        } else if is_cut {
+            end.latest + MARGIN
+        } else {
+            end.earliest.saturating_sub(MARGIN)
         };
         let at = told.at;
         self.cues
