@@ -40,6 +40,14 @@ impl ConsentArgs {
     pub(crate) fn consent(self) -> Result<Consent, Stop> {
         Consent::of(self.dry_run, self.yes)
     }
+
+    /// The same where nobody need be asked.
+    pub(crate) fn rehearsed_or_given(self) -> Consent {
+        match self.dry_run {
+            true => Consent::Rehearse,
+            false => Consent::Given,
+        }
+    }
 }
 
 /// What may be used to look and to change.

@@ -21,7 +21,7 @@ use crate::drive::{Ended, drive, interruption};
 use crate::exit::{Exit, Stop};
 use crate::filter_args::Chosen;
 use crate::gaps;
-use crate::lending;
+use crate::lending::Lending;
 use crate::output::{Output, line};
 use crate::text::style;
 
@@ -56,12 +56,12 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     // Options of a connection that is being asked are borrowed: no signal may end this before they
     // are given back.
     let interruption = interruption(Second::Ends)?;
-    let lent = lending::on_record(inode, &targets, output, out)?;
+    let lending = Lending::begin(namespace, inode, &targets, output, out)?;
     let mut rounds = ProbeRounds::new(&targets, Instant::now());
     let Ok(ended) = drive(&mut rounds, Some(&interruption), |_, _| ());
     let decisions = rounds.decisions(request.force);
     drop(rounds);
-    drop(lent);
+    lending.end(output, out)?;
     let interrupted = ended == Ended::Interrupted || interruption.came();
     drop(interruption);
     if interrupted {

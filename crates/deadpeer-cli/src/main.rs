@@ -7,6 +7,7 @@
     reason = "a command reports errors on stderr; everything else goes through a checked writer"
 )]
 
+mod alone;
 mod args;
 mod audit;
 mod confirm;

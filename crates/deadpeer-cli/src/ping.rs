@@ -16,7 +16,7 @@ use crate::drive::{Ended, drive, interruption, pause};
 use crate::exit::{Exit, Stop};
 use crate::filter_args::{Chosen, FilterArgs};
 use crate::gaps::{self, Missing};
-use crate::lending;
+use crate::lending::Lending;
 use crate::output::{Output, OutputArgs};
 use crate::text::style;
 
@@ -117,9 +117,10 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         targets,
     };
     let interruption = interruption(Second::Ends)?;
-    let lent = lending::on_record(namespace, &pings.targets, output, out)?;
-    pings.run(&interruption, out)?;
-    drop(lent);
+    let place = &request.chosen.namespace;
+    let mut lending = Lending::begin(place, namespace, &pings.targets, output, out)?;
+    pings.run(&interruption, &mut lending, out)?;
+    lending.end(output, out)?;
     pings.sum_up(&coverage, out)
 }
 
@@ -132,8 +133,16 @@ struct Pings<'a> {
 }
 
 impl Pings<'_> {
-    fn run(&mut self, interruption: &Interruption, out: &mut impl Write) -> Result<(), Stop> {
+    fn run(
+        &mut self,
+        interruption: &Interruption,
+        lending: &mut Lending<'_>,
+        out: &mut impl Write,
+    ) -> Result<(), Stop> {
         for number in 1.. {
+            if number > 1 {
+                lending.again(self.output, out)?;
+            }
             let begun = Instant::now();
             let open: Vec<usize> = (0..self.targets.len())
                 .filter(|place| self.replies[*place].goes_on())
@@ -141,7 +150,9 @@ impl Pings<'_> {
             let asked: Vec<&Target> = open.iter().map(|place| &self.targets[*place]).collect();
             let mut questions = Questions::new(asked, self.request.timeout, begun);
             let Ok(ended) = drive(&mut questions, Some(interruption), |_, _| ());
-            for (place, reply) in open.iter().zip(questions.into_replies(Instant::now())) {
+            let replies = questions.into_replies(Instant::now());
+            lending.rest();
+            for (place, reply) in open.iter().zip(replies) {
                 let Some(reply) = reply else { continue };
                 self.replies[*place].hear(&reply);
                 self.tell(number, &self.targets[*place], &reply, out)?;

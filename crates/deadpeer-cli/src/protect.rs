@@ -2,6 +2,7 @@
 
 mod burst;
 mod change;
+mod forget;
 mod list;
 mod new_connections;
 mod outcome;
@@ -23,6 +24,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         Request::Change(change) => change::run(change, output, out),
         Request::NewConnections(rule) => new_connections::run(rule, output, out),
         Request::Undo(undo) => undo::run(undo, output, out),
+        Request::Forget(forget) => forget::run(forget, output, out),
         Request::List => list::run(output, out),
         Request::Remove(name) => new_connections::remove(name, output, out),
     }

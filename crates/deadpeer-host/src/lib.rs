@@ -33,6 +33,7 @@ pub mod undo;
 mod work;
 
 pub use ask::{Questions, Reply};
+pub use deadpeer_sys::netns::NetnsLock;
 pub use deadpeer_sys::sock_diag::{ArmedTimer, Family, Socket, States, TimerKind};
 pub use filter::{Endpoint, EndpointError, Filter, Selector, cgroup};
 pub use publish::unreached;

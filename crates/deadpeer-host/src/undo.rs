@@ -6,14 +6,21 @@
 //! those that are still there.
 
 mod file;
+mod inheritance;
+mod journal;
+mod left;
 mod loan_record;
+mod open;
 mod record;
 mod restore;
 mod sysctl;
 mod values;
+mod way_back;
 
 pub use file::{ReadUndoError, UndoFile, WriteUndoError, default_directory};
+pub use journal::Journal;
+pub use left::Left;
 pub use loan_record::LoanRecord;
 pub use record::{Group, Record, boot_id};
-pub use restore::{Restored, restore};
+pub use restore::{RestoreError, Restored, Returning, Undoing, restore};
 pub use sysctl::{Sysctl, SysctlAccessError, SysctlChange, SysctlFate};

@@ -102,6 +102,16 @@ pub enum Gap {
         /// Why not.
         why: String,
     },
+    /// Something that was borrowed could not be given back.
+    NotGivenBack {
+        /// The file that knows what it was.
+        file: String,
+    },
+    /// An undo file can't be read.
+    UndoFileUnread {
+        /// Which, and why.
+        why: String,
+    },
     /// So many ends within this machine are changed in batches.
     InBatches {
         /// The burst that would come otherwise.
@@ -152,6 +162,8 @@ impl Gap {
             Self::UnreadWithoutEbpf { .. } | Self::OutOfReachWithoutEbpf { .. } => "no-ebpf",
             Self::OtherNamespaces { .. } => "other-namespaces",
             Self::NotOnRecord { .. } => "not-on-record",
+            Self::NotGivenBack { .. } => "not-given-back",
+            Self::UndoFileUnread { .. } => "undo-file-unread",
             Self::InBatches { .. } => "in-portions",
             Self::TooManyInOneTick(_) => "too-many-in-one-tick",
         }
@@ -171,7 +183,9 @@ impl Gap {
             Self::OwnersHidden { .. }
             | Self::DumpInterrupted { .. }
             | Self::UnreadWithoutEbpf { .. }
-            | Self::NotOnRecord { .. } => None,
+            | Self::NotOnRecord { .. }
+            | Self::NotGivenBack { .. }
+            | Self::UndoFileUnread { .. } => None,
         }
     }
 
@@ -246,6 +260,14 @@ impl fmt::Display for Gap {
                 "{} with connections of their own, such as containers, were not examined; select one with --netns, for example --netns {pid}.",
                 plural(*namespaces, "other network namespace")
             ),
+            Self::NotGivenBack { file } => write!(
+                f,
+                "Not everything that was borrowed could be given back; later: deadpeer protect --undo {}",
+                sanitize(file)
+            ),
+            Self::UndoFileUnread { why } => {
+                write!(f, "An undo file can't be read: {}.", sanitize(why))
+            }
             Self::NotOnRecord { why } => write!(
                 f,
                 "The options that are changed for each question are not on record: {}. If this is killed by SIGKILL during one, keepalive stays on.",

@@ -34,8 +34,8 @@ pub use line::Line;
 pub use ping::{Ends, Ping, PingSummary, Reply};
 pub use plan::{Plan, Refusal};
 pub use protect::{
-    Failed, ProtectPlan, ProtectSummary, ProtectSysctl, RemovedProtection, StandingProtection,
-    SysctlChange, SysctlUndone, UndoFile, Undone,
+    Failed, ForgottenUndoFile, ProtectPlan, ProtectSummary, ProtectSysctl, RemovedProtection,
+    Returned, StandingProtection, SysctlChange, SysctlUndone, UndoFile, Undone,
 };
 pub use remedy::{Recipe, Remedy, RemedySide, RemedyTimeout};
 pub use settings::{AfterClose, Forecast, Notice, Options, Outlook};

@@ -14,7 +14,10 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space,
 
 use crate::SysError;
 
+mod lock;
 mod loopback;
+
+pub use lock::{NetnsLock, locked_by};
 
 /// A network namespace that could not be opened, entered or made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,11 @@ pub enum NetnsError {
         /// `ENOENT`: no such process or name; `EACCES`: a process that takes `CAP_SYS_PTRACE` to
         /// look into.
         errno: Errno,
+    },
+    /// The file is there and stands for no network namespace.
+    NoNamespace {
+        /// The file.
+        path: PathBuf,
     },
     /// A name with a slash in it, or none at all.
     Name {
@@ -58,6 +66,9 @@ impl fmt::Display for NetnsError {
                 let takes = takes("CAP_SYS_PTRACE", *errno);
                 write!(f, "open {}: {errno}{takes}", path.display())
             }
+            Self::NoNamespace { path } => {
+                write!(f, "{} is no network namespace", path.display())
+            }
             Self::Name { name } => write!(f, "{name:?} is no name of a network namespace"),
             Self::Call(error) => write!(f, "{error}{}", takes("CAP_SYS_ADMIN", error.errno)),
             Self::Identity { path, errno } => write!(f, "write {path}: {errno}"),
@@ -81,14 +92,33 @@ fn takes(capability: &str, errno: Errno) -> String {
 }
 
 /// Opens the namespace that a file stands for, such as `/proc/PID/ns/net` or a bind mount of it.
+///
+/// Anything else is looked at without being opened, so that neither a FIFO nor a device does
+/// anything; links are followed, as those of `/proc` must be.
 pub fn open(path: impl AsRef<Path>) -> Result<OwnedFd, NetnsError> {
     let path = path.as_ref();
-    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| {
-        NetnsError::Open {
+    let open = |flags| {
+        let flags = flags | OFlags::CLOEXEC;
+        rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| NetnsError::Open {
             path: path.to_owned(),
             errno,
-        }
-    })
+        })
+    };
+    expect_namespace(path, open(OFlags::PATH)?)?;
+    // By now it may be another file.
+    expect_namespace(path, open(OFlags::RDONLY | OFlags::NONBLOCK)?)
+}
+
+fn expect_namespace(path: &Path, file: OwnedFd) -> Result<OwnedFd, NetnsError> {
+    /// The file system of namespaces (include/uapi/linux/magic.h).
+    const NSFS_MAGIC: u64 = 0x6e73_6673;
+    let system = rustix::fs::fstatfs(&file).map_err(SysError::of("fstatfs"))?;
+    match u64::try_from(system.f_type) {
+        Ok(NSFS_MAGIC) => Ok(file),
+        Ok(_) | Err(_) => Err(NetnsError::NoNamespace {
+            path: path.to_owned(),
+        }),
+    }
 }
 
 /// Opens the namespace that `ip netns add` gave a name (ip-netns(8)).

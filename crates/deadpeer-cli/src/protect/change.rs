@@ -10,6 +10,7 @@ use deadpeer_report::plural::plural;
 
 use super::request::Change;
 use super::{burst, outcome, plan, sysctl};
+use crate::alone::alone;
 use crate::confirm::Consent;
 use crate::drive::{Ended, drive};
 use crate::exit::{Exit, Stop};
@@ -19,6 +20,9 @@ use crate::table_args::use_bpf;
 /// Brings what is chosen under the deadline.
 pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let filter = &request.chosen.filter;
+    let namespace = &request.chosen.namespace;
+    let rehearsal = request.consent == Consent::Rehearse;
+    let held = (!rehearsal).then(|| alone(namespace)).transpose()?;
     let mut table = request.chosen.open()?;
     let blind = use_bpf(request.bpf, &mut table);
     let aim = match request.goal.aim(table.kernel()) {
@@ -42,7 +46,7 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
             return outcome::refused(request, &survey, output, out);
         }
     }
-    if survey.changes() == 0 && sysctl.is_none() || request.consent == Consent::Rehearse {
+    if survey.changes() == 0 && sysctl.is_none() || rehearsal {
         return outcome::nothing_done(request, &survey, sysctl.as_ref(), output, out);
     }
     let mut undo = undo_file(request, &table)?;
@@ -55,9 +59,15 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
         plural(survey.changes() as u64, "socket"),
         undo.path().display()
     );
+    // Nobody has to wait for the answer. What changes meanwhile is noticed, socket by socket.
+    let held = held.filter(|_| request.consent == Consent::Given);
     if !request.consent.to(&question)? {
         return outcome::declined(output, out);
     }
+    let _held = match held {
+        Some(held) => held,
+        None => alone(namespace)?,
+    };
     if let Some(change) = &sysctl {
         change
             .carry_out(&table, &mut undo)
@@ -87,7 +97,9 @@ fn undo_file(request: &Change, table: &Table) -> Result<UndoFile, Stop> {
     let boot = boot_id().map_err(|error| Stop::because(format!("read boot_id: {error}")))?;
     let record = Record::new(boot, table.namespace(), Some(request.goal.within_ms()));
     let file = match &request.undo_file {
-        Some(path) => UndoFile::at(path.clone(), record),
+        Some(path) => {
+            UndoFile::at(path.clone(), record).map(|file| file.noted_in(&default_directory()))
+        }
         None => UndoFile::in_directory(&default_directory(), record),
     };
     file.map_err(|error| Stop::because(format!("{error} (nothing was changed)")))

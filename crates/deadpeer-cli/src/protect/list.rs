@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use deadpeer_host::protect::new_connections::{Standing, standing};
-use deadpeer_host::undo::{UndoFile, boot_id, default_directory};
+use deadpeer_host::undo::{Journal, Left, UndoFile, boot_id, default_directory};
 use deadpeer_report::duration;
 use deadpeer_report::plural::plural;
 use deadpeer_report::record::StandingProtection;
@@ -17,22 +17,28 @@ use crate::text::style;
 
 /// Shows both.
 pub(super) fn run(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
-    let directory = default_directory();
-    let files = UndoFile::all_in(&directory)
-        .map_err(|error| Stop::because(format!("cannot read {}: {error}", directory.display())))?;
+    let journal = journal()?;
     let boot = boot_id().map_err(|error| Stop::because(format!("read boot_id: {error}")))?;
     let rules = standing();
-    for file in &files {
-        match file {
-            Ok(file) => output.tell(
-                out,
-                || file.to_record(&boot),
-                style::PLAIN,
-                || file_words(file, &boot),
-            )?,
-            Err(error) => output.say(out, style::PLAIN, &sanitize(&error.to_string()))?,
-        }
+    let left = Left::of(&journal.files, &boot);
+    for (file, left) in journal.files.iter().zip(&left) {
+        output.tell(
+            out,
+            || file.to_record(*left),
+            style::PLAIN,
+            || file_words(file, *left),
+        )?;
     }
+    let over = journal
+        .files
+        .iter()
+        .zip(&left)
+        .filter(|(file, left)| left.is_over(file));
+    if over.count() > 0 {
+        let said = "Forget what nothing is left of: deadpeer protect --forget gone";
+        output.say(out, style::FAINT, said)?;
+    }
+    output.gaps(out, journal.gaps())?;
     for rule in rules.iter().flatten() {
         output.tell(
             out,
@@ -41,14 +47,16 @@ pub(super) fn run(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
             || rule_words(rule),
         )?;
     }
-    if files.is_empty() && rules.as_ref().is_ok_and(Vec::is_empty) {
+    let unread = !journal.unreadable.is_empty();
+    if journal.files.is_empty() && !unread && rules.as_ref().is_ok_and(Vec::is_empty) {
         let said = format!(
             "Nothing to undo in {}, and nothing protects connections still to come.",
-            directory.display()
+            default_directory().display()
         );
         output.say(out, style::PLAIN, &said)?;
     }
     match rules {
+        Ok(_) if unread => Ok(Exit::Unknown),
         Ok(_) => Ok(Exit::Yes),
         Err(error) => {
             let said = format!("What protects connections still to come can't be seen: {error}");
@@ -58,14 +66,32 @@ pub(super) fn run(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     }
 }
 
-fn file_words(file: &UndoFile, boot: &str) -> String {
+/// Every undo file that is known.
+pub(super) fn journal() -> Result<Journal, Stop> {
+    let directory = default_directory();
+    Journal::read(&directory)
+        .map_err(|error| Stop::because(format!("cannot read {}: {error}", directory.display())))
+}
+
+fn file_words(file: &UndoFile, left: Left) -> String {
     let record = file.record();
     let path = file.path().display().to_string();
     let when = jiff::Timestamp::from_second(i64::try_from(record.begun_unix_s).unwrap_or(0));
     let when = when.map_or_else(|_| "at an unknown time".to_owned(), |when| when.to_string());
-    let age = match record.boot_id == boot {
-        true => String::new(),
-        false => " (before the machine was last started: nothing of it is left)".to_owned(),
+    let is_left = match left {
+        Left::EarlierBoot => {
+            " (before the machine was last started: nothing of it is left)".to_owned()
+        }
+        Left::NamespaceGone => {
+            " (in a network namespace that is gone: nothing of it is left)".to_owned()
+        }
+        Left::Sockets(0) if record.sysctls.is_empty() => {
+            " (all closed since: nothing of it is left)".to_owned()
+        }
+        Left::Sockets(there) if there < record.sockets() as u64 => {
+            format!(" ({} still open)", plural(there, "socket"))
+        }
+        Left::Sockets(_) | Left::Unknown | _ => String::new(),
     };
     let mut names: Vec<&str> = record
         .groups
@@ -89,7 +115,7 @@ fn file_words(file: &UndoFile, boot: &str) -> String {
         .map(|change| format!("{}, ", sysctl::was_set(change)))
         .collect();
     format!(
-        "{}: {set}{}{} {became}, {when}{age}",
+        "{}: {set}{}{} {became}, {when}{is_left}",
         sanitize(&path),
         plural(record.sockets() as u64, "socket"),
         sanitize(&of),

@@ -31,7 +31,7 @@ use crate::table_args::TableArgs;
 /// --remove: every connection that its programs make or accept from now on.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
-#[command(mut_arg("within", |within| within.required(false).required_unless_present_any(["undo", "list", "remove"])))]
+#[command(mut_arg("within", |within| within.required(false).required_unless_present_any(["undo", "list", "remove", "forget"])))]
 pub(crate) struct ProtectArgs {
     #[command(flatten)]
     deadline: Option<DeadlineArgs>,
@@ -65,6 +65,10 @@ pub(crate) struct ProtectArgs {
     /// Remove the protection of future connections with this name (see --list); "all" removes all
     #[arg(long, value_name = "NAME", conflicts_with_all = ["within", "undo_file"])]
     remove: Option<String>,
+    /// Forget an undo file without undoing it; "gone" forgets all of which nothing is left: their
+    /// sockets are closed, or their network namespace or boot is over
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["within", "undo", "undo_file", "list", "remove", "new_connections", "sysctl", "force"])]
+    forget: Option<PathBuf>,
     #[command(flatten)]
     table: TableArgs,
 }
@@ -78,10 +82,11 @@ Examples:
   deadpeer protect --cgroup system.slice/nginx.service --within 1m --new-connections
 
 Exit codes:
-  0  everything chosen keeps the deadline now (or would: --dry-run); undone, listed, removed
+  0  everything chosen keeps the deadline now (or would: --dry-run); undone, listed, removed,
+     forgotten
   1  something still misses the deadline, or no options can keep it; refused without --force
   2  usage or run-time error
-  3  can't tell: some settings could not be seen, or nothing matches";
+  3  can't tell: some settings, or undo files, could not be seen, or nothing matches";
 
 /// What is asked.
 #[derive(Debug)]
@@ -89,6 +94,7 @@ pub(crate) enum Request {
     Change(Change),
     NewConnections(NewConnections),
     Undo(Undo),
+    Forget(Forget),
     List,
     /// By name; "all" for all.
     Remove(String),
@@ -126,6 +132,22 @@ pub(crate) struct Undo {
     pub(super) bpf: bool,
 }
 
+/// Take undo files away.
+#[derive(Debug)]
+pub(crate) struct Forget {
+    pub(super) which: Forgotten,
+    pub(super) consent: Consent,
+}
+
+/// Which undo files.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Forgotten {
+    /// This one.
+    File(PathBuf),
+    /// All of which nothing is left.
+    Gone,
+}
+
 /// What is to hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Goal {
@@ -148,6 +170,7 @@ impl ProtectArgs {
                 bpf: self.table.means.bpf(),
             }),
             (None, _) if self.list => Request::List,
+            (None, _) if let Some(file) = &self.forget => Request::Forget(self.forget(file)?),
             (None, Some(name)) => Request::Remove(name.clone()),
             (None, None) if self.new_connections => Request::NewConnections(NewConnections {
                 goal: self.goal(),
@@ -165,6 +188,20 @@ impl ProtectArgs {
                 bpf: self.table.means.bpf(),
                 undo_file: self.undo_file.clone(),
             }),
+        })
+    }
+
+    fn forget(&self, file: &Path) -> Result<Forget, Stop> {
+        Ok(match file == Path::new("gone") {
+            // Nothing is lost, so nobody has to be asked.
+            true => Forget {
+                which: Forgotten::Gone,
+                consent: self.consent.rehearsed_or_given(),
+            },
+            false => Forget {
+                which: Forgotten::File(file.to_owned()),
+                consent: self.consent.consent()?,
+            },
         })
     }
 

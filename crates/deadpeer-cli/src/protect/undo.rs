@@ -4,12 +4,15 @@ use std::io::Write;
 use std::path::Path;
 
 use deadpeer_host::Table;
-use deadpeer_host::undo::{Restored, UndoFile, boot_id, restore};
+use deadpeer_host::undo::{Restored, UndoFile, Undoing, boot_id, restore};
 use deadpeer_report::plural::plural;
 use deadpeer_report::sanitize::sanitize;
 
 use super::request::Undo;
-use super::sysctl;
+use super::{list, sysctl};
+use crate::alone::alone;
+use crate::audit::cells::{column, text};
+use crate::audit::words::SettingsWords;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
@@ -17,57 +20,116 @@ use crate::table_args::use_bpf;
 use crate::text::look::Look;
 use crate::text::paragraph::{counted, paragraph};
 use crate::text::style;
+use crate::text::table::{Column, Cut, Row, Table as TextTable};
 
-/// Puts back what the file says, and takes the file away if nothing is left to be undone.
+/// Shows what would be put back, does it, and takes the file away if nothing is left to be undone.
 pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let path = request.file.as_path();
-    let file = UndoFile::read(path).map_err(|error| Stop::from_error(&error))?;
-    let restored = match is_of_this_boot(&file)? {
-        true => {
-            let mut table = table(request, &file)?;
-            let what = everything(&file);
-            out.flush()?;
-            if !request.consent.to(&format!("Put back {what}?"))? {
-                let (said, exit) = match request.consent {
-                    Consent::Rehearse => (
-                        format!("Would put back {what}; nothing was changed."),
-                        Exit::Yes,
-                    ),
-                    Consent::Given | Consent::Ask => ("Nothing was changed.".to_owned(), Exit::No),
-                };
-                output.say(out, style::PLAIN, &said)?;
-                return Ok(exit);
-            }
-            restore(file.record(), &mut table).map_err(|error| Stop::from_error(&error))?
-        }
-        // None of its sockets is there any more.
-        false => {
-            let mut restored = Restored::default();
-            restored.gone = file.record().sockets() as u64;
-            restored
-        }
+    let read = || -> Result<UndoFile, Stop> {
+        let file = UndoFile::read(path).map_err(|error| Stop::from_error(&error))?;
+        Ok(list::journal()?.with_note(file))
     };
+    let mut file = read()?;
+    if !is_of_this_boot(&file)? {
+        // None of its sockets is there any more.
+        let mut restored = Restored::default();
+        restored.gone = file.record().sockets() as u64;
+        return end(request, file, &restored, output, out);
+    }
+    let mut table = table(request, &file)?;
+    let foreseen = undo(&mut file, &mut table, Undoing::Rehearsed)?;
+    if let Output::Text(look) = output {
+        returning(&foreseen, look, out)?;
+    }
+    if request.consent == Consent::Rehearse {
+        return end(request, file, &foreseen, output, out);
+    }
+    out.flush()?;
+    let question = format!("Put back {}?", everything(&file, &foreseen));
+    if !request.consent.to(&question)? {
+        output.say(out, style::PLAIN, "Nothing was changed.")?;
+        return Ok(Exit::No);
+    }
+    let _alone = alone(&request.chosen.namespace)?;
+    // Others may have written since.
+    file = read()?;
+    let restored = undo(&mut file, &mut table, Undoing::InEarnest)?;
+    end(request, file, &restored, output, out)
+}
+
+fn undo(file: &mut UndoFile, table: &mut Table, undoing: Undoing) -> Result<Restored, Stop> {
+    let mut journal = list::journal()?;
+    restore(file, &mut journal, table, undoing).map_err(|error| Stop::from_error(&error))
+}
+
+fn end(
+    request: &Undo,
+    file: UndoFile,
+    restored: &Restored,
+    output: Output,
+    out: &mut impl Write,
+) -> Result<Exit, Stop> {
+    let path = request.file.as_path();
+    let done = request.consent != Consent::Rehearse;
     match output {
-        Output::Text(look) => show(&restored, look, out)?,
-        Output::Json => line(out, &restored.to_record(path))?,
+        Output::Text(look) => show(restored, done, look, out)?,
+        Output::Json => line(out, &restored.to_record(path, done))?,
     }
     if !restored.is_complete() {
         let said = format!("{} is kept: it can be tried again.", shown(path));
         output.say(out, style::NOTE, &said)?;
         return Ok(Exit::No);
     }
-    if request.consent != Consent::Rehearse {
-        file.remove().map_err(|error| Stop::from_error(&error))?;
+    match done {
+        true => file.remove().map_err(|error| Stop::from_error(&error))?,
+        false => {
+            let what = everything(&file, restored);
+            let said = format!("Would put back {what}; nothing was changed.");
+            output.say(out, style::PLAIN, &said)?;
+        }
     }
     Ok(Exit::Yes)
 }
 
-/// What the file knows.
-fn everything(file: &UndoFile) -> String {
-    let record = file.record();
-    let sockets = plural(record.sockets() as u64, "socket");
-    let settings = format!("the settings of up to {sockets}");
-    let sysctls = record.sysctls.iter();
+const COLUMNS: [Column; 4] = [
+    text("PROCESS", Cut::End(8), 0),
+    column("SOCKETS", true),
+    text("NOW", Cut::End(16), 1),
+    text("BACK TO", Cut::End(16), 1),
+];
+
+/// What sockets have, and what they had before.
+fn returning(restored: &Restored, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+    if restored.returning.is_empty() {
+        return Ok(());
+    }
+    let mut table = TextTable::new(&mut *out, look, &COLUMNS);
+    let mut row = Row::default();
+    for returning in &restored.returning {
+        row.clear();
+        match &returning.process {
+            Some(name) => row.plain(sanitize(name)),
+            None => row.cell(style::FAINT, "?"),
+        };
+        let noun = if returning.listeners {
+            "listener"
+        } else {
+            "conn"
+        };
+        row.plain(plural(returning.count, noun));
+        row.plain(SettingsWords(&returning.now));
+        row.plain(SettingsWords(&returning.then));
+        table.row(&row)?;
+    }
+    table.finish()?.write_all(b"\n")?;
+    Ok(())
+}
+
+/// What is to be put back.
+fn everything(file: &UndoFile, foreseen: &Restored) -> String {
+    let sockets = plural(foreseen.restored, "socket");
+    let settings = format!("the settings of {sockets}");
+    let sysctls = file.record().sysctls.iter();
     sysctls.fold(settings, |text, change| {
         format!("{text}, and {} to {}", change.sysctl.name(), change.before)
     })
@@ -95,13 +157,13 @@ fn table(request: &Undo, file: &UndoFile) -> Result<Table, Stop> {
     }
 }
 
-fn show(restored: &Restored, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+fn show(restored: &Restored, done: bool, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     let mut say = |style, count, text: &str| counted(out, look, style, (count, "socket"), text);
-    say(
-        style::GOOD,
-        restored.restored,
-        "as before again, read back.",
-    )?;
+    let again = match done {
+        true => "as before again, read back.",
+        false => "would be as before again.",
+    };
+    say(style::GOOD, restored.restored, again)?;
     say(style::PLAIN, restored.unchanged, "as before already.")?;
     say(style::PLAIN, restored.gone, "closed meanwhile.")?;
     say(
@@ -114,6 +176,15 @@ fn show(restored: &Restored, look: Look, out: &mut impl Write) -> Result<(), Sto
         restored.own_now,
         "with keepalive times of their own now, equal to those before: if they followed a sysctl, they no longer do, since the kernel has no way back to that.",
     )?;
+    say(
+        style::NOTE,
+        restored.later,
+        "changed once more later: left as it is, since that counts on it. Its way back is now that of the later file:",
+    )?;
+    for file in &restored.handed_to {
+        paragraph(out, look, style::NOTE, "", "  ", &shown(file))?;
+    }
+    let mut say = |style, count, text: &str| counted(out, look, style, (count, "socket"), text);
     for (why, count) in &restored.unreachable {
         say(
             style::NOTE,

@@ -16,3 +16,4 @@ mod programs;
 mod refusals;
 mod sockets;
 mod sysctl;
+mod undoing;

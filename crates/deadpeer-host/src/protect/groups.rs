@@ -22,6 +22,7 @@ impl Survey {
                         .as_ref()
                         .map(|name| String::from_utf8_lossy(name).into_owned()),
                     listeners: part.listeners,
+                    lent: false,
                     before: part.before?.of_those(&change.options),
                     after: change.options,
                     followed_sysctl: part.own.map(|own| followed(&own, &change.options)),

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use deadpeer_sys::netns::{self, NetnsError};
+use deadpeer_sys::netns::{self, NetnsError, NetnsLock};
 
 /// A network namespace, by whom or what it is known.
 ///
@@ -35,6 +35,22 @@ impl Namespace {
             Self::Own => Ok(work()),
             Self::Process(_) | Self::Named(_) | Self::File(_) => netns::enter(self.open()?, work),
         }
+    }
+
+    /// Keeps everybody else from changing its sockets, as long as what this returns lives; `None`:
+    /// somebody changes some now. All that deadpeer does to sockets of other processes happens
+    /// under this lock, one after the other.
+    ///
+    /// # Errors
+    /// It could not be opened.
+    pub fn lock(&self) -> Result<Option<NetnsLock>, NetnsError> {
+        Ok(NetnsLock::take(self.open()?)?)
+    }
+
+    /// The process that keeps others out, as far as that shows.
+    #[must_use]
+    pub fn locked_by(&self) -> Option<u32> {
+        netns::locked_by(self.open().ok()?)
     }
 
     /// Opens it. Entering another's takes `CAP_SYS_ADMIN`.

@@ -6,11 +6,15 @@ use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustc_hash::FxHashSet;
+
+use super::inheritance::Handed;
 use super::record::{Group, Record};
 use super::sysctl::SysctlChange;
+use super::{journal, open};
 
 /// How undo files end.
-const ENDING: &str = ".undo.json";
+pub(super) const ENDING: &str = ".undo.json";
 
 /// An undo file that grows while connections are changed.
 #[derive(Debug)]
@@ -19,6 +23,10 @@ pub struct UndoFile {
     record: Record,
     /// Whether it is on the disk.
     written: bool,
+    /// Where it is to be noted that it is elsewhere.
+    noted_in: Option<PathBuf>,
+    /// The note.
+    note: Option<PathBuf>,
 }
 
 /// An undo file could not be written. Nothing is changed without one.
@@ -83,7 +91,30 @@ impl UndoFile {
             path,
             record,
             written: false,
+            noted_in: None,
+            note: None,
         })
+    }
+
+    /// Has it noted in this directory where the file is, so that it is found there among the
+    /// others.
+    #[must_use]
+    pub fn noted_in(self, directory: &Path) -> Self {
+        Self {
+            noted_in: Some(directory.to_owned()),
+            ..self
+        }
+    }
+
+    pub(super) fn note(&self) -> Option<PathBuf> {
+        self.note.clone()
+    }
+
+    pub(super) fn noted_at(self, note: &Path) -> Self {
+        Self {
+            note: Some(note.to_owned()),
+            ..self
+        }
     }
 
     /// The same with a name of its own in a directory, which is made if it isn't there.
@@ -91,16 +122,8 @@ impl UndoFile {
     /// # Errors
     /// The directory can't be made.
     pub fn in_directory(directory: &Path, record: Record) -> Result<Self, WriteUndoError> {
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory);
-        made.map_err(failed(directory))?;
-        let what = match record.within_ms {
-            Some(_) => "protect",
-            None => "ask",
-        };
-        let name = format!("{what}-{}-{}", record.begun_unix_s, std::process::id());
+        make(directory).map_err(failed(directory))?;
+        let name = name(&record);
         let names = std::iter::once(name.clone()).chain((2_u32..).map(|n| format!("{name}-{n}")));
         let mut paths = names.map(|name| directory.join(name + ENDING));
         let free = paths.find(|path| path.symlink_metadata().is_err());
@@ -127,14 +150,46 @@ impl UndoFile {
 
     /// Adds sockets that are about to be changed. When this returns, the file is on the disk.
     pub(crate) fn add(&mut self, groups: Vec<Group>) -> Result<(), WriteUndoError> {
+        self.begin();
         self.record.groups.extend(groups);
+        self.save()
+    }
+
+    /// Says something else from now on. When this returns, that is on the disk.
+    pub(crate) fn replace(&mut self, groups: Vec<Group>) -> Result<(), WriteUndoError> {
+        self.record.begin_now();
+        self.record.groups = groups;
         self.save()
     }
 
     /// Adds a sysctl that is about to be set. When this returns, the file is on the disk.
     pub(crate) fn add_sysctl(&mut self, change: SysctlChange) -> Result<(), WriteUndoError> {
+        self.begin();
         self.record.sysctls.push(change);
         self.save()
+    }
+
+    /// Adds what was changed before its own. When this returns, the file is on the disk.
+    pub(crate) fn inherit(&mut self, handed: Handed) -> Result<(), WriteUndoError> {
+        self.record.inherit(handed);
+        self.save()
+    }
+
+    /// Knows no longer of what others were handed. When this returns, that is on the disk.
+    pub(crate) fn leave(
+        &mut self,
+        sockets: &FxHashSet<u64>,
+        sysctls: &[SysctlChange],
+    ) -> Result<(), WriteUndoError> {
+        self.record.leave(sockets, sysctls);
+        self.save()
+    }
+
+    /// What others have changed until now comes before it.
+    fn begin(&mut self) {
+        if !self.written {
+            self.record.begin_now();
+        }
     }
 
     /// Takes the latest sysctl away again, which was not set, and with it the file, if that says
@@ -144,7 +199,7 @@ impl UndoFile {
         if !self.record.sysctls.is_empty() || !self.record.groups.is_empty() {
             return self.save();
         }
-        fs::remove_file(&self.path).map_err(failed(&self.path))?;
+        self.take_away()?;
         self.written = false;
         Ok(())
     }
@@ -158,8 +213,8 @@ impl UndoFile {
             path: path.to_owned(),
             error,
         };
-        let bytes = fs::read(path).map_err(failed)?;
-        let record: Record =
+        let bytes = open::read(path).map_err(failed)?;
+        let mut record: Record =
             serde_json::from_slice(&bytes).map_err(|error| ReadUndoError::Malformed {
                 path: path.to_owned(),
                 error,
@@ -169,36 +224,14 @@ impl UndoFile {
                 path: path.to_owned(),
             });
         }
+        record.complete();
         Ok(Self {
             path: path.to_owned(),
             record,
             written: true,
+            noted_in: None,
+            note: None,
         })
-    }
-
-    /// The undo files in a directory, oldest first, and those that can't be read; none if there is
-    /// no such directory.
-    ///
-    /// # Errors
-    /// The directory is there and can't be read.
-    pub fn all_in(directory: &Path) -> io::Result<Vec<Result<Self, ReadUndoError>>> {
-        let entries = match fs::read_dir(directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let mut paths = Vec::new();
-        for entry in entries {
-            let path = entry?.path();
-            if path
-                .as_os_str()
-                .as_encoded_bytes()
-                .ends_with(ENDING.as_bytes())
-            {
-                paths.push(path);
-            }
-        }
-        paths.sort();
-        Ok(paths.iter().map(|path| Self::read(path)).collect())
     }
 
     /// Takes it away: there is nothing left to undo.
@@ -206,7 +239,16 @@ impl UndoFile {
     /// # Errors
     /// The file system refuses.
     pub fn remove(self) -> Result<(), WriteUndoError> {
-        fs::remove_file(&self.path).map_err(failed(&self.path))
+        self.take_away()
+    }
+
+    fn take_away(&self) -> Result<(), WriteUndoError> {
+        fs::remove_file(&self.path).map_err(failed(&self.path))?;
+        if let Some(note) = &self.note {
+            // Left behind it leads nowhere, and is taken away when that is seen.
+            let _ = fs::remove_file(note);
+        }
+        Ok(())
     }
 
     /// Writes a file beside it, and puts that in its place.
@@ -230,6 +272,12 @@ impl UndoFile {
             });
         }
         self.written = true;
+        if let Some(directory) = self.noted_in.take() {
+            // Without a note it is not listed, and works all the same.
+            self.note = make(&directory)
+                .and_then(|()| journal::note(&directory, &self.path, &name(&self.record)))
+                .ok();
+        }
         if let Some(directory) = self.path.parent().filter(|path| path.is_dir()) {
             // Some file systems know no such thing; the file itself is on the disk.
             let _ = File::open(directory).and_then(|directory| directory.sync_all());
@@ -256,6 +304,20 @@ pub fn default_directory() -> PathBuf {
         .or_else(root)
         .or_else(|| Some(set("HOME")?.join(".local/state")));
     state.unwrap_or_else(std::env::temp_dir).join("deadpeer")
+}
+
+fn make(directory: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(directory)
+}
+
+/// A name for a record's file, without its ending.
+fn name(record: &Record) -> String {
+    let what = match record.within_ms {
+        Some(_) => "protect",
+        None => "ask",
+    };
+    format!("{what}-{}-{}", record.begun_unix_s, std::process::id())
 }
 
 fn write_whole(path: &Path, record: &Record) -> io::Result<()> {

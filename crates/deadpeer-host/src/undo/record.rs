@@ -24,6 +24,10 @@ pub struct Record {
     pub network_namespace: u64,
     /// When it was begun, seconds since 1970.
     pub begun_unix_s: u64,
+    /// The same, nanoseconds since the machine was started (`CLOCK_BOOTTIME`): of two records, the
+    /// order.
+    #[serde(default)]
+    pub begun_boot_ns: u64,
     /// The deadline that the connections were brought under, milliseconds; `None`: their options
     /// were only lent to questions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,6 +48,9 @@ pub struct Group {
     pub process: Option<String>,
     /// Whether they are listeners.
     pub listeners: bool,
+    /// Whether what was set was only lent to a question.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lent: bool,
     /// What they had, of the options that were set.
     #[serde(with = "super::values")]
     pub before: SocketOptions,
@@ -77,6 +84,7 @@ impl Record {
             boot_id,
             network_namespace,
             begun_unix_s: now.map_or(0, |since| since.as_secs()),
+            begun_boot_ns: boot_ns(),
             within_ms,
             sysctls: Vec::new(),
             groups: Vec::new(),
@@ -89,8 +97,36 @@ impl Record {
         self.groups.iter().map(|group| group.cookies.len()).sum()
     }
 
+    /// Fills in what earlier versions left out.
+    pub(super) fn complete(&mut self) {
+        let lent = self.within_ms.is_none();
+        for group in &mut self.groups {
+            group.lent |= lent;
+        }
+    }
+
+    /// It begins now: what was written before by others comes before it.
+    pub(super) fn begin_now(&mut self) {
+        self.begun_boot_ns = boot_ns();
+    }
+
+    /// Of two records of one boot, the later one has more.
+    pub(crate) fn order(&self) -> (u64, u64) {
+        (self.begun_boot_ns, self.begun_unix_s)
+    }
+
+    /// Whether its sockets may be those of another record.
+    pub(crate) fn is_of_same_namespace(&self, other: &Self) -> bool {
+        self.boot_id == other.boot_id && self.network_namespace == other.network_namespace
+    }
+
     /// Whether this program can read it.
     pub(super) fn is_known(&self) -> bool {
         self.format == FORMAT
     }
+}
+
+fn boot_ns() -> u64 {
+    let since = deadpeer_sys::clock::boottime();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

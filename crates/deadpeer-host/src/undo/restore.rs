@@ -2,19 +2,24 @@
 
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use deadpeer::Apply as _;
 use deadpeer_bpf::Change;
-use deadpeer_core::{Effective, Setting, SocketOptions};
+use deadpeer_core::{Effective, SocketOptions};
 use deadpeer_sys::sockopt;
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 
+use super::file::{UndoFile, WriteUndoError};
+use super::inheritance::{Handed, Inheritance};
+use super::journal::Journal;
 use super::record::{Group, Record};
 use super::sysctl::{self, SysctlChange, SysctlFate};
+use super::way_back::WayBack;
 use crate::table::Query;
 use crate::table::Unreadable;
 use crate::table::fd_borrower::FdBorrower;
-use crate::table::{ReadTableError, Table};
+use crate::table::{BpfError, ReadTableError, Table};
 
 /// What came of undoing a record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +27,8 @@ use crate::table::{ReadTableError, Table};
 pub struct Restored {
     /// Sockets that have their old values again.
     pub restored: u64,
+    /// The same, by what they have and get.
+    pub returning: Vec<Returning>,
     /// Sockets that had them still or already: killed before their turn came, or undone before.
     pub unchanged: u64,
     /// Sockets that are gone: there is nothing to restore.
@@ -37,8 +44,55 @@ pub struct Restored {
     /// had, as their own: whether they had it from a sysctl before does not show, and the kernel
     /// cannot be told to follow it again (tcp(7)).
     pub own_now: u64,
+    /// Sockets that were changed once more later: they keep what that counts on, and their way back
+    /// is now in the later undo file.
+    pub later: u64,
+    /// The later undo files that were given something.
+    pub handed_to: Vec<PathBuf>,
+    /// Undo files that can't be read: what was set since may be theirs.
+    pub unreadable_files: u64,
     /// What came of the sysctls.
     pub sysctls: Vec<(SysctlChange, SysctlFate)>,
+}
+
+/// Sockets that had the same settings and get the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Returning {
+    /// The name of their processes, where that was known.
+    pub process: Option<String>,
+    /// Whether they are listeners.
+    pub listeners: bool,
+    /// What is in force.
+    pub now: Effective,
+    /// What is in force afterwards.
+    pub then: Effective,
+    /// How many.
+    pub count: u64,
+}
+
+/// Undoing had to stop. What was put back stays so, and the undo file still knows all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The table could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadTableError),
+    /// A later undo file could not be given the way back of the sockets that it has, too.
+    #[error(transparent)]
+    Record(#[from] WriteUndoError),
+    /// The kernel did not carry it out by eBPF.
+    #[error(transparent)]
+    Bpf(#[from] BpfError),
+}
+
+/// Whether something is to be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undoing {
+    /// Yes.
+    InEarnest,
+    /// No: only counted.
+    Rehearsed,
 }
 
 impl Restored {
@@ -48,43 +102,117 @@ impl Restored {
         let failed = |fate: &SysctlFate| matches!(fate, SysctlFate::Failed(_));
         self.unreachable.is_empty()
             && self.refused == 0
+            && (self.overtaken == 0 || self.unreadable_files == 0)
             && !self.sysctls.iter().any(|(_, fate)| failed(fate))
     }
 }
 
-/// Puts back the values of a record on every socket of this namespace that it knows and that is
+/// Puts back the values of an undo file on every socket of this namespace that it knows and that is
 /// still there.
 ///
-/// An option that holds neither what was set nor what was before is left alone: its application has
-/// set it since. So is a sysctl.
+/// What a later file of the journal changed once more is left as it is, and its way back handed
+/// over to that file: any order of undoing ends at the first settings. An option that holds neither
+/// what was set nor what was before is left alone: its application has set it since. So is a
+/// sysctl.
+///
+/// Whoever changes sockets of the namespace must be kept out meanwhile
+/// ([`Namespace::lock`](crate::Namespace::lock)).
 ///
 /// # Errors
-/// The table could not be read.
-pub fn restore(record: &Record, table: &mut Table) -> Result<Restored, ReadTableError> {
-    // A socket is in two groups if it was changed twice.
-    let mut ways: FxHashMap<u64, Vec<&Group>> = FxHashMap::default();
-    for group in &record.groups {
-        for cookie in &group.cookies {
-            ways.entry(*cookie).or_default().push(group);
+/// See [`RestoreError`].
+pub fn restore(
+    file: &mut UndoFile,
+    journal: &mut Journal,
+    table: &mut Table,
+    undoing: Undoing,
+) -> Result<Restored, RestoreError> {
+    let later = journal.later_than(file);
+    let Inheritance {
+        handed,
+        later: handed_over,
+        loans,
+        ..
+    } = inheritance(file, journal, &later);
+    let mut restored = Restored {
+        unreadable_files: journal.unreadable.len() as u64,
+        ..Restored::default()
+    };
+    if undoing == Undoing::InEarnest {
+        restored.handed_to = hand_over(file, handed, &handed_over, journal, &later)?;
+    }
+    let now = inheritance(file, journal, &later);
+    let inheritance = Inheritance {
+        later: handed_over,
+        ..now
+    };
+    put_back_sockets(inheritance, table, undoing, &mut restored)?;
+    if undoing == Undoing::InEarnest && restored.is_complete() {
+        for (place, sockets) in loans {
+            let lender = later.get(place);
+            if let Some(lender) = lender.and_then(|place| journal.files.get_mut(*place)) {
+                lender.leave(&sockets, &[])?;
+            }
         }
     }
-    let mut restored = Restored::default();
+    Ok(restored)
+}
+
+fn inheritance<'r>(file: &'r UndoFile, journal: &'r Journal, later: &[usize]) -> Inheritance<'r> {
+    let later = later.iter().filter_map(|place| journal.files.get(*place));
+    let later: Vec<&Record> = later.map(UndoFile::record).collect();
+    Inheritance::of(file.record(), &later)
+}
+
+/// Before anything is changed. Killed in the middle, two files know of the same sockets, and each
+/// leads them back.
+fn hand_over(
+    file: &mut UndoFile,
+    handed: Vec<Handed>,
+    sockets: &FxHashSet<u64>,
+    journal: &mut Journal,
+    later: &[usize],
+) -> Result<Vec<PathBuf>, WriteUndoError> {
+    let mut given = Vec::new();
+    let mut sysctls = Vec::new();
+    for handed in handed {
+        let heir = later.get(handed.to);
+        if let Some(heir) = heir.and_then(|place| journal.files.get_mut(*place)) {
+            sysctls.extend(&handed.sysctls);
+            heir.inherit(handed)?;
+            given.push(heir.path().to_owned());
+        }
+    }
+    if !given.is_empty() {
+        file.leave(sockets, &sysctls)?;
+    }
+    Ok(given)
+}
+
+fn put_back_sockets(
+    mut inheritance: Inheritance<'_>,
+    table: &mut Table,
+    undoing: Undoing,
+    restored: &mut Restored,
+) -> Result<(), RestoreError> {
     let mut borrower = FdBorrower::default();
-    let by_bpf = table.uses_bpf();
     let query = Query {
-        settings: by_bpf,
+        settings: table.uses_bpf(),
         tcp_info: false,
         ..Query::default()
     };
     let mut changes = Vec::new();
     table.each(&query, |connection| {
         let cookie = connection.socket.cookie;
-        let Some(groups) = ways.remove(&cookie) else {
+        if inheritance.later.remove(&cookie) {
+            restored.later += 1;
+            return ControlFlow::Continue(());
+        }
+        let Some(groups) = inheritance.now.remove(&cookie) else {
             return ControlFlow::Continue(());
         };
         if let (Some(bpf), Some(now)) = (connection.bpf, connection.settings.effective()) {
-            let back = Back::of(now, &groups);
-            restored.count(&back);
+            let back = WayBack::of(now, &groups);
+            restored.count(&back, now, &groups);
             if back.options != SocketOptions::default() {
                 let mut change = Change::new(cookie, back.options);
                 change.only_if = Some(bpf.own);
@@ -100,15 +228,18 @@ pub fn restore(record: &Record, table: &mut Table) -> Result<Restored, ReadTable
             // Closed by its program: the kernel ends it by itself.
             None => Err(Unreadable::Gone),
         };
-        match lent.map(|socket| put_back(&socket, &groups)) {
-            Ok(Ok(back)) => restored.count(&back),
+        match lent.map(|socket| put_back(&socket, &groups, undoing)) {
+            Ok(Ok((now, back))) => restored.count(&back, &now, &groups),
             Ok(Err(())) => restored.refused += 1,
             Err(Unreadable::Gone) => restored.gone += 1,
             Err(why) => restored.count_unreachable(why),
         }
         ControlFlow::Continue(())
     })?;
-    restored.gone += ways.len() as u64;
+    restored.gone += (inheritance.now.len() + inheritance.later.len()) as u64;
+    if undoing == Undoing::Rehearsed {
+        return Ok(());
+    }
     if let Some(view) = table.view() {
         let (mut gone, mut refused) = (changes.len() as u64, 0);
         view.set(changes, |outcome| {
@@ -119,73 +250,30 @@ pub fn restore(record: &Record, table: &mut Table) -> Result<Restored, ReadTable
         restored.refused += refused;
         restored.gone += gone;
     }
-    restored.sysctls = sysctl::restore(record, table);
-    Ok(restored)
+    restored.sysctls = sysctl::restore(&inheritance.sysctls, table);
+    Ok(())
 }
 
-/// What leads a socket back.
-#[derive(Debug, Default)]
-struct Back {
-    options: SocketOptions,
-    overtaken: bool,
-    own_now: bool,
-}
-
-impl Back {
-    /// From what it has now, the latest change first.
-    fn of(now: &Effective, groups: &[&Group]) -> Self {
-        let mut back = Self::default();
-        let mut then = *now;
-        for group in groups.iter().rev() {
-            let (options, overtaken) = way_back(&then, &group.before, &group.after);
-            back.overtaken |= overtaken;
-            for setting in options.settings() {
-                back.options.put(setting);
-            }
-            let timed = options.settings().any(|set| set.option.may_follow_sysctl());
-            back.own_now |= timed && group.followed_sysctl != Some(false);
-            then = then.with(&options);
-        }
-        back
-    }
-}
-
-fn put_back(socket: &OwnedFd, groups: &[&Group]) -> Result<Back, ()> {
+fn put_back(
+    socket: &OwnedFd,
+    groups: &[&Group],
+    undoing: Undoing,
+) -> Result<(Effective, WayBack), ()> {
     let now = sockopt::effective(socket).map_err(drop)?;
-    let back = Back::of(&now, groups);
-    if back.options != SocketOptions::default() {
+    let back = WayBack::of(&now, groups);
+    if back.options != SocketOptions::default() && undoing == Undoing::InEarnest {
         back.options.apply(socket).map_err(drop)?;
     }
-    Ok(back)
-}
-
-/// The options that still hold what was set, with what they had before, and whether any holds
-/// something else.
-fn way_back(
-    now: &Effective,
-    before: &SocketOptions,
-    after: &SocketOptions,
-) -> (SocketOptions, bool) {
-    let mut back = SocketOptions::default();
-    let mut overtaken = false;
-    for old in before.settings() {
-        let Some(value) = after.get(old.option) else {
-            continue;
-        };
-        match now.held(old.option) {
-            Some(held) if held == old => {}
-            Some(held) if Setting::new(old.option, value).is_held_as(held) => back.put(old),
-            Some(_) => overtaken = true,
-            None => {}
-        }
-    }
-    (back, overtaken)
+    Ok((now, back))
 }
 
 impl Restored {
-    fn count(&mut self, back: &Back) {
+    fn count(&mut self, back: &WayBack, now: &Effective, groups: &[&Group]) {
         match back.options == SocketOptions::default() {
-            false => self.restored += 1,
+            false => {
+                self.restored += 1;
+                self.returns(now, &now.with(&back.options), groups);
+            }
             true if !back.overtaken => self.unchanged += 1,
             true => {}
         }
@@ -193,93 +281,37 @@ impl Restored {
         self.own_now += u64::from(back.own_now);
     }
 
+    fn returns(&mut self, now: &Effective, then: &Effective, groups: &[&Group]) {
+        let process = groups.last().and_then(|group| group.process.clone());
+        let listeners = groups.iter().any(|group| group.listeners);
+        let returning = Returning {
+            process,
+            listeners,
+            now: *now,
+            then: *then,
+            count: 0,
+        };
+        let place = self.returning.iter().position(|known| {
+            let count = known.count;
+            *known
+                == Returning {
+                    count,
+                    ..returning.clone()
+                }
+        });
+        let place = place.unwrap_or_else(|| {
+            self.returning.push(returning);
+            self.returning.len() - 1
+        });
+        if let Some(returning) = self.returning.get_mut(place) {
+            returning.count += 1;
+        }
+    }
+
     fn count_unreachable(&mut self, why: Unreadable) {
         match self.unreachable.iter_mut().find(|(known, _)| *known == why) {
             Some((_, count)) => *count += 1,
             None => self.unreachable.push((why, 1)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use deadpeer_core::Sysctls;
-
-    use super::*;
-
-    fn options(set: impl FnOnce(&mut SocketOptions)) -> SocketOptions {
-        let mut options = SocketOptions::default();
-        set(&mut options);
-        options
-    }
-
-    fn group(before: SocketOptions, after: SocketOptions) -> Group {
-        Group {
-            process: None,
-            listeners: false,
-            before,
-            after,
-            followed_sysctl: None,
-            cookies: vec![1],
-        }
-    }
-
-    fn keepalive(on: bool, idle: u32) -> SocketOptions {
-        options(|set| {
-            set.keepalive = Some(on);
-            set.keepidle_s = Some(idle);
-        })
-    }
-
-    fn back(now: &SocketOptions, groups: &[Group]) -> (SocketOptions, bool) {
-        let groups: Vec<&Group> = groups.iter().collect();
-        let back = Back::of(&now.resolve(&Sysctls::DEFAULT), &groups);
-        (back.options, back.overtaken)
-    }
-
-    #[test]
-    fn what_was_set_goes_back_to_what_was() {
-        let way = [group(keepalive(false, 7200), keepalive(true, 9))];
-        assert_eq!(
-            back(&keepalive(true, 9), &way),
-            (keepalive(false, 7200), false)
-        );
-        // Undone before, or never done.
-        let (nothing, overtaken) = back(&keepalive(false, 7200), &way);
-        assert_eq!((nothing, overtaken), (SocketOptions::default(), false));
-        // Killed halfway.
-        let half = options(|set| set.keepalive = Some(true));
-        let (rest, overtaken) = back(&half, &way);
-        assert_eq!(
-            (rest, overtaken),
-            (options(|set| set.keepalive = Some(false)), false)
-        );
-    }
-
-    #[test]
-    fn what_the_application_set_since_is_its_own() {
-        let way = [group(keepalive(false, 7200), keepalive(true, 9))];
-        let (rest, overtaken) = back(&keepalive(true, 60), &way);
-        assert!(overtaken);
-        assert_eq!(rest, options(|set| set.keepalive = Some(false)));
-    }
-
-    #[test]
-    fn two_changes_are_undone_in_reverse() {
-        let ways = [
-            group(keepalive(false, 7200), keepalive(true, 60)),
-            group(keepalive(true, 60), keepalive(true, 9)),
-        ];
-        assert_eq!(
-            back(&keepalive(true, 9), &ways),
-            (keepalive(false, 7200), false)
-        );
-    }
-
-    #[test]
-    fn what_the_kernel_rounded_is_known_again() {
-        let rto_max = |ms| options(|set| set.rto_max_ms = Some(ms));
-        let way = [group(rto_max(120_000), rto_max(1001))];
-        assert_eq!(back(&rto_max(1004), &way), (rto_max(120_000), false));
     }
 }

@@ -4,7 +4,6 @@ use deadpeer_sys::netns::NetnsError;
 use deadpeer_sys::sysctl::{self, SysctlError};
 use serde::{Deserialize, Serialize};
 
-use super::record::Record;
 use crate::table::Table;
 
 /// A sysctl that reaches every connection of a network namespace.
@@ -83,14 +82,14 @@ impl Sysctl {
     }
 }
 
-/// Puts back the sysctls of a record that have the value which was set.
-pub(super) fn restore(record: &Record, table: &Table) -> Vec<(SysctlChange, SysctlFate)> {
+/// Puts back the sysctls that have the value which was set, the latest first.
+pub(super) fn restore(changes: &[SysctlChange], table: &Table) -> Vec<(SysctlChange, SysctlFate)> {
     let back = |change: &SysctlChange| {
         let fate = put_back(change, table);
         let fate = fate.unwrap_or_else(|error| SysctlFate::Failed(error.to_string()));
         (*change, fate)
     };
-    record.sysctls.iter().rev().map(back).collect()
+    changes.iter().rev().map(back).collect()
 }
 
 fn put_back(change: &SysctlChange, table: &Table) -> Result<SysctlFate, SysctlAccessError> {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use deadpeer_core::{Kernel, Policy, Silence};
 use deadpeer_host::protect::{Aim, CarryOut, SetSysctlError, Survey, backlog};
-use deadpeer_host::undo::{Record, Restored, SysctlChange, SysctlFate, UndoFile, boot_id, restore};
+use deadpeer_host::undo::{
+    Journal, Record, Restored, SysctlChange, SysctlFate, UndoFile, Undoing, boot_id, restore,
+};
 
 use deadpeer_host::{Filter, Namespace, Table, Work as _};
 use deadpeer_sys::testing::in_private_netns;
@@ -73,8 +75,14 @@ impl Scene {
 
     /// Undoes what the file on the disk says.
     fn undo(&mut self, file: &UndoFile) -> Restored {
-        let read = UndoFile::read(file.path()).unwrap();
-        restore(read.record(), &mut self.table).unwrap()
+        let mut read = UndoFile::read(file.path()).unwrap();
+        restore(
+            &mut read,
+            &mut Journal::default(),
+            &mut self.table,
+            Undoing::InEarnest,
+        )
+        .unwrap()
     }
 }
 

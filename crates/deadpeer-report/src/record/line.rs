@@ -49,6 +49,7 @@ lines! {
     "deaths" => Deaths,
     "ended" => Ended,
     "experiment" => Experiment,
+    "forgotten_undo_file" => ForgottenUndoFile,
     "group" => Group,
     "kill" => Kill,
     "kill_summary" => KillSummary,

@@ -126,8 +126,12 @@ pub struct Failed {
 pub struct Undone {
     /// The undo file.
     pub file: RawText,
+    /// Whether this was done; false: a rehearsal, and the counts say what would be.
+    pub done: bool,
     /// Sockets that have their old values again.
     pub restored: u64,
+    /// The same sockets by what they had and have.
+    pub returned: Vec<Returned>,
     /// Sockets that had them already.
     pub unchanged: u64,
     /// Sockets that are gone.
@@ -137,10 +141,33 @@ pub struct Undone {
     /// Sockets with keepalive times of their own now, equal to those before, which may have come
     /// from a sysctl.
     pub own_now: u64,
+    /// Sockets that were changed once more later: they keep what they have, and their way back is
+    /// in the later undo file.
+    pub later: u64,
+    /// The later undo files that were given something.
+    pub handed_to: Vec<RawText>,
+    /// Undo files that can't be read: what was set since may be theirs.
+    pub unreadable_files: u64,
     /// Sockets that could not be reached or were refused, by reason.
     pub failed: Vec<Failed>,
     /// What came of the sysctls.
     pub sysctls: Vec<SysctlUndone>,
+}
+
+/// Sockets of which the settings were put back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Returned {
+    /// The name of their processes; null: not known.
+    pub process: Option<RawText>,
+    /// Whether they are listeners.
+    pub listeners: bool,
+    /// How many.
+    pub sockets: u64,
+    /// What was in force.
+    pub before: Options,
+    /// What is in force.
+    pub after: Options,
 }
 
 /// An undo file.
@@ -160,8 +187,28 @@ pub struct UndoFile {
     pub sysctls: Vec<SysctlChange>,
     /// Whether the machine was not restarted since: otherwise nothing of it is left.
     pub this_boot: bool,
+    /// "standing"; or nothing is left of it: "earlier-boot", "namespace-gone", "sockets-gone"; or
+    /// "unknown": not permitted to see.
+    pub left: Word,
+    /// How many of its sockets are still open; null: not known.
+    pub sockets_left: Option<u64>,
     /// The number of the network namespace.
     pub network_namespace: u64,
+}
+
+/// An undo file that was taken away without undoing anything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename = "forgotten_undo_file")]
+pub struct ForgottenUndoFile {
+    /// Its path.
+    pub file: RawText,
+    /// What was left to be undone, as in `undo_file`.
+    pub left: Word,
+    /// How many of its sockets were still open; null: not known.
+    pub sockets_left: Option<u64>,
+    /// Whether it is gone; false: a rehearsal.
+    pub done: bool,
 }
 
 /// What protects connections still to come.

@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 
 use deadpeer_sys::SysError;
-use deadpeer_sys::netns::{self, NetnsError};
+use deadpeer_sys::netns::{self, NetnsError, NetnsLock};
 use deadpeer_sys::testing::{in_private_netns, is_private, skip};
 use rustix::io::Errno;
 
@@ -78,6 +78,42 @@ fn what_is_no_namespace() {
     let file = std::fs::File::open("/dev/null").unwrap();
     let (call, errno) = ("setns", Errno::INVAL);
     assert_eq!(netns::move_thread(file), Err(SysError { call, errno }));
+}
+
+#[test]
+fn a_file_that_is_no_namespace_is_not_even_opened() {
+    let folder = std::env::temp_dir();
+    let fifo = folder.join(format!("deadpeer-fifo-{}", std::process::id()));
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR).unwrap();
+    // Opened for reading, it would wait for somebody who writes.
+    let opened = [fifo.clone(), PathBuf::from("/dev/null"), folder].map(|path| {
+        (
+            netns::open(&path).unwrap_err(),
+            NetnsError::NoNamespace { path },
+        )
+    });
+    std::fs::remove_file(fifo).unwrap();
+    for (error, expected) in opened {
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn one_holds_a_namespace_at_a_time() {
+    in_private_netns(|| {
+        let take = || NetnsLock::take(netns::open_current().unwrap()).unwrap();
+        let held = take();
+        assert!(held.is_some());
+        assert!(take().is_none());
+        let holder = netns::locked_by(netns::open_current().unwrap());
+        assert_eq!(holder, Some(std::process::id()));
+        // Another's is another.
+        let other = netns::private(|| take().is_some()).unwrap();
+        assert!(other);
+        drop(held);
+        assert!(take().is_some());
+        assert_eq!(netns::locked_by(netns::open_current().unwrap()), None);
+    });
 }
 
 #[test]

@@ -29,19 +29,29 @@ pub(super) struct Loan {
 
 impl Loan {
     /// Makes the kernel send a probe in its next timer tick, if a second of silence has passed.
+    ///
+    /// `TCP_KEEPIDLE` is the first to be borrowed and the last to be given back: whoever comes
+    /// after a process that was killed in between knows by it that the loan stands.
     pub(super) fn take(
         fd: BorrowedFd<'_>,
         keepalive: bool,
         keepidle_s: u32,
     ) -> Result<Self, SysError> {
-        if !keepalive {
-            sockopt::set_keepalive(fd, true)?;
-        }
         sockopt::set_keepidle_s(fd, BORROWED_IDLE_S)?;
-        Ok(Self {
+        let loan = Self {
             keepalive,
             keepidle_s,
-        })
+        };
+        if !keepalive {
+            // Switched on, it waits afresh; set once more, the silence until now counts.
+            let asked = sockopt::set_keepalive(fd, true)
+                .and_then(|()| sockopt::set_keepidle_s(fd, BORROWED_IDLE_S));
+            if let Err(error) = asked {
+                loan.give_back(fd);
+                return Err(error);
+            }
+        }
+        Ok(loan)
     }
 
     /// Gives back what is still borrowed. What the application has set meanwhile is its own.
@@ -50,11 +60,11 @@ impl Loan {
             if sockopt::keepidle_s(fd)? != BORROWED_IDLE_S {
                 return Ok(());
             }
-            if self.keepidle_s != BORROWED_IDLE_S {
-                sockopt::set_keepidle_s(fd, self.keepidle_s)?;
-            }
             if !self.keepalive {
                 sockopt::set_keepalive(fd, false)?;
+            }
+            if self.keepidle_s != BORROWED_IDLE_S {
+                sockopt::set_keepidle_s(fd, self.keepidle_s)?;
             }
             Ok(())
         };

@@ -2,6 +2,7 @@
 
 use deadpeer_core::SocketOptions;
 
+use super::super::Journal;
 use super::*;
 
 /// A directory that goes away with the test.
@@ -35,6 +36,7 @@ fn group(cookies: &[u64]) -> Group {
     Group {
         process: Some("redis-server".into()),
         listeners: false,
+        lent: false,
         before,
         after,
         followed_sysctl: None,
@@ -49,10 +51,9 @@ fn what_was_written_is_read_again() {
     assert!(!file.path().exists(), "nothing to undo, no file");
     file.add(vec![group(&[7, 8])]).unwrap();
     file.add(vec![group(&[u64::MAX])]).unwrap();
-    let [again] = &UndoFile::all_in(&directory.0).unwrap()[..] else {
+    let [again] = &Journal::read(&directory.0).unwrap().files[..] else {
         panic!("one file");
     };
-    let again = again.as_ref().unwrap();
     assert_eq!(again.record(), file.record());
     assert_eq!(again.record().sockets(), 3);
     let left: Vec<_> = fs::read_dir(&directory.0).unwrap().collect();
@@ -66,7 +67,7 @@ fn two_of_the_same_second_have_two_names() {
         let mut file = UndoFile::in_directory(&directory.0, record()).unwrap();
         file.add(vec![group(&[cookie])]).unwrap();
     }
-    assert_eq!(UndoFile::all_in(&directory.0).unwrap().len(), 3);
+    assert_eq!(Journal::read(&directory.0).unwrap().files.len(), 3);
 }
 
 #[test]
@@ -124,5 +125,64 @@ fn what_is_no_undo_file_is_said_to_be_none() {
 #[test]
 fn a_directory_that_is_not_there_has_no_files() {
     let directory = Directory::new("undo-nowhere");
-    assert!(UndoFile::all_in(&directory.0).unwrap().is_empty());
+    assert!(Journal::read(&directory.0).unwrap().files.is_empty());
+}
+
+#[test]
+fn nothing_hostile_is_opened() {
+    let directory = Directory::new("undo-hostile");
+    fs::create_dir_all(&directory.0).unwrap();
+    let whole = directory.0.join("whole");
+    fs::write(&whole, serde_json::to_vec(&record()).unwrap()).unwrap();
+    assert!(UndoFile::read(&whole).is_ok());
+    let at = |name: &str| directory.0.join(format!("{name}{ENDING}"));
+    std::os::unix::fs::symlink(&whole, at("link")).unwrap();
+    // Opened for reading, it would wait for somebody who writes.
+    let (cwd, mode) = (rustix::fs::CWD, rustix::fs::Mode::RUSR);
+    rustix::fs::mkfifoat(cwd, at("fifo"), mode).unwrap();
+    fs::create_dir(at("folder")).unwrap();
+    File::create(at("huge")).unwrap().set_len(1 << 40).unwrap();
+    let mut wrong = vec![
+        ("link", "links are not followed"),
+        ("fifo", "no regular file"),
+        ("folder", "no regular file"),
+        ("huge", "too large"),
+    ];
+    if rustix::process::geteuid().is_root() {
+        fs::copy(&whole, at("strangers")).unwrap();
+        std::os::unix::fs::chown(at("strangers"), Some(65_534), None).unwrap();
+        wrong.push(("strangers", "belongs to another user"));
+    }
+    let journal = Journal::read(&directory.0).unwrap();
+    assert!(journal.files.is_empty());
+    assert_eq!(journal.unreadable.len(), wrong.len());
+    for (name, why) in wrong {
+        let error = UndoFile::read(&at(name)).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_file_elsewhere_is_found_by_its_note_until_it_is_gone() {
+    let directory = Directory::new("undo-elsewhere");
+    let elsewhere = Directory::new("undo-there");
+    fs::create_dir_all(&elsewhere.0).unwrap();
+    let path = elsewhere.0.join("mine");
+    let file = || UndoFile::at(path.clone(), record()).unwrap();
+    let mut first = file().noted_in(&directory.0);
+    first.add(vec![group(&[1])]).unwrap();
+    let known = || Journal::read(&directory.0).unwrap().files;
+    let [found] = &known()[..] else {
+        panic!("one file");
+    };
+    assert_eq!(found.path(), path);
+    // Undone by whoever found it, it takes its note along.
+    known().remove(0).remove().unwrap();
+    assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 0);
+    // Taken away by somebody else, it is forgotten.
+    let mut second = file().noted_in(&directory.0);
+    second.add(vec![group(&[1])]).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(known().is_empty());
+    assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 0);
 }

@@ -1,0 +1,41 @@
+//! Opening what somebody else may have put there: nothing that waits, and nothing of strangers.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+
+/// So large a file is none of ours: 64 MiB hold some four million sockets.
+const LARGEST: u64 = 64 << 20;
+
+/// Reads a regular file of ours or of root's, no link to one, and never waits for anybody.
+///
+/// # Errors
+/// As open(2) and read(2); and what is wrong with the file.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // Of a FIFO, O_NONBLOCK keeps open(2) from waiting for somebody who writes.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        rustix::io::Errno::LOOP => io::Error::other("it is a link, and links are not followed"),
+        errno => errno.into(),
+    })?;
+    let stat = fstat(&file)?;
+    let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+    let us = rustix::process::geteuid().as_raw();
+    let wrong = match () {
+        () if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile => {
+            Some("it is no regular file")
+        }
+        () if stat.st_uid != us && stat.st_uid != 0 => Some("it belongs to another user"),
+        () if size > LARGEST => Some("it is too large"),
+        () => None,
+    };
+    if let Some(wrong) = wrong {
+        return Err(io::Error::other(wrong));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    // It may grow meanwhile.
+    File::from(file).take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
