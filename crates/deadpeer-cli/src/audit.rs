@@ -4,7 +4,9 @@ pub(crate) mod cells;
 mod doing;
 mod each;
 mod grouped;
+mod hanging;
 mod middlebox;
+mod next;
 mod request;
 mod summary;
 pub(crate) mod words;
@@ -33,9 +35,10 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         true => each::run(&audit, &mut table, &query, output, out)?,
         false => grouped::run(&audit, &mut table, &query, output, out)?,
     };
+    hanging::write(&machine, output, out)?;
     output.gaps(out, missing(&machine))?;
     match output {
-        Output::Text(look) => summary::write(request, &machine.totals, look, out)?,
+        Output::Text(look) => summary::write(request, &machine, look, out)?,
         Output::Json => line(out, &machine.to_record(&audit))?,
     }
     Ok(match machine.compliance(request.chosen.is_filtered()) {

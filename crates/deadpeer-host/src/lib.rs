@@ -38,8 +38,8 @@ pub use deadpeer_sys::sock_diag::{ArmedTimer, Family, Socket, States, TimerKind}
 pub use filter::{Endpoint, EndpointError, Filter, Selector, cgroup};
 pub use publish::unreached;
 pub use table::{
-    BpfDetails, BpfError, Connection, Coverage, Namespace, OpenTableError, Owner, Owners, OwnersOf,
-    Process, Query, ReadBy, ReadTableError, Role, Service, Services, Settings, Table, Target,
-    TargetOwner, Unreadable,
+    BpfDetails, BpfError, Connection, Coverage, Namespace, OpenTableError, Over, Owner, Owners,
+    OwnersOf, Process, Query, ReadBy, ReadTableError, Role, Service, Services, Settings, Table,
+    Target, TargetOwner, Unreadable,
 };
 pub use work::Work;

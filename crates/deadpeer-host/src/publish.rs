@@ -8,6 +8,7 @@
 mod audit;
 mod deaths;
 mod gaps;
+mod hanging;
 mod kill;
 mod ping;
 mod protect;

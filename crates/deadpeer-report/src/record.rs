@@ -21,8 +21,8 @@ mod test;
 mod watch;
 
 pub use audit::{
-    Bound, Connection, Finding, FindingCount, GivenUp, Listener, Owner, Proven, Service,
-    SettingsCount, Socket, Summary, Timer, Unread, Waiting, Warning, Worst, Worsts,
+    Bound, Connection, Finding, FindingCount, GivenUp, Hanging, Leak, Listener, Owner, Proven,
+    Service, SettingsCount, Socket, Summary, Timer, Unread, Waiting, Warning, Worst, Worsts,
 };
 pub use ends::{Connected, Ended, Listening, Seen};
 pub use explain::{

@@ -73,8 +73,7 @@ impl Doing {
             .map(|ago| format!("heard {} ago", Upper(ago)));
         // A SYN counts for a byte, which nobody wrote.
         let connecting = matches!(self.state, TcpState::SynSent | TcpState::SynRecv);
-        let unacknowledged = (self.queued > 0 && !connecting)
-            .then(|| format!("{} unacknowledged", Bytes(self.queued)));
+        let unacknowledged = (self.queued > 0 && !connecting).then(|| self.unacknowledged());
         let unread = self
             .unread
             .map(|unread| format!("{} unread for {}", Bytes(unread.bytes), Lower(unread.since)));
@@ -87,6 +86,16 @@ impl Doing {
             self.end_words(),
         ];
         parts.into_iter().flatten().collect()
+    }
+
+    /// A FIN counts for a byte as well.
+    fn unacknowledged(&self) -> String {
+        let closing = [TcpState::FinWait1, TcpState::LastAck, TcpState::Closing];
+        match (closing.contains(&self.state), self.queued) {
+            (false, bytes) => format!("{} unacknowledged", Bytes(bytes)),
+            (true, 1) => "FIN unacknowledged".to_owned(),
+            (true, bytes) => format!("{} and FIN unacknowledged", Bytes(bytes - 1)),
+        }
     }
 
     fn timer_words(&self) -> Option<String> {
@@ -130,8 +139,11 @@ impl Doing {
             let told = self.state == TcpState::FinWait2 && self.timer.is_some();
             return (!told).then(|| GivenUpWords(given_up).to_string());
         }
-        self.waiting
-            .filter(|waiting| waiting.awaited.is_unanswered())?;
+        let unanswered = |waiting: Waiting| waiting.awaited.is_unanswered();
+        // Nobody waits for a request in a listener's queue but the kernel itself.
+        if self.state != TcpState::SynRecv && !self.waiting.is_some_and(unanswered) {
+            return None;
+        }
         Some(match self.ends? {
             Notice::Within(span) => format!("ends within {}", Upper(span.latest)),
             Notice::Never => "never ends".to_owned(),
@@ -207,6 +219,21 @@ mod tests {
             ..idle
         };
         assert_eq!(listening.to_string(), "2 of 128 waiting for accept");
+        let closing = Doing {
+            state: TcpState::FinWait1,
+            timer: timer(TimerKind::Retransmit, 2),
+            queued: 1,
+            ..idle
+        };
+        let closed = Doing {
+            queued: 21,
+            ..closing
+        };
+        assert_eq!(
+            closing.to_string(),
+            "heard 3.2 s ago, FIN unacknowledged, sent again 2 times, next in 1.6 s"
+        );
+        assert!(closed.to_string().contains("20 B and FIN unacknowledged"));
         let connecting = Doing {
             state: TcpState::SynSent,
             timer: timer(TimerKind::Retransmit, 1),

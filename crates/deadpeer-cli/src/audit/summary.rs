@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use deadpeer_host::audit::Totals;
+use deadpeer_host::audit::{Machine, Totals};
 use deadpeer_report::duration;
 use deadpeer_report::plural::plural;
 
-use super::Request;
+use super::{Request, next};
 use crate::exit::Stop;
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
@@ -15,10 +15,11 @@ use crate::text::style;
 /// Writes the totals.
 pub(super) fn write(
     request: &Request,
-    totals: &Totals,
+    machine: &Machine,
     look: Look,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
+    let totals = &machine.totals;
     let mut say = |style, text: &str| paragraph(out, look, style, "", "", text);
     for text in besides(totals, request) {
         say(style::BAD, &text)?;
@@ -49,7 +50,11 @@ pub(super) fn write(
             }
         }
     };
-    Ok(say(style, &text)?)
+    say(style, &text)?;
+    for command in next::commands(request, machine) {
+        say(style::PLAIN, &format!("Next: {command}"))?;
+    }
+    Ok(())
 }
 
 /// What misses something else than the deadline.

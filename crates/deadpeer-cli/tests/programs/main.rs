@@ -15,6 +15,7 @@ mod program;
 mod redis;
 mod settings;
 mod sshd;
+mod states;
 mod static_binary;
 mod surprises;
 mod unprivileged;

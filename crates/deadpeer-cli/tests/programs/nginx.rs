@@ -9,9 +9,9 @@ use crate::program::{Program, ask, with_program};
 use crate::settings::Settings;
 
 /// A server with a listener that has keepalive and one that hasn't, and a connection to each.
-struct Nginx {
-    server: Program,
-    on: TcpStream,
+pub(crate) struct Nginx {
+    pub(crate) server: Program,
+    pub(crate) on: TcpStream,
     off: TcpStream,
     _folder: tempfile::TempDir,
 }
@@ -21,7 +21,7 @@ const OFF: &str = "127.0.0.1:81";
 const CONFIGURED: Settings = Settings::keepalive(10, 5, 3);
 
 impl Nginx {
-    fn start(executable: &Path) -> Self {
+    pub(crate) fn start(executable: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let configuration = folder.path().join("nginx.conf");
         std::fs::write(&configuration, Self::configuration(folder.path())).unwrap();

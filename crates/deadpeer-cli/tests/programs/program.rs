@@ -139,7 +139,7 @@ impl Program {
         holders
     }
 
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         fs::read_to_string(self.output.path()).unwrap_or_default()
     }
 }

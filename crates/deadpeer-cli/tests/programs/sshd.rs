@@ -7,7 +7,7 @@ use crate::audit::Audit;
 use crate::program::{Program, ask, installed, with_program};
 use crate::settings::Settings;
 
-const ADDRESS: &str = "127.0.0.1:22";
+pub(crate) const ADDRESS: &str = "127.0.0.1:22";
 
 /// Newer versions serve a connection by programs of their own.
 const NAMES: [&str; 3] = ["sshd", "sshd-session", "sshd-auth"];
@@ -46,7 +46,7 @@ fn shows(keepalive: &str, configured: Settings) {
     });
 }
 
-fn start(executable: &Path, folder: &Path, keepalive: &str) -> Program {
+pub(crate) fn start(executable: &Path, folder: &Path, keepalive: &str) -> Program {
     let key = folder.join("key");
     let made = Command::new(installed("ssh-keygen").expect("ssh-keygen comes with sshd"))
         .args(["-q", "-t", "ed25519", "-N", "", "-f"])

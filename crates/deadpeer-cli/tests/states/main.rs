@@ -5,4 +5,6 @@
 mod common;
 
 mod armed;
+mod closing;
+mod opening;
 mod supervised;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use deadpeer_core::{Effective, Snapshot, TcpState};
+use deadpeer_core::{Effective, Notice, Snapshot, TcpState};
 
-use super::connection::Audit;
+use super::basis::Basis;
+use super::connection::{Audit, Judgement};
 use crate::table::{Connection, Settings};
 
 /// When the kernel gives up a connection without a descriptor if its peer stays silent
@@ -30,26 +31,33 @@ pub struct Closed {
 }
 
 impl Audit {
-    /// When an orphan is given up; `None` for what is none.
-    pub(super) fn given_up(
+    /// What no process holds: an orphan, what TIME_WAIT keeps, or a request in the queue of a
+    /// listener with these options.
+    pub(super) fn nobodys(
         &self,
         connection: &Connection<'_>,
         snapshot: &Snapshot,
-        untouched: &Effective,
-    ) -> Option<GivenUp> {
-        if !snapshot.orphan {
-            return None;
-        }
+        listener: Option<&Effective>,
+    ) -> Judgement {
         let (options, known) = match connection.settings {
             Settings::Known(options) => (options, true),
-            Settings::Unknown(_) | Settings::NotAsked => (*untouched, false),
+            Settings::Unknown(_) | Settings::NotAsked => {
+                // A request has its listener's; what is closed may have had any.
+                let listener = listener.filter(|_| !snapshot.orphan);
+                (*listener.unwrap_or(self.untouched()), false)
+            }
         };
-        let told = self.forecast(&options, snapshot).after_fin.now?;
-        Some(GivenUp {
-            within: told.latest()?,
-            // A wait for the peer's FIN is the sysctl's.
-            assumed: !known && snapshot.state != TcpState::FinWait2,
-        })
+        let ends = self.ends(&options, snapshot);
+        let within = ends.and_then(Notice::latest).filter(|_| snapshot.orphan);
+        Judgement {
+            ends,
+            given_up: within.map(|within| GivenUp {
+                within,
+                // A wait for the peer's FIN is the sysctl's.
+                assumed: !known && snapshot.state != TcpState::FinWait2,
+            }),
+            ..Judgement::unknown(Basis::Nobody)
+        }
     }
 }
 

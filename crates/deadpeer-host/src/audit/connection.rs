@@ -119,6 +119,10 @@ impl Audit {
         }
     }
 
+    pub(super) fn untouched(&self) -> &Effective {
+        &self.untouched
+    }
+
     pub(super) fn kernel(&self) -> &Kernel {
         &self.kernel
     }
@@ -160,10 +164,7 @@ impl Audit {
                 findings: self.of_state(connection, snapshot).collect(),
                 ..self.proven(basis, connection.socket)
             },
-            Basis::Nobody => Judgement {
-                given_up: self.given_up(connection, snapshot, &self.untouched),
-                ..Judgement::unknown(basis)
-            },
+            Basis::Nobody => self.nobodys(connection, snapshot, listener),
         }
     }
 

@@ -9,9 +9,11 @@ use deadpeer_sys::sock_diag::States;
 
 use super::connection::{Audit, Compliance, Judgement};
 use super::foretold::Foretold;
+use super::hanging::{Hanging, Hung};
 use super::overruled::overrule_listeners;
 use super::tally::Tally;
 use super::totals::{Asked, Totals};
+use super::unclosed::Leak;
 use crate::filter::Filter;
 use crate::table::{Connection, Coverage, Query, ReadTableError, Service, Services, Table};
 
@@ -33,7 +35,11 @@ pub struct Machine {
     pub services: Vec<Service<Tally>>,
     /// All of them together.
     pub totals: Totals,
-    /// What could not be seen.
+    /// What hangs now, the longest wait first.
+    pub hanging: Vec<Hanging>,
+    /// Descriptors that programs don't close, the most first.
+    pub leaks: Vec<Leak>,
+    /// What could not be seen, and descriptors of connections that are over.
     pub coverage: Coverage,
     asked: Asked,
 }
@@ -57,6 +63,7 @@ impl Audit {
             // Nobody waits for what is over.
             query.filter.states = States::LIVE;
         }
+        query.over = owners && query.filter.states.contains(TcpState::CloseWait);
         query
     }
 
@@ -74,6 +81,7 @@ impl Audit {
         let mut services: Services<Tally> = Services::new(table.ephemeral_ports());
         let mut totals = Totals::default();
         let mut foretold = Foretold::default();
+        let mut hung = Hung::default();
         let coverage = table.each(query, |connection| {
             let service = services.of(connection);
             if !connection.chosen {
@@ -86,6 +94,10 @@ impl Audit {
             totals.add(&judged, connection.socket.uid);
             let listener = connection.socket.state == TcpState::Listen;
             service.value.add(&judged, listener);
+            if connection.socket.inode.is_some() {
+                service.value.unclosed.add(&snapshot, &judged);
+            }
+            hung.add(connection, service.role, &judged);
             visit(connection, &Moment { info, snapshot }, &judged)
         })?;
         let services = worst_first(services);
@@ -93,8 +105,10 @@ impl Audit {
             totals.add_service(&service.value);
         }
         Ok(Machine {
+            leaks: Leak::all(&services, &coverage.over),
             services,
             totals,
+            hanging: hung.into_vec(),
             coverage,
             asked: self.asked(),
         })

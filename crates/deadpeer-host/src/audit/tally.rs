@@ -8,6 +8,7 @@ use super::basis::Basis;
 use super::bound::Bound;
 use super::closed::Closed;
 use super::connection::{Compliance, Judgement};
+use super::unclosed::Unclosed;
 use super::worst::Worsts;
 
 /// Counts and worst cases of one service.
@@ -29,6 +30,8 @@ pub struct Tally {
     /// Connections that its program has closed and the kernel still keeps; not told by which
     /// program.
     pub closed: Closed,
+    /// Connections whose peer has closed and whose program has not.
+    pub unclosed: Unclosed,
     /// Its listener misses the deadline and what it accepted does not: the program sets options
     /// itself.
     pub listener_overruled: bool,

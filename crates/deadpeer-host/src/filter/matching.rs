@@ -68,6 +68,16 @@ impl Filter {
             })
     }
 
+    /// Whether a connection that is over, of which only the local end and the owners show, can be
+    /// one that is meant.
+    pub(crate) fn matches_local(&self, local: SocketAddr) -> bool {
+        any(&self.ports, |port| *port == local.port())
+            && any(&self.local, |end| end.contains(local))
+            && self.peer.is_empty()
+            && self.users.is_none()
+            && self.cgroups.is_none()
+    }
+
     /// The part of [`Filter::matches`] that looks at the owners: one of them must have both a pid
     /// and a name that are asked for.
     #[must_use]

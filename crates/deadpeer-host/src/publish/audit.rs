@@ -6,10 +6,11 @@ use deadpeer_report::duration::{milliseconds, milliseconds_up};
 use deadpeer_report::raw::RawText;
 use deadpeer_report::record;
 
+use super::hanging::role;
 use crate::audit::{
     Audit, Basis, Bound, Compliance, GivenUp, Judgement, Machine, Moment, Tally, Worst, Worsts,
 };
-use crate::table::{Connection, ReadBy, Role, Service};
+use crate::table::{Connection, ReadBy, Service};
 use crate::{ArmedTimer, TimerKind};
 
 impl Audit {
@@ -183,11 +184,6 @@ impl From<GivenUp> for record::GivenUp {
 impl From<&Service<Tally>> for record::Service {
     fn from(service: &Service<Tally>) -> Self {
         let tally = &service.value;
-        let (role, port) = match service.role {
-            Role::Listening(address) => ("listening", address.port()),
-            Role::Accepted(port) => ("accepted", port),
-            Role::Outgoing(port) => ("outgoing", port),
-        };
         let settings = tally.settings.iter().map(|(basis, count)| {
             let (settings_from, settings_unknown) = source(basis);
             record::SettingsCount {
@@ -207,9 +203,9 @@ impl From<&Service<Tally>> for record::Service {
             });
         Self {
             process: service.process.as_deref().map(RawText::from),
-            role: role.into(),
+            role: role(service.role).into(),
             address: service.role.listening().map(|address| address.to_string()),
-            port: Some(port),
+            port: Some(service.role.port()),
             connections: tally.connections.count,
             listeners: tally.listeners.count,
             settings: settings.collect(),

@@ -6,6 +6,7 @@ use deadpeer_report::Unreadable;
 use deadpeer_sys::sock_diag::Socket;
 
 use super::bpf::BpfError;
+use super::over::Over;
 use super::owners::Owners;
 use super::process::Process;
 use super::settings::Settings;
@@ -34,6 +35,9 @@ pub struct Coverage {
     pub other_namespaces: BTreeMap<u64, u32>,
     /// Chosen connections whose options could not be read, by reason and user.
     pub unread: BTreeMap<(Unreadable, u32), u64>,
+    /// Descriptors of connections that are over and not closed; empty if the query did not
+    /// [ask](crate::Query::over).
+    pub over: Vec<Over>,
     /// Where owners and options were read; `None`: nobody asked for them.
     pub read_by: Option<ReadBy>,
     /// Why the kernel itself could not be asked, where it would have been faster or shown more.

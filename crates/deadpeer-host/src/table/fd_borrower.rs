@@ -49,7 +49,9 @@ impl FdBorrower {
         }
     }
 
-    fn duplicate(&mut self, pid: u32, fd: RawFd) -> Result<OwnedFd, Unreadable> {
+    /// Borrows whatever has this number in the process: the caller sees to it that it is what was
+    /// meant.
+    pub(super) fn duplicate(&mut self, pid: u32, fd: RawFd) -> Result<OwnedFd, Unreadable> {
         if self.handles.len() >= MAX_HANDLES && !self.handles.contains_key(&pid) {
             self.handles.clear();
         }

@@ -24,6 +24,9 @@ pub struct Query {
     /// [moments](crate::Connection::snapshot) included, several times faster, and no
     /// [TCP_INFO](crate::Connection::tcp_info).
     pub forecast_only: bool,
+    /// Whether to count the [descriptors of connections that are over](crate::Coverage::over) as
+    /// well. Needs the owners.
+    pub over: bool,
     /// Whether to show listeners that the filter leaves out, marked as not chosen.
     pub context: bool,
 }
@@ -37,6 +40,7 @@ impl Default for Query {
             every_option: false,
             tcp_info: true,
             forecast_only: false,
+            over: false,
             context: false,
         }
     }

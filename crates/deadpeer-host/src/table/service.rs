@@ -49,6 +49,15 @@ pub enum Role {
 }
 
 impl Role {
+    /// The listening port, or that of the peers.
+    #[must_use]
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Listening(address) => address.port(),
+            Self::Accepted(port) | Self::Outgoing(port) => port,
+        }
+    }
+
     /// The listening address of a service that has one.
     #[must_use]
     pub fn listening(self) -> Option<SocketAddr> {

@@ -1,5 +1,6 @@
 //! The connections of a namespace, shown to a visitor one after the other.
 
+use std::num::NonZeroU32;
 use std::ops::{ControlFlow, RangeInclusive};
 
 use deadpeer_core::{Kernel, KernelVersion, TcpState};
@@ -13,6 +14,7 @@ use super::connection::Connection;
 use super::coverage::Coverage;
 use super::error::{OpenTableError, ReadTableError};
 use super::namespace::Namespace;
+use super::over;
 use super::owners::OwnersOf;
 use super::ports;
 use super::query::Query;
@@ -142,9 +144,11 @@ impl Table {
         let mut reading = Reading::begin(&mut self.source, query, self.kernel.sysctls)?;
         let mut coverage = Coverage::default();
         let version = self.version;
+        let mut inodes = Inodes::wanted(query);
         let end = match reading.whole_view() {
             Some(view) => each_by_bpf(view, |seen| {
                 let row = Row::of(seen, &self.kernel.sysctls);
+                inodes.add(row.socket.inode);
                 let owners = reading.known_owners(row.socket.inode);
                 let fits = || fits(query, owners);
                 let Some(chosen) = choice(query, &row.socket, fits) else {
@@ -166,6 +170,7 @@ impl Table {
             None => repeated(
                 |each| self.diag.dump(request(query), each),
                 |socket| {
+                    inodes.add(socket.inode);
                     let fits = || fits(query, reading.owners_of(socket));
                     let Some(chosen) = choice(query, socket, fits) else {
                         return ControlFlow::Continue(());
@@ -188,6 +193,9 @@ impl Table {
         };
         let (owners, read_by, refused) = reading.end();
         coverage.add_owners(&owners, &query.filter, self.namespace);
+        if let Inodes(Some(seen)) = inodes {
+            coverage.over = over::count(&owners, seen, self.namespace, &query.filter);
+        }
         coverage.read_by = read_by;
         coverage.no_ebpf = refused;
         coverage.repeats = end.repeats;
@@ -195,6 +203,21 @@ impl Table {
         coverage.unknown_answers = end.last.unknown;
         coverage.stopped = end.last.stopped;
         Ok(coverage)
+    }
+}
+
+/// The inode numbers of all sockets of the table, if they are wanted.
+struct Inodes(Option<Vec<u32>>);
+
+impl Inodes {
+    fn wanted(query: &Query) -> Self {
+        Self(query.over.then(Vec::new))
+    }
+
+    fn add(&mut self, inode: Option<NonZeroU32>) {
+        if let (Some(inodes), Some(inode)) = (&mut self.0, inode) {
+            inodes.push(inode.get());
+        }
     }
 }
 

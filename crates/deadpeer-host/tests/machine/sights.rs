@@ -15,6 +15,7 @@ use crate::{Row, connection, read, read_of};
 fn comparable(row: &Row) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut snapshot = row.snapshot;
     snapshot.heard_ago = None;
+    snapshot.received_ago = None;
     snapshot.armed = None;
     snapshot.sent_ago = None;
     snapshot.received_ago = None;

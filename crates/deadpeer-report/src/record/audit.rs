@@ -1,8 +1,10 @@
 //! What `audit` publishes.
 
+mod now;
 mod service;
 mod socket;
 
+pub use now::{Hanging, Leak};
 pub use service::{FindingCount, Service, SettingsCount, Worst, Worsts};
 pub use socket::{Connection, GivenUp, Listener, Owner, Proven, Socket, Timer, Unread, Waiting};
 

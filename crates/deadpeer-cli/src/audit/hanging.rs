@@ -1,0 +1,217 @@
+//! What hangs now and what leaks, in sentences.
+
+use std::fmt;
+use std::io::Write;
+
+use deadpeer_core::Notice;
+use deadpeer_core::forecast::Awaited;
+use deadpeer_host::Role;
+use deadpeer_host::audit::{Hanging, Leak, Machine, Wait};
+use deadpeer_report::duration::{Lower, Upper};
+use deadpeer_report::plural::plural;
+use deadpeer_report::record;
+use deadpeer_report::sanitize::sanitize_bytes;
+
+use super::doing::Bytes;
+use super::words::RoleWords;
+use crate::exit::Stop;
+use crate::output::{Output, line};
+use crate::text::paragraph::paragraph;
+use crate::text::style;
+
+/// As many as a person reads; JSON has all.
+const MOST: usize = 20;
+
+/// Prints what hangs and what leaks.
+pub(super) fn write(machine: &Machine, output: Output, out: &mut impl Write) -> Result<(), Stop> {
+    match output {
+        Output::Json => {
+            for hanging in &machine.hanging {
+                line(out, &record::Hanging::from(hanging))?;
+            }
+            for leak in &machine.leaks {
+                line(out, &record::Leak::from(leak))?;
+            }
+        }
+        Output::Text(look) => {
+            let hanging = machine
+                .hanging
+                .iter()
+                .map(|hanging| HangingWords(hanging).to_string());
+            let leaks = machine.leaks.iter().map(|leak| LeakWords(leak).to_string());
+            for texts in [hanging.collect::<Vec<_>>(), leaks.collect()] {
+                for text in texts.iter().take(MOST) {
+                    paragraph(out, look, style::BAD, "", "  ", text)?;
+                }
+                if let Some(more) = texts.len().checked_sub(MOST).filter(|more| *more > 0) {
+                    let more = format!("{more} more such lines: --json has all of them.");
+                    paragraph(out, look, style::NOTE, "", "  ", &more)?;
+                }
+                if !texts.is_empty() {
+                    out.write_all(b"\n")?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// "HUNG NOW: 2 connections of psql to 10.0.0.7:5432 have waited 3m 48s for an acknowledgement; the
+/// kernel gives up within 12m 01s."
+struct HangingWords<'a>(&'a Hanging);
+
+impl fmt::Display for HangingWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(hanging) = self;
+        let (one, have) = (
+            hanging.count == 1,
+            if hanging.count == 1 { "has" } else { "have" },
+        );
+        let since = Lower(hanging.longest);
+        f.write_str(match hanging.wait {
+            Wait::Peer(Awaited::Reader) => "PEER DOES NOT READ: ",
+            Wait::Program => "NOT READ HERE: ",
+            Wait::Peer(_) | _ => "HUNG NOW: ",
+        })?;
+        write!(
+            f,
+            "{}{} ",
+            plural(hanging.count, "connection"),
+            Of(&hanging.process)
+        )?;
+        self.ends(f)?;
+        let upto = if one { "" } else { "up to " };
+        match hanging.wait {
+            Wait::Peer(Awaited::Connection) => {
+                write!(f, " {have} waited {upto}{since} for an answer to connect()")?;
+            }
+            Wait::Peer(Awaited::Acknowledgement) => {
+                write!(f, " {have} waited {upto}{since} for an acknowledgement")?;
+            }
+            Wait::Peer(Awaited::FinAcknowledgement) => {
+                write!(
+                    f,
+                    " {have} waited {upto}{since} for the acknowledgement of the close"
+                )?;
+            }
+            Wait::Peer(Awaited::Probe) => write!(
+                f,
+                " {have} heard nothing for {upto}{since}, and keepalive probes are not answered"
+            )?,
+            Wait::Peer(Awaited::Window) => write!(
+                f,
+                " {have} heard nothing for {upto}{since}, and probes of the closed window are not answered"
+            )?,
+            Wait::Peer(Awaited::Reader) => write!(
+                f,
+                " {have} waited {upto}{since} for room in the peer's window: its kernel answers, so its host is there, and its program is frozen or slow"
+            )?,
+            Wait::Program => write!(
+                f,
+                " {have} {} that the program has not read for {upto}{since}",
+                Bytes(u32::try_from(hanging.unread_bytes).unwrap_or(u32::MAX))
+            )?,
+            Wait::Peer(_) | _ => write!(f, " {have} waited {upto}{since}")?,
+        }
+        let reader = hanging.wait == Wait::Peer(Awaited::Reader);
+        match hanging.last_ends {
+            Some(Notice::Within(span)) if reader => {
+                write!(
+                    f,
+                    "; the user timeout ends it within {}",
+                    Upper(span.latest)
+                )?;
+            }
+            Some(Notice::Within(span)) => {
+                let last = if one { "" } else { " the last" };
+                write!(
+                    f,
+                    "; the kernel gives up{last} within {}",
+                    Upper(span.latest)
+                )?;
+            }
+            Some(Notice::Never) => f.write_str("; the kernel never gives up")?,
+            None => {}
+        }
+        f.write_str(".")
+    }
+}
+
+impl HangingWords<'_> {
+    fn ends(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(hanging) = self;
+        match (hanging.role, hanging.peer) {
+            (Role::Outgoing(port), Some(peer)) => {
+                write!(f, "to {}", std::net::SocketAddr::from((peer, port)))
+            }
+            (role, Some(peer)) => write!(f, "from {peer} on {}", RoleWords(role)),
+            (role @ Role::Outgoing(_), None) => write!(f, "{} of further peers", RoleWords(role)),
+            (role, None) => write!(f, "from further peers on {}", RoleWords(role)),
+        }
+    }
+}
+
+/// "LEAK: the peers of 897 connections of python3 (127.0.0.1:8095) have closed, and it does not
+/// close its side: for up to 3h, 12 more in the last minute; 40 more descriptors have no connection
+/// any more."
+struct LeakWords<'a>(&'a Leak);
+
+impl fmt::Display for LeakWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(leak) = self;
+        let (count, over) = (leak.unclosed.count, leak.over);
+        f.write_str("LEAK: ")?;
+        if count > 0 {
+            let have = if count == 1 {
+                "the peer of 1 connection"
+            } else {
+                "the peers of"
+            };
+            match count {
+                1 => f.write_str(have)?,
+                _ => write!(f, "{have} {}", plural(count, "connection"))?,
+            }
+            f.write_str(Of(&leak.process).to_string().as_str())?;
+            if let Some(role) = leak.role {
+                write!(f, " ({})", RoleWords(role))?;
+            }
+            let have = if count == 1 { "has" } else { "have" };
+            write!(
+                f,
+                " {have} closed, and the program does not close its side: for up to {}",
+                Lower(leak.unclosed.oldest)
+            )?;
+            if let Some((more, unit)) = leak.unclosed.growth() {
+                write!(f, ", growing by {more} in the last {unit}")?;
+            }
+        }
+        if over > 0 {
+            match count {
+                0 => write!(f, "{}{}", plural(over, "descriptor"), Of(&leak.process))?,
+                _ => write!(f, "; {over} more of its descriptors")?,
+            }
+            if let (0, Some(port)) = (count, leak.port) {
+                write!(f, " (port {port})")?;
+            }
+            let (have, are) = if over == 1 {
+                ("has", "is")
+            } else {
+                ("have", "are")
+            };
+            write!(f, " {have} no connection any more and {are} not closed")?;
+        }
+        f.write_str(".")
+    }
+}
+
+/// " of psql", where that shows.
+struct Of<'a>(&'a Option<Box<[u8]>>);
+
+impl fmt::Display for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(process) => write!(f, " of {}", sanitize_bytes(process)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What to type next.
+
+use deadpeer_core::forecast::Awaited;
+use deadpeer_host::Namespace;
+use deadpeer_host::audit::{Machine, Wait};
+use deadpeer_report::duration;
+
+use super::Request;
+
+/// The commands that help with what was found: for people who are told that something misses the
+/// deadline, or hangs.
+pub(super) fn commands(request: &Request, machine: &Machine) -> Vec<String> {
+    let mut commands = Vec::new();
+    if let Some(within) = request.within.filter(|_| machine.totals.late() > 0) {
+        let within = duration::argument(within);
+        let late = machine.services.iter().filter(|service| {
+            service.value.connections.late > 0 || service.value.late_listeners() > 0
+        });
+        let filters = filters(request, late.map(|service| service.process.as_deref()));
+        commands.push(format!("deadpeer protect --within {within} {filters}"));
+    }
+    let unanswered = |wait| match wait {
+        Wait::Peer(awaited) => awaited.is_unanswered() && awaited != Awaited::Connection,
+        Wait::Program | _ => false,
+    };
+    let mut gone = machine
+        .hanging
+        .iter()
+        .filter(|hanging| unanswered(hanging.wait))
+        .peekable();
+    if gone.peek().is_some() {
+        let filters = filters(request, gone.map(|hanging| hanging.process.as_deref()));
+        commands.push(format!("deadpeer kill --unreachable {filters}"));
+    }
+    commands
+}
+
+/// As many names as a person types.
+const MOST: usize = 3;
+
+/// What was asked, or the programs that were found.
+fn filters<'a>(request: &Request, processes: impl Iterator<Item = Option<&'a [u8]>>) -> String {
+    let chosen = &request.chosen;
+    let mut filters = match chosen.is_filtered() {
+        true => chosen.words().into_owned(),
+        false => named(processes),
+    };
+    match &chosen.namespace {
+        Namespace::Process(pid) => filters += &format!(" --netns {pid}"),
+        Namespace::Named(name) => filters += &format!(" --netns {name}"),
+        Namespace::File(path) => filters += &format!(" --netns {}", path.display()),
+        Namespace::Own | _ => {}
+    }
+    filters
+}
+
+fn named<'a>(processes: impl Iterator<Item = Option<&'a [u8]>>) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for process in processes {
+        let typed = process.and_then(|name| std::str::from_utf8(name).ok());
+        // What a shell would take for something else is better filtered by hand.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@%".contains(c);
+        match typed.filter(|name| !name.is_empty() && name.chars().all(plain)) {
+            Some(name) if names.contains(&name) => {}
+            Some(name) if names.len() < MOST => names.push(name),
+            Some(_) | None => return "--all".to_owned(),
+        }
+    }
+    let names: Vec<String> = names
+        .iter()
+        .map(|name| format!("--process {name}"))
+        .collect();
+    names.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_named_where_they_are_few_and_plain() {
+        let all = |names: &[Option<&str>]| named(names.iter().map(|name| name.map(str::as_bytes)));
+        assert_eq!(
+            all(&[Some("nginx"), Some("redis-server"), Some("nginx")]),
+            "--process nginx --process redis-server"
+        );
+        assert_eq!(all(&[Some("nginx"), None]), "--all");
+        assert_eq!(all(&[Some("a b")]), "--all");
+        assert_eq!(all(&["a", "b", "c", "d"].map(Some)), "--all");
+    }
+}
