@@ -14,6 +14,7 @@ mod check_watch;
 mod install_c;
 mod lab_docs;
 mod lab_peer;
+mod recipes;
 mod test;
 mod tidy;
 
@@ -49,6 +50,10 @@ enum Task {
     InstallC(install_c::Arguments),
     /// Measure the truth table and write docs/matrix.md and docs/matrix.svg anew; minutes.
     LabDocs(lab_docs::Arguments),
+    /// Write docs/programs.md anew, what programs can keep and what to write for each.
+    Recipes,
+    /// Hold recipes against the real programs, as far as they are installed.
+    CheckRecipes,
     /// Check and test everything, as CI does.
     Test(test::Arguments),
     /// Check that the tree keeps the house rules.
@@ -66,6 +71,8 @@ fn main() -> ExitCode {
         Task::CheckForecast(arguments) => check_forecast::run(&arguments),
         Task::CheckWatch(arguments) => check_watch::run(&arguments),
         Task::InstallC(arguments) => install_c::run(&arguments),
+        Task::Recipes => recipes::write(),
+        Task::CheckRecipes => recipes::check(),
         Task::LabDocs(arguments) => lab_docs::run(&arguments),
     };
     match done {

@@ -11,6 +11,7 @@ mod junit;
 mod nginx;
 mod postgres;
 mod python;
+mod recipes;
 mod redis;
 mod refused;
 mod report;

@@ -80,12 +80,7 @@ impl Report {
 
     /// The case with this name: `power-off idle`, `alive lossy`.
     pub(crate) fn case(&self, name: &str) -> &Case {
-        let (first, second) = name.split_once(' ').unwrap();
-        let is = |case: &&Case| match first {
-            "alive" => case.live.as_deref() == Some(second),
-            fault => case.fault.as_deref() == Some(fault) && case.state.as_deref() == Some(second),
-        };
-        let case = self.cases.iter().find(is);
+        let case = self.cases.iter().find(|case| case.is(name));
         case.unwrap_or_else(|| panic!("no case {name}: {self:#?}"))
     }
 
@@ -122,5 +117,17 @@ impl Report {
         let case = self.case(name);
         assert_eq!(case.verdict, "skipped", "{name}: {case:#?}");
         assert!(case.why.as_deref().unwrap().contains(why), "{case:#?}");
+    }
+}
+
+impl Case {
+    /// Whether this is its name: `power-off idle`, `alive lossy`.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        let (first, second) = name.split_once(' ').unwrap();
+        let state = self.state.as_deref() == Some(second);
+        match first {
+            "alive" => self.live.as_deref() == Some(second),
+            fault => self.fault.as_deref() == Some(fault) && state,
+        }
     }
 }

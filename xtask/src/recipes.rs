@@ -1,0 +1,129 @@
+//! Recipes in the documentation, and against the real programs.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use deadpeer_core::{Kernel, Notice, Silence};
+use deadpeer_recipes::{Kind, Proof, Recipe, SideAdvice, SideKind, advise, all};
+use deadpeer_workspace::{cargo, root};
+
+/// The deadline of the table.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// More than this does not fit into a cell.
+const LONGEST: usize = 180;
+
+const HEAD: &str = "# What programs can keep, and what to write
+
+One row for each kind of a program's sockets: what `deadpeer plan --for PROGRAM --within 60s` says to write, and when a vanished peer is then noticed
+in the worst case, on a kernel without `TCP_RTO_MAX_MS` (before Linux 6.15) and with untouched sysctls. What is **bold** is not noticed within 60 s: there it
+takes `deadpeer run`, `deadpeer protect --new-connections` or the namespace's `tcp_retries2`.
+
+*Proved*: the lines were written, Debian's program was started with them, its sockets had these options, and a client that vanished was noticed
+when foretold. *Checked*: the same but for the last. Both by `cargo xtask check-recipes`. *Described*: from the program's source and documentation alone. A `;` stands
+between lines.
+
+This page is the output of `cargo xtask recipes`.
+
+| program | whose connections | to write | idle | in flight | late write | held against it |
+|---|---|---|--:|--:|--:|---|
+";
+
+/// Writes docs/programs.md anew.
+pub(crate) fn write() -> Result<bool> {
+    fs::write(file(), page()).with_context(|| format!("writing {}", file().display()))?;
+    Ok(true)
+}
+
+/// Tries every recipe whose program is installed.
+pub(crate) fn check() -> Result<bool> {
+    let mut test = cargo();
+    test.args([
+        "test",
+        "--package",
+        "deadpeer-cli",
+        "--test",
+        "servers",
+        "--",
+    ]);
+    test.args(["recipes::", "--include-ignored", "--nocapture"]);
+    Ok(test.status().context("starting cargo")?.success())
+}
+
+fn file() -> PathBuf {
+    root().join("docs/programs.md")
+}
+
+fn page() -> String {
+    let mut page = HEAD.to_owned();
+    for recipe in all() {
+        let advice = advise(recipe, WITHIN, &Kernel::before_rto_max(None));
+        for side in &advice.sides {
+            let _ = writeln!(page, "{}", row(recipe, side));
+        }
+    }
+    page
+}
+
+fn row(recipe: &Recipe, side: &SideAdvice) -> String {
+    let whose = match (recipe.kind, side.side.side, &side.side.of) {
+        (_, _, Some(of)) => of.clone(),
+        (Kind::Library, _, None) => "of your code".to_owned(),
+        (_, SideKind::Upstream, None) => "to servers".to_owned(),
+        (_, SideKind::Accepted | _, None) => "of clients".to_owned(),
+    };
+    let lines: Vec<_> = side.lines.iter().map(|line| line.trim()).collect();
+    // A bar would end the cell.
+    let lines = match lines.join("; ").replace('|', "\\|") {
+        nothing if nothing.is_empty() => "nothing can be".to_owned(),
+        lines if lines.len() > LONGEST => format!("see `plan --for {}`", recipe.name),
+        lines => format!("`{lines}`"),
+    };
+    let [idle, in_flight, late] = Silence::JUDGED.map(|silence| told(side, silence));
+    let proof = match recipe.proof {
+        Proof::Proved => "proved",
+        Proof::Checked => "checked",
+        Proof::Described | _ => "described",
+    };
+    format!(
+        "| {} (`{}`) | {whose} | {lines} | {idle} | {in_flight} | {late} | {proof} |",
+        recipe.title, recipe.name
+    )
+}
+
+fn told(side: &SideAdvice, silence: Silence) -> String {
+    let told = match side.fit.forecast.outlook(silence).worst {
+        Notice::Never => "never".to_owned(),
+        Notice::Within(span) => time(span.latest),
+    };
+    match side.fit.keeps(silence) {
+        true => told,
+        false => format!("**{told}**"),
+    }
+}
+
+/// Rounded up, to a tenth of a second below two minutes and to a minute above.
+fn time(time: Duration) -> String {
+    match time.as_secs() {
+        0..120 => format!("{:.1} s", (time.as_secs_f64() * 10.0).ceil() / 10.0),
+        seconds => match seconds.div_ceil(60) {
+            minutes @ 0..60 => format!("{minutes} min"),
+            minutes => format!("{} h {} min", minutes / 60, minutes % 60),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `cargo xtask recipes` writes it anew.
+    #[test]
+    fn the_page_in_the_tree_is_that_of_the_recipes() {
+        let text = fs::read_to_string(file()).unwrap_or_default();
+        assert!(text == page(), "docs/programs.md is not up to date");
+    }
+}
