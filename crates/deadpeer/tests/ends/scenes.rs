@@ -71,7 +71,7 @@ pub(crate) const ACTS: [Act; 13] = [
         play: both_closed,
     },
     Act {
-        title: "somebody here destroys the socket (`ss -K`)",
+        title: "the socket is destroyed on this machine (`ss -K`)",
         play: destroyed,
     },
     Act {
