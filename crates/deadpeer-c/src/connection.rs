@@ -305,7 +305,7 @@ impl Answer {
         match answer {
             rust::Answer::Answered { rtt } => timed(AnswerKind::Answered, rtt),
             rust::Answer::Unanswered { waited } => timed(AnswerKind::Unanswered, waited),
-            rust::Answer::Dead(death) => Self {
+            rust::Answer::Dead(death) | rust::Answer::Ended(death) => Self {
                 cause: death.cause().into(),
                 ..plain(AnswerKind::Dead)
             },

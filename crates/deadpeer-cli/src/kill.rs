@@ -11,18 +11,20 @@ use std::time::Instant;
 
 use deadpeer_host::Target;
 use deadpeer_host::kill::{
-    Decision, DestroyAllError, Destroyed, ProbeRounds, destroy, is_supported,
+    Decision, DestroyAllError, Destroyed, ProbeRounds, destroy, is_supported, rehearse,
 };
 use deadpeer_report::plural::plural;
 use deadpeer_report::record::KillSummary;
 use deadpeer_sys::signals::Second;
 
+use crate::confirm::Consent;
 use crate::drive::{Ended, drive, interruption};
 use crate::exit::{Exit, Stop};
 use crate::filter_args::Chosen;
 use crate::gaps;
 use crate::lending::Lending;
 use crate::output::{Output, line};
+use crate::ping::announce;
 use crate::text::style;
 
 /// Looks, asks the peers, shows, asks you, destroys, looks again.
@@ -52,13 +54,23 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         )?;
         return Ok(Exit::Unknown);
     }
+    if request.consent == Consent::Rehearse {
+        let decisions = rehearse(&targets, request.force);
+        table::show(&targets, &decisions, output, out)?;
+        output.gaps(out, table::unasked(&targets, &decisions, &coverage))?;
+        let hidden = !coverage.hidden_processes.is_empty();
+        return outcome::rehearsed(&decisions, hidden, output, out);
+    }
+    let endings_allowed = risk_is_taken(request.consent, &targets, output, out)?;
     progress(&targets);
     // Options of a connection that is being asked are borrowed: no signal may end this before they
     // are given back.
     let interruption = interruption(Second::Ends)?;
     let lending = Lending::begin(namespace, inode, &targets, output, out)?;
-    let mut rounds = ProbeRounds::new(&targets, Instant::now());
-    let Ok(ended) = drive(&mut rounds, Some(&interruption), |_, _| ());
+    let mut rounds =
+        ProbeRounds::new(namespace, &targets, Instant::now()).allow_endings(endings_allowed);
+    let ended = drive(&mut rounds, Some(&interruption), |_, _| ())
+        .map_err(|error| Stop::from_error(&error))?;
     let decisions = rounds.decisions(request.force);
     drop(rounds);
     lending.end(output, out)?;
@@ -84,18 +96,40 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         "Destroy {}? Their programs get ECONNABORTED.",
         plural(doomed.len() as u64, "connection")
     );
+    let ended = decisions
+        .iter()
+        .filter(|decision| matches!(decision, Decision::EndedByQuestion))
+        .count() as u64;
     if doomed.is_empty() || !request.consent.to(&question)? {
-        return outcome::undone(request.consent, doomed.len() as u64, unknown, output, out);
+        return outcome::undone(ended, doomed.len() as u64, unknown, output, out);
     }
     let done = destroy(namespace, &doomed).map_err(|error| refused(&error))?;
     match output {
-        Output::Text(look) => outcome::told(&done, look, out)?,
-        Output::Json => line(out, &KillSummary::from(&done))?,
+        Output::Text(look) => outcome::told(&done, ended, look, out)?,
+        Output::Json => line(out, &outcome::summary(&done, ended))?,
     }
     Ok(match (done.still_there, &done.refused) {
         (0, None) => Exit::Yes,
         _ => Exit::No,
     })
+}
+
+/// Whether connections are asked that the question could end. That is said before anything is sent.
+fn risk_is_taken(
+    consent: Consent,
+    targets: &[Target],
+    output: Output,
+    out: &mut impl Write,
+) -> Result<bool, Stop> {
+    announce(targets, true, output, out)?;
+    let needed = |target: &&Target| target.risk.is_some_and(|risk| risk.takes_leave());
+    match targets.iter().filter(needed).count() as u64 {
+        0 => Ok(true),
+        some => consent.to(&format!(
+            "Ask {}, though the question would end most of them?",
+            plural(some, "connection")
+        )),
+    }
 }
 
 /// Asking takes seconds, and somebody waits.

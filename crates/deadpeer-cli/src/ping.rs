@@ -9,6 +9,7 @@ use clap::Args;
 use deadpeer_host::audit::Replies;
 use deadpeer_host::{Coverage, Questions, Reply, Target};
 use deadpeer_report::duration;
+use deadpeer_report::plural::plural;
 use deadpeer_report::{Gap, record};
 use deadpeer_sys::signals::{Interruption, Second};
 
@@ -34,6 +35,12 @@ use crate::text::style;
 ///
 /// The kernel answers even if the peer's program hangs. Needs CAP_SYS_PTRACE (which root has), or
 /// to run as the same user as the connection's process.
+///
+/// A question can end a dead connection, because a kernel that no longer knows it answers with an
+/// RST. Where that is known beforehand, ping says so and asks only with --force: the peer has
+/// closed its end (CLOSE_WAIT) and has had the time to forget the connection, 60 s unless
+/// tcp_fin_timeout says otherwise. That a peer has rebooted can't be known: a ping that finds out
+/// says that it ended the connection.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct PingArgs {
@@ -46,6 +53,9 @@ pub(crate) struct PingArgs {
     /// How long to wait for an answer
     #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = duration::parse, allow_hyphen_values = true)]
     timeout: Duration,
+    /// Also ask where the answer of a peer that has forgotten the connection would end it
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
@@ -59,7 +69,8 @@ Examples:
 
 Exit codes:
   0  every connection's peer answered, or was heard a moment ago
-  1  a connection is over, or its last three probes (or as many as were sent) were not answered
+  1  a connection is over, or its last three probes (or as many as were sent), or three
+     retransmissions or probes of the kernel's own, were not answered
   2  usage or run-time error
   3  can't tell: nothing matches, not permitted, or nothing could be asked";
 
@@ -81,6 +92,7 @@ pub(crate) struct Request {
     count: Option<u32>,
     interval: Duration,
     timeout: Duration,
+    force: bool,
 }
 
 impl PingArgs {
@@ -93,6 +105,7 @@ impl PingArgs {
             count: self.count,
             interval: self.interval,
             timeout: self.timeout,
+            force: self.force,
         })
     }
 }
@@ -116,12 +129,30 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         replies: vec![Replies::default(); targets.len()],
         targets,
     };
+    announce(&pings.targets, request.force, output, out)?;
     let interruption = interruption(Second::Ends)?;
     let place = &request.chosen.namespace;
     let mut lending = Lending::begin(place, namespace, &pings.targets, output, out)?;
     pings.run(&interruption, &mut lending, out)?;
     lending.end(output, out)?;
     pings.sum_up(&coverage, out)
+}
+
+/// Says before anything is sent which questions could end a connection.
+pub(crate) fn announce(
+    targets: &[Target],
+    all_are_asked: bool,
+    output: Output,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    let risks = targets.iter().filter_map(|target| target.risk);
+    let asked = risks.filter(|risk| all_are_asked || !risk.takes_leave());
+    let connections = asked.count() as u64;
+    if connections > 0 {
+        output.gaps(out, [Gap::QuestionsMayEnd { connections }])?;
+        out.flush()?;
+    }
+    Ok(())
 }
 
 /// The connections, and what has been heard of each.
@@ -148,7 +179,10 @@ impl Pings<'_> {
                 .filter(|place| self.replies[*place].goes_on())
                 .collect();
             let asked: Vec<&Target> = open.iter().map(|place| &self.targets[*place]).collect();
-            let mut questions = Questions::new(asked, self.request.timeout, begun);
+            let namespace = &self.request.chosen.namespace;
+            let mut questions = Questions::new(namespace, asked, self.request.timeout, begun)
+                .map_err(|error| Stop::from_error(&error))?
+                .allow_endings(self.request.force);
             let Ok(ended) = drive(&mut questions, Some(interruption), |_, _| ());
             let replies = questions.into_replies(Instant::now());
             lending.rest();
@@ -193,6 +227,8 @@ impl Pings<'_> {
             out.write_all(b"\n")?;
         }
         let mut missing = Missing::new();
+        let withheld = self.replies.iter().filter(|replies| replies.withheld);
+        let withheld = withheld.count() as u64;
         for (target, replies) in self.targets.iter().zip(&self.replies) {
             let record = || replies.to_record(target);
             let text = || format!("{}: {}", words::Ends(target), words::Heard(replies));
@@ -203,6 +239,11 @@ impl Pings<'_> {
         }
         self.output
             .gaps(out, gaps::all(&missing, Gap::NotAsked, coverage))?;
+        if withheld > 0 {
+            let connections = plural(withheld, "connection");
+            let hint = format!("{connections} not asked; --force asks them too.");
+            self.output.say(out, style::NOTE, &hint)?;
+        }
         let exits = self.replies.iter().map(exit);
         let left_out = (!coverage.hidden_processes.is_empty()).then_some(Exit::Unknown);
         Ok(exits.chain(left_out).reduce(worse).unwrap_or(Exit::Unknown))

@@ -3,8 +3,10 @@
 
 mod decision;
 mod destroy;
+mod rehearsal;
 mod rounds;
 
 pub use decision::{Decision, Selection};
 pub use destroy::{DestroyAllError, Destroyed, destroy, is_supported};
+pub use rehearsal::rehearse;
 pub use rounds::{ATTEMPTS, ProbeRounds};

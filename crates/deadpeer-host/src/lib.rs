@@ -32,7 +32,7 @@ pub mod table;
 pub mod undo;
 mod work;
 
-pub use ask::{Questions, Reply};
+pub use ask::{ByKernel, Forgotten, Questions, Reply, Risk};
 pub use deadpeer_sys::netns::NetnsLock;
 pub use deadpeer_sys::sock_diag::{ArmedTimer, Family, Socket, States, TimerKind};
 pub use filter::{Endpoint, EndpointError, Filter, Selector, cgroup};

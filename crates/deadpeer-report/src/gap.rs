@@ -97,6 +97,12 @@ pub enum Gap {
         /// A process in one of them.
         pid: u32,
     },
+    /// A question is sent that could end what it asks about: the peer closed, and may have
+    /// forgotten the connection.
+    QuestionsMayEnd {
+        /// How many are asked.
+        connections: u64,
+    },
     /// Nothing says what was borrowed, should this process be killed.
     NotOnRecord {
         /// Why not.
@@ -161,6 +167,7 @@ impl Gap {
             Self::UnknownAnswers(_) => "unknown-answers",
             Self::UnreadWithoutEbpf { .. } | Self::OutOfReachWithoutEbpf { .. } => "no-ebpf",
             Self::OtherNamespaces { .. } => "other-namespaces",
+            Self::QuestionsMayEnd { .. } => "questions-may-end",
             Self::NotOnRecord { .. } => "not-on-record",
             Self::NotGivenBack { .. } => "not-given-back",
             Self::UndoFileUnread { .. } => "undo-file-unread",
@@ -179,6 +186,7 @@ impl Gap {
             Self::UnknownAnswers(count) => Some(*count),
             Self::OutOfReachWithoutEbpf { sockets, .. } => Some(*sockets),
             Self::OtherNamespaces { namespaces, .. } => Some(*namespaces),
+            Self::QuestionsMayEnd { connections } => Some(*connections),
             Self::InBatches { burst, .. } | Self::TooManyInOneTick(burst) => Some(burst.sockets),
             Self::OwnersHidden { .. }
             | Self::DumpInterrupted { .. }
@@ -268,6 +276,11 @@ impl fmt::Display for Gap {
             Self::UndoFileUnread { why } => {
                 write!(f, "An undo file can't be read: {}.", sanitize(why))
             }
+            Self::QuestionsMayEnd { connections } => write!(
+                f,
+                "The peers of {} have closed. A kernel that has forgotten such a connection answers the question with an RST, which ends it.",
+                plural(*connections, "connection")
+            ),
             Self::NotOnRecord { why } => write!(
                 f,
                 "The options that are changed for each question are not on record: {}. If this is killed by SIGKILL during one, keepalive stays on.",

@@ -35,8 +35,12 @@ pub enum Answer {
     },
     /// No probe was sent, and none would tell more than this.
     NotNow(NotNow),
-    /// The connection is over.
+    /// The connection was over before anything was asked.
     Dead(Death),
+    /// A probe went out and the connection ended on it: the peer's kernel knew no such connection
+    /// (any more), and answered with an RST. The peer had rebooted, or the time had passed that a
+    /// kernel keeps what its program has closed (`tcp_fin_timeout`, 60 s).
+    Ended(Death),
 }
 
 impl Answer {
@@ -75,7 +79,8 @@ pub enum NotNow {
         /// Window probes that nothing has answered so far.
         unanswered: u32,
     },
-    /// The kernel's own keepalive is asking, and no probe of its went out within the timeout.
+    /// The kernel's own keepalive has asked, is unanswered, and sent no other probe within the
+    /// timeout.
     KernelAsks {
         /// Probes that nothing has answered so far.
         unanswered: u32,
@@ -127,7 +132,8 @@ impl fmt::Display for PingError {
 /// The probe carries no byte of the application's: the peer's program cannot notice it, and a
 /// program that hangs does not keep its kernel from answering. The answer comes a round trip after
 /// the probe, and the probe goes out in the next timer tick. The calling thread waits, `timeout` at
-/// most.
+/// most from the probe on. Before it, that is 0.6 s more where an earlier one is unanswered (and
+/// `timeout` longer than that), and half of `timeout` where the application's own keepalive is due.
 ///
 /// Linux has no call for "probe now". What sends one is setting `TCP_KEEPIDLE` to a second on a
 /// connection that has been silent for longer (net/ipv4/tcp.c, `tcp_sock_set_keepidle_locked`). So
@@ -146,6 +152,11 @@ impl fmt::Display for PingError {
 /// keepalive is on: then the ping lends itself nothing and waits for that probe. If keepalive is
 /// off, only `SO_KEEPALIVE` is borrowed. But a 1 that the application sets just while the ping has
 /// borrowed it cannot be told from the ping's own, and is taken back.
+///
+/// **A question can be the end of the connection.** A peer whose kernel has forgotten it answers
+/// with an RST ([`Answer::Ended`]): one that rebooted, which nobody can know beforehand, and one
+/// that closed its end (the connection is in CLOSE_WAIT) more than `tcp_fin_timeout` ago, 60 s
+/// unless set otherwise there. Such a connection is dead, but its program would not have been told.
 ///
 /// The application may read and write all the while. Needs no privilege.
 ///

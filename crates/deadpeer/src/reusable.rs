@@ -151,7 +151,7 @@ impl<'fd> Check<'fd> {
         let silent = |unanswered| Reuse::Silent { waited, unanswered };
         Ok(Some(match answer {
             Answer::Answered { rtt } => Reuse::Answered { rtt },
-            Answer::Dead(death) => Reuse::Dead(death),
+            Answer::Dead(death) | Answer::Ended(death) => Reuse::Dead(death),
             Answer::Unanswered { .. } => silent(1),
             Answer::NotNow(why) => match why {
                 NotNow::Heard { ago } => Reuse::Heard { ago },

@@ -2,17 +2,16 @@
 
 use std::io::Write;
 
-use deadpeer_host::kill::{Destroyed, Selection};
+use deadpeer_host::kill::{Decision, Destroyed, Selection};
 use deadpeer_report::duration;
 use deadpeer_report::plural::plural;
 use deadpeer_report::record::KillSummary;
 
 use super::request::Request;
-use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
 use crate::text::look::Look;
-use crate::text::paragraph::counted;
+use crate::text::paragraph::{counted, paragraph};
 use crate::text::style;
 
 /// That no connection is meant.
@@ -35,34 +34,86 @@ pub(super) fn nothing(request: &Request) -> String {
     said + "."
 }
 
-/// Ends where nothing is destroyed.
+/// What a rehearsal comes to.
+pub(super) fn rehearsed(
+    decisions: &[Decision],
+    hidden: bool,
+    output: Output,
+    out: &mut impl Write,
+) -> Result<Exit, Stop> {
+    let count = |is: fn(&Decision) -> bool| decisions.iter().filter(|one| is(one)).count() as u64;
+    let doomed = count(Decision::destroys);
+    let would_ask = count(|decision| matches!(decision, Decision::WouldAsk(_)));
+    let unknown = count(|decision| matches!(decision, Decision::Unknown(_)));
+    let record = || KillSummary {
+        would_ask,
+        ..KillSummary::from(&Destroyed::default())
+    };
+    let said = || {
+        let mut said = format!("{} would be destroyed", plural(doomed, "connection"));
+        if would_ask > 0 {
+            said += &format!(", and {would_ask} asked first");
+        }
+        said + "; nothing was sent, and nothing was destroyed."
+    };
+    output.tell(out, record, style::PLAIN, said)?;
+    Ok(match would_ask + unknown > 0 || hidden {
+        true if doomed == 0 => Exit::Unknown,
+        true | false => Exit::Yes,
+    })
+}
+
+/// Ends where nothing is destroyed, and questions ended so many.
 pub(super) fn undone(
-    consent: Consent,
+    ended: u64,
     doomed: u64,
     unknown: bool,
     output: Output,
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
-    let said = || match (consent, doomed) {
-        (Consent::Rehearse, 1..) => format!(
-            "{} would be destroyed; nothing was.",
-            plural(doomed, "connection")
-        ),
-        (Consent::Rehearse | Consent::Given | Consent::Ask, _) => {
-            "Nothing was destroyed.".to_owned()
-        }
+    let record = || summary(&Destroyed::default(), ended);
+    let said = || match ended {
+        0 => "Nothing was destroyed.".to_owned(),
+        _ => format!("{}, and nothing was destroyed.", by_question(ended)),
     };
-    let done = Destroyed::default();
-    output.tell(out, || KillSummary::from(&done), style::PLAIN, said)?;
-    Ok(match (consent, doomed) {
-        (_, 0) if unknown => Exit::Unknown,
-        (_, 0) | (Consent::Rehearse, _) => Exit::Yes,
-        (Consent::Given | Consent::Ask, _) => Exit::No,
+    output.tell(out, record, style::PLAIN, said)?;
+    Ok(match doomed {
+        0 if unknown => Exit::Unknown,
+        0 => Exit::Yes,
+        _ => Exit::No,
     })
 }
 
+/// The record of what was done.
+pub(super) fn summary(done: &Destroyed, ended: u64) -> KillSummary {
+    KillSummary {
+        ended_by_question: ended,
+        ..KillSummary::from(done)
+    }
+}
+
+fn by_question(ended: u64) -> String {
+    let connections = plural(ended, "connection");
+    format!("{connections} ended by the question, for the peers' kernels knew none such")
+}
+
 /// What was destroyed, and what became of the others.
-pub(super) fn told(done: &Destroyed, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+pub(super) fn told(
+    done: &Destroyed,
+    ended: u64,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    if ended > 0 {
+        paragraph(
+            out,
+            look,
+            style::GOOD,
+            "",
+            "  ",
+            &(by_question(ended) + "."),
+        )?;
+    }
     let mut say = |style, count, text: &str| counted(out, look, style, (count, "connection"), text);
     say(
         style::GOOD,

@@ -19,6 +19,15 @@ use crate::output::OutputArgs;
 /// from the pending or next call, instead of after minutes, hours or never. A connection whose peer
 /// answers, or could not be asked, is left alone unless --force is given. Shows what would be done,
 /// and asks for confirmation.
+/// --dry-run sends nothing at all: it shows which peers would have to be asked.
+///
+/// Connections that a program has closed and the kernel still retransmits need no descriptor and no
+/// question: three unanswered retransmissions are enough. The same holds for the SYNs of
+/// connections being made.
+///
+/// A question can end a dead connection, because a kernel that no longer knows it answers with an
+/// RST. Where that is known beforehand, for a peer that closed long ago (CLOSE_WAIT), kill says so
+/// and asks for confirmation first. That a peer has rebooted can't be known, and is said afterwards.
 ///
 /// Needs CAP_NET_ADMIN to destroy, CAP_SYS_PTRACE or the same user to ask, and a kernel with
 /// CONFIG_INET_DIAG_DESTROY.
@@ -55,7 +64,7 @@ Exit codes:
   0  every connection that was to go is gone (or would be: --dry-run), or none was to go
   1  some that were to go are still there, or you said no
   2  usage or run-time error: not permitted, or the kernel can't
-  3  can't tell: nothing matches, or peers could not be asked";
+  3  can't tell: nothing matches, peers could not be asked, or a rehearsal would have to ask first";
 
 /// What is asked.
 #[derive(Debug)]

@@ -54,6 +54,9 @@ impl fmt::Display for Heard<'_> {
                 times.longest.as_secs_f64() * 1e3
             )?;
         }
+        if replies.late > 0 {
+            write!(f, ", {} answered late", replies.late)?;
+        }
         for (count, what) in [
             (replies.heard, "heard without asking"),
             (replies.unasked, "could not ask"),
@@ -66,8 +69,15 @@ impl fmt::Display for Heard<'_> {
                 )?;
             }
         }
-        if replies.dead {
-            f.write_str(", over")?;
+        match (replies.dead, replies.ended_by_probe) {
+            (_, true) => f.write_str(", ended by the last probe"),
+            (true, false) if !replies.withheld => f.write_str(", over"),
+            (true | false, false) => Ok(()),
+        }?;
+        if replies.open > 0 {
+            let open = u64::from(replies.open);
+            let questions = deadpeer_report::plural::plural(open, "question");
+            write!(f, ", {questions} of the kernel's own unanswered")?;
         }
         Ok(())
     }
@@ -81,8 +91,16 @@ fn probes(n: u32) -> String {
 pub(super) fn style(reply: &Reply) -> Style {
     match reply {
         Reply::Answer(Answer::Answered { .. }) => styles::GOOD,
-        Reply::Answer(Answer::Unanswered { .. } | Answer::Dead(_)) => styles::BAD,
+        Reply::Answer(Answer::Unanswered { .. } | Answer::Dead(_) | Answer::Ended(_)) => {
+            styles::BAD
+        }
         Reply::Answer(answer) if answer.is_alive() => styles::GOOD,
-        Reply::Answer(_) | Reply::Unreachable(_) | Reply::Failed(_) | _ => styles::NOTE,
+        Reply::Answer(_)
+        | Reply::ByKernel(_)
+        | Reply::Withheld(_)
+        | Reply::NotSent
+        | Reply::Unreachable(_)
+        | Reply::Failed(_)
+        | _ => styles::NOTE,
     }
 }

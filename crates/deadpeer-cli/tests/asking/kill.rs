@@ -50,8 +50,11 @@ fn an_unreachable_connection_is_destroyed_and_its_program_told() {
     with_destroy(|| {
         let mut pair = gone();
         let end = server_end(&pair);
-        let rehearsed = destroyed(&["--unreachable", "--local", &end, "--dry-run"], 0);
-        assert_eq!(rehearsed, (0, "destroy".to_owned()));
+        let sent = deadpeer::inspect(&pair.server).unwrap().segs_out;
+        let rehearsed = destroyed(&["--unreachable", "--local", &end, "--dry-run"], 3);
+        assert_eq!(rehearsed, (0, "would-ask".to_owned()));
+        let after = deadpeer::inspect(&pair.server).unwrap();
+        assert_eq!(after.segs_out, sent, "a rehearsal sends nothing");
         let done = destroyed(&["--unreachable", "--local", &end, "--yes"], 0);
         assert_eq!(done, (1, "destroy".to_owned()));
         assert_aborted(&mut pair);

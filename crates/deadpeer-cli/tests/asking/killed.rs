@@ -79,7 +79,7 @@ fn what_was_lent_goes_back() {
     in_private_netns(|| {
         for verb in [
             &["ping", "-c", "1"][..],
-            &["kill", "--unreachable", "--dry-run"],
+            &["kill", "--unreachable", "--yes"],
         ] {
             // On a busy machine it may be given back before the signal comes.
             assert!((0..10).any(|_| killed_while_lent(verb)), "{verb:?}");

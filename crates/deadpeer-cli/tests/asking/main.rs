@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod by_kernel;
+mod close_wait;
 mod kill;
 mod killed;
 mod ping;

@@ -5,11 +5,12 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use deadpeer::Ping;
+use deadpeer_sys::sock_diag::SockDiag;
 use rustix::process::{Resource, getrlimit};
 
-use super::Reply;
+use super::{ByKernel, Reply, by_kernel};
 use crate::table::fd_borrower::FdBorrower;
-use crate::table::{Target, Unreadable};
+use crate::table::{Namespace, OpenTableError, Target, Unreadable};
 use crate::work::Work;
 
 /// Sends a keepalive probe to the peer's kernel of each target, and waits for the answers: see
@@ -18,9 +19,15 @@ use crate::work::Work;
 /// A descriptor is borrowed from its owner for as long as its question takes, `timeout` at most.
 /// Were the owner to close it meanwhile, its FIN would go out at the end of that. Takes
 /// `CAP_SYS_PTRACE`, or the same user.
+///
+/// A connection in whose state the kernel itself asks is looked at, and one that the question could
+/// end is left alone unless [allowed](Self::allow_endings).
 #[derive(Debug)]
 pub struct Questions<'t> {
     targets: Vec<&'t Target>,
+    /// Shows those that can't be asked.
+    diag: SockDiag,
+    endings_allowed: bool,
     timeout: Duration,
     /// So many questions are open at once: each holds a descriptor.
     at_once: usize,
@@ -40,18 +47,34 @@ const AT_A_STROKE: usize = 32;
 const AT_ONCE: usize = 512;
 
 impl<'t> Questions<'t> {
-    /// Asks nobody yet.
-    #[must_use]
-    pub fn new(targets: Vec<&'t Target>, timeout: Duration, now: Instant) -> Self {
-        Self {
+    /// Asks nobody yet. The targets are connections of this namespace.
+    ///
+    /// # Errors
+    /// The namespace or its table can't be opened.
+    pub fn new(
+        namespace: &Namespace,
+        targets: Vec<&'t Target>,
+        timeout: Duration,
+        now: Instant,
+    ) -> Result<Self, OpenTableError> {
+        Ok(Self {
             replies: vec![None; targets.len()],
             targets,
+            diag: namespace.run(SockDiag::open)??,
+            endings_allowed: false,
             timeout,
             at_once: at_once(),
             next: 0,
             next_at: now,
             open: Vec::new(),
-        }
+        })
+    }
+
+    /// Asks also where the question could [end](super::Risk) the connection, if `allowed`.
+    #[must_use]
+    pub fn allow_endings(mut self, allowed: bool) -> Self {
+        self.endings_allowed = allowed;
+        self
     }
 
     /// What came of it until now, in the order of the targets; `None`: there is no reply yet.
@@ -98,7 +121,7 @@ impl<'t> Questions<'t> {
                 return;
             };
             self.next += 1;
-            match begin(target, &mut borrower, self.timeout, now) {
+            match self.begin(target, &mut borrower, now) {
                 Ok(ping) => self.open.push((place, ping)),
                 Err(reply) => {
                     if let Some(slot) = self.replies.get_mut(place) {
@@ -108,6 +131,39 @@ impl<'t> Questions<'t> {
             }
         }
         self.next_at = now;
+    }
+
+    fn begin(
+        &mut self,
+        target: &Target,
+        borrower: &mut FdBorrower,
+        now: Instant,
+    ) -> Result<Ping<OwnedFd>, Reply> {
+        if ByKernel::is_in_charge(target.state, target.held) {
+            return Err(by_kernel::look(&mut self.diag, target));
+        }
+        if !target.held {
+            return Err(Reply::Unreachable(Unreadable::NoDescriptor));
+        }
+        let risk = target.risk.filter(|risk| risk.takes_leave());
+        if let (Some(risk), false) = (risk, self.endings_allowed) {
+            return Err(Reply::Withheld(risk));
+        }
+        let socket = match borrower.borrow_from(target.numbers(), target.id.cookie) {
+            Ok(socket) => socket,
+            // Closed meanwhile: its kernel may go on asking.
+            Err(Unreadable::Gone) => {
+                let rest = by_kernel::look(&mut self.diag, target);
+                let asks = rest.open_questions().is_some();
+                return Err(if asks {
+                    rest
+                } else {
+                    Reply::Unreachable(Unreadable::Gone)
+                });
+            }
+            Err(why) => return Err(Reply::Unreachable(why)),
+        };
+        Ping::begin(socket, now, self.timeout).map_err(Reply::Failed)
     }
 }
 
@@ -128,21 +184,6 @@ impl Work for Questions<'_> {
         }
         Ok(())
     }
-}
-
-fn begin(
-    target: &Target,
-    borrower: &mut FdBorrower,
-    timeout: Duration,
-    now: Instant,
-) -> Result<Ping<OwnedFd>, Reply> {
-    if !target.held {
-        return Err(Reply::Unreachable(Unreadable::NoDescriptor));
-    }
-    let socket = borrower
-        .borrow_from(target.numbers(), target.id.cookie)
-        .map_err(Reply::Unreachable)?;
-    Ping::begin(socket, now, timeout).map_err(Reply::Failed)
 }
 
 fn step(ping: &mut Ping<OwnedFd>, now: Instant) -> Option<Reply> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deadpeer::Answer;
 
-use crate::ask::Reply;
+use crate::ask::{Forgotten, Reply};
 use crate::kill::ATTEMPTS;
 use crate::table::Unreadable;
 
@@ -16,14 +16,22 @@ pub struct Replies {
     pub sent: u32,
     /// Probes that were answered.
     pub answered: u32,
+    /// Probes that were answered after their time was over.
+    pub late: u32,
     /// Times at which no probe was needed, since the peer had been heard a moment ago.
     pub heard: u32,
     /// Times at which nothing could be asked.
     pub unasked: u32,
     /// Probes at the end that nothing answered.
     pub in_vain: u32,
+    /// Questions of the kernel itself that nothing had answered when it was last looked at.
+    pub open: u32,
     /// The connection is over.
     pub dead: bool,
+    /// It ended by the last probe.
+    pub ended_by_probe: bool,
+    /// It was not asked, for the question could have ended it.
+    pub withheld: bool,
     /// It can't be reached, for this reason.
     pub unreachable: Option<Unreadable>,
     /// How long answers took, if there were any.
@@ -45,6 +53,7 @@ pub struct RoundTrips {
 impl Replies {
     /// Counts a reply.
     pub fn hear(&mut self, reply: &Reply) {
+        self.open = reply.open_questions().unwrap_or(0);
         match reply {
             Reply::Answer(Answer::Answered { rtt }) => {
                 self.sent += 1;
@@ -57,8 +66,16 @@ impl Replies {
                 self.in_vain += 1;
             }
             Reply::Answer(Answer::Dead(_)) => self.dead = true,
+            Reply::Answer(Answer::Ended(_)) => {
+                self.sent += 1;
+                self.dead = true;
+                self.ended_by_probe = true;
+            }
             Reply::Answer(answer) if answer.is_alive() => {
-                self.heard += 1;
+                match self.in_vain > 0 {
+                    true => self.late += 1,
+                    false => self.heard += 1,
+                }
                 self.in_vain = 0;
             }
             Reply::Unreachable(why) => {
@@ -66,30 +83,38 @@ impl Replies {
                 self.unreachable = Some(*why);
                 self.unasked += 1;
             }
-            Reply::Answer(_) | Reply::Failed(_) => self.unasked += 1,
+            Reply::Withheld(risk) => {
+                self.dead = risk.forgotten == Forgotten::Certainly;
+                self.withheld = true;
+                self.unasked += 1;
+            }
+            Reply::Answer(_) | Reply::ByKernel(_) | Reply::NotSent | Reply::Failed(_) => {
+                self.unasked += 1;
+            }
         }
     }
 
     /// Whether there is any use in asking again.
     #[must_use]
     pub fn goes_on(&self) -> bool {
-        !self.dead && self.unreachable.is_none()
+        !self.dead && !self.withheld && self.unreachable.is_none()
     }
 
     /// Probes that nothing answered, in percent.
     #[must_use]
     pub fn loss(&self) -> Option<u32> {
-        let lost = self.sent - self.answered;
+        let lost = self.sent - self.answered - self.late;
         (100 * lost).checked_div(self.sent)
     }
 
     /// Whether the peer is there; `None`: nothing could be asked. As many unanswered probes in a
-    /// row as [kill](crate::kill) takes for death say no, or all of fewer.
+    /// row as [kill](crate::kill) takes for death say no, the kernel's own questions among them, or
+    /// all of fewer.
     #[must_use]
     pub fn peer_is_there(&self) -> Option<bool> {
         let asked = self.sent + self.heard;
         match () {
-            () if self.dead => Some(false),
+            () if self.dead || self.open >= ATTEMPTS => Some(false),
             () if asked == 0 => None,
             () => Some(self.in_vain < ATTEMPTS.min(asked)),
         }
@@ -146,6 +171,22 @@ mod tests {
     fn what_was_heard_a_moment_ago_is_there() {
         assert_eq!(peer_is_there(&[HEARD]), Some(true));
         assert_eq!(peer_is_there(&[HEARD, LOST]), Some(true));
+    }
+
+    #[test]
+    fn the_kernels_own_questions_count_as_kill_counts_them() {
+        let open = |unanswered| Reply::Answer(Answer::NotNow(NotNow::InFlight { unanswered }));
+        assert_eq!(peer_is_there(&[open(2)]), None);
+        assert_eq!(peer_is_there(&[open(3)]), Some(false));
+        assert_eq!(peer_is_there(&[open(3), ANSWERED]), Some(true));
+    }
+
+    #[test]
+    fn a_late_answer_is_an_answer() {
+        let mut heard = Replies::default();
+        [LOST, HEARD].iter().for_each(|reply| heard.hear(reply));
+        assert_eq!((heard.late, heard.heard, heard.loss()), (1, 0, Some(0)));
+        assert_eq!(heard.peer_is_there(), Some(true));
     }
 
     #[test]

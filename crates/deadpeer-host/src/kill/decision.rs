@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ask::Reply;
+use crate::ask::{Reply, Risk};
 use crate::table::Target;
 
 /// Which of the chosen connections are meant.
@@ -33,6 +33,10 @@ pub enum Decision {
     Alive(Reply),
     /// Whether its peer is there could not be found out.
     Unknown(Reply),
+    /// Its peer would be asked first, which may be at a risk.
+    WouldAsk(Option<Risk>),
+    /// The question ended it: the peer's kernel knew no such connection.
+    EndedByQuestion,
     /// It ended by itself meanwhile.
     Over,
 }

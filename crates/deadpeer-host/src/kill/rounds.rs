@@ -1,13 +1,12 @@
 //! Asking every peer several times, all at once, before anything is destroyed.
 
-use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use deadpeer::{Answer, NotNow};
+use deadpeer::Answer;
 
 use super::decision::Decision;
 use crate::ask::{Questions, Reply};
-use crate::table::{Target, Unreadable};
+use crate::table::{Namespace, OpenTableError, Target, Unreadable};
 use crate::work::Work;
 
 /// So many unanswered questions in a row are taken for death: one lost packet is none (RFC 1122,
@@ -21,7 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Asks every peer up to [`ATTEMPTS`] times, all at once, and decides. Takes a few seconds.
 #[derive(Debug)]
 pub struct ProbeRounds<'t> {
+    namespace: &'t Namespace,
     targets: &'t [Target],
+    endings_allowed: bool,
     /// What is known of each target.
     heard: Vec<Heard>,
     /// Rounds that are over.
@@ -45,13 +46,22 @@ enum Stage<'t> {
 impl<'t> ProbeRounds<'t> {
     /// Asks nobody yet.
     #[must_use]
-    pub fn new(targets: &'t [Target], now: Instant) -> Self {
+    pub fn new(namespace: &'t Namespace, targets: &'t [Target], now: Instant) -> Self {
         Self {
+            namespace,
             targets,
+            endings_allowed: false,
             heard: vec![Heard::default(); targets.len()],
             attempts: 0,
             stage: Stage::Waiting(now),
         }
+    }
+
+    /// Asks also where the question could [end](crate::ask::Risk) the connection, if `allowed`.
+    #[must_use]
+    pub fn allow_endings(mut self, allowed: bool) -> Self {
+        self.endings_allowed = allowed;
+        self
     }
 
     /// What is to become of each target. Nobody whose peer answered is destroyed, and nobody who
@@ -64,15 +74,17 @@ impl<'t> ProbeRounds<'t> {
             .collect()
     }
 
-    fn begin(&mut self, now: Instant) {
+    fn begin(&mut self, now: Instant) -> Result<(), OpenTableError> {
         let open = |(place, heard): (usize, &Heard)| heard.decision.is_none().then_some(place);
         let places: Vec<usize> = self.heard.iter().enumerate().filter_map(open).collect();
         let targets = places.iter().filter_map(|place| self.targets.get(*place));
         self.stage = Stage::Asking {
             since: now,
-            questions: Questions::new(targets.collect(), PATIENCE, now),
+            questions: Questions::new(self.namespace, targets.collect(), PATIENCE, now)?
+                .allow_endings(self.endings_allowed),
             places,
         };
+        Ok(())
     }
 
     fn end(&mut self, since: Instant, places: Vec<usize>, replies: Vec<Option<Reply>>) {
@@ -92,7 +104,7 @@ impl<'t> ProbeRounds<'t> {
 }
 
 impl Work for ProbeRounds<'_> {
-    type Error = Infallible;
+    type Error = OpenTableError;
 
     fn poll_timeout(&self) -> Option<Instant> {
         match &self.stage {
@@ -104,11 +116,11 @@ impl Work for ProbeRounds<'_> {
         }
     }
 
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), Infallible> {
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), OpenTableError> {
         match &mut self.stage {
-            Stage::Waiting(until) if now >= *until => self.begin(now),
+            Stage::Waiting(until) if now >= *until => self.begin(now)?,
             Stage::Asking { questions, .. } if questions.poll_timeout().is_some() => {
-                questions.handle_timeout(now)?;
+                let Ok(()) = questions.handle_timeout(now);
             }
             Stage::Asking { .. } => {
                 let stage = std::mem::replace(&mut self.stage, Stage::Done);
@@ -139,6 +151,7 @@ impl Heard {
     fn hear(&mut self, reply: Reply) {
         self.last = Some(reply);
         self.decision = match reply {
+            Reply::Answer(Answer::Ended(_)) => Some(Decision::EndedByQuestion),
             Reply::Answer(Answer::Dead(_)) | Reply::Unreachable(Unreadable::Gone) => {
                 Some(Decision::Over)
             }
@@ -147,16 +160,18 @@ impl Heard {
                 None
             }
             Reply::Answer(answer) if answer.is_alive() => Some(Decision::Alive(reply)),
-            Reply::Answer(Answer::NotNow(why)) => match open_questions(why) {
+            Reply::Answer(_)
+            | Reply::ByKernel(_)
+            | Reply::Withheld(_)
+            | Reply::NotSent
+            | Reply::Unreachable(_)
+            | Reply::Failed(_) => match reply.open_questions() {
                 Some(unanswered) if unanswered >= ATTEMPTS => {
                     Some(Decision::Destroy { unanswered })
                 }
                 Some(_) => None,
                 None => Some(Decision::Unknown(reply)),
             },
-            Reply::Answer(_) | Reply::Unreachable(_) | Reply::Failed(_) => {
-                Some(Decision::Unknown(reply))
-            }
         };
     }
 
@@ -173,17 +188,5 @@ impl Heard {
             (Decision::Alive(reply) | Decision::Unknown(reply), true) => Decision::Forced(reply),
             (_, true | false) => decision,
         }
-    }
-}
-
-/// What the kernel itself has asked and nobody has answered.
-fn open_questions(why: NotNow) -> Option<u32> {
-    match why {
-        NotNow::InFlight { unanswered }
-        | NotNow::Queued { unanswered }
-        | NotNow::KernelAsks { unanswered }
-        | NotNow::JustAsked { unanswered }
-        | NotNow::LastProbe { unanswered } => Some(unanswered),
-        NotNow::Heard { .. } | NotNow::Busy | NotNow::NotConnected | _ => None,
     }
 }

@@ -17,6 +17,8 @@ impl Decision {
             Self::Forced(reply) => ("forced", Some(reply)),
             Self::Alive(reply) => ("alive", Some(reply)),
             Self::Unknown(reply) => ("unknown", Some(reply)),
+            Self::WouldAsk(_) => ("would-ask", None),
+            Self::EndedByQuestion => ("ended", None),
             Self::Over => ("over", None),
         };
         Kill {
@@ -39,6 +41,13 @@ impl fmt::Display for Decision {
             Self::Forced(reply) => write!(f, "destroy, forced: {reply}"),
             Self::Alive(reply) => write!(f, "keep: {reply}"),
             Self::Unknown(reply) => write!(f, "keep, unless forced: {reply}"),
+            Self::WouldAsk(None) => f.write_str("would be asked first"),
+            Self::WouldAsk(Some(risk)) => {
+                write!(f, "would be asked first, which could end it: {risk}")
+            }
+            Self::EndedByQuestion => f.write_str(
+                "ended by the question: the peer answered with an RST, for its kernel knew no such connection",
+            ),
             Self::Over => f.write_str("over by itself"),
         }
     }
@@ -48,6 +57,8 @@ impl From<&Destroyed> for KillSummary {
     fn from(done: &Destroyed) -> Self {
         Self {
             destroyed: done.destroyed,
+            ended_by_question: 0,
+            would_ask: 0,
             gone: done.gone,
             still_there: done.still_there,
             refused: done.refused.map_or(0, |(count, _)| count),

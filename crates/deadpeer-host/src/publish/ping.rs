@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use deadpeer::{Answer, NotNow};
+use deadpeer_core::TcpState;
 use deadpeer_report::duration::{Upper, microseconds};
 use deadpeer_report::record::{self, Ends, PingSummary};
 
-use crate::ask::Reply;
+use crate::ask::{ByKernel, Forgotten, Reply, Risk};
 use crate::audit::Replies;
 use crate::table::Target;
 
@@ -31,7 +32,7 @@ impl From<&Reply> for record::Reply {
         Self {
             answer: reply.word().into(),
             rtt_us: rtt(reply).map(microseconds),
-            unanswered: unanswered(reply),
+            unanswered: reply.open_questions(),
             text: reply.to_string(),
         }
     }
@@ -44,9 +45,12 @@ impl Reply {
         match self {
             Self::Answer(Answer::Answered { .. }) => "answered",
             Self::Answer(Answer::Unanswered { .. }) => "unanswered",
+            Self::Answer(Answer::Ended(_)) => "ended",
             Self::Answer(Answer::Dead(_)) => "over",
             Self::Answer(Answer::NotNow(NotNow::Heard { .. })) => "heard",
-            Self::Answer(_) => "not-now",
+            Self::Answer(_) | Self::ByKernel(_) => "not-now",
+            Self::Withheld(_) => "withheld",
+            Self::NotSent => "not-sent",
             Self::Unreachable(_) | Self::Failed(_) => "unreachable",
         }
     }
@@ -55,21 +59,12 @@ impl Reply {
 fn rtt(reply: &Reply) -> Option<Duration> {
     match reply {
         Reply::Answer(Answer::Answered { rtt }) => Some(*rtt),
-        Reply::Answer(_) | Reply::Unreachable(_) | Reply::Failed(_) => None,
-    }
-}
-
-fn unanswered(reply: &Reply) -> Option<u32> {
-    let Reply::Answer(Answer::NotNow(why)) = reply else {
-        return None;
-    };
-    match why {
-        NotNow::InFlight { unanswered }
-        | NotNow::Queued { unanswered }
-        | NotNow::KernelAsks { unanswered }
-        | NotNow::JustAsked { unanswered }
-        | NotNow::LastProbe { unanswered } => Some(*unanswered),
-        NotNow::Heard { .. } | NotNow::Busy | NotNow::NotConnected | _ => None,
+        Reply::Answer(_)
+        | Reply::ByKernel(_)
+        | Reply::Withheld(_)
+        | Reply::NotSent
+        | Reply::Unreachable(_)
+        | Reply::Failed(_) => None,
     }
 }
 
@@ -87,6 +82,7 @@ impl Replies {
             connection: target.into(),
             sent: self.sent,
             answered: self.answered,
+            late: self.late,
             heard: self.heard,
             unasked: self.unasked,
             unanswered_at_the_end: self.in_vain,
@@ -107,11 +103,67 @@ impl fmt::Display for Reply {
                 write!(f, "not answered within {}", Upper(*waited))
             }
             Self::Answer(Answer::Dead(death)) => write!(f, "over: {death}"),
+            Self::Answer(Answer::Ended(_)) => f.write_str(
+                "ended by this probe: the peer answered with an RST, for its kernel knows no such connection (any more)",
+            ),
+            Self::ByKernel(kernel) => kernel.fmt(f),
+            Self::Withheld(risk) => write!(f, "not asked: {risk}; its answer, an RST, would end it"),
+            Self::NotSent => f.write_str("not asked, for nothing was to be sent"),
             Self::Answer(Answer::NotNow(why)) => write!(f, "{}", NotNowWords(*why)),
             Self::Unreachable(why) => write!(f, "can't be asked: {}", why.reason()),
             Self::Failed(error) => write!(f, "can't be asked: {error}"),
             Self::Answer(_) => f.write_str("can't be asked"),
         }
+    }
+}
+
+/// "its SYN is sent again until it is answered (3 unanswered so far)".
+impl fmt::Display for ByKernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            TcpState::SynSent => "connecting: its SYN is sent again until it is answered",
+            TcpState::SynRecv | TcpState::NewSynRecv => {
+                "being opened from outside: the answer to its SYN is sent again until it is acknowledged"
+            }
+            TcpState::FinWait2 => {
+                "closed here, which the peer acknowledged: the kernel waits for the peer to close too"
+            }
+            TcpState::TimeWait => {
+                "closed on both sides: the kernel only keeps its ends from being used again too soon"
+            }
+            TcpState::LastAck => {
+                "closed on both sides: what was written last, and the FIN, are sent again until they are acknowledged"
+            }
+            TcpState::FinWait1
+            | TcpState::Closing
+            | TcpState::Established
+            | TcpState::CloseWait
+            | TcpState::Listen
+            | TcpState::Close
+            | _ => {
+                "closed here: what was written last, and the FIN, are sent again until they are acknowledged"
+            }
+        })?;
+        match (self.unanswered, self.forgotten_in) {
+            (Some(unanswered), _) => write!(f, " ({})", Unanswered(unanswered)),
+            (None, Some(left)) => write!(f, " (for another {})", Upper(left)),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// "the peer closed 9.1 s ago, and its kernel has forgotten the connection".
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the peer closed")?;
+        if let Some(ago) = self.closed_ago {
+            write!(f, " {} ago", Upper(ago))?;
+        }
+        f.write_str(match self.forgotten {
+            Forgotten::Hardly => ", and its kernel may have forgotten the connection",
+            Forgotten::Likely => ", and its kernel has most likely forgotten the connection since",
+            Forgotten::Certainly => ", and its kernel has forgotten the connection",
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::ops::{ControlFlow, RangeInclusive};
+use std::time::Duration;
 
 use deadpeer_core::{Kernel, KernelVersion, TcpState};
 use deadpeer_sys::netns::{self, NetnsError};
@@ -20,6 +21,8 @@ use super::ports;
 use super::query::Query;
 use super::row::Row;
 use super::source::{LazyBpf, Reading, Source};
+use super::target::Target;
+use crate::ask::Risk;
 use crate::undo::SysctlAccessError;
 
 /// How often a reading that the kernel marks as interrupted is repeated.
@@ -114,6 +117,14 @@ impl Table {
                 false => Err(SysctlAccessError::AnotherNamespace),
             }
         })?
+    }
+
+    /// Whether a question could be the end of a connection.
+    pub(crate) fn risk(&mut self, target: &Target) -> Result<Option<Risk>, ReadTableError> {
+        let fin_timeout = Duration::from_secs(self.kernel.sysctls.fin_timeout_s.into());
+        let (id, heard_ago) = (&target.id, target.heard_ago);
+        Risk::of(&mut self.diag, id, target.state, heard_ago, fin_timeout)
+            .map_err(ReadTableError::Dump)
     }
 
     /// The number of the namespace, as `/proc/PID/ns/net` shows it.

@@ -12,6 +12,7 @@ use super::coverage::Coverage;
 use super::error::ReadTableError;
 use super::query::Query;
 use super::stream::Table;
+use crate::ask::{ByKernel, Risk};
 use crate::filter::Filter;
 
 /// A connection as the table showed it at one moment.
@@ -32,6 +33,10 @@ pub struct Target {
     pub heard_ago: Option<Duration>,
     /// What had been sent by then and not been answered: retransmissions or probes.
     pub unanswered: u32,
+    /// What the kernel does by itself, in a state in which nobody can be asked.
+    pub by_kernel: Option<ByKernel>,
+    /// Whether a question could be the end of it.
+    pub risk: Option<Risk>,
 }
 
 /// A process that holds a connection.
@@ -47,14 +52,11 @@ pub struct TargetOwner {
 }
 
 /// States in which there is a peer that could be gone.
-const WITH_PEER: States = States::LIVE
-    .without(TcpState::Listen)
-    .without(TcpState::SynSent)
-    .without(TcpState::SynRecv);
+const WITH_PEER: States = States::LIVE.without(TcpState::Listen);
 
 impl Target {
-    /// Every connection that the filter chooses and that has a peer: neither listeners nor what is
-    /// only just being made or already over.
+    /// Every connection that the filter chooses and that has a peer: no listeners, and what is over
+    /// on both sides (TIME_WAIT) only where the filter asks for some states alone.
     ///
     /// # Errors
     /// The table could not be read.
@@ -63,7 +65,11 @@ impl Target {
         filter: &Filter,
     ) -> Result<(Vec<Self>, Coverage), ReadTableError> {
         let mut filter = filter.clone();
+        let over = filter.states != States::ALL && filter.states.contains(TcpState::TimeWait);
         filter.states = filter.states.and(WITH_PEER);
+        if over {
+            filter.states = filter.states.with(TcpState::TimeWait);
+        }
         let query = Query {
             filter,
             settings: false,
@@ -74,6 +80,9 @@ impl Target {
             targets.push(Self::of(connection));
             ControlFlow::Continue(())
         })?;
+        for target in &mut targets {
+            target.risk = table.risk(target)?;
+        }
         Ok((targets, coverage))
     }
 
@@ -97,7 +106,13 @@ impl Target {
             owners: owners.collect(),
             uid: socket.uid,
             heard_ago: info.as_ref().and_then(TcpInfo::heard_ago),
-            unanswered: info.as_ref().map_or(0, unanswered),
+            unanswered: match info.as_ref() {
+                Some(info) => unanswered(info),
+                None => socket.timer.map_or(0, |timer| timer.unanswered.into()),
+            },
+            by_kernel: ByKernel::is_in_charge(socket.state, socket.inode.is_some())
+                .then(|| ByKernel::of(socket, info.as_ref())),
+            risk: None,
         }
     }
 }

@@ -40,8 +40,12 @@ fn silent() -> (Vec<TcpStream>, Vec<TcpStream>, Vec<Target>) {
     (peers, ends, targets)
 }
 
+fn questions(targets: &[Target], now: Instant) -> Questions<'_> {
+    Questions::new(&Namespace::Own, targets.iter().collect(), TIMEOUT, now).unwrap()
+}
+
 fn ask(targets: &[Target]) -> Vec<Reply> {
-    let mut questions = Questions::new(targets.iter().collect(), TIMEOUT, Instant::now());
+    let mut questions = questions(targets, Instant::now());
     while let Some(due) = questions.poll_timeout() {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let Ok(()) = questions.handle_timeout(Instant::now());
@@ -95,7 +99,7 @@ fn broken_off_it_gives_back_what_it_borrowed() {
             sockopt::mute(peer).unwrap();
         }
         let now = Instant::now();
-        let mut questions = Questions::new(targets.iter().collect(), TIMEOUT, now);
+        let mut questions = questions(&targets, now);
         // All begin and borrow at one moment: no answer can have come, and no probe is known to be
         // out.
         for _ in 0..CONNECTIONS {

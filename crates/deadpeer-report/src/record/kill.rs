@@ -14,7 +14,8 @@ pub struct Kill {
     pub connection: Ends,
     /// Since anything was last heard of the peer, milliseconds.
     pub silent_ms: Option<u64>,
-    /// "destroy", "forced", "alive", "unknown" or "over".
+    /// "destroy", "forced", "alive", "unknown", "would-ask" (in a rehearsal), "ended" (by the
+    /// question) or "over".
     pub verdict: Word,
     /// What asking the peer came to, in the words of schemas/ping.json; null: it was not answered.
     pub answer: Option<Word>,
@@ -29,6 +30,10 @@ pub struct Kill {
 pub struct KillSummary {
     /// Connections that were destroyed and are gone.
     pub destroyed: u64,
+    /// Connections that the question ended, for the peer's kernel knew none such.
+    pub ended_by_question: u64,
+    /// Connections that would be asked first: a rehearsal sends nothing.
+    pub would_ask: u64,
     /// Connections that ended by themselves before.
     pub gone: u64,
     /// Connections that are still there.

@@ -24,7 +24,8 @@ pub struct Ping {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reply {
-    /// "answered", "unanswered", "heard" (no probe was needed), "not-now", "over" or "unreachable".
+    /// "answered", "unanswered", "heard" (no probe was needed), "not-now", "ended" (by this probe),
+    /// "over", "withheld" (the question could have ended it), "not-sent" or "unreachable".
     pub answer: Word,
     /// From the probe to its answer, microseconds.
     pub rtt_us: Option<u64>,
@@ -47,6 +48,8 @@ pub struct PingSummary {
     pub sent: u32,
     /// Probes that were answered.
     pub answered: u32,
+    /// Probes that were answered after their time was over.
+    pub late: u32,
     /// Times at which the peer had been heard a moment ago, so that no probe was needed.
     pub heard: u32,
     /// Times at which nothing could be asked.

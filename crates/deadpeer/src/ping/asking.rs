@@ -53,8 +53,9 @@ pub struct Ping<F: AsFd> {
 enum Stage {
     /// Waiting for the time to ask.
     Until(Instant),
-    /// The kernel is asking by itself.
-    Kernel,
+    /// The kernel is asking by itself; if it has not by then, its timer was armed under other
+    /// settings.
+    Kernel(Option<Instant>),
     /// The settings are borrowed, since then.
     Borrowed { loan: Loan, since: Instant },
     /// The settings are given back.
@@ -109,14 +110,16 @@ impl<F: AsFd> Ping<F> {
             return Ok(Some(answer));
         }
         match &self.stage {
-            Stage::Until(then) if now >= *then => self.borrow(&info, now)?,
+            Stage::Until(then) | Stage::Kernel(Some(then)) if now >= *then => {
+                self.borrow(&info, now)?;
+            }
             Stage::Borrowed { .. } if self.asked => self.give_back_then(Stage::Free),
             Stage::Borrowed { since, .. } if now - *since >= LONGEST_LOAN => {
                 self.give_back_then(Stage::Never(NotNow::Busy));
             }
             Stage::Until(_)
             | Stage::Borrowed { .. }
-            | Stage::Kernel
+            | Stage::Kernel(_)
             | Stage::Free
             | Stage::Never(_) => {}
         }
@@ -166,7 +169,7 @@ impl<F: AsFd> Ping<F> {
         if let Some(why) = obstacle(info) {
             return Ok(Some(Answer::NotNow(why)));
         }
-        if elapsed < self.timeout {
+        if now < self.end() {
             return Ok(None);
         }
         if self.asked {
@@ -175,7 +178,9 @@ impl<F: AsFd> Ping<F> {
         }
         let unanswered = unanswered(info);
         Ok(Some(Answer::NotNow(match self.stage {
-            Stage::Kernel => NotNow::KernelAsks { unanswered },
+            // Its probe has not come, and ours might have been the last.
+            Stage::Kernel(_) if unanswered == 0 => NotNow::LastProbe { unanswered },
+            Stage::Kernel(_) => NotNow::KernelAsks { unanswered },
             Stage::Until(_) => NotNow::JustAsked { unanswered },
             Stage::Borrowed { .. } | Stage::Free | Stage::Never(_) => NotNow::Busy,
         })))
@@ -188,7 +193,21 @@ impl<F: AsFd> Ping<F> {
         let signs = readiness::signs(&self.fd).map_err(PingError::Call)?;
         let limits = || Limits::of(self.fd.as_fd());
         let death = judge(signs, info, limits, Known::Connected, HalfClose::Lives);
-        Ok(death.map(Answer::Dead))
+        Ok(death.map(match self.asked {
+            true => Answer::Ended,
+            false => Answer::Dead,
+        }))
+    }
+
+    /// When an answer is waited for no longer: each question has the whole time.
+    fn end(&self) -> Instant {
+        let since = match self.stage {
+            Stage::Until(then) => then,
+            _ if self.asked => self.last_silent,
+            Stage::Borrowed { since, .. } => since,
+            Stage::Kernel(_) | Stage::Free | Stage::Never(_) => self.begun,
+        };
+        since + self.timeout
     }
 
     /// Asks, unless that could end the connection.
@@ -196,7 +215,12 @@ impl<F: AsFd> Ping<F> {
         let settings = Settings::of(self.fd.as_fd())?;
         if settings.would_end(info) {
             let unanswered = unanswered(info);
-            self.stage = Stage::Never(NotNow::LastProbe { unanswered });
+            self.stage = match self.stage {
+                Stage::Kernel(_) => Stage::Kernel(None),
+                Stage::Until(_) | Stage::Borrowed { .. } | Stage::Free | Stage::Never(_) => {
+                    Stage::Never(NotNow::LastProbe { unanswered })
+                }
+            };
             return Ok(());
         }
         let loan = Loan::take(self.fd.as_fd(), settings.keepalive, settings.keepidle_s);
@@ -214,7 +238,7 @@ impl<F: AsFd> Ping<F> {
         }
         let waited = now - self.last_silent;
         let pause = (waited / 32).clamp(Duration::from_micros(300), Duration::from_millis(4));
-        let left = self.timeout.saturating_sub(now - self.begun);
+        let left = self.end().saturating_duration_since(now);
         pause.min(left)
     }
 }
@@ -238,10 +262,11 @@ fn first_stage(
     if silence < LEAST_SILENCE {
         return Ok(Stage::Never(NotNow::Heard { ago: silence }));
     }
-    if Settings::of(fd)?.kernel_asks(silence) {
-        return Ok(Stage::Kernel);
-    }
     let unanswered = unanswered(info);
+    if Settings::of(fd)?.kernel_asks(silence) {
+        let armed_otherwise = now + timeout / 2;
+        return Ok(Stage::Kernel((unanswered == 0).then_some(armed_otherwise)));
+    }
     if unanswered == 0 {
         return Ok(Stage::Until(now));
     }
@@ -280,15 +305,17 @@ impl Settings {
     }
 
     /// Whether the kernel could take one more unanswered probe for the last (net/ipv4/tcp_timer.c,
-    /// `tcp_keepalive_timer`): now, or at the next firing of the application's own keepalive.
+    /// `tcp_keepalive_timer`): now, or at the next firing of the application's own keepalive. Where
+    /// that is overdue, giving back makes it fire at once.
     fn would_end(&self, info: &TcpInfo) -> bool {
         let open = unanswered(info);
         let now = silent_for(info).saturating_add(LONGEST_LOAN);
+        let overdue = self.kernel_asks(now);
         if let Some(timeout) = self.limits.user_timeout {
-            let next = if self.keepalive { self.idle() } else { now };
-            return (open > 0 && now >= timeout) || (self.keepalive && next >= timeout);
+            let fires_again = open > 0 || overdue;
+            return (fires_again && now >= timeout) || (self.keepalive && self.idle() >= timeout);
         }
-        let own = u32::from(self.keepalive);
+        let own = u32::from(self.keepalive) + u32::from(overdue);
         self.limits.keepcnt.is_some_and(|count| open + own >= count)
     }
 }

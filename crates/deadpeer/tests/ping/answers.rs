@@ -5,8 +5,8 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use deadpeer::{Answer, Cause, NotNow, TcpState};
-use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
+use deadpeer_sys::{sockopt, sysctl};
 
 use crate::{pair, ping, settings, silent_pair, until};
 
@@ -100,6 +100,60 @@ fn an_answer_right_after_a_lost_one_is_heard_of() {
         assert!(matches!(ping(&client, 100), Answer::Unanswered { .. }));
         sockopt::unmute(&client).unwrap();
         assert!(matches!(ping(&client, 1_000), Answer::Answered { .. }));
+    });
+}
+
+/// As after the peer's reboot: its kernel knows no such connection.
+#[test]
+fn a_peer_that_forgot_ends_it_and_the_answer_says_that_the_probe_did() {
+    in_private_netns(|| {
+        for address in ["127.0.0.1", "::1"] {
+            let (client, server) = silent_pair(address);
+            sockopt::mute(&client).unwrap();
+            socket2::SockRef::from(&server)
+                .set_linger(Some(Duration::ZERO))
+                .unwrap();
+            drop(server);
+            sockopt::unmute(&client).unwrap();
+            let Answer::Ended(death) = ping(&client, 1_000) else {
+                panic!("the peer's kernel knows it");
+            };
+            assert_eq!(death.cause(), Cause::Reset);
+            assert!(matches!(ping(&client, 100), Answer::Dead(_)));
+        }
+    });
+}
+
+/// Half a second of the second question passes before it goes out.
+#[test]
+fn every_question_has_the_whole_time() {
+    in_private_netns(|| {
+        let (client, server) = silent_pair("127.0.0.1");
+        sockopt::mute(&server).unwrap();
+        for _ in 0..2 {
+            let Answer::Unanswered { waited } = ping(&client, 800) else {
+                panic!("a muted peer answered");
+            };
+            assert!(waited >= Duration::from_millis(800), "{waited:?}");
+        }
+    });
+}
+
+#[test]
+fn keepalive_that_was_armed_for_much_later_is_no_question() {
+    in_private_netns(|| {
+        let (client, server) = silent_pair("127.0.0.1");
+        // Armed for two hours; what holds from now on says a second.
+        sockopt::set_keepalive(&client, true).unwrap();
+        sysctl::write("tcp_keepalive_time", 1).unwrap();
+        sysctl::write("tcp_keepalive_intvl", 30).unwrap();
+        // Giving back lets a timer fire at once that is overdue, and the probe before would be out.
+        sockopt::set_user_timeout_ms(&client, Some(1_000)).unwrap();
+        let last = Answer::NotNow(NotNow::LastProbe { unanswered: 0 });
+        assert_eq!(ping(&client, 1_000), last);
+        sockopt::set_user_timeout_ms(&client, None).unwrap();
+        assert!(matches!(ping(&client, 1_000), Answer::Answered { .. }));
+        drop(server);
     });
 }
 

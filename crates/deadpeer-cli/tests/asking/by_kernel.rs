@@ -1,0 +1,181 @@
+//! Connections for which the kernel itself asks, with and without a descriptor.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use deadpeer::TcpState;
+use deadpeer_sys::sock_diag::{Request, SockDiag, States};
+use deadpeer_sys::sockopt;
+use deadpeer_sys::testing::{in_private_netns, skip};
+use serde_json::Value;
+use socket2::{Domain, Socket, Type};
+
+use crate::common::population::listener;
+use crate::scenes::{BOUND, gone, lines, server_end};
+
+const PINGS: [&str; 2] = ["ping", "ping_summary"];
+const KILLS: [&str; 2] = ["kill", "kill_summary"];
+
+/// Waits until the connection with this local or peer end has sent something again so often.
+fn until_sent_again(end: SocketAddr, state: TcpState, times: u8) {
+    let mut diag = SockDiag::open().unwrap();
+    let bound = Instant::now() + BOUND;
+    loop {
+        let mut enough = false;
+        let request = Request {
+            states: [state].into_iter().collect::<States>(),
+            tcp_info: false,
+        };
+        let dumped = diag.dump(request, |socket| {
+            let is_it = socket.local == end || socket.peer == end;
+            enough |= is_it && socket.timer.is_some_and(|timer| timer.unanswered >= times);
+            ControlFlow::Continue(())
+        });
+        dumped.unwrap();
+        if enough {
+            return;
+        }
+        assert!(Instant::now() < bound, "{end} in {state}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+fn ping_of(args: &[&str]) -> (i32, Value, Value) {
+    let args = [&["ping", "-c", "1"], args].concat();
+    let (code, mut pings, mut summaries) = lines(&args, PINGS);
+    (code, pings.remove(0), summaries.remove(0))
+}
+
+/// What kill says, rehearsed and then done.
+fn kill(args: &[&str]) -> (Value, Value) {
+    let rehearsal = [&["kill", "--unreachable", "--dry-run"], args].concat();
+    let (code, kills, _) = lines(&rehearsal, KILLS);
+    assert_eq!((code, &kills[0]["verdict"]), (0, &"destroy".into()));
+    let done = [&["kill", "--unreachable", "--yes"], args].concat();
+    let (code, mut kills, mut summaries) = lines(&done, KILLS);
+    assert_eq!(code, 0, "{kills:?} {summaries:?}");
+    (kills.remove(0), summaries.remove(0))
+}
+
+fn can_destroy() -> bool {
+    let can = SockDiag::open().unwrap().can_destroy().unwrap();
+    if !can {
+        skip("this kernel lacks CONFIG_INET_DIAG_DESTROY");
+    }
+    can
+}
+
+#[test]
+fn retransmissions_after_close_are_questions_and_need_no_descriptor() {
+    in_private_netns(|| {
+        for (state, word) in [
+            (TcpState::FinWait1, "fin-wait-1"),
+            (TcpState::LastAck, "last-ack"),
+        ] {
+            let mut pair = gone();
+            let end = server_end(&pair);
+            if state == TcpState::LastAck {
+                // Its FIN still comes through, and nothing of ours does.
+                pair.client.shutdown(std::net::Shutdown::Write).unwrap();
+                crate::scenes::wait_until(&pair.server, |info| {
+                    info.state == Some(TcpState::CloseWait)
+                });
+            }
+            pair.server.write_all(b"the last words").unwrap();
+            let address = pair.address();
+            // The descriptor is closed, and another takes its place.
+            pair.server = std::net::TcpStream::connect(listener().local_addr().unwrap())
+                .unwrap_or_else(|_| pair.client.try_clone().unwrap());
+            until_sent_again(address, state, 3);
+            let args = ["--local", &end, "--state", word];
+            let (code, ping, summary) = ping_of(&args);
+            assert_eq!((code, &ping["answer"]), (1, &"not-now".into()), "{ping:#}");
+            assert!(ping["unanswered"].as_u64() >= Some(3), "{ping:#}");
+            assert!(
+                ping["text"].as_str().unwrap().starts_with("closed "),
+                "{ping:#}"
+            );
+            assert_eq!(summary["peer_is"], "gone");
+            if can_destroy() {
+                let (kill, summary) = kill(&args);
+                assert_eq!(kill["verdict"], "destroy", "{kill:#}");
+                assert_eq!(summary["destroyed"], 1, "{summary:#}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_connection_being_made_asks_by_its_syns() {
+    in_private_netns(|| {
+        let listener = listener();
+        sockopt::mute(&listener).unwrap();
+        let address = listener.local_addr().unwrap();
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket.connect(&address.into()).unwrap_err();
+        let peer = address.to_string();
+        let args = ["--peer", &peer];
+        let (code, ping, _) = ping_of(&args);
+        assert_eq!((code, &ping["state"]), (3, &"syn-sent".into()), "{ping:#}");
+        assert!(
+            ping["text"].as_str().unwrap().starts_with("connecting: "),
+            "{ping:#}"
+        );
+        until_sent_again(address, TcpState::SynSent, 3);
+        let (code, _, summary) = ping_of(&args);
+        assert_eq!((code, &summary["peer_is"]), (1, &"gone".into()));
+        if can_destroy() {
+            assert_eq!(kill(&args).1["destroyed"], 1);
+            assert!(socket.take_error().unwrap().is_some());
+        }
+    });
+}
+
+#[test]
+fn what_is_over_is_shown_where_it_is_asked_for() {
+    in_private_netns(|| {
+        let pair = crate::scenes::talking();
+        let end = server_end(&pair);
+        let server = pair.address();
+        let client = pair.client.local_addr().unwrap();
+        drop(pair.client);
+        let args = ["--peer", &end, "--local", &client.to_string()].map(str::to_owned);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        // The client's end waits for the server's FIN, and then for old segments.
+        let bound = Instant::now() + BOUND;
+        let closing = [&args[..], &["--state", "fin-wait-2"]].concat();
+        let waits = [&["ping", "-c", "1"], &closing[..]].concat();
+        while lines(&waits, PINGS).1.is_empty() {
+            assert!(Instant::now() < bound, "no FIN_WAIT2 of {client}");
+        }
+        let (code, ping, _) = ping_of(&closing);
+        assert_eq!(code, 3, "{ping:#}");
+        assert!(
+            ping["text"]
+                .as_str()
+                .unwrap()
+                .contains("waits for the peer"),
+            "{ping:#}"
+        );
+        drop(pair.server);
+        let over = [&args[..], &["--state", "time-wait"]].concat();
+        loop {
+            let (_, pings, _) = lines(&[&["ping", "-c", "1"], &over[..]].concat(), PINGS);
+            if let Some(ping) = pings.first() {
+                assert!(
+                    ping["text"]
+                        .as_str()
+                        .unwrap()
+                        .starts_with("closed on both sides")
+                );
+                break;
+            }
+            assert!(Instant::now() < bound, "no TIME_WAIT of {server}");
+        }
+        let (code, pings, _) = lines(&[&["ping", "-c", "1"], &args[..]].concat(), PINGS);
+        assert_eq!((code, pings.len()), (3, 0), "only where it is asked for");
+    });
+}

@@ -1,0 +1,44 @@
+//! What would be done, from what the table shows: nothing is sent.
+
+use std::time::Duration;
+
+use deadpeer::{Answer, NotNow};
+
+use super::decision::Decision;
+use super::rounds::ATTEMPTS;
+use crate::ask::Reply;
+use crate::table::{Target, Unreadable};
+
+/// The kernel sends no probe after a shorter silence.
+const JUST_NOW: Duration = Duration::from_secs(1);
+
+/// What is to become of each target as far as can be told without asking; see
+/// [`ProbeRounds::decisions`](super::ProbeRounds::decisions).
+#[must_use]
+pub fn rehearse(targets: &[Target], force: bool) -> Vec<Decision> {
+    targets
+        .iter()
+        .map(|target| rehearsed(target, force))
+        .collect()
+}
+
+fn rehearsed(target: &Target, force: bool) -> Decision {
+    let unanswered = target.unanswered;
+    let decision = if unanswered >= ATTEMPTS {
+        Decision::Destroy { unanswered }
+    } else if let Some(kernel) = target.by_kernel {
+        Decision::Unknown(Reply::ByKernel(kernel))
+    } else if let Some(ago) = target.heard_ago.filter(|ago| *ago < JUST_NOW) {
+        Decision::Alive(Reply::Answer(Answer::NotNow(NotNow::Heard { ago })))
+    } else if !target.held {
+        Decision::Unknown(Reply::Unreachable(Unreadable::NoDescriptor))
+    } else if force {
+        Decision::Forced(Reply::NotSent)
+    } else {
+        Decision::WouldAsk(target.risk)
+    };
+    match (decision, force) {
+        (Decision::Alive(reply) | Decision::Unknown(reply), true) => Decision::Forced(reply),
+        (_, true | false) => decision,
+    }
+}
