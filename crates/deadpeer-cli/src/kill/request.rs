@@ -27,7 +27,8 @@ use crate::output::OutputArgs;
 ///
 /// A question can end a dead connection, because a kernel that no longer knows it answers with an
 /// RST. Where that is known beforehand, for a peer that closed long ago (CLOSE_WAIT), kill says so
-/// and asks for confirmation first. That a peer has rebooted can't be known, and is said afterwards.
+/// and asks for confirmation first. That a peer has rebooted can't be known, and is said
+/// afterwards.
 ///
 /// Needs CAP_NET_ADMIN to destroy, CAP_SYS_PTRACE or the same user to ask, and a kernel with
 /// CONFIG_INET_DIAG_DESTROY.

@@ -278,10 +278,12 @@ impl AsFd for Announced {
     }
 }
 
-/// What was sent is acknowledged, if nothing is in flight; neither SYN nor FIN count among it.
+/// What was sent is acknowledged, if nothing is in flight; neither SYN nor FIN count among it, but
+/// what this machine dropped does: then more was sent than acknowledged.
 fn sent_once(info: &TcpInfo, last_state: &LastState) -> Option<u64> {
     let sent = info.bytes_sent?.checked_sub(info.bytes_retrans?)?;
-    (last_state.unacked == Some(0)).then_some(sent)
+    let flags = info.bytes_acked?.checked_sub(sent)?;
+    (last_state.unacked == Some(0) && flags <= 2).then_some(sent)
 }
 
 /// Of an established connection the SYN has been acknowledged, or a round trip measured.
