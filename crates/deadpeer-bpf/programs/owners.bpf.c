@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR Apache-2.0) OR GPL-2.0 */
-/* Shows every descriptor of a TCP socket, and whose it is. */
+/* Shows every descriptor of a TCP socket, or of a Multipath TCP one, and whose it is. */
 #include "look.h"
 
 struct {
@@ -17,7 +17,7 @@ int owners(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	struct sock *sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+	if (!sk || (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_MPTCP))
 		return 0;
 	u16 family = sk->__sk_common.skc_family;
 	if (family != AF_INET && family != AF_INET6)

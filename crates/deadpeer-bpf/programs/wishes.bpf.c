@@ -31,7 +31,6 @@ struct bpf_sockopt {
 };
 
 #define SOCK_STREAM 1
-#define IPPROTO_MPTCP 262
 #define BPF_SK_STORAGE_GET_F_CREATE 1
 /* The kernel sees no more of a value (include/linux/filter.h: a page). */
 #define LARGEST_VALUE 4096

@@ -32,6 +32,8 @@ pub struct Pinned {
     /// The number of the cgroup; `None`: nothing is attached, because the cgroup is gone or its
     /// maker was killed halfway. Such a rest does nothing and can be removed.
     pub cgroup: Option<u64>,
+    /// Whether it was made by an earlier version, and does not hold what programs set later.
+    pub outdated: bool,
     /// What it does; `None` where that can't be read.
     pub rule: Option<Rule>,
     /// What it has done; `None` where that can't be read.
@@ -144,14 +146,16 @@ impl Pinned {
     fn read(path: PathBuf) -> Self {
         let link = pins::open(&path.join(LINK)).and_then(kernel::link_info);
         let memory = pins::open(&path.join(RULE)).ok().and_then(read_memory);
+        let hears = pins::open(&path.join(WISHES)).is_ok();
         let name = path.file_name().unwrap_or_default();
         Self {
             name: name.to_string_lossy().into_owned(),
-            cgroup: match link {
+            cgroup: match &link {
                 // 0 is what the kernel shows of a cgroup that is gone.
-                Ok(LinkInfo::Cgroup(id)) if id != 0 => Some(id),
+                Ok(LinkInfo::Cgroup(id)) if *id != 0 => Some(*id),
                 Ok(LinkInfo::Cgroup(_) | LinkInfo::Other) | Err(_) => None,
             },
+            outdated: link.is_ok() && (memory.is_none() || !hears),
             rule: memory.as_ref().map(|memory| Rule::read(&memory.rule)),
             counts: memory.as_ref().map(Counts::read),
             path,

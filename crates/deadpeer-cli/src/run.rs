@@ -19,6 +19,7 @@ use deadpeer_core::Policy;
 use deadpeer_host::protect::Aim;
 use deadpeer_report::sanitize::sanitize;
 
+use crate::exit::Exit;
 use crate::flags::{DeadlineArgs, MeansArgs, RespectArgs};
 use crate::policy_args::{self, PolicyArgs};
 use job::Job;
@@ -36,7 +37,9 @@ use protection::Protection;
 /// Needs CAP_BPF, CAP_NET_ADMIN and permission to create a cgroup (usually root), and Linux 6.1.
 /// Otherwise deadpeer looks at the program's sockets every few milliseconds and protects what it
 /// finds. This misses connections that hang sooner than that, those that were already in a
-/// listener's queue, and programs that change their user; deadpeer says so.
+/// listener's queue, and programs that change their user; what a program sets later holds until
+/// deadpeer looks again. So no deadline is promised then: deadpeer says so, and unless --no-bpf
+/// asked for it exits with 3 where the program exits with 0.
 ///
 /// If deadpeer is killed, the program goes on; existing connections keep what was set on them, new
 /// ones are not protected.
@@ -66,10 +69,14 @@ Examples:
 
 Exit codes:
   the program's own; 128 + N if signal N ended it
+  3    the program's was 0, but eBPF could not be had (and --no-bpf not said), so no deadline was promised
   125  deadpeer could not protect or watch it, or no options keep the deadline
   126  the program could not be executed
   127  there is no such program";
 
+/// In place of the program's 0 where the deadline was not promised: whether each of its connections
+/// kept it cannot be told.
+const NOT_PROMISED: u8 = Exit::Unknown.code();
 /// Exit codes as env(1), nohup(1) and timeout(1) have them.
 const FAILED: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
@@ -158,6 +165,10 @@ fn to_its_end(request: &Request) -> Result<u8, RunError> {
     let code = Job::new(&child, &signals)
         .run(&mut protection)
         .map_err(|error| RunError::failed(format!("cannot wait for the program: {error}")))?;
+    let code = match protection.falls_short() {
+        true if code == 0 => NOT_PROMISED,
+        _ => code,
+    };
     if let Some(remark) = protection.end().filter(|_| !request.quiet) {
         eprintln!("deadpeer: {}", sanitize(&remark));
     }

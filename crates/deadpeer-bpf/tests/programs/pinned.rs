@@ -142,3 +142,22 @@ fn cgroups_are_found_by_number() {
         );
     });
 }
+
+#[test]
+fn a_protection_of_an_earlier_version_is_told_from_ours() {
+    with_engine(|engine| {
+        let Some(group) = Group::make() else { return };
+        let files = FileSystem::make();
+        let protection = engine.protect(group.directory(), &rule()).unwrap();
+        let kept = protection.pin(&files.path(), "web").unwrap();
+        assert!(!kept.outdated);
+        // They had a single link.
+        std::fs::remove_file(kept.path.join("wishes")).unwrap();
+        let [found] = &pinned(&files.path()).unwrap()[..] else {
+            panic!("one is pinned");
+        };
+        assert!(found.outdated && found.cgroup.is_some(), "{found:?}");
+        found.remove().unwrap();
+        assert_eq!(pinned(&files.path()), Ok(vec![]));
+    });
+}

@@ -140,10 +140,22 @@ fn rule_words(standing: &Standing) -> String {
             plural(counts.protected, "end"),
             plural(counts.spared, "end"),
         );
+        if counts.overruled > 0 {
+            words += &format!(
+                ", {} of programs overruled",
+                plural(counts.overruled, "call")
+            );
+        }
         if counts.refused > 0 {
             words += &format!(", {} refused by the kernel", plural(counts.refused, "end"));
         }
         words
     });
-    format!("{name}: connections that begin in {place}{counts}")
+    let outdated = match pinned.outdated {
+        true => String::from(
+            "; made by an earlier deadpeer, it does not hold what programs set later: protect --new-connections replaces it",
+        ),
+        false => String::new(),
+    };
+    format!("{name}: connections that begin in {place}{counts}{outdated}")
 }

@@ -15,6 +15,7 @@ use crate::drive::drive;
 /// What protects the program.
 pub(super) struct Protection {
     aim: Aim,
+    wants_bpf: bool,
     way: Way,
 }
 
@@ -34,7 +35,11 @@ impl Protection {
             Some(Err(why)) => Way::Follow(why.to_string(), None),
             None => Way::Follow("eBPF is not to be used".into(), None),
         };
-        Self { aim, way }
+        Self {
+            aim,
+            wants_bpf: bpf,
+            way,
+        }
     }
 
     /// Starts the program under it.
@@ -54,6 +59,11 @@ impl Protection {
                 Ok(child)
             }
         }
+    }
+
+    /// Whether the deadline was to be promised and could not be.
+    pub(super) fn falls_short(&self) -> bool {
+        self.wants_bpf && matches!(self.way, Way::Follow(..))
     }
 
     /// How long nothing is to be done; `None`: the kernel does it all.
@@ -84,8 +94,8 @@ impl Protection {
                 self.aim.plan()
             ),
             Way::Follow(why, _) => format!(
-                "connections are protected as they are found ({within}), because {why}. Left open: connections that hang before they are \
-                 found, those already in a listener's queue, and programs that change their user: {}",
+                "no promise of {within}: connections are protected as they are found, because {why}. Left open: connections that hang before they are \
+                 found, those already in a listener's queue, what the program sets until it is looked at again, and programs that change their user: {}",
                 self.aim.plan()
             ),
         }

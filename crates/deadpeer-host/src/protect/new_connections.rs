@@ -103,10 +103,11 @@ fn dropping(aim: &Aim, calm: &SocketOptions) -> Way {
 /// Makes a rule hold for every connection of a cgroup and those below it (`/`: of the whole
 /// machine, containers included) that begins from now on, under a name by which it can be
 /// [listed](standing) and ended. Takes `CAP_BPF` and `CAP_NET_ADMIN`, Linux 6.1, and a mounted BPF
-/// file system.
+/// file system. One of the same name that an earlier version made is replaced, once the new one
+/// holds.
 ///
 /// # Errors
-/// Nothing holds then.
+/// Nothing new holds then.
 pub fn protect(
     cgroup_path: &Path,
     rule: &Rule,
@@ -121,6 +122,10 @@ pub fn protect(
     // Its clock is not looked at here.
     let engine = Engine::open(1)?;
     let protection = engine.protect(cgroup, rule)?;
+    let before = pinned(Path::new(BPFFS)).unwrap_or_default();
+    if let Some(outdated) = before.iter().find(|it| it.name == name && it.outdated) {
+        outdated.remove()?;
+    }
     Ok(Standing {
         pinned: protection.pin(Path::new(BPFFS), name)?,
         cgroup: Some(cgroup_path.to_owned()),

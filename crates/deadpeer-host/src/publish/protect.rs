@@ -174,6 +174,8 @@ impl From<&Standing> for StandingProtection {
             protected: counts.map(|counts| counts.protected),
             spared: counts.map(|counts| counts.spared),
             refused: counts.map(|counts| counts.refused),
+            overruled: counts.map(|counts| counts.overruled),
+            outdated: standing.pinned.outdated,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A socket is found by its descriptor, so also one that is not connected yet, and then its
 //! connect() is bounded too. Listeners hand what is set on them to the connections they accept.
 
+use std::collections::hash_map::Entry;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use deadpeer::Apply as _;
 use deadpeer_core::{Effective, Snapshot, SocketOptions, TcpState};
 use deadpeer_sys::sockopt::{self, Transport};
 use deadpeer_sys::{Errno, SysError, pidfd};
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
 use super::descendants::descendants;
 use crate::protect::{Aim, Step};
@@ -28,8 +29,8 @@ const SHORTEST: Duration = Duration::from_millis(10);
 pub struct PollingProtector {
     aim: Aim,
     root: u32,
-    /// Sockets that have been dealt with, by inode.
-    done: FxHashSet<u32>,
+    /// Sockets that have been dealt with, by inode, and what was in force then.
+    known: FxHashMap<u32, Option<Effective>>,
     next: Instant,
     counts: PollingCounts,
 }
@@ -54,7 +55,7 @@ impl PollingProtector {
         Self {
             aim,
             root,
-            done: FxHashSet::default(),
+            known: FxHashMap::default(),
             next: now,
             counts: PollingCounts::default(),
         }
@@ -66,17 +67,28 @@ impl PollingProtector {
         self.counts
     }
 
-    fn meet(&mut self, owner: Owner<'_>) {
-        match protect(&self.aim, owner) {
-            Ok(Some(true)) => self.counts.protected += 1,
-            Ok(Some(false)) => self.counts.spared += 1,
-            // No TCP.
-            Ok(None) => {}
+    /// Looks at a socket, for the first time or again: its program may have set something since.
+    /// Returns what is in force afterwards.
+    fn meet(&mut self, inode: u32, owner: Owner<'_>) -> Option<Effective> {
+        let before = self.known.get(&inode);
+        let is_new = before.is_none();
+        let met = protect(&self.aim, owner, before.copied().flatten());
+        let counts = &mut self.counts;
+        let count = match &met {
+            Ok(Met::Changed(_)) => Some(&mut counts.protected),
+            Ok(Met::Left(_)) => Some(&mut counts.spared),
             Err(error) if matches!(error.errno, Errno::PERM | Errno::ACCESS) => {
-                self.counts.refused += 1;
+                Some(&mut counts.refused)
             }
-            // Closed meanwhile, or its process has ended.
-            Err(_) => {}
+            // No TCP, or closed meanwhile, or its process has ended.
+            Ok(Met::NoTcp) | Err(_) => None,
+        };
+        if let Some(count) = count.filter(|_| is_new) {
+            *count += 1;
+        }
+        match met {
+            Ok(Met::Changed(now) | Met::Left(now)) => Some(now),
+            Ok(Met::NoTcp) | Err(_) => None,
         }
     }
 }
@@ -90,41 +102,48 @@ impl Work for PollingProtector {
         Some(self.next)
     }
 
-    /// Protects what is new.
+    /// Protects what is new, and what its program has changed since.
     fn handle_timeout(&mut self, now: Instant) -> io::Result<()> {
         if now < self.next {
             return Ok(());
         }
         let owners = Owners::scan_these(&descendants(self.root))?;
-        let mut held = FxHashSet::default();
+        let mut held = FxHashMap::default();
         for (inode, owner) in owners.each() {
-            let fresh = held.insert(inode) && !self.done.contains(&inode);
-            if fresh {
-                self.meet(owner);
+            if let Entry::Vacant(place) = held.entry(inode) {
+                place.insert(self.meet(inode, owner));
             }
         }
         // A number that nobody holds any more may come again.
-        self.done = held;
+        self.known = held;
         let took = now.elapsed();
         self.next = now + took + (took * REST).max(SHORTEST);
         Ok(())
     }
 }
 
-/// Whether something was set; `None`: it is no TCP socket.
-fn protect(aim: &Aim, owner: Owner<'_>) -> Result<Option<bool>, SysError> {
+/// What became of a socket, and what is in force on it.
+enum Met {
+    Changed(Effective),
+    Left(Effective),
+    NoTcp,
+}
+
+fn protect(aim: &Aim, owner: Owner<'_>, known: Option<Effective>) -> Result<Met, SysError> {
     let process = pidfd::open(owner.process.pid())?;
     let socket = pidfd::descriptor(process.as_fd(), owner.fd)?;
     if sockopt::transport(&socket)? != Transport::Tcp {
-        return Ok(None);
+        return Ok(Met::NoTcp);
     }
     let before = sockopt::effective(&socket)?;
-    let options = options(aim, &socket, &before)?;
-    if options == SocketOptions::default() {
-        return Ok(Some(false));
+    if known == Some(before) {
+        return Ok(Met::Left(before));
     }
-    let applied = options.apply(&socket);
-    Ok(Some(applied.is_ok()))
+    let options = options(aim, &socket, &before)?;
+    if options == SocketOptions::default() || options.apply(&socket).is_err() {
+        return Ok(Met::Left(before));
+    }
+    Ok(Met::Changed(sockopt::effective(&socket)?))
 }
 
 /// What is to be set on a socket in its present state.

@@ -228,8 +228,12 @@ pub struct StandingProtection {
     pub protected: Option<u64>,
     /// Ends that were good enough.
     pub spared: Option<u64>,
-    /// Ends on which the kernel refused an option.
+    /// Ends, and calls of programs, on which the kernel refused an option.
     pub refused: Option<u64>,
+    /// Calls of programs that asked for what the deadline does not allow, and got what it does.
+    pub overruled: Option<u64>,
+    /// Whether an earlier version made it, which does not hold what programs set later.
+    pub outdated: bool,
 }
 
 /// A protection of connections still to come that was ended.
