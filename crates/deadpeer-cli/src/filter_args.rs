@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::TcpState;
-use deadpeer_host::filter::{Container, Glob, Missing, Selector, User};
+use deadpeer_host::filter::{self, Container, Glob, Missing, Selector, User};
 use deadpeer_host::{Endpoint, Filter, Namespace, Table};
 use deadpeer_report::sanitize::sanitize;
 
@@ -22,13 +22,13 @@ use crate::exit::Stop;
 #[command(next_help_heading = "Filters (values of the same filter: any; different filters: all)")]
 pub(crate) struct FilterArgs {
     /// Owned by this process
-    #[arg(long, value_name = "PID", value_parser = pid)]
+    #[arg(long, value_name = "PID", value_parser = filter::pid)]
     pid: Vec<u32>,
     /// Owned by a process with this name; * matches any characters, ? matches one
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     process: Vec<String>,
     /// With this port at either end
-    #[arg(long, value_name = "PORT", value_parser = port)]
+    #[arg(long, value_name = "PORT", value_parser = filter::port)]
     port: Vec<u16>,
     /// With this local endpoint: address, prefix, address:port or :port
     #[arg(long, value_name = "ENDPOINT")]
@@ -207,21 +207,6 @@ fn texts<T: ToString>(values: &[T]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
 }
 
-fn pid(text: &str) -> Result<u32, String> {
-    text.parse::<u32>()
-        .ok()
-        .filter(|pid| (1..=i32::MAX as u32).contains(pid))
-        .ok_or_else(|| "a pid is a positive number".into())
-}
-
-/// Reads a port.
-pub(crate) fn port(text: &str) -> Result<u16, String> {
-    text.parse::<u16>()
-        .ok()
-        .filter(|port| *port > 0)
-        .ok_or_else(|| "a port is a number from 1 to 65535".into())
-}
-
 /// A name from the user database, or a number as it is.
 fn user(text: &str) -> Result<u32, String> {
     let Ok(user) = text.parse::<User>();
@@ -234,10 +219,7 @@ fn user(text: &str) -> Result<u32, String> {
 /// Every state by its name, once.
 fn state() -> impl clap::builder::TypedValueParser<Value = TcpState> {
     let names: BTreeSet<&str> = TcpState::ALL.iter().map(|state| state.name()).collect();
-    PossibleValuesParser::new(names).try_map(|name| {
-        let named = TcpState::ALL.into_iter().find(|state| state.name() == name);
-        named.ok_or("no state has this name")
-    })
+    PossibleValuesParser::new(names).try_map(|name| filter::state(&name))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use deadpeer_host::filter::User;
 use deadpeer_host::{Coverage, Unreadable, unreached};
 use deadpeer_report::sanitize::sanitize;
 use deadpeer_report::{Gap, Looker, Unreached};
@@ -23,7 +24,7 @@ pub(crate) fn all(
 
 /// Whose rights this process has.
 pub(crate) fn looker() -> Looker {
-    match nix::unistd::geteuid().is_root() {
+    match rustix::process::geteuid().is_root() {
         true => Looker::Root,
         false => Looker::Nobody,
     }
@@ -31,8 +32,8 @@ pub(crate) fn looker() -> Looker {
 
 /// A user's name, or the number where there is none.
 fn user(uid: u32) -> String {
-    match nix::unistd::User::from_uid(uid.into()) {
-        Ok(Some(user)) => sanitize(&user.name).into_owned(),
-        Ok(None) | Err(_) => uid.to_string(),
+    match User::name_of(uid) {
+        Some(name) => sanitize(&name).into_owned(),
+        None => uid.to_string(),
     }
 }

@@ -8,6 +8,7 @@ mod container;
 mod endpoint;
 mod glob;
 mod matching;
+mod read;
 mod selector;
 mod user;
 
@@ -15,5 +16,6 @@ pub use container::Container;
 pub use endpoint::{Endpoint, EndpointError};
 pub use glob::Glob;
 pub use matching::Filter;
+pub use read::{pid, port, state};
 pub use selector::{Missing, ResolveError, Resolved, Selector};
 pub use user::User;

@@ -47,3 +47,26 @@ impl From<SysError> for std::io::Error {
         error.errno.into()
     }
 }
+
+/// The name of an errno that ends connections, or its number.
+#[must_use]
+pub fn errno_name(errno: Errno) -> String {
+    let known = [
+        (Errno::PIPE, "EPIPE"),
+        (Errno::CONNRESET, "ECONNRESET"),
+        (Errno::CONNABORTED, "ECONNABORTED"),
+        (Errno::CONNREFUSED, "ECONNREFUSED"),
+        (Errno::TIMEDOUT, "ETIMEDOUT"),
+        (Errno::HOSTUNREACH, "EHOSTUNREACH"),
+        (Errno::NETUNREACH, "ENETUNREACH"),
+        (Errno::NETDOWN, "ENETDOWN"),
+        (Errno::ACCESS, "EACCES"),
+        (Errno::NOTCONN, "ENOTCONN"),
+        (Errno::ADDRNOTAVAIL, "EADDRNOTAVAIL"),
+    ];
+    let found = known.into_iter().find(|(known, _)| *known == errno);
+    found.map_or_else(
+        || format!("errno {}", errno.raw_os_error()),
+        |(_, name)| name.to_owned(),
+    )
+}

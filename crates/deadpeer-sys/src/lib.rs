@@ -31,10 +31,12 @@ pub mod sysctl;
 mod tcp_info;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unconnected;
 
 pub use alarm::Alarm;
-pub use error::{Result, SysError};
+pub use error::{Result, SysError, errno_name};
 pub use kernel::{kernel_version, running_kernel};
 pub use remembered::Remembered;
 pub use rustix::io::Errno;
 pub use tcp_info::tcp_info;
+pub use unconnected::unconnected;

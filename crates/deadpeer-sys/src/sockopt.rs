@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use deadpeer_core::{Setting, SocketOption};
 use rustix::io::Errno;
-use rustix::net::sockopt;
+use rustix::net::{AddressFamily, sockopt};
 
 use crate::{Result, SysError};
 
@@ -214,6 +214,30 @@ pub fn linger(fd: impl AsFd) -> Result<Option<Duration>> {
 #[doc(alias = "SO_LINGER")]
 pub fn set_linger(fd: impl AsFd, linger: Option<Duration>) -> Result<()> {
     sockopt::set_socket_linger(fd, linger).map_err(SysError::of("setsockopt(SO_LINGER)"))
+}
+
+/// Sets `TCP_MAXSEG`: no segment either way is longer. Before the handshake.
+#[doc(alias = "TCP_MAXSEG")]
+pub fn set_max_segment(fd: impl AsFd, bytes: u32) -> Result<()> {
+    let call = "setsockopt(TCP_MAXSEG)";
+    int::write(fd.as_fd(), libc::IPPROTO_TCP, libc::TCP_MAXSEG, bytes, call)
+}
+
+/// Sets `IP_RECVERR` or `IPV6_RECVERR`, by the family of the socket: the first ICMP error about a
+/// connection ends it (ip(7)).
+#[doc(alias = "IP_RECVERR")]
+pub fn set_recverr(fd: impl AsFd, on: bool) -> Result<()> {
+    let fd = fd.as_fd();
+    let domain = sockopt::socket_domain(fd).map_err(SysError::of("getsockopt(SO_DOMAIN)"))?;
+    let (level, option, call) = match domain {
+        AddressFamily::INET6 => (
+            libc::IPPROTO_IPV6,
+            libc::IPV6_RECVERR,
+            "setsockopt(IPV6_RECVERR)",
+        ),
+        _ => (libc::IPPROTO_IP, libc::IP_RECVERR, "setsockopt(IP_RECVERR)"),
+    };
+    int::write(fd, level, option, on.into(), call)
 }
 
 /// Takes the error of a socket, if it has one (`SO_ERROR`). Whoever asks next, the application

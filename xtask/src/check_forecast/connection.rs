@@ -1,7 +1,8 @@
 //! The two ends of a connection, and what can be done to them.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -10,8 +11,9 @@ use deadpeer_lab::Host;
 use deadpeer_sys::sockopt;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+use rustix::net::bind;
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 use rustix::time::Timespec;
-use socket2::{Domain, Socket, Type};
 
 use super::paths::{Paths, Place};
 use super::scenario::Scenario;
@@ -27,10 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Connection {
     /// Our end; `None` once it is closed, or where there is none but a request in a listener's
     /// queue.
-    ours: Option<Socket>,
+    ours: Option<TcpStream>,
     /// The peer's end; its listener for a connection that is never accepted; our listener for a
     /// request.
-    peer: Socket,
+    peer: Peer,
     /// Our address and the peer's.
     pub(super) ends: (SocketAddr, SocketAddr),
     /// What is in force: read when asked about, the last time before close().
@@ -39,8 +41,8 @@ pub(super) struct Connection {
 
 /// A connection whose handshake runs.
 pub(super) struct Handshake {
-    listener: Socket,
-    client: Socket,
+    listener: TcpListener,
+    client: TcpStream,
 }
 
 impl Handshake {
@@ -75,27 +77,26 @@ impl Handshake {
             (self.client, server)
         };
         ours.set_nonblocking(true)?;
-        ours.set_tcp_nodelay(true)?;
+        ours.set_nodelay(true)?;
         set(&ours, &scenario.options)?;
         if scenario.thin {
             sockopt::set_thin_linear_timeouts(&ours, true)?;
             // BBR never leaves the initial slow start, in which no stream counts as thin.
-            ours.set_tcp_congestion(b"reno")?;
+            rustix::net::sockopt::set_tcp_congestion(&ours, "reno")?;
         }
-        Connection::of(Some(ours), peer)
+        Connection::of(ours, peer)
     }
 }
 
 impl Connection {
-    fn of(ours: Option<Socket>, peer: Socket) -> Result<Self> {
-        let of = ours.as_ref().context("our end is open")?;
-        let ends = (address(of.local_addr()?)?, address(of.peer_addr()?)?);
-        let options = sockopt::effective(of)?;
+    fn of(ours: TcpStream, peer: TcpStream) -> Result<Self> {
+        let ends = (ours.local_addr()?, ours.peer_addr()?);
+        let options = sockopt::effective(&ours)?;
         Ok(Self {
             ends,
             options,
-            ours,
-            peer,
+            ours: Some(ours),
+            peer: Peer::Stream(peer),
         })
     }
 
@@ -106,13 +107,13 @@ impl Connection {
         let ours = client(paths.near()?, scenario.ipv6)?;
         set(&ours, &scenario.options)?;
         connect(&ours, &peer)?;
-        let ends = (address(ours.local_addr()?)?, address(peer.local_addr()?)?);
+        let ends = (ours.local_addr()?, peer.local_addr()?);
         let options = sockopt::effective(&ours)?;
         Ok(Self {
             ends,
             options,
             ours: Some(ours),
-            peer,
+            peer: Peer::Listener(peer),
         })
     }
 
@@ -125,10 +126,7 @@ impl Connection {
         }
         let client = client(paths.peer(Place::Gone)?, scenario.ipv6)?;
         connect(&client, &listener)?;
-        let ends = (
-            address(listener.local_addr()?)?,
-            address(client.local_addr()?)?,
-        );
+        let ends = (listener.local_addr()?, client.local_addr()?);
         let mut options = sockopt::effective(&listener)?;
         options.syncnt = scenario.options.syncnt;
         // The client's socket ends here, and its SYN is not repeated.
@@ -136,16 +134,16 @@ impl Connection {
             ends,
             options,
             ours: None,
-            peer: listener,
+            peer: Peer::Listener(listener),
         })
     }
 
     /// Our end, while its descriptor is open.
-    pub(super) fn ours(&self) -> Option<&Socket> {
+    pub(super) fn ours(&self) -> Option<&TcpStream> {
         self.ours.as_ref()
     }
 
-    fn open(&self) -> Result<&Socket> {
+    fn open(&self) -> Result<&TcpStream> {
         self.ours.as_ref().context("our end is closed already")
     }
 
@@ -159,7 +157,8 @@ impl Connection {
 
     /// A few bytes arrive from the peer.
     pub(super) fn hear(&self) -> Result<()> {
-        (&self.peer)
+        self.peer
+            .stream()?
             .write_all(b"life")
             .context("write at the peer")?;
         let _read = self.open()?.read(&mut [0; 16]);
@@ -190,9 +189,10 @@ impl Connection {
 
     /// Whether the peer has all of the response, and its end.
     pub(super) fn has_arrived(&self) -> Result<bool> {
-        self.peer.set_nonblocking(true)?;
+        let mut peer = self.peer.stream()?;
+        peer.set_nonblocking(true)?;
         let mut response = Vec::new();
-        let ended = (&self.peer).read_to_end(&mut response).is_ok();
+        let ended = peer.read_to_end(&mut response).is_ok();
         Ok(ended && response.len() == RESPONSE)
     }
 
@@ -202,6 +202,7 @@ impl Connection {
 
     pub(super) fn peer_finishes(&self) -> Result<()> {
         self.peer
+            .stream()?
             .shutdown(Shutdown::Write)
             .context("shutdown at the peer")
     }
@@ -252,48 +253,71 @@ impl Connection {
     }
 }
 
-fn listener(host: &Host, scenario: &Scenario) -> Result<Socket> {
-    let listener = host.enter(|| Socket::new(domain(scenario.ipv6), Type::STREAM, None))??;
-    listener.set_tcp_mss(MSS)?;
-    listener.set_recv_buffer_size(8_192)?;
-    listener.bind(&Paths::address(host, scenario.place, scenario.ipv6).into())?;
-    listener.listen(1)?;
+fn listener(host: &Host, scenario: &Scenario) -> Result<TcpListener> {
+    let address = Paths::address(host, scenario.place, scenario.ipv6);
+    let listener = TcpListener::from(socket(host, address)?);
+    bind(&listener, &address)?;
+    rustix::net::listen(&listener, 1)?;
     Ok(listener)
 }
 
-fn client(host: &Host, ipv6: bool) -> Result<Socket> {
-    let client = host.enter(|| Socket::new(domain(ipv6), Type::STREAM, None))??;
-    client.set_tcp_mss(MSS)?;
-    client.set_recv_buffer_size(8_192)?;
-    Ok(client)
+fn client(host: &Host, ipv6: bool) -> Result<TcpStream> {
+    let any: IpAddr = match ipv6 {
+        true => Ipv6Addr::UNSPECIFIED.into(),
+        false => Ipv4Addr::UNSPECIFIED.into(),
+    };
+    Ok(socket(host, SocketAddr::new(any, 0))?.into())
+}
+
+/// With small segments and a small window.
+fn socket(host: &Host, address: SocketAddr) -> Result<OwnedFd> {
+    let socket = host.enter(|| deadpeer_sys::unconnected(address))??;
+    sockopt::set_max_segment(&socket, MSS)?;
+    set_socket_recv_buffer_size(&socket, 8_192)?;
+    Ok(socket)
 }
 
 /// Sends the SYN, and does not wait for an answer.
-fn connect(client: &Socket, listener: &Socket) -> Result<()> {
+fn connect(client: &TcpStream, listener: &TcpListener) -> Result<()> {
     client.set_nonblocking(true)?;
-    let in_progress = Errno::INPROGRESS.raw_os_error();
-    match client.connect(&listener.local_addr()?) {
-        Err(error) if error.raw_os_error() != Some(in_progress) => Err(error).context("connect"),
-        Ok(()) | Err(_) => Ok(()),
+    match rustix::net::connect(client, &listener.local_addr()?) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(()),
+        Err(errno) => Err(errno).context("connect"),
     }
 }
 
-fn ready(socket: &Socket, what: PollFlags) -> Result<()> {
+fn ready(socket: &impl AsFd, what: PollFlags) -> Result<()> {
     let patience = Timespec::try_from(PATIENCE)?;
     let ready = poll(&mut [PollFd::new(socket, what)], Some(&patience))?;
     ensure!(ready > 0, "nothing after {PATIENCE:?}");
     Ok(())
 }
 
-fn address(address: socket2::SockAddr) -> Result<SocketAddr> {
-    address.as_socket().context("an address of another family")
+/// The other end, as far as it came.
+enum Peer {
+    Stream(TcpStream),
+    Listener(TcpListener),
 }
 
-fn domain(ipv6: bool) -> Domain {
-    if ipv6 { Domain::IPV6 } else { Domain::IPV4 }
+impl Peer {
+    fn stream(&self) -> Result<&TcpStream> {
+        match self {
+            Self::Stream(stream) => Ok(stream),
+            Self::Listener(_) => bail!("the peer has not accepted"),
+        }
+    }
 }
 
-fn set(socket: &Socket, options: &SocketOptions) -> Result<()> {
+impl AsFd for Peer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Stream(stream) => stream.as_fd(),
+            Self::Listener(listener) => listener.as_fd(),
+        }
+    }
+}
+
+fn set(socket: &TcpStream, options: &SocketOptions) -> Result<()> {
     use deadpeer::Apply as _;
     let applied = options.apply(socket)?;
     ensure!(

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use deadpeer::{Apply as _, Cause};
@@ -10,7 +11,7 @@ use deadpeer_report::duration;
 use deadpeer_sys::signals::Interruption;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use rustix::net::{bind, connect as begin, listen as accept_up_to, sockopt};
 
 use super::method::Method;
 use crate::exit::Stop;
@@ -37,12 +38,12 @@ pub(super) fn listener(addresses: &[SocketAddr], method: &Method) -> Result<TcpL
 fn listen(address: SocketAddr, method: &Method) -> io::Result<TcpListener> {
     let socket = prepared(address, method)?;
     if address.is_ipv6() {
-        socket.set_only_v6(!address.ip().is_unspecified())?;
+        sockopt::set_ipv6_v6only(&socket, !address.ip().is_unspecified())?;
     }
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    bind(&socket, &address)?;
+    accept_up_to(&socket, BACKLOG)?;
+    Ok(OwnedFd::from(socket).into())
 }
 
 /// What came of connecting.
@@ -82,10 +83,10 @@ fn connect(
     end: Instant,
 ) -> io::Result<Dialled> {
     let socket = prepared(address, method)?;
-    match socket.connect(&address.into()) {
-        Ok(()) => return Ok(Dialled::Connected(socket.into())),
-        Err(error) if Errno::from_io_error(&error) == Some(Errno::INPROGRESS) => {}
-        Err(error) => return Err(error),
+    match begin(&socket, &address) {
+        Ok(()) => return Ok(Dialled::Connected(socket)),
+        Err(Errno::INPROGRESS) => {}
+        Err(errno) => return Err(errno.into()),
     }
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -103,19 +104,16 @@ fn connect(
             return Ok(Dialled::Interrupted);
         }
         return match socket.take_error()? {
-            None => Ok(Dialled::Connected(socket.into())),
+            None => Ok(Dialled::Connected(socket)),
             Some(error) => Err(error),
         };
     }
 }
 
 /// A socket that does not block and has the options.
-fn prepared(address: SocketAddr, method: &Method) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+fn prepared(address: SocketAddr, method: &Method) -> io::Result<TcpStream> {
+    let socket = deadpeer_sys::unconnected(address).map_err(io::Error::from)?;
+    let socket = TcpStream::from(socket);
     socket.set_nonblocking(true)?;
     method.options.apply(&socket).map_err(io::Error::other)?;
     Ok(socket)

@@ -10,7 +10,6 @@ use deadpeer_report::duration;
 
 use super::filter::{EndsFilter, HostArg};
 use super::time::Zone;
-use crate::filter_args;
 use crate::flags::DeadlineArgs;
 use crate::output::OutputArgs;
 
@@ -44,7 +43,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long)]
     all: bool,
     /// Only connections with this port at either end; can be repeated
-    #[arg(long, value_name = "PORT", value_parser = filter_args::port)]
+    #[arg(long, value_name = "PORT", value_parser = deadpeer_host::filter::port)]
     port: Vec<u16>,
     /// Only connections with this address or prefix; can be repeated
     #[arg(long, value_name = "ADDRESS|PREFIX")]

@@ -6,12 +6,12 @@
 
 mod c;
 mod rust;
-mod setting;
 mod sysctl;
+
+use deadpeer_core::{Setting, SocketOption};
 
 pub(super) use c::c;
 pub(super) use rust::{libc, rust};
-pub(super) use setting::settings;
 pub(super) use sysctl::sysctl;
 
 /// What to print code for.
@@ -25,4 +25,30 @@ pub(crate) enum Language {
     Libc,
     /// The defaults of the network namespace, as far as there are any
     Sysctl,
+}
+
+/// What the value of an option counts, for a comment beside it.
+pub(super) fn counts(setting: Setting) -> &'static str {
+    match (setting.option, setting.value) {
+        (SocketOption::Keepalive, 0) => "off",
+        (SocketOption::Keepalive, _) => "on",
+        (option, _) => option.facts().counts,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deadpeer_core::SocketOptions;
+
+    /// Every option set, each to a value of its own.
+    pub(super) fn everything() -> SocketOptions {
+        SocketOptions::new()
+            .keepalive(true)
+            .keepidle_s(20)
+            .keepintvl_s(1)
+            .keepcnt(8)
+            .user_timeout_ms(28_000)
+            .rto_max_ms(3_000)
+            .syncnt(4)
+    }
 }

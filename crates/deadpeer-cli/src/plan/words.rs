@@ -10,7 +10,7 @@ use deadpeer_core::{Kernel, Notice, Plan, Refusal, Silence};
 use deadpeer_report::duration::{Lower, Upper};
 
 use super::answer::{Answer, told};
-use super::code::{Language, settings};
+use super::code::{Language, counts};
 use crate::exit::Stop;
 use crate::policy_args;
 use crate::text::look::Look;
@@ -21,11 +21,9 @@ use crate::text::style;
 pub(super) fn plan(answer: &Answer, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     let page = Page { look };
     page.title(out, "Socket options")?;
-    for setting in settings(answer.plan.options()) {
-        let line = format!(
-            "{:<18}{:>8}  {}",
-            setting.option, setting.value, setting.unit
-        );
+    for setting in answer.plan.options().settings() {
+        let (name, value) = (setting.name(), setting.value);
+        let line = format!("{name:<18}{value:>8}  {}", counts(setting));
         page.line(out, style::PLAIN, &line)?;
     }
     if answer.plan.sysctls().iter().next().is_some() {

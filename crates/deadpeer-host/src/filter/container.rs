@@ -1,6 +1,8 @@
 //! Which cgroup is a container's: by the names that the makers of containers give.
 
+use std::convert::Infallible;
 use std::path::Path;
+use std::str::FromStr;
 
 use super::glob::Glob;
 
@@ -34,6 +36,15 @@ const BEFORE: [&str; 10] = [
 
 /// What systemd writes behind.
 const BEHIND: [&str; 3] = [".scope", ".service", ".slice"];
+
+impl FromStr for Container {
+    type Err = Infallible;
+
+    /// As [`Container::new`].
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self::new(text))
+    }
+}
 
 impl Container {
     /// From an id, the begin of one (six digits or more), a pod's uid or a name, which may have

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use deadpeer_core::TcpState;
 use deadpeer_sys::sock_diag::States;
+use serde::Deserialize;
 
 use super::Filter;
 use super::cgroup;
 use super::container::Container;
 use super::endpoint::Endpoint;
 use super::glob::Glob;
+use super::read;
 use super::user::User;
 
 /// A choice of connections by names: what a command line or a configuration says. Values of one
@@ -20,6 +22,10 @@ use super::user::User;
 ///
 /// Names mean something else as time goes by: containers start, users are made. So it is kept as it
 /// was written, and [resolved](Self::resolve) when it is used, and again later.
+///
+/// A configuration writes it in the words of the command's filters: `pid`, `process`, `port`,
+/// `local`, `peer`, `state`, `user`, `cgroup` and `container`, each one value or a list. Another key
+/// is refused, and so is a value that can match nothing.
 ///
 /// ```
 /// use deadpeer_host::filter::Selector;
@@ -31,28 +37,38 @@ use super::user::User;
 /// assert!(resolved.missing.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Selector {
     /// Owned by one of these processes.
+    #[serde(rename = "pid", deserialize_with = "read::pids")]
     pub pids: Vec<u32>,
     /// Owned by a process with one of these names.
+    #[serde(rename = "process", deserialize_with = "read::each")]
     pub processes: Vec<Glob>,
     /// One of these ports at either end.
+    #[serde(rename = "port", deserialize_with = "read::ports")]
     pub ports: Vec<u16>,
     /// The local end.
+    #[serde(deserialize_with = "read::each")]
     pub local: Vec<Endpoint>,
     /// The peer. A listener has none and never matches.
+    #[serde(deserialize_with = "read::each")]
     pub peer: Vec<Endpoint>,
     /// In one of these states.
+    #[serde(rename = "state", deserialize_with = "read::states")]
     pub states: Vec<TcpState>,
     /// Belonging to one of these users.
+    #[serde(rename = "user", deserialize_with = "read::each")]
     pub users: Vec<User>,
     /// Made in one of these cgroups (v2) or below: paths below the root, in which each name may
     /// have wildcards.
+    #[serde(rename = "cgroup", deserialize_with = "read::each")]
     pub cgroups: Vec<PathBuf>,
     /// Made in one of these containers or pods. Together with `cgroups` they are one kind: any of
     /// both.
+    #[serde(rename = "container", deserialize_with = "read::each")]
     pub containers: Vec<Container>,
 }
 

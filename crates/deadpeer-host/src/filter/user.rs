@@ -29,6 +29,14 @@ impl User {
             }
         }
     }
+
+    /// The name of a user's number in the user database; `None`: it has none, or the database could
+    /// not be asked.
+    #[must_use]
+    pub fn name_of(id: u32) -> Option<String> {
+        let user = nix::unistd::User::from_uid(id.into()).ok()??;
+        Some(user.name)
+    }
 }
 
 impl FromStr for User {

@@ -1,15 +1,15 @@
 //! One of our connections, and the program that uses it.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, SystemTime};
 
 use deadpeer_core::{TcpInfo, TcpState};
-use deadpeer_sys::{Errno, SysError};
-use nix::sys::socket::{setsockopt, sockopt};
+use deadpeer_sys::sockopt::{set_max_segment, set_recverr};
+use deadpeer_sys::{Errno, SysError, unconnected};
 use rustix::event::{PollFd, PollFlags, poll};
-use socket2::{Domain, Socket, Type};
+use rustix::net::{bind, connect, sockopt};
 
 use super::life::{Ended, Life};
 use crate::method::Method;
@@ -32,7 +32,7 @@ pub(crate) struct Link {
     pub(crate) state: State,
     /// The method that watches; `None` for the control that nobody watches.
     pub(crate) method: Option<usize>,
-    socket: Socket,
+    socket: TcpStream,
     /// Whether the peer is to speak regularly by itself.
     wants_beats: bool,
     introduced: bool,
@@ -74,30 +74,27 @@ impl Link {
         method: Option<(usize, &Method)>,
         to: SocketAddr,
     ) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-        socket.set_tcp_nodelay(true)?;
-        socket.set_tcp_mss(MSS)?;
-        socket.set_send_buffer_size(SEND_BUFFER)?;
+        let socket = TcpStream::from(unconnected(to)?);
+        socket.set_nodelay(true)?;
+        set_max_segment(&socket, MSS)?;
+        sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER)?;
         socket.set_nonblocking(true)?;
         // Always the same port: losses are drawn for each flow by its ports.
         let any: IpAddr = match to {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        socket.bind(&SocketAddr::new(any, FIRST_PORT + id as u16).into())?;
+        bind(&socket, &SocketAddr::new(any, FIRST_PORT + id as u16))?;
         if let Some((_, method)) = method {
             use deadpeer::Apply as _;
             method.options.apply(&socket).map_err(io::Error::other)?;
-            if method.recverr && to.is_ipv4() {
-                setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
-            }
-            if method.recverr && to.is_ipv6() {
-                setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
+            if method.recverr {
+                set_recverr(&socket, true)?;
             }
         }
-        match socket.connect(&to.into()) {
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::INPROGRESS) => {}
-            other => other?,
+        match connect(&socket, &to) {
+            Ok(()) | Err(Errno::INPROGRESS) => {}
+            Err(errno) => return Err(errno.into()),
         }
         Ok(Self {
             id,

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use deadpeer_sys::netns;
-use socket2::{Domain, Socket, Type};
+use deadpeer_sys::sockopt::set_max_segment;
+use deadpeer_sys::{netns, unconnected};
+use rustix::net::{bind, connect, sockopt};
 
 use crate::host::Host;
 use crate::state::State;
@@ -99,12 +100,11 @@ impl Relay {
         near.set_nonblocking(false)?;
         near.set_nodelay(true)?;
         let to = SocketAddr::from((self.peer, near.local_addr()?.port()));
-        let far = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-        far.set_tcp_mss(MSS)?;
-        far.set_send_buffer_size(BUFFER)?;
-        far.set_tcp_nodelay(true)?;
-        far.connect(&to.into())?;
-        let far: TcpStream = far.into();
+        let far = TcpStream::from(unconnected(to)?);
+        set_max_segment(&far, MSS)?;
+        sockopt::set_socket_send_buffer_size(&far, BUFFER)?;
+        far.set_nodelay(true)?;
+        connect(&far, &to)?;
         copy(near.try_clone()?, far.try_clone()?);
         copy(far.try_clone()?, near.try_clone()?);
         if let Ok(mut streams) = self.streams.lock() {
@@ -124,12 +124,13 @@ fn copy(mut from: TcpStream, mut to: TcpStream) {
 }
 
 fn listen(port: u16) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
-    socket.set_only_v6(false)?;
-    socket.set_recv_buffer_size(BUFFER)?;
-    socket.set_tcp_mss(MSS)?;
-    socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
-    socket.listen(128)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    let listener = TcpListener::from(unconnected(address)?);
+    sockopt::set_ipv6_v6only(&listener, false)?;
+    sockopt::set_socket_recv_buffer_size(&listener, BUFFER)?;
+    set_max_segment(&listener, MSS)?;
+    bind(&listener, &address)?;
+    rustix::net::listen(&listener, 128)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }

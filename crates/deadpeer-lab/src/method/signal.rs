@@ -1,6 +1,6 @@
 //! What a method notices.
 
-use deadpeer_sys::Errno;
+use deadpeer_sys::{Errno, errno_name};
 use serde::Serialize;
 
 /// By what a method noticed something.
@@ -48,28 +48,6 @@ impl Signal {
     }
 
     pub(crate) fn errno(call: &str, errno: Errno) -> Self {
-        Self::dead(format!("{call} {}", name(errno)))
+        Self::dead(format!("{call} {}", errno_name(errno)))
     }
-}
-
-/// The name of an errno that ends connections, or its number.
-pub(crate) fn name(errno: Errno) -> String {
-    let known = [
-        (Errno::PIPE, "EPIPE"),
-        (Errno::CONNRESET, "ECONNRESET"),
-        (Errno::CONNABORTED, "ECONNABORTED"),
-        (Errno::CONNREFUSED, "ECONNREFUSED"),
-        (Errno::TIMEDOUT, "ETIMEDOUT"),
-        (Errno::HOSTUNREACH, "EHOSTUNREACH"),
-        (Errno::NETUNREACH, "ENETUNREACH"),
-        (Errno::NETDOWN, "ENETDOWN"),
-        (Errno::ACCESS, "EACCES"),
-        (Errno::NOTCONN, "ENOTCONN"),
-        (Errno::ADDRNOTAVAIL, "EADDRNOTAVAIL"),
-    ];
-    let found = known.into_iter().find(|(known, _)| *known == errno);
-    found.map_or_else(
-        || format!("errno {}", errno.raw_os_error()),
-        |(_, name)| name.to_owned(),
-    )
 }

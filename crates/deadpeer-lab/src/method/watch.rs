@@ -6,10 +6,10 @@ use std::time::Duration;
 use deadpeer::{Event, HalfClose, News, Watch as Supervisor};
 use deadpeer_core::heartbeat::Violation;
 use deadpeer_core::{Cause, Judge, Supervision, TcpState, Verdict};
-use deadpeer_sys::{Errno, SysError};
+use deadpeer_sys::{Errno, SysError, errno_name};
 use rustix::event::epoll;
 
-use super::signal::{Signal, name};
+use super::signal::Signal;
 use super::two_witnesses::TwoWitnesses;
 use super::{Eyes, Method};
 use crate::matrix::{Link, Received};
@@ -158,7 +158,7 @@ impl Watch {
         .filter(|(bit, _)| bits.contains(*bit))
         .map(|(_, name)| name.to_owned())
         .collect();
-        words.extend(link.take_error().map(name));
+        words.extend(link.take_error().map(errno_name));
         let words = words.join(" ");
         Ok(Some(
             match bits.intersects(epoll::EventFlags::ERR | epoll::EventFlags::HUP) {

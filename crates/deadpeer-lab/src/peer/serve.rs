@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, SockRef, Socket, Type};
+use deadpeer_sys::sockopt::{set_linger, set_max_segment};
+use deadpeer_sys::unconnected;
+use rustix::net::{bind, sockopt};
 
 use super::orders::{Heard, Order};
 use crate::state::State;
@@ -133,7 +135,7 @@ impl Program {
             Order::Close => self.hang_up(),
             Order::Abort => {
                 for connection in &self.connections {
-                    SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO))?;
+                    set_linger(&connection.stream, Some(Duration::ZERO))?;
                 }
                 self.hang_up();
             }
@@ -200,15 +202,16 @@ impl Program {
 }
 
 fn listen(port: u16) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
-    socket.set_only_v6(false)?;
-    socket.set_reuse_address(true)?;
-    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-    socket.set_tcp_mss(MSS)?;
-    socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
-    socket.listen(128)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    let listener = TcpListener::from(unconnected(address)?);
+    sockopt::set_ipv6_v6only(&listener, false)?;
+    sockopt::set_socket_reuseaddr(&listener, true)?;
+    sockopt::set_socket_recv_buffer_size(&listener, RECEIVE_BUFFER)?;
+    set_max_segment(&listener, MSS)?;
+    bind(&listener, &address)?;
+    rustix::net::listen(&listener, 128)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 impl Connection {

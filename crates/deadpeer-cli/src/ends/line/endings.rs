@@ -6,6 +6,7 @@ use std::time::Duration;
 use deadpeer::Cause;
 use deadpeer_core::TcpInfo;
 use deadpeer_core::heartbeat::frame::Reason;
+use deadpeer_sys::{Errno, errno_name};
 
 use super::super::ending::{By, Ending, Shown, Sign};
 use super::super::framed::{Fault, Silence, Word};
@@ -103,7 +104,7 @@ impl Line {
             cause: Some(cause),
             errno: raw
                 .filter(|raw| *raw != 0)
-                .map(|raw| format!("{:?}", nix::errno::Errno::from_raw(raw))),
+                .map(|raw| errno_name(Errno::from_raw_os_error(raw))),
             silent: info.heard_ago(),
             unanswered,
             shown,

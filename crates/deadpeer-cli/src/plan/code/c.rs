@@ -4,24 +4,20 @@ use std::fmt::Write as _;
 
 use deadpeer_core::SocketOptions;
 
-use super::setting::{Setting, settings};
-
-/// Options that are younger than some C libraries, with their numbers (include/uapi/linux/tcp.h).
-const YOUNG: [(&str, u32); 2] = [("TCP_USER_TIMEOUT", 18), ("TCP_RTO_MAX_MS", 44)];
+use super::counts;
 
 /// A C function that sets the options; `promise` is said above it.
 pub(in crate::plan) fn c(options: &SocketOptions, promise: &str) -> String {
-    let settings = settings(options);
     let mut code = String::from(
         "#include <netinet/in.h>\n#include <netinet/tcp.h>\n#include <stddef.h>\n#include <sys/socket.h>\n\n",
     );
-    for (option, number) in YOUNG {
-        if settings.iter().any(|setting| setting.option == option) {
+    for setting in options.settings() {
+        let facts = setting.option.facts();
+        // Younger than some C libraries.
+        if facts.since.is_some() {
+            let (name, number) = (facts.name, facts.number);
             // Writing to a String cannot fail, here and below.
-            let _ = writeln!(
-                code,
-                "#ifndef {option}\n#define {option} {number}\n#endif\n"
-            );
+            let _ = writeln!(code, "#ifndef {name}\n#define {name} {number}\n#endif\n");
         }
     }
     let _ = writeln!(
@@ -29,16 +25,13 @@ pub(in crate::plan) fn c(options: &SocketOptions, promise: &str) -> String {
         "/* {promise}\n   Returns 0, or -1 with errno and the options before the refused one set. */\n\
          int notice_vanished_peer(int fd)\n{{\n    static const struct {{ int level, option, value; }} settings[] = {{"
     );
-    for Setting {
-        level,
-        option,
-        value,
-        unit,
-    } in &settings
-    {
+    for setting in options.settings() {
+        let facts = setting.option.facts();
+        let (level, name, value) = (facts.level, facts.name, setting.value);
         let _ = writeln!(
             code,
-            "        {{ {level}, {option}, {value} }}, /* {unit} */"
+            "        {{ {level}, {name}, {value} }}, /* {} */",
+            counts(setting)
         );
     }
     code.push_str(
@@ -56,14 +49,15 @@ pub(in crate::plan) fn c(options: &SocketOptions, promise: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::setting::tests::everything;
+    use super::super::tests::everything;
     use super::*;
 
     #[test]
     fn young_options_are_defined_only_if_used() {
-        let code = c(&everything(), "A promise.");
+        let everything = everything();
+        let code = c(&everything, "A promise.");
         assert!(code.contains("#define TCP_RTO_MAX_MS 44\n"));
-        let mut old = everything();
+        let mut old = everything;
         old.rto_max_ms = None;
         assert!(!c(&old, "A promise.").contains("TCP_RTO_MAX_MS"));
     }

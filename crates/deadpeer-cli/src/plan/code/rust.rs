@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use deadpeer_core::SocketOptions;
+use deadpeer_core::{SocketOption, SocketOptions};
 
-use super::setting::{Setting, settings};
+use super::counts;
 
 /// A Rust function that leaves the choice of the options to the crate deadpeer; `policy` builds it.
 pub(in crate::plan) fn rust(policy: &str, promise: &str) -> String {
@@ -31,22 +31,23 @@ pub fn notice_vanished_peer(
 
 /// A Rust function that sets exactly these options.
 pub(in crate::plan) fn libc(options: &SocketOptions, promise: &str) -> String {
-    let settings = settings(options);
     let mut rows = String::new();
-    for Setting {
-        level,
-        option,
-        value,
-        unit,
-    } in &settings
-    {
-        // libc has no name for it yet; 44 is include/uapi/linux/tcp.h's.
-        let (name, unit) = match *option {
-            "TCP_RTO_MAX_MS" => ("44".to_owned(), format!("TCP_RTO_MAX_MS, {unit}")),
-            option => (format!("libc::{option}"), (*unit).to_owned()),
+    for setting in options.settings() {
+        let facts = setting.option.facts();
+        let (level, value, counts) = (facts.level, setting.value, counts(setting));
+        // libc has no name for it yet.
+        let (name, counts) = match setting.option == SocketOption::RtoMax {
+            true => (
+                facts.number.to_string(),
+                format!("{}, {counts}", facts.name),
+            ),
+            false => (format!("libc::{}", facts.name), counts.to_owned()),
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(rows, "        (libc::{level}, {name}, {value}), // {unit}");
+        let _ = writeln!(
+            rows,
+            "        (libc::{level}, {name}, {value}), // {counts}"
+        );
     }
     format!(
         "/// {promise}
@@ -74,6 +75,6 @@ pub fn notice_vanished_peer(socket: impl std::os::fd::AsFd) -> std::io::Result<(
     Ok(())
 }}
 ",
-        count = settings.len(),
+        count = options.settings().count(),
     )
 }

@@ -48,7 +48,7 @@ pub(in crate::plan) fn sysctl(
 
 #[cfg(test)]
 mod tests {
-    use super::super::setting::tests::everything;
+    use super::super::tests::everything;
     use super::*;
 
     #[test]

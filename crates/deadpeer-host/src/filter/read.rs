@@ -1,0 +1,180 @@
+//! The values of a filter as text: what a command line and a configuration have in common.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use deadpeer_core::TcpState;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+/// Reads the number of a process.
+///
+/// # Errors
+/// What a pid is, in words.
+pub fn pid(text: &str) -> Result<u32, &'static str> {
+    let pid = text.parse().ok();
+    pid.filter(|pid| (1..=i32::MAX as u32).contains(pid))
+        .ok_or("a pid is a positive number")
+}
+
+/// Reads a port.
+///
+/// # Errors
+/// What a port is, in words.
+pub fn port(text: &str) -> Result<u16, &'static str> {
+    let port = text.parse().ok();
+    port.filter(|port| *port > 0)
+        .ok_or("a port is a number from 1 to 65535")
+}
+
+/// Reads the name of a state, such as `established` or `listen`.
+///
+/// # Errors
+/// No state has this name.
+pub fn state(text: &str) -> Result<TcpState, &'static str> {
+    let named = TcpState::ALL.into_iter().find(|state| state.name() == text);
+    named.ok_or("no state has this name")
+}
+
+/// One value, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a text, a number, or a list of them")]
+enum Values {
+    One(Value),
+    Many(Vec<Value>),
+}
+
+/// A text, or a number that need not be written as one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Number(u64),
+    Text(String),
+}
+
+fn all<'de, D: Deserializer<'de>, T, E: Display>(
+    deserializer: D,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, D::Error> {
+    let values = match Values::deserialize(deserializer)? {
+        Values::One(value) => vec![value],
+        Values::Many(values) => values,
+    };
+    let texts = values.into_iter().map(|value| match value {
+        Value::Number(number) => number.to_string(),
+        Value::Text(text) => text,
+    });
+    texts
+        .map(|text| match text.is_empty() {
+            true => Err(D::Error::custom("an empty text matches nothing")),
+            false => read(&text).map_err(|error| D::Error::custom(format!("{text}: {error}"))),
+        })
+        .collect()
+}
+
+pub(super) fn each<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    all(deserializer, T::from_str)
+}
+
+pub(super) fn pids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    all(deserializer, pid)
+}
+
+pub(super) fn ports<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u16>, D::Error> {
+    all(deserializer, port)
+}
+
+pub(super) fn states<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<TcpState>, D::Error> {
+    all(deserializer, state)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::filter::{Container, Glob, Selector, User};
+
+    fn read(configuration: serde_json::Value) -> Result<Selector, String> {
+        serde_json::from_value(configuration).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_filter_can_be_written_down() {
+        let written = read(json!({
+            "pid": [1, "77"],
+            "process": "postgres*",
+            "port": 5432,
+            "local": ["10.0.0.0/8", ":80"],
+            "peer": "[::1]:443",
+            "state": ["established", "listen"],
+            "user": [0, "www-data"],
+            "cgroup": "system.slice/*.service",
+            "container": ["0123456789ab", "pod-name"],
+        }))
+        .unwrap();
+        // A filter that is new must be written above, too.
+        let Selector {
+            pids,
+            processes,
+            ports,
+            local,
+            peer,
+            states,
+            users,
+            cgroups,
+            containers,
+        } = written;
+        assert_eq!(pids, [1, 77]);
+        assert_eq!(processes, [Glob::new(*b"postgres*")]);
+        assert_eq!(ports, [5432]);
+        assert_eq!(
+            local,
+            ["10.0.0.0/8", ":80"].map(|text| text.parse().unwrap())
+        );
+        assert_eq!(peer, ["[::1]:443".parse().unwrap()]);
+        assert_eq!(
+            states,
+            ["established", "listen"].map(|name| super::state(name).unwrap())
+        );
+        assert_eq!(users, [User::Id(0), User::Name("www-data".into())]);
+        assert_eq!(
+            cgroups,
+            [std::path::PathBuf::from("system.slice/*.service")]
+        );
+        let names = ["0123456789ab", "pod-name"];
+        assert_eq!(containers, names.map(Container::new));
+    }
+
+    #[test]
+    fn nothing_written_is_everything() {
+        assert!(read(json!({})).unwrap().is_everything());
+    }
+
+    #[test]
+    fn what_can_match_nothing_is_refused() {
+        for (configuration, said) in [
+            (json!({ "ports": 80 }), "unknown field `ports`"),
+            (
+                json!({ "port": 0 }),
+                "0: a port is a number from 1 to 65535",
+            ),
+            (json!({ "pid": "self" }), "self: a pid is a positive number"),
+            (json!({ "state": "open" }), "open: no state has this name"),
+            (json!({ "peer": ["here"] }), "here: "),
+            (json!({ "process": "" }), "an empty text matches nothing"),
+            (
+                json!({ "user": { "id": 0 } }),
+                "a text, a number, or a list of them",
+            ),
+        ] {
+            let error = read(configuration.clone()).unwrap_err();
+            assert!(error.contains(said), "{configuration}: {error}");
+        }
+    }
+}
