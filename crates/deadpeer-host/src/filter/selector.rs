@@ -24,8 +24,8 @@ use super::user::User;
 /// was written, and [resolved](Self::resolve) when it is used, and again later.
 ///
 /// A configuration writes it in the words of the command's filters: `pid`, `process`, `port`,
-/// `local`, `peer`, `state`, `user`, `cgroup` and `container`, each one value or a list. Another key
-/// is refused, and so is a value that can match nothing.
+/// `local`, `peer`, `state`, `user`, `cgroup` and `container`, each one value or a list. Any other
+/// key is refused, and so is a value that can match nothing.
 ///
 /// ```
 /// use deadpeer_host::filter::Selector;
