@@ -472,6 +472,17 @@ fn words_are_single_and_distinct() {
 }
 
 #[test]
+fn every_cause_has_a_row_in_the_documentation() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let rows = document.lines().filter(|line| line.starts_with('|'));
+    let told: String = rows.filter_map(|row| row.split('|').nth(2)).collect();
+    for cause in CloseCause::ALL {
+        assert!(told.contains(&format!("`{}`", cause.word())), "{cause}");
+    }
+}
+
+#[test]
 fn the_cause_is_what_the_application_is_told() {
     assert_eq!(CloseCause::KeepaliveUnanswered.cause(), Cause::TimedOut);
     assert_eq!(CloseCause::ClosedUnread.cause(), Cause::Closed);
