@@ -4,6 +4,7 @@
 //! world, where `unsafe` may stand. ARCHITECTURE.md states them; this keeps them true.
 
 mod arrows;
+mod document;
 mod house;
 mod layout;
 mod manifest;
@@ -54,6 +55,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
     let metadata = metadata(root)?;
     let house = House::read(root)?;
     let mut findings = words::check(root)?;
+    findings.extend(document::check(root)?);
     for package in metadata.workspace_packages() {
         findings.extend(arrows::check(&house, package));
         findings.extend(manifest::check(package)?);

@@ -32,7 +32,12 @@ pub(super) fn check(house: &House, package: &Package) -> Result<Vec<Finding>> {
         }
     }
     for file in modules::product_files(package)? {
-        check_file(&file, |source| in_product(room, source), &mut findings)?;
+        let rules = |source: &str| {
+            let mut faults = in_product(room, source)?;
+            faults.extend(absent(room, &file, source)?);
+            Ok(faults)
+        };
+        check_file(&file, rules, &mut findings)?;
     }
     Ok(findings)
 }
@@ -111,6 +116,49 @@ fn in_product(room: &Room, source: &str) -> Result<Vec<Fault>> {
         }
     });
     faults.extend(forbidden);
+    Ok(faults)
+}
+
+/// Who starts no thread, and where nobody is waited for.
+const THREADS: &[&[&str]] = &[
+    &["thread", "spawn"],
+    &["thread", "scope"],
+    &["thread", "Builder"],
+];
+
+/// What gives an application's error or data away, and the files that say what it costs.
+const TAKES: [&str; 5] = ["socket_error", "take_error", "SO_ERROR", "MSG_PEEK", "PEEK"];
+const TAKERS: [&str; 3] = ["take_error.rs", "sockopt.rs", "lib.rs"];
+
+/// What ARCHITECTURE.md says is deliberately absent from some crates.
+fn absent(room: &Room, file: &Path, source: &str) -> Result<Vec<Fault>> {
+    let name = room.name.as_str();
+    let tokens = tokens::product(source)?;
+    let host = name == "deadpeer-host";
+    let heartbeat = name == "deadpeer" && file.iter().any(|part| part == "heartbeat");
+    let mut faults = Vec::new();
+    for (line, path) in paths(&tokens) {
+        let threads = (host || name == "deadpeer") && contains(&path, THREADS);
+        let sleeps = host && contains(&path, &[&["thread", "sleep"]]);
+        let task = heartbeat && contains(&path, &[&["tokio", "spawn"]]);
+        if threads || sleeps || task {
+            let what = path.join("::");
+            faults.push((line, format!("{name} waits in nobody's place: {what}")));
+        }
+    }
+    let watches = ["deadpeer", "deadpeer-sys", "deadpeer-bpf", "deadpeer-host"].contains(&name);
+    let taker = file
+        .file_name()
+        .is_some_and(|file| TAKERS.iter().any(|taker| file == *taker));
+    if watches && !taker {
+        let takes = tokens
+            .iter()
+            .filter(|token| TAKES.iter().any(|name| token.is(name)));
+        faults.extend(takes.map(|token| {
+            let what = format!("an application's error is its own: {}", token.text);
+            (token.line, what)
+        }));
+    }
     Ok(faults)
 }
 

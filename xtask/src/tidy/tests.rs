@@ -247,6 +247,87 @@ fn a_comment_wider_than_code() {
 }
 
 #[test]
+fn a_library_that_waits_in_its_callers_place() {
+    let tree = Tree::new();
+    tree.append(
+        "crates/deadpeer-host/src/lib.rs",
+        "pub fn f() { std::thread::sleep(Default::default()); std::thread::scope(|_| ()); }\n",
+    );
+    tree.append(
+        SYS,
+        "pub fn f() { std::thread::sleep(Default::default()) }\n",
+    );
+    let place =
+        "crates/deadpeer-host/src/lib.rs:2: deadpeer-host waits in nobody's place: std::thread";
+    tree.expect_findings(&[&format!("{place}::scope"), &format!("{place}::sleep")]);
+}
+
+#[test]
+fn an_error_that_is_taken() {
+    let tree = Tree::new();
+    let takes = "pub fn f(s: &std::net::TcpStream) { let _ = s.take_error(); }\n";
+    tree.append(SYS, "mod inner;\n");
+    tree.write(
+        "crates/deadpeer-sys/src/inner.rs",
+        &format!("//! Inside.\n{takes}"),
+    );
+    tree.append(SYS, "mod take_error;\n");
+    tree.write(
+        "crates/deadpeer-sys/src/take_error.rs",
+        &format!("//! Takes.\n{takes}"),
+    );
+    tree.expect_findings(&[
+        "crates/deadpeer-sys/src/inner.rs:2: an application's error is its own: take_error",
+    ]);
+}
+
+#[test]
+fn a_document_that_names_what_is_not_there() {
+    let tree = Tree::new();
+    let with = |what: &str| {
+        PLAN.replace(
+            "| kernel | calls |",
+            &format!("| kernel | calls: `{what}` |"),
+        )
+    };
+    tree.write("ARCHITECTURE.md", &with("lib"));
+    tree.expect_findings(&[]);
+    tree.write("ARCHITECTURE.md", &with("gone"));
+    tree.expect_findings(&[&format!(
+        "ARCHITECTURE.md:{}: crates/deadpeer-sys has no gone",
+        line_of(&with("gone"), "gone")
+    )]);
+    let path = format!("{PLAN}\nSee `crates/deadpeer-sys/src/gone.rs`.\n");
+    tree.write("ARCHITECTURE.md", &path);
+    tree.expect_findings(&[&format!(
+        "ARCHITECTURE.md:{}: there is no crates/deadpeer-sys/src/gone.rs",
+        line_of(&path, "gone.rs")
+    )]);
+}
+
+#[test]
+fn an_invariant_that_nothing_checks() {
+    let tree = Tree::new();
+    let promise = "**Architecture Invariant:** all is well.";
+    tree.write(
+        "ARCHITECTURE.md",
+        &format!("{PLAN}\n{promise} Checked: tidy.\n"),
+    );
+    tree.expect_findings(&[]);
+    let text = format!("{PLAN}\n{promise}\n");
+    tree.write("ARCHITECTURE.md", &text);
+    tree.expect_findings(&[&format!(
+        "ARCHITECTURE.md:{}: an invariant says what checks it, or is a house rule",
+        line_of(&text, promise)
+    )]);
+}
+
+/// The number of the line that has a text.
+fn line_of(text: &str, what: &str) -> usize {
+    1 + text.lines().position(|line| line.contains(what)).unwrap()
+}
+
+#[test]
 fn a_module_within_its_folder() {
     let tree = Tree::new();
     tree.write("crates/deadpeer-core/tests/common/mod.rs", "//! Shared.\n");
@@ -293,7 +374,7 @@ deadpeer-cli  -> all
 ## Errors
 ";
 
-/// A workspace of two crates that keeps every rule.
+/// A small workspace that keeps every rule.
 struct Tree {
     folder: TempDir,
 }
@@ -312,6 +393,9 @@ impl Tree {
             "deadpeer-sys",
             "[dependencies]\ndeadpeer-core = { path = \"../deadpeer-core\" }\n",
         );
+        for rest in ["deadpeer-lab", "deadpeer-host", "deadpeer-cli"] {
+            tree.add_crate(rest, "");
+        }
         tree
     }
 
