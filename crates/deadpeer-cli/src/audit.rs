@@ -5,7 +5,6 @@ mod doing;
 mod each;
 mod grouped;
 mod hanging;
-mod middlebox;
 mod next;
 mod request;
 mod summary;

@@ -22,6 +22,7 @@ mod gaps;
 mod kill;
 mod lab;
 mod lending;
+mod middlebox;
 mod output;
 mod ping;
 mod plan;

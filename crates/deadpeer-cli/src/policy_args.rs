@@ -8,6 +8,8 @@ use deadpeer_core::policy::Relaxation;
 use deadpeer_core::{Policy, Refusal, Silence, SlowReaders};
 use deadpeer_report::duration;
 
+use crate::middlebox;
+
 /// What a policy survives unless told otherwise (RFC 1122, section 4.2.3.6: not one lost probe is
 /// death).
 pub(crate) const LOST_PROBES: u32 = 2;
@@ -34,6 +36,10 @@ pub(crate) struct PolicyArgs {
     /// holds only up to it
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) path_rto: Option<Duration>,
+    /// Middlebox in the path that forgets idle connections, which has to hear a probe before:
+    /// aws-alb, aws-nlb, azure, gcp, ipvs or a time such as 350s
+    #[arg(long, value_name = "NAME|TIME", value_parser = middlebox::parse)]
+    pub(crate) middlebox: Option<Duration>,
     /// Kinds of silence that need not keep the deadline: idle, in-flight, late-write, zero-window,
     /// connecting, after-fin
     #[arg(
@@ -81,6 +87,10 @@ impl PolicyArgs {
             .after_close(self.after_close.unwrap_or_default());
         let policy = match self.path_rto {
             Some(rto) => policy.path_rto(rto),
+            None => policy,
+        };
+        let policy = match self.middlebox {
+            Some(limit) => policy.middlebox(limit),
             None => policy,
         };
         let excepted = self.except.iter();

@@ -130,6 +130,7 @@ enum Line {
         keep_slow_readers: bool,
         except: Vec<String>,
         after_close_ms: u64,
+        middlebox_ms: Option<u64>,
         sysctls: BTreeMap<String, u32>,
         options: Options,
         notices_in: Forecast,

@@ -99,6 +99,73 @@ fn what_is_written_last_can_be_asked_to_survive() {
     );
 }
 
+/// A deadline of an hour would leave the connection silent for longer than the balancer waits.
+#[test]
+fn a_deadline_and_a_middlebox_are_both_kept() {
+    let options = |args: &[&str]| {
+        let lines = common::json(&[&["plan", "--json", "--within", "1h"], args].concat());
+        assert_eq!(lines[0]["type"], "plan", "{lines:?}");
+        (
+            lines[0]["options"]["tcp_keepidle_s"].as_u64().unwrap(),
+            lines[0]["middlebox_ms"].clone(),
+        )
+    };
+    let (idle, limit) = options(&["--kernel", "modern"]);
+    assert!(idle > 350 && limit.is_null(), "{idle}");
+    let (idle, limit) = options(&["--kernel", "modern", "--middlebox", "aws-nlb"]);
+    assert!((300..350).contains(&idle), "{idle}");
+    assert_eq!(limit, 350_000);
+    let ran = plan(&[
+        "--within",
+        "1h",
+        "--middlebox",
+        "350s",
+        "--kernel",
+        "modern",
+    ]);
+    let said = format!("5m 50s: hears a probe after {idle} s");
+    assert!(ran.stdout.contains(&said), "{}", ran.stdout);
+    let rust = ".middlebox(Duration::from_secs(350))";
+    assert!(ran.stdout.contains(rust), "{}", ran.stdout);
+
+    let ran = plan(&[
+        "--within",
+        "1h",
+        "--middlebox",
+        "900ms",
+        "--kernel",
+        "modern",
+    ]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    let said = "a middlebox that forgets after 0.9 s hears no probe in time";
+    assert!(ran.stdout.contains(said), "{}", ran.stdout);
+}
+
+/// A short deadline that one lost probe uses up is given to whoever insists, and named.
+#[test]
+fn the_one_probe_trap_is_named() {
+    let trap = "One lost probe ends the connection to a live peer";
+    let args = [
+        "--within",
+        "3s",
+        "--slow-readers",
+        "drop",
+        "--kernel",
+        "before-6.15",
+    ];
+    let asked =
+        |lost| plan(&[&args[..], &["--path-rto", "300ms", "--survive-lost", lost]].concat());
+    let ran = asked("0");
+    let lost = "lost probes that a live peer survives     0";
+    assert_eq!(
+        ran.stdout.contains(trap),
+        ran.stdout.contains(lost),
+        "{}",
+        ran.stdout
+    );
+    assert!(!asked("1").stdout.contains(trap));
+}
+
 #[test]
 fn where_all_peers_are_near_sooner_deadlines_can_be_kept() {
     let args = [

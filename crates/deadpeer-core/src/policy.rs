@@ -3,6 +3,7 @@
 mod plan;
 mod refusal;
 mod search;
+mod timers;
 
 pub use plan::{Plan, SysctlSettings};
 pub use refusal::{Reason, Refusal, Relaxation};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::forecast::Silence;
 use crate::kernel::Kernel;
+use crate::options::Effective;
 use search::Search;
 
 /// The longest deadline a policy takes: the kernel's clocks tell weeks, not more.
@@ -44,6 +46,7 @@ pub struct Policy {
     slow_readers: SlowReaders,
     path_rto: Duration,
     after_close: Duration,
+    middlebox: Option<Duration>,
     sysctls: bool,
     excepted: [bool; Silence::ALL.len()],
 }
@@ -61,6 +64,7 @@ impl Policy {
             // RFC 6298, section 2.1: what TCP assumes of a path it has not measured.
             path_rto: Duration::from_secs(1),
             after_close: Duration::ZERO,
+            middlebox: None,
             sysctls: false,
             excepted: [false; Silence::ALL.len()],
         }
@@ -95,6 +99,16 @@ impl Policy {
     pub fn after_close(self, outage: Duration) -> Self {
         Self {
             after_close: outage,
+            ..self
+        }
+    }
+
+    /// A box in the path forgets connections that have been silent for `limit`: an idle one is to
+    /// be probed before that, while the peer answers; none unless set.
+    #[must_use]
+    pub fn middlebox(self, limit: Duration) -> Self {
+        Self {
+            middlebox: Some(limit),
             ..self
         }
     }
@@ -157,6 +171,22 @@ impl Policy {
     #[must_use]
     pub fn outage_after_close(&self) -> Duration {
         self.after_close
+    }
+
+    /// After how much silence a box in the path forgets connections.
+    #[must_use]
+    pub fn middlebox_limit(&self) -> Option<Duration> {
+        self.middlebox
+    }
+
+    /// Whether a connection with these settings that is idle is heard by the middlebox before that
+    /// forgets it, however late the kernel's timers are.
+    #[must_use]
+    pub fn passes_middlebox(&self, options: &Effective, kernel: &Kernel) -> bool {
+        let silence_s = options.keepidle_s.max(options.keepintvl_s);
+        self.middlebox.is_none_or(|limit| {
+            options.keepalive && timers::fires_within(silence_s, kernel) < limit
+        })
     }
 
     /// The largest retransmission timeout for which the promise must hold.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use clap::Args;
 use deadpeer_host::Table;
 
-use super::middlebox;
 use crate::exit::Stop;
 use crate::filter_args::Chosen;
 use crate::flags::DeadlineArgs;
+use crate::middlebox;
 use crate::output::OutputArgs;
 use crate::table_args::TableArgs;
 

@@ -40,6 +40,13 @@ impl Answer {
                 except.join(", ")
             ),
         };
+        let promise = match self.plan.policy().middlebox_limit() {
+            Some(limit) => format!(
+                "{promise} Probes an idle connection before a middlebox forgets it after {}.",
+                duration::typed(limit)
+            ),
+            None => promise,
+        };
         let needed = self.plan.sysctls().iter();
         needed.fold(promise, |promise, (name, value)| {
             format!("{promise} Needs {name} = {value}.")
@@ -73,6 +80,9 @@ impl Answer {
         if policy.largest_path_rto() != default.largest_path_rto() {
             let rto = duration(policy.largest_path_rto());
             rust += &format!("\n        .path_rto({rto})");
+        }
+        if let Some(limit) = policy.middlebox_limit() {
+            rust += &format!("\n        .middlebox({})", duration(limit));
         }
         for silence in self.excepted() {
             rust += &format!("\n        .except(deadpeer::Silence::{silence:?})");

@@ -31,7 +31,7 @@ pub(crate) struct PlanArgs {
         long = "for",
         value_name = "PROGRAM",
         value_parser = recipe,
-        conflicts_with_all = ["code", "survive_lost", "slow_readers", "after_close", "path_rto", "except"]
+        conflicts_with_all = ["code", "survive_lost", "slow_readers", "after_close", "path_rto", "middlebox", "except"]
     )]
     program: Option<&'static Recipe>,
     /// List the programs and libraries that --for takes

@@ -7,7 +7,7 @@ use anstyle::Style;
 use clap::ValueEnum as _;
 use deadpeer_core::forecast::AfterClose;
 use deadpeer_core::{Kernel, Notice, Plan, Refusal, Silence};
-use deadpeer_report::duration::{Lower, Upper};
+use deadpeer_report::duration::{self, Lower, Upper};
 
 use super::answer::{Answer, told};
 use super::code::{Language, counts};
@@ -50,6 +50,9 @@ pub(super) fn plan(answer: &Answer, look: Look, out: &mut impl Write) -> Result<
     page.title(out, "What it takes")?;
     for (what, value) in costs(answer) {
         page.line(out, style::PLAIN, &format!("{what:<42}{value}"))?;
+    }
+    if answer.plan.forecast().lost_probes_survived == Some(0) {
+        page.line(out, style::BAD, ONE_LOST_PROBE)?;
     }
     if let Some(rto) = answer.plan.assumed_rto() {
         page.line(out, style::PLAIN, &assumption(rto))?;
@@ -129,6 +132,15 @@ fn costs(answer: &Answer) -> Vec<(&'static str, String)> {
     if let Some(lost) = forecast.lost_probes_survived {
         costs.push(("lost probes that a live peer survives", lost.to_string()));
     }
+    if let (Some(limit), Some(idle)) = (
+        answer.plan.policy().middlebox_limit(),
+        answer.plan.options().keepidle_s,
+    ) {
+        costs.push((
+            "a middlebox with this idle limit",
+            format!("{}: hears a probe after {idle} s", duration::typed(limit)),
+        ));
+    }
     costs.push((
         "a live peer that does not read",
         match forecast.slow_reader {
@@ -138,6 +150,10 @@ fn costs(answer: &Answer) -> Vec<(&'static str, String)> {
     ));
     costs
 }
+
+/// RFC 1122, section 4.2.3.6.
+const ONE_LOST_PROBE: &str =
+    "One lost probe ends the connection to a live peer, which RFC 1122 (4.2.3.6) forbids.";
 
 fn assumption(rto: Duration) -> String {
     format!(

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use deadpeer::{Apply as _, SocketOptions};
+use deadpeer::{Apply as _, Policy, SocketOptions};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::{in_private_netns, skip};
 use serde_json::json;
@@ -118,6 +118,29 @@ fn a_programs_own_choice_is_shown_and_can_be_kept() {
             undo.undo(way);
             assert_eq!(options(&pair.server), before);
         }
+    });
+}
+
+/// What keeps the deadline and is silent for longer than a middlebox waits is changed all the same.
+#[test]
+fn a_middlebox_is_served_as_well() {
+    in_private_netns(|| {
+        let policy = Policy::detect_within(Duration::from_secs(3_600));
+        let plan = policy.plan(&deadpeer::running_kernel().unwrap()).unwrap();
+        let pair = pair(plan.options());
+        plan.apply(&pair.client).unwrap();
+        let port = pair.port();
+        let asked = ["--within", "1h", "--port", &port, "--dry-run"];
+        let ran = run(&[&["protect"], &asked[..]].concat());
+        assert!(ran.stdout.contains("left alone"), "{}", ran.stdout);
+        let ran = run(&[&["protect", "--middlebox", "aws-nlb"], &asked[..]].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stdout);
+        assert!(!ran.stdout.contains("left alone"), "{}", ran.stdout);
+        assert!(
+            ran.stdout.contains("2 conns") || ran.stdout.contains("1 conn"),
+            "{}",
+            ran.stdout
+        );
     });
 }
 

@@ -39,6 +39,9 @@ pub enum Reason {
     /// The deadline could be kept, but what is written just before close() would survive no longer
     /// an outage than this.
     LostAfterClose(Duration),
+    /// The middlebox forgets connections sooner than keepalive can speak, whose shortest wait is a
+    /// second.
+    ForgottenByMiddlebox(Duration),
     /// The deadline is longer than deadpeer plans for.
     TooLong,
 }
@@ -78,6 +81,11 @@ impl Reason {
     fn of(policy: &Policy, search: &Search<'_>) -> Self {
         if policy.within > LONGEST_DEADLINE {
             return Self::TooLong;
+        }
+        if let Some(limit) = policy.middlebox
+            && search.longest_silence_s(policy, 1).is_none()
+        {
+            return Self::ForgottenByMiddlebox(limit);
         }
         if policy.survive_lost_probes >= u32::from(MAX_KEEPCNT) {
             return Self::TooManyProbes(policy.survive_lost_probes);
@@ -252,6 +260,11 @@ impl fmt::Display for Reason {
                 f,
                 "what is written just before close() survives an outage of {:.1} s at most",
                 longest.as_secs_f64()
+            ),
+            Self::ForgottenByMiddlebox(limit) => write!(
+                f,
+                "a middlebox that forgets after {} s hears no probe in time",
+                limit.as_secs_f64()
             ),
             Self::TooLong => write!(
                 f,

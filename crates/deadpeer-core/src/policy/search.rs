@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::timers::fires_within;
 use super::{LONGEST_DEADLINE, Plan, Policy, SlowReaders, SysctlSettings};
 use crate::forecast::{Forecast, Paths, Prepared, Silence, Snapshot};
 use crate::kernel::Kernel;
@@ -96,6 +97,7 @@ impl<'a> Search<'a> {
         };
         let bounds = bounds(policy, self.kernel);
         is_sane(policy)
+            && self.longest_silence_s(policy, 1).is_some()
             && (bounds.iter().copied().any(at_once) || bounds.iter().copied().any(later))
     }
 
@@ -137,6 +139,7 @@ impl<'a> Search<'a> {
         let longest = u32::try_from(policy.within.as_secs())
             .unwrap_or(u32::MAX)
             .min(u32::from(MAX_KEEPALIVE_S));
+        let longest = self.longest_silence_s(policy, longest)?;
         let smallest = Burst::smallest(policy);
         let attempt = |idle: u32, burst: Burst| self.attempt(policy, bound, idle, burst);
         // The generous burst is a share of the silence that fits.
@@ -148,8 +151,21 @@ impl<'a> Search<'a> {
         })
     }
 
+    /// The longest silence before a probe that no middlebox takes for the end, seconds, up to
+    /// `most`.
+    pub(super) fn longest_silence_s(&self, policy: &Policy, most: u32) -> Option<u32> {
+        match policy.middlebox {
+            Some(limit) => longest_that(most, |s| fires_within(s, self.kernel) < limit),
+            None => Some(most),
+        }
+    }
+
     /// The plan with exactly these settings, if it keeps the policy.
     fn attempt(&self, policy: &Policy, bound: Bound, idle: u32, burst: Burst) -> Option<Plan> {
+        // An answered probe is followed by another after the interval at the soonest.
+        if policy.middlebox.is_some() && burst.interval_s > idle {
+            return None;
+        }
         let mut options = bound.with(keepalive(idle, burst));
         if let Bound::UserTimeout = bound {
             let (times, parts) = OUTAGE_SHARE;

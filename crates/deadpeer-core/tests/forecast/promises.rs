@@ -305,3 +305,31 @@ fn absurd_wishes_are_refused_in_words() {
         assert!(refusal.to_string().contains(word), "{refusal}");
     }
 }
+
+/// The deadline and the middlebox's limit are both kept, whichever is the shorter.
+#[test]
+fn a_middlebox_hears_a_probe_before_it_forgets() {
+    for kernel in [Kernel::modern(Some(100)), Kernel::modern(None)] {
+        for (within, limit) in [(900, 350), (900, 60), (3_600, 900), (60, 350), (30, 2)] {
+            let (within, limit) = (Duration::from_secs(within), Duration::from_secs(limit));
+            let policy = Policy::detect_within(within).middlebox(limit);
+            let plan = policy.plan(&kernel).expect("it can be kept");
+            let options = plan.options().resolve(&kernel.sysctls);
+            assert!(plan.forecast().worst().meets(within), "{within:?}");
+            assert!(policy.passes_middlebox(&options, &kernel), "{within:?}");
+            // A timer of that length is an eighth late at most, and was not made shorter than that.
+            let idle = f64::from(options.keepidle_s);
+            assert!(idle < limit.as_secs_f64(), "{idle} s, {limit:?}");
+            let free = Policy::detect_within(within).plan(&kernel).unwrap();
+            let longest = f64::from(free.options().keepidle_s.unwrap());
+            let room = (limit.as_secs_f64() * 7.0 / 8.0 - 2.0).min(longest);
+            assert!(idle >= room, "{idle} s, {limit:?}, {longest} s");
+        }
+        let impossible = Policy::detect_within(Duration::from_secs(60));
+        let refusal = impossible.middlebox(Duration::from_secs(1)).plan(&kernel);
+        let refusal = refusal.unwrap_err();
+        let limit = Duration::from_secs(1);
+        assert_eq!(refusal.reason, Reason::ForgottenByMiddlebox(limit));
+        assert_eq!(refusal.nearest, None);
+    }
+}

@@ -1,6 +1,7 @@
 //! What the connections of one service add up to.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use deadpeer_core::Finding;
 
@@ -77,12 +78,27 @@ impl Tally {
             count(&mut self.listener_settings, judged.basis, |a, b| a == b);
         }
         for finding in &judged.findings {
-            count(&mut self.findings, *finding, |a, b| a.code() == b.code());
+            self.count_finding(*finding);
         }
         for option in &judged.not_inherited {
             if !self.not_inherited.contains(option) {
                 self.not_inherited.push(option);
             }
+        }
+    }
+
+    /// Different settings are different findings; what is measured differs a little everywhere, and
+    /// the worst is told of all.
+    fn count_finding(&mut self, finding: Finding) {
+        let mut known = self.findings.iter_mut();
+        match known.find(|(known, _)| alike(known, &finding)) {
+            Some((worst, count)) => {
+                *count += 1;
+                if measured(&finding) > measured(worst) {
+                    *worst = finding;
+                }
+            }
+            None => self.findings.push((finding, 1)),
         }
     }
 
@@ -176,6 +192,34 @@ impl Share {
     }
 }
 
+fn alike(one: &Finding, other: &Finding) -> bool {
+    match (measured(one), measured(other)) {
+        (Some(_), Some(_)) => one.code() == other.code(),
+        _ => one == other,
+    }
+}
+
+/// What a finding measures of one connection, if anything.
+fn measured(finding: &Finding) -> Option<Duration> {
+    if let Finding::ArmedTimerDiffers { left, .. } = finding {
+        Some(*left)
+    } else if let Finding::EndsLater { earliest } = finding {
+        Some(*earliest)
+    } else if let Finding::NotClosed { since } = finding {
+        Some(*since)
+    } else if let Finding::AcceptQueueFull { waiting, .. } = finding {
+        Some(Duration::from_secs((*waiting).into()))
+    } else if let Finding::MiddleboxForgets {
+        keepidle_s: Some(s),
+        ..
+    } = finding
+    {
+        Some(Duration::from_secs((*s).into()))
+    } else {
+        None
+    }
+}
+
 /// Different values are few: programs set their options by configuration.
 fn count<T>(counts: &mut Vec<(T, u64)>, value: T, same: impl Fn(&T, &T) -> bool) {
     match counts.iter_mut().find(|(known, _)| same(known, &value)) {
@@ -186,8 +230,6 @@ fn count<T>(counts: &mut Vec<(T, u64)>, value: T, same: impl Fn(&T, &T) -> bool)
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use deadpeer_core::{Effective, Sysctls};
 
     use super::*;
@@ -217,6 +259,33 @@ mod tests {
         tally.add(&judged(Bound::Never, Compliance::NotJudged), false);
         assert_eq!(tally.share().worst.idle.bound(), Bound::Never);
         assert_eq!(tally.share().worst.in_flight.bound(), Bound::Unknown);
+    }
+
+    #[test]
+    fn different_findings_stay_apart_and_measurements_are_told_at_their_worst() {
+        let mut tally = Tally::default();
+        let limit = Duration::from_secs(350);
+        let not_closed = |seconds| Finding::NotClosed {
+            since: Duration::from_secs(seconds),
+        };
+        let forgets = |keepidle_s| Finding::MiddleboxForgets { keepidle_s, limit };
+        for finding in [
+            not_closed(20),
+            forgets(None),
+            not_closed(900),
+            forgets(Some(7_200)),
+            forgets(None),
+        ] {
+            tally.count_finding(finding);
+        }
+        assert_eq!(
+            tally.findings,
+            [
+                (not_closed(900), 2),
+                (forgets(None), 2),
+                (forgets(Some(7_200)), 1)
+            ]
+        );
     }
 
     #[test]

@@ -127,7 +127,9 @@ impl Aim {
     #[must_use]
     pub fn step(&self, before: &Effective, snapshot: &Snapshot) -> Step {
         let told = self.forecast(before, snapshot);
-        if self.meets(&told, snapshot) {
+        let passes =
+            |settings: &Effective| self.plan.policy().passes_middlebox(settings, &self.kernel);
+        if self.meets(&told, snapshot) && passes(before) {
             return Step::Fine;
         }
         let own_choice = self.is_own_choice(before);
@@ -143,7 +145,7 @@ impl Aim {
         // does most.
         let mut best = None;
         let found = helpful.find_map(|(options, after, then)| {
-            let keeps = self.meets(&then, snapshot);
+            let keeps = self.meets(&then, snapshot) && passes(&after);
             let change = Change {
                 options: self.needed(before, &options, &after),
                 after,

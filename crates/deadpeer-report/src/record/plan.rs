@@ -23,6 +23,8 @@ pub struct Plan {
     pub except: Vec<Word>,
     /// The outage that what is written just before close() was to survive.
     pub after_close_ms: u64,
+    /// After how much silence a middlebox forgets connections; null: there is none.
+    pub middlebox_ms: Option<u64>,
     /// What to set.
     pub options: Options,
     /// What to set for the whole network namespace, by name; empty: nothing.
@@ -60,6 +62,7 @@ impl From<&deadpeer_core::Plan> for Plan {
             keep_slow_readers: policy.keeps_slow_readers(),
             except: excepted.map(|silence| silence.name().into()).collect(),
             after_close_ms: milliseconds(policy.outage_after_close()),
+            middlebox_ms: policy.middlebox_limit().map(milliseconds),
             options: plan.options().into(),
             sysctls: (plan.sysctls().iter())
                 .map(|(name, value)| (name.to_owned(), value))

@@ -15,7 +15,7 @@ const KNOWN: [(&str, u64); 5] = [
 ];
 
 /// Reads a name or a duration.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     if let Some((_, seconds)) = KNOWN.iter().find(|(name, _)| *name == text) {
         return Ok(Duration::from_secs(*seconds));
     }
