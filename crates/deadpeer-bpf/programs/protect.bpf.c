@@ -21,9 +21,8 @@ enum {
 	REFUSED = 2,
 };
 
-INLINE int give(struct bpf_sock_ops *ctx, int level, int option, u32 made, u32 now)
+INLINE int give(struct bpf_sock_ops *ctx, int level, int option, u64 made, u64 now)
 {
-	/* A whole place on the stack; see xtask/src/bpf. */
 	u64 value = made;
 	if (!differs(made, now))
 		return LEFT;
@@ -31,7 +30,7 @@ INLINE int give(struct bpf_sock_ops *ctx, int level, int option, u32 made, u32 n
 }
 
 /* What the program has on its socket. Its keepalive is not asked for where it has none. */
-INLINE void read_wish(struct bpf_sock_ops *ctx, const struct rule *rule, struct options *wish)
+INLINE void read_wish(struct bpf_sock_ops *ctx, const struct rule *rule, struct wish *wish)
 {
 	wish->user_timeout = ask(ctx, SOL_TCP, TCP_USER_TIMEOUT);
 	wish->rto_max = rule->calm.set.rto_max == UNSET ? UNSET : ask(ctx, SOL_TCP, TCP_RTO_MAX_MS);
@@ -50,7 +49,7 @@ INLINE int bound_connecting(struct bpf_sock_ops *ctx, const struct rule *rule)
 }
 
 /* On a connection that is new, SO_KEEPALIVE may be last: the timer is armed once instead of twice. */
-INLINE int set_on_new(struct bpf_sock_ops *ctx, const struct options *made, const struct options *now)
+INLINE int set_on_new(struct bpf_sock_ops *ctx, const struct wish *made, const struct wish *now)
 {
 	return give(ctx, SOL_TCP, TCP_USER_TIMEOUT, made->user_timeout, now->user_timeout) |
 	       give(ctx, SOL_TCP, TCP_RTO_MAX_MS, made->rto_max, now->rto_max) |
@@ -77,7 +76,7 @@ int protect(struct bpf_sock_ops *ctx)
 	if (!kept)
 		return 1;
 	const struct rule *rule = &kept->rule;
-	struct options wish = {}, made;
+	struct wish wish = {}, made;
 	read_wish(ctx, rule, &wish);
 	agree(rule, &wish, &made);
 	int became = set_on_new(ctx, &made, &wish) | bound_connecting(ctx, rule);

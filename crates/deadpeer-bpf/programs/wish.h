@@ -12,6 +12,19 @@
 
 #include "options.h"
 
+/*
+ * What a program asks for, and what is to hold: the numbers of setsockopt(2), each in a place of its own. Without CAP_PERFMON the
+ * verifier of Linux 6.1 lets no half of a place on the stack be written where a number was put aside before.
+ */
+struct wish {
+	u64 keepalive;
+	u64 keepidle;
+	u64 keepintvl;
+	u64 keepcnt;
+	u64 user_timeout;
+	u64 rto_max;
+};
+
 #define SECOND 1000ull
 #define LONGEST 32767 /* TCP_KEEPIDLE, TCP_KEEPINTVL */
 
@@ -53,31 +66,30 @@ INLINE u64 in_time(u64 ms)
 	return (before(ms, 20) * 7 + 7) / 8;
 }
 
-/* From the last answer to the last probe that may be lost. */
-INLINE u64 probing(const struct options *keepalive, u32 survive)
+/* From the last answer to the last of so many probes and one, each unanswered. */
+INLINE u64 probing(u64 idle, u64 interval, u64 probes)
 {
-	u64 idle = keepalive->keepidle * SECOND, interval = keepalive->keepintvl * SECOND;
-	return late(most(idle, interval)) + survive * late(interval);
+	return late(most(idle, interval) * SECOND) + probes * late(interval * SECOND);
 }
 
 /* Whether keepalive is in time and survives, with this user timeout. */
-INLINE int fits(const struct options *keepalive, u64 user_timeout, const struct way *way, u32 survive)
+INLINE int fits(const struct wish *keepalive, u64 user_timeout, const struct way *way, u32 survive)
 {
-	u64 interval = late(keepalive->keepintvl * SECOND);
+	u64 idle = keepalive->keepidle, interval = keepalive->keepintvl;
 	if (!user_timeout)
-		return keepalive->keepcnt > survive && probing(keepalive, keepalive->keepcnt) <= way->idle_within;
-	return probing(keepalive, survive) <= user_timeout && user_timeout + interval <= way->idle_within;
+		return keepalive->keepcnt > survive && probing(idle, interval, keepalive->keepcnt) <= way->idle_within;
+	return probing(idle, interval, survive) <= user_timeout && user_timeout + late(interval * SECOND) <= way->idle_within;
 }
 
 /* Whether keepalive is nowhere later than the way's own, and survives as it does. */
-INLINE int is_within(const struct options *keepalive, const struct way *way, u32 survive)
+INLINE int is_within(const struct wish *keepalive, const struct way *way, u32 survive)
 {
 	return keepalive->keepidle <= way->set.keepidle && keepalive->keepintvl <= way->set.keepintvl &&
 	       (way->set.user_timeout || (keepalive->keepcnt > survive && keepalive->keepcnt <= way->set.keepcnt));
 }
 
 /* When an idle peer is given up by these settings, at the earliest. */
-INLINE u64 given_up(const struct options *by)
+INLINE u64 given_up(const struct wish *by)
 {
 	u64 idle = by->keepidle * SECOND, interval = by->keepintvl * SECOND;
 	return by->user_timeout ? most(idle + interval, by->user_timeout) : idle + interval * by->keepcnt;
@@ -87,11 +99,12 @@ INLINE u64 given_up(const struct options *by)
 INLINE u64 given_up_by(const struct way *way)
 {
 	const struct options *set = &way->set;
-	u64 latest = set->user_timeout ? set->user_timeout + late(set->keepintvl * SECOND) : probing(set, set->keepcnt);
+	u64 latest = set->user_timeout ? set->user_timeout + late(set->keepintvl * SECOND) :
+					 probing(set->keepidle, set->keepintvl, set->keepcnt);
 	return least(latest, way->idle_within);
 }
 
-INLINE void take_keepalive(struct options *to, const struct options *from)
+INLINE void take_keepalive(struct wish *to, const struct wish *from)
 {
 	to->keepidle = from->keepidle;
 	to->keepintvl = from->keepintvl;
@@ -102,7 +115,7 @@ INLINE void take_keepalive(struct options *to, const struct options *from)
  * The slowest probes that give up within this time and survive: half of it for silence, half for the burst. Too little time for
  * a second of each is made so much.
  */
-INLINE void fit_keepalive(struct options *made, u64 within, u64 interval, u32 survive)
+INLINE void fit_keepalive(struct wish *made, u64 within, u64 interval, u32 survive)
 {
 	u64 probes = survive + 1ull;
 	if (made->user_timeout)
@@ -122,7 +135,7 @@ INLINE void fit_keepalive(struct options *made, u64 within, u64 interval, u32 su
 }
 
 /* The program has chosen, come what may; but what is added to its choice kills nobody. */
-INLINE void keep(const struct options *wish, u32 survive, struct options *made)
+INLINE void keep(const struct wish *wish, u32 survive, struct wish *made)
 {
 	if (wish->user_timeout)
 		made->user_timeout = wish->user_timeout;
@@ -131,18 +144,23 @@ INLINE void keep(const struct options *wish, u32 survive, struct options *made)
 	made->keepalive = wish->keepalive == SWITCHED_ON;
 	take_keepalive(made, wish);
 	if (!wish->user_timeout && made->user_timeout && made->keepalive)
-		made->user_timeout = most(made->user_timeout, probing(wish, survive));
+		made->user_timeout = most(made->user_timeout, probing(wish->keepidle, wish->keepintvl, survive));
 }
 
 /* What is to hold. What the rule says nothing of is UNSET. */
-INLINE void agree(const struct rule *rule, const struct options *wish, struct options *made)
+INLINE void agree(const struct rule *rule, const struct wish *wish, struct wish *made)
 {
 	const struct way *calm = &rule->calm, *dropping = &rule->dropping;
 	/* Two addresses: without CAP_PERFMON the verifier refuses an offset that was chosen before it is added. */
 	asm volatile("" : "+r"(calm), "+r"(dropping));
 	const struct way *way = wish->user_timeout ? dropping : calm;
 	u32 survive = rule->survive;
-	*made = way->set;
+	made->keepalive = way->set.keepalive;
+	made->keepidle = way->set.keepidle;
+	made->keepintvl = way->set.keepintvl;
+	made->keepcnt = way->set.keepcnt;
+	made->user_timeout = way->set.user_timeout;
+	made->rto_max = way->set.rto_max;
 	if (made->rto_max != UNSET)
 		made->rto_max = least(made->rto_max, wish->rto_max);
 	if (made->keepalive == UNSET)
@@ -168,7 +186,7 @@ INLINE void agree(const struct rule *rule, const struct options *wish, struct op
 		fit_keepalive(made, given_up_by(way), made->keepintvl, survive);
 }
 
-INLINE void ask_keepalive(void *socket, struct options *wish)
+INLINE void ask_keepalive(void *socket, struct wish *wish)
 {
 	wish->keepidle = ask(socket, SOL_TCP, TCP_KEEPIDLE);
 	wish->keepintvl = ask(socket, SOL_TCP, TCP_KEEPINTVL);
@@ -176,7 +194,7 @@ INLINE void ask_keepalive(void *socket, struct options *wish)
 }
 
 /* Whether an option is to be set. UNSET is to be left. */
-INLINE int differs(u32 made, u32 now)
+INLINE int differs(u64 made, u64 now)
 {
 	return made != UNSET && made != now;
 }
@@ -187,3 +205,5 @@ INLINE void count(u64 *counter)
 	asm volatile("" : "+r"(counter));
 	__sync_fetch_and_add(counter, 1);
 }
+
+_Static_assert(sizeof(struct wish) == 48, "records.rs");

@@ -47,7 +47,7 @@ enum {
 
 /* One struct memory. */
 struct map memory SEC(".maps");
-/* What the program of a socket asked for: struct options. */
+/* What the program of a socket asked for: struct wish. */
 struct map wishes SEC(".maps");
 
 INLINE int is_from(u32 least, u32 value, u32 most)
@@ -56,7 +56,7 @@ INLINE int is_from(u32 least, u32 value, u32 most)
 }
 
 /* Takes what is asked for into the wish, as far as the kernel would take it. 0: it is none of ours, or the kernel says no. */
-INLINE int take(struct options *wish, int level, int option, u32 value)
+INLINE int take(struct wish *wish, int level, int option, u32 value)
 {
 	if (level == SOL_SOCKET && option == SO_KEEPALIVE) {
 		wish->keepalive = value ? SWITCHED_ON : SWITCHED_OFF;
@@ -87,13 +87,13 @@ INLINE int take(struct options *wish, int level, int option, u32 value)
 	return 0;
 }
 
-INLINE int has_ways_keepalive(const struct options *now, const struct way *way)
+INLINE int has_ways_keepalive(const struct wish *now, const struct way *way)
 {
 	return now->keepidle == way->set.keepidle && now->keepintvl == way->set.keepintvl && now->keepcnt == way->set.keepcnt;
 }
 
 /* Whether the option holds as it was asked for. */
-INLINE int is_as_wished(const struct options *made, int level, int option, u32 value)
+INLINE int is_as_wished(const struct wish *made, int level, int option, u32 value)
 {
 	if (level == SOL_SOCKET)
 		return made->keepalive == !!value;
@@ -108,17 +108,16 @@ INLINE int is_as_wished(const struct options *made, int level, int option, u32 v
 	return made->rto_max == value;
 }
 
-INLINE int give(struct bpf_sock *sk, int level, int option, u32 made, u32 now)
+INLINE int give(struct bpf_sock *sk, int level, int option, u64 made, u64 now)
 {
-	/* A whole place on the stack; see xtask/src/bpf. */
 	u64 value = made;
 	return differs(made, now) && bpf_setsockopt(sk, level, option, &value, sizeof(u32));
 }
 
 /* 0, or an option was refused. TCP_KEEPIDLE is last and arms the timer by all the others, if one of them changes. */
-INLINE int set_all_that_differs(struct bpf_sock *sk, const struct options *made, const struct options *now, int arms)
+INLINE int set_all_that_differs(struct bpf_sock *sk, const struct wish *made, const struct wish *now, int arms)
 {
-	u32 changes = (made->keepidle ^ now->keepidle) | (made->keepintvl ^ now->keepintvl) | (made->keepcnt ^ now->keepcnt) |
+	u64 changes = (made->keepidle ^ now->keepidle) | (made->keepintvl ^ now->keepintvl) | (made->keepcnt ^ now->keepcnt) |
 		      (made->user_timeout ^ now->user_timeout);
 	return give(sk, SOL_SOCKET, SO_KEEPALIVE, made->keepalive, now->keepalive) ||
 	       give(sk, SOL_TCP, TCP_KEEPCNT, made->keepcnt, now->keepcnt) ||
@@ -128,17 +127,16 @@ INLINE int set_all_that_differs(struct bpf_sock *sk, const struct options *made,
 	       ((changes || arms) && give(sk, SOL_TCP, TCP_KEEPIDLE, made->keepidle, UNSET));
 }
 
-INLINE void read_socket(struct bpf_sock *sk, struct options *now)
+INLINE void read_socket(struct bpf_sock *sk, struct wish *now)
 {
 	now->user_timeout = ask(sk, SOL_TCP, TCP_USER_TIMEOUT);
 	now->rto_max = ask(sk, SOL_TCP, TCP_RTO_MAX_MS);
 	now->keepalive = ask(sk, SOL_SOCKET, SO_KEEPALIVE) == 1 ? SWITCHED_ON : NOT_ASKED;
-	now->syncnt = UNSET;
 	ask_keepalive(sk, now);
 }
 
 /* What is on the socket and the rule's own is nobody's wish. */
-INLINE void first_wish(const struct rule *rule, struct options *wish, const struct options *now)
+INLINE void first_wish(const struct rule *rule, struct wish *wish, const struct wish *now)
 {
 	*wish = *now;
 	if (has_ways_keepalive(now, &rule->calm) || has_ways_keepalive(now, &rule->dropping)) {
@@ -156,10 +154,10 @@ INLINE int answer(struct bpf_sockopt *ctx, struct memory *kept, u32 value)
 {
 	const struct rule *rule = &kept->rule;
 	struct bpf_sock *sk = ctx->sk;
-	struct options now = {}, first, made;
+	struct wish now = {}, first, made;
 	read_socket(sk, &now);
 	first_wish(rule, &first, &now);
-	struct options *wish = bpf_sk_storage_get(&wishes, sk, &first, BPF_SK_STORAGE_GET_F_CREATE);
+	struct wish *wish = bpf_sk_storage_get(&wishes, sk, &first, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!wish)
 		return REFUSED;
 	/* Another rule has answered: what holds since is what is wished for here. */
@@ -193,10 +191,12 @@ INLINE int bound(struct bpf_sockopt *ctx, const struct rule *rule, u32 *value)
 		bounded = least(most(wished, rule->survive + 1), set->keepcnt);
 	else if (ctx->optname == TCP_RTO_MAX_MS && set->rto_max != UNSET)
 		bounded = least(wished, set->rto_max);
+	else if (ctx->optname == TCP_USER_TIMEOUT && set->user_timeout)
+		bounded = set->user_timeout;
 	else if (ctx->optname == TCP_USER_TIMEOUT && wished)
-		bounded = most(least(wished, rule->dropping.set.user_timeout), probing(set, rule->survive));
+		bounded = most(least(wished, rule->dropping.set.user_timeout), probing(set->keepidle, set->keepintvl, rule->survive));
 	/* What the kernel refuses it is to refuse. */
-	if (!wished && ctx->level == SOL_TCP)
+	if (!wished && ctx->level == SOL_TCP && ctx->optname != TCP_USER_TIMEOUT)
 		return LEFT;
 	if (bounded == wished)
 		return LEFT;

@@ -8,7 +8,7 @@ use zerocopy::IntoBytes as _;
 
 use crate::kernel::{self, Kind, LinkInfo, MapShape, Place};
 use crate::load::{Recipe, Target, Types};
-use crate::records::{Memory, Options};
+use crate::records::{Memory, Wish};
 use crate::rule::{Counts, Rule};
 use crate::{CallError, PinError, Unavailable, feature, pins};
 
@@ -69,7 +69,7 @@ impl Protection {
             target: Target::SetSocketOption,
             maps: &[
                 // As many as there are sockets.
-                MapShape::of::<u32, Options>("wishes", Kind::SocketStorage, 0),
+                MapShape::of::<u32, Wish>("wishes", Kind::SocketStorage, 0),
             ],
             shared: &[("memory", &memory)],
             constants: &[],
@@ -140,6 +140,11 @@ impl Pinned {
     /// # Errors
     /// The files can't be removed. It holds as long as the link is there.
     pub fn remove(&self) -> Result<(), PinError> {
+        for link in [LINK, WISHES] {
+            // At once: the kernel lets go of what had a name only after a while. What is no link
+            // any more holds nothing.
+            let _ = pins::open(&self.path.join(link)).and_then(kernel::link_detach);
+        }
         pins::remove(&self.path, &FILES)
     }
 

@@ -117,6 +117,14 @@ records! {
         survive: u32,
         keep_app_settings: u32,
     }
+    Wish, 48 bytes {
+        keepalive: u64,
+        keepidle: u64,
+        keepintvl: u64,
+        keepcnt: u64,
+        user_timeout: u64,
+        rto_max: u64,
+    }
     Memory, 120 bytes {
         rule: Rule,
         protected: u64,

@@ -108,6 +108,10 @@ attributes! {
         attach_type: u32,
         flags: u32,
     }
+    /// BPF_LINK_DETACH.
+    LinkDetach {
+        link_fd: u32,
+    }
     /// BPF_ITER_CREATE.
     IterCreate {
         link_fd: u32,

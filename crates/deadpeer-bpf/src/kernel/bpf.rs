@@ -338,6 +338,13 @@ pub(crate) fn link_attach(program: impl AsFd, place: Place<'_>) -> Result<OwnedF
     unsafe { bpf_fd(28, "bpf(LINK_CREATE)", &mut attr) }
 }
 
+/// Ends what a link attaches, whoever has it open (Linux 5.9).
+pub(crate) fn link_detach(link: impl AsFd) -> Result<()> {
+    let mut attr = attr::LinkDetach { link_fd: fd(&link) };
+    // SAFETY: the argument has no pointers.
+    unsafe { bpf(34, "bpf(LINK_DETACH)", &mut attr) }.map(drop)
+}
+
 /// A run of an iterator: what it says can be read from the descriptor.
 pub(crate) fn iterator(link: impl AsFd) -> Result<OwnedFd> {
     let mut attr = attr::IterCreate {

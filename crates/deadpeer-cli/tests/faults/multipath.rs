@@ -68,10 +68,14 @@ fn audit_knows_its_settings_or_says_why_not() {
             let read_by = of_type(&lines, "summary")[0]["read_by"].clone();
             (connection.clone(), read_by)
         };
+        let owned = |connection: &Value| connection["owners"][0]["pid"] == std::process::id();
         let (connection, _) = audit(&["--no-bpf"]);
+        assert!(owned(&connection), "{connection}");
         assert_eq!(connection["settings"], Value::Null);
         assert_eq!(connection["settings_unknown"], "Multipath TCP");
         let (connection, read_by) = audit(&[]);
+        // Looked for once more by the kernel itself, which has to find it as well.
+        assert!(owned(&connection), "{connection}");
         match read_by.as_str() {
             Some("descriptors") => assert_eq!(connection["settings"], Value::Null),
             _ => assert_eq!(connection["settings"]["so_keepalive"], false),

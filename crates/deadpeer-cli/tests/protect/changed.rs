@@ -310,7 +310,7 @@ fn listen_again(address: SocketAddr) -> TcpListener {
 }
 
 #[test]
-fn multipath_tcp_is_named_and_left_alone() {
+fn multipath_tcp_is_protected_by_ebpf_and_named_without() {
     in_private_netns(|| {
         let kind = socket2::Type::STREAM;
         let multipath =
@@ -322,16 +322,30 @@ fn multipath_tcp_is_named_and_left_alone() {
         listener.bind(&any.into()).unwrap();
         listener.listen(8).unwrap();
         let address = listener.local_addr().unwrap();
-        let client = multipath().unwrap();
-        client.connect(&address).unwrap();
-        let (server, _) = listener.accept().unwrap();
-        let port = address.as_socket().unwrap().port().to_string();
+        let connect = || {
+            let client = multipath().unwrap();
+            client.connect(&address).unwrap();
+            (client, listener.accept().unwrap().0)
+        };
+        let (_client, server) = connect();
+        let local = address.as_socket().unwrap();
+        let (port, local) = (local.port().to_string(), local.to_string());
+        let audit = || run(&["audit", "--within", "30s", "--local", &local]).code;
         for way in ways() {
             let undo = Undo::new();
             let ran = undo.protect(&args(&port, way));
-            assert_eq!(ran.code, 3, "{way:?} {}{}", ran.stdout, ran.stderr);
-            assert!(ran.stdout.contains("Multipath TCP"), "{}", ran.stdout);
-            assert!(!server.keepalive().unwrap());
+            if way.contains(&"--no-bpf") {
+                assert_eq!(ran.code, 3, "{} {}", ran.stdout, ran.stderr);
+                assert!(ran.stdout.contains("Multipath TCP"), "{}", ran.stdout);
+                assert!(!server.keepalive().unwrap());
+                continue;
+            }
+            assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
+            // The listener hands it on, to connections of either kind.
+            let _later = (connect(), TcpStream::connect(local.as_str()).unwrap());
+            assert_eq!(audit(), 0);
+            undo.undo(&[]);
+            assert_eq!(audit(), 1);
         }
     });
 }

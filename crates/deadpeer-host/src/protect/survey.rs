@@ -223,9 +223,6 @@ fn fate(connection: &Connection<'_>, aim: &Aim, known: &mut Shortcut) -> Option<
     if socket.inode.is_none() && !open || socket.state == TcpState::TimeWait {
         return None;
     }
-    if connection.bpf.is_some_and(|bpf| bpf.multipath) {
-        return Some(Fate::Unseen(Unreadable::Multipath));
-    }
     Some(match &connection.settings {
         Settings::Known(before) => {
             let info = connection.tcp_info();

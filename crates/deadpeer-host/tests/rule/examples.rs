@@ -1,5 +1,7 @@
 //! What well-known programs set, and what comes of it.
 
+use deadpeer_sys::testing::skip;
+
 use crate::program::{self, Call};
 use crate::{Asked, under_the_rule};
 
@@ -19,14 +21,29 @@ const GRPC: &[Call] = &[
     UserTimeout(20_000),
 ];
 
+/// The numbers are those of plans that keep slow readers.
+fn has_the_plans() -> bool {
+    let has = crate::kernel().rto_max_option;
+    if !has {
+        skip("this kernel has no TCP_RTO_MAX_MS");
+    }
+    has
+}
+
 #[test]
 fn what_is_too_late_is_overruled_as_a_whole() {
+    if !has_the_plans() {
+        return;
+    }
     under_the_rule("examples::thirty_seconds", Asked::within_s(30));
     under_the_rule("examples::five_minutes", Asked::within_s(300));
 }
 
 #[test]
 fn what_an_application_is_to_keep_it_keeps_and_lives() {
+    if !has_the_plans() {
+        return;
+    }
     let asked = Asked::within_s(30).keep_app_settings();
     under_the_rule("examples::kept", asked);
     under_the_rule("examples::kept", asked.drop());

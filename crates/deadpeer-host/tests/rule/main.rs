@@ -5,6 +5,7 @@
 //! The program is this test binary, started once more under the rule.
 
 mod examples;
+mod multipath;
 mod program;
 mod random;
 
@@ -72,6 +73,14 @@ impl Asked {
             survives: survives.parse().unwrap(),
             drop: drop.parse().unwrap(),
             keep_app_settings: keep.parse().unwrap(),
+        }
+    }
+
+    /// The same, with slow readers dropped where the kernel can't keep them.
+    fn on_this_kernel(self) -> Self {
+        match kernel().rto_max_option {
+            true => self,
+            false => self.drop(),
         }
     }
 
