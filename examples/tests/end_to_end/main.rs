@@ -10,3 +10,4 @@ mod clients;
 mod orderly;
 mod pool;
 mod servers;
+mod sqlx;
