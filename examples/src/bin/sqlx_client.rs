@@ -42,7 +42,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .max_connections(1)
         .after_connect(move |_, _| {
             let protected = protect_connections(server, &plan);
-            Box::pin(async { Ok(println!("protected {}", protected?)) })
+            Box::pin(async {
+                println!("protected {}", protected?);
+                Ok(())
+            })
         })
         .test_before_acquire(false)
         .before_acquire(|connection, _| {
