@@ -96,8 +96,8 @@ fn sysctls(answer: &Answer, page: &Page, out: &mut impl Write) -> Result<(), Sto
 pub(crate) fn for_everybody(plan: &Plan, kernel: &Kernel) -> String {
     let (now, then) = plan.for_everybody(kernel);
     format!(
-        "every connection of every program there: one that nobody set anything on, with data in flight to a peer that vanished, is \
-         then given up {}, not {}",
+        "every connection of every program there: one with default settings and data in flight to a peer that vanished is then given \
+         up {}, not {}",
         told(then),
         told(now)
     )

@@ -85,7 +85,7 @@ pub(super) fn play(stage: &Stage<'_>, host: &Host, living: Living) -> Result<Pla
             connections: seen.len(),
         }),
         false => Err(Hitch::because(
-            "the path did not bite: a control connection is unharmed",
+            "the fault of the path had no effect: a control connection shows none of it",
         )),
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn play(
             connections: seen.len(),
         }),
         false => Err(Hitch::because(
-            "the fault did not bite: a control connection is unharmed",
+            "the fault had no effect: a control connection still works",
         )),
     }
 }

@@ -16,7 +16,7 @@ pub(in crate::plan) fn sysctl(
     in_flight: &str,
 ) -> String {
     let mut code = format!(
-        "# {promise}\n# These are defaults: they reach every program of the network namespace that does not set its own.\n"
+        "# {promise}\n# These are defaults: they apply to every program in the network namespace that does not set its own values.\n"
     );
     for (name, value) in [
         ("tcp_keepalive_time", options.keepidle_s),
@@ -34,7 +34,7 @@ pub(in crate::plan) fn sysctl(
         let _ = writeln!(code, "{name} = {value}");
     }
     if options.keepalive == Some(true) {
-        code.push_str("# No sysctl switches keepalive on: the program has to set SO_KEEPALIVE, or nothing of it counts.\n");
+        code.push_str("# No sysctl turns keepalive on: unless the program sets SO_KEEPALIVE, the keepalive times have no effect.\n");
     }
     if let Some(ms) = options.user_timeout_ms.filter(|ms| *ms > 0) {
         let _ = writeln!(
