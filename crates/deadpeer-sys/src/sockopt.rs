@@ -191,17 +191,6 @@ pub fn set_thin_linear_timeouts(fd: impl AsFd, on: bool) -> Result<()> {
     )
 }
 
-/// Reads `TCP_LINGER2`: the seconds a closed connection waits in FIN-WAIT-2 for the peer's FIN; the
-/// sysctl `tcp_fin_timeout` where the socket has no value of its own.
-///
-/// `None`: it does not wait at all but sends RST (the option was set to a negative value).
-#[doc(alias = "TCP_LINGER2")]
-pub fn linger2_s(fd: impl AsFd) -> Result<Option<u32>> {
-    let number = fd.as_fd().as_raw_fd();
-    int::read(number, libc::TCP_LINGER2, "getsockopt(TCP_LINGER2)")
-        .map(|seconds| u32::try_from(seconds).ok())
-}
-
 /// Reads `SO_LINGER` (socket(7)): how long close() waits for what was written to be acknowledged;
 /// `None`: it doesn't wait, and the kernel goes on sending. Zero: close() throws away what was
 /// written, and sends RST.

@@ -168,15 +168,6 @@ impl StoryVerdict {
         }
     }
 
-    /// Which side was gone, if one was.
-    #[must_use]
-    pub fn gone_side(&self) -> Option<Side> {
-        match self.gone {
-            Gone::Side(side) | Gone::NotReceiving(side) => Some(side),
-            Gone::Nobody | Gone::Path | Gone::Connection | Gone::Unknown => None,
-        }
-    }
-
     /// Whether it is told with another connection: the same before or after its addresses were
     /// translated.
     #[must_use]

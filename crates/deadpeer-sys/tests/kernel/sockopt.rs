@@ -1,11 +1,11 @@
 //! Each option out and back, on every kind of socket, with the kernel's own refusals.
 
 use std::fmt::Debug;
-use std::net::{TcpListener, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use deadpeer_core::{Effective, SocketOptions, Sysctls};
+use deadpeer_core::{Effective, Setting, SocketOption, SocketOptions, Sysctls};
 use deadpeer_sys::sockopt::{self, Transport};
 use deadpeer_sys::testing::{in_private_netns, skip};
 use deadpeer_sys::{Result, SysError, sysctl};
@@ -259,33 +259,6 @@ fn an_untouched_socket_follows_the_sysctls_and_a_touched_one_does_not() {
 }
 
 #[test]
-fn linger2_is_the_sysctl_a_time_or_none() {
-    in_private_netns(|| {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        sysctl::write("tcp_fin_timeout", 33).unwrap();
-        assert_eq!(sockopt::linger2_s(&listener), Ok(Some(33)));
-        for (set, read) in [(7, Some(7)), (-1, None)] {
-            set_linger2(&listener, set);
-            assert_eq!(sockopt::linger2_s(&listener), Ok(read));
-        }
-    });
-}
-
-fn set_linger2(socket: &TcpListener, seconds: libc::c_int) {
-    // SAFETY: the pointer and the length describe `seconds`, which is live for the call.
-    let status = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_LINGER2,
-            (&raw const seconds).cast(),
-            size_of::<libc::c_int>() as libc::socklen_t,
-        )
-    };
-    assert_eq!(status, 0);
-}
-
-#[test]
 fn sockets_that_are_not_tcp() {
     in_private_netns(|| {
         let (unix, _other) = UnixStream::pair().unwrap();
@@ -415,8 +388,56 @@ fn multipath_sockets_have_keepalive_and_nothing_else() {
         assert_eq!(sockopt::effective_among(&socket, &sysctls), Ok(expected));
         expected.rto_max_ms = None;
         assert_eq!(sockopt::effective(&socket), Ok(expected));
-        let refused = sockopt::set_user_timeout_ms(&socket, Some(30_000)).unwrap_err();
-        assert_eq!(refused.errno, Errno::NOPROTOOPT);
+        for option in SocketOption::ALL {
+            let facts = option.facts();
+            let refused = sockopt::set(&socket, Setting::new(option, facts.max)).err();
+            let errno = (!facts.on_mptcp).then_some(Errno::NOPROTOOPT);
+            assert_eq!(refused.map(|error| error.errno), errno, "{}", facts.name);
+        }
+    });
+}
+
+/// The list of options is the kernel's: numbers, ranges, and what a listener hands on.
+#[test]
+fn the_list_of_options_is_the_kernels() {
+    in_private_netns(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let has_rto_max = sockopt::rto_max_ms(&listener).unwrap().is_some();
+        // What no socket has by itself.
+        let mark = |option: SocketOption| option.facts().min.max(1);
+        let known = |option: &SocketOption| has_rto_max || *option != SocketOption::RtoMax;
+        for option in SocketOption::ALL.into_iter().filter(known) {
+            let (facts, set) = (option.facts(), |value| {
+                sockopt::set(&listener, Setting::new(option, value))
+            });
+            assert_eq!(set(facts.min), Ok(()), "{}", facts.name);
+            assert_eq!(
+                sockopt::get(&listener, option),
+                Ok(facts.min),
+                "{}",
+                facts.name
+            );
+            // Any number switches, and more than the largest user timeout is no int.
+            let whatever = option == SocketOption::Keepalive;
+            if !whatever {
+                assert!(set(facts.max + 1).is_err(), "{}", facts.name);
+            }
+            assert_eq!(set(facts.max), Ok(()), "{}", facts.name);
+            assert_eq!(set(mark(option)), Ok(()), "{}", facts.name);
+        }
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        for option in SocketOption::ALL.into_iter().filter(known) {
+            let facts = option.facts();
+            let handed_on = sockopt::get(&accepted, option) == Ok(mark(option));
+            assert!(handed_on || !facts.inherited, "{}", facts.name);
+            assert_ne!(
+                sockopt::get(&client, option),
+                Ok(mark(option)),
+                "{}",
+                facts.name
+            );
+        }
     });
 }
 
