@@ -13,6 +13,7 @@ mod foretold;
 mod hanging;
 pub mod inheritance;
 mod machine;
+mod other_end;
 mod overruled;
 mod proof;
 mod replies;

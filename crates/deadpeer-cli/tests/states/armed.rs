@@ -140,3 +140,48 @@ fn one_lost_probe_is_told_and_counted() {
         }
     });
 }
+
+/// A probe and its answer pass the box, whichever end sent which.
+#[test]
+fn keepalive_of_either_end_keeps_a_middlebox_awake() {
+    in_private_netns(|| {
+        let pair = pair(&SocketOptions::default());
+        let port = pair.port();
+        let args = [
+            "audit",
+            "--middlebox",
+            "350s",
+            "--state",
+            "established",
+            "--port",
+            &port,
+        ];
+        assert_eq!(run(&args).code, 1);
+        crate::common::population::keepalive(60, 5, 3)
+            .apply(&pair.client)
+            .unwrap();
+        for flags in [&[][..], &["--no-bpf"], &["--each"]] {
+            let ran = run(&[&args[..], flags].concat());
+            assert_eq!(ran.code, 0, "{}", ran.stdout);
+            assert!(!ran.stdout.contains("middlebox"), "{}", ran.stdout);
+        }
+        let local = pair.server.local_addr().unwrap().to_string();
+        assert_eq!(
+            run(&[
+                "audit",
+                "--middlebox",
+                "350s",
+                "--local",
+                &local,
+                "--state",
+                "established"
+            ])
+            .code,
+            0
+        );
+        assert_eq!(
+            run(&["audit", "--middlebox", "50s", "--port", &port]).code,
+            1
+        );
+    });
+}

@@ -111,6 +111,10 @@ impl Audit {
         self.within
     }
 
+    pub(super) fn middlebox(&self) -> Option<Duration> {
+        self.middlebox
+    }
+
     pub(super) fn asked(&self) -> Asked {
         Asked {
             deadline: self.within.is_some(),

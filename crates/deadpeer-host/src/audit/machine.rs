@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
-use deadpeer_core::{Snapshot, TcpInfo, TcpState};
+use deadpeer_core::{Finding, Snapshot, TcpInfo, TcpState};
 use deadpeer_sys::sock_diag::States;
 
 use super::connection::{Audit, Compliance, Judgement};
 use super::foretold::Foretold;
 use super::hanging::{Hanging, Hung};
+use super::other_end::Speaking;
 use super::overruled::overrule_listeners;
 use super::tally::Tally;
 use super::totals::{Asked, Totals};
@@ -82,6 +83,10 @@ impl Audit {
         let mut totals = Totals::default();
         let mut foretold = Foretold::default();
         let mut hung = Hung::default();
+        let speaking = match self.middlebox().filter(|_| query.settings) {
+            Some(limit) => Speaking::read(table, limit)?,
+            None => Speaking::default(),
+        };
         let coverage = table.each(query, |connection| {
             let service = services.of(connection);
             if !connection.chosen {
@@ -90,7 +95,12 @@ impl Audit {
             let info = connection.tcp_info();
             let snapshot = connection.snapshot(info.as_ref());
             let listener = service.listener.as_ref();
-            let judged = self.judge_with(&mut foretold, connection, &snapshot, listener);
+            let mut judged = self.judge_with(&mut foretold, connection, &snapshot, listener);
+            if speaking.for_peer_of(connection.socket.local, connection.socket.peer) {
+                let forgets =
+                    |finding: &Finding| matches!(finding, Finding::MiddleboxForgets { .. });
+                judged.findings.retain(|finding| !forgets(finding));
+            }
             totals.add(&judged, connection.socket.uid);
             let listener = connection.socket.state == TcpState::Listen;
             service.value.add(&judged, listener);
