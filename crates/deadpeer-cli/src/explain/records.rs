@@ -5,16 +5,16 @@ mod verdict;
 
 use std::io::Write;
 
+use deadpeer_capture::Flags;
 use deadpeer_capture::story::Group;
 use deadpeer_capture::talk::Sighting;
-use deadpeer_capture::{Flags, Side};
 use deadpeer_report::record;
-use deadpeer_report::record::Word;
 
 use super::answer::Answer;
 use super::time::rfc3339;
 use crate::exit::Stop;
 use crate::output::line;
+use verdict::side;
 
 /// Of a group, so many connections are named.
 const NAMED: usize = 100;
@@ -73,11 +73,4 @@ fn capture(answer: &Answer<'_>) -> record::Capture {
         lost: answer.lost,
         caveats: answer.caveats(),
     }
-}
-
-fn side(side: Side) -> Word {
-    Word::Borrowed(match side {
-        Side::Client => "client",
-        Side::Server => "server",
-    })
 }

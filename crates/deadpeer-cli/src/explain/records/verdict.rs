@@ -9,7 +9,6 @@ use deadpeer_report::record;
 use deadpeer_report::record::Word;
 
 use super::super::time::rfc3339;
-use super::side;
 
 /// What a story comes to.
 pub(super) fn verdict(verdict: &StoryVerdict, story: &Story) -> record::Verdict {
@@ -105,4 +104,12 @@ fn word(what: &Happening) -> (&'static str, Option<u32>) {
 /// Microseconds.
 pub(super) fn us(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// client or server.
+pub(super) fn side(side: Side) -> Word {
+    Word::Borrowed(match side {
+        Side::Client => "client",
+        Side::Server => "server",
+    })
 }
