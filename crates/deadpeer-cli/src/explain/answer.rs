@@ -1,8 +1,8 @@
 //! What is shown: the stories, worst first, and what stands around them.
 
-use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use deadpeer_capture::dissect::Skip;
@@ -39,7 +39,7 @@ pub(super) struct Answer<'a> {
     /// Stories that are one.
     pub(super) groups: Vec<Group>,
     /// The plan that each death is compared with.
-    planned: OnceCell<Result<Plan, Refusal>>,
+    planned: OnceLock<Result<Plan, Refusal>>,
 }
 
 impl<'a> Answer<'a> {
@@ -113,7 +113,7 @@ impl<'a> Answer<'a> {
             untold,
             retold,
             groups,
-            planned: OnceCell::new(),
+            planned: OnceLock::new(),
         })
     }
 
