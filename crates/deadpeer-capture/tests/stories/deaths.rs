@@ -393,3 +393,46 @@ fn a_peer_that_closed_long_ago_resets_in_the_end() {
     assert_eq!(story.verdict.cause, Some(Cause::ResetAfterFin));
     assert_eq!(story.counts(Side::Client).probes, 6);
 }
+
+#[test]
+fn each_system_gives_up_in_its_own_way() {
+    let seconds = |waits: &[u32]| waits.iter().map(|ms| f64::from(*ms) / 1000.0).collect();
+    let capped: Vec<u32> = (0..12).map(|n| (1000 << n).min(64_000)).collect();
+    let ten: Vec<u32> = (0..10).map(|n| 300 << n).collect();
+    let systems: [(&str, Vec<f64>, f64); 4] = [
+        (
+            "Windows 7 and before, five times",
+            seconds(&[300, 600, 1200, 2400, 4800]),
+            9.6,
+        ),
+        ("Windows 10, up to ten times", seconds(&ten), 307.2),
+        (
+            "the BSDs, twelve times, never after more than 64 s",
+            seconds(&capped),
+            64.0,
+        ),
+        (
+            "a system whose waits grow unevenly",
+            seconds(&[330, 650, 1310, 2620, 5240]),
+            10.4,
+        ),
+    ];
+    for (system, waits, last) in systems {
+        for side in Side::BOTH {
+            let mut talk = Talk::new();
+            talk.open(0.0).exchange(0.1, side, 300);
+            let mut now = 20.0;
+            talk.data(now, side, 300);
+            for wait in &waits {
+                now += wait;
+                talk.again(now, side, 300);
+            }
+            talk.abort(now + last, side);
+            let verdict = talk.story().verdict;
+            assert_eq!(verdict.gone, Gone::Side(!side), "{system}: {verdict:?}");
+            assert_eq!(verdict.ending, Ending::GaveUp(side), "{system}");
+            assert_eq!(verdict.noticed, Noticed::Retransmission, "{system}");
+            assert_eq!(verdict.unanswered as usize, waits.len(), "{system}");
+        }
+    }
+}

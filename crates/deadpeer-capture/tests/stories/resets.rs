@@ -80,6 +80,24 @@ fn what_was_on_its_way_when_the_reset_came_is_no_going_on() {
 }
 
 #[test]
+fn fins_of_an_older_connection_answer_no_syn() {
+    // Sent when the SYNs have long ended.
+    let mut talk = Talk::new();
+    for at in [0.0, 1.0, 3.0, 7.0, 15.0] {
+        talk.raw(at, Side::Client, (1_000, 0), Flags::SYN, b"");
+    }
+    for at in [66.0, 116.0] {
+        let fin = Flags::FIN.and(Flags::ACK);
+        talk.raw(at, Side::Server, (77_000, 500), fin, b"");
+    }
+    let story = talk.story();
+    assert_eq!(
+        story.verdict.sentence(&story),
+        "the server never answered 5 SYNs, connect() gave up after 33.5 s"
+    );
+}
+
+#[test]
 fn an_old_connection_is_reset_before_the_new_one_opens() {
     // The server still knows the last connection of this port and answers with its numbers (RFC
     // 5961, section 4).

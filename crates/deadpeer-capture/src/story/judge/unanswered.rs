@@ -122,7 +122,9 @@ impl Case<'_> {
         let long_enough =
             run.count > 1 || run.last_wait >= RECENT || self.end.since(run.last) >= RECENT;
         let asked_first = me.asking.first_unanswered().unwrap_or(run.first);
-        let one_way = run.heard_meanwhile > 1 || self.receives_nothing(!side);
+        // What comes from the other side while this one connects is of an older connection.
+        let spoke_on = run.heard_meanwhile > 1 && run.what != Resent::Syn;
+        let one_way = spoke_on || self.receives_nothing(!side);
         long_enough.then_some(Unanswered {
             gone: match one_way {
                 true => Gone::NotReceiving(!side),
@@ -134,7 +136,9 @@ impl Case<'_> {
             first: asked_first.min(run.original.unwrap_or(run.first)),
             last: run.last,
             due: run.last.plus(late(run.last_wait * 2)),
-            last_heard: run.heard_before.or(peer.last),
+            last_heard: run
+                .heard_before
+                .or(peer.last.filter(|last| *last <= run.last)),
             since_elsewhere: run.since_elsewhere,
             proof: Proof::Timer {
                 what: run.what,
