@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
 
 /// At least so many times the packets per second of tcptrace and of tshark.
 const TIMES_TCPTRACE: f64 = 3.0;
-const TIMES_TSHARK: f64 = 20.0;
+const TIMES_TSHARK: f64 = 10.0;
 /// At most so much memory for [`FEW_CONNECTIONS`], whatever happens to them.
 const MOST_MIB: f64 = 32.0;
 const FEW_CONNECTIONS: u32 = 12_000;

@@ -5,7 +5,7 @@ mod verdict;
 
 use std::io::Write;
 use std::panic::resume_unwind;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 use std::{mem, thread};
 
 use deadpeer_capture::Flags;
@@ -20,7 +20,7 @@ use crate::output::line;
 use verdict::side;
 
 /// So many bytes of lines are written at a time, at least half of it.
-const CHUNK: usize = 1 << 16;
+const CHUNK: usize = 1 << 20;
 /// Of a group, so many connections are named.
 const NAMED: usize = 100;
 
@@ -40,13 +40,16 @@ pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Sto
 /// that a million connections have filled are far apart.
 fn stories(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
     let (made, ready) = sync_channel::<Vec<u8>>(2);
+    let (emptied, empty) = channel::<Vec<u8>>();
     thread::scope(|scope| {
         let lines = thread::Builder::new().spawn_scoped(scope, move || {
             let mut lines = Vec::with_capacity(CHUNK);
             for story in answer.stories() {
                 line(&mut lines, &story::record(answer, &story))?;
                 if lines.len() >= CHUNK / 2 {
-                    let full = mem::replace(&mut lines, Vec::with_capacity(CHUNK));
+                    let next = empty.try_recv();
+                    let next = next.unwrap_or_else(|_| Vec::with_capacity(CHUNK));
+                    let full = mem::replace(&mut lines, next);
                     if made.send(full).is_err() {
                         // What was written last could not be: that is said there.
                         return Ok(());
@@ -57,8 +60,11 @@ fn stories(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
             let _ = made.send(lines);
             Ok(())
         })?;
-        for lines in ready {
+        for mut lines in ready {
             out.write_all(&lines)?;
+            lines.clear();
+            // At the end nobody fills it any more.
+            let _ = emptied.send(lines);
         }
         lines.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
