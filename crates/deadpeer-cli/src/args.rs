@@ -1,7 +1,9 @@
 //! The command line, defined once: help, manual pages and completions all come from here.
 
+use std::process::ExitCode;
+
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use deadpeer_report::sanitize::sanitize;
 
 use crate::audit;
@@ -107,20 +109,53 @@ Exit codes:
   0  yes, fine
   1  no: over the deadline, or a promise that cannot be kept
   2  usage or run-time error
-  3  can't tell: not permitted to see, or unknown";
+  3  can't tell: not permitted to see, or unknown
+  130  interrupted before it was done";
 
-/// Prints help or version, or says in one sentence what is wrong with the arguments.
-pub(crate) fn report(error: &clap::Error) -> Exit {
+/// The command with the exit codes in the help of every verb.
+pub(crate) fn command() -> clap::Command {
+    Cli::command().mut_subcommands(|verb| {
+        let after = shell::after(&verb);
+        verb.after_long_help(after)
+    })
+}
+
+/// Reads the command line.
+pub(crate) fn parse() -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command().try_get_matches()?)
+}
+
+/// Prints help or version, or says in one sentence what is wrong with the arguments. `run` leaves
+/// the small codes to the program that it runs.
+pub(crate) fn report(error: &clap::Error) -> ExitCode {
+    let usage = match verb_is_run(std::env::args().skip(1)) {
+        true => ExitCode::from(run::FAILED),
+        false => Exit::Error.into(),
+    };
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     ) {
         // A closed pipe is the only way this fails, and that is success.
         let _ = error.print();
-        return Exit::Yes;
+        return Exit::Yes.into();
     }
     eprintln!("deadpeer: {}", sentence(error));
-    Exit::Error
+    usage
+}
+
+/// Whether the first word that is no flag, nor the value of one, is `run`.
+fn verb_is_run(words: impl Iterator<Item = String>) -> bool {
+    let mut is_value = false;
+    for word in words {
+        match word.as_str() {
+            _ if is_value => is_value = false,
+            "--color" | "--width" => is_value = true,
+            flag if flag.starts_with('-') => {}
+            verb => return verb == "run",
+        }
+    }
+    false
 }
 
 /// clap's explanation without the usage that follows it, in one line.
@@ -161,6 +196,15 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn only_the_verb_run_leaves_small_codes_to_its_program() {
+        let is_run = |line: &str| verb_is_run(line.split(' ').map(str::to_owned));
+        assert!(is_run("run --within 30s"));
+        assert!(is_run("--color never run --bogus"));
+        assert!(!is_run("ping --process run"));
+        assert!(!is_run("--color run ping"));
     }
 
     #[test]

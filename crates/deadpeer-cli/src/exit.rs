@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Error,
     /// Can't tell: not permitted to see, or unknown.
     Unknown,
+    /// A signal ended it before its work was done, as a shell has it for SIGINT.
+    Interrupted,
 }
 
 impl Exit {
@@ -26,14 +28,21 @@ impl Exit {
             Self::No => 1,
             Self::Error => 2,
             Self::Unknown => 3,
+            Self::Interrupted => 130,
         }
     }
 
     /// What a code of this command means.
     pub(crate) fn of_code(code: u8) -> Option<Self> {
-        [Self::Yes, Self::No, Self::Error, Self::Unknown]
-            .into_iter()
-            .find(|exit| exit.code() == code)
+        [
+            Self::Yes,
+            Self::No,
+            Self::Error,
+            Self::Unknown,
+            Self::Interrupted,
+        ]
+        .into_iter()
+        .find(|exit| exit.code() == code)
     }
 }
 
@@ -50,12 +59,19 @@ pub(crate) enum Stop {
     PipeClosed,
     /// An error, as one sentence without a full stop.
     Failed(String),
+    /// A signal came before the work was done; how far it got, as one sentence without a full stop.
+    Interrupted(String),
 }
 
 impl Stop {
     /// An error in our own words.
     pub(crate) fn because(sentence: impl fmt::Display) -> Self {
         Self::Failed(sentence.to_string())
+    }
+
+    /// An interruption in our own words.
+    pub(crate) fn interrupted(sentence: impl fmt::Display) -> Self {
+        Self::Interrupted(sentence.to_string())
     }
 
     /// An error of a library, with everything that led to it.
@@ -93,6 +109,7 @@ mod tests {
     fn codes_are_a_promise() {
         let codes = [Exit::Yes, Exit::No, Exit::Error, Exit::Unknown].map(Exit::code);
         assert_eq!(codes, [0, 1, 2, 3]);
+        assert_eq!(Exit::Interrupted.code(), 130);
     }
 
     #[test]

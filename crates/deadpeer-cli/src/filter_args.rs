@@ -4,18 +4,17 @@
 //! like a machine without connections.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::TcpState;
 use deadpeer_host::filter::{self, Container, Glob, Missing, Selector, User};
 use deadpeer_host::{Endpoint, Filter, Namespace, Table};
 use deadpeer_report::sanitize::sanitize;
 
 use crate::exit::Stop;
+use crate::names::{self, Ends, ends, state};
 
 /// Which connections. Repeat a filter for "any of these"; different filters must all agree.
 #[derive(Debug, Clone, Default, Args)]
@@ -31,13 +30,13 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_name = "PORT", value_parser = filter::port)]
     port: Vec<u16>,
     /// With this local endpoint: address, prefix, address:port or :port
-    #[arg(long, value_name = "ENDPOINT")]
-    local: Vec<Endpoint>,
+    #[arg(long, value_name = "ENDPOINT", value_parser = ends)]
+    local: Vec<Ends>,
     /// With this remote endpoint: address, prefix, address:port or :port
-    #[arg(long, value_name = "ENDPOINT")]
-    peer: Vec<Endpoint>,
+    #[arg(long, value_name = "ENDPOINT", value_parser = ends)]
+    peer: Vec<Ends>,
     /// In this state, such as established or listen
-    #[arg(long, value_name = "STATE", hide_possible_values = true, value_parser = state())]
+    #[arg(long, value_name = "STATE", hide_possible_values = true, value_parser = state)]
     state: Vec<TcpState>,
     /// Owned by this user, a name or a number
     #[arg(long, value_name = "USER", value_parser = user)]
@@ -99,6 +98,7 @@ impl FilterArgs {
                 }
             },
             words: self.to_string(),
+            processes: self.process.clone(),
         })
     }
 
@@ -109,8 +109,8 @@ impl FilterArgs {
         selector.pids.clone_from(&self.pid);
         selector.processes = globs.collect();
         selector.ports.clone_from(&self.port);
-        selector.local.clone_from(&self.local);
-        selector.peer.clone_from(&self.peer);
+        selector.local = endpoints(&self.local);
+        selector.peer = endpoints(&self.peer);
         selector.states.clone_from(&self.state);
         selector.users = self.user.iter().map(|id| User::Id(*id)).collect();
         selector.cgroups = self.cgroup.iter().map(PathBuf::from).collect();
@@ -147,6 +147,8 @@ pub(crate) struct Chosen {
     pub(crate) namespace: Namespace,
     /// The filters as they were typed, for sentences; empty: none.
     words: String,
+    /// The names of processes as they were typed.
+    processes: Vec<String>,
 }
 
 impl Chosen {
@@ -154,7 +156,9 @@ impl Chosen {
     pub(crate) fn open(&self) -> Result<Table, Stop> {
         Table::open(&self.namespace).map_err(|error| {
             match (&self.namespace, Stop::from_error(&error)) {
-                (Namespace::Own, stop) | (_, stop @ Stop::PipeClosed) => stop,
+                (Namespace::Own, stop) | (_, stop @ (Stop::PipeClosed | Stop::Interrupted(_))) => {
+                    stop
+                }
                 (_, Stop::Failed(why)) => {
                     Stop::because(format!("cannot enter that network namespace: {why}"))
                 }
@@ -172,13 +176,30 @@ impl Chosen {
         sanitize(&self.words)
     }
 
+    /// A process with a similar name, as a sentence with a space before it; empty: there is none,
+    /// or one has this very name.
+    pub(crate) fn did_you_mean(&self) -> String {
+        let similar = self
+            .processes
+            .iter()
+            .find_map(|typed| names::process_like(typed));
+        match similar {
+            Some(name) => format!(" Did you mean --process {}?", sanitize(&name)),
+            None => String::new(),
+        }
+    }
+
     /// That there is neither connection nor listener.
     pub(crate) fn nothing(&self) -> String {
         match self.is_filtered() {
             false => {
                 "There is no TCP connection and no listener in this network namespace.".to_owned()
             }
-            true => format!("No connection and no listener matches {}.", self.words()),
+            true => format!(
+                "No connection and no listener matches {}.{}",
+                self.words(),
+                self.did_you_mean()
+            ),
         }
     }
 }
@@ -203,6 +224,11 @@ impl fmt::Display for FilterArgs {
     }
 }
 
+fn endpoints(ends: &[Ends]) -> Vec<Endpoint> {
+    let all = ends.iter().flat_map(|ends| &ends.endpoints);
+    all.copied().collect()
+}
+
 fn texts<T: ToString>(values: &[T]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
 }
@@ -214,12 +240,6 @@ fn user(text: &str) -> Result<u32, String> {
         .id()
         .map_err(|error| format!("cannot look up the user: {error}"))?;
     id.ok_or_else(|| Missing::User(user).to_string())
-}
-
-/// Every state by its name, once.
-fn state() -> impl clap::builder::TypedValueParser<Value = TcpState> {
-    let names: BTreeSet<&str> = TcpState::ALL.iter().map(|state| state.name()).collect();
-    PossibleValuesParser::new(names).try_map(|name| filter::state(&name))
 }
 
 #[cfg(test)]
@@ -256,7 +276,10 @@ mod tests {
         for (line, said) in [
             ("x --port 99999", "a port is a number from 1 to 65535"),
             ("x --port 0", "a port is a number from 1 to 65535"),
-            ("x --port http", "a port is a number from 1 to 65535"),
+            (
+                "x --port no-such-service",
+                "a port is a number from 1 to 65535",
+            ),
             ("x --pid 0", "a pid is a positive number"),
             ("x --pid self", "a pid is a positive number"),
             ("x --pid=-1", "a pid is a positive number"),

@@ -77,7 +77,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     let interrupted = ended == Ended::Interrupted || interruption.came();
     drop(interruption);
     if interrupted {
-        return Err(Stop::because("interrupted (nothing was destroyed)"));
+        return Err(Stop::interrupted("interrupted (nothing was destroyed)"));
     }
     table::show(&targets, &decisions, output, out)?;
     output.gaps(out, table::unasked(&targets, &decisions, &coverage))?;
@@ -143,6 +143,6 @@ fn progress(targets: &[Target]) {
 fn refused(error: &DestroyAllError) -> Stop {
     match Stop::from_error(error) {
         Stop::Failed(why) => Stop::because(format!("{why} (nothing was destroyed)")),
-        stop @ Stop::PipeClosed => stop,
+        stop @ (Stop::PipeClosed | Stop::Interrupted(_)) => stop,
     }
 }

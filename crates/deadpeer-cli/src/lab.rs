@@ -307,7 +307,7 @@ impl Measured {
     fn exit(&self) -> Result<Exit, Stop> {
         if self.missing > 0 {
             let all = self.experiments.len() + self.missing;
-            return Err(Stop::because(format!(
+            return Err(Stop::interrupted(format!(
                 "interrupted: {} of {all} scenarios were measured",
                 self.experiments.len()
             )));

@@ -23,6 +23,7 @@ mod kill;
 mod lab;
 mod lending;
 mod middlebox;
+mod names;
 mod output;
 mod ping;
 mod plan;
@@ -38,20 +39,23 @@ mod watch;
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use deadpeer_report::sanitize::sanitize;
 
 use args::{Cli, Verb};
 use exit::{Exit, Stop};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match args::parse() {
         Ok(cli) => cli,
-        Err(error) => return args::report(&error).into(),
+        Err(error) => return args::report(&error),
     };
     match run(&cli) {
         Ok(code) => code,
         Err(Stop::PipeClosed) => Exit::Yes.into(),
+        Err(Stop::Interrupted(sentence)) => {
+            eprintln!("deadpeer: {}", sanitize(&sentence));
+            Exit::Interrupted.into()
+        }
         Err(Stop::Failed(sentence)) => {
             eprintln!("deadpeer: {}", sanitize(&sentence));
             Exit::Error.into()

@@ -118,7 +118,14 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     let namespace = table.namespace();
     drop(table);
     if targets.is_empty() {
-        let none = format!("No open connection matches {}.", request.chosen.words());
+        let none = match request.chosen.is_filtered() {
+            true => format!(
+                "No open connection matches {}.{}",
+                request.chosen.words(),
+                request.chosen.did_you_mean()
+            ),
+            false => "There is no open connection.".to_owned(),
+        };
         output.say(out, style::NOTE, &none)?;
         output.gaps(out, coverage.hidden_owners(gaps::looker()))?;
         return Ok(Exit::Unknown);
@@ -263,7 +270,7 @@ fn exit(replies: &Replies) -> Exit {
 /// fine.
 fn worse(one: Exit, other: Exit) -> Exit {
     match (one, other) {
-        (Exit::Error, _) | (_, Exit::Error) => Exit::Error,
+        (Exit::Error | Exit::Interrupted, _) | (_, Exit::Error | Exit::Interrupted) => Exit::Error,
         (Exit::No, _) | (_, Exit::No) => Exit::No,
         (Exit::Unknown, _) | (_, Exit::Unknown) => Exit::Unknown,
         (Exit::Yes, Exit::Yes) => Exit::Yes,

@@ -70,7 +70,7 @@ Examples:
 Exit codes:
   the program's own; 128 + N if signal N ended it
   3    the program's was 0, but eBPF could not be had (and --no-bpf not said), so no deadline was promised
-  125  deadpeer could not protect or watch it, or no options keep the deadline
+  125  deadpeer could not protect or watch it, no options keep the deadline, or a usage error
   126  the program could not be executed
   127  there is no such program";
 
@@ -78,7 +78,7 @@ Exit codes:
 /// kept it cannot be told.
 const NOT_PROMISED: u8 = Exit::Unknown.code();
 /// Exit codes as env(1), nohup(1) and timeout(1) have them.
-const FAILED: u8 = 125;
+pub(crate) const FAILED: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 

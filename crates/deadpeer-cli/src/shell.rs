@@ -37,7 +37,7 @@ pub(crate) fn completions(args: &CompletionsArgs, out: &mut impl Write) -> Resul
 
 /// Writes the manual page.
 pub(crate) fn man(args: &ManArgs, out: &mut impl Write) -> Result<Exit, Stop> {
-    let command = Cli::command();
+    let command = crate::args::command();
     let page = match &args.verb {
         None => command,
         Some(verb) => page_of(command, verb)?,
@@ -71,7 +71,7 @@ fn page_of(mut command: clap::Command, verb: &str) -> Result<clap::Command, Stop
 }
 
 /// What a page ends with: the verb's own examples and exit codes, or the codes of every verb.
-fn after(page: &clap::Command) -> String {
+pub(crate) fn after(page: &clap::Command) -> String {
     let codes = crate::args::EXIT_CODES;
     match page.get_after_long_help().map(ToString::to_string) {
         Some(own) if own.contains("Exit codes") => own,

@@ -42,6 +42,43 @@ fn help_reads_well() {
     }
 }
 
+const VERBS: [&str; 14] = [
+    "audit",
+    "plan",
+    "explain",
+    "test",
+    "lab",
+    "listen",
+    "connect",
+    "watch",
+    "run",
+    "ping",
+    "protect",
+    "kill",
+    "completions",
+    "man",
+];
+
+#[test]
+fn every_verb_names_its_exit_codes_and_refuses_with_the_one_for_usage() {
+    let verbs = run(&["--help"]).stdout;
+    for verb in VERBS {
+        assert!(verbs.contains(&format!("  {verb} ")), "{verb}");
+        let help = run(&[verb, "--help"]);
+        assert_eq!(help.code, 0);
+        assert_eq!(help.stdout.matches("Exit codes:").count(), 1, "{verb}");
+        let usage = run(&[verb, "--no-such-flag"]);
+        // What is less than 125 is the program's that `run` runs.
+        let code = if verb == "run" { 125 } else { 2 };
+        assert_eq!(usage.code, code, "{verb}: {}", usage.stderr);
+        assert!(usage.stderr.starts_with("deadpeer: "), "{}", usage.stderr);
+    }
+    let listed = verbs.lines().skip_while(|line| !line.starts_with("Verbs"));
+    let listed = listed.skip(1).take_while(|line| !line.is_empty());
+    let listed = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    assert_eq!(listed.count(), VERBS.len(), "{verbs}");
+}
+
 #[test]
 fn every_verb_has_a_manual_page() {
     for (args, said) in [

@@ -127,7 +127,7 @@ fn an_interruption_ends_it_in_order() {
     kill_process_group(Pid::from_child(&child), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert_eq!(output.status.code(), Some(130), "{said}");
     assert!(
         said.contains("interrupted: 0 of 1 scenarios were measured"),
         "{said}"

@@ -25,6 +25,9 @@ pub enum Unreadable {
     Multipath,
     /// The kernel has no pidfd_getfd(2) (Linux 5.6).
     KernelTooOld,
+    /// As many files are open as this process may have, or the machine (`RLIMIT_NOFILE`,
+    /// `fs.file-max`).
+    TooManyFiles,
     /// The kernel refused for another reason.
     Refused,
 }
@@ -40,6 +43,7 @@ impl Unreadable {
             Self::Gone => "gone meanwhile",
             Self::Multipath => "Multipath TCP",
             Self::KernelTooOld => "needs Linux 5.6",
+            Self::TooManyFiles => "too many open files (ulimit -n)",
             Self::Refused => "refused by the kernel",
         }
     }

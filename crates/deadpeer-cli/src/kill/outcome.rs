@@ -31,7 +31,7 @@ pub(super) fn nothing(request: &Request) -> String {
             said += &format!(" matches {} and {silent}", request.chosen.words());
         }
     }
-    said + "."
+    said + "." + &request.chosen.did_you_mean()
 }
 
 /// What a rehearsal comes to.

@@ -113,7 +113,7 @@ fn name(cgroup: &Path) -> String {
 fn refused(error: &NewConnectionsError) -> Stop {
     match Stop::from_error(error) {
         Stop::Failed(why) => Stop::because(format!("{why} (nothing was changed)")),
-        stop @ Stop::PipeClosed => stop,
+        stop @ (Stop::PipeClosed | Stop::Interrupted(_)) => stop,
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn show(
     let connections = done.changed - done.listeners;
     let style = match exit(done) {
         Exit::Yes => style::GOOD,
-        Exit::No | Exit::Error | Exit::Unknown => style::NOTE,
+        Exit::No | Exit::Error | Exit::Unknown | Exit::Interrupted => style::NOTE,
     };
     say(
         style,

@@ -9,7 +9,7 @@ use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
 
 use crate::common::population::{Holder, listener, pair};
-use crate::common::{deadpeer, run};
+use crate::common::{deadpeer, ran, run};
 use crate::scenes::{BOUND, gone, lines, server_end, silent, talking, wait_until};
 
 const KINDS: [&str; 2] = ["ping", "ping_summary"];
@@ -44,6 +44,54 @@ fn a_connection_of_another_process() {
             (&pid.into(), &"sleep".into())
         );
         assert_eq!(pings[0]["local"], address);
+    });
+}
+
+#[test]
+fn a_name_that_nobody_has_is_met_with_one_that_is_like_it() {
+    in_private_netns(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let server = folder.path().join("redis-server");
+        let holder = Holder::named(&server, pair(&Default::default()).server);
+        for verb in [
+            &["ping"][..],
+            &["kill", "--unreachable", "--yes"],
+            &["audit"],
+        ] {
+            let ran = run(&[verb, &["--process", "redis-servr"]].concat());
+            assert_eq!(
+                ran.code,
+                if verb == ["audit"] { 0 } else { 3 },
+                "{}",
+                ran.stdout
+            );
+            let asked = "Did you mean --process redis-server?";
+            assert!(
+                ran.stdout.replace("\n  ", " ").contains(asked),
+                "{}",
+                ran.stdout
+            );
+        }
+        drop(holder);
+    });
+}
+
+/// A lack of our own is said, and not taken for a machine without connections.
+#[test]
+fn too_few_descriptors_are_no_missing_connection() {
+    in_private_netns(|| {
+        let holder = Holder::plain(silent().server);
+        for limit in 4..12 {
+            let mut command = std::process::Command::new("sh");
+            let ping = r#"ulimit -n "$1"; exec "$0" ping -c 1 --process sleep"#;
+            command.args(["-c", ping, env!("CARGO_BIN_EXE_deadpeer")]);
+            let ran = ran(command.arg(limit.to_string()).output());
+            let said = ran.stdout + &ran.stderr;
+            assert!(!said.contains("No open connection"), "{limit}: {said}");
+            let lacks = said.to_lowercase().contains("too many open files");
+            assert_eq!(lacks, ran.code >= 2, "{limit}: {said}");
+        }
+        drop(holder);
     });
 }
 

@@ -17,24 +17,52 @@ pub fn pid(text: &str) -> Result<u32, &'static str> {
         .ok_or("a pid is a positive number")
 }
 
-/// Reads a port.
+/// Reads a port: a number, or the name of a TCP service in `/etc/services` (services(5)).
 ///
 /// # Errors
 /// What a port is, in words.
 pub fn port(text: &str) -> Result<u16, &'static str> {
-    let port = text.parse().ok();
-    port.filter(|port| *port > 0)
-        .ok_or("a port is a number from 1 to 65535")
+    let number = text.parse().ok().filter(|port| *port > 0);
+    let service = || service(&std::fs::read_to_string("/etc/services").ok()?, text);
+    number
+        .or_else(service)
+        .ok_or("a port is a number from 1 to 65535, or the name of a TCP service in /etc/services")
 }
 
-/// Reads the name of a state, such as `established` or `listen`.
+/// The port of a service, by its name or one of its other names.
+fn service(services: &str, name: &str) -> Option<u16> {
+    services.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let (first, end) = (words.next()?, words.next()?);
+        let port = end.strip_suffix("/tcp")?.parse().ok()?;
+        (first == name || words.any(|other| other == name)).then_some(port)
+    })
+}
+
+/// Reads the name of a state, such as `established` or `listen`, as deadpeer, ss(8), netstat(8) or
+/// lsof(8) write it, in any case.
 ///
 /// # Errors
 /// No state has this name.
 pub fn state(text: &str) -> Result<TcpState, &'static str> {
-    let named = TcpState::ALL.into_iter().find(|state| state.name() == text);
-    named.ok_or("no state has this name")
+    let plain = |name: &str| name.to_ascii_lowercase().replace(['-', '_'], "");
+    let typed = plain(text);
+    let mut all = TcpState::ALL.into_iter();
+    let named = all.find(|state| plain(state.name()) == typed);
+    let other = || OTHER_NAMES.iter().find(|(name, _)| *name == typed);
+    named
+        .or_else(|| other().map(|(_, state)| *state))
+        .ok_or("no state has this name")
 }
+
+/// Names of other tools that differ by more than case and marks between words.
+const OTHER_NAMES: [(&str, TcpState); 5] = [
+    ("estab", TcpState::Established),
+    ("synreceived", TcpState::SynRecv),
+    ("unconn", TcpState::Close),
+    ("closed", TcpState::Close),
+    ("listening", TcpState::Listen),
+];
 
 /// One value, or a list of them.
 #[derive(Deserialize)]
@@ -96,6 +124,7 @@ pub(super) fn states<'de, D: Deserializer<'de>>(
 
 #[cfg(test)]
 mod tests {
+    use deadpeer_core::TcpState;
     use serde_json::json;
 
     use crate::filter::{Container, Glob, Selector, User};
@@ -149,6 +178,38 @@ mod tests {
         );
         let names = ["0123456789ab", "pod-name"];
         assert_eq!(containers, names.map(Container::new));
+    }
+
+    #[test]
+    fn states_of_ss_netstat_and_lsof() {
+        for (name, meant) in [
+            ("ESTAB", TcpState::Established),
+            ("ESTABLISHED", TcpState::Established),
+            ("SYN-SENT", TcpState::SynSent),
+            ("SYN_RECV", TcpState::SynRecv),
+            ("syn_received", TcpState::SynRecv),
+            ("FIN-WAIT-1", TcpState::FinWait1),
+            ("FIN_WAIT1", TcpState::FinWait1),
+            ("FIN_WAIT_2", TcpState::FinWait2),
+            ("TIME_WAIT", TcpState::TimeWait),
+            ("UNCONN", TcpState::Close),
+            ("CLOSE_WAIT", TcpState::CloseWait),
+            ("LAST_ACK", TcpState::LastAck),
+            ("LISTEN", TcpState::Listen),
+            ("CLOSING", TcpState::Closing),
+        ] {
+            assert_eq!(super::state(name), Ok(meant), "{name}");
+        }
+    }
+
+    #[test]
+    fn services_are_ports() {
+        let services =
+            "# none\nhttp  80/tcp  www # WorldWideWeb\nsyslog 514/udp\nshell 514/tcp cmd syslog\n";
+        assert_eq!(super::service(services, "http"), Some(80));
+        assert_eq!(super::service(services, "www"), Some(80));
+        assert_eq!(super::service(services, "syslog"), Some(514));
+        assert_eq!(super::service(services, "none"), None);
     }
 
     #[test]

@@ -83,6 +83,7 @@ fn more_telling(one: Unreadable, other: Unreadable) -> Unreadable {
         | Unreadable::NoDescriptor
         | Unreadable::Multipath
         | Unreadable::KernelTooOld
+        | Unreadable::TooManyFiles
         | Unreadable::Refused => one,
     }
 }

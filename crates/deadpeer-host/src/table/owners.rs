@@ -66,7 +66,7 @@ impl Owners {
         while let Some(entry) = entries.next() {
             let name = entry?;
             if let Some(pid) = number(name.file_name().to_bytes()) {
-                owners.scan_process(&proc, pid, &mut descriptors);
+                owners.scan_process(&proc, pid, &mut descriptors)?;
             }
         }
         owners.index();
@@ -103,7 +103,7 @@ impl Owners {
         let mut descriptors = buffer();
         let proc = open_directory(CWD, c"/proc")?;
         for pid in pids {
-            owners.scan_process(&proc, *pid, &mut descriptors);
+            owners.scan_process(&proc, *pid, &mut descriptors)?;
         }
         owners.index();
         Ok(owners)
@@ -175,12 +175,19 @@ impl Owners {
         from + near.partition_point(|held| held.inode < inode)
     }
 
-    fn scan_process(&mut self, proc: &OwnedFd, pid: u32, buffer: &mut [MaybeUninit<u8>]) {
+    /// Fails where we can't look any more, for a lack of our own: nobody would seem to hold anything.
+    fn scan_process(
+        &mut self,
+        proc: &OwnedFd,
+        pid: u32,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> io::Result<()> {
         let before = self.held.len();
         match self.scan_descriptors(proc, pid, buffer) {
             Err(Errno::ACCESS | Errno::PERM) if may_have_descriptors(pid) => {
                 self.unreadable.push(pid)
             }
+            Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(error.into()),
             // Ended meanwhile; what was seen of it is worth nothing.
             Err(_) => self.held.truncate(before),
             Ok(()) => {}
@@ -189,6 +196,7 @@ impl Owners {
             let namespace = network_namespace(proc, pid);
             self.processes.push(Process::new(pid, namespace));
         }
+        Ok(())
     }
 
     fn scan_descriptors(

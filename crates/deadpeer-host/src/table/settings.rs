@@ -41,6 +41,7 @@ pub(crate) fn unreadable(error: SysError) -> Unreadable {
         Errno::SRCH | Errno::BADF | Errno::NOTSOCK | Errno::OPNOTSUPP | Errno::NOPROTOOPT => {
             Unreadable::Gone
         }
+        Errno::MFILE | Errno::NFILE => Unreadable::TooManyFiles,
         _ => Unreadable::Refused,
     }
 }

@@ -224,6 +224,7 @@ fn kernel_may_know(why: Unreadable, socket: &Socket<'_>) -> bool {
         | Unreadable::NoVisibleOwner
         | Unreadable::Multipath
         | Unreadable::KernelTooOld
+        | Unreadable::TooManyFiles
         | Unreadable::Refused => true,
         // It waits to be accepted. In any other state its owner has closed it, and nobody waits for
         // it.
