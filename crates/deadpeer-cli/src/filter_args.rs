@@ -26,16 +26,16 @@ pub(crate) struct FilterArgs {
     /// Owned by a process with this name; * matches any characters, ? matches one
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     process: Vec<String>,
-    /// With this port at either end
+    /// With this port at either end: a number, or a service such as https
     #[arg(long, value_name = "PORT", value_parser = filter::port)]
     port: Vec<u16>,
-    /// With this local endpoint: address, prefix, address:port or :port
+    /// With this local endpoint: address, prefix or host, with or without a :port, or :port alone
     #[arg(long, value_name = "ENDPOINT", value_parser = ends)]
     local: Vec<Ends>,
-    /// With this remote endpoint: address, prefix, address:port or :port
+    /// With this remote endpoint: address, prefix or host, with or without a :port, or :port alone
     #[arg(long, value_name = "ENDPOINT", value_parser = ends)]
     peer: Vec<Ends>,
-    /// In this state, such as established or listen
+    /// In this state, such as established or listen, also as ss, netstat and lsof write it
     #[arg(long, value_name = "STATE", hide_possible_values = true, value_parser = state)]
     state: Vec<TcpState>,
     /// Owned by this user, a name or a number

@@ -40,7 +40,10 @@ const REFUSED: &[(&str, &str)] = &[
     ("plan --within 30s --code cobol", "invalid value 'cobol'"),
     ("plan --within 30s --code c --json", "cannot be used with"),
     ("audit --port 99999", "a port is a number from 1 to 65535"),
-    ("audit --port http", "a port is a number from 1 to 65535"),
+    (
+        "audit --port no-such-service",
+        "a port is a number from 1 to 65535",
+    ),
     ("audit --state foo", "established"),
     ("audit --user no-such-user-here", "there is no such user"),
     (

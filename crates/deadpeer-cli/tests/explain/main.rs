@@ -264,7 +264,7 @@ fn arguments_that_cannot_be_meant_are_refused() {
         ("explain", "required arguments were not provided: <FILE>"),
         ("explain x.pcap --live lo", "cannot be used with"),
         (
-            "explain x.pcap --port http",
+            "explain x.pcap --port no-such-service",
             "a port is a number from 1 to 65535",
         ),
         (

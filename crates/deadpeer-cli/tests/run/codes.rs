@@ -35,7 +35,7 @@ fn what_cannot_be_started_has_the_codes_of_env() {
         impossible.stderr.starts_with("deadpeer: "),
         "{impossible:?}"
     );
-    assert_eq!(run(&["run", "--within", "30s"]).code, 2);
+    assert_eq!(run(&["run", "--within", "30s"]).code, 125);
 }
 
 #[test]

@@ -271,6 +271,8 @@ impl<'a> Stage<'a> {
             state(&here) == TcpState::FinWait2
         });
         there.write_all(b"too late").unwrap();
+        // Closed before it comes, the kernel would keep no socket that could die of it.
+        eventually("the data has come", || state(&here) == TcpState::Close);
         let scene = Scene::new("data after close", "closed-data-came", here);
         // A segment more, and no byte: it may have been any.
         scene.likely(&["unknown"]).closed()
