@@ -175,7 +175,8 @@ impl Owners {
         from + near.partition_point(|held| held.inode < inode)
     }
 
-    /// Fails where we can't look any more, for a lack of our own: nobody would seem to hold anything.
+    /// Fails where we can't look any more, for a lack of our own: nobody would seem to hold
+    /// anything.
     fn scan_process(
         &mut self,
         proc: &OwnedFd,
