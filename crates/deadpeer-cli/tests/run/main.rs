@@ -5,5 +5,6 @@ mod common;
 
 mod codes;
 mod leftovers;
+mod nested;
 mod power_off;
 mod signals;
