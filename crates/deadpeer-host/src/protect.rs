@@ -5,6 +5,7 @@
 //! [recorded](crate::undo).
 
 mod aim;
+mod armed;
 mod batches;
 mod by_bpf;
 mod by_descriptors;
@@ -13,13 +14,16 @@ mod groups;
 mod loopback_burst;
 pub mod new_connections;
 mod outcome;
+mod overwriting;
 mod survey;
 mod sysctl;
 
 pub use aim::{Aim, Change, Step};
+pub use armed::ArmedAhead;
 pub use batches::Progress;
 pub use carry_out::CarryOut;
 pub use loopback_burst::{LoopbackBurst, backlog};
 pub use outcome::{CarryOutError, Failure, Outcome};
+pub use overwriting::{NothingAccepted, Overwriting};
 pub use survey::{Fate, Part, Survey};
 pub use sysctl::SetSysctlError;

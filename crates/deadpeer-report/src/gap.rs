@@ -122,6 +122,44 @@ pub enum Gap {
         /// Which, and why.
         why: String,
     },
+    /// A program sets the options of what it accepts itself.
+    Overwritten {
+        /// Its name.
+        process: Option<String>,
+        /// The port that it listens on.
+        port: u16,
+        /// Open connections that show it.
+        connections: u64,
+        /// What it sets.
+        sets: String,
+        /// When its new connections notice a vanished peer; `None`: never.
+        notices_in: Option<Duration>,
+        /// Whether they don't survive a single lost probe.
+        one_lost_probe_is_fatal: bool,
+    },
+    /// Nobody knows whether a program sets the options of what it accepts.
+    NothingAccepted {
+        /// Listeners without a connection.
+        listeners: u64,
+        /// Programs among theirs that are known to do that.
+        known: Vec<String>,
+    },
+    /// Timers of connections are armed so far ahead that they are late this time.
+    ArmedAhead {
+        /// How many.
+        connections: u64,
+        /// When the last of the timers runs out.
+        fires_in: Duration,
+        /// When the last of them is given up.
+        ends_in: Duration,
+    },
+    /// Connections whose peer has closed are left alone.
+    CloseWait {
+        /// Of which program.
+        process: Option<String>,
+        /// How many.
+        connections: u64,
+    },
     /// So many ends within this machine are changed in batches.
     InBatches {
         /// The burst that would come otherwise.
@@ -175,6 +213,10 @@ impl Gap {
             Self::NotOnRecord { .. } => "not-on-record",
             Self::NotGivenBack { .. } => "not-given-back",
             Self::UndoFileUnread { .. } => "undo-file-unread",
+            Self::Overwritten { .. } => "overwritten",
+            Self::NothingAccepted { .. } => "nothing-accepted",
+            Self::ArmedAhead { .. } => "armed-ahead",
+            Self::CloseWait { .. } => "close-wait",
             Self::InBatches { .. } => "in-portions",
             Self::TooManyInOneTick(_) => "too-many-in-one-tick",
         }
@@ -188,6 +230,10 @@ impl Gap {
                 Some(unreached.sockets)
             }
             Self::UnknownAnswers(count) => Some(*count),
+            Self::Overwritten { connections, .. }
+            | Self::ArmedAhead { connections, .. }
+            | Self::CloseWait { connections, .. } => Some(*connections),
+            Self::NothingAccepted { listeners, .. } => Some(*listeners),
             Self::OutOfReachWithoutEbpf { sockets, .. } => Some(*sockets),
             Self::OtherNamespaces { namespaces, .. } => Some(*namespaces),
             Self::QuestionsMayEnd { connections } => Some(*connections),
@@ -284,6 +330,76 @@ impl fmt::Display for Gap {
                 f,
                 "The peers of {} have closed. A kernel that has forgotten such a connection answers the question with an RST, which ends it.",
                 plural(*connections, "connection")
+            ),
+            Self::Overwritten {
+                process,
+                port,
+                sets,
+                notices_in,
+                one_lost_probe_is_fatal,
+                ..
+            } => {
+                let name = sanitize(process.as_deref().unwrap_or("The program")).into_owned();
+                write!(
+                    f,
+                    "{name} on port {port} sets {sets} itself after accept(): "
+                )?;
+                match (one_lost_probe_is_fatal, notices_in) {
+                    (true, _) => f.write_str("a single lost probe would end new connections")?,
+                    (false, Some(at)) => write!(
+                        f,
+                        "new connections would notice a vanished peer after {}",
+                        Upper(*at)
+                    )?,
+                    (false, None) => {
+                        f.write_str("new connections would never notice a vanished peer")?;
+                    }
+                }
+                f.write_str(
+                    "; set that in its configuration, or protect them with --new-connections.",
+                )
+            }
+            Self::NothingAccepted { listeners, known } => {
+                write!(
+                    f,
+                    "{} no open connection: whether the program sets its own keepalive after accept() could not be seen",
+                    match listeners {
+                        1 => "1 listener has".to_owned(),
+                        n => format!("{} have", plural(*n, "listener")),
+                    }
+                )?;
+                match known.as_slice() {
+                    [] => f.write_str("."),
+                    known => write!(f, " ({} is known to).", sanitize(&known.join(", "))),
+                }
+            }
+            Self::ArmedAhead {
+                connections,
+                fires_in,
+                ends_in,
+            } => write!(
+                f,
+                "{} already waiting for a retransmission in up to {}, which no setting shortens: if the peer is gone, that is noticed within {}; 'deadpeer kill --unreachable' ends such connections now.",
+                match connections {
+                    1 => "1 connection is".to_owned(),
+                    n => format!("{} are", plural(*n, "connection")),
+                },
+                Upper(*fires_in),
+                Upper(*ends_in)
+            ),
+            Self::CloseWait {
+                process,
+                connections,
+            } => write!(
+                f,
+                "{} of {} in CLOSE_WAIT and left alone: the peer has closed, the program has not. A keepalive probe would end them, and a leak would no longer show; --close-wait protects them all the same.",
+                plural(*connections, "connection"),
+                match (process, connections) {
+                    (Some(name), 1) => format!("{} is", sanitize(name)),
+                    (Some(name), _) => format!("{} are", sanitize(name)),
+                    (None, 1) => "an unknown program is".to_owned(),
+                    (None, _) => "an unknown program are".to_owned(),
+                }
             ),
             Self::NotOnRecord { why } => write!(
                 f,

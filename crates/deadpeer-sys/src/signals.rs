@@ -18,6 +18,20 @@ pub(crate) use mask::unblock_all;
 
 use crate::{Result, SysError};
 
+/// The real-time signals, which have no names (signal(7)): those that the C library leaves to
+/// programs.
+pub fn real_time() -> impl Iterator<Item = Signal> {
+    (libc::SIGRTMIN()..=libc::SIGRTMAX()).filter_map(numbered)
+}
+
+/// The signal with a number, if it has a name or is a real-time signal.
+fn numbered(number: i32) -> Option<Signal> {
+    let is_real_time = (libc::SIGRTMIN()..=libc::SIGRTMAX()).contains(&number);
+    // SAFETY: it is none of those that the C library keeps for itself.
+    let real_time = is_real_time.then(|| unsafe { Signal::from_raw_unchecked(number) });
+    real_time.or_else(|| Signal::from_named_raw(number))
+}
+
 /// Ignores a signal from now on.
 pub(crate) fn ignore(signal: Signal) -> Result<()> {
     // SAFETY: ignoring a signal installs no handler.

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use deadpeer_sys::signals::{Inbox, Interruption, Second, Signal, TO_END};
+use deadpeer_sys::signals::{Inbox, Interruption, Second, Signal, TO_END, real_time};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid, kill_process};
@@ -28,6 +28,8 @@ fn main() {
         _ => {
             the_first_is_noted_and_readable();
             there_is_one_at_a_time();
+            what_is_ignored_stays_ignored();
+            signals_without_a_name_are_read();
             what_was_before_is_restored();
             signals_are_read_with_their_origin();
             a_program_is_born_with_none_blocked();
@@ -66,6 +68,29 @@ fn there_is_one_at_a_time() {
     assert_eq!(second.unwrap_err().errno, Errno::BUSY);
     send(Signal::HUP);
     assert!(watching.came(), "the one before goes on");
+}
+
+fn what_is_ignored_stays_ignored() {
+    // SAFETY: ignoring a signal installs no handler.
+    unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+    let watching = Interruption::watch(&TO_END, Second::Ends).unwrap();
+    send(Signal::HUP);
+    assert!(!watching.came());
+    drop(watching);
+    send(Signal::HUP);
+    // SAFETY: the default action is no handler.
+    unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
+}
+
+fn signals_without_a_name_are_read() {
+    let all: Vec<Signal> = real_time().collect();
+    assert!(all.len() >= 30, "{all:?}");
+    let inbox = Inbox::open(&all).unwrap();
+    for signal in all {
+        send(signal);
+        let received = inbox.next().unwrap().unwrap();
+        assert_eq!((received.signal, received.by_kernel), (signal, false));
+    }
 }
 
 fn what_was_before_is_restored() {

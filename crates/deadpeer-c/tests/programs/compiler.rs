@@ -17,7 +17,10 @@ pub(crate) fn compile(source: &Path, name: &str, library: Library) -> Option<Pat
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
     let folder = libraries();
     let mut compiler = Command::new("cc");
+    // A sanitizer, for instance.
+    let flags = std::env::var("CFLAGS").unwrap_or_default();
     compiler
+        .args(flags.split_ascii_whitespace())
         .args(["-std=c11", "-D_GNU_SOURCE", "-g"])
         .args(["-Wall", "-Wextra", "-Werror", "-o"])
         .arg(&program)

@@ -6,10 +6,11 @@ use std::time::Instant;
 use deadpeer_host::Table;
 use deadpeer_host::protect::{CarryOut, CarryOutError, Survey, backlog};
 use deadpeer_host::undo::{Record, UndoFile, boot_id, default_directory};
+use deadpeer_report::Gap;
 use deadpeer_report::plural::plural;
 
 use super::request::Change;
-use super::{burst, outcome, plan, sysctl};
+use super::{burst, list, outcome, plan, sysctl};
 use crate::alone::alone;
 use crate::confirm::Consent;
 use crate::drive::{Ended, drive};
@@ -26,7 +27,9 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
     let mut table = request.chosen.open()?;
     let blind = use_bpf(request.bpf, &mut table);
     let aim = match request.goal.aim(table.kernel()) {
-        Ok(aim) => aim,
+        Ok(aim) => aim
+            .close_wait(request.close_wait)
+            .knowing(&list::journal()?),
         Err(refusal) => return plan::refused(&refusal, true, output, out),
     };
     let survey =
@@ -37,6 +40,8 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
         sysctl::show(&aim, &table, output, out)?;
     }
     output.gaps(out, plan::out_of_reach(&survey, blind.as_deref()))?;
+    let not_kept: Vec<Gap> = survey.promises_not_kept().collect();
+    output.gaps(out, not_kept.iter().cloned())?;
     let burst = survey.burst(backlog(), table.kernel().hz);
     if let Some(burst) = &burst {
         let gap = burst::gap(burst, &survey, request.force);
@@ -90,6 +95,12 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
         Output::Text(look) => outcome::show(request, &done, &undo, blind.as_deref(), look, out)?,
         Output::Json => line(out, &done.to_record(&undo, blind.as_deref()))?,
     }
+    // What was said before is said again only where it became something else.
+    let since = done
+        .left
+        .promises_not_kept()
+        .filter(|gap| !not_kept.contains(gap));
+    output.gaps(out, since)?;
     Ok(outcome::exit(&done))
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use deadpeer_host::Namespace;
 use deadpeer_host::protect::new_connections::{
     NewConnectionsError, Standing, protect, rule, standing,
 };
@@ -11,6 +12,7 @@ use deadpeer_report::sanitize::sanitize;
 
 use super::plan;
 use super::request::NewConnections;
+use crate::alone::alone;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
@@ -45,6 +47,7 @@ pub(super) fn run(
             Consent::Given | Consent::Ask => Exit::No,
         });
     }
+    let _alone = alone(&Namespace::Own)?;
     let standing = protect(cgroup, &rule, &name).map_err(|error| refused(&error))?;
     let said = || {
         format!(

@@ -140,11 +140,13 @@ pub(super) fn exit(done: &Outcome) -> Exit {
 fn exit_of(survey: &Survey, rehearsal: bool) -> Exit {
     let misses = |fate: &Fate| match fate {
         Fate::Judged(Step::Change(change)) => !(rehearsal && change.keeps),
-        Fate::Judged(Step::KeptForApplication | Step::Helpless) => true,
+        Fate::Judged(Step::KeptForApplication | Step::Helpless | Step::Overwritten)
+        | Fate::CloseWait => true,
         Fate::Judged(_) | Fate::Unseen(_) | _ => false,
     };
     let unseen = |fate: &Fate| matches!(fate, Fate::Unseen(_));
     match () {
+        () if !survey.overwriting.is_empty() || survey.armed_ahead.connections > 0 => Exit::No,
         () if survey.count(misses) > 0 => Exit::No,
         () if survey.count(unseen) > 0 || survey.parts.is_empty() => Exit::Unknown,
         () if !survey.coverage.hidden_processes.is_empty() => Exit::Unknown,

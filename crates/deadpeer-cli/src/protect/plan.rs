@@ -149,6 +149,9 @@ fn note(part: &Part) -> Option<&'static str> {
         Fate::Judged(Step::Change(protect::Change { keeps: false, .. })) => Some(
             "sooner than before, but not within the deadline: the path's retransmission timeout is too long for it",
         ),
+        Fate::Judged(Step::Change(change)) if part.before == Some(change.after) => Some(
+            "settings keep the deadline, but the keepalive timer was armed by longer ones: it is armed anew",
+        ),
         Fate::Judged(Step::Change(protect::Change {
             own_choice: true, ..
         })) => Some("set by the program itself; --keep-app-settings leaves that as it is"),
@@ -158,6 +161,10 @@ fn note(part: &Part) -> Option<&'static str> {
         Fate::Judged(Step::Helpless) => Some(
             "the program's user timeout is too short for keepalive to survive lost probes, and is not made longer",
         ),
+        Fate::Judged(Step::Overwritten) => {
+            Some("its program sets the options of what it accepts itself")
+        }
+        Fate::CloseWait => Some("the peer has closed, the program has not (CLOSE_WAIT)"),
         Fate::Judged(_) | Fate::Unseen(_) | _ => None,
     }
 }

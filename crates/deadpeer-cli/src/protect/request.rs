@@ -41,6 +41,10 @@ pub(crate) struct ProtectArgs {
     /// live ones may be lost
     #[arg(long, conflicts_with_all = ["undo", "list", "remove", "new_connections"])]
     force: bool,
+    /// Also connections whose peer has closed and whose program has not (CLOSE_WAIT): a probe ends
+    /// them, so that a leak no longer shows
+    #[arg(long, conflicts_with_all = ["undo", "list", "remove", "forget", "new_connections"])]
+    close_wait: bool,
     #[command(flatten)]
     respect: RespectArgs,
     /// Also set tcp_retries2 of the network namespace where the deadline needs it; this affects
@@ -107,6 +111,8 @@ pub(crate) struct Change {
     pub(super) chosen: Chosen,
     pub(super) consent: Consent,
     pub(super) force: bool,
+    /// Whether CLOSE_WAIT is changed, too.
+    pub(super) close_wait: bool,
     /// Whether a sysctl may be set as well.
     pub(super) sysctl: bool,
     pub(super) bpf: bool,
@@ -184,6 +190,7 @@ impl ProtectArgs {
                 )?,
                 consent: self.consent.consent()?,
                 force: self.force,
+                close_wait: self.close_wait,
                 sysctl: self.sysctl,
                 bpf: self.table.means.bpf(),
                 undo_file: self.undo_file.clone(),

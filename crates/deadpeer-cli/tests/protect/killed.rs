@@ -75,3 +75,54 @@ fn at_any_moment() {
         assert_eq!(audit.code, 1, "{}", audit.stdout);
     });
 }
+
+/// As often as `LONG_KILLS` says: `.ci/long` runs it.
+#[test]
+#[ignore = "takes an hour: .ci/long"]
+fn at_random() {
+    let kills = std::env::var("LONG_KILLS").ok();
+    let kills = kills
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(1000_u32);
+    in_private_netns(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let port = address.port().to_string();
+        let pairs: Vec<(TcpStream, TcpStream)> = (0..40)
+            .map(|_| {
+                let client = TcpStream::connect(address).unwrap();
+                (client, listener.accept().unwrap().0)
+            })
+            .collect();
+        let before = options(&listener);
+        let ways = ways();
+        let mut killed = 0;
+        for round in 0..kills {
+            let undo = Undo::new();
+            // Another moment each time, over the time that a run takes.
+            let after = Duration::from_micros(u64::from(round * 7919 % 1000) * 150);
+            for verb in ["protect", "ping"] {
+                let way = ways[usize::try_from(round).unwrap() % ways.len()];
+                let args: &[&str] = match verb {
+                    "protect" => &["--within", "30s", "--yes", "--port", &port],
+                    _ => &["-c", "1", "--port", &port],
+                };
+                let way = if verb == "protect" { way } else { &[] };
+                let mut command = crate::common::deadpeer(&[&[verb], args, way].concat());
+                command.env("XDG_STATE_HOME", undo.folder().parent().unwrap());
+                command.stdout(std::process::Stdio::null());
+                let mut child = command.spawn().unwrap();
+                std::thread::sleep(after);
+                child.kill().unwrap();
+                killed += u32::from(!child.wait().unwrap().success());
+            }
+            undo.undo_all(&[]);
+            for (here, there) in &pairs {
+                assert_eq!(options(here), before, "round {round}, after {after:?}");
+                assert_eq!(options(there), before);
+            }
+            assert_eq!(options(&listener), before);
+        }
+        assert!(killed > 0, "all ended before they were killed");
+    });
+}

@@ -5,6 +5,7 @@ mod common;
 
 mod burst;
 mod changed;
+mod held;
 mod killed;
 mod moments;
 mod new_connections;

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use deadpeer_sys::signals::real_time;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// A shell script under `deadpeer run`, once it has printed its own number.
@@ -40,6 +41,28 @@ fn signals_sent_to_it_alone_reach_the_program() {
         let (mut child, _) = start(&script);
         kill_process(Pid::from_child(&child), signal).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(42), "SIG{name}");
+    }
+}
+
+/// Whatever would end it while its program goes on, and so leave that without protection.
+#[test]
+fn no_signal_ends_it_before_its_program() {
+    let named = [
+        Signal::ALARM,
+        Signal::VTALARM,
+        Signal::PROF,
+        Signal::IO,
+        Signal::POWER,
+        Signal::XCPU,
+        Signal::XFSZ,
+    ];
+    let real_time: Vec<Signal> = real_time().collect();
+    for signal in named.into_iter().chain([real_time[3], real_time[29]]) {
+        let number = signal.as_raw();
+        let script = format!("trap 'exit 42' {number}; echo $$; while :; do sleep 0.05; done");
+        let (mut child, _) = start(&script);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(42), "{number}");
     }
 }
 

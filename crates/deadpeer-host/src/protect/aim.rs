@@ -7,7 +7,9 @@ use deadpeer_core::{
     SocketOptions, TcpState,
 };
 
-use crate::undo::{Sysctl, SysctlChange};
+use rustc_hash::FxHashMap;
+
+use crate::undo::{Journal, Sysctl, SysctlChange};
 
 /// A deadline to bring connections under.
 ///
@@ -26,6 +28,9 @@ pub struct Aim {
     dropping: Vec<SocketOptions>,
     untouched: Effective,
     keep_app_settings: bool,
+    close_wait: bool,
+    /// What sockets had before they were changed by us, of what was changed.
+    first: FxHashMap<u64, SocketOptions>,
 }
 
 /// What is to be done with a socket.
@@ -41,6 +46,9 @@ pub enum Step {
     /// Nothing that could be set would help without loosening something else: a user timeout that
     /// is too short for keepalive to survive lost probes.
     Helpless,
+    /// A listener whose program sets the options of what it accepts, so that nothing set here would
+    /// help.
+    Overwritten,
 }
 
 /// Options to set on a socket, and what they come to.
@@ -73,6 +81,8 @@ impl Aim {
             dropping: dropping(policy, &then),
             untouched: Effective::untouched(&then.sysctls),
             keep_app_settings: false,
+            close_wait: false,
+            first: FxHashMap::default(),
         })
     }
 
@@ -83,6 +93,37 @@ impl Aim {
             keep_app_settings: keep,
             ..self
         }
+    }
+
+    /// Whether to change connections whose peer has closed, too (CLOSE_WAIT). A probe on one that
+    /// its program has forgotten to close draws an RST and ends it, so that the leak no longer
+    /// shows.
+    #[must_use]
+    pub fn close_wait(self, change: bool) -> Self {
+        Self {
+            close_wait: change,
+            ..self
+        }
+    }
+
+    pub(super) fn changes_close_wait(&self) -> bool {
+        self.close_wait
+    }
+
+    /// What earlier records know of sockets: what we have set is no sign that their programs set
+    /// something.
+    #[must_use]
+    pub fn knowing(self, journal: &Journal) -> Self {
+        Self {
+            first: journal.first_settings(),
+            ..self
+        }
+    }
+
+    /// What a socket would have without us.
+    pub(super) fn by_program(&self, cookie: u64, now: &Effective) -> Effective {
+        let first = self.first.get(&cookie);
+        first.map_or(*now, |first| now.with(first))
     }
 
     /// The options for a socket on which nobody has set anything.
@@ -183,7 +224,7 @@ impl Aim {
 
     /// Whether the deadline is kept in every silence that the policy promises: idle, in flight,
     /// before a late write, and in the one that the connection is in now.
-    fn meets(&self, told: &Forecast, snapshot: &Snapshot) -> bool {
+    pub(super) fn meets(&self, told: &Forecast, snapshot: &Snapshot) -> bool {
         let policy = self.plan.policy();
         let mut silences = Silence::JUDGED.into_iter().chain(snapshot.silence());
         silences.all(|silence| {
@@ -213,7 +254,12 @@ impl Aim {
         })
     }
 
-    fn loosens_nothing(&self, told: &Forecast, then: &Forecast, snapshot: &Snapshot) -> bool {
+    pub(super) fn loosens_nothing(
+        &self,
+        told: &Forecast,
+        then: &Forecast,
+        snapshot: &Snapshot,
+    ) -> bool {
         let survives = |forecast: &Forecast| forecast.lost_probes_survived;
         let least = survives(told).map_or(self.plan.policy().survives(), |own| {
             own.min(self.plan.policy().survives())

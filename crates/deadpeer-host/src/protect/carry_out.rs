@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 use super::aim::Aim;
 use super::batches::{Batches, Progress};
 use super::outcome::{CarryOutError, Outcome};
+use super::overwriting::Overwriting;
 use super::survey::{Job, Survey};
 use super::{by_bpf, by_descriptors};
 use crate::filter::Filter;
@@ -131,7 +132,18 @@ impl<'a> CarryOut<'a> {
     }
 
     fn look_again(&mut self, now: Instant) -> Result<(), CarryOutError> {
-        self.survey = Survey::take(self.table, self.filter, self.aim)?;
+        let mut survey = Survey::take(self.table, self.filter, self.aim)?;
+        // What connections showed before they were changed holds for those still to come.
+        let shown = std::mem::take(&mut self.survey.overwriting);
+        let again = |known: &Overwriting| {
+            let found = &survey.overwriting;
+            found
+                .iter()
+                .any(|new| (&new.process, new.port) == (&known.process, known.port))
+        };
+        let shown: Vec<_> = shown.into_iter().filter(|known| !again(known)).collect();
+        survey.overwriting.extend(shown);
+        self.survey = survey;
         self.survey.without(&self.tried);
         self.passes += 1;
         self.stage = Stage::Surveyed(now);

@@ -10,6 +10,8 @@ use deadpeer_core::{Effective, Snapshot, SocketOptions, TcpState};
 use rustc_hash::FxHashSet;
 
 use super::aim::{Aim, Change, Step};
+use super::armed::ArmedAhead;
+use super::overwriting::{NothingAccepted, Overwriting};
 use crate::filter::Filter;
 use crate::table::Connection;
 use crate::table::Coverage;
@@ -26,6 +28,12 @@ pub struct Survey {
     pub parts: Vec<Part>,
     /// What could not be seen.
     pub coverage: Coverage,
+    /// Listeners whose programs set the options of what they accept, and miss the deadline by that.
+    pub overwriting: Vec<Overwriting>,
+    /// Listeners of which that is not known.
+    pub nothing_accepted: NothingAccepted,
+    /// Connections with a timer armed too far ahead.
+    pub armed_ahead: ArmedAhead,
     /// Listeners first: what they accept from then on has the new settings.
     pub(super) jobs: Vec<Job>,
     /// Addresses of this machine: those that its connections have.
@@ -47,6 +55,8 @@ pub struct Part {
     /// What is set on the sockets themselves, where the kernel shows that: the rest follows the
     /// sysctls.
     pub own: Option<SocketOptions>,
+    /// The same without what we have set.
+    pub by_program: Option<Effective>,
     /// What is to be done.
     pub fate: Fate,
     /// How many sockets.
@@ -61,6 +71,8 @@ pub struct Part {
 pub enum Fate {
     /// Its settings are known.
     Judged(Step),
+    /// Its peer has closed, and its program has not: left alone, so that a leak goes on showing.
+    CloseWait,
     /// They could not be read, and can't be changed either.
     Unseen(Unreadable),
 }
@@ -85,6 +97,7 @@ struct Kind {
     listeners: bool,
     before: Option<Effective>,
     own: Option<SocketOptions>,
+    by_program: Option<Effective>,
     fate: Fate,
     uid: u32,
 }
@@ -111,15 +124,18 @@ impl Survey {
         let mut jobs = Vec::new();
         let mut here = FxHashSet::default();
         let mut fine = Shortcut::default();
+        let mut ahead = ArmedAhead::default();
         let coverage = table.each(&query, |connection| {
             here.insert(connection.socket.local.ip());
             let kinds = &mut services.of(connection).value;
-            let Some(fate) = fate(connection, aim, &mut fine) else {
+            let Some(fate) = fate(connection, aim, &mut fine, &mut ahead) else {
                 return ControlFlow::Continue(());
             };
+            let before = connection.settings.effective().copied();
             let kind = Kind {
                 listeners: connection.socket.state == TcpState::Listen,
-                before: connection.settings.effective().copied(),
+                before,
+                by_program: before.map(|before| aim.by_program(connection.socket.cookie, &before)),
                 own: connection.bpf.map(|bpf| bpf.own),
                 fate,
                 uid: connection.socket.uid,
@@ -146,12 +162,17 @@ impl Survey {
             }
             ControlFlow::Continue(())
         })?;
-        Ok(Self {
+        let mut survey = Self {
             parts: parts(services, &counts),
             coverage,
+            overwriting: Vec::new(),
+            nothing_accepted: NothingAccepted::default(),
+            armed_ahead: ahead,
             jobs,
             here,
-        })
+        };
+        survey.find_overwriting(aim);
+        Ok(survey)
     }
 
     /// How many sockets are to be changed.
@@ -177,7 +198,7 @@ impl Survey {
         let part = self.parts.get(job.part)?;
         match part.fate {
             Fate::Judged(Step::Change(change)) => Some((part, change)),
-            Fate::Judged(_) | Fate::Unseen(_) => None,
+            Fate::Judged(_) | Fate::CloseWait | Fate::Unseen(_) => None,
         }
     }
 
@@ -202,6 +223,7 @@ fn parts(services: Services<Vec<(Kind, usize)>>, counts: &[u64]) -> Vec<Part> {
                 listeners: kind.listeners,
                 before: kind.before,
                 own: kind.own,
+                by_program: kind.by_program,
                 fate: kind.fate,
                 count: counts.get(place).copied().unwrap_or_default(),
                 uid: kind.uid,
@@ -214,7 +236,12 @@ fn parts(services: Services<Vec<(Kind, usize)>>, counts: &[u64]) -> Vec<Part> {
 }
 
 /// `None` for what concerns nobody.
-fn fate(connection: &Connection<'_>, aim: &Aim, known: &mut Shortcut) -> Option<Fate> {
+fn fate(
+    connection: &Connection<'_>,
+    aim: &Aim,
+    known: &mut Shortcut,
+    ahead: &mut ArmedAhead,
+) -> Option<Fate> {
     let socket = connection.socket;
     if !connection.chosen {
         return None;
@@ -223,10 +250,19 @@ fn fate(connection: &Connection<'_>, aim: &Aim, known: &mut Shortcut) -> Option<
     if socket.inode.is_none() && !open || socket.state == TcpState::TimeWait {
         return None;
     }
+    if socket.state == TcpState::CloseWait && socket.inode.is_some() && !aim.changes_close_wait() {
+        return Some(Fate::CloseWait);
+    }
     Some(match &connection.settings {
         Settings::Known(before) => {
             let info = connection.tcp_info();
-            Fate::Judged(known.step(aim, before, &connection.snapshot(info.as_ref())))
+            let moment = connection.snapshot(info.as_ref());
+            let step = known.step(aim, before, &moment);
+            let step = aim.rearming(step, before, &moment);
+            if let Some(late) = aim.armed_ahead(&step, before, &moment) {
+                ahead.add(late);
+            }
+            Fate::Judged(step)
         }
         Settings::Unknown(Unreadable::Gone) => return None,
         Settings::Unknown(why) => Fate::Unseen(*why),

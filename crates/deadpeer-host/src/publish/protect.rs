@@ -3,7 +3,8 @@
 use std::fmt;
 
 use deadpeer_bpf::Pinned;
-use deadpeer_core::{Effective, Notice, Snapshot, TcpState};
+use deadpeer_core::{Effective, Notice, Snapshot, SocketOptions, TcpState};
+use deadpeer_report::Gap;
 use deadpeer_report::raw::RawText;
 use deadpeer_report::record::{
     Failed, ProtectPlan, ProtectSummary, ProtectSysctl, StandingProtection,
@@ -35,7 +36,7 @@ impl Part {
             fate: self.fate.word().into(),
             unseen_because: match self.fate {
                 Fate::Unseen(why) => Some(why.reason().into()),
-                Fate::Judged(_) => None,
+                Fate::Judged(_) | Fate::CloseWait => None,
             },
             own_choice: change.map(|change| change.own_choice),
             set: change.map(|change| (&change.options).into()),
@@ -88,7 +89,7 @@ impl Fate {
     pub fn change(&self) -> Option<&Change> {
         match self {
             Self::Judged(Step::Change(change)) => Some(change),
-            Self::Judged(_) | Self::Unseen(_) => None,
+            Self::Judged(_) | Self::CloseWait | Self::Unseen(_) => None,
         }
     }
 
@@ -98,6 +99,8 @@ impl Fate {
             Self::Judged(Step::Change(_)) => "change",
             Self::Judged(Step::KeptForApplication) => "kept-for-application",
             Self::Judged(Step::Helpless) => "helpless",
+            Self::Judged(Step::Overwritten) => "overwritten",
+            Self::CloseWait => "close-wait",
             Self::Unseen(_) => "unseen",
         }
     }
@@ -126,6 +129,40 @@ impl Outcome {
 }
 
 impl Survey {
+    /// What won't hold, for open connections or for those still to come.
+    pub fn promises_not_kept(&self) -> impl Iterator<Item = Gap> {
+        let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        let name = move |name: &Option<Box<[u8]>>| name.as_deref().map(text);
+        let overwriting = self.overwriting.iter().map(move |found| Gap::Overwritten {
+            process: name(&found.process),
+            port: found.port,
+            connections: found.connections,
+            sets: Sets(&found.sets).to_string(),
+            notices_in: found.notices.latest(),
+            one_lost_probe_is_fatal: found.survives == Some(0),
+        });
+        let ahead = (self.armed_ahead.connections > 0).then_some(Gap::ArmedAhead {
+            connections: self.armed_ahead.connections,
+            fires_in: self.armed_ahead.fires_in,
+            ends_in: self.armed_ahead.ends_in,
+        });
+        let waits = |part: &&Part| part.fate == Fate::CloseWait;
+        let close_wait = self
+            .parts
+            .iter()
+            .filter(waits)
+            .map(move |part| Gap::CloseWait {
+                process: name(&part.process),
+                connections: part.count,
+            });
+        let unknown = &self.nothing_accepted;
+        let unknown = (unknown.listeners > 0).then(|| Gap::NothingAccepted {
+            listeners: unknown.listeners,
+            known: unknown.known.iter().map(|name| text(name)).collect(),
+        });
+        overwriting.chain(ahead).chain(close_wait).chain(unknown)
+    }
+
     /// The record of a rehearsal for a deadline, in milliseconds.
     #[must_use]
     pub fn to_record(&self, within_ms: u64) -> ProtectSummary {
@@ -139,6 +176,26 @@ impl Survey {
             sysctls: Vec::new(),
             undo_file: None,
             without_ebpf_because: None,
+        }
+    }
+}
+
+/// What a program sets, in short.
+struct Sets<'a>(&'a SocketOptions);
+
+impl fmt::Display for Sets<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(options) = self;
+        let times = [options.keepidle_s, options.keepintvl_s, options.keepcnt];
+        if options.keepalive == Some(false) {
+            f.write_str("keepalive off")?;
+        } else if times.iter().any(Option::is_some) || options.keepalive.is_some() {
+            let time = |time: Option<u32>| time.map_or_else(|| "-".to_owned(), |n| n.to_string());
+            write!(f, "keepalive {}", times.map(time).join("/"))?;
+        }
+        match options.user_timeout_ms {
+            Some(ms) => write!(f, " user timeout {ms} ms"),
+            None => Ok(()),
         }
     }
 }

@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 use super::descendants::descendants;
 use crate::protect::{Aim, Step};
-use crate::table::{Owner, Owners};
+use crate::table::{Namespace, Owner, Owners};
 use crate::work::Work;
 
 /// A look is followed by a rest of so many times its own duration.
@@ -72,7 +72,7 @@ impl PollingProtector {
     fn meet(&mut self, inode: u32, owner: Owner<'_>) -> Option<Effective> {
         let before = self.known.get(&inode);
         let is_new = before.is_none();
-        let met = protect(&self.aim, owner, before.copied().flatten());
+        let met = protect(&self.aim, inode, owner, before.copied().flatten());
         let counts = &mut self.counts;
         let count = match &met {
             Ok(Met::Changed(_)) => Some(&mut counts.protected),
@@ -108,6 +108,12 @@ impl Work for PollingProtector {
             return Ok(());
         }
         let owners = Owners::scan_these(&descendants(self.root))?;
+        let alone = Namespace::Own.lock();
+        if matches!(alone, Ok(None)) {
+            // Another changes sockets now.
+            self.next = now + SHORTEST;
+            return Ok(());
+        }
         let mut held = FxHashMap::default();
         for (inode, owner) in owners.each() {
             if let Entry::Vacant(place) = held.entry(inode) {
@@ -129,10 +135,17 @@ enum Met {
     NoTcp,
 }
 
-fn protect(aim: &Aim, owner: Owner<'_>, known: Option<Effective>) -> Result<Met, SysError> {
+fn protect(
+    aim: &Aim,
+    inode: u32,
+    owner: Owner<'_>,
+    known: Option<Effective>,
+) -> Result<Met, SysError> {
     let process = pidfd::open(owner.process.pid())?;
     let socket = pidfd::descriptor(process.as_fd(), owner.fd)?;
-    if sockopt::transport(&socket)? != Transport::Tcp {
+    // By now the number may be another process', or the descriptor another socket.
+    let same = rustix::fs::fstat(&socket).is_ok_and(|stat| stat.st_ino == u64::from(inode));
+    if !same || sockopt::transport(&socket)? != Transport::Tcp {
         return Ok(Met::NoTcp);
     }
     let before = sockopt::effective(&socket)?;
@@ -152,7 +165,9 @@ fn options(aim: &Aim, socket: &OwnedFd, before: &Effective) -> Result<SocketOpti
     let snapshot = Snapshot::from_info(&info);
     let mut options = match aim.step(before, &snapshot) {
         Step::Change(change) => change.options,
-        Step::Fine | Step::KeptForApplication | Step::Helpless => SocketOptions::default(),
+        Step::Fine | Step::KeptForApplication | Step::Helpless | Step::Overwritten => {
+            SocketOptions::default()
+        }
     };
     let not_connected = matches!(info.state, Some(TcpState::Close | TcpState::SynSent));
     let planned = aim.plan().options().syncnt;

@@ -4,6 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use deadpeer_core::SocketOptions;
+use rustc_hash::FxHashMap;
+
 use super::file::{ENDING, ReadUndoError, UndoFile};
 use super::open;
 use super::record::Record;
@@ -42,6 +45,24 @@ impl Journal {
         }
         journal.files.sort_by_key(|file| file.record().order());
         Ok(journal)
+    }
+
+    /// What sockets of this boot had before they were changed first.
+    pub(crate) fn first_settings(&self) -> FxHashMap<u64, SocketOptions> {
+        let mut first = FxHashMap::default();
+        let boot = super::boot_id().ok();
+        for file in &self.files {
+            let record = file.record();
+            if Some(&record.boot_id) != boot.as_ref() {
+                continue;
+            }
+            for group in record.groups.iter().filter(|group| !group.lent) {
+                for cookie in &group.cookies {
+                    first.entry(*cookie).or_insert(group.before);
+                }
+            }
+        }
+        first
     }
 
     /// The same file with the note that led to it, if one did.

@@ -74,7 +74,7 @@ impl Inbox {
             };
             let signo = number(std::mem::offset_of!(libc::signalfd_siginfo, ssi_signo));
             let code = number(std::mem::offset_of!(libc::signalfd_siginfo, ssi_code));
-            if let Some(signal) = signo.and_then(Signal::from_named_raw) {
+            if let Some(signal) = signo.and_then(super::numbered) {
                 return Ok(Some(Received {
                     signal,
                     by_kernel: code == Some(SI_KERNEL),

@@ -43,7 +43,8 @@ static SECOND_ENDS: AtomicBool = AtomicBool::new(false);
 static WRITE_END: AtomicI32 = AtomicI32::new(-1);
 
 impl Interruption {
-    /// Notes these signals from now on.
+    /// Notes these signals from now on, but for those that are ignored: whoever started us wants us
+    /// to live on, as nohup(1) does.
     ///
     /// # Errors
     /// `EBUSY`: there is one already. `EMFILE` and the like.
@@ -63,8 +64,10 @@ impl Interruption {
             before: Vec::new(),
         };
         for signal in signals {
-            let before = Action::noting().install(*signal)?;
-            watching.before.push((*signal, before));
+            if !Action::of_now(*signal)?.ignores() {
+                let before = Action::noting().install(*signal)?;
+                watching.before.push((*signal, before));
+            }
         }
         Ok(watching)
     }
@@ -124,6 +127,21 @@ impl Action {
         action.sa_sigaction = handler;
         action.sa_flags = libc::SA_RESTART;
         Self(action)
+    }
+
+    /// What is in force.
+    fn of_now(signal: Signal) -> Result<Self> {
+        let mut now = MaybeUninit::uninit();
+        // SAFETY: nothing is set; what is in force is written to a local.
+        match unsafe { libc::sigaction(signal.as_raw(), std::ptr::null(), now.as_mut_ptr()) } {
+            // SAFETY: the call succeeded and has written it.
+            0 => Ok(Self(unsafe { now.assume_init() })),
+            _ => Err(SysError::last("sigaction")),
+        }
+    }
+
+    fn ignores(&self) -> bool {
+        self.0.sa_sigaction == libc::SIG_IGN
     }
 
     /// Returns what was in force before.

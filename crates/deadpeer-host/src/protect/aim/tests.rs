@@ -146,7 +146,7 @@ mod properties {
             let kept = match step {
                 Step::Fine => true,
                 Step::Change(change) => change.keeps,
-                Step::KeptForApplication | Step::Helpless => false,
+                Step::KeptForApplication | Step::Helpless | Step::Overwritten => false,
             };
             // A user timeout this short would end keepalive after a lost probe or two, and is not
             // made longer.

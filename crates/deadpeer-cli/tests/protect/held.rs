@@ -1,0 +1,232 @@
+//! What is promised is what will happen: programs that set their sockets again, timers that are
+//! armed already, and leaks that go on showing.
+
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use deadpeer::{Apply as _, SocketOptions, inspect};
+use deadpeer_core::TcpState;
+use deadpeer_sys::testing::{in_private_netns, skip};
+use deadpeer_sys::{sockopt, sysctl};
+use serde_json::Value;
+
+use crate::common::of_type;
+use crate::common::population::{Pair, keepalive, pair};
+use crate::sockets::{Undo, options, ways};
+
+/// Long enough for anything, on a busy machine too.
+const BOUND: Duration = Duration::from_secs(60);
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + BOUND;
+    while !holds() {
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn warning(lines: &[Value], code: &str) -> Option<Value> {
+    let warnings = of_type(lines, "warning");
+    warnings.into_iter().find(|warning| warning["code"] == code)
+}
+
+/// A connection whose program sets keepalive as a redis-server does by default.
+fn overwritten() -> Pair {
+    let pair = pair(&SocketOptions::default());
+    keepalive(300, 100, 3).apply(&pair.server).unwrap();
+    pair
+}
+
+#[test]
+fn a_program_that_overwrites_is_named_and_gets_no_lethal_mixture() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = overwritten();
+            let local = pair.address().to_string();
+            // With a user timeout, which the accepted sockets would inherit.
+            let args = [
+                "--within",
+                "30s",
+                "--slow-readers",
+                "drop",
+                "--local",
+                &local,
+            ];
+            let args = [&args[..], way].concat();
+            let rehearsed = undo.lines(1, &[&args[..], &["--dry-run"]].concat());
+            let found = warning(&rehearsed, "overwritten").expect("it is said beforehand");
+            let said = found["text"].as_str().unwrap();
+            for word in ["sets keepalive 300/100/3 itself", "--new-connections"] {
+                assert!(said.contains(word), "{said}");
+            }
+            let lines = undo.lines(1, &[&args[..], &["--yes"]].concat());
+            assert!(warning(&lines, "overwritten").is_some());
+            assert_eq!(options(&pair.listener).user_timeout_ms, None, "{way:?}");
+            // The open connection is under the deadline all the same.
+            assert!(options(&pair.server).keepidle_s < 30);
+            // What comes next is as the program wishes, and no probe is the last.
+            let _client = TcpStream::connect(pair.address()).unwrap();
+            let (next, _) = pair.listener.accept().unwrap();
+            keepalive(300, 100, 3).apply(&next).unwrap();
+            let audit = crate::common::json(&["audit", "--json", "--each", "--local", &local]);
+            assert!(
+                !format!("{audit:?}").contains("one-lost-probe"),
+                "{audit:?}"
+            );
+            // Looked at again, it is known from the undo file, and the new connection shows it too.
+            let again = undo.lines(1, &[&args[..], &["--yes"]].concat());
+            assert!(warning(&again, "overwritten").is_some(), "{again:?}");
+            assert_eq!(options(&pair.listener).user_timeout_ms, None, "{way:?}");
+            undo.undo_all(way);
+        }
+    });
+}
+
+#[test]
+fn of_a_listener_without_connections_nothing_is_known() {
+    in_private_netns(|| {
+        let undo = Undo::new();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let local = listener.local_addr().unwrap().to_string();
+        let lines = undo.lines(0, &["--within", "30s", "--yes", "--local", &local]);
+        let unknown = warning(&lines, "nothing-accepted").expect("it is said");
+        assert_eq!(unknown["count"], 1);
+    });
+}
+
+#[test]
+fn redis_with_its_own_keepalive() {
+    in_private_netns(|| {
+        let program = Command::new("redis-server")
+            .args(["--port", "6379", "--save", "", "--bind", "127.0.0.1"])
+            .stdout(Stdio::null())
+            .spawn();
+        let Ok(mut redis) = program else {
+            return skip("redis-server is not installed");
+        };
+        let connect = || TcpStream::connect("127.0.0.1:6379");
+        eventually("it listens", || connect().is_ok());
+        let mut client = connect().unwrap();
+        client.write_all(b"PING\r\n").unwrap();
+        let undo = Undo::new();
+        let args = ["--within", "30s", "--yes", "--process", "redis-server"];
+        // It sets its socket a moment after accept().
+        eventually("redis has set its socket", || {
+            let each = crate::common::json(&["audit", "--json", "--each", "--port", "6379"]);
+            format!("{each:?}").contains("Number(300)")
+        });
+        let lines = undo.lines(1, &args);
+        let found = warning(&lines, "overwritten").expect("it is said");
+        let said = found["text"].as_str().unwrap();
+        assert!(
+            said.contains("redis-server on port 6379 sets keepalive 300/100/3"),
+            "{said}"
+        );
+        redis.kill().unwrap();
+        redis.wait().unwrap();
+    });
+}
+
+#[test]
+fn what_the_peer_has_closed_is_left_alone_unless_told() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = pair(&SocketOptions::default());
+            let before = options(&pair.server);
+            let local = pair.address().to_string();
+            drop(pair.client);
+            eventually("it is known", || {
+                inspect(&pair.server).unwrap().state == Some(TcpState::CloseWait)
+            });
+            let args = ["--within", "30s", "--yes", "--local", &local];
+            let args = [&args[..], way].concat();
+            let lines = undo.lines(1, &args);
+            let left = warning(&lines, "close-wait").expect("it is said");
+            assert_eq!(left["count"], 1);
+            assert_eq!(options(&pair.server), before);
+            undo.lines(0, &[&args[..], &["--close-wait"]].concat());
+            assert!(options(&pair.server).keepalive);
+        }
+    });
+}
+
+#[test]
+fn a_keepalive_timer_armed_by_a_longer_sysctl_is_armed_anew() {
+    in_private_netns(|| {
+        for way in ways() {
+            sysctl::write("tcp_keepalive_time", 7200).unwrap();
+            let undo = Undo::new();
+            let pair = pair(&SocketOptions::default());
+            let local = pair.address().to_string();
+            let options = SocketOptions::new().keepalive(true).user_timeout_ms(20_000);
+            options.apply(&pair.server).unwrap();
+            sysctl::write("tcp_keepalive_time", 5).unwrap();
+            sysctl::write("tcp_keepalive_intvl", 2).unwrap();
+            sysctl::write("tcp_keepalive_probes", 3).unwrap();
+            // The server's end alone, and not its listener.
+            let args = [
+                "--within",
+                "1m",
+                "--state",
+                "established",
+                "--local",
+                &local,
+            ];
+            let args = [&args[..], way].concat();
+            let summary = undo.summary(0, &[&args[..], &["--yes"]].concat());
+            assert_eq!(summary["changed"], 1, "{summary}");
+            // Seven seconds of silence go by without a probe of two hours' length.
+            eventually("a probe is sent", || {
+                inspect(&pair.client).unwrap().segs_in > Some(2)
+            });
+            let summary = undo.summary(0, &[&args[..], &["--dry-run"]].concat());
+            assert_eq!(summary["would_change"], 0, "{summary}");
+        }
+    });
+}
+
+#[test]
+fn a_retransmission_armed_far_ahead_is_told_with_its_end() {
+    in_private_netns(|| {
+        let undo = Undo::new();
+        let mut pair = pair(&SocketOptions::default());
+        let local = pair.address().to_string();
+        sockopt::mute(&pair.client).unwrap();
+        pair.server.write_all(b"x").unwrap();
+        eventually("the next retransmission is far", || {
+            inspect(&pair.server).unwrap().rto_us > Some(12_000_000)
+        });
+        let args = [
+            "--within",
+            "10s",
+            "--slow-readers",
+            "drop",
+            "--state",
+            "established",
+        ];
+        let args = [&args[..], &["--local", &local]].concat();
+        let rehearsed = undo.lines(1, &[&args[..], &["--dry-run"]].concat());
+        assert!(
+            warning(&rehearsed, "armed-ahead").is_some(),
+            "{rehearsed:?}"
+        );
+        let begun = Instant::now();
+        let lines = undo.lines(1, &[&args[..], &["--yes"]].concat());
+        let said = warning(&lines, "armed-ahead")
+            .unwrap_or_else(|| warning(&rehearsed, "armed-ahead").unwrap());
+        let said = said["text"].as_str().unwrap();
+        assert!(said.contains("deadpeer kill --unreachable"), "{said}");
+        eventually("it is given up", || {
+            inspect(&pair.server).unwrap().state == Some(TcpState::Close)
+        });
+        // "... is noticed within 25.6 s; ..."
+        let told = said.split("noticed within ").nth(1).unwrap();
+        let told = told.split(" s").next().unwrap().parse::<f64>().unwrap();
+        let took = begun.elapsed().as_secs_f64();
+        assert!(took > 10.0 && took < told + 2.0, "{took} s: {said}");
+    });
+}
