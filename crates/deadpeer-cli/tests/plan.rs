@@ -33,10 +33,8 @@ fn the_answer_speaks_of_every_silence() {
         "what was written last survives an outage of",
         "an hour",
         "is dropped after",
-        "setsockopt(fd,",
-        "Policy::detect_within(Duration::from_secs(60))",
-        "libc::setsockopt(",
-        "net.ipv4.tcp_keepalive_time = ",
+        "--code LANGUAGE",
+        "--for PROGRAM",
     ] {
         assert!(
             ran.stdout.contains(said),
@@ -281,11 +279,9 @@ fn an_excepted_silence_is_named_and_may_be_late() {
         "{}",
         ran.stdout
     );
-    assert!(
-        ran.stdout
-            .contains("(not promised: late-write, connecting).")
-    );
-    assert!(ran.stdout.contains(".except(deadpeer::Silence::LateWrite)"));
+    let code = plan(&[&args[..], &["--code", "rust"]].concat()).stdout;
+    assert!(code.contains("(not promised: late-write, connecting)."));
+    assert!(code.contains(".except(deadpeer::Silence::LateWrite)"));
 }
 
 #[test]
@@ -441,6 +437,90 @@ fn sysctl_lines_can_be_read_by_sysctl() {
     assert!(settings >= 3, "{code}");
     assert!(
         code.contains("SO_KEEPALIVE") && code.contains("TCP_USER_TIMEOUT"),
+        "{code}"
+    );
+}
+
+/// Runs a program for the plan's code in a language, on a socket that is its standard input.
+fn assert_sets_the_options(language: &str, file: &str, rest: &str, command: &[&str]) {
+    if Command::new(command[0]).arg("--help").output().is_err() {
+        return deadpeer_sys::testing::skip(&format!("there is no {}", command[0]));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let code = plan(&[&DROP[..], &["--code", language]].concat()).stdout;
+    let text = match rest.contains("{code}") {
+        true => rest.replace("{code}", &code),
+        false => code + rest,
+    };
+    fs::write(folder.path().join(file), text).unwrap();
+    let pair = pair(&SocketOptions::default());
+    deadpeer_sys::sockopt::set_keepalive(&pair.client, false).unwrap();
+    let done = Command::new(command[0])
+        .args(&command[1..])
+        .current_dir(folder.path())
+        .env("HOME", folder.path())
+        .stdin(std::os::fd::OwnedFd::from(pair.client.try_clone().unwrap()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{language}: {said}");
+    assert_holds_the_plan(&pair.client);
+}
+
+#[test]
+fn the_python_code_runs_and_sets_the_options() {
+    let rest = "\nnotice_vanished_peer(socket.socket(fileno=0))\n";
+    assert_sets_the_options("python", "set.py", rest, &["python3", "set.py"]);
+}
+
+#[test]
+#[ignore = "takes Go: cargo xtask check-recipes"]
+fn the_go_code_compiles_and_sets_the_options() {
+    let rest = "package main
+
+import (
+\t\"net\"
+\t\"os\"
+\t\"syscall\"
+)
+
+{code}
+func main() {
+\tconnection, err := net.FileConn(os.Stdin)
+\tif err != nil {
+\t\tpanic(err)
+\t}
+\traw, err := connection.(*net.TCPConn).SyscallConn()
+\tif err == nil {
+\t\terr = noticeVanishedPeer(raw)
+\t}
+\tif err != nil {
+\t\tpanic(err)
+\t}
+}
+";
+    assert_sets_the_options("go", "set.go", rest, &["go", "run", "set.go"]);
+}
+
+#[test]
+fn what_a_language_cannot_set_is_said_in_its_code() {
+    for (language, call) in [
+        (
+            "java",
+            "socket.setOption(ExtendedSocketOptions.TCP_KEEPIDLE, ",
+        ),
+        ("node", "socket.setKeepAlive(true, "),
+    ] {
+        let code = plan(&[&DROP[..], &["--code", language]].concat()).stdout;
+        assert!(code.contains(call), "{code}");
+        assert!(
+            code.starts_with("// Not within 1m with data in flight: noticed after 1"),
+            "{code}"
+        );
+    }
+    let code = plan(&[&DROP[..], &["--code", "csharp"]].concat()).stdout;
+    assert!(
+        code.contains("SetRawSocketOption(level, option, "),
         "{code}"
     );
 }

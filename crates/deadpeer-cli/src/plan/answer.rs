@@ -22,10 +22,26 @@ impl Answer {
             Language::C => code::c(options, &promise),
             Language::Rust => code::rust(&self.policy_in_rust(), &promise),
             Language::Libc => code::libc(options, &promise),
+            Language::Go => code::go(options, &promise),
+            Language::Python => code::python(options, &promise),
+            Language::Csharp => code::csharp(options, &promise),
+            Language::Java => self.as_far_as_it_goes("java"),
+            Language::Node => self.as_far_as_it_goes("node"),
             Language::Sysctl => {
                 let in_flight = told(self.by_sysctls_alone());
                 code::sysctl(options, self.plan.sysctls(), &promise, &in_flight)
             }
+        }
+    }
+
+    /// What a language can do that has no way to set any option.
+    fn as_far_as_it_goes(&self, language: &str) -> String {
+        let within = self.plan.policy().within();
+        let recipe = deadpeer_recipes::find(language);
+        let advice = recipe.map(|recipe| deadpeer_recipes::advise(recipe, within, &self.kernel));
+        match advice {
+            Ok(advice) => code::as_far_as_it_goes(&advice, &duration::typed(within), told),
+            Err(unknown) => unreachable!("{unknown}"),
         }
     }
 

@@ -6,12 +6,14 @@
 
 mod c;
 mod rust;
+mod scripted;
 mod sysctl;
 
 use deadpeer_core::{Setting, SocketOption};
 
 pub(super) use c::c;
 pub(super) use rust::{libc, rust};
+pub(super) use scripted::{as_far_as_it_goes, csharp, go, python};
 pub(super) use sysctl::sysctl;
 
 /// What to print code for.
@@ -23,6 +25,16 @@ pub(crate) enum Language {
     Rust,
     /// Rust with the crate libc alone
     Libc,
+    /// Go, for any connection or listener
+    Go,
+    /// Python's module socket
+    Python,
+    /// Java, as far as its sockets have the options
+    Java,
+    /// Node, as far as its sockets have the options
+    Node,
+    /// C#, .NET 5 and later
+    Csharp,
     /// The defaults of the network namespace, as far as there are any
     Sysctl,
 }

@@ -4,20 +4,19 @@ use std::io::Write;
 use std::time::Duration;
 
 use anstyle::Style;
-use clap::ValueEnum as _;
 use deadpeer_core::forecast::AfterClose;
 use deadpeer_core::{Kernel, Notice, Plan, Refusal, Silence};
 use deadpeer_report::duration::{self, Lower, Upper};
 
 use super::answer::{Answer, told};
-use super::code::{Language, counts};
+use super::code::counts;
 use crate::exit::Stop;
 use crate::policy_args;
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
 
-/// Prints everything about a plan: options, forecast, cost, code.
+/// Prints everything about a plan: options, forecast, cost, and how to get the code.
 pub(super) fn plan(answer: &Answer, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     let page = Page { look };
     page.title(out, "Socket options")?;
@@ -57,10 +56,19 @@ pub(super) fn plan(answer: &Answer, look: Look, out: &mut impl Write) -> Result<
     if let Some(rto) = answer.plan.assumed_rto() {
         page.line(out, style::PLAIN, &assumption(rto))?;
     }
-    for language in Language::value_variants() {
-        out.write_all(b"\n")?;
-        page.title(out, title(*language))?;
-        out.write_all(answer.code(*language).as_bytes())?;
+    out.write_all(b"\n")?;
+    page.title(out, "To set it")?;
+    for (command, what) in [
+        (
+            "--code LANGUAGE",
+            "in your own program: c, rust, libc, go, python, java, node, csharp, sysctl",
+        ),
+        (
+            "--for PROGRAM",
+            "in a program's own words: nginx, postgresql, redis-py, ... (--list)",
+        ),
+    ] {
+        page.line(out, style::PLAIN, &format!("{command:<18}{what}"))?;
     }
     Ok(())
 }
@@ -160,15 +168,6 @@ fn assumption(rto: Duration) -> String {
         "Holds while the connection's retransmission timeout (rto in TCP_INFO) is at most {}.",
         Upper(rto)
     )
-}
-
-fn title(language: Language) -> &'static str {
-    match language {
-        Language::C => "C",
-        Language::Rust => "Rust, with the crate deadpeer",
-        Language::Libc => "Rust, with the crate libc alone",
-        Language::Sysctl => "sysctl",
-    }
 }
 
 /// Lines of one look.
