@@ -53,8 +53,8 @@ pub(crate) struct PlanArgs {
         value_parser = kernel::sysctl
     )]
     sysctl: Vec<SysctlArg>,
-    /// Print only code: c, rust (with the crate deadpeer), libc (Rust without it), go, python, java,
-    /// node, csharp or sysctl
+    /// Print only code: c, rust (with the crate deadpeer), libc (Rust without it), go, python,
+    /// java, node, csharp or sysctl
     #[arg(
         long,
         value_name = "LANGUAGE",
