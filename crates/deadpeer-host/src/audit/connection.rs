@@ -54,7 +54,8 @@ pub struct Judgement {
     /// The same if the application writes just before keepalive's verdict.
     pub late_write: Bound,
     /// When the kernel ends it if its peer is gone at this moment, by the timers that are armed;
-    /// `None`: not known, or there is no peer.
+    /// `None`: not known, or there is no peer, or it is idle and ends as its settings promise
+    /// ([`Audit::ends`] tells).
     pub ends: Option<Notice>,
     /// Whether it keeps the deadline, in the silence it is in as well, and as its timers are armed.
     pub compliance: Compliance,
@@ -237,14 +238,20 @@ impl Audit {
             };
         }
         let differs = Finding::of_armed_timer(options, snapshot);
-        let ends = self.ends(options, snapshot);
+        // An idle connection whose timer the settings explain ends as they promise. That the timer
+        // may all the same have been armed by a longer sysctl, and so fire later by its rounding,
+        // is no reason to condemn each, and most connections are idle.
+        let explained = snapshot.silence() == Some(Silence::Idle)
+            && snapshot.probes_out == 0
+            && differs.is_none();
+        let ends = match explained {
+            true => None,
+            false => self.ends(options, snapshot),
+        };
         let bound = |silence| match Silence::still_to_come(snapshot.state).contains(&silence) {
             true => Bound::from(forecast.outlook(silence).worst),
             false => Bound::RuledOut,
         };
-        // An idle connection whose timer the settings explain ends as they promise. That the timer
-        // may all the same have been armed by a longer sysctl, and so fire later by its rounding,
-        // is no reason to condemn each.
         let idle = snapshot.silence() == Some(Silence::Idle);
         let counts = ends.filter(|_| !idle || differs.is_some());
         let here = |silence| counts.filter(|_| snapshot.silence() == Some(silence));

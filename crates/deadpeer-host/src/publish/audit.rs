@@ -1,7 +1,7 @@
 //! Connections, listeners and services as they were judged.
 
-use deadpeer_core::Finding;
 use deadpeer_core::forecast::Waiting;
+use deadpeer_core::{Finding, Notice};
 use deadpeer_report::duration::{milliseconds, milliseconds_up};
 use deadpeer_report::raw::RawText;
 use deadpeer_report::record;
@@ -40,7 +40,7 @@ impl Audit {
             tcpi_last_data_recv_ms: info.and_then(|info| info.last_data_recv_ms),
             tcpi_last_ack_recv_ms: info.and_then(|info| info.last_ack_recv_ms),
             tcpi_snd_wnd: info.and_then(|info| info.snd_wnd),
-            ends: judged.ends.map(Into::into),
+            ends: self.end_of(moment, judged).map(Into::into),
             waiting: judged.waiting.map(waiting),
             unread: judged.unread.map(|unread| record::Unread {
                 bytes: unread.bytes,
@@ -48,6 +48,15 @@ impl Audit {
             }),
             given_up: judged.given_up.map(Into::into),
         }
+    }
+
+    /// When it ends, its peer gone now; not told where its program decides.
+    fn end_of(&self, moment: &Moment, judged: &Judgement) -> Option<Notice> {
+        let options = judged.basis.options();
+        let options = options.filter(|_| judged.idle != Bound::ByProgram);
+        judged
+            .ends
+            .or_else(|| self.ends(options?, &moment.snapshot))
     }
 
     /// The record of a listener that was judged.
