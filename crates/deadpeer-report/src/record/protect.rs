@@ -24,7 +24,8 @@ pub struct ProtectPlan {
     pub before: Option<Options>,
     /// When a vanished peer is noticed with them, in the worst case; null: unknown.
     pub before_notices_in: Option<Notice>,
-    /// "fine", "change", "kept-for-application", "helpless" or "unseen".
+    /// "fine", "change", "kept-for-application", "helpless", "overwritten", "close-wait" or
+    /// "unseen".
     pub fate: Word,
     /// Why they could not be seen.
     pub unseen_because: Option<Word>,
