@@ -12,12 +12,18 @@ use crate::{Host, Lab, WireError};
 /// again. Skips it where none can be made.
 ///
 /// # Panics
-/// If the test failed inside; instead of skipping if `DEADPEER_NO_SKIP=1`.
+/// If the test failed inside, or the closure was not written in it; instead of skipping if
+/// `DEADPEER_NO_SKIP=1`.
 pub fn inside<F: FnOnce()>(body: F) {
     if enclosure::current().is_some() {
         return body();
     }
     let test = test_of::<F>();
+    // Of another name nothing would run, and nothing fail. A thread of a test has its name, but
+    // for the main thread.
+    if let Some(running) = std::thread::current().name().filter(|name| *name != "main") {
+        assert_eq!(test, running, "the closure has to be written in the test");
+    }
     match enclosure::run(["--exact", test, "--nocapture", "--test-threads=1"]) {
         Ok(status) => assert!(status.success(), "{test} inside its enclosure: {status}"),
         Err(EnclosureError::Refused { source }) => {

@@ -63,6 +63,10 @@ const ALARM: u64 = u64::MAX;
 /// first: [`Supervision::overruled`] tells, from [`options`](crate::options()) and
 /// [`inspect`](crate::inspect).
 ///
+/// Multipath TCP takes keepalive and no other option (net/mptcp/sockopt.c), and is judged by the
+/// first of its paths: what is in flight there is noticed late, and a peer whose first path is
+/// lost may be called unreachable although another one carries on.
+///
 /// # What it leaves
 ///
 /// What is closed after a verdict of unreachable is gone at once, and nothing of it stays in the

@@ -37,6 +37,8 @@ struct Count {
     live: usize,
     /// Whose silence began before the loss had been there for a deadline.
     early: usize,
+    /// Of these, those whose verdict had been said to come late.
+    early_foretold: usize,
     /// Later, though the verdict had been said to come late.
     foretold: usize,
     /// Later, and nothing had been said.
@@ -55,20 +57,21 @@ pub(super) fn check(deadlines: &[u64], connections: usize, seed: u64) -> Result<
         counts.extend(thread.join().ok().context("a thread panicked")??);
     }
     println!(
-        "| lost each way | deadline | live connections | called dead: measured for less than a deadline | later, foretold by slip | later |"
+        "| lost each way | deadline | live connections | called dead: measured for less than a deadline | of these foretold by slip | later, foretold by slip | later |"
     );
-    println!("|--:|--:|--:|--:|--:|--:|");
+    println!("|--:|--:|--:|--:|--:|--:|--:|");
     for count in &counts {
         let Count {
             loss,
             deadline,
             live,
             early,
+            early_foretold,
             foretold,
             late,
         } = count;
         println!(
-            "| {:.0} % | {deadline} s | {live} | {early} | {foretold} | {late} |",
+            "| {:.0} % | {deadline} s | {live} | {early} | {early_foretold} | {foretold} | {late} |",
             loss * 100.0
         );
     }
@@ -103,6 +106,7 @@ fn measure(loss: f64, deadlines: &[u64], connections: usize, seed: u64) -> Resul
             deadline: *deadline,
             live: connections,
             early: 0,
+            early_foretold: 0,
             foretold: 0,
             late: 0,
         };
@@ -169,6 +173,7 @@ fn listen(
         let measured = lossy_for.saturating_sub(silence);
         if measured < Duration::from_secs(count.deadline) {
             count.early += 1;
+            count.early_foretold += usize::from(slip > Duration::ZERO);
         } else if slip > Duration::ZERO {
             count.foretold += 1;
         } else {

@@ -8,6 +8,7 @@ mod end;
 mod room;
 
 mod heartbeat;
+mod leftovers;
 mod methods;
 mod orderly;
 mod refused;

@@ -4,6 +4,7 @@ mod deaths;
 #[cfg(feature = "mio")]
 mod in_mio;
 mod left;
+mod multipath;
 mod owners;
 mod supervised;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use deadpeer::Cause;
 use deadpeer_core::TcpInfo;
 use deadpeer_core::heartbeat::frame::Reason;
-use deadpeer_sys::{Errno, errno_name};
+use deadpeer_sys::{Errno, errno_name, sockopt};
 
 use super::super::ending::{By, Ending, Shown, Sign};
 use super::super::framed::{Fault, Silence, Word};
@@ -30,6 +30,8 @@ impl Line {
         }
         Ok(silence.map(|silence| {
             let Silence { silent, unanswered } = silence;
+            // What can't be delivered any more is not kept for delivery after close().
+            let _ = sockopt::set_linger(&self.stream, Some(Duration::ZERO));
             self.judged(By::Heartbeat, Sign::Silence, silent, unanswered)
         }))
     }
