@@ -123,8 +123,17 @@ fn a_deadline_and_a_middlebox_are_both_kept() {
     ]);
     let said = format!("5m 50s: hears a probe after {idle} s");
     assert!(ran.stdout.contains(&said), "{}", ran.stdout);
+    let within = [
+        "--within",
+        "1h",
+        "--middlebox",
+        "350s",
+        "--kernel",
+        "modern",
+    ];
+    let code = plan(&[&within[..], &["--code", "rust"]].concat()).stdout;
     let rust = ".middlebox(Duration::from_secs(350))";
-    assert!(ran.stdout.contains(rust), "{}", ran.stdout);
+    assert!(code.contains(rust), "{code}");
 
     let ran = plan(&[
         "--within",

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use deadpeer_host::Table;
 use deadpeer_host::protect::{CarryOut, CarryOutError, Survey, backlog};
-use deadpeer_host::undo::{Record, UndoFile, boot_id, default_directory};
+use deadpeer_host::undo::{Journal, Record, UndoFile, boot_id, default_directory};
 use deadpeer_report::Gap;
 use deadpeer_report::plural::plural;
 
@@ -26,10 +26,13 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
     let held = (!rehearsal).then(|| alone(namespace)).transpose()?;
     let mut table = request.chosen.open()?;
     let blind = use_bpf(request.bpf, &mut table);
+    // Who only looks needs no directory of their own.
+    let known = match list::journal() {
+        Err(_) if rehearsal => Journal::default(),
+        known => known?,
+    };
     let aim = match request.goal.aim(table.kernel()) {
-        Ok(aim) => aim
-            .close_wait(request.close_wait)
-            .knowing(&list::journal()?),
+        Ok(aim) => aim.close_wait(request.close_wait).knowing(&known),
         Err(refusal) => return plan::refused(&refusal, true, output, out),
     };
     let survey =

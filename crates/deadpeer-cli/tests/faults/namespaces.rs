@@ -71,7 +71,7 @@ fn an_owner_outside_is_not_seen_and_its_sockets_are() {
             if of_type(&lines, "summary")[0]["read_by"] == "descriptors" {
                 assert_eq!(connection["settings"], Value::Null);
                 let said = of_type(&lines, "warning")[0]["text"].to_string();
-                assert!(said.contains("outside this pid namespace"), "{said}");
+                assert!(said.contains("outside this PID namespace"), "{said}");
             } else {
                 assert_eq!(connection["settings"]["tcp_keepidle_s"], 120);
             }
