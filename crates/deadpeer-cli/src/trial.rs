@@ -4,11 +4,12 @@
 mod json;
 mod junit;
 mod progress;
+mod speech;
 mod words;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -22,6 +23,7 @@ use crate::enclosed;
 use crate::exit::{Exit, Stop};
 use crate::flags::DeadlineArgs;
 use crate::output::{Output, OutputArgs};
+use speech::Speech;
 
 /// Test whether a server notices that its clients are gone
 ///
@@ -30,6 +32,9 @@ use crate::output::{Output, OutputArgs};
 /// server's connections up, when the server closes them, and why. Live clients on a bad network,
 /// and those that read slowly, must be kept. Needs no root: the server runs as the calling user,
 /// without capabilities. Takes little longer than the deadline.
+///
+/// A state that was not tried is foretold from the settings of the server's sockets, and fails the
+/// server that would miss the deadline in it, unless --only-tried is given.
 ///
 /// The server must listen on all addresses, or on the one in the environment variable
 /// DEADPEER_SERVER. A client command finds it through DEADPEER_SERVER and DEADPEER_PORT and must
@@ -74,13 +79,21 @@ pub(crate) struct TestArgs {
     /// A client program to use instead of plain connections, run by sh
     #[arg(long, value_name = "COMMAND")]
     client: Option<String>,
-    /// File with what a client sends to make the server answer; a client program gets it on its
-    /// standard input
-    #[arg(long, value_name = "FILE")]
+    /// What a client sends to make the server answer: http, redis, postgres or mqtt, or a file
+    ///
+    /// A client program gets the file on its standard input. A file with the name of a protocol is
+    /// given as ./http.
+    #[arg(long, value_name = "PROTOCOL|FILE")]
     send: Option<PathBuf>,
+    /// The same as text, with \r, \n, \t, \\ and \xNN: 'GET / HTTP/1.0\r\n\r\n'
+    #[arg(long, value_name = "TEXT", conflicts_with = "send")]
+    send_text: Option<String>,
     /// Let the server drop a live client that reads slowly
     #[arg(long)]
     may_drop_slow: bool,
+    /// Do not fail the server for what its settings say about states that were not tried
+    #[arg(long)]
+    only_tried: bool,
     /// Write a JUnit report for CI
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -140,13 +153,17 @@ impl TestArgs {
         if let Some(command) = &self.client {
             trial.client = Client::Command(command.clone());
         }
-        trial.send = self.send.as_deref().map(read).transpose()?;
+        if let Some(Speech { opening, words }) = self.speech()? {
+            trial.opening = opening;
+            trial.send = Some(words);
+        }
         trial.may_drop_slow = self.may_drop_slow;
+        trial.only_tried = self.only_tried;
         if let Some(state) = self.state.iter().find(|state| **state != State::Idle)
             && trial.send.is_none()
         {
             return Err(Stop::because(format!(
-                "--state {} needs --send: something that makes the server answer",
+                "--state {} needs --send or --send-text: something that makes the server answer",
                 state.name()
             )));
         }
@@ -154,12 +171,29 @@ impl TestArgs {
         Ok(trial)
     }
 
+    fn speech(&self) -> Result<Option<Speech>, Stop> {
+        if let Some(text) = &self.send_text {
+            return Speech::of_text(text).map(Some);
+        }
+        let Some(send) = &self.send else {
+            return Ok(None);
+        };
+        match (Speech::of_protocol(send), &self.client) {
+            (Some(_), Some(_)) => Err(Stop::because(format!(
+                "--send {} is for plain clients: a program given by --client gets a file, or --send-text, on its standard input",
+                send.display()
+            ))),
+            (Some(speech), None) => Ok(Some(speech)),
+            (None, _) => Speech::of_file(send).map(Some),
+        }
+    }
+
     /// Refuses what was named and yields no case.
     fn refuse_idle_words(&self, cases: &[Case]) -> Result<(), Stop> {
         let tried = |is: &dyn Fn(Fault, State) -> bool| {
             cases.iter().any(|case| match *case {
                 Case::Vanish { fault, state } => is(fault, state),
-                Case::Live(_) | _ => false,
+                Case::Live(_) | Case::Untried(_) | _ => false,
             })
         };
         let fault = self
@@ -194,18 +228,6 @@ impl Request {
 /// What was named; `None`: nothing.
 fn given<T: Copy>(named: &[T]) -> Option<Vec<T>> {
     (!named.is_empty()).then(|| named.to_vec())
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Stop> {
-    let words = std::fs::read(file)
-        .map_err(|error| Stop::because(format!("--send {}: {error}", file.display())))?;
-    match words.is_empty() {
-        true => Err(Stop::because(format!(
-            "--send {}: the file is empty",
-            file.display()
-        ))),
-        false => Ok(words),
-    }
 }
 
 /// Holds the trial in an enclosure and reports.

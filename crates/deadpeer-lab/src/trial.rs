@@ -27,6 +27,7 @@ mod run;
 mod seen;
 mod server;
 mod stage;
+mod untried;
 mod vanish;
 mod watch;
 
@@ -64,8 +65,13 @@ pub struct Trial {
     /// What a client sends to make the server answer: to its connection, or to the standard input
     /// of its program.
     pub send: Option<Vec<u8>>,
+    /// What a plain client says once, before anything else: how a session of some protocols begins.
+    pub opening: Option<Vec<u8>>,
     /// Whether the server may drop a live client that reads slowly.
     pub may_drop_slow: bool,
+    /// Whether states that were not tried are left out of the judgement. Otherwise the settings of
+    /// the accepted sockets decide about them.
+    pub only_tried: bool,
 }
 
 impl Trial {
@@ -85,7 +91,9 @@ impl Trial {
             clients: 3,
             client: Client::Plain,
             send: None,
+            opening: None,
             may_drop_slow: false,
+            only_tried: false,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use deadpeer_core::{Plan, Refusal};
-use deadpeer_lab::trial::{Case, CaseVerdict, Failure, Outcome, Report, advice};
+use deadpeer_lab::trial::{Case, CaseVerdict, Failure, Outcome, Report, State, advice};
 use deadpeer_report::duration::{milliseconds, milliseconds_up};
 use deadpeer_report::record::{TestCase, TestSummary};
 
@@ -33,6 +33,7 @@ pub(super) fn report(
         failed: count("failed"),
         unclear: count("unclear"),
         skipped: count("skipped"),
+        foretold: count("foretold"),
         plan: plan.as_ref().ok().map(|plan| plan.options().into()),
         took_ms: milliseconds_up(report.took),
     };
@@ -45,19 +46,23 @@ fn case(outcome: &Outcome) -> TestCase {
     let (fault, state, live) = match outcome.case {
         Case::Vanish { fault, state } => (Some(fault.name()), Some(state.name()), None),
         Case::Live(living) => (None, None, Some(living.name())),
+        Case::Untried(state) => (None, Some(state.name()), None),
         _ => (None, None, None),
     };
     let (after, by) = match &outcome.verdict {
         CaseVerdict::Passed { after, by } => (*after, *by),
         CaseVerdict::Failed(Failure::Dropped { after, by }) => (Some(*after), Some(*by)),
-        CaseVerdict::Failed(_) | CaseVerdict::Unclear { .. } | CaseVerdict::Skipped { .. } | _ => {
-            (None, None)
-        }
+        CaseVerdict::Failed(_)
+        | CaseVerdict::Foretold
+        | CaseVerdict::Unclear { .. }
+        | CaseVerdict::Skipped { .. }
+        | _ => (None, None),
     };
     TestCase {
         fault: fault.map(Into::into),
         state: state.map(Into::into),
         live: live.map(Into::into),
+        tried: !matches!(outcome.case, Case::Untried(_)),
         verdict: verdict(&outcome.verdict).into(),
         failure: failure(&outcome.verdict).map(Into::into),
         after_ms: after.map(milliseconds_up),
@@ -76,6 +81,7 @@ fn verdict(verdict: &CaseVerdict) -> &'static str {
         CaseVerdict::Passed { .. } => "passed",
         CaseVerdict::Failed(_) => "failed",
         CaseVerdict::Skipped { .. } => "skipped",
+        CaseVerdict::Foretold => "foretold",
         CaseVerdict::Unclear { .. } | _ => "unclear",
     }
 }
@@ -90,6 +96,7 @@ pub(super) fn failure(verdict: &CaseVerdict) -> Option<&'static str> {
         Failure::Kept { .. } => "kept",
         Failure::NotClosed { .. } => "not-closed",
         Failure::Dropped { .. } => "dropped",
+        Failure::Foretold => "foretold",
         _ => "other",
     })
 }
@@ -98,6 +105,24 @@ pub(super) fn failure(verdict: &CaseVerdict) -> Option<&'static str> {
 pub(super) fn why(outcome: &Outcome) -> Option<String> {
     match &outcome.verdict {
         CaseVerdict::Skipped { why } | CaseVerdict::Unclear { why } => Some(why.clone()),
+        CaseVerdict::Failed(Failure::Foretold) => Some(match (outcome.case, advice(outcome)) {
+            (Case::Untried(state), Some(advice)) => format!("{}: {advice}", not_tried(state)),
+            (_, advice) => advice.unwrap_or_default(),
+        }),
+        CaseVerdict::Foretold => match outcome.case {
+            Case::Untried(state) => Some(not_tried(state)),
+            Case::Vanish { .. } | Case::Live(_) | _ => None,
+        },
         CaseVerdict::Passed { .. } | CaseVerdict::Failed(_) | _ => advice(outcome),
+    }
+}
+
+/// Says how to try a state.
+fn not_tried(state: State) -> String {
+    let name = state.name();
+    match state {
+        State::Idle => format!("not tried, give --fault power-off --state {name}"),
+        State::InFlight => "not tried, give --send".to_owned(),
+        _ => format!("not tried, give --send and --state {name}"),
     }
 }

@@ -39,7 +39,7 @@ fn status(outcome: &Outcome) -> TestCaseStatus {
     let why = why(outcome).unwrap_or_default();
     let mut status = match &outcome.verdict {
         CaseVerdict::Passed { .. } => return TestCaseStatus::success(),
-        CaseVerdict::Skipped { .. } => TestCaseStatus::skipped(),
+        CaseVerdict::Skipped { .. } | CaseVerdict::Foretold => TestCaseStatus::skipped(),
         CaseVerdict::Failed(_) => TestCaseStatus::non_success(NonSuccessKind::Failure),
         CaseVerdict::Unclear { .. } | _ => TestCaseStatus::non_success(NonSuccessKind::Error),
     };

@@ -1,13 +1,15 @@
 //! The report for people.
 
+use std::fmt;
 use std::io::Write;
 use std::time::Duration;
 
 use anstyle::Style;
-use deadpeer_core::{Effective, Plan, Refusal};
-use deadpeer_lab::trial::{Case, CaseVerdict, Failure, Outcome, Report, advice};
+use deadpeer_core::{Effective, Notice, Plan, Refusal};
+use deadpeer_lab::trial::{Case, CaseVerdict, Failure, Outcome, Report};
 use deadpeer_report::duration::{self, Upper};
 
+use super::json::why;
 use crate::audit::words::SettingsWords;
 use crate::exit::Stop;
 use crate::text::look::Look;
@@ -71,6 +73,7 @@ fn row(within: Duration, outcome: &Outcome) -> Row {
         CaseVerdict::Passed { .. } => (style::GOOD, "PASS"),
         CaseVerdict::Failed(_) => (style::BAD, "FAIL"),
         CaseVerdict::Skipped { .. } => (style::FAINT, "SKIP"),
+        CaseVerdict::Foretold => (style::PLAIN, "-"),
         CaseVerdict::Unclear { .. } | _ => (style::NOTE, "OPEN"),
     };
     let (client, state) = names(outcome.case);
@@ -89,6 +92,13 @@ fn row(within: Duration, outcome: &Outcome) -> Row {
         CaseVerdict::Failed(Failure::Dropped { after, by }) => {
             row.cell(style::BAD, Upper(*after)).plain(by);
         }
+        CaseVerdict::Failed(Failure::Foretold) => {
+            row.cell(style::BAD, Foretold(outcome.forecast))
+                .plain(SETTINGS);
+        }
+        CaseVerdict::Foretold => {
+            row.plain(Foretold(outcome.forecast)).plain(SETTINGS);
+        }
         CaseVerdict::Failed(_) => {
             let deadline = duration::typed(within);
             row.cell(style::BAD, format_args!("not in {deadline}"))
@@ -101,26 +111,38 @@ fn row(within: Duration, outcome: &Outcome) -> Row {
     row
 }
 
+/// By what it is known of a state that was not tried.
+const SETTINGS: &str = "its settings";
+
+/// When the settings notice it.
+struct Foretold(Option<Notice>);
+
+impl fmt::Display for Foretold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.and_then(Notice::latest) {
+            Some(latest) => Upper(latest).fmt(f),
+            None => f.write_str("never"),
+        }
+    }
+}
+
 /// The names of a case in two columns.
 pub(super) fn names(case: Case) -> (&'static str, &'static str) {
     match case {
         Case::Vanish { fault, state } => (fault.name(), state.name()),
         Case::Live(living) => (living.name(), "alive"),
+        Case::Untried(state) => ("not tried", state.name()),
         _ => ("other", ""),
     }
 }
 
 /// What is wrong, or why nothing can be said.
 fn note(outcome: &Outcome) -> Option<(Style, String)> {
-    match &outcome.verdict {
-        CaseVerdict::Skipped { why } | CaseVerdict::Unclear { why } => Some((
-            style::FAINT,
-            deadpeer_report::sanitize::sanitize(why).into(),
-        )),
-        CaseVerdict::Passed { .. } | CaseVerdict::Failed(_) | _ => {
-            advice(outcome).map(|advice| (style::NOTE, advice))
-        }
-    }
+    let style = match &outcome.verdict {
+        CaseVerdict::Passed { .. } | CaseVerdict::Failed(_) => style::NOTE,
+        _ => style::FAINT,
+    };
+    why(outcome).map(|why| (style, deadpeer_report::sanitize::sanitize(&why).into()))
 }
 
 /// The settings that were seen, each once.
@@ -158,14 +180,19 @@ fn change(within: Duration, plan: &Result<Plan, Refusal>) -> String {
 }
 
 fn verdict(report: &Report) -> (Style, String) {
-    let all = report.outcomes.len();
     let count = |is: fn(&CaseVerdict) -> bool| {
         let outcomes = report.outcomes.iter();
         outcomes.filter(|outcome| is(&outcome.verdict)).count()
     };
     let failed = count(|verdict| matches!(verdict, CaseVerdict::Failed(_)));
     let passed = count(|verdict| matches!(verdict, CaseVerdict::Passed { .. }));
+    let foretold = count(|verdict| matches!(verdict, CaseVerdict::Foretold));
+    let all = report.outcomes.len() - foretold;
     match (failed, report.unclear()) {
+        (0, false) if foretold > 0 => (
+            style::GOOD,
+            format!("Passed: {passed} of {all}; {foretold} not tried."),
+        ),
         (0, false) => (style::GOOD, format!("Passed: {passed} of {all}.")),
         (0, true) => (style::NOTE, "Can't tell: see the lines above.".to_owned()),
         (failed, _) => (style::BAD, format!("Failed: {failed} of {all}.")),

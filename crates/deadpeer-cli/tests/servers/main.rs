@@ -8,6 +8,7 @@ mod common;
 
 mod interrupt;
 mod junit;
+mod mosquitto;
 mod nginx;
 mod postgres;
 mod python;

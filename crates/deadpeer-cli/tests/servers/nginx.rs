@@ -25,7 +25,6 @@ fn nginx(listen: &str, args: &str) -> Option<Report> {
          }}"
     );
     let configuration = room.file("nginx.conf", configuration.as_bytes());
-    room.file("get", b"GET / HTTP/1.1\r\nHost: test\r\n\r\n");
     let configuration = configuration.to_str().unwrap();
     room.test(
         &format!("--port 8080 {args}"),
@@ -37,7 +36,7 @@ fn nginx(listen: &str, args: &str) -> Option<Report> {
 fn keepalive_on() {
     let Some(report) = nginx(
         "8080 so_keepalive=3s:1s:3",
-        "--within 8s --state idle --send get",
+        "--within 8s --state idle --send http --only-tried",
     ) else {
         return;
     };
@@ -51,7 +50,7 @@ fn keepalive_on() {
 fn keepalive_off_over_ipv6() {
     let Some(report) = nginx(
         "[::]:8080 so_keepalive=off",
-        "--within 6s --fault power-off,close --state idle,sending --send get",
+        "--within 6s --fault power-off,close --state idle,sending --send http",
     ) else {
         return;
     };

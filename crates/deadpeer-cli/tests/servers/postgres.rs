@@ -16,47 +16,69 @@ const NOTICES: [&str; 4] = [
     "tcp_user_timeout=4500",
 ];
 
-#[test]
-fn its_settings_decide() {
-    let Some(programs) = programs() else {
-        return skip("PostgreSQL is not installed");
-    };
-    let room = Room::new();
-    let data = room.path().join("data");
-    let mut initdb = room.command(programs.join("initdb"));
-    initdb
-        .args(["--no-sync", "--auth=trust", "--username=test"])
-        .args(["--locale=C", "--pgdata"])
-        .arg(&data);
-    let made = initdb.output().unwrap();
-    let said = String::from_utf8_lossy(&made.stderr).into_owned();
-    assert!(made.status.success(), "{said}");
-    fs::write(
-        data.join("pg_hba.conf"),
-        "host all all all trust\nlocal all all trust\n",
-    )
-    .unwrap();
-    room.file("query", b"select 1;\n");
+/// A database of its own for each test, and what to test it with.
+struct Database {
+    room: Room,
+    programs: PathBuf,
+    data: PathBuf,
+}
 
-    let test = |settings: &[&str]| -> Option<Report> {
-        let server = programs.join("postgres");
-        let psql = programs.join("psql");
-        let client = format!(
-            "exec {} -q -h $DEADPEER_SERVER -p $DEADPEER_PORT -U test postgres",
-            psql.display()
-        );
-        let mut command = room.command(room.path().join("deadpeer"));
+impl Database {
+    fn new() -> Option<Self> {
+        let Some(programs) = programs() else {
+            skip("PostgreSQL is not installed");
+            return None;
+        };
+        let room = Room::new();
+        let data = room.path().join("data");
+        let mut initdb = room.command(programs.join("initdb"));
+        initdb
+            .args(["--no-sync", "--auth=trust", "--username=postgres"])
+            .args(["--locale=C", "--pgdata"])
+            .arg(&data);
+        let made = initdb.output().unwrap();
+        let said = String::from_utf8_lossy(&made.stderr).into_owned();
+        assert!(made.status.success(), "{said}");
+        fs::write(
+            data.join("pg_hba.conf"),
+            "host all all all trust\nlocal all all trust\n",
+        )
+        .unwrap();
+        Some(Self {
+            room,
+            programs,
+            data,
+        })
+    }
+
+    fn test(&self, client: &[&str], settings: &[&str]) -> Option<Report> {
+        let mut command = self.room.command(self.room.path().join("deadpeer"));
         command.args(["test", "--json", "--within", "8s", "--port", "5432"]);
         command.args(["--fault", "power-off,reboot,close", "--clients", "2"]);
-        command.args(["--send", "query", "--client", &client, "--"]);
-        command.arg(server).arg("-D").arg(&data);
-        command.arg("-k").arg(room.path()).args(["-F", "-h", "*"]);
+        command.arg("--only-tried").args(client).arg("--");
+        command.arg(self.programs.join("postgres"));
+        command.arg("-D").arg(&self.data);
+        command.arg("-k").arg(self.room.path());
+        command.args(["-F", "-h", "*"]);
         command.args(settings.iter().flat_map(|setting| ["-c", setting]));
-        let ran = room.run_with(command)?;
+        let ran = self.room.run_with(command)?;
         assert_eq!(ran.stderr, "");
         Some(Report::read(&ran))
+    }
+}
+
+#[test]
+fn its_settings_decide() {
+    let Some(database) = Database::new() else {
+        return;
     };
-    let Some(noticed) = test(&NOTICES) else {
+    database.room.file("query", b"select 1;\n");
+    let psql = format!(
+        "exec {} -q -h $DEADPEER_SERVER -p $DEADPEER_PORT -U postgres postgres",
+        database.programs.join("psql").display()
+    );
+    let client = ["--send", "query", "--client", &psql];
+    let Some(noticed) = database.test(&client, &NOTICES) else {
         return;
     };
     assert_eq!(noticed.summary.verdict, "passed", "{noticed:#?}");
@@ -65,11 +87,25 @@ fn its_settings_decide() {
     noticed.passed("close idle", "server", 0.0..2.0);
     noticed.kept("alive outage");
 
-    let unnoticed = test(&[]).unwrap();
+    let unnoticed = database.test(&client, &[]).unwrap();
     assert_eq!(unnoticed.summary.verdict, "failed");
     let advice = "keepalive 7200/75/9 on accepted sockets gives up only after";
     unnoticed.failed("power-off idle", "not-noticed", advice);
     unnoticed.failed("power-off in-flight", "not-noticed", "no TCP_USER_TIMEOUT");
+}
+
+#[test]
+fn a_session_is_begun_without_a_client() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let client = ["--send", "postgres", "--may-drop-slow"];
+    let Some(report) = database.test(&client, &NOTICES) else {
+        return;
+    };
+    assert_eq!(report.summary.verdict, "passed", "{report:#?}");
+    report.passed("power-off idle", "keepalive", 3.0..6.0);
+    report.passed("power-off in-flight", "retransmission", 4.0..7.0);
 }
 
 /// Debian keeps the programs of each version in a folder of its own, the newest last.

@@ -8,7 +8,6 @@ use crate::room::{Room, installed};
 fn redis(args: &str, keepalive: &str) -> Option<(Room, Report)> {
     let server = installed("redis-server")?;
     let room = Room::new();
-    room.file("ping", b"PING\r\n");
     let options = "--port 6379 --bind * --protected-mode no --save";
     let mut command = vec![server.as_str()];
     command.extend(options.split(' '));
@@ -19,7 +18,7 @@ fn redis(args: &str, keepalive: &str) -> Option<(Room, Report)> {
 
 #[test]
 fn keepalive_notices_idle_clients() {
-    let Some((_room, report)) = redis("--within 10s --clients 5", "5") else {
+    let Some((_room, report)) = redis("--within 10s --clients 5 --only-tried", "5") else {
         return;
     };
     assert_eq!(report.summary.verdict, "passed", "{report:#?}");
@@ -33,6 +32,7 @@ fn keepalive_notices_idle_clients() {
     for live in ["untouched", "lossy", "delayed", "outage"] {
         report.kept(&format!("alive {live}"));
     }
+    report.foretold("untried in-flight");
     let case = report.case("power-off idle");
     assert_eq!(case.connections, 5);
     let settings = Settings {
@@ -45,6 +45,38 @@ fn keepalive_notices_idle_clients() {
     assert_eq!(case.settings.as_ref(), Some(&settings));
     // All cases at once: little longer than the deadline.
     assert!(report.summary.took_ms < 10_000 + 8_000, "{report:#?}");
+}
+
+#[test]
+fn what_was_not_tried_is_foretold_and_fails() {
+    let Some((_room, report)) = redis("--within 8s --fault power-off", "3") else {
+        return;
+    };
+    report.passed("power-off idle", "keepalive", 4.0..7.0);
+    for (state, advice) in [
+        ("in-flight", "not tried, give --send: no TCP_USER_TIMEOUT"),
+        ("zero-window", "--state zero-window: no TCP_USER_TIMEOUT"),
+        ("late-write", "--state late-write: no TCP_USER_TIMEOUT"),
+    ] {
+        report.failed(&format!("untried {state}"), "foretold", advice);
+    }
+    assert_eq!((report.code, report.summary.failed), (1, 3), "{report:#?}");
+}
+
+#[test]
+fn what_it_answers_before_it_closes_is_shown() {
+    let Some(server) = installed("redis-server") else {
+        return;
+    };
+    let room = Room::new();
+    let server = [&server, "--port", "6379", "--bind", "*", "--save", ""];
+    let Some(ran) = room.run("--within 5s --port 6379 --send redis", &server) else {
+        return;
+    };
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    let said = "the server at 10.77.0.2:6379 closes connections at once; it answered: \
+                -DENIED Redis is running in protected mode";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
 }
 
 #[test]
@@ -61,7 +93,8 @@ fn without_keepalive_nothing_is_noticed() {
             "keepalive is off on accepted sockets",
         );
     }
-    assert_eq!(report.summary.failed, 3);
+    // Each of them, and three states that were not tried.
+    assert_eq!(report.summary.failed, 6);
 }
 
 #[test]
@@ -87,7 +120,7 @@ fn keepalive_plays_no_part_any_more_when_redis_writes_late() {
 
 #[test]
 fn keepalive_plays_no_part_while_answers_are_in_flight() {
-    let args = "--within 6s --send ping --state in-flight,zero-window,late-write --fault power-off,nat-lost,nat-reset";
+    let args = "--within 6s --send redis --state in-flight,zero-window,late-write --fault power-off,nat-lost,nat-reset";
     let Some((_room, report)) = redis(args, "1") else {
         return;
     };

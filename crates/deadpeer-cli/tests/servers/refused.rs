@@ -109,6 +109,19 @@ fn arguments_that_cannot_be_meant() {
         ),
         ("--within 5s --port 80 --send empty", "the file is empty"),
         (
+            "--within 5s --port 80 --send ./http",
+            "--send ./http: No such file",
+        ),
+        (
+            "--within 5s --port 80 --send http --client nc",
+            "--send http is for plain clients",
+        ),
+        ("--within 5s --port 80 --send-text GET\\q", "\\q is none of"),
+        (
+            "--within 5s --port 80 --send-text x --send words",
+            "cannot be used with",
+        ),
+        (
             "--within 5s --port 80 --send words --state in-flight --fault close",
             "--fault close cannot be tried here: clients close and abort only while idle",
         ),

@@ -15,6 +15,7 @@ pub(crate) struct Report {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Case {
     fault: Option<String>,
+    tried: bool,
     state: Option<String>,
     live: Option<String>,
     pub(crate) verdict: String,
@@ -43,6 +44,7 @@ pub(crate) struct Summary {
     pub(crate) failed: usize,
     pub(crate) unclear: usize,
     pub(crate) skipped: usize,
+    pub(crate) foretold: usize,
     pub(crate) took_ms: u64,
 }
 
@@ -65,9 +67,13 @@ impl Report {
             failed,
             unclear,
             skipped,
+            foretold,
             ..
         } = report.summary;
-        assert_eq!(passed + failed + unclear + skipped, report.cases.len());
+        assert_eq!(
+            passed + failed + unclear + skipped + foretold,
+            report.cases.len()
+        );
         let code = match report.summary.verdict.as_str() {
             "passed" => 0,
             "failed" => 1,
@@ -78,7 +84,7 @@ impl Report {
         report
     }
 
-    /// The case with this name: `power-off idle`, `alive lossy`.
+    /// The case with this name: `power-off idle`, `alive lossy`, `untried in-flight`.
     pub(crate) fn case(&self, name: &str) -> &Case {
         let case = self.cases.iter().find(|case| case.is(name));
         case.unwrap_or_else(|| panic!("no case {name}: {self:#?}"))
@@ -112,6 +118,12 @@ impl Report {
         assert!(why.contains(advice), "{name}: {case:#?}");
     }
 
+    /// A case that was not tried, and did not fail.
+    pub(crate) fn foretold(&self, name: &str) {
+        let case = self.case(name);
+        assert_eq!(case.verdict, "foretold", "{name}: {case:#?}");
+    }
+
     /// The case was not possible, for this reason.
     pub(crate) fn skipped(&self, name: &str, why: &str) {
         let case = self.case(name);
@@ -121,12 +133,13 @@ impl Report {
 }
 
 impl Case {
-    /// Whether this is its name: `power-off idle`, `alive lossy`.
+    /// Whether this is its name: `power-off idle`, `alive lossy`, `untried in-flight`.
     pub(crate) fn is(&self, name: &str) -> bool {
         let (first, second) = name.split_once(' ').unwrap();
         let state = self.state.as_deref() == Some(second);
         match first {
             "alive" => self.live.as_deref() == Some(second),
+            "untried" => !self.tried && state,
             fault => self.fault.as_deref() == Some(fault) && state,
         }
     }

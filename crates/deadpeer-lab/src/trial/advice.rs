@@ -14,7 +14,9 @@ pub fn advice(outcome: &Outcome) -> Option<String> {
     };
     let settings = outcome.settings.as_ref();
     Some(match failure {
-        Failure::NotNoticed { .. } => unnoticed(outcome.case, settings, outcome.forecast),
+        Failure::NotNoticed { .. } | Failure::Foretold => {
+            unnoticed(outcome.case, settings, outcome.forecast)
+        }
         Failure::Kept { after, .. } => format!(
             "the kernel gave the connection up after {}, but the server keeps its descriptor: it neither reads nor polls it",
             seconds(after)
@@ -35,8 +37,12 @@ fn unnoticed(case: Case, settings: Option<&Effective>, forecast: Option<Notice>)
         Some(Notice::Within(span)) => format!("only after {}", seconds(span.latest)),
         Some(Notice::Never) | None => "never".to_owned(),
     };
+    let given_up = match forecast {
+        Some(Notice::Within(_)) => format!("given up {when}"),
+        Some(Notice::Never) | None => "never given up".to_owned(),
+    };
     let state = match case {
-        Case::Vanish { state, .. } => state,
+        Case::Vanish { state, .. } | Case::Untried(state) => state,
         Case::Live(_) => State::Idle,
     };
     match (state, settings.user_timeout_ms) {
@@ -56,15 +62,15 @@ fn unnoticed(case: Case, settings: Option<&Effective>, forecast: Option<Notice>)
         }
         (State::LateWrite, None) => format!(
             "no TCP_USER_TIMEOUT and no smaller TCP_RTO_MAX_MS on accepted sockets: \
-             what is written after the client vanished is given up {when}; keepalive plays no part any more"
+             what is written after the client vanished is {given_up}; keepalive plays no part any more"
         ),
         (State::InFlight | State::Sending, None) => format!(
             "no TCP_USER_TIMEOUT and no smaller TCP_RTO_MAX_MS on accepted sockets: \
-             unacknowledged data is given up {when}; keepalive plays no part in that"
+             unacknowledged data is {given_up}; keepalive plays no part in that"
         ),
         (State::ZeroWindow, None) => format!(
             "no TCP_USER_TIMEOUT and no smaller TCP_RTO_MAX_MS on accepted sockets: \
-             a closed window is given up {when}; keepalive plays no part in that"
+             a closed window is {given_up}; keepalive plays no part in that"
         ),
     }
 }

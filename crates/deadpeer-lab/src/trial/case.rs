@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use deadpeer_core::Silence;
+
 use super::{Client, Fault, Trial};
 
 /// One line of the report.
@@ -17,6 +19,8 @@ pub enum Case {
     },
     /// Clients live: the server must keep them.
     Live(Living),
+    /// No client vanished silently in this state: the settings tell what would happen.
+    Untried(State),
 }
 
 /// What a connection is doing when its client vanishes, as the server sees it.
@@ -70,6 +74,16 @@ impl State {
             Self::ZeroWindow => "zero-window",
             Self::Sending => "sending",
             Self::LateWrite => "late-write",
+        }
+    }
+
+    /// What it is to the kernel that the client says nothing any more.
+    pub(super) const fn silence(self) -> Silence {
+        match self {
+            Self::Idle => Silence::Idle,
+            Self::InFlight | Self::Sending => Silence::InFlight,
+            Self::ZeroWindow => Silence::ZeroWindow,
+            Self::LateWrite => Silence::LateWrite,
         }
     }
 }
@@ -135,6 +149,7 @@ impl fmt::Display for Case {
         match self {
             Self::Vanish { fault, state } => write!(f, "{}, {}", fault.name(), state.name()),
             Self::Live(living) => write!(f, "{}, alive", living.name()),
+            Self::Untried(state) => write!(f, "not tried, {}", state.name()),
         }
     }
 }

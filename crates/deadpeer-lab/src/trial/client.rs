@@ -50,7 +50,14 @@ pub(super) enum Party {
 pub(super) struct Line {
     stream: TcpStream,
     unsaid: Vec<u8>,
+    /// The last answer that was heard, or as much of it as is shown.
+    heard: Vec<u8>,
+    /// The server has closed.
+    over: bool,
 }
+
+/// Bytes that are shown of an answer.
+const SHOWN: usize = 400;
 
 /// A program and what it listens to.
 #[derive(Debug)]
@@ -117,14 +124,32 @@ impl Party {
         match self {
             Self::Plain(lines) => {
                 let mut buffer = vec![0; most];
-                let mut take = |line: &mut Line| {
-                    line.flush();
-                    line.stream.read(&mut buffer).unwrap_or(0)
-                };
+                let mut take = |line: &mut Line| line.take(&mut buffer);
                 lines.iter_mut().map(&mut take).sum()
             }
             Self::Programs(_) => 0,
         }
+    }
+
+    /// Whether the server was seen to close every connection. That of programs does not show.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::Plain(lines) => lines.iter().all(|line| line.over),
+            Self::Programs(_) => false,
+        }
+    }
+
+    /// The beginning of the last answer behind these words; nothing if there was none.
+    pub(super) fn heard(&self, before: &str) -> String {
+        let heard = match self {
+            Self::Plain(lines) => lines.iter().find(|line| !line.heard.is_empty()),
+            Self::Programs(_) => None,
+        };
+        heard.map_or_else(String::new, |line| {
+            let text = String::from_utf8_lossy(&line.heard);
+            let words: Vec<&str> = text.split_whitespace().collect();
+            format!("{before}{}", words.join(" "))
+        })
     }
 
     /// Whether the server's kernel has all that was said. What programs said does not show.
@@ -169,6 +194,21 @@ impl Line {
         let written = self.stream.write(&self.unsaid).unwrap_or(0);
         self.unsaid.drain(..written);
     }
+
+    /// Reads what there is, and says how much.
+    fn take(&mut self, buffer: &mut [u8]) -> usize {
+        self.flush();
+        match self.stream.read(buffer) {
+            Ok(0) => self.over = true,
+            Ok(count) => {
+                self.heard.clear();
+                self.heard.extend(&buffer[..count.min(SHOWN)]);
+                return count;
+            }
+            Err(error) => self.over |= error.kind() != io::ErrorKind::WouldBlock,
+        }
+        0
+    }
 }
 
 fn plain(host: &Host, server: SocketAddr, window: Option<usize>) -> Result<Line, TrialError> {
@@ -182,6 +222,8 @@ fn plain(host: &Host, server: SocketAddr, window: Option<usize>) -> Result<Line,
         Ok(Line {
             stream,
             unsaid: Vec::new(),
+            heard: Vec::new(),
+            over: false,
         })
     });
     ready.map_err(|source| TrialError::Connect { server, source })

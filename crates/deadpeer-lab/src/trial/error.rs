@@ -81,6 +81,14 @@ pub enum TrialError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// Clients' connections are closed before they say a word.
+    #[error("the server at {server} closes connections at once{words}")]
+    ClosedAtOnce {
+        /// Where it listens.
+        server: SocketAddr,
+        /// What it answered before, in words; empty if nothing.
+        words: String,
+    },
     /// The clients' program does not stay connected.
     #[error("the client's command {}{}", ended(*status), said(words))]
     ClientEnded {

@@ -15,7 +15,7 @@ pub struct Report {
     pub address: SocketAddr,
     /// The kernel, with the sysctls that the server ran with.
     pub kernel: Kernel,
-    /// The outcomes, in the order of [`Case::all`].
+    /// The outcomes, in the order of [`Case::all`], and one for each state that was not tried.
     pub outcomes: Vec<Outcome>,
     /// How long the whole trial took.
     pub took: Duration,
@@ -59,6 +59,8 @@ pub enum CaseVerdict {
         /// Why not.
         why: String,
     },
+    /// It was not tried, and what its settings promise is no failure: in time, or not asked for.
+    Foretold,
     /// The server cannot be brought into this state, which nobody had asked for by name.
     Skipped {
         /// Why not.
@@ -88,6 +90,8 @@ pub enum Failure {
         /// How many of them.
         connections: usize,
     },
+    /// It was not tried, and by the settings of its sockets the server would hang.
+    Foretold,
     /// A live client was dropped.
     Dropped {
         /// When the first was.

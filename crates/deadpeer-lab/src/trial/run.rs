@@ -5,11 +5,15 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use deadpeer_core::Forecast;
+
 use super::client::Party;
 use super::server::Server;
 use super::stage::{Hitch, Known, Played, Stage};
 use super::watch::{TICK, Watch};
-use super::{Case, CaseVerdict, Client, Outcome, Report, Trial, TrialError, judge, live, vanish};
+use super::{
+    Case, CaseVerdict, Client, Outcome, Report, Trial, TrialError, judge, live, untried, vanish,
+};
 use crate::host::Host;
 use crate::lab::Lab;
 use crate::router::End;
@@ -42,6 +46,19 @@ const READY: Duration = Duration::from_secs(10);
 
 /// How long a first client has to stay connected.
 const STAYS: Duration = Duration::from_millis(500);
+
+/// A server that closes so soon, before it was told anything, wants no such clients.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
+/// What becomes of a first client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    Connected,
+    /// The server closed before the client had said a word.
+    Refused,
+    /// It closed later, or there was no connection.
+    Closed,
+}
 
 /// The names of the two hosts that every trial has.
 const SERVER: &str = "server";
@@ -107,8 +124,11 @@ impl Trial {
         if !interrupted.load(Ordering::Relaxed) {
             server.check(watch.listening())?;
         }
-        let mut outcomes = outcomes?;
+        let played = outcomes?;
+        let untried = untried::foretell(self, &played);
+        let mut outcomes: Vec<Outcome> = played.into_iter().map(|(outcome, _)| outcome).collect();
         judge::forgive(&mut outcomes, self.may_drop_slow);
+        outcomes.extend(untried);
         Ok(Report {
             address,
             kernel,
@@ -121,7 +141,7 @@ impl Trial {
     fn asked_for(&self, case: Case) -> bool {
         match case {
             Case::Vanish { state, .. } => self.states.as_ref().is_some_and(|s| s.contains(&state)),
-            Case::Live(_) => false,
+            Case::Live(_) | Case::Untried(_) => false,
         }
     }
 }
@@ -133,13 +153,19 @@ impl Stage<'_> {
         loop {
             let mut party = Party::start(host, &self.trial.client, 1, self.address, None)?;
             let stays = self.stays(&mut party, host)?;
+            if stays == Stays::Refused && began.elapsed() > READY {
+                return Err(TrialError::ClosedAtOnce {
+                    server: self.address,
+                    words: party.heard("; it answered: "),
+                });
+            }
             let ended = party.ended();
             // What the shell says of a command that there isn't, or that may not be run.
             let absent =
                 |(status, _): &(ExitStatus, String)| matches!(status.code(), Some(126 | 127));
             let over = began.elapsed() > READY || ended.as_ref().is_some_and(absent);
             match ended {
-                None if stays => return Ok(()),
+                None if stays == Stays::Connected => return Ok(()),
                 ended if over => return self.never_stays(ended),
                 _ => drop(party),
             }
@@ -148,18 +174,30 @@ impl Stage<'_> {
     }
 
     /// Whether a client has a connection for a while, and after it has said what there is to say.
-    fn stays(&self, party: &mut Party, host: &Host) -> Result<bool, TrialError> {
+    fn stays(&self, party: &mut Party, host: &Host) -> Result<Stays, TrialError> {
         let connected = self.until(READY, || {
-            party.ended().is_some() || !self.standing(host).is_empty()
+            party.read(1 << 16);
+            party.is_over() || party.ended().is_some() || !self.standing(host).is_empty()
         })?;
-        if let Some(words) = &self.trial.send {
+        // Before the client has said a word.
+        let refused = self.until(AT_ONCE, || {
+            party.read(1 << 16);
+            party.is_over()
+        })?;
+        if refused {
+            return Ok(Stays::Refused);
+        }
+        for words in self.trial.opening.iter().chain(&self.trial.send) {
             party.say(words);
         }
         let closed = self.until(STAYS, || {
             party.read(1 << 16);
             self.standing(host).is_empty()
         })?;
-        Ok(connected && !closed)
+        Ok(match connected && !closed {
+            true => Stays::Connected,
+            false => Stays::Closed,
+        })
     }
 
     fn never_stays(&self, ended: Option<(ExitStatus, String)>) -> Result<(), TrialError> {
@@ -180,7 +218,7 @@ impl Stage<'_> {
         cases: &[Case],
         hosts: &[Host],
         progress: &(impl Fn(Progress) + Sync),
-    ) -> Result<Vec<Outcome>, TrialError> {
+    ) -> Result<Vec<(Outcome, Option<Forecast>)>, TrialError> {
         let done = AtomicUsize::new(0);
         let play = |case: Case, host: &Host| {
             let outcome = self.play(case, host);
@@ -200,11 +238,13 @@ impl Stage<'_> {
         })
     }
 
-    fn play(&self, case: Case, host: &Host) -> Result<Outcome, TrialError> {
+    /// What came of a case, and what the settings of its connections promise.
+    fn play(&self, case: Case, host: &Host) -> Result<(Outcome, Option<Forecast>), TrialError> {
         let began = Instant::now();
         let played = match case {
             Case::Vanish { fault, state } => vanish::play(self, host, fault, state),
             Case::Live(living) => live::play(self, host, living),
+            Case::Untried(_) => Err(Hitch::because("is not to be tried")),
         };
         let Played {
             verdict,
@@ -222,14 +262,15 @@ impl Stage<'_> {
                 connections: 0,
             },
         };
-        Ok(Outcome {
+        let outcome = Outcome {
             case,
             verdict,
             connections,
             settings: known.settings,
             forecast: known.forecast,
             took: began.elapsed(),
-        })
+        };
+        Ok((outcome, known.promised))
     }
 }
 

@@ -12,7 +12,7 @@ use super::ending::Circumstances;
 use super::path::Path;
 use super::seen::Seen;
 use super::watch::{TICK, Watch};
-use super::{Case, CaseVerdict, Ended, State, Trial, TrialError};
+use super::{Case, CaseVerdict, Ended, Trial, TrialError};
 use crate::host::Host;
 use crate::lab::Lab;
 
@@ -57,6 +57,8 @@ pub(super) struct Played {
 pub(super) struct Known {
     pub(super) settings: Option<Effective>,
     pub(super) forecast: Option<Notice>,
+    /// For every kind of silence.
+    pub(super) promised: Option<Forecast>,
 }
 
 impl Known {
@@ -92,18 +94,34 @@ impl<'a> Stage<'a> {
     pub(super) fn gather(&self, host: &Host, window: Option<usize>) -> Result<Party, Hitch> {
         let many = self.trial.clients;
         let mut party = Party::start(host, &self.trial.client, many, self.address, window)?;
-        let accepted = self.until(BOUND, || self.standing(host).len() >= many)?;
-        if accepted {
+        let standing = || self.standing(host).len();
+        self.until(BOUND, || {
+            party.read(1 << 16);
+            standing() >= many || party.is_over()
+        })?;
+        if standing() >= many {
+            self.open(&mut party, host)?;
             return Ok(party);
         }
         if let Some((status, words)) = party.ended() {
             let status = Some(status);
             return Err(TrialError::ClientEnded { status, words }.into());
         }
-        let accepted = self.standing(host).len();
+        let accepted = standing();
         Err(Hitch::because(format!(
-            "the server accepted {accepted} of {many} connections"
+            "the server accepted {accepted} of {many} connections{}",
+            party.heard("; it answered: ")
         )))
+    }
+
+    /// Says how a session begins and hears the answer out.
+    fn open(&self, party: &mut Party, host: &Host) -> Result<(), Hitch> {
+        let Some(opening) = &self.trial.opening else {
+            return Ok(());
+        };
+        party.say(opening);
+        self.hear_out(party, host)?;
+        self.all_stand(party, host)
     }
 
     /// The connections from a host that stand.
@@ -126,12 +144,17 @@ impl<'a> Stage<'a> {
             party.say(words);
             self.hear_out(party, host)?;
         }
+        self.all_stand(party, host)
+    }
+
+    fn all_stand(&self, party: &Party, host: &Host) -> Result<(), Hitch> {
         let standing = self.standing(host).len();
         match standing >= self.trial.clients {
             true => Ok(()),
-            false => Err(Hitch::because(
-                "the server closes the connection after its answer",
-            )),
+            false => Err(Hitch::because(format!(
+                "the server closes the connection after its answer{}",
+                party.heard(": ")
+            ))),
         }
     }
 
@@ -191,15 +214,12 @@ impl<'a> Stage<'a> {
         Known {
             settings: Some(settings),
             forecast: Some(match case {
-                Case::Vanish { state, .. } => match state {
-                    State::Idle => forecast.idle.worst,
-                    State::InFlight => forecast.in_flight.worst,
-                    State::ZeroWindow => forecast.zero_window.worst,
-                    State::Sending => forecast.in_flight.worst,
-                    State::LateWrite => forecast.late_write.worst,
-                },
+                Case::Vanish { state, .. } | Case::Untried(state) => {
+                    forecast.outlook(state.silence()).worst
+                }
                 Case::Live(_) => forecast.slow_reader,
             }),
+            promised: Some(forecast),
         }
     }
 

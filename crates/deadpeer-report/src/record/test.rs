@@ -9,17 +9,21 @@ use super::{Notice, Options, Word};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "test_case")]
 pub struct TestCase {
-    /// How the clients vanished, such as "power-off"; null: they lived.
+    /// How the clients vanished, such as "power-off"; null: they lived, or it was not tried.
     pub fault: Option<Word>,
     /// What they were doing, such as "idle"; null: they lived.
     pub state: Option<Word>,
-    /// How they lived, such as "lossy"; null: they vanished.
+    /// How they lived, such as "lossy"; null: they vanished, or it was not tried.
     pub live: Option<Word>,
-    /// "passed", "failed", "unclear", or "skipped": not asked for by name and not possible with
-    /// this server.
+    /// Whether it was tried. Otherwise `kernel_gives_up` says what the settings of the server's
+    /// sockets promise in this state.
+    pub tried: bool,
+    /// "passed", "failed", "unclear", "skipped" (not asked for by name and not possible with this
+    /// server), or "foretold": not tried, and no failure by its settings or by --only-tried.
     pub verdict: Word,
     /// "not-noticed", "kept" (the kernel gave up, the descriptor stayed open), "not-closed" (after
-    /// the client's FIN) or "dropped" (a live client was); null: it did not fail.
+    /// the client's FIN), "dropped" (a live client was) or "foretold" (not tried, and over the
+    /// deadline by its settings); null: it did not fail.
     pub failure: Option<Word>,
     /// When the last connection was closed or a live one dropped, milliseconds after the fault;
     /// null: none was.
@@ -34,7 +38,7 @@ pub struct TestCase {
     /// When the kernel gives such a connection up with these settings, in the worst case; for live
     /// clients, one whose client does not read. null: not known.
     pub kernel_gives_up: Option<Notice>,
-    /// What is wrong, or why nothing can be told; null: it passed.
+    /// What is wrong, why nothing can be told, or how to try what was not; null: it passed.
     pub why: Option<String>,
     /// How long the case took, milliseconds.
     pub took_ms: u64,
@@ -59,6 +63,8 @@ pub struct TestSummary {
     pub unclear: usize,
     /// Cases that this server makes impossible.
     pub skipped: usize,
+    /// States that were not tried and did not fail.
+    pub foretold: usize,
     /// Options that keep the deadline; null: none do.
     pub plan: Option<Options>,
     /// How long the test took, milliseconds.
