@@ -123,6 +123,8 @@ fn not_tried(state: State) -> String {
     match state {
         State::Idle => format!("not tried, give --fault power-off --state {name}"),
         State::InFlight => "not tried, give --send".to_owned(),
-        _ => format!("not tried, give --send and --state {name}"),
+        State::ZeroWindow | State::Sending | State::LateWrite | _ => {
+            format!("not tried, give --send and --state {name}")
+        }
     }
 }

@@ -140,7 +140,9 @@ pub(super) fn names(case: Case) -> (&'static str, &'static str) {
 fn note(outcome: &Outcome) -> Option<(Style, String)> {
     let style = match &outcome.verdict {
         CaseVerdict::Passed { .. } | CaseVerdict::Failed(_) => style::NOTE,
-        _ => style::FAINT,
+        CaseVerdict::Foretold | CaseVerdict::Unclear { .. } | CaseVerdict::Skipped { .. } | _ => {
+            style::FAINT
+        }
     };
     why(outcome).map(|why| (style, deadpeer_report::sanitize::sanitize(&why).into()))
 }
