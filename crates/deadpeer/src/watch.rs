@@ -73,7 +73,8 @@ const ALARM: u64 = u64::MAX;
 /// kernel: while that verdict holds, the socket's `SO_LINGER` is zero, so that close() throws away
 /// what could not be delivered. What is closed before any verdict is kept for delivery no longer
 /// than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer;
-/// ten minutes on a path that loses much.
+/// ten minutes on a path that loses much. Where that sysctl is lowered, plain sockets go sooner,
+/// and these do not.
 ///
 /// A socket that leaves the watch, because it is removed, because the watch is dropped, or because
 /// its end was told, gets back the options that it had before, but for those that the application
