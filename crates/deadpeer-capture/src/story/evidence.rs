@@ -96,6 +96,9 @@ pub enum Evidence {
     /// The RST's IP identification is none of those with which its side's packets count up: the
     /// last of these, and it.
     StrangeId(Side, (u16, u16)),
+    /// So long before the RST there was one in this side's name, after which this side went on:
+    /// that had ended the connection at the other.
+    ForgedBefore(Side, Duration),
     /// The side had spoken itself less than a second before its RST: no host restarts in that time.
     SpokeJustBefore(Side, Duration),
     /// The host of who did not answer was heard in another conversation, at this moment for the
@@ -144,7 +147,8 @@ impl Evidence {
             | Self::NotOutlived { .. }
             | Self::OtherDistance(..)
             | Self::TooQuick(..)
-            | Self::StrangeId(..) => Weight::Explains,
+            | Self::StrangeId(..)
+            | Self::ForgedBefore(..) => Weight::Explains,
             Self::SpokeJustBefore(..)
             | Self::HeardElsewhere(..)
             | Self::Holes(..)
@@ -179,6 +183,7 @@ impl Evidence {
             | Self::OtherDistance(..)
             | Self::TooQuick(..)
             | Self::StrangeId(..)
+            | Self::ForgedBefore(..)
             | Self::SpokeJustBefore(..)
             | Self::HeardElsewhere(..)
             | Self::EndsTooSoon

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::evidence::{Evidence, Untold};
+use super::evidence::Evidence;
 use super::{StoryVerdict, limits};
 use crate::Endpoint;
 
@@ -87,7 +87,7 @@ struct Lone {
 impl Grouping {
     /// The verdict on a connection, with its number and its ends (client and server).
     pub fn take(&mut self, number: u64, ends: [Endpoint; 2], verdict: &StoryVerdict) {
-        if verdict.untold == Some(Untold::LoneSyn) {
+        if verdict.lone_syn {
             self.lone.push(Lone { number, ends });
         }
         if verdict.reset.is_some() {

@@ -54,6 +54,7 @@ impl StoryVerdict {
             (None, None) => case.unfinished(),
         };
         verdict.reset = conversation.reset.as_deref().copied();
+        verdict.lone_syn = conversation.is_lone_syn() && !verdict.is_death();
         if conversation.replaced_at.is_some()
             && matches!(verdict.ending, Ending::Open | Ending::HalfClosed(_))
         {
@@ -94,6 +95,7 @@ impl Case<'_> {
             reset: None,
             untold: None,
             evidence: Vec::new(),
+            lone_syn: false,
             notes: Vec::new(),
             translated: None,
         }

@@ -37,6 +37,9 @@ pub struct StoryVerdict {
     pub untold: Option<Untold>,
     /// What the answer rests on.
     pub evidence: Vec<Evidence>,
+    /// Whether the connection is one SYN of the client of which nobody knows what became: many of
+    /// them are a scan.
+    pub lone_syn: bool,
     /// What else is worth telling where nobody was gone.
     pub notes: Vec<Note>,
     /// The connections that are this one as the capture has it before or after its addresses were

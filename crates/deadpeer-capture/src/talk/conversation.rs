@@ -193,6 +193,12 @@ impl Conversation {
         }
     }
 
+    /// Whether it is one SYN of the client, and nothing else.
+    pub(crate) fn is_lone_syn(&self) -> bool {
+        let [client, server] = &self.halves;
+        client.syn.is_some() && client.counts.packets == 1 && server.counts.packets == 0
+    }
+
     /// Whether a segment of `side` was there before: the capture was appended to itself.
     pub(crate) fn comes_again(&mut self, side: Side, segment: &Segment, turn: &Turn) -> bool {
         let again = self.first_packet.comes_again(segment, self.run, turn);
@@ -342,11 +348,7 @@ impl Conversation {
         match &mut self.reset {
             // One that the side did not mean, or that is odd, does not end it: this one may.
             Some(reset) if reset.ignored_by_sender > 0 || reset.impossible => {
-                let repeated = reset.repeated.saturating_add(1);
-                **reset = Reset {
-                    repeated,
-                    ..Reset::of(me, peer, segment, side, now)
-                };
+                **reset = Reset::of(me, peer, segment, side, now).after(reset);
             }
             Some(reset) => reset.repeated = reset.repeated.saturating_add(1),
             None => self.reset = Some(Box::new(Reset::of(me, peer, segment, side, now))),

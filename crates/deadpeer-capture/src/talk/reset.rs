@@ -49,6 +49,9 @@ pub struct Reset {
     pub ignored_by_sender: u32,
     /// Resets after this one.
     pub repeated: u32,
+    /// When a RST in the other side's name came before, after which that side went on: the side
+    /// that got it had ended the connection.
+    pub after_forged: Option<Moment>,
 }
 
 impl Reset {
@@ -75,6 +78,17 @@ impl Reset {
             impossible: is_impossible(me, peer, segment),
             ignored_by_sender: 0,
             repeated: 0,
+            after_forged: None,
+        }
+    }
+
+    /// In place of one that did not end the connection.
+    pub(super) fn after(self, odd: &Self) -> Self {
+        let ended = odd.side != self.side && odd.ignored_by_sender > 0 && !odd.impossible;
+        Self {
+            repeated: odd.repeated.saturating_add(1),
+            after_forged: ended.then_some(odd.at),
+            ..self
         }
     }
 

@@ -101,6 +101,7 @@ fn compare(path: &Path, story: &Story, truth: &Connection) {
 fn settings(story: &Story, truth: &Connection, name: &str) {
     let left = match truth.gone.as_deref() {
         Some("client") => Side::Server,
+        Some("connection") if truth.by.as_deref() == Some("server") => Side::Server,
         _ => Side::Client,
     };
     let seen = story.settings(left);

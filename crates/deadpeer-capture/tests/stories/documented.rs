@@ -10,7 +10,7 @@ use crate::builder::Talk;
 /// A word of the table, and packets in which it is evidence.
 type Example = (&'static str, fn() -> Talk);
 
-const EXAMPLES: [Example; 22] = [
+const EXAMPLES: [Example; 23] = [
     ("backoff", data_again),
     ("unanswered-probes", || probes(4)),
     ("same-echo", same_echo),
@@ -25,6 +25,7 @@ const EXAMPLES: [Example; 22] = [
     ("other-distance", other_distance),
     ("too-quick", too_quick),
     ("strange-id", strange_id),
+    ("forged-before", forged_before),
     ("heard-elsewhere", heard_elsewhere),
     ("holes", || holed(1)),
     ("lossy", || holed(3)),
@@ -129,6 +130,14 @@ fn reset_after(silence: f64) -> Talk {
     talk.exchange(0.2, Side::Server, 50);
     talk.data(0.2 + silence, Side::Client, 50)
         .disown(0.201 + silence, Side::Server);
+    talk
+}
+
+fn forged_before() -> Talk {
+    let mut talk = open();
+    talk.abort(5.0, Side::Client)
+        .data(8.0, Side::Client, 50)
+        .disown(8.001, Side::Server);
     talk
 }
 

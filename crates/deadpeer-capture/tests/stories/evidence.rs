@@ -52,8 +52,8 @@ fn groups(told: &[Story]) -> Vec<Group> {
     grouping.groups()
 }
 
-#[test]
-fn syns_to_many_ports_are_one_scan_and_nobodys_death() {
+/// A SYN to each of eight ports, within a hundredth of a second.
+fn scan() -> Talk {
     let mut scan = Talk::new();
     for port in 20..28 {
         scan.end(Side::Server).port = port;
@@ -65,14 +65,11 @@ fn syns_to_many_ports_are_one_scan_and_nobodys_death() {
             b"",
         );
     }
-    scan.with(&other(20.0, 36_051));
-    let told = stories(&scan);
-    assert!(
-        told[..8]
-            .iter()
-            .all(|story| story.verdict.untold == Some(Untold::LoneSyn))
-    );
-    let groups = groups(&told);
+    scan
+}
+
+fn is_one_scan(told: &[Story]) {
+    let groups = groups(told);
     let [scan] = &groups[..] else {
         panic!("{groups:?}");
     };
@@ -81,6 +78,36 @@ fn syns_to_many_ports_are_one_scan_and_nobodys_death() {
         scan.sentence(),
         "8 SYNs of 10.0.0.1 to 8 ports of 10.0.0.2, one each, unanswered: a scan"
     );
+}
+
+#[test]
+fn syns_to_many_ports_are_one_scan_and_nobodys_death() {
+    let mut scan = scan();
+    scan.with(&other(20.0, 36_051));
+    let told = stories(&scan);
+    assert!(
+        told[..8]
+            .iter()
+            .all(|story| story.verdict.untold == Some(Untold::LoneSyn))
+    );
+    is_one_scan(&told);
+}
+
+#[test]
+fn a_scan_at_the_end_of_a_capture_or_among_what_others_say_is_one_too() {
+    let told = stories(&scan());
+    is_one_scan(&told);
+    assert_eq!(
+        told[0].verdict.sentence(&told[0]),
+        "its SYN had no answer yet when the capture ended"
+    );
+    // Nothing shows that the capture has what comes to the one who scans.
+    for end in [0.5, 20.0] {
+        let mut scan = scan();
+        let mut others = other(end, 36_051);
+        scan.with(others.between(7, 8));
+        is_one_scan(&stories(&scan));
+    }
 }
 
 #[test]
@@ -257,23 +284,35 @@ fn a_probe_of_the_other_side_restarts_no_timer() {
 
 #[test]
 fn what_began_after_the_death_is_told_as_such() {
-    let mut talk = Talk::midway();
-    talk.data(0.0, Side::Client, 648);
-    talk.again_doubling(0.0, Side::Client, 648, 6);
+    let resent = || {
+        let mut talk = Talk::midway();
+        talk.data(0.0, Side::Client, 648);
+        talk.again_doubling(0.0, Side::Client, 648, 6);
+        talk
+    };
     // The capture shows what comes to the client: from somebody else.
-    let mut elsewhere = other(2.0, 41_001);
-    elsewhere.between(1, 8);
-    talk.with(&elsewhere);
-    talk.capture_ends(60.0);
-    let story = talk.story();
-    assert_eq!(story.verdict.gone, Gone::Side(Side::Server));
+    let among_others = |mut talk: Talk| {
+        let mut elsewhere = other(2.0, 41_001);
+        talk.with(elsewhere.between(1, 8)).capture_ends(60.0);
+        talk.story()
+    };
+    let story = among_others(resent());
+    // How long nothing came before that, nobody knows: perhaps a NAT forgot the connection.
+    assert_eq!(story.verdict.gone, Gone::Connection);
     assert!(says(&story, "backoff") && says(&story, "began-after"));
+    assert_eq!(
+        story.verdict.sentence(&story),
+        "nothing from 10.0.0.2:8888 since the capture began, with data in flight: it, its host or what the path knew of \
+         the connection was gone; retransmission noticed after at least 12.6 s to 27.5 s: ETIMEDOUT"
+    );
+    // A router's word names the server.
+    let mut told = resent();
+    told.unreachable(12.7, Side::Client);
+    let verdict = among_others(told).verdict;
+    assert_eq!(verdict.gone, Gone::Side(Side::Server));
     // Even of one side alone: who backs off hears nothing. Whether the other or the way was gone,
     // that doesn't show.
-    let mut alone = Talk::midway();
-    alone.data(0.0, Side::Client, 648);
-    alone.again_doubling(0.0, Side::Client, 648, 6);
-    let story = alone.story();
+    let story = resent().story();
     assert_eq!(story.verdict.gone, Gone::Path);
     assert_eq!(
         story.verdict.sentence(&story),

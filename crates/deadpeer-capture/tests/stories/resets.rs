@@ -197,3 +197,31 @@ fn who_answers_for_an_older_connection_is_there() {
     assert!(!story.verdict.is_death(), "{:#?}", story.verdict);
     assert_eq!(story.verdict.notes, [Note::OlderConnection(Side::Server)]);
 }
+
+#[test]
+fn who_was_cut_off_by_a_forged_reset_did_not_restart() {
+    let mut talk = open();
+    talk.abort(5.0, Side::Client)
+        .data(8.0, Side::Client, 50)
+        .disown(8.001, Side::Server);
+    let story = talk.story();
+    assert_eq!(story.verdict.ending, Ending::Forgotten(Side::Server));
+    let said = story.verdict.sentence(&story);
+    let why = "a RST in the server's name answered that it knows no such connection: a RST in the client's name, after \
+               which the client went on, had ended it 3 s before";
+    assert!(said.contains(why), "{said}");
+    // One that cannot have been taken ended nothing.
+    let mut talk = open();
+    let End { seq, .. } = *talk.end(Side::Client);
+    talk.raw(
+        5.0,
+        Side::Client,
+        (seq.wrapping_add(10_000_000), 0),
+        Flags::RST,
+        b"",
+    );
+    talk.data(8.0, Side::Client, 50).disown(8.001, Side::Server);
+    let story = talk.story();
+    let said = story.verdict.sentence(&story);
+    assert!(said.contains("its host restarted"), "{said}");
+}

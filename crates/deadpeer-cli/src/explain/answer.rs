@@ -51,7 +51,7 @@ impl<'a> Answer<'a> {
         let judged = conversations.judged();
         let end = conversations.span().map_or(Moment::FIRST, |(_, last)| last);
         let (mut matched, mut deaths, mut untold, mut retold) = (0, 0, 0, 0);
-        let mut chosen = Vec::new();
+        let (mut chosen, mut lone_untold) = (Vec::new(), Vec::new());
         let mut grouping = Grouping::default();
         for (place, number, ends, verdict) in judged.verdicts() {
             let matches = match request.conn {
@@ -67,8 +67,13 @@ impl<'a> Answer<'a> {
             matched += usize::from(matches);
             deaths += usize::from(matches && verdict.is_death());
             untold += usize::from(matches && verdict.untold.is_some());
-            if matches && (request.conn.is_some() || request.all || verdict.severity() > 0) {
+            if matches && (verdict.lone_syn || verdict.reset.is_some()) {
                 grouping.take(number, ends, &verdict);
+            }
+            if matches && verdict.lone_syn && verdict.untold.is_some() {
+                lone_untold.push(number);
+            }
+            if matches && (request.conn.is_some() || request.all || verdict.severity() > 0) {
                 let (severity, took) = (verdict.severity(), verdict.took(end));
                 chosen.push((Reverse(severity), Reverse(took), number, place));
             }
@@ -90,7 +95,8 @@ impl<'a> Answer<'a> {
             .filter(|group| group.what.is_scan())
             .flat_map(|group| group.connections.iter().copied())
             .collect();
-        untold -= scanned.len();
+        let of_scans = lone_untold.iter().filter(|number| scanned.contains(number));
+        untold -= of_scans.count();
         if request.conn.is_none() && !request.all {
             chosen.retain(|(_, _, number, _)| !scanned.contains(number));
         }

@@ -228,9 +228,12 @@ impl Case<'_> {
         } else {
             peer.resending.run().map(|run| run.first)
         };
+        let mut evidence = vec![Evidence::Disowned(reset.side)];
+        let forged = reset.after_forged.map(|forged| reset.at.since(forged));
+        evidence.extend(forged.map(|before| Evidence::ForgedBefore(!reset.side, before)));
         StoryVerdict {
             gone: Gone::Connection,
-            evidence: vec![Evidence::Disowned(reset.side)],
+            evidence,
             last_heard: me.last,
             unanswered_since: asked.or(peer.last),
             unanswered: 0,

@@ -80,9 +80,13 @@ impl Case<'_> {
             unanswered.gone
         };
         evidence.splice(0..0, convicts);
+        let told = evidence.iter().any(router);
         if !not_receiving && self.half(!left).counts.packets == 0 && !self.conversation.opening_seen
         {
             evidence.push(Evidence::BeganAfter(!left));
+            // How long a silence lay before that, nobody knows.
+            let gone = self.may_be_forgotten(gone, unanswered, told);
+            return Opinion::Gone(gone, evidence);
         }
         let before = unanswered.last_heard;
         let before = before.map(|heard| unanswered.first.since(heard));
@@ -92,15 +96,24 @@ impl Case<'_> {
             return Opinion::Gone(gone, evidence);
         };
         let idle = self.idle(silence, Forgets::Silently);
-        // Something between the two may have forgotten it, which looks no different.
-        let told = evidence.iter().any(router);
         let may_be = idle
             .iter()
             .any(|found| matches!(found, Evidence::Idle { .. }));
-        let forgotten = matches!(gone, Gone::Side(_)) && !told && may_be;
-        let gone = if forgotten { Gone::Connection } else { gone };
+        let gone = match may_be {
+            true => self.may_be_forgotten(gone, unanswered, told),
+            false => gone,
+        };
         evidence.extend(idle);
         Opinion::Gone(gone, evidence)
+    }
+
+    /// Who was gone, where something between the two may have forgotten the connection in a
+    /// silence: that looks no different, unless a router told.
+    fn may_be_forgotten(&self, gone: Gone, unanswered: &Unanswered, told: bool) -> Gone {
+        match gone {
+            Gone::Side(_) if !told && unanswered.silence != Silence::Connecting => Gone::Connection,
+            gone => gone,
+        }
     }
 
     /// That a long silence came before, and whether any between these hosts was survived that was

@@ -71,6 +71,10 @@ impl Evidence {
                     "the other side acknowledged {bytes} bytes of the {side} that the capture lacks"
                 )
             }
+            Self::ForgedBefore(side, before) => format!(
+                "{} before came a RST in the {side}'s name, after which the {side} went on: it had not sent that",
+                Length(*before)
+            ),
             Self::SpokeJustBefore(side, ago) => format!(
                 "the {side} had spoken {} before its RST: it knew the connection",
                 Length(*ago)
@@ -123,6 +127,7 @@ impl Evidence {
             Self::OtherDistance(..) => "other-distance",
             Self::TooQuick(..) => "too-quick",
             Self::StrangeId(..) => "strange-id",
+            Self::ForgedBefore(..) => "forged-before",
             Self::SpokeJustBefore(..) => "spoke-just-before",
             Self::HeardElsewhere(..) => "heard-elsewhere",
             Self::Holes(..) => "holes",

@@ -1,7 +1,5 @@
 //! The verdict as a sentence.
 
-use std::time::Duration;
-
 use deadpeer_core::{Cause, Silence};
 
 use super::idle::IdleTime;
@@ -43,23 +41,19 @@ impl StoryVerdict {
                     None => "neither side heard the other any more".into(),
                 },
             },
-            Gone::Connection => match self.unheard_after_idleness() {
-                Some((side, idle)) => {
-                    let after = format!(
-                        "nothing from {} after {} of idleness",
-                        story.end(side),
-                        IdleTime(idle)
-                    );
+            Gone::Connection => match self.unheard_nameless() {
+                Some((side, since)) => {
+                    let nothing = format!("nothing from {} {since}", story.end(side));
                     let gone = "it, its host or what the path knew of the connection was gone";
                     match self.silence {
-                        Some(Silence::Idle) | None => format!("{after}: {gone}"),
-                        Some(doing) => format!("{after}, {}: {gone}", silence_words(doing)),
+                        Some(Silence::Idle) | None => format!("{nothing}: {gone}"),
+                        Some(doing) => format!("{nothing}, {}: {gone}", silence_words(doing)),
                     }
                 }
                 None => "the connection was gone".into(),
             },
         };
-        let done = self.unheard_after_idleness().is_some();
+        let done = self.unheard_nameless().is_some();
         if let Some(silence) = self.silence.filter(|_| !done) {
             said += " ";
             said += silence_words(silence);
@@ -70,10 +64,10 @@ impl StoryVerdict {
                 self.length(story)
             ),
             Noticed::OtherHost => format!(
-                "; after {} a RST in the {}'s name answered that it knows no such connection: its host restarted or \
-                 had closed it, or something between the two forgot it",
+                "; after {} a RST in the {}'s name answered that it knows no such connection: {}",
                 self.length(story),
-                self.reset.map_or(Side::Server, |reset| reset.side)
+                self.reset.map_or(Side::Server, |reset| reset.side),
+                self.why_disowned()
             ),
             noticed @ (Noticed::Keepalive
             | Noticed::Retransmission
@@ -99,16 +93,33 @@ impl StoryVerdict {
         notes.map(|note| format!("; {}", note.words())).collect()
     }
 
-    /// Who was not heard any more after so long a silence that something between the two may have
-    /// forgotten the connection.
-    fn unheard_after_idleness(&self) -> Option<(Side, Duration)> {
+    /// Who was not heard any more, and since when, where something between the two may have
+    /// forgotten the connection: after a long silence, or one that began before the capture.
+    fn unheard_nameless(&self) -> Option<(Side, String)> {
         let unheard = self.gone == Gone::Connection && self.noticed != Noticed::OtherHost;
         let side = !self.left().filter(|_| unheard)?;
-        self.evidence.iter().find_map(|evidence| {
-            let Evidence::Idle { silence, .. } = evidence else {
+        self.evidence.iter().find_map(|evidence| match evidence {
+            Evidence::Idle { silence, .. } => {
+                Some((side, format!("after {} of idleness", IdleTime(*silence))))
+            }
+            Evidence::BeganAfter(_) => Some((side, "since the capture began".into())),
+            _ => None,
+        })
+    }
+
+    /// Why a host knows no such connection.
+    fn why_disowned(&self) -> String {
+        let forged = self.evidence.iter().find_map(|evidence| {
+            let Evidence::ForgedBefore(side, before) = evidence else {
                 return None;
             };
-            Some((side, *silence))
+            Some(format!(
+                "a RST in the {side}'s name, after which the {side} went on, had ended it {} before",
+                Length(*before)
+            ))
+        });
+        forged.unwrap_or_else(|| {
+            "its host restarted or had closed it, or something between the two forgot it".into()
         })
     }
 
@@ -184,6 +195,9 @@ impl StoryVerdict {
 
     fn without_death(&self) -> String {
         match self.ending {
+            Ending::Open if self.lone_syn => {
+                "its SYN had no answer yet when the capture ended".into()
+            }
             Ending::Open => "open when the capture ended".into(),
             Ending::Closed => "both sides closed".into(),
             Ending::HalfClosed(side) => format!(
