@@ -1,6 +1,6 @@
 //! Stories that are one: many SYNs of a scan, many connections that ended after the same idle time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::evidence::Evidence;
@@ -74,6 +74,8 @@ impl Common {
 #[derive(Debug, Default)]
 pub struct Grouping {
     lone: Vec<Lone>,
+    /// Whoever had another connection than a lone SYN.
+    speakers: HashSet<IpAddr, foldhash::fast::RandomState>,
     resets: BTreeMap<(Endpoint, u64), Vec<u64>>,
 }
 
@@ -82,13 +84,23 @@ pub struct Grouping {
 struct Lone {
     number: u64,
     ends: [Endpoint; 2],
+    /// Whether the capture went on until an answer was overdue.
+    overdue: bool,
 }
 
 impl Grouping {
-    /// The verdict on a connection, with its number and its ends (client and server).
+    /// The verdict on a connection, with its number and its ends (client and server). Those of the
+    /// others count too: who speaks in them may have been opening many when the capture ended.
     pub fn take(&mut self, number: u64, ends: [Endpoint; 2], verdict: &StoryVerdict) {
         if verdict.lone_syn {
-            self.lone.push(Lone { number, ends });
+            let overdue = verdict.untold.is_some();
+            self.lone.push(Lone {
+                number,
+                ends,
+                overdue,
+            });
+        } else {
+            self.speakers.extend(ends.map(|end| end.address()));
         }
         if verdict.reset.is_some() {
             let idle = verdict.evidence.iter().find_map(|evidence| {
@@ -110,7 +122,7 @@ impl Grouping {
     /// The groups, largest first.
     #[must_use]
     pub fn groups(self) -> Vec<Group> {
-        let mut found = scans(self.lone);
+        let mut found = scans(self.lone, &self.speakers);
         let alike = self.resets.into_iter();
         let alike = alike.filter(|(_, connections)| connections.len() >= ALIKE);
         found.extend(alike.map(|((server, seconds), connections)| Group {
@@ -122,13 +134,18 @@ impl Grouping {
     }
 }
 
-fn scans(lone: Vec<Lone>) -> Vec<Group> {
+fn scans(lone: Vec<Lone>, speakers: &HashSet<IpAddr, foldhash::fast::RandomState>) -> Vec<Group> {
     let (ports, rest) = split(lone, SCAN, |[client, server]| {
         ((client.bits(), server.bits()), u128::from(server.port))
     });
-    let (hosts, rest) = split(rest, SCAN, |[client, server]| {
+    let may_scan =
+        |lone: &Lone, host: usize| lone.overdue || !speakers.contains(&lone.ends[host].address());
+    let (rest, mut busy): (Vec<_>, Vec<_>) = rest.into_iter().partition(|one| may_scan(one, 0));
+    let (hosts, mut rest) = split(rest, SCAN, |[client, server]| {
         ((client.bits(), u128::from(server.port)), server.bits())
     });
+    rest.append(&mut busy);
+    rest.retain(|one| may_scan(one, 1));
     let (floods, _) = split(rest, FLOOD, |[client, server]| {
         ((server.bits(), u128::from(server.port)), client.bits())
     });

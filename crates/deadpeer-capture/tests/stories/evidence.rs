@@ -111,6 +111,21 @@ fn a_scan_at_the_end_of_a_capture_or_among_what_others_say_is_one_too() {
 }
 
 #[test]
+fn who_opens_many_connections_as_the_capture_ends_scans_nobody() {
+    let mut busy = other(0.0, 36_051);
+    for host in 10..18 {
+        let mut opening = Talk::new();
+        opening.send(0.5, Side::Client, Flags::SYN, 0);
+        busy.with(opening.between(1, host));
+    }
+    assert!(groups(&stories(&busy)).is_empty());
+    // Six seconds later an answer is overdue.
+    busy.capture_ends(20.0);
+    let groups = groups(&stories(&busy));
+    assert!(matches!(groups[0].what, Common::HostScan { hosts: 8, .. }));
+}
+
+#[test]
 fn one_side_only_accuses_nobody_of_a_lame_opening() {
     for (host, side) in [(1, Side::Client), (2, Side::Server)] {
         let mut talk = Talk::new();

@@ -67,7 +67,7 @@ impl<'a> Answer<'a> {
             matched += usize::from(matches);
             deaths += usize::from(matches && verdict.is_death());
             untold += usize::from(matches && verdict.untold.is_some());
-            if matches && (verdict.lone_syn || verdict.reset.is_some()) {
+            if matches {
                 grouping.take(number, ends, &verdict);
             }
             if matches && verdict.lone_syn && verdict.untold.is_some() {

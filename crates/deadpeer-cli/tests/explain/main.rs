@@ -83,6 +83,31 @@ fn nobody_was_gone_is_exit_code_0() {
 }
 
 #[test]
+fn a_scan_within_a_moment_is_one_line_and_no_doubt() {
+    // Raw IP, link type 101, in a file of microseconds.
+    let mut file = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101]
+        .map(u32::to_le_bytes)
+        .concat();
+    for port in 20..28_u8 {
+        file.extend(
+            [1_700_000_000, u32::from(port), 40, 40]
+                .map(u32::to_le_bytes)
+                .concat(),
+        );
+        file.extend([0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0]);
+        file.extend([10, 0, 0, 1, 10, 0, 0, 2, 0x9c, 0x40, 0, port]);
+        file.extend([0, 0, 0, 7, 0, 0, 0, 0, 0x50, 2, 2, 0, 0, 0, 0, 0]);
+    }
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scan.pcap");
+    fs::write(&path, file).unwrap();
+    let ran = run(&["explain", path.to_str().unwrap()]);
+    fs::remove_file(path).unwrap();
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let said = "8 SYNs of 10.0.0.1 to 8 ports of 10.0.0.2, one each, unanswered: a scan";
+    assert_eq!(ran.stdout.matches(said).count(), 1, "{}", ran.stdout);
+}
+
+#[test]
 fn packets_are_marked() {
     let ran = run(&["explain", "--packets", "--utc", &capture("lone-bytes.pcap")]);
     let marked = |words: &str| ran.stdout.matches(words).count() as u64;

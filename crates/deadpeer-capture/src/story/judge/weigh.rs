@@ -85,7 +85,7 @@ impl Case<'_> {
         {
             evidence.push(Evidence::BeganAfter(!left));
             // How long a silence lay before that, nobody knows.
-            let gone = self.may_be_forgotten(gone, unanswered, told);
+            let gone = may_be_forgotten(gone, unanswered, told);
             return Opinion::Gone(gone, evidence);
         }
         let before = unanswered.last_heard;
@@ -100,20 +100,11 @@ impl Case<'_> {
             .iter()
             .any(|found| matches!(found, Evidence::Idle { .. }));
         let gone = match may_be {
-            true => self.may_be_forgotten(gone, unanswered, told),
+            true => may_be_forgotten(gone, unanswered, told),
             false => gone,
         };
         evidence.extend(idle);
         Opinion::Gone(gone, evidence)
-    }
-
-    /// Who was gone, where something between the two may have forgotten the connection in a
-    /// silence: that looks no different, unless a router told.
-    fn may_be_forgotten(&self, gone: Gone, unanswered: &Unanswered, told: bool) -> Gone {
-        match gone {
-            Gone::Side(_) if !told && unanswered.silence != Silence::Connecting => Gone::Connection,
-            gone => gone,
-        }
     }
 
     /// That a long silence came before, and whether any between these hosts was survived that was
@@ -224,5 +215,16 @@ impl Case<'_> {
             }
         });
         Opinion::Untold(untold, evidence)
+    }
+}
+
+/// Who was gone, where something between the two may have forgotten the connection in a silence:
+/// that looks no different, unless a router told.
+fn may_be_forgotten(gone: Gone, unanswered: &Unanswered, told: bool) -> Gone {
+    let named = matches!(gone, Gone::Side(_)) && unanswered.silence != Silence::Connecting;
+    if named && !told {
+        Gone::Connection
+    } else {
+        gone
     }
 }

@@ -98,12 +98,15 @@ impl StoryVerdict {
     fn unheard_nameless(&self) -> Option<(Side, String)> {
         let unheard = self.gone == Gone::Connection && self.noticed != Noticed::OtherHost;
         let side = !self.left().filter(|_| unheard)?;
-        self.evidence.iter().find_map(|evidence| match evidence {
-            Evidence::Idle { silence, .. } => {
-                Some((side, format!("after {} of idleness", IdleTime(*silence))))
-            }
-            Evidence::BeganAfter(_) => Some((side, "since the capture began".into())),
-            _ => None,
+        self.evidence.iter().find_map(|evidence| {
+            let since = if let Evidence::Idle { silence, .. } = evidence {
+                format!("after {} of idleness", IdleTime(*silence))
+            } else if let Evidence::BeganAfter(_) = evidence {
+                "since the capture began".into()
+            } else {
+                return None;
+            };
+            Some((side, since))
         })
     }
 
