@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::{Plan, Policy, Refusal, SlowReaders};
-use deadpeer_lab::trial::{Case, Client, Fault, Report, State, Trial};
+use deadpeer_lab::trial::{Case, Client, Fault, Report, State, Trial, TrialError};
 use deadpeer_sys::signals::Second;
 
 use crate::drive::interruption;
@@ -241,7 +241,10 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         .trial
         .run(interrupted.flag(), |step| progress.show(step));
     progress.clear();
-    let report = report.map_err(Stop::because)?;
+    let report = report.map_err(|error| match error {
+        TrialError::Interrupted => Stop::interrupted(error),
+        error => Stop::because(error),
+    })?;
     let plan = request.plan(&report);
     if let Some(file) = &request.junit {
         junit::write(request.within, &report, file)?;

@@ -74,7 +74,7 @@ fn control_c_ends_the_server_in_order() {
     }) else {
         return;
     };
-    assert_eq!(code, 2);
+    assert_eq!(code, 130);
     let last = std::fs::read_to_string(room.path().join("ended")).unwrap();
     assert_eq!(last, "in order");
 }
