@@ -241,10 +241,13 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         .trial
         .run(interrupted.flag(), |step| progress.show(step));
     progress.clear();
-    let report = report.map_err(|error| match error {
-        TrialError::Interrupted => Stop::interrupted(error),
-        error => Stop::because(error),
-    })?;
+    let report = match report {
+        Ok(report) => report,
+        Err(error) if matches!(error, TrialError::Interrupted) => {
+            return Err(Stop::interrupted(error));
+        }
+        Err(error) => return Err(Stop::because(error)),
+    };
     let plan = request.plan(&report);
     if let Some(file) = &request.junit {
         junit::write(request.within, &report, file)?;
