@@ -117,4 +117,13 @@ mod tests {
         assert!(!advice.keeps());
         assert!(accepted.lines[0].contains("so_keepalive="), "{accepted:?}");
     }
+
+    #[test]
+    fn of_a_deadline_that_cannot_be_kept_the_nearest_is_advised() {
+        let nginx = crate::find("nginx").unwrap();
+        let kernel = Kernel::before_rto_max(Some(250));
+        let advice = advise(nginx, Duration::from_secs(2), &kernel);
+        assert!(!advice.sides[0].fit.keeps(Silence::Idle));
+        assert_eq!(advice.sides[0].lines, ["listen 80 so_keepalive=1s:1s:3;"]);
+    }
 }

@@ -79,13 +79,19 @@ pub(crate) fn fit(knobs: &Knobs, within: Duration, kernel: &Kernel) -> Fit {
     best.unwrap_or_else(|| Fit::of(SocketOptions::new().keepalive(false), within, kernel))
 }
 
-/// Better is who keeps more silences, then who survives enough lost probes, then who sends less.
-fn rank(forecast: &Forecast, within: Duration) -> (usize, u32, i64) {
+/// Better is who keeps more silences, then who survives enough lost probes, then who sends less;
+/// where idle peers are noticed too late in any case, who notices them first.
+fn rank(forecast: &Forecast, within: Duration) -> (usize, u32, i64, i64) {
     let kept = |silence: &&Silence| forecast.outlook(**silence).worst.meets(within);
     let kept = Silence::JUDGED.iter().filter(kept).count();
     let survived = forecast.lost_probes_survived.unwrap_or(0);
+    let idle = forecast.idle.worst;
+    let late = match idle.latest() {
+        Some(latest) if !idle.meets(within) => latest.as_millis() as i64,
+        Some(_) | None => 0,
+    };
     let packets = forecast.packets_per_idle_hour as i64;
-    (kept, survived.min(SURVIVES), -packets)
+    (kept, survived.min(SURVIVES), -late, -packets)
 }
 
 /// What core's own policy chooses, where every knob takes it.
