@@ -12,9 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use deadpeer_lab::enclosure;
 use deadpeer_lab::matrix::{self, Progress, Settings};
-use deadpeer_lab::peer;
 use deadpeer_lab::scenario::{self, Scenario};
 use deadpeer_lab::stories::{Damage, Truth, compare, compare_damaged};
 
@@ -57,18 +55,14 @@ pub(crate) struct Arguments {
 
 /// Returns whether every story is true and every difference to tshark an explained one.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
-    if arguments.peer {
-        peer::serve()?;
-        return Ok(true);
-    }
     if arguments.record_tshark {
         return tshark::record().map(|()| true);
     }
     if let Some(directory) = &arguments.from {
         return judge(directory, arguments);
     }
-    if enclosure::current().is_none() {
-        return Ok(enclosure::run(std::env::args_os().skip(1))?.success());
+    if let Some(done) = lab_peer::done_elsewhere(arguments.peer)? {
+        return Ok(done);
     }
     match &arguments.keep {
         Some(directory) => {

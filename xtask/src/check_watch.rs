@@ -15,9 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use deadpeer_lab::enclosure;
 use deadpeer_lab::matrix::{self, Progress, Settings};
-use deadpeer_lab::peer;
 
 use crate::lab_peer;
 use report::Report;
@@ -58,12 +56,8 @@ pub(crate) struct Arguments {
 
 /// Returns whether no live connection was called dead, and every dead one in time.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
-    if arguments.peer {
-        peer::serve()?;
-        return Ok(true);
-    }
-    if enclosure::current().is_none() {
-        return Ok(enclosure::run(std::env::args_os().skip(1))?.success());
+    if let Some(done) = lab_peer::done_elsewhere(arguments.peer)? {
+        return Ok(done);
     }
     if arguments.orphans {
         return deadpeer_sys::netns::private(|| orphans::check(&arguments.within))?;

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use deadpeer_lab::enclosure;
 use deadpeer_lab::matrix::picture::{self, Tips};
 use deadpeer_lab::matrix::{self, Experiment, Progress, Settings};
-use deadpeer_lab::peer;
 use deadpeer_lab::scenario::{self, Scenario};
 use deadpeer_workspace::root;
 
@@ -36,12 +34,8 @@ pub(crate) struct Arguments {
 
 /// Documents are of the whole table: where a scenario fails, nothing is written.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
-    if arguments.peer {
-        peer::serve()?;
-        return Ok(true);
-    }
-    if enclosure::current().is_none() {
-        return Ok(enclosure::run(std::env::args_os().skip(1))?.success());
+    if let Some(done) = lab_peer::done_elsewhere(arguments.peer)? {
+        return Ok(done);
     }
     let experiments = measure(arguments)?;
     let docs = root().join("docs");

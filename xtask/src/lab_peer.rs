@@ -1,9 +1,24 @@
-//! The peer's program of tasks that run the lab: xtask itself, told by `--peer`.
+//! Tasks that run the lab: each is a process inside an enclosure, and the peer's program, which is
+//! xtask itself, told by `--peer`.
 
 use anyhow::Result;
-use deadpeer_lab::peer::Launch;
+use deadpeer_lab::enclosure;
+use deadpeer_lab::peer::{self, Launch};
 
-/// How to start it for a task, which must know `--peer`.
+/// What came of the task, if its work is not this process' own: it is the peer's program, or stood
+/// outside of an enclosure and has run the task inside of one.
+pub(crate) fn done_elsewhere(as_peer: bool) -> Result<Option<bool>> {
+    if as_peer {
+        peer::serve()?;
+        return Ok(Some(true));
+    }
+    match enclosure::current() {
+        Some(_) => Ok(None),
+        None => Ok(Some(enclosure::run(std::env::args_os().skip(1))?.success())),
+    }
+}
+
+/// How to start the peer's program for a task, which must know `--peer`.
 pub(crate) fn launch(task: &str) -> Result<Launch> {
     Ok(Launch {
         program: std::env::current_exe()?.into(),

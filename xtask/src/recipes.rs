@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use deadpeer_core::{Kernel, Notice, Silence};
-use deadpeer_recipes::{Kind, Proof, Recipe, SideAdvice, SideKind, advise, all};
+use deadpeer_recipes::{Kind, Recipe, SideAdvice, SideKind, advise, all};
+use deadpeer_report::duration::Upper;
 use deadpeer_workspace::{cargo, root};
 
 /// The deadline of the table.
@@ -83,11 +84,7 @@ fn row(recipe: &Recipe, side: &SideAdvice) -> String {
         lines => format!("`{lines}`"),
     };
     let [idle, in_flight, late] = Silence::JUDGED.map(|silence| told(side, silence));
-    let proof = match recipe.proof {
-        Proof::Proved => "proved",
-        Proof::Checked => "checked",
-        Proof::Described | _ => "described",
-    };
+    let proof = recipe.proof.name();
     format!(
         "| {} (`{}`) | {whose} | {lines} | {idle} | {in_flight} | {late} | {proof} |",
         recipe.title, recipe.name
@@ -97,22 +94,11 @@ fn row(recipe: &Recipe, side: &SideAdvice) -> String {
 fn told(side: &SideAdvice, silence: Silence) -> String {
     let told = match side.fit.forecast.outlook(silence).worst {
         Notice::Never => "never".to_owned(),
-        Notice::Within(span) => time(span.latest),
+        Notice::Within(span) => Upper(span.latest).to_string(),
     };
     match side.fit.keeps(silence) {
         true => told,
         false => format!("**{told}**"),
-    }
-}
-
-/// Rounded up, to a tenth of a second below two minutes and to a minute above.
-fn time(time: Duration) -> String {
-    match time.as_secs() {
-        0..120 => format!("{:.1} s", (time.as_secs_f64() * 10.0).ceil() / 10.0),
-        seconds => match seconds.div_ceil(60) {
-            minutes @ 0..60 => format!("{minutes} min"),
-            minutes => format!("{} h {} min", minutes / 60, minutes % 60),
-        },
     }
 }
 

@@ -98,16 +98,17 @@ fn rank(forecast: &Forecast, within: Duration) -> (usize, u32, i64, i64) {
 fn planned(knobs: &Knobs, within: Duration, kernel: &Kernel) -> Option<SocketOptions> {
     let mut without_rto_max = *kernel;
     without_rto_max.rto_max_option = false;
-    let mut policy = Policy::detect_within(within).slow_readers(SlowReaders::Drop);
-    policy = policy.except(Silence::Connecting);
-    if knobs.user_timeout == Knob::Untouched {
-        for silence in Silence::ALL {
-            if silence != Silence::Idle {
-                policy = policy.except(silence);
-            }
-        }
-        policy = policy.slow_readers(SlowReaders::Keep);
-    }
+    let policy = Policy::detect_within(within);
+    let policy = match knobs.user_timeout {
+        // Then nothing bounds what is not idle.
+        Knob::Untouched => Silence::ALL
+            .into_iter()
+            .filter(|silence| *silence != Silence::Idle)
+            .fold(policy, Policy::except),
+        Knob::Word(_) | Knob::Fixed(_) | Knob::Part(_) | Knob::Range(_) => policy
+            .slow_readers(SlowReaders::Drop)
+            .except(Silence::Connecting),
+    };
     let plan = policy.plan(&without_rto_max).ok()?;
     let options = *plan.options();
     let taken = knobs.keepalive
@@ -118,8 +119,7 @@ fn planned(knobs: &Knobs, within: Duration, kernel: &Kernel) -> Option<SocketOpt
             knobs.user_timeout,
             options.user_timeout_ms.filter(|ms| *ms > 0),
         );
-    let untouched = options.syncnt.is_none();
-    (taken && untouched).then_some(options)
+    (taken && options.syncnt.is_none()).then_some(options)
 }
 
 fn takes(knob: Knob, value: Option<u32>) -> bool {
@@ -193,8 +193,7 @@ fn values(knob: Knob, some: &[u32]) -> Vec<Option<u32>> {
     match knob {
         Knob::Untouched | Knob::Part(_) => vec![None],
         Knob::Fixed(value) => vec![Some(value)],
-        Knob::Word(_) => some.iter().copied().map(Some).collect(),
-        Knob::Range(_) => {
+        Knob::Word(_) | Knob::Range(_) => {
             let taken = some.iter().copied().map(Some);
             taken.filter(|value| takes(knob, *value)).collect()
         }

@@ -60,6 +60,19 @@ pub enum Kind {
     System,
 }
 
+impl Kind {
+    /// The word for it, as in the recipe's file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Library => "library",
+            Self::System => "system",
+        }
+    }
+}
+
 /// How far a recipe has been held against the real program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -72,6 +85,18 @@ pub enum Proof {
     Checked,
     /// A client vanished, and was noticed when the forecast said.
     Proved,
+}
+
+impl Proof {
+    /// The word for it, as in the recipe's file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Described => "described",
+            Self::Checked => "checked",
+            Self::Proved => "proved",
+        }
+    }
 }
 
 /// One kind of a program's sockets.
@@ -127,6 +152,17 @@ pub struct Knobs {
     /// `TCP_USER_TIMEOUT`, milliseconds.
     #[serde(default)]
     pub user_timeout: Knob,
+}
+
+impl SideKind {
+    /// The word for it, as in the recipe's file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Upstream => "upstream",
+        }
+    }
 }
 
 /// What decides one option.

@@ -2,46 +2,35 @@
 
 use deadpeer_core::SocketOptions;
 
-/// What may stand between braces.
-const PLACEHOLDERS: [&str; 7] = [
-    "idle",
-    "idle:ms",
-    "interval",
-    "interval:ms",
-    "count",
-    "user-timeout",
-    "user-timeout:s",
-];
-
-/// The line with each `{name}` replaced; other braces are left alone.
-///
-/// `{probing}` is the interval times the count: the seconds from the first probe to the verdict.
+/// The line with each `{name}` replaced by its value; what has none is left alone, as are other
+/// braces.
 pub(crate) fn fill(line: &str, options: &SocketOptions) -> String {
-    let mut filled = line.to_owned();
-    for name in PLACEHOLDERS {
-        if let Some(value) = value(name, options) {
-            filled = filled.replace(&format!("{{{name}}}"), &value.to_string());
-        }
-    }
-    if let (Some(interval), Some(count)) = (options.keepintvl_s, options.keepcnt) {
-        filled = filled.replace("{probing}", &(interval * count).to_string());
-    }
-    filled
-}
-
-fn value(name: &str, options: &SocketOptions) -> Option<u64> {
-    let seconds = |value: Option<u32>| value.map(u64::from);
-    let ms = |value: Option<u32>| value.map(|seconds| u64::from(seconds) * 1000);
-    match name {
-        "idle" => seconds(options.keepidle_s),
-        "idle:ms" => ms(options.keepidle_s),
-        "interval" => seconds(options.keepintvl_s),
-        "interval:ms" => ms(options.keepintvl_s),
-        "count" => seconds(options.keepcnt),
-        "user-timeout" => seconds(options.user_timeout_ms),
-        "user-timeout:s" => options.user_timeout_ms.map(|ms| u64::from(ms) / 1000),
-        _ => None,
-    }
+    let (idle, interval) = (options.keepidle_s, options.keepintvl_s);
+    let (count, user_timeout) = (options.keepcnt, options.user_timeout_ms);
+    let ms = |seconds: Option<u32>| seconds.map(|seconds| u64::from(seconds) * 1000);
+    // From the first probe to the verdict, seconds.
+    let probing = interval
+        .zip(count)
+        .map(|(interval, count)| u64::from(interval) * u64::from(count));
+    let values = [
+        ("{idle}", idle.map(u64::from)),
+        ("{idle:ms}", ms(idle)),
+        ("{interval}", interval.map(u64::from)),
+        ("{interval:ms}", ms(interval)),
+        ("{count}", count.map(u64::from)),
+        ("{probing}", probing),
+        ("{user-timeout}", user_timeout.map(u64::from)),
+        (
+            "{user-timeout:s}",
+            user_timeout.map(|ms| u64::from(ms) / 1000),
+        ),
+    ];
+    values
+        .into_iter()
+        .fold(line.to_owned(), |line, (name, value)| match value {
+            Some(value) => line.replace(name, &value.to_string()),
+            None => line,
+        })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use deadpeer_core::{Kernel, Notice, Silence};
-use deadpeer_recipes::{Advice, Kind, Proof, Recipe, SideAdvice, SideKind, advise};
+use deadpeer_recipes::{Advice, Proof, Recipe, SideAdvice, SideKind, advise};
 use deadpeer_report::duration::{milliseconds, typed};
 use deadpeer_report::record::{Remedy, RemedySide, RemedyTimeout};
 
@@ -44,15 +44,15 @@ pub(super) fn list(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
                     program: recipe.name.clone(),
                     title: recipe.title.clone(),
                     aliases: recipe.aliases.clone(),
-                    kind: kind(recipe.kind).into(),
-                    proof: proof(recipe.proof).into(),
+                    kind: recipe.kind.name().into(),
+                    proof: recipe.proof.name().into(),
                 },
             )?,
             Output::Text(_) => writeln!(
                 out,
                 "{:<16} {:<8} {}",
                 recipe.name,
-                kind(recipe.kind),
+                recipe.kind.name(),
                 recipe.title
             )?,
         }
@@ -217,10 +217,7 @@ fn heading(recipe: &Recipe, side: &SideAdvice) -> String {
 fn record(advice: &Advice) -> Remedy {
     let recipe = advice.recipe;
     let sides = advice.sides.iter().map(|side| RemedySide {
-        side: match side.side.side {
-            SideKind::Upstream => "upstream".into(),
-            SideKind::Accepted | _ => "accepted".into(),
-        },
+        side: side.side.side.name().into(),
         of: side.side.of.clone(),
         place: side.side.place.clone(),
         lines: side.lines.clone(),
@@ -246,25 +243,8 @@ fn record(advice: &Advice) -> Remedy {
         sides: sides.collect(),
         timeouts: timeouts.collect(),
         traps: recipe.traps.clone(),
-        proof: proof(recipe.proof).into(),
+        proof: recipe.proof.name().into(),
         sources: recipe.sources.clone(),
-    }
-}
-
-fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Server => "server",
-        Kind::Client => "client",
-        Kind::Library => "library",
-        Kind::System | _ => "system",
-    }
-}
-
-fn proof(proof: Proof) -> &'static str {
-    match proof {
-        Proof::Proved => "proved",
-        Proof::Checked => "checked",
-        Proof::Described | _ => "described",
     }
 }
 

@@ -63,11 +63,7 @@ fn check<'p>(programs: impl Iterator<Item = &'p Program>) {
 
 impl Program {
     fn proof(&self) -> Proof {
-        let (advice, _) = self.advice();
-        match advice.fit.forecast.idle.worst.meets(WITHIN) {
-            true => Proof::Proved,
-            false => Proof::Checked,
-        }
+        proof(&self.advice().0)
     }
 
     /// What is said of its clients' connections, and the lines to write.
@@ -139,7 +135,7 @@ impl Program {
         let Notice::Within(span) = side.fit.forecast.idle.worst else {
             return Ok(());
         };
-        if self.proof() != Proof::Proved {
+        if proof(side) != Proof::Proved {
             return Ok(());
         }
         let after = case.after_ms.map(|ms| ms as f64 / 1000.0);
@@ -152,6 +148,14 @@ impl Program {
 
     fn failed(&self, why: &str) -> String {
         format!("{}: {why}", self.recipe)
+    }
+}
+
+/// What can be shown of a side: a client that vanishes is waited for only within the deadline.
+fn proof(side: &SideAdvice) -> Proof {
+    match side.fit.forecast.idle.worst.meets(WITHIN) {
+        true => Proof::Proved,
+        false => Proof::Checked,
     }
 }
 
