@@ -9,13 +9,28 @@ use super::death::Death;
 use crate::table::Role;
 
 /// Who lost connections: a process name, bytes as it chose them, and what they were to it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct ServiceName {
     /// `None`: no owner was visible.
     pub process: Option<Box<[u8]>>,
     /// Accepted or connected, and which port.
     pub role: Role,
+}
+
+impl ServiceName {
+    /// A service by its two parts.
+    #[must_use]
+    pub fn new(process: Option<Box<[u8]>>, role: Role) -> Self {
+        Self { process, role }
+    }
+
+    /// The service that lost a connection.
+    #[must_use]
+    pub fn of(death: &Death) -> Self {
+        let owner = death.owner.as_ref();
+        Self::new(owner.map(|owner| owner.process.name().into()), death.role)
+    }
 }
 
 /// How many connections died of what, for each service.
@@ -29,15 +44,7 @@ impl DeathCounts {
     /// Counts one.
     pub fn add(&mut self, death: &Death) {
         self.total += 1;
-        let name = death
-            .owner
-            .as_ref()
-            .map(|owner| owner.process.name().into());
-        let service = ServiceName {
-            process: name,
-            role: death.role,
-        };
-        let causes = self.by_service.entry(service).or_default();
+        let causes = self.by_service.entry(ServiceName::of(death)).or_default();
         *causes.entry(death.reason.cause).or_default() += 1;
     }
 

@@ -71,6 +71,42 @@ pub struct Death {
 }
 
 impl Death {
+    /// A death of which nothing else is known.
+    #[must_use]
+    pub fn new(
+        at: SystemTime,
+        cookie: u64,
+        (local, peer): (SocketAddr, SocketAddr),
+        reason: CloseReason,
+    ) -> Self {
+        Self {
+            at,
+            cookie,
+            local,
+            peer,
+            reason,
+            state: None,
+            owner: None,
+            destroyer: None,
+            role: Role::Outgoing(peer.port()),
+            age: None,
+            silence: None,
+            bytes_received: None,
+            bytes_acked: None,
+            payload_received: None,
+            payload_acked: None,
+            peer_finished: None,
+            fin_acked: None,
+            unread: None,
+            unacked: None,
+            probes: None,
+            retransmits: None,
+            settings: None,
+            uid: None,
+            cgroup: None,
+        }
+    }
+
     /// Whether both ends closed in order, whoever was first: nothing was lost, and it is no news.
     #[must_use]
     pub fn is_ordinary(&self) -> bool {

@@ -1,0 +1,145 @@
+//! What happened to a connection: a value for whoever remembers it or writes it down.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use deadpeer_host::deaths::{Death, ServiceName};
+
+/// The name of a policy, as its configuration gives it.
+pub type PolicyName = Arc<str>;
+
+/// How far a policy goes in one of the things that it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Mode {
+    /// Not at all.
+    Off,
+    /// It judges and tells, and changes nothing.
+    #[default]
+    Observe,
+    /// It acts.
+    Enforce,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A connection died, of whatever.
+    Died(Box<Died>),
+    /// A connection whose peer is gone was destroyed, or would have been. Its death, if it was
+    /// destroyed, follows as [`Event::Died`].
+    Killed(Box<Killed>),
+    /// A connection whose peer seems gone was let live.
+    Spared(Box<Spared>),
+}
+
+/// A connection that died.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Died {
+    /// What the host knows of it: cause, owner, silence, age, bytes, the setting that decided, who
+    /// destroyed it.
+    pub death: Death,
+    /// The number of its network namespace, where that is known.
+    pub namespace: Option<u64>,
+    /// The container or pod it was made in, by the name or id that its cgroup has.
+    pub container: Option<Arc<str>>,
+    /// The first policy that chose it; `None`: none did, or it came and went unseen.
+    pub policy: Option<PolicyName>,
+    /// Whether it was we who destroyed it.
+    pub by_guard: bool,
+}
+
+/// Which connection it is, and whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subject {
+    /// The number that no other socket of this boot has.
+    #[doc(alias = "SO_COOKIE")]
+    pub cookie: u64,
+    /// Our end.
+    pub local: SocketAddr,
+    /// The peer.
+    pub peer: SocketAddr,
+    /// The service it belongs to: the process and what the connection is to it.
+    pub service: ServiceName,
+    /// The process that holds it, as far as we may see.
+    pub pid: Option<u32>,
+    /// The number of its network namespace.
+    pub namespace: u64,
+    /// The container or pod it was made in, by the name or id that its cgroup has.
+    pub container: Option<Arc<str>>,
+    /// The policy that chose it.
+    pub policy: PolicyName,
+}
+
+/// Why a peer is taken for gone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// How long nothing had been heard of it.
+    pub silence: Duration,
+    /// Questions in a row that it had not answered.
+    pub unanswered: u32,
+    /// So many had to go unanswered, at the loss measured on this connection.
+    pub needed: u32,
+    /// The share of questions that fail on this path, as measured.
+    pub failing: f64,
+}
+
+/// A connection that was destroyed because its peer is gone, or would have been.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Killed {
+    /// When that was done and over.
+    pub at: SystemTime,
+    /// Which connection.
+    pub subject: Subject,
+    /// Why.
+    pub evidence: Evidence,
+    /// What came of it.
+    pub result: KillResult,
+}
+
+/// What came of a kill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum KillResult {
+    /// It is gone from the kernel's table: looked at afterwards.
+    Destroyed,
+    /// The policy observes: nothing was done.
+    WouldDestroy,
+    /// It had ended by itself when its turn came.
+    Gone,
+    /// The kernel refused, or still shows it.
+    Failed,
+}
+
+/// A connection that was let live although its peer left everything unanswered for the deadline.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Spared {
+    /// When.
+    pub at: SystemTime,
+    /// Which connection.
+    pub subject: Subject,
+    /// What spoke against it.
+    pub evidence: Evidence,
+    /// What spoke for it.
+    pub why: WhySpared,
+}
+
+/// Why a connection was let live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum WhySpared {
+    /// The brake holds: it may well be us.
+    Holding,
+    /// The policy has destroyed as many as it may in a minute.
+    RateLimit,
+    /// It is ours, our supervisor's, or the one of who reads our metrics.
+    OurOwn,
+    /// The peer answered when it was looked at a last time.
+    Answered,
+}

@@ -1,0 +1,151 @@
+//! How things stand, as plain values: for metrics, a status and a page.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use deadpeer_core::forecast::{Notice, Silence};
+use deadpeer_host::deaths::ServiceName;
+
+use crate::event::{KillResult, Mode, PolicyName, WhySpared};
+
+/// How things stand after a sweep. Counts never go back; they begin at 0 with the daemon.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Readings {
+    /// Each service of the machine, as the last sweep found it.
+    pub services: Vec<ServiceReading>,
+    /// Peers that were looked at because they had to answer something, by what they did.
+    pub questions: BTreeMap<(ServiceName, QuestionResult), u64>,
+    /// Connections destroyed, or that would have been.
+    pub kills: BTreeMap<(PolicyName, Mode, KillResult), u64>,
+    /// Connections let live although their peers seemed gone.
+    pub spared: BTreeMap<(PolicyName, WhySpared), u64>,
+    /// Sockets whose options were changed.
+    pub changes: BTreeMap<(PolicyName, What), u64>,
+    /// Sockets whose programs had set back what we had set.
+    pub overwritten: BTreeMap<ServiceName, u64>,
+    /// Deaths that came faster than we could read them; `None`: the kernel doesn't tell.
+    pub deaths_lost: Option<u64>,
+    /// The last sweep.
+    pub swept: Swept,
+    /// Why nothing is killed now; empty: nothing holds.
+    pub holding: Vec<Holding>,
+    /// The configuration.
+    pub configured: Configured,
+}
+
+/// A service: the connections of the processes with one name that play one role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServiceReading {
+    /// Which.
+    pub service: ServiceName,
+    /// Its connections by how they are protected.
+    pub connections: BTreeMap<(Direction, Protection), u64>,
+    /// When a vanished peer would be noticed on its worst connection, for each kind of silence.
+    pub notice: BTreeMap<Silence, Notice>,
+}
+
+/// Who began a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// The peer: it was accepted.
+    In,
+    /// We.
+    Out,
+}
+
+/// Whether a connection keeps the deadline of its policy, or of the default one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Protection {
+    /// By its settings, whatever happens to us.
+    Kept,
+    /// By us, who ask and judge.
+    Supervised,
+    /// Not.
+    Missed,
+    /// Its settings could not be read.
+    Unknown,
+}
+
+/// What became of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum QuestionResult {
+    /// The peer answered after all.
+    Answered,
+    /// It left so many unanswered, for so long, that it is taken for gone.
+    Unanswered,
+}
+
+/// What was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum What {
+    /// Options with which the kernel keeps the deadline.
+    Protect,
+    /// Options with which the kernel asks, and lets us judge.
+    Supervise,
+}
+
+/// One look at all connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Swept {
+    /// How many there have been.
+    pub sweeps: u64,
+    /// When the last was over.
+    pub at: Option<SystemTime>,
+    /// How long it took.
+    pub took: Duration,
+    /// Connections that it saw.
+    pub connections: u64,
+    /// Those of them whose peers have a question open.
+    pub asked: u64,
+    /// Sweeps that failed.
+    pub failed: u64,
+}
+
+/// Nothing is killed, for a reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holding {
+    /// Which.
+    pub reason: HoldReason,
+    /// The service it is about; `None`: the machine.
+    pub service: Option<ServiceName>,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// Why nothing is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum HoldReason {
+    /// So many peers fell silent at once that it may well be us.
+    ManySilent,
+    /// A link, a route or an address of ours went.
+    Network,
+    /// The machine slept, or its clock jumped.
+    Slept,
+    /// Somebody said so.
+    Asked,
+}
+
+impl HoldReason {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::ManySilent, Self::Network, Self::Slept, Self::Asked];
+}
+
+/// The configuration in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Configured {
+    /// Whether what was read last is in force; `false`: it was wrong, and the one before still is.
+    pub last_reload_ok: bool,
+    /// When it was taken over.
+    pub since: Option<SystemTime>,
+    /// Policies in it.
+    pub policies: usize,
+}
