@@ -23,7 +23,6 @@ int owners(struct bpf_iter__task_file *ctx)
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
 	struct owner owner = {
-		.cookie = bpf_get_socket_cookie(sk),
 		.inode = inode_of(sk),
 		.pid = pid_in(task, config.pid_namespace),
 		.fd = ctx->fd,

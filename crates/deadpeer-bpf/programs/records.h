@@ -99,12 +99,10 @@ enum loss_probe {
 
 /* iter/task_file */
 struct owner {
-	u64 cookie;
-	u64 inode;
+	u32 inode;
 	u32 pid;
 	u32 fd;
 	u32 namespace;
-	u32 unused;
 };
 
 /* What became of a change. */
@@ -205,7 +203,7 @@ struct death {
 _Static_assert(sizeof(struct options) == 28, "records.rs");
 _Static_assert(sizeof(struct state) == 136, "records.rs");
 _Static_assert(sizeof(struct row) == 200, "records.rs");
-_Static_assert(sizeof(struct owner) == 32, "records.rs");
+_Static_assert(sizeof(struct owner) == 16, "records.rs");
 _Static_assert(sizeof(struct outcome) == 72, "records.rs");
 _Static_assert(sizeof(struct change) == 56, "records.rs");
 _Static_assert(sizeof(struct chosen) == 8, "records.rs");

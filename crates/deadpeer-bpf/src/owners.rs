@@ -26,10 +26,8 @@ pub struct SocketOwner {
     pub pid: u32,
     /// Its descriptor.
     pub fd: RawFd,
-    /// The socket's inode number.
+    /// The socket's inode number, as [`Holding::File`](crate::Holding::File) has it.
     pub inode: NonZeroU32,
-    /// The socket.
-    pub cookie: u64,
     /// The number of the socket's network namespace.
     pub namespace: u32,
 }
@@ -60,14 +58,13 @@ impl SocketOwners {
         mut visit: impl FnMut(&SocketOwner) -> ControlFlow<()>,
     ) -> Result<(), CallError> {
         self.iterator.run(|seen: &records::SocketOwner| {
-            match (seen.pid, NonZeroU32::new(seen.inode as u32)) {
+            match (seen.pid, NonZeroU32::new(seen.inode)) {
                 // A process of another pid namespace has no number in ours.
                 (0, _) | (_, None) => ControlFlow::Continue(()),
                 (pid, Some(inode)) => visit(&SocketOwner {
                     pid,
                     fd: seen.fd as RawFd,
                     inode,
-                    cookie: seen.cookie,
                     namespace: seen.namespace,
                 }),
             }

@@ -77,13 +77,11 @@ records! {
         unused: u8,
         jiffies: u64,
     }
-    SocketOwner, 32 bytes {
-        cookie: u64,
-        inode: u64,
+    SocketOwner, 16 bytes {
+        inode: u32,
         pid: u32,
         fd: u32,
         namespace: u32,
-        unused: u32,
     }
     Outcome, 72 bytes {
         cookie: u64,

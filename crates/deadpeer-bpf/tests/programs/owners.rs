@@ -2,20 +2,21 @@
 
 use std::net::TcpListener;
 use std::ops::ControlFlow;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use deadpeer_bpf::{Engine, SocketOwner};
 use deadpeer_sys::netns;
 
-use crate::sockets::{Pair, cookie};
+use crate::sockets::Pair;
 use crate::with_engine;
 
-fn of(engine: &Engine, cookie: u64) -> Vec<SocketOwner> {
+fn of(engine: &Engine, socket: impl AsFd) -> Vec<SocketOwner> {
+    let inode = rustix::fs::fstat(socket).unwrap().st_ino;
     let mut found = Vec::new();
     let shown = engine.socket_owners().unwrap().each(|holder| {
-        if holder.cookie == cookie {
+        if u64::from(holder.inode.get()) == inode {
             found.push(*holder);
         }
         ControlFlow::Continue(())
@@ -28,7 +29,7 @@ fn of(engine: &Engine, cookie: u64) -> Vec<SocketOwner> {
 fn our_own_sockets_are_ours() {
     with_engine(|engine| {
         let pair = Pair::connect("[::1]:0");
-        let found = of(engine, cookie(&pair.caller));
+        let found = of(engine, &pair.caller);
         let [holder] = found.as_slice() else {
             panic!("one holder, not {found:?}");
         };
@@ -62,7 +63,7 @@ fn a_shared_socket_has_every_holder() {
         expected.sort_unstable();
         let end = Instant::now() + Duration::from_secs(30);
         loop {
-            let found = of(engine, cookie(&listener));
+            let found = of(engine, &listener);
             let mut found: Vec<_> = found.iter().map(|holder| (holder.pid, holder.fd)).collect();
             found.sort_unstable();
             if found == expected {

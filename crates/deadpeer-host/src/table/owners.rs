@@ -3,11 +3,12 @@
 
 use std::mem::MaybeUninit;
 use std::num::NonZeroU32;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::{fs, io};
 
 use deadpeer_bpf::{CallError, SocketOwners};
+use rustc_hash::FxHashMap;
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
 
@@ -15,13 +16,15 @@ use super::process::Process;
 
 /// The owners of every socket, as `/proc` showed them.
 ///
-/// About 12 bytes a descriptor. A thread that left its process' descriptor table
+/// About 14 bytes a descriptor. A thread that left its process' descriptor table
 /// (`unshare(CLONE_FILES)`) is not looked at.
 #[derive(Debug, Default)]
 pub struct Owners {
     processes: Vec<Process>,
     /// Sorted by inode.
     held: Vec<Held>,
+    /// Where the numbers of each block are in `held`.
+    blocks: FxHashMap<u32, Range<usize>>,
     unreadable: Vec<u32>,
 }
 
@@ -121,13 +124,16 @@ impl Owners {
     /// Who holds the socket with this inode number.
     #[must_use]
     pub fn of(&self, inode: NonZeroU32) -> OwnersOf<'_> {
-        let held = self.held.get(self.place(inode.get())..);
+        let inode = inode.get();
+        let block = self.blocks.get(&block(inode)).cloned();
+        let held = block.and_then(|place| self.held.get(place));
         let held = held.unwrap_or_default();
-        let shared = |next: &&Held| next.inode == inode.get();
-        let len = held.iter().take_while(shared).count();
+        let from = held.partition_point(|held| held.inode < inode);
+        let held = held.get(from..).unwrap_or_default();
+        let shared = held.iter().take_while(|held| held.inode == inode);
         OwnersOf {
             processes: &self.processes,
-            held: held.get(..len).unwrap_or_default(),
+            held: held.get(..shared.count()).unwrap_or_default(),
         }
     }
 
@@ -146,33 +152,15 @@ impl Owners {
 
     fn index(&mut self) {
         self.held.sort_unstable();
-    }
-
-    /// Where this inode number begins in `held`, or would.
-    ///
-    /// The kernel gives numbers out in a row (fs/inode.c, `get_next_ino`), so that a guess between
-    /// the first and the last is near; from there the search widens.
-    fn place(&self, inode: u32) -> usize {
-        let held = self.held.as_slice();
-        let [first, .., last] = held else {
-            return held.partition_point(|held| held.inode < inode);
-        };
-        let is_before = |place: usize| held.get(place).is_some_and(|held| held.inode < inode);
-        let whole = u64::from(last.inode - first.inode).max(1);
-        let part = u64::from(inode.saturating_sub(first.inode)).min(whole);
-        let guess = (part * (held.len() - 1) as u64 / whole) as usize;
-        let (mut from, mut to) = (guess, guess);
-        let mut step = 4;
-        while from > 0 && !is_before(from - 1) {
-            from = from.saturating_sub(step);
-            step *= 2;
+        let mut from = 0;
+        let blocks = self.held.chunk_by(|a, b| block(a.inode) == block(b.inode));
+        for held in blocks {
+            let to = from + held.len();
+            if let [first, ..] = held {
+                self.blocks.insert(block(first.inode), from..to);
+            }
+            from = to;
         }
-        while is_before(to) {
-            to = (to + step).min(held.len());
-            step *= 2;
-        }
-        let near = held.get(from..to).unwrap_or_default();
-        from + near.partition_point(|held| held.inode < inode)
     }
 
     /// Fails where we can't look any more, for a lack of our own: nobody would seem to hold
@@ -273,6 +261,15 @@ impl<'a> Iterator for OwnersOf<'a> {
             fd: held.fd,
         })
     }
+}
+
+/// The block of an inode number.
+///
+/// The kernel gives numbers out in a row (fs/inode.c, `get_next_ino`), so that a process' sockets
+/// fill a block, and what is asked next lies near. However numbers lie, a block has no more of them
+/// than these 16.
+fn block(inode: u32) -> u32 {
+    inode >> 4
 }
 
 /// The number in `socket:[123]`.
