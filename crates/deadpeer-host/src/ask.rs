@@ -1,16 +1,14 @@
 //! Asking the peers of other processes' connections whether they are still there.
 
-mod by_kernel;
+mod looking;
 mod questions;
-mod risk;
 
 use deadpeer::{Answer, NotNow, PingError};
 
-pub use by_kernel::ByKernel;
 pub use questions::Questions;
-pub use risk::{Forgotten, Risk};
 
 use crate::table::Unreadable;
+use crate::target::{ByKernel, Risk};
 
 /// What came of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,21 +25,24 @@ pub mod audit;
 pub mod deaths;
 pub mod filter;
 pub mod kill;
+mod process;
 pub mod protect;
 mod publish;
 pub mod run;
 pub mod table;
+mod target;
 pub mod undo;
 mod work;
 
-pub use ask::{ByKernel, Forgotten, Questions, Reply, Risk};
+pub use ask::{Questions, Reply};
 pub use deadpeer_sys::netns::NetnsLock;
 pub use deadpeer_sys::sock_diag::{ArmedTimer, Family, Socket, States, TimerKind};
 pub use filter::{Endpoint, EndpointError, Filter, Selector, cgroup};
+pub use process::Process;
 pub use publish::unreached;
 pub use table::{
     BpfDetails, BpfError, Connection, Coverage, Namespace, OpenTableError, Over, Owner, Owners,
-    OwnersOf, Process, Query, ReadBy, ReadTableError, Role, Service, Services, Settings, Table,
-    Target, TargetOwner, Unreadable,
+    OwnersOf, Query, ReadBy, ReadTableError, Role, Service, Services, Settings, Table, Unreadable,
 };
+pub use target::{ByKernel, Forgotten, Risk, Target, TargetOwner};
 pub use work::Work;

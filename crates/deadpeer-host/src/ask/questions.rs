@@ -8,9 +8,10 @@ use deadpeer::Ping;
 use deadpeer_sys::sock_diag::SockDiag;
 use rustix::process::{Resource, getrlimit};
 
-use super::{ByKernel, Reply, by_kernel};
+use super::{Reply, looking};
 use crate::table::fd_borrower::FdBorrower;
-use crate::table::{Namespace, OpenTableError, Target, Unreadable};
+use crate::table::{Namespace, OpenTableError, Unreadable};
+use crate::target::{ByKernel, Target};
 use crate::work::Work;
 
 /// Sends a keepalive probe to the peer's kernel of each target, and waits for the answers: see
@@ -140,7 +141,7 @@ impl<'t> Questions<'t> {
         now: Instant,
     ) -> Result<Ping<OwnedFd>, Reply> {
         if ByKernel::is_in_charge(target.state, target.held) {
-            return Err(by_kernel::look(&mut self.diag, target));
+            return Err(looking::look(&mut self.diag, target));
         }
         if !target.held {
             return Err(Reply::Unreachable(Unreadable::NoDescriptor));
@@ -153,7 +154,7 @@ impl<'t> Questions<'t> {
             Ok(socket) => socket,
             // Closed meanwhile: its kernel may go on asking.
             Err(Unreadable::Gone) => {
-                let rest = by_kernel::look(&mut self.diag, target);
+                let rest = looking::look(&mut self.diag, target);
                 let asks = rest.open_questions().is_some();
                 return Err(if asks {
                     rest

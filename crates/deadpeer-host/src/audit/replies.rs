@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use deadpeer::Answer;
 
-use crate::ask::{Forgotten, Reply};
+use crate::ask::Reply;
 use crate::kill::ATTEMPTS;
 use crate::table::Unreadable;
+use crate::target::Forgotten;
 
 /// Counts over all probes to one connection.
 #[derive(Debug, Clone, Default)]

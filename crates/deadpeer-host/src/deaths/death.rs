@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use deadpeer_core::close_reason::CloseCause;
 use deadpeer_core::{CloseReason, Effective, TcpState};
 
-use crate::table::Process;
+use crate::process::Process;
 use crate::table::Role;
 
 /// A connection that died. `None`: nobody saw it.

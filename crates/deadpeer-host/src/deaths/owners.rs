@@ -12,8 +12,8 @@ use deadpeer_sys::sock_diag::{DumpError, Request, SockDiag, States};
 use rustc_hash::FxHashMap;
 
 use super::death::{KnownBy, LastOwner};
+use crate::process::Process;
 use crate::table::Owners;
-use crate::table::Process;
 use crate::table::Role;
 use crate::table::{OpenTableError, ReadTableError};
 

@@ -6,7 +6,7 @@ use deadpeer_sys::sock_diag::{Socket, States};
 
 use super::endpoint::Endpoint;
 use super::glob::Glob;
-use crate::table::Process;
+use crate::process::Process;
 
 /// A choice of connections. Values of one kind are alternatives, different kinds must all agree; an
 /// empty kind asks nothing. The default chooses everything.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::ask::{Reply, Risk};
-use crate::table::Target;
+use crate::ask::Reply;
+use crate::target::{Risk, Target};
 
 /// Which of the chosen connections are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

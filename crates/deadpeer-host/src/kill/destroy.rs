@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use deadpeer_sys::sock_diag::{DestroyError, DumpError, Request, SockDiag, States};
 use rustc_hash::FxHashSet;
 
-use crate::table::{Namespace, OpenTableError, Target};
+use crate::table::{Namespace, OpenTableError};
+use crate::target::Target;
 
 /// What came of destroying.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

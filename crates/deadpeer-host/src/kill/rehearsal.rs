@@ -7,7 +7,8 @@ use deadpeer::{Answer, NotNow};
 use super::decision::Decision;
 use super::rounds::ATTEMPTS;
 use crate::ask::Reply;
-use crate::table::{Target, Unreadable};
+use crate::table::Unreadable;
+use crate::target::Target;
 
 /// The kernel sends no probe after a shorter silence.
 const JUST_NOW: Duration = Duration::from_secs(1);

@@ -6,7 +6,8 @@ use deadpeer::Answer;
 
 use super::decision::Decision;
 use crate::ask::{Questions, Reply};
-use crate::table::{Namespace, OpenTableError, Target, Unreadable};
+use crate::table::{Namespace, OpenTableError, Unreadable};
+use crate::target::Target;
 use crate::work::Work;
 
 /// So many unanswered questions in a row are taken for death: one lost packet is none (RFC 1122,

@@ -6,7 +6,7 @@ use deadpeer_report::duration::milliseconds;
 use deadpeer_report::record::{Kill, KillSummary};
 
 use crate::kill::{Decision, Destroyed};
-use crate::table::Target;
+use crate::target::Target;
 
 impl Decision {
     /// The record of the connection that this was decided of.

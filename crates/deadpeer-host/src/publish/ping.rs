@@ -8,9 +8,9 @@ use deadpeer_core::TcpState;
 use deadpeer_report::duration::{Upper, microseconds};
 use deadpeer_report::record::{self, Ends, PingSummary};
 
-use crate::ask::{ByKernel, Forgotten, Reply, Risk};
+use crate::ask::Reply;
 use crate::audit::Replies;
-use crate::table::Target;
+use crate::target::{ByKernel, Forgotten, Risk, Target};
 
 impl From<&Target> for Ends {
     fn from(target: &Target) -> Self {

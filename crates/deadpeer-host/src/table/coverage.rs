@@ -8,9 +8,9 @@ use deadpeer_sys::sock_diag::Socket;
 use super::bpf::BpfError;
 use super::over::Over;
 use super::owners::Owners;
-use super::process::Process;
 use super::settings::Settings;
 use crate::filter::Filter;
+use crate::process::Process;
 
 /// How complete a reading of the connection table was.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
 
-use super::process::Process;
+use crate::process::Process;
 
 /// The owners of every socket, as `/proc` showed them.
 ///

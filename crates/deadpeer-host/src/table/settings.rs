@@ -97,8 +97,8 @@ mod tests {
     use rustix::process::Uid;
 
     use super::*;
+    use crate::process::Process;
     use crate::table::Owners;
-    use crate::table::Process;
 
     /// Reads the options of a socket with this cookie from these descriptors, tried in this order.
     fn read(cookie: u64, held: &[(u32, RawFd)]) -> Settings {

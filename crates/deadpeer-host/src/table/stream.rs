@@ -2,12 +2,10 @@
 
 use std::num::NonZeroU32;
 use std::ops::{ControlFlow, RangeInclusive};
-use std::time::Duration;
 
 use deadpeer_core::{Kernel, KernelVersion, TcpState};
 use deadpeer_sys::netns::{self, NetnsError};
 use deadpeer_sys::sock_diag::{DumpEnd, Request, SockDiag, Socket};
-use deadpeer_sys::sysctl::SysctlError;
 use rustc_hash::FxHashSet;
 
 use super::bpf::{BpfError, BpfReader};
@@ -21,9 +19,6 @@ use super::ports;
 use super::query::Query;
 use super::row::Row;
 use super::source::{LazyBpf, Reading, Source};
-use super::target::Target;
-use crate::ask::Risk;
-use crate::undo::SysctlAccessError;
 
 /// How often a reading that the kernel marks as interrupted is repeated.
 const MAX_REPEATS: u32 = 3;
@@ -105,26 +100,21 @@ impl Table {
         &self.kernel
     }
 
-    /// Runs `work` in the namespace, and in no other.
+    /// Runs `work` in the namespace, and in no other; `None`: what was its name or process is
+    /// another's now.
     pub(crate) fn in_namespace<T: Send>(
         &self,
-        work: impl FnOnce() -> Result<T, SysctlError> + Send,
-    ) -> Result<T, SysctlAccessError> {
+        work: impl FnOnce() -> T + Send,
+    ) -> Result<Option<T>, NetnsError> {
         self.place.run(|| {
             let here = netns::open_current().and_then(|here| Ok(netns::inode(here)?))?;
-            match here == self.namespace {
-                true => Ok(work()?),
-                false => Err(SysctlAccessError::AnotherNamespace),
-            }
+            Ok((here == self.namespace).then(work))
         })?
     }
 
-    /// Whether a question could be the end of a connection.
-    pub(crate) fn risk(&mut self, target: &Target) -> Result<Option<Risk>, ReadTableError> {
-        let fin_timeout = Duration::from_secs(self.kernel.sysctls.fin_timeout_s.into());
-        let (id, heard_ago) = (&target.id, target.heard_ago);
-        Risk::of(&mut self.diag, id, target.state, heard_ago, fin_timeout)
-            .map_err(ReadTableError::Dump)
+    /// The kernel's table, to ask for single connections.
+    pub(crate) fn diag(&mut self) -> &mut SockDiag {
+        &mut self.diag
     }
 
     /// The number of the namespace, as `/proc/PID/ns/net` shows it.

@@ -11,8 +11,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::file::{UndoFile, WriteUndoError};
 use super::record::{Group, Record};
 use super::way_back::WayBack;
+use crate::table::Unreadable;
 use crate::table::fd_borrower::FdBorrower;
-use crate::table::{Target, Unreadable};
+use crate::target::Target;
 
 /// The options of other programs' sockets that [`Questions`](crate::Questions) borrow, on record as
 /// long as this lives.

@@ -68,11 +68,11 @@ impl Sysctl {
     }
 
     pub(crate) fn get(self, table: &Table) -> Result<u32, SysctlAccessError> {
-        table.in_namespace(|| sysctl::get(self.file()))
+        Ok(inside(table, || sysctl::get(self.file()))??)
     }
 
     pub(crate) fn set(self, value: u32, table: &Table) -> Result<(), SysctlAccessError> {
-        table.in_namespace(|| sysctl::set(self.file(), value))
+        Ok(inside(table, || sysctl::set(self.file(), value))??)
     }
 
     fn file(self) -> &'static str {
@@ -80,6 +80,11 @@ impl Sysctl {
             Self::Retries2 => "tcp_retries2",
         }
     }
+}
+
+fn inside<T: Send>(table: &Table, work: impl FnOnce() -> T + Send) -> Result<T, SysctlAccessError> {
+    let done = table.in_namespace(work)?;
+    done.ok_or(SysctlAccessError::AnotherNamespace)
 }
 
 /// Puts back the sysctls that have the value which was set, the latest first.

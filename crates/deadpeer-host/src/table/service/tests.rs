@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use deadpeer_core::{SocketOptions, Sysctls};
 
 use super::*;
+use crate::process::Process;
 use crate::table::Owners;
-use crate::table::Process;
 use crate::table::Settings;
 
 /// A row: state, both ends, the inode that leads to its owner (0: none).

@@ -1,5 +1,11 @@
 //! Connections chosen by a filter, kept by what identifies them, for verbs that act on each.
 
+mod by_kernel;
+mod risk;
+
+pub use by_kernel::ByKernel;
+pub use risk::{Forgotten, Risk};
+
 use std::ops::ControlFlow;
 use std::os::fd::RawFd;
 use std::time::Duration;
@@ -7,13 +13,8 @@ use std::time::Duration;
 use deadpeer_core::{TcpInfo, TcpState};
 use deadpeer_sys::sock_diag::{SocketId, States};
 
-use super::connection::Connection;
-use super::coverage::Coverage;
-use super::error::ReadTableError;
-use super::query::Query;
-use super::stream::Table;
-use crate::ask::{ByKernel, Risk};
 use crate::filter::Filter;
+use crate::table::{Connection, Coverage, Query, ReadTableError, Table};
 
 /// A connection as the table showed it at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,8 +81,11 @@ impl Target {
             targets.push(Self::of(connection));
             ControlFlow::Continue(())
         })?;
+        let fin_timeout = Duration::from_secs(table.kernel().sysctls.fin_timeout_s.into());
         for target in &mut targets {
-            target.risk = table.risk(target)?;
+            let (id, heard_ago) = (&target.id, target.heard_ago);
+            target.risk = Risk::of(table.diag(), id, target.state, heard_ago, fin_timeout)
+                .map_err(ReadTableError::Dump)?;
         }
         Ok((targets, coverage))
     }
