@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use deadpeer_report::sanitize::sanitize;
 
@@ -28,10 +28,10 @@ use crate::watch;
 /// reads block and resources stay tied up: for seconds, for hours, or forever. deadpeer says how
 /// long, for every connection and every kind of silence, and what to set.
 #[derive(Debug, Parser)]
-#[command(name = "deadpeer", version, max_term_width = 100, after_long_help = EXIT_CODES)]
+#[command(name = "deadpeer", version, max_term_width = 100, after_long_help = EXAMPLES)]
 #[command(
     subcommand_required = true,
-    disable_help_subcommand = true,
+    arg_required_else_help = false,
     subcommand_value_name = "VERB",
     subcommand_help_heading = "Verbs"
 )]
@@ -103,6 +103,17 @@ fn terminal_width() -> Option<usize> {
     }
 }
 
+/// What most people come for.
+const EXAMPLES: &str = "\
+Examples:
+  deadpeer audit --within 30s             Which connections would hang for longer?
+  deadpeer plan --for nginx --within 30s  What do I write, and where?
+  sudo deadpeer protect --within 30s --process redis-server
+                                          Make a running program notice
+  sudo deadpeer watch                     Which connections die, and why?
+  deadpeer explain capture.pcapng         Who was gone, since when?
+  deadpeer help protect                   The whole help of a verb";
+
 /// The codes of [`Exit`], for every help text and manual page.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
@@ -114,10 +125,12 @@ Exit codes:
 
 /// The command with the exit codes in the help of every verb.
 pub(crate) fn command() -> clap::Command {
-    Cli::command().mut_subcommands(|verb| {
-        let after = shell::after(&verb);
-        verb.after_long_help(after)
-    })
+    with_codes(Cli::command())
+}
+
+fn with_codes(command: clap::Command) -> clap::Command {
+    let after = shell::after(&command);
+    command.after_long_help(after).mut_subcommands(with_codes)
 }
 
 /// Reads the command line.
@@ -159,17 +172,9 @@ fn verb_is_run(words: impl Iterator<Item = String>) -> bool {
 }
 
 /// clap's explanation without the usage that follows it, in one line.
-fn sentence(error: &clap::Error) -> String {
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-        || error.kind() == ErrorKind::MissingSubcommand
-    {
-        let command = Cli::command();
-        let verbs: Vec<&str> = command
-            .get_subcommands()
-            .map(clap::Command::get_name)
-            .collect();
-        let verbs = verbs.join(", ");
-        return format!("a verb is missing: use one of {verbs} (see 'deadpeer --help')");
+pub(crate) fn sentence(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::MissingSubcommand {
+        return missing_verb(error);
     }
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n").map(one_line);
@@ -183,6 +188,18 @@ fn sentence(error: &clap::Error) -> String {
         said.push(')');
     }
     sanitize(&said).into_owned()
+}
+
+/// Which verbs there are, of deadpeer or of a verb that has some itself.
+fn missing_verb(error: &clap::Error) -> String {
+    let of = error.get(ContextKind::InvalidSubcommand);
+    let of = of.map(ToString::to_string).unwrap_or_default();
+    let mut command = &Cli::command();
+    for verb in of.split(' ').skip(1) {
+        command = command.find_subcommand(verb).unwrap_or(command);
+    }
+    let verbs = shell::verbs(command).join(", ");
+    format!("a verb is missing: use one of {verbs} (see '{of} --help')")
 }
 
 fn one_line(text: &str) -> String {
@@ -208,10 +225,22 @@ mod tests {
     }
 
     #[test]
+    fn a_verb_without_its_own_verb_names_those() {
+        let error = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap_err();
+        let said = sentence(&error("deadpeer lab"));
+        let wanted = "a verb is missing: use one of list, run, matrix (see 'deadpeer lab --help')";
+        assert_eq!(said, wanted);
+        let said = sentence(&error("deadpeer"));
+        assert!(said.contains("one of audit, plan,"), "{said}");
+        assert!(said.ends_with("man (see 'deadpeer --help')"), "{said}");
+    }
+
+    #[test]
     fn usage_errors_are_one_line() {
         for line in [
             "deadpeer",
             "deadpeer frobnicate",
+            "deadpeer lab",
             "deadpeer man --nosuch",
             "deadpeer completions",
             "deadpeer completions tcsh",

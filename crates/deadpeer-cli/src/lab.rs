@@ -4,8 +4,8 @@ mod json;
 mod page;
 mod words;
 
-use std::io::{IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
@@ -22,6 +22,7 @@ use crate::enclosed;
 use crate::exit::{Exit, Stop};
 use crate::flags::DeadlineArgs;
 use crate::output::{Output, OutputArgs};
+use crate::supervised;
 
 /// Try every way to notice a dead peer against every fault, on simulated hosts
 ///
@@ -29,6 +30,11 @@ use crate::output::{Output, OutputArgs};
 /// where unprivileged user namespaces are allowed, doesn't touch this machine's network, and leaves
 /// nothing behind.
 #[derive(Debug, Args)]
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = false,
+    subcommand_value_name = "VERB"
+)]
 pub(crate) struct LabArgs {
     #[command(subcommand)]
     work: Work,
@@ -163,7 +169,10 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
             peer::serve().map_err(|error| Stop::because(format!("the lab's peer: {error}")))?;
             Ok(Exit::Yes)
         }
-        (Request::Measure(_), _) if enclosure::current().is_none() => enclosed::again(),
+        (Request::Measure(measure), _) if enclosure::current().is_none() => {
+            measure.check_page()?;
+            enclosed::again()
+        }
         (Request::Measure(measure), output) => {
             let measured = measure.run()?;
             let experiments = &measured.experiments;
@@ -238,11 +247,30 @@ impl Common {
 }
 
 impl Measure {
+    /// Whether the page can be written: better known before than after minutes. The folder of
+    /// captures is made.
+    fn check_page(&self) -> Result<(), Stop> {
+        let folder = self.html.as_deref().and_then(Path::parent);
+        match folder {
+            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+                Err(Stop::because(format!(
+                    "cannot write the page: there is no directory {}",
+                    folder.display()
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Runs the scenarios and shows on stderr how far it is. Interrupted, it gives those that have
     /// ended.
     fn run(&self) -> Result<Measured, Stop> {
         let interrupted = interruption(Second::IsNoted)?;
         let program = std::env::current_exe().map_err(Stop::because)?;
+        let kernel = deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))?;
+        if let Some(doubt) = supervised::keeps(self.within, &kernel).sentence(self.within) {
+            eprintln!("deadpeer: supervised: {doubt}");
+        }
         let settings = Settings {
             deadline: self.within,
             seed: self.seed,
@@ -256,12 +284,9 @@ impl Measure {
             },
         };
         let start = Instant::now();
-        let shown = std::io::stderr().is_terminal();
         let results =
             matrix::run_until(&self.scenarios, &settings, interrupted.flag(), |progress| {
-                if shown {
-                    show(&progress, start);
-                }
+                show(&progress, start);
             });
         let mut measured = Measured {
             experiments: Vec::new(),
@@ -323,7 +348,7 @@ impl Measured {
     }
 }
 
-fn write_file(path: &std::path::Path, text: &str) -> Result<(), Stop> {
+fn write_file(path: &Path, text: &str) -> Result<(), Stop> {
     std::fs::write(path, text)
         .map_err(|error| Stop::because(format!("cannot write {}: {error}", path.display())))
 }

@@ -11,6 +11,8 @@ mod alone;
 mod args;
 mod audit;
 mod confirm;
+#[cfg(test)]
+mod documented;
 mod drive;
 mod enclosed;
 mod ends;
@@ -31,6 +33,7 @@ mod policy_args;
 mod protect;
 mod run;
 mod shell;
+mod supervised;
 mod table_args;
 mod text;
 mod trial;

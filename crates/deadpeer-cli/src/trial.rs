@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::{Plan, Policy, Refusal, SlowReaders};
-use deadpeer_lab::trial::{Case, Client, Fault, Report, State, Trial, TrialError};
+use deadpeer_lab::trial::{Case, CaseVerdict, Client, Fault, Report, State, Trial, TrialError};
 use deadpeer_sys::signals::Second;
 
 use crate::drive::interruption;
@@ -236,11 +236,15 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         return enclosed::again();
     }
     let interrupted = interruption(Second::IsNoted)?;
-    let progress = progress::Bar::new(request.within);
-    let report = request
-        .trial
-        .run(interrupted.flag(), |step| progress.show(step));
-    progress.clear();
+    let progress = progress::Bar::new(request.within, output);
+    let report = std::thread::scope(|scope| {
+        scope.spawn(|| progress.tick());
+        let report = request
+            .trial
+            .run(interrupted.flag(), |step| progress.show(step));
+        progress.end();
+        report
+    });
     let report = match report {
         Ok(report) => report,
         Err(error) if matches!(error, TrialError::Interrupted) => {
@@ -256,7 +260,22 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         Output::Text(look) => words::report(request.within, &report, &plan, look, out)?,
         Output::Json => json::report(request.within, &report, &plan, out)?,
     }
-    Ok(exit(&report))
+    out.flush()?;
+    match report.interrupted {
+        true => Err(interruption_of(&report)),
+        false => Ok(exit(&report)),
+    }
+}
+
+/// How much was measured until then.
+fn interruption_of(report: &Report) -> Stop {
+    let tried = || report.outcomes.iter().filter(|outcome| outcome.was_tried());
+    let over = tried().filter(|outcome| !matches!(outcome.verdict, CaseVerdict::Unclear { .. }));
+    Stop::interrupted(format!(
+        "interrupted: {} of {} cases came to an answer",
+        over.count(),
+        tried().count()
+    ))
 }
 
 /// Failed before unclear: a failure is certain.

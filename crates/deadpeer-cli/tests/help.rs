@@ -66,6 +66,7 @@ fn every_verb_names_its_exit_codes_and_refuses_with_the_one_for_usage() {
         assert!(verbs.contains(&format!("  {verb} ")), "{verb}");
         let help = run(&[verb, "--help"]);
         assert_eq!(help.code, 0);
+        assert_eq!(run(&["help", verb]).stdout, help.stdout, "{verb}");
         assert_eq!(help.stdout.matches("Exit codes:").count(), 1, "{verb}");
         let usage = run(&[verb, "--no-such-flag"]);
         // What is less than 125 is the program's that `run` runs.
@@ -76,7 +77,7 @@ fn every_verb_names_its_exit_codes_and_refuses_with_the_one_for_usage() {
     let listed = verbs.lines().skip_while(|line| !line.starts_with("Verbs"));
     let listed = listed.skip(1).take_while(|line| !line.is_empty());
     let listed = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    assert_eq!(listed.count(), VERBS.len(), "{verbs}");
+    assert_eq!(listed.count(), VERBS.len() + 1, "these and help: {verbs}");
 }
 
 #[test]
@@ -87,6 +88,7 @@ fn every_verb_has_a_manual_page() {
         (&["man", "plan"], "deadpeer\\-plan"),
         (&["man", "test"], "deadpeer\\-test"),
         (&["man", "lab"], "deadpeer\\-lab"),
+        (&["man", "lab", "run"], "deadpeer\\-lab\\-run"),
         (&["man", "listen"], "deadpeer\\-listen"),
         (&["man", "connect"], "deadpeer\\-connect"),
         (&["man", "ping"], "CAP_SYS_PTRACE"),

@@ -58,7 +58,16 @@ fn a_scenario_of_ones_own_runs_and_speaks_json() {
     let ran = run(&[
         "lab", "run", path, "--within", "4s", "--state", "idle", "--json",
     ]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let said: Vec<&str> = ran.stderr.lines().collect();
+    assert!(
+        said[0].contains("supervised: supervision cannot notice"),
+        "{said:?}"
+    );
+    assert!(
+        said[1].ends_with("1/1  mine") && said.len() == 2,
+        "{said:?}"
+    );
     let lines: Vec<Value> = ran
         .stdout
         .lines()

@@ -30,7 +30,7 @@ use crate::table_args::TableArgs;
 /// thousand sockets or open files on, and where it shows more: processes that may not be traced,
 /// and connections waiting to be accepted. The last line of --json says which was used.
 #[derive(Debug, Args)]
-#[command(mut_arg("within", |within| within.required(false)))]
+#[command(mut_arg("within", |within| within.required(false)), after_long_help = EXAMPLES)]
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     deadline: Option<DeadlineArgs>,
@@ -54,6 +54,13 @@ pub(crate) struct AuditArgs {
     #[command(flatten)]
     table: TableArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  deadpeer audit
+  deadpeer audit --within 30s
+  deadpeer audit --within 30s --process redis-server --each
+  deadpeer audit --middlebox aws-nlb --peer 10.0.0.0/8";
 
 /// What is asked.
 #[derive(Debug)]

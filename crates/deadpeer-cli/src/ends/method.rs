@@ -7,6 +7,7 @@ use deadpeer_core::{Kernel, Policy, SlowReaders, SocketOptions, Supervision};
 use deadpeer_report::duration;
 
 use crate::exit::Stop;
+use crate::supervised::{self, Keeps};
 
 /// Keepalive and the user timeout count in seconds and need a few of them.
 const LEAST_CLASSIC: Duration = Duration::from_secs(5);
@@ -33,6 +34,8 @@ pub(super) enum Name {
 pub(super) struct Method {
     pub(super) eyes: Eyes,
     pub(super) within: Duration,
+    /// Why it may take longer.
+    pub(super) reservation: Option<String>,
     /// What it sets on its sockets.
     pub(super) options: SocketOptions,
 }
@@ -51,11 +54,18 @@ pub(super) enum Eyes {
 impl Method {
     /// deadpeer's own judgement.
     pub(super) fn supervised(within: Duration) -> Result<Self, Stop> {
+        let kernel = running()?;
+        let keeps = supervised::keeps(within, &kernel);
+        let reservation = keeps.sentence(within);
+        if let (Keeps::Not(_), Some(sentence)) = (keeps, &reservation) {
+            return Err(Stop::because(sentence));
+        }
         let supervision = Supervision::within(within);
         Ok(Self {
             eyes: Eyes::Supervised(supervision),
             within,
-            options: supervision.options(&running()?),
+            reservation,
+            options: supervision.options(&kernel),
         })
     }
 
@@ -66,6 +76,7 @@ impl Method {
         Ok(Self {
             eyes: Eyes::KernelOnly,
             within,
+            reservation: None,
             options: *plan.options(),
         })
     }
@@ -75,6 +86,7 @@ impl Method {
         Ok(Self {
             eyes: Eyes::Classic(name),
             within,
+            reservation: None,
             options: classic(name, within, &running()?)?,
         })
     }
@@ -92,9 +104,14 @@ impl Method {
     pub(super) fn sentence(&self) -> String {
         let within = duration::typed(self.within);
         match self.eyes {
-            Eyes::Supervised(_) => format!(
-                "supervised: the kernel asks, deadpeer judges; a silence of {within} in which nothing is answered is a lost peer"
-            ),
+            Eyes::Supervised(_) => match &self.reservation {
+                None => format!(
+                    "supervised: the kernel asks, deadpeer judges; a silence of {within} in which nothing is answered is a lost peer"
+                ),
+                Some(reservation) => format!(
+                    "supervised: the kernel asks, deadpeer judges; {reservation}"
+                ),
+            },
             Eyes::KernelOnly => {
                 format!("kernel only: it gives a silent peer up within {within}, and a read fails")
             }

@@ -27,9 +27,10 @@ pub(super) fn promise(method: &Method, settings: &Effective, forecast: &Forecast
     let mut lines = vec![SettingsWords(settings).to_string(), kernel];
     if let Eyes::Supervised(_) = method.eyes {
         let within = duration::typed(method.within);
-        lines.push(format!(
-            "deadpeer notices it within {within} in each of these states"
-        ));
+        lines.push(match &method.reservation {
+            None => format!("deadpeer notices it within {within} in each of these states"),
+            Some(reservation) => format!("deadpeer: {reservation}"),
+        });
     }
     lines
 }

@@ -26,6 +26,7 @@ use crate::output::OutputArgs;
 /// end; what came before is told nevertheless.
 #[derive(Debug, Args)]
 #[command(mut_arg("within", |within| within.required(false).default_value("30s").help(WITHIN)))]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct ExplainArgs {
     /// Capture file, or - for standard input
     #[arg(value_name = "FILE", required_unless_present = "live")]
@@ -66,6 +67,13 @@ pub(crate) struct ExplainArgs {
     #[arg(long)]
     utc: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  deadpeer explain capture.pcapng
+  deadpeer explain capture.pcapng --conn 3 --html story.html
+  tcpdump -U -w - port 5432 | deadpeer explain -
+  deadpeer explain --live eth0 --for 1m --port 6379";
 
 /// What the deadline is for here.
 const WITHIN: &str = "Deadline of the plan that each death is compared with";

@@ -23,6 +23,7 @@ use crate::policy_args::PolicyArgs;
 /// keep; exits with 1 if there is any of that.
 #[derive(Debug, Args)]
 #[command(mut_arg("within", |within| within.required(false).required_unless_present("list")))]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     deadline: Option<DeadlineArgs>,
@@ -65,6 +66,14 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  deadpeer plan --within 30s
+  deadpeer plan --within 30s --for nginx
+  deadpeer plan --within 30s --code go
+  deadpeer plan --within 15m --middlebox aws-nlb
+  deadpeer plan --within 30s --kernel 6.1 --sysctl";
 
 /// What is asked.
 #[derive(Debug)]

@@ -22,6 +22,7 @@ pub(super) fn report(
     let count = |verdict: &str| cases.iter().filter(|case| case.verdict == verdict).count();
     let summary = TestSummary {
         verdict: match (report.failed(), report.unclear()) {
+            _ if report.interrupted => "interrupted",
             (true, _) => "failed",
             (false, true) => "unclear",
             (false, false) => "passed",
@@ -62,7 +63,7 @@ fn case(outcome: &Outcome) -> TestCase {
         fault: fault.map(Into::into),
         state: state.map(Into::into),
         live: live.map(Into::into),
-        tried: !matches!(outcome.case, Case::Untried(_)),
+        tried: outcome.was_tried(),
         verdict: verdict(&outcome.verdict).into(),
         failure: failure(&outcome.verdict).map(Into::into),
         after_ms: after.map(milliseconds_up),

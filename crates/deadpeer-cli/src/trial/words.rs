@@ -190,6 +190,12 @@ fn verdict(report: &Report) -> (Style, String) {
     let passed = count(|verdict| matches!(verdict, CaseVerdict::Passed { .. }));
     let foretold = count(|verdict| matches!(verdict, CaseVerdict::Foretold));
     let all = report.outcomes.len() - foretold;
+    if report.interrupted {
+        return (
+            style::NOTE,
+            format!("Interrupted: {passed} of {all} had passed, {failed} had failed."),
+        );
+    }
     match (failed, report.unclear()) {
         (0, false) if foretold > 0 => (
             style::GOOD,

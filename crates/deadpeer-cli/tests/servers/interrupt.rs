@@ -1,5 +1,6 @@
 //! Interrupted, it ends its server in an orderly way and leaves nothing behind.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -20,8 +21,16 @@ open('ready', 'w').write(os.readlink('/proc/self/ns/net'))
 server.serve_forever()
 ";
 
-/// Starts a long test, interrupts it, and says what its server left.
-fn interrupted(interrupt: impl FnOnce(Pid)) -> Option<(i32, Room)> {
+/// What is left of a long test that was interrupted.
+struct Interrupted {
+    code: i32,
+    stdout: String,
+    stderr: String,
+    room: Room,
+}
+
+/// Starts a long test and interrupts it once its first result is known.
+fn interrupted(interrupt: impl FnOnce(Pid)) -> Option<Interrupted> {
     let python = installed("python3")?;
     let room = Room::new();
     room.file("server.py", SERVER.as_bytes());
@@ -30,7 +39,8 @@ fn interrupted(interrupt: impl FnOnce(Pid)) -> Option<(i32, Room)> {
         &[&python, "server.py"],
     );
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
     let ready = room.path().join("ready");
     let began = Instant::now();
     while !ready.exists() {
@@ -45,8 +55,14 @@ fn interrupted(interrupt: impl FnOnce(Pid)) -> Option<(i32, Room)> {
         std::thread::sleep(Duration::from_millis(20));
     }
     let namespace = std::fs::read_to_string(&ready).unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut stderr = String::new();
+    while !stderr.contains("close idle: passed") {
+        assert_ne!(told.read_line(&mut stderr).unwrap(), 0, "{stderr}");
+    }
     interrupt(Pid::from_child(&child));
-    let status = child.wait().unwrap();
+    told.read_to_string(&mut stderr).unwrap();
+    let output = child.wait_with_output().unwrap();
     let began = Instant::now();
     while in_namespace(&namespace) {
         assert!(
@@ -55,7 +71,12 @@ fn interrupted(interrupt: impl FnOnce(Pid)) -> Option<(i32, Room)> {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-    Some((status.code().unwrap(), room))
+    Some(Interrupted {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr,
+        room,
+    })
 }
 
 /// Whether any process is in this network namespace.
@@ -69,20 +90,39 @@ fn in_namespace(namespace: &str) -> bool {
 #[test]
 fn control_c_ends_the_server_in_order() {
     // As a terminal does: to the whole group.
-    let Some((code, room)) = interrupted(|group| {
+    let Some(left) = interrupted(|group| {
         kill_process_group(group, Signal::INT).unwrap();
     }) else {
         return;
     };
-    assert_eq!(code, 130);
-    let last = std::fs::read_to_string(room.path().join("ended")).unwrap();
+    assert_eq!(left.code, 130);
+    let last = std::fs::read_to_string(left.room.path().join("ended")).unwrap();
     assert_eq!(last, "in order");
 }
 
 #[test]
-fn sigterm_to_the_command_alone_ends_everything() {
-    let Some((code, _room)) = interrupted(|pid| kill_process(pid, Signal::TERM).unwrap()) else {
+fn what_was_measured_until_then_is_told() {
+    let Some(left) = interrupted(|group| {
+        kill_process_group(group, Signal::INT).unwrap();
+    }) else {
         return;
     };
-    assert_eq!(code, 128 + 15);
+    let line = |begins: &str| {
+        let mut lines = left.stdout.lines();
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        lines.any(|line| words(line).starts_with(begins))
+    };
+    assert!(line("PASS close idle"), "{}", left.stdout);
+    assert!(line("OPEN power-off idle"), "{}", left.stdout);
+    assert!(line("Interrupted: "), "{}", left.stdout);
+    let said = left.stderr.lines().last().unwrap();
+    assert!(said.contains("cases came to an answer"), "{said}");
+}
+
+#[test]
+fn sigterm_to_the_command_alone_ends_everything() {
+    let Some(left) = interrupted(|pid| kill_process(pid, Signal::TERM).unwrap()) else {
+        return;
+    };
+    assert_eq!(left.code, 128 + 15);
 }

@@ -15,7 +15,20 @@ fn it_has_a_test_for_each_case() {
     let Some(ran) = room.run(args, &[&python, "-m", "http.server", "8000"]) else {
         return;
     };
-    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{}", ran.stdout);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    // Each result as it comes.
+    assert_eq!(ran.stderr.lines().count(), 6, "{}", ran.stderr);
+    let said = |result: &str| ran.stderr.lines().any(|line| line.contains(result));
+    assert!(
+        said("s  close idle: passed, closed after"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        said("s  power-off idle: failed, not in 4s"),
+        "{}",
+        ran.stderr
+    );
     // The words for people: a line for each case, what is wrong, what to change, and the end of it.
     let lines: Vec<&str> = ran.stdout.lines().collect();
     let words = |line: usize| -> Vec<&str> { lines[line].split_whitespace().take(3).collect() };

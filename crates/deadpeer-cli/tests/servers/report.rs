@@ -15,7 +15,7 @@ pub(crate) struct Report {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Case {
     fault: Option<String>,
-    tried: bool,
+    pub(crate) tried: bool,
     state: Option<String>,
     live: Option<String>,
     pub(crate) verdict: String,

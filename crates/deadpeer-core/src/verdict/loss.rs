@@ -39,6 +39,14 @@ impl Default for Loss {
 }
 
 impl Loss {
+    /// What is known of a path that has answered every question for long.
+    #[must_use]
+    pub fn clean() -> Self {
+        let mut loss = Self::default();
+        loss.sample(0.0, MEMORY * 100.0);
+        loss
+    }
+
     /// Adds solicitations of which some failed.
     pub fn sample(&mut self, failed: f64, answered: f64) {
         let (failed, answered) = (failed.max(0.0), answered.max(0.0));

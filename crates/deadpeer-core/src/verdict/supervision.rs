@@ -87,6 +87,23 @@ impl Supervision {
         self.within.get()
     }
 
+    /// How long after it was last heard an idle peer that vanished is called unreachable at the
+    /// latest, at the loss measured so far; of a connection of which nothing is known yet,
+    /// [`Loss::default`]. Longer than the [deadline](Self::deadline) where there is no time in that
+    /// for as many questions as convince: probes are whole seconds apart (tcp(7),
+    /// `TCP_KEEPINTVL`).
+    #[must_use]
+    pub fn notices_idle_within(&self, loss: &Loss, kernel: &Kernel) -> Duration {
+        let needed = loss.convincing_streak(self.questions());
+        let rates = kernel.hz.as_ref();
+        let idle = self.idle_s(rates.map_or(&CLOCK_RATES[..], std::slice::from_ref));
+        let asked = Duration::from_secs(idle) + self.spacing() * needed;
+        match self.preference {
+            Preference::Certainty => asked.max(self.deadline()),
+            Preference::Deadline => self.deadline(),
+        }
+    }
+
     /// The options that make the kernel ask and keep it from deciding: keepalive, a user timeout,
     /// as many SYNs as the deadline takes, and, where the kernel has it (Linux 6.15),
     /// retransmissions close enough together.

@@ -17,6 +17,8 @@ pub struct Report {
     pub kernel: Kernel,
     /// The outcomes, in the order of [`Case::all`], and one for each state that was not tried.
     pub outcomes: Vec<Outcome>,
+    /// Whether it ended early; the cases that were not over are unclear.
+    pub interrupted: bool,
     /// How long the whole trial took.
     pub took: Duration,
 }
@@ -99,6 +101,14 @@ pub enum Failure {
         /// By whom.
         by: By,
     },
+}
+
+impl Outcome {
+    /// Whether there was such a case, rather than settings that say what would come of it.
+    #[must_use]
+    pub fn was_tried(&self) -> bool {
+        !matches!(self.case, Case::Untried(_))
+    }
 }
 
 impl Report {

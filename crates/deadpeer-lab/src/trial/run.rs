@@ -19,9 +19,9 @@ use crate::lab::Lab;
 use crate::router::End;
 
 /// What a trial is about to do, for a person who waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub enum Progress {
+pub enum Progress<'a> {
     /// The server is being started.
     Starting,
     /// The server listens, and the cases begin.
@@ -33,7 +33,10 @@ pub enum Progress {
     },
     /// A case has ended.
     Done {
-        /// How many have.
+        /// What came of it. Of a client that was dropped the other cases may still show that this
+        /// is how the server treats everybody.
+        outcome: &'a Outcome,
+        /// How many have ended.
         cases: usize,
         /// Of how many.
         of: usize,
@@ -43,6 +46,9 @@ pub enum Progress {
 /// How long a fresh server may take until clients stay connected: some listen before they are
 /// ready.
 const READY: Duration = Duration::from_secs(10);
+
+/// How long a client's program may take until it has a connection: some start slowly.
+const STARTED: Duration = Duration::from_secs(60);
 
 /// How long a first client has to stay connected.
 const STAYS: Duration = Duration::from_millis(500);
@@ -65,8 +71,8 @@ const SERVER: &str = "server";
 const FIRST: &str = "first";
 
 impl Trial {
-    /// Holds the trial, inside an [`enclosure`](crate::enclosure). Ends early, with an error, once
-    /// `interrupted` is set.
+    /// Holds the trial, inside an [`enclosure`](crate::enclosure). Ends early once `interrupted` is
+    /// set: cases that were not over are unclear then, and the report says so.
     ///
     /// Takes little longer than the deadline. What it started has ended when it returns, but for
     /// processes that left the server's process group; those end with the enclosure.
@@ -77,7 +83,7 @@ impl Trial {
     pub fn run(
         &self,
         interrupted: &AtomicBool,
-        progress: impl Fn(Progress) + Sync,
+        progress: impl Fn(Progress<'_>) + Sync,
     ) -> Result<Report, TrialError> {
         let began = Instant::now();
         let cases = Case::all(self);
@@ -121,7 +127,8 @@ impl Trial {
             outcomes.and_then(|outcomes| watched.map(|()| outcomes))
         });
         // A server that has ended is the reason, whatever else went wrong.
-        if !interrupted.load(Ordering::Relaxed) {
+        let interrupted = interrupted.load(Ordering::Relaxed);
+        if !interrupted {
             server.check(watch.listening())?;
         }
         let played = outcomes?;
@@ -133,8 +140,17 @@ impl Trial {
             address,
             kernel,
             outcomes,
+            interrupted,
             took: began.elapsed(),
         })
+    }
+
+    /// How long clients may take until they are connected.
+    pub(super) fn patience(&self) -> Duration {
+        match self.client {
+            Client::Plain => READY,
+            Client::Command(_) => STARTED,
+        }
     }
 
     /// Whether somebody asked for a case by name, who is owed an answer about it.
@@ -163,7 +179,8 @@ impl Stage<'_> {
             // What the shell says of a command that there isn't, or that may not be run.
             let absent =
                 |(status, _): &(ExitStatus, String)| matches!(status.code(), Some(126 | 127));
-            let over = began.elapsed() > READY || ended.as_ref().is_some_and(absent);
+            let over =
+                began.elapsed() > self.trial.patience() || ended.as_ref().is_some_and(absent);
             match ended {
                 None if stays == Stays::Connected => return Ok(()),
                 ended if over => return self.never_stays(ended),
@@ -175,7 +192,7 @@ impl Stage<'_> {
 
     /// Whether a client has a connection for a while, and after it has said what there is to say.
     fn stays(&self, party: &mut Party, host: &Host) -> Result<Stays, TrialError> {
-        let connected = self.until(READY, || {
+        let connected = self.until(self.trial.patience(), || {
             party.read(1 << 16);
             party.is_over() || party.ended().is_some() || !self.standing(host).is_empty()
         })?;
@@ -217,16 +234,17 @@ impl Stage<'_> {
         &self,
         cases: &[Case],
         hosts: &[Host],
-        progress: &(impl Fn(Progress) + Sync),
+        progress: &(impl Fn(Progress<'_>) + Sync),
     ) -> Result<Vec<(Outcome, Option<Forecast>)>, TrialError> {
         let done = AtomicUsize::new(0);
         let play = |case: Case, host: &Host| {
-            let outcome = self.play(case, host);
+            let played = self.play(case, host)?;
             progress(Progress::Done {
+                outcome: &played.0,
                 cases: done.fetch_add(1, Ordering::Relaxed) + 1,
                 of: cases.len(),
             });
-            outcome
+            Ok(played)
         };
         std::thread::scope(|scope| {
             let plays: Vec<_> = cases
@@ -252,12 +270,11 @@ impl Stage<'_> {
             connections,
         } = match played {
             Ok(played) => played,
+            Err(Hitch::Failed(TrialError::Interrupted)) => Played::unclear("interrupted"),
             Err(Hitch::Failed(error)) => return Err(error),
+            Err(Hitch::Unreached(why)) if self.trial.asked_for(case) => Played::unclear(why),
             Err(Hitch::Unreached(why)) => Played {
-                verdict: match self.trial.asked_for(case) {
-                    true => CaseVerdict::Unclear { why },
-                    false => CaseVerdict::Skipped { why },
-                },
+                verdict: CaseVerdict::Skipped { why },
                 known: Known::default(),
                 connections: 0,
             },

@@ -36,6 +36,8 @@ pub(super) struct Taken {
     pub(super) unacknowledged: u32,
     /// The client's window, where the kernel tells it (Linux 5.4).
     pub(super) window: Option<u32>,
+    /// Bytes that came from the client, and bytes that it has acknowledged.
+    pub(super) moved: [Option<u64>; 2],
 }
 
 impl Seen {
@@ -91,6 +93,10 @@ impl Taken {
             timer: socket.timer,
             unacknowledged: socket.wqueue,
             window: info.and_then(|info| info.snd_wnd),
+            moved: [
+                info.and_then(|info| info.bytes_received),
+                info.and_then(|info| info.bytes_acked),
+            ],
         }
     }
 }

@@ -22,6 +22,9 @@ const BOUND: Duration = Duration::from_secs(10);
 /// A server has nothing more to say after so long a silence.
 const QUIET: Duration = Duration::from_millis(400);
 
+/// A client's program has done what it does at first after so long a silence.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// What all cases share.
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
@@ -72,6 +75,17 @@ impl Known {
     }
 }
 
+impl Played {
+    /// A case that came to no answer.
+    pub(super) fn unclear(why: impl Into<String>) -> Self {
+        Self {
+            verdict: CaseVerdict::Unclear { why: why.into() },
+            known: Known::default(),
+            connections: 0,
+        }
+    }
+}
+
 impl<E: Into<TrialError>> From<E> for Hitch {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
@@ -95,10 +109,13 @@ impl<'a> Stage<'a> {
         let many = self.trial.clients;
         let mut party = Party::start(host, &self.trial.client, many, self.address, window)?;
         let standing = || self.standing(host).len();
-        self.until(BOUND, || {
+        self.until(self.trial.patience(), || {
             party.read(1 << 16);
-            standing() >= many || party.is_over()
+            standing() >= many || party.is_over() || party.ended().is_some()
         })?;
+        if matches!(party, Party::Programs(_)) {
+            self.settle(host)?;
+        }
         if standing() >= many {
             self.open(&mut party, host)?;
             return Ok(party);
@@ -112,6 +129,24 @@ impl<'a> Stage<'a> {
             "the server accepted {accepted} of {many} connections{}",
             party.heard("; it answered: ")
         )))
+    }
+
+    /// Waits until programs have said what they say by themselves after connecting: login,
+    /// subscription. One that never stops talking is taken as it is.
+    fn settle(&self, host: &Host) -> Result<bool, TrialError> {
+        let moved = || {
+            let standing = self.standing(host).into_iter();
+            standing.map(|seen| (seen.cookie, seen.last.moved))
+        };
+        let mut before: Vec<_> = moved().collect();
+        let mut since = Instant::now();
+        self.until(BOUND, || {
+            let now: Vec<_> = moved().collect();
+            if now != before {
+                (before, since) = (now, Instant::now());
+            }
+            since.elapsed() > SETTLED
+        })
     }
 
     /// Says how a session begins and hears the answer out.

@@ -49,7 +49,7 @@ pub struct TestCase {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "test_summary")]
 pub struct TestSummary {
-    /// "passed", "failed" or "unclear".
+    /// "passed", "failed", "unclear", or "interrupted" before every case was over.
     pub verdict: Word,
     /// The deadline, milliseconds.
     pub within_ms: u64,
