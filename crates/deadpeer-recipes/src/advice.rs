@@ -5,6 +5,7 @@ use std::time::Duration;
 use deadpeer_core::Kernel;
 
 use crate::fit::{Fit, fit};
+use crate::read::{OwnAdvice, own_advice};
 use crate::recipe::{Recipe, Side};
 use crate::template::fill;
 
@@ -18,6 +19,8 @@ pub struct Advice {
     pub within: Duration,
     /// Each kind of its sockets.
     pub sides: Vec<SideAdvice>,
+    /// Time-outs of its own that keep the deadline.
+    pub own: Vec<OwnAdvice>,
 }
 
 /// One kind of a program's sockets.
@@ -57,6 +60,7 @@ pub fn advise(recipe: &'static Recipe, within: Duration, kernel: &Kernel) -> Adv
         recipe,
         within,
         sides: sides.collect(),
+        own: own_advice(recipe, within),
     }
 }
 

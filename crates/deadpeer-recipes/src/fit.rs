@@ -48,7 +48,7 @@ impl Fit {
             .collect()
     }
 
-    fn of(options: SocketOptions, within: Duration, kernel: &Kernel) -> Self {
+    pub(crate) fn of(options: SocketOptions, within: Duration, kernel: &Kernel) -> Self {
         let effective: Effective = options.resolve(&kernel.sysctls);
         Self {
             options,

@@ -10,10 +10,14 @@
 mod advice;
 mod catalogue;
 mod fit;
+pub mod read;
 mod recipe;
 mod template;
 
 pub use advice::{Advice, SideAdvice, advise};
 pub use catalogue::{Unknown, all, find, of_process};
 pub use fit::Fit;
-pub use recipe::{Kind, Knob, OwnTimeout, Proof, Recipe, Side, SideKind};
+pub use recipe::{
+    Configuration, Each, Ends, Key, Kind, Knob, OwnTimeout, Proof, Recipe, Side, SideKind, Syntax,
+    Target, Unit, Zero,
+};

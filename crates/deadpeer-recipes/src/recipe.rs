@@ -2,6 +2,12 @@
 
 use serde::Deserialize;
 
+pub use crate::recipe::configuration::{
+    Configuration, Each, Ends, Key, Syntax, Target, Unit, Zero,
+};
+
+mod configuration;
+
 /// One program, or one library in its language.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -30,6 +36,12 @@ pub struct Recipe {
     /// The program's own check of its configuration, as a command.
     #[serde(default)]
     pub check: Option<String>,
+    /// Commands that change a running program at once, in its own words.
+    #[serde(default)]
+    pub live: Vec<String>,
+    /// How its configuration is read.
+    #[serde(default)]
+    pub read: Option<Configuration>,
     /// Its sockets, by who is at the other end.
     pub sides: Vec<Side>,
     /// Time-outs and heartbeats of its own, which end connections without the kernel.
@@ -120,6 +132,18 @@ pub struct Side {
     /// The lines to write; `{idle}`, `{interval}`, `{count}` and `{user-timeout}` stand for values.
     #[serde(default)]
     pub lines: Vec<String>,
+    /// Whether `SO_KEEPALIVE` is on where none of the keys is written.
+    #[serde(default)]
+    pub untouched: bool,
+    /// The lines of which each stands for sockets of its own, such as `listen`.
+    #[serde(default)]
+    pub each: Option<Each>,
+    /// The keys that its configuration is read by.
+    #[serde(default)]
+    pub keys: Vec<Key>,
+    /// Its configuration is not read for these sockets.
+    #[serde(default)]
+    pub unread: bool,
 }
 
 /// Who is at the other end of a socket.
@@ -229,4 +253,7 @@ pub struct OwnTimeout {
     pub default: String,
     /// What it ends, and what it doesn't.
     pub does: String,
+    /// When it ends a connection whose peer has vanished, where that follows from its value.
+    #[serde(default)]
+    pub ends: Option<Ends>,
 }

@@ -1,0 +1,363 @@
+//! A program's configuration, read by its recipe: what it promises now, and what to change.
+//!
+//! Nothing is written, and no file is opened: whoever asks brings their text ([`Files`]).
+
+mod change;
+mod diff;
+mod document;
+mod files;
+mod keys;
+mod own;
+mod secrets;
+mod sockets;
+mod syntax;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod value;
+mod whose;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use deadpeer_core::{Kernel, Notice, Silence};
+
+pub use self::document::{Place, Remark, SyntaxError};
+pub use self::files::Files;
+pub(crate) use self::own::advise as own_advice;
+pub use self::own::{Own, OwnAdvice, OwnEnd};
+pub use self::sockets::{Line, Sockets};
+
+use self::change::Changes;
+use self::document::Document;
+use self::files::Loader;
+use self::sockets::{Asked, Spoken, of_side};
+use crate::advice::{Advice, advise};
+use crate::fit::Fit;
+use crate::recipe::{Configuration, Recipe};
+
+/// What is to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The file, as it was named, and its text; `None`: the command line is all there is.
+    pub file: Option<(&'a str, &'a str)>,
+    /// The command line of a running program, which may set keys as well.
+    pub arguments: &'a [String],
+}
+
+/// What a configuration promises, and what to change.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Reading {
+    /// What the recipe advises.
+    pub advice: Advice,
+    /// The files that were read.
+    pub files: Vec<String>,
+    /// The sockets that it speaks of.
+    pub sockets: Vec<Sockets>,
+    /// The program's own time-outs.
+    pub own: Vec<Own>,
+    /// What was not understood, or could not be read.
+    pub remarks: Vec<Remark>,
+    /// For each file that is to be changed a unified diff without context.
+    pub diffs: Vec<String>,
+    /// Passwords are left out of the diffs, so that no patch can be made of them.
+    pub passwords_hidden: bool,
+    /// Lines to write that have no place in what was read.
+    pub by_hand: Vec<String>,
+}
+
+/// A configuration that can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// It is not written as the program wants it.
+    #[error("{error}{}", own_check(check.as_deref()))]
+    Syntax {
+        /// Where, and what.
+        error: SyntaxError,
+        /// The program's own check of its configuration.
+        check: Option<String>,
+    },
+    /// It is another program's.
+    #[error(
+        "{file} looks like a configuration of {looks_like}, not of {asked}: --for {looks_like}"
+    )]
+    Another {
+        /// The file.
+        file: String,
+        /// The program that was asked for.
+        asked: &'static str,
+        /// The program whose it seems to be.
+        looks_like: &'static str,
+    },
+    /// The recipe says nothing of how it is written.
+    #[error("configurations of {0} can't be read; `deadpeer plan --for {0}` says what to write")]
+    Unreadable(&'static str),
+}
+
+fn own_check(check: Option<&str>) -> String {
+    check
+        .map(|check| format!("; the program's own check: {check}"))
+        .unwrap_or_default()
+}
+
+impl Reading {
+    /// Whether the deadline is kept: by the kernel, or by a time-out of the program's own that ends
+    /// every connection. `None`: it can't be told.
+    #[must_use]
+    pub fn keeps(&self) -> Option<bool> {
+        let within = self.advice.within;
+        let own = |silence| self.own.iter().any(|own| own.keeps(silence, within));
+        let kept = |sockets: &Sockets| {
+            let fit = sockets.fit.as_ref()?;
+            let mut silences = Silence::JUDGED.into_iter();
+            Some(silences.all(|silence| fit.keeps(silence) || own(silence)))
+        };
+        let kept: Vec<Option<bool>> = self.sockets.iter().map(kept).collect();
+        match (
+            kept.contains(&Some(false)),
+            kept.contains(&None) || kept.is_empty(),
+        ) {
+            (true, _) => Some(false),
+            (false, true) => None,
+            // What could not be read may say something else.
+            (false, false) => self.remarks.is_empty().then_some(true),
+        }
+    }
+}
+
+/// Reads a program's configuration.
+///
+/// # Errors
+/// [`ReadError`] where nothing can be said of it.
+pub fn read(
+    recipe: &'static Recipe,
+    within: Duration,
+    kernel: &Kernel,
+    source: Source<'_>,
+    files: &mut dyn Files,
+) -> Result<Reading, ReadError> {
+    let Some(how) = &recipe.read else {
+        return Err(ReadError::Unreadable(&recipe.name));
+    };
+    let advice = advise(recipe, within, kernel);
+    let asked = Asked {
+        how,
+        within,
+        kernel,
+    };
+    let mut recording = Recording {
+        files,
+        found: BTreeMap::new(),
+    };
+    let mut document = load(recipe, how, source, &mut recording)?;
+    let mut remarks = std::mem::take(&mut document.remarks);
+    let spoken = spoken(&document, recipe, asked, &mut remarks);
+    let own = own::of(&document, recipe, how);
+    let mut changes = wanted(&document, how, &advice, &spoken, &own);
+    let after = |texts| {
+        let mut replay = Replay {
+            found: &recording.found,
+            texts,
+        };
+        let text = source
+            .file
+            .map(|(path, text)| (path, replay.text(path, text)));
+        let source = Source {
+            file: text.as_ref().map(|(path, text)| (*path, text.as_str())),
+            ..source
+        };
+        let document = load(recipe, how, source, &mut replay).ok()?;
+        let spoken = spoken_fits(&document, recipe, asked);
+        let own = own::of(&document, recipe, how);
+        Some(wanted_at_all(&advice, &spoken, &own))
+    };
+    // A patch is shown if what it makes is read as was meant.
+    if !changes.is_empty()
+        && (!changes.are_apart() || after(changes.texts(&document)) != Some(false))
+    {
+        let late = advice.sides.iter().filter(|side| {
+            let mut spoken = spoken.iter().filter(|one| one.sockets.side == side.side);
+            spoken.any(|one| improves(one.sockets.fit.as_ref(), &side.fit))
+        });
+        let mut by_hand: Vec<String> = late.flat_map(|side| side.lines.clone()).collect();
+        by_hand.extend(advice.own.iter().flat_map(|own| own.lines.clone()));
+        changes = Changes::by_hand(by_hand);
+    }
+    let diffs = changes.files().map(|(file, edits)| {
+        let source = &document.files[file];
+        diff::unified(&source.path, &source.text, &edits)
+    });
+    let diffs: Vec<String> = diffs.collect();
+    let shown: Vec<String> = diffs.iter().map(|diff| secrets::masked(diff)).collect();
+    remarks.sort_by(|one, other| one.place.cmp(&other.place));
+    remarks.dedup();
+    let mut by_hand = changes.by_hand;
+    by_hand.dedup();
+    Ok(Reading {
+        files: document
+            .files
+            .iter()
+            .map(|file| file.path.clone())
+            .collect(),
+        sockets: spoken.into_iter().map(|spoken| spoken.sockets).collect(),
+        own,
+        remarks,
+        passwords_hidden: shown != diffs,
+        diffs: shown,
+        by_hand,
+        advice,
+    })
+}
+
+fn load(
+    recipe: &'static Recipe,
+    how: &'static Configuration,
+    source: Source<'_>,
+    files: &mut dyn Files,
+) -> Result<Document, ReadError> {
+    let mut loader = Loader::new(files, how.syntax);
+    if let Some((path, text)) = source.file {
+        let another = || whose::other(recipe, path, text);
+        let read = loader.read(path.to_owned(), text.to_owned(), Document::ROOT);
+        let strange = match &read {
+            Ok(()) => loader.document.entries.iter().any(|entry| entry.file == 0),
+            Err(_) => true,
+        };
+        if strange
+            && whose::marks(&loader.document, how) == 0
+            && let Some(looks_like) = another()
+        {
+            return Err(ReadError::Another {
+                file: path.to_owned(),
+                asked: &recipe.name,
+                looks_like: &looks_like.name,
+            });
+        }
+        read.map_err(|error| ReadError::Syntax {
+            error,
+            check: recipe.check.clone(),
+        })?;
+        if strange && whose::marks(&loader.document, how) == 0 {
+            let what = format!("no line of it has a key by which {} is known", recipe.title);
+            loader.document.remark(0, 0, what);
+        }
+    }
+    syntax::command_line(&mut loader.document, how, source.arguments);
+    Ok(loader.document)
+}
+
+fn spoken<'d>(
+    document: &'d Document,
+    recipe: &'static Recipe,
+    asked: Asked<'_>,
+    remarks: &mut Vec<Remark>,
+) -> Vec<Spoken<'d>> {
+    let sides = recipe.sides.iter().filter(|side| !side.unread);
+    sides
+        .flat_map(|side| of_side(document, side, asked, remarks))
+        .collect()
+}
+
+fn spoken_fits(document: &Document, recipe: &'static Recipe, asked: Asked<'_>) -> Vec<Sockets> {
+    let spoken = spoken(document, recipe, asked, &mut Vec::new());
+    spoken.into_iter().map(|spoken| spoken.sockets).collect()
+}
+
+/// What to write where the recipe's values do better.
+fn wanted(
+    document: &Document,
+    how: &Configuration,
+    advice: &Advice,
+    spoken: &[Spoken<'_>],
+    own: &[Own],
+) -> Changes {
+    let mut changes = Changes::default();
+    for one in spoken {
+        let mut sides = advice.sides.iter();
+        let side = sides.find(|side| side.side == one.sockets.side);
+        if let Some(side) = side.filter(|side| improves(one.sockets.fit.as_ref(), &side.fit)) {
+            change::sockets(&mut changes, document, how.syntax, one, &side.fit.options);
+        }
+    }
+    for advice in late(advice, own) {
+        change::own(&mut changes, document, how.syntax, advice);
+    }
+    changes
+}
+
+/// Whether anything is left that the recipe's values do better.
+fn wanted_at_all(advice: &Advice, sockets: &[Sockets], own: &[Own]) -> bool {
+    let better = |one: &Sockets| {
+        let mut sides = advice.sides.iter().filter(|side| side.side == one.side);
+        sides.any(|side| improves(one.fit.as_ref(), &side.fit))
+    };
+    sockets.iter().any(better) || late(advice, own).next().is_some()
+}
+
+/// The time-outs of the program's own that could keep the deadline, and do not.
+fn late<'a>(advice: &'a Advice, own: &'a [Own]) -> impl Iterator<Item = &'a OwnAdvice> {
+    advice.own.iter().filter(|wanted| {
+        let mut own = own.iter().filter(|own| own.timeout == wanted.timeout);
+        own.any(|own| !matches!(own.ends, OwnEnd::After(after) if after <= advice.within))
+    })
+}
+
+/// Whether a fit does better than what is there.
+fn improves(now: Option<&Fit>, then: &Fit) -> bool {
+    let Some(now) = now else { return true };
+    let latest = |fit: &Fit, silence| match fit.forecast.outlook(silence).worst {
+        Notice::Within(span) => span.latest,
+        Notice::Never => Duration::MAX,
+    };
+    let mut silences = Silence::JUDGED.into_iter();
+    silences.any(|silence| {
+        !now.keeps(silence) && (then.keeps(silence) || latest(then, silence) < latest(now, silence))
+    }) || (now.forecast.lost_probes_survived == Some(0)
+        && then.forecast.lost_probes_survived > Some(0))
+}
+
+/// What was found for each include.
+type Found = BTreeMap<(String, String), Vec<(String, Result<String, String>)>>;
+
+/// Keeps what was found.
+struct Recording<'f> {
+    files: &'f mut dyn Files,
+    found: Found,
+}
+
+impl Files for Recording<'_> {
+    fn find(&mut self, pattern: &str, from: &str) -> Vec<(String, Result<String, String>)> {
+        let found = self.files.find(pattern, from);
+        let asked = (pattern.to_owned(), from.to_owned());
+        self.found.insert(asked, found.clone());
+        found
+    }
+}
+
+/// Finds the same again, with other texts.
+struct Replay<'f> {
+    found: &'f Found,
+    texts: Vec<(String, String)>,
+}
+
+impl Replay<'_> {
+    fn text(&self, path: &str, text: &str) -> String {
+        let mut changed = self.texts.iter();
+        let changed = changed.find(|(changed, _)| changed == path);
+        changed.map_or(text, |(_, text)| text).to_owned()
+    }
+}
+
+impl Files for Replay<'_> {
+    fn find(&mut self, pattern: &str, from: &str) -> Vec<(String, Result<String, String>)> {
+        let found = self.found.get(&(pattern.to_owned(), from.to_owned()));
+        let again = found.into_iter().flatten().map(|(path, text)| {
+            let text = text.clone().map(|text| self.text(path, &text));
+            (path.clone(), text)
+        });
+        again.collect()
+    }
+}

@@ -1,0 +1,219 @@
+//! What is to be changed: the patch applied is read again, and does what the recipe chose.
+
+use super::*;
+
+/// Each program's configuration, and what its patch must and must not contain.
+const CASES: &[(&str, &str, &[&str])] = &[
+    (
+        "redis",
+        "# mine\ntcp-keepalive 300 \nsave 1 1\n",
+        &["-tcp-keepalive 300 \n+tcp-keepalive "],
+    ),
+    (
+        "redis",
+        "# tcp-keepalive 300\nsave 1 1",
+        &["@@ -1,0 +2,1 @@\n+tcp-keepalive "],
+    ),
+    (
+        "nginx",
+        "events {}\nhttp {\n  server {\n    listen 80 default_server; # web\n    listen 81 so_keepalive=on;\n  }\n}\n",
+        &[
+            "-    listen 80 default_server; # web\n",
+            "+    listen 80 default_server so_keepalive=",
+            "; # web\n",
+            "-    listen 81 so_keepalive=on;",
+        ],
+    ),
+    (
+        "nginx",
+        "events {} http { server { listen 80; location / { proxy_pass http://a; } } }\n",
+        &["proxy_socket_keepalive on;"],
+    ),
+    (
+        "haproxy",
+        "defaults\n\tmode http\nfrontend f\n\tbind :80 # here\n\tdefault_backend b\nbackend b\n\tserver s 192.0.2.1:80\n",
+        &[
+            "+\tbind :80 tcp-ut ",
+            "ms # here\n+\toption clitcpka\n+\tclitcpka-idle ",
+            "+\tserver s 192.0.2.1:80 tcp-ut ",
+            "+\toption srvtcpka\n",
+        ],
+    ),
+    (
+        "postgresql",
+        "listen_addresses = '*'\n#tcp_keepalives_idle = 0\t\t# seconds\ntcp_user_timeout = 0 # off\n",
+        &[
+            "+tcp_keepalives_idle = ",
+            "-tcp_user_timeout = 0 # off\n",
+            " # off\n",
+        ],
+    ),
+    (
+        "pgbouncer",
+        "[databases]\na = host=b\n[pgbouncer]\npool_mode = session\n[users]\n",
+        &["@@ -3,0 +4,"],
+    ),
+    (
+        "mariadb",
+        "[server]\n[mariadbd]\nbind-address = ::\n",
+        &["+tcp_keepalive_time = "],
+    ),
+    (
+        "squid",
+        "http_port 3128\nhttp_access deny all\n",
+        &["+http_port 3128 tcpkeepalive="],
+    ),
+    (
+        "stunnel",
+        "[s]\naccept = 1\nconnect = 2\n",
+        &["+socket = l:SO_KEEPALIVE=1\n", "+socket = r:TCP_KEEPCNT="],
+    ),
+    (
+        "rsyslog",
+        "module(load=\"imtcp\")\ninput(type=\"imtcp\" port=\"514\")\n",
+        &["+module(load=\"imtcp\" keepalive=\"on\" keepalive.time=\""],
+    ),
+    (
+        "openssh-server",
+        "UsePAM yes\nMatch User a\n  X11Forwarding no\n",
+        &["@@ -1,0 +2,2 @@\n+ClientAliveInterval "],
+    ),
+    (
+        "openssh-server",
+        "#ClientAliveInterval 0\nClientAliveCountMax 9\n",
+        &[
+            "+ClientAliveInterval ",
+            "-ClientAliveCountMax 9\n+ClientAliveCountMax 3\n",
+        ],
+    ),
+    (
+        "rabbitmq",
+        "listeners.tcp.default = 5672\n",
+        &["+heartbeat = 15\n"],
+    ),
+    (
+        "sysctl",
+        "vm.swappiness=1\nnet.ipv4.tcp_keepalive_time=600\n",
+        &["-net.ipv4.tcp_keepalive_time=600\n"],
+    ),
+    (
+        "systemd-socket",
+        "[Unit]\n[Socket]\nListenStream=1\n[Install]\n",
+        &["@@ -2,0 +3,4 @@\n+KeepAlive = yes\n"],
+    ),
+    (
+        "libpq",
+        "A=1\nURL=postgresql://db/a\n",
+        &["+URL=postgresql://db/a?keepalives_idle="],
+    ),
+    (
+        "libpq",
+        "DSN='host=db port=1'\n",
+        &["+DSN='host=db port=1 keepalives_idle="],
+    ),
+    (
+        "elasticsearch",
+        "cluster.name: a\nnetwork.tcp.keep_idle: 900 # long\n",
+        &["# long\n", "+network.tcp.keep_count: "],
+    ),
+];
+
+#[test]
+fn a_patch_changes_the_lines_concerned_and_no_other() {
+    for (program, text, parts) in CASES {
+        let reading = reading(program, text).unwrap();
+        let diff = reading.diffs.concat();
+        for part in *parts {
+            assert!(
+                diff.contains(part),
+                "{program}: {part:?} is missing in\n{diff}\n{reading:#?}"
+            );
+        }
+        assert!(
+            reading.by_hand.is_empty(),
+            "{program}: {:?}",
+            reading.by_hand
+        );
+    }
+}
+
+/// `patch` of Debian takes it, and what comes of it wants no change.
+#[test]
+fn a_patch_is_taken_by_patch_and_wants_no_second_one() {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    for (program, text, _) in CASES {
+        let diff = reading(program, text).unwrap().diffs.concat();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("etc")).unwrap();
+        let file = folder.path().join("etc/f.conf");
+        std::fs::write(&file, text).unwrap();
+        let patch = Command::new("patch")
+            .args(["-p1", "-s", "-d"])
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .spawn();
+        let Ok(mut patch) = patch else {
+            eprintln!("SKIP: patch is not installed");
+            assert!(std::env::var_os("DEADPEER_NO_SKIP").is_none());
+            return;
+        };
+        patch
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(diff.as_bytes())
+            .unwrap();
+        assert!(patch.wait().unwrap().success(), "{program}:\n{diff}");
+        let patched = std::fs::read_to_string(&file).unwrap();
+        let again = reading(program, &patched).unwrap();
+        assert_eq!(again.diffs, Vec::<String>::new(), "{program}:\n{patched}");
+        assert_eq!(again.by_hand, Vec::<String>::new(), "{program}");
+    }
+}
+
+#[test]
+fn what_an_include_says_is_changed_there() {
+    let mut files = Folder::default();
+    let more = "tcp_keepalives_idle = 7200\n";
+    files.0.insert("conf.d/*.conf".into(), Ok(String::new()));
+    files.0.insert("conf.d/a.conf".into(), Ok(more.into()));
+    let text = "listen_addresses = '*'\ninclude_dir 'conf.d'\n";
+    let reading = reading_with("postgresql", text, &[], &mut files).unwrap();
+    let diff = reading.diffs.concat();
+    assert!(diff.contains("--- conf.d/a.conf\n"), "{diff}");
+    assert!(diff.contains("-tcp_keepalives_idle = 7200\n"), "{diff}");
+}
+
+#[test]
+fn what_a_command_line_says_is_for_hands() {
+    let arguments = ["redis-server", "/etc/f.conf", "--tcp-keepalive", "600"];
+    let text = "save 1 1\n";
+    let reading = reading_with("redis", text, &arguments, &mut Folder::default()).unwrap();
+    assert_eq!(reading.diffs, Vec::<String>::new());
+    assert!(
+        reading.by_hand[0].starts_with("tcp-keepalive "),
+        "{reading:?}"
+    );
+}
+
+#[test]
+fn what_is_as_good_as_it_can_be_is_left_alone() {
+    let best = crate::advise(
+        find("nginx").unwrap(),
+        Duration::from_secs(30),
+        &Kernel::before_rto_max(Some(250)),
+    );
+    let line = best.sides[0].lines[0].clone();
+    let text = format!("events {{}} http {{ server {{ {line} }} }}");
+    let reading = reading("nginx", &text).unwrap();
+    assert!(
+        reading.diffs.is_empty() && reading.by_hand.is_empty(),
+        "{reading:?}"
+    );
+    assert_eq!(
+        reading.keeps(),
+        Some(false),
+        "data in flight is not bounded"
+    );
+}

@@ -1,0 +1,48 @@
+//! Whose a file is, by the keys that only one program has.
+
+use std::collections::BTreeSet;
+
+use super::document::Document;
+use super::files::{Files, Loader};
+use super::keys::same;
+use crate::catalogue::all;
+use crate::recipe::{Configuration, Recipe};
+
+/// So many marks of another program are no accident.
+const ENOUGH: usize = 2;
+
+/// How many of its marks a program finds in a file.
+pub(crate) fn marks(document: &Document, how: &Configuration) -> usize {
+    let entries = document.entries.iter().map(|entry| entry.key.text.as_str());
+    let blocks = document.blocks.iter().map(|block| block.name.as_str());
+    let written: BTreeSet<&str> = entries.chain(blocks).collect();
+    let found = how.marks.iter().filter(|mark| {
+        let mut written = written.iter();
+        written.any(|name| same(how.syntax, name, mark))
+    });
+    found.count()
+}
+
+/// The program that a file is for, where it has no marks of the one asked for.
+pub(crate) fn other(asked: &Recipe, path: &str, text: &str) -> Option<&'static Recipe> {
+    let others = all().iter().filter(|recipe| recipe.name != asked.name);
+    let rated = others.filter_map(|recipe| {
+        let how = recipe.read.as_ref()?;
+        let mut nothing = Nothing;
+        let mut loader = Loader::new(&mut nothing, how.syntax);
+        let read = loader.read(path.to_owned(), text.to_owned(), Document::ROOT);
+        read.ok()?;
+        Some((marks(&loader.document, how), recipe))
+    });
+    let best = rated.max_by_key(|(marks, _)| *marks)?;
+    (best.0 >= ENOUGH).then_some(best.1)
+}
+
+/// No files but the one that was given.
+pub(crate) struct Nothing;
+
+impl Files for Nothing {
+    fn find(&mut self, _: &str, _: &str) -> Vec<(String, Result<String, String>)> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,201 @@
+//! What a recipe says of the program's configuration: how it is written, and which keys set what.
+
+use deadpeer_core::Silence;
+use serde::Deserialize;
+
+/// How a program's configuration is found and read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Configuration {
+    /// How it is written.
+    pub syntax: Syntax,
+    /// How its command line names the file: `-c {file}`, or `{file}` for the first word that is no
+    /// option.
+    #[serde(default)]
+    pub named_by: Vec<String>,
+    /// Where it is otherwise: the first that is there.
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// How its command line sets a key: `--{key}={value}`. That is the last word.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// Keys by which a file is known to be this program's.
+    pub marks: Vec<String>,
+    /// Of two lines with one key the first counts.
+    #[serde(default)]
+    pub first_counts: bool,
+}
+
+/// How a configuration is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Syntax {
+    /// nginx: words, `;`, and blocks in braces.
+    Blocks,
+    /// `[section]` and `key = value`.
+    Ini,
+    /// `key value`, as Redis, Squid and Mosquitto have it.
+    Words,
+    /// `key value` with `Match` and `Host`, which reach to the next.
+    Ssh,
+    /// `key = value` as `postgresql.conf` has it.
+    Postgresql,
+    /// `key = value` without sections.
+    Assignments,
+    /// HAProxy: a section begins with its name.
+    Sections,
+    /// rsyslog: `module(...)`, `input(...)`, `action(...)`.
+    Calls,
+    /// YAML; keys are paths.
+    Yaml,
+    /// A file of environment variables, whose values may be URIs or connection strings.
+    Environment,
+    /// Nothing but a command line.
+    Arguments,
+}
+
+/// The lines of which each stands for sockets of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Each {
+    /// Their key; empty: each block of these names.
+    #[serde(default)]
+    pub key: String,
+    /// The blocks or sections that they stand in; empty: any.
+    #[serde(default)]
+    pub within: Vec<String>,
+    /// Begins of words with which a line is about no TCP socket.
+    #[serde(default)]
+    pub except: Vec<String>,
+    /// A word that the line has to have.
+    #[serde(default)]
+    pub only: Option<String>,
+    /// Lines with the same first word are about the same socket: what one says holds for all.
+    #[serde(default)]
+    pub shared: bool,
+}
+
+/// A key of a program's configuration that sets socket options.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Key {
+    /// Its name; with several words, such as `option clitcpka`, all of them.
+    pub key: String,
+    /// The blocks or sections that it may stand in; empty: any.
+    #[serde(default)]
+    pub within: Vec<String>,
+    /// The word of its line that the value follows: `so_keepalive=`, `tcp-ut `.
+    #[serde(default)]
+    pub parameter: Option<String>,
+    /// What the parts of the value are.
+    pub sets: Vec<Target>,
+    /// What stands between the parts.
+    #[serde(default)]
+    pub separator: Option<char>,
+    /// What a number without a unit is.
+    #[serde(default)]
+    pub unit: Unit,
+    /// What 0 means.
+    #[serde(default)]
+    pub zero: Zero,
+    /// The value where the key is not written.
+    #[serde(default)]
+    pub default: Option<String>,
+    /// The value to write, with placeholders as in the lines of its side.
+    pub write: String,
+}
+
+/// What a part of a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Target {
+    /// `SO_KEEPALIVE`.
+    Keepalive,
+    /// `TCP_KEEPIDLE`.
+    Idle,
+    /// `TCP_KEEPINTVL`.
+    Interval,
+    /// `TCP_KEEPCNT`.
+    Count,
+    /// The seconds from the first probe to the end.
+    Probing,
+    /// `TCP_USER_TIMEOUT`.
+    UserTimeout,
+}
+
+/// What a number without a unit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Unit {
+    /// Seconds.
+    #[default]
+    S,
+    /// Milliseconds.
+    Ms,
+}
+
+/// What 0 means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Zero {
+    /// The kernel's own setting holds.
+    #[default]
+    Kernel,
+    /// Keepalive is off.
+    Off,
+}
+
+/// When a time-out of a program's own ends a connection whose peer has vanished.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Ends {
+    /// The silences in which it does, as they are called in JSON.
+    pub silences: Vec<String>,
+    /// What a number without a unit is.
+    #[serde(default)]
+    pub unit: Unit,
+    /// The key that says how many questions go unanswered.
+    #[serde(default)]
+    pub times: Option<String>,
+    /// How many do unless it is written.
+    #[serde(default)]
+    pub times_default: u32,
+    /// So many periods pass for each of them; 0: one.
+    #[serde(default)]
+    pub each: u32,
+    /// So many more periods pass before the end.
+    #[serde(default)]
+    pub plus: u32,
+    /// A period may last so many milliseconds more.
+    #[serde(default)]
+    pub late_ms: u64,
+    /// A period lasts so many hundredths of the value; 0: as long as the value.
+    #[serde(default)]
+    pub percent: u32,
+    /// What it takes besides: "where the client agrees".
+    #[serde(default)]
+    pub only: Option<String>,
+    /// The lines to write for a deadline: `{beat}` is the value. Empty: it ends the living, too,
+    /// or keeps nothing.
+    #[serde(default)]
+    pub lines: Vec<String>,
+    /// What makes them take effect.
+    #[serde(default)]
+    pub apply: Option<String>,
+}
+
+impl Ends {
+    /// Whether it does so in this silence.
+    #[must_use]
+    pub fn covers(&self, silence: Silence) -> bool {
+        self.silences.iter().any(|name| name == silence.name())
+    }
+}
