@@ -10,6 +10,7 @@
 mod alone;
 mod args;
 mod audit;
+mod configuration;
 mod confirm;
 #[cfg(test)]
 mod documented;

@@ -3,7 +3,9 @@
 mod answer;
 mod code;
 mod kernel;
+mod page;
 mod program;
+pub(crate) mod read;
 mod request;
 pub(crate) mod words;
 
@@ -27,6 +29,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
             within,
             kernel,
         } => program::run(recipe, *within, kernel, output, out),
+        Request::Read { reading } => read::run(reading, output, out),
         Request::List => program::list(output, out),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpeer_core::Kernel;
+use deadpeer_core::{Kernel, Silence};
 
 use crate::fit::{Fit, fit};
 use crate::read::{OwnAdvice, own_advice};
@@ -39,7 +39,21 @@ impl Advice {
     /// Whether every kind of socket keeps the deadline in the silences that may come over each.
     #[must_use]
     pub fn keeps(&self) -> bool {
-        self.sides.iter().all(|side| side.fit.misses().is_empty())
+        self.missed().is_empty()
+    }
+
+    /// The silences in which neither the sockets' options nor a time-out of the program's own,
+    /// which ends every connection, keep the deadline.
+    #[must_use]
+    pub fn missed(&self) -> Vec<Silence> {
+        let kept = |silence| {
+            self.sides.iter().all(|side| side.fit.keeps(silence))
+                || self.own.iter().any(|own| own.keeps(silence, self.within))
+        };
+        Silence::JUDGED
+            .into_iter()
+            .filter(|silence| !kept(*silence))
+            .collect()
     }
 }
 
@@ -69,7 +83,6 @@ mod tests {
     use super::*;
     use crate::all;
     use crate::recipe::Knob;
-    use deadpeer_core::Silence;
 
     /// Deadlines that people have.
     const WITHIN: [u64; 5] = [10, 30, 60, 300, 900];

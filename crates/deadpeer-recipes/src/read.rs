@@ -7,6 +7,7 @@ mod diff;
 mod document;
 mod files;
 mod keys;
+mod named;
 mod own;
 mod secrets;
 mod sockets;
@@ -125,6 +126,19 @@ impl Reading {
             // What could not be read may say something else.
             (false, false) => self.remarks.is_empty().then_some(true),
         }
+    }
+}
+
+impl Reading {
+    /// The silences in which these sockets miss the deadline whatever is written.
+    #[must_use]
+    pub fn missed_at_best(&self) -> Vec<Silence> {
+        let mut advice = self.advice.clone();
+        advice.sides.retain(|side| {
+            let mut sockets = self.sockets.iter();
+            sockets.any(|sockets| sockets.side == side.side)
+        });
+        advice.missed()
     }
 }
 

@@ -5,6 +5,7 @@
 //! and one struct here is one type; [`Line`] reads any of them.
 
 mod audit;
+mod configuration;
 mod ends;
 mod explain;
 mod kill;
@@ -23,6 +24,9 @@ mod watch;
 pub use audit::{
     Bound, Connection, Finding, FindingCount, GivenUp, Hanging, Leak, Listener, Owner, Proven,
     Service, SettingsCount, Socket, Summary, Timer, Unread, Waiting, Warning, Worst, Worsts,
+};
+pub use configuration::{
+    Configuration, ConfigurationLine, ConfigurationOwn, ConfigurationRemark, ConfigurationSockets,
 };
 pub use ends::{Connected, Ended, Listening, Seen};
 pub use explain::{

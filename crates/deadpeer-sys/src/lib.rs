@@ -16,6 +16,7 @@ mod alarm;
 pub mod clock;
 pub mod enclosure;
 mod error;
+pub mod files;
 mod kernel;
 pub mod netns;
 pub mod packet;

@@ -3,17 +3,15 @@
 use std::io::Write;
 use std::time::Duration;
 
-use deadpeer_core::{Kernel, Notice, Silence};
+use deadpeer_core::{Kernel, Silence};
+use deadpeer_recipes::read::OwnAdvice;
 use deadpeer_recipes::{Advice, Proof, Recipe, SideAdvice, SideKind, advise};
-use deadpeer_report::duration::{milliseconds, typed};
+use deadpeer_report::duration::{Upper, milliseconds, typed};
 use deadpeer_report::record::{Remedy, RemedySide, RemedyTimeout};
 
-use super::answer::told;
+use super::page::Page;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
-use crate::text::look::Look;
-use crate::text::paragraph::paragraph;
-use crate::text::style;
 
 /// Advises and prints: yes if all of the program's sockets keep the deadline then.
 pub(super) fn run(
@@ -60,11 +58,6 @@ pub(super) fn list(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     Ok(Exit::Yes)
 }
 
-struct Page<'o, W> {
-    look: Look,
-    out: &'o mut W,
-}
-
 impl<W: Write> Page<'_, W> {
     fn advice(mut self, advice: &Advice) -> Result<(), Stop> {
         let recipe = advice.recipe;
@@ -73,6 +66,10 @@ impl<W: Write> Page<'_, W> {
                 self.gap()?;
             }
             self.side(recipe, side)?;
+        }
+        for own in &advice.own {
+            self.gap()?;
+            self.own(own)?;
         }
         if !advice.keeps() {
             self.gap()?;
@@ -105,38 +102,38 @@ impl<W: Write> Page<'_, W> {
         for line in &side.lines {
             writeln!(self.out, "    {line}")?;
         }
-        for silence in Silence::JUDGED {
-            let worst = side.fit.forecast.outlook(silence).worst;
-            let words = format!("{:<26}{}", silence.words(), told(worst));
-            match side.fit.keeps(silence) {
-                true => self.text(&words)?,
-                false => self.bad(&format!("{words}: not kept"))?,
-            }
+        self.promise(&side.fit)
+    }
+
+    /// What the program can do besides its sockets' options.
+    fn own(&mut self, own: &OwnAdvice) -> Result<(), Stop> {
+        let only = own
+            .timeout
+            .ends
+            .iter()
+            .filter_map(|ends| ends.only.as_ref());
+        let only: String = only.map(|only| format!(", {only}")).collect();
+        self.title(&format!("By its own questions{only}"))?;
+        for line in &own.lines {
+            writeln!(self.out, "    {line}")?;
         }
-        match side.fit.forecast.lost_probes_survived {
-            Some(0) => self.bad("one lost probe ends a live connection")?,
-            Some(lost) => self.text(&format!("{:<26}{lost}", "lost probes survived"))?,
-            None => {}
-        }
-        match side.fit.forecast.slow_reader {
-            dropped @ Notice::Within(_) => self.text(&format!(
-                "{:<26}dropped {}",
-                "live, and not reading",
-                told(dropped)
-            )),
-            Notice::Never => Ok(()),
-        }
+        let after = format!("gone after {} at most", Upper(own.after));
+        self.text(&format!("{:<26}{after}", "a client, in every state"))?;
+        let apply = own
+            .timeout
+            .ends
+            .as_ref()
+            .and_then(|ends| ends.apply.as_ref());
+        apply.map_or(Ok(()), |apply| {
+            self.text(&format!("takes effect by {apply}"))
+        })
     }
 
     /// What keeps the deadline where the program can't.
     fn elsewhere(&mut self, advice: &Advice) -> Result<(), Stop> {
         let within = typed(advice.within);
-        let missed = |silence: &Silence| {
-            let mut sides = advice.sides.iter();
-            sides.any(|side| !side.fit.keeps(*silence))
-        };
-        let silences: Vec<_> = Silence::JUDGED.into_iter().filter(missed).collect();
-        let words: Vec<_> = silences.into_iter().map(Silence::words).collect();
+        let missed = advice.missed().into_iter();
+        let words: Vec<_> = missed.map(Silence::words).collect();
         self.title(&format!("To keep {within} {} as well", words.join(", ")))?;
         self.text("No setting of its own bounds that. From outside:")?;
         for line in [
@@ -147,51 +144,6 @@ impl<W: Write> Page<'_, W> {
             writeln!(self.out, "    {line}")?;
         }
         Ok(())
-    }
-
-    fn titled(&mut self, title: &str, lines: impl IntoIterator<Item = String>) -> Result<(), Stop> {
-        let mut lines = lines.into_iter().peekable();
-        if lines.peek().is_some() {
-            self.title(title)?;
-        }
-        lines.try_for_each(|line| self.text(&line))
-    }
-
-    fn gap(&mut self) -> Result<(), Stop> {
-        Ok(self.out.write_all(b"\n")?)
-    }
-
-    fn title(&mut self, text: &str) -> Result<(), Stop> {
-        Ok(paragraph(
-            self.out,
-            self.look,
-            style::TITLE,
-            "",
-            "  ",
-            text,
-        )?)
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), Stop> {
-        Ok(paragraph(
-            self.out,
-            self.look,
-            style::PLAIN,
-            "  ",
-            "    ",
-            text,
-        )?)
-    }
-
-    fn bad(&mut self, text: &str) -> Result<(), Stop> {
-        Ok(paragraph(
-            self.out,
-            self.look,
-            style::BAD,
-            "  ! ",
-            "    ",
-            text,
-        )?)
     }
 }
 

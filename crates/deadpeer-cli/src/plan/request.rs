@@ -1,13 +1,16 @@
 //! What is asked of `deadpeer plan`.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use deadpeer_core::{Kernel, Policy};
+use deadpeer_recipes::read::Reading;
 use deadpeer_recipes::{Recipe, Unknown};
 
 use super::code::Language;
 use super::kernel::{self, KernelArg, SysctlArg};
+use crate::configuration;
 use crate::exit::Stop;
 use crate::flags::DeadlineArgs;
 use crate::output::OutputArgs;
@@ -21,6 +24,9 @@ use crate::policy_args::PolicyArgs;
 ///
 /// With --for: the lines to write for that program, what they keep, and what the program cannot
 /// keep; exits with 1 if there is any of that.
+///
+/// With --read: exits with 1 if the configuration does not keep the deadline, and with 3 if that
+/// can't be told.
 #[derive(Debug, Args)]
 #[command(mut_arg("within", |within| within.required(false).required_unless_present("list")))]
 #[command(after_long_help = EXAMPLES)]
@@ -35,8 +41,16 @@ pub(crate) struct PlanArgs {
         conflicts_with_all = ["code", "survive_lost", "slow_readers", "after_close", "path_rto", "middlebox", "except"]
     )]
     program: Option<&'static Recipe>,
+    /// Read the configuration of --for's program, or without a file that of the running one: what
+    /// it promises line by line, and as a diff what to change; nothing is written
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = false)]
+    #[arg(conflicts_with_all = ["code", "survive_lost", "slow_readers", "after_close", "path_rto", "middlebox", "except"])]
+    read: Option<Option<PathBuf>>,
+    /// The running program whose configuration is read, where several run
+    #[arg(long, value_name = "PID", requires = "read", value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
     /// List the programs and libraries that --for takes
-    #[arg(long, conflicts_with_all = ["within", "program", "code"])]
+    #[arg(long, conflicts_with_all = ["within", "program", "code", "read"])]
     list: bool,
     #[command(flatten)]
     policy: PolicyArgs,
@@ -87,6 +101,8 @@ pub(crate) enum Request {
         /// The kernel and the namespace that it runs on.
         kernel: Kernel,
     },
+    /// What a program's configuration promises.
+    Read { reading: Box<Reading> },
     /// The programs that lines are known for.
     List,
 }
@@ -108,6 +124,10 @@ impl PlanArgs {
             return Ok(Request::List);
         };
         let kernel = kernel::with_sysctls(self.kernel.kernel()?, &self.sysctl)?;
+        if let Some(file) = &self.read {
+            let reading = Box::new(self.reading(file.as_deref(), deadline.within, &kernel)?);
+            return Ok(Request::Read { reading });
+        }
         if let Some(recipe) = self.program {
             return Ok(Request::Program {
                 recipe,
@@ -121,6 +141,49 @@ impl PlanArgs {
             kernel,
             code: self.code,
         }))
+    }
+}
+
+impl PlanArgs {
+    /// Reads the file that was named, or that of the running program.
+    fn reading(
+        &self,
+        file: Option<&Path>,
+        within: Duration,
+        kernel: &Kernel,
+    ) -> Result<Reading, Stop> {
+        match (file, self.pid, self.program) {
+            (Some(_), Some(_), _) => Err(Stop::because("--read FILE and --pid are two questions")),
+            (Some(file), None, Some(recipe)) => {
+                configuration::of_file(recipe, file, within, kernel)
+            }
+            (None, Some(pid), asked) => {
+                let (recipe, running) = configuration::recipe_of(pid).map_err(Stop::because)?;
+                if let Some(asked) = asked.filter(|asked| asked.name != recipe.name) {
+                    let title = &recipe.title;
+                    let said = format!("process {pid} is {title}, not {}", asked.title);
+                    return Err(Stop::because(said));
+                }
+                configuration::of_process(recipe, &running, within, kernel).map_err(Stop::because)
+            }
+            (None, None, Some(recipe)) => {
+                let running = configuration::programs(recipe);
+                let pids: Vec<String> = running.iter().map(|one| one.pid.to_string()).collect();
+                match &running[..] {
+                    [] => Err(Stop::because(format!(
+                        "no {} runs here that may be looked into: --read FILE",
+                        recipe.title
+                    ))),
+                    [one] => configuration::of_process(recipe, one, within, kernel)
+                        .map_err(Stop::because),
+                    _ => Err(Stop::because(format!(
+                        "several run: --pid {}",
+                        pids.join(", or --pid ")
+                    ))),
+                }
+            }
+            (_, None, None) => Err(Stop::because("--read takes --for PROGRAM, or --pid PID")),
+        }
     }
 }
 

@@ -59,6 +59,21 @@ impl Changes {
         })
     }
 
+    /// Several at one place are one edit, in the order of the keys.
+    fn insert(&mut self, file: usize, at: usize, text: &str) {
+        let edits = self.edits.entry(file).or_default();
+        let here = |edit: &&Edit| edit.at == (at, at);
+        let Some(mut edit) = edits.iter().find(here).cloned() else {
+            edits.insert(Edit::new(at..at, text.to_owned()));
+            return;
+        };
+        if !edit.text.contains(text.trim()) {
+            edits.remove(&edit);
+            edit.text += text;
+            edits.insert(edit);
+        }
+    }
+
     fn add(&mut self, file: usize, edit: Edit) {
         self.edits.entry(file).or_default().insert(edit);
     }
@@ -85,8 +100,7 @@ pub(crate) fn sockets(
             (Some(found), _, _) => replace(changes, document, syntax, key, found, &value),
             (None, Some(line), Some(parameter)) if own_line => {
                 let at = last_word(line, syntax, key);
-                let text = format!(" {parameter}{value}");
-                changes.add(line.file, Edit::new(at..at, text));
+                changes.insert(line.file, at, &format!(" {parameter}{value}"));
             }
             (None, _, _) => anchor.insert(changes, document, key, &value),
         }
@@ -312,7 +326,7 @@ impl Anchor {
             return;
         }
         if let Some(joint) = self.joint {
-            self.append(changes, &format!("{joint}{}={value}", key.key));
+            changes.insert(self.file, self.at, &format!("{joint}{}={value}", key.key));
             self.joint = Some(if joint == " " { " " } else { "&" });
             return;
         }
@@ -329,24 +343,7 @@ impl Anchor {
             true => format!("{line}\n"),
             false => format!("\n{line}"),
         };
-        self.append(changes, &text);
-    }
-
-    /// Several at one place are one edit, in the order of the keys.
-    fn append(&self, changes: &mut Changes, text: &str) {
-        let edits = changes.edits.entry(self.file).or_default();
-        let here = |edit: &&Edit| edit.at == (self.at, self.at);
-        match edits.iter().find(here).cloned() {
-            Some(edit) if edit.text.contains(text.trim()) => {}
-            Some(mut edit) => {
-                edits.remove(&edit);
-                edit.text += text;
-                edits.insert(edit);
-            }
-            None => {
-                edits.insert(Edit::new(self.at..self.at, text.to_owned()));
-            }
-        }
+        changes.insert(self.file, self.at, &text);
     }
 }
 

@@ -9,7 +9,7 @@ use super::document::Document;
 use super::keys::named;
 use super::sockets::Line;
 use super::value::milliseconds;
-use crate::recipe::{Configuration, Ends, OwnTimeout, Recipe};
+use crate::recipe::{Configuration, Ends, OwnTimeout, Recipe, Syntax};
 
 /// A time-out of the program's own, as its configuration has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +40,8 @@ impl Own {
     /// does.
     #[must_use]
     pub fn keeps(&self, silence: Silence, within: Duration) -> bool {
-        let ends = self.timeout.ends.as_ref();
-        let covers = ends.is_some_and(|ends| ends.only.is_none() && ends.covers(silence));
-        covers && matches!(self.ends, OwnEnd::After(after) if after <= within)
+        covers(self.timeout, silence)
+            && matches!(self.ends, OwnEnd::After(after) if after <= within)
     }
 }
 
@@ -91,10 +90,8 @@ fn written(
         let word = entry.words.get(taken);
         word.map(|word| word.text.clone()).unwrap_or_default()
     };
-    let outside: Vec<_> = with
-        .iter()
-        .filter(|entry| entry.block == Document::ROOT)
-        .collect();
+    let outermost = |entry: &&&super::document::Entry| holds_for_all(document, how, entry.block);
+    let outside: Vec<_> = with.iter().filter(outermost).collect();
     let mut values: Vec<String> = match how.first_counts {
         true => outside
             .first()
@@ -114,6 +111,14 @@ fn written(
     values.extend(inside.map(value));
     let lines = with.iter().map(|entry| Line::of(document, entry));
     (lines.collect(), values)
+}
+
+/// Whether what stands in a block holds for every connection unless a block within says otherwise.
+fn holds_for_all(document: &Document, how: &Configuration, block: usize) -> bool {
+    let outermost = ["http", "stream", "defaults"];
+    block == Document::ROOT
+        || how.syntax == Syntax::Ini
+        || outermost.contains(&document.blocks[block].name.as_str())
 }
 
 /// When a connection ends with this value.
@@ -147,6 +152,20 @@ pub struct OwnAdvice {
     pub lines: Vec<String>,
     /// When it ends a connection then.
     pub after: Duration,
+}
+
+impl OwnAdvice {
+    /// Whether it ends every connection in this silence within the deadline then, whatever the
+    /// client does.
+    #[must_use]
+    pub fn keeps(&self, silence: Silence, within: Duration) -> bool {
+        covers(self.timeout, silence) && self.after <= within
+    }
+}
+
+fn covers(timeout: &OwnTimeout, silence: Silence) -> bool {
+    let ends = timeout.ends.as_ref();
+    ends.is_some_and(|ends| ends.only.is_none() && ends.covers(silence))
 }
 
 /// The time-outs of a program that can keep a deadline, and what to write.

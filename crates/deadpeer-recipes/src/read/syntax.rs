@@ -39,6 +39,9 @@ pub(super) fn parse(
 
 /// The keys that a command line sets, as entries behind all others.
 pub(super) fn command_line(document: &mut Document, how: &Configuration, arguments: &[String]) {
+    if arguments.is_empty() {
+        return;
+    }
     let file = document.files.len();
     let text = arguments.join("\n");
     document.files.push(SourceFile {

@@ -43,6 +43,7 @@ macro_rules! lines {
 lines! {
     "capture" => Capture,
     "cell" => Cell,
+    "configuration" => Configuration,
     "connected" => Connected,
     "connection" => Connection,
     "death" => Death,

@@ -50,6 +50,30 @@ pub(super) fn parse(loader: &mut Loader<'_>, postgresql: bool) -> Result<(), Syn
             }),
         }
     }
+    match postgresql && file == 0 {
+        true => automatic(loader),
+        false => Ok(()),
+    }
+}
+
+/// What `ALTER SYSTEM` has written counts last, and is not for hands.
+fn automatic(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
+    let entries = loader.document.entries.iter();
+    let mut folders = entries.filter(|entry| entry.key.text.eq_ignore_ascii_case("data_directory"));
+    let folder = folders.next_back().and_then(|entry| entry.words.first());
+    let folder = folder.map(|word| format!("{}/", word.text));
+    let before = loader.document.files.len();
+    loader.include(&Include {
+        pattern: &format!("{}postgresql.auto.conf", folder.unwrap_or_default()),
+        from: loader.document.files[0].path.clone(),
+        block: Document::ROOT,
+        file: 0,
+        offset: 0,
+        optional: true,
+    })?;
+    for file in &mut loader.document.files[before..] {
+        file.fixed = true;
+    }
     Ok(())
 }
 

@@ -104,12 +104,12 @@ const CASES: &[(&str, &str, &[&str])] = &[
     (
         "libpq",
         "A=1\nURL=postgresql://db/a\n",
-        &["+URL=postgresql://db/a?keepalives_idle="],
+        &["+URL=postgresql://db/a?keepalives=1&keepalives_idle="],
     ),
     (
         "libpq",
         "DSN='host=db port=1'\n",
-        &["+DSN='host=db port=1 keepalives_idle="],
+        &["+DSN='host=db port=1 keepalives=1 keepalives_idle="],
     ),
     (
         "elasticsearch",

@@ -164,7 +164,11 @@ fn time_outs_of_the_programs_own_are_counted_from_the_worst_that_is_written() {
     assert_eq!(ends("openssh-server", "UsePAM no\n", alive), OwnEnd::Never);
     assert_eq!(ends("rabbitmq", "heartbeat = 10\n", "heartbeat"), after(20));
     assert_eq!(ends("redis", "timeout 90\n", "timeout"), after(90));
-    let text = "events {} http { send_timeout 20s; server { listen 80; } }";
+    let text = "events {} http { send_timeout 20s; server { send_timeout 9s; } }";
+    assert_eq!(ends("nginx", text, "send_timeout"), after(20));
+    let text = "defaults\n timeout client 5000\nfrontend f\n timeout client 1m\n";
+    assert_eq!(ends("haproxy", text, "timeout client"), after(60));
+    let text = "events {} http { server { send_timeout 20s; } }";
     assert_eq!(
         ends("nginx", text, "send_timeout"),
         after(60),

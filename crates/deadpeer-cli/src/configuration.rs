@@ -1,0 +1,117 @@
+//! Configurations of programs: the file that somebody names, or the one that a running program has.
+
+mod files;
+mod running;
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use deadpeer_core::Kernel;
+use deadpeer_recipes::Recipe;
+use deadpeer_recipes::read::{self, ReadError, Reading, Source};
+use deadpeer_sys::files::Root;
+
+use crate::exit::Stop;
+use files::FilesBelow;
+pub(crate) use running::{Running, programs, recipe_of};
+
+/// No configuration is longer; what is comes from somewhere else.
+const LONGEST: u64 = 4 << 20;
+
+/// Reads a file that somebody named.
+pub(crate) fn of_file(
+    recipe: &'static Recipe,
+    path: &Path,
+    within: Duration,
+    kernel: &Kernel,
+) -> Result<Reading, Stop> {
+    let failed = |why: &dyn std::fmt::Display| {
+        Stop::because(format!("cannot read {}: {why}", path.display()))
+    };
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(|error| failed(&error))?;
+    let read = file.take(LONGEST + 1).read_to_end(&mut content);
+    read.map_err(|error| failed(&error))?;
+    if content.len() as u64 > LONGEST {
+        return Err(failed(&format!("it has more than {LONGEST} bytes")));
+    }
+    let text = text(content).map_err(|why| failed(&why))?;
+    let root = Root::own().map_err(|error| failed(&error))?;
+    let folder = std::env::current_dir().map_err(|error| failed(&error))?;
+    let source = Source {
+        file: Some((&path.to_string_lossy(), &text)),
+        arguments: &[],
+    };
+    let mut files = FilesBelow::new(&root, &folder);
+    read::read(recipe, within, kernel, source, &mut files).map_err(Stop::because)
+}
+
+/// Why nothing can be said of a running program's configuration, as a sentence without a full stop.
+pub(crate) type Unsaid = String;
+
+/// Reads what a running program has.
+pub(crate) fn of_process(
+    recipe: &'static Recipe,
+    running: &Running,
+    within: Duration,
+    kernel: &Kernel,
+) -> Result<Reading, Unsaid> {
+    let Some(how) = &recipe.read else {
+        return Err(ReadError::Unreadable(&recipe.name).to_string());
+    };
+    let root = Root::of(running.pid).map_err(|error| {
+        format!(
+            "the files of process {} can't be read: {error}",
+            running.pid
+        )
+    })?;
+    let mut files = FilesBelow::new(&root, &running.folder);
+    let named = how.named_in(&running.arguments);
+    let candidates = match &named {
+        Some(path) => std::slice::from_ref(path),
+        None => &how.files[..],
+    };
+    let mut found = None;
+    for candidate in candidates {
+        let mut all = files.named(candidate);
+        if all.len() > 1 {
+            return Err(format!(
+                "{} has several configurations, and its command line names none: --read FILE",
+                recipe.title
+            ));
+        }
+        found = all.pop();
+        if found.is_some() {
+            break;
+        }
+    }
+    let file = match found {
+        Some((path, Ok(text))) => Some((path, text)),
+        Some((path, Err(why))) => return Err(format!("{path} can't be read: {why}")),
+        None if how.files.is_empty() && named.is_none() && !how.arguments.is_empty() => None,
+        None => {
+            let looked = candidates.join(", ");
+            return Err(format!(
+                "no configuration of process {} was found ({looked})",
+                running.pid
+            ));
+        }
+    };
+    let source = Source {
+        file: file
+            .as_ref()
+            .map(|(path, text)| (path.as_str(), text.as_str())),
+        arguments: &running.arguments,
+    };
+    read::read(recipe, within, kernel, source, &mut files).map_err(|error| error.to_string())
+}
+
+/// Text, or why it is none.
+fn text(content: Vec<u8>) -> Result<String, String> {
+    match String::from_utf8(content) {
+        Ok(text) if !text.contains('\0') => Ok(text),
+        Ok(_) | Err(_) => Err("it is no text (UTF-8)".into()),
+    }
+}

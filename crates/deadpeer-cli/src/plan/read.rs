@@ -1,0 +1,233 @@
+//! `deadpeer plan --read`: what a configuration promises, and what to change in it. Nothing is
+//! written.
+
+use std::io::Write;
+
+use deadpeer_core::Silence;
+use deadpeer_recipes::SideKind;
+use deadpeer_recipes::read::{Line, Own, OwnEnd, Reading, Sockets};
+use deadpeer_report::duration::{Upper, argument, milliseconds, milliseconds_up, typed};
+use deadpeer_report::record::{
+    self, ConfigurationLine, ConfigurationOwn, ConfigurationRemark, ConfigurationSockets,
+};
+use deadpeer_report::sanitize::sanitize;
+
+use super::page::Page;
+use crate::exit::{Exit, Stop};
+use crate::output::{Output, line};
+use crate::text::style;
+
+/// Prints: yes if the deadline is kept as things are, unknown if that can't be told.
+pub(super) fn run(reading: &Reading, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    match output {
+        Output::Json => line(out, &record(reading))?,
+        Output::Text(look) => Page { look, out }.reading(reading)?,
+    }
+    Ok(match reading.keeps() {
+        Some(true) => Exit::Yes,
+        Some(false) => Exit::No,
+        None => Exit::Unknown,
+    })
+}
+
+impl<W: Write> Page<'_, W> {
+    fn reading(mut self, reading: &Reading) -> Result<(), Stop> {
+        for sockets in &reading.sockets {
+            self.sockets(reading, sockets)?;
+            self.gap()?;
+        }
+        let own = reading.own.iter().map(own_in_words);
+        self.titled("Its own time-outs, as they are set", own)?;
+        let remarks = reading.remarks.iter().map(|remark| {
+            let (place, what) = (remark.place.to_string(), &remark.what);
+            format!("{}: {}", sanitize(&place), sanitize(what))
+        });
+        self.titled("Not read or not understood", remarks)?;
+        self.change(reading)?;
+        self.verdict(reading)
+    }
+
+    fn sockets(&mut self, reading: &Reading, sockets: &Sockets) -> Result<(), Stop> {
+        let whose = match sockets.side.side {
+            SideKind::Upstream => "connections to servers",
+            SideKind::Accepted | _ => "connections of clients",
+        };
+        let title = match &sockets.at {
+            Some(at) => format!("{whose}: {}", line_in_words(at)),
+            None => format!("{whose}: {}", sanitize(&reading.files.join(", "))),
+        };
+        self.title(&title)?;
+        for said in &sockets.said {
+            self.text(&line_in_words(said))?;
+        }
+        match &sockets.fit {
+            Some(fit) => self.promise(fit),
+            None => self.bad("a value is not understood: what it promises can't be told"),
+        }
+    }
+
+    fn change(&mut self, reading: &Reading) -> Result<(), Stop> {
+        if !reading.diffs.is_empty() {
+            let title = match reading.passwords_hidden {
+                true => {
+                    "To change by hand, since passwords are left out (***); nothing was written"
+                }
+                false => "To change, as patch takes it (patch -d / -p1; nothing was written)",
+            };
+            self.title(title)?;
+        }
+        for text in reading.diffs.iter().flat_map(|diff| diff.lines()) {
+            // What a terminal might obey is escaped: then no patch takes the line.
+            let plain = text.replace('\t', "");
+            match sanitize(&plain) == plain {
+                true => writeln!(self.out, "{text}")?,
+                false => writeln!(self.out, "{}", sanitize(text))?,
+            }
+        }
+        if !reading.by_hand.is_empty() {
+            self.title("To write, where it is set now or in a place of your choice")?;
+        }
+        for text in &reading.by_hand {
+            writeln!(self.out, "    {text}")?;
+        }
+        if reading.diffs.is_empty() && reading.by_hand.is_empty() {
+            return Ok(());
+        }
+        let recipe = reading.advice.recipe;
+        self.titled("Takes effect by", [recipe.apply.clone()])?;
+        self.titled("Checked by", recipe.check.clone())
+    }
+
+    fn verdict(&mut self, reading: &Reading) -> Result<(), Stop> {
+        let within = typed(reading.advice.within);
+        let missed = reading.missed_at_best().into_iter();
+        let missed: Vec<_> = missed.map(Silence::words).collect();
+        let changes = !reading.diffs.is_empty() || !reading.by_hand.is_empty();
+        let (style, text) = match reading.keeps() {
+            Some(true) => (style::GOOD, format!("Kept: {within}, by what was read.")),
+            Some(false) if missed.is_empty() => (style::BAD, format!("Not kept: {within}.")),
+            Some(false) => {
+                let change = if changes {
+                    ", nor will it be by this change"
+                } else {
+                    ""
+                };
+                let (missed, program) = (missed.join(", "), &reading.advice.recipe.name);
+                let argument = argument(reading.advice.within);
+                let best = format!("its configuration has nothing that bounds it {missed}");
+                let elsewhere = format!("deadpeer plan --for {program} --within {argument}");
+                let text = format!("Not kept: {within}{change}: {best}. What does: {elsewhere}");
+                (style::BAD, text)
+            }
+            None if reading.sockets.is_empty() => (
+                style::NOTE,
+                "Can't tell: no line of it says that it listens or connects.".to_owned(),
+            ),
+            None => (
+                style::NOTE,
+                format!(
+                    "Can't tell whether {within} is kept: see what was not read or understood."
+                ),
+            ),
+        };
+        self.gap()?;
+        self.styled(style, &text)
+    }
+}
+
+fn line_in_words(line: &Line) -> String {
+    let (place, text) = (line.place.to_string(), sanitize(&line.text));
+    format!("{}: {text}", sanitize(&place))
+}
+
+/// "ClientAliveInterval: ends a connection after 30 s at the latest (/etc/ssh/sshd_config:12: ...)".
+pub(crate) fn own_in_words(own: &Own) -> String {
+    let mut words = format!("{}: ", own.timeout.key);
+    let only = own
+        .timeout
+        .ends
+        .as_ref()
+        .and_then(|ends| ends.only.as_deref());
+    let silences = own.timeout.ends.iter().flat_map(|ends| &ends.silences);
+    let silences: Vec<&str> = silences.filter_map(|name| silence_in_words(name)).collect();
+    words += &match own.ends {
+        OwnEnd::After(after) => {
+            format!(
+                "ends a connection after {} at most {}",
+                Upper(after),
+                silences.join(", ")
+            )
+        }
+        OwnEnd::Never => "off".to_owned(),
+        OwnEnd::Unknown | _ => "its value is not understood".to_owned(),
+    };
+    if let (Some(only), OwnEnd::After(_)) = (only, own.ends) {
+        words += &format!(", {only}");
+    }
+    let said: Vec<String> = own.said.iter().map(line_in_words).collect();
+    words += &match said.is_empty() {
+        true => format!(" (by default: {})", own.timeout.default),
+        false => format!(" ({})", said.join("; ")),
+    };
+    words
+}
+
+fn silence_in_words(name: &str) -> Option<&'static str> {
+    let mut silences = Silence::JUDGED.into_iter();
+    silences
+        .find(|silence| silence.name() == name)
+        .map(Silence::words)
+}
+
+fn record(reading: &Reading) -> record::Configuration {
+    let line = |line: &Line| ConfigurationLine {
+        file: line.place.file.clone(),
+        line: line.place.line,
+        text: line.text.clone(),
+    };
+    let sockets = reading.sockets.iter().map(|sockets| ConfigurationSockets {
+        side: sockets.side.side.name().into(),
+        at: sockets.at.as_ref().map(line),
+        lines: sockets.said.iter().map(line).collect(),
+        options: sockets.fit.as_ref().map(|fit| (&fit.options).into()),
+        notices_in: sockets.fit.as_ref().map(|fit| (&fit.forecast).into()),
+        misses: sockets.fit.as_ref().map(|fit| {
+            let misses = fit.misses().into_iter();
+            misses.map(|(silence, _)| silence.name().into()).collect()
+        }),
+    });
+    let own = reading.own.iter().map(|own| ConfigurationOwn {
+        key: own.timeout.key.clone(),
+        lines: own.said.iter().map(line).collect(),
+        ends_ms: match own.ends {
+            OwnEnd::After(after) => Some(milliseconds_up(after)),
+            OwnEnd::Never | OwnEnd::Unknown | _ => None,
+        },
+        understood: own.ends != OwnEnd::Unknown,
+        silences: own
+            .timeout
+            .ends
+            .iter()
+            .flat_map(|ends| ends.silences.clone())
+            .map(Into::into)
+            .collect(),
+        only: own.timeout.ends.as_ref().and_then(|ends| ends.only.clone()),
+    });
+    let remarks = reading.remarks.iter().map(|remark| ConfigurationRemark {
+        file: remark.place.file.clone(),
+        line: remark.place.line,
+        text: remark.what.clone(),
+    });
+    record::Configuration {
+        program: reading.advice.recipe.name.clone(),
+        within_ms: milliseconds(reading.advice.within),
+        kept: reading.keeps(),
+        files: reading.files.clone(),
+        sockets: sockets.collect(),
+        own: own.collect(),
+        remarks: remarks.collect(),
+        diffs: reading.diffs.clone(),
+        passwords_hidden: reading.passwords_hidden,
+        by_hand: reading.by_hand.clone(),
+    }
+}
