@@ -52,6 +52,9 @@ fn conninfo(text: &str, at: usize) -> Option<Uri> {
     for pair in text.split(' ') {
         if !pair.is_empty() {
             let (key, value) = pair.split_once('=')?;
+            if !key.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+                return None;
+            }
             keys.push((
                 word(key, at + begin),
                 word(value, at + begin + key.len() + 1),
