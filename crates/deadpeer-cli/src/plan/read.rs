@@ -140,7 +140,7 @@ fn line_in_words(line: &Line) -> String {
     format!("{}: {text}", sanitize(&place))
 }
 
-/// "ClientAliveInterval: ends a connection after 30 s at the latest (/etc/ssh/sshd_config:12: ...)".
+/// "ClientAliveInterval: ends a connection after 30 s at most (/etc/ssh/sshd_config:12: ...)".
 pub(crate) fn own_in_words(own: &Own) -> String {
     let mut words = format!("{}: ", own.timeout.key);
     let only = own
