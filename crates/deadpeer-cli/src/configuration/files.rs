@@ -32,12 +32,13 @@ impl<'r> FilesBelow<'r> {
     fn expand(&self, pattern: &Path) -> Vec<PathBuf> {
         let mut found = vec![PathBuf::new()];
         for component in pattern.components() {
-            match component {
-                Component::Normal(name) if is_pattern(name) => {
-                    let begun = std::mem::take(&mut found);
-                    found.extend(begun.iter().flat_map(|folder| self.matching(folder, name)));
-                }
-                other => found.iter_mut().for_each(|path| path.push(other)),
+            if let Component::Normal(name) = component
+                && is_pattern(name)
+            {
+                let begun = std::mem::take(&mut found);
+                found.extend(begun.iter().flat_map(|folder| self.matching(folder, name)));
+            } else {
+                found.iter_mut().for_each(|path| path.push(component));
             }
         }
         found

@@ -27,7 +27,12 @@ pub(crate) fn same(syntax: Syntax, written: &str, known: &str) -> bool {
             let rest = written.strip_suffix(known);
             rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         }
-        _ => written == known,
+        Syntax::Blocks
+        | Syntax::Assignments
+        | Syntax::Sections
+        | Syntax::Calls
+        | Syntax::Environment
+        | Syntax::Arguments => written == known,
     }
 }
 

@@ -143,7 +143,7 @@ fn in_force<'d>(
         let mut values = here.filter_map(|entry| value(document, syntax, entry, key));
         match asked.how.first_counts {
             true => values.next(),
-            false => values.last(),
+            false => values.next_back(),
         }
     };
     match side.each {
@@ -238,7 +238,9 @@ impl Given {
         let number = match target {
             Target::Count => text.trim().parse::<u32>().ok()?,
             Target::UserTimeout => u32::try_from(milliseconds(text, key.unit)?).ok()?,
-            _ => u32::try_from(milliseconds(text, key.unit)?.div_ceil(1000)).ok()?,
+            Target::Keepalive | Target::Idle | Target::Interval | Target::Probing => {
+                u32::try_from(milliseconds(text, key.unit)?.div_ceil(1000)).ok()?
+            }
         };
         if number == 0 && key.zero == Zero::Off {
             self.keepalive = false;
@@ -264,7 +266,7 @@ impl Given {
         }
         let always = |knob| match knob {
             Knob::Fixed(value) => Some(value),
-            _ => None,
+            Knob::Word(_) | Knob::Part(_) | Knob::Range(_) | Knob::Untouched => None,
         };
         options.keepidle_s = self.idle.or(always(side.sets.idle));
         options.keepintvl_s = match (self.interval, side.sets.interval) {

@@ -67,7 +67,11 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
                     valued(&mut around);
                 }
             }
-            _ => {}
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => {}
         }
     }
     Ok(())
