@@ -23,27 +23,41 @@ use crate::output::{Output, line};
 
 /// Looks, judges and prints.
 pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
-    let mut table = request.open()?;
+    let mut tables = request.open()?;
     let mut query = Audit::query(request.chosen.filter.clone(), request.owners);
     query.forecast_only = !(request.each && matches!(output, Output::Json));
-    let audit = Audit::new(table.kernel())
+    let audit = Audit::new(&tables.kernel())
         .within(request.within)
         .survive_lost(request.survive_lost)
         .behind_middlebox(request.middlebox);
     let machine = match request.each {
-        true => each::run(&audit, &mut table, &query, output, out)?,
-        false => grouped::run(&audit, &mut table, &query, output, out)?,
+        true => each::run(&audit, &mut tables, &query, output, out)?,
+        false => grouped::run(&audit, &mut tables, &query, output, out)?,
     };
     hanging::write(&machine, output, out)?;
+    let elsewhere = elsewhere(request, &machine);
     output.gaps(out, missing(&machine))?;
+    output.gaps(out, elsewhere.clone())?;
     match output {
         Output::Text(look) => summary::write(request, &machine, look, out)?,
         Output::Json => line(out, &machine.to_record(&audit))?,
     }
     Ok(match machine.compliance(request.chosen.is_filtered()) {
+        Compliance::InTime if elsewhere.is_some() => Exit::Unknown,
         Compliance::InTime | Compliance::NotJudged => Exit::Yes,
         Compliance::Late => Exit::No,
         Compliance::Undecided | _ => Exit::Unknown,
+    })
+}
+
+/// Where nothing was found, and other namespaces were not looked at though nobody said so.
+fn elsewhere(request: &Request, machine: &Machine) -> Option<Gap> {
+    let others = &machine.coverage.other_namespaces;
+    let (_, pid) = others.iter().next()?;
+    let missed = machine.totals.is_empty() && request.chosen.netns.is_none();
+    missed.then_some(Gap::OtherNamespaces {
+        namespaces: others.len() as u64,
+        pid: *pid,
     })
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::Args;
 use deadpeer_core::TcpState;
 use deadpeer_host::filter::{self, Container, Glob, Missing, Selector, User};
-use deadpeer_host::{Endpoint, Filter, Namespace, Table};
+use deadpeer_host::{Endpoint, Filter, Namespace, OpenTableError, Scope, Table, Tables};
 use deadpeer_report::sanitize::sanitize;
 
 use crate::exit::Stop;
@@ -44,12 +44,14 @@ pub(crate) struct FilterArgs {
     /// Created in this cgroup (v2) or below it: a path below /sys/fs/cgroup
     #[arg(long, value_name = "PATH", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     cgroup: Vec<String>,
-    /// Created in this container or pod: a container ID or the first digits of one, a pod UID, or
-    /// the name of a machine (nspawn, LXC)
+    /// Created in this container or pod: a container ID or the first digits of one, a pod UID, the
+    /// name of a machine (nspawn, LXC), or, where Kubernetes keeps logs, of a pod or container
     #[arg(long, value_name = "ID|NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     container: Vec<String>,
-    /// In this network namespace: a name (ip netns), a path, or the PID of a process in it
-    #[arg(long, value_name = "NAME|PATH|PID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    /// In this network namespace: a name (ip netns), a path, the PID of a process in it, own (the
+    /// one this runs in), or all of the machine's. Default: all for root outside of containers, own
+    /// otherwise; --pid finds its process in any
+    #[arg(long, value_name = "NAME|PATH|PID|own|all", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     netns: Option<String>,
     /// Everything: explicitly no filter
     #[arg(long, conflicts_with_all = ["pid", "process", "port", "local", "peer", "state", "user", "cgroup", "container"])]
@@ -87,19 +89,29 @@ impl FilterArgs {
 
     /// What they choose, once what they name has been looked up on this machine.
     pub(crate) fn chosen(&self) -> Result<Chosen, Stop> {
+        let scope = self.scope();
         Ok(Chosen {
             filter: self.filter()?,
             selector: self.selector(),
-            namespace: match &self.netns {
-                None => Namespace::Own,
-                Some(text) => {
-                    let Ok(namespace) = text.parse();
-                    namespace
-                }
-            },
+            namespace: scope.one().cloned().unwrap_or_default(),
+            scope,
+            netns: self.netns.clone(),
             words: self.to_string(),
             processes: self.process.clone(),
         })
+    }
+
+    fn scope(&self) -> Scope {
+        match &self.netns {
+            Some(text) => {
+                let Ok(scope) = text.parse();
+                scope
+            }
+            None => match Scope::usual() {
+                Scope::One(_) if !self.pid.is_empty() => Scope::OfProcesses(self.pid.clone()),
+                usual => usual,
+            },
+        }
     }
 
     /// What was typed, to be looked up when it is used.
@@ -143,8 +155,12 @@ pub(crate) struct Chosen {
     pub(crate) filter: Filter,
     /// Which, to be looked up again later.
     pub(crate) selector: Selector,
-    /// Of which network namespace.
+    /// Of which network namespace, for verbs that look at one.
     pub(crate) namespace: Namespace,
+    /// Of which network namespaces.
+    pub(crate) scope: Scope,
+    /// The same as it was typed, if it was.
+    pub(crate) netns: Option<String>,
     /// The filters as they were typed, for sentences; empty: none.
     words: String,
     /// The names of processes as they were typed.
@@ -154,16 +170,22 @@ pub(crate) struct Chosen {
 impl Chosen {
     /// The table that they are in.
     pub(crate) fn open(&self) -> Result<Table, Stop> {
-        Table::open(&self.namespace).map_err(|error| {
-            match (&self.namespace, Stop::from_error(&error)) {
-                (Namespace::Own, stop) | (_, stop @ (Stop::PipeClosed | Stop::Interrupted(_))) => {
-                    stop
-                }
-                (_, Stop::Failed(why)) => {
-                    Stop::because(format!("cannot enter that network namespace: {why}"))
-                }
+        Table::open(&self.namespace).map_err(|error| self.not_entered(&error))
+    }
+
+    fn not_entered(&self, error: &OpenTableError) -> Stop {
+        match (self.scope.one(), Stop::from_error(error)) {
+            (None | Some(Namespace::Own), stop)
+            | (_, stop @ (Stop::PipeClosed | Stop::Interrupted(_))) => stop,
+            (_, Stop::Failed(why)) => {
+                Stop::because(format!("cannot enter that network namespace: {why}"))
             }
-        })
+        }
+    }
+
+    /// The tables that they are in.
+    pub(crate) fn open_all(&self) -> Result<Tables, Stop> {
+        Tables::open(&self.scope).map_err(|error| self.not_entered(&error))
     }
 
     /// Whether not all of them are meant.
@@ -192,9 +214,13 @@ impl Chosen {
     /// That there is neither connection nor listener.
     pub(crate) fn nothing(&self) -> String {
         match self.is_filtered() {
-            false => {
-                "There is no TCP connection and no listener in this network namespace.".to_owned()
-            }
+            false => format!(
+                "There is no TCP connection and no listener {}.",
+                match self.scope {
+                    Scope::All => "on this machine",
+                    _ => "in this network namespace",
+                }
+            ),
             true => format!(
                 "No connection and no listener matches {}.{}",
                 self.words(),

@@ -28,7 +28,7 @@ pub use bound::Bound;
 pub use closed::{Closed, GivenUp};
 pub use connection::{Audit, Compliance, Judgement};
 pub use hanging::{Hanging, Wait};
-pub use machine::{Machine, Moment};
+pub use machine::{Judged, Machine, Moment};
 pub use replies::{Replies, RoundTrips};
 pub use tally::{Share, Tally};
 pub use totals::Totals;

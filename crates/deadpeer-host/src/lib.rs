@@ -33,6 +33,7 @@ pub mod table;
 mod target;
 pub mod undo;
 mod work;
+pub mod workload;
 
 pub use ask::{Questions, Reply};
 pub use deadpeer_sys::netns::NetnsLock;
@@ -41,8 +42,10 @@ pub use filter::{Endpoint, EndpointError, Filter, Selector, cgroup};
 pub use process::Process;
 pub use publish::unreached;
 pub use table::{
-    BpfDetails, BpfError, Connection, Coverage, Namespace, OpenTableError, Over, Owner, Owners,
-    OwnersOf, Query, ReadBy, ReadTableError, Role, Service, Services, Settings, Table, Unreadable,
+    AllNetns, BpfDetails, BpfError, ClosedNetns, Connection, Coverage, Namespace, Netns,
+    OpenTableError, Over, Owner, Owners, OwnersOf, Query, ReadBy, ReadTableError, Role, Scope,
+    Service, Services, Settings, Table, Tables, Unreadable,
 };
 pub use target::{ByKernel, Forgotten, Risk, Target, TargetOwner};
 pub use work::Work;
+pub use workload::Workload;

@@ -1,7 +1,9 @@
 //! A process as far as it matters to the sockets it owns.
 
 use std::fs;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+
+use crate::workload::{PodLogs, Workload};
 
 /// A process that owned a descriptor when `/proc` was read.
 ///
@@ -12,6 +14,8 @@ pub struct Process {
     pid: u32,
     network_namespace: Option<u64>,
     names: OnceLock<Names>,
+    workload: OnceLock<Option<Arc<Workload>>>,
+    logs: Arc<OnceLock<PodLogs>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -25,11 +29,18 @@ struct Names {
 const COMM_MAX: usize = 15;
 
 impl Process {
-    pub(crate) fn new(pid: u32, network_namespace: Option<u64>) -> Self {
+    /// `logs` are those of the machine's pods, read when they are wanted.
+    pub(crate) fn new(
+        pid: u32,
+        network_namespace: Option<u64>,
+        logs: Arc<OnceLock<PodLogs>>,
+    ) -> Self {
         Self {
             pid,
             network_namespace,
             names: OnceLock::new(),
+            workload: OnceLock::new(),
+            logs,
         }
     }
 
@@ -45,6 +56,8 @@ impl Process {
             pid,
             network_namespace: None,
             names: OnceLock::from(names),
+            workload: OnceLock::from(None),
+            logs: Arc::default(),
         }
     }
 
@@ -73,6 +86,25 @@ impl Process {
     #[must_use]
     pub fn comm(&self) -> &[u8] {
         &self.names().comm
+    }
+
+    /// What it belongs to: its container, its pod, its unit; `None`: nothing that has a name, or
+    /// the process has ended before it was asked. Read when first asked for.
+    #[must_use]
+    pub fn workload(&self) -> Option<&Arc<Workload>> {
+        let read = || {
+            let cgroup = fs::read_to_string(format!("/proc/{}/cgroup", self.pid)).ok()?;
+            let workload = Workload::of(&cgroup)?;
+            Some(Arc::new(match workload.pod {
+                Some(_) => workload.named_by(self.logs()),
+                None => workload,
+            }))
+        };
+        self.workload.get_or_init(read).as_ref()
+    }
+
+    fn logs(&self) -> &PodLogs {
+        self.logs.get_or_init(PodLogs::of_this_machine)
     }
 
     fn names(&self) -> &Names {
@@ -131,13 +163,13 @@ mod tests {
 
     #[test]
     fn our_own_name_can_be_read() {
-        let process = Process::new(std::process::id(), None);
+        let process = Process::new(std::process::id(), None, Arc::default());
         assert!(!process.comm().is_empty());
         assert!(process.name().starts_with(process.comm()));
     }
 
     #[test]
     fn a_process_that_ended_has_no_name() {
-        assert_eq!(Process::new(u32::MAX, None).name(), b"");
+        assert_eq!(Process::new(u32::MAX, None, Arc::default()).name(), b"");
     }
 }

@@ -11,6 +11,7 @@ mod gaps;
 mod hanging;
 mod kill;
 mod ping;
+mod place;
 mod protect;
 mod undo;
 

@@ -101,6 +101,15 @@ pub enum Gap {
         /// A process in one of them.
         pid: u32,
     },
+    /// Network namespaces that were meant could not be read.
+    NamespacesUnread {
+        /// How many.
+        namespaces: u64,
+        /// How one of them is known.
+        known_as: String,
+        /// Why that one could not.
+        why: String,
+    },
     /// A question is sent that could end what it asks about: the peer closed, and may have
     /// forgotten the connection.
     QuestionsMayEnd {
@@ -209,6 +218,7 @@ impl Gap {
             Self::UnknownAnswers(_) => "unknown-answers",
             Self::UnreadWithoutEbpf { .. } | Self::OutOfReachWithoutEbpf { .. } => "no-ebpf",
             Self::OtherNamespaces { .. } => "other-namespaces",
+            Self::NamespacesUnread { .. } => "namespaces-unread",
             Self::QuestionsMayEnd { .. } => "questions-may-end",
             Self::NotOnRecord { .. } => "not-on-record",
             Self::NotGivenBack { .. } => "not-given-back",
@@ -235,7 +245,8 @@ impl Gap {
             | Self::CloseWait { connections, .. } => Some(*connections),
             Self::NothingAccepted { listeners, .. } => Some(*listeners),
             Self::OutOfReachWithoutEbpf { sockets, .. } => Some(*sockets),
-            Self::OtherNamespaces { namespaces, .. } => Some(*namespaces),
+            Self::OtherNamespaces { namespaces, .. }
+            | Self::NamespacesUnread { namespaces, .. } => Some(*namespaces),
             Self::QuestionsMayEnd { connections } => Some(*connections),
             Self::InBatches { burst, .. } | Self::TooManyInOneTick(burst) => Some(burst.sockets),
             Self::OwnersHidden { .. }
@@ -315,8 +326,20 @@ impl fmt::Display for Gap {
             ),
             Self::OtherNamespaces { namespaces, pid } => write!(
                 f,
-                "{} with connections of their own, such as containers, were not examined; select one with --netns, for example --netns {pid}.",
+                "{} with connections of their own, such as containers, were not examined; --netns all shows all of them, --netns {pid} one.",
                 plural(*namespaces, "other network namespace")
+            ),
+            Self::NamespacesUnread {
+                namespaces,
+                known_as,
+                why,
+            } => write!(
+                f,
+                "{} could not be read, so {} connections are missing: {}: {}.",
+                plural(*namespaces, "network namespace"),
+                if *namespaces == 1 { "its" } else { "their" },
+                sanitize(known_as),
+                sanitize(why)
             ),
             Self::NotGivenBack { file } => write!(
                 f,

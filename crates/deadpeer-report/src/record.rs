@@ -12,6 +12,7 @@ mod kill;
 mod lab;
 mod line;
 mod ping;
+mod place;
 mod plan;
 mod protect;
 mod remedy;
@@ -36,6 +37,7 @@ pub use kill::{Kill, KillSummary};
 pub use lab::{Cell, Experiment, Tally};
 pub use line::Line;
 pub use ping::{Ends, Ping, PingSummary, Reply};
+pub use place::{Container, Place, Pod};
 pub use plan::{Plan, Refusal};
 pub use protect::{
     Failed, ForgottenUndoFile, ProtectPlan, ProtectSummary, ProtectSysctl, RemovedProtection,

@@ -173,6 +173,30 @@ pub fn enter<T: Send>(
     })
 }
 
+/// Runs `work` in one namespace after the other, all on one thread of its own: for a hundred of
+/// them, that is a hundred times cheaper than [`enter`]. Needs what [`move_thread`] needs.
+///
+/// # Errors
+/// No thread could be started; of each namespace, that it could not be entered.
+///
+/// # Panics
+/// With the panic of `work`.
+pub fn enter_each<N: AsFd + Send, T: Send>(
+    namespaces: impl IntoIterator<Item = Result<N, NetnsError>> + Send,
+    mut work: impl FnMut(usize) -> T + Send,
+) -> Result<Vec<Result<T, NetnsError>>, NetnsError> {
+    on_own_thread(move || {
+        let entered = namespaces
+            .into_iter()
+            .enumerate()
+            .map(|(place, namespace)| {
+                move_thread(namespace?)?;
+                Ok(work(place))
+            });
+        Ok(entered.collect())
+    })
+}
+
 /// Runs `work` in a fresh namespace with nothing but a loopback interface that is up, on a thread
 /// of its own. Needs what [`isolate`] needs.
 ///

@@ -30,6 +30,17 @@ pub(crate) const fn text(title: &'static str, cut: Cut, drop: u8) -> Column {
     }
 }
 
+/// Where something runs: shown where that is anywhere in particular.
+pub(crate) const PLACE: Column = text("RUNS IN", Cut::Middle(12), 2);
+
+/// The columns of a table, [`PLACE`] only if there is a place to name.
+pub(crate) fn with_places(columns: &[Column], places: bool) -> Vec<Column> {
+    let shown = columns
+        .iter()
+        .filter(|column| places || column.title != PLACE.title);
+    shown.copied().collect()
+}
+
 /// Adds the answer for one kind of silence, marked if it misses the deadline.
 pub(super) fn answer(
     row: &mut Row,

@@ -11,21 +11,22 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use deadpeer_core::{Finding, TcpState};
-use deadpeer_host::audit::{Audit, Basis, Bound, Compliance, Judgement, Machine, Moment};
-use deadpeer_host::{Connection, Query, Table};
+use deadpeer_host::audit::{Audit, Basis, Bound, Compliance, Judged, Judgement, Machine};
+use deadpeer_host::{Query, Tables};
 use deadpeer_report::sanitize::sanitize_bytes;
 
-use super::cells::{answer, column, text};
+use super::cells::{PLACE, answer, column, text, with_places};
 use super::doing::Doing;
-use super::words::{BasisWords, PeerWords};
+use super::words::{BasisWords, PeerWords, PlaceWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
 
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     text("PROCESS", Cut::End(8), 0),
+    PLACE,
     Column {
         drop: 4,
         ..column("PID", true)
@@ -51,7 +52,7 @@ const COLUMNS: [Column; 12] = [
 /// Reads and prints.
 pub(super) fn run(
     audit: &Audit,
-    table: &mut Table,
+    tables: &mut Tables,
     query: &Query,
     output: Output,
     out: &mut impl Write,
@@ -59,10 +60,10 @@ pub(super) fn run(
     let mut lines = Vec::new();
     let mut seen = Seen::default();
     let mut failed = None;
-    let machine = audit.each(table, query, |connection, moment, judged| {
+    let machine = audit.each_of_all(tables, query, |judged| {
         match output {
-            Output::Text(_) => lines.push(Line::of(connection, moment, judged, &mut seen)),
-            Output::Json => failed = write_json(audit, connection, moment, judged, out).err(),
+            Output::Text(_) => lines.push(Line::of(judged, &mut seen)),
+            Output::Json => failed = write_json(judged, out).err(),
         }
         match failed {
             None => ControlFlow::Continue(()),
@@ -78,16 +79,16 @@ pub(super) fn run(
     {
         take_marks(&machine, &mut lines);
         lines.sort_unstable_by_key(Line::order);
-        write(audit, &lines, look, out)?;
+        write(audit, &lines, machine.has_places(), look, out)?;
     }
     Ok(machine)
 }
 
 /// Takes the mark from listeners that are overruled.
 fn take_marks(machine: &Machine, lines: &mut [Line]) {
-    let overruled: HashSet<SocketAddr> = machine.overruled().collect();
+    let overruled: HashSet<(u64, SocketAddr)> = machine.overruled().collect();
     for line in lines {
-        if line.doing.state == TcpState::Listen && overruled.contains(&line.local) {
+        if line.doing.state == TcpState::Listen && overruled.contains(&(line.netns, line.local)) {
             line.late = false;
             line.overruled = true;
             line.notes = Some("connections have settings of their own".into());
@@ -95,21 +96,17 @@ fn take_marks(machine: &Machine, lines: &mut [Line]) {
     }
 }
 
-fn write_json(
-    audit: &Audit,
-    connection: &Connection<'_>,
-    moment: &Moment,
-    judged: &Judgement,
-    out: &mut impl Write,
-) -> Result<(), Stop> {
-    match connection.socket.state == TcpState::Listen {
-        true => line(out, &audit.to_listener_record(connection, moment, judged)),
-        false => line(out, &audit.to_record(connection, moment, judged)),
+fn write_json(judged: &Judged<'_>, out: &mut impl Write) -> Result<(), Stop> {
+    match judged.connection.socket.state == TcpState::Listen {
+        true => line(out, &judged.to_listener_record()),
+        false => line(out, &judged.to_record()),
     }
 }
 
 /// What is kept of a connection until it is printed.
 struct Line {
+    netns: u64,
+    place: Rc<str>,
     process: Option<Rc<str>>,
     pid: u32,
     fd: i32,
@@ -129,32 +126,37 @@ struct Line {
 #[derive(Default)]
 struct Seen {
     process: Option<(u32, Rc<str>)>,
+    place: Option<((u32, u64), Rc<str>)>,
     bases: Vec<Rc<Basis>>,
 }
 
 impl Line {
-    fn of(
-        connection: &Connection<'_>,
-        moment: &Moment,
-        judged: &Judgement,
-        seen: &mut Seen,
-    ) -> Self {
+    fn of(judged: &Judged<'_>, seen: &mut Seen) -> Self {
+        let Judged {
+            connection,
+            moment,
+            judgement,
+            ..
+        } = *judged;
         let socket = connection.socket;
         let mut owners = connection.owners();
         let owner = owners.next();
+        let pid = owner.map_or(0, |owner| owner.process.pid());
         Self {
+            netns: judged.netns.number,
+            place: seen.place(pid, judged),
             process: owner.map(|owner| seen.process(owner.process)),
-            pid: owner.map_or(0, |owner| owner.process.pid()),
+            pid,
             fd: owner.map_or(0, |owner| owner.fd),
             further_owners: u32::try_from(owners.count()).unwrap_or(u32::MAX),
             local: socket.local,
             peer: socket.peer,
-            basis: seen.basis(judged.basis),
-            bounds: judged.bounds(),
-            late: judged.compliance == Compliance::Late,
+            basis: seen.basis(judgement.basis),
+            bounds: judgement.bounds(),
+            late: judgement.compliance == Compliance::Late,
             overruled: false,
-            doing: Doing::of(connection, moment, judged),
-            notes: notes(judged),
+            doing: Doing::of(connection, moment, judgement),
+            notes: notes(judgement),
         }
     }
 
@@ -170,10 +172,16 @@ impl Line {
         )
     }
 
-    fn fill(&self, row: &mut Row, audit: &Audit, look: Look) {
+    fn fill(&self, row: &mut Row, audit: &Audit, places: bool, look: Look) {
         match &self.process {
-            Some(name) => {
-                row.plain(name);
+            Some(name) => row.plain(name),
+            None => row.cell(style::FAINT, "?"),
+        };
+        if places {
+            row.plain(&self.place);
+        }
+        match &self.process {
+            Some(_) => {
                 match self.further_owners {
                     0 => row.plain(self.pid),
                     n => row.plain(format_args!("{}+{n}", self.pid)),
@@ -181,7 +189,7 @@ impl Line {
                 row.plain(self.fd);
             }
             None => {
-                row.cell(style::FAINT, "?").plain("").plain("");
+                row.plain("").plain("");
             }
         }
         row.plain(self.local)
@@ -210,6 +218,21 @@ impl Seen {
         }
     }
 
+    fn place(&mut self, pid: u32, judged: &Judged<'_>) -> Rc<str> {
+        let key = (pid, judged.netns.number);
+        if let Some((_, place)) = self
+            .place
+            .as_ref()
+            .filter(|(known, _)| *known == key && pid > 0)
+        {
+            return Rc::clone(place);
+        }
+        let (netns, workload) = (Some(judged.netns), judged.workload);
+        let place: Rc<str> = PlaceWords { netns, workload }.to_string().into();
+        self.place = Some((key, Rc::clone(&place)));
+        place
+    }
+
     fn basis(&mut self, basis: Basis) -> Rc<Basis> {
         if let Some(known) = self.bases.iter().rev().find(|known| ***known == basis) {
             return Rc::clone(known);
@@ -220,12 +243,19 @@ impl Seen {
     }
 }
 
-fn write(audit: &Audit, lines: &[Line], look: Look, out: &mut impl Write) -> Result<(), Stop> {
-    let mut shown = TextTable::new(&mut *out, look, &COLUMNS);
+fn write(
+    audit: &Audit,
+    lines: &[Line],
+    places: bool,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    let columns = with_places(&COLUMNS, places);
+    let mut shown = TextTable::new(&mut *out, look, &columns);
     let mut row = Row::default();
     for line in lines {
         row.clear();
-        line.fill(&mut row, audit, look);
+        line.fill(&mut row, audit, places, look);
         shown.row(&row)?;
     }
     shown.finish()?.write_all(b"\n")?;

@@ -2,24 +2,26 @@
 //! or to one port.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 
 use deadpeer_core::Finding;
 use deadpeer_host::audit::{Audit, Basis, Machine, Tally};
-use deadpeer_host::{Query, Service, Table};
+use deadpeer_host::{Query, Service, Tables};
 use deadpeer_report::plural::plural;
 use deadpeer_report::record;
 use deadpeer_report::sanitize::sanitize_bytes;
 
-use super::cells::{answer, column, text};
-use super::words::{BasisWords, GivenUpWords, RoleWords};
+use super::cells::{PLACE, answer, column, text, with_places};
+use super::words::{BasisWords, GivenUpWords, PlaceWords, RoleWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     text("PROCESS", Cut::End(8), 0),
+    PLACE,
     text("SERVICE", Cut::Middle(9), 1),
     column("CONNS", true),
     column("IDLE", true),
@@ -31,16 +33,16 @@ const COLUMNS: [Column; 7] = [
 /// Reads, adds up and prints.
 pub(super) fn run(
     audit: &Audit,
-    table: &mut Table,
+    tables: &mut Tables,
     query: &Query,
     output: Output,
     out: &mut impl Write,
 ) -> Result<Machine, Stop> {
-    let machine = audit.machine(table, query);
+    let machine = audit.each_of_all(tables, query, |_| ControlFlow::Continue(()));
     let machine = machine.map_err(|error| Stop::from_error(&error))?;
     match output {
         Output::Text(_) if machine.services.is_empty() => {}
-        Output::Text(look) => write(audit, &machine.services, look, out)?,
+        Output::Text(look) => write(audit, &machine, look, out)?,
         Output::Json => {
             for service in &machine.services {
                 line(out, &record::Service::from(service))?;
@@ -50,17 +52,14 @@ pub(super) fn run(
     Ok(machine)
 }
 
-fn write(
-    audit: &Audit,
-    services: &[Service<Tally>],
-    look: Look,
-    out: &mut impl Write,
-) -> Result<(), Stop> {
-    let mut shown = TextTable::new(&mut *out, look, &COLUMNS);
+fn write(audit: &Audit, machine: &Machine, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+    let places = machine.has_places();
+    let columns = with_places(&COLUMNS, places);
+    let mut shown = TextTable::new(&mut *out, look, &columns);
     let mut row = Row::default();
-    for service in services {
+    for service in &machine.services {
         row.clear();
-        fill(&mut row, audit, look, service);
+        fill(&mut row, audit, look, service, places);
         shown.row(&row)?;
         for note in notes(service) {
             shown.note(style::NOTE, note)?;
@@ -70,7 +69,7 @@ fn write(
     Ok(())
 }
 
-fn fill(row: &mut Row, audit: &Audit, look: Look, service: &Service<Tally>) {
+fn fill(row: &mut Row, audit: &Audit, look: Look, service: &Service<Tally>, places: bool) {
     let tally = &service.value;
     let basis = tally
         .settings
@@ -80,6 +79,10 @@ fn fill(row: &mut Row, audit: &Audit, look: Look, service: &Service<Tally>) {
         Some(name) => row.plain(sanitize_bytes(name)),
         None => row.cell(style::FAINT, "?"),
     };
+    if places {
+        let (netns, workload) = (service.netns.as_deref(), service.workload.as_deref());
+        row.plain(PlaceWords { netns, workload });
+    }
     row.plain(RoleWords(service.role));
     row.plain(tally.connections.count);
     for told in tally.share().worst.bounds() {

@@ -1,9 +1,9 @@
 //! What to type next.
 
 use deadpeer_core::forecast::Awaited;
-use deadpeer_host::Namespace;
 use deadpeer_host::audit::{Machine, Wait};
 use deadpeer_report::duration;
+use deadpeer_report::sanitize::sanitize;
 
 use super::Request;
 
@@ -45,11 +45,8 @@ fn filters<'a>(request: &Request, processes: impl Iterator<Item = Option<&'a [u8
         true => chosen.words().into_owned(),
         false => named(processes),
     };
-    match &chosen.namespace {
-        Namespace::Process(pid) => filters += &format!(" --netns {pid}"),
-        Namespace::Named(name) => filters += &format!(" --netns {name}"),
-        Namespace::File(path) => filters += &format!(" --netns {}", path.display()),
-        Namespace::Own | _ => {}
+    if let Some(netns) = &chosen.netns {
+        filters += &format!(" --netns {}", sanitize(netns));
     }
     filters
 }

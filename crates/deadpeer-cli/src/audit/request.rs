@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use deadpeer_host::Table;
+use deadpeer_host::Tables;
 
 use crate::exit::Stop;
 use crate::filter_args::Chosen;
@@ -14,7 +14,7 @@ use crate::table_args::TableArgs;
 
 /// Show which connections would hang if their peer vanished, and for how long
 ///
-/// For every connection and listener of this network namespace: its owner, the settings in effect,
+/// For every connection and listener of this machine, those in containers included: its owner, the settings in effect,
 /// and how long a vanished peer would go unnoticed in the worst case: while idle, with data in
 /// flight, and when the program writes just before keepalive gives up. Worst first. A listener
 /// stands for the connections it will accept. With --within, whatever misses the deadline is
@@ -106,16 +106,16 @@ impl AuditArgs {
 }
 
 impl Request {
-    /// The table, ready to be read by what may be used.
-    pub(super) fn open(&self) -> Result<Table, Stop> {
-        let mut table = self.chosen.open()?;
+    /// The tables, ready to be read by what may be used.
+    pub(super) fn open(&self) -> Result<Tables, Stop> {
+        let mut tables = self.chosen.open_all()?;
         match self.means {
             Means::Descriptors => {}
-            Means::BpfWhereItPays => table.use_bpf_where_it_pays(),
-            Means::Bpf => table
+            Means::BpfWhereItPays => tables.use_bpf_where_it_pays(),
+            Means::Bpf => tables
                 .use_bpf()
                 .map_err(|why| Stop::because(format!("no eBPF: {why}")))?,
         }
-        Ok(table)
+        Ok(tables)
     }
 }

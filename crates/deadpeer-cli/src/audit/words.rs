@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use deadpeer_core::Effective;
-use deadpeer_host::Role;
+use deadpeer_host::{Netns, Role, Workload};
 use deadpeer_report::duration::{Lower, Upper};
+use deadpeer_report::sanitize::sanitize;
 
 use deadpeer_host::audit::{Basis, Bound, GivenUp};
 
@@ -60,6 +61,36 @@ impl fmt::Display for BoundWords {
             Bound::ByProgram => f.write_str("program"),
             Bound::RuledOut => f.write_str("-"),
             Bound::Unknown | _ => f.write_str("?"),
+        }
+    }
+}
+
+/// Where a program runs: its container, a network namespace that isn't ours, or its unit.
+pub(crate) struct PlaceWords<'a> {
+    pub(crate) netns: Option<&'a Netns>,
+    pub(crate) workload: Option<&'a Workload>,
+}
+
+impl PlaceWords<'_> {
+    /// Whether it is anywhere but here.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        let contained = self.workload.is_some_and(Workload::is_contained);
+        contained || self.netns.is_some_and(|netns| !netns.is_own)
+    }
+}
+
+impl fmt::Display for PlaceWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.netns, self.workload) {
+            (_, Some(workload)) if workload.is_contained() => {
+                f.write_str(&sanitize(&workload.to_string()))
+            }
+            (Some(netns), _) if !netns.is_own => match &netns.name {
+                Some(name) => write!(f, "netns {}", sanitize(name)),
+                None => netns.fmt(f),
+            },
+            (_, Some(workload)) => f.write_str(&sanitize(&workload.to_string())),
+            (_, None) => f.write_str("-"),
         }
     }
 }

@@ -85,6 +85,16 @@ impl Audit {
         }
     }
 
+    /// The same on another kernel, or with the sysctls of another namespace.
+    #[must_use]
+    pub fn on(self, kernel: &Kernel) -> Self {
+        Self {
+            kernel: *kernel,
+            untouched: Effective::untouched(&kernel.sysctls),
+            ..self
+        }
+    }
+
     /// Judges by a deadline as well.
     #[must_use]
     pub fn within(self, within: Option<Duration>) -> Self {

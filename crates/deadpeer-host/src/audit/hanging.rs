@@ -2,6 +2,7 @@
 //! peer.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpeer_core::Notice;
@@ -9,7 +10,8 @@ use deadpeer_core::forecast::Awaited;
 use rustc_hash::FxHashMap;
 
 use super::connection::Judgement;
-use crate::table::{Connection, Role};
+use crate::table::{Connection, Netns, Role, Service};
+use crate::workload::Workload;
 
 /// What a hanging connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +38,10 @@ impl Wait {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Hanging {
+    /// Their network namespace, where that was told.
+    pub netns: Option<Arc<Netns>>,
+    /// What their processes belong to.
+    pub workload: Option<Arc<Workload>>,
     /// The name of their processes, bytes as they chose them; `None`: not visible.
     pub process: Option<Box<[u8]>>,
     /// What they are to it.
@@ -61,7 +67,13 @@ pub(super) struct Hung {
     groups: FxHashMap<Key, Hanging>,
 }
 
-type Key = (Option<Box<[u8]>>, Role, Option<IpAddr>, Wait);
+type Key = (
+    Option<Box<[u8]>>,
+    Option<Arc<Workload>>,
+    Role,
+    Option<IpAddr>,
+    Wait,
+);
 
 /// As many groups as a person looks at, and more than a megabyte does not hold: where more peers
 /// hang, those that come later are one group.
@@ -69,7 +81,12 @@ const MOST: usize = 1_000;
 
 impl Hung {
     /// Adds a connection that a process holds.
-    pub(super) fn add(&mut self, connection: &Connection<'_>, role: Role, judged: &Judgement) {
+    pub(super) fn add<T>(
+        &mut self,
+        connection: &Connection<'_>,
+        service: &Service<T>,
+        judged: &Judgement,
+    ) {
         if connection.socket.inode.is_none() {
             return;
         }
@@ -80,18 +97,25 @@ impl Hung {
             let limited = options.is_some_and(|options| options.user_timeout_ms.is_some());
             let counts = waiting.awaited.is_unanswered() || limited;
             let ends = judged.ends.filter(|_| counts);
-            self.count(connection, role, wait, waiting.since, ends, 0);
+            self.count(connection, service, wait, waiting.since, ends, 0);
         }
         if let Some(unread) = judged.unread {
             let bytes = unread.bytes.into();
-            self.count(connection, role, Wait::Program, unread.since, None, bytes);
+            self.count(
+                connection,
+                service,
+                Wait::Program,
+                unread.since,
+                None,
+                bytes,
+            );
         }
     }
 
-    fn count(
+    fn count<T>(
         &mut self,
         connection: &Connection<'_>,
-        role: Role,
+        service: &Service<T>,
         wait: Wait,
         since: Duration,
         ends: Option<Notice>,
@@ -99,15 +123,18 @@ impl Hung {
     ) {
         let process = connection.owner().map(|owner| owner.process.name().into());
         let peer = Some(connection.socket.peer.ip());
-        let key = (process, role, peer, wait);
+        let role = service.role;
+        let key = (process, service.workload.clone(), role, peer, wait);
         let key = match self.groups.len() >= MOST && !self.groups.contains_key(&key) {
-            true => (key.0, role, None, wait),
+            true => (key.0, key.1, role, None, wait),
             false => key,
         };
         let new = Hanging {
+            netns: None,
+            workload: key.1.clone(),
             process: key.0.clone(),
             role,
-            peer: key.2,
+            peer: key.3,
             wait,
             count: 0,
             longest: Duration::ZERO,
@@ -127,10 +154,15 @@ impl Hung {
     /// All groups, what has waited longest first.
     pub(super) fn into_vec(self) -> Vec<Hanging> {
         let mut groups: Vec<Hanging> = self.groups.into_values().collect();
-        groups.sort_by(|a, b| {
-            let by_wait = b.longest.cmp(&a.longest);
-            by_wait.then_with(|| (&a.process, a.role, a.peer).cmp(&(&b.process, b.role, b.peer)))
-        });
+        sort(&mut groups);
         groups
     }
+}
+
+/// What has waited longest first.
+pub(super) fn sort(groups: &mut [Hanging]) {
+    groups.sort_by(|a, b| {
+        let by_wait = b.longest.cmp(&a.longest);
+        by_wait.then_with(|| (&a.process, a.role, a.peer).cmp(&(&b.process, b.role, b.peer)))
+    });
 }

@@ -1,22 +1,26 @@
-//! A whole network namespace judged.
+//! The connections of a network namespace, or of all, judged and added up.
 
 use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use deadpeer_core::{Finding, Snapshot, TcpInfo, TcpState};
 use deadpeer_sys::sock_diag::States;
 
 use super::connection::{Audit, Compliance, Judgement};
 use super::foretold::Foretold;
-use super::hanging::{Hanging, Hung};
+use super::hanging::{self, Hanging, Hung};
 use super::other_end::Speaking;
 use super::overruled::overrule_listeners;
 use super::tally::Tally;
 use super::totals::{Asked, Totals};
 use super::unclosed::Leak;
 use crate::filter::Filter;
-use crate::table::{Connection, Coverage, Query, ReadTableError, Service, Services, Table};
+use crate::table::{
+    Connection, Coverage, Netns, Query, ReadTableError, Service, Services, Table, Tables,
+};
+use crate::workload::Workload;
 
 /// What the table showed of a connection when it was judged.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +32,25 @@ pub struct Moment {
     pub snapshot: Snapshot,
 }
 
-/// What the connections and listeners of a network namespace come to.
+/// A connection or listener of the machine, and everything that is known of it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Judged<'a> {
+    /// Its network namespace.
+    pub netns: &'a Netns,
+    /// What it is, and who holds it.
+    pub connection: &'a Connection<'a>,
+    /// What its program belongs to: its container, its pod, its unit.
+    pub workload: Option<&'a Workload>,
+    /// When it was judged.
+    pub moment: &'a Moment,
+    /// How it was judged.
+    pub judgement: &'a Judgement,
+    /// By what.
+    pub audit: &'a Audit,
+}
+
+/// What the connections and listeners of some network namespaces come to.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Machine {
@@ -42,6 +64,8 @@ pub struct Machine {
     pub leaks: Vec<Leak>,
     /// What could not be seen, and descriptors of connections that are over.
     pub coverage: Coverage,
+    /// The namespaces that were read, ours first.
+    pub netns: Vec<Arc<Netns>>,
     asked: Asked,
 }
 
@@ -79,49 +103,46 @@ impl Audit {
         query: &Query,
         mut visit: impl FnMut(&Connection<'_>, &Moment, &Judgement) -> ControlFlow<()>,
     ) -> Result<Machine, ReadTableError> {
-        let mut services: Services<Tally> = Services::new(table.ephemeral_ports());
-        let mut totals = Totals::default();
-        let mut foretold = Foretold::default();
-        let mut hung = Hung::default();
         let speaking = match self.middlebox().filter(|_| query.settings) {
             Some(limit) => Speaking::read(table, limit)?,
             None => Speaking::default(),
         };
-        let coverage = table.each(query, |connection| {
-            let service = services.of(connection);
-            if !connection.chosen {
-                return ControlFlow::Continue(());
-            }
-            let info = connection.tcp_info();
-            let snapshot = connection.snapshot(info.as_ref());
-            let listener = service.listener.as_ref();
-            let mut judged = self.judge_with(&mut foretold, connection, &snapshot, listener);
-            if speaking.for_peer_of(connection.socket.local, connection.socket.peer) {
-                let forgets =
-                    |finding: &Finding| matches!(finding, Finding::MiddleboxForgets { .. });
-                judged.findings.retain(|finding| !forgets(finding));
-            }
-            totals.add(&judged, connection.socket.uid);
-            let listener = connection.socket.state == TcpState::Listen;
-            service.value.add(&judged, listener);
-            if connection.socket.inode.is_some() {
-                service.value.unclosed.add(&snapshot, &judged);
-            }
-            hung.add(connection, service.role, &judged);
-            visit(connection, &Moment { info, snapshot }, &judged)
+        let netns = Arc::new(table.netns());
+        let mut sum = Sum::default();
+        let coverage = sum.read(self, &netns, &speaking, table, |table, judge| {
+            table.each(query, |connection| {
+                judge(connection, &mut |judged| {
+                    visit(judged.connection, judged.moment, judged.judgement)
+                })
+            })
         })?;
-        let services = worst_first(services);
-        for service in &services {
-            totals.add_service(&service.value);
-        }
-        Ok(Machine {
-            leaks: Leak::all(&services, &coverage.over),
-            services,
-            totals,
-            hanging: hung.into_vec(),
-            coverage,
-            asked: self.asked(),
-        })
+        Ok(sum.into_machine(self, coverage))
+    }
+
+    /// The same of every namespace, each judged by its own sysctls: the whole machine at one moment
+    /// as plain values.
+    ///
+    /// # Errors
+    /// A table could not be read to its end.
+    pub fn each_of_all(
+        &self,
+        tables: &mut Tables,
+        query: &Query,
+        mut visit: impl FnMut(&Judged<'_>) -> ControlFlow<()>,
+    ) -> Result<Machine, ReadTableError> {
+        let speaking = match self.middlebox().filter(|_| query.settings) {
+            Some(limit) => Speaking::read_all(tables, limit)?,
+            None => Speaking::default(),
+        };
+        let mut sum = Sum::default();
+        let coverage = tables.one_by_one(query, |netns, table, shared| {
+            let audit = self.on(table.kernel());
+            let netns = Arc::new(netns.clone());
+            sum.read(&audit, &netns, &speaking, table, |table, judge| {
+                table.each_sharing(shared, query, |connection| judge(connection, &mut visit))
+            })
+        })?;
+        Ok(sum.into_machine(self, coverage))
     }
 
     /// The same without a look at each.
@@ -136,36 +157,151 @@ impl Audit {
 impl Machine {
     /// Whether all that were meant keep the deadline, survive as many lost probes as asked for, and
     /// are not forgotten by the middlebox. `filtered`: not all were meant, so that none at all is
-    /// no answer.
+    /// no answer; neither is an answer that leaves a namespace out.
     #[must_use]
     pub fn compliance(&self, filtered: bool) -> Compliance {
-        let whole = self.coverage.hidden_processes.is_empty();
+        let coverage = &self.coverage;
+        let whole = coverage.hidden_processes.is_empty() && coverage.closed.is_empty();
         self.totals.compliance(self.asked, filtered, whole)
     }
 
-    /// The addresses of listeners whose own settings miss the deadline and don't count: see
-    /// [`Tally::listener_overruled`].
-    pub fn overruled(&self) -> impl Iterator<Item = SocketAddr> {
+    /// Whether there is anything to say about where services run: a container, or a namespace that
+    /// isn't ours.
+    #[must_use]
+    pub fn has_places(&self) -> bool {
+        self.services.iter().any(|service| {
+            let elsewhere = service.netns.as_ref().is_some_and(|netns| !netns.is_own);
+            elsewhere
+                || service
+                    .workload
+                    .as_ref()
+                    .is_some_and(|it| it.is_contained())
+        })
+    }
+
+    /// The addresses of listeners whose own settings miss the deadline and don't count, with the
+    /// numbers of their namespaces: see [`Tally::listener_overruled`].
+    pub fn overruled(&self) -> impl Iterator<Item = (u64, SocketAddr)> {
         self.services
             .iter()
             .filter(|service| service.value.listener_overruled)
-            .filter_map(|service| service.role.listening())
+            .filter_map(|service| Some((service.netns.as_ref()?.number, service.role.listening()?)))
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Sum {
+    services: Vec<Service<Tally>>,
+    totals: Totals,
+    hanging: Vec<Hanging>,
+    netns: Vec<Arc<Netns>>,
+}
+
+/// Judges a connection, and hands it on.
+type Judge<'a> = &'a mut dyn FnMut(
+    &Connection<'_>,
+    &mut dyn FnMut(&Judged<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()>;
+
+impl Sum {
+    /// Reads and judges a namespace.
+    fn read(
+        &mut self,
+        audit: &Audit,
+        netns: &Arc<Netns>,
+        speaking: &Speaking,
+        table: &mut Table,
+        each: impl FnOnce(&mut Table, Judge<'_>) -> Result<Coverage, ReadTableError>,
+    ) -> Result<Coverage, ReadTableError> {
+        let mut services: Services<Tally> = Services::new(table.ephemeral_ports());
+        let mut foretold = Foretold::default();
+        let mut hung = Hung::default();
+        let totals = &mut self.totals;
+        let coverage = each(table, &mut |connection, visit| {
+            let service = services.of(connection);
+            if !connection.chosen {
+                return ControlFlow::Continue(());
+            }
+            let socket = connection.socket;
+            let info = connection.tcp_info();
+            let snapshot = connection.snapshot(info.as_ref());
+            let listener = service.listener.as_ref();
+            let mut judged = audit.judge_with(&mut foretold, connection, &snapshot, listener);
+            if speaking.for_peer_of(netns.number, socket.local, socket.peer) {
+                let forgets =
+                    |finding: &Finding| matches!(finding, Finding::MiddleboxForgets { .. });
+                judged.findings.retain(|finding| !forgets(finding));
+            }
+            totals.add(&judged, socket.uid);
+            service.value.add(&judged, socket.state == TcpState::Listen);
+            if socket.inode.is_some() {
+                service.value.unclosed.add(&snapshot, &judged);
+            }
+            hung.add(connection, service, &judged);
+            let owner = connection.owner();
+            let own = owner.and_then(|owner| owner.process.workload());
+            visit(&Judged {
+                netns,
+                connection,
+                workload: own
+                    .or(service.workload.as_ref())
+                    .map(|workload| &**workload),
+                moment: &Moment { info, snapshot },
+                judgement: &judged,
+                audit,
+            })
+        })?;
+        let mut services = shown(services);
+        for service in &mut services {
+            service.netns = Some(Arc::clone(netns));
+            self.totals.add_service(&service.value);
+        }
+        self.services.append(&mut services);
+        self.hanging
+            .extend(hung.into_vec().into_iter().map(|hanging| Hanging {
+                netns: Some(Arc::clone(netns)),
+                ..hanging
+            }));
+        self.netns.push(Arc::clone(netns));
+        Ok(coverage)
+    }
+
+    fn into_machine(mut self, audit: &Audit, coverage: Coverage) -> Machine {
+        worst_first(&mut self.services);
+        hanging::sort(&mut self.hanging);
+        let of_number = |number| {
+            let found = self.netns.iter().find(|netns| netns.number == number);
+            found.map(Arc::clone)
+        };
+        Machine {
+            leaks: Leak::all(&self.services, &coverage.over, of_number),
+            services: self.services,
+            totals: self.totals,
+            hanging: self.hanging,
+            coverage,
+            netns: self.netns,
+            asked: audit.asked(),
+        }
     }
 }
 
 /// The services that have anything to show.
-fn worst_first(services: Services<Tally>) -> Vec<Service<Tally>> {
+fn shown(services: Services<Tally>) -> Vec<Service<Tally>> {
     let mut services = services.into_vec();
     services.retain(|service| service.value.sockets() > 0);
     overrule_listeners(&mut services);
     for service in &mut services {
         service.value.sort();
     }
+    services
+}
+
+fn worst_first(services: &mut [Service<Tally>]) {
     services.sort_by(|a, b| {
         let order = order(&a.value).cmp(&order(&b.value));
         order.then_with(|| (&a.process, a.role).cmp(&(&b.process, b.role)))
     });
-    services
 }
 
 fn order(tally: &Tally) -> impl Ord + use<> {

@@ -1,13 +1,15 @@
 //! Descriptors that a program does not close though its peers have: CLOSE_WAIT.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpeer_core::{Finding, Snapshot, TcpState};
 
 use super::connection::Judgement;
 use super::tally::Tally;
-use crate::table::{Over, Role, Service};
+use crate::table::{Netns, Over, Role, Service};
+use crate::workload::Workload;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -62,6 +64,10 @@ impl Unclosed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Leak {
+    /// Their network namespace, where that was told.
+    pub netns: Option<Arc<Netns>>,
+    /// What its processes belong to.
+    pub workload: Option<Arc<Workload>>,
     /// The name of its processes, bytes as they chose them; `None`: not visible.
     pub process: Option<Box<[u8]>>,
     /// What the connections are to it; `None`: of those that are over that does not show.
@@ -76,12 +82,18 @@ pub struct Leak {
 
 impl Leak {
     /// The leaks of all services, and of what is left of connections that are over.
-    pub(super) fn all(services: &[Service<Tally>], over: &[Over]) -> Vec<Self> {
+    pub(super) fn all(
+        services: &[Service<Tally>],
+        over: &[Over],
+        of_number: impl Fn(u64) -> Option<Arc<Netns>>,
+    ) -> Vec<Self> {
         let leaking = services
             .iter()
             .filter(|service| service.value.unclosed.count > 0);
         let mut leaks: Vec<Self> = leaking
             .map(|service| Self {
+                netns: service.netns.clone(),
+                workload: service.workload.clone(),
                 process: service.process.clone(),
                 role: Some(service.role),
                 port: Some(service.role.port()),
@@ -92,11 +104,17 @@ impl Leak {
         for over in over {
             let listens = |leak: &&mut Self| {
                 let accepted = !matches!(leak.role, Some(Role::Outgoing(_)) | None);
-                accepted && leak.port == over.port && leak.process.as_ref() == Some(&over.process)
+                let netns = leak.netns.as_ref();
+                accepted
+                    && leak.port == over.port
+                    && leak.process.as_ref() == Some(&over.process)
+                    && netns.is_none_or(|netns| netns.number == over.netns)
             };
             match leaks.iter_mut().find(listens) {
                 Some(leak) => leak.over += over.count,
                 None => leaks.push(Self {
+                    netns: of_number(over.netns),
+                    workload: over.workload.clone(),
                     process: Some(over.process.clone()),
                     role: None,
                     port: over.port,

@@ -183,7 +183,7 @@ impl LastOwners {
             };
         }
         self.names.remove(&pid);
-        let process = Process::new(pid, None);
+        let process = Process::new(pid, None, std::sync::Arc::default());
         // Ended already: what the kernel called it is all there is. A thread may have a name of its
         // own.
         let process = match process.name().is_empty() {

@@ -1,41 +1,27 @@
 //! Which cgroup is a container's: by the names that the makers of containers give.
 
 use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::str::FromStr;
 
 use super::glob::Glob;
+use crate::workload::{PodLogs, cgroup as shapes};
 
 /// A container or a pod, by its id, by the begin of its id, or by its name.
 ///
 /// Recognized on the path of its cgroup, as these programs write it: Docker, containerd and CRI-O
 /// (`docker-ID.scope`, `cri-containerd-ID.scope`, `crio-ID.scope`, or the bare id), Podman
 /// (`libpod-ID.scope`), Kubernetes (`pod` with the pod's uid, `-` or `_` in it), systemd-nspawn and
-/// machinectl (`machine-NAME.scope`, `systemd-nspawn@NAME.service`), LXC (`lxc.payload.NAME`). The
-/// kernel knows no other name: what Docker and Podman call a container stands in their own files
-/// alone, and its id has to be given.
+/// machinectl (`machine-NAME.scope`, `systemd-nspawn@NAME.service`), LXC (`lxc.payload.NAME`). By
+/// the names of their logs also pods and containers of Kubernetes (`web-0`, `shop/web-0`, `nginx`).
+/// What Docker and Podman call a container stands in their own files alone, and its id has to be
+/// given.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Container(String);
 
 /// Fewer digits of an id are no id.
 const SHORTEST_ID: usize = 6;
-
-/// What makers of containers write before a name or an id.
-const BEFORE: [&str; 10] = [
-    "docker-",
-    "cri-containerd-",
-    "crio-conmon-",
-    "crio-",
-    "libpod-conmon-",
-    "libpod-",
-    "nerdctl-",
-    "lxc.payload.",
-    "machine-",
-    "systemd-nspawn@",
-];
-
-/// What systemd writes behind.
-const BEHIND: [&str; 3] = [".scope", ".service", ".slice"];
 
 impl FromStr for Container {
     type Err = Infallible;
@@ -57,53 +43,43 @@ impl Container {
     /// Whether a cgroup, by its path below the root, is this container's own.
     #[must_use]
     pub fn is_at(&self, cgroup: &Path) -> bool {
-        let last = cgroup.file_name().map(|name| name.to_string_lossy());
-        last.is_some_and(|last| self.is_called(&last))
+        is_at(cgroup, |id| self.begins(id), |name| self.is_called(name))
     }
 
-    fn is_called(&self, directory: &str) -> bool {
-        let Some(name) = name_of(directory) else {
-            return false;
-        };
-        let is_begin = self.0.len() >= SHORTEST_ID && name.starts_with(&self.0);
-        is_id(&name) && is_begin || Glob::new(self.0.as_bytes()).matches(name.as_bytes())
+    /// The same, where the logs of pods tell the names of containers.
+    pub(super) fn is_at_or_logged(&self, cgroup: &Path, logs: &PodLogs) -> bool {
+        let logged = logs.ids_of(|name| self.is_called(name));
+        self.is_at(cgroup) || is_at(cgroup, |id| logged.contains(&id), |_| false)
     }
+
+    fn begins(&self, id: &str) -> bool {
+        self.0.len() >= SHORTEST_ID && id.starts_with(&self.0) || self.is_called(id)
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        Glob::new(self.0.as_bytes()).matches(name.as_bytes())
+    }
+}
+
+/// Whether the last name of a path is a container's, with such an id or name, or a pod's with such a
+/// uid.
+fn is_at(cgroup: &Path, has_id: impl Fn(&str) -> bool, is_called: impl Fn(&str) -> bool) -> bool {
+    let mut names = cgroup.iter().rev().filter_map(OsStr::to_str);
+    let (last, above) = (names.next().unwrap_or_default(), names.next());
+    if let Some(uid) = shapes::pod_uid(last) {
+        return is_called(&uid.replace('_', "-"));
+    }
+    let Some(container) = shapes::container(last, above) else {
+        return false;
+    };
+    container.id.is_some_and(|id| has_id(&id))
+        || container.name.is_some_and(|name| is_called(&name))
 }
 
 impl std::fmt::Display for Container {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// The id or name in the name of a cgroup's directory; `None`: it is no container's.
-fn name_of(directory: &str) -> Option<String> {
-    let bare = BEHIND
-        .iter()
-        .find_map(|behind| directory.strip_suffix(behind))
-        .unwrap_or(directory);
-    if is_id(bare) {
-        return Some(bare.to_owned());
-    }
-    if let Some(uid) = pod_uid(bare) {
-        return Some(uid.replace('_', "-"));
-    }
-    let name = BEFORE.iter().find_map(|before| bare.strip_prefix(before))?;
-    // As systemd writes a dash that is part of a name.
-    Some(name.replace(r"\x2d", "-"))
-}
-
-/// `pod` and a uid, or by systemd `kubepods-burstable-pod` and a uid with underscores.
-fn pod_uid(bare: &str) -> Option<&str> {
-    match bare.starts_with("kubepods-") {
-        true => bare.rsplit_once("-pod").map(|(_, uid)| uid),
-        false => bare.strip_prefix("pod"),
-    }
-}
-
-/// 64 hexadecimal digits.
-fn is_id(name: &str) -> bool {
-    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::endpoint::Endpoint;
 use super::glob::Glob;
 use super::read;
 use super::user::User;
+use crate::workload::PodLogs;
 
 /// A choice of connections by names: what a command line or a configuration says. Values of one
 /// kind are alternatives, different kinds must all agree; an empty kind asks nothing. The default
@@ -181,8 +182,12 @@ impl Selector {
                 })?);
             }
         }
+        let logs = match self.containers.is_empty() {
+            true => PodLogs::default(),
+            false => PodLogs::of_this_machine(),
+        };
         for container in &self.containers {
-            let found = cgroup::all_that(|cgroup| container.is_at(cgroup));
+            let found = cgroup::all_that(|cgroup| container.is_at_or_logged(cgroup, &logs));
             if found.is_empty() {
                 missing.push(Missing::Container(container.clone()));
             }

@@ -8,12 +8,12 @@ use rustc_hash::FxHashMap;
 use super::outcome::{Failure, Outcome};
 use super::survey::{Job, Survey};
 use crate::table::Unreadable;
-use crate::table::bpf::{BpfError, BpfReader};
+use crate::table::bpf::{BpfError, View};
 
 /// Returns the sockets that were tried. One that appeared while the survey was made has not been
 /// seen by eBPF, and is left for the next survey.
 pub(super) fn carry_out(
-    view: &BpfReader,
+    view: View<'_>,
     survey: &Survey,
     jobs: &[&Job],
     outcome: &mut Outcome,
@@ -56,7 +56,7 @@ fn change_of(survey: &Survey, job: &Job) -> Option<Change> {
 }
 
 /// Nothing half done: an option that is refused takes the others with it.
-fn put_back(view: &BpfReader, survey: &Survey, half: &[&Job]) -> Result<(), BpfError> {
+fn put_back(view: View<'_>, survey: &Survey, half: &[&Job]) -> Result<(), BpfError> {
     let back =
         |before: &Effective, set: &SocketOptions, cookie| Change::new(cookie, before.of_those(set));
     let changes = half.iter().filter_map(|job| {

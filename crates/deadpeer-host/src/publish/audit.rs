@@ -7,25 +7,21 @@ use deadpeer_report::raw::RawText;
 use deadpeer_report::record;
 
 use super::hanging::role;
+use super::place::place;
 use crate::audit::{
-    Audit, Basis, Bound, Compliance, GivenUp, Judgement, Machine, Moment, Tally, Worst, Worsts,
+    Audit, Basis, Bound, Compliance, GivenUp, Judged, Machine, Tally, Worst, Worsts,
 };
-use crate::table::{Connection, ReadBy, Service};
+use crate::table::{ReadBy, Service};
 use crate::{ArmedTimer, TimerKind};
 
-impl Audit {
-    /// The record of a connection that was judged.
+impl Judged<'_> {
+    /// The record of a connection.
     #[must_use]
-    pub fn to_record(
-        &self,
-        connection: &Connection<'_>,
-        moment: &Moment,
-        judged: &Judgement,
-    ) -> record::Connection {
-        let socket = connection.socket;
-        let info = moment.info.as_ref();
+    pub fn to_record(&self) -> record::Connection {
+        let (socket, judged) = (self.connection.socket, self.judgement);
+        let info = self.moment.info.as_ref();
         record::Connection {
-            socket: self.socket(connection, moment, judged),
+            socket: self.socket(),
             peer: socket.peer.to_string(),
             timer: socket.timer.map(timer),
             idiag_rqueue: socket.rqueue,
@@ -40,7 +36,7 @@ impl Audit {
             tcpi_last_data_recv_ms: info.and_then(|info| info.last_data_recv_ms),
             tcpi_last_ack_recv_ms: info.and_then(|info| info.last_ack_recv_ms),
             tcpi_snd_wnd: info.and_then(|info| info.snd_wnd),
-            ends: self.end_of(moment, judged).map(Into::into),
+            ends: self.ends().map(Into::into),
             waiting: judged.waiting.map(waiting),
             unread: judged.unread.map(|unread| record::Unread {
                 bytes: unread.bytes,
@@ -51,37 +47,29 @@ impl Audit {
     }
 
     /// When it ends, its peer gone now; not told where its program decides.
-    fn end_of(&self, moment: &Moment, judged: &Judgement) -> Option<Notice> {
+    fn ends(&self) -> Option<Notice> {
+        let judged = self.judgement;
         let options = judged.basis.options();
         let options = options.filter(|_| judged.idle != Bound::ByProgram);
         judged
             .ends
-            .or_else(|| self.ends(options?, &moment.snapshot))
+            .or_else(|| self.audit.ends(options?, &self.moment.snapshot))
     }
 
-    /// The record of a listener that was judged.
+    /// The record of a listener.
     #[must_use]
-    pub fn to_listener_record(
-        &self,
-        listener: &Connection<'_>,
-        moment: &Moment,
-        judged: &Judgement,
-    ) -> record::Listener {
+    pub fn to_listener_record(&self) -> record::Listener {
+        let socket = self.connection.socket;
         record::Listener {
-            socket: self.socket(listener, moment, judged),
-            accept_queue: listener.socket.rqueue,
-            accept_queue_max: listener.socket.wqueue,
+            socket: self.socket(),
+            accept_queue: socket.rqueue,
+            accept_queue_max: socket.wqueue,
         }
     }
 
-    fn socket(
-        &self,
-        connection: &Connection<'_>,
-        moment: &Moment,
-        judged: &Judgement,
-    ) -> record::Socket {
-        let socket = connection.socket;
-        let owners = connection.owners().map(|owner| record::Owner {
+    fn socket(&self) -> record::Socket {
+        let (socket, judged) = (self.connection.socket, self.judgement);
+        let owners = self.connection.owners().map(|owner| record::Owner {
             process: owner.process.name().into(),
             pid: owner.process.pid(),
             fd: owner.fd,
@@ -100,6 +88,7 @@ impl Audit {
         });
         let (settings_from, settings_unknown) = source(&judged.basis);
         record::Socket {
+            place: place(Some(self.netns), self.workload),
             local: socket.local.to_string(),
             state: socket.state.name().into(),
             owners: owners.collect(),
@@ -112,7 +101,7 @@ impl Audit {
             notices_in: judged
                 .basis
                 .options()
-                .map(|options| (&self.forecast(options, &moment.snapshot)).into()),
+                .map(|options| (&self.audit.forecast(options, &self.moment.snapshot)).into()),
             proven: matches!(judged.basis, Basis::Unread(_)).then(|| record::Proven {
                 idle: judged.idle.into(),
                 in_flight: judged.in_flight.into(),
@@ -211,6 +200,7 @@ impl From<&Service<Tally>> for record::Service {
                 text: finding.to_string(),
             });
         Self {
+            place: place(service.netns.as_deref(), service.workload.as_deref()),
             process: service.process.as_deref().map(RawText::from),
             role: role(service.role).into(),
             address: service.role.listening().map(|address| address.to_string()),
@@ -267,6 +257,8 @@ impl Machine {
             supervised: self.totals.supervised,
             over_middlebox: self.totals.forgotten,
             few_lost_survived: self.totals.fragile,
+            namespaces: self.netns.len() as u64,
+            namespaces_unread: self.coverage.closed.len() as u64,
             read_by: read_by.map(Into::into),
         }
     }

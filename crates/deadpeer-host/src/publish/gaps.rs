@@ -12,6 +12,13 @@ impl Coverage {
     #[must_use]
     pub fn gaps(&self, looker: Looker) -> Vec<Gap> {
         let mut gaps: Vec<Gap> = self.hidden_owners(looker).into_iter().collect();
+        if let Some(closed) = self.closed.first() {
+            gaps.push(Gap::NamespacesUnread {
+                namespaces: self.closed.len() as u64,
+                known_as: closed.known_as.clone(),
+                why: closed.why.clone(),
+            });
+        }
         if self.interrupted {
             gaps.push(Gap::DumpInterrupted {
                 times: u64::from(self.repeats) + 1,

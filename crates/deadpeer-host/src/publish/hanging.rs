@@ -4,12 +4,14 @@ use deadpeer_report::duration::milliseconds;
 use deadpeer_report::raw::RawText;
 use deadpeer_report::record;
 
+use super::place::place;
 use crate::audit::{Hanging, Leak};
 use crate::table::Role;
 
 impl From<&Hanging> for record::Hanging {
     fn from(hanging: &Hanging) -> Self {
         Self {
+            place: place(hanging.netns.as_deref(), hanging.workload.as_deref()),
             process: hanging.process.as_deref().map(RawText::from),
             role: role(hanging.role).into(),
             address: address(hanging.role),
@@ -27,6 +29,7 @@ impl From<&Hanging> for record::Hanging {
 impl From<&Leak> for record::Leak {
     fn from(leak: &Leak) -> Self {
         Self {
+            place: place(leak.netns.as_deref(), leak.workload.as_deref()),
             process: leak.process.as_deref().map(RawText::from),
             role: leak.role.map(|of| role(of).into()),
             address: leak.role.and_then(address),

@@ -69,39 +69,61 @@ impl BpfDetails {
 /// What the kernel shows of all sockets at one moment.
 #[derive(Debug)]
 pub(crate) struct BpfSnapshot {
-    /// `None`: this kernel can't tell them.
+    /// `None`: this kernel can't tell them, or they were not wanted.
     pub(crate) owners: Option<Owners>,
     /// By cookie; empty if options were not wanted.
     pub(crate) seen: FxHashMap<u64, BpfDetails>,
 }
 
-/// The programs, loaded, for one namespace.
+/// The programs, loaded, for any namespace.
 #[derive(Debug)]
 pub(crate) struct BpfReader {
     engine: Engine,
     sockets: Sockets,
     /// `None`: this kernel can't tell, and `/proc` does.
     holders: Option<SocketOwners>,
-    place: Namespace,
+}
+
+/// The same, for one namespace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    reader: &'a BpfReader,
+    place: &'a Namespace,
 }
 
 impl BpfReader {
     /// Takes `CAP_BPF` and `CAP_PERFMON`, and a kernel with BTF.
-    pub(crate) fn open(place: &Namespace, hz: Option<u32>) -> Result<Self, BpfError> {
+    pub(crate) fn open(hz: Option<u32>) -> Result<Self, BpfError> {
         Engine::permitted()?;
         let engine = Engine::open(hz.ok_or(BpfError::UnknownClock)?)?;
         Ok(Self {
             sockets: engine.sockets()?,
             holders: engine.socket_owners().ok(),
             engine,
-            place: place.clone(),
         })
     }
 
-    /// The owners, and the options too if they are wanted.
-    pub(crate) fn snapshot(&self, settings: bool) -> Result<BpfSnapshot, BpfError> {
+    pub(crate) fn view<'a>(&'a self, place: &'a Namespace) -> View<'a> {
+        View {
+            reader: self,
+            place,
+        }
+    }
+
+    /// The owners of all sockets of the machine; `None` if the kernel can't tell them.
+    fn owners(&self) -> Option<Owners> {
+        Owners::by_bpf(self.holders.as_ref()?).ok()
+    }
+}
+
+impl View<'_> {
+    /// The owners and the options, each if it is wanted.
+    pub(crate) fn snapshot(self, owners: bool, settings: bool) -> Result<BpfSnapshot, BpfError> {
         Ok(BpfSnapshot {
-            owners: self.owners(),
+            owners: match owners {
+                true => self.reader.owners(),
+                false => None,
+            },
             seen: match settings {
                 true => self.look()?,
                 false => FxHashMap::default(),
@@ -110,7 +132,7 @@ impl BpfReader {
     }
 
     /// Every socket that has options, by its cookie.
-    fn look(&self) -> Result<FxHashMap<u64, BpfDetails>, BpfError> {
+    fn look(self) -> Result<FxHashMap<u64, BpfDetails>, BpfError> {
         let mut seen = FxHashMap::default();
         self.each(|socket| {
             if let Some(bpf) = BpfDetails::of(socket) {
@@ -123,24 +145,21 @@ impl BpfReader {
 
     /// Every socket, listeners first, until the visitor breaks.
     pub(crate) fn each(
-        &self,
+        self,
         visit: impl FnMut(&deadpeer_bpf::Socket) -> ControlFlow<()>,
     ) -> Result<(), BpfError> {
-        let sockets = self.place.run(|| self.sockets.begin())??;
+        let sockets = self.place.run(|| self.reader.sockets.begin())??;
         Ok(sockets.each(visit)?)
-    }
-
-    /// The owners of all sockets; `None` if the kernel can't tell them.
-    fn owners(&self) -> Option<Owners> {
-        Owners::by_bpf(self.holders.as_ref()?).ok()
     }
 
     /// Sets options, and shows what became of each socket that is still there.
     pub(crate) fn set(
-        &self,
+        self,
         changes: impl IntoIterator<Item = Change> + Send,
         visit: impl FnMut(&Outcome) + Send,
     ) -> Result<(), BpfError> {
-        Ok(self.place.run(|| self.engine.set(changes, visit))??)
+        Ok(self
+            .place
+            .run(|| self.reader.engine.set(changes, visit))??)
     }
 }

@@ -1,6 +1,7 @@
 //! What was seen, and what could not be: an answer names its gaps.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deadpeer_report::Unreadable;
 use deadpeer_sys::sock_diag::Socket;
@@ -33,6 +34,8 @@ pub struct Coverage {
     /// Other network namespaces, by number, with a process in each that holds sockets: theirs are
     /// not shown here.
     pub other_namespaces: BTreeMap<u64, u32>,
+    /// Network namespaces that were meant and could not be read.
+    pub closed: Vec<ClosedNetns>,
     /// Chosen connections whose options could not be read, by reason and user.
     pub unread: BTreeMap<(Unreadable, u32), u64>,
     /// Descriptors of connections that are over and not closed; empty if the query did not
@@ -42,6 +45,18 @@ pub struct Coverage {
     pub read_by: Option<ReadBy>,
     /// Why the kernel itself could not be asked, where it would have been faster or shown more.
     pub no_ebpf: Option<BpfError>,
+}
+
+/// A network namespace that was meant and could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClosedNetns {
+    /// Its number, where that shows.
+    pub number: Option<u64>,
+    /// How it is known: its name, its file or a process in it.
+    pub known_as: String,
+    /// Why not.
+    pub why: String,
 }
 
 /// Where owners and options were read.
@@ -57,19 +72,39 @@ pub enum ReadBy {
 }
 
 impl Coverage {
-    /// Adds what the owners tell. `here` is the number of the namespace that is read.
-    pub(crate) fn add_owners(&mut self, owners: &Owners, filter: &Filter, here: u64) {
+    /// Adds what the owners tell. `read` are the numbers of the namespaces that were read.
+    pub(crate) fn add_owners(&mut self, owners: &Owners, filter: &Filter, read: &[u64]) {
         self.unreadable_processes = owners.unreadable().to_vec();
         if filter.needs_owners() {
-            let hidden = |pid: &u32| filter.matches_owners([&Process::new(*pid, None)]);
+            let hidden =
+                |pid: &u32| filter.matches_owners([&Process::new(*pid, None, Arc::default())]);
             let unreadable = self.unreadable_processes.iter().copied();
             self.hidden_processes = unreadable.filter(hidden).collect();
         }
         for process in owners.processes() {
-            if let Some(other) = process.network_namespace().filter(|there| *there != here) {
+            let there = process.network_namespace();
+            if let Some(other) = there.filter(|there| !read.contains(there)) {
                 self.other_namespaces.entry(other).or_insert(process.pid());
             }
         }
+    }
+
+    /// Adds what the reading of another namespace's table left out.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.chosen += other.chosen;
+        self.stopped |= other.stopped;
+        self.repeats = self.repeats.max(other.repeats);
+        self.interrupted |= other.interrupted;
+        self.unknown_answers += other.unknown_answers;
+        for (why, count) in other.unread {
+            *self.unread.entry(why).or_default() += count;
+        }
+        self.read_by = match (self.read_by, other.read_by) {
+            (one, None) => one,
+            (None, other) => other,
+            (one, other) if one == other => one,
+            (Some(_), Some(_)) => Some(ReadBy::Both),
+        };
     }
 
     pub(crate) fn count(&mut self, socket: &Socket<'_>, settings: &Settings) {

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::num::NonZeroU32;
 use std::ops::{ControlFlow, Range};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::sync::{Arc, OnceLock};
 use std::{fs, io};
 
 use deadpeer_bpf::{CallError, SocketOwners};
@@ -13,6 +14,7 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
 
 use crate::process::Process;
+use crate::workload::PodLogs;
 
 /// The owners of every socket, as `/proc` showed them.
 ///
@@ -26,6 +28,8 @@ pub struct Owners {
     /// Where the numbers of each block are in `held`.
     blocks: FxHashMap<u32, Range<usize>>,
     unreadable: Vec<u32>,
+    /// Read when the first process of a pod is asked for its workload.
+    logs: Arc<OnceLock<PodLogs>>,
 }
 
 /// The owners of one socket: nobody, one process, or all that share it after a fork.
@@ -87,7 +91,7 @@ impl Owners {
             if known.is_none_or(|process| process.pid() != holder.pid) {
                 let namespace = proc.as_ref();
                 let namespace = namespace.and_then(|proc| network_namespace(proc, holder.pid));
-                owners.processes.push(Process::new(holder.pid, namespace));
+                owners.add_process(holder.pid, namespace);
             }
             owners.held.push(Held {
                 inode: holder.inode.get(),
@@ -150,6 +154,11 @@ impl Owners {
         &self.processes
     }
 
+    fn add_process(&mut self, pid: u32, namespace: Option<u64>) {
+        let logs = Arc::clone(&self.logs);
+        self.processes.push(Process::new(pid, namespace, logs));
+    }
+
     fn index(&mut self) {
         self.held.sort_unstable();
         let mut from = 0;
@@ -183,7 +192,7 @@ impl Owners {
         }
         if self.held.len() > before {
             let namespace = network_namespace(proc, pid);
-            self.processes.push(Process::new(pid, namespace));
+            self.add_process(pid, namespace);
         }
         Ok(())
     }

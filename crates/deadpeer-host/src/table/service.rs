@@ -2,12 +2,16 @@
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use deadpeer_core::{Effective, TcpState};
 use deadpeer_sys::sock_diag::{Family, Socket};
 use rustc_hash::FxHashMap;
 
 use super::connection::Connection;
+use super::netns::Netns;
+use crate::process::Process;
+use crate::workload::Workload;
 
 /// Services by process name and role, each with a value that its connections are folded into.
 ///
@@ -18,7 +22,8 @@ pub struct Services<T> {
     ephemeral_ports: RangeInclusive<u16>,
     names: FxHashMap<Box<[u8]>, Name>,
     listeners: FxHashMap<u16, Vec<Listener>>,
-    places: FxHashMap<(Option<Name>, Role), usize>,
+    homes: Homes,
+    places: FxHashMap<(Option<Name>, Option<Home>, Role), usize>,
     services: Vec<Service<T>>,
 }
 
@@ -28,6 +33,11 @@ pub struct Services<T> {
 pub struct Service<T> {
     /// The name of the processes, bytes as they chose them; `None` if no owner is visible.
     pub process: Option<Box<[u8]>>,
+    /// The network namespace of its connections, where that was told.
+    pub netns: Option<Arc<Netns>>,
+    /// What the processes belong to, as that of the first: they share the container, and may be of
+    /// different units.
+    pub workload: Option<Arc<Workload>>,
     /// What its connections are to it.
     pub role: Role,
     /// The options of its listener, if it has one that was shown and could be read.
@@ -77,7 +87,44 @@ struct Listener {
     family: Family,
     address: SocketAddr,
     process: Option<Name>,
+    home: Option<Home>,
     settings: Option<Effective>,
+}
+
+/// A container, seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Home(u32);
+
+/// The containers of processes, those outside of any being nobody's.
+#[derive(Debug, Default)]
+struct Homes {
+    /// Connections of one process come in a row more often than not.
+    last: Option<(u32, Option<Home>)>,
+    known: Vec<Arc<Workload>>,
+    numbers: FxHashMap<Arc<Workload>, Home>,
+}
+
+impl Homes {
+    fn of(&mut self, process: &Process) -> Option<Home> {
+        let pid = process.pid();
+        if let Some((_, home)) = self.last.filter(|(last, _)| *last == pid) {
+            return home;
+        }
+        let contained = process.workload().filter(|it| it.is_contained());
+        let home = contained.map(|workload| self.number(workload));
+        self.last = Some((pid, home));
+        home
+    }
+
+    fn number(&mut self, workload: &Arc<Workload>) -> Home {
+        if let Some(home) = self.numbers.get(workload) {
+            return *home;
+        }
+        let home = Home(self.known.len() as u32);
+        self.known.push(Arc::clone(workload));
+        self.numbers.insert(Arc::clone(workload), home);
+        home
+    }
 }
 
 impl<T: Default> Services<T> {
@@ -89,6 +136,7 @@ impl<T: Default> Services<T> {
         Self {
             ephemeral_ports,
             names: FxHashMap::default(),
+            homes: Homes::default(),
             listeners: FxHashMap::default(),
             places: FxHashMap::default(),
             services: Vec::new(),
@@ -100,21 +148,31 @@ impl<T: Default> Services<T> {
         let socket = connection.socket;
         let owner = connection.owner();
         let process = owner.map(|owner| self.name(owner.process.name()));
+        let home = owner.and_then(|owner| self.homes.of(owner.process));
         if socket.state == TcpState::Listen {
             let listeners = self.listeners.entry(socket.local.port()).or_default();
             listeners.push(Listener {
                 family: socket.family,
                 address: socket.local,
                 process,
+                home,
                 settings: connection.settings.effective().copied(),
             });
         }
         let listener = self.listener_of(socket, process);
         // A connection in the queue has no owner yet, one that was closed none any more.
+        let home = match process {
+            Some(_) => home,
+            None => listener.and_then(|listener| listener.home),
+        };
         let process = process.or_else(|| listener?.process);
         let role = self.role(socket, listener);
         let settings = listener.and_then(|listener| listener.settings);
-        let place = self.place(process, role, settings);
+        let place = self.place((process, home, role), || {
+            // Who is in no container has a unit, perhaps.
+            let own = || Some(Arc::clone(owner?.process.workload()?));
+            (settings, own())
+        });
         &mut self.services[place]
     }
 
@@ -124,14 +182,23 @@ impl<T: Default> Services<T> {
         self.services
     }
 
-    fn place(&mut self, process: Option<Name>, role: Role, listener: Option<Effective>) -> usize {
-        if let Some(place) = self.places.get(&(process, role)) {
+    fn place(
+        &mut self,
+        key: (Option<Name>, Option<Home>, Role),
+        first: impl FnOnce() -> (Option<Effective>, Option<Arc<Workload>>),
+    ) -> usize {
+        if let Some(place) = self.places.get(&key) {
             return *place;
         }
         let place = self.services.len();
-        self.places.insert((process, role), place);
+        self.places.insert(key, place);
+        let (process, home, role) = key;
+        let (listener, workload) = first();
+        let contained = home.and_then(|Home(home)| self.homes.known.get(home as usize));
         self.services.push(Service {
             process: process.and_then(|name| self.bytes(name)),
+            netns: None,
+            workload: contained.cloned().or(workload),
             role,
             listener,
             value: T::default(),

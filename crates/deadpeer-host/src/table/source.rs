@@ -2,13 +2,14 @@
 //! or shows more.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use deadpeer_core::Sysctls;
 use deadpeer_report::Unreadable;
 use deadpeer_sys::sock_diag::Socket;
 use rustc_hash::FxHashMap;
 
-use super::bpf::{BpfDetails, BpfError, BpfReader, BpfSnapshot};
+use super::bpf::{BpfDetails, BpfError, BpfReader, BpfSnapshot, View};
 use super::bpf_cost;
 use super::coverage::ReadBy;
 use super::error::ReadTableError;
@@ -32,78 +33,82 @@ pub(crate) enum Source {
 /// A view that is opened when it is wanted, which takes milliseconds.
 #[derive(Debug)]
 pub(crate) struct LazyBpf {
-    place: Namespace,
     hz: Option<u32>,
     view: Option<Result<BpfReader, BpfError>>,
 }
 
 impl LazyBpf {
-    pub(crate) fn new(place: Namespace, hz: Option<u32>) -> Self {
-        Self {
-            place,
-            hz,
-            view: None,
-        }
-    }
-
-    fn pays(&self) -> bool {
-        // A namespace that can't be entered any more is not worth a program.
-        self.place.run(bpf_cost::bpf_pays).unwrap_or(false)
+    pub(crate) fn new(hz: Option<u32>) -> Self {
+        Self { hz, view: None }
     }
 
     fn opened(&self) -> Option<&BpfReader> {
         self.view.as_ref()?.as_ref().ok()
     }
 
-    fn snapshot(&mut self, settings: bool) -> Result<BpfSnapshot, BpfError> {
-        let open = || BpfReader::open(&self.place, self.hz);
+    fn open(&mut self) -> Result<&BpfReader, BpfError> {
+        let open = || BpfReader::open(self.hz);
         match self.view.get_or_insert_with(open) {
-            Ok(view) => view.snapshot(settings),
+            Ok(view) => Ok(view),
             Err(why) => Err(why.clone()),
         }
     }
+}
+
+/// What one reading leaves for the next, of another namespace: owners are those of the whole
+/// machine, for an inode number of a socket is nobody else's.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    pub(crate) owners: Arc<Owners>,
+    /// Whether the kernel itself has told them.
+    by_kernel: bool,
+    /// Where the next reading begins; `None`: nobody has asked yet.
+    by: Option<ReadBy>,
+    /// Why the kernel itself could not be asked, though it was wanted.
+    pub(crate) refused: Option<BpfError>,
 }
 
 /// One reading of owners and options.
 #[derive(Debug)]
 pub(crate) struct Reading<'a> {
     source: &'a mut Source,
+    place: &'a Namespace,
     /// Whether sock_diag is not needed if all is read by eBPF.
     bpf_alone: bool,
     sysctls: Sysctls,
-    owners: Owners,
+    known: Known,
     /// What the kernel shows, by cookie.
     seen: FxHashMap<u64, BpfDetails>,
     /// Through descriptors; `None`: options are not asked for.
     reader: Option<Reader>,
     by: Option<ReadBy>,
-    /// Why the kernel itself could not be asked, though it was wanted.
-    refused: Option<BpfError>,
 }
 
 impl<'a> Reading<'a> {
-    /// Looks for the owners, if the query needs them.
+    /// Looks for the owners, if the query needs them and they are not `known`.
     pub(crate) fn begin(
         source: &'a mut Source,
+        place: &'a Namespace,
         query: &Query,
         sysctls: Sysctls,
+        known: Known,
     ) -> Result<Self, ReadTableError> {
         let reader = || Reader::new(sysctls, query.every_option);
         let mut reading = Self {
             source,
+            place,
             bpf_alone: query.can_do_without_sock_diag(),
             sysctls,
-            owners: Owners::default(),
+            known,
             seen: FxHashMap::default(),
             reader: query.settings.then(reader),
             by: None,
-            refused: None,
         };
         if query.needs_owners() {
             reading.look()?;
         }
         // A socket that we see with one process may be held by one of these as well.
-        if query.filter.needs_owners() && !reading.owners.unreadable().is_empty() {
+        if query.filter.needs_owners() && !reading.known.owners.unreadable().is_empty() {
             reading.look_closer();
         }
         Ok(reading)
@@ -112,39 +117,45 @@ impl<'a> Reading<'a> {
     fn look(&mut self) -> Result<(), ReadTableError> {
         // With everything in one look, options are not looked at apart.
         let apart = self.reader.is_some() && !self.bpf_alone;
-        let owners = match self.source {
-            Source::Kernel(view) => {
-                let snapshot = view.snapshot(apart)?;
-                self.by = Some(ReadBy::Kernel);
-                self.seen = snapshot.seen;
-                snapshot.owners
+        let pays = match (&self.source, self.known.by) {
+            (Source::Either(_), Some(by)) => by == ReadBy::Kernel,
+            // A namespace that can't be entered any more is not worth a program.
+            (Source::Either(_), None) => self.place.run(bpf_cost::bpf_pays).unwrap_or(false),
+            (Source::Kernel(_) | Source::Descriptors, _) => false,
+        };
+        match &self.source {
+            Source::Kernel(reader) => {
+                let view = reader.view(self.place);
+                let snapshot = view.snapshot(!self.known.by_kernel, apart)?;
+                self.take(snapshot);
             }
-            Source::Either(lazy) if lazy.pays() => self.ask_kernel(apart),
-            Source::Either(_) | Source::Descriptors => None,
-        };
-        self.owners = match owners {
-            Some(owners) => owners,
-            None => Owners::scan().map_err(ReadTableError::Proc)?,
-        };
+            Source::Either(_) if pays => self.ask_kernel(apart),
+            Source::Either(_) | Source::Descriptors => {}
+        }
+        if self.known.by.is_none() && !self.known.by_kernel {
+            self.known.owners = Arc::new(Owners::scan().map_err(ReadTableError::Proc)?);
+        }
         self.by.get_or_insert(ReadBy::Descriptors);
+        self.known.by = self.by;
         Ok(())
     }
 
     /// Where everything that is wanted can be seen at once.
-    pub(crate) fn whole_view(&self) -> Option<&BpfReader> {
-        match &*self.source {
+    pub(crate) fn whole_view(&self) -> Option<View<'_>> {
+        let reader = match &*self.source {
             _ if !self.bpf_alone || self.by != Some(ReadBy::Kernel) => None,
-            Source::Kernel(view) => Some(view),
+            Source::Kernel(reader) => Some(reader),
             Source::Either(lazy) => lazy.opened(),
             Source::Descriptors => None,
-        }
+        };
+        Some(reader?.view(self.place))
     }
 
     /// Who holds a socket. One that nobody seems to hold is looked for by the kernel itself.
     pub(crate) fn owners_of(&mut self, socket: &Socket<'_>) -> OwnersOf<'_> {
         if let Some(inode) = socket.inode
             && self.by.is_some()
-            && self.owners.of(inode).next().is_none()
+            && self.known.owners.of(inode).next().is_none()
         {
             self.look_closer();
         }
@@ -153,7 +164,8 @@ impl<'a> Reading<'a> {
 
     /// Who holds the socket with this inode number, as far as is known by now.
     pub(crate) fn known_owners(&self, inode: Option<NonZeroU32>) -> OwnersOf<'_> {
-        inode.map(|inode| self.owners.of(inode)).unwrap_or_default()
+        let owners = inode.map(|inode| self.known.owners.of(inode));
+        owners.unwrap_or_default()
     }
 
     /// The options of a socket, and what else the kernel showed of it, if it was asked.
@@ -164,7 +176,7 @@ impl<'a> Reading<'a> {
         let Some(reader) = &mut self.reader else {
             return (Settings::NotAsked, None);
         };
-        let owners = socket.inode.map(|inode| self.owners.of(inode));
+        let owners = socket.inode.map(|inode| self.known.owners.of(inode));
         let settings = reader.read(owners.unwrap_or_default(), socket);
         if let Settings::Unknown(why) = settings
             && kernel_may_know(why, socket)
@@ -181,39 +193,43 @@ impl<'a> Reading<'a> {
 
     /// Asks the kernel itself, once, for what descriptors did not show.
     fn look_closer(&mut self) {
-        if self.by == Some(ReadBy::Descriptors)
-            && self.refused.is_none()
-            && let Some(owners) = self.ask_kernel(self.reader.is_some())
-        {
-            self.owners = owners;
+        if self.by == Some(ReadBy::Descriptors) && self.known.refused.is_none() {
+            self.ask_kernel(self.reader.is_some());
         }
     }
 
-    /// Asks the kernel itself, if that was left open, for owners, and for `settings` of all
-    /// sockets. Returns the owners if it tells them.
-    fn ask_kernel(&mut self, settings: bool) -> Option<Owners> {
-        let Source::Either(lazy) = self.source else {
-            return None;
+    /// Asks the kernel itself, if that was left open, for owners that it has not told yet, and for
+    /// `settings` of all sockets.
+    fn ask_kernel(&mut self, settings: bool) {
+        let Source::Either(lazy) = &mut *self.source else {
+            return;
         };
-        match lazy.snapshot(settings) {
-            Ok(snapshot) => {
-                self.by = Some(match self.by {
-                    None => ReadBy::Kernel,
-                    Some(_) => ReadBy::Both,
-                });
-                self.seen = snapshot.seen;
-                snapshot.owners
-            }
-            Err(why) => {
-                self.refused = Some(why);
-                None
-            }
+        let owners = !self.known.by_kernel;
+        let place = self.place;
+        let snapshot = lazy
+            .open()
+            .and_then(|reader| reader.view(place).snapshot(owners, settings));
+        match snapshot {
+            Ok(snapshot) => self.take(snapshot),
+            Err(why) => self.known.refused = Some(why),
         }
     }
 
-    /// What was used, and with which owners.
-    pub(crate) fn end(self) -> (Owners, Option<ReadBy>, Option<BpfError>) {
-        (self.owners, self.by, self.refused)
+    fn take(&mut self, snapshot: BpfSnapshot) {
+        self.by = Some(match self.by {
+            None => ReadBy::Kernel,
+            Some(_) => ReadBy::Both,
+        });
+        self.seen = snapshot.seen;
+        if let Some(owners) = snapshot.owners {
+            self.known.owners = Arc::new(owners);
+            self.known.by_kernel = true;
+        }
+    }
+
+    /// What was used, and what is known for the next.
+    pub(crate) fn end(self) -> (Known, Option<ReadBy>) {
+        (self.known, self.by)
     }
 }
 

@@ -8,17 +8,18 @@ use deadpeer_sys::netns::{self, NetnsError};
 use deadpeer_sys::sock_diag::{DumpEnd, Request, SockDiag, Socket};
 use rustc_hash::FxHashSet;
 
-use super::bpf::{BpfError, BpfReader};
+use super::bpf::{BpfError, BpfReader, View};
 use super::connection::Connection;
 use super::coverage::Coverage;
 use super::error::{OpenTableError, ReadTableError};
 use super::namespace::Namespace;
+use super::netns::Netns;
 use super::over;
 use super::owners::OwnersOf;
 use super::ports;
 use super::query::Query;
 use super::row::Row;
-use super::source::{LazyBpf, Reading, Source};
+use super::source::{Known, LazyBpf, Reading, Source};
 
 /// How often a reading that the kernel marks as interrupted is repeated.
 const MAX_REPEATS: u32 = 3;
@@ -33,7 +34,7 @@ pub struct Table {
     version: Option<KernelVersion>,
     ephemeral_ports: RangeInclusive<u16>,
     place: Namespace,
-    source: Source,
+    pub(crate) source: Source,
 }
 
 impl Table {
@@ -45,7 +46,8 @@ impl Table {
         namespace.run(|| Self::of_this_thread(namespace))?
     }
 
-    fn of_this_thread(place: &Namespace) -> Result<Self, OpenTableError> {
+    /// Of the namespace that the calling thread is in, to which `place` is the way for others.
+    pub(crate) fn of_this_thread(place: &Namespace) -> Result<Self, OpenTableError> {
         Ok(Self {
             diag: SockDiag::open()?,
             namespace: netns::inode(netns::open_current()?).map_err(NetnsError::from)?,
@@ -63,7 +65,7 @@ impl Table {
     /// # Errors
     /// Why that can't be had; options are then read through descriptors as before.
     pub fn use_bpf(&mut self) -> Result<(), BpfError> {
-        self.source = Source::Kernel(BpfReader::open(&self.place, self.kernel.hz)?);
+        self.source = Source::Kernel(BpfReader::open(self.kernel.hz)?);
         Ok(())
     }
 
@@ -77,7 +79,7 @@ impl Table {
     /// [`Coverage::read_by`] tells which it was. What is read is the same, but for
     /// [`Connection::bpf`].
     pub fn use_bpf_where_it_pays(&mut self) {
-        self.source = Source::Either(LazyBpf::new(self.place.clone(), self.kernel.hz));
+        self.source = Source::Either(LazyBpf::new(self.kernel.hz));
     }
 
     /// Whether options are read from within the kernel, all of them.
@@ -87,9 +89,9 @@ impl Table {
     }
 
     /// The kernel's own view, if all is read by eBPF.
-    pub(crate) fn view(&self) -> Option<&BpfReader> {
+    pub(crate) fn view(&self) -> Option<View<'_>> {
         match &self.source {
-            Source::Kernel(view) => Some(view),
+            Source::Kernel(reader) => Some(reader.view(&self.place)),
             Source::Descriptors | Source::Either(_) => None,
         }
     }
@@ -123,6 +125,16 @@ impl Table {
         self.namespace
     }
 
+    /// The namespace.
+    pub(crate) fn netns(&self) -> Netns {
+        Netns {
+            number: self.namespace,
+            way: self.place.clone(),
+            name: None,
+            is_own: self.place == Namespace::Own,
+        }
+    }
+
     /// The local ports that the kernel gives to outgoing connections (`ip_local_port_range`).
     #[must_use]
     pub fn ephemeral_ports(&self) -> RangeInclusive<u16> {
@@ -140,12 +152,30 @@ impl Table {
     pub fn each(
         &mut self,
         query: &Query,
+        visit: impl FnMut(&Connection<'_>) -> ControlFlow<()>,
+    ) -> Result<Coverage, ReadTableError> {
+        let mut known = Shared::default();
+        let mut coverage = self.each_sharing(&mut known, query, visit)?;
+        known.end(&mut coverage, query, &[self.namespace]);
+        Ok(coverage)
+    }
+
+    /// The same, with what is known from the tables of other namespaces.
+    pub(crate) fn each_sharing(
+        &mut self,
+        shared: &mut Shared,
+        query: &Query,
         mut visit: impl FnMut(&Connection<'_>) -> ControlFlow<()>,
     ) -> Result<Coverage, ReadTableError> {
-        let mut reading = Reading::begin(&mut self.source, query, self.kernel.sysctls)?;
+        let known = shared.known.clone();
+        let sysctls = self.kernel.sysctls;
+        let mut reading = Reading::begin(&mut self.source, &self.place, query, sysctls, known)?;
         let mut coverage = Coverage::default();
         let version = self.version;
-        let mut inodes = Inodes::wanted(query);
+        let mut inodes = Inodes {
+            wanted: query.over,
+            seen: &mut shared.inodes,
+        };
         let end = match reading.whole_view() {
             Some(view) => each_by_bpf(view, |seen| {
                 let row = Row::of(seen, &self.kernel.sysctls);
@@ -192,13 +222,7 @@ impl Table {
                 },
             )?,
         };
-        let (owners, read_by, refused) = reading.end();
-        coverage.add_owners(&owners, &query.filter, self.namespace);
-        if let Inodes(Some(seen)) = inodes {
-            coverage.over = over::count(&owners, seen, self.namespace, &query.filter);
-        }
-        coverage.read_by = read_by;
-        coverage.no_ebpf = refused;
+        (shared.known, coverage.read_by) = reading.end();
         coverage.repeats = end.repeats;
         coverage.interrupted = end.last.interrupted;
         coverage.unknown_answers = end.last.unknown;
@@ -207,17 +231,38 @@ impl Table {
     }
 }
 
-/// The inode numbers of all sockets of the table, if they are wanted.
-struct Inodes(Option<Vec<u32>>);
+/// What the readings of several tables have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    known: Known,
+    /// The inode numbers of all sockets, if they are wanted.
+    inodes: Vec<u32>,
+}
 
-impl Inodes {
-    fn wanted(query: &Query) -> Self {
-        Self(query.over.then(Vec::new))
+impl Shared {
+    /// Adds what the owners tell, once the tables of these namespaces were read.
+    pub(crate) fn end(self, coverage: &mut Coverage, query: &Query, read: &[u64]) {
+        let Known {
+            owners, refused, ..
+        } = self.known;
+        coverage.add_owners(&owners, &query.filter, read);
+        if query.over {
+            coverage.over = over::count(&owners, self.inodes, read, &query.filter);
+        }
+        coverage.no_ebpf = refused;
     }
+}
 
+/// The inode numbers of all sockets of the table, if they are wanted.
+struct Inodes<'a> {
+    wanted: bool,
+    seen: &'a mut Vec<u32>,
+}
+
+impl Inodes<'_> {
     fn add(&mut self, inode: Option<NonZeroU32>) {
-        if let (Some(inodes), Some(inode)) = (&mut self.0, inode) {
-            inodes.push(inode.get());
+        if let (true, Some(inode)) = (self.wanted, inode) {
+            self.seen.push(inode.get());
         }
     }
 }
@@ -236,7 +281,7 @@ fn fits(query: &Query, owners: OwnersOf<'_>) -> bool {
 
 /// Shows every socket once as the kernel itself does.
 fn each_by_bpf(
-    view: &BpfReader,
+    view: View<'_>,
     mut visit: impl FnMut(&deadpeer_bpf::Socket) -> ControlFlow<()>,
 ) -> Result<Repeated, BpfError> {
     let mut shown = FxHashSet::default();

@@ -55,7 +55,7 @@ pub struct Finding {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "warning")]
 pub struct Warning {
-    /// A word for it: "settings-unread", "not-asked", "other-namespaces", "no-ebpf",
+    /// A word for it: "settings-unread", "not-asked", "other-namespaces", "namespaces-unread", "no-ebpf",
     /// "owners-hidden", "dump-interrupted" or "unknown-answers"; from `ping` and `kill` also
     /// "not-on-record"; from `protect` also "in-portions" and "too-many-in-one-tick".
     pub code: Word,
@@ -89,6 +89,12 @@ pub struct Summary {
     /// Connections and listeners of which a live peer survives fewer lost probes than one, or than
     /// `--survive-lost`.
     pub few_lost_survived: u64,
+    /// Network namespaces that were read.
+    #[serde(default)]
+    pub namespaces: u64,
+    /// Network namespaces that were meant and could not be read.
+    #[serde(default)]
+    pub namespaces_unread: u64,
     /// How settings and owners were read: "descriptors", "ebpf", or "both" (by eBPF what
     /// descriptors did not show); null: nobody asked for them.
     pub read_by: Option<Word>,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Notice, Word};
+use super::super::{Notice, Place, Word};
 use crate::raw::RawText;
 
 /// Connections of one service that wait for the same of the same peer.
@@ -10,6 +10,9 @@ use crate::raw::RawText;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "hanging")]
 pub struct Hanging {
+    /// Where they are.
+    #[serde(flatten)]
+    pub place: Place,
     /// The program's name; null: its owner could not be seen.
     pub process: Option<RawText>,
     /// "listening", "accepted" or "outgoing", as of a service.
@@ -38,6 +41,9 @@ pub struct Hanging {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "leak")]
 pub struct Leak {
+    /// Where they are.
+    #[serde(flatten)]
+    pub place: Place,
     /// The program's name; null: its owner could not be seen.
     pub process: Option<RawText>,
     /// "listening", "accepted" or "outgoing", as of a service; null: of connections that are over

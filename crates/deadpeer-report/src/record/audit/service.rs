@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Options, Word};
+use super::super::{Options, Place, Word};
 use super::{Bound, GivenUp};
 use crate::raw::RawText;
 
@@ -11,6 +11,9 @@ use crate::raw::RawText;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "service")]
 pub struct Service {
+    /// Where it is.
+    #[serde(flatten)]
+    pub place: Place,
     /// The program's name; null: its owner could not be seen.
     pub process: Option<RawText>,
     /// "listening" (a listener and what it accepted), "accepted" (its listener is gone) or

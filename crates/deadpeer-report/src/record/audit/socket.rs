@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Forecast, Notice, Options, Word};
+use super::super::{Forecast, Notice, Options, Place, Word};
 use super::{Bound, Finding};
 use crate::raw::RawText;
 
@@ -71,6 +71,9 @@ pub struct Listener {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Socket {
+    /// Where it is.
+    #[serde(flatten)]
+    pub place: Place,
     /// Our end, address:port.
     pub local: String,
     /// The state, such as "established".
