@@ -54,7 +54,9 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
 fn elsewhere(request: &Request, machine: &Machine) -> Option<Gap> {
     let others = &machine.coverage.other_namespaces;
     let (_, pid) = others.iter().next()?;
-    let missed = machine.totals.is_empty() && request.chosen.netns.is_none();
+    let chosen = &request.chosen;
+    let may_be_there = !chosen.is_filtered() || chosen.filter.needs_owners();
+    let missed = machine.totals.is_empty() && chosen.netns.is_none() && may_be_there;
     missed.then_some(Gap::OtherNamespaces {
         namespaces: others.len() as u64,
         pid: *pid,

@@ -31,8 +31,8 @@ pub struct Coverage {
     pub unreadable_processes: Vec<u32>,
     /// Those of them that the filter chooses by pid or name: connections of theirs are left out.
     pub hidden_processes: Vec<u32>,
-    /// Other network namespaces, by number, with a process in each that holds sockets: theirs are
-    /// not shown here.
+    /// Other network namespaces, by number, with a process in each that holds sockets and that the
+    /// filter does not leave out: theirs are not shown here.
     pub other_namespaces: BTreeMap<u64, u32>,
     /// Network namespaces that were meant and could not be read.
     pub closed: Vec<ClosedNetns>,
@@ -83,7 +83,9 @@ impl Coverage {
         }
         for process in owners.processes() {
             let there = process.network_namespace();
-            if let Some(other) = there.filter(|there| !read.contains(there)) {
+            if let Some(other) = there.filter(|there| !read.contains(there))
+                && filter.matches_owners([process])
+            {
                 self.other_namespaces.entry(other).or_insert(process.pid());
             }
         }
