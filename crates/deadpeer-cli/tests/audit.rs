@@ -362,13 +362,31 @@ fn ipv6_is_no_different() {
 #[test]
 fn an_empty_namespace_is_said_to_be_empty() {
     in_private_netns(|| {
-        let ran = run(&["audit"]);
+        let ran = run(&["audit", "--netns", "own"]);
         assert_eq!(ran.code, 0);
         assert_eq!(
             ran.stdout,
             "There is no TCP connection and no listener in this network namespace.\n"
         );
-        assert_eq!(run(&["audit", "--within", "30s"]).code, 0);
+        let own = ["audit", "--within", "30s", "--netns", "own"];
+        assert_eq!(run(&own).code, 0);
+    });
+}
+
+/// Who forgets that there are containers is told so, and that is no all-clear.
+#[test]
+fn that_others_are_not_empty_is_said_unless_one_asked_for_ones_own() {
+    in_private_netns(|| {
+        let pair = pair(&SocketOptions::default());
+        let holder = Holder::plain(pair.server);
+        in_private_netns(|| {
+            let ran = run(&["audit", "--within", "30s"]);
+            assert_eq!(ran.code, 3, "{}", ran.stdout);
+            assert!(ran.stdout.contains("--netns all"), "{}", ran.stdout);
+            let pid = holder.pid().to_string();
+            let ran = run(&["audit", "--within", "30s", "--pid", &pid]);
+            assert_eq!(ran.code, 1, "found in another: {}", ran.stdout);
+        });
     });
 }
 

@@ -19,6 +19,11 @@ use common::{deadpeer, ran};
 )]
 enum Line {
     Connection {
+        netns: Option<u64>,
+        netns_name: Option<String>,
+        container: Option<Container>,
+        pod: Option<Pod>,
+        unit: Option<String>,
         local: String,
         state: String,
         owners: Vec<Owner>,
@@ -52,6 +57,11 @@ enum Line {
         given_up: Option<GivenUp>,
     },
     Listener {
+        netns: Option<u64>,
+        netns_name: Option<String>,
+        container: Option<Container>,
+        pod: Option<Pod>,
+        unit: Option<String>,
         local: String,
         state: String,
         owners: Vec<Owner>,
@@ -69,6 +79,11 @@ enum Line {
         accept_queue_max: u32,
     },
     Service {
+        netns: Option<u64>,
+        netns_name: Option<String>,
+        container: Option<Container>,
+        pod: Option<Pod>,
+        unit: Option<String>,
         process: Option<String>,
         role: String,
         address: Option<String>,
@@ -85,6 +100,11 @@ enum Line {
         findings: Vec<FindingCount>,
     },
     Hanging {
+        netns: Option<u64>,
+        netns_name: Option<String>,
+        container: Option<Container>,
+        pod: Option<Pod>,
+        unit: Option<String>,
         process: Option<String>,
         role: String,
         address: Option<String>,
@@ -97,6 +117,11 @@ enum Line {
         unread_bytes: u64,
     },
     Leak {
+        netns: Option<u64>,
+        netns_name: Option<String>,
+        container: Option<Container>,
+        pod: Option<Pod>,
+        unit: Option<String>,
         process: Option<String>,
         role: Option<String>,
         address: Option<String>,
@@ -113,6 +138,8 @@ enum Line {
         text: String,
     },
     Summary {
+        namespaces: u64,
+        namespaces_unread: u64,
         within_ms: Option<u64>,
         connections: u64,
         listeners: u64,
@@ -151,6 +178,30 @@ enum SettingsFrom {
     Listener,
     Unknown,
     Nobody,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "what counts is that the lines can be read into it"
+)]
+struct Container {
+    id: Option<String>,
+    name: Option<String>,
+    runtime: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "what counts is that the lines can be read into it"
+)]
+struct Pod {
+    uid: String,
+    namespace: Option<String>,
+    name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
