@@ -12,7 +12,7 @@ use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
 use serde_json::Value;
 
-use common::population::{keepalive, listener, pair, pair_of};
+use common::population::{Holder, keepalive, listener, pair, pair_of};
 use common::{json, of_type, run};
 
 /// The line of the connection whose local end is this socket's.
