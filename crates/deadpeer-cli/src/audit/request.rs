@@ -14,12 +14,13 @@ use crate::table_args::TableArgs;
 
 /// Show which connections would hang if their peer vanished, and for how long
 ///
-/// For every connection and listener of this machine, those in containers included: its owner, the settings in effect,
-/// and how long a vanished peer would go unnoticed in the worst case: while idle, with data in
-/// flight, and when the program writes just before keepalive gives up. Worst first. A listener
-/// stands for the connections it will accept. With --within, whatever misses the deadline is
-/// marked, and the exit code is 1 if anything does. The answer is for each connection as it is: a
-/// timer that was armed before an option or a sysctl changed still runs with the old value.
+/// For every connection and listener of this machine, those in containers included: its owner, the
+/// settings in effect, and how long a vanished peer would go unnoticed in the worst case: while
+/// idle, with data in flight, and when the program writes just before keepalive gives up. Worst
+/// first. A listener stands for the connections it will accept. With --within, whatever misses the
+/// deadline is marked, and the exit code is 1 if anything does. The answer is for each connection
+/// as it is: a timer that was armed before an option or a sysctl changed still runs with the old
+/// value.
 ///
 /// Root sees everything. Other users see every connection, but only their own programs' settings;
 /// for the rest, the running timer gives a lower bound, marked with >. What could not be read is

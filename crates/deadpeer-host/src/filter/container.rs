@@ -61,8 +61,8 @@ impl Container {
     }
 }
 
-/// Whether the last name of a path is a container's, with such an id or name, or a pod's with such a
-/// uid.
+/// Whether the last name of a path is a container's, with such an id or name, or a pod's with such
+/// a uid.
 fn is_at(cgroup: &Path, has_id: impl Fn(&str) -> bool, is_called: impl Fn(&str) -> bool) -> bool {
     let mut names = cgroup.iter().rev().filter_map(OsStr::to_str);
     let (last, above) = (names.next().unwrap_or_default(), names.next());

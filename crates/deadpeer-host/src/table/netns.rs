@@ -69,8 +69,8 @@ pub struct AllNetns {
 const NAMED: &str = "/run/netns";
 
 impl AllNetns {
-    /// Looks for them: in one pass over `/proc`, and in our mounts. One that neither a process is in
-    /// nor a mount stands for is not found, though a descriptor or a socket may keep it.
+    /// Looks for them: in one pass over `/proc`, and in our mounts. One that neither a process is
+    /// in nor a mount stands for is not found, though a descriptor or a socket may keep it.
     #[must_use]
     pub fn find() -> Self {
         let mut known: FxHashMap<u64, Netns> = FxHashMap::default();

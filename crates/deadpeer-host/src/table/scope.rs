@@ -26,9 +26,9 @@ pub enum Scope {
 pub(super) type Found = (Vec<Netns>, Vec<ClosedNetns>);
 
 impl Scope {
-    /// What is meant where nobody says: the whole machine for root where the machine began, which is
-    /// its first pid and user namespace and the network namespace of process 1; ours for anybody
-    /// else, in a container, and in a namespace that somebody made for himself.
+    /// What is meant where nobody says: the whole machine for root where the machine began, which
+    /// is its first pid and user namespace and the network namespace of process 1; ours for
+    /// anybody else, in a container, and in a namespace that somebody made for himself.
     #[must_use]
     pub fn usual() -> Self {
         match rustix::process::geteuid().is_root() && is_the_machines_own() {

@@ -36,7 +36,8 @@ impl PodLogs {
         Self::read(Path::new("/var/log"))
     }
 
-    /// Reads the names of what is in `pods` and `containers` of a directory for logs. What is not there or may not be read has no names.
+    /// Reads the names of what is in `pods` and `containers` of a directory for logs. What is not
+    /// there or may not be read has no names.
     #[must_use]
     pub fn read(directory: &Path) -> Self {
         let mut logs = Self::default();

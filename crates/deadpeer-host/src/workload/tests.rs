@@ -1,3 +1,5 @@
+//! The shapes of cgroups, one by one, and the names of logs.
+
 use super::*;
 
 const ID: &str = "4f1c8a2b9d3e7f60514233241506f7e8d9cab1b0c3d2e5f4a7968778695a4b3c";

@@ -55,9 +55,9 @@ pub struct Finding {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "warning")]
 pub struct Warning {
-    /// A word for it: "settings-unread", "not-asked", "other-namespaces", "namespaces-unread", "no-ebpf",
-    /// "owners-hidden", "dump-interrupted" or "unknown-answers"; from `ping` and `kill` also
-    /// "not-on-record"; from `protect` also "in-portions" and "too-many-in-one-tick".
+    /// A word for it: "settings-unread", "not-asked", "other-namespaces", "namespaces-unread",
+    /// "no-ebpf", "owners-hidden", "dump-interrupted" or "unknown-answers"; from `ping` and `kill`
+    /// also "not-on-record"; from `protect` also "in-portions" and "too-many-in-one-tick".
     pub code: Word,
     /// How many sockets it concerns.
     pub count: Option<u64>,
