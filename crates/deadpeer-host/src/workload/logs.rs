@@ -12,11 +12,14 @@ use rustc_hash::FxHashMap;
 
 use super::cgroup::is_id;
 
+/// A namespace, and a name in it.
+type PodName = (Box<str>, Box<str>);
+
 /// What the logs of a machine's pods are called.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PodLogs {
     /// Namespace and name, by the uid.
-    pods: FxHashMap<Box<str>, (Box<str>, Box<str>)>,
+    pods: FxHashMap<Box<str>, PodName>,
     /// By the id.
     containers: FxHashMap<Box<str>, Logged>,
 }
@@ -54,7 +57,7 @@ impl PodLogs {
         logs
     }
 
-    pub(super) fn pod(&self, uid: &str) -> Option<&(Box<str>, Box<str>)> {
+    pub(super) fn pod(&self, uid: &str) -> Option<&PodName> {
         self.pods.get(uid)
     }
 
@@ -83,7 +86,7 @@ fn names(directory: &Path) -> impl Iterator<Item = String> {
 }
 
 /// The uid, and namespace and name, of `NAMESPACE_POD_UID`.
-fn pod(name: &str) -> Option<(Box<str>, (Box<str>, Box<str>))> {
+fn pod(name: &str) -> Option<(Box<str>, PodName)> {
     let (rest, uid) = name.rsplit_once('_')?;
     let (namespace, pod) = rest.split_once('_')?;
     Some((uid.into(), (namespace.into(), pod.into())))
