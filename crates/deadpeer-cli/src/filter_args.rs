@@ -107,10 +107,8 @@ impl FilterArgs {
                 let Ok(scope) = text.parse();
                 scope
             }
-            None => match Scope::usual() {
-                Scope::One(_) if !self.pid.is_empty() => Scope::OfProcesses(self.pid.clone()),
-                usual => usual,
-            },
+            None if Scope::usual() == Scope::All || self.pid.is_empty() => Scope::usual(),
+            None => Scope::OfProcesses(self.pid.clone()),
         }
     }
 
@@ -216,9 +214,9 @@ impl Chosen {
         match self.is_filtered() {
             false => format!(
                 "There is no TCP connection and no listener {}.",
-                match self.scope {
-                    Scope::All => "on this machine",
-                    _ => "in this network namespace",
+                match self.scope == Scope::All {
+                    true => "on this machine",
+                    false => "in this network namespace",
                 }
             ),
             true => format!(
