@@ -57,7 +57,7 @@ const ALARM: u64 = u64::MAX;
 ///
 /// Supervising sets [options](Supervision::options) on every socket, which ask and keep the kernel
 /// from deciding: what is found unreachable is the application's to close. The user timeout among
-/// them moves with what is open ([`Judge::user_timeout_ms`]), so the watch has to be polled: should
+/// them moves with what is open ([`Supervision::user_timeout`]), so the watch has to be polled: should
 /// nobody do so for a minute and a half while a window is closed, the kernel ends that connection.
 /// A user timeout that the application sets afterwards is its own affair and may end the connection
 /// first: [`Supervision::overruled`] tells, from [`options`](crate::options()) and
@@ -73,8 +73,8 @@ const ALARM: u64 = u64::MAX;
 /// kernel: while that verdict holds, the socket's `SO_LINGER` is zero, so that close() throws away
 /// what could not be delivered. What is closed before any verdict is kept for delivery no longer
 /// than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer;
-/// ten minutes on a path that loses much. Where that sysctl is lowered, plain sockets go sooner,
-/// and these do not.
+/// ten minutes on a path that loses much. That holds where the sysctl is lowered, too
+/// ([`UserTimeout`](deadpeer_core::verdict::UserTimeout) has the one exception).
 ///
 /// A socket that leaves the watch, because it is removed, because the watch is dropped, or because
 /// its end was told, gets back the options that it had before, but for those that the application

@@ -2,4 +2,6 @@
 
 mod calls;
 mod compiler;
+mod left;
 mod server;
+mod valgrind;

@@ -114,7 +114,7 @@ impl Judge {
     }
 
     /// When the next reading can change the verdict to unreachable, or is needed to tell answers
-    /// from data that comes again, or the user timeout has to be [renewed](Self::user_timeout_ms);
+    /// from data that comes again, or the user timeout has to be [moved](super::UserTimeout);
     /// `None`: the connection is over.
     ///
     /// A connection that is heard and receives no data needs no look before its silence could have
@@ -159,23 +159,14 @@ impl Judge {
         next.map(|at| at.min(looked + patience / CLOSE_LOOKS))
     }
 
-    /// The `TCP_USER_TIMEOUT` that the connection should have until the next look, milliseconds; 0:
-    /// none. `info` is the reading that was [observed](Self::observe) last.
-    ///
-    /// With it neither the loss on the path nor a peer that doesn't read ends a live connection,
-    /// and one that is closed while its peer is gone stays in the kernel's table for no longer than
-    /// a plain one, 107 s by default; on a path that loses much, ten minutes.
-    #[must_use]
-    pub fn user_timeout_ms(&self, info: &TcpInfo) -> u32 {
-        let silence = self.looked.get().saturating_sub(self.heard.get());
-        let window_is_closed = self.closed_window_since.is_some();
-        user_timeout::until_the_next_look_ms(
-            self.supervision.deadline(),
-            silence,
-            window_is_closed,
-            self.loss.failing(),
-            info,
-        )
+    /// How long the peer had been silent at the last reading, as far as is proved.
+    pub(super) fn silence(&self) -> Duration {
+        self.looked.get().saturating_sub(self.heard.get())
+    }
+
+    /// Whether the window was closed at the last reading.
+    pub(super) fn window_is_closed(&self) -> bool {
+        self.closed_window_since.is_some()
     }
 
     /// By how much the verdict comes after the deadline at the loss measured so far, if the peer

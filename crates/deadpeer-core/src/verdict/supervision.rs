@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::loss::Loss;
 use super::nanos::Nanos;
-use super::user_timeout;
+use super::user_timeout::{self, UserTimeout};
 use crate::forecast::{Forecast, Notice, RTO_MIN_MS, Silence, Snapshot, Span, model_timeout_ms};
 use crate::kernel::Kernel;
 use crate::options::{
@@ -112,8 +112,7 @@ impl Supervision {
     /// (net/ipv4/tcp_timer.c). Without one, fifteen retransmissions in a row end a connection, and
     /// at 40 % loss each way a live one has them lost every few hundred times that it has to
     /// retransmit at all. This is the one to begin with: it has to move with the connection
-    /// ([`Judge::user_timeout_ms`](super::Judge::user_timeout_ms)), which the `Watch` of the crate
-    /// deadpeer does.
+    /// ([`user_timeout`](Self::user_timeout)), which the `Watch` of the crate deadpeer does.
     ///
     /// Not quite a fifth of the deadline is silence, the rest probing: one packet per idle period
     /// while the peer answers, a burst when it doesn't.
@@ -133,7 +132,7 @@ impl Supervision {
             keepidle_s: Some(in_range(idle)),
             keepintvl_s: Some(in_range(interval)),
             keepcnt: Some(u32::from(MAX_KEEPCNT)),
-            user_timeout_ms: Some(user_timeout::at_first_ms(self.deadline())),
+            user_timeout_ms: Some(self.user_timeout_beside(kernel, rto_max_ms).at_first_ms()),
             rto_max_ms,
             syncnt: Some(self.syncnt(kernel, rto_max_ms)),
         }
@@ -177,10 +176,6 @@ impl Supervision {
     /// timeout (net/ipv4/tcp_timer.c, `tcp_probe_timer`): the further apart they are, the more
     /// seldom that ends a live connection on a lossy path.
     fn rto_max_ms(&self, kernel: &Kernel) -> Option<u32> {
-        let gives_up = |rto_max_ms| {
-            let ms = model_timeout_ms(kernel.sysctls.retries2, rto_max_ms, RTO_MIN_MS);
-            Duration::from_millis(u64::from(ms))
-        };
         let often = self.patience() / Loss::default().convincing_streak(self.questions());
         let outage = self.deadline() * OUTAGE.0 / OUTAGE.1;
         let after_an_outage = (self.deadline() - outage).saturating_sub(LOOK * 2);
@@ -190,15 +185,28 @@ impl Supervision {
             .clamp(MIN_RTO_MAX_MS, MAX_RTO_MAX_MS);
         (least..=MAX_RTO_MAX_MS)
             .step_by(100)
-            .find(|ms| kernel.rto_max_option && gives_up(*ms) >= self.deadline())
+            .find(|ms| kernel.rto_max_option && retries2_ends(kernel, *ms) >= self.deadline())
+    }
+
+    /// The user timeout that supervised connections have in a network namespace.
+    #[must_use]
+    pub fn user_timeout(&self, kernel: &Kernel) -> UserTimeout {
+        self.user_timeout_beside(kernel, self.rto_max_ms(kernel))
+    }
+
+    fn user_timeout_beside(&self, kernel: &Kernel, rto_max_ms: Option<u32>) -> UserTimeout {
+        let rto_max_ms = rto_max_ms.or(kernel.sysctls.rto_max_ms);
+        let ends = retries2_ends(kernel, rto_max_ms.unwrap_or(MAX_RTO_MAX_MS));
+        UserTimeout::new(self.deadline(), ends, kernel.sysctls.orphan_retries)
     }
 
     /// The least number of SYNs with which connect() is not given up before the deadline.
     fn syncnt(&self, kernel: &Kernel, rto_max_ms: Option<u32>) -> u32 {
+        let user_timeout = self.user_timeout_beside(kernel, rto_max_ms);
         let gives_up = |syncnt: &u32| {
             let options = SocketOptions {
                 syncnt: Some(*syncnt),
-                user_timeout_ms: Some(user_timeout::at_first_ms(self.deadline())),
+                user_timeout_ms: Some(user_timeout.at_first_ms()),
                 rto_max_ms,
                 ..SocketOptions::default()
             };
@@ -241,7 +249,7 @@ impl Supervision {
     /// The silence that the kernel, with the settings in force, ends before the judge can: a user
     /// timeout that the application set itself, say, or too small a count. `None`: the judge
     /// decides. One of 96 s and more is taken for the one that
-    /// [moves](super::Judge::user_timeout_ms).
+    /// [moves](Self::user_timeout).
     #[must_use]
     pub fn overruled(
         &self,
@@ -304,4 +312,10 @@ impl Supervision {
     pub(super) fn preference(&self) -> Preference {
         self.preference
     }
+}
+
+/// How long `tcp_retries2` lets a connection retransmit in vain at most.
+fn retries2_ends(kernel: &Kernel, rto_max_ms: u32) -> Duration {
+    let ms = model_timeout_ms(kernel.sysctls.retries2, rto_max_ms, RTO_MIN_MS);
+    Duration::from_millis(u64::from(ms))
 }

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use super::Judge;
 use crate::state::TcpState;
 use crate::tcp_info::TcpInfo;
 
@@ -28,45 +29,87 @@ const ALMOST: Duration = Duration::from_secs(86);
 /// How far ahead of the silence it is then, and how often it is moved.
 const STEP: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
 
+/// What `tcp_orphan_retries` 0 stands for, and the least under which a plain socket stays for longer
+/// than [`AT_REST`] (`tcp_orphan_retries`).
+const PATIENT_RETRIES: u32 = 8;
+
 /// Half of what the kernel takes, and the longest that it can keep: it compares times in 32 bits
 /// with a sign, and a sender that paces itself stamps what it sends with a moment to come
 /// (net/ipv4/tcp_timer.c, `retransmits_timed_out`).
 const LONGEST_MS: u32 = 1 << 30;
 
-/// The one to begin with, which also holds until a connection is made.
-pub(super) fn at_first_ms(deadline: Duration) -> u32 {
-    if deadline <= RENEWED {
-        whole_ms(AT_REST)
-    } else {
-        0
-    }
+/// The `TCP_USER_TIMEOUT` of the supervised connections of a network namespace
+/// ([`Supervision::user_timeout`](super::Supervision::user_timeout)).
+///
+/// It moves with the connection ([`ms`](Self::ms)), so that neither the loss on the path nor a peer
+/// that doesn't read ends a live connection, and one that is closed while its peer is gone stays in
+/// the kernel's table for no longer than a plain one, 107 s by default; on a path that loses much,
+/// ten minutes.
+///
+/// Where `tcp_orphan_retries` is lowered (1 to 7) plain sockets go sooner, after 0.6 to 51 s and a
+/// little. There supervised ones have no user timeout on paths that lose little, so that the sysctl
+/// holds for them too, unless `tcp_retries2` would then end a live connection before the deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserTimeout {
+    deadline: Duration,
+    /// While nothing has been open for long; `None`: there is none.
+    at_rest: Option<Duration>,
 }
 
-/// The one to have until the next look, milliseconds; 0: none.
-pub(super) fn until_the_next_look_ms(
-    deadline: Duration,
-    silence: Duration,
-    window_is_closed: bool,
-    failing: f64,
-    info: &TcpInfo,
-) -> u32 {
-    // It counts while the window is closed, answered probes or not.
-    if window_is_closed {
-        return 0;
-    }
-    if info.state == Some(TcpState::SynSent) {
-        return at_first_ms(deadline);
-    }
-    let at_rest = if failing > LOSSY.0 { LOSSY.1 } else { AT_REST };
-    match info.retransmits {
-        // Without one, keepalive is bounded by its count, and what close() sends by
-        // `tcp_orphan_retries`.
-        None | Some(0) if silence >= RENEWED => 0,
-        // The kernel's clock has been running for no longer than the silence.
-        Some(1..) if silence >= ALMOST => {
-            whole_ms(at_rest.max(Duration::from_secs(silence.as_secs()) + STEP.0))
+impl UserTimeout {
+    /// `retries2_ends` is the time after which `tcp_retries2` ends a connection without one.
+    pub(super) fn new(deadline: Duration, retries2_ends: Duration, orphan_retries: u32) -> Self {
+        let plain_go_sooner = (1..PATIENT_RETRIES).contains(&orphan_retries);
+        let needed = !plain_go_sooner || retries2_ends < deadline;
+        Self {
+            deadline,
+            at_rest: needed.then_some(AT_REST),
         }
-        None | Some(_) => whole_ms(at_rest),
+    }
+
+    /// The one to begin with, which also holds until a connection is made.
+    pub(super) fn at_first_ms(self) -> u32 {
+        match self.at_rest {
+            Some(at_rest) if self.deadline <= RENEWED => whole_ms(at_rest),
+            Some(_) | None => 0,
+        }
+    }
+
+    /// The one that the connection should have until the next look, milliseconds; 0: none. `info`
+    /// is the reading that its judge [observed](Judge::observe) last.
+    #[must_use]
+    pub fn ms(self, judge: &Judge, info: &TcpInfo) -> u32 {
+        let (silence, failing) = (judge.silence(), judge.loss().failing());
+        // It counts while the window is closed, answered probes or not.
+        if judge.window_is_closed() {
+            return 0;
+        }
+        if info.state == Some(TcpState::SynSent) {
+            return self.at_first_ms();
+        }
+        self.until_the_next_look_ms(silence, failing, info.retransmits)
+    }
+
+    fn until_the_next_look_ms(
+        self,
+        silence: Duration,
+        failing: f64,
+        retransmits: Option<u8>,
+    ) -> u32 {
+        let is_lossy = failing > LOSSY.0;
+        let Some(at_rest) = is_lossy.then_some(LOSSY.1).or(self.at_rest) else {
+            return 0;
+        };
+        match retransmits {
+            // Without one, keepalive is bounded by its count, and what close() sends by
+            // `tcp_orphan_retries`.
+            None | Some(0) if silence >= RENEWED => 0,
+            // The kernel's clock has been running for no longer than the silence.
+            Some(1..) if silence >= ALMOST => {
+                whole_ms(at_rest.max(Duration::from_secs(silence.as_secs()) + STEP.0))
+            }
+            None | Some(_) => whole_ms(at_rest),
+        }
     }
 }
 
@@ -97,16 +140,16 @@ fn whole_ms(time: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::Supervision;
 
     const S: fn(u64) -> Duration = Duration::from_secs;
 
+    fn usual(deadline: u64) -> UserTimeout {
+        UserTimeout::new(S(deadline), S(deadline), 0)
+    }
+
     fn open(silence: u64, retransmits: u8) -> u32 {
-        let info = TcpInfo {
-            state: Some(TcpState::Established),
-            retransmits: Some(retransmits),
-            ..TcpInfo::default()
-        };
-        until_the_next_look_ms(S(120), S(silence), false, 0.01, &info)
+        usual(120).until_the_next_look_ms(S(silence), 0.01, Some(retransmits))
     }
 
     #[test]
@@ -136,10 +179,34 @@ mod tests {
     }
 
     #[test]
+    fn where_plain_sockets_go_sooner_there_is_none() {
+        for retries in 0..20 {
+            let lowered = UserTimeout::new(S(30), S(31), retries);
+            let ms = |failing| lowered.until_the_next_look_ms(S(1), failing, Some(3));
+            let goes_sooner = (1..8).contains(&retries);
+            assert_eq!(ms(0.01) == 0, goes_sooner, "{retries}");
+            assert_eq!(lowered.at_first_ms() == 0, goes_sooner);
+            assert_eq!(ms(0.4), 600_000);
+            // Or `tcp_retries2` would decide.
+            assert_ne!(UserTimeout::new(S(30), S(29), retries).at_first_ms(), 0);
+        }
+    }
+
+    #[test]
     fn whoever_does_not_read_is_not_given_up() {
-        let info = TcpInfo::default();
-        assert_eq!(until_the_next_look_ms(S(30), S(1), true, 0.4, &info), 0);
-        assert_eq!(until_the_next_look_ms(S(30), S(400), true, 0.01, &info), 0);
+        let mut info = TcpInfo {
+            state: Some(TcpState::Established),
+            ..TcpInfo::default()
+        };
+        let judged = |at, info: &TcpInfo| {
+            let mut judge = Judge::new(Supervision::within(S(30)));
+            judge.observe(at, info);
+            usual(30).ms(&judge, info)
+        };
+        assert_eq!(judged(S(1), &info), 96_000);
+        info.snd_wnd = Some(0);
+        info.notsent_bytes = Some(9);
+        assert_eq!((judged(S(1), &info), judged(S(400), &info)), (0, 0));
     }
 
     #[test]
@@ -149,9 +216,10 @@ mod tests {
             ..TcpInfo::default()
         };
         for deadline in [2, 10, 48, 49, 120, 3_600] {
-            let ms = until_the_next_look_ms(S(deadline), S(0), false, 0.01, &info);
+            let judge = Judge::new(Supervision::within(S(deadline)));
+            let ms = usual(deadline).ms(&judge, &info);
             assert!(ms == 0 || u64::from(ms) >= deadline * 2_000);
-            assert_eq!(ms, at_first_ms(S(deadline)));
+            assert_eq!(ms, usual(deadline).at_first_ms());
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use deadpeer_core::verdict::UserTimeout;
 use deadpeer_core::{Judge, Supervision, TcpInfo, Verdict};
 use deadpeer_sys::readiness::Epoll;
 use deadpeer_sys::{Alarm, Remembered, SysError, clock};
@@ -22,6 +23,7 @@ pub(super) struct Supervised {
     pub(super) supervision: Supervision,
     /// Silence before the first probe (`TCP_KEEPIDLE`).
     pub(super) before_probing: Duration,
+    user_timeout: UserTimeout,
     pub(super) lender: Lender,
     looks: Looks,
     alarm: Alarm,
@@ -36,12 +38,14 @@ impl Supervised {
         epoll: &Epoll,
         key: u64,
     ) -> Result<Self, NewWatchError> {
-        let options = supervision.options(&deadpeer_sys::running_kernel()?);
+        let kernel = deadpeer_sys::running_kernel()?;
+        let options = supervision.options(&kernel);
         let alarm = Alarm::new()?;
         epoll.watch_readable(&alarm, key)?;
         Ok(Self {
             supervision,
             before_probing: Duration::from_secs(options.keepidle_s.unwrap_or_default().into()),
+            user_timeout: supervision.user_timeout(&kernel),
             lender: Lender::new(options),
             looks: Looks::default(),
             alarm,
@@ -57,7 +61,7 @@ impl Supervised {
     ) -> Result<Charge, ApplyError> {
         let mut judge = Judge::new(self.supervision);
         judge.observe(clock::monotonic(), info);
-        let loan = self.lender.lend(fd, judge.user_timeout_ms(info))?;
+        let loan = self.lender.lend(fd, self.user_timeout.ms(&judge, info))?;
         Ok(Charge { judge, loan })
     }
 
@@ -72,7 +76,7 @@ impl Supervised {
     ) -> (Verdict, Verdict) {
         let before = charge.judge.verdict();
         let after = charge.judge.observe(now, info);
-        let user_timeout_ms = charge.judge.user_timeout_ms(info);
+        let user_timeout_ms = self.user_timeout.ms(&charge.judge, info);
         self.lender
             .move_user_timeout(&mut charge.loan, socket, user_timeout_ms);
         match after {

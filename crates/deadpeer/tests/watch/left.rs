@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use deadpeer::Preference;
 use deadpeer::{Apply as _, News, SocketOptions, Supervision, Verdict, Watch};
-use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::{in_private_netns, is_in_the_table};
+use deadpeer_sys::{sockopt, sysctl};
 
 use crate::{pair, soon, told, until};
 
@@ -103,6 +103,37 @@ fn leaves_nothing(state: &str, socket: TcpStream, close: impl FnOnce(TcpStream))
     close(socket);
     until(state, || !is_in_the_table(cookie).unwrap());
     assert!(start.elapsed() < Duration::from_secs(5), "{state}");
+}
+
+/// Closed before any verdict: `tcp_orphan_retries` holds as it does for a plain socket.
+#[test]
+fn what_is_closed_before_a_verdict_goes_as_soon_as_a_plain_socket() {
+    in_private_netns(|| {
+        sysctl::write("tcp_orphan_retries", 2).unwrap();
+        for within in [10, 30, 120] {
+            let supervision = Supervision::within(Duration::from_secs(within));
+            let mut watch = Watch::supervised(supervision).unwrap();
+            let (supervised, supervised_peer) = pair();
+            let (plain, plain_peer) = pair();
+            watch.add(&supervised, 1).unwrap();
+            let cookies = [&supervised, &plain].map(|socket| sockopt::cookie(socket).unwrap());
+            for peer in [&supervised_peer, &plain_peer] {
+                sockopt::mute(peer).unwrap();
+            }
+            for mut socket in [supervised, plain] {
+                socket.write_all(b"lost").unwrap();
+            }
+            let [supervised, plain] = cookies;
+            assert!(is_in_the_table(supervised).unwrap() && is_in_the_table(plain).unwrap());
+            until("the plain one goes", || !is_in_the_table(plain).unwrap());
+            let start = Instant::now();
+            until("the other one", || !is_in_the_table(supervised).unwrap());
+            assert!(
+                start.elapsed() < Duration::from_secs(1),
+                "within {within} s"
+            );
+        }
+    });
 }
 
 /// Nothing is thrown away of a peer that comes back.
