@@ -103,11 +103,13 @@ fn line(
 }
 
 fn options() -> SocketOptions {
-    let mut options = SocketOptions::default();
-    options.keepalive = Some(true);
-    options.keepidle_s = Some(9);
-    options.keepintvl_s = Some(1);
-    options.keepcnt = Some(8);
+    let mut options = SocketOptions {
+        keepalive: Some(true),
+        keepidle_s: Some(9),
+        keepintvl_s: Some(1),
+        keepcnt: Some(8),
+        ..SocketOptions::default()
+    };
     // No user timeout: with one, the first probe that is lost among 200,000 at once ends a
     // connection.
     options.rto_max_ms = Some(1000);

@@ -297,11 +297,13 @@ mod tests {
 
     #[test]
     fn options_go_to_the_kernel_and_come_back() {
-        let mut options = SocketOptions::default();
-        options.keepalive = Some(true);
-        options.keepidle_s = Some(9);
-        options.keepcnt = Some(8);
-        options.user_timeout_ms = Some(14_500);
+        let options = SocketOptions {
+            keepalive: Some(true),
+            keepidle_s: Some(9),
+            keepcnt: Some(8),
+            user_timeout_ms: Some(14_500),
+            ..SocketOptions::default()
+        };
         assert_eq!(Options::to_set(&options).as_set(), options);
         for hz in [100, 250, 300, 1000] {
             assert_eq!(Options::kept(&options, hz).read(hz), options);
@@ -330,8 +332,10 @@ mod tests {
     #[test]
     fn what_a_socket_follows_is_absent() {
         let untouched = Options::kept(&SocketOptions::default(), 250).read(250);
-        let mut off = SocketOptions::default();
-        off.keepalive = Some(false);
+        let off = SocketOptions {
+            keepalive: Some(false),
+            ..SocketOptions::default()
+        };
         assert_eq!(untouched, off);
     }
 

@@ -85,7 +85,7 @@ pub unsafe extern "C" fn deadpeer_watch_supervised(
 /// Keepalive waits a second before it asks, and another one between its questions (tcp(7)): less
 /// would promise a verdict on none.
 fn supervision(within: Duration) -> Result<Supervision, Failure> {
-    let (least, most) = (Duration::from_secs(2), rust::LONGEST_DEADLINE);
+    let (least, most) = (Duration::from_secs(2), rust::policy::LONGEST_DEADLINE);
     if (least..=most).contains(&within) {
         return Ok(Supervision::within(within));
     }

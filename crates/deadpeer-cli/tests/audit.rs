@@ -334,8 +334,10 @@ fn options_that_came_too_late_for_a_connection_are_found() {
 #[test]
 fn a_timer_that_a_sysctl_came_too_late_for_is_found() {
     in_private_netns(|| {
-        let mut on = SocketOptions::default();
-        on.keepalive = Some(true);
+        let on = SocketOptions {
+            keepalive: Some(true),
+            ..SocketOptions::default()
+        };
         let pair = pair(&on);
         if std::fs::write("/proc/sys/net/ipv4/tcp_keepalive_time", "60").is_err() {
             return deadpeer_sys::testing::skip("sysctls cannot be written");
@@ -393,10 +395,14 @@ fn that_others_are_not_empty_is_said_unless_one_asked_for_ones_own() {
 #[test]
 fn settings_that_lose_data_at_close_and_those_whose_orphans_stay_are_found() {
     in_private_netns(|| {
-        let mut capped = SocketOptions::default();
-        capped.rto_max_ms = Some(1_000);
-        let mut days = SocketOptions::default();
-        days.user_timeout_ms = Some(1 << 30);
+        let capped = SocketOptions {
+            rto_max_ms: Some(1_000),
+            ..SocketOptions::default()
+        };
+        let days = SocketOptions {
+            user_timeout_ms: Some(1 << 30),
+            ..SocketOptions::default()
+        };
         for (options, code) in [(capped, "loses-at-close"), (days, "stays-after-close")] {
             let pair = pair(&options);
             let lines = each(&pair.port());
@@ -413,8 +419,10 @@ fn settings_that_lose_data_at_close_and_those_whose_orphans_stay_are_found() {
 #[test]
 fn what_a_program_closed_is_shown_until_the_kernel_gives_it_up() {
     in_private_netns(|| {
-        let mut options = SocketOptions::default();
-        options.user_timeout_ms = Some(20_000);
+        let options = SocketOptions {
+            user_timeout_ms: Some(20_000),
+            ..SocketOptions::default()
+        };
         let mut pair = pair(&options);
         sockopt::mute(&pair.client).unwrap();
         pair.server.write_all(b"the last words").unwrap();

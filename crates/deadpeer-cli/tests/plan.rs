@@ -290,7 +290,7 @@ fn an_excepted_silence_is_named_and_may_be_late() {
     );
     let code = plan(&[&args[..], &["--code", "rust"]].concat()).stdout;
     assert!(code.contains("(not promised: late-write, connecting)."));
-    assert!(code.contains(".except(deadpeer::Silence::LateWrite)"));
+    assert!(code.contains(".except(deadpeer::forecast::Silence::LateWrite)"));
 }
 
 #[test]

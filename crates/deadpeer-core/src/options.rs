@@ -36,11 +36,19 @@ pub const MAX_RTO_MAX_MS: u32 = 120_000;
 ///     .keepidle_s(20)
 ///     .keepintvl_s(2)
 ///     .keepcnt(5);
-/// assert_eq!(OPTIONS.keepidle_s, Some(20));
+///
+/// // The same as a literal. Later versions may know more options: end it with the rest.
+/// let literal = SocketOptions {
+///     keepalive: Some(true),
+///     keepidle_s: Some(20),
+///     keepintvl_s: Some(2),
+///     keepcnt: Some(5),
+///     ..SocketOptions::new()
+/// };
+/// assert_eq!(literal, OPTIONS);
 /// assert_eq!(OPTIONS.check(), Ok(()));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
 pub struct SocketOptions {
     /// `SO_KEEPALIVE`: probe the peer while the connection is idle.
     #[doc(alias = "SO_KEEPALIVE")]

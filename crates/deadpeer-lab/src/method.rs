@@ -89,17 +89,21 @@ pub fn all(
 ) -> (Vec<Method>, Vec<Unavailable>) {
     let nominal = nominal_s(deadline);
     let probing = keepalive.unwrap_or_else(|| keepalive_for(nominal));
-    let mut probes = SocketOptions::default();
-    probes.keepalive = Some(true);
-    probes.keepidle_s = Some(probing.idle_s);
-    probes.keepintvl_s = Some(probing.interval_s);
-    probes.keepcnt = Some(probing.count);
+    let probes = SocketOptions {
+        keepalive: Some(true),
+        keepidle_s: Some(probing.idle_s),
+        keepintvl_s: Some(probing.interval_s),
+        keepcnt: Some(probing.count),
+        ..SocketOptions::default()
+    };
     let probes_words = format!(
         "{}/{}/{}",
         probing.idle_s, probing.interval_s, probing.count
     );
-    let mut timeout = SocketOptions::default();
-    timeout.user_timeout_ms = Some(nominal * 1000);
+    let timeout = SocketOptions {
+        user_timeout_ms: Some(nominal * 1000),
+        ..SocketOptions::default()
+    };
     let mut both = probes;
     both.user_timeout_ms = timeout.user_timeout_ms;
     // The first ping comes one interval after the last answer at the latest, and the third is

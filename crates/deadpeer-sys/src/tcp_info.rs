@@ -16,11 +16,13 @@ pub(crate) const BUFFER: usize = 512;
 /// A listener answers too, with the little it has. On a Multipath TCP socket the first connection
 /// answers. `EOPNOTSUPP` or `ENOPROTOOPT` on a socket that is not TCP.
 #[doc(alias = "TCP_INFO")]
+#[inline]
 pub fn tcp_info(fd: impl AsFd) -> Result<TcpInfo> {
     read(fd.as_fd().as_raw_fd())
 }
 
 /// Asks a number, which need not be a descriptor any more.
+#[inline]
 pub(crate) fn read(number: RawFd) -> Result<TcpInfo> {
     let mut bytes = [0_u8; BUFFER];
     let len = read_bytes(number, &mut bytes)?;

@@ -225,14 +225,15 @@ mod tests {
     use super::*;
 
     fn everything() -> SocketOptions {
-        let mut options = SocketOptions::default();
-        options.keepalive = Some(true);
-        options.keepidle_s = Some(20);
-        options.keepintvl_s = Some(1);
-        options.keepcnt = Some(8);
-        options.user_timeout_ms = Some(28_000);
-        options.rto_max_ms = Some(5_000);
-        options
+        SocketOptions {
+            keepalive: Some(true),
+            keepidle_s: Some(20),
+            keepintvl_s: Some(1),
+            keepcnt: Some(8),
+            user_timeout_ms: Some(28_000),
+            rto_max_ms: Some(5_000),
+            ..SocketOptions::default()
+        }
     }
 
     fn before() -> Effective {
@@ -276,8 +277,10 @@ mod tests {
 
     #[test]
     fn an_option_that_is_missing_needs_no_switching_off() {
-        let mut options = SocketOptions::default();
-        options.user_timeout_ms = Some(0);
+        let options = SocketOptions {
+            user_timeout_ms: Some(0),
+            ..SocketOptions::default()
+        };
         let missing = set_all(&options, &before(), |_| {
             Err(SysError {
                 call: "setsockopt",

@@ -163,15 +163,32 @@ pub use reusable::{NotReusable, Reuse, reusable};
 pub use take_error::take_error;
 pub use watch::{AddError, Event, NewWatchError, News, Watch};
 
-pub use deadpeer_core::forecast::{AfterClose, Forecast, Notice, Outlook, Silence, Snapshot, Span};
-pub use deadpeer_core::options::{Asked, OptionFacts, OutOfRange, Setting, SocketOption};
-pub use deadpeer_core::policy::{
-    LONGEST_DEADLINE, Plan, Policy, Reason, Refusal, Relaxation, SlowReaders,
-};
-pub use deadpeer_core::verdict::{Judge, Loss, Preference, Supervision, Verdict};
+pub use deadpeer_core::forecast::Forecast;
+pub use deadpeer_core::policy::{Plan, Policy, Refusal, SlowReaders};
+pub use deadpeer_core::verdict::{Supervision, Verdict};
 pub use deadpeer_core::{
     Cause, Effective, Finding, Kernel, KernelVersion, SocketOptions, Sysctls, TcpInfo, TcpState,
 };
 pub use deadpeer_sys::readiness::Signs;
 pub use deadpeer_sys::sysctl::SysctlError;
 pub use deadpeer_sys::{Errno, SysError, kernel_version, running_kernel};
+
+/// What a [`Forecast`] says, and of what.
+pub mod forecast {
+    pub use deadpeer_core::forecast::{AfterClose, Notice, Outlook, Silence, Snapshot, Span};
+}
+
+/// Why a [`Policy`] is refused, and what would not be.
+pub mod policy {
+    pub use deadpeer_core::policy::{LONGEST_DEADLINE, Reason, Relaxation};
+}
+
+/// What [`SocketOptions`] are made of.
+pub mod setting {
+    pub use deadpeer_core::options::{Asked, OptionFacts, OutOfRange, Setting, SocketOption};
+}
+
+/// How a [`Verdict`] comes about.
+pub mod verdict {
+    pub use deadpeer_core::verdict::{Judge, Loss, Preference, UserTimeout};
+}

@@ -322,6 +322,8 @@ impl Watch {
     /// By how much the verdict on a supervised connection would come after the deadline, at the
     /// loss measured so far, if its peer vanished now while it is idle. `None` if it is not watched
     /// or nobody judges it.
+    ///
+    /// Of a path that turns lossy in this moment [`Supervision::sudden_loss`] speaks.
     pub fn slip(&mut self, socket: impl AsFd) -> Option<Duration> {
         let fd = socket.as_fd();
         let before_probing = self.supervised.as_ref()?.before_probing;

@@ -11,6 +11,35 @@ use super::stage::Actor;
 /// A forecast names the moment if it is right to so many jiffies either way.
 const EXACT_TICKS: u32 = 2;
 
+/// When a connection ended, as far as that could be seen: where the kernel doesn't report it, between
+/// two looks of a machine that may be busy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub(super) after: Duration,
+    pub(super) before: Duration,
+}
+
+impl End {
+    /// To the moment.
+    pub(super) fn at(moment: Duration) -> Self {
+        Self {
+            after: moment,
+            before: moment,
+        }
+    }
+
+    fn since(self, start: Duration) -> Self {
+        Self {
+            after: self.after.saturating_sub(start),
+            before: self.before.saturating_sub(start),
+        }
+    }
+
+    fn may_be_within(self, earliest: Duration, latest: Duration) -> bool {
+        earliest <= self.before && self.after <= latest
+    }
+}
+
 /// How one connection ended.
 pub(super) struct Outcome {
     kind: Kind,
@@ -22,7 +51,9 @@ pub(super) struct Outcome {
     outside: [Duration; 2],
     worst: Option<Notice>,
     /// From the snapshot to the death; `None`: it did not die.
-    actual: Option<Duration>,
+    actual: Option<End>,
+    /// It was over before it was asked about, for this machine was late with what is done to it.
+    is_overtaken: bool,
     tick: Duration,
     /// Whether the data of an outage after close() arrived as foretold.
     is_outage_right: bool,
@@ -31,7 +62,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn of(actor: &Actor, death: Option<Duration>, tick: Duration) -> Self {
+    pub(super) fn of(actor: &Actor, death: Option<End>, tick: Duration) -> Self {
         let silence = actor.scenario.kind.silence();
         let prediction = actor.prediction.as_ref();
         Self {
@@ -44,7 +75,8 @@ impl Outcome {
             }),
             outside: prediction.map_or([Duration::ZERO; 2], |p| p.outside),
             worst: prediction.map(|p| p.exact.outlook(silence).worst),
-            actual: death.zip(prediction).map(|(at, p)| at.saturating_sub(p.at)),
+            actual: death.zip(prediction).map(|(end, p)| end.since(p.at)),
+            is_overtaken: actor.is_overtaken(),
             tick,
             is_outage_right: prediction
                 .is_some_and(|told| actor.outage.is_right(actor.scenario.kind, told)),
@@ -54,6 +86,9 @@ impl Outcome {
 
     /// Told to two jiffies either way, and right.
     fn is_exact(&self) -> bool {
+        if self.is_overtaken {
+            return false;
+        }
         if self.kind == Kind::OutageSurvived {
             return self.is_outage_right;
         }
@@ -65,7 +100,7 @@ impl Outcome {
             (span.latest - span.earliest) / 2,
         );
         let near = self.tick * EXACT_TICKS;
-        half <= near && actual.abs_diff(middle) <= near
+        half <= near && actual.may_be_within(middle.saturating_sub(near), middle + near)
     }
 
     /// Told to two jiffies either way.
@@ -76,6 +111,9 @@ impl Outcome {
     /// Within the intervals that need no phase, a tick of delivery allowed, and no later than the
     /// worst case where one is told.
     fn is_contained(&self) -> bool {
+        if self.is_overtaken {
+            return true;
+        }
         if self.kind == Kind::OutageSurvived {
             return self.is_outage_right;
         }
@@ -84,7 +122,7 @@ impl Outcome {
         };
         let contains = |notice, [begun, done]: [Duration; 2]| match notice {
             Some(Notice::Within(span)) => {
-                begun + span.earliest <= actual && actual <= done + span.latest + self.tick
+                actual.may_be_within(begun + span.earliest, done + span.latest + self.tick)
             }
             Some(Notice::Never) | None => false,
         };
@@ -93,7 +131,7 @@ impl Outcome {
         self.is_outage_right
             && contains(within, [Duration::ZERO; 2])
             && contains(outside, self.outside)
-            && (!self.kind.has_worst_case() || worst >= actual.checked_sub(self.tick))
+            && (!self.kind.has_worst_case() || worst >= actual.after.checked_sub(self.tick))
     }
 }
 
@@ -133,6 +171,12 @@ impl Report {
             all = (all.0 + count, all.1 + exact, all.2 + contained);
         }
         println!("{:<20} {:>11} {:>18} {:>16}", "all", all.0, all.1, all.2);
+        let overtaken = self.0.iter().filter(|outcome| outcome.is_overtaken).count();
+        if overtaken > 0 {
+            println!(
+                "{overtaken} were over before they were asked about, for this machine was late: none of these is within two jiffies."
+            );
+        }
         let mut kept_back: Vec<_> = self.0.iter().filter_map(|o| o.kept_back).collect();
         kept_back.sort_unstable_by(f64::total_cmp);
         if let (Some(most), median) = (kept_back.last(), kept_back.get(kept_back.len() / 2)) {
@@ -162,9 +206,23 @@ fn print_one(outcome: &Outcome, verbose: bool) {
         Some(Notice::Never) => "never".to_owned(),
         None => "nothing".to_owned(),
     };
-    let actual = outcome.actual.map_or("alive".to_owned(), |at| {
-        format!("{:.3} s", at.as_secs_f64())
-    });
+    if outcome.is_overtaken {
+        println!("overtaken: {}", outcome.kind.name());
+        return;
+    }
+    let actual = match outcome.actual {
+        None => "alive".to_owned(),
+        Some(End { after, before }) if before - after <= outcome.tick => {
+            format!("{:.3} s", before.as_secs_f64())
+        }
+        Some(End { after, before }) => {
+            format!(
+                "{:.3} to {:.3} s",
+                after.as_secs_f64(),
+                before.as_secs_f64()
+            )
+        }
+    };
     println!(
         "{word}: {}: died after {actual}, foretold {}, without phase {}, without eBPF {}",
         outcome.kind.name(),

@@ -45,11 +45,13 @@ impl Scenario {
     }
 
     fn draw_any(dice: &mut Dice, kind: Kind, sysctls: &Sysctls) -> Self {
-        let mut options = SocketOptions::default();
-        options.user_timeout_ms = dice
-            .bool()
-            .then(|| dice.u32(kind.shortest_user_timeout_ms()..30_000));
-        options.rto_max_ms = dice.one_in(4).then(|| dice.u32(1_000..10_000));
+        let mut options = SocketOptions {
+            user_timeout_ms: dice
+                .bool()
+                .then(|| dice.u32(kind.shortest_user_timeout_ms()..30_000)),
+            rto_max_ms: dice.one_in(4).then(|| dice.u32(1_000..10_000)),
+            ..SocketOptions::default()
+        };
         if kind.connects() {
             options.syncnt = Some(dice.u32(1..5));
         } else {

@@ -21,6 +21,8 @@ use super::script::Deed;
 
 /// When `tcp_keepalive_time` changes, after the start: before any peer vanishes.
 const CHANGE: Duration = Duration::from_millis(1_500);
+/// Who is done to so late may be over before: the machine is busy.
+const LATE: Duration = Duration::from_millis(20);
 /// Room between the last handshake and the first deed.
 const BREATH: Duration = Duration::from_millis(200);
 
@@ -30,6 +32,10 @@ pub(super) struct Actor {
     pub(super) connection: Option<Connection>,
     pub(super) prediction: Option<Prediction>,
     pub(super) outage: Outage,
+    /// By how much a deed came too late, at most.
+    late: Duration,
+    /// A deed could not be done any more.
+    is_over: bool,
 }
 
 /// What was foretold, and when.
@@ -89,6 +95,8 @@ impl Stage {
                 connection,
                 prediction: None,
                 outage: Outage::default(),
+                late: Duration::ZERO,
+                is_over: false,
             });
         }
         let table = paths.near()?.enter(SockDiag::open)??;
@@ -139,10 +147,19 @@ impl Stage {
             self.kernel.sysctls.keepalive_time_s = seconds;
             return Ok(None);
         }
-        let Some(((_, n, _), deed)) = self.cues.pop_first() else {
+        let Some(((at, n, _), deed)) = self.cues.pop_first() else {
             return Ok(None);
         };
+        if self.actors[n].is_over {
+            return Ok(None);
+        }
         let done = self.act(n, deed);
+        let actor = &mut self.actors[n];
+        actor.late = actor.late.max(clock::monotonic().saturating_sub(at));
+        actor.is_over = done.is_err();
+        if actor.is_overtaken() {
+            return Ok(None);
+        }
         let scenario = &self.actors[n].scenario;
         done.with_context(|| format!("{deed:?} of {scenario:?}"))?;
         Ok((deed == Deed::Predict).then_some(n))
@@ -226,6 +243,11 @@ impl Stage {
 }
 
 impl Actor {
+    /// Whether it was over before it was asked about, because its deeds came too late.
+    pub(super) fn is_overtaken(&self) -> bool {
+        self.is_over && self.late > LATE
+    }
+
     pub(super) fn connection(&self) -> Result<&Connection> {
         self.connection
             .as_ref()

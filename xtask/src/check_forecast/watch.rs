@@ -16,7 +16,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-use super::report::{Outcome, Report};
+use super::report::{End, Outcome, Report};
 use super::stage::{Actor, Prediction, Stage};
 
 /// How long after its forecast a connection is waited for.
@@ -67,7 +67,7 @@ struct Watch {
     actors: HashMap<u64, usize>,
     lookout: Lookout,
     /// When each actor's connection ended, `CLOCK_MONOTONIC`.
-    ended: Vec<Option<Duration>>,
+    ended: Vec<Option<End>>,
 }
 
 impl Watch {
@@ -104,12 +104,12 @@ impl Watch {
     }
 
     fn look(&mut self) {
-        for (n, at) in self.lookout.told.try_iter() {
-            self.ended[n].get_or_insert(at);
+        for (n, end) in self.lookout.told.try_iter() {
+            self.ended[n].get_or_insert(end);
         }
         self.deaths.drain(|death| {
             if let Some(n) = self.actors.get(&death.cookie) {
-                self.ended[*n] = Some(death.at);
+                self.ended[*n] = Some(End::at(death.at));
             }
         });
     }
@@ -135,7 +135,7 @@ struct Lookout {
     poll: Arc<OwnedFd>,
     /// Sockets without a descriptor.
     left: Sender<(usize, SocketId)>,
-    told: Receiver<(usize, Duration)>,
+    told: Receiver<(usize, End)>,
 }
 
 impl Lookout {
@@ -154,11 +154,13 @@ fn look_out(
     poll: &OwnedFd,
     mut table: SockDiag,
     left: &Receiver<(usize, SocketId)>,
-    tell: &Sender<(usize, Duration)>,
+    tell: &Sender<(usize, End)>,
 ) -> Result<()> {
     let round = Timespec::try_from(ROUND)?;
     let mut events = Vec::with_capacity(256);
-    let mut unheld: Vec<(usize, SocketId)> = Vec::new();
+    // With the moment when each was seen last.
+    let mut unheld: Vec<(usize, SocketId, Duration)> = Vec::new();
+    let mut looked = clock::monotonic();
     loop {
         events.clear();
         let buffer = rustix::buffer::spare_capacity(&mut events);
@@ -166,21 +168,35 @@ fn look_out(
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let at = clock::monotonic();
+        let end = End {
+            after: looked,
+            before: clock::monotonic(),
+        };
+        looked = end.before;
         for event in &events {
-            tell.send((event.data.u64() as usize, at))?;
+            tell.send((event.data.u64() as usize, end))?;
         }
         loop {
             match left.try_recv() {
-                Ok(more) => unheld.push(more),
+                Ok((n, socket)) => unheld.push((n, socket, looked)),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Ok(()),
             }
         }
-        for (n, socket) in std::mem::take(&mut unheld) {
+        for (n, socket, seen) in std::mem::take(&mut unheld) {
+            let asked = clock::monotonic();
             match table.state_between(&socket)? {
-                Some(_) => unheld.push((n, socket)),
-                None => tell.send((n, clock::monotonic()))?,
+                Some(_) => unheld.push((n, socket, asked)),
+                None => {
+                    let before = clock::monotonic();
+                    tell.send((
+                        n,
+                        End {
+                            after: seen,
+                            before,
+                        },
+                    ))?;
+                }
             }
         }
     }

@@ -193,8 +193,10 @@ fn an_application_may_keep_whatever_it_set() {
 fn connecting_is_bounded_before_the_first_answer() {
     with_engine(|engine| {
         let Some(group) = Group::make() else { return };
-        let mut options = SocketOptions::default();
-        options.syncnt = Some(2);
+        let mut options = SocketOptions {
+            syncnt: Some(2),
+            ..SocketOptions::default()
+        };
         // Linux 6.15.
         let has_rto_max = deadpeer_sys::sockopt::rto_max_ms(crate::sockets::unconnected()).unwrap();
         options.rto_max_ms = has_rto_max.and(Some(1000));
@@ -217,8 +219,10 @@ fn connecting_is_bounded_before_the_first_answer() {
         assert_eq!(options.keepalive, Some(false));
 
         // What is smaller already stays.
-        let mut eager = SocketOptions::default();
-        eager.syncnt = Some(1);
+        let eager = SocketOptions {
+            syncnt: Some(1),
+            ..SocketOptions::default()
+        };
         let child = |port| child::that_connects(port, &eager);
         assert_eq!(options_of(engine, &group, child).syncnt, Some(1));
     });

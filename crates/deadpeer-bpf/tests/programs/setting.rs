@@ -69,8 +69,10 @@ fn what_is_not_given_stays() {
     with_engine(|engine| {
         let pair = Pair::connect("127.0.0.1:0");
         sockopt::set_keepidle_s(&pair.caller, 100).unwrap();
-        let mut options = SocketOptions::default();
-        options.keepcnt = Some(5);
+        let options = SocketOptions {
+            keepcnt: Some(5),
+            ..SocketOptions::default()
+        };
         let outcome = set(engine, &[Change::new(cookie(&pair.caller), options)]);
         assert_eq!(outcome[0].after.keepcnt, Some(5));
         let has = sockopt::effective(&pair.caller).unwrap();

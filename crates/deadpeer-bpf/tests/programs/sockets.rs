@@ -125,13 +125,14 @@ pub(crate) fn cookie(socket: impl AsFd) -> u64 {
 
 /// Keepalive on, 9 s, 2 s, 8 probes, and a user timeout.
 pub(crate) fn protected() -> SocketOptions {
-    let mut options = SocketOptions::default();
-    options.keepalive = Some(true);
-    options.keepidle_s = Some(9);
-    options.keepintvl_s = Some(2);
-    options.keepcnt = Some(8);
-    options.user_timeout_ms = Some(14_500);
-    options
+    SocketOptions {
+        keepalive: Some(true),
+        keepidle_s: Some(9),
+        keepintvl_s: Some(2),
+        keepcnt: Some(8),
+        user_timeout_ms: Some(14_500),
+        ..SocketOptions::default()
+    }
 }
 
 /// What [`protected`] sets, as the socket itself tells it.

@@ -101,7 +101,7 @@ impl Answer {
             rust += &format!("\n        .middlebox({})", duration(limit));
         }
         for silence in self.excepted() {
-            rust += &format!("\n        .except(deadpeer::Silence::{silence:?})");
+            rust += &format!("\n        .except(deadpeer::forecast::Silence::{silence:?})");
         }
         rust
     }

@@ -53,12 +53,13 @@ impl Pair {
 
 /// Keepalive with these values.
 pub(crate) fn keepalive(idle_s: u32, intvl_s: u32, cnt: u32) -> SocketOptions {
-    let mut options = SocketOptions::default();
-    options.keepalive = Some(true);
-    options.keepidle_s = Some(idle_s);
-    options.keepintvl_s = Some(intvl_s);
-    options.keepcnt = Some(cnt);
-    options
+    SocketOptions {
+        keepalive: Some(true),
+        keepidle_s: Some(idle_s),
+        keepintvl_s: Some(intvl_s),
+        keepcnt: Some(cnt),
+        ..SocketOptions::default()
+    }
 }
 
 /// Where Debian and its relatives have sleep(1).

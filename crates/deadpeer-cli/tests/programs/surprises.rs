@@ -18,10 +18,12 @@ fn what_came_too_late_for_open_connections_is_found() {
             panic!("{listener:?}");
         };
         let socket = pidfd::descriptor(pidfd::open(owner.pid).unwrap(), owner.fd).unwrap();
-        let mut late = SocketOptions::default();
-        late.keepalive = Some(true);
-        late.keepidle_s = Some(40);
-        late.user_timeout_ms = Some(90_000);
+        let late = SocketOptions {
+            keepalive: Some(true),
+            keepidle_s: Some(40),
+            user_timeout_ms: Some(90_000),
+            ..SocketOptions::default()
+        };
         late.apply(&socket).unwrap();
         drop(socket);
         let mut second = server.connect(ADDRESS);

@@ -25,6 +25,10 @@ const ROUND_TRIP: Duration = Duration::from_millis(200);
 const PROMPT: Duration = Duration::from_millis(100);
 /// Time kept for the look itself.
 const LOOK: Duration = Duration::from_millis(500);
+/// So many questions go out in a deadline if the kernel allows it. On a path that turns lossy in
+/// this moment, and then loses 40 of 100 packets each way, so many fail in a row once in a thousand
+/// times.
+const SUDDENLY_LOSSY: u32 = 16;
 /// What is left of a wait when the kernel's timers have been late (kernel/time/timer.c: by an
 /// eighth at most).
 const PUNCTUAL: f64 = 7.0 / 8.0;
@@ -168,15 +172,15 @@ impl Supervision {
         (self.deadline().as_secs() + 1).div_ceil(u64::from(MAX_KEEPCNT))
     }
 
-    /// The longest RTO under which a connection of which nothing is known yet is asked often enough
-    /// in the deadline, and once between the end of an outage of four fifths of it and the verdict;
-    /// longer, if the kernel would give up before the deadline.
+    /// The longest RTO under which a connection is asked often enough in the deadline, and once
+    /// between the end of an outage of four fifths of it and the verdict; longer, if the kernel
+    /// would give up before the deadline.
     ///
     /// Behind a closed window it does so after `tcp_retries2` unanswered probes, whatever the user
     /// timeout (net/ipv4/tcp_timer.c, `tcp_probe_timer`): the further apart they are, the more
     /// seldom that ends a live connection on a lossy path.
     fn rto_max_ms(&self, kernel: &Kernel) -> Option<u32> {
-        let often = self.patience() / Loss::default().convincing_streak(self.questions());
+        let often = self.patience() / SUDDENLY_LOSSY;
         let outage = self.deadline() * OUTAGE.0 / OUTAGE.1;
         let after_an_outage = (self.deadline() - outage).saturating_sub(LOOK * 2);
         let room = often.min(after_an_outage).mul_f64(PUNCTUAL);
@@ -186,6 +190,27 @@ impl Supervision {
         (least..=MAX_RTO_MAX_MS)
             .step_by(100)
             .find(|ms| kernel.rto_max_option && retries2_ends(kernel, *ms) >= self.deadline())
+    }
+
+    /// The chance that a live connection that sends is called unreachable when its path comes to
+    /// lose this share of all packets each way (0 to 1) from one moment on: before that is measured
+    /// nobody can tell it from death. No [`slip`](super::Judge::slip) speaks of it, for that goes by
+    /// what was measured.
+    ///
+    /// It is the chance that all questions of one deadline fail, as few as there may be: with
+    /// retransmissions that are as far apart as they get and timers that are late. Idle connections
+    /// are asked more often. Where the kernel has no `TCP_RTO_MAX_MS`, as many as convince the judge
+    /// of a fresh connection.
+    #[must_use]
+    pub fn sudden_loss(&self, each_way: f64, kernel: &Kernel) -> f64 {
+        let convincing = Loss::default().convincing_streak(self.questions());
+        let failing = 1.0 - (1.0 - each_way.clamp(0.0, 1.0)).powi(2);
+        let questions = self.rto_max_ms(kernel).map_or(convincing, |ms| {
+            let apart = Duration::from_millis(ms.into()).div_f64(PUNCTUAL);
+            let fit = self.patience().as_secs_f64() / apart.as_secs_f64();
+            (fit as u32).max(convincing)
+        });
+        failing.powi(questions.cast_signed())
     }
 
     /// The user timeout that supervised connections have in a network namespace.

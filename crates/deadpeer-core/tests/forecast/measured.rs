@@ -18,12 +18,13 @@ fn loopback(state: TcpState) -> Snapshot {
 }
 
 fn keepalive(idle: u32, interval: u32, count: u32) -> SocketOptions {
-    let mut options = SocketOptions::default();
-    options.keepalive = Some(true);
-    options.keepidle_s = Some(idle);
-    options.keepintvl_s = Some(interval);
-    options.keepcnt = Some(count);
-    options
+    SocketOptions {
+        keepalive: Some(true),
+        keepidle_s: Some(idle),
+        keepintvl_s: Some(interval),
+        keepcnt: Some(count),
+        ..SocketOptions::default()
+    }
 }
 
 fn user_timeout(options: SocketOptions, ms: u32) -> SocketOptions {
@@ -157,8 +158,10 @@ fn data_in_flight_is_bounded_by_the_user_timeout_from_the_first_timeout_on() {
 
 #[test]
 fn a_capped_rto_bounds_everything_but_idle() {
-    let mut options = SocketOptions::default();
-    options.rto_max_ms = Some(1_000);
+    let options = SocketOptions {
+        rto_max_ms: Some(1_000),
+        ..SocketOptions::default()
+    };
     let forecast = forecast(options, &kernel(|_| {}));
     contains(forecast.in_flight.worst, 15.0);
     let Notice::Within(span) = forecast.zero_window.worst else {
@@ -223,10 +226,9 @@ fn a_user_timeout_kills_a_slow_reader() {
 
 #[test]
 fn connecting() {
-    let with_syncnt = |n| {
-        let mut options = SocketOptions::default();
-        options.syncnt = Some(n);
-        options
+    let with_syncnt = |n| SocketOptions {
+        syncnt: Some(n),
+        ..SocketOptions::default()
     };
     let modern = kernel(|_| {});
     for (syncnt, measured) in [(1, 3.1), (2, 7.1), (3, 19.5), (4, 35.7)] {

@@ -20,13 +20,15 @@ prop_compose! {
         rto_max_ms in prop_oneof![Just(120_000_u32), 1_000_u32..120_000],
         thin_linear_timeouts in prop::bool::weighted(0.2),
     ) -> Effective {
-        let mut options = SocketOptions::default();
-        options.keepalive = Some(true);
-        options.keepidle_s = Some(idle);
-        options.keepintvl_s = Some(interval);
-        options.keepcnt = Some(count);
-        options.user_timeout_ms = Some(user_timeout_ms);
-        options.rto_max_ms = Some(rto_max_ms);
+        let options = SocketOptions {
+            keepalive: Some(true),
+            keepidle_s: Some(idle),
+            keepintvl_s: Some(interval),
+            keepcnt: Some(count),
+            user_timeout_ms: Some(user_timeout_ms),
+            rto_max_ms: Some(rto_max_ms),
+            ..SocketOptions::default()
+        };
         let mut options = options.resolve(&Sysctls::DEFAULT);
         options.thin_linear_timeouts = thin_linear_timeouts;
         options

@@ -116,8 +116,10 @@ fn over_loopback(options: SocketOptions, orphan_retries: u32) -> AfterClose {
 fn a_small_cap_of_the_rto_loses_what_was_written_last() {
     for (rto_max_ms, survived, lost) in [(1_000, 1.0, 1.5), (3_000, 3.0, 5.0), (10_000, 8.0, 15.0)]
     {
-        let mut options = SocketOptions::default();
-        options.rto_max_ms = Some(rto_max_ms);
+        let options = SocketOptions {
+            rto_max_ms: Some(rto_max_ms),
+            ..SocketOptions::default()
+        };
         let told = over_loopback(options, 0);
         let outage = told.outage_survived.as_secs_f64();
         assert!(
@@ -131,8 +133,10 @@ fn a_small_cap_of_the_rto_loses_what_was_written_last() {
 /// What a cap of 1 s takes from the last response, orphan retries give back.
 #[test]
 fn orphan_retries_count_where_the_cap_is_reached() {
-    let mut options = SocketOptions::default();
-    options.rto_max_ms = Some(1_000);
+    let options = SocketOptions {
+        rto_max_ms: Some(1_000),
+        ..SocketOptions::default()
+    };
     let outage = |retries| {
         over_loopback(options, retries)
             .outage_survived

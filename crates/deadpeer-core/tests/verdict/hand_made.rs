@@ -68,3 +68,19 @@ fn what_is_supervised_is_recognized_and_nothing_else() {
         }
     }
 }
+
+/// Of the moment in which a path turns lossy `slip` knows nothing.
+#[test]
+fn what_a_sudden_loss_may_do_is_foretold() {
+    let kernel = Kernel::modern(Some(250));
+    for seconds in [10, 20, 24, 30, 120, 600] {
+        let supervision = Supervision::within(at(seconds));
+        let chance = |loss| supervision.sudden_loss(loss, &kernel);
+        assert_eq!((chance(0.0), chance(1.0)), (0.0, 1.0));
+        assert!(chance(0.25) < chance(0.4));
+        assert!(chance(0.25) < 0.001, "{seconds} s: {}", chance(0.25));
+        assert!(chance(0.4) < 0.02, "{seconds} s: {}", chance(0.4));
+        let older = supervision.sudden_loss(0.4, &Kernel::before_rto_max(None));
+        assert!(chance(0.4) <= older, "{seconds} s");
+    }
+}

@@ -13,10 +13,11 @@ const BORROWED_IDLE_S: u32 = 1;
 /// them so.
 #[must_use]
 pub fn lent_to_ping() -> SocketOptions {
-    let mut lent = SocketOptions::default();
-    lent.keepalive = Some(true);
-    lent.keepidle_s = Some(BORROWED_IDLE_S);
-    lent
+    SocketOptions {
+        keepalive: Some(true),
+        keepidle_s: Some(BORROWED_IDLE_S),
+        ..SocketOptions::default()
+    }
 }
 
 /// `SO_KEEPALIVE` on and `TCP_KEEPIDLE` at a second, until they are given back.

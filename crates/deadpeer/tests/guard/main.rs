@@ -7,8 +7,8 @@ mod streams;
 
 use std::time::Duration;
 
-use deadpeer::Preference;
 use deadpeer::tokio::{Guard, Guarded};
+use deadpeer::verdict::Preference;
 use deadpeer::{HalfClose, Supervision};
 use deadpeer_sys::testing::in_private_netns;
 use tokio::net::{TcpListener, TcpStream};

@@ -20,13 +20,15 @@ fn pair(address: &str) -> (TcpStream, TcpStream) {
 
 /// One value for each option, none of them a default.
 fn every_option() -> SocketOptions {
-    let mut options = SocketOptions::default();
-    options.keepalive = Some(true);
-    options.keepidle_s = Some(20);
-    options.keepintvl_s = Some(2);
-    options.keepcnt = Some(4);
-    options.user_timeout_ms = Some(29_000);
-    options.syncnt = Some(3);
+    let mut options = SocketOptions {
+        keepalive: Some(true),
+        keepidle_s: Some(20),
+        keepintvl_s: Some(2),
+        keepcnt: Some(4),
+        user_timeout_ms: Some(29_000),
+        syncnt: Some(3),
+        ..SocketOptions::default()
+    };
     if deadpeer::running_kernel().unwrap().rto_max_option {
         options.rto_max_ms = Some(5_000);
     }

@@ -3,11 +3,9 @@
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 
-use deadpeer::OutOfRange;
-use deadpeer::{
-    Apply, ApplyError, Errno, InspectError, Lack, OptionsError, Setting, SocketOption,
-    SocketOptions,
-};
+use deadpeer::setting::OutOfRange;
+use deadpeer::setting::{Setting, SocketOption};
+use deadpeer::{Apply, ApplyError, Errno, InspectError, Lack, OptionsError, SocketOptions};
 use deadpeer_sys::testing::{in_private_netns, skip};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
@@ -118,8 +116,10 @@ fn multipath_sockets_say_what_they_lack() {
         assert_eq!(applied.effective.keepidle_s, 20);
         assert_eq!(applied.effective.user_timeout_ms, None);
 
-        let mut none = SocketOptions::default();
-        none.user_timeout_ms = Some(0);
+        let none = SocketOptions {
+            user_timeout_ms: Some(0),
+            ..SocketOptions::default()
+        };
         assert!(none.apply(&socket).unwrap().is_complete());
     });
 }
@@ -132,8 +132,10 @@ fn the_kernels_rounding_is_reported() {
             return skip("no TCP_RTO_MAX_MS, or ticks of a millisecond, which round nothing");
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut options = SocketOptions::default();
-        options.rto_max_ms = Some(1_001);
+        let options = SocketOptions {
+            rto_max_ms: Some(1_001),
+            ..SocketOptions::default()
+        };
         let applied = options.apply(&listener).unwrap();
         let [difference] = applied.differences[..] else {
             panic!("{applied:?}");

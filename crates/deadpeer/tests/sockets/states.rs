@@ -96,8 +96,7 @@ fn options_that_are_not_given_stay() {
     in_private_netns(|| {
         let (client, _server) = pair("127.0.0.1");
         let full = every_option().apply(&client).unwrap().effective;
-        let mut one = deadpeer::SocketOptions::default();
-        one.user_timeout_ms = Some(0);
+        let one = deadpeer::SocketOptions::new().user_timeout_ms(0);
         let applied = one.apply(&client).unwrap();
         let mut expected = full;
         expected.user_timeout_ms = None;

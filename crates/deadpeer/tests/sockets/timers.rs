@@ -76,11 +76,12 @@ fn switched_off_the_timer_is_gone() {
 }
 
 fn keepalive(idle_s: u32, interval_s: u32) -> SocketOptions {
-    let mut options = SocketOptions::default();
-    options.keepalive = Some(true);
-    options.keepidle_s = Some(idle_s);
-    options.keepintvl_s = Some(interval_s);
-    options
+    SocketOptions {
+        keepalive: Some(true),
+        keepidle_s: Some(idle_s),
+        keepintvl_s: Some(interval_s),
+        ..SocketOptions::default()
+    }
 }
 
 /// How long nothing has been heard, as keepalive counts it (include/net/tcp.h,

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use deadpeer::Preference;
+use deadpeer::verdict::Preference;
 use deadpeer::{Apply as _, News, SocketOptions, Supervision, Verdict, Watch};
 use deadpeer_sys::testing::{in_private_netns, is_in_the_table};
 use deadpeer_sys::{sockopt, sysctl};
@@ -165,11 +165,13 @@ fn who_comes_back_gets_what_was_written() {
 /// A socket with options of its own.
 fn with_options() -> (TcpStream, TcpStream, deadpeer::Effective) {
     let (socket, peer) = pair();
-    let mut own = SocketOptions::default();
-    own.keepalive = Some(true);
-    own.keepidle_s = Some(70);
-    own.keepcnt = Some(3);
-    own.user_timeout_ms = Some(40_000);
+    let own = SocketOptions {
+        keepalive: Some(true),
+        keepidle_s: Some(70),
+        keepcnt: Some(3),
+        user_timeout_ms: Some(40_000),
+        ..SocketOptions::default()
+    };
     let effective = own.apply(&socket).unwrap().effective;
     (socket, peer, effective)
 }

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use deadpeer::{News, Preference, Supervision, Verdict, Watch};
+use deadpeer::verdict::Preference;
+use deadpeer::{News, Supervision, Verdict, Watch};
 use deadpeer_sys::sock_diag::{Request, SockDiag, States};
 use deadpeer_sys::testing::{in_private_netns, skip};
 use socket2::{Domain, Protocol, Socket, Type};

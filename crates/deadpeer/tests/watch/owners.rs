@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Command;
 use std::time::Duration;
 
-use deadpeer::Preference;
+use deadpeer::verdict::Preference;
 use deadpeer::{Event, News, Supervision, Watch};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;

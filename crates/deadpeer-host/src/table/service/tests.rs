@@ -41,8 +41,10 @@ fn services(rows: &[Row<'_>]) -> Vec<Service<u32>> {
             .inode
             .map(|inode| owners.of(inode))
             .unwrap_or_default();
-        let mut options = SocketOptions::default();
-        options.keepalive = Some(*state == TcpState::Listen);
+        let options = SocketOptions {
+            keepalive: Some(*state == TcpState::Listen),
+            ..SocketOptions::default()
+        };
         let settings = Settings::Known(options.resolve(&Sysctls::DEFAULT));
         services.of(&Connection::new(&socket, of, settings)).value += 1;
     }

@@ -27,9 +27,11 @@ fn record() -> Record {
 }
 
 fn group(cookies: &[u64]) -> Group {
-    let mut before = SocketOptions::default();
-    before.keepalive = Some(false);
-    before.user_timeout_ms = Some(0);
+    let before = SocketOptions {
+        keepalive: Some(false),
+        user_timeout_ms: Some(0),
+        ..SocketOptions::default()
+    };
     let mut after = before;
     after.keepalive = Some(true);
     after.user_timeout_ms = Some(20_000);
