@@ -57,10 +57,10 @@ const ALARM: u64 = u64::MAX;
 ///
 /// Supervising sets [options](Supervision::options) on every socket, which ask and keep the kernel
 /// from deciding: what is found unreachable is the application's to close. The user timeout among
-/// them moves with what is open ([`Supervision::user_timeout`]), so the watch has to be polled: should
-/// nobody do so for a minute and a half while a window is closed, the kernel ends that connection.
-/// A user timeout that the application sets afterwards is its own affair and may end the connection
-/// first: [`Supervision::overruled`] tells, from [`options`](crate::options()) and
+/// them moves with what is open ([`Supervision::user_timeout`]), so the watch has to be polled:
+/// should nobody do so for a minute and a half while a window is closed, the kernel ends that
+/// connection. A user timeout that the application sets afterwards is its own affair and may end
+/// the connection first: [`Supervision::overruled`] tells, from [`options`](crate::options()) and
 /// [`inspect`](crate::inspect).
 ///
 /// Multipath TCP takes keepalive and no other option (net/mptcp/sockopt.c), and is judged by the

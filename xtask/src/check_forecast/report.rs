@@ -11,8 +11,8 @@ use super::stage::Actor;
 /// A forecast names the moment if it is right to so many jiffies either way.
 const EXACT_TICKS: u32 = 2;
 
-/// When a connection ended, as far as that could be seen: where the kernel doesn't report it, between
-/// two looks of a machine that may be busy.
+/// When a connection ended, as far as that could be seen: where the kernel doesn't report it,
+/// between two looks of a machine that may be busy.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct End {
     pub(super) after: Duration,

@@ -194,13 +194,13 @@ impl Supervision {
 
     /// The chance that a live connection that sends is called unreachable when its path comes to
     /// lose this share of all packets each way (0 to 1) from one moment on: before that is measured
-    /// nobody can tell it from death. No [`slip`](super::Judge::slip) speaks of it, for that goes by
-    /// what was measured.
+    /// nobody can tell it from death. No [`slip`](super::Judge::slip) speaks of it, for that goes
+    /// by what was measured.
     ///
     /// It is the chance that all questions of one deadline fail, as few as there may be: with
     /// retransmissions that are as far apart as they get and timers that are late. Idle connections
-    /// are asked more often. Where the kernel has no `TCP_RTO_MAX_MS`, as many as convince the judge
-    /// of a fresh connection.
+    /// are asked more often. Where the kernel has no `TCP_RTO_MAX_MS`, as many as convince the
+    /// judge of a fresh connection.
     #[must_use]
     pub fn sudden_loss(&self, each_way: f64, kernel: &Kernel) -> f64 {
         let convincing = Loss::default().convincing_streak(self.questions());

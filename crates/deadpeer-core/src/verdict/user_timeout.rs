@@ -29,8 +29,8 @@ const ALMOST: Duration = Duration::from_secs(86);
 /// How far ahead of the silence it is then, and how often it is moved.
 const STEP: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
 
-/// What `tcp_orphan_retries` 0 stands for, and the least under which a plain socket stays for longer
-/// than [`AT_REST`] (`tcp_orphan_retries`).
+/// What `tcp_orphan_retries` 0 stands for, and the least under which a plain socket stays for
+/// longer than [`AT_REST`] (`tcp_orphan_retries`).
 const PATIENT_RETRIES: u32 = 8;
 
 /// Half of what the kernel takes, and the longest that it can keep: it compares times in 32 bits
