@@ -76,7 +76,8 @@ fn a_name_that_nobody_has_is_met_with_one_that_is_like_it() {
     });
 }
 
-/// A lack of our own is said, and not taken for a machine without connections.
+/// A lack of our own is said, and not taken for a machine without connections. Of the first few
+/// descriptors the loader itself may want one too many.
 #[test]
 fn too_few_descriptors_are_no_missing_connection() {
     in_private_netns(|| {
@@ -88,7 +89,12 @@ fn too_few_descriptors_are_no_missing_connection() {
             let ran = ran(command.arg(limit.to_string()).output());
             let said = ran.stdout + &ran.stderr;
             assert!(!said.contains("No open connection"), "{limit}: {said}");
-            let lacks = said.to_lowercase().contains("too many open files");
+            let lacks = [
+                "too many open files",
+                "error while loading shared libraries",
+            ];
+            let said_so = said.to_lowercase();
+            let lacks = lacks.iter().any(|words| said_so.contains(words));
             assert_eq!(lacks, ran.code >= 2, "{limit}: {said}");
         }
         drop(holder);
