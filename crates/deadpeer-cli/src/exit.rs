@@ -46,6 +46,24 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// Of several answers, the one for all: one that is over counts more than one of which nothing
+    /// is known, and that more than one that is fine.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        let rank = |exit| match exit {
+            Self::Yes => 0,
+            Self::Unknown => 1,
+            Self::No => 2,
+            Self::Error => 3,
+            Self::Interrupted => 4,
+        };
+        match rank(other) > rank(self) {
+            true => other,
+            false => self,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())

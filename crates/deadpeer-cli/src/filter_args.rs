@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::Args;
 use deadpeer_core::TcpState;
 use deadpeer_host::filter::{self, Container, Glob, Missing, Selector, User};
-use deadpeer_host::{Endpoint, Filter, Namespace, OpenTableError, Scope, Table, Tables};
+use deadpeer_host::{Endpoint, Filter, Namespace, OpenTableError, Scope, Tables};
 use deadpeer_report::sanitize::sanitize;
 
 use crate::exit::Stop;
@@ -166,12 +166,8 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    /// The table that they are in.
-    pub(crate) fn open(&self) -> Result<Table, Stop> {
-        Table::open(&self.namespace).map_err(|error| self.not_entered(&error))
-    }
-
-    fn not_entered(&self, error: &OpenTableError) -> Stop {
+    /// Why it could not be entered, if one was named.
+    pub(crate) fn not_entered(&self, error: &OpenTableError) -> Stop {
         match (self.scope.one(), Stop::from_error(error)) {
             (None | Some(Namespace::Own), stop)
             | (_, stop @ (Stop::PipeClosed | Stop::Interrupted(_))) => stop,

@@ -9,10 +9,10 @@ pub(crate) use request::{KillArgs, Request};
 use std::io::{IsTerminal as _, Write};
 use std::time::Instant;
 
-use deadpeer_host::Target;
 use deadpeer_host::kill::{
-    Decision, DestroyAllError, Destroyed, ProbeRounds, destroy, is_supported, rehearse,
+    Decision, DestroyAllError, Destroyed, ProbeRounds, destroy_everywhere, is_supported, rehearse,
 };
+use deadpeer_host::{Namespace, Target};
 use deadpeer_report::plural::plural;
 use deadpeer_report::record::KillSummary;
 use deadpeer_sys::signals::Second;
@@ -20,7 +20,6 @@ use deadpeer_sys::signals::Second;
 use crate::confirm::Consent;
 use crate::drive::{Ended, drive, interruption};
 use crate::exit::{Exit, Stop};
-use crate::filter_args::Chosen;
 use crate::gaps;
 use crate::lending::Lending;
 use crate::output::{Output, line};
@@ -29,22 +28,18 @@ use crate::text::style;
 
 /// Looks, asks the peers, shows, asks you, destroys, looks again.
 pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
-    let Chosen {
-        filter, namespace, ..
-    } = &request.chosen;
-    let mut table = request.chosen.open()?;
-    if !is_supported(namespace).map_err(|error| refused(&error))? {
+    let mut tables = request.chosen.open_all()?;
+    if !is_supported(&Namespace::Own).map_err(|error| refused(&error))? {
         return Err(Stop::because(
             "this kernel cannot destroy connections: it was built without CONFIG_INET_DIAG_DESTROY (nothing was changed)",
         ));
     }
-    let (mut targets, coverage) =
-        Target::all(&mut table, filter).map_err(|error| Stop::from_error(&error))?;
-    let inode = table.namespace();
-    drop(table);
+    let (mut targets, coverage) = Target::all(&mut tables, &request.chosen.filter)
+        .map_err(|error| Stop::from_error(&error))?;
+    drop(tables);
     targets.retain(|target| request.selection.means(target));
     if targets.is_empty() {
-        output.gaps(out, coverage.hidden_owners(gaps::looker()))?;
+        output.gaps(out, coverage.left_out(gaps::looker()))?;
         let done = Destroyed::default();
         output.tell(
             out,
@@ -58,7 +53,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         let decisions = rehearse(&targets, request.force);
         table::show(&targets, &decisions, output, out)?;
         output.gaps(out, table::unasked(&targets, &decisions, &coverage))?;
-        let hidden = !coverage.hidden_processes.is_empty();
+        let hidden = !coverage.is_whole();
         return outcome::rehearsed(&decisions, hidden, output, out);
     }
     let endings_allowed = risk_is_taken(request.consent, &targets, output, out)?;
@@ -66,11 +61,9 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     // Options of a connection that is being asked are borrowed: no signal may end this before they
     // are given back.
     let interruption = interruption(Second::Ends)?;
-    let lending = Lending::begin(namespace, inode, &targets, output, out)?;
-    let mut rounds =
-        ProbeRounds::new(namespace, &targets, Instant::now()).allow_endings(endings_allowed);
-    let ended = drive(&mut rounds, Some(&interruption), |_, _| ())
-        .map_err(|error| Stop::from_error(&error))?;
+    let lending = Lending::begin(&targets, output, out)?;
+    let mut rounds = ProbeRounds::new(&targets, Instant::now()).allow_endings(endings_allowed);
+    let Ok(ended) = drive(&mut rounds, Some(&interruption), |_, _| ());
     let decisions = rounds.decisions(request.force);
     drop(rounds);
     lending.end(output, out)?;
@@ -90,7 +83,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     let unknown = decisions
         .iter()
         .any(|decision| matches!(decision, Decision::Unknown(_)))
-        || !coverage.hidden_processes.is_empty();
+        || !coverage.is_whole();
     out.flush()?;
     let question = format!(
         "Destroy {}? Their programs get ECONNABORTED.",
@@ -103,7 +96,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     if doomed.is_empty() || !request.consent.to(&question)? {
         return outcome::undone(ended, doomed.len() as u64, unknown, output, out);
     }
-    let done = destroy(namespace, &doomed).map_err(|error| refused(&error))?;
+    let done = destroy_everywhere(&doomed).map_err(|error| refused(&error))?;
     match output {
         Output::Text(look) => outcome::told(&done, ended, look, out)?,
         Output::Json => line(out, &outcome::summary(&done, ended))?,

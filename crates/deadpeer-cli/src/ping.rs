@@ -112,11 +112,10 @@ impl PingArgs {
 
 /// Asks until enough was asked, and sums up.
 pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
-    let mut table = request.chosen.open()?;
-    let (targets, coverage) = Target::all(&mut table, &request.chosen.filter)
+    let mut tables = request.chosen.open_all()?;
+    let (targets, coverage) = Target::all(&mut tables, &request.chosen.filter)
         .map_err(|error| Stop::from_error(&error))?;
-    let namespace = table.namespace();
-    drop(table);
+    drop(tables);
     if targets.is_empty() {
         let none = match request.chosen.is_filtered() {
             true => format!(
@@ -127,7 +126,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
             false => "There is no open connection.".to_owned(),
         };
         output.say(out, style::NOTE, &none)?;
-        output.gaps(out, coverage.hidden_owners(gaps::looker()))?;
+        output.gaps(out, coverage.left_out(gaps::looker()))?;
         return Ok(Exit::Unknown);
     }
     let mut pings = Pings {
@@ -138,8 +137,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     };
     announce(&pings.targets, request.force, output, out)?;
     let interruption = interruption(Second::Ends)?;
-    let place = &request.chosen.namespace;
-    let mut lending = Lending::begin(place, namespace, &pings.targets, output, out)?;
+    let mut lending = Lending::begin(&pings.targets, output, out)?;
     pings.run(&interruption, &mut lending, out)?;
     lending.end(output, out)?;
     pings.sum_up(&coverage, out)
@@ -174,7 +172,7 @@ impl Pings<'_> {
     fn run(
         &mut self,
         interruption: &Interruption,
-        lending: &mut Lending<'_>,
+        lending: &mut Lending,
         out: &mut impl Write,
     ) -> Result<(), Stop> {
         for number in 1.. {
@@ -186,9 +184,7 @@ impl Pings<'_> {
                 .filter(|place| self.replies[*place].goes_on())
                 .collect();
             let asked: Vec<&Target> = open.iter().map(|place| &self.targets[*place]).collect();
-            let namespace = &self.request.chosen.namespace;
-            let mut questions = Questions::new(namespace, asked, self.request.timeout, begun)
-                .map_err(|error| Stop::from_error(&error))?
+            let mut questions = Questions::new(asked, self.request.timeout, begun)
                 .allow_endings(self.request.force);
             let Ok(ended) = drive(&mut questions, Some(interruption), |_, _| ());
             let replies = questions.into_replies(Instant::now());
@@ -252,8 +248,11 @@ impl Pings<'_> {
             self.output.say(out, style::NOTE, &hint)?;
         }
         let exits = self.replies.iter().map(exit);
-        let left_out = (!coverage.hidden_processes.is_empty()).then_some(Exit::Unknown);
-        Ok(exits.chain(left_out).reduce(worse).unwrap_or(Exit::Unknown))
+        let left_out = (!coverage.is_whole()).then_some(Exit::Unknown);
+        Ok(exits
+            .chain(left_out)
+            .reduce(Exit::worse)
+            .unwrap_or(Exit::Unknown))
     }
 }
 
@@ -263,16 +262,5 @@ fn exit(replies: &Replies) -> Exit {
         Some(true) => Exit::Yes,
         Some(false) => Exit::No,
         None => Exit::Unknown,
-    }
-}
-
-/// One that is over counts more than one of which nothing is known, and that more than one that is
-/// fine.
-fn worse(one: Exit, other: Exit) -> Exit {
-    match (one, other) {
-        (Exit::Error | Exit::Interrupted, _) | (_, Exit::Error | Exit::Interrupted) => Exit::Error,
-        (Exit::No, _) | (_, Exit::No) => Exit::No,
-        (Exit::Unknown, _) | (_, Exit::Unknown) => Exit::Unknown,
-        (Exit::Yes, Exit::Yes) => Exit::Yes,
     }
 }

@@ -25,10 +25,11 @@ use wait::{Wait, Woken};
 
 /// Show each connection as it dies, and why
 ///
-/// Prints a line for every connection of this network namespace that ends from now on: who owned
-/// it, how long it lived, how much it carried, why it died, how long the peer had been silent, and
-/// which setting decided. Connections that this side closed first and in order are left out unless
-/// --all-ends is given. Prints a summary when interrupted.
+/// Prints a line for every connection of this machine, those in containers included, that ends from
+/// now on: who owned it, how long it lived, how much it carried, why it died, how long the peer had
+/// been silent, and which setting decided. Connections that this side closed first and in order are
+/// left out unless --all-ends is given. Prints a summary when interrupted. Namespaces other than
+/// one's own need eBPF.
 ///
 /// With eBPF (root, or CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) each death is seen as it
 /// happens, with the kernel's own error, and an idle watch uses no CPU time. Without eBPF, most of
@@ -182,6 +183,7 @@ impl Request {
         // What the names mean later is looked up later.
         query.selector = self.chosen.selector.clone();
         query.namespace = self.chosen.namespace.clone();
+        query.everywhere = self.chosen.scope.one().is_none();
         query.means = (!self.bpf).then_some(Means::SockDiag);
         Deaths::open(&query).map_err(|error| match (&self.chosen.namespace, &error) {
             (Namespace::Own, _) | (_, OpenDeathsError::Bpf(_)) => Stop::from_error(&error),

@@ -14,6 +14,7 @@ mod counts;
 mod death;
 mod last_seen;
 mod owners;
+mod places;
 mod ring;
 mod sysctls;
 
@@ -48,6 +49,9 @@ pub struct DeathsQuery {
     pub selector: Selector,
     /// The network namespace.
     pub namespace: Namespace,
+    /// All network namespaces of the machine, in place of that one. By eBPF alone: without it, that
+    /// one is watched.
+    pub everywhere: bool,
     /// How to see them; `None`: by eBPF where it can be had, else by sock_diag.
     pub means: Option<Means>,
 }
@@ -107,6 +111,7 @@ pub struct Deaths {
     choice: Choice,
     without_bpf: Option<Unavailable>,
     unreadable_processes: usize,
+    only_here: bool,
 }
 
 #[derive(Debug)]
@@ -131,6 +136,7 @@ impl Deaths {
             }
         };
         Ok(Self {
+            only_here: query.everywhere && matches!(source, Source::Announced(_)),
             unreadable_processes: source.owners().unreadable_processes(),
             source,
             choice: Choice::of(query.selector.clone())?,
@@ -157,6 +163,12 @@ impl Deaths {
     #[must_use]
     pub fn unreadable_processes(&self) -> usize {
         self.unreadable_processes
+    }
+
+    /// Whether all namespaces were asked for and one is watched.
+    #[must_use]
+    pub fn only_here(&self) -> bool {
+        self.only_here
     }
 
     /// How long [`drain`](Self::drain) may wait if the descriptor stays unreadable. `None`: for
@@ -227,11 +239,15 @@ impl Source {
         number: u64,
     ) -> Result<(Self, Option<Unavailable>), OpenDeathsError> {
         let namespace = &query.namespace;
+        let ring = || match query.everywhere {
+            true => Ring::everywhere(),
+            false => Ring::open(namespace, number),
+        };
         let announced = || Announced::open(namespace).map(|one| Self::Announced(Box::new(one)));
         match query.means {
-            Some(Means::Bpf) => Ok((Self::Ring(Box::new(Ring::open(namespace, number)?)), None)),
+            Some(Means::Bpf) => Ok((Self::Ring(Box::new(ring()?)), None)),
             Some(Means::SockDiag) => Ok((announced()?, None)),
-            None => match Ring::open(namespace, number) {
+            None => match ring() {
                 Ok(ring) => Ok((Self::Ring(Box::new(ring)), None)),
                 Err(OpenDeathsError::Bpf(why)) => Ok((announced()?, Some(why))),
                 Err(error) => Err(error),

@@ -7,6 +7,6 @@ mod rehearsal;
 mod rounds;
 
 pub use decision::{Decision, Selection};
-pub use destroy::{DestroyAllError, Destroyed, destroy, is_supported};
+pub use destroy::{DestroyAllError, Destroyed, destroy, destroy_everywhere, is_supported};
 pub use rehearsal::rehearse;
 pub use rounds::{ATTEMPTS, ProbeRounds};

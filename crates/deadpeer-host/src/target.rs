@@ -8,18 +8,24 @@ pub use risk::{Forgotten, Risk};
 
 use std::ops::ControlFlow;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpeer_core::{TcpInfo, TcpState};
 use deadpeer_sys::sock_diag::{SocketId, States};
 
 use crate::filter::Filter;
-use crate::table::{Connection, Coverage, Query, ReadTableError, Table};
+use crate::table::{Connection, Coverage, Namespace, Netns, Query, ReadTableError, Tables};
+use crate::workload::Workload;
 
 /// A connection as the table showed it at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Target {
+    /// Its network namespace; `None`: not told, and so ours.
+    pub netns: Option<Arc<Netns>>,
+    /// What its program belongs to.
+    pub workload: Option<Arc<Workload>>,
     /// What it is, now and later.
     pub id: SocketId,
     /// Its state then.
@@ -60,9 +66,9 @@ impl Target {
     /// on both sides (TIME_WAIT) only where the filter asks for some states alone.
     ///
     /// # Errors
-    /// The table could not be read.
+    /// A table could not be read.
     pub fn all(
-        table: &mut Table,
+        tables: &mut Tables,
         filter: &Filter,
     ) -> Result<(Vec<Self>, Coverage), ReadTableError> {
         let mut filter = filter.clone();
@@ -77,17 +83,39 @@ impl Target {
             ..Query::default()
         };
         let mut targets = Vec::new();
-        let coverage = table.each(&query, |connection| {
-            targets.push(Self::of(connection));
-            ControlFlow::Continue(())
+        let coverage = tables.one_by_one(&query, |netns, table, shared| {
+            let netns = Arc::new(netns.clone());
+            let before = targets.len();
+            let coverage = table.each_sharing(shared, &query, |connection| {
+                targets.push(Self {
+                    netns: Some(Arc::clone(&netns)),
+                    ..Self::of(connection)
+                });
+                ControlFlow::Continue(())
+            })?;
+            let fin_timeout = Duration::from_secs(table.kernel().sysctls.fin_timeout_s.into());
+            for target in targets.iter_mut().skip(before) {
+                let (id, heard_ago) = (&target.id, target.heard_ago);
+                target.risk = Risk::of(table.diag(), id, target.state, heard_ago, fin_timeout)
+                    .map_err(ReadTableError::Dump)?;
+            }
+            Ok(coverage)
         })?;
-        let fin_timeout = Duration::from_secs(table.kernel().sysctls.fin_timeout_s.into());
-        for target in &mut targets {
-            let (id, heard_ago) = (&target.id, target.heard_ago);
-            target.risk = Risk::of(table.diag(), id, target.state, heard_ago, fin_timeout)
-                .map_err(ReadTableError::Dump)?;
-        }
         Ok((targets, coverage))
+    }
+
+    /// The way to its network namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        self.netns
+            .as_ref()
+            .map_or(&Namespace::Own, |netns| &netns.way)
+    }
+
+    /// The number of its network namespace, if it was told.
+    #[must_use]
+    pub fn netns_number(&self) -> Option<u64> {
+        self.netns.as_ref().map(|netns| netns.number)
     }
 
     /// The processes that hold it, with their descriptors.
@@ -103,7 +131,11 @@ impl Target {
             pid: owner.process.pid(),
             fd: owner.fd,
         });
+        let owner = connection.owner();
+        let workload = owner.and_then(|owner| owner.process.workload());
         Self {
+            netns: None,
+            workload: workload.cloned(),
             id: socket.id(),
             state: socket.state,
             held: socket.inode.is_some(),

@@ -5,15 +5,15 @@ use std::io::Write;
 
 use deadpeer_core::Notice;
 use deadpeer_core::forecast::Awaited;
+use deadpeer_host::Role;
 use deadpeer_host::audit::{Hanging, Leak, Machine, Wait};
-use deadpeer_host::{Netns, Role, Workload};
 use deadpeer_report::duration::{Lower, Upper};
 use deadpeer_report::plural::plural;
 use deadpeer_report::record;
 use deadpeer_report::sanitize::sanitize_bytes;
 
 use super::doing::Bytes;
-use super::words::{PlaceWords, RoleWords};
+use super::words::{In, PlaceWords, RoleWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
 use crate::text::paragraph::paragraph;
@@ -78,7 +78,10 @@ impl fmt::Display for HangingWords<'_> {
             "{}{}{} ",
             plural(hanging.count, "connection"),
             Of(&hanging.process),
-            In(hanging.netns.as_deref(), hanging.workload.as_deref())
+            In(PlaceWords {
+                netns: hanging.netns.as_deref(),
+                workload: hanging.workload.as_deref(),
+            })
         )?;
         self.ends(f)?;
         let upto = if one { "" } else { "up to " };
@@ -161,7 +164,10 @@ impl fmt::Display for LeakWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(leak) = self;
         let (count, over) = (leak.unclosed.count, leak.over);
-        let place = In(leak.netns.as_deref(), leak.workload.as_deref());
+        let place = In(PlaceWords {
+            netns: leak.netns.as_deref(),
+            workload: leak.workload.as_deref(),
+        });
         f.write_str("LEAK: ")?;
         if count > 0 {
             let have = if count == 1 {
@@ -208,20 +214,6 @@ impl fmt::Display for LeakWords<'_> {
             write!(f, " {have} no connection any more and {are} not closed")?;
         }
         f.write_str(".")
-    }
-}
-
-/// " in shop/web-0/nginx", where that is elsewhere.
-struct In<'a>(Option<&'a Netns>, Option<&'a Workload>);
-
-impl fmt::Display for In<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(netns, workload) = *self;
-        let place = PlaceWords { netns, workload };
-        match place.is_elsewhere() {
-            true => write!(f, " in {place}"),
-            false => Ok(()),
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use deadpeer_core::Effective;
-use deadpeer_host::{Netns, Role, Workload};
+use deadpeer_host::{Netns, Role, Target, Workload};
 use deadpeer_report::duration::{Lower, Upper};
 use deadpeer_report::sanitize::sanitize;
 
@@ -71,7 +71,15 @@ pub(crate) struct PlaceWords<'a> {
     pub(crate) workload: Option<&'a Workload>,
 }
 
-impl PlaceWords<'_> {
+impl<'a> PlaceWords<'a> {
+    /// That of a connection.
+    pub(crate) fn of(target: &'a Target) -> Self {
+        Self {
+            netns: target.netns.as_deref(),
+            workload: target.workload.as_deref(),
+        }
+    }
+
     /// Whether it is anywhere but here.
     pub(crate) fn is_elsewhere(&self) -> bool {
         let contained = self.workload.is_some_and(Workload::is_contained);
@@ -91,6 +99,18 @@ impl fmt::Display for PlaceWords<'_> {
             },
             (_, Some(workload)) => f.write_str(&sanitize(&workload.to_string())),
             (_, None) => f.write_str("-"),
+        }
+    }
+}
+
+/// " in shop/web-0/nginx", where that is elsewhere.
+pub(crate) struct In<'a>(pub(crate) PlaceWords<'a>);
+
+impl fmt::Display for In<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.is_elsewhere() {
+            true => write!(f, " in {}", self.0),
+            false => Ok(()),
         }
     }
 }

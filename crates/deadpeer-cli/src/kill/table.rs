@@ -8,15 +8,17 @@ use deadpeer_report::Gap;
 use deadpeer_report::duration::Lower;
 use deadpeer_report::sanitize::sanitize_bytes;
 
-use crate::audit::cells::{column, text};
+use crate::audit::cells::{PLACE, column, text, with_places};
+use crate::audit::words::PlaceWords;
 use crate::exit::Stop;
 use crate::gaps::{self, Missing};
 use crate::output::{Output, line};
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table};
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     text("PROCESS", Cut::End(8), 0),
+    PLACE,
     column("PID", true),
     text("LOCAL", Cut::Middle(9), 0),
     text("PEER", Cut::Middle(9), 0),
@@ -45,13 +47,25 @@ pub(super) fn show(
             return all.try_for_each(|(target, decision)| line(out, &decision.to_record(target)));
         }
     };
-    let mut table = Table::new(&mut *out, look, &COLUMNS);
+    let places = targets
+        .iter()
+        .any(|target| PlaceWords::of(target).is_elsewhere());
+    let columns = with_places(&COLUMNS, places);
+    let mut table = Table::new(&mut *out, look, &columns);
     let mut row = Row::default();
     for (target, decision) in all {
         row.clear();
-        match target.owners.first() {
-            Some(holder) => row.plain(sanitize_bytes(&holder.process)).plain(holder.pid),
-            None => row.cell(style::FAINT, "?").plain(""),
+        let holder = target.owners.first();
+        match holder {
+            Some(holder) => row.plain(sanitize_bytes(&holder.process)),
+            None => row.cell(style::FAINT, "?"),
+        };
+        if places {
+            row.plain(PlaceWords::of(target));
+        }
+        match holder {
+            Some(holder) => row.plain(holder.pid),
+            None => row.plain(""),
         };
         row.plain(target.id.local)
             .plain(target.id.peer)

@@ -8,10 +8,11 @@ use deadpeer_host::audit::Replies;
 use deadpeer_host::{Reply, Target};
 use deadpeer_report::sanitize::sanitize_bytes;
 
+use crate::audit::words::{In, PlaceWords};
 use crate::text::style as styles;
 
 /// Both ends of a connection and who has it: "10.0.0.1:40000 to 10.0.0.7:5432 (pgbouncer, pid
-/// 812)".
+/// 812) in shop/web-0/nginx".
 pub(crate) struct Ends<'a>(pub(crate) &'a Target);
 
 impl fmt::Display for Ends<'_> {
@@ -24,9 +25,10 @@ impl fmt::Display for Ends<'_> {
                 " ({}, pid {})",
                 sanitize_bytes(&holder.process),
                 holder.pid
-            ),
-            None => Ok(()),
+            )?,
+            None => {}
         }
+        In(PlaceWords::of(target)).fmt(f)
     }
 }
 

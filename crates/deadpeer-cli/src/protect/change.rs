@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::time::Instant;
 
-use deadpeer_host::Table;
 use deadpeer_host::protect::{CarryOut, CarryOutError, Survey, backlog};
 use deadpeer_host::undo::{Journal, Record, UndoFile, boot_id, default_directory};
+use deadpeer_host::{Netns, Table};
 use deadpeer_report::Gap;
 use deadpeer_report::plural::plural;
 
@@ -15,17 +15,60 @@ use crate::alone::alone;
 use crate::confirm::Consent;
 use crate::drive::{Ended, drive};
 use crate::exit::{Exit, Stop};
+use crate::gaps;
 use crate::output::{Output, line};
-use crate::table_args::use_bpf;
+use crate::table_args::use_bpf_everywhere;
 
-/// Brings what is chosen under the deadline.
+/// Brings what is chosen under the deadline, one network namespace after the other: each has its
+/// sysctls, its undo file and its question.
 pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    let mut tables = request.chosen.open_all()?;
+    let blind = use_bpf_everywhere(request.bpf, &mut tables);
+    let kernel = tables.kernel();
+    let (tables, coverage) = tables
+        .with_any(&request.chosen.filter)
+        .map_err(|error| Stop::from_error(&error))?;
+    let left_out = (!coverage.is_whole()).then_some(Exit::Unknown);
+    output.gaps(out, coverage.left_out(gaps::looker()))?;
+    if request.undo_file.is_some() && tables.len() > 1 {
+        return Err(Stop::because(
+            "--undo-file is for one network namespace, and these connections are in several: name one by --netns (nothing was changed)",
+        ));
+    }
+    if tables.is_empty() {
+        return match request.goal.aim(&kernel) {
+            Ok(_) => outcome::nothing_done(request, &Survey::default(), None, output, out),
+            Err(refusal) => plan::refused(&refusal, true, output, out),
+        };
+    }
+    let mut exits = Vec::new();
+    for (netns, table) in tables {
+        exits.push(change(
+            request,
+            &netns,
+            table,
+            blind.as_deref(),
+            output,
+            out,
+        )?);
+    }
+    let exits = exits.into_iter().chain(left_out);
+    Ok(exits.reduce(Exit::worse).unwrap_or(Exit::Unknown))
+}
+
+/// The same in one of them.
+fn change(
+    request: &Change,
+    netns: &Netns,
+    mut table: Table,
+    blind: Option<&str>,
+    output: Output,
+    out: &mut impl Write,
+) -> Result<Exit, Stop> {
     let filter = &request.chosen.filter;
-    let namespace = &request.chosen.namespace;
+    let namespace = &netns.way;
     let rehearsal = request.consent == Consent::Rehearse;
     let held = (!rehearsal).then(|| alone(namespace)).transpose()?;
-    let mut table = request.chosen.open()?;
-    let blind = use_bpf(request.bpf, &mut table);
     // Who only looks needs no directory of their own.
     let known = match list::journal() {
         Err(_) if rehearsal => Journal::default(),
@@ -37,12 +80,12 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
     };
     let survey =
         Survey::take(&mut table, filter, &aim).map_err(|error| Stop::from_error(&error))?;
-    plan::show(request, &aim, &survey, output, out)?;
+    plan::show(request, netns, &aim, &survey, output, out)?;
     let sysctl = aim.sysctl().filter(|_| !survey.parts.is_empty());
     if request.sysctl && !survey.parts.is_empty() {
         sysctl::show(&aim, &table, output, out)?;
     }
-    output.gaps(out, plan::out_of_reach(&survey, blind.as_deref()))?;
+    output.gaps(out, plan::out_of_reach(&survey, blind))?;
     let not_kept: Vec<Gap> = survey.promises_not_kept().collect();
     output.gaps(out, not_kept.iter().cloned())?;
     let burst = survey.burst(backlog(), table.kernel().hz);
@@ -95,8 +138,8 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
     };
     let done = done.map_err(|error| stopped(&error, &undo))?;
     match output {
-        Output::Text(look) => outcome::show(request, &done, &undo, blind.as_deref(), look, out)?,
-        Output::Json => line(out, &done.to_record(&undo, blind.as_deref()))?,
+        Output::Text(look) => outcome::show(request, &done, &undo, blind, look, out)?,
+        Output::Json => line(out, &done.to_record(&undo, blind))?,
     }
     // What was said before is said again only where it became something else.
     let since = done

@@ -4,16 +4,16 @@ use std::io::Write;
 
 use anstyle::Style;
 use deadpeer_core::{Notice, Refusal};
-use deadpeer_host::Unreadable;
 use deadpeer_host::protect::{self, Aim, Fate, Part, Step, Survey};
+use deadpeer_host::{Netns, Scope, Unreadable};
 use deadpeer_report::duration::Upper;
 use deadpeer_report::plural::plural;
 use deadpeer_report::sanitize::sanitize_bytes;
 use deadpeer_report::{Gap, record};
 
 use super::request::Change;
-use crate::audit::cells::{column, text};
-use crate::audit::words::{RoleWords, SettingsWords};
+use crate::audit::cells::{PLACE, column, text, with_places};
+use crate::audit::words::{PlaceWords, RoleWords, SettingsWords};
 use crate::exit::{Exit, Stop};
 use crate::gaps::{self, Missing};
 use crate::output::{Output, line};
@@ -21,8 +21,9 @@ use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     text("PROCESS", Cut::End(8), 0),
+    PLACE,
     text("SERVICE", Cut::Middle(9), 2),
     column("SOCKETS", true),
     text("BEFORE", Cut::End(16), 1),
@@ -34,16 +35,17 @@ const COLUMNS: [Column; 7] = [
 /// Shows what was found and what would be done about it.
 pub(super) fn show(
     request: &Change,
+    netns: &Netns,
     aim: &Aim,
     survey: &Survey,
     output: Output,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
     match output {
-        Output::Text(look) => table(aim, survey, look, out)?,
+        Output::Text(look) => table(netns, aim, survey, look, out)?,
         Output::Json => {
             for part in &survey.parts {
-                line(out, &part.to_record(aim))?;
+                line(out, &part.to_record(aim, netns))?;
             }
         }
     }
@@ -66,7 +68,13 @@ pub(super) fn show(
     Ok(())
 }
 
-fn table(aim: &Aim, survey: &Survey, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+fn table(
+    netns: &Netns,
+    aim: &Aim,
+    survey: &Survey,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
     let shown: Vec<&Part> = survey
         .parts
         .iter()
@@ -75,11 +83,13 @@ fn table(aim: &Aim, survey: &Survey, look: Look, out: &mut impl Write) -> Result
     if shown.is_empty() {
         return Ok(());
     }
-    let mut table = TextTable::new(&mut *out, look, &COLUMNS);
+    let places = shown.iter().any(|part| place(netns, part).is_elsewhere());
+    let columns = with_places(&COLUMNS, places);
+    let mut table = TextTable::new(&mut *out, look, &columns);
     let mut row = Row::default();
     for part in shown {
         row.clear();
-        fill(&mut row, aim, part);
+        fill(&mut row, aim, part, places.then(|| place(netns, part)));
         table.row(&row)?;
         if let Some(note) = note(part) {
             table.note(style::NOTE, note.to_owned())?;
@@ -115,11 +125,21 @@ pub(super) fn refused(
     Ok(Exit::No)
 }
 
-fn fill(row: &mut Row, aim: &Aim, part: &Part) {
+fn place<'a>(netns: &'a Netns, part: &'a Part) -> PlaceWords<'a> {
+    PlaceWords {
+        netns: Some(netns),
+        workload: part.workload.as_deref(),
+    }
+}
+
+fn fill(row: &mut Row, aim: &Aim, part: &Part, place: Option<PlaceWords<'_>>) {
     match &part.process {
         Some(name) => row.plain(sanitize_bytes(name)),
         None => row.cell(style::FAINT, "?"),
     };
+    if let Some(place) = place {
+        row.plain(place);
+    }
     row.plain(RoleWords(part.role));
     let noun = if part.listeners { "listener" } else { "conn" };
     row.plain(plural(part.count, noun));
@@ -189,6 +209,7 @@ fn missing(request: &Change, survey: &Survey) -> Vec<Gap> {
     let others = &survey.coverage.other_namespaces;
     if let Some((_, pid)) = others.iter().next()
         && !request.chosen.is_filtered()
+        && request.chosen.scope != Scope::All
     {
         all.push(Gap::OtherNamespaces {
             namespaces: others.len() as u64,

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use deadpeer_host::Table;
 use deadpeer_host::undo::{Restored, UndoFile, Undoing, boot_id, restore};
+use deadpeer_host::{AllNetns, Namespace, Table};
 use deadpeer_report::plural::plural;
 use deadpeer_report::sanitize::sanitize;
 
@@ -36,7 +36,7 @@ pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Resul
         restored.gone = file.record().sockets() as u64;
         return end(request, file, &restored, output, out);
     }
-    let mut table = table(request, &file)?;
+    let (way, mut table) = table(request, &file)?;
     let foreseen = undo(&mut file, &mut table, Undoing::Rehearsed)?;
     if let Output::Text(look) = output {
         returning(&foreseen, look, out)?;
@@ -50,7 +50,7 @@ pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Resul
         output.say(out, style::PLAIN, "Nothing was changed.")?;
         return Ok(Exit::No);
     }
-    let _alone = alone(&request.chosen.namespace)?;
+    let _alone = alone(&way)?;
     // Others may have written since.
     file = read()?;
     let restored = undo(&mut file, &mut table, Undoing::InEarnest)?;
@@ -141,14 +141,19 @@ fn is_of_this_boot(file: &UndoFile) -> Result<bool, Stop> {
 }
 
 /// The table of the namespace that the file was written in.
-fn table(request: &Undo, file: &UndoFile) -> Result<Table, Stop> {
-    let mut table = request.chosen.open()?;
+fn table(request: &Undo, file: &UndoFile) -> Result<(Namespace, Table), Stop> {
     let wanted = file.record().network_namespace;
+    let found = match &request.chosen.netns {
+        Some(_) => None,
+        None => AllNetns::find().of(wanted).map(|netns| netns.way.clone()),
+    };
+    let way = found.unwrap_or_else(|| request.chosen.namespace.clone());
+    let mut table = Table::open(&way).map_err(|error| request.chosen.not_entered(&error))?;
     match table.namespace() == wanted {
         true => {
             // Without it, through descriptors; what that does not reach is counted.
             use_bpf(request.bpf, &mut table);
-            Ok(table)
+            Ok((way, table))
         }
         false => Err(Stop::because(format!(
             "{} was written in another network namespace, net:[{wanted}]; name it by --netns (nothing was changed)",

@@ -18,6 +18,7 @@ use deadpeer_report::sanitize::{sanitize, sanitize_bytes};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::audit::words::{In, PlaceWords};
 use crate::text::look::{Look, write_styled};
 use crate::text::style;
 
@@ -42,7 +43,16 @@ pub(super) fn write(death: &Death, look: Look, out: &mut impl Write) -> io::Resu
     let width = if death.reason.certain { 24 } else { 33 };
     let why = format!("{:<width$}", Why(death).to_string());
     write_styled(out, look, style_of(death.reason.cause), &why)?;
-    let who = format!("{:<18}", Who(death.owner.as_ref()).to_string());
+    let workload = death
+        .owner
+        .as_ref()
+        .and_then(|owner| owner.process.workload());
+    let place = In(PlaceWords {
+        netns: death.netns.as_deref(),
+        workload: workload.map(|workload| &**workload),
+    });
+    let who = format!("{}{place}", Who(death.owner.as_ref()));
+    let who = format!("{who:<18}");
     write!(out, "  {who}  {}  ", Ends(death))?;
     writeln!(out, "{}", Story(death))
 }

@@ -1,10 +1,12 @@
 //! A look at a connection whose peer can't be asked, in place of a question.
 
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use deadpeer::{Answer, NotNow};
 use deadpeer_core::TcpInfo;
 use deadpeer_sys::sock_diag::{SockDiag, Socket};
+use rustc_hash::FxHashMap;
 
 use super::Reply;
 use crate::table::Unreadable;
@@ -13,8 +15,27 @@ use crate::target::{ByKernel, Target};
 /// The kernel asks no more often than this, and a peer that was heard since is there.
 const JUST_NOW: Duration = Duration::from_secs(1);
 
+/// The tables of the namespaces in which somebody was looked at, each opened when it is wanted.
+#[derive(Debug, Default)]
+pub(super) struct Doors(FxHashMap<Option<u64>, SockDiag>);
+
+impl Doors {
+    fn to(&mut self, target: &Target) -> Option<&mut SockDiag> {
+        Some(match self.0.entry(target.netns_number()) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(closed) => {
+                closed.insert(target.namespace().run(SockDiag::open).ok()?.ok()?)
+            }
+        })
+    }
+}
+
 /// Looks at a connection as it is now. Nothing is sent.
-pub(super) fn look(diag: &mut SockDiag, target: &Target) -> Reply {
+pub(super) fn look(doors: &mut Doors, target: &Target) -> Reply {
+    // It was there a moment ago.
+    let Some(diag) = doors.to(target) else {
+        return Reply::Unreachable(Unreadable::Refused);
+    };
     let version = deadpeer_sys::kernel_version();
     let found = diag.socket_between(&target.id, true, |socket| {
         let info = socket.tcp_info.map(|info| TcpInfo::decode(info, version));
@@ -25,7 +46,6 @@ pub(super) fn look(diag: &mut SockDiag, target: &Target) -> Reply {
         Ok(found) => found
             .flatten()
             .unwrap_or(Reply::Unreachable(Unreadable::Gone)),
-        // It was there a moment ago.
         Err(_) => Reply::Unreachable(Unreadable::Refused),
     }
 }

@@ -5,12 +5,12 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use deadpeer::Ping;
-use deadpeer_sys::sock_diag::SockDiag;
 use rustix::process::{Resource, getrlimit};
 
-use super::{Reply, looking};
+use super::Reply;
+use super::looking::{self, Doors};
+use crate::table::Unreadable;
 use crate::table::fd_borrower::FdBorrower;
-use crate::table::{Namespace, OpenTableError, Unreadable};
 use crate::target::{ByKernel, Target};
 use crate::work::Work;
 
@@ -27,7 +27,7 @@ use crate::work::Work;
 pub struct Questions<'t> {
     targets: Vec<&'t Target>,
     /// Shows those that can't be asked.
-    diag: SockDiag,
+    doors: Doors,
     endings_allowed: bool,
     timeout: Duration,
     /// So many questions are open at once: each holds a descriptor.
@@ -48,27 +48,20 @@ const AT_A_STROKE: usize = 32;
 const AT_ONCE: usize = 512;
 
 impl<'t> Questions<'t> {
-    /// Asks nobody yet. The targets are connections of this namespace.
-    ///
-    /// # Errors
-    /// The namespace or its table can't be opened.
-    pub fn new(
-        namespace: &Namespace,
-        targets: Vec<&'t Target>,
-        timeout: Duration,
-        now: Instant,
-    ) -> Result<Self, OpenTableError> {
-        Ok(Self {
+    /// Asks nobody yet. The targets may be of any namespaces.
+    #[must_use]
+    pub fn new(targets: Vec<&'t Target>, timeout: Duration, now: Instant) -> Self {
+        Self {
             replies: vec![None; targets.len()],
             targets,
-            diag: namespace.run(SockDiag::open)??,
+            doors: Doors::default(),
             endings_allowed: false,
             timeout,
             at_once: at_once(),
             next: 0,
             next_at: now,
             open: Vec::new(),
-        })
+        }
     }
 
     /// Asks also where the question could [end](super::Risk) the connection, if `allowed`.
@@ -141,7 +134,7 @@ impl<'t> Questions<'t> {
         now: Instant,
     ) -> Result<Ping<OwnedFd>, Reply> {
         if ByKernel::is_in_charge(target.state, target.held) {
-            return Err(looking::look(&mut self.diag, target));
+            return Err(looking::look(&mut self.doors, target));
         }
         if !target.held {
             return Err(Reply::Unreachable(Unreadable::NoDescriptor));
@@ -154,7 +147,7 @@ impl<'t> Questions<'t> {
             Ok(socket) => socket,
             // Closed meanwhile: its kernel may go on asking.
             Err(Unreadable::Gone) => {
-                let rest = looking::look(&mut self.diag, target);
+                let rest = looking::look(&mut self.doors, target);
                 let asks = rest.open_questions().is_some();
                 return Err(if asks {
                     rest

@@ -160,8 +160,7 @@ impl Machine {
     /// no answer; neither is an answer that leaves a namespace out.
     #[must_use]
     pub fn compliance(&self, filtered: bool) -> Compliance {
-        let coverage = &self.coverage;
-        let whole = coverage.hidden_processes.is_empty() && coverage.closed.is_empty();
+        let whole = self.coverage.is_whole();
         self.totals.compliance(self.asked, filtered, whole)
     }
 

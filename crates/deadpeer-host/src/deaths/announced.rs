@@ -212,7 +212,9 @@ impl Announced {
         let now = Instant::now();
         last_state.reset_came = later.and_then(|(info, before)| before.reset_came(info, now));
         let base = seen.and_then(|seen| seen.surplus).or_else(|| {
-            let connected = self.owners.connected(notice.id.local, notice.id.peer)?;
+            let connected = self
+                .owners
+                .connected(None, notice.id.local, notice.id.peer)?;
             Some(i64::from(connected))
         });
         last_state.fin_acked = match (info.and_then(surplus), base) {
@@ -238,7 +240,7 @@ impl Announced {
     fn death(&mut self, notice: &Notice, seen: Option<&Seen>, last_state: &LastState) -> Death {
         let info = notice.info.as_ref();
         let (local, peer) = (notice.id.local, notice.id.peer);
-        let role = self.owners.role(last_state.state, local, peer);
+        let role = self.owners.role(None, last_state.state, local, peer);
         let holder = seen
             .and_then(|seen| seen.inode)
             .and_then(|inode| self.owners.holder(inode));
@@ -249,7 +251,7 @@ impl Announced {
             peer,
             reason: CloseReason::of(last_state),
             state: last_state.state,
-            owner: holder.or_else(|| self.owners.listening(role, local)),
+            owner: holder.or_else(|| self.owners.listening(None, role, local)),
             destroyer: None,
             role,
             age: seen.map(|seen| Age::AtLeast(seen.since.elapsed())),
@@ -268,6 +270,7 @@ impl Announced {
             settings: last_state.settings,
             uid: seen.map(|seen| seen.uid),
             cgroup: seen.and_then(|seen| seen.cgroup),
+            netns: None,
         }
     }
 }

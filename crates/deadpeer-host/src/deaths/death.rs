@@ -8,7 +8,7 @@ use deadpeer_core::close_reason::CloseCause;
 use deadpeer_core::{CloseReason, Effective, TcpState};
 
 use crate::process::Process;
-use crate::table::Role;
+use crate::table::{Netns, Role};
 
 /// A connection that died. `None`: nobody saw it.
 #[derive(Debug, Clone)]
@@ -68,6 +68,8 @@ pub struct Death {
     pub uid: Option<u32>,
     /// The cgroup v2 it was made in, by number.
     pub cgroup: Option<u64>,
+    /// Its network namespace, if all were watched.
+    pub netns: Option<Arc<Netns>>,
 }
 
 impl Death {
@@ -104,6 +106,7 @@ impl Death {
             settings: None,
             uid: None,
             cgroup: None,
+            netns: None,
         }
     }
 

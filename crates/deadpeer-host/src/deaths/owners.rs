@@ -15,7 +15,7 @@ use super::death::{KnownBy, LastOwner};
 use crate::process::Process;
 use crate::table::Owners;
 use crate::table::Role;
-use crate::table::{OpenTableError, ReadTableError};
+use crate::table::{OpenTableError, ReadTableError, Scope, Tables};
 
 /// Names are forgotten at this many, for processes end and their numbers come again.
 const MAX_NAMES: usize = 10_000;
@@ -29,11 +29,15 @@ const REST: u32 = 20;
 pub(super) struct LastOwners {
     diag: SockDiag,
     owners: Owners,
-    listeners: FxHashMap<u16, Vec<Listener>>,
+    /// By the namespace, if there are several, and the port.
+    listeners: Listeners,
+    everywhere: bool,
     ephemeral_ports: RangeInclusive<u16>,
     names: FxHashMap<u32, Named>,
     next_look: Instant,
 }
+
+type Listeners = FxHashMap<(Option<u64>, u16), Vec<Listener>>;
 
 #[derive(Debug)]
 struct Listener {
@@ -51,10 +55,20 @@ struct Named {
 impl LastOwners {
     /// Reads everything once.
     pub(super) fn open() -> Result<Self, super::OpenDeathsError> {
+        Self::begin(false)
+    }
+
+    /// The same of all namespaces.
+    pub(super) fn open_everywhere() -> Result<Self, super::OpenDeathsError> {
+        Self::begin(true)
+    }
+
+    fn begin(everywhere: bool) -> Result<Self, super::OpenDeathsError> {
         let mut owners = Self {
             diag: SockDiag::open()?,
             owners: Owners::default(),
             listeners: FxHashMap::default(),
+            everywhere,
             ephemeral_ports: crate::table::ports::ephemeral().map_err(OpenTableError::Ports)?,
             names: FxHashMap::default(),
             next_look: Instant::now(),
@@ -89,19 +103,16 @@ impl LastOwners {
         if let Ok(owners) = Owners::scan() {
             self.owners = owners;
         }
-        let mut listeners: FxHashMap<u16, Vec<Listener>> = FxHashMap::default();
-        let request = Request {
-            states: [TcpState::Listen].into_iter().collect::<States>(),
-            tcp_info: false,
-        };
-        self.diag.dump(request, |socket| {
-            let same_port = listeners.entry(socket.local.port()).or_default();
-            same_port.push(Listener {
-                address: socket.local,
-                inode: socket.inode,
-            });
-            ControlFlow::Continue(())
-        })?;
+        let mut listeners = Listeners::default();
+        if self.everywhere
+            && let Ok(mut tables) = Tables::open(&Scope::All)
+        {
+            for (netns, diag) in tables.diags() {
+                listen(diag, Some(netns.number), &mut listeners)?;
+            }
+        } else {
+            listen(&mut self.diag, None, &mut listeners)?;
+        }
         self.listeners = listeners;
         let cost = start.elapsed();
         self.next_look = Instant::now() + (cost * REST).max(Duration::from_millis(20));
@@ -111,6 +122,7 @@ impl LastOwners {
     /// What a connection between these ports was to its owner.
     pub(super) fn role(
         &self,
+        netns: Option<u64>,
         state: Option<TcpState>,
         local: SocketAddr,
         peer: SocketAddr,
@@ -118,7 +130,7 @@ impl LastOwners {
         if state == Some(TcpState::SynSent) {
             return Role::Outgoing(peer.port());
         }
-        if let Some(listener) = self.listener(local) {
+        if let Some(listener) = self.listener(netns, local) {
             return Role::Listening(listener.address);
         }
         let ours = self.ephemeral_ports.contains(&local.port());
@@ -130,8 +142,13 @@ impl LastOwners {
 
     /// Whether we connected, not accepted, where that can be told: by a listener, or because only
     /// one port is one that the kernel gives to those who connect.
-    pub(super) fn connected(&self, local: SocketAddr, peer: SocketAddr) -> Option<bool> {
-        if self.listener(local).is_some() {
+    pub(super) fn connected(
+        &self,
+        netns: Option<u64>,
+        local: SocketAddr,
+        peer: SocketAddr,
+    ) -> Option<bool> {
+        if self.listener(netns, local).is_some() {
             return Some(false);
         }
         let given = |end: SocketAddr| self.ephemeral_ports.contains(&end.port());
@@ -139,8 +156,8 @@ impl LastOwners {
     }
 
     /// The one with the very address before one with any.
-    fn listener(&self, local: SocketAddr) -> Option<&Listener> {
-        let listeners = self.listeners.get(&local.port())?;
+    fn listener(&self, netns: Option<u64>, local: SocketAddr) -> Option<&Listener> {
+        let listeners = self.listeners.get(&(netns, local.port()))?;
         let exact = listeners.iter().find(|one| one.address.ip() == local.ip());
         exact.or_else(|| {
             listeners
@@ -162,11 +179,16 @@ impl LastOwners {
     }
 
     /// The process that listens where a connection with this role came in.
-    pub(super) fn listening(&mut self, role: Role, local: SocketAddr) -> Option<LastOwner> {
+    pub(super) fn listening(
+        &mut self,
+        netns: Option<u64>,
+        role: Role,
+        local: SocketAddr,
+    ) -> Option<LastOwner> {
         let Role::Listening(_) = role else {
             return None;
         };
-        let inode = self.listener(local)?.inode?;
+        let inode = self.listener(netns, local)?.inode?;
         let owner = self.holder(inode)?;
         Some(LastOwner {
             known_by: KnownBy::Listening,
@@ -217,10 +239,35 @@ impl LastOwners {
     }
 
     fn remember(&mut self, pid: u32, process: Arc<Process>, comm: &[u8]) {
+        if self.everywhere {
+            // Once it has ended, nothing tells.
+            let _ = process.workload();
+        }
         if self.names.len() >= MAX_NAMES {
             self.names.clear();
         }
         let comm = comm.into();
         self.names.insert(pid, Named { process, comm });
     }
+}
+
+/// Adds the listeners of a namespace.
+fn listen(
+    diag: &mut SockDiag,
+    netns: Option<u64>,
+    listeners: &mut Listeners,
+) -> Result<(), DumpError> {
+    let request = Request {
+        states: [TcpState::Listen].into_iter().collect::<States>(),
+        tcp_info: false,
+    };
+    diag.dump(request, |socket| {
+        let same_port = listeners.entry((netns, socket.local.port())).or_default();
+        same_port.push(Listener {
+            address: socket.local,
+            inode: socket.inode,
+        });
+        ControlFlow::Continue(())
+    })?;
+    Ok(())
 }

@@ -10,6 +10,7 @@ use deadpeer_sys::clock;
 
 use super::death::{Age, Death, KnownBy, LastOwner, payload};
 use super::owners::LastOwners;
+use super::places::Places;
 use super::sysctls::CurrentSysctls;
 use super::{BUFFER, OpenDeathsError};
 use crate::table::row::canonical;
@@ -30,7 +31,7 @@ pub(super) struct Ring {
 /// What turns a report into a death.
 #[derive(Debug)]
 struct Interpreter {
-    sysctls: CurrentSysctls,
+    places: Places,
     /// `CLOCK_MONOTONIC`.
     opened_at: Duration,
 }
@@ -38,19 +39,37 @@ struct Interpreter {
 impl Ring {
     /// Begins to watch this namespace, which the calling thread is in and which has this number.
     pub(super) fn open(namespace: &Namespace, number: u64) -> Result<Self, OpenDeathsError> {
+        let watched = Watched::Namespace(u32::try_from(number).unwrap_or(0));
+        Self::watch(watched, |sysctls| {
+            let sysctls = CurrentSysctls::of(namespace, sysctls)?;
+            Ok((LastOwners::open()?, Places::one(sysctls)))
+        })
+    }
+
+    /// Begins to watch all namespaces.
+    pub(super) fn everywhere() -> Result<Self, OpenDeathsError> {
+        Self::watch(Watched::Everything, |_| {
+            Ok((LastOwners::open_everywhere()?, Places::all()))
+        })
+    }
+
+    fn watch(
+        watched: Watched,
+        open: impl FnOnce(Sysctls) -> Result<(LastOwners, Places), OpenDeathsError>,
+    ) -> Result<Self, OpenDeathsError> {
         let kernel = deadpeer_sys::running_kernel().map_err(OpenTableError::from)?;
         let hz = kernel.hz.ok_or(Unavailable::KernelTooOld {
             feature: "a report of deaths",
             what: "clock rate that could be found out".into(),
             since: "2.6",
         })?;
-        let watched = Watched::Namespace(u32::try_from(number).unwrap_or(0));
         let report = Engine::open(hz)?.deaths(watched, BUFFER)?;
+        let (owners, places) = open(kernel.sysctls)?;
         Ok(Self {
             report,
-            owners: LastOwners::open()?,
+            owners,
             interpreter: Interpreter {
-                sysctls: CurrentSysctls::of(namespace, kernel.sysctls)?,
+                places,
                 opened_at: clock::monotonic(),
             },
             batch: Vec::new(),
@@ -117,10 +136,13 @@ impl Interpreter {
         };
         let holder = dead.inode.and_then(|inode| owners.holder(inode));
         let (local, peer) = (canonical(dead.local), canonical(dead.peer));
-        let role = owners.role(Some(dead.state), local, peer);
+        let place = self.places.of(dead.namespace.into());
+        let netns = place.netns.clone();
+        let key = netns.as_ref().map(|_| dead.namespace.into());
+        let role = owners.role(key, Some(dead.state), local, peer);
         let connected = match dead.caller {
             Some(_) => Some(dead.state != TcpState::SynSent),
-            None => owners.connected(local, peer),
+            None => owners.connected(key, local, peer),
         };
         let without_fin = payload(Some(dead.bytes_acknowledged), last_state.fin_acked);
         Death {
@@ -133,7 +155,7 @@ impl Interpreter {
             owner: closer
                 .or(holder)
                 .or_else(|| caller(dead, owners))
-                .or_else(|| owners.listening(role, local)),
+                .or_else(|| owners.listening(key, role, local)),
             destroyer,
             role,
             age: self.age(dead),
@@ -153,6 +175,7 @@ impl Interpreter {
             settings: last_state.settings,
             uid: Some(dead.uid),
             cgroup: dead.cgroup,
+            netns,
         }
     }
 
@@ -174,9 +197,11 @@ impl Interpreter {
         last_state.silence = dead.silent_for;
         last_state.since_sent = dead.since_sent;
         last_state.rto = Some(dead.rto);
-        let sysctls: &Sysctls = self.sysctls.now();
-        last_state.settings = Some(dead.options.resolve(sysctls));
-        last_state.sysctls = Some(*sysctls);
+        if let Some(sysctls) = self.places.of(dead.namespace.into()).sysctls {
+            let sysctls = sysctls.now();
+            last_state.settings = Some(dead.options.resolve(sysctls));
+            last_state.sysctls = Some(*sysctls);
+        }
         last_state
     }
 

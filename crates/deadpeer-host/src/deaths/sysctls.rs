@@ -1,13 +1,14 @@
 //! The sysctls that hold in a network namespace, now.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpeer_core::Sysctls;
 use deadpeer_sys::netns::{self, NetnsError};
 use deadpeer_sys::sysctl::{self, SysctlError};
 
-use crate::table::Namespace;
+use crate::table::{Namespace, Netns};
 
 /// Reading them takes at most this part of our time.
 const REST: u32 = 100;
@@ -16,23 +17,46 @@ const REST: u32 = 100;
 /// would else name settings that no longer hold.
 #[derive(Debug)]
 pub(super) struct CurrentSysctls {
-    /// `None`: the one that we are in.
-    namespace: Option<OwnedFd>,
+    way: Way,
     sysctls: Sysctls,
     next_read: Instant,
 }
 
+/// How to the namespace.
+#[derive(Debug)]
+enum Way {
+    /// We are in it.
+    Here,
+    /// It is kept open.
+    Open(OwnedFd),
+    /// It is looked for each time, so that it may go.
+    To(Arc<Netns>),
+}
+
 impl CurrentSysctls {
+    /// Those of a namespace that may go. As long as they could not be read, they are the kernel's
+    /// own.
+    pub(super) fn at(netns: Arc<Netns>) -> Self {
+        Self {
+            way: match netns.is_own {
+                true => Way::Here,
+                false => Way::To(netns),
+            },
+            sysctls: Sysctls::DEFAULT,
+            next_read: Instant::now(),
+        }
+    }
+
     /// Those of this namespace, which had these a moment ago.
     pub(super) fn of(namespace: &Namespace, sysctls: Sysctls) -> Result<Self, NetnsError> {
-        let namespace = match namespace {
-            Namespace::Own => None,
+        let way = match namespace {
+            Namespace::Own => Way::Here,
             Namespace::Process(_) | Namespace::Named(_) | Namespace::File(_) => {
-                Some(namespace.open()?)
+                Way::Open(namespace.open()?)
             }
         };
         Ok(Self {
-            namespace,
+            way,
             sysctls,
             next_read: Instant::now(),
         })
@@ -52,9 +76,15 @@ impl CurrentSysctls {
     }
 
     fn read(&self) -> Option<Result<Sysctls, SysctlError>> {
-        match &self.namespace {
-            None => Some(sysctl::read()),
-            Some(namespace) => netns::enter(namespace, sysctl::read).ok(),
-        }
+        let open = match &self.way {
+            Way::Here => return Some(sysctl::read()),
+            Way::Open(namespace) => return netns::enter(namespace, sysctl::read).ok(),
+            Way::To(to) => to
+                .way
+                .open()
+                .ok()
+                .filter(|open| netns::inode(open) == Ok(to.number))?,
+        };
+        netns::enter(open, sysctl::read).ok()
     }
 }

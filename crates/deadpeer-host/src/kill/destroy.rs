@@ -1,5 +1,6 @@
 //! Destroying by cookie, and looking again.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use deadpeer_sys::sock_diag::{DestroyError, DumpError, Request, SockDiag, States};
@@ -59,6 +60,45 @@ pub fn is_supported(namespace: &Namespace) -> Result<bool, DestroyAllError> {
 pub fn destroy(namespace: &Namespace, targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
     let done = namespace.run(|| destroy_here(targets));
     done.map_err(OpenTableError::from)?
+}
+
+/// The same with connections of several namespaces, one after the other.
+///
+/// # Errors
+/// See [`DestroyAllError`]: nothing was destroyed. Once something was, what fails is counted.
+pub fn destroy_everywhere(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
+    let mut by_netns: BTreeMap<Option<u64>, Vec<&Target>> = BTreeMap::new();
+    for target in targets {
+        let there = by_netns.entry(target.netns_number()).or_default();
+        there.push(target);
+    }
+    let mut all = Destroyed::default();
+    for there in by_netns.values() {
+        let Some(first) = there.first() else { continue };
+        match destroy(first.namespace(), there) {
+            Ok(done) => all.add(done),
+            Err(error) if all == Destroyed::default() => return Err(error),
+            Err(DestroyAllError::Destroy(why)) => all.add(Destroyed {
+                refused: Some((there.len() as u64, why)),
+                ..Destroyed::default()
+            }),
+            // Who can't enter a namespace any more can't say what became of its sockets either.
+            Err(_) => all.still_there += there.len() as u64,
+        }
+    }
+    Ok(all)
+}
+
+impl Destroyed {
+    fn add(&mut self, other: Self) {
+        self.destroyed += other.destroyed;
+        self.gone += other.gone;
+        self.still_there += other.still_there;
+        self.refused = match (self.refused.take(), other.refused) {
+            (Some((one, why)), Some((more, _))) => Some((one + more, why)),
+            (one, other) => one.or(other),
+        };
+    }
 }
 
 fn destroy_here(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {

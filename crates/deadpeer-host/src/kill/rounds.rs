@@ -1,12 +1,13 @@
 //! Asking every peer several times, all at once, before anything is destroyed.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use deadpeer::Answer;
 
 use super::decision::Decision;
 use crate::ask::{Questions, Reply};
-use crate::table::{Namespace, OpenTableError, Unreadable};
+use crate::table::Unreadable;
 use crate::target::Target;
 use crate::work::Work;
 
@@ -21,7 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Asks every peer up to [`ATTEMPTS`] times, all at once, and decides. Takes a few seconds.
 #[derive(Debug)]
 pub struct ProbeRounds<'t> {
-    namespace: &'t Namespace,
     targets: &'t [Target],
     endings_allowed: bool,
     /// What is known of each target.
@@ -47,9 +47,8 @@ enum Stage<'t> {
 impl<'t> ProbeRounds<'t> {
     /// Asks nobody yet.
     #[must_use]
-    pub fn new(namespace: &'t Namespace, targets: &'t [Target], now: Instant) -> Self {
+    pub fn new(targets: &'t [Target], now: Instant) -> Self {
         Self {
-            namespace,
             targets,
             endings_allowed: false,
             heard: vec![Heard::default(); targets.len()],
@@ -75,17 +74,16 @@ impl<'t> ProbeRounds<'t> {
             .collect()
     }
 
-    fn begin(&mut self, now: Instant) -> Result<(), OpenTableError> {
+    fn begin(&mut self, now: Instant) {
         let open = |(place, heard): (usize, &Heard)| heard.decision.is_none().then_some(place);
         let places: Vec<usize> = self.heard.iter().enumerate().filter_map(open).collect();
         let targets = places.iter().filter_map(|place| self.targets.get(*place));
         self.stage = Stage::Asking {
             since: now,
-            questions: Questions::new(self.namespace, targets.collect(), PATIENCE, now)?
+            questions: Questions::new(targets.collect(), PATIENCE, now)
                 .allow_endings(self.endings_allowed),
             places,
         };
-        Ok(())
     }
 
     fn end(&mut self, since: Instant, places: Vec<usize>, replies: Vec<Option<Reply>>) {
@@ -105,7 +103,7 @@ impl<'t> ProbeRounds<'t> {
 }
 
 impl Work for ProbeRounds<'_> {
-    type Error = OpenTableError;
+    type Error = Infallible;
 
     fn poll_timeout(&self) -> Option<Instant> {
         match &self.stage {
@@ -117,9 +115,9 @@ impl Work for ProbeRounds<'_> {
         }
     }
 
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), OpenTableError> {
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), Infallible> {
         match &mut self.stage {
-            Stage::Waiting(until) if now >= *until => self.begin(now)?,
+            Stage::Waiting(until) if now >= *until => self.begin(now),
             Stage::Asking { questions, .. } if questions.poll_timeout().is_some() => {
                 let Ok(()) = questions.handle_timeout(now);
             }

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpeer_core::{Effective, Snapshot, SocketOptions, TcpState};
@@ -19,11 +20,14 @@ use crate::table::Query;
 use crate::table::{ReadTableError, Table};
 use crate::table::{Role, Services};
 use crate::table::{Settings, Unreadable};
+use crate::workload::Workload;
 
 /// The chosen sockets, sorted by what is to be done with them.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Survey {
+    /// The number of their network namespace.
+    pub netns: Option<u64>,
     /// Sockets that have the same service, settings and fate together.
     pub parts: Vec<Part>,
     /// What could not be seen.
@@ -44,6 +48,8 @@ pub struct Survey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Part {
+    /// What the processes belong to.
+    pub workload: Option<Arc<Workload>>,
     /// The name of the processes; `None` if no owner is visible.
     pub process: Option<Box<[u8]>>,
     /// What the connections are to it.
@@ -163,6 +169,7 @@ impl Survey {
             ControlFlow::Continue(())
         })?;
         let mut survey = Self {
+            netns: Some(table.namespace()),
             parts: parts(services, &counts),
             coverage,
             overwriting: Vec::new(),
@@ -218,6 +225,7 @@ fn parts(services: Services<Vec<(Kind, usize)>>, counts: &[u64]) -> Vec<Part> {
     for service in services.into_vec() {
         for (kind, place) in service.value {
             let part = Part {
+                workload: service.workload.clone(),
                 process: service.process.clone(),
                 role: service.role,
                 listeners: kind.listeners,

@@ -6,6 +6,7 @@ use deadpeer_report::plural::plural_of;
 use deadpeer_report::raw::RawText;
 use deadpeer_report::record;
 
+use super::place::place;
 use crate::deaths::{Age, Death, DeathCounts, Deaths, KnownBy, LastOwner, Means, ServiceName};
 use crate::table::Role;
 
@@ -23,6 +24,9 @@ impl Deaths {
                 "{why}Without eBPF a death shows when its owner closes the connection, or within seconds; the kernel's error does not show, \
                  so causes are likely, not certain, and unknown where counters leave them open; and of connections that live shorter than a second the owner does not show."
             ));
+        }
+        if self.only_here() {
+            remarks.push("Without eBPF one network namespace is watched: connections in others, such as those of containers, die unseen.".to_owned());
         }
         if self.unreadable_processes() > 0 {
             remarks.push(format!(
@@ -51,7 +55,10 @@ impl Deaths {
 impl From<&Death> for record::Death {
     fn from(death: &Death) -> Self {
         let cause = death.reason.cause;
+        let owner = death.owner.as_ref();
+        let workload = owner.and_then(|owner| owner.process.workload());
         Self {
+            place: place(death.netns.as_deref(), workload.map(|it| &**it)),
             at: humantime::format_rfc3339_micros(death.at).to_string(),
             cause: cause.word().into(),
             text: cause.to_string(),

@@ -11,14 +11,7 @@ impl Coverage {
     /// What this reading of the table leaves out, but for settings that could not be read.
     #[must_use]
     pub fn gaps(&self, looker: Looker) -> Vec<Gap> {
-        let mut gaps: Vec<Gap> = self.hidden_owners(looker).into_iter().collect();
-        if let Some(closed) = self.closed.first() {
-            gaps.push(Gap::NamespacesUnread {
-                namespaces: self.closed.len() as u64,
-                known_as: closed.known_as.clone(),
-                why: closed.why.clone(),
-            });
-        }
+        let mut gaps: Vec<Gap> = self.left_out(looker).collect();
         if self.interrupted {
             gaps.push(Gap::DumpInterrupted {
                 times: u64::from(self.repeats) + 1,
@@ -30,11 +23,17 @@ impl Coverage {
         gaps
     }
 
-    /// Processes that are meant, and whose connections can't be told from those of others.
-    #[must_use]
-    pub fn hidden_owners(&self, looker: Looker) -> Option<Gap> {
+    /// What is meant and can't be seen at all: processes whose connections can't be told from those
+    /// of others, and namespaces that can't be entered.
+    pub fn left_out(&self, looker: Looker) -> impl Iterator<Item = Gap> {
         let processes = self.hidden_processes.len() as u64;
-        (processes > 0).then_some(Gap::OwnersHidden { processes, looker })
+        let hidden = (processes > 0).then_some(Gap::OwnersHidden { processes, looker });
+        let closed = self.closed.first().map(|closed| Gap::NamespacesUnread {
+            namespaces: self.closed.len() as u64,
+            known_as: closed.known_as.clone(),
+            why: closed.why.clone(),
+        });
+        hidden.into_iter().chain(closed)
     }
 }
 

@@ -8,6 +8,7 @@ use deadpeer_core::TcpState;
 use deadpeer_report::duration::{Upper, microseconds};
 use deadpeer_report::record::{self, Ends, PingSummary};
 
+use super::place::place;
 use crate::ask::Reply;
 use crate::audit::Replies;
 use crate::target::{ByKernel, Forgotten, Risk, Target};
@@ -16,6 +17,7 @@ impl From<&Target> for Ends {
     fn from(target: &Target) -> Self {
         let owner = target.owners.first();
         Self {
+            place: place(target.netns.as_deref(), target.workload.as_deref()),
             local: target.id.local.to_string(),
             peer: target.id.peer.to_string(),
             state: target.state.name().into(),

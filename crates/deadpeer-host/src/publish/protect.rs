@@ -10,21 +10,23 @@ use deadpeer_report::record::{
     Failed, ProtectPlan, ProtectSummary, ProtectSysctl, StandingProtection,
 };
 
+use super::place::place;
 use crate::protect::new_connections::Standing;
 use crate::protect::{Aim, Change, Failure, Fate, Outcome, Part, Step, Survey};
-use crate::table::Role;
+use crate::table::{Netns, Role};
 use crate::undo::UndoFile;
 
 impl Part {
     /// The record of what is to be done with these sockets.
     #[must_use]
-    pub fn to_record(&self, aim: &Aim) -> ProtectPlan {
+    pub fn to_record(&self, aim: &Aim, netns: &Netns) -> ProtectPlan {
         let (address, port) = match self.role {
             Role::Listening(address) => (Some(address.to_string()), address.port()),
             Role::Accepted(port) | Role::Outgoing(port) => (None, port),
         };
         let change = self.fate.change();
         ProtectPlan {
+            place: place(Some(netns), self.workload.as_deref()),
             process: self.process.as_deref().map(RawText::from),
             address,
             port,
@@ -115,6 +117,7 @@ impl Outcome {
             because: failure.to_string(),
         });
         ProtectSummary {
+            netns: Some(undo.record().network_namespace),
             within_ms: undo.record().within_ms.unwrap_or(0),
             nothing_done: false,
             changed: self.changed,
@@ -167,6 +170,7 @@ impl Survey {
     #[must_use]
     pub fn to_record(&self, within_ms: u64) -> ProtectSummary {
         ProtectSummary {
+            netns: self.netns,
             within_ms,
             nothing_done: true,
             changed: 0,

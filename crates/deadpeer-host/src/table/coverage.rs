@@ -116,6 +116,12 @@ impl Coverage {
         }
     }
 
+    /// Whether nothing that was meant is left out because it can't be seen at all.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.hidden_processes.is_empty() && self.closed.is_empty()
+    }
+
     /// How many chosen connections have unread options for this reason.
     #[must_use]
     pub fn unread_because(&self, why: Unreadable) -> u64 {

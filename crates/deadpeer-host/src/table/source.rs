@@ -25,7 +25,7 @@ pub(crate) enum Source {
     #[default]
     Descriptors,
     /// The kernel itself.
-    Kernel(BpfReader),
+    Kernel(Arc<BpfReader>),
     /// Descriptors, and the kernel itself where it is faster or shows more.
     Either(LazyBpf),
 }
@@ -144,7 +144,7 @@ impl<'a> Reading<'a> {
     pub(crate) fn whole_view(&self) -> Option<View<'_>> {
         let reader = match &*self.source {
             _ if !self.bpf_alone || self.by != Some(ReadBy::Kernel) => None,
-            Source::Kernel(reader) => Some(reader),
+            Source::Kernel(reader) => Some(&**reader),
             Source::Either(lazy) => lazy.opened(),
             Source::Descriptors => None,
         };

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::ops::{ControlFlow, RangeInclusive};
+use std::sync::Arc;
 
 use deadpeer_core::{Kernel, KernelVersion, TcpState};
 use deadpeer_sys::netns::{self, NetnsError};
@@ -35,6 +36,8 @@ pub struct Table {
     ephemeral_ports: RangeInclusive<u16>,
     place: Namespace,
     pub(crate) source: Source,
+    /// What is known to the next reading from those of other tables.
+    known: Known,
 }
 
 impl Table {
@@ -56,6 +59,7 @@ impl Table {
             ephemeral_ports: ports::ephemeral().map_err(OpenTableError::Ports)?,
             place: place.clone(),
             source: Source::default(),
+            known: Known::default(),
         })
     }
 
@@ -65,7 +69,7 @@ impl Table {
     /// # Errors
     /// Why that can't be had; options are then read through descriptors as before.
     pub fn use_bpf(&mut self) -> Result<(), BpfError> {
-        self.source = Source::Kernel(BpfReader::open(self.kernel.hz)?);
+        self.source = Source::Kernel(Arc::new(BpfReader::open(self.kernel.hz)?));
         Ok(())
     }
 
@@ -154,9 +158,12 @@ impl Table {
         query: &Query,
         visit: impl FnMut(&Connection<'_>) -> ControlFlow<()>,
     ) -> Result<Coverage, ReadTableError> {
-        let mut known = Shared::default();
-        let mut coverage = self.each_sharing(&mut known, query, visit)?;
-        known.end(&mut coverage, query, &[self.namespace]);
+        let mut shared = Shared {
+            known: std::mem::take(&mut self.known),
+            ..Shared::default()
+        };
+        let mut coverage = self.each_sharing(&mut shared, query, visit)?;
+        shared.end(&mut coverage, query, &[self.namespace]);
         Ok(coverage)
     }
 
@@ -232,7 +239,7 @@ impl Table {
 }
 
 /// What the readings of several tables have in common.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Shared {
     known: Known,
     /// The inode numbers of all sockets, if they are wanted.
@@ -240,6 +247,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Lets the next reading of a table begin with what is known.
+    pub(crate) fn lend(&self, table: &mut Table) {
+        table.known = self.known.clone();
+    }
+
     /// Adds what the owners tell, once the tables of these namespaces were read.
     pub(crate) fn end(self, coverage: &mut Coverage, query: &Query, read: &[u64]) {
         let Known {

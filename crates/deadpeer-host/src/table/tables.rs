@@ -3,9 +3,11 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use deadpeer_core::Kernel;
 use deadpeer_sys::netns;
+use deadpeer_sys::sock_diag::SockDiag;
 
 use super::bpf::{BpfError, BpfReader};
 use super::connection::Connection;
@@ -16,6 +18,7 @@ use super::query::Query;
 use super::scope::Scope;
 use super::source::{LazyBpf, Source};
 use super::stream::{Shared, Table};
+use crate::filter::Filter;
 
 /// The TCP sockets of all network namespaces that are meant.
 ///
@@ -71,7 +74,7 @@ impl Tables {
     /// # Errors
     /// Why that can't be had; options are then read through descriptors as before.
     pub fn use_bpf(&mut self) -> Result<(), BpfError> {
-        self.source = Source::Kernel(BpfReader::open(self.kernel().hz)?);
+        self.source = Source::Kernel(Arc::new(BpfReader::open(self.kernel().hz)?));
         Ok(())
     }
 
@@ -92,6 +95,12 @@ impl Tables {
         self.tables.iter().map(|(netns, _)| netns)
     }
 
+    /// The kernel's tables themselves.
+    pub(crate) fn diags(&mut self) -> impl Iterator<Item = (&Netns, &mut SockDiag)> {
+        let tables = self.tables.iter_mut();
+        tables.map(|(netns, table)| (&*netns, table.diag()))
+    }
+
     /// Shows every connection and listener that the query means to `visit`, each with its
     /// namespace, until it breaks: see [`Table::each`].
     ///
@@ -105,6 +114,46 @@ impl Tables {
         self.one_by_one(query, |netns, table, shared| {
             table.each_sharing(shared, query, |connection| visit(netns, connection))
         })
+    }
+
+    /// The tables of those namespaces that have a connection or listener that the filter chooses,
+    /// each with its namespace, for who changes one after the other; the only one in any case. The
+    /// first reading of each begins with the owners that this one has found.
+    ///
+    /// # Errors
+    /// A table could not be read to its end.
+    pub fn with_any(
+        mut self,
+        filter: &Filter,
+    ) -> Result<(Vec<(Netns, Table)>, Coverage), ReadTableError> {
+        let mut coverage = Coverage::default();
+        let mut shared = Shared::default();
+        if self.tables.len() > 1 {
+            let query = Query {
+                filter: filter.clone(),
+                settings: false,
+                tcp_info: false,
+                ..Query::default()
+            };
+            let mut any = Vec::new();
+            coverage = self.one_by_one(&query, |netns, table, known| {
+                let coverage = table.each_sharing(known, &query, |_| ControlFlow::Continue(()))?;
+                if coverage.chosen > 0 {
+                    any.push(netns.number);
+                }
+                shared = known.clone();
+                Ok(coverage)
+            })?;
+            self.tables.retain(|(netns, _)| any.contains(&netns.number));
+        }
+        for (_, table) in &mut self.tables {
+            shared.lend(table);
+            if let Source::Kernel(reader) = &self.source {
+                table.source = Source::Kernel(Arc::clone(reader));
+            }
+        }
+        coverage.closed.clone_from(&self.closed);
+        Ok((self.tables, coverage))
     }
 
     /// Lets `read` read each table, until it is stopped, and adds up what it leaves out.

@@ -45,15 +45,15 @@ impl LoanRecord {
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn on_record(
+    pub fn on_record<'t>(
         directory: &Path,
         record: Record,
-        targets: &[Target],
+        targets: impl IntoIterator<Item = &'t Target>,
     ) -> Result<Self, WriteUndoError> {
         let mut lent = Self {
             directory: directory.to_owned(),
             record,
-            lenders: targets.iter().map(Lender::of).collect(),
+            lenders: targets.into_iter().map(Lender::of).collect(),
             file: None,
             owed: FxHashSet::default(),
         };

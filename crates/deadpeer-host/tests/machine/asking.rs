@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use deadpeer::{Answer, NotNow};
-use deadpeer_host::{Filter, Questions, Reply, Table, Target, Work as _};
+use deadpeer_host::{Filter, Questions, Reply, Scope, Tables, Target, Work as _};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
 
@@ -36,14 +36,14 @@ fn silent() -> (Vec<TcpStream>, Vec<TcpStream>, Vec<Target>) {
     });
     let mut filter = Filter::default();
     filter.local = vec![here.to_string().parse().unwrap()];
-    let mut table = Table::open(&Namespace::Own).unwrap();
-    let (targets, _) = Target::all(&mut table, &filter).unwrap();
+    let mut tables = Tables::open(&Scope::One(Namespace::Own)).unwrap();
+    let (targets, _) = Target::all(&mut tables, &filter).unwrap();
     assert_eq!(targets.len(), CONNECTIONS);
     (peers, ends, targets)
 }
 
 fn questions(targets: &[Target], now: Instant) -> Questions<'_> {
-    Questions::new(&Namespace::Own, targets.iter().collect(), TIMEOUT, now).unwrap()
+    Questions::new(targets.iter().collect(), TIMEOUT, now)
 }
 
 fn ask(targets: &[Target]) -> Vec<Reply> {

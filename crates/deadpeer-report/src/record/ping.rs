@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Word;
+use super::{Place, Word};
 use crate::raw::RawText;
 
 /// One question to one connection, and what came of it.
@@ -70,6 +70,9 @@ pub struct PingSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ends {
+    /// Where it is.
+    #[serde(flatten)]
+    pub place: Place,
     /// Our end, address:port.
     pub local: String,
     /// The other end, address:port.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Notice, Options, Word};
+use super::{Notice, Options, Place, Word};
 use crate::raw::RawText;
 
 /// Sockets of one service with the same settings, and what is to be done with them.
@@ -10,6 +10,9 @@ use crate::raw::RawText;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "protect_plan")]
 pub struct ProtectPlan {
+    /// Where they are.
+    #[serde(flatten)]
+    pub place: Place,
     /// The name of the processes; null: no owner could be seen.
     pub process: Option<RawText>,
     /// The listening address; null: these are no connections of a listener.
@@ -89,6 +92,10 @@ pub struct SysctlUndone {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "protect_summary")]
 pub struct ProtectSummary {
+    /// The number of the network namespace, as in /proc/PID/ns/net; null: there was none to change
+    /// anything in.
+    #[serde(default)]
+    pub netns: Option<u64>,
     /// The deadline.
     pub within_ms: u64,
     /// Whether this was a rehearsal, or nothing had to be done.

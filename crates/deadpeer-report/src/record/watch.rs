@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Options, Word};
+use super::{Options, Place, Word};
 use crate::raw::RawText;
 
 /// The first line: the watch has begun.
@@ -23,6 +23,9 @@ pub struct Watch {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "death")]
 pub struct Death {
+    /// Where it was.
+    #[serde(flatten)]
+    pub place: Place,
     /// When, RFC 3339 in UTC.
     pub at: String,
     /// Why, a word: "peer-closed", "closed-here", "closed-unread", "closed-data-came",
