@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use deadpeer_sys::netns::{self, NetnsError};
 use rustc_hash::{FxHashMap, FxHashSet};
+use rustix::io::Errno;
 
 use super::namespace::Namespace;
 
@@ -42,6 +43,15 @@ impl Netns {
             name,
             is_own: number == netns::inode(netns::open_current()?)?,
         })
+    }
+
+    /// Whether the way leads nowhere any more, or elsewhere.
+    pub(super) fn is_gone(&self) -> bool {
+        match Self::at(&self.way) {
+            Ok(now) => now.number != self.number,
+            Err(NetnsError::Open { errno, .. }) => matches!(errno, Errno::NOENT | Errno::SRCH),
+            Err(_) => false,
+        }
     }
 }
 
