@@ -19,14 +19,9 @@ impl fmt::Display for Ends<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(target) = self;
         write!(f, "{} to {}", target.id.local, target.id.peer)?;
-        match target.owners.first() {
-            Some(holder) => write!(
-                f,
-                " ({}, pid {})",
-                sanitize_bytes(&holder.process),
-                holder.pid
-            )?,
-            None => {}
+        if let Some(holder) = target.owners.first() {
+            let name = sanitize_bytes(&holder.process);
+            write!(f, " ({name}, pid {})", holder.pid)?;
         }
         In(PlaceWords::of(target)).fmt(f)
     }
