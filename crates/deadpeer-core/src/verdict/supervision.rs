@@ -188,7 +188,7 @@ impl Supervision {
             .unwrap_or(u32::MAX)
             .clamp(MIN_RTO_MAX_MS, MAX_RTO_MAX_MS);
         (least..=MAX_RTO_MAX_MS)
-            .step_by(100)
+            .step_by(10)
             .find(|ms| kernel.rto_max_option && retries2_ends(kernel, *ms) >= self.deadline())
     }
 
@@ -197,19 +197,12 @@ impl Supervision {
     /// nobody can tell it from death. No [`slip`](super::Judge::slip) speaks of it, for that goes
     /// by what was measured.
     ///
-    /// It is the chance that all questions of one deadline fail, as few as there may be: with
-    /// retransmissions that are as far apart as they get and timers that are late. Idle connections
-    /// are asked more often. Where the kernel has no `TCP_RTO_MAX_MS`, as many as convince the
-    /// judge of a fresh connection.
+    /// It is the chance that as many questions in a row fail as convince the judge of a fresh
+    /// connection. [`options`](Self::options) see to it that a deadline has room for more.
     #[must_use]
-    pub fn sudden_loss(&self, each_way: f64, kernel: &Kernel) -> f64 {
-        let convincing = Loss::default().convincing_streak(self.questions());
+    pub fn sudden_loss(&self, each_way: f64) -> f64 {
         let failing = 1.0 - (1.0 - each_way.clamp(0.0, 1.0)).powi(2);
-        let questions = self.rto_max_ms(kernel).map_or(convincing, |ms| {
-            let apart = Duration::from_millis(ms.into()).div_f64(PUNCTUAL);
-            let fit = self.patience().as_secs_f64() / apart.as_secs_f64();
-            (fit as u32).max(convincing)
-        });
+        let questions = Loss::default().convincing_streak(self.questions());
         failing.powi(questions.cast_signed())
     }
 

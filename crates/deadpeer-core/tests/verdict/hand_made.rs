@@ -72,15 +72,23 @@ fn what_is_supervised_is_recognized_and_nothing_else() {
 /// Of the moment in which a path turns lossy `slip` knows nothing.
 #[test]
 fn what_a_sudden_loss_may_do_is_foretold() {
-    let kernel = Kernel::modern(Some(250));
-    for seconds in [10, 20, 24, 30, 120, 600] {
-        let supervision = Supervision::within(at(seconds));
-        let chance = |loss| supervision.sudden_loss(loss, &kernel);
-        assert_eq!((chance(0.0), chance(1.0)), (0.0, 1.0));
-        assert!(chance(0.25) < chance(0.4));
-        assert!(chance(0.25) < 0.001, "{seconds} s: {}", chance(0.25));
-        assert!(chance(0.4) < 0.02, "{seconds} s: {}", chance(0.4));
-        let older = supervision.sudden_loss(0.4, &Kernel::before_rto_max(None));
-        assert!(chance(0.4) <= older, "{seconds} s");
+    let chance = |loss| Supervision::within(at(30)).sudden_loss(loss);
+    assert_eq!((chance(0.0), chance(1.0)), (0.0, 1.0));
+    assert!(chance(0.25) < 0.001, "{}", chance(0.25));
+    assert!((0.01..0.02).contains(&chance(0.4)), "{}", chance(0.4));
+    let surer = Supervision::within(at(30)).false_alarm_every(at(1_000_000_000));
+    assert!(surer.sudden_loss(0.4) < chance(0.4));
+}
+
+/// As often as `tcp_retries2` lets retransmissions come without ending the connection first.
+#[test]
+fn a_deadline_has_room_for_a_dozen_questions() {
+    for (seconds, fewest) in [(10, 8), (20, 11), (24, 11), (30, 11), (120, 9)] {
+        let options = Supervision::within(at(seconds)).options(&Kernel::modern(Some(250)));
+        let apart = f64::from(options.rto_max_ms.unwrap()) / 1_000.0 * 8.0 / 7.0;
+        assert!(
+            at(seconds).as_secs_f64() / apart >= f64::from(fewest),
+            "{seconds} s"
+        );
     }
 }
