@@ -10,6 +10,7 @@ mod bench;
 mod bpf;
 mod check_explain;
 mod check_forecast;
+mod check_segments;
 mod check_watch;
 mod install_c;
 mod lab_docs;
@@ -43,6 +44,8 @@ enum Task {
     Bpf(bpf::Arguments),
     /// Compare forecasts with deaths on this kernel.
     CheckForecast(check_forecast::Arguments),
+    /// Count the TCP segments of every capture in these folders as tshark does.
+    CheckSegments(check_segments::Arguments),
     /// Watch a thousand live connections without a false alarm, and dead ones within their
     /// deadlines.
     CheckWatch(check_watch::Arguments),
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Task::CheckExplain(arguments) => check_explain::run(&arguments),
         Task::Bpf(arguments) => bpf::run(&arguments),
         Task::CheckForecast(arguments) => check_forecast::run(&arguments),
+        Task::CheckSegments(arguments) => check_segments::run(&arguments),
         Task::CheckWatch(arguments) => check_watch::run(&arguments),
         Task::InstallC(arguments) => install_c::run(&arguments),
         Task::Recipes => recipes::write(),

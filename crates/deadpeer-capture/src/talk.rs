@@ -128,8 +128,15 @@ pub struct Sighting {
 }
 
 /// Where a conversation is remembered, until the next packet is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(pub(crate) usize);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place(u32);
+
+impl Place {
+    /// The place with this number; a table has fewer than four billion.
+    pub(crate) fn of(number: usize) -> Self {
+        Self(number as u32)
+    }
+}
 
 /// What a packet turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -323,7 +330,7 @@ impl Conversations {
     }
 
     pub(crate) fn at(&self, place: Place) -> &Conversation {
-        self.table.at(place.0)
+        self.table.at(place.0 as usize)
     }
 
     pub(crate) fn hosts(&self) -> &Hosts {

@@ -87,6 +87,24 @@ pub enum Evidence {
         /// The number of the connection; `None`: this one, before.
         number: Option<u64>,
     },
+    /// A connection of another client with the same server survived as long: what is near the server
+    /// forgets none so soon.
+    OutlivedElsewhere {
+        /// The silence that was survived.
+        survived: Duration,
+        /// The number of the connection.
+        number: u64,
+    },
+    /// So many SYNs of a new connection to this side's port got no answer either, at the same time:
+    /// what something had forgotten is no reason for that.
+    VainOpening {
+        /// Who did not answer.
+        side: Side,
+        /// How many.
+        syns: u32,
+        /// The number of the connection.
+        number: u64,
+    },
     /// The RST came from nearer or farther than its side's other packets: hops of these, and of the
     /// RST.
     OtherDistance(Side, (u8, u8)),
@@ -145,6 +163,8 @@ impl Evidence {
             | Self::Idle { .. }
             | Self::Outlived { .. }
             | Self::NotOutlived { .. }
+            | Self::OutlivedElsewhere { .. }
+            | Self::VainOpening { .. }
             | Self::OtherDistance(..)
             | Self::TooQuick(..)
             | Self::StrangeId(..)
@@ -180,6 +200,8 @@ impl Evidence {
             | Self::Idle { .. }
             | Self::Outlived { .. }
             | Self::NotOutlived { .. }
+            | Self::OutlivedElsewhere { .. }
+            | Self::VainOpening { .. }
             | Self::OtherDistance(..)
             | Self::TooQuick(..)
             | Self::StrangeId(..)

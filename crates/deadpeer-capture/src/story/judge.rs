@@ -10,6 +10,7 @@
 
 mod around;
 mod cause;
+mod openings;
 mod quiet;
 mod reset;
 mod survivors;

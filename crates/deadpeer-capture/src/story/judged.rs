@@ -45,7 +45,7 @@ impl Judged<'_> {
         places.map(|(place, conversation)| {
             let verdict = StoryVerdict::of(conversation, &self.around);
             (
-                Place(place),
+                Place::of(place),
                 conversation.number,
                 conversation.ends,
                 verdict,

@@ -104,7 +104,7 @@ fn milestones(conversation: &Conversation) -> Vec<Event> {
     }
     let client_syn = conversation.half(Side::Client).syn_at;
     match conversation.established {
-        Some((at, took)) => add(Happening::Established(took), None, Some(at)),
+        Some((at, took)) => add(Happening::Established(took.into()), None, Some(at)),
         None => add(Happening::Opening, Some(Side::Client), client_syn),
     }
     for side in Side::BOTH {

@@ -208,8 +208,8 @@ impl Episodes {
             self.forget_the_middle();
         }
         if self.list.capacity() == 0 {
-            // Most conversations have no more, and growing leaves a hole in memory.
-            self.list.reserve_exact(2);
+            // Most conversations have no more.
+            self.list.reserve_exact(1);
         }
         self.pushed = self.pushed.wrapping_add(1).max(1);
         let place = self.list.len();

@@ -65,7 +65,11 @@ pub(crate) struct Half {
     /// The TTL its packets usually have.
     pub(crate) hops: Option<u8>,
     pub(crate) scale: Option<u8>,
+    /// How many of its latest packets counted up their IP identification, at most 255.
+    pub(crate) counting: u8,
     pub(crate) ip_id: Option<u16>,
+    /// The byte, if the last data was one.
+    pub(crate) data_byte: Option<u8>,
     /// The last segment that was no probe.
     pub(crate) spoke: Option<Moment>,
     /// The last segment that asks to be acknowledged: data, SYN, FIN.
@@ -89,16 +93,12 @@ pub(crate) struct Half {
     pub(crate) acknowledged_alone: bool,
     /// When its window closed, while it is closed.
     pub(crate) shut_at: Option<Moment>,
-    /// The byte, if the last data was one.
-    pub(crate) data_byte: Option<u8>,
     pub(crate) counts: Counts,
     pub(crate) hearing: Hearing,
     /// The retransmission timeout it showed.
     pub(crate) rto: Shortest,
     /// The fastest acknowledgment of everything the other side had sent.
     pub(crate) fastest: Shortest,
-    /// How many of its latest packets counted up their IP identification, at most 255.
-    pub(crate) counting: u8,
     pub(crate) syn_at: Option<Moment>,
     pub(crate) fin_at: Option<Moment>,
 }

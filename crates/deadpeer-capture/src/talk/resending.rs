@@ -7,7 +7,7 @@ use super::log::Log;
 use super::measured::Shortest;
 use super::sequence::before;
 use super::side::Side;
-use crate::Moment;
+use crate::{Moment, Span};
 
 /// A wait that is long enough to be told although it helped at once.
 const NOTABLE: Duration = Duration::from_secs(1);
@@ -38,9 +38,8 @@ pub(crate) struct Run {
     /// The same for the last time.
     pub(crate) last: Moment,
     pub(crate) count: u32,
-    first_wait: Duration,
-    /// The wait before the last time.
-    pub(crate) last_wait: Duration,
+    first_wait: Span,
+    last_wait: Span,
     /// When the other side had been heard before the first of them.
     pub(crate) heard_before: Option<Moment>,
     /// Segments of the other side in the meantime, none of which acknowledged it.
@@ -98,7 +97,7 @@ impl Resending {
             }
             other => other.insert(Box::new(Run::begin(what, seq, times))),
         };
-        if run.count > 1 || run.last_wait >= NOTABLE {
+        if run.count > 1 || run.last_wait() >= NOTABLE {
             run.tell(side, log);
         }
     }
@@ -149,8 +148,8 @@ impl Run {
             first_timeout: None,
             last: now,
             count: 1,
-            first_wait: wait,
-            last_wait: wait,
+            first_wait: wait.into(),
+            last_wait: wait.into(),
             heard_before: heard,
             heard_meanwhile: 0,
             since_elsewhere: None,
@@ -162,31 +161,37 @@ impl Run {
 
     fn again(&mut self, Times { elsewhere, now, .. }: Times, rto: &mut Shortest) {
         let wait = now.since(self.last);
-        if is_double(self.last_wait, wait) {
-            rto.of(self.last_wait);
+        let last_wait = self.last_wait();
+        if is_double(last_wait, wait) {
+            rto.of(last_wait);
             self.first_timeout.get_or_insert(self.last);
             self.doubled += 1;
         }
         // Before the first timeout a tail-loss probe or a fast retransmission may have come.
-        self.shrank |= self.count > 1 && wait * 20 < self.last_wait * 9;
+        self.shrank |= self.count > 1 && wait * 20 < last_wait * 9;
         self.since_elsewhere = match self.since_elsewhere {
             _ if elsewhere > Some(self.last) => Some(1),
             since => since.map(|since| since + 1),
         };
         self.count = self.count.saturating_add(1);
-        self.last_wait = wait;
+        self.last_wait = wait.into();
         self.last = now;
     }
 
     /// From the first time to the second.
     pub(crate) fn first_wait(&self) -> Duration {
-        self.first_wait
+        self.first_wait.into()
+    }
+
+    /// The wait before the last time.
+    pub(crate) fn last_wait(&self) -> Duration {
+        self.last_wait.into()
     }
 
     /// Whether it was a timer that ran out again and again: then its side heard nothing, wherever
     /// the capture was taken.
     pub(crate) fn backs_off(&self) -> bool {
-        let timeouts = self.doubled >= 1 || self.last_wait >= TIMER;
+        let timeouts = self.doubled >= 1 || self.last_wait() >= TIMER;
         self.count >= 3 && !self.shrank && timeouts
     }
 
@@ -195,8 +200,8 @@ impl Run {
         let what = What::Resending {
             what: self.what,
             count: self.count,
-            first_wait: self.first_wait.into(),
-            last_wait: self.last_wait.into(),
+            first_wait: self.first_wait,
+            last_wait: self.last_wait,
             acknowledged: false,
         };
         match log.episodes.by_id(self.told_in) {

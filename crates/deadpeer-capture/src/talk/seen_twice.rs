@@ -57,6 +57,10 @@ pub(crate) struct First {
 }
 
 impl First {
+    pub(super) fn touch(&self) -> u64 {
+        self.print.into()
+    }
+
     pub(super) fn of(segment: &Segment) -> Self {
         Self {
             print: print_of(segment),

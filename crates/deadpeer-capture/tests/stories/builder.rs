@@ -64,6 +64,15 @@ impl Talk {
             .ack(at + 0.002, Side::Client)
     }
 
+    /// Four SYNs from port 41000, of which none is answered.
+    pub(crate) fn asks_to_open_in_vain(&mut self, at: f64) -> &mut Self {
+        self.end(Side::Client).port = 41_000;
+        for wait in [0.0, 1.0, 3.0, 7.0] {
+            self.raw(at + wait, Side::Client, (1_000, 0), Flags::SYN, b"");
+        }
+        self
+    }
+
     /// New data, acknowledged after a millisecond.
     pub(crate) fn exchange(&mut self, at: f64, side: Side, length: usize) -> &mut Self {
         self.data(at, side, length).ack(at + 0.001, !side)

@@ -10,7 +10,7 @@ use crate::builder::Talk;
 /// A word of the table, and packets in which it is evidence.
 type Example = (&'static str, fn() -> Talk);
 
-const EXAMPLES: [Example; 23] = [
+const EXAMPLES: [Example; 25] = [
     ("backoff", data_again),
     ("unanswered-probes", || probes(4)),
     ("same-echo", same_echo),
@@ -20,8 +20,10 @@ const EXAMPLES: [Example; 23] = [
     ("router", router),
     ("began-after", began_after),
     ("idle", || silent_then_data(350.0)),
-    ("outlived", || beside_a_survivor(400.0)),
-    ("not-outlived", || beside_a_survivor(300.0)),
+    ("outlived", || beside_a_survivor(1, 400.0)),
+    ("not-outlived", || beside_a_survivor(1, 300.0)),
+    ("outlived-elsewhere", || beside_a_survivor(9, 400.0)),
+    ("vain-opening", beside_a_vain_opening),
     ("other-distance", other_distance),
     ("too-quick", too_quick),
     ("strange-id", strange_id),
@@ -163,17 +165,25 @@ fn silent_then_data(silence: f64) -> Talk {
     talk
 }
 
-fn beside_a_survivor(silence: f64) -> Talk {
+/// Of the client 10.0.0.`client`.
+fn beside_a_survivor(client: u8, silence: f64) -> Talk {
     let mut talk = Talk::new();
     talk.end(Side::Client).port = 41_000;
     talk.open(0.0)
         .exchange(0.1, Side::Client, 50)
         .exchange(0.1 + silence, Side::Client, 50);
+    talk.between(client, 2);
     let mut dead = silent_then_data(350.0);
     for (at, _) in &mut dead.packets {
         *at = at.plus(std::time::Duration::from_secs(60));
     }
     talk.with(&dead);
+    talk
+}
+
+fn beside_a_vain_opening() -> Talk {
+    let mut talk = silent_then_data(350.0);
+    talk.with(Talk::new().asks_to_open_in_vain(352.0));
     talk
 }
 

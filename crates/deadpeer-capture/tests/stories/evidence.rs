@@ -464,3 +464,43 @@ fn every_conviction_has_its_evidence() {
         "{evidence:?}"
     );
 }
+
+#[test]
+fn a_router_convicts_nobody_where_packets_are_missing() {
+    let gone = |missing: usize| {
+        let mut talk = Talk::new();
+        talk.open(0.0).exchange(0.1, Side::Client, 50);
+        talk.data(0.3, Side::Client, 70).ack(0.301, Side::Server);
+        talk.packets.drain(5..5 + missing);
+        talk.data(5.0, Side::Client, 50)
+            .unreachable(5.001, Side::Client)
+            .again(5.2, Side::Client, 50)
+            .unreachable(5.201, Side::Client)
+            .again(5.4, Side::Client, 50)
+            .unreachable(5.401, Side::Client)
+            .capture_ends(30.0);
+        talk.story().verdict.gone
+    };
+    assert_eq!(gone(0), Gone::Side(Side::Server));
+    assert_eq!(gone(1), Gone::Unknown);
+}
+
+#[test]
+fn who_may_have_closed_unseen_has_not_forgotten() {
+    let gone = |seen: bool| {
+        let mut talk = Talk::new();
+        talk.open(0.0).exchange(0.1, Side::Client, 50);
+        // The server writes and closes after a minute; that it did may be missing.
+        talk.exchange(0.2, Side::Server, 80);
+        if !seen {
+            talk.packets.remove(5);
+        }
+        talk.data(75.0, Side::Client, 50)
+            .disown(75.001, Side::Server);
+        talk.story().verdict
+    };
+    assert_eq!(gone(true).gone, Gone::Connection);
+    let verdict = gone(false);
+    assert_eq!(verdict.gone, Gone::Unknown);
+    assert_eq!(verdict.untold, Some(Untold::Holes(80)));
+}

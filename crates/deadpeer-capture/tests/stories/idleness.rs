@@ -159,3 +159,52 @@ fn a_rst_out_of_a_silence_that_others_survived_is_no_idle_timeout() {
     let end = "idle 350.0 s before, which was no idle timeout: connection 2 between the same hosts survived 1200.0 s";
     assert!(said.ends_with(end), "{said}");
 }
+
+#[test]
+fn who_answers_no_new_connection_either_is_named() {
+    let gone = |other: &Talk| {
+        let mut talk = written_in_vain_after(350.0);
+        talk.with(other);
+        let story = talk.story();
+        let named = |found: &Evidence| matches!(found, Evidence::VainOpening { .. });
+        let named = story.verdict.evidence.iter().any(named);
+        assert_eq!(named, story.verdict.gone == Gone::Side(Side::Server));
+        assert!(!named || !sentence(&story).contains("idle timeout"));
+        story.verdict.gone
+    };
+    let vain = |at| {
+        let mut other = Talk::new();
+        other.asks_to_open_in_vain(at);
+        other
+    };
+    assert_eq!(gone(&vain(352.0)), Gone::Side(Side::Server));
+    // Whoever asks.
+    assert_eq!(gone(vain(352.0).between(9, 2)), Gone::Side(Side::Server));
+    // Before it was missed, and long after, it may have been another trouble.
+    assert_eq!(gone(&vain(300.0)), Gone::Connection);
+    assert_eq!(gone(&vain(900.0)), Gone::Connection);
+    // Another host, or a port on which perhaps nobody listens.
+    assert_eq!(gone(vain(352.0).between(1, 9)), Gone::Connection);
+    let mut other_port = Talk::new();
+    other_port.end(Side::Server).port = 9999;
+    other_port.asks_to_open_in_vain(352.0);
+    assert_eq!(gone(&other_port), Gone::Connection);
+    // One that was answered in the end: the host was there.
+    let mut answered = vain(352.0);
+    answered.send(360.0, Side::Server, Flags::SYN.and(Flags::ACK), 0);
+    assert_ne!(gone(&answered), Gone::Side(Side::Server));
+}
+
+#[test]
+fn what_other_clients_survived_leaves_the_clients_way() {
+    let survivor = |idle: f64| {
+        let mut talk = begun_and_written_in_vain_after(60.0, 350.0);
+        talk.with(survives(41_000, idle).between(9, 2));
+        let verdict = &talk.stories()[1].verdict;
+        assert_eq!(verdict.gone, Gone::Connection);
+        let says = |found: &Evidence| matches!(found, Evidence::OutlivedElsewhere { .. });
+        verdict.evidence.iter().any(says)
+    };
+    assert!(survivor(400.0));
+    assert!(!survivor(300.0));
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use deadpeer_capture::dissect::Skip;
 use deadpeer_capture::story::{Group, Grouping, Judged, compared_plan};
 use deadpeer_capture::talk::{Place, Totals};
-use deadpeer_capture::{Conversations, Moment, Story};
+use deadpeer_capture::{Conversations, Moment, Span, Story};
 use deadpeer_core::{Kernel, Notice, Plan, Policy, Refusal, Silence};
 use deadpeer_report::duration::{self, Upper};
 
@@ -39,7 +39,22 @@ pub(super) struct Answer<'a> {
     /// Stories that are one.
     pub(super) groups: Vec<Group>,
     /// The plan that each death is compared with.
-    planned: OnceLock<Result<Plan, Refusal>>,
+    planned: OnceLock<Result<Planned, Refusal>>,
+}
+
+/// A story that is to be shown, in the order in which they are.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Chosen {
+    severity: Reverse<u8>,
+    took: Reverse<Span>,
+    number: u64,
+    place: Place,
+}
+
+/// A plan, and its options in words.
+struct Planned {
+    plan: Plan,
+    options: String,
 }
 
 impl<'a> Answer<'a> {
@@ -74,8 +89,13 @@ impl<'a> Answer<'a> {
                 lone_untold.push(number);
             }
             if matches && (request.conn.is_some() || request.all || verdict.severity() > 0) {
-                let (severity, took) = (verdict.severity(), verdict.took(end));
-                chosen.push((Reverse(severity), Reverse(took), number, place));
+                let took = verdict.took(end).unwrap_or_default();
+                chosen.push(Chosen {
+                    severity: Reverse(verdict.severity()),
+                    took: Reverse(took.into()),
+                    number,
+                    place,
+                });
             }
         }
         if let (Some(conn), []) = (request.conn, chosen.as_slice()) {
@@ -98,14 +118,14 @@ impl<'a> Answer<'a> {
         let of_scans = lone_untold.iter().filter(|number| scanned.contains(number));
         untold -= of_scans.count();
         if request.conn.is_none() && !request.all {
-            chosen.retain(|(_, _, number, _)| !scanned.contains(number));
+            chosen.retain(|one| !scanned.contains(&one.number));
         }
         let told_elsewhere = if request.all || request.conn.is_some() {
             0
         } else {
             retold
         };
-        chosen.sort_unstable_by_key(|(severity, took, number, _)| (*severity, *took, *number));
+        chosen.sort_unstable();
         Ok(Self {
             request,
             zone: request.zone,
@@ -114,7 +134,7 @@ impl<'a> Answer<'a> {
             span: conversations.span(),
             fine: matched.saturating_sub(chosen.len() + scanned.len() + told_elsewhere),
             judged,
-            chosen: chosen.into_iter().map(|(.., place)| place).collect(),
+            chosen: chosen.into_iter().map(|one| one.place).collect(),
             deaths,
             untold,
             retold,
@@ -124,10 +144,17 @@ impl<'a> Answer<'a> {
     }
 
     /// The plan that each death is compared with, made when there is the first.
-    fn planned(&self) -> &Result<Plan, Refusal> {
+    fn planned(&self) -> &Result<Planned, Refusal> {
         self.planned.get_or_init(|| {
             let policy = Policy::detect_within(self.request.within);
-            compared_plan(&policy, &Kernel::modern(None))
+            let plan = compared_plan(&policy, &Kernel::modern(None))?;
+            let words = plan.to_string();
+            // The plan's own forecasts are of every state; in a story it is one.
+            let options = words
+                .split_once(": ")
+                .map_or(&*words, |(options, _)| options);
+            let options = options.to_owned();
+            Ok(Planned { plan, options })
         })
     }
 
@@ -151,7 +178,7 @@ impl<'a> Answer<'a> {
     /// gone, or it would not.
     pub(super) fn sooner(&self, story: &Story) -> Option<(&Plan, Duration)> {
         let took = story.verdict.took(story.capture_ends)?;
-        let plan = self.planned().as_ref().ok()?;
+        let Planned { plan, .. } = self.planned().as_ref().ok()?;
         let Notice::Within(span) = story.with_plan(plan)? else {
             return None;
         };
@@ -160,23 +187,21 @@ impl<'a> Answer<'a> {
 
     /// The same as a sentence, or why there is no plan.
     pub(super) fn plan(&self, story: &Story) -> Option<String> {
+        if !story.verdict.is_death() {
+            return None;
+        }
         let asked = format!(
             "deadpeer plan --within {}",
             duration::typed(self.request.within).replace(' ', "")
         );
-        if !story.verdict.is_death() {
-            return None;
-        }
-        if let Err(refusal) = self.planned() {
-            let asks = story.verdict.silence.is_some();
-            return asks.then(|| format!("{asked}: {refusal}"));
-        }
-        let (plan, latest) = self.sooner(story)?;
-        let plan = plan.to_string();
-        // The plan's own forecasts are of every state; here it is one.
-        let options = plan
-            .split_once(": ")
-            .map_or(plan.as_str(), |(options, _)| options);
+        let options = match self.planned() {
+            Ok(Planned { options, .. }) => options,
+            Err(refusal) => {
+                let asks = story.verdict.silence.is_some();
+                return asks.then(|| format!("{asked}: {refusal}"));
+            }
+        };
+        let (_, latest) = self.sooner(story)?;
         let (when, while_doing) = (
             Upper(latest),
             story.verdict.silence.map_or("", Silence::words),

@@ -1,10 +1,8 @@
 //! Moments as people read them: the time of day, with the day where it isn't the first one's.
 
-use std::fmt::Write as _;
-
 use deadpeer_capture::Moment;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 /// How precisely a time of day is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +50,27 @@ impl Zone {
 
 /// As RFC 3339 writes it, in UTC and with nanoseconds.
 pub(super) fn rfc3339(at: Moment) -> String {
-    let mut said = String::with_capacity("2024-05-01T10:55:50.123456789Z".len());
-    // Into a string it never fails, and a million stories have twenty million of them.
-    let _ = write!(said, "{:.9}", timestamp(at));
-    said
+    let time = Offset::UTC.to_datetime(timestamp(at));
+    // A million stories have twenty million of them: digit by digit is the fastest way.
+    let mut said = *b"0000-00-00T00:00:00.000000000Z";
+    let mut put = |end: usize, number: u32| {
+        let mut rest = number;
+        for digit in said[..end].iter_mut().rev() {
+            if rest == 0 {
+                break;
+            }
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+    };
+    put(4, u32::from(time.year().unsigned_abs()));
+    put(7, u32::from(time.month().unsigned_abs()));
+    put(10, u32::from(time.day().unsigned_abs()));
+    put(13, u32::from(time.hour().unsigned_abs()));
+    put(16, u32::from(time.minute().unsigned_abs()));
+    put(19, u32::from(time.second().unsigned_abs()));
+    put(29, time.subsec_nanosecond().unsigned_abs());
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 fn timestamp(at: Moment) -> Timestamp {
@@ -77,5 +92,6 @@ mod tests {
             rfc3339(Moment::from_nanos(u64::MAX)),
             "2554-07-21T23:34:33.709551615Z"
         );
+        assert_eq!(rfc3339(Moment::FIRST), "1970-01-01T00:00:00.000000001Z");
     }
 }

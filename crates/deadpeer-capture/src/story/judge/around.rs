@@ -1,6 +1,7 @@
 //! What the rest of the capture says about a conversation.
 
 use super::Case;
+use super::openings::VainOpenings;
 use super::survivors::Survivors;
 use crate::Moment;
 use crate::story::evidence::Evidence;
@@ -17,6 +18,7 @@ pub(crate) struct Surroundings<'a> {
     /// Whether packets are missing all over it.
     pub(crate) lossy: bool,
     pub(super) survivors: Survivors,
+    pub(super) vain_openings: VainOpenings,
     pub(crate) conversations: &'a Conversations,
 }
 
@@ -26,11 +28,14 @@ impl<'a> Surroundings<'a> {
         let totals = conversations.totals();
         let (mut all, mut holed) = (0_usize, 0_usize);
         let mut survivors = Survivors::default();
+        let mut vain_openings = VainOpenings::default();
         for conversation in conversations.remembered() {
             all += 1;
             holed += usize::from(conversation.has_holes());
             survivors.add(conversation);
+            vain_openings.add(conversation);
         }
+        vain_openings.sort();
         Self {
             hosts: conversations.hosts(),
             clock: conversations.clock(),
@@ -40,6 +45,7 @@ impl<'a> Surroundings<'a> {
             // acknowledges as well.
             lossy: holed >= 2 && holed * 20 >= all,
             survivors,
+            vain_openings,
             conversations,
         }
     }

@@ -120,8 +120,11 @@ impl Case<'_> {
     }
 
     /// When an ICMP error ended what a side asked: the first that came, and nothing of that side
-    /// after it.
+    /// after it, in a capture that would have it.
     pub(super) fn told_by_router(&self, side: Side) -> Option<(Moment, IcmpKind)> {
+        if !self.gaps().is_empty() {
+            return None;
+        }
         let last = self.half(side).last?;
         let mut icmp_errors = self.conversation.episodes.iter().filter_map(|episode| {
             let What::IcmpError { count, kind, .. } = episode.what else {

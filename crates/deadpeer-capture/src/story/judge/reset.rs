@@ -33,8 +33,9 @@ impl Case<'_> {
         let alone = heard.is_none() && !self.conversation.opening_seen;
         let lacks = lacks.or(alone.then_some(Untold::OneSided(reset.side)));
         let lately = heard.is_some_and(|heard| reset.at.since(heard) <= LATELY);
-        if let Some(untold) = lacks.filter(|_| aborted && !lately) {
-            // What it was sent for may be among what is missing.
+        let disowned = verdict.noticed == Noticed::OtherHost;
+        if let Some(untold) = lacks.filter(|_| aborted && !lately || disowned) {
+            // What it was sent for may be among what is missing: that its side had closed, too.
             verdict = self.untold(verdict.ending, untold, gaps);
         }
         // Who gave up or lost patience had asked: the silence before that is its own timer's.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::Endpoint;
 use crate::talk::{Conversation, HostId};
 
 /// The longest idle time that a connection survived.
@@ -14,9 +15,12 @@ pub(crate) struct Survivor {
     pub(crate) number: u64,
 }
 
-/// The survivors, by the two hosts.
+/// The survivors, by the two hosts, and by the server's port whoever the client is.
 #[derive(Debug, Default)]
-pub(crate) struct Survivors(HashMap<(HostId, HostId), Survivor, foldhash::fast::RandomState>);
+pub(crate) struct Survivors {
+    between: HashMap<(HostId, HostId), Survivor, foldhash::fast::RandomState>,
+    with: HashMap<Endpoint, Survivor, foldhash::fast::RandomState>,
+}
 
 impl Survivors {
     /// Takes in what a conversation survived.
@@ -28,15 +32,25 @@ impl Survivors {
             idle,
             number: conversation.number,
         };
-        let longest = self.0.entry(pair(conversation)).or_insert(survivor);
-        if idle > longest.idle {
-            *longest = survivor;
+        let [_, server] = conversation.ends;
+        let between = self.between.entry(pair(conversation)).or_insert(survivor);
+        let with = self.with.entry(server).or_insert(survivor);
+        for longest in [between, with] {
+            if idle > longest.idle {
+                *longest = survivor;
+            }
         }
     }
 
     /// The longest between the hosts of a conversation, of its own silences too.
     pub(super) fn between_hosts_of(&self, conversation: &Conversation) -> Option<Survivor> {
-        self.0.get(&pair(conversation)).copied()
+        self.between.get(&pair(conversation)).copied()
+    }
+
+    /// The longest of any client with the server of a conversation.
+    pub(super) fn with_server_of(&self, conversation: &Conversation) -> Option<Survivor> {
+        let [_, server] = conversation.ends;
+        self.with.get(&server).copied()
     }
 }
 

@@ -15,6 +15,8 @@ const TOO_SOON: Duration = Duration::from_millis(600);
 /// Who was answered and asks no more after fewer questions heard the last answer; after more it
 /// gave up.
 const PATIENT: u32 = 4;
+/// A SYN is sent again after a second at least (RFC 6298, section 2.1).
+pub(super) const SYN_WAIT: Duration = Duration::from_millis(900);
 
 /// What a side asks for in vain.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +122,7 @@ impl Case<'_> {
         };
         // Otherwise: acknowledged a moment later, had the capture gone on.
         let long_enough =
-            run.count > 1 || run.last_wait >= RECENT || self.end.since(run.last) >= RECENT;
+            run.count > 1 || run.last_wait() >= RECENT || self.end.since(run.last) >= RECENT;
         let asked_first = me.asking.first_unanswered().unwrap_or(run.first);
         // What comes from the other side while this one connects is of an older connection.
         let spoke_on = run.heard_meanwhile > 1 && run.what != Resent::Syn;
@@ -135,7 +137,7 @@ impl Case<'_> {
             times: run.count,
             first: asked_first.min(run.original.unwrap_or(run.first)),
             last: run.last,
-            due: run.last.plus(late(run.last_wait * 2)),
+            due: run.last.plus(late(run.last_wait() * 2)),
             last_heard: run
                 .heard_before
                 .or(peer.last.filter(|last| *last <= run.last)),
@@ -143,7 +145,7 @@ impl Case<'_> {
             proof: Proof::Timer {
                 what: run.what,
                 backs_off: run.backs_off(),
-                waits: (run.first_wait(), run.last_wait),
+                waits: (run.first_wait(), run.last_wait()),
             },
             on_the_beat: false,
         })

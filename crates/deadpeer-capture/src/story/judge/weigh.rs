@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use deadpeer_core::Silence;
 
+use super::openings::VainOpening;
 use super::survivors::Survivor;
-use super::unanswered::{Proof, Unanswered};
+use super::unanswered::{Proof, SYN_WAIT, Unanswered};
 use super::{Case, RECENT};
 use crate::story::evidence::{Evidence, Untold, Weight};
 use crate::story::limits::{self, Forgets};
@@ -18,8 +19,6 @@ const ENOUGH: u32 = 3;
 const FORGETFUL: Duration = Duration::from_secs(60);
 /// So many are enough where packets are missing.
 const MORE: u32 = 5;
-/// A SYN is sent again after a second at least (RFC 6298, section 2.1).
-const SYN_WAIT: Duration = Duration::from_millis(900);
 
 /// What the evidence comes to.
 pub(super) enum Opinion {
@@ -80,19 +79,28 @@ impl Case<'_> {
             unanswered.gone
         };
         evidence.splice(0..0, convicts);
-        let told = evidence.iter().any(router);
+        let asked = (unanswered.first, unanswered.due);
+        let openings = &self.around.vain_openings;
+        let nameable = matches!(gone, Gone::Side(_)) && unanswered.silence != Silence::Connecting;
+        let opening = openings.meanwhile(self.conversation, left, asked);
+        let opening = opening.filter(|_| nameable);
+        evidence.extend(opening.map(|VainOpening { number, syns, .. }| {
+            let side = !left;
+            Evidence::VainOpening { side, syns, number }
+        }));
+        let named = opening.is_some() || evidence.iter().any(router);
         if !not_receiving && self.half(!left).counts.packets == 0 && !self.conversation.opening_seen
         {
             evidence.push(Evidence::BeganAfter(!left));
             // How long a silence lay before that, nobody knows.
-            let gone = may_be_forgotten(gone, unanswered, told);
+            let gone = may_be_forgotten(gone, unanswered, named);
             return Opinion::Gone(gone, evidence);
         }
         let before = unanswered.last_heard;
         let before = before.map(|heard| unanswered.first.since(heard));
         let long =
             |silence: &Duration| *silence >= FORGETFUL && unanswered.silence != Silence::Connecting;
-        let Some(silence) = before.filter(long) else {
+        let Some(silence) = before.filter(long).filter(|_| opening.is_none()) else {
             return Opinion::Gone(gone, evidence);
         };
         let idle = self.idle(silence, Forgets::Silently);
@@ -100,7 +108,7 @@ impl Case<'_> {
             .iter()
             .any(|found| matches!(found, Evidence::Idle { .. }));
         let gone = match may_be {
-            true => may_be_forgotten(gone, unanswered, told),
+            true => may_be_forgotten(gone, unanswered, named),
             false => gone,
         };
         evidence.extend(idle);
@@ -110,29 +118,34 @@ impl Case<'_> {
     /// That a long silence came before, and whether any between these hosts was survived that was
     /// as long.
     pub(super) fn idle(&self, silence: Duration, forgets: Forgets) -> Vec<Evidence> {
-        let idle = Evidence::Idle { silence, forgets };
-        let survivor = self.around.survivors.between_hosts_of(self.conversation);
-        let Some(Survivor {
-            idle: survived,
-            number,
-        }) = survivor
-        else {
-            return vec![idle];
-        };
-        let number = Some(number).filter(|number| *number != self.conversation.number);
-        let outlived = match forgets {
+        let outlives = |survived: Duration| match forgets {
             // A RST that came by itself names the limit.
             Forgets::AtOnce => survived > silence + RECENT,
             Forgets::Silently | Forgets::WithReset => limits::outlives(survived, silence),
         };
-        if outlived {
-            return vec![Evidence::Outlived {
-                silence,
-                survived,
-                number,
-            }];
+        let survivors = &self.around.survivors;
+        let mut found = Vec::new();
+        let here = survivors.between_hosts_of(self.conversation);
+        if let Some(Survivor { idle, number }) = here {
+            let number = Some(number).filter(|number| *number != self.conversation.number);
+            let survived = idle;
+            if outlives(survived) {
+                return vec![Evidence::Outlived {
+                    silence,
+                    survived,
+                    number,
+                }];
+            }
+            found.push(Evidence::NotOutlived { survived, number });
         }
-        vec![idle, Evidence::NotOutlived { survived, number }]
+        found.insert(0, Evidence::Idle { silence, forgets });
+        let elsewhere = survivors.with_server_of(self.conversation);
+        let elsewhere = elsewhere.filter(|survivor| outlives(survivor.idle));
+        found.extend(elsewhere.map(|Survivor { idle, number }| {
+            let survived = idle;
+            Evidence::OutlivedElsewhere { survived, number }
+        }));
+        found
     }
 
     /// What shows that `left` heard nothing.
@@ -181,12 +194,13 @@ impl Case<'_> {
                 }
             }
         }
-        let told = self.icmp_errors(left);
-        found.extend(
-            told.filter(|(at, _)| Some(*at) >= unanswered.last_heard)
-                .map(|(_, kind)| Evidence::Router(left, kind))
-                .last(),
-        );
+        // A router may speak of what passes; what came then may be missing.
+        if gaps.is_empty() || !found.is_empty() {
+            let told = self.icmp_errors(left);
+            let told = told.filter(|(at, _)| Some(*at) >= unanswered.last_heard);
+            let last = told.last();
+            found.extend(last.map(|(_, kind)| Evidence::Router(left, kind)));
+        }
         if unanswered.on_the_beat {
             found.push(Evidence::OnTheBeat(left));
         }
@@ -219,10 +233,10 @@ impl Case<'_> {
 }
 
 /// Who was gone, where something between the two may have forgotten the connection in a silence:
-/// that looks no different, unless a router told.
-fn may_be_forgotten(gone: Gone, unanswered: &Unanswered, told: bool) -> Gone {
-    let named = matches!(gone, Gone::Side(_)) && unanswered.silence != Silence::Connecting;
-    if named && !told {
+/// that looks no different, unless a router told, or new connections went unanswered too.
+fn may_be_forgotten(gone: Gone, unanswered: &Unanswered, named: bool) -> Gone {
+    let nameable = matches!(gone, Gone::Side(_)) && unanswered.silence != Silence::Connecting;
+    if nameable && !named {
         Gone::Connection
     } else {
         gone

@@ -86,6 +86,13 @@ impl Evidence {
                 number,
             } => idle::outlived(*silence, *survived, *number),
             Self::NotOutlived { survived, number } => idle::not_outlived(*survived, *number),
+            Self::OutlivedElsewhere { survived, number } => {
+                idle::outlived_elsewhere(*survived, *number)
+            }
+            Self::VainOpening { side, syns, number } => format!(
+                "{syns} SYNs of connection {number} to the {side}'s port got no answer in this time either: \
+                 a connection that was forgotten on the way is no reason for that"
+            ),
             Self::OtherDistance(side, (usual, seen)) => format!(
                 "the RST came {seen} hops, the {side}'s other packets {usual}: something else may have sent it"
             ),
@@ -124,6 +131,8 @@ impl Evidence {
             Self::Idle { .. } => "idle",
             Self::Outlived { .. } => "outlived",
             Self::NotOutlived { .. } => "not-outlived",
+            Self::OutlivedElsewhere { .. } => "outlived-elsewhere",
+            Self::VainOpening { .. } => "vain-opening",
             Self::OtherDistance(..) => "other-distance",
             Self::TooQuick(..) => "too-quick",
             Self::StrangeId(..) => "strange-id",

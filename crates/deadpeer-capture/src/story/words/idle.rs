@@ -99,3 +99,11 @@ pub(super) fn not_outlived(survived: Duration, number: Option<u64>) -> String {
         IdleTime(survived)
     )
 }
+
+/// One that another client's connection with the same server survived.
+pub(super) fn outlived_elsewhere(survived: Duration, number: u64) -> String {
+    format!(
+        "another client's connection to the same port ({number}) survived {}: what is near the server forgets none so soon",
+        IdleTime(survived)
+    )
+}

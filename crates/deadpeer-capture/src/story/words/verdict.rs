@@ -4,6 +4,7 @@ use deadpeer_core::{Cause, Silence};
 
 use super::idle::IdleTime;
 use super::length::Length;
+use crate::dissect::IcmpKind;
 use crate::story::{Ending, Evidence, Gone, Noticed, Story, StoryVerdict, Untold};
 use crate::talk::Side;
 
@@ -165,8 +166,21 @@ impl StoryVerdict {
             (Side::Server, Noticed::Handshake) => {
                 format!("the server never answered {tries}, connect() gave up after {took}")
             }
+            (Side::Server, Noticed::Router) => {
+                let said = self.router().map_or("unreachable".into(), IcmpKind::words);
+                format!("the server never answered {tries}; a router said after {took}: {said}")
+            }
             (Side::Server, _) => format!("the server has not answered {tries} in {took}"),
         }
+    }
+
+    fn router(&self) -> Option<IcmpKind> {
+        self.evidence.iter().find_map(|evidence| {
+            let Evidence::Router(_, kind) = evidence else {
+                return None;
+            };
+            Some(*kind)
+        })
     }
 
     /// How long it took, or from what to what.
