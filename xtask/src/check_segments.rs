@@ -14,6 +14,11 @@ const AS_THEY_CAME: [&str; 3] = [
     "tcp.desegment_tcp_streams:FALSE",
 ];
 
+/// The segments to tshark, but for what is quoted or no receiver would take for TCP:
+/// docs/captures.md says more.
+const SEGMENTS: &str =
+    "tcp.flags && !sflow && !ipcomp && !tcp.short_segment && !tcp.bogus_header_length";
+
 /// Count the TCP segments of every capture in these folders as tshark does.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -74,7 +79,7 @@ fn segments_there(path: &Path) -> Result<Option<u64>> {
     tshark.args([
         "-n",
         "-Y",
-        "tcp.flags",
+        SEGMENTS,
         "-T",
         "fields",
         "-e",

@@ -1,4 +1,4 @@
-//! tshark's opinion of the same packets. Every difference is one of those that docs/explain.md
+//! tshark's opinion of the same packets. Every difference is one of those that docs/captures.md
 //! explains.
 
 use std::collections::BTreeMap;
@@ -118,7 +118,7 @@ fn labels(path: &Path) -> Result<Vec<Labels>> {
 
 /// A packet that has one name here and another there.
 struct Difference {
-    /// In the words of docs/explain.md.
+    /// In the words of docs/captures.md.
     sort: &'static str,
     words: String,
 }
@@ -151,7 +151,7 @@ fn differences(path: &Path, theirs: &[Labels]) -> Result<Vec<Difference>> {
     Ok(found)
 }
 
-/// How an opinion differs from ours, in the words of docs/explain.md; `None` if it doesn't.
+/// How an opinion differs from ours, in the words of docs/captures.md; `None` if it doesn't.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "what no arm explains is unexplained"
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn every_difference_is_an_explained_one() {
-        let explained = std::fs::read_to_string(root().join("docs/explain.md")).unwrap();
+        let explained = std::fs::read_to_string(root().join("docs/captures.md")).unwrap();
         let mut seen = BTreeMap::new();
         for path in recorded().unwrap() {
             let theirs = opinion(&path, packets(&path));
@@ -241,7 +241,7 @@ mod tests {
                 assert_ne!(sort, UNEXPLAINED, "{} {words}", path.display());
                 assert!(
                     explained.contains(&format!("**{sort}**")),
-                    "docs/explain.md lacks {sort:?}"
+                    "docs/captures.md lacks {sort:?}"
                 );
                 *seen.entry(sort).or_insert(0) += 1;
             }

@@ -18,7 +18,7 @@ use crate::output::OutputArgs;
 /// Reads pcap, pcapng and snoop, optionally compressed with gzip, zstd or lz4, from a file or from
 /// standard input while it is being written (tcpdump -U -w - | deadpeer explain -). Lists the
 /// connections that have something to tell, worst first; --conn tells the story of one.
-/// docs/explain.md has the rules that tell keepalive probes, window probes and retransmissions
+/// docs/captures.md has the rules that tell keepalive probes, window probes and retransmissions
 /// apart.
 ///
 /// Exits with 1 if a connection hung on a peer that was gone, with 3 if the capture does not show
