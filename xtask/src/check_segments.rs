@@ -1,4 +1,5 @@
-//! `cargo xtask check-segments`: how many packets of a folder's captures are TCP, here and to tshark.
+//! `cargo xtask check-segments`: how many packets of a folder's captures are TCP, here and to
+//! tshark.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -28,10 +28,9 @@ impl Formatter for Printable {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        // Nearly all text is this. Looking at all of it, many bytes at a time, is faster than
-        // stopping early.
-        let odd = |byte: u8| u8::from(byte.wrapping_sub(b' ') > b'~' - b' ');
-        if fragment.bytes().fold(0, |any, byte| any | odd(byte)) == 0 {
+        // Nearly all text is this; looking at all of it is faster than stopping early.
+        let plain = |all: bool, byte: u8| all & matches!(byte, b' '..=b'~');
+        if fragment.bytes().fold(true, plain) {
             return out.write_all(fragment.as_bytes());
         }
         let mut shown = 0;

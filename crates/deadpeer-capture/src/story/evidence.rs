@@ -87,8 +87,8 @@ pub enum Evidence {
         /// The number of the connection; `None`: this one, before.
         number: Option<u64>,
     },
-    /// A connection of another client with the same server survived as long: what is near the server
-    /// forgets none so soon.
+    /// A connection of another client with the same server survived as long: what is near the
+    /// server forgets none so soon.
     OutlivedElsewhere {
         /// The silence that was survived.
         survived: Duration,

@@ -207,9 +207,9 @@ impl Episodes {
         if self.list.len() >= most.max(FEWEST_EPISODES) {
             self.forget_the_middle();
         }
-        if self.list.capacity() == 0 {
-            // Most conversations have no more.
-            self.list.reserve_exact(1);
+        if self.list.len() == self.list.capacity() {
+            // Most conversations have one or two, where a list left to itself begins with four.
+            self.list.reserve_exact(self.list.len().max(1));
         }
         self.pushed = self.pushed.wrapping_add(1).max(1);
         let place = self.list.len();

@@ -51,27 +51,39 @@ impl Zone {
 /// As RFC 3339 writes it, in UTC and with nanoseconds.
 pub(super) fn rfc3339(at: Moment) -> String {
     let time = Offset::UTC.to_datetime(timestamp(at));
-    // A million stories have twenty million of them: digit by digit is the fastest way.
-    let mut said = *b"0000-00-00T00:00:00.000000000Z";
-    let mut put = |end: usize, number: u32| {
-        let mut rest = number;
-        for digit in said[..end].iter_mut().rev() {
-            if rest == 0 {
-                break;
-            }
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
+    let mut said = String::with_capacity("2024-05-01T10:55:50.123456789Z".len());
+    // A million stories have twenty million of them: two digits at a time is the fastest way.
+    let mut put = |pair: u32, after: &str| {
+        let first = pair as usize % 100 * 2;
+        said.push_str(&PAIRS[first..first + 2]);
+        said.push_str(after);
     };
-    put(4, u32::from(time.year().unsigned_abs()));
-    put(7, u32::from(time.month().unsigned_abs()));
-    put(10, u32::from(time.day().unsigned_abs()));
-    put(13, u32::from(time.hour().unsigned_abs()));
-    put(16, u32::from(time.minute().unsigned_abs()));
-    put(19, u32::from(time.second().unsigned_abs()));
-    put(29, time.subsec_nanosecond().unsigned_abs());
-    String::from_utf8_lossy(&said).into_owned()
+    let year = u32::from(time.year().unsigned_abs());
+    put(year / 100, "");
+    put(year, "-");
+    for (pair, after) in [
+        (time.month(), "-"),
+        (time.day(), "T"),
+        (time.hour(), ":"),
+        (time.minute(), ":"),
+        (time.second(), "."),
+    ] {
+        put(pair.unsigned_abs().into(), after);
+    }
+    let tens = time.subsec_nanosecond().unsigned_abs() / 10;
+    for unit in [1_000_000, 10_000, 100, 1] {
+        put(tens / unit, "");
+    }
+    let last = time.subsec_nanosecond().unsigned_abs() as usize % 10;
+    said.push_str(&PAIRS[last * 2 + 1..last * 2 + 2]);
+    said.push('Z');
+    said
 }
+
+/// The numbers of two digits, one after the other.
+const PAIRS: &str = "00010203040506070809101112131415161718192021222324252627282930313233343536373839\
+40414243444546474849505152535455565758596061626364656667686970717273747576777879\
+8081828384858687888990919293949596979899";
 
 fn timestamp(at: Moment) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(at.nanos())).unwrap_or(Timestamp::MAX)

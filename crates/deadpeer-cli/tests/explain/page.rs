@@ -66,6 +66,8 @@ onload = () => {
     requests: view.performance.getEntriesByType("resource").length,
     bar: page.querySelector(".scale span").getBoundingClientRect().width,
     picture: page.querySelector("svg").getBoundingClientRect().height,
+    sides: [...page.querySelectorAll("svg line")].filter(line => line.getAttribute("x1") == line.getAttribute("x2"))
+      .map(line => line.getBoundingClientRect().right),
     line: view.getComputedStyle(page.querySelector("svg line")).stroke,
   });
 };
@@ -149,6 +151,9 @@ fn the_page_fits_a_phone_and_the_dark() {
         let bar = seen["bar"].as_f64().unwrap();
         assert!((150.0..250.0).contains(&bar), "{seen}");
         assert!(seen["picture"].as_f64().unwrap() > 200.0, "{seen}");
+        let sides = seen["sides"].as_array().unwrap();
+        let shown = |right: &Value| (30.0..350.0).contains(&right.as_f64().unwrap());
+        assert!(sides.len() >= 2 && sides.iter().all(shown), "{seen}");
         assert_eq!(seen["line"], seen["ink"], "{seen}");
     }
     assert_eq!(
