@@ -39,19 +39,17 @@ pub(crate) fn write() -> Result<bool> {
     Ok(true)
 }
 
-/// Tries every recipe whose program is installed.
+/// Tries every recipe whose program is installed, and the code of `plan` in every language whose
+/// tools are.
 pub(crate) fn check() -> Result<bool> {
-    let mut test = cargo();
-    test.args([
-        "test",
-        "--package",
-        "deadpeer-cli",
-        "--test",
-        "servers",
-        "--",
-    ]);
-    test.args(["recipes::", "--include-ignored", "--nocapture"]);
-    Ok(test.status().context("starting cargo")?.success())
+    let mut all = true;
+    for (target, tests) in [("servers", "recipes::"), ("plan", "code_")] {
+        let mut test = cargo();
+        test.args(["test", "--package", "deadpeer-cli", "--test", target, "--"]);
+        test.args([tests, "--include-ignored", "--nocapture"]);
+        all &= test.status().context("starting cargo")?.success();
+    }
+    Ok(all)
 }
 
 fn file() -> PathBuf {

@@ -20,6 +20,7 @@ use deadpeer_report::{Gap, Looker};
 use crate::exit::{Exit, Stop};
 use crate::gaps;
 use crate::output::{Output, line};
+use crate::remedy::Remedies;
 
 /// Looks, judges and prints.
 pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
@@ -30,9 +31,12 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         .within(request.within)
         .survive_lost(request.survive_lost)
         .behind_middlebox(request.middlebox);
+    let remedies = request
+        .within
+        .map(|within| Remedies::new(within, tables.kernel()));
     let machine = match request.each {
         true => each::run(&audit, &mut tables, &query, output, out)?,
-        false => grouped::run(&audit, &mut tables, &query, output, out)?,
+        false => grouped::run(&audit, &mut tables, &query, remedies, output, out)?,
     };
     hanging::write(&machine, output, out)?;
     let elsewhere = elsewhere(request, &machine);

@@ -32,6 +32,7 @@ mod ping;
 mod plan;
 mod policy_args;
 mod protect;
+mod remedy;
 mod run;
 mod shell;
 mod supervised;

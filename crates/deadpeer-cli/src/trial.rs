@@ -16,6 +16,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::{Plan, Policy, Refusal, SlowReaders};
 use deadpeer_lab::trial::{Case, CaseVerdict, Client, Fault, Report, State, Trial, TrialError};
+use deadpeer_report::record::ServiceRemedy;
 use deadpeer_sys::signals::Second;
 
 use crate::drive::interruption;
@@ -23,6 +24,7 @@ use crate::enclosed;
 use crate::exit::{Exit, Stop};
 use crate::flags::DeadlineArgs;
 use crate::output::{Output, OutputArgs};
+use crate::remedy::Remedies;
 use speech::Speech;
 
 /// Test whether a server notices that its clients are gone
@@ -124,6 +126,9 @@ fn state() -> impl clap::builder::TypedValueParser<Value = State> {
 #[derive(Debug)]
 pub(crate) struct Request {
     trial: Trial,
+    /// The program that is tried, and where it listens.
+    server: OsString,
+    port: u16,
     within: Duration,
     /// What a plan does with live clients that read slowly.
     slow_readers: SlowReaders,
@@ -136,6 +141,8 @@ impl TestArgs {
     pub(crate) fn request(&self) -> Result<Request, Stop> {
         Ok(Request {
             trial: self.trial()?,
+            server: self.server.first().cloned().unwrap_or_default(),
+            port: self.port,
             within: self.deadline.within,
             slow_readers: match self.may_drop_slow {
                 true => SlowReaders::Drop,
@@ -225,6 +232,24 @@ impl Request {
     }
 }
 
+impl Request {
+    /// What to write for the server where it failed and is known.
+    fn remedy(&self, report: &Report) -> Vec<String> {
+        let mut remedies = Remedies::new(self.within, report.kernel);
+        let remedy = remedies.of_command(&self.server, self.port);
+        let remedy = remedy.filter(|_| report.failed());
+        remedy.map(|remedy| remedy.notes()).unwrap_or_default()
+    }
+
+    fn record(&self, report: &Report) -> Option<ServiceRemedy> {
+        let mut remedies = Remedies::new(self.within, report.kernel);
+        let remedy = remedies.of_command(&self.server, self.port);
+        remedy
+            .filter(|_| report.failed())
+            .map(|remedy| remedy.record())
+    }
+}
+
 /// What was named; `None`: nothing.
 fn given<T: Copy>(named: &[T]) -> Option<Vec<T>> {
     (!named.is_empty()).then(|| named.to_vec())
@@ -257,8 +282,17 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         junit::write(request.within, &report, file)?;
     }
     match output {
-        Output::Text(look) => words::report(request.within, &report, &plan, look, out)?,
-        Output::Json => json::report(request.within, &report, &plan, out)?,
+        Output::Text(look) => {
+            words::report(
+                request.within,
+                &report,
+                &plan,
+                &request.remedy(&report),
+                look,
+                out,
+            )?;
+        }
+        Output::Json => json::report(request.within, &report, &plan, request.record(&report), out)?,
     }
     out.flush()?;
     match report.interrupted {

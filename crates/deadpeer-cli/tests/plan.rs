@@ -512,6 +512,66 @@ func main() {
 }
 
 #[test]
+#[ignore = "takes Mono: cargo xtask check-recipes"]
+fn the_csharp_code_compiles_and_sets_the_options() {
+    // Mono is of before .NET 5: the method that the code calls is given to it.
+    let rest = "
+static class Before5
+{
+    [System.Runtime.InteropServices.DllImport(\"libc\")]
+    static extern int setsockopt(int fd, int level, int option, byte[] value, int length);
+    public static void SetRawSocketOption(this Socket socket, int level, int option, byte[] value)
+    {
+        if (setsockopt(0, level, option, value, value.Length) != 0) throw new Exception();
+    }
+    static void Main()
+    {
+        VanishedPeer.Notice(new Socket(SocketType.Stream, ProtocolType.Tcp));
+    }
+}
+";
+    let make = "mcs -langversion:latest -out:set.exe set.cs >&2 && exec mono set.exe";
+    assert_sets_the_options("csharp", "set.cs", rest, &["sh", "-c", make]);
+}
+
+/// Java can't be given a descriptor: the program sets its own socket and says what that has then.
+#[test]
+#[ignore = "takes a JDK: cargo xtask check-recipes"]
+fn the_java_code_compiles_and_sets_the_options() {
+    let code = plan(&[&DROP[..], &["--code", "java"]].concat()).stdout;
+    let options = ["TCP_KEEPIDLE", "TCP_KEEPINTERVAL", "TCP_KEEPCOUNT"];
+    let shown = options.map(|option| {
+        format!("System.out.println(socket.getOption(ExtendedSocketOptions.{option}));")
+    });
+    let program = format!(
+        "import java.net.*;\nimport jdk.net.ExtendedSocketOptions;\nclass Set {{
+         public static void main(String[] arguments) throws Exception {{
+         Socket socket = new Socket();\n{code}\n{}\n}}}}\n",
+        shown.concat()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("Set.java"), program).unwrap();
+    let java = |command: &str, argument: &str| {
+        let mut command = Command::new(command);
+        command.arg(argument).current_dir(folder.path()).output()
+    };
+    let Ok(compiled) = java("javac", "Set.java") else {
+        return deadpeer_sys::testing::skip("there is no javac");
+    };
+    let said = String::from_utf8_lossy(&compiled.stderr);
+    assert!(compiled.status.success(), "{said}");
+    let ran = java("java", "Set").unwrap();
+    let values = String::from_utf8(ran.stdout).unwrap();
+    for (option, value) in options.iter().zip(values.lines()) {
+        assert!(
+            code.contains(&format!("{option}, {value});")),
+            "{option}: {values} {code}"
+        );
+    }
+    assert_eq!(values.lines().count(), options.len());
+}
+
+#[test]
 fn what_a_language_cannot_set_is_said_in_its_code() {
     for (language, call) in [
         (

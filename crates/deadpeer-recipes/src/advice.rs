@@ -35,6 +35,14 @@ pub struct SideAdvice {
     pub lines: Vec<String>,
 }
 
+impl SideAdvice {
+    /// A line with the values in the places of their names.
+    #[must_use]
+    pub fn fill(&self, line: &str) -> String {
+        fill(line, &self.fit.options)
+    }
+}
+
 impl Advice {
     /// Whether every kind of socket keeps the deadline in the silences that may come over each.
     #[must_use]

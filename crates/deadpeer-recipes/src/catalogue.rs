@@ -28,7 +28,10 @@ files![
     "etcd",
     "go",
     "grpc",
+    "grpc-dotnet",
     "grpc-go",
+    "grpc-java",
+    "grpc-node",
     "haproxy",
     "hyper",
     "ioredis",
@@ -129,6 +132,12 @@ pub fn of_process(comm: &str) -> Option<&'static Recipe> {
     all().iter().find(runs)
 }
 
+/// The recipe of the program that is usually the server of a port.
+#[must_use]
+pub fn of_port(port: u16) -> Option<&'static Recipe> {
+    all().iter().find(|recipe| recipe.ports.contains(&port))
+}
+
 fn names(recipe: &Recipe) -> impl Iterator<Item = &str> {
     std::iter::once(&recipe.name)
         .chain(&recipe.aliases)
@@ -196,5 +205,6 @@ mod tests {
         assert_eq!(find("xyzzy").unwrap_err().suggestion, None);
         assert_eq!(of_process("redis-server").unwrap().name, "redis");
         assert!(of_process("nothing").is_none());
+        assert_eq!(of_port(5432).unwrap().name, "postgresql");
     }
 }

@@ -15,7 +15,7 @@ mod recipe;
 mod template;
 
 pub use advice::{Advice, SideAdvice, advise};
-pub use catalogue::{Unknown, all, find, of_process};
+pub use catalogue::{Unknown, all, find, of_port, of_process};
 pub use fit::Fit;
 pub use recipe::{
     Configuration, Each, Ends, Key, Kind, Knob, OwnTimeout, Proof, Recipe, Side, SideKind, Syntax,

@@ -25,6 +25,9 @@ pub struct Recipe {
     /// What its processes are called (`/proc/PID/comm`).
     #[serde(default)]
     pub processes: Vec<String>,
+    /// The ports of which it is known to be the server.
+    #[serde(default)]
+    pub ports: Vec<u16>,
     /// Debian's package.
     #[serde(default)]
     pub debian: Option<String>,

@@ -43,7 +43,7 @@ pub use protect::{
     Failed, ForgottenUndoFile, ProtectPlan, ProtectSummary, ProtectSysctl, RemovedProtection,
     Returned, StandingProtection, SysctlChange, SysctlUndone, UndoFile, Undone,
 };
-pub use remedy::{Recipe, Remedy, RemedySide, RemedyTimeout};
+pub use remedy::{Recipe, Remedy, RemedySide, RemedyTimeout, ServiceRemedy};
 pub use settings::{AfterClose, Forecast, Notice, Options, Outlook};
 pub use test::{TestCase, TestSummary};
 pub use watch::{Death, DeathCount, Deaths, LastOwner, Limit, Watch};

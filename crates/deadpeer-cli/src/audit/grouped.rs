@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 
 use deadpeer_core::Finding;
 use deadpeer_host::audit::{Audit, Basis, Machine, Tally};
-use deadpeer_host::{Query, Service, Tables};
+use deadpeer_host::{Query, Role, Service, Tables};
+use deadpeer_recipes::SideKind;
 use deadpeer_report::plural::plural;
 use deadpeer_report::record;
 use deadpeer_report::sanitize::sanitize_bytes;
@@ -15,6 +16,7 @@ use super::cells::{PLACE, answer, column, text, with_places};
 use super::words::{BasisWords, GivenUpWords, PlaceWords, RoleWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
+use crate::remedy::{Remedies, Remedy};
 use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table as TextTable};
@@ -35,6 +37,7 @@ pub(super) fn run(
     audit: &Audit,
     tables: &mut Tables,
     query: &Query,
+    mut remedies: Option<Remedies>,
     output: Output,
     out: &mut impl Write,
 ) -> Result<Machine, Stop> {
@@ -42,17 +45,25 @@ pub(super) fn run(
     let machine = machine.map_err(|error| Stop::from_error(&error))?;
     match output {
         Output::Text(_) if machine.services.is_empty() => {}
-        Output::Text(look) => write(audit, &machine, look, out)?,
+        Output::Text(look) => write(audit, &machine, &mut remedies, look, out)?,
         Output::Json => {
             for service in &machine.services {
-                line(out, &record::Service::from(service))?;
+                let mut record = record::Service::from(service);
+                record.remedy = remedy(&mut remedies, service).map(|remedy| remedy.record());
+                line(out, &record)?;
             }
         }
     }
     Ok(machine)
 }
 
-fn write(audit: &Audit, machine: &Machine, look: Look, out: &mut impl Write) -> Result<(), Stop> {
+fn write(
+    audit: &Audit,
+    machine: &Machine,
+    remedies: &mut Option<Remedies>,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
     let places = machine.has_places();
     let columns = with_places(&COLUMNS, places);
     let mut shown = TextTable::new(&mut *out, look, &columns);
@@ -63,6 +74,9 @@ fn write(audit: &Audit, machine: &Machine, look: Look, out: &mut impl Write) -> 
         shown.row(&row)?;
         for note in notes(service) {
             shown.note(style::NOTE, note)?;
+        }
+        for note in remedy(remedies, service).iter().flat_map(Remedy::notes) {
+            shown.note(style::PLAIN, note)?;
         }
     }
     shown.finish()?.write_all(b"\n")?;
@@ -96,6 +110,25 @@ fn fill(row: &mut Row, audit: &Audit, look: Look, service: &Service<Tally>, plac
             plural(n as u64 - 1, "other")
         )),
     };
+}
+
+/// What to write for the program of a service that misses the deadline.
+fn remedy<'r>(remedies: &'r mut Option<Remedies>, service: &Service<Tally>) -> Option<Remedy<'r>> {
+    let tally = &service.value;
+    let kind = match service.role {
+        Role::Outgoing(_) => SideKind::Upstream,
+        Role::Listening(_) | Role::Accepted(_) | _ => SideKind::Accepted,
+    };
+    let remedies = remedies
+        .as_mut()
+        .filter(|_| tally.connections.late + tally.late_listeners() > 0);
+    let netns = service.netns.as_ref().map(|netns| netns.number);
+    remedies?.of(
+        service.process.as_deref()?,
+        kind,
+        service.role.port(),
+        netns,
+    )
 }
 
 /// What is odd about a service, in sentences.

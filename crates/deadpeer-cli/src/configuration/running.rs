@@ -1,6 +1,7 @@
 //! Running programs whose configuration is asked for.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use deadpeer_recipes::Recipe;
@@ -12,8 +13,8 @@ pub(crate) struct Running {
     pub(crate) arguments: Vec<String>,
     /// Where it stands: relative paths begin there.
     pub(crate) folder: PathBuf,
-    /// Its network namespace, as /proc names it.
-    pub(crate) namespace: Option<PathBuf>,
+    /// The inode of its network namespace.
+    pub(crate) netns: Option<u64>,
 }
 
 /// The processes of a recipe, each the first of its family: a worker's command line tells nothing.
@@ -49,7 +50,10 @@ impl Running {
             pid,
             arguments: arguments.collect(),
             folder: fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_else(|_| "/".into()),
-            namespace: fs::read_link(format!("/proc/{pid}/ns/net")).ok(),
+            // "net:[4026531833]" is a file that can be asked for its inode.
+            netns: fs::metadata(format!("/proc/{pid}/ns/net"))
+                .ok()
+                .map(|netns| netns.ino()),
         })
     }
 }

@@ -206,8 +206,14 @@ impl<'a> Answer<'a> {
             Upper(latest),
             story.verdict.silence.map_or("", Silence::words),
         );
+        let program = deadpeer_recipes::of_port(story.ends[1].port);
+        let program = program.map(|recipe| {
+            let (title, name) = (&recipe.title, &recipe.name);
+            format!("; in the words of {title}, if that is the server: --for {name}")
+        });
+        let program = program.unwrap_or_default();
         Some(format!(
-            "with {asked} it would have been noticed within {when} {while_doing}: {options}"
+            "with {asked} it would have been noticed within {when} {while_doing}: {options}{program}"
         ))
     }
 

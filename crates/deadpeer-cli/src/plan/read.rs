@@ -180,15 +180,10 @@ fn silence_in_words(name: &str) -> Option<&'static str> {
 }
 
 fn record(reading: &Reading) -> record::Configuration {
-    let line = |line: &Line| ConfigurationLine {
-        file: line.place.file.clone(),
-        line: line.place.line,
-        text: line.text.clone(),
-    };
     let sockets = reading.sockets.iter().map(|sockets| ConfigurationSockets {
         side: sockets.side.side.name().into(),
-        at: sockets.at.as_ref().map(line),
-        lines: sockets.said.iter().map(line).collect(),
+        at: sockets.at.as_ref().map(line_record),
+        lines: sockets.said.iter().map(line_record).collect(),
         options: sockets.fit.as_ref().map(|fit| (&fit.options).into()),
         notices_in: sockets.fit.as_ref().map(|fit| (&fit.forecast).into()),
         misses: sockets.fit.as_ref().map(|fit| {
@@ -196,9 +191,30 @@ fn record(reading: &Reading) -> record::Configuration {
             misses.map(|(silence, _)| silence.name().into()).collect()
         }),
     });
-    let own = reading.own.iter().map(|own| ConfigurationOwn {
+    let remarks = reading.remarks.iter().map(|remark| ConfigurationRemark {
+        file: remark.place.file.clone(),
+        line: remark.place.line,
+        text: remark.what.clone(),
+    });
+    record::Configuration {
+        program: reading.advice.recipe.name.clone(),
+        within_ms: milliseconds(reading.advice.within),
+        kept: reading.keeps(),
+        files: reading.files.clone(),
+        sockets: sockets.collect(),
+        own: reading.own.iter().map(own_record).collect(),
+        remarks: remarks.collect(),
+        diffs: reading.diffs.clone(),
+        passwords_hidden: reading.passwords_hidden,
+        by_hand: reading.by_hand.clone(),
+    }
+}
+
+/// A time-out of the program's own, as a record.
+pub(crate) fn own_record(own: &Own) -> ConfigurationOwn {
+    ConfigurationOwn {
         key: own.timeout.key.clone(),
-        lines: own.said.iter().map(line).collect(),
+        lines: own.said.iter().map(line_record).collect(),
         ends_ms: match own.ends {
             OwnEnd::After(after) => Some(milliseconds_up(after)),
             OwnEnd::Never | OwnEnd::Unknown | _ => None,
@@ -212,22 +228,13 @@ fn record(reading: &Reading) -> record::Configuration {
             .map(Into::into)
             .collect(),
         only: own.timeout.ends.as_ref().and_then(|ends| ends.only.clone()),
-    });
-    let remarks = reading.remarks.iter().map(|remark| ConfigurationRemark {
-        file: remark.place.file.clone(),
-        line: remark.place.line,
-        text: remark.what.clone(),
-    });
-    record::Configuration {
-        program: reading.advice.recipe.name.clone(),
-        within_ms: milliseconds(reading.advice.within),
-        kept: reading.keeps(),
-        files: reading.files.clone(),
-        sockets: sockets.collect(),
-        own: own.collect(),
-        remarks: remarks.collect(),
-        diffs: reading.diffs.clone(),
-        passwords_hidden: reading.passwords_hidden,
-        by_hand: reading.by_hand.clone(),
+    }
+}
+
+fn line_record(line: &Line) -> ConfigurationLine {
+    ConfigurationLine {
+        file: line.place.file.clone(),
+        line: line.place.line,
+        text: line.text.clone(),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use deadpeer_core::{Plan, Refusal};
 use deadpeer_lab::trial::{Case, CaseVerdict, Failure, Outcome, Report, State, advice};
 use deadpeer_report::duration::{milliseconds, milliseconds_up};
-use deadpeer_report::record::{TestCase, TestSummary};
+use deadpeer_report::record::{ServiceRemedy, TestCase, TestSummary};
 
 use crate::exit::Stop;
 use crate::output::line;
@@ -16,6 +16,7 @@ pub(super) fn report(
     within: Duration,
     report: &Report,
     plan: &Result<Plan, Refusal>,
+    remedy: Option<ServiceRemedy>,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
     let cases: Vec<TestCase> = report.outcomes.iter().map(case).collect();
@@ -36,6 +37,7 @@ pub(super) fn report(
         skipped: count("skipped"),
         foretold: count("foretold"),
         plan: plan.as_ref().ok().map(|plan| plan.options().into()),
+        remedy,
         took_ms: milliseconds_up(report.took),
     };
     cases.iter().try_for_each(|case| line(out, case))?;

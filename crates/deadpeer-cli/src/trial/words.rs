@@ -46,6 +46,7 @@ pub(super) fn report(
     within: Duration,
     report: &Report,
     plan: &Result<Plan, Refusal>,
+    remedy: &[String],
     look: Look,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
@@ -62,6 +63,7 @@ pub(super) fn report(
     say(style::PLAIN, &settings(report))?;
     if report.failed() {
         say(style::PLAIN, &change(within, plan))?;
+        remedy.iter().try_for_each(|line| say(style::PLAIN, line))?;
     }
     let (style, text) = verdict(report);
     say(style, &text)?;

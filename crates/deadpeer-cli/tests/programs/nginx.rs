@@ -1,11 +1,13 @@
 //! nginx: `listen ... so_keepalive=idle:intvl:cnt` sets options on the listener, and connections
 //! inherit them.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::audit::Audit;
-use crate::program::{Program, ask, with_program};
+use crate::program::{BOUND, Program, ask, hang_up, with_program};
 use crate::settings::Settings;
 
 /// A server with a listener that has keepalive and one that hasn't, and a connection to each.
@@ -13,7 +15,7 @@ pub(crate) struct Nginx {
     pub(crate) server: Program,
     pub(crate) on: TcpStream,
     off: TcpStream,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 const ON: &str = "127.0.0.1:80";
@@ -42,7 +44,7 @@ impl Nginx {
             server,
             on,
             off,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -117,5 +119,42 @@ fn keepalive_alone_keeps_the_deadline_while_idle_only() {
         assert_eq!(kept.code, 0);
         let without = Audit::each(&["--within", "20m", "--local", OFF]);
         assert_eq!(without.code, 1);
+    });
+}
+
+/// nginx hands its listening sockets on: what a reload takes away stays in force until a restart.
+#[test]
+fn taking_so_keepalive_away_and_reloading_does_not_undo_it() {
+    with_program("nginx", |executable| {
+        let nginx = Nginx::start(executable);
+        let configuration = nginx.folder.path().join("nginx.conf");
+        let with = std::fs::read_to_string(&configuration).unwrap();
+        let without = with.replace(&format!("{ON} so_keepalive=10s:5s:3"), ON);
+        assert_ne!(with, without);
+        // A worker of the new configuration answers otherwise.
+        let without = without.replace("here", "anew");
+        std::fs::write(&configuration, without).unwrap();
+        let audit = Audit::each(&[]);
+        let owners = &audit.listener(ON).owners;
+        let master = owners.iter().map(|owner| owner.pid).min().unwrap();
+        hang_up(master);
+        let bound = Instant::now() + BOUND;
+        let client = loop {
+            let mut client = TcpStream::connect(ON).unwrap();
+            client.set_read_timeout(Some(BOUND)).unwrap();
+            let request = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
+            client.write_all(request).unwrap();
+            let mut answer = [0; 4096];
+            let read = client.read(&mut answer).unwrap();
+            if answer[..read].windows(4).any(|part| part == b"anew") {
+                break client;
+            }
+            assert!(Instant::now() < bound, "the reload is done in time");
+        };
+        let audit = Audit::each(&[]);
+        audit
+            .accepted(&client)
+            .check(&nginx.server, "nginx", CONFIGURED);
+        audit.listener(ON).check(&nginx.server, "nginx", CONFIGURED);
     });
 }

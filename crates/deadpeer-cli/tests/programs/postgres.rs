@@ -10,7 +10,7 @@ use std::time::Instant;
 use deadpeer_sys::testing::skip;
 
 use crate::audit::Audit;
-use crate::program::{BOUND, NOBODY, Program, as_user, try_ask, with_program};
+use crate::program::{BOUND, NOBODY, Program, as_user, hang_up, try_ask, with_program};
 use crate::settings::Settings;
 
 const ADDRESS: &str = "127.0.0.1:5432";
@@ -63,6 +63,48 @@ fn each_connection_has_what_is_configured() {
     });
 }
 
+/// A reload is taken note of at a session's next command: the one whose client is gone never gives
+/// any.
+#[test]
+fn a_reload_reaches_an_idle_session_at_its_next_command() {
+    let Some(programs) = programs() else {
+        return skip("PostgreSQL is not installed");
+    };
+    with_program(programs.join("postgres").to_str().unwrap(), |executable| {
+        let folder = tempfile::tempdir().unwrap();
+        chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        let data = folder.path().join("data");
+        init(&programs, &data);
+        let mut server = start_with(executable, &data, &[]);
+        let mut idle = log_in(&mut server);
+        let accepted = |client: &TcpStream| {
+            let audit = Audit::each(&["--process", "postgres"]);
+            audit.accepted(client)
+        };
+        accepted(&idle).check(&server, "postgres", Settings::keepalive(7200, 75, 9));
+
+        let lines: String = SETTINGS.iter().map(|line| format!("{line}\n")).collect();
+        let file = data.join("postgresql.conf");
+        let before = fs::read_to_string(&file).unwrap();
+        fs::write(&file, before + &lines).unwrap();
+        let audit = Audit::each(&["--process", "postgres"]);
+        let owners = &audit.listener(ADDRESS).owners;
+        hang_up(owners.iter().map(|owner| owner.pid).min().unwrap());
+        // New sessions have it, which proves that the reload is done.
+        let bound = Instant::now() + BOUND;
+        loop {
+            let new = log_in(&mut server);
+            if accepted(&new).settings == Some(CONFIGURED) {
+                break;
+            }
+            assert!(Instant::now() < bound, "the reload is done in time");
+        }
+        accepted(&idle).check(&server, "postgres", Settings::keepalive(7200, 75, 9));
+        try_ask(&mut idle, b"Q\0\0\0\x0dselect 1\0", READY).unwrap();
+        accepted(&idle).check(&server, "postgres", CONFIGURED);
+    });
+}
+
 /// Debian keeps the programs of each version in a folder of its own, the newest last.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
@@ -94,9 +136,13 @@ fn init(programs: &Path, data: &Path) {
 }
 
 fn start(executable: &Path, data: &Path) -> Program {
+    start_with(executable, data, &SETTINGS)
+}
+
+fn start_with(executable: &Path, data: &Path, settings: &[&str]) -> Program {
     let data = data.to_str().unwrap();
     let mut args = vec!["-D", data, "-k", data, "-F", "-h", "127.0.0.1"];
-    args.extend(SETTINGS.into_iter().flat_map(|setting| ["-c", setting]));
+    args.extend(settings.iter().flat_map(|setting| ["-c", setting]));
     Program::start_as(Some(NOBODY), executable, &args)
 }
 

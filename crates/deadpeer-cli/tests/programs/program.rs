@@ -158,6 +158,12 @@ impl Drop for Program {
     }
 }
 
+/// Tells a program to read its configuration again.
+pub(crate) fn hang_up(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::HUP).unwrap();
+}
+
 /// Sends a request and reads until the answer contains `until`.
 pub(crate) fn ask(stream: &mut TcpStream, request: &[u8], until: &[u8]) {
     if let Err(said) = try_ask(stream, request, until) {

@@ -3,12 +3,13 @@
 
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 
 use deadpeer_sys::testing::skip;
 
 use crate::audit::Audit;
 use crate::common::run;
-use crate::program::{Program, ask, with_program};
+use crate::program::{Program, ask, installed, with_program};
 use crate::settings::Settings;
 
 pub(crate) const ADDRESS: &str = "127.0.0.1:6379";
@@ -42,6 +43,46 @@ fn keepalive_of_sixty() {
         audit
             .listener(ADDRESS)
             .check(&server, "redis-server", Settings::UNTOUCHED);
+    });
+}
+
+/// From `audit` to an `audit` that passes, by copying what is printed.
+#[test]
+fn what_audit_prints_is_what_helps() {
+    with_program("redis-server", |executable| {
+        let Some(client) = installed("redis-cli") else {
+            return skip("redis-cli is not installed");
+        };
+        let (_server, mut open) = redis(executable, "300", ADDRESS);
+        let audit = ["audit", "--within", "30s", "--process", "redis-server"];
+        let found = run(&audit);
+        assert_eq!(found.code, 1, "{}", found.stdout);
+        assert!(
+            found.stdout.contains(": tcp-keepalive "),
+            "{}",
+            found.stdout
+        );
+        let said = |before: &str| {
+            let line = found.stdout.split_once(before).map(|(_, rest)| rest);
+            let line = line.and_then(|rest| rest.lines().next());
+            line.unwrap_or_else(|| panic!("{before:?} is missing in {}", found.stdout))
+        };
+        let mut live = said("for new connections: redis-cli ").split_whitespace();
+        let set = Command::new(client).args(&mut live).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&set.stdout), "OK\n");
+        let record = tempfile::tempdir().unwrap();
+        let mut protect: Vec<&str> = said("Next: deadpeer ").split_whitespace().collect();
+        let undo = record.path().join("undo.json");
+        protect.extend(["-y", "--undo-file", undo.to_str().unwrap()]);
+        // Exit code 1 says what the first command has taken care of: Redis sets new ones itself.
+        assert!([0, 1].contains(&run(&protect).code));
+        ping(&mut open);
+        assert_eq!(run(&audit).code, 0, "{}", run(&audit).stdout);
+        if deadpeer::running_kernel().unwrap().rto_max_option {
+            let mut new = std::net::TcpStream::connect(ADDRESS).unwrap();
+            ping(&mut new);
+            assert_eq!(run(&audit).code, 0, "{}", run(&audit).stdout);
+        }
     });
 }
 

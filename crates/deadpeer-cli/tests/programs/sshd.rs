@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::audit::Audit;
+use crate::common::run;
 use crate::program::{Program, ask, installed, with_program};
 use crate::settings::Settings;
 
@@ -26,6 +27,37 @@ fn keepalive_on() {
 #[test]
 fn keepalive_off() {
     shows("no", Settings::UNTOUCHED);
+}
+
+/// What its configuration says of time-outs of its own stands beside what the kernel does.
+#[test]
+fn its_own_questions_are_told() {
+    with_program("sshd", |executable| {
+        let folder = tempfile::tempdir().unwrap();
+        let more = "yes\nClientAliveInterval 5\nClientAliveCountMax 1";
+        let mut server = start(executable, folder.path(), more);
+        let _client = server.connect(ADDRESS);
+        let args = ["--within", "30s", "--local", ADDRESS];
+        let audit = Audit::grouped(&args);
+        let service = audit
+            .lines
+            .iter()
+            .find(|line| line["type"] == "service")
+            .unwrap();
+        let own = &service["remedy"]["own"][0];
+        assert_eq!(own["key"], "ClientAliveInterval", "{service:#}");
+        // 5 s and one of rounding, three times.
+        assert_eq!(own["ends_ms"], 18_000);
+        assert_eq!(own["lines"][0]["text"], "ClientAliveInterval 5");
+        let said = run(&[&["audit"], &args[..]].concat()).stdout;
+        let sooner = "the program itself ends it after 18 s (ClientAliveInterval)";
+        assert!(said.contains(sooner), "{said}");
+        // Where the file is gone it can't be told, and that is said.
+        drop(folder);
+        let said = run(&[&["audit"], &args[..]].concat()).stdout;
+        let unknown = "whether ClientAliveInterval would end it sooner is not known: ";
+        assert!(said.contains(unknown), "{said}");
+    });
 }
 
 fn shows(keepalive: &str, configured: Settings) {

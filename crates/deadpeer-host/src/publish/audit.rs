@@ -215,6 +215,7 @@ impl From<&Service<Tally>> for record::Service {
             closed: tally.closed.count,
             last_closed_given_up: tally.closed.last.map(Into::into),
             findings: findings.collect(),
+            remedy: None,
         }
     }
 }

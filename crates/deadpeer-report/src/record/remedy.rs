@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Forecast, Options, Word};
+use super::{ConfigurationOwn, Forecast, Options, Word};
 
 /// What to write for a program so that a vanished peer is noticed within a deadline, as far as it
 /// can.
@@ -84,4 +84,33 @@ pub struct Recipe {
     pub kind: Word,
     /// How far it has been held against the real program: described, checked or proved.
     pub proof: Word,
+}
+
+/// What to write for the program of a service that misses the deadline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ServiceRemedy {
+    /// The program, as `plan --for` takes it.
+    pub program: String,
+    /// The file that the lines go into; null: no file.
+    pub file: Option<String>,
+    /// The lines to write; empty: nothing can be set that helps.
+    pub lines: Vec<String>,
+    /// Commands that change the running program at once, for connections to come.
+    pub live: Vec<String>,
+    /// What makes the lines take effect, and on which connections.
+    pub apply: String,
+    /// The silences in which the deadline is kept then.
+    pub keeps: Vec<Word>,
+    /// The silences in which it is missed all the same.
+    pub misses: Vec<Word>,
+    /// What it takes, where the version that runs is older than the lines or not known; null:
+    /// nothing.
+    pub since: Option<String>,
+    /// The program's own time-outs, as its configuration has them.
+    pub own: Vec<ConfigurationOwn>,
+    /// Why these are not known; null: they are.
+    pub own_unknown: Option<String>,
+    /// The command that says all of it.
+    pub command: String,
 }

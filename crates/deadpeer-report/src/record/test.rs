@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Notice, Options, Word};
+use super::{Notice, Options, ServiceRemedy, Word};
 
 /// What came of one case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,8 @@ pub struct TestSummary {
     pub foretold: usize,
     /// Options that keep the deadline; null: none do.
     pub plan: Option<Options>,
+    /// What to write for the server where it failed; null: it did not, or there is no recipe.
+    pub remedy: Option<ServiceRemedy>,
     /// How long the test took, milliseconds.
     pub took_ms: u64,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Options, Place, Word};
+use super::super::{Options, Place, ServiceRemedy, Word};
 use super::{Bound, GivenUp};
 use crate::raw::RawText;
 
@@ -43,6 +43,9 @@ pub struct Service {
     pub last_closed_given_up: Option<GivenUp>,
     /// What is odd.
     pub findings: Vec<FindingCount>,
+    /// What to write for its program where it misses the deadline; null: it does not, or there is
+    /// no recipe.
+    pub remedy: Option<ServiceRemedy>,
 }
 
 /// Settings, and how many have them.
