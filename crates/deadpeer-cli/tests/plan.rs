@@ -589,7 +589,7 @@ fn what_a_language_cannot_set_is_said_in_its_code() {
     }
     let code = plan(&[&DROP[..], &["--code", "csharp"]].concat()).stdout;
     assert!(
-        code.contains("SetRawSocketOption(level, option, "),
+        code.contains("SetRawSocketOption(option[0], option[1], "),
         "{code}"
     );
 }

@@ -73,7 +73,7 @@ def notice_vanished_peer(s):
 pub(in crate::plan) fn csharp(options: &SocketOptions, promise: &str) -> String {
     let rows = rows(options, |facts, value, counts| {
         let (level, number, name) = (facts.level_number, facts.number, facts.name);
-        format!("            ({level}, {number}, {value}), // {name}, {counts}\n")
+        format!("            new[] {{ {level}, {number}, {value} }}, // {name}, {counts}\n")
     });
     format!(
         "using System;
@@ -84,10 +84,10 @@ static class VanishedPeer
     /// <summary>{promise}</summary>
     public static void Notice(Socket socket)
     {{
-        foreach (var (level, option, value) in new[]
+        foreach (var option in new[]
         {{
 {rows}        }})
-            socket.SetRawSocketOption(level, option, BitConverter.GetBytes(value));
+            socket.SetRawSocketOption(option[0], option[1], BitConverter.GetBytes(option[2]));
     }}
 }}
 "
@@ -143,6 +143,9 @@ mod tests {
         );
         assert!(code.contains("(socket.IPPROTO_TCP, 44, 3000),"), "{code}");
         let code = csharp(&everything(), "A promise.");
-        assert!(code.contains("(6, 44, 3000), // TCP_RTO_MAX_MS"), "{code}");
+        assert!(
+            code.contains("new[] { 6, 44, 3000 }, // TCP_RTO_MAX_MS"),
+            "{code}"
+        );
     }
 }
