@@ -10,6 +10,7 @@ use crate::audit;
 use crate::ends;
 use crate::exit::Exit;
 use crate::explain;
+use crate::history;
 use crate::kill;
 use crate::lab;
 use crate::ping;
@@ -53,6 +54,7 @@ pub(crate) enum Verb {
     Listen(Box<ends::ListenArgs>),
     Connect(Box<ends::ConnectArgs>),
     Watch(Box<watch::WatchArgs>),
+    History(Box<history::HistoryArgs>),
     Run(Box<run::RunArgs>),
     Ping(Box<ping::PingArgs>),
     Protect(Box<protect::ProtectArgs>),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use deadpeer_core::TcpState;
-use deadpeer_host::filter::{self, Container, Glob, Missing, Selector, User};
+use deadpeer_host::filter::{self, Container, Glob, Missing, PastFilter, Selector, User};
 use deadpeer_host::{Endpoint, Filter, Namespace, OpenTableError, Scope, Tables};
 use deadpeer_report::sanitize::sanitize;
 
@@ -110,6 +110,16 @@ impl FilterArgs {
             None if Scope::usual() == Scope::All || self.pid.is_empty() => Scope::usual(),
             None => Scope::OfProcesses(self.pid.clone()),
         }
+    }
+
+    /// What they choose of connections that are over: what they name need not be there any more.
+    pub(crate) fn past(&self) -> Result<PastFilter, Stop> {
+        if self.netns.is_some() {
+            return Err(Stop::because(
+                "the history does not tell network namespaces apart: leave --netns out",
+            ));
+        }
+        PastFilter::of(&self.selector()).map_err(|error| Stop::from_error(&error))
     }
 
     /// What was typed, to be looked up when it is used.

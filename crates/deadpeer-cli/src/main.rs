@@ -22,6 +22,7 @@ mod explain;
 mod filter_args;
 mod flags;
 mod gaps;
+mod history;
 mod kill;
 mod lab;
 mod lending;
@@ -80,6 +81,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Stop> {
         Verb::Listen(args) => ends::listen(&args.request()?, args.output().form(look), &mut out),
         Verb::Connect(args) => ends::connect(&args.request()?, args.output().form(look), &mut out),
         Verb::Watch(args) => watch::run(&args.request()?, args.output().form(look), &mut out),
+        Verb::History(args) => history::run(&args.request()?, args.output.form(look), &mut out),
         // It ends as the program does that it runs.
         Verb::Run(args) => return Ok(run::run(&args.request())),
         Verb::Ping(args) => ping::run(&args.request()?, args.output.form(look), &mut out),

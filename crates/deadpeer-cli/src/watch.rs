@@ -1,11 +1,13 @@
 //! `deadpeer watch`: connections as they die, and why.
 
-mod line;
+mod begin;
+mod record;
 mod stats;
 mod tally;
 mod wait;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -13,13 +15,16 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use deadpeer_core::close_reason::CloseCause;
 use deadpeer_host::Namespace;
 use deadpeer_host::deaths::{Death, Deaths, DeathsQuery, Means, OpenDeathsError};
+use deadpeer_host::filter::cgroup;
 use deadpeer_report::duration;
-use deadpeer_report::record;
 
+use crate::audit::words::{In, PlaceWords};
 use crate::exit::{Exit, Stop};
 use crate::filter_args::Chosen;
 use crate::output::{Output, OutputArgs, line};
 use crate::table_args::TableArgs;
+use crate::text::death;
+use record::Record;
 use tally::Tally;
 use wait::{Wait, Woken};
 
@@ -60,6 +65,10 @@ pub(crate) struct WatchArgs {
     /// Exit after this time
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     stop_after: Option<Duration>,
+    /// Also remember the deaths in this file, which is made if it is not there; deadpeer history
+    /// reads it
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     #[command(flatten)]
     table: TableArgs,
 }
@@ -69,13 +78,14 @@ Examples:
   deadpeer watch --port 5432                    everything that happens to a database's connections
   deadpeer watch --stats                        who loses connections, and to what
   deadpeer watch --cause slow-reader --cause keepalive-unanswered
+  deadpeer watch --record deaths.db             and remember them for deadpeer history --file deaths.db
   deadpeer watch --json | jq 'select(.cause == \"keepalive-unanswered\")'
 
 Capabilities: CAP_BPF and CAP_PERFMON for eBPF, CAP_SYS_PTRACE for the owners of other users' \
 connections, CAP_SYS_ADMIN for --netns. Without them it does what it can, and says what it can't.";
 
 /// Every cause by its word.
-fn cause() -> impl TypedValueParser<Value = CloseCause> {
+pub(crate) fn cause() -> impl TypedValueParser<Value = CloseCause> {
     let words = CloseCause::ALL.map(CloseCause::word);
     let words = words.into_iter().chain([CloseCause::Other(0).word()]);
     PossibleValuesParser::new(words)
@@ -99,6 +109,8 @@ pub(crate) struct Request {
     /// Deaths and time after which it ends.
     count: Option<u64>,
     stop_after: Option<Duration>,
+    /// Where they are remembered.
+    record: Option<PathBuf>,
     bpf: bool,
 }
 
@@ -117,6 +129,7 @@ impl WatchArgs {
             every: self.every,
             count: self.count,
             stop_after: self.stop_after,
+            record: self.record.clone(),
             bpf: self.table.means.bpf(),
         })
     }
@@ -131,6 +144,8 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         request,
         output,
         tally: Tally::new(),
+        cgroups: cgroup::Paths::default(),
+        record: Record::begin(request.record.as_deref())?,
         stats: stats::Stats::new(request.every, output),
     };
     watch.begin(&deaths, out)?;
@@ -192,18 +207,31 @@ impl Request {
     }
 }
 
+/// Where it was, if that is elsewhere.
+fn place(death: &Death) -> String {
+    let owner = death.owner.as_ref();
+    let workload = owner.and_then(|owner| owner.process.workload());
+    let place = In(PlaceWords {
+        netns: death.netns.as_deref(),
+        workload: workload.map(|workload| &**workload),
+    });
+    place.to_string()
+}
+
 /// What is shown, and what has been so far.
 struct Watch<'a> {
     request: &'a Request,
     output: Output,
     tally: Tally,
+    cgroups: cgroup::Paths,
+    record: Record,
     stats: stats::Stats,
 }
 
 impl Watch<'_> {
     fn begin(&self, deaths: &Deaths, out: &mut impl Write) -> Result<(), Stop> {
         match self.output {
-            Output::Text(_) => line::begin(deaths, self.request.chosen.is_filtered()),
+            Output::Text(_) => begin::begin(deaths, self.request.chosen.is_filtered()),
             Output::Json => line(out, &deaths.to_record())?,
         }
         Ok(out.flush()?)
@@ -223,6 +251,8 @@ impl Watch<'_> {
             .map_err(|error| Stop::from_error(&error))?;
         self.tally.lost = deaths.lost();
         self.tally.nobodys = deaths.nobodys();
+        self.record.lost(self.tally.lost);
+        self.record.tell();
         if self.request.stats && failed.is_none() {
             failed = self.stats.refresh(&mut self.tally, out).err();
         }
@@ -235,7 +265,10 @@ impl Watch<'_> {
     fn show(&mut self, death: &Death, out: &mut impl Write) -> Result<(), Stop> {
         if !self.request.asks_for(death) {
             match death.is_ordinary() {
-                true => self.tally.ordinary += 1,
+                true => {
+                    self.tally.ordinary += 1;
+                    self.record.take(death);
+                }
                 false => self.tally.others += 1,
             }
             return Ok(());
@@ -245,10 +278,19 @@ impl Watch<'_> {
             return Ok(());
         }
         self.tally.counts.add(death);
+        self.record.take(death);
+        if self.request.stats {
+            return Ok(());
+        }
+        let cgroup = death.cgroup;
+        let cgroup = cgroup.and_then(|number| self.cgroups.of(number, Instant::now()));
+        let record = death.to_record_at(cgroup.as_deref());
         match self.output {
-            _ if self.request.stats => Ok(()),
-            Output::Text(look) => Ok(line::write(death, look, out)?),
-            Output::Json => line(out, &record::Death::from(death)),
+            Output::Text(look) => {
+                let place = place(death);
+                Ok(death::write(&record, &place, death::time, look, out)?)
+            }
+            Output::Json => line(out, &record),
         }
     }
 
@@ -261,6 +303,7 @@ impl Watch<'_> {
             Output::Text(look) => stats::summary(&self.tally, look, out)?,
             Output::Json => line(out, &self.tally.to_record())?,
         }
-        Ok(out.flush()?)
+        out.flush()?;
+        self.record.end()
     }
 }

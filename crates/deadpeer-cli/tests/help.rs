@@ -32,7 +32,7 @@ fn help_reads_well() {
         run(&["connect", "--help"]).stdout,
         file!["snapshots/help-connect.txt"].raw()
     );
-    for verb in ["ping", "protect", "kill", "watch", "run"] {
+    for verb in ["history", "ping", "protect", "kill", "watch", "run"] {
         let snapshot = format!(
             "{}/tests/snapshots/help-{verb}.txt",
             env!("CARGO_MANIFEST_DIR")
@@ -42,7 +42,7 @@ fn help_reads_well() {
     }
 }
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "audit",
     "plan",
     "explain",
@@ -51,6 +51,7 @@ const VERBS: [&str; 14] = [
     "listen",
     "connect",
     "watch",
+    "history",
     "run",
     "ping",
     "protect",
@@ -91,6 +92,7 @@ fn every_verb_has_a_manual_page() {
         (&["man", "lab", "run"], "deadpeer\\-lab\\-run"),
         (&["man", "listen"], "deadpeer\\-listen"),
         (&["man", "connect"], "deadpeer\\-connect"),
+        (&["man", "history"], "deadpeer\\-history"),
         (&["man", "ping"], "CAP_SYS_PTRACE"),
         (&["man", "protect"], "CAP_PERFMON"),
         (&["man", "kill"], "CAP_NET_ADMIN"),
@@ -107,7 +109,7 @@ fn every_verb_has_a_manual_page() {
 #[test]
 fn manual_and_help_know_the_same_flags() {
     for verb in [
-        "audit", "plan", "test", "listen", "connect", "ping", "protect", "kill",
+        "audit", "plan", "test", "listen", "connect", "history", "ping", "protect", "kill",
     ] {
         let page = run(&["man", verb]).stdout.replace('\\', "");
         let help = run(&[verb, "--help"]).stdout;

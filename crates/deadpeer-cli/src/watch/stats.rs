@@ -1,15 +1,16 @@
 //! The summary: in place on a terminal, a line now and then in a pipe, and once at the end.
 
 use std::io::Write;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use deadpeer_report::duration::Upper;
 use deadpeer_report::plural::{plural, plural_of};
+use jiff::Timestamp;
 
-use super::line::{style_of, time};
 use super::tally::{ServiceWords, Tally};
 use crate::exit::Stop;
 use crate::output::{Output, line};
+use crate::text::death::{style_of, time};
 use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Cut, Row, Table};
@@ -111,7 +112,7 @@ pub(super) fn summary(tally: &Tally, look: Look, out: &mut impl Write) -> Result
         for (service, cause, count) in rows.iter().take(ROWS) {
             row.clear();
             row.plain(count)
-                .cell(style_of(*cause), cause)
+                .cell(style_of(cause.word()), cause)
                 .plain(ServiceWords(service));
             table.row(&row)?;
         }
@@ -190,7 +191,7 @@ fn in_a_line(tally: &Tally, fresh: u64) -> String {
         .collect();
     format!(
         "{}  {fresh} more, {} in all: {}",
-        time(SystemTime::now()),
+        time(Timestamp::now()),
         all(tally),
         causes.join(", ")
     )

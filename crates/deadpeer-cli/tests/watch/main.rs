@@ -3,5 +3,6 @@
 
 mod causes;
 mod observer;
+mod record;
 mod scenes;
 mod usage;

@@ -133,6 +133,14 @@ pub struct LastOwner {
     pub known_by: KnownBy,
 }
 
+impl LastOwner {
+    /// A process, and how it is known to be the one.
+    #[must_use]
+    pub fn new(process: Arc<Process>, known_by: KnownBy) -> Self {
+        Self { process, known_by }
+    }
+}
+
 /// How a connection's owner is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -1,8 +1,12 @@
 //! From a cgroup's directory to the ids that sockets carry.
 
+mod paths;
+
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
+
+pub use paths::Paths;
 
 /// The ids of a cgroup v2 directory and of all below it.
 ///
@@ -40,15 +44,19 @@ pub(super) fn directory(path: &Path) -> Option<PathBuf> {
         .find(|directory| directory.join("cgroup.procs").exists())
 }
 
+/// Where the hierarchy is mounted: only version 2 has this file in its root
+/// (Documentation/admin-guide/cgroup-v2.rst).
+fn root() -> Option<&'static Path> {
+    let mut roots = ROOTS.iter().map(|root| Path::new(*root));
+    roots.find(|root| root.join("cgroup.controllers").exists())
+}
+
 /// Every cgroup that is meant, by its path below the root; what is below one that is meant is not
 /// shown.
 pub(super) fn all_that(mut is_meant: impl FnMut(&Path) -> bool) -> Vec<PathBuf> {
-    // Only version 2 has this file in its root (Documentation/admin-guide/cgroup-v2.rst).
-    let root = ROOTS
-        .iter()
-        .map(Path::new)
-        .find(|root| root.join("cgroup.controllers").exists());
-    let Some(root) = root else { return Vec::new() };
+    let Some(root) = root() else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     let mut waiting = vec![root.to_owned()];
     while let Some(directory) = waiting.pop() {

@@ -1,5 +1,7 @@
 //! Connections as they died, and how that was seen.
 
+use std::path::Path;
+
 use deadpeer_core::close_reason::{CloseCause, Limit};
 use deadpeer_report::duration::milliseconds;
 use deadpeer_report::plural::plural_of;
@@ -73,6 +75,7 @@ impl From<&Death> for record::Death {
             destroyed_by: death.destroyer.as_ref().map(Into::into),
             uid: death.uid,
             cgroup: death.cgroup,
+            cgroup_path: None,
             cookie: death.cookie,
             age_ms: death.age.map(|age| milliseconds(age.duration())),
             age_exact: matches!(death.age, Some(Age::Exactly(_))),
@@ -86,6 +89,17 @@ impl From<&Death> for record::Death {
             tcpi_probes: death.probes,
             tcpi_retransmits: death.retransmits,
             settings: death.settings.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl Death {
+    /// The record with the path of its cgroup.
+    #[must_use]
+    pub fn to_record_at(&self, cgroup: Option<&Path>) -> record::Death {
+        record::Death {
+            cgroup_path: cgroup.map(RawText::from),
+            ..self.into()
         }
     }
 }

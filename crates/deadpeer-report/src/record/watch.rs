@@ -58,6 +58,8 @@ pub struct Death {
     pub uid: Option<u32>,
     /// The number of the cgroup v2 it was made in.
     pub cgroup: Option<u64>,
+    /// The path of that cgroup below the root; null: it came and went too quickly to be seen.
+    pub cgroup_path: Option<RawText>,
     /// SO_COOKIE: a number that no other socket of this boot has.
     pub cookie: u64,
     /// How long it had been established.

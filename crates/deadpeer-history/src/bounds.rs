@@ -1,0 +1,120 @@
+//! A history neither grows without end nor goes back without end.
+
+use std::time::{Duration, SystemTime};
+
+use rusqlite::Connection;
+
+use crate::store::Store;
+use crate::time::{hour, micros};
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Nothing older.
+    pub age: Duration,
+    /// The file is no larger. What is not yet in it stands in a log beside it, some megabytes.
+    pub bytes: u64,
+}
+
+impl Default for Bounds {
+    /// 30 days or 256 MiB: some three million deaths.
+    fn default() -> Self {
+        Self {
+            age: Duration::from_secs(30 * 24 * 3600),
+            bytes: 256 << 20,
+        }
+    }
+}
+
+/// What is deleted at once is so much of the whole at most, so that nobody waits for long.
+const PART: i64 = 32;
+
+impl Store {
+    /// Deletes what is older than the bounds say, and then the oldest until the rest fits. Gives
+    /// the space back to the file system.
+    ///
+    /// # Errors
+    /// A part may have been deleted.
+    pub fn trim(&mut self, bounds: Bounds, now: SystemTime) -> Result<(), rusqlite::Error> {
+        let oldest = micros(
+            now.checked_sub(bounds.age)
+                .unwrap_or(SystemTime::UNIX_EPOCH),
+        );
+        let connection = self.connection();
+        forget_before(connection, oldest)?;
+        let largest = i64::try_from(bounds.bytes).unwrap_or(i64::MAX);
+        while used(connection)? > largest - largest / PART {
+            let Some(oldest) = end_of_the_oldest_part(connection)? else {
+                break;
+            };
+            forget_before(connection, oldest)?;
+        }
+        give_back(connection)
+    }
+}
+
+impl Store {
+    /// Deletes names that no death has any more.
+    pub(crate) fn forget_unused_names(&mut self) -> Result<(), rusqlite::Error> {
+        let transaction = self.connection().transaction()?;
+        for table in ["owner", "reason", "settings", "destroyer"] {
+            let unused = format!(
+                "DELETE FROM {table} WHERE id NOT IN \
+                 (SELECT {table} FROM death WHERE {table} IS NOT NULL)"
+            );
+            transaction.execute(&unused, [])?;
+        }
+        transaction.commit()
+    }
+
+    /// How many deaths are in it.
+    pub(crate) fn deaths(&mut self) -> Result<u64, rusqlite::Error> {
+        deaths(self.connection()).map(i64::cast_unsigned)
+    }
+}
+
+fn deaths(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.query_row("SELECT count(*) FROM death", [], |row| row.get(0))
+}
+
+fn forget_before(connection: &mut Connection, oldest: i64) -> Result<(), rusqlite::Error> {
+    let transaction = connection.transaction()?;
+    transaction.execute("DELETE FROM death WHERE at < ?1", [oldest])?;
+    transaction.execute("DELETE FROM lost WHERE at < ?1", [oldest])?;
+    transaction.execute("DELETE FROM watched WHERE until < ?1", [oldest])?;
+    transaction.execute("DELETE FROM closes WHERE hour < ?1", [hour(oldest)])?;
+    transaction.execute("DELETE FROM survived WHERE hour < ?1", [hour(oldest)])?;
+    transaction.commit()
+}
+
+/// Until when the oldest part lasts. `None`: there is nothing left to delete.
+fn end_of_the_oldest_part(connection: &Connection) -> Result<Option<i64>, rusqlite::Error> {
+    let deaths = deaths(connection)?;
+    if deaths == 0 {
+        return Ok(None);
+    }
+    let first_kept = connection.query_row(
+        "SELECT at FROM death ORDER BY at LIMIT 1 OFFSET ?1",
+        [deaths / PART],
+        |row| row.get::<_, i64>(0),
+    )?;
+    Ok(Some(first_kept + i64::from(deaths < PART)))
+}
+
+/// Bytes of pages that hold something.
+fn used(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.query_row(
+        "SELECT (page_count - freelist_count) * page_size \
+         FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+        [],
+        |row| row.get(0),
+    )
+}
+
+/// Returns what is free to the file system.
+fn give_back(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let mut vacuum = connection.prepare("PRAGMA incremental_vacuum")?;
+    let mut pages = vacuum.query([])?;
+    while pages.next()?.is_some() {}
+    Ok(())
+}
