@@ -9,6 +9,8 @@
 
 struct bpf_sock_ops {
 	u32 op;
+	u32 unread[45];
+	void *sk; /* struct bpf_sock */
 };
 
 /* One struct memory. */
@@ -76,6 +78,11 @@ int protect(struct bpf_sock_ops *ctx)
 	if (!kept)
 		return 1;
 	const struct rule *rule = &kept->rule;
+	if (rule->adopted_alone) {
+		void *sk = ctx->sk;
+		if (!sk || !adopted_as(sk))
+			return 1;
+	}
 	struct wish wish = {}, made;
 	read_wish(ctx, rule, &wish);
 	agree(rule, &wish, &made);

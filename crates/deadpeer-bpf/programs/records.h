@@ -120,6 +120,7 @@ struct outcome {
 struct change {
 	struct options set;
 	struct options only_if; /* keepalive UNSET: whatever it has */
+	u32 adopt; /* by a rule */
 };
 
 /* A socket to set something on. */
@@ -149,6 +150,13 @@ struct rule {
 	struct defaults defaults;
 	u32 survive; /* lost probes */
 	u32 keep_app_settings;
+	u32 adopted_alone; /* of the cgroup's sockets, only those that were adopted */
+	u32 unused;
+};
+
+/* Kept with an adopted socket, and with what it accepts. */
+struct adopted {
+	u32 heard; /* its program set an option, and the rule was asked */
 };
 
 struct counts {
@@ -205,9 +213,9 @@ _Static_assert(sizeof(struct state) == 136, "records.rs");
 _Static_assert(sizeof(struct row) == 200, "records.rs");
 _Static_assert(sizeof(struct owner) == 16, "records.rs");
 _Static_assert(sizeof(struct outcome) == 72, "records.rs");
-_Static_assert(sizeof(struct change) == 56, "records.rs");
+_Static_assert(sizeof(struct change) == 60, "records.rs");
 _Static_assert(sizeof(struct chosen) == 8, "records.rs");
-_Static_assert(sizeof(struct memory) == 120, "records.rs");
+_Static_assert(sizeof(struct memory) == 128, "records.rs");
 _Static_assert(sizeof(struct life) == 48, "records.rs");
 _Static_assert(sizeof(struct slot) == 56, "records.rs");
 _Static_assert(sizeof(struct death) == 232, "records.rs");

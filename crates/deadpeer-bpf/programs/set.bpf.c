@@ -3,10 +3,14 @@
 #include "look.h"
 #include "options.h"
 
+#define BPF_SK_STORAGE_GET_F_CREATE 1
+
 /* cookie -> struct chosen */
 struct map sockets SEC(".maps");
 /* struct change: few, as many sockets need the same. */
 struct map changes SEC(".maps");
+/* Sockets that a rule has adopted: struct adopted. */
+struct map adopted SEC(".maps");
 
 INLINE int same(const struct options *a, const struct options *b)
 {
@@ -46,6 +50,8 @@ int set(struct bpf_iter__tcp *ctx)
 		else
 			outcome.option = set_all(tp, &change->set, &outcome.error);
 		read_options(&outcome.after, tp);
+		if (change->adopt)
+			bpf_sk_storage_get(&adopted, tp, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	}
 	bpf_seq_write(seq, &outcome, sizeof(outcome));
 	return 0;

@@ -186,6 +186,14 @@ INLINE void agree(const struct rule *rule, const struct wish *wish, struct wish 
 		fit_keepalive(made, given_up_by(way), made->keepintvl, survive);
 }
 
+/* Sockets that were made in another cgroup than their program's, and are the rule's: struct adopted. */
+struct map adopted SEC(".maps");
+
+INLINE struct adopted *adopted_as(void *sk)
+{
+	return bpf_sk_storage_get(&adopted, sk, 0, 0);
+}
+
 INLINE void ask_keepalive(void *socket, struct wish *wish)
 {
 	wish->keepidle = ask(socket, SOL_TCP, TCP_KEEPIDLE);

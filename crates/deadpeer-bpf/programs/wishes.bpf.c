@@ -230,6 +230,12 @@ INLINE int hear(struct bpf_sockopt *ctx, struct memory *kept)
 {
 	const struct rule *rule = &kept->rule;
 	struct bpf_sock *sk = ctx->sk;
+	if (sk && rule->adopted_alone) {
+		struct adopted *as = adopted_as(sk);
+		if (!as)
+			return LEFT;
+		as->heard = 1;
+	}
 	u32 *value = (void *)(unsigned long)ctx->optval;
 	if (!sk || sk->type != SOCK_STREAM || (void *)(value + 1) > (void *)(unsigned long)ctx->optval_end)
 		return LEFT;

@@ -1,15 +1,15 @@
 //! Where everything begins.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
 
 use crate::deaths::{Deaths, Watched};
 use crate::kernel::{self, ProgramKind};
 use crate::load::Types;
-use crate::new_connections::Protection;
+use crate::new_connections::{Adoption, Protection};
 use crate::owners::SocketOwners;
-use crate::rule::Rule;
+use crate::rule::{Rule, Whom};
 use crate::set::{Change, Outcome, set};
 use crate::sockets::Sockets;
 use crate::{Unavailable, feature};
@@ -89,7 +89,17 @@ impl Engine {
         changes: impl IntoIterator<Item = Change>,
         visit: impl FnMut(&Outcome),
     ) -> Result<(), Unavailable> {
-        set(&self.types, self.hz, changes, visit)
+        set(&self.types, self.hz, changes, None, visit)
+    }
+
+    /// The same, and each socket becomes that of a rule that keeps its sockets in this map.
+    pub(crate) fn set_adopting(
+        &self,
+        changes: impl IntoIterator<Item = Change>,
+        adopted: &OwnedFd,
+        visit: impl FnMut(&Outcome),
+    ) -> Result<(), Unavailable> {
+        set(&self.types, self.hz, changes, Some(adopted), visit)
     }
 
     /// The TCP sockets that processes of our pid namespace hold, in every network namespace. Takes
@@ -108,7 +118,17 @@ impl Engine {
     /// # Errors
     /// What is missing on this machine; nothing has been changed then.
     pub fn protect(&self, cgroup: impl AsFd, rule: &Rule) -> Result<Protection, Unavailable> {
-        Protection::attach(&self.types, cgroup, rule)
+        Protection::attach(&self.types, cgroup, rule, Whom::Everybody)
+    }
+
+    /// Makes a rule hold for sockets that are taken in one by one, as long as what is returned
+    /// lives: those that a program is given, which belong to the cgroup that they were made in. The
+    /// cgroup is one above all of them, best the root. Takes what [`protect`](Self::protect) does.
+    ///
+    /// # Errors
+    /// What is missing on this machine; nothing has been changed then.
+    pub fn adopt(&self, cgroup: impl AsFd, rule: &Rule) -> Result<Adoption, Unavailable> {
+        Adoption::attach(&self.types, cgroup, rule)
     }
 
     /// Reports connections as they end, from now on. `ring` is the size of the buffer between the

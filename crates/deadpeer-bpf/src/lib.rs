@@ -45,7 +45,7 @@ mod sockets;
 pub use deaths::{Caller, Closer, Death, Deaths, Watched};
 pub use engine::Engine;
 pub use error::{CallError, PinError, Unavailable};
-pub use new_connections::{Pinned, Protection, pinned};
+pub use new_connections::{Adoption, Pinned, Protection, pinned};
 pub use owners::{SocketOwner, SocketOwners};
 pub use rule::{Counts, Keepalive, Rule, Way};
 pub use set::{Change, Outcome, Refused};

@@ -1,16 +1,18 @@
 //! Options for every connection still to come in a cgroup: as it begins (sockops), and when its
 //! program sets some itself (cgroup/setsockopt).
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use rustix::net::sockopt;
 use zerocopy::IntoBytes as _;
 
 use crate::kernel::{self, Kind, LinkInfo, MapShape, Place};
 use crate::load::{Recipe, Target, Types};
-use crate::records::{Memory, Wish};
-use crate::rule::{Counts, Rule};
-use crate::{CallError, PinError, Unavailable, feature, pins};
+use crate::records::{Adopted, Memory, Wish};
+use crate::rule::{Counts, Rule, Whom};
+use crate::set::Change;
+use crate::{CallError, Engine, PinError, Unavailable, feature, pins};
 
 /// A rule that holds in a cgroup and those below it, as long as this lives:
 /// [`Engine::protect`](crate::Engine::protect).
@@ -19,6 +21,72 @@ pub struct Protection {
     beginnings: OwnedFd,
     wishes: OwnedFd,
     memory: OwnedFd,
+    adopted: OwnedFd,
+}
+
+/// Sockets that are a rule's though they were made in another cgroup.
+pub(crate) const ADOPTED: MapShape =
+    MapShape::of::<u32, Adopted>("adopted", Kind::InheritedStorage, 0);
+
+/// A rule for single sockets, wherever they were made, and all that they accept, as long as this
+/// lives: [`Engine::adopt`](crate::Engine::adopt).
+#[derive(Debug)]
+pub struct Adoption(Protection);
+
+impl Adoption {
+    pub(crate) fn attach(
+        kernel: &Types<'_>,
+        root: impl AsFd,
+        rule: &Rule,
+    ) -> Result<Self, Unavailable> {
+        Protection::attach(kernel, root, rule, Whom::Adopted).map(Self)
+    }
+
+    /// Takes a socket in: what its program sets on it is heard from now on, and connections that it
+    /// accepts begin under the rule. Nothing is set on the socket itself, nor on connections that
+    /// wait in its queue: see [`waiting`](Self::waiting).
+    ///
+    /// `false`: it belongs to a cgroup that is not below the one where the rule was put, and is not
+    /// reached; or it is a Multipath TCP socket, whose connections are made by a socket of the
+    /// kernel's own.
+    ///
+    /// # Errors
+    /// The descriptor is none of a socket, or the kernel has no memory for it.
+    pub fn take_in(&self, socket: impl AsFd) -> Result<bool, CallError> {
+        let number = socket.as_fd().as_raw_fd();
+        kernel::map_update(&self.0.adopted, &number, Adopted { heard: 0 }.as_bytes())?;
+        // As it is: the rule is asked, and says so.
+        let keepalive = sockopt::socket_keepalive(&socket).map_err(CallError::of("getsockopt"))?;
+        sockopt::set_socket_keepalive(&socket, keepalive).map_err(CallError::of("setsockopt"))?;
+        let seen: Adopted = kernel::map_look_up(&self.0.adopted, &number)?;
+        Ok(seen.heard != 0)
+    }
+
+    /// Sets `options` on connections that wait in the queue of a socket that was
+    /// [taken in](Self::take_in), by their cookies, and takes them in. Takes what
+    /// [`Engine::set`](crate::Engine::set) does. Returns how many were set.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn waiting(
+        &self,
+        engine: &Engine,
+        changes: impl IntoIterator<Item = Change>,
+    ) -> Result<usize, Unavailable> {
+        let mut done = 0;
+        engine.set_adopting(changes, &self.0.adopted, |outcome| {
+            done += usize::from(outcome.refused.is_none());
+        })?;
+        Ok(done)
+    }
+
+    /// What it has done so far.
+    ///
+    /// # Errors
+    /// The counters can't be read.
+    pub fn counts(&self) -> Result<Counts, CallError> {
+        self.0.counts()
+    }
 }
 
 /// A rule that holds though nobody has it open: a link in the BPF file system.
@@ -45,13 +113,17 @@ impl Protection {
         kernel: &Types<'_>,
         cgroup: impl AsFd,
         rule: &Rule,
+        whom: Whom,
     ) -> Result<Self, Unavailable> {
         let failed = |error| feature::PROTECT.failed(error);
         let recipe = Recipe {
             feature: &feature::PROTECT,
             object: include_bytes!("../objects/protect.bpf.o"),
             target: Target::SocketOperations,
-            maps: &[MapShape::of::<u32, Memory>("memory", Kind::Array, 1)],
+            maps: &[
+                MapShape::of::<u32, Memory>("memory", Kind::Array, 1),
+                ADOPTED,
+            ],
             shared: &[],
             constants: &[],
         };
@@ -61,8 +133,8 @@ impl Protection {
             return Err(feature::PROTECT.not_yet());
         }
         let mut loaded = recipe.load(kernel)?;
-        let memory = loaded.map("memory")?;
-        kernel::map_update(&memory, &0_u32, rule.write().as_bytes()).map_err(failed)?;
+        let (memory, adopted) = (loaded.map("memory")?, loaded.map(ADOPTED.name)?);
+        kernel::map_update(&memory, &0_u32, rule.write(whom).as_bytes()).map_err(failed)?;
         let hearing = Recipe {
             feature: &feature::WISHES,
             object: include_bytes!("../objects/wishes.bpf.o"),
@@ -71,7 +143,7 @@ impl Protection {
                 // As many as there are sockets.
                 MapShape::of::<u32, Wish>("wishes", Kind::SocketStorage, 0),
             ],
-            shared: &[("memory", &memory)],
+            shared: &[("memory", &memory), (ADOPTED.name, &adopted)],
             constants: &[],
         };
         let hearing = hearing.load(kernel)?;
@@ -83,6 +155,7 @@ impl Protection {
             beginnings,
             wishes,
             memory,
+            adopted,
         })
     }
 

@@ -90,9 +90,10 @@ records! {
         option: u32,
         error: i32,
     }
-    Change, 56 bytes {
+    Change, 60 bytes {
         set: Options,
         only_if: Options,
+        adopt: u32,
     }
     Chosen, 8 bytes {
         change: u32,
@@ -108,12 +109,17 @@ records! {
         keepcnt: u32,
         unused: u32,
     }
-    Rule, 88 bytes {
+    Rule, 96 bytes {
         calm: Way,
         dropping: Way,
         defaults: Defaults,
         survive: u32,
         keep_app_settings: u32,
+        adopted_alone: u32,
+        unused: u32,
+    }
+    Adopted, 4 bytes {
+        heard: u32,
     }
     Wish, 48 bytes {
         keepalive: u64,
@@ -123,7 +129,7 @@ records! {
         user_timeout: u64,
         rto_max: u64,
     }
-    Memory, 120 bytes {
+    Memory, 128 bytes {
         rule: Rule,
         protected: u64,
         spared: u64,

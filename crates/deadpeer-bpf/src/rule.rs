@@ -40,6 +40,14 @@ pub struct Rule {
     pub keep_app_settings: bool,
 }
 
+/// Whose sockets a rule is for, of those in a cgroup and below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whom {
+    Everybody,
+    /// Those that were adopted, and what they accept.
+    Adopted,
+}
+
 /// Keepalive's three numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -123,7 +131,7 @@ impl Rule {
         }
     }
 
-    pub(crate) fn write(&self) -> Memory {
+    pub(crate) fn write(&self, whom: Whom) -> Memory {
         Memory {
             rule: records::Rule {
                 calm: self.calm.write(),
@@ -136,6 +144,8 @@ impl Rule {
                 },
                 survive: self.survive,
                 keep_app_settings: u32::from(self.keep_app_settings),
+                adopted_alone: u32::from(whom == Whom::Adopted),
+                unused: 0,
             },
             protected: 0,
             spared: 0,

@@ -1,6 +1,7 @@
 //! Setting options on open connections, from within the kernel (iter/tcp with bpf_setsockopt).
 
 use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
 
 use deadpeer_core::{SocketOption, SocketOptions};
 use rustc_hash::FxHashMap;
@@ -8,6 +9,7 @@ use rustc_hash::FxHashMap;
 use crate::iterate::Iterator;
 use crate::kernel::{self, Kind, MapShape};
 use crate::load::{Loaded, Recipe, Target, Types};
+use crate::new_connections::ADOPTED;
 use crate::records::{CHANGED, Options};
 use crate::{Unavailable, feature, records};
 
@@ -75,13 +77,15 @@ pub(crate) fn set(
     kernel: &Types<'_>,
     hz: u32,
     changes: impl IntoIterator<Item = Change>,
+    adopted: Option<&OwnedFd>,
     mut visit: impl FnMut(&Outcome),
 ) -> Result<(), Unavailable> {
     let failed = |error| feature::SET.failed(error);
-    let kinds = Kinds::of(changes, hz);
+    let kinds = Kinds::of(changes, hz, adopted.is_some());
     if kinds.cookies.is_empty() {
         return Ok(());
     }
+    let own = kernel::map_create(&ADOPTED).map_err(failed)?;
     let recipe = Recipe {
         feature: &feature::SET,
         object: include_bytes!("../objects/set.bpf.o"),
@@ -94,7 +98,7 @@ pub(crate) fn set(
                 kinds.changes.len() as u32,
             ),
         ],
-        shared: &[],
+        shared: &[(ADOPTED.name, adopted.unwrap_or(&own))],
         constants: &[],
     };
     let mut loaded = recipe.load(kernel)?;
@@ -115,7 +119,7 @@ struct Kinds {
 }
 
 impl Kinds {
-    fn of(changes: impl IntoIterator<Item = Change>, hz: u32) -> Self {
+    fn of(changes: impl IntoIterator<Item = Change>, hz: u32, adopt: bool) -> Self {
         let mut kinds = Self {
             cookies: Vec::new(),
             chosen: Vec::new(),
@@ -126,7 +130,7 @@ impl Kinds {
             let number = known
                 .entry((change.options, change.only_if))
                 .or_insert_with(|| {
-                    kinds.changes.push(change.write(hz));
+                    kinds.changes.push(change.write(hz, adopt));
                     kinds.changes.len() as u32 - 1
                 });
             kinds.cookies.push(change.cookie);
@@ -150,8 +154,9 @@ impl Kinds {
 }
 
 impl Change {
-    fn write(&self, hz: u32) -> records::Change {
+    fn write(&self, hz: u32, adopt: bool) -> records::Change {
         records::Change {
+            adopt: u32::from(adopt),
             set: Options::to_set(&self.options),
             only_if: self
                 .only_if

@@ -17,6 +17,7 @@ use std::{fmt, io};
 use clap::Args;
 use deadpeer_core::Policy;
 use deadpeer_host::protect::Aim;
+use deadpeer_host::run::Inherited;
 use deadpeer_report::sanitize::sanitize;
 
 use crate::exit::Exit;
@@ -146,16 +147,18 @@ impl RunError {
 }
 
 fn to_its_end(request: &Request) -> Result<u8, RunError> {
+    let inherited = Inherited::take().map_err(RunError::failed)?;
     let aim = request.aim()?;
     // Before the program is there: no signal may fall between.
     let signals = signals::open()
         .map_err(|error| RunError::failed(format!("cannot watch for signals: {error}")))?;
-    let mut protection = Protection::new(aim, request.keep_app_settings, request.bpf);
+    let mut protection = Protection::new(aim, request, &inherited);
     let mut command = Command::new(&request.program);
     command.args(&request.arguments);
     let child = protection
         .spawn(&mut command)
         .map_err(|error| RunError::not_started(&request.program, &error))?;
+    inherited.let_go().map_err(RunError::failed)?;
     if !request.quiet {
         eprintln!(
             "deadpeer: {}",

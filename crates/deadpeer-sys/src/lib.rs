@@ -17,6 +17,7 @@ pub mod clock;
 pub mod enclosure;
 mod error;
 pub mod files;
+pub mod inherited;
 mod kernel;
 pub mod netns;
 pub mod packet;

@@ -21,6 +21,9 @@ pub(crate) enum Kind {
     RingBuffer = 27,
     /// A value with each socket, as long as that lives.
     SocketStorage = 24,
+    /// The same, and a socket that is accepted gets a copy of its listener's; to the kernel that is
+    /// a flag.
+    InheritedStorage = u32::MAX - 1,
     /// A hash that takes memory as it grows; to the kernel that is a flag.
     GrowingHash = u32::MAX,
 }
@@ -37,7 +40,7 @@ pub(crate) struct MapShape {
 
 impl MapShape {
     /// A map from `K` to `V`; a ring buffer has neither, and as many bytes as entries.
-    pub(crate) fn of<K, V>(name: &'static str, kind: Kind, entries: u32) -> Self {
+    pub(crate) const fn of<K, V>(name: &'static str, kind: Kind, entries: u32) -> Self {
         Self {
             name,
             kind,
@@ -91,14 +94,18 @@ const BPF_CGROUP_SETSOCKOPT: u32 = 22;
 /// Makes a map.
 pub(crate) fn map_create(shape: &MapShape) -> Result<OwnedFd> {
     const BPF_F_NO_PREALLOC: u32 = 1;
+    const BPF_F_CLONE: u32 = 1 << 9;
     let (map_type, map_flags) = match shape.kind {
         Kind::GrowingHash => (Kind::Hash as u32, BPF_F_NO_PREALLOC),
         Kind::SocketStorage => (shape.kind as u32, BPF_F_NO_PREALLOC),
+        Kind::InheritedStorage => (Kind::SocketStorage as u32, BPF_F_NO_PREALLOC | BPF_F_CLONE),
         kind @ (Kind::Hash | Kind::Array | Kind::RingBuffer) => (kind as u32, 0),
     };
     // The kernel wants to know how to show what stands with a socket.
     let types = match shape.kind {
-        Kind::SocketStorage => Some(types_load(&types::numbers(shape.value))?),
+        Kind::SocketStorage | Kind::InheritedStorage => {
+            Some(types_load(&types::numbers(shape.value))?)
+        }
         Kind::Hash | Kind::Array | Kind::RingBuffer | Kind::GrowingHash => None,
     };
     let mut attr = attr::MapCreate {

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use deadpeer_host::Work as _;
 use deadpeer_host::protect::Aim;
 use deadpeer_host::protect::new_connections::rule;
-use deadpeer_host::run::{PollingProtector, ProtectedCgroup};
+use deadpeer_host::run::{Inherited, PollingProtector, ProtectedCgroup};
 use deadpeer_report::duration;
 
+use super::Request;
 use crate::drive::drive;
 
 /// What protects the program.
@@ -28,16 +29,17 @@ enum Way {
 
 impl Protection {
     /// The best that can be had.
-    pub(super) fn new(aim: Aim, keep_app_settings: bool, bpf: bool) -> Self {
-        let rule = rule(&aim, keep_app_settings);
-        let way = match bpf.then(|| ProtectedCgroup::make(&rule)) {
+    pub(super) fn new(aim: Aim, request: &Request, inherited: &Inherited) -> Self {
+        let rule = rule(&aim, request.keep_app_settings);
+        let make = || ProtectedCgroup::make(&aim, &rule, inherited);
+        let way = match request.bpf.then(make) {
             Some(Ok(cgroup)) => Way::ProtectedCgroup(Box::new(cgroup)),
             Some(Err(why)) => Way::Follow(why.to_string(), None),
             None => Way::Follow("eBPF is not to be used".into(), None),
         };
         Self {
             aim,
-            wants_bpf: bpf,
+            wants_bpf: request.bpf,
             way,
         }
     }
@@ -63,7 +65,10 @@ impl Protection {
 
     /// Whether the deadline was to be promised and could not be.
     pub(super) fn falls_short(&self) -> bool {
-        self.wants_bpf && matches!(self.way, Way::Follow(..))
+        match &self.way {
+            Way::ProtectedCgroup(cgroup) => !cgroup.not_covered().is_empty(),
+            Way::Follow(..) => self.wants_bpf,
+        }
     }
 
     /// How long nothing is to be done; `None`: the kernel does it all.
@@ -89,10 +94,24 @@ impl Protection {
     pub(super) fn words(&self, within: Duration) -> String {
         let within = duration::typed(within);
         match &self.way {
-            Way::ProtectedCgroup(_) => format!(
-                "every connection notices a vanished peer within {within}, from its first packet: {}",
-                self.aim.plan()
-            ),
+            Way::ProtectedCgroup(cgroup) => {
+                let left: Vec<_> = cgroup
+                    .not_covered()
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect();
+                let but = match left.is_empty() {
+                    true => String::new(),
+                    false => format!(
+                        ", but no promise for a socket that it was given ({})",
+                        left.join("; ")
+                    ),
+                };
+                format!(
+                    "every connection notices a vanished peer within {within}, from its first packet{but}: {}",
+                    self.aim.plan()
+                )
+            }
             Way::Follow(why, _) => format!(
                 "no promise of {within}: connections are protected as they are found, because {why}. Left open: connections that hang before they are \
                  found, those already in a listener's queue, what the program sets until it is looked at again, and programs that change their user: {}",
@@ -105,7 +124,7 @@ impl Protection {
     pub(super) fn end(self) -> Option<String> {
         match self.way {
             Way::ProtectedCgroup(cgroup) => {
-                let refused = cgroup.counts().map_or(0, |counts| counts.refused);
+                let refused = cgroup.refused();
                 let mut removal = cgroup.end(Instant::now());
                 let Ok(_) = drive(&mut removal, None, |_, _| ());
                 if !removal.is_removed() {

@@ -5,7 +5,7 @@
 
 use std::collections::hash_map::Entry;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use deadpeer::Apply as _;
@@ -160,7 +160,11 @@ fn protect(
 }
 
 /// What is to be set on a socket in its present state.
-fn options(aim: &Aim, socket: &OwnedFd, before: &Effective) -> Result<SocketOptions, SysError> {
+pub(super) fn options(
+    aim: &Aim,
+    socket: impl AsFd,
+    before: &Effective,
+) -> Result<SocketOptions, SysError> {
     let info = deadpeer_sys::tcp_info(socket)?;
     let snapshot = Snapshot::from_info(&info);
     let mut options = match aim.step(before, &snapshot) {

@@ -6,17 +6,21 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::Instant;
 
-use deadpeer_bpf::{CallError, Counts, Engine, Protection, Rule, Unavailable, cgroup};
+use deadpeer_bpf::{CallError, Engine, Protection, Rule, Unavailable, cgroup};
 use deadpeer_sys::{Errno, start};
 
+use super::adopted::{Adopted, NotCovered};
 use super::directory::{self, Directory};
+use super::inherited::Inherited;
 use super::removal::Removal;
+use crate::protect::Aim;
 
 /// A rule that holds for the programs started in it, in their every network namespace. Dropped, it
 /// ends: connections keep their options.
 #[derive(Debug)]
 pub struct ProtectedCgroup {
     protection: Protection,
+    adopted: Adopted,
     directory: Directory,
 }
 
@@ -54,9 +58,16 @@ impl ProtectedCgroup {
     /// Linux 6.1, and the right to make cgroups there. What killed runs have left behind is
     /// removed.
     ///
+    /// The rule also holds for TCP sockets that the programs are given, and for what they accept.
+    /// Connections that wait there already take `CAP_PERFMON` as well.
+    ///
     /// # Errors
     /// What is missing. Nothing is left then.
-    pub fn make(rule: &Rule) -> Result<Self, ProtectedCgroupError> {
+    pub fn make(
+        aim: &Aim,
+        rule: &Rule,
+        inherited: &Inherited,
+    ) -> Result<Self, ProtectedCgroupError> {
         let path = own_cgroup().ok_or(ProtectedCgroupError::NoCgroup)?;
         let root = cgroup::root()?;
         let parent = match cgroup::open(root, &path) {
@@ -70,6 +81,7 @@ impl ProtectedCgroup {
         };
         let protection = Engine::open(1)?.protect(directory.as_fd(), rule)?;
         Ok(Self {
+            adopted: Adopted::of(inherited, aim, rule),
             protection,
             directory,
         })
@@ -83,10 +95,17 @@ impl ProtectedCgroup {
         start::spawn(command, Some(self.directory.as_fd()))
     }
 
-    /// What the rule has done so far.
+    /// Sockets given to the programs that the rule does not hold for.
     #[must_use]
-    pub fn counts(&self) -> Option<Counts> {
-        self.protection.counts().ok()
+    pub fn not_covered(&self) -> &[NotCovered] {
+        self.adopted.left()
+    }
+
+    /// Ends of connections, and calls, on which the kernel refused an option so far.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        let counts = self.protection.counts();
+        counts.map_or(0, |counts| counts.refused) + self.adopted.refused()
     }
 
     /// Ends the rule. The cgroup goes as soon as it can.

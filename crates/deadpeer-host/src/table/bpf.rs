@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use deadpeer_bpf::{
-    CallError, Change, Engine, Holding, Outcome, SocketOwners, Sockets, Unavailable,
+    Adoption, CallError, Change, Engine, Holding, Outcome, SocketOwners, Sockets, Unavailable,
 };
 use deadpeer_core::{Effective, SocketOptions, Sysctls};
 use deadpeer_sys::netns::NetnsError;
@@ -161,5 +161,12 @@ impl View<'_> {
         Ok(self
             .place
             .run(|| self.reader.engine.set(changes, visit))??)
+    }
+
+    /// Sets options on connections that wait in the queue of a listener that was adopted, and
+    /// adopts them, too.
+    pub(crate) fn adopt(&self, adoption: &Adoption, waiting: Vec<Change>) -> Result<(), BpfError> {
+        let adopt = || adoption.waiting(&self.engine, waiting);
+        Ok(self.place.run(adopt)?.map(drop)?)
     }
 }

@@ -1,0 +1,195 @@
+//! Sockets that a program was given, under its rule: they belong to the cgroup that they were made
+//! in, and the rule is asked about those of its own cgroup.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::os::fd::{BorrowedFd, RawFd};
+
+use deadpeer::Apply as _;
+use deadpeer_bpf::{Adoption, Change, Engine, Holding, Rule, Unavailable, cgroup};
+use deadpeer_core::{TcpInfo, TcpState};
+use deadpeer_report::plural::plural;
+use deadpeer_sys::sockopt::{self, Transport};
+use deadpeer_sys::{SysError, clock};
+
+use super::inherited::Inherited;
+use super::polling::options;
+use crate::protect::{Aim, Step};
+use crate::table::Namespace;
+use crate::table::bpf::{BpfError, BpfReader};
+use crate::table::row::{Row, canonical};
+
+/// The sockets that were taken in, as long as this lives.
+#[derive(Debug)]
+pub(super) struct Adopted {
+    /// `None`: there was none to take in.
+    adoption: Option<Adoption>,
+    left: Vec<NotCovered>,
+}
+
+/// A socket that the program is given, and why what becomes of it can't be promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotCovered {
+    /// The number of its descriptor.
+    pub number: RawFd,
+    /// Its address; `None` if it has none.
+    pub local: Option<SocketAddr>,
+    /// Why.
+    pub why: WhyNot,
+}
+
+/// Why the rule does not hold for a socket that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhyNot {
+    /// A Multipath TCP listener: its connections are made by a socket that only the kernel has.
+    Multipath,
+    /// It was made in a cgroup that can't be reached from here, as in a container.
+    OutOfReach,
+    /// Connections wait in its queue that could not be protected.
+    Waiting(u32, BpfError),
+    /// A rule for it can't be had.
+    Unavailable(Unavailable),
+    /// The kernel refused.
+    Refused(SysError),
+}
+
+impl Adopted {
+    /// Takes in what is TCP.
+    pub(super) fn of(inherited: &Inherited, aim: &Aim, rule: &Rule) -> Self {
+        let mut adopted = Self {
+            adoption: None,
+            left: Vec::new(),
+        };
+        for (number, socket) in inherited.each() {
+            if let Err(why) = adopted.take_in(socket, aim, rule) {
+                adopted.left.push(NotCovered {
+                    number,
+                    local: local(socket),
+                    why,
+                });
+            }
+        }
+        adopted
+    }
+
+    /// What is not covered.
+    pub(super) fn left(&self) -> &[NotCovered] {
+        &self.left
+    }
+
+    /// Options that the kernel refused.
+    pub(super) fn refused(&self) -> u64 {
+        let counts = self.adoption.as_ref().and_then(|it| it.counts().ok());
+        counts.map_or(0, |counts| counts.refused)
+    }
+
+    fn take_in(&mut self, socket: BorrowedFd<'_>, aim: &Aim, rule: &Rule) -> Result<(), WhyNot> {
+        match sockopt::transport(socket) {
+            Ok(Transport::Tcp) => {}
+            Ok(Transport::Mptcp) => return Err(WhyNot::Multipath),
+            Ok(Transport::Other | _) | Err(_) => return Ok(()),
+        }
+        let adoption = match &mut self.adoption {
+            Some(adoption) => adoption,
+            none => none.insert(Engine::open(1)?.adopt(cgroup::root()?, rule)?),
+        };
+        let is_reached = adoption.take_in(socket).map_err(|error| {
+            let (call, errno) = (error.call, error.errno);
+            WhyNot::Refused(SysError { call, errno })
+        })?;
+        if !is_reached {
+            return Err(WhyNot::OutOfReach);
+        }
+        let info = deadpeer_sys::tcp_info(socket)?;
+        if info.state == Some(TcpState::Listen) {
+            return waiting(adoption, socket, &info, aim);
+        }
+        let before = sockopt::effective(socket)?;
+        let options = options(aim, socket, &before)?;
+        options.apply(socket).map_err(|_| WhyNot::OutOfReach)?;
+        Ok(())
+    }
+}
+
+/// Connections that have come before the rule.
+fn waiting(
+    adoption: &Adoption,
+    listener: BorrowedFd<'_>,
+    info: &TcpInfo,
+    aim: &Aim,
+) -> Result<(), WhyNot> {
+    let queue = info.accept_queue.unwrap_or(0);
+    let Some(local) = local(listener).filter(|_| queue > 0) else {
+        return Ok(());
+    };
+    let is_ours = |socket: &deadpeer_bpf::Socket| {
+        let at = canonical(socket.local);
+        socket.holding == Holding::AcceptQueue
+            && at.port() == local.port()
+            && (local.ip().is_unspecified() || at.ip() == local.ip())
+    };
+    let adopt = || {
+        let reader = BpfReader::open(&Namespace::Own, clock::hz())?;
+        let mut changes = Vec::new();
+        reader.each(|socket| {
+            if is_ours(socket) {
+                changes.push(change(socket, aim));
+            }
+            ControlFlow::Continue(())
+        })?;
+        reader.adopt(adoption, changes)
+    };
+    adopt().map_err(|why| WhyNot::Waiting(queue, why))
+}
+
+fn change(socket: &deadpeer_bpf::Socket, aim: &Aim) -> Change {
+    let row = Row::of(socket, &aim.kernel().sysctls);
+    let step = row
+        .settings
+        .effective()
+        .map(|before| aim.step(before, &row.moment));
+    let options = match step {
+        Some(Step::Change(change)) => change.options,
+        _ => Default::default(),
+    };
+    Change::new(socket.cookie, options)
+}
+
+fn local(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
+    let address = rustix::net::getsockname(socket).ok()?;
+    SocketAddr::try_from(address).ok().map(canonical)
+}
+
+impl From<Unavailable> for WhyNot {
+    fn from(why: Unavailable) -> Self {
+        Self::Unavailable(why)
+    }
+}
+
+impl From<SysError> for WhyNot {
+    fn from(why: SysError) -> Self {
+        Self::Refused(why)
+    }
+}
+
+impl fmt::Display for NotCovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "descriptor {}", self.number)?;
+        if let Some(local) = self.local {
+            write!(f, " ({local})")?;
+        }
+        match &self.why {
+            WhyNot::Multipath => f.write_str(" is Multipath TCP"),
+            WhyNot::OutOfReach => f.write_str(" was made in a cgroup that is out of reach here"),
+            WhyNot::Waiting(queue, why) => {
+                let queue = plural(u64::from(*queue), "connection");
+                write!(f, " has {queue} waiting already: {why}")
+            }
+            WhyNot::Unavailable(why) => write!(f, ": {why}"),
+            WhyNot::Refused(why) => write!(f, ": {why}"),
+        }
+    }
+}
