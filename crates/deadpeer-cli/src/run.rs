@@ -35,6 +35,11 @@ use protection::Protection;
 /// deadpeer's descriptors, terminal and process group; deadpeer passes signals on and exits as the
 /// program does.
 ///
+/// The same holds for sockets that the program is given (systemd's .socket units, inetd): for what
+/// it accepts on them, for what waits there already, and for a connection itself. Out of reach are
+/// Multipath TCP listeners that it is given, and what 32-bit programs set on a 64-bit kernel: that
+/// is said, and the exit code is 3.
+///
 /// Needs CAP_BPF, CAP_NET_ADMIN and permission to create a cgroup (usually root), and Linux 6.1.
 /// Otherwise deadpeer looks at the program's sockets every few milliseconds and protects what it
 /// finds. This misses connections that hang sooner than that, those that were already in a
@@ -70,7 +75,8 @@ Examples:
 
 Exit codes:
   the program's own; 128 + N if signal N ended it
-  3    the program's was 0, but eBPF could not be had (and --no-bpf not said), so no deadline was promised
+  3    the program's was 0, but the deadline was not promised: eBPF could not be had (and --no-bpf not
+       said), or not for everything, such as a socket that it was given or what a 32-bit program sets
   125  deadpeer could not protect or watch it, no options keep the deadline, or a usage error
   126  the program could not be executed
   127  there is no such program";

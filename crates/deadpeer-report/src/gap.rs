@@ -1,6 +1,7 @@
 //! What could not be seen or done, why, and what to do about it.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::duration::Upper;
@@ -153,6 +154,18 @@ pub enum Gap {
         /// Programs among theirs that are known to do that.
         known: Vec<String>,
     },
+    /// A listener of a cgroup's program was made in another cgroup, so that a rule for connections
+    /// still to come does not hold for what it accepts.
+    MadeElsewhere {
+        /// The name of the program.
+        process: String,
+        /// Where it listens.
+        listener: SocketAddr,
+        /// The other cgroup, by its path below the root; `None` if it is gone.
+        cgroup: Option<String>,
+        /// The deadline of the rule, as it is written.
+        within: String,
+    },
     /// Timers of connections are armed so far ahead that they are late this time.
     ArmedAhead {
         /// How many.
@@ -225,6 +238,7 @@ impl Gap {
             Self::UndoFileUnread { .. } => "undo-file-unread",
             Self::Overwritten { .. } => "overwritten",
             Self::NothingAccepted { .. } => "nothing-accepted",
+            Self::MadeElsewhere { .. } => "made-elsewhere",
             Self::ArmedAhead { .. } => "armed-ahead",
             Self::CloseWait { .. } => "close-wait",
             Self::InBatches { .. } => "in-portions",
@@ -254,6 +268,7 @@ impl Gap {
             | Self::UnreadWithoutEbpf { .. }
             | Self::NotOnRecord { .. }
             | Self::NotGivenBack { .. }
+            | Self::MadeElsewhere { .. }
             | Self::UndoFileUnread { .. } => None,
         }
     }
@@ -394,6 +409,30 @@ impl fmt::Display for Gap {
                 match known.as_slice() {
                     [] => f.write_str("."),
                     known => write!(f, " ({} is known to).", sanitize(&known.join(", "))),
+                }
+            }
+            Self::MadeElsewhere {
+                process,
+                listener,
+                cgroup,
+                within,
+            } => {
+                let process = sanitize(process);
+                write!(
+                    f,
+                    "The rule does not hold for what {process} accepts on {listener}: that listener was made in "
+                )?;
+                match cgroup.as_deref() {
+                    None => f.write_str("a cgroup that is gone. Start the program again."),
+                    Some(path) => write!(
+                        f,
+                        "cgroup {}. For those connections: deadpeer protect --new-connections {} --within {within}",
+                        sanitize(path),
+                        match path {
+                            "/" => "--all".to_owned(),
+                            path => format!("--cgroup {}", sanitize(path.trim_start_matches('/'))),
+                        }
+                    ),
                 }
             }
             Self::ArmedAhead {

@@ -4,9 +4,11 @@ use std::io::Write;
 use std::path::Path;
 
 use deadpeer_host::Namespace;
+use deadpeer_host::protect::made_elsewhere;
 use deadpeer_host::protect::new_connections::{
-    NewConnectionsError, Standing, protect, rule, standing,
+    NewConnectionsError, Rule, Standing, protect, rule, standing,
 };
+use deadpeer_report::Gap;
 use deadpeer_report::record::{RemovedProtection, StandingProtection};
 use deadpeer_report::sanitize::sanitize;
 
@@ -15,6 +17,7 @@ use super::request::NewConnections;
 use crate::alone::alone;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
+use crate::gaps;
 use crate::output::Output;
 use crate::text::style;
 
@@ -38,12 +41,19 @@ pub(super) fn run(
         aim.plan()
     );
     output.say(out, style::PLAIN, &said)?;
+    let elsewhere = elsewhere(request, &rule)?;
+    let exit = match elsewhere.as_slice() {
+        [] => Exit::Yes,
+        [Gap::OwnersHidden { .. }] => Exit::Unknown,
+        _ => Exit::No,
+    };
+    output.gaps(out, elsewhere)?;
     out.flush()?;
     let question = format!("Protect connections still to come in cgroup {place}?");
     if !request.consent.to(&question)? {
         output.say(out, style::PLAIN, "Nothing was changed.")?;
         return Ok(match request.consent {
-            Consent::Rehearse => Exit::Yes,
+            Consent::Rehearse => exit,
             Consent::Given | Consent::Ask => Exit::No,
         });
     }
@@ -57,7 +67,29 @@ pub(super) fn run(
     };
     let record = || StandingProtection::from(&standing);
     output.tell(out, record, style::GOOD, said)?;
-    Ok(Exit::Yes)
+    Ok(exit)
+}
+
+/// Listeners of its programs that the rule does not hold for.
+fn elsewhere(request: &NewConnections, rule: &Rule) -> Result<Vec<Gap>, Stop> {
+    // Whoever may make no rule hears of that.
+    let standing = standing().unwrap_or_default();
+    let found = made_elsewhere(&request.cgroup, rule, &standing);
+    let found = found.map_err(|error| Stop::from_error(&error))?;
+    let gaps = found
+        .listeners
+        .into_iter()
+        .map(|listener| Gap::MadeElsewhere {
+            process: String::from_utf8_lossy(&listener.process).into_owned(),
+            listener: listener.listener,
+            cgroup: listener.cgroup.map(|path| path.display().to_string()),
+            within: request.goal.within().to_string(),
+        });
+    let hidden = (found.hidden_processes > 0).then(|| Gap::OwnersHidden {
+        processes: found.hidden_processes,
+        looker: gaps::looker(),
+    });
+    Ok(gaps.chain(hidden).collect())
 }
 
 /// Ends one rule, or all.

@@ -89,8 +89,9 @@ Exit codes:
   0  everything chosen keeps the deadline now (or would: --dry-run); undone, listed, removed,
      forgotten
   1  something still misses the deadline, or no options can keep it; refused without --force
-  2  usage or run-time error
-  3  can't tell: some settings, or undo files, could not be seen, or nothing matches";
+  2  usage or run-time error: not permitted, or the kernel can't
+  3  can't tell: some settings, or undo files, could not be seen, nothing matches, or a listener
+     has no open connection that shows what its program sets itself";
 
 /// What is asked.
 #[derive(Debug)]

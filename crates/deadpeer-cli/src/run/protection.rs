@@ -102,10 +102,7 @@ impl Protection {
                     .collect();
                 let but = match left.is_empty() {
                     true => String::new(),
-                    false => format!(
-                        ", but no promise for a socket that it was given ({})",
-                        left.join("; ")
-                    ),
+                    false => format!(", but no promise is made for {}", left.join("; ")),
                 };
                 format!(
                     "every connection notices a vanished peer within {within}, from its first packet{but}: {}",

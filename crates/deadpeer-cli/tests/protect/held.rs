@@ -91,7 +91,7 @@ fn of_a_listener_without_connections_nothing_is_known() {
         let undo = Undo::new();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let local = listener.local_addr().unwrap().to_string();
-        let lines = undo.lines(0, &["--within", "30s", "--yes", "--local", &local]);
+        let lines = undo.lines(3, &["--within", "30s", "--yes", "--local", &local]);
         let unknown = warning(&lines, "nothing-accepted").expect("it is said");
         assert_eq!(unknown["count"], 1);
     });

@@ -142,3 +142,76 @@ fn a_rest_of_a_killed_maker_is_said_and_can_be_removed() {
         assert_eq!(room.run("ls /sys/fs/bpf | grep deadpeer"), [""; 0]);
     });
 }
+
+#[test]
+fn what_an_earlier_version_or_a_killed_maker_left_is_replaced() {
+    in_private_netns(|| {
+        if !has_bpf() {
+            return;
+        }
+        let Some(mut room) = Room::new("replaced") else {
+            return;
+        };
+        let cgroup = room.cgroup.display().to_string();
+        let rule = format!("--new-connections --cgroup {cgroup} --within 30s --yes --json");
+        let made = room.deadpeer(&rule);
+        let name = made[0]["name"].as_str().unwrap().to_owned();
+        // Earlier versions had no wishes; a maker pins rule, wishes and link in this order.
+        for missing in ["wishes", "link", "link wishes", "link wishes rule"] {
+            let gone = format!("cd /sys/fs/bpf/deadpeer/{name} && rm {missing}; cd /");
+            assert_eq!(room.run(&gone), [""; 0]);
+            let again = room.deadpeer(&rule);
+            assert_eq!(again[0]["holds"], true, "without {missing}: {again:?}");
+            let fresh = room.fresh();
+            assert!(!fresh[0].contains("7200"), "without {missing}: {fresh:?}");
+        }
+        room.deadpeer("--remove all --json");
+        assert_eq!(room.fresh(), ["(0, 7200) (0, 7200)"]);
+    });
+}
+
+#[test]
+fn a_listener_that_was_made_in_another_cgroup_is_named_before_the_rule_is_made() {
+    in_private_netns(|| {
+        if !has_bpf() {
+            return;
+        }
+        let Some(mut room) = Room::new("elsewhere") else {
+            return;
+        };
+        let (home, unit) = (room.cgroup.display().to_string(), "unit.socket");
+        let listen = format!(
+            "import socket, time; l = socket.create_server(('127.0.0.1', 0)); print('here', flush=True); open('{home}/service/cgroup.procs', 'w').write('0'); time.sleep(600)"
+        );
+        let started = format!(
+            "mkdir {home}/{unit} {home}/service; (echo 0 > {home}/{unit}/cgroup.procs; exec python3 -c \"{listen}\") > /dev/null 2>&1 &"
+        );
+        assert_eq!(room.run(&started), [""; 0]);
+        let waited = format!(
+            "for i in $(seq 600); do read pid < {home}/service/cgroup.procs && break; sleep 0.1; done; cat {home}/service/cgroup.procs | wc -l"
+        );
+        assert_eq!(room.run(&waited), ["1"]);
+        let command = env!("CARGO_BIN_EXE_deadpeer");
+        let mut rule = |cgroup: &str, how: &str| {
+            room.run(&format!(
+                "{command} protect --new-connections --cgroup {home}/{cgroup} --within 30s {how} 2>&1; echo $?"
+            ))
+        };
+        for how in ["--dry-run", "--yes"] {
+            let said = rule("service", how).join(" ");
+            assert!(said.ends_with(" 1"), "{said}");
+            assert!(said.contains("python3 accepts on 127.0.0.1:"), "{said}");
+            assert!(said.contains(&format!("/{unit} --within 30s")), "{said}");
+        }
+        let removed = format!("{command} protect --remove all > /dev/null; echo $?");
+        // With a rule where it was made nothing is left to say.
+        assert_eq!(rule(unit, "--yes").last().unwrap(), "0");
+        let said = rule("service", "--dry-run").join(" ");
+        assert!(
+            said.ends_with(" 0") && !said.contains("accepts on"),
+            "{said}"
+        );
+        assert_eq!(room.run(&removed), ["0"]);
+        room.run(&format!("echo 1 > {home}/cgroup.kill; for i in $(seq 100); do rmdir {home}/{unit} {home}/service && break; sleep 0.1; done"));
+    });
+}

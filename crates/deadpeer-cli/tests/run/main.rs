@@ -4,7 +4,9 @@
 mod common;
 
 mod codes;
+mod given;
 mod leftovers;
 mod nested;
 mod power_off;
 mod signals;
+mod ways;

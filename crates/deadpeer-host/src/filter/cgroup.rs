@@ -31,12 +31,31 @@ pub fn ids(directory: &Path) -> io::Result<Vec<u64>> {
     Ok(found)
 }
 
+/// The processes in a cgroup v2 directory and in all below it, as far as they can be read.
+pub(crate) fn processes(directory: &Path) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut waiting = vec![directory.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+        found.extend(text.lines().filter_map(|pid| pid.parse::<u32>().ok()));
+        waiting.extend(below(&directory));
+    }
+    found
+}
+
+/// The directories in a directory.
+fn below(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    directories.map(|entry| entry.path())
+}
+
 /// Where a cgroup v2 hierarchy may be mounted: beside version 1, or alone.
 const ROOTS: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
 
 /// The directory of a cgroup, by its path below the root as `/proc/PID/cgroup` shows it, or by its
 /// path in the file system.
-pub(super) fn directory(path: &Path) -> Option<PathBuf> {
+pub(crate) fn directory(path: &Path) -> Option<PathBuf> {
     let relative = path.strip_prefix("/").unwrap_or(path);
     let below_roots = ROOTS.iter().map(|root| Path::new(root).join(relative));
     below_roots
@@ -65,9 +84,7 @@ pub(super) fn all_that(mut is_meant: impl FnMut(&Path) -> bool) -> Vec<PathBuf> 
             found.push(directory);
             continue;
         }
-        let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
-        let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        waiting.extend(directories.map(|entry| entry.path()));
+        waiting.extend(self::below(&directory));
     }
     found
 }

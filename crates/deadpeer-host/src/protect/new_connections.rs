@@ -5,8 +5,9 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use deadpeer_bpf::Rule;
 use deadpeer_bpf::{
-    CallError, Engine, Keepalive, PinError, Pinned, Rule, Unavailable, Way, cgroup, pinned,
+    CallError, Engine, Keepalive, PinError, Pinned, Unavailable, Way, cgroup, pinned,
 };
 use deadpeer_core::{Effective, Forecast, Policy, Silence, SocketOptions};
 
@@ -103,8 +104,8 @@ fn dropping(aim: &Aim, calm: &SocketOptions) -> Way {
 /// Makes a rule hold for every connection of a cgroup and those below it (`/`: of the whole
 /// machine, containers included) that begins from now on, under a name by which it can be
 /// [listed](standing) and ended. Takes `CAP_BPF` and `CAP_NET_ADMIN`, Linux 6.1, and a mounted BPF
-/// file system. One of the same name that an earlier version made is replaced, once the new one
-/// holds.
+/// file system. One of the same name that an earlier version made, or what is left of one whose
+/// maker was killed, is replaced once the new one holds.
 ///
 /// # Errors
 /// Nothing new holds then.
@@ -123,8 +124,9 @@ pub fn protect(
     let engine = Engine::open(1)?;
     let protection = engine.protect(cgroup, rule)?;
     let before = pinned(Path::new(BPFFS)).unwrap_or_default();
-    if let Some(outdated) = before.iter().find(|it| it.name == name && it.outdated) {
-        outdated.remove()?;
+    let is_replaced = |it: &&Pinned| it.name == name && (it.outdated || it.cgroup.is_none());
+    if let Some(replaced) = before.iter().find(is_replaced) {
+        replaced.remove()?;
     }
     Ok(Standing {
         pinned: protection.pin(Path::new(BPFFS), name)?,

@@ -2,9 +2,12 @@
 //! in, and the rule is asked about those of its own cgroup.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::process::Child;
 
 use deadpeer::Apply as _;
 use deadpeer_bpf::{Adoption, Change, Engine, Holding, Rule, Unavailable, cgroup};
@@ -28,16 +31,22 @@ pub(super) struct Adopted {
     left: Vec<NotCovered>,
 }
 
-/// A socket that the program is given, and why what becomes of it can't be promised.
+/// What can't be promised. As text it is a few words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct NotCovered {
-    /// The number of its descriptor.
-    pub number: RawFd,
-    /// Its address; `None` if it has none.
-    pub local: Option<SocketAddr>,
-    /// Why.
-    pub why: WhyNot,
+pub enum NotCovered {
+    /// A socket that the program is given.
+    Given {
+        /// The number of its descriptor.
+        number: RawFd,
+        /// Its address; `None` if it has none.
+        local: Option<SocketAddr>,
+        /// Why.
+        why: WhyNot,
+    },
+    /// What a 32-bit program on a 64-bit kernel sets itself: the kernel asks no rule about its
+    /// calls (net/socket.c, `do_sock_setsockopt`).
+    Compat,
 }
 
 /// Why the rule does not hold for a socket that was given.
@@ -65,7 +74,7 @@ impl Adopted {
         };
         for (number, socket) in inherited.each() {
             if let Err(why) = adopted.take_in(socket, aim, rule) {
-                adopted.left.push(NotCovered {
+                adopted.left.push(NotCovered::Given {
                     number,
                     local: local(socket),
                     why,
@@ -78,6 +87,13 @@ impl Adopted {
     /// What is not covered.
     pub(super) fn left(&self) -> &[NotCovered] {
         &self.left
+    }
+
+    /// Once it was started: what can't be heard of it.
+    pub(super) fn look_at(&mut self, program: &Child) {
+        if is_compat(program.id()) {
+            self.left.push(NotCovered::Compat);
+        }
     }
 
     /// Options that the kernel refused.
@@ -132,15 +148,16 @@ fn waiting(
             && (local.ip().is_unspecified() || at.ip() == local.ip())
     };
     let adopt = || {
-        let reader = BpfReader::open(&Namespace::Own, clock::hz())?;
+        let reader = BpfReader::open(clock::hz())?;
+        let view = reader.view(&Namespace::Own);
         let mut changes = Vec::new();
-        reader.each(|socket| {
+        view.each(|socket| {
             if is_ours(socket) {
                 changes.push(change(socket, aim));
             }
             ControlFlow::Continue(())
         })?;
-        reader.adopt(adoption, changes)
+        view.adopt(adoption, changes)
     };
     adopt().map_err(|why| WhyNot::Waiting(queue, why))
 }
@@ -156,6 +173,16 @@ fn change(socket: &deadpeer_bpf::Socket, aim: &Aim) -> Change {
         _ => Default::default(),
     };
     Change::new(socket.cookie, options)
+}
+
+/// Whether a process runs a program of 32 bits, and we don't.
+fn is_compat(pid: u32) -> bool {
+    // elf(5): e_ident, up to EI_CLASS.
+    const ELFCLASS32: [u8; 5] = *b"\x7fELF\x01";
+    let mut begins = [0; ELFCLASS32.len()];
+    let program = File::open(format!("/proc/{pid}/exe"));
+    let read = program.and_then(|mut program| program.read_exact(&mut begins));
+    cfg!(target_pointer_width = "64") && read.is_ok() && begins == ELFCLASS32
 }
 
 fn local(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
@@ -177,19 +204,23 @@ impl From<SysError> for WhyNot {
 
 impl fmt::Display for NotCovered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "descriptor {}", self.number)?;
-        if let Some(local) = self.local {
+        let (number, local, why) = match self {
+            Self::Given { number, local, why } => (number, local, why),
+            Self::Compat => return f.write_str("what a 32-bit program sets itself"),
+        };
+        write!(f, "descriptor {number}")?;
+        if let Some(local) = local {
             write!(f, " ({local})")?;
         }
-        match &self.why {
-            WhyNot::Multipath => f.write_str(" is Multipath TCP"),
-            WhyNot::OutOfReach => f.write_str(" was made in a cgroup that is out of reach here"),
+        match why {
+            WhyNot::Multipath => f.write_str(", which is Multipath TCP"),
+            WhyNot::OutOfReach => f.write_str(", made in a cgroup that is out of reach here"),
             WhyNot::Waiting(queue, why) => {
                 let queue = plural(u64::from(*queue), "connection");
-                write!(f, " has {queue} waiting already: {why}")
+                write!(f, ", where {queue} had come before: {why}")
             }
-            WhyNot::Unavailable(why) => write!(f, ": {why}"),
-            WhyNot::Refused(why) => write!(f, ": {why}"),
+            WhyNot::Unavailable(why) => write!(f, ", since {why}"),
+            WhyNot::Refused(why) => write!(f, ", since {why}"),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::os::fd::{AsFd as _, BorrowedFd, RawFd};
 
 use deadpeer_sys::inherited;
 
-/// Descriptors that we were given, and that a program we start gets as well.
-#[derive(Debug)]
+/// Descriptors that we were given, and that a program we start gets as well. By default none.
+#[derive(Debug, Default)]
 pub struct Inherited {
     passed: Vec<inherited::Inherited>,
     standard: Vec<inherited::Inherited>,

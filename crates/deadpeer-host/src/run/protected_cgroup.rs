@@ -91,11 +91,14 @@ impl ProtectedCgroup {
     ///
     /// # Errors
     /// Whatever `Command::spawn` fails with, or the cgroup refuses us.
-    pub fn spawn(&self, command: &mut Command) -> io::Result<Child> {
-        start::spawn(command, Some(self.directory.as_fd()))
+    pub fn spawn(&mut self, command: &mut Command) -> io::Result<Child> {
+        let program = start::spawn(command, Some(self.directory.as_fd()))?;
+        self.adopted.look_at(&program);
+        Ok(program)
     }
 
-    /// Sockets given to the programs that the rule does not hold for.
+    /// What the rule does not hold for: sockets given to the programs, and once one was started,
+    /// what it sets itself if it can't be heard.
     #[must_use]
     pub fn not_covered(&self) -> &[NotCovered] {
         self.adopted.left()

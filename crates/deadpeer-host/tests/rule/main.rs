@@ -15,7 +15,7 @@ use std::time::Duration;
 use deadpeer_core::{Kernel, Policy, SlowReaders};
 use deadpeer_host::protect::Aim;
 use deadpeer_host::protect::new_connections::rule;
-use deadpeer_host::run::{ProtectedCgroup, ProtectedCgroupError};
+use deadpeer_host::run::{Inherited, ProtectedCgroup, ProtectedCgroupError};
 use deadpeer_sys::testing::skip;
 
 /// What is asked for, as a word for the program's environment and back.
@@ -106,8 +106,9 @@ fn kernel() -> Kernel {
 /// Runs a test of this binary once more, under the rule, and fails where it fails. Skips where no
 /// rule can be had.
 fn under_the_rule(test: &str, asked: Asked) {
-    let rule = rule(&asked.aim(), asked.keep_app_settings);
-    let cgroup = match ProtectedCgroup::make(&rule) {
+    let aim = asked.aim();
+    let rule = rule(&aim, asked.keep_app_settings);
+    let mut cgroup = match ProtectedCgroup::make(&aim, &rule, &Inherited::default()) {
         Ok(cgroup) => cgroup,
         Err(
             why @ (ProtectedCgroupError::Unavailable(_)
@@ -123,6 +124,5 @@ fn under_the_rule(test: &str, asked: Asked) {
         .stdin(Stdio::null());
     let status = cgroup.spawn(&mut program).unwrap().wait().unwrap();
     assert!(status.success(), "{asked:?}: {status}");
-    let counts = cgroup.counts().unwrap();
-    assert_eq!(counts.refused, 0, "{asked:?}: {counts:?}");
+    assert_eq!(cgroup.refused(), 0, "{asked:?}");
 }
