@@ -1,13 +1,16 @@
 //! Sockets that a program was given, under its rule: they belong to the cgroup that they were made
 //! in, and the rule is asked about those of its own cgroup.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::os::fd::{BorrowedFd, RawFd};
-use std::process::Child;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::process::Command;
 
 use deadpeer::Apply as _;
 use deadpeer_bpf::{Adoption, Change, Engine, Holding, Rule, Unavailable, cgroup};
@@ -89,9 +92,9 @@ impl Adopted {
         &self.left
     }
 
-    /// Once it was started: what can't be heard of it.
-    pub(super) fn look_at(&mut self, program: &Child) {
-        if is_compat(program.id()) {
+    /// Before it is started: what can't be heard of it.
+    pub(super) fn look_at(&mut self, command: &Command) {
+        if is_compat(command.get_program()) {
             self.left.push(NotCovered::Compat);
         }
     }
@@ -175,14 +178,20 @@ fn change(socket: &deadpeer_bpf::Socket, aim: &Aim) -> Change {
     Change::new(socket.cookie, options)
 }
 
-/// Whether a process runs a program of 32 bits, and we don't.
-fn is_compat(pid: u32) -> bool {
+/// Whether this is the name of a program of 32 bits, and we are none. Where execvp(3) looks for it.
+fn is_compat(program: &OsStr) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let below_paths = std::env::split_paths(&path).map(|folder| folder.join(program));
+    let found = match program.as_bytes().contains(&b'/') {
+        true => Some(PathBuf::from(program)),
+        false => below_paths.into_iter().find(|path| path.is_file()),
+    };
     // elf(5): e_ident, up to EI_CLASS.
     const ELFCLASS32: [u8; 5] = *b"\x7fELF\x01";
     let mut begins = [0; ELFCLASS32.len()];
-    let program = File::open(format!("/proc/{pid}/exe"));
-    let read = program.and_then(|mut program| program.read_exact(&mut begins));
-    cfg!(target_pointer_width = "64") && read.is_ok() && begins == ELFCLASS32
+    let file = found.and_then(|path| File::open(path).ok());
+    let read = file.is_some_and(|mut file| file.read_exact(&mut begins).is_ok());
+    cfg!(target_pointer_width = "64") && read && begins == ELFCLASS32
 }
 
 fn local(socket: BorrowedFd<'_>) -> Option<SocketAddr> {

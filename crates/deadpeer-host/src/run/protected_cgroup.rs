@@ -92,9 +92,8 @@ impl ProtectedCgroup {
     /// # Errors
     /// Whatever `Command::spawn` fails with, or the cgroup refuses us.
     pub fn spawn(&mut self, command: &mut Command) -> io::Result<Child> {
-        let program = start::spawn(command, Some(self.directory.as_fd()))?;
-        self.adopted.look_at(&program);
-        Ok(program)
+        self.adopted.look_at(command);
+        start::spawn(command, Some(self.directory.as_fd()))
     }
 
     /// What the rule does not hold for: sockets given to the programs, and once one was started,
