@@ -10,6 +10,7 @@ use crate::audit;
 use crate::ends;
 use crate::exit::Exit;
 use crate::explain;
+use crate::guard;
 use crate::history;
 use crate::kill;
 use crate::lab;
@@ -59,6 +60,7 @@ pub(crate) enum Verb {
     Ping(Box<ping::PingArgs>),
     Protect(Box<protect::ProtectArgs>),
     Kill(Box<kill::KillArgs>),
+    Guard(Box<guard::GuardArgs>),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
 }

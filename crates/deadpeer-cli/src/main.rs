@@ -22,11 +22,11 @@ mod explain;
 mod filter_args;
 mod flags;
 mod gaps;
+mod guard;
 mod history;
 mod kill;
 mod lab;
 mod lending;
-mod middlebox;
 mod names;
 mod output;
 mod ping;
@@ -87,6 +87,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Stop> {
         Verb::Ping(args) => ping::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Protect(args) => protect::run(&args.request()?, args.output().form(look), &mut out),
         Verb::Kill(args) => kill::run(&args.request()?, args.output.form(look), &mut out),
+        Verb::Guard(args) => guard::run(&args.request(), args.output().form(look), &mut out),
         Verb::Completions(args) => shell::completions(args, &mut out),
         Verb::Man(args) => shell::man(args, &mut out),
     }?;

@@ -8,8 +8,6 @@ use deadpeer_core::policy::Relaxation;
 use deadpeer_core::{Policy, Refusal, Silence, SlowReaders};
 use deadpeer_report::duration;
 
-use crate::middlebox;
-
 /// What a policy survives unless told otherwise (RFC 1122, section 4.2.3.6: not one lost probe is
 /// death).
 pub(crate) const LOST_PROBES: u32 = 2;
@@ -38,7 +36,7 @@ pub(crate) struct PolicyArgs {
     pub(crate) path_rto: Option<Duration>,
     /// Middlebox in the path that forgets idle connections, which has to hear a probe before:
     /// aws-alb, aws-nlb, azure, gcp, ipvs or a time such as 350s
-    #[arg(long, value_name = "NAME|TIME", value_parser = middlebox::parse)]
+    #[arg(long, value_name = "NAME|TIME", value_parser = deadpeer_report::middlebox::parse)]
     pub(crate) middlebox: Option<Duration>,
     /// Kinds of silence that need not keep the deadline: idle, in-flight, late-write, zero-window,
     /// connecting, after-fin

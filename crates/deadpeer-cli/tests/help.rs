@@ -42,7 +42,7 @@ fn help_reads_well() {
     }
 }
 
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 16] = [
     "audit",
     "plan",
     "explain",
@@ -56,6 +56,7 @@ const VERBS: [&str; 15] = [
     "ping",
     "protect",
     "kill",
+    "guard",
     "completions",
     "man",
 ];

@@ -25,6 +25,7 @@ mod waiting;
 mod worst;
 mod zero_window;
 
+pub use case::RTO_MIN_MS;
 pub use notice::{Notice, Silence, Span};
 pub use orphan::AfterClose;
 pub(crate) use paths::{Paths, Prepared};
@@ -37,7 +38,6 @@ use std::time::Duration;
 use crate::kernel::Kernel;
 use crate::options::Effective;
 use crate::wheel::{Stretch, Wheel};
-pub(crate) use case::RTO_MIN_MS;
 use case::{Case, highest_rto};
 
 /// The answer for one kind of silence.

@@ -21,6 +21,25 @@ pub enum Mode {
     Enforce,
 }
 
+impl Mode {
+    /// As a configuration and a log write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Observe => "observe",
+            Self::Enforce => "enforce",
+        }
+    }
+
+    /// The one with a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = [Self::Off, Self::Observe, Self::Enforce].into_iter();
+        all.find(|mode| mode.name() == name)
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -43,8 +62,6 @@ pub struct Died {
     pub death: Death,
     /// The number of its network namespace, where that is known.
     pub namespace: Option<u64>,
-    /// The container or pod it was made in, by the name or id that its cgroup has.
-    pub container: Option<Arc<str>>,
     /// The first policy that chose it; `None`: none did, or it came and went unseen.
     pub policy: Option<PolicyName>,
     /// Whether it was we who destroyed it.
@@ -68,8 +85,6 @@ pub struct Subject {
     pub pid: Option<u32>,
     /// The number of its network namespace.
     pub namespace: u64,
-    /// The container or pod it was made in, by the name or id that its cgroup has.
-    pub container: Option<Arc<str>>,
     /// The policy that chose it.
     pub policy: PolicyName,
 }
@@ -142,4 +157,33 @@ pub enum WhySpared {
     OurOwn,
     /// The peer answered when it was looked at a last time.
     Answered,
+    /// The program that is run before a kill did not agree.
+    Hook,
+}
+
+impl WhySpared {
+    /// As a log writes it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Holding => "let live: the guard holds",
+            Self::RateLimit => "let live: as many were destroyed in a minute as may be",
+            Self::OurOwn => "let live: it is never to be touched",
+            Self::Answered => "let live: its peer has answered",
+            Self::Hook => "let live: the program that is run before a kill did not agree",
+        }
+    }
+}
+
+impl KillResult {
+    /// As a log writes it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Destroyed => "destroyed",
+            Self::WouldDestroy => "would destroy",
+            Self::Gone => "ended by itself",
+            Self::Failed => "could not be destroyed",
+        }
+    }
 }

@@ -4,13 +4,32 @@
 //! remembers, and how things stand is in [`Readings`] for whoever shows them.
 #![forbid(unsafe_code)]
 
+mod choice;
+pub mod config;
+mod daemon;
+mod enforce;
 mod event;
+mod guard;
+pub mod heart;
+mod hooks;
+mod links;
+pub mod live;
+mod ours;
+mod publish;
 mod readings;
+mod realm;
+mod services;
+mod sweep;
+mod tell;
 
+pub use config::Config;
+pub use daemon::{Daemon, SIGNALS, Source};
 pub use event::{
     Died, Event, Evidence, KillResult, Killed, Mode, PolicyName, Spared, Subject, WhySpared,
 };
+pub use guard::{Guard, OpenGuardError, SweepError, Tell};
 pub use readings::{
     Configured, Direction, HoldReason, Holding, Protection, QuestionResult, Readings,
     ServiceReading, Swept, What,
 };
+pub use realm::OpenRealmError;

@@ -89,6 +89,17 @@ pub enum What {
     Supervise,
 }
 
+impl What {
+    /// As a log writes it, once it was done.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Protect => "options were set with which the kernel keeps the deadline",
+            Self::Supervise => "options were set with which the kernel asks",
+        }
+    }
+}
+
 /// One look at all connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

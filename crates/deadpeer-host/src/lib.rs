@@ -37,7 +37,7 @@ pub mod workload;
 
 pub use ask::{Questions, Reply};
 pub use deadpeer_sys::netns::NetnsLock;
-pub use deadpeer_sys::sock_diag::{ArmedTimer, Family, Socket, States, TimerKind};
+pub use deadpeer_sys::sock_diag::{ArmedTimer, Family, Socket, SocketId, States, TimerKind};
 pub use filter::{Endpoint, EndpointError, Filter, Selector, cgroup};
 pub use process::Process;
 pub use publish::unreached;

@@ -6,6 +6,7 @@
 
 mod aim;
 mod armed;
+mod asking;
 mod batches;
 mod by_bpf;
 mod by_descriptors;
@@ -21,6 +22,7 @@ mod sysctl;
 
 pub use aim::{Aim, Change, Step};
 pub use armed::ArmedAhead;
+pub use asking::Asking;
 pub use batches::Progress;
 pub use carry_out::CarryOut;
 pub use loopback_burst::{LoopbackBurst, backlog};

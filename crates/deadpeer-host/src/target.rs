@@ -123,7 +123,9 @@ impl Target {
         self.owners.iter().map(|owner| (owner.pid, owner.fd))
     }
 
-    fn of(connection: &Connection<'_>) -> Self {
+    /// A connection as the table shows it; whether a question could be a risk is left open.
+    #[must_use]
+    pub fn of(connection: &Connection<'_>) -> Self {
         let socket = connection.socket;
         let info = connection.tcp_info();
         let owners = connection.owners().map(|owner| TargetOwner {

@@ -10,12 +10,14 @@
 //! - [`json`] writes JSON lines in which every character that does not print is an escape;
 //! - [`raw::RawText`] carries names that need not be UTF-8 through JSON without loss;
 //! - [`sanitize`] makes text from outside safe for a terminal;
-//! - [`duration`] and [`plural`] are how times and counts are written.
+//! - [`duration`] and [`plural`] are how times and counts are written, and [`middlebox`] has the
+//!   names of boxes that stand for a time.
 #![forbid(unsafe_code)]
 
 pub mod duration;
 mod gap;
 pub mod json;
+pub mod middlebox;
 pub mod plural;
 mod printable;
 pub mod raw;

@@ -8,6 +8,7 @@ mod audit;
 mod configuration;
 mod ends;
 mod explain;
+mod guard;
 mod history;
 mod kill;
 mod lab;
@@ -34,6 +35,7 @@ pub use ends::{Connected, Ended, Listening, Seen};
 pub use explain::{
     Capture, Event, Evidence, Group, Packet, SeenAs, Side, Story, Translated, Verdict,
 };
+pub use guard::{GuardHolding, GuardStatus, Guarded};
 pub use history::{CauseCount, DeathGroup, History, LostDeaths};
 pub use kill::{Kill, KillSummary};
 pub use lab::{Cell, Experiment, Tally};

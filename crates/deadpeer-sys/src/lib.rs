@@ -24,6 +24,7 @@ pub mod packet;
 pub mod pidfd;
 pub mod readiness;
 mod remembered;
+mod route_events;
 pub mod signals;
 #[cfg(feature = "sock_diag")]
 pub mod sock_diag;
@@ -39,6 +40,7 @@ pub use alarm::Alarm;
 pub use error::{Result, SysError, errno_name};
 pub use kernel::{kernel_version, running_kernel};
 pub use remembered::Remembered;
+pub use route_events::{RouteEvent, RouteEvents};
 pub use rustix::io::Errno;
 pub use tcp_info::tcp_info;
 pub use unconnected::unconnected;

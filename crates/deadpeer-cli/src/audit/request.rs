@@ -8,7 +8,6 @@ use deadpeer_host::Tables;
 use crate::exit::Stop;
 use crate::filter_args::Chosen;
 use crate::flags::DeadlineArgs;
-use crate::middlebox;
 use crate::output::OutputArgs;
 use crate::table_args::TableArgs;
 
@@ -46,7 +45,7 @@ pub(crate) struct AuditArgs {
     bpf: bool,
     /// Assume a device on the path that forgets idle connections: aws-alb, aws-nlb, azure, gcp,
     /// ipvs, or a timeout such as 350s
-    #[arg(long, value_name = "NAME|TIME", value_parser = middlebox::parse)]
+    #[arg(long, value_name = "NAME|TIME", value_parser = deadpeer_report::middlebox::parse)]
     middlebox: Option<Duration>,
     /// Minimum number of consecutive lost keepalive probes that a live peer must survive:
     /// connections that survive fewer are marked, and the exit code is 1

@@ -8,7 +8,7 @@ use crate::options::{Effective, MAX_RTO_MAX_MS};
 use crate::wheel::{Stretch, Wheel};
 
 /// `TCP_RTO_MIN` (include/net/tcp.h), milliseconds.
-pub(crate) const RTO_MIN_MS: u32 = 200;
+pub const RTO_MIN_MS: u32 = 200;
 /// `TCP_TIMEOUT_INIT`: the RTO of a path nobody measured (RFC 6298, section 2.1), milliseconds.
 pub(super) const RTO_INITIAL_MS: u32 = 1_000;
 

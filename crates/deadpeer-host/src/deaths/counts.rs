@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use deadpeer_core::close_reason::CloseCause;
 
@@ -30,6 +31,22 @@ impl ServiceName {
     pub fn of(death: &Death) -> Self {
         let owner = death.owner.as_ref();
         Self::new(owner.map(|owner| owner.process.name().into()), death.role)
+    }
+}
+
+/// As `redis-server :6379`, or `curl -> :443` for connections that it made. Names are bytes as
+/// their processes chose them: sanitize before a terminal.
+impl fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.process {
+            Some(name) => f.write_str(&String::from_utf8_lossy(name))?,
+            None => f.write_str("?")?,
+        }
+        match self.role {
+            Role::Listening(address) => write!(f, " {address}"),
+            Role::Accepted(port) => write!(f, " :{port}"),
+            Role::Outgoing(port) => write!(f, " -> :{port}"),
+        }
     }
 }
 

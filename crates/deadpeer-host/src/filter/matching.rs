@@ -31,12 +31,18 @@ pub struct Filter {
     /// Made in one of these cgroups, ids of cgroup v2 directories, see
     /// [`cgroup::ids`](super::cgroup::ids); `None` asks nothing.
     pub cgroups: Option<Vec<u64>>,
+    /// What one of these means is not meant.
+    pub except: Vec<Filter>,
 }
 
 impl Filter {
     /// Whether owners must be known to decide.
     #[must_use]
     pub fn needs_owners(&self) -> bool {
+        self.asks_for_owners() || self.except.iter().any(Self::needs_owners)
+    }
+
+    fn asks_for_owners(&self) -> bool {
         !self.pids.is_empty() || !self.processes.is_empty()
     }
 
@@ -45,12 +51,29 @@ impl Filter {
     pub fn matches<'p>(
         &self,
         socket: &Socket<'_>,
-        owners: impl IntoIterator<Item = &'p Process>,
+        owners: impl IntoIterator<Item = &'p Process, IntoIter: Clone>,
     ) -> bool {
-        self.matches_socket(socket) && self.matches_owners(owners)
+        let owners = owners.into_iter();
+        self.matches_socket(socket)
+            && self.matches_owners(owners.clone())
+            && !self.excepts(socket, owners)
     }
 
-    /// The part of [`Filter::matches`] that looks at the socket alone.
+    /// Whether a socket with these owners is among the exceptions.
+    pub(crate) fn excepts<'p>(
+        &self,
+        socket: &Socket<'_>,
+        owners: impl Iterator<Item = &'p Process> + Clone,
+    ) -> bool {
+        // A list has one type: of iterators over iterators there would be ever more types.
+        let mut excepted = self.except.iter();
+        excepted.any(|except| {
+            let processes: Vec<&Process> = owners.clone().collect();
+            except.matches(socket, processes)
+        })
+    }
+
+    /// The part of [`Filter::matches`] that looks at the socket alone, but for exceptions.
     #[must_use]
     pub fn matches_socket(&self, socket: &Socket<'_>) -> bool {
         let ends = [socket.local.port(), socket.peer.port()];
@@ -78,11 +101,11 @@ impl Filter {
             && self.cgroups.is_none()
     }
 
-    /// The part of [`Filter::matches`] that looks at the owners: one of them must have both a pid
-    /// and a name that are asked for.
+    /// The part of [`Filter::matches`] that looks at the owners, but for exceptions: one of them
+    /// must have both a pid and a name that are asked for.
     #[must_use]
     pub fn matches_owners<'p>(&self, owners: impl IntoIterator<Item = &'p Process>) -> bool {
-        !self.needs_owners()
+        !self.asks_for_owners()
             || owners
                 .into_iter()
                 .any(|process| self.matches_process(process))
@@ -190,6 +213,34 @@ mod tests {
             f.pids = vec![42];
             f.processes = vec![glob("systemd")];
         }));
+    }
+
+    #[test]
+    fn an_exception_is_one_as_a_whole() {
+        let excepting = |set: fn(&mut Filter)| {
+            let mut except = Filter::default();
+            set(&mut except);
+            matches(|filter| filter.except = vec![except])
+        };
+        assert!(!excepting(|_| {}));
+        assert!(!excepting(|f| f.ports = vec![443]));
+        assert!(!excepting(|f| {
+            f.ports = vec![443];
+            f.processes = vec![glob("systemd")];
+        }));
+        assert!(excepting(|f| {
+            f.ports = vec![443];
+            f.processes = vec![glob("nobody")];
+        }));
+        assert!(excepting(|f| f.users = Some(vec![0])));
+        let mut needs = Filter::default();
+        assert!(!needs.needs_owners());
+        needs.except = vec![Filter {
+            pids: vec![1],
+            ..Filter::default()
+        }];
+        assert!(needs.needs_owners());
+        assert!(needs.matches_owners([]));
     }
 
     #[test]

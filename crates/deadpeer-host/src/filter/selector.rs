@@ -152,6 +152,7 @@ impl Selector {
             },
             users: self.user_ids(&mut missing)?,
             cgroups: self.cgroup_ids(&mut missing)?,
+            except: Vec::new(),
         };
         Ok(Resolved { filter, missing })
     }

@@ -9,7 +9,6 @@ use super::batches::{Batches, Progress};
 use super::outcome::{CarryOutError, Outcome};
 use super::overwriting::Overwriting;
 use super::survey::{Job, Survey};
-use super::{by_bpf, by_descriptors};
 use crate::filter::Filter;
 use crate::table::Table;
 use crate::undo::UndoFile;
@@ -118,16 +117,8 @@ impl<'a> CarryOut<'a> {
             .iter()
             .filter_map(|place| survey.jobs.get(*place))
             .collect();
-        match self.table.view() {
-            Some(view) => {
-                let tried = by_bpf::carry_out(view, survey, &jobs, outcome)?;
-                self.tried.extend(tried);
-            }
-            None => {
-                by_descriptors::carry_out(survey, &jobs, outcome);
-                self.tried.extend(jobs.iter().map(|job| job.cookie));
-            }
-        }
+        let tried = survey.change_all(self.table, &jobs, outcome)?;
+        self.tried.extend(tried);
         Ok(())
     }
 

@@ -12,7 +12,11 @@ use rustc_hash::FxHashSet;
 
 use super::aim::{Aim, Change, Step};
 use super::armed::ArmedAhead;
+use super::asking::Asking;
+use super::outcome::{CarryOutError, Outcome};
 use super::overwriting::{NothingAccepted, Overwriting};
+use super::{by_bpf, by_descriptors};
+use crate::deaths::ServiceName;
 use crate::filter::Filter;
 use crate::table::Connection;
 use crate::table::Coverage;
@@ -20,6 +24,7 @@ use crate::table::Query;
 use crate::table::{ReadTableError, Table};
 use crate::table::{Role, Services};
 use crate::table::{Settings, Unreadable};
+use crate::undo::UndoFile;
 use crate::workload::Workload;
 
 /// The chosen sockets, sorted by what is to be done with them.
@@ -108,6 +113,14 @@ struct Kind {
     uid: u32,
 }
 
+impl Part {
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> ServiceName {
+        ServiceName::new(self.process.clone(), self.role)
+    }
+}
+
 impl Survey {
     /// Looks at every connection and listener that the filter chooses.
     ///
@@ -118,6 +131,38 @@ impl Survey {
     /// # Errors
     /// The table could not be read.
     pub fn take(table: &mut Table, filter: &Filter, aim: &Aim) -> Result<Self, ReadTableError> {
+        let mut fine = Shortcut::default();
+        let mut ahead = ArmedAhead::default();
+        let by_program = |cookie: u64, now: &Effective| aim.by_program(cookie, now);
+        let fate = |connection: &Connection<'_>| fate(connection, aim, &mut fine, &mut ahead);
+        let mut survey = Self::by(table, filter, by_program, fate)?;
+        survey.armed_ahead = ahead;
+        survey.find_overwriting(aim);
+        Ok(survey)
+    }
+
+    /// Looks at every connection that the filter chooses and whose peer is to be asked by the
+    /// kernel.
+    ///
+    /// # Errors
+    /// The table could not be read.
+    pub fn to_ask(
+        table: &mut Table,
+        filter: &Filter,
+        asking: &Asking,
+    ) -> Result<Self, ReadTableError> {
+        let as_it_is = |_, now: &Effective| *now;
+        Self::by(table, filter, as_it_is, |connection| {
+            asking.fate(connection)
+        })
+    }
+
+    fn by(
+        table: &mut Table,
+        filter: &Filter,
+        by_program: impl Fn(u64, &Effective) -> Effective,
+        mut fate: impl FnMut(&Connection<'_>) -> Option<Fate>,
+    ) -> Result<Self, ReadTableError> {
         let query = Query {
             filter: filter.clone(),
             every_option: true,
@@ -129,19 +174,17 @@ impl Survey {
         let mut counts: Vec<u64> = Vec::new();
         let mut jobs = Vec::new();
         let mut here = FxHashSet::default();
-        let mut fine = Shortcut::default();
-        let mut ahead = ArmedAhead::default();
         let coverage = table.each(&query, |connection| {
             here.insert(connection.socket.local.ip());
             let kinds = &mut services.of(connection).value;
-            let Some(fate) = fate(connection, aim, &mut fine, &mut ahead) else {
+            let Some(fate) = fate(connection) else {
                 return ControlFlow::Continue(());
             };
             let before = connection.settings.effective().copied();
             let kind = Kind {
                 listeners: connection.socket.state == TcpState::Listen,
                 before,
-                by_program: before.map(|before| aim.by_program(connection.socket.cookie, &before)),
+                by_program: before.map(|before| by_program(connection.socket.cookie, &before)),
                 own: connection.bpf.map(|bpf| bpf.own),
                 fate,
                 uid: connection.socket.uid,
@@ -168,18 +211,44 @@ impl Survey {
             }
             ControlFlow::Continue(())
         })?;
-        let mut survey = Self {
+        Ok(Self {
             netns: Some(table.namespace()),
             parts: parts(services, &counts),
             coverage,
-            overwriting: Vec::new(),
-            nothing_accepted: NothingAccepted::default(),
-            armed_ahead: ahead,
             jobs,
             here,
-        };
-        survey.find_overwriting(aim);
-        Ok(survey)
+            ..Self::default()
+        })
+    }
+
+    /// Changes what was found, once what was before is in the undo file, and looks no second time.
+    ///
+    /// # Errors
+    /// See [`CarryOutError`].
+    pub fn carry_out(&self, table: &Table, undo: &mut UndoFile) -> Result<Outcome, CarryOutError> {
+        let mut outcome = Outcome::default();
+        if !self.jobs.is_empty() {
+            undo.add(self.groups())?;
+            let jobs: Vec<&Job> = self.jobs.iter().collect();
+            self.change_all(table, &jobs, &mut outcome)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Changes these, and tells which had their turn.
+    pub(super) fn change_all(
+        &self,
+        table: &Table,
+        jobs: &[&Job],
+        outcome: &mut Outcome,
+    ) -> Result<Vec<u64>, CarryOutError> {
+        match table.view() {
+            Some(view) => Ok(by_bpf::carry_out(view, self, jobs, outcome)?),
+            None => {
+                by_descriptors::carry_out(self, jobs, outcome);
+                Ok(jobs.iter().map(|job| job.cookie).collect())
+            }
+        }
     }
 
     /// How many sockets are to be changed.
@@ -210,7 +279,7 @@ impl Survey {
     }
 
     /// The sockets that are to be changed, by cookie, with the place of their part.
-    pub(crate) fn changing(&self) -> impl Iterator<Item = (u64, usize)> {
+    pub fn changing(&self) -> impl Iterator<Item = (u64, usize)> {
         self.jobs.iter().map(|job| (job.cookie, job.part))
     }
 

@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
 
-use deadpeer_core::{Kernel, KernelVersion, TcpState};
+use deadpeer_core::{Kernel, KernelVersion, TcpInfo, TcpState};
 use deadpeer_sys::netns::{self, NetnsError};
-use deadpeer_sys::sock_diag::{DumpEnd, Request, SockDiag, Socket};
+use deadpeer_sys::sock_diag::{DumpEnd, Request, SockDiag, Socket, SocketId};
 use rustc_hash::FxHashSet;
 
 use super::bpf::{BpfError, BpfReader, View};
@@ -123,6 +123,19 @@ impl Table {
         &mut self.diag
     }
 
+    /// Looks at one connection as it is now; `None`: it is gone, or has no TCP_INFO any more.
+    ///
+    /// # Errors
+    /// The kernel could not be asked.
+    pub fn look_at(&mut self, id: &SocketId) -> Result<Option<TcpInfo>, ReadTableError> {
+        let version = self.version;
+        let found = self.diag.socket_between(id, true, |socket| {
+            let info = socket.tcp_info.filter(|_| socket.cookie == id.cookie);
+            info.map(|bytes| TcpInfo::decode(bytes, version))
+        });
+        Ok(found.map_err(ReadTableError::Dump)?.flatten())
+    }
+
     /// The number of the namespace, as `/proc/PID/ns/net` shows it.
     #[must_use]
     pub fn namespace(&self) -> u64 {
@@ -188,7 +201,7 @@ impl Table {
                 let row = Row::of(seen, &self.kernel.sysctls);
                 inodes.add(row.socket.inode);
                 let owners = reading.known_owners(row.socket.inode);
-                let fits = || fits(query, owners);
+                let fits = || fits(query, &row.socket, owners);
                 let Some(chosen) = choice(query, &row.socket, fits) else {
                     return ControlFlow::Continue(());
                 };
@@ -209,7 +222,7 @@ impl Table {
                 |each| self.diag.dump(request(query), each),
                 |socket| {
                     inodes.add(socket.inode);
-                    let fits = || fits(query, reading.owners_of(socket));
+                    let fits = || fits(query, socket, reading.owners_of(socket));
                     let Some(chosen) = choice(query, socket, fits) else {
                         return ControlFlow::Continue(());
                     };
@@ -286,9 +299,10 @@ fn choice(query: &Query, socket: &Socket<'_>, owners_fit: impl FnOnce() -> bool)
     (chosen || context).then_some(chosen)
 }
 
-fn fits(query: &Query, owners: OwnersOf<'_>) -> bool {
+fn fits(query: &Query, socket: &Socket<'_>, owners: OwnersOf<'_>) -> bool {
     let processes = owners.map(|owner| owner.process);
-    query.filter.matches_owners(processes)
+    let filter = &query.filter;
+    filter.matches_owners(processes.clone()) && !filter.excepts(socket, processes)
 }
 
 /// Shows every socket once as the kernel itself does.

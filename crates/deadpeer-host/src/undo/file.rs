@@ -155,6 +155,26 @@ impl UndoFile {
         self.save()
     }
 
+    /// Forgets sockets that are gone, and takes the file away if there is nothing left to undo.
+    /// When this returns, that is on the disk.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn forget_gone(&mut self, is_there: impl Fn(u64) -> bool) -> Result<(), WriteUndoError> {
+        for group in &mut self.record.groups {
+            group.cookies.retain(|cookie| is_there(*cookie));
+        }
+        self.record.groups.retain(|group| !group.cookies.is_empty());
+        if !self.record.groups.is_empty() || !self.record.sysctls.is_empty() {
+            return self.save();
+        }
+        if self.written {
+            self.take_away()?;
+            self.written = false;
+        }
+        Ok(())
+    }
+
     /// Says something else from now on. When this returns, that is on the disk.
     pub(crate) fn replace(&mut self, groups: Vec<Group>) -> Result<(), WriteUndoError> {
         self.record.begin_now();

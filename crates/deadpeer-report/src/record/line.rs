@@ -53,6 +53,8 @@ lines! {
     "experiment" => Experiment,
     "forgotten_undo_file" => ForgottenUndoFile,
     "group" => Group,
+    "guard_status" => GuardStatus,
+    "guarded" => Guarded,
     "hanging" => Hanging,
     "history" => History,
     "kill" => Kill,

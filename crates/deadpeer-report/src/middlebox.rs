@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpeer_report::duration;
+use crate::duration;
 
 /// Idle limits as their makers document them: AWS load balancers' and Azure's idle timeouts, Google
 /// Cloud's connection tracking, IPVS' default for TCP (ipvsadm(8), `--set`).
@@ -14,8 +14,11 @@ const KNOWN: [(&str, u64); 5] = [
     ("ipvs", 900),
 ];
 
-/// Reads a name or a duration.
-pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+/// Reads a name of such a box, or a duration.
+///
+/// # Errors
+/// What it can be, in words.
+pub fn parse(text: &str) -> Result<Duration, String> {
     if let Some((_, seconds)) = KNOWN.iter().find(|(name, _)| *name == text) {
         return Ok(Duration::from_secs(*seconds));
     }

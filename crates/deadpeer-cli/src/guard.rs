@@ -1,0 +1,53 @@
+//! `deadpeer guard`: the daemon, begun, checked and asked.
+
+mod ask;
+mod check;
+mod log;
+mod once;
+mod request;
+
+pub(crate) use request::{GuardArgs, Request};
+
+use std::io::Write;
+
+use deadpeer_guard::live::{Alone, runtime_directory};
+use deadpeer_guard::{Daemon, Guard, SIGNALS};
+use deadpeer_host::undo::default_directory;
+use deadpeer_sys::signals::Inbox;
+
+use crate::exit::{Exit, Stop};
+use crate::output::Output;
+use request::Task;
+
+/// Does what is asked.
+pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    match &request.task {
+        Task::Check => check::run(request, output, out),
+        Task::Once => once::run(request, output, out),
+        Task::Ask(asked) => ask::run(*asked, output, out),
+        Task::Run => guard(request, output),
+    }
+}
+
+/// Guards until a signal says to end.
+fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
+    let config = request.load()?;
+    // Before anything that could start a thread.
+    let signals = Inbox::open(&SIGNALS).map_err(crate::drive::unwatched)?;
+    log::begin(matches!(output, Output::Json))?;
+    let alone = Alone::take(&runtime_directory()).map_err(|error| Stop::from_error(&error))?;
+    let guard = Guard::open(
+        config,
+        request.namespaces.iter().cloned(),
+        default_directory(),
+    )
+    .map_err(|error| Stop::from_error(&error))?;
+    for why in guard.without_ebpf() {
+        tracing::warn!("deaths are seen late, and without their errors: {why}");
+    }
+    let daemon = Daemon::new(guard, request.source.clone(), signals, alone)
+        .map_err(|error| Stop::because(format!("guard: {error}")))?;
+    let ended = daemon.run(&mut |_| ());
+    ended.map_err(|error| Stop::because(format!("guard: {error}")))?;
+    Ok(Exit::Yes)
+}

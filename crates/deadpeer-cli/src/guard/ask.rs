@@ -1,0 +1,62 @@
+//! Asking a guard that runs.
+
+use std::io::Write;
+use std::time::Duration;
+
+use deadpeer_guard::HoldReason;
+use deadpeer_guard::live::{Asked, ask, runtime_directory};
+use deadpeer_report::duration::typed;
+use deadpeer_report::plural::plural;
+use deadpeer_report::record::GuardStatus;
+
+use crate::exit::{Exit, Stop};
+use crate::output::{Output, line};
+use crate::text::style;
+
+pub(super) fn run(asked: Asked, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    let status = ask(&runtime_directory(), asked).map_err(|error| Stop::from_error(&error))?;
+    show(&status, output, out)?;
+    Ok(Exit::Yes)
+}
+
+/// How a guard stands.
+pub(super) fn show(status: &GuardStatus, output: Output, out: &mut impl Write) -> Result<(), Stop> {
+    if matches!(output, Output::Json) {
+        return line(out, status);
+    }
+    let seen = format!(
+        "{} seen in the last sweep, {} with a question open. {} destroyed, {} would have been, {} let live although its peer seemed gone.",
+        plural(status.connections, "connection"),
+        status.asked,
+        status.destroyed,
+        status.would_destroy,
+        plural(status.spared, "time"),
+    );
+    output.say(out, style::NOTE, &seen)?;
+    if !status.last_reload_ok {
+        let wrong = "The configuration that was read last is wrong; the one before is in force.";
+        output.say(out, style::BAD, wrong)?;
+    }
+    for hold in &status.holding {
+        let whom = match &hold.service {
+            Some(service) => format!(" ({service})"),
+            None => String::new(),
+        };
+        let since = typed(Duration::from_secs(hold.for_ms / 1000));
+        let why = format!(
+            "It has been holding for {since}: {}{whom}.",
+            words(&hold.reason)
+        );
+        output.say(out, style::BAD, &why)?;
+    }
+    Ok(())
+}
+
+/// The sentence of a word that a guard of this version writes, or the word itself.
+fn words(reason: &str) -> &str {
+    let mut known = HoldReason::ALL.into_iter();
+    match known.find(|known| known.word() == reason) {
+        Some(known) => known.words(),
+        None => reason,
+    }
+}

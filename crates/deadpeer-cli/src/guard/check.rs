@@ -1,0 +1,38 @@
+//! Whether a configuration is right, and what it says.
+
+use std::io::Write;
+
+use deadpeer_guard::config::Policy;
+use deadpeer_report::duration;
+use deadpeer_report::plural::plural;
+
+use super::request::Request;
+use crate::exit::{Exit, Stop};
+use crate::output::Output;
+use crate::text::style;
+
+pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    let config = request.load()?;
+    let count = plural(config.policies.len() as u64, "policy");
+    output.say(
+        out,
+        style::NOTE,
+        &format!("The configuration is right: {count}."),
+    )?;
+    for policy in &config.policies {
+        output.say(out, style::NOTE, &sentence(policy))?;
+    }
+    Ok(Exit::Yes)
+}
+
+fn sentence(policy: &Policy) -> String {
+    format!(
+        "{}: within {}, protect {}, supervise {}, kill {} ({} a minute at most)",
+        policy.name,
+        duration::typed(policy.deadline()),
+        policy.protect.name(),
+        policy.supervise.name(),
+        policy.kill.name(),
+        policy.kills_per_minute,
+    )
+}

@@ -1,0 +1,62 @@
+//! One look: what a guard would do about the connections of now.
+
+use std::io::Write;
+use std::time::Duration;
+
+use deadpeer_guard::{Event, Guard, What};
+use deadpeer_host::undo::default_directory;
+use deadpeer_report::duration;
+use deadpeer_report::plural::plural;
+use deadpeer_report::record::Guarded;
+
+use super::ask::show;
+use super::request::Request;
+use crate::exit::{Exit, Stop};
+use crate::output::Output;
+use crate::text::style;
+
+pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    let config = request.load()?.observing();
+    let namespaces = request.namespaces.iter().cloned();
+    let mut guard = Guard::open(config, namespaces, default_directory())
+        .map_err(|error| Stop::from_error(&error))?;
+    let mut records: Vec<Guarded> = Vec::new();
+    guard
+        .sweep(&mut |event: &Event| records.extend(event.to_record()))
+        .map_err(|error| Stop::from_error(&error))?;
+    for record in &records {
+        output.tell(out, || record.clone(), style::BAD, || sentence(record))?;
+    }
+    for (policy, what, count) in guard.rehearse().map_err(|error| Stop::from_error(&error))? {
+        let key = match what {
+            What::Protect => "protect",
+            What::Supervise | _ => "supervise",
+        };
+        let sockets = plural(count as u64, "socket");
+        let said = format!("Policy {policy}: {key} = \"enforce\" would set options of {sockets}.");
+        output.say(out, style::NOTE, &said)?;
+    }
+    show(&guard.readings().to_record(), output, out)?;
+    Ok(Exit::Yes)
+}
+
+fn sentence(record: &Guarded) -> String {
+    let what = match &record.spared {
+        None => "Would destroy".to_owned(),
+        Some(why) => format!("Would let live ({why})"),
+    };
+    let process = match &record.process {
+        Some(name) => name.to_string(),
+        None => "?".to_owned(),
+    };
+    format!(
+        "{what} {} -> {} of {} (policy {}): silent for {}, {} unanswered where {} convince.",
+        record.local,
+        record.peer,
+        process,
+        record.policy,
+        duration::typed(Duration::from_secs(record.silent_ms / 1000)),
+        plural(record.unanswered.into(), "question"),
+        record.needed,
+    )
+}

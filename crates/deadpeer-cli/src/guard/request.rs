@@ -1,0 +1,147 @@
+//! What `guard` is asked.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use deadpeer_guard::live::Asked;
+use deadpeer_guard::{Config, Source};
+use deadpeer_host::Namespace;
+
+use crate::exit::Stop;
+use crate::output::OutputArgs;
+
+/// Keep a machine free of connections whose peers are gone: the daemon
+///
+/// Looks at all connections every few seconds, and judges those whose peers leave questions
+/// unanswered: retransmissions, window probes, and keepalive probes where a policy has the kernel
+/// send them. What is judged unreachable is destroyed where a policy says so. A peer that has
+/// answered is never destroyed, nor one that does not read; and none at all while so many are
+/// silent at once that it may well be us, after a link, an address or a default route of ours went,
+/// or after the machine slept.
+///
+/// Without a configuration it only watches: it sends nothing and changes nothing. A configuration
+/// is a list of policies, of which the first that chooses a connection decides; what each does is
+/// "off", "observe" (the default) or "enforce".
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(
+    subcommand_value_name = "COMMAND",
+    subcommand_help_heading = "Commands for a running guard",
+    disable_help_subcommand = true
+)]
+pub(crate) struct GuardArgs {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Configuration [default: /etc/deadpeer/guard.toml if it exists]; files guard.d/*.toml beside
+    /// it add policies
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Only check the configuration
+    #[arg(long)]
+    check: bool,
+    /// Look once, say what would be done, and change nothing
+    #[arg(long, conflicts_with = "check")]
+    once: bool,
+    /// Guard this network namespace instead of our own: a name (ip netns), a path, or the PID of a
+    /// process in it; repeat it for several
+    #[arg(long, value_name = "NAME|PATH|PID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    netns: Vec<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What a running guard can be asked.
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Command {
+    /// Show how it stands
+    Status(OutputArgs),
+    /// Have it kill nobody from now on
+    Hold(OutputArgs),
+    /// Have it go on: those that it takes for cut off by our own fault are really gone
+    Resume(OutputArgs),
+    /// Have it read its configuration again; a wrong one is refused, and the one before stays
+    Reload(OutputArgs),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  deadpeer guard --once                       what a guard would do about the connections of now
+  deadpeer guard --check                      whether the configuration is right
+  deadpeer guard                              guard until told to end; SIGHUP reads it again
+  deadpeer guard status --json | jq .holding  why it kills nobody now
+
+A policy in /etc/deadpeer/guard.toml (docs/guard.md has all of its words):
+  [[policy]]
+  name = \"redis\"
+  match = { process = \"redis-server\", port = 6379 }
+  deadline = \"30s\"
+  supervise = \"enforce\"     # have the kernel ask idle peers
+  kill = \"enforce\"          # destroy what does not answer
+
+Logs go to the journal under systemd, otherwise to stderr; with --json as JSON lines.
+
+Capabilities: CAP_NET_ADMIN to destroy, CAP_SYS_PTRACE to see owners and have their peers asked, \
+CAP_BPF and CAP_PERFMON to see deaths as they happen, CAP_SYS_ADMIN for --netns.";
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(super) task: Task,
+    pub(super) source: Source,
+    pub(super) namespaces: Vec<Namespace>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Task {
+    Run,
+    Check,
+    Once,
+    Ask(Asked),
+}
+
+impl GuardArgs {
+    pub(crate) fn output(&self) -> OutputArgs {
+        match self.command {
+            None => self.output,
+            Some(
+                Command::Status(output)
+                | Command::Hold(output)
+                | Command::Resume(output)
+                | Command::Reload(output),
+            ) => output,
+        }
+    }
+
+    /// As plain values.
+    pub(crate) fn request(&self) -> Request {
+        let namespaces = self.netns.iter().map(|text| {
+            let Ok(namespace) = text.parse();
+            namespace
+        });
+        let mut namespaces: Vec<Namespace> = namespaces.collect();
+        if namespaces.is_empty() {
+            namespaces.push(Namespace::Own);
+        }
+        Request {
+            task: match self.command {
+                Some(Command::Status(_)) => Task::Ask(Asked::Status),
+                Some(Command::Hold(_)) => Task::Ask(Asked::Hold),
+                Some(Command::Resume(_)) => Task::Ask(Asked::Resume),
+                Some(Command::Reload(_)) => Task::Ask(Asked::Reload),
+                None if self.check => Task::Check,
+                None if self.once => Task::Once,
+                None => Task::Run,
+            },
+            source: self.config.clone().map_or(Source::Usual, Source::File),
+            namespaces,
+        }
+    }
+}
+
+impl Request {
+    /// The configuration.
+    pub(super) fn load(&self) -> Result<Config, Stop> {
+        self.source.load().map_err(|error| Stop::from_error(&error))
+    }
+}

@@ -1,0 +1,196 @@
+//! Configurations that are right, wrong, and not to be trusted; and a guard that is there already.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use deadpeer_lab::testing::inside;
+
+use crate::common::{Ran, run};
+use crate::scene::{Scene, policy};
+
+fn check(text: &str) -> (Ran, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("guard.toml");
+    fs::write(&path, text).unwrap();
+    (checked(&path), path)
+}
+
+fn checked(path: &Path) -> Ran {
+    run(&["guard", "--check", "--config", path.to_str().unwrap()])
+}
+
+const NAMED: &str = "[[policy]]\nname = \"a\"\ndeadline = \"30s\"\n";
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    for (text, place, said) in [
+        (
+            "[[policy]]\nname = \"a\"\ndeadlin = \"30s\"\n",
+            ":3:1: ",
+            "unknown key deadlin: did you mean deadline?",
+        ),
+        (
+            &format!("{NAMED}match = {{ prot = 80 }}\n"),
+            ":4:11: ",
+            "unknown key prot: did you mean port?",
+        ),
+        (
+            &format!("{NAMED}kill = \"always\"\n"),
+            ":4:8: ",
+            "it is off, observe or enforce",
+        ),
+        (
+            &format!("{NAMED}{NAMED}"),
+            ":5:8: ",
+            "two policies are called a",
+        ),
+        (
+            "[[policy]]\nname = \"a\"\ndeadline = \"2s\"\n",
+            ":3:12: ",
+            "at least 5s",
+        ),
+        ("[brake]\nshare = 1.5\n", ":2:9: ", "1 at most"),
+        (
+            &format!("{NAMED}protect = \"enforce\"\nsupervise = \"enforce\"\n"),
+            ":2:8: ",
+            "one of them alone",
+        ),
+        (
+            &format!("{NAMED}supervise = \"off\"\n"),
+            ":2:8: ",
+            "kill takes supervise",
+        ),
+        (
+            &format!("{NAMED}hooks = {{ before-kill = [\"true\"] }}\n"),
+            ":4:25: ",
+            "absolute path",
+        ),
+        ("policy = 3\n", ":1:10: ", ""),
+    ] {
+        let (ran, path) = check(text);
+        assert_eq!((ran.code, &*ran.stdout), (2, ""), "{text}");
+        let begins = format!("deadpeer: {}{place}", path.display());
+        assert!(ran.stderr.starts_with(&begins), "{text}: {}", ran.stderr);
+        assert!(ran.stderr.contains(said), "{text}: {}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_is_right_is_shown() {
+    let text = format!(
+        "sweep = \"5s\"\nnever = [{{ process = \"sshd\" }}]\n[brake]\nshare = 0.5\npeers = 5\n{NAMED}supervise = \"enforce\"\nkill = \"enforce\"\nkills-per-minute = 5\n"
+    );
+    let (ran, _) = check(&text);
+    assert_eq!((ran.code, &*ran.stderr), (0, ""));
+    assert!(
+        ran.stdout.contains(
+            "a: within 30s, protect observe, supervise enforce, kill enforce (5 a minute at most)"
+        ),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn files_beside_it_add_policies_in_the_order_of_their_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("guard.toml");
+    let beside = directory.path().join("guard.d");
+    fs::create_dir(&beside).unwrap();
+    fs::write(&path, NAMED).unwrap();
+    fs::write(beside.join("2.toml"), NAMED.replace("\"a\"", "\"c\"")).unwrap();
+    fs::write(beside.join("1.toml"), NAMED.replace("\"a\"", "\"b\"")).unwrap();
+    fs::write(beside.join("ignored.txt"), "nonsense").unwrap();
+    let ran = checked(&path);
+    let names: Vec<&str> = ran
+        .stdout
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(':').next())
+        .collect();
+    assert_eq!(names, ["a", "b", "c"], "{}{}", ran.stdout, ran.stderr);
+    // The second time that a name is given stands in a file of its own.
+    fs::write(beside.join("3.toml"), NAMED).unwrap();
+    let ran = checked(&path);
+    assert!(
+        ran.stderr.contains("guard.d/3.toml:2:8: two policies"),
+        "{}",
+        ran.stderr
+    );
+    fs::write(beside.join("3.toml"), "sweep = \"1s\"\n").unwrap();
+    assert!(
+        checked(&path)
+            .stderr
+            .contains("guard.d/3.toml:1:1: unknown")
+    );
+}
+
+#[test]
+fn what_others_could_have_written_is_not_trusted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("guard.toml");
+    fs::write(&path, NAMED).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    let ran = checked(&path);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.stderr.contains("may write it, so it is not trusted"),
+        "{}",
+        ran.stderr
+    );
+    let missing = checked(&directory.path().join("none.toml"));
+    assert_eq!(missing.code, 2);
+    assert!(
+        missing.stderr.contains("No such file"),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[test]
+fn a_second_guard_is_refused_and_a_wrong_reload_keeps_the_first() {
+    inside(|| {
+        let Some(mut scene) = Scene::new(1) else {
+            return;
+        };
+        scene.guard(&policy(""));
+        let second = crate::common::ran(scene.deadpeer(&["guard"]).output());
+        assert_eq!(second.code, 2);
+        assert!(
+            second.stderr.contains("another guard is running (process "),
+            "{}",
+            second.stderr
+        );
+        scene.configure("nonsense");
+        let refused = crate::common::ran(scene.deadpeer(&["guard", "reload"]).output());
+        assert_eq!(refused.code, 2);
+        assert!(
+            refused.stderr.contains("guard.toml:1:"),
+            "{}",
+            refused.stderr
+        );
+        let status = scene.ask("status").unwrap();
+        assert_eq!(
+            (&status["policies"], &status["last_reload_ok"]),
+            (&1.into(), &false.into())
+        );
+        scene.configure(&policy("kill = \"off\""));
+        assert_eq!(scene.ask("reload").unwrap()["last_reload_ok"], true);
+    });
+}
+
+#[test]
+fn nobody_to_ask() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = crate::common::deadpeer(&["guard", "status"]);
+    command.env("RUNTIME_DIRECTORY", directory.path());
+    let ran = crate::common::ran(command.output());
+    assert_eq!((ran.code, &*ran.stdout), (2, ""));
+    assert!(
+        ran.stderr.contains("no guard is running here"),
+        "{}",
+        ran.stderr
+    );
+}

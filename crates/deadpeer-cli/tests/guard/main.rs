@@ -1,0 +1,8 @@
+//! `deadpeer guard` on a real server behind the lab's wire.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod configuration;
+mod redis;
+mod scene;

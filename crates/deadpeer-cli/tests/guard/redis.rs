@@ -1,0 +1,149 @@
+//! Who is gone goes, who lives stays, whatever happens to the path.
+
+use std::time::{Duration, Instant};
+
+use deadpeer_lab::testing::inside;
+
+use crate::scene::{Scene, policy};
+
+const ENFORCE: &str = "supervise = \"enforce\"\nkill = \"enforce\"";
+
+/// A client loses its power: within the deadline and a sweep its connection is destroyed, and the
+/// server is rid of it. The others are not touched.
+#[test]
+fn a_peer_that_lost_its_power_goes_and_the_others_stay() {
+    inside(|| {
+        let Some(mut scene) = Scene::new(4) else {
+            return;
+        };
+        scene.guard(&policy(ENFORCE));
+        scene.until("nobody is asked", |status| status["changed"] == 4);
+        scene.cut(0);
+        let cut = Instant::now();
+        let status = scene.until("nothing was destroyed", |status| status["destroyed"] == 1);
+        // The deadline, two seconds for a sweep, and what a busy machine takes.
+        assert!(
+            cut.elapsed() < Duration::from_secs(18),
+            "{:?}",
+            cut.elapsed()
+        );
+        assert_eq!(
+            status["holding"].as_array().map(Vec::len),
+            Some(0),
+            "{status}"
+        );
+        for client in 1..4 {
+            scene.works(client);
+        }
+        assert_eq!(scene.connected(1), 3);
+    });
+}
+
+/// What a policy that observes says of a dead peer is what the same policy does once it enforces.
+#[test]
+fn observing_tells_what_enforcing_then_does() {
+    inside(|| {
+        let Some(mut scene) = Scene::new(3) else {
+            return;
+        };
+        scene.guard(&policy("supervise = \"enforce\"\nkill = \"observe\""));
+        scene.until("nobody is asked", |status| status["changed"] == 3);
+        scene.cut(1);
+        let told = scene.until("nothing is told", |status| status["would_destroy"] == 1);
+        assert_eq!(told["destroyed"], 0);
+        assert_eq!(scene.connected(0), 3, "an observer destroyed something");
+        scene.configure(&policy(ENFORCE));
+        assert!(scene.ask("reload").is_some());
+        scene.until("nothing was destroyed", |status| status["destroyed"] == 1);
+        assert_eq!(scene.connected(0), 2);
+        scene.works(2);
+    });
+}
+
+/// All peers out of reach for three deadlines, by our own fault as far as anybody can tell: nobody
+/// is killed, the guard says why, and no longer holds once they are back.
+#[test]
+fn an_outage_of_all_peers_is_ours() {
+    inside(|| {
+        let Some(mut scene) = Scene::new(4) else {
+            return;
+        };
+        scene.guard(&policy(ENFORCE));
+        scene.until("nobody is asked", |status| status["changed"] == 4);
+        let cut: Vec<_> = (0..4).flat_map(|client| scene.cut(client)).collect();
+        let begun = Instant::now();
+        let held = scene.until("nothing holds", |status| {
+            status["holding"]
+                .as_array()
+                .is_some_and(|holds| !holds.is_empty())
+        });
+        assert_eq!(held["holding"][0]["reason"], "many-silent");
+        scene.until("the outage was too short", |_| {
+            begun.elapsed() > Duration::from_secs(36)
+        });
+        for rule in cut {
+            scene.lab.wire().remove(rule).unwrap();
+        }
+        let after = scene.until("it holds for ever", |status| {
+            status["holding"].as_array().is_some_and(Vec::is_empty)
+        });
+        assert_eq!(after["destroyed"], 0, "{after}");
+        for client in 0..4 {
+            scene.works(client);
+        }
+    });
+}
+
+/// Without a configuration for them, connections are as they were: nothing is set, nothing is sent.
+#[test]
+fn an_observer_changes_nothing() {
+    inside(|| {
+        let Some(mut scene) = Scene::new(2) else {
+            return;
+        };
+        let came = |scene: &Scene| {
+            let infos = scene
+                .clients
+                .iter()
+                .map(|client| deadpeer::inspect(client).unwrap());
+            infos.map(|info| info.segs_in).collect::<Vec<_>>()
+        };
+        scene.guard(&policy(""));
+        let before = came(&scene);
+        scene.until("it does not sweep", |status| {
+            status["sweeps"].as_u64() > Some(8)
+        });
+        assert_eq!(came(&scene), before);
+        let status = scene.ask("status").unwrap();
+        assert_eq!(
+            (&status["changed"], &status["destroyed"]),
+            (&0.into(), &0.into())
+        );
+        scene.works(0);
+    });
+}
+
+/// Held by hand, a dead peer stays; told to go on, it goes.
+#[test]
+fn held_by_hand_nobody_is_killed() {
+    inside(|| {
+        let Some(mut scene) = Scene::new(3) else {
+            return;
+        };
+        scene.guard(&policy(ENFORCE));
+        scene.until("nobody is asked", |status| status["changed"] == 3);
+        let held = scene.ask("hold").unwrap();
+        assert_eq!(held["holding"][0]["reason"], "asked");
+        scene.cut(0);
+        let spared = scene.until("nobody was let live", |status| status["spared"] == 1);
+        assert_eq!(spared["destroyed"], 0);
+        assert_eq!(
+            scene.ask("resume").unwrap()["holding"]
+                .as_array()
+                .map(Vec::len),
+            Some(0)
+        );
+        scene.until("nothing was destroyed", |status| status["destroyed"] == 1);
+        assert_eq!(scene.connected(1), 2);
+    });
+}

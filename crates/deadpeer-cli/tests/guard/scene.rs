@@ -1,0 +1,199 @@
+//! Redis on a host, a guard beside it, and clients on other hosts.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use deadpeer_lab::router::{Action, Condition, Rule};
+use deadpeer_lab::{Host, Lab, Process};
+use deadpeer_sys::testing::skip;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{deadpeer, ran, read_back};
+
+/// Long enough for anything, on a busy machine too.
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
+const PORT: u16 = 6379;
+
+pub(crate) struct Scene {
+    pub(crate) lab: Lab,
+    pub(crate) clients: Vec<TcpStream>,
+    state: TempDir,
+    _redis: Process,
+    guard: Option<Process>,
+}
+
+/// The policy of a configuration, with these modes.
+pub(crate) fn policy(modes: &str) -> String {
+    format!(
+        "[[policy]]\nname = \"redis\"\nmatch = {{ port = {PORT} }}\ndeadline = \"12s\"\n{modes}\n"
+    )
+}
+
+impl Scene {
+    /// A server, and as many clients as are asked for, one on each host. `None`: there is no Redis.
+    pub(crate) fn new(clients: usize) -> Option<Self> {
+        let Some(server) = program("redis-server") else {
+            skip("redis-server is not installed");
+            return None;
+        };
+        let names = (0..clients).map(|client| format!("client{client}"));
+        let lab = Lab::with_hosts(["server".to_owned()].into_iter().chain(names));
+        let lab = lab.start().unwrap();
+        let options =
+            format!("--port {PORT} --bind * --protected-mode no --tcp-keepalive 0 --save");
+        let mut command = Command::new(server);
+        command
+            .args(options.split(' '))
+            .arg("")
+            .stdout(Stdio::null());
+        let redis = lab.hosts()[0].spawn(&mut command).unwrap();
+        let clients = lab.hosts()[1..]
+            .iter()
+            .map(|host| connect(&lab.hosts()[0], host));
+        Some(Self {
+            clients: clients.collect(),
+            state: tempfile::tempdir().unwrap(),
+            _redis: redis,
+            guard: None,
+            lab,
+        })
+    }
+
+    fn server(&self) -> &Host {
+        &self.lab.hosts()[0]
+    }
+
+    fn log(&self) -> PathBuf {
+        self.state.path().join("guard.log")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.state.path().join("guard.toml")
+    }
+
+    /// The command, as the guard of this scene has it.
+    pub(crate) fn deadpeer(&self, args: &[&str]) -> Command {
+        let mut command = deadpeer(args);
+        command.env("RUNTIME_DIRECTORY", self.state.path());
+        command.env("XDG_STATE_HOME", self.state.path());
+        command
+    }
+
+    pub(crate) fn configure(&self, text: &str) {
+        fs::write(self.config(), text).unwrap();
+    }
+
+    /// Begins to guard.
+    pub(crate) fn guard(&mut self, text: &str) {
+        self.configure(text);
+        let config = self.config();
+        let mut command = self.deadpeer(&["guard", "--config", config.to_str().unwrap()]);
+        command.stderr(fs::File::create(self.log()).unwrap());
+        command.env("DEADPEER_LOG", "debug");
+        self.guard = Some(self.server().spawn(&mut command).unwrap());
+        let bound = Instant::now() + BOUND;
+        while !self
+            .ask("status")
+            .is_some_and(|status| status["sweeps"] != 0)
+        {
+            self.wait(bound, "no guard");
+        }
+    }
+
+    /// What the running guard answers.
+    pub(crate) fn ask(&self, word: &str) -> Option<Value> {
+        let ran = ran(self.deadpeer(&["guard", word, "--json"]).output());
+        (ran.code == 0).then(|| read_back(ran.stdout.trim()))
+    }
+
+    /// Until the guard's status is as wanted.
+    pub(crate) fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let bound = Instant::now() + BOUND;
+        loop {
+            let status = self.ask("status").expect("a guard runs");
+            if holds(&status) {
+                return status;
+            }
+            self.wait(bound, what);
+        }
+    }
+
+    fn wait(&self, bound: Instant, what: &str) {
+        if Instant::now() >= bound {
+            let log = fs::read_to_string(self.log()).unwrap_or_default();
+            panic!("{what}: {:?}\n{log}", self.ask("status"));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+
+    /// Nothing passes between the server and this client any more; what undoes it.
+    pub(crate) fn cut(&self, client: usize) -> Vec<deadpeer_lab::router::RuleId> {
+        let host = &self.lab.hosts()[1 + client];
+        [
+            Condition::any().from(host.end()),
+            Condition::any().to(host.end()),
+        ]
+        .into_iter()
+        .map(|when| {
+            self.lab
+                .wire()
+                .add(Rule::new("cut", when, Action::Drop))
+                .unwrap()
+        })
+        .collect()
+    }
+
+    /// The client's connection carries a question and its answer.
+    pub(crate) fn works(&mut self, client: usize) {
+        let stream = &mut self.clients[client];
+        stream.write_all(b"PING\r\n").unwrap();
+        let mut answer = [0; 7];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"+PONG\r\n");
+    }
+
+    /// How many connections the server says it has.
+    pub(crate) fn connected(&mut self, client: usize) -> usize {
+        let stream = &mut self.clients[client];
+        stream.write_all(b"INFO clients\r\n").unwrap();
+        let mut answer = String::new();
+        let mut bytes = [0; 4096];
+        while !answer.contains("connected_clients:") || !answer.ends_with("\r\n\r\n") {
+            let read = stream.read(&mut bytes).unwrap();
+            answer.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+            if read < bytes.len() && answer.contains("connected_clients:") {
+                break;
+            }
+        }
+        let (_, count) = answer.split_once("connected_clients:").unwrap();
+        count.lines().next().unwrap().trim().parse().unwrap()
+    }
+}
+
+fn connect(server: &Host, client: &Host) -> TcpStream {
+    let bound = Instant::now() + BOUND;
+    loop {
+        let stream = client
+            .enter(|| TcpStream::connect((server.v4(), PORT)))
+            .unwrap();
+        match stream {
+            Ok(stream) => {
+                stream.set_read_timeout(Some(BOUND)).unwrap();
+                return stream;
+            }
+            Err(error) => assert!(Instant::now() < bound, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn program(name: &str) -> Option<String> {
+    let found =
+        ["/usr/bin", "/usr/sbin", "/usr/local/bin"].map(|folder| format!("{folder}/{name}"));
+    found.into_iter().find(|path| Path::new(path).exists())
+}

@@ -1,0 +1,113 @@
+//! One file as it is written.
+
+use std::path::Path;
+use std::time::Duration;
+
+use deadpeer_host::Selector;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+
+use super::error::{ConfigError, Place};
+use super::text::{self, Time};
+use crate::event::Mode;
+
+/// `guard.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Main {
+    pub(super) sweep: Option<Spanned<Time>>,
+    pub(super) brake: BrakeEntry,
+    pub(super) never: Vec<Selector>,
+    #[serde(rename = "policy")]
+    pub(super) policies: Vec<PolicyEntry>,
+}
+
+/// A file of `guard.d`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct DropIn {
+    pub(super) never: Vec<Selector>,
+    #[serde(rename = "policy")]
+    pub(super) policies: Vec<PolicyEntry>,
+}
+
+/// `[brake]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct BrakeEntry {
+    pub(super) share: Option<Spanned<f64>>,
+    pub(super) peers: Option<Spanned<u32>>,
+}
+
+/// `[[policy]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct PolicyEntry {
+    pub(super) name: Spanned<String>,
+    #[serde(default, rename = "match")]
+    pub(super) selector: Selector,
+    #[serde(deserialize_with = "text::time")]
+    pub(super) deadline: Spanned<Time>,
+    #[serde(default)]
+    pub(super) protect: Mode,
+    #[serde(default)]
+    pub(super) supervise: Mode,
+    #[serde(default)]
+    pub(super) kill: Mode,
+    #[serde(default)]
+    pub(super) survive_lost: Option<u32>,
+    #[serde(default)]
+    pub(super) slow_readers: SlowReadersEntry,
+    #[serde(default)]
+    pub(super) after_close: Option<Time>,
+    #[serde(default, deserialize_with = "text::idle_limit")]
+    pub(super) middlebox: Option<Duration>,
+    #[serde(default)]
+    pub(super) kills_per_minute: Option<Spanned<u32>>,
+    #[serde(default)]
+    pub(super) hooks: HooksEntry,
+}
+
+/// Whether live peers that don't read may be dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SlowReadersEntry {
+    #[default]
+    Keep,
+    Drop,
+}
+
+/// Programs to run, with their arguments.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct HooksEntry {
+    pub(super) before_kill: Option<Spanned<Vec<String>>>,
+    pub(super) after_kill: Option<Spanned<Vec<String>>>,
+}
+
+/// Less alike than this is no typing error.
+const ALIKE: f64 = 0.75;
+
+/// Reads one file's text.
+pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let message = error.message().trim_end();
+        ConfigError::Wrong {
+            place: Place::of(path, text, error.span().map(|span| span.start)),
+            problem: suggestion(message).unwrap_or_else(|| message.replace('\n', ", ")),
+        }
+    })
+}
+
+/// In place of serde's list of all keys: the key that was meant, if it is one of them.
+fn suggestion(message: &str) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let typed = quoted
+        .next()
+        .filter(|_| message.starts_with("unknown field"))?;
+    let rated = quoted.map(|known| (strsim::jaro_winkler(typed, known), known));
+    let alike = rated.filter(|(alike, _)| *alike >= ALIKE);
+    let (_, best) = alike.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    Some(format!("unknown key {typed}: did you mean {best}?"))
+}

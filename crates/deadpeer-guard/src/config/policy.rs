@@ -1,0 +1,324 @@
+//! A configuration that makes sense.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use deadpeer_core::{Kernel, Refusal, SlowReaders};
+use deadpeer_host::Selector;
+use deadpeer_report::duration;
+use rustc_hash::FxHashSet;
+use toml::Spanned;
+
+use super::error::{ConfigError, Place};
+use super::file::{Main, PolicyEntry, SlowReadersEntry};
+use crate::event::{Mode, PolicyName};
+
+/// What the daemon is told. The default has one policy, which observes everything.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// How far apart sweeps are at most: deadlines may make them closer.
+    pub sweep: Duration,
+    /// When nothing is killed because so many fell silent.
+    pub brake: Brake,
+    /// Connections that are never changed, asked or killed, whatever a policy says.
+    pub never: Vec<Selector>,
+    /// The policies; the first that chooses a connection decides.
+    pub policies: Vec<Policy>,
+}
+
+/// When it is taken to be us who are cut off, and not our peers who are gone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Brake {
+    /// More than this share of a service's far peers, or of the machine's, that fall silent within
+    /// one deadline.
+    pub share: f64,
+    /// So many of them at least.
+    pub peers: u32,
+}
+
+/// One policy.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Policy {
+    /// Its name.
+    pub name: PolicyName,
+    /// Which connections.
+    pub selector: Selector,
+    /// After how long a peer that is gone is noticed, and what an outage may take meanwhile.
+    pub terms: deadpeer_core::Policy,
+    /// Options with which the kernel keeps the deadline.
+    pub protect: Mode,
+    /// Asking and judging from outside.
+    pub supervise: Mode,
+    /// Destroying what has been judged unreachable.
+    pub kill: Mode,
+    /// So many are destroyed in a minute at most.
+    pub kills_per_minute: u32,
+    /// Programs that are run.
+    pub hooks: Hooks,
+}
+
+/// Programs that are run, with their arguments, and the facts in their environment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Hooks {
+    /// Before a connection is destroyed, which is not done if it fails.
+    pub before_kill: Option<Vec<String>>,
+    /// After one was destroyed.
+    pub after_kill: Option<Vec<String>>,
+}
+
+/// Where policies were read from.
+pub(super) struct Source {
+    path: PathBuf,
+    text: String,
+    /// The first policy of this file.
+    first: usize,
+}
+
+const SHORTEST_SWEEP: Duration = Duration::from_millis(500);
+const SWEEP: Duration = Duration::from_secs(10);
+const KILLS_PER_MINUTE: u32 = 60;
+/// Nobody can be asked often enough in less.
+const SHORTEST_DEADLINE: Duration = Duration::from_secs(5);
+/// The deadline where nobody has given one.
+const DEADLINE: Duration = Duration::from_secs(30);
+const SURVIVE_LOST: u32 = 2;
+
+impl Default for Brake {
+    fn default() -> Self {
+        Self {
+            share: 1.0 / 3.0,
+            peers: 3,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            sweep: SWEEP,
+            brake: Brake::default(),
+            never: Vec::new(),
+            policies: vec![Policy {
+                name: "default".into(),
+                selector: Selector::default(),
+                terms: deadpeer_core::Policy::detect_within(DEADLINE)
+                    .survive_lost_probes(SURVIVE_LOST),
+                protect: Mode::Observe,
+                supervise: Mode::Observe,
+                kill: Mode::Observe,
+                kills_per_minute: KILLS_PER_MINUTE,
+                hooks: Hooks::default(),
+            }],
+        }
+    }
+}
+
+impl Source {
+    pub(super) fn of(path: &Path, text: String) -> Self {
+        Self {
+            path: path.to_owned(),
+            text,
+            first: 0,
+        }
+    }
+
+    pub(super) fn from(self, first: usize) -> Self {
+        Self { first, ..self }
+    }
+
+    /// Whether a value is what it has to be.
+    fn holds<T>(
+        &self,
+        value: Option<&Spanned<T>>,
+        fits: impl Fn(&T) -> bool,
+        problem: &str,
+    ) -> Result<(), ConfigError> {
+        match value.filter(|value| !fits(value.get_ref())) {
+            Some(value) => Err(self.wrong(Some(value.span()), problem)),
+            None => Ok(()),
+        }
+    }
+
+    fn wrong(&self, span: Option<Range<usize>>, problem: impl Into<String>) -> ConfigError {
+        ConfigError::Wrong {
+            place: Place::of(&self.path, &self.text, span.map(|span| span.start)),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl Config {
+    /// The same, but nothing is changed or destroyed.
+    #[must_use]
+    pub fn observing(mut self) -> Self {
+        for policy in &mut self.policies {
+            for mode in [&mut policy.protect, &mut policy.supervise, &mut policy.kill] {
+                *mode = (*mode).min(Mode::Observe);
+            }
+        }
+        self
+    }
+
+    /// How far apart sweeps are: a deadline has six of them at least.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        let shortest = self.policies.iter().map(|policy| policy.deadline());
+        let sixth = shortest.min().unwrap_or(DEADLINE) / 6;
+        self.sweep.min(sixth).max(SHORTEST_SWEEP)
+    }
+
+    pub(super) fn checked(main: Main, sources: &[Source]) -> Result<Self, ConfigError> {
+        let default = Self::default();
+        let Some(first) = sources.first() else {
+            return Ok(default);
+        };
+        first.holds(
+            main.sweep.as_ref(),
+            |sweep| sweep.0 >= SHORTEST_SWEEP,
+            "sweep: at least 500ms",
+        )?;
+        let share = |share: &f64| *share > 0.0 && *share <= 1.0;
+        first.holds(
+            main.brake.share.as_ref(),
+            share,
+            "share: above 0, and 1 at most",
+        )?;
+        first.holds(
+            main.brake.peers.as_ref(),
+            |peers| *peers > 0,
+            "peers: at least 1",
+        )?;
+        let kernel = deadpeer_sys::running_kernel().ok();
+        let mut names = FxHashSet::default();
+        let mut policies = Vec::new();
+        for (place, entry) in main.policies.into_iter().enumerate() {
+            let source = sources.iter().rfind(|source| source.first <= place);
+            let source = source.unwrap_or(first);
+            if !names.insert(entry.name.get_ref().clone()) {
+                let twice = format!("two policies are called {}", entry.name.get_ref());
+                return Err(source.wrong(Some(entry.name.span()), twice));
+            }
+            policies.push(Policy::checked(entry, source, kernel.as_ref())?);
+        }
+        Ok(Self {
+            sweep: main.sweep.map_or(default.sweep, |sweep| sweep.get_ref().0),
+            brake: Brake {
+                share: main
+                    .brake
+                    .share
+                    .map_or(default.brake.share, Spanned::into_inner),
+                peers: main
+                    .brake
+                    .peers
+                    .map_or(default.brake.peers, Spanned::into_inner),
+            },
+            never: main.never,
+            policies,
+        })
+    }
+}
+
+impl Policy {
+    /// After how long a peer that is gone is noticed.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.terms.within()
+    }
+
+    fn checked(
+        entry: PolicyEntry,
+        source: &Source,
+        kernel: Option<&Kernel>,
+    ) -> Result<Self, ConfigError> {
+        let (name, place) = (entry.name.get_ref(), entry.name.span());
+        let contradiction = |problem: String| Err(source.wrong(Some(place.clone()), problem));
+        source.holds(
+            Some(&entry.name),
+            |name| !name.is_empty(),
+            "name: it is empty",
+        )?;
+        source.holds(
+            Some(&entry.deadline),
+            |deadline| deadline.0 >= SHORTEST_DEADLINE,
+            "deadline: at least 5s, for nobody can be asked often enough in less",
+        )?;
+        let per_minute = entry.kills_per_minute.as_ref();
+        source.holds(
+            per_minute,
+            |kills| *kills > 0,
+            "kills-per-minute: at least 1",
+        )?;
+        for hook in [&entry.hooks.before_kill, &entry.hooks.after_kill] {
+            let absolute = |words: &Vec<String>| {
+                words
+                    .first()
+                    .is_some_and(|program| Path::new(program).is_absolute())
+            };
+            let problem = "a program by its absolute path, then its arguments";
+            source.holds(hook.as_ref(), absolute, problem)?;
+        }
+        if entry.protect == Mode::Enforce && entry.supervise == Mode::Enforce {
+            return contradiction(format!(
+                "policy {name}: protect and supervise set the same options in different ways, so one of them alone can be enforce"
+            ));
+        }
+        if entry.kill != Mode::Off && entry.supervise == Mode::Off {
+            return contradiction(format!(
+                "policy {name}: kill takes supervise, which judges who is gone; with supervise = \"observe\" nobody is asked for it"
+            ));
+        }
+        let terms = terms(&entry);
+        if let (Some(kernel), Mode::Enforce) = (kernel, entry.protect)
+            && let Err(refusal) = terms.plan(kernel)
+        {
+            return contradiction(format!("policy {name}: {}", refused(&refusal)));
+        }
+        Ok(Self {
+            name: entry.name.into_inner().into(),
+            selector: entry.selector,
+            terms,
+            protect: entry.protect,
+            supervise: entry.supervise,
+            kill: entry.kill,
+            kills_per_minute: entry
+                .kills_per_minute
+                .map_or(KILLS_PER_MINUTE, Spanned::into_inner),
+            hooks: Hooks {
+                before_kill: entry.hooks.before_kill.map(Spanned::into_inner),
+                after_kill: entry.hooks.after_kill.map(Spanned::into_inner),
+            },
+        })
+    }
+}
+
+fn terms(entry: &PolicyEntry) -> deadpeer_core::Policy {
+    let terms = deadpeer_core::Policy::detect_within(entry.deadline.get_ref().0)
+        .survive_lost_probes(entry.survive_lost.unwrap_or(SURVIVE_LOST))
+        .slow_readers(match entry.slow_readers {
+            SlowReadersEntry::Keep => SlowReaders::Keep,
+            SlowReadersEntry::Drop => SlowReaders::Drop,
+        })
+        .after_close(entry.after_close.map_or(Duration::ZERO, |time| time.0));
+    match entry.middlebox {
+        Some(limit) => terms.middlebox(limit),
+        None => terms,
+    }
+}
+
+/// Why a deadline cannot be kept by settings alone, and what can.
+fn refused(refusal: &Refusal) -> String {
+    let nearest = refusal.nearest.map(|nearest| {
+        let seconds = Duration::from_secs(nearest.as_millis().div_ceil(1000) as u64);
+        let nearest = duration::typed(seconds).replace(' ', "");
+        format!(", or deadline = \"{nearest}\"")
+    });
+    format!(
+        "{refusal}; supervise = \"enforce\" keeps it without such settings{}",
+        nearest.unwrap_or_default()
+    )
+}

@@ -1,0 +1,45 @@
+//! The words of a configuration that are no plain values.
+
+use std::time::Duration;
+
+use deadpeer_report::{duration, middlebox};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use crate::event::Mode;
+
+/// A duration such as `30s`, with its place.
+pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Spanned<Time>, D::Error> {
+    Spanned::deserialize(from)
+}
+
+/// A duration as people write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Time(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let time = duration::parse(&text);
+        time.map(Self)
+            .map_err(|why| D::Error::custom(format!("{text}: {why}")))
+    }
+}
+
+/// The idle limit of a box in the path, by its name or as a duration.
+pub(super) fn idle_limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(from)?;
+    let limit = middlebox::parse(&text);
+    limit
+        .map(Some)
+        .map_err(|why| D::Error::custom(format!("{text}: {why}")))
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::named(&text)
+            .ok_or_else(|| D::Error::custom(format!("{text}: it is off, observe or enforce")))
+    }
+}

@@ -1,0 +1,217 @@
+//! The one loop: it waits for deaths, news of links, questions and signals, and sweeps.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use deadpeer_sys::signals::{Inbox, Signal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tracing::{error, info, warn};
+
+use crate::config::{Config, ConfigError, DEFAULT_PATH};
+use crate::event::Event;
+use crate::guard::{Guard, Tell};
+use crate::live::{Alone, Asked, Control, Question, Supervisor};
+use crate::tell::tell;
+
+/// The signals that a daemon waits for: to end, to read its configuration again.
+pub const SIGNALS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
+
+/// Sweeps take at most so much of our time: the interval grows with what they cost.
+const REST: u32 = 33;
+/// With many deaths a second, the next come together.
+const BREATH: Duration = Duration::from_millis(5);
+
+/// A guard that runs until it is told to end.
+#[derive(Debug)]
+pub struct Daemon {
+    guard: Guard,
+    source: Source,
+    signals: Inbox,
+    control: Control,
+    supervisor: Supervisor,
+    next_sweep: Instant,
+    /// After deaths were read.
+    breath: Option<Instant>,
+    _alone: Alone,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// This file.
+    File(PathBuf),
+    /// The [usual one](DEFAULT_PATH), or nothing at all if it is not there.
+    Usual,
+}
+
+impl Source {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        match self {
+            Self::File(path) => Config::load(path),
+            Self::Usual if !std::path::Path::new(DEFAULT_PATH).exists() => Ok(Config::default()),
+            Self::Usual => Config::load(DEFAULT_PATH.as_ref()),
+        }
+    }
+}
+
+impl Daemon {
+    /// Ready to run. `signals` has [`SIGNALS`].
+    ///
+    /// # Errors
+    /// Its socket can't be made.
+    pub fn new(guard: Guard, source: Source, signals: Inbox, alone: Alone) -> io::Result<Self> {
+        Ok(Self {
+            control: Control::open(alone.directory())?,
+            supervisor: Supervisor::of_environment()?,
+            guard,
+            source,
+            signals,
+            next_sweep: Instant::now(),
+            breath: None,
+            _alone: alone,
+        })
+    }
+
+    /// Runs until a signal says to end. Each event is told once, in order, and written to the log.
+    ///
+    /// # Errors
+    /// Waiting failed.
+    pub fn run(mut self, remember: Tell<'_>) -> io::Result<()> {
+        let mut heard = |event: &Event| {
+            tell(event);
+            remember(event);
+        };
+        self.supervisor.ready(&self.summary());
+        info!("{}", self.summary());
+        loop {
+            self.wait()?;
+            while let Some(received) = self.signals.next()? {
+                match received.signal {
+                    Signal::HUP => {
+                        self.reload();
+                    }
+                    _ => {
+                        self.supervisor.stopping();
+                        info!("ends: what was set stays as it is");
+                        return Ok(());
+                    }
+                }
+            }
+            while let Some(question) = self.control.next() {
+                self.answer(question);
+            }
+            self.work(&mut heard);
+            self.supervisor.alive(Instant::now());
+        }
+    }
+
+    fn work(&mut self, heard: Tell<'_>) {
+        let now = Instant::now();
+        if self.breath.is_none_or(|until| until <= now) {
+            if let Err(error) = self.guard.drain_deaths(heard) {
+                error!("deaths could not be read: {error}");
+            }
+            self.breath = Some(now + BREATH);
+        }
+        if let Err(error) = self.guard.drain_network() {
+            error!("news of links could not be read: {error}");
+        }
+        if now < self.next_sweep {
+            return;
+        }
+        if let Err(error) = self.guard.sweep(heard) {
+            self.guard.note_failed_sweep();
+            error!("sweep: {error}");
+        }
+        let took = now.elapsed();
+        let interval = self.guard.config().interval();
+        self.next_sweep = now + interval.max(took * REST);
+    }
+
+    fn answer(&mut self, question: Question) {
+        match question.asked {
+            Asked::Status => {}
+            Asked::Hold => self.guard.hold(),
+            Asked::Resume => self.guard.resume(),
+            Asked::Reload => {
+                if let Some(why) = self.reload() {
+                    return question.refuse(&why);
+                }
+            }
+        }
+        question.answer(&self.guard.readings().to_record());
+    }
+
+    /// Why the configuration before stays, if it does.
+    fn reload(&mut self) -> Option<String> {
+        self.supervisor.reloading();
+        let taken = match self.source.load() {
+            Ok(config) => self.guard.reload(config).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match &taken {
+            Ok(()) => info!("the configuration was read again: {}", self.summary()),
+            Err(why) => {
+                self.guard.note_wrong_configuration();
+                warn!("the configuration before stays: {why}");
+            }
+        }
+        self.next_sweep = Instant::now();
+        self.supervisor.ready(&self.summary());
+        taken.err()
+    }
+
+    fn summary(&self) -> String {
+        let policies = &self.guard.config().policies;
+        let all: Vec<String> = policies
+            .iter()
+            .map(|policy| {
+                format!(
+                    "{} within {} (protect {}, supervise {}, kill {})",
+                    policy.name,
+                    deadpeer_report::duration::typed(policy.deadline()),
+                    policy.protect.name(),
+                    policy.supervise.name(),
+                    policy.kill.name()
+                )
+            })
+            .collect();
+        format!("guards by {}", all.join(", "))
+    }
+
+    /// Until something comes, or it is time for something.
+    fn wait(&self) -> io::Result<()> {
+        let now = Instant::now();
+        let quiet = self.breath.is_some_and(|until| until > now);
+        let mut until = self.next_sweep;
+        until = self
+            .supervisor
+            .poll_timeout()
+            .map_or(until, |at| at.min(until));
+        until = self
+            .breath
+            .filter(|_| quiet)
+            .map_or(until, |at| at.min(until));
+        until = self.guard.deaths_due(now).map_or(until, |at| at.min(until));
+        let mut fds: Vec<BorrowedFd<'_>> = vec![self.signals.as_fd(), self.control.as_fd()];
+        fds.extend(self.guard.network_fds());
+        if !quiet {
+            fds.extend(self.guard.deaths_fds());
+        }
+        let mut polled: Vec<PollFd<'_>> = fds
+            .into_iter()
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        let left = until.saturating_duration_since(Instant::now());
+        match poll(&mut polled, Timespec::try_from(left).ok().as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}

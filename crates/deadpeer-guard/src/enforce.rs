@@ -1,0 +1,269 @@
+//! What a policy does to connections: sets their options, destroys them.
+
+mod goal;
+
+use std::time::SystemTime;
+
+use deadpeer_host::ReadTableError;
+use deadpeer_host::kill::destroy;
+use deadpeer_sys::clock;
+use rustc_hash::FxHashSet;
+use tracing::{info, warn};
+
+use crate::config::Policy;
+use crate::event::{Event, Evidence, KillResult, Killed, Mode, PolicyName, WhySpared};
+use crate::guard::{Guard, Tell};
+use crate::heart::Key;
+use crate::readings::{QuestionResult, What};
+use crate::realm::Realm;
+use goal::{EnforceError, Goal};
+
+/// In every so many sweeps those are looked at again that we have set.
+const AGAIN: u64 = 6;
+
+impl Guard {
+    /// Sets the options of connections whose policy wants that. `fresh` are those that no survey
+    /// has seen, with the place of their policy; `surveyed` those that one has, and are still
+    /// there.
+    pub(crate) fn enforce(
+        &mut self,
+        place: usize,
+        fresh: &[(usize, u64)],
+        surveyed: FxHashSet<u64>,
+    ) {
+        if let Err(error) = self.realms[place].forget_gone(surveyed) {
+            warn!("{error}");
+        }
+        let again = self.readings.swept.sweeps.is_multiple_of(AGAIN);
+        for policy in 0..self.config.policies.len() {
+            let of_policy = fresh.iter().filter(|(of, _)| *of == policy);
+            let cookies: Vec<u64> = of_policy.map(|(_, cookie)| *cookie).collect();
+            let Some(what) = sets(&self.config.policies[policy]) else {
+                continue;
+            };
+            if cookies.is_empty() && !again {
+                continue;
+            }
+            match self.set(place, policy, what) {
+                Ok(true) => self.realms[place].surveyed.extend(cookies),
+                // The next sweep tries again.
+                Ok(false) => {}
+                Err(error) => {
+                    let name = &self.config.policies[policy].name;
+                    warn!(policy = %name, "options could not be set: {error}");
+                }
+            }
+        }
+    }
+
+    /// Whether all were set that had to be.
+    fn set(&mut self, place: usize, policy: usize, what: What) -> Result<bool, EnforceError> {
+        let Some(filter) = self.choice.of_policy(policy) else {
+            return Ok(true);
+        };
+        let policy = &self.config.policies[policy];
+        let realm = &mut self.realms[place];
+        let Some(_alone) = realm.namespace.lock()? else {
+            return Ok(false);
+        };
+        let goal = Goal::of(policy, what, realm.table.kernel(), &self.directory)?;
+        let survey = goal.survey(&mut realm.table, &filter)?;
+        for (cookie, part) in survey.changing() {
+            if realm.changed.contains(&cookie)
+                && let Some(part) = survey.parts.get(part)
+            {
+                *self.readings.overwritten.entry(part.service()).or_default() += 1;
+            }
+        }
+        if survey.changes() == 0 {
+            return Ok(true);
+        }
+        let set: Vec<u64> = survey.changing().map(|(cookie, _)| cookie).collect();
+        let (table, undo) = realm.undo(&self.directory, policy.deadline())?;
+        let outcome = goal.carry_out(survey, table, &filter, undo)?;
+        let all = outcome.failed.is_empty();
+        if all {
+            realm.changed.extend(set);
+        }
+        let count = (policy.name.clone(), what);
+        *self.readings.changes.entry(count).or_default() += outcome.changed;
+        info!(
+            policy = %policy.name,
+            changed = outcome.changed,
+            failed = outcome.failed.values().sum::<u64>(),
+            "{}",
+            what.words()
+        );
+        Ok(all)
+    }
+
+    /// Connections and listeners that each policy would set, if it enforced what it observes.
+    ///
+    /// # Errors
+    /// A table could not be read.
+    pub fn rehearse(&mut self) -> Result<Vec<(PolicyName, What, usize)>, ReadTableError> {
+        let mut all = Vec::new();
+        for (place, policy) in self.config.policies.iter().enumerate() {
+            for (what, mode) in [
+                (What::Protect, policy.protect),
+                (What::Supervise, policy.supervise),
+            ] {
+                let Some(filter) = self.choice.of_policy(place).filter(|_| mode != Mode::Off)
+                else {
+                    continue;
+                };
+                let mut count = 0;
+                for realm in &mut self.realms {
+                    let kernel = realm.table.kernel();
+                    // A deadline that no options keep changes nothing.
+                    if let Ok(goal) = Goal::of(policy, what, kernel, &self.directory) {
+                        count += goal.survey(&mut realm.table, &filter)?.changes();
+                    }
+                }
+                if count > 0 {
+                    all.push((policy.name.clone(), what, count));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Says what would be done.
+    pub(crate) fn would_kill(&mut self, key: Key, evidence: Evidence, tell: Tell<'_>) {
+        self.told(key, evidence, Mode::Observe, KillResult::WouldDestroy, tell);
+    }
+
+    /// Looks at each a last time, destroys those whose peers have not answered, and looks again.
+    pub(crate) fn kill(&mut self, doomed: Vec<Key>, tell: Tell<'_>) {
+        for place in 0..self.realms.len() {
+            let mut condemned = Vec::new();
+            for key in &doomed {
+                let here = self.suspects.get(key).is_some_and(|it| it.realm == place);
+                if here && let Some(evidence) = self.last_look(*key, tell) {
+                    condemned.push((*key, evidence));
+                }
+            }
+            if !condemned.is_empty() {
+                self.destroy(place, condemned, tell);
+            }
+        }
+    }
+
+    /// Why it is to be destroyed all the same, if it is.
+    fn last_look(&mut self, key: Key, tell: Tell<'_>) -> Option<Evidence> {
+        let suspected = self.suspects.get(&key)?;
+        let known = self.heart.evidence(key)?;
+        let table = &mut self.realms[suspected.realm].table;
+        let info = table.look_at(&suspected.target.id).ok()?;
+        let Some(info) = info else {
+            self.told(key, known, Mode::Enforce, KillResult::Gone, tell);
+            return None;
+        };
+        let Some(evidence) = self.heart.last_look(clock::monotonic(), key, &info) else {
+            self.spare(key, known, WhySpared::Answered, tell);
+            return None;
+        };
+        let hook = &self
+            .config
+            .policies
+            .get(suspected.policy)?
+            .hooks
+            .before_kill;
+        let agreed = hook
+            .as_ref()
+            .map(|words| self.hooks.before(words, &suspected.subject, &evidence));
+        match agreed {
+            None | Some(Ok(true)) => Some(evidence),
+            Some(Ok(false)) => {
+                self.spare(key, evidence, WhySpared::Hook, tell);
+                None
+            }
+            Some(Err(error)) => {
+                warn!("before-kill: {error}");
+                self.spare(key, evidence, WhySpared::Hook, tell);
+                None
+            }
+        }
+    }
+
+    fn destroy(&mut self, place: usize, condemned: Vec<(Key, Evidence)>, tell: Tell<'_>) {
+        let Realm { namespace, .. } = &self.realms[place];
+        // Who changes sockets now may be asking these.
+        let _alone = match namespace.lock() {
+            Ok(Some(alone)) => alone,
+            Ok(None) | Err(_) => return,
+        };
+        let targets = condemned
+            .iter()
+            .filter_map(|(key, _)| self.suspects.get(key));
+        let targets: Vec<_> = targets.map(|suspected| &suspected.target).collect();
+        if let Err(error) = destroy(namespace, &targets) {
+            warn!("{error}");
+        }
+        for (key, evidence) in condemned {
+            let result = self.became(place, key);
+            if result == KillResult::Destroyed {
+                self.destroyed.insert(key.cookie);
+            }
+            self.told(key, evidence, Mode::Enforce, result, tell);
+            if result == KillResult::Destroyed {
+                self.heart.over(key);
+                self.suspects.remove(&key);
+            }
+        }
+    }
+
+    fn became(&mut self, place: usize, key: Key) -> KillResult {
+        let Some(suspected) = self.suspects.get(&key) else {
+            return KillResult::Gone;
+        };
+        match self.realms[place].table.look_at(&suspected.target.id) {
+            Ok(None) => KillResult::Destroyed,
+            Ok(Some(_)) | Err(_) => KillResult::Failed,
+        }
+    }
+
+    fn told(
+        &mut self,
+        key: Key,
+        evidence: Evidence,
+        mode: Mode,
+        result: KillResult,
+        tell: Tell<'_>,
+    ) {
+        let Some(suspected) = self.suspects.get(&key) else {
+            return;
+        };
+        let subject = &suspected.subject;
+        let count = (subject.policy.clone(), mode, result);
+        *self.readings.kills.entry(count).or_default() += 1;
+        let asked = (subject.service.clone(), QuestionResult::Unanswered);
+        *self.readings.questions.entry(asked).or_default() += 1;
+        let hooks = self
+            .config
+            .policies
+            .get(suspected.policy)
+            .map(|policy| &policy.hooks);
+        if let (KillResult::Destroyed, Some(words)) =
+            (result, hooks.and_then(|hooks| hooks.after_kill.as_ref()))
+            && let Err(error) = self.hooks.after(words, subject, &evidence, result.words())
+        {
+            warn!("after-kill: {error}");
+        }
+        tell(&Event::Killed(Box::new(Killed {
+            at: SystemTime::now(),
+            subject: subject.clone(),
+            evidence,
+            result,
+        })));
+    }
+}
+
+/// What a policy sets: one of both at most.
+fn sets(policy: &Policy) -> Option<What> {
+    match (policy.protect, policy.supervise) {
+        (Mode::Enforce, _) => Some(What::Protect),
+        (_, Mode::Enforce) => Some(What::Supervise),
+        _ => None,
+    }
+}

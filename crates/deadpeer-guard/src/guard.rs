@@ -1,0 +1,448 @@
+//! The shell around the heart: it looks, asks and destroys, and tells what happened.
+
+use std::net::IpAddr;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use deadpeer_core::TcpState;
+use deadpeer_host::deaths::DeathsError;
+use deadpeer_host::filter::ResolveError;
+use deadpeer_host::{Namespace, ReadTableError, Socket, Target};
+use deadpeer_sys::{RouteEvent, SysError, clock};
+use rustc_hash::{FxHashMap, FxHashSet};
+use tracing::{info, warn};
+
+use crate::choice::Choice;
+use crate::config::Config;
+use crate::event::{Died, Event, Evidence, Mode, Spared, Subject, WhySpared};
+use crate::heart::{Action, Census, Heart, Key, Sighting, Terms};
+use crate::hooks::Hooks;
+use crate::links::Links;
+use crate::ours::Ours;
+use crate::readings::{HoldReason, Holding, QuestionResult, Readings};
+use crate::realm::{OpenRealmError, Realm};
+use crate::services::ServiceNames;
+use crate::sweep::{Eyes, Seen};
+
+/// Whoever is told what happens, each once and in order.
+pub type Tell<'a> = &'a mut dyn FnMut(&Event);
+
+/// A machine under guard.
+#[derive(Debug)]
+pub struct Guard {
+    pub(crate) config: Config,
+    pub(crate) choice: Choice,
+    pub(crate) realms: Vec<Realm>,
+    pub(crate) heart: Heart,
+    pub(crate) services: ServiceNames,
+    pub(crate) hooks: Hooks,
+    /// Those that the heart suspects.
+    pub(crate) suspects: FxHashMap<Key, Suspected>,
+    /// Destroyed by us; their deaths are still to come.
+    pub(crate) destroyed: FxHashSet<u64>,
+    pub(crate) readings: Readings,
+    /// Where undo files are.
+    pub(crate) directory: PathBuf,
+    ours: Ours,
+    census: Census,
+    here: FxHashSet<IpAddr>,
+    /// How long the machine had slept since it was started.
+    slept: Duration,
+}
+
+/// A connection whose peer has a question open.
+#[derive(Debug)]
+pub(crate) struct Suspected {
+    /// The place of its namespace.
+    pub(crate) realm: usize,
+    pub(crate) target: Target,
+    pub(crate) policy: usize,
+    pub(crate) subject: Subject,
+}
+
+/// It cannot be begun.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenGuardError {
+    /// A namespace cannot be watched.
+    #[error(transparent)]
+    Realm(#[from] OpenRealmError),
+    /// What a policy chooses could not be looked up.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+}
+
+/// A sweep could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SweepError {
+    /// A table could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadTableError),
+    /// What a policy chooses could not be looked up.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// Deaths could not be read.
+    #[error(transparent)]
+    Deaths(#[from] DeathsError),
+    /// News of links could not be read.
+    #[error(transparent)]
+    Network(#[from] SysError),
+}
+
+/// A machine that sleeps for less has only been busy.
+const SLEEP: Duration = Duration::from_secs(1);
+
+impl Guard {
+    /// Begins to watch these namespaces. `directory`: where what is changed is put on record.
+    ///
+    /// # Errors
+    /// See [`OpenGuardError`].
+    pub fn open(
+        config: Config,
+        namespaces: impl IntoIterator<Item = Namespace>,
+        directory: PathBuf,
+    ) -> Result<Self, OpenGuardError> {
+        let realms = namespaces.into_iter().map(Realm::open);
+        let mut guard = Self {
+            choice: Choice::of(&config)?,
+            realms: realms.collect::<Result<_, _>>()?,
+            heart: Heart::new(config.brake, terms(&config)),
+            services: ServiceNames::default(),
+            hooks: Hooks::default(),
+            suspects: FxHashMap::default(),
+            destroyed: FxHashSet::default(),
+            readings: Readings::default(),
+            directory,
+            ours: Ours::now(),
+            census: Census::default(),
+            here: FxHashSet::default(),
+            slept: slept(),
+            config,
+        };
+        guard.note_configuration(true);
+        Ok(guard)
+    }
+
+    /// Takes over another configuration.
+    ///
+    /// # Errors
+    /// What it chooses could not be looked up; then the one before stays.
+    pub fn reload(&mut self, config: Config) -> Result<(), ResolveError> {
+        self.choice = Choice::of(&config)?;
+        self.heart.reconfigure(config.brake, terms(&config));
+        self.suspects.clear();
+        self.config = config;
+        self.note_configuration(true);
+        Ok(())
+    }
+
+    /// A configuration was wrong, and the one before stays.
+    pub fn note_wrong_configuration(&mut self) {
+        self.note_configuration(false);
+    }
+
+    fn note_configuration(&mut self, ok: bool) {
+        let configured = &mut self.readings.configured;
+        configured.last_reload_ok = ok;
+        if ok {
+            configured.since = Some(SystemTime::now());
+            configured.policies = self.config.policies.len();
+        }
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How things stand.
+    #[must_use]
+    pub fn readings(&self) -> &Readings {
+        &self.readings
+    }
+
+    /// Kills nobody until [`resume`](Self::resume).
+    pub fn hold(&mut self) {
+        self.heart.hold(clock::monotonic());
+        self.note_holds();
+    }
+
+    /// Goes on: those that the brake protects are really gone.
+    pub fn resume(&mut self) {
+        self.heart.resume(clock::monotonic());
+        self.note_holds();
+    }
+
+    /// Looks at all connections, and does what follows: asks those that a policy wants asked,
+    /// judges, and destroys those whose peers are gone.
+    ///
+    /// # Errors
+    /// See [`SweepError`]. What was done before stands.
+    pub fn sweep(&mut self, tell: Tell<'_>) -> Result<(), SweepError> {
+        let begun = Instant::now();
+        self.hooks.reap();
+        self.note_sleep();
+        self.drain_network()?;
+        for realm in &mut self.realms {
+            // One that cannot be entered any more is found out by its table.
+            if let Ok(links) = realm.namespace.run(Links::now) {
+                realm.links = links;
+            }
+        }
+        if self.choice.is_old() {
+            self.choice = Choice::of(&self.config)?;
+        }
+        self.census.clear();
+        let mut here = FxHashSet::default();
+        let mut connections = 0;
+        for place in 0..self.realms.len() {
+            let seen = self.look(place)?;
+            connections += seen.connections;
+            here.extend(seen.here.iter().copied());
+            self.judge(place, seen)?;
+        }
+        self.here = here;
+        let actions = self.heart.end_sweep(clock::monotonic(), &self.census);
+        self.count_answers();
+        self.suspects.retain(|key, _| self.heart.suspects(*key));
+        self.note_holds();
+        self.act(actions, tell);
+        let swept = &mut self.readings.swept;
+        swept.sweeps += 1;
+        swept.at = Some(SystemTime::now());
+        swept.took = begun.elapsed();
+        swept.connections = connections;
+        swept.asked = self.heart.asked() as u64;
+        Ok(())
+    }
+
+    /// A sweep failed.
+    pub fn note_failed_sweep(&mut self) {
+        self.readings.swept.failed += 1;
+    }
+
+    /// Tells of the connections that died since the last time.
+    ///
+    /// # Errors
+    /// They could not be read.
+    pub fn drain_deaths(&mut self, tell: Tell<'_>) -> Result<(), SweepError> {
+        let mut lost = Some(0);
+        for realm in &mut self.realms {
+            let namespace = realm.table.namespace();
+            let (choice, config) = (&self.choice, &self.config);
+            let destroyed = &mut self.destroyed;
+            realm.deaths.drain(|death| {
+                let state = death.state.unwrap_or(TcpState::Established);
+                let mut socket = Socket::new(state, death.local, death.peer);
+                socket.uid = death.uid.unwrap_or(u32::MAX);
+                socket.cgroup = death.cgroup;
+                let owner = death.owner.as_ref().map(|owner| &*owner.process);
+                let policy = choice.policy_of(&socket, owner.into_iter());
+                let policy = policy.and_then(|place| config.policies.get(place));
+                tell(&Event::Died(Box::new(Died {
+                    namespace: Some(namespace),
+                    policy: policy.map(|policy| policy.name.clone()),
+                    by_guard: destroyed.remove(&death.cookie),
+                    death: death.clone(),
+                })));
+            })?;
+            lost = lost.zip(realm.deaths.lost()).map(|(all, lost)| all + lost);
+        }
+        self.readings.deaths_lost = lost;
+        Ok(())
+    }
+
+    /// Takes note of links, addresses and routes that went.
+    ///
+    /// # Errors
+    /// They could not be read.
+    pub fn drain_network(&mut self) -> Result<(), SweepError> {
+        for realm in &mut self.realms {
+            let (links, mut ours) = (&realm.links, false);
+            realm.network.drain(|event| match event {
+                RouteEvent::LinkDown { name } => ours |= links.has(&name),
+                RouteEvent::AddressGone
+                | RouteEvent::DefaultRouteGone
+                | RouteEvent::Overrun
+                | _ => ours = true,
+            })?;
+            if ours {
+                info!(
+                    netns = realm.table.namespace(),
+                    "a link, an address or a default route went: nobody is killed until every peer was asked again"
+                );
+                self.heart.network_lost(clock::monotonic());
+            }
+        }
+        self.note_holds();
+        Ok(())
+    }
+
+    /// What is readable when connections have died.
+    pub(crate) fn deaths_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.realms.iter().map(|realm| realm.deaths.as_fd())
+    }
+
+    /// What is readable when there is news of links.
+    pub(crate) fn network_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.realms.iter().map(|realm| realm.network.as_fd())
+    }
+
+    /// When deaths have to be read although nothing is readable.
+    pub(crate) fn deaths_due(&self, now: Instant) -> Option<Instant> {
+        let waits = self.realms.iter().map(|realm| realm.deaths.look_in(now));
+        waits.flatten().min().map(|wait| now + wait)
+    }
+
+    /// Why deaths are seen late and without their errors, for each namespace where they are.
+    pub fn without_ebpf(&self) -> impl Iterator<Item = String> {
+        let realms = self.realms.iter();
+        realms.filter_map(|realm| realm.deaths.without_bpf().map(ToString::to_string))
+    }
+
+    fn look(&mut self, place: usize) -> Result<Seen, SweepError> {
+        let mut eyes = Eyes {
+            choice: &self.choice,
+            ours: &self.ours,
+            heart: &self.heart,
+            services: &mut self.services,
+            census: &mut self.census,
+            here: &self.here,
+        };
+        Ok(eyes.look(&mut self.realms[place])?)
+    }
+
+    /// Looks closely at those that have a question open, and has asked those that have none.
+    fn judge(&mut self, place: usize, seen: Seen) -> Result<(), SweepError> {
+        for (sighting, target) in seen.asked {
+            let info = self.realms[place].table.look_at(&target.id)?;
+            let Some(info) = info else { continue };
+            self.heart.look(clock::monotonic(), &sighting, &info);
+            if self.heart.suspects(sighting.key) {
+                self.suspect(place, &sighting, target);
+            }
+        }
+        self.enforce(place, &seen.fresh, seen.surveyed);
+        Ok(())
+    }
+
+    fn suspect(&mut self, realm: usize, sighting: &Sighting, target: Target) {
+        let policy = self.config.policies.get(sighting.policy);
+        let service = self.services.name(sighting.service);
+        let (Some(policy), Some(service)) = (policy, service) else {
+            return;
+        };
+        let subject = Subject {
+            cookie: target.id.cookie,
+            local: target.id.local,
+            peer: target.id.peer,
+            service: service.clone(),
+            pid: target.owners.first().map(|owner| owner.pid),
+            namespace: sighting.key.namespace,
+            policy: policy.name.clone(),
+        };
+        let suspected = Suspected {
+            realm,
+            target,
+            policy: sighting.policy,
+            subject,
+        };
+        self.suspects.insert(sighting.key, suspected);
+    }
+
+    fn act(&mut self, actions: Vec<Action>, tell: Tell<'_>) {
+        let mut doomed = Vec::new();
+        for action in actions {
+            match action {
+                Action::Kill {
+                    key,
+                    evidence,
+                    mode,
+                } => match mode {
+                    Mode::Enforce => doomed.push(key),
+                    Mode::Observe | Mode::Off => self.would_kill(key, evidence, tell),
+                },
+                Action::Spare { key, evidence, why } => self.spare(key, evidence, why, tell),
+            }
+        }
+        self.kill(doomed, tell);
+    }
+
+    pub(crate) fn spare(&mut self, key: Key, evidence: Evidence, why: WhySpared, tell: Tell<'_>) {
+        let Some(suspected) = self.suspects.get(&key) else {
+            return;
+        };
+        let count = (suspected.subject.policy.clone(), why);
+        *self.readings.spared.entry(count).or_default() += 1;
+        tell(&Event::Spared(Box::new(Spared {
+            at: SystemTime::now(),
+            subject: suspected.subject.clone(),
+            evidence,
+            why,
+        })));
+    }
+
+    fn count_answers(&mut self) {
+        for service in self.heart.take_answered() {
+            if let Some(name) = self.services.name(service) {
+                let count = (name.clone(), QuestionResult::Answered);
+                *self.readings.questions.entry(count).or_default() += 1;
+            }
+        }
+    }
+
+    fn note_sleep(&mut self) {
+        let now = slept();
+        if now.saturating_sub(self.slept) > SLEEP {
+            info!("the machine slept: nobody is killed until every peer was asked again");
+            self.heart.slept(clock::monotonic());
+        }
+        self.slept = now;
+    }
+
+    fn note_holds(&mut self) {
+        let (now, wall) = (clock::monotonic(), SystemTime::now());
+        let holds: Vec<Holding> = self
+            .heart
+            .holding()
+            .map(|(hold, since)| Holding {
+                reason: hold.reason,
+                service: hold.service.and_then(|id| self.services.name(id)).cloned(),
+                since: wall - now.saturating_sub(since),
+            })
+            .collect();
+        let begins = |hold: &&Holding| {
+            let before = &self.readings.holding;
+            let same = |old: &Holding| (old.reason, &old.service) == (hold.reason, &hold.service);
+            !before.iter().any(same)
+        };
+        for hold in holds.iter().filter(begins) {
+            if hold.reason == HoldReason::ManySilent {
+                warn!(
+                    service = hold.service.as_ref().map(|it| it.to_string()),
+                    "so many peers fell silent at once that it may well be us: nobody of them is killed"
+                );
+            }
+        }
+        self.readings.holding = holds;
+    }
+}
+
+fn terms(config: &Config) -> Vec<Terms> {
+    let policies = config.policies.iter();
+    policies
+        .map(|policy| Terms {
+            deadline: policy.deadline(),
+            kill: policy.kill,
+            kills_per_minute: policy.kills_per_minute,
+        })
+        .collect()
+}
+
+/// How long the machine has slept since it was started.
+fn slept() -> Duration {
+    clock::boottime().saturating_sub(clock::monotonic())
+}

@@ -1,0 +1,250 @@
+//! The heart: facts and a time come in, actions come out. It has no clock and touches nothing.
+//!
+//! A sweep shows it all connections: how many peers there are ([`Census`]), and each connection
+//! whose peer has a question open ([`Sighting`]). Such a one is a suspect, with a
+//! [`Judge`](deadpeer_core::Judge) of its own until the peer has answered. Who is judged
+//! unreachable goes ([`Action::Kill`]) unless something speaks for it: the
+//! [brake](crate::config::Brake), the rate limit of its policy, or that it is ours.
+//!
+//! Times are readings of `CLOCK_MONOTONIC`, which stands still while the machine sleeps.
+
+mod brake;
+mod facts;
+mod holds;
+mod rate;
+mod suspect;
+
+pub use facts::{Action, Census, Key, ServiceId, Sighting, Terms};
+pub use holds::Hold;
+
+use std::time::Duration;
+
+use deadpeer_core::TcpInfo;
+use rustc_hash::FxHashMap;
+
+use crate::config;
+use crate::event::{Evidence, Mode, WhySpared};
+use crate::readings::HoldReason;
+use brake::Silent;
+use holds::Holds;
+use rate::Rate;
+use suspect::{Standing, Suspect};
+
+/// What has been seen, and what follows from it.
+#[derive(Debug)]
+pub struct Heart {
+    brake: config::Brake,
+    policies: Vec<Terms>,
+    rates: Vec<Rate>,
+    suspects: FxHashMap<Key, Suspect>,
+    holds: Holds,
+    /// The number of the sweep, by which it shows who was not seen in it.
+    sweep: u32,
+    answered: Vec<ServiceId>,
+}
+
+impl Heart {
+    /// A heart that has seen nothing yet.
+    #[must_use]
+    pub fn new(brake: config::Brake, policies: Vec<Terms>) -> Self {
+        Self {
+            rates: policies.iter().map(Rate::of).collect(),
+            brake,
+            policies,
+            suspects: FxHashMap::default(),
+            holds: Holds::default(),
+            sweep: 0,
+            answered: Vec::new(),
+        }
+    }
+
+    /// Other policies from now on. What is known of peers that fell silent is forgotten, but for
+    /// what somebody said.
+    pub fn reconfigure(&mut self, brake: config::Brake, policies: Vec<Terms>) {
+        let mut fresh = Self::new(brake, policies);
+        std::mem::swap(&mut fresh.holds, &mut self.holds);
+        *self = fresh;
+    }
+
+    /// Whether a connection has to be shown again, whatever its timers say.
+    #[must_use]
+    pub fn suspects(&self, key: Key) -> bool {
+        self.suspects.contains_key(&key)
+    }
+
+    /// How many connections have a peer with a question open.
+    #[must_use]
+    pub fn asked(&self) -> usize {
+        self.suspects.len()
+    }
+
+    /// Takes in a connection that has a question open, or is [suspected](Self::suspects) already.
+    pub fn look(&mut self, now: Duration, sighting: &Sighting, info: &TcpInfo) {
+        let Some(terms) = self.policies.get(sighting.policy) else {
+            return;
+        };
+        let known = self.suspects.get_mut(&sighting.key);
+        let mut fresh = None;
+        let suspect = match known {
+            Some(known) if known.is_still(sighting) => known,
+            Some(_) | None => fresh.insert(Suspect::new(now, sighting, terms.deadline)),
+        };
+        suspect.seen_in = self.sweep;
+        let standing = suspect.observe(now, info);
+        match (standing, fresh) {
+            (Standing::Answered, None) => {
+                self.suspects.remove(&sighting.key);
+                self.answered.push(sighting.service);
+            }
+            (Standing::Answered, Some(_)) => {
+                self.suspects.remove(&sighting.key);
+            }
+            (Standing::Silent | Standing::Unreachable, Some(fresh)) => {
+                self.suspects.insert(sighting.key, fresh);
+            }
+            (Standing::Silent | Standing::Unreachable, None) => {}
+        }
+    }
+
+    /// The services of peers that have answered after all since the last time.
+    pub fn take_answered(&mut self) -> Vec<ServiceId> {
+        std::mem::take(&mut self.answered)
+    }
+
+    /// Ends a sweep and decides. Who was not shown in it is gone.
+    pub fn end_sweep(&mut self, now: Duration, census: &Census) -> Vec<Action> {
+        let sweep = self.sweep;
+        self.suspects.retain(|_, suspect| suspect.seen_in == sweep);
+        self.sweep = self.sweep.wrapping_add(1);
+        self.apply_brake(now, census);
+        self.candidates(now)
+            .into_iter()
+            .filter_map(|key| self.decide(now, key))
+            .collect()
+    }
+
+    /// Looks at a connection a last time, just before it is destroyed: why its peer is taken for
+    /// gone, or `None` if it has answered meanwhile.
+    pub fn last_look(&mut self, now: Duration, key: Key, info: &TcpInfo) -> Option<Evidence> {
+        let suspect = self.suspects.get_mut(&key)?;
+        match suspect.observe(now, info) {
+            Standing::Unreachable => suspect.evidence(),
+            Standing::Silent | Standing::Answered => {
+                self.suspects.remove(&key);
+                None
+            }
+        }
+    }
+
+    /// Why the peer of a connection is taken for gone; `None`: it is not.
+    #[must_use]
+    pub fn evidence(&self, key: Key) -> Option<Evidence> {
+        self.suspects.get(&key)?.evidence()
+    }
+
+    /// A connection was destroyed, or is gone.
+    pub fn over(&mut self, key: Key) {
+        self.suspects.remove(&key);
+    }
+
+    /// A link, a route or an address of ours went: nobody is killed until every peer has been asked
+    /// again for a whole deadline.
+    pub fn network_lost(&mut self, now: Duration) {
+        self.hold_for_a_deadline(now, HoldReason::Network);
+    }
+
+    /// The machine slept: peers may not have heard of it, and its links come back one by one.
+    pub fn slept(&mut self, now: Duration) {
+        self.hold_for_a_deadline(now, HoldReason::Slept);
+    }
+
+    /// Somebody says that nobody is to be killed.
+    pub fn hold(&mut self, now: Duration) {
+        self.holds
+            .begin(Hold::new(HoldReason::Asked, None), now, None);
+    }
+
+    /// Somebody says to go on: those that the brake protects are really gone.
+    pub fn resume(&mut self, now: Duration) {
+        for suspect in self.suspects.values_mut() {
+            suspect.acknowledged = true;
+        }
+        self.holds.clear();
+        self.forgive(now, None);
+    }
+
+    /// Why nobody is killed now, and since when.
+    pub fn holding(&self) -> impl Iterator<Item = (Hold, Duration)> {
+        self.holds.all()
+    }
+
+    fn hold_for_a_deadline(&mut self, now: Duration, reason: HoldReason) {
+        let longest = self.policies.iter().map(|terms| terms.deadline).max();
+        let until = now + longest.unwrap_or_default();
+        self.holds.begin(Hold::new(reason, None), now, Some(until));
+    }
+
+    /// Those whose peers are gone and of whom nothing has been said yet.
+    fn candidates(&self, now: Duration) -> Vec<Key> {
+        let doomed = self.suspects.iter().filter(|(_, suspect)| {
+            let kill = self.policies.get(suspect.policy).map(|terms| terms.kill);
+            suspect.is_convicted(now) && !suspect.told && kill.is_some_and(|kill| kill != Mode::Off)
+        });
+        let mut keys: Vec<Key> = doomed.map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    fn apply_brake(&mut self, now: Duration, census: &Census) {
+        for ended in self.holds.end_due(now) {
+            self.forgive(now, ended.service);
+        }
+        let before = self.holds.of(HoldReason::ManySilent);
+        let silent = Silent::count(now, &self.suspects, |service| {
+            before.contains(&Hold::new(HoldReason::ManySilent, service))
+        });
+        let holding = silent.holding(&self.brake, census);
+        for ended in before.iter().filter(|hold| !holding.contains(hold)) {
+            self.holds.end(*ended);
+            self.forgive(now, ended.service);
+        }
+        for hold in holding {
+            self.holds.begin(hold, now, None);
+        }
+    }
+
+    /// After a hold: silence counts anew from now on.
+    fn forgive(&mut self, now: Duration, service: Option<ServiceId>) {
+        let concerned = self
+            .suspects
+            .values_mut()
+            .filter(|suspect| service.is_none_or(|service| suspect.service == service));
+        concerned.for_each(|suspect| suspect.forgive(now));
+    }
+
+    fn decide(&mut self, now: Duration, key: Key) -> Option<Action> {
+        let suspect = self.suspects.get_mut(&key)?;
+        let evidence = suspect.evidence()?;
+        let terms = self.policies.get(suspect.policy)?;
+        let rate = self.rates.get_mut(suspect.policy)?;
+        let held = self.holds.concern(suspect.service, suspect.acknowledged);
+        let spared = match () {
+            () if suspect.ours => Some(WhySpared::OurOwn),
+            () if held => Some(WhySpared::Holding),
+            () if !rate.allows(now) => Some(WhySpared::RateLimit),
+            () => None,
+        };
+        if let Some(why) = spared {
+            let news = suspect.spared != Some(why);
+            suspect.spared = Some(why);
+            return news.then_some(Action::Spare { key, evidence, why });
+        }
+        rate.count(now);
+        suspect.told = terms.kill == Mode::Observe;
+        Some(Action::Kill {
+            key,
+            evidence,
+            mode: terms.kill,
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! A connection whose peer has a question open.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use deadpeer_core::{Judge, Supervision, TcpInfo, Verdict};
+
+use super::facts::{ServiceId, Sighting};
+use crate::event::{Evidence, WhySpared};
+
+/// One question may be on its way, and a packet or two lost.
+const IN_DOUBT: u32 = 3;
+
+/// What is known of it.
+#[derive(Debug)]
+pub(super) struct Suspect {
+    judge: Judge,
+    pub(super) policy: usize,
+    pub(super) service: ServiceId,
+    pub(super) peer: IpAddr,
+    pub(super) far: bool,
+    pub(super) ours: bool,
+    /// When it was first seen with a question open.
+    pub(super) fell: Duration,
+    /// The sweep in which it was seen last.
+    pub(super) seen_in: u32,
+    /// That it would be destroyed was said.
+    pub(super) told: bool,
+    /// That it was let live was said, and why.
+    pub(super) spared: Option<WhySpared>,
+    /// Somebody said that it is really gone.
+    pub(super) acknowledged: bool,
+    /// Since the last hold that concerned it.
+    pardon: Option<Pardon>,
+    deadline: Duration,
+}
+
+/// A hold has ended: what went unanswered until then proves nothing.
+#[derive(Debug, Clone, Copy)]
+struct Pardon {
+    until: Duration,
+    unanswered: u32,
+}
+
+/// How it stands after a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The peer has answered, or nobody asks any more.
+    Answered,
+    /// It has not yet.
+    Silent,
+    /// It is gone, or the path to it.
+    Unreachable,
+}
+
+impl Suspect {
+    pub(super) fn new(now: Duration, sighting: &Sighting, deadline: Duration) -> Self {
+        Self {
+            judge: Judge::new(Supervision::within(deadline)),
+            policy: sighting.policy,
+            service: sighting.service,
+            peer: sighting.peer,
+            far: sighting.far,
+            ours: sighting.ours,
+            fell: now,
+            seen_in: 0,
+            told: false,
+            spared: None,
+            acknowledged: false,
+            pardon: None,
+            deadline,
+        }
+    }
+
+    /// Whether it belongs to the same policy and service as before.
+    pub(super) fn is_still(&self, sighting: &Sighting) -> bool {
+        (self.policy, self.service) == (sighting.policy, sighting.service)
+    }
+
+    pub(super) fn observe(&mut self, now: Duration, info: &TcpInfo) -> Standing {
+        match self.judge.observe(now, info) {
+            Verdict::Unreachable { .. } => Standing::Unreachable,
+            Verdict::Unknown { unanswered: 1.. } => Standing::Silent,
+            Verdict::PeerFinished if asks(info) => Standing::Silent,
+            Verdict::Alive { .. }
+            | Verdict::Unknown { .. }
+            | Verdict::Stalled { .. }
+            | Verdict::PeerFinished
+            | Verdict::ApplicationSilent { .. }
+            | Verdict::Closed { .. }
+            | _ => Standing::Answered,
+        }
+    }
+
+    /// Whether it counts for the brake: its peer is far and silent, and nobody has said anything
+    /// about it yet.
+    pub(super) fn counts(&self) -> bool {
+        let silent = match self.unanswered() {
+            Some((_, true)) => true,
+            Some((unanswered, false)) => unanswered >= IN_DOUBT,
+            None => false,
+        };
+        silent && self.far && !self.told && !self.acknowledged
+    }
+
+    /// Whether the peer is taken for gone, after a hold with what was asked since.
+    pub(super) fn is_convicted(&self, now: Duration) -> bool {
+        let Verdict::Unreachable { unanswered, .. } = self.judge.verdict() else {
+            return false;
+        };
+        self.pardon.is_none_or(|pardon| {
+            let since = unanswered.saturating_sub(pardon.unanswered);
+            now >= pardon.until && since >= self.judge.needed()
+        })
+    }
+
+    pub(super) fn forgive(&mut self, now: Duration) {
+        let unanswered = self.unanswered().map_or(0, |(unanswered, _)| unanswered);
+        self.pardon = Some(Pardon {
+            until: now + self.deadline,
+            unanswered,
+        });
+    }
+
+    /// The questions that are open, and whether they convince; `None`: none is.
+    fn unanswered(&self) -> Option<(u32, bool)> {
+        match self.judge.verdict() {
+            Verdict::Unreachable { unanswered, .. } => Some((unanswered, true)),
+            Verdict::Unknown { unanswered } => Some((unanswered, false)),
+            Verdict::Alive { .. }
+            | Verdict::Stalled { .. }
+            | Verdict::PeerFinished
+            | Verdict::ApplicationSilent { .. }
+            | Verdict::Closed { .. }
+            | _ => None,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// `None`: it is not judged unreachable.
+    pub(super) fn evidence(&self) -> Option<Evidence> {
+        let Verdict::Unreachable { since, unanswered } = self.judge.verdict() else {
+            return None;
+        };
+        Some(Evidence {
+            silence: since,
+            unanswered,
+            needed: self.judge.needed(),
+            failing: self.judge.loss().failing(),
+        })
+    }
+}
+
+/// Whether the kernel has a question open.
+fn asks(info: &TcpInfo) -> bool {
+    info.probes.is_some_and(|probes| probes > 0) || info.retransmits.is_some_and(|sent| sent > 0)
+}

@@ -1,0 +1,176 @@
+//! The socket by which a running guard is asked: a word in, a line of JSON out.
+
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use deadpeer_report::record::GuardStatus;
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::{Uid, geteuid};
+
+/// How long whoever asks is waited for: nobody is to keep the guard from its work.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How long an answer is waited for: a sweep may be under way.
+const ANSWER: Duration = Duration::from_secs(30);
+const NAME: &str = "guard.sock";
+/// More is no word of ours.
+const LONGEST: u64 = 64;
+
+/// What a running guard can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// How it stands.
+    Status,
+    /// To kill nobody.
+    Hold,
+    /// To go on, whatever the brake says: those who are silent are really gone.
+    Resume,
+    /// To read its configuration again.
+    Reload,
+}
+
+impl Asked {
+    const ALL: [Self; 4] = [Self::Status, Self::Hold, Self::Resume, Self::Reload];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Hold => "hold",
+            Self::Resume => "resume",
+            Self::Reload => "reload",
+        }
+    }
+}
+
+/// A running guard could not be asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// There is none.
+    #[error("no guard is running here ({}: {error})", path.display())]
+    None {
+        /// Its socket.
+        path: PathBuf,
+        /// What was tried.
+        error: io::Error,
+    },
+    /// It did not answer.
+    #[error("the guard does not answer: {0}")]
+    NoAnswer(io::Error),
+    /// It refused.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Asks the guard that runs with this runtime directory, and waits for half a minute at most.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn ask(directory: &Path, asked: Asked) -> Result<GuardStatus, AskError> {
+    let path = directory.join(NAME);
+    let stream = UnixStream::connect(&path).map_err(|error| AskError::None { path, error })?;
+    let answer = exchange(stream, asked).map_err(AskError::NoAnswer)?;
+    serde_json::from_str(&answer).map_err(|_| AskError::Refused(answer.trim_end().to_owned()))
+}
+
+fn exchange(mut stream: UnixStream, asked: Asked) -> io::Result<String> {
+    stream.set_read_timeout(Some(ANSWER))?;
+    writeln!(stream, "{}", asked.word())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    if answer.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(answer)
+}
+
+/// The guard's end.
+#[derive(Debug)]
+pub(crate) struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// Somebody who asks and waits for an answer.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) asked: Asked,
+    stream: UnixStream,
+}
+
+impl Control {
+    /// Listens in the directory of a guard that is alone: whatever socket is there is nobody's.
+    pub(crate) fn open(directory: &Path) -> io::Result<Self> {
+        let path = directory.join(NAME);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener, path })
+    }
+
+    /// The next question; `None`: there is none that has to be answered. Others than root, and our
+    /// own user, are not listened to.
+    pub(crate) fn next(&self) -> Option<Question> {
+        loop {
+            let (stream, _) = self.listener.accept().ok()?;
+            if let Ok(Some(question)) = question(stream) {
+                return Some(question);
+            }
+        }
+    }
+}
+
+fn question(mut stream: UnixStream) -> io::Result<Option<Question>> {
+    let user = socket_peercred(&stream)?.uid;
+    if user != Uid::ROOT && user != geteuid() {
+        return Ok(None);
+    }
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut word = String::new();
+    BufReader::new((&mut stream).take(LONGEST)).read_line(&mut word)?;
+    let asked = Asked::ALL
+        .into_iter()
+        .find(|asked| asked.word() == word.trim_end());
+    if asked.is_none() {
+        writeln!(stream, "status, hold, resume or reload")?;
+    }
+    Ok(asked.map(|asked| Question { asked, stream }))
+}
+
+impl Question {
+    /// How the guard stands now.
+    pub(crate) fn answer(mut self, status: &GuardStatus) {
+        if let Ok(text) = serde_json::to_string(status) {
+            // Who has gone needs no answer.
+            let _ = writeln!(self.stream, "{text}");
+        }
+    }
+
+    /// Why not.
+    pub(crate) fn refuse(mut self, why: &str) {
+        let _ = writeln!(self.stream, "{why}");
+    }
+}
+
+impl AsFd for Control {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // The next guard takes it away otherwise.
+        let _ = fs::remove_file(&self.path);
+    }
+}

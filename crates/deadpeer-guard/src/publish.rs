@@ -1,0 +1,151 @@
+//! What happened and how things stand, as records.
+
+use std::time::{Duration, SystemTime};
+
+use deadpeer_report::duration::milliseconds;
+use deadpeer_report::record::{GuardHolding, GuardStatus, Guarded};
+
+use crate::event::{Event, Evidence, KillResult, Killed, Mode, Spared, Subject, WhySpared};
+use crate::readings::{HoldReason, Readings};
+
+impl Event {
+    /// The record of it; `None` for a death, which has one of its own.
+    #[must_use]
+    pub fn to_record(&self) -> Option<Guarded> {
+        Some(match self {
+            Self::Killed(killed) => {
+                let Killed {
+                    at,
+                    subject,
+                    evidence,
+                    result,
+                } = &**killed;
+                guarded(*at, result.word(), None, subject, evidence)
+            }
+            Self::Spared(spared) => {
+                let Spared {
+                    at,
+                    subject,
+                    evidence,
+                    why,
+                } = &**spared;
+                guarded(*at, "spared", Some(why.word()), subject, evidence)
+            }
+            Self::Died(_) => return None,
+        })
+    }
+}
+
+fn guarded(
+    at: SystemTime,
+    result: &'static str,
+    spared: Option<&'static str>,
+    subject: &Subject,
+    evidence: &Evidence,
+) -> Guarded {
+    Guarded {
+        at: humantime::format_rfc3339_millis(at).to_string(),
+        result: result.into(),
+        spared: spared.map(Into::into),
+        policy: subject.policy.to_string(),
+        local: subject.local.to_string(),
+        peer: subject.peer.to_string(),
+        cookie: subject.cookie,
+        netns: subject.namespace,
+        process: subject.service.process.as_deref().map(Into::into),
+        pid: subject.pid,
+        silent_ms: milliseconds(evidence.silence),
+        unanswered: evidence.unanswered,
+        needed: evidence.needed,
+    }
+}
+
+impl Readings {
+    /// The record of how the guard of this process stands.
+    #[must_use]
+    pub fn to_record(&self) -> GuardStatus {
+        let killed = |mode, result| {
+            let kills = self.kills.iter();
+            kills
+                .filter(|((_, how, what), _)| (*how, *what) == (mode, result))
+                .map(|(_, count)| count)
+                .sum()
+        };
+        let now = SystemTime::now();
+        GuardStatus {
+            pid: std::process::id(),
+            sweeps: self.swept.sweeps,
+            sweep_ms: milliseconds(self.swept.took),
+            connections: self.swept.connections,
+            asked: self.swept.asked,
+            destroyed: killed(Mode::Enforce, KillResult::Destroyed),
+            would_destroy: killed(Mode::Observe, KillResult::WouldDestroy),
+            spared: self.spared.values().sum(),
+            changed: self.changes.values().sum(),
+            holding: (self.holding.iter())
+                .map(|hold| GuardHolding {
+                    reason: hold.reason.word().into(),
+                    service: hold
+                        .service
+                        .as_ref()
+                        .map(|name| name.to_string().as_bytes().into()),
+                    for_ms: milliseconds(now.duration_since(hold.since).unwrap_or(Duration::ZERO)),
+                })
+                .collect(),
+            policies: self.configured.policies as u64,
+            last_reload_ok: self.configured.last_reload_ok,
+            deaths_lost: self.deaths_lost,
+        }
+    }
+}
+
+impl KillResult {
+    /// The word for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Destroyed => "destroyed",
+            Self::WouldDestroy => "would-destroy",
+            Self::Gone => "gone",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl WhySpared {
+    /// The word for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Holding => "holding",
+            Self::RateLimit => "rate-limit",
+            Self::OurOwn => "our-own",
+            Self::Answered => "answered",
+            Self::Hook => "hook",
+        }
+    }
+}
+
+impl HoldReason {
+    /// The word for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ManySilent => "many-silent",
+            Self::Network => "network",
+            Self::Slept => "slept",
+            Self::Asked => "asked",
+        }
+    }
+
+    /// As a part of a sentence.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ManySilent => "so many peers fell silent at once that it may well be us",
+            Self::Network => "a link, an address or a default route of ours went",
+            Self::Slept => "the machine slept",
+            Self::Asked => "somebody asked for it",
+        }
+    }
+}

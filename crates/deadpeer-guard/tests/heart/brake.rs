@@ -1,0 +1,225 @@
+//! What speaks for a peer that seems gone.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use deadpeer_core::{TcpInfo, TcpState};
+use deadpeer_guard::config::Config;
+use deadpeer_guard::heart::{Action, Census, Heart, Key, ServiceId, Sighting, Terms};
+use deadpeer_guard::{HoldReason, Mode, WhySpared};
+
+const S: fn(u64) -> Duration = Duration::from_secs;
+
+/// Peers of one service, one connection each. Some fall silent.
+struct Scene {
+    heart: Heart,
+    census: Census,
+    now: Duration,
+    ours: bool,
+}
+
+impl Scene {
+    fn new(peers: u32, kill: Mode, kills_per_minute: u32) -> Self {
+        let terms = Terms {
+            deadline: S(30),
+            kill,
+            kills_per_minute,
+        };
+        let mut census = Census::default();
+        (0..peers).for_each(|peer| census.add(ServiceId(0), address(peer)));
+        Self {
+            heart: Heart::new(Config::default().brake, vec![terms]),
+            census,
+            now: S(1_000),
+            ours: false,
+        }
+    }
+
+    /// So many of them have been silent for so long.
+    fn silent(&mut self, peers: u32, since: u64) -> Vec<Action> {
+        for peer in 0..peers {
+            let sighting = Sighting {
+                key: key(peer),
+                policy: 0,
+                service: ServiceId(0),
+                peer: address(peer),
+                far: true,
+                ours: self.ours,
+            };
+            self.heart.look(self.now, &sighting, &asked(since));
+        }
+        let actions = self.heart.end_sweep(self.now, &self.census);
+        self.now += S(5);
+        actions
+    }
+
+    /// They fall silent, until they are judged.
+    fn fall(&mut self, peers: u32) -> Vec<Action> {
+        let mut all = Vec::new();
+        for since in (5..=40).step_by(5) {
+            all.extend(self.silent(peers, since));
+        }
+        all
+    }
+
+    fn reasons(&self) -> Vec<HoldReason> {
+        self.heart.holding().map(|(hold, _)| hold.reason).collect()
+    }
+}
+
+fn asked(silence: u64) -> TcpInfo {
+    let mut info = TcpInfo::default();
+    info.state = Some(TcpState::Established);
+    info.probes = Some(silence.saturating_sub(2) as u8);
+    info.retransmits = Some(0);
+    info.segs_in = Some(1_001);
+    info.data_segs_in = Some(0);
+    info.segs_out = Some(1_001 + silence.saturating_sub(2) as u32);
+    info.data_segs_out = Some(0);
+    info.bytes_acked = Some(1);
+    info.bytes_received = Some(1);
+    info.total_retrans = Some(0);
+    info.last_ack_recv_ms = Some(silence as u32 * 1_000);
+    info.last_data_recv_ms = Some(u32::MAX);
+    info.snd_wnd = Some(65_535);
+    info.notsent_bytes = Some(0);
+    info
+}
+
+fn key(peer: u32) -> Key {
+    Key {
+        namespace: 1,
+        cookie: u64::from(peer) + 1,
+    }
+}
+
+fn address(peer: u32) -> IpAddr {
+    Ipv4Addr::from_bits(0x0a00_0001 + peer).into()
+}
+
+fn killed(actions: &[Action]) -> usize {
+    actions
+        .iter()
+        .filter(|action| matches!(action, Action::Kill { .. }))
+        .count()
+}
+
+fn spared(actions: &[Action], of: WhySpared) -> usize {
+    let is = |action: &&Action| matches!(action, Action::Spare { why, .. } if *why == of);
+    actions.iter().filter(is).count()
+}
+
+#[test]
+fn one_of_many_goes() {
+    let mut scene = Scene::new(10, Mode::Enforce, 60);
+    let actions = scene.fall(1);
+    assert!(killed(&actions) > 0, "{actions:?}");
+    assert_eq!(scene.reasons(), []);
+}
+
+#[test]
+fn more_than_a_third_at_once_is_us() {
+    let mut scene = Scene::new(10, Mode::Enforce, 60);
+    let actions = scene.fall(4);
+    assert_eq!(
+        (killed(&actions), spared(&actions, WhySpared::Holding)),
+        (0, 4)
+    );
+    assert!(scene.reasons().contains(&HoldReason::ManySilent));
+}
+
+#[test]
+fn two_peers_are_too_few_to_tell() {
+    let mut scene = Scene::new(2, Mode::Enforce, 60);
+    assert!(killed(&scene.fall(2)) >= 2);
+}
+
+#[test]
+fn who_knows_that_they_are_gone_says_so() {
+    let mut scene = Scene::new(10, Mode::Enforce, 60);
+    assert_eq!(killed(&scene.fall(4)), 0);
+    scene.heart.resume(scene.now);
+    // Each is asked again for a whole deadline.
+    let at_once = scene.silent(4, 45);
+    assert_eq!(killed(&at_once), 0);
+    let later: Vec<Action> = (10..18).flat_map(|n| scene.silent(4, n * 5)).collect();
+    assert!(killed(&later) >= 4, "{later:?}");
+}
+
+#[test]
+fn a_lost_link_gives_everybody_another_deadline() {
+    let mut scene = Scene::new(10, Mode::Enforce, 60);
+    for since in [5, 10, 15, 20] {
+        assert_eq!(scene.silent(1, since), []);
+    }
+    scene.heart.network_lost(scene.now);
+    for since in [25, 30, 35, 40, 45] {
+        assert_eq!(killed(&scene.silent(1, since)), 0, "{since} s");
+    }
+    assert_eq!(scene.reasons(), [HoldReason::Network]);
+    // The hold ends, and then it is asked for a deadline more.
+    for since in [50, 55, 60, 65, 70, 75] {
+        assert_eq!(killed(&scene.silent(1, since)), 0, "{since} s");
+    }
+    let later: Vec<Action> = (16..20).flat_map(|n| scene.silent(1, n * 5)).collect();
+    assert!(killed(&later) > 0);
+}
+
+#[test]
+fn what_somebody_holds_stays_held() {
+    let mut scene = Scene::new(10, Mode::Enforce, 60);
+    scene.heart.hold(scene.now);
+    let actions = scene.fall(1);
+    assert_eq!(
+        (killed(&actions), spared(&actions, WhySpared::Holding)),
+        (0, 1)
+    );
+}
+
+#[test]
+fn no_more_than_so_many_in_a_minute() {
+    let mut scene = Scene::new(10, Mode::Enforce, 1);
+    let actions = scene.fall(2);
+    assert_eq!(
+        (killed(&actions), spared(&actions, WhySpared::RateLimit)),
+        (1, 2)
+    );
+}
+
+#[test]
+fn our_own_are_never_killed() {
+    let mut scene = Scene::new(10, Mode::Enforce, 60);
+    scene.ours = true;
+    let actions = scene.fall(1);
+    assert_eq!(
+        (killed(&actions), spared(&actions, WhySpared::OurOwn)),
+        (0, 1)
+    );
+}
+
+#[test]
+fn an_observer_tells_each_once() {
+    let mut scene = Scene::new(10, Mode::Observe, 60);
+    let actions = scene.fall(1);
+    assert!(
+        matches!(
+            actions[..],
+            [Action::Kill {
+                mode: Mode::Observe,
+                ..
+            }]
+        ),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn who_answers_at_the_last_moment_lives() {
+    let mut scene = Scene::new(10, Mode::Enforce, 60);
+    let _ = scene.fall(1);
+    let mut answered = asked(1);
+    answered.probes = Some(0);
+    answered.segs_in = Some(1_002);
+    assert_eq!(scene.heart.last_look(scene.now, key(0), &answered), None);
+    assert!(!scene.heart.suspects(key(0)));
+}

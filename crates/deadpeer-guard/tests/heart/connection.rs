@@ -1,0 +1,212 @@
+//! A connection as the kernel has it: who asks, who answers, and what its counters show.
+
+use std::time::Duration;
+
+use deadpeer_core::{TcpInfo, TcpState};
+
+use crate::weather::Chance;
+
+/// Between the last answer and the first probe.
+pub(crate) const IDLE: Duration = Duration::from_secs(6);
+/// Between probes.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// What the kernel counts.
+const COUNT: u32 = 127;
+/// The least and, as supervision sets `TCP_RTO_MAX_MS`, the largest retransmission timeout.
+const RTO: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(6_400));
+/// So long a path is not known well.
+const YOUNG: Duration = Duration::from_secs(900);
+
+/// What its program does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// Nothing: keepalive asks.
+    Nothing,
+    /// It writes all the time: retransmissions ask.
+    Writing,
+    /// It has written more than the peer reads: window probes ask, and are answered.
+    Blocked,
+}
+
+/// What becomes of a question that goes out now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Path {
+    /// Whether the peer is there, and a way to it.
+    pub(crate) open: bool,
+    /// The share of questions that fail.
+    pub(crate) fails: f64,
+    /// How long an answer takes.
+    pub(crate) late: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    pub(crate) doing: Doing,
+    pub(crate) path: Path,
+    /// When the next question goes out.
+    next: Duration,
+    /// Unanswered so far.
+    pub(crate) open: u32,
+    heard: Duration,
+    asked: u32,
+    answers: u32,
+    resent: u32,
+    /// An answer that is on its way.
+    coming: Option<Duration>,
+    /// Questions that the peer has and that are answered soon.
+    reached: u32,
+    begun: Duration,
+    /// The kernel has given it up.
+    pub(crate) ended: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(now: Duration, doing: Doing, path: Path) -> Self {
+        Self {
+            doing,
+            path,
+            next: now + IDLE,
+            open: 0,
+            heard: now,
+            asked: 0,
+            answers: 1,
+            resent: 0,
+            coming: None,
+            reached: 0,
+            begun: now,
+            ended: false,
+        }
+    }
+
+    /// Lets the time pass in which every question is answered at once, and says when the first is
+    /// not, if the path stays as it is.
+    pub(crate) fn rest(&mut self, chance: &mut Chance) -> Duration {
+        if !self.path.open || self.path.late > INTERVAL {
+            return self.next;
+        }
+        let cycle = IDLE + self.path.late;
+        let answered = chance.successes(self.path.fails).min(1 << 24);
+        self.next + cycle * answered as u32
+    }
+
+    /// Lets questions be answered that go out before then.
+    pub(crate) fn calm_until(&mut self, until: Duration) {
+        let cycle = IDLE + self.path.late;
+        if until <= self.next {
+            return;
+        }
+        let answered = (until - self.next).as_nanos().div_ceil(cycle.as_nanos()) as u32;
+        self.asked += answered;
+        self.answers += answered;
+        self.heard = self.next + cycle * (answered - 1) + self.path.late;
+        self.next += cycle * answered;
+    }
+
+    /// The path has changed: whoever writes finds that out at once.
+    pub(crate) fn disturb(&mut self, now: Duration, path: Path) {
+        self.path = path;
+        if self.doing == Doing::Writing && self.open == 0 {
+            self.heard = self
+                .heard
+                .max(now.saturating_sub(Duration::from_millis(50)));
+            self.next = now + RTO.0;
+        }
+    }
+
+    /// Lets the time pass question by question.
+    pub(crate) fn step(&mut self, now: Duration, chance: &mut Chance) {
+        loop {
+            if let Some(at) = self.coming.filter(|at| *at <= self.next && *at <= now) {
+                self.hear(at);
+                continue;
+            }
+            if self.next > now || self.ended {
+                return;
+            }
+            self.ask(chance);
+        }
+    }
+
+    /// Whether little was known of its path at a moment.
+    pub(crate) fn is_young(&self, at: Duration) -> bool {
+        at < self.begun + YOUNG
+    }
+
+    /// Whether all that was asked is answered.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.open == 0 && self.coming.is_none()
+    }
+
+    fn ask(&mut self, chance: &mut Chance) {
+        let at = self.next;
+        if self.open >= self.most() {
+            self.ended = true;
+            return;
+        }
+        self.asked += 1;
+        let reaches = self.path.open && !chance.is(self.path.fails);
+        if reaches {
+            self.coming = self.coming.or(Some(at + self.path.late));
+            self.reached += 1;
+        }
+        self.open += 1;
+        self.resent += u32::from(self.doing == Doing::Writing);
+        self.next = at + self.spacing();
+    }
+
+    fn hear(&mut self, at: Duration) {
+        self.heard = at;
+        self.answers += self.reached;
+        (self.open, self.reached) = (0, 0);
+        self.coming = None;
+        self.next = at + IDLE;
+    }
+
+    fn spacing(&self) -> Duration {
+        match self.doing {
+            Doing::Nothing | Doing::Blocked => INTERVAL,
+            Doing::Writing => (RTO.0 * 2u32.saturating_pow(self.open)).min(RTO.1),
+        }
+    }
+
+    fn most(&self) -> u32 {
+        match self.doing {
+            Doing::Nothing | Doing::Blocked => COUNT,
+            Doing::Writing => 15,
+        }
+    }
+
+    /// What the kernel shows.
+    pub(crate) fn info(&self, now: Duration) -> TcpInfo {
+        let writes = self.doing == Doing::Writing;
+        let open = u8::try_from(self.open).unwrap_or(u8::MAX);
+        let age = (now.saturating_sub(self.heard)).as_millis() as u32;
+        let of = |is: bool| Some(if is { open } else { 0 });
+        let mut info = TcpInfo::default();
+        info.state = Some(TcpState::Established);
+        info.retransmits = of(writes);
+        info.probes = of(!writes);
+        info.total_retrans = Some(self.resent);
+        info.bytes_retrans = Some(u64::from(self.resent) * 100);
+        info.bytes_received = Some(1);
+        info.bytes_acked = Some(if writes { u64::from(self.answers) } else { 1 });
+        info.segs_in = Some(self.answers);
+        info.data_segs_in = Some(0);
+        info.segs_out = Some(self.asked + 1);
+        info.data_segs_out = Some(if writes { self.asked } else { 0 });
+        info.dsack_dups = Some(0);
+        info.last_data_recv_ms = Some(u32::MAX);
+        info.last_ack_recv_ms = Some(age);
+        info.snd_wnd = Some(if self.doing == Doing::Blocked {
+            0
+        } else {
+            65_535
+        });
+        info.notsent_bytes = Some(if self.doing == Doing::Blocked {
+            9_000
+        } else {
+            0
+        });
+        info
+    }
+}

@@ -1,0 +1,7 @@
+//! The heart on a simulated machine: days in seconds, every fault from a seed.
+
+mod brake;
+mod connection;
+mod machine;
+mod weather;
+mod weeks;

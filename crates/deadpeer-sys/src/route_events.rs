@@ -1,0 +1,210 @@
+//! News of links, addresses and routes that go: the multicast groups of rtnetlink(7).
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{self, AddressFamily, RecvFlags, SocketFlags, SocketType};
+
+use crate::{Result, SysError};
+
+/// Something of this machine's network that went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteEvent {
+    /// A link is down, or has no carrier, or is gone.
+    LinkDown {
+        /// Its name.
+        name: Vec<u8>,
+    },
+    /// An address with more than the link's scope is gone.
+    AddressGone,
+    /// A default route is gone.
+    DefaultRouteGone,
+    /// The kernel told more than it could keep for us.
+    Overrun,
+}
+
+/// Announcements of one network namespace. Needs no privilege.
+///
+/// Its descriptor is readable when there is something to [`drain`](Self::drain); an idle one wakes
+/// nobody.
+#[derive(Debug)]
+pub struct RouteEvents {
+    netlink: OwnedFd,
+    buffer: Box<[u8]>,
+}
+
+const BUFFER: usize = 32 * 1024;
+
+/// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`, `RTMGRP_IPV4_ROUTE`, `RTMGRP_IPV6_IFADDR` and
+/// `RTMGRP_IPV6_ROUTE` of include/uapi/linux/rtnetlink.h.
+const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
+
+impl RouteEvents {
+    /// Listens in the calling thread's network namespace and stays there.
+    ///
+    /// # Errors
+    /// The netlink socket cannot be made or bound.
+    pub fn open() -> Result<Self> {
+        let netlink = net::socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+            None, // NETLINK_ROUTE is 0.
+        )
+        .map_err(SysError::of("socket(NETLINK_ROUTE)"))?;
+        net::bind(&netlink, &SocketAddrNetlink::new(0, GROUPS))
+            .map_err(SysError::of("bind(NETLINK_ROUTE)"))?;
+        Ok(Self {
+            netlink,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+        })
+    }
+
+    /// Hands out what went since the last time. Never waits.
+    ///
+    /// # Errors
+    /// Receiving failed.
+    pub fn drain(&mut self, mut visit: impl FnMut(RouteEvent)) -> Result<()> {
+        loop {
+            match net::recv(&self.netlink, &mut *self.buffer, RecvFlags::empty()) {
+                Ok((_, len)) => {
+                    let datagram = self.buffer.get(..len).unwrap_or_default();
+                    events(datagram).for_each(&mut visit);
+                }
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::NOBUFS) => visit(RouteEvent::Overrun),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(SysError::of("recv(NETLINK_ROUTE)")(errno)),
+            }
+        }
+    }
+}
+
+impl AsFd for RouteEvents {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.netlink.as_fd()
+    }
+}
+
+/// What a datagram tells of things that went. Any bytes are read without a panic.
+fn events(datagram: &[u8]) -> impl Iterator<Item = RouteEvent> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        // struct nlmsghdr: length, type, flags, sequence, port.
+        let len = number(rest, 0)? as usize;
+        let kind = u16::from_ne_bytes(rest.get(4..6)?.try_into().ok()?);
+        let body = rest.get(16..len)?;
+        rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
+        Some(event(kind, body))
+    })
+    .flatten()
+}
+
+fn event(kind: u16, body: &[u8]) -> Option<RouteEvent> {
+    const RTM_NEWLINK: u16 = 16;
+    const RTM_DELLINK: u16 = 17;
+    const RTM_DELADDR: u16 = 21;
+    const RTM_DELROUTE: u16 = 25;
+    const RT_SCOPE_UNIVERSE: u8 = 0;
+    match kind {
+        RTM_DELLINK => link(body),
+        RTM_NEWLINK if !carries(number(body, 8)?) => link(body),
+        // struct ifaddrmsg: family, prefix length, flags, scope.
+        RTM_DELADDR => (*body.get(3)? == RT_SCOPE_UNIVERSE).then_some(RouteEvent::AddressGone),
+        // struct rtmsg: family, length of the destination.
+        RTM_DELROUTE => (*body.get(1)? == 0).then_some(RouteEvent::DefaultRouteGone),
+        _ => None,
+    }
+}
+
+/// Whether a link is up and has a carrier (include/uapi/linux/if.h).
+fn carries(flags: u32) -> bool {
+    const IFF_UP: u32 = 0x1;
+    const IFF_LOWER_UP: u32 = 0x1_0000;
+    flags & (IFF_UP | IFF_LOWER_UP) == IFF_UP | IFF_LOWER_UP
+}
+
+/// By the name among the attributes behind struct ifinfomsg.
+fn link(body: &[u8]) -> Option<RouteEvent> {
+    const IFLA_IFNAME: u16 = 3;
+    let mut attributes = body.get(16..)?;
+    loop {
+        let len = usize::from(u16::from_ne_bytes(attributes.get(..2)?.try_into().ok()?));
+        let kind = u16::from_ne_bytes(attributes.get(2..4)?.try_into().ok()?);
+        let value = attributes.get(4..len)?;
+        if kind == IFLA_IFNAME {
+            let name = value.split(|byte| *byte == 0).next()?;
+            return Some(RouteEvent::LinkDown { name: name.into() });
+        }
+        attributes = attributes.get(len.next_multiple_of(4)..)?;
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message(kind: u16, body: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(16 + body.len()).unwrap();
+        let mut bytes = len.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0; 10]);
+        bytes.extend(body);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn link_message(flags: u32) -> Vec<u8> {
+        let mut body = vec![0; 8];
+        body.extend(flags.to_ne_bytes());
+        body.extend([0; 4]);
+        // An attribute before, then the name.
+        body.extend([5, 0, 9, 0, 1, 0, 0, 0]);
+        body.extend([9, 0, 3, 0]);
+        body.extend(b"eth0\0");
+        body
+    }
+
+    fn told(bytes: &[u8]) -> Vec<RouteEvent> {
+        events(bytes).collect()
+    }
+
+    #[test]
+    fn links_addresses_and_default_routes() {
+        let down = RouteEvent::LinkDown {
+            name: b"eth0".to_vec(),
+        };
+        assert_eq!(
+            told(&message(16, &link_message(0x1))),
+            std::slice::from_ref(&down)
+        );
+        assert_eq!(told(&message(16, &link_message(0x1_0001))), []);
+        assert_eq!(told(&message(17, &link_message(0x1_0001))), [down]);
+        assert_eq!(
+            told(&message(21, &[2, 24, 0, 0, 1, 0, 0, 0])),
+            [RouteEvent::AddressGone]
+        );
+        assert_eq!(told(&message(21, &[10, 64, 0, 253, 1, 0, 0, 0])), []);
+        assert_eq!(
+            told(&message(25, &[2, 0, 0, 0])),
+            [RouteEvent::DefaultRouteGone]
+        );
+        assert_eq!(told(&message(25, &[2, 24, 0, 0])), []);
+        assert_eq!(told(&message(24, &[2, 0, 0, 0])), []);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(bytes: Vec<u8>) {
+            let _ = told(&bytes);
+        }
+    }
+}
