@@ -4,6 +4,7 @@
 //! world, where `unsafe` may stand. ARCHITECTURE.md states them; this keeps them true.
 
 mod arrows;
+mod circles;
 mod document;
 mod house;
 mod layout;
@@ -60,6 +61,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
         findings.extend(arrows::check(&house, package));
         findings.extend(manifest::check(package)?);
         findings.extend(source::check(&house, package)?);
+        findings.extend(circles::check(package)?);
     }
     for finding in &mut findings {
         if let Ok(relative) = finding.path.strip_prefix(root) {

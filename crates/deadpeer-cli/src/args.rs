@@ -119,7 +119,7 @@ Examples:
   deadpeer help protect                   The whole help of a verb";
 
 /// The codes of [`Exit`], for every help text and manual page.
-pub(crate) const EXIT_CODES: &str = "\
+const EXIT_CODES: &str = "\
 Exit codes:
   0  yes, fine
   1  no: over the deadline, or a promise that cannot be kept
@@ -133,8 +133,17 @@ pub(crate) fn command() -> clap::Command {
 }
 
 fn with_codes(command: clap::Command) -> clap::Command {
-    let after = shell::after(&command);
+    let after = after(&command);
     command.after_long_help(after).mut_subcommands(with_codes)
+}
+
+/// What the help of a verb ends with: its own examples and exit codes, or the codes of every verb.
+fn after(verb: &clap::Command) -> String {
+    match verb.get_after_long_help().map(ToString::to_string) {
+        Some(own) if own.contains("Exit codes") => own,
+        Some(own) => format!("{own}\n\n{EXIT_CODES}"),
+        None => EXIT_CODES.to_owned(),
+    }
 }
 
 /// Reads the command line.

@@ -88,8 +88,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Stop> {
         Verb::Protect(args) => protect::run(&args.request()?, args.output().form(look), &mut out),
         Verb::Kill(args) => kill::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Guard(args) => guard::run(&args.request(), args.output().form(look), &mut out),
-        Verb::Completions(args) => shell::completions(args, &mut out),
-        Verb::Man(args) => shell::man(args, &mut out),
+        Verb::Completions(args) => shell::completions(args, args::command(), &mut out),
+        Verb::Man(args) => shell::man(args, args::command(), &mut out),
     }?;
     out.flush()?;
     Ok(exit.into())

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use clap::Args;
+use clap::{Args, Command};
 
 use crate::exit::{Exit, Stop};
 
@@ -26,22 +26,20 @@ pub(crate) struct ManArgs {
 }
 
 /// Writes the completion script.
-pub(crate) fn completions(args: &CompletionsArgs, out: &mut impl Write) -> Result<Exit, Stop> {
+pub(crate) fn completions(
+    args: &CompletionsArgs,
+    mut command: Command,
+    out: &mut impl Write,
+) -> Result<Exit, Stop> {
     // The generator panics where writing fails, so it writes to memory.
     let mut script = Vec::new();
-    clap_complete::generate(
-        args.shell,
-        &mut crate::args::command(),
-        "deadpeer",
-        &mut script,
-    );
+    clap_complete::generate(args.shell, &mut command, "deadpeer", &mut script);
     out.write_all(&script)?;
     Ok(Exit::Yes)
 }
 
 /// Writes the manual page.
-pub(crate) fn man(args: &ManArgs, out: &mut impl Write) -> Result<Exit, Stop> {
-    let command = crate::args::command();
+pub(crate) fn man(args: &ManArgs, command: Command, out: &mut impl Write) -> Result<Exit, Stop> {
     let page = match args.verb.as_slice() {
         [] => command,
         verbs => page_of(command, verbs)?,
@@ -54,7 +52,7 @@ pub(crate) fn man(args: &ManArgs, out: &mut impl Write) -> Result<Exit, Stop> {
 }
 
 /// A verb as a command of its own.
-fn page_of(mut command: clap::Command, path: &[String]) -> Result<clap::Command, Stop> {
+fn page_of(mut command: Command, path: &[String]) -> Result<Command, Stop> {
     command.build();
     let mut page = &command;
     for verb in path {
@@ -67,7 +65,7 @@ fn page_of(mut command: clap::Command, path: &[String]) -> Result<clap::Command,
     Ok(page.version(env!("CARGO_PKG_VERSION")))
 }
 
-fn no_such_verb(command: &clap::Command, verb: &str) -> Stop {
+fn no_such_verb(command: &Command, verb: &str) -> Stop {
     Stop::because(match verbs(command).as_slice() {
         [] => format!("'{}' has no verbs of its own", command.get_name()),
         verbs => format!("no verb is called '{verb}', there are {}", verbs.join(", ")),
@@ -75,18 +73,8 @@ fn no_such_verb(command: &clap::Command, verb: &str) -> Stop {
 }
 
 /// The verbs that a command takes and shows.
-pub(crate) fn verbs(command: &clap::Command) -> Vec<&str> {
+pub(crate) fn verbs(command: &Command) -> Vec<&str> {
     let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
-    let names = verbs.map(clap::Command::get_name);
+    let names = verbs.map(Command::get_name);
     names.filter(|name| *name != "help").collect()
-}
-
-/// What a page ends with: the verb's own examples and exit codes, or the codes of every verb.
-pub(crate) fn after(page: &clap::Command) -> String {
-    let codes = crate::args::EXIT_CODES;
-    match page.get_after_long_help().map(ToString::to_string) {
-        Some(own) if own.contains("Exit codes") => own,
-        Some(own) => format!("{own}\n\n{codes}"),
-        None => codes.to_owned(),
-    }
 }

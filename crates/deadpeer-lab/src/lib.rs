@@ -29,6 +29,7 @@ pub mod enclosure;
 pub mod fault;
 mod host;
 mod lab;
+mod link;
 pub mod matrix;
 pub mod method;
 pub mod peer;

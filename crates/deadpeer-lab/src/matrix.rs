@@ -6,8 +6,6 @@
 
 mod experiment;
 mod forecast;
-mod life;
-mod link;
 mod mark;
 mod measure;
 mod outcome;
@@ -30,14 +28,14 @@ use serde::Serialize;
 use crate::fault::PathError;
 use crate::host::HostError;
 use crate::lab::LabError;
+use crate::link::Link;
 use crate::method::WatchFailed;
 use crate::peer::{Launch, PeerError};
 use crate::scenario::{Fate, Scenario};
 use crate::wire::WireError;
 
+pub use crate::link::{Ended, Life};
 pub use experiment::run;
-pub use life::{Ended, Life};
-pub(crate) use link::{Link, Received};
 pub use outcome::{Cell, CellVerdict, Foretold, Outcome};
 pub use summary::{Tally, tally};
 

@@ -11,8 +11,10 @@ mod watch;
 use std::time::Duration;
 
 use deadpeer_core::{Kernel, Policy, SocketOptions, Supervision};
+use serde::Deserialize;
 
-use crate::scenario::Keepalive;
+use crate::link::Wanted;
+
 pub use signal::{Kind, Signal};
 pub(crate) use watch::Watch;
 pub use watch::WatchFailed;
@@ -32,6 +34,19 @@ pub const NAMES: [&str; 12] = [
     "supervised",
     "supervised-heartbeat",
 ];
+
+/// Keepalive settings: `TCP_KEEPIDLE`, `TCP_KEEPINTVL` in seconds and `TCP_KEEPCNT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Keepalive {
+    /// `TCP_KEEPIDLE`.
+    pub idle_s: u32,
+    /// `TCP_KEEPINTVL`.
+    pub interval_s: u32,
+    /// `TCP_KEEPCNT`.
+    pub count: u32,
+}
 
 /// A way to notice a dead peer, with its settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -192,8 +207,14 @@ pub fn all(
 
 impl Method {
     /// Whether the peer's program must speak regularly by itself.
-    pub(crate) fn wants_beats(&self) -> bool {
-        matches!(self.eyes, Eyes::TwoWitnesses(_))
+    /// The connection that it watches; `place` is its own among all methods.
+    pub(crate) fn wants(&self, place: usize) -> Wanted<'_> {
+        Wanted {
+            method: place,
+            options: &self.options,
+            recverr: self.recverr,
+            beats: matches!(self.eyes, Eyes::TwoWitnesses(_)),
+        }
     }
 }
 

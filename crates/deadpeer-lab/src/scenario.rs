@@ -21,6 +21,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Deed;
+use crate::method::{self, Keepalive};
 use crate::state::State;
 
 pub use library::{library, named};
@@ -118,19 +119,6 @@ pub struct Answered {
     pub states: Vec<State>,
     /// Who answers: "a proxy's kernel".
     pub by: String,
-}
-
-/// Keepalive settings: `TCP_KEEPIDLE`, `TCP_KEEPINTVL` in seconds and `TCP_KEEPCNT`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Keepalive {
-    /// `TCP_KEEPIDLE`.
-    pub idle_s: u32,
-    /// `TCP_KEEPINTVL`.
-    pub interval_s: u32,
-    /// `TCP_KEEPCNT`.
-    pub count: u32,
 }
 
 /// What must come out of a scenario for one method, in every state it is run in.
@@ -238,7 +226,7 @@ impl Scenario {
         if self.states().next().is_none() {
             return Some("it has no states to run in".to_owned());
         }
-        let known = crate::method::NAMES;
+        let known = method::NAMES;
         let named = self.methods.iter().flatten();
         named
             .chain(self.expect.iter().map(|expected| &expected.method))

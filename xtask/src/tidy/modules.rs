@@ -7,29 +7,56 @@ use cargo_metadata::{Package, TargetKind};
 
 use super::tokens;
 
-/// The files of the library and the binaries of a package, found the way the compiler finds them:
-/// from the root along every `mod name;` that is not for tests.
-pub(super) fn product_files(package: &Package) -> Result<Vec<PathBuf>> {
-    let product = |kind: &TargetKind| matches!(kind, TargetKind::Lib | TargetKind::Bin);
-    let roots = package
-        .targets
-        .iter()
-        .filter(|target| target.kind.iter().any(product));
-    let mut files = Vec::new();
-    for target in roots {
-        let file = target.src_path.as_std_path();
-        let children = file.parent().unwrap_or(file).to_owned();
-        collect(file, &children, &mut files)?;
+/// The library of a package, or one of its binaries.
+pub(super) struct Product {
+    /// Found the way the compiler finds them: from the root along every `mod name;` that is not for
+    /// tests.
+    pub(super) files: Vec<File>,
+}
+
+/// A file, and where in the crate it stands.
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    /// From the root.
+    modules: Vec<String>,
+}
+
+impl Product {
+    pub(super) fn of(package: &Package) -> Result<Vec<Self>> {
+        let product = |kind: &TargetKind| matches!(kind, TargetKind::Lib | TargetKind::Bin);
+        let roots = package
+            .targets
+            .iter()
+            .filter(|target| target.kind.iter().any(product));
+        let products = roots.map(|target| {
+            let path = target.src_path.as_std_path();
+            let children = path.parent().unwrap_or(path).to_owned();
+            let mut files = Vec::new();
+            let root = File {
+                path: path.to_owned(),
+                modules: Vec::new(),
+            };
+            collect(root, &children, &mut files)?;
+            Ok(Self { files })
+        });
+        products.collect()
     }
-    Ok(files)
+}
+
+impl File {
+    /// The module of the root that it belongs to; `None`: it is the root.
+    pub(super) fn module(&self) -> Option<&str> {
+        self.modules.first().map(String::as_str)
+    }
 }
 
 /// Adds `file` and its modules, which stand in the folder `children`.
-fn collect(file: &Path, children: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let source =
-        std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    let tokens = tokens::product(&source).with_context(|| file.display().to_string())?;
-    files.push(file.to_owned());
+fn collect(file: File, children: &Path, files: &mut Vec<File>) -> Result<()> {
+    let source = std::fs::read_to_string(&file.path)
+        .with_context(|| format!("reading {}", file.path.display()))?;
+    let tokens = tokens::product(&source).with_context(|| file.path.display().to_string())?;
+    let above = file.modules.clone();
+    files.push(file);
     for window in tokens.windows(3) {
         let [keyword, name, end] = window else {
             continue;
@@ -39,12 +66,14 @@ fn collect(file: &Path, children: &Path, files: &mut Vec<PathBuf>) -> Result<()>
         }
         let folder = children.join(&name.text);
         let flat = children.join(format!("{}.rs", name.text));
-        let module = if flat.exists() {
-            flat
-        } else {
-            folder.join("mod.rs")
+        let module = File {
+            path: match flat.exists() {
+                true => flat,
+                false => folder.join("mod.rs"),
+            },
+            modules: [above.as_slice(), &[name.text.clone()]].concat(),
         };
-        collect(&module, &folder, files)?;
+        collect(module, &folder, files)?;
     }
     Ok(())
 }

@@ -7,8 +7,9 @@ use cargo_metadata::Package;
 use ignore::WalkBuilder;
 
 use super::house::{House, Room};
+use super::modules::{File, Product};
 use super::tokens::{self, Token};
-use super::{Finding, layout, modules};
+use super::{Finding, layout};
 
 /// The findings in every source file of a package.
 pub(super) fn check(house: &House, package: &Package) -> Result<Vec<Finding>> {
@@ -31,13 +32,14 @@ pub(super) fn check(house: &House, package: &Package) -> Result<Vec<Finding>> {
             findings.extend(second_place(entry.path()));
         }
     }
-    for file in modules::product_files(package)? {
+    let products = Product::of(package)?;
+    for File { path: file, .. } in products.iter().flat_map(|product| &product.files) {
         let rules = |source: &str| {
             let mut faults = in_product(room, source)?;
-            faults.extend(absent(room, &file, source)?);
+            faults.extend(absent(room, file, source)?);
             Ok(faults)
         };
-        check_file(&file, rules, &mut findings)?;
+        check_file(file, rules, &mut findings)?;
     }
     Ok(findings)
 }
@@ -248,7 +250,7 @@ fn contains(path: &[String], patterns: &[&[&str]]) -> bool {
 }
 
 /// Every path in the source, imports spelled out: `use std::{fs, io::Read}` names two.
-fn paths(tokens: &[Token]) -> Vec<(usize, Vec<String>)> {
+pub(super) fn paths(tokens: &[Token]) -> Vec<(usize, Vec<String>)> {
     let mut found = Vec::new();
     let mut rest = tokens;
     while let [first, ..] = rest {

@@ -282,6 +282,37 @@ fn an_error_that_is_taken() {
 }
 
 #[test]
+fn modules_that_need_each_other() {
+    let tree = Tree::new();
+    tree.append(
+        CORE,
+        "mod one;\nmod three;\nmod two;\n\npub use three::Third;\n",
+    );
+    let file = |name: &str, uses: &str| {
+        let path = format!("crates/deadpeer-core/src/{name}.rs");
+        tree.write(&path, &format!("//! Inside.\n{uses}\n"));
+    };
+    file("one", "use crate::two::Second;");
+    file("three", "//! See [`crate::one`].\nmod inner;");
+    file("two", "use crate::Third;\n#[cfg(test)]\nuse crate::one;");
+    file("three/inner", "use super::Third;");
+    tree.expect_findings(&[]);
+    file("three/inner", "use crate::{one::First, two};");
+    let circle = |file: &str, from: &str, to: &str| {
+        format!(
+            "crates/deadpeer-core/src/{file}.rs:2: a circle of modules: {from} needs {to}, which \
+             needs {from} again"
+        )
+    };
+    tree.expect_findings(&[
+        &circle("one", "one", "two"),
+        &circle("three/inner", "three", "one"),
+        &circle("three/inner", "three", "two"),
+        &circle("two", "two", "three"),
+    ]);
+}
+
+#[test]
 fn a_document_that_names_what_is_not_there() {
     let tree = Tree::new();
     let with = |what: &str| {

@@ -68,12 +68,13 @@ impl Stage<'_> {
     }
 
     fn connect(&mut self, wanted: impl Fn(State) -> bool) -> Result<(), ExperimentError> {
-        let methods = || self.methods.iter().enumerate().map(Some);
+        let methods = || self.methods.iter().enumerate();
+        let methods = || methods().map(|(place, method)| Some(method.wants(place)));
         let mut wishes = Vec::new();
         for state in self.scenario.states().filter(|state| wanted(*state)) {
             // The control has no method: nobody watches it, nothing is set on it.
             let copies = std::iter::repeat_n(methods(), self.scenario.copies).flatten();
-            wishes.extend(copies.chain([None]).map(|method| (state, method)));
+            wishes.extend(copies.chain([None]).map(|wanted| (state, wanted)));
         }
         let first = self.links.len() as u32;
         let to = self.to;
@@ -81,8 +82,8 @@ impl Stage<'_> {
             wishes
                 .into_iter()
                 .zip(first..)
-                .map(|((state, method), id)| {
-                    Link::connect(id, state, method, SocketAddr::new(to, state.port()))
+                .map(|((state, wanted), id)| {
+                    Link::connect(id, state, wanted, SocketAddr::new(to, state.port()))
                 })
                 .collect()
         })?;

@@ -14,7 +14,7 @@ use deadpeer_core::heartbeat::{Heartbeat, Hello, Received, Sent, Settings, Stand
 use super::nominal_s;
 use super::signal::Signal;
 use super::watch::{WatchFailed, received};
-use crate::matrix::Link;
+use crate::link::Link;
 use crate::peer::BEAT_EVERY;
 
 /// A host that was asked and not heard for a fifth of the deadline is cut off: what its program

@@ -12,7 +12,7 @@ use rustix::event::epoll;
 use super::signal::Signal;
 use super::two_witnesses::TwoWitnesses;
 use super::{Eyes, Method};
-use crate::matrix::{Link, Received};
+use crate::link::{Link, Received};
 use crate::state::State;
 
 /// How often a program asks for TCP_INFO that watches the state alone.

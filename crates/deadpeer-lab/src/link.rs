@@ -1,20 +1,22 @@
 //! One of our connections, and the program that uses it.
 
+mod life;
+
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, SystemTime};
 
-use deadpeer_core::{TcpInfo, TcpState};
+use deadpeer_core::{SocketOptions, TcpInfo, TcpState};
 use deadpeer_sys::sockopt::{set_max_segment, set_recverr};
 use deadpeer_sys::{Errno, SysError, unconnected};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{bind, connect, sockopt};
 
-use super::life::{Ended, Life};
-use crate::method::Method;
 use crate::peer::BEATS;
 use crate::state::State;
+
+pub use life::{Ended, Life};
 
 /// How often it writes in [`State::Sending`] and tries to in [`State::ZeroWindow`].
 const WRITE_EVERY: Duration = Duration::from_millis(100);
@@ -54,6 +56,19 @@ pub(crate) struct Link {
     question_ends: Option<u64>,
 }
 
+/// How a method wants its connection to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// The method.
+    pub(crate) method: usize,
+    /// What is set on the socket.
+    pub(crate) options: &'a SocketOptions,
+    /// Whether `IP_RECVERR` is set too.
+    pub(crate) recverr: bool,
+    /// Whether the peer is to speak regularly by itself.
+    pub(crate) beats: bool,
+}
+
 /// What receiving brought, beside bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
@@ -66,12 +81,12 @@ pub(crate) enum Received {
 }
 
 impl Link {
-    /// A socket of the calling thread's namespace, set as its method asks for, that begins to
+    /// A socket of the calling thread's namespace, set as its method wants it, that begins to
     /// connect.
     pub(crate) fn connect(
         id: u32,
         state: State,
-        method: Option<(usize, &Method)>,
+        wanted: Option<Wanted<'_>>,
         to: SocketAddr,
     ) -> io::Result<Self> {
         let socket = TcpStream::from(unconnected(to)?);
@@ -85,10 +100,10 @@ impl Link {
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         bind(&socket, &SocketAddr::new(any, FIRST_PORT + id as u16))?;
-        if let Some((_, method)) = method {
+        if let Some(wanted) = wanted {
             use deadpeer::Apply as _;
-            method.options.apply(&socket).map_err(io::Error::other)?;
-            if method.recverr {
+            wanted.options.apply(&socket).map_err(io::Error::other)?;
+            if wanted.recverr {
                 set_recverr(&socket, true)?;
             }
         }
@@ -99,9 +114,9 @@ impl Link {
         Ok(Self {
             id,
             state,
-            method: method.map(|(index, _)| index),
+            method: wanted.map(|wanted| wanted.method),
             socket,
-            wants_beats: method.is_some_and(|(_, method)| method.wants_beats()),
+            wants_beats: wanted.is_some_and(|wanted| wanted.beats),
             introduced: false,
             written_at: Duration::ZERO,
             write_error: None,
