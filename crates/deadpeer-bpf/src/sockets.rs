@@ -256,6 +256,15 @@ impl Timer {
 }
 
 impl Holding {
+    /// The inode number of its file, if it has one.
+    #[must_use]
+    pub fn inode(self) -> Option<NonZeroU32> {
+        match self {
+            Self::File(inode) => Some(inode),
+            Self::AcceptQueue | Self::Closed => None,
+        }
+    }
+
     fn read(seen: &State) -> Self {
         match seen.inode() {
             Some(inode) => Self::File(inode),

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use deadpeer_bpf::Holding;
 use deadpeer_core::{Snapshot, Sysctls, TcpState};
 use deadpeer_report::Unreadable;
 use deadpeer_sys::sock_diag::{ArmedTimer, Socket};
@@ -49,10 +48,7 @@ fn socket(seen: &deadpeer_bpf::Socket) -> Socket<'static> {
         ArmedTimer::from_kernel(timer.kind, ms, timer.unanswered)
     });
     socket.cookie = seen.cookie;
-    socket.inode = match seen.holding {
-        Holding::File(inode) => Some(inode),
-        Holding::AcceptQueue | Holding::Closed | _ => None,
-    };
+    socket.inode = seen.holding.inode();
     socket.uid = seen.uid;
     socket.cgroup = seen.cgroup;
     socket

@@ -197,10 +197,9 @@ impl Table {
             seen: &mut shared.inodes,
         };
         let end = match reading.whole_view() {
-            Some(view) => each_by_bpf(view, |seen| {
+            Some(view) => each_by_bpf(view, &reading, |seen, owners| {
                 let row = Row::of(seen, &self.kernel.sysctls);
                 inodes.add(row.socket.inode);
-                let owners = reading.known_owners(row.socket.inode);
                 let fits = || fits(query, &row.socket, owners);
                 let Some(chosen) = choice(query, &row.socket, fits) else {
                     return ControlFlow::Continue(());
@@ -305,25 +304,39 @@ fn fits(query: &Query, socket: &Socket<'_>, owners: OwnersOf<'_>) -> bool {
     filter.matches_owners(processes.clone()) && !filter.excepts(socket, processes)
 }
 
-/// Shows every socket once as the kernel itself does.
+/// So many sockets are looked up in one go. Tables of many sockets don't fit into a processor's
+/// cache: one after the other, each look-up would wait for memory alone.
+const AT_ONCE: usize = 64;
+
+/// Shows every socket once as the kernel itself does, and its owners.
 fn each_by_bpf(
     view: View<'_>,
-    mut visit: impl FnMut(&deadpeer_bpf::Socket) -> ControlFlow<()>,
+    reading: &Reading<'_>,
+    mut visit: impl FnMut(&deadpeer_bpf::Socket, OwnersOf<'_>) -> ControlFlow<()>,
 ) -> Result<Repeated, BpfError> {
     let mut shown = FxHashSet::default();
-    let mut end = DumpEnd::default();
+    let mut show = |sockets: &mut Vec<deadpeer_bpf::Socket>| {
+        sockets.retain(|socket| shown.insert(socket.cookie));
+        let owners = |socket: &deadpeer_bpf::Socket| reading.known_owners(socket.holding.inode());
+        let owners: Vec<OwnersOf<'_>> = sockets.iter().map(owners).collect();
+        let mut pairs = sockets.drain(..).zip(owners);
+        pairs.try_for_each(|(socket, owners)| visit(&socket, owners))
+    };
+    let mut sockets = Vec::with_capacity(AT_ONCE);
+    let mut visited = ControlFlow::Continue(());
     view.each(|socket| {
-        if !shown.insert(socket.cookie) {
-            return ControlFlow::Continue(());
+        sockets.push(socket.clone());
+        if sockets.len() == AT_ONCE {
+            visited = show(&mut sockets);
         }
-        let visited = visit(socket);
-        end.stopped = visited.is_break();
         visited
     })?;
-    Ok(Repeated {
-        repeats: 0,
-        last: end,
-    })
+    if visited.is_continue() {
+        visited = show(&mut sockets);
+    }
+    let mut last = DumpEnd::default();
+    last.stopped = visited.is_break();
+    Ok(Repeated { repeats: 0, last })
 }
 
 fn request(query: &Query) -> Request {
