@@ -13,26 +13,33 @@ use deadpeer_report::plural::plural;
 use super::words::{GivenUpWords, millis};
 
 /// The numbers behind "what it is doing now", small enough to keep for every connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Doing {
     /// The state.
     pub(super) state: TcpState,
     /// The timer that runs.
-    pub(super) timer: Option<ArmedTimer>,
+    timer: Option<ArmedTimer>,
     /// Bytes written and not acknowledged; for a listener, the longest queue it allows.
-    pub(super) queued: u32,
+    queued: u32,
     /// Bytes received and not read; for a listener, connections waiting for accept().
-    pub(super) received: u32,
+    received: u32,
     /// How long ago the peer was last heard.
-    pub(super) heard_ago: Option<Duration>,
+    heard_ago: Option<Duration>,
+    /// `None`: nothing of the kind, as with most.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few connections do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rare {
     /// What it waits for, for long.
-    pub(super) waiting: Option<Waiting>,
-    /// When it ends, if its peer is gone.
-    pub(super) ends: Option<Notice>,
+    waiting: Option<Waiting>,
+    /// When it ends, if its peer is gone; only where something is waited for.
+    ends: Option<Notice>,
     /// What its program has not read for long.
-    pub(super) unread: Option<Unread>,
+    unread: Option<Unread>,
     /// When the kernel gives it up, its program having closed it.
-    pub(super) given_up: Option<GivenUp>,
+    given_up: Option<GivenUp>,
 }
 
 impl Doing {
@@ -45,63 +52,73 @@ impl Doing {
             queued: socket.wqueue,
             received: socket.rqueue,
             heard_ago: moment.snapshot.heard_ago,
-            waiting: judged.waiting,
-            ends: judged.ends,
-            unread: judged.unread,
-            given_up: judged.given_up,
+            rare: Rare::of(socket.state, judged).map(Box::new),
         }
     }
+}
+
+impl Rare {
+    fn of(state: TcpState, judged: &Judgement) -> Option<Self> {
+        let unanswered = |waiting: Waiting| waiting.awaited.is_unanswered();
+        // Nobody waits for a request in a listener's queue but the kernel itself.
+        let waits = state == TcpState::SynRecv || judged.waiting.is_some_and(unanswered);
+        let rare = Self {
+            waiting: judged.waiting,
+            ends: judged.ends.filter(|_| waits),
+            unread: judged.unread,
+            given_up: judged.given_up,
+        };
+        (rare != Self::NOTHING).then_some(rare)
+    }
+
+    const NOTHING: Self = Self {
+        waiting: None,
+        ends: None,
+        unread: None,
+        given_up: None,
+    };
 }
 
 /// "heard 3.2 s ago, next probe in 12 s".
 impl fmt::Display for Doing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.parts().join(", "))
+        if self.state == TcpState::Listen {
+            return write!(f, "{} of {} waiting for accept", self.received, self.queued);
+        }
+        let rare = self.rare.as_deref().unwrap_or(&Rare::NOTHING);
+        let mut parts = Parts { f, written: false };
+        if let Some(ago) = self.heard_ago.filter(|_| self.state != TcpState::SynSent) {
+            parts.add(format_args!("heard {} ago", Upper(ago)))?;
+        }
+        // A SYN counts for a byte, which nobody wrote.
+        let connecting = matches!(self.state, TcpState::SynSent | TcpState::SynRecv);
+        if self.queued > 0 && !connecting {
+            self.add_unacknowledged(&mut parts)?;
+        }
+        if let Some(Unread { bytes, since, .. }) = rare.unread {
+            parts.add(format_args!("{} unread for {}", Bytes(bytes), Lower(since)))?;
+        }
+        if let Some(timer) = self.timer {
+            self.add_timer(timer, rare, &mut parts)?;
+        }
+        self.add_end(rare, &mut parts)
     }
 }
 
 impl Doing {
-    fn parts(&self) -> Vec<String> {
-        if self.state == TcpState::Listen {
-            return vec![format!(
-                "{} of {} waiting for accept",
-                self.received, self.queued
-            )];
-        }
-        let heard = self
-            .heard_ago
-            .map(|ago| format!("heard {} ago", Upper(ago)));
-        // A SYN counts for a byte, which nobody wrote.
-        let connecting = matches!(self.state, TcpState::SynSent | TcpState::SynRecv);
-        let unacknowledged = (self.queued > 0 && !connecting).then(|| self.unacknowledged());
-        let unread = self
-            .unread
-            .map(|unread| format!("{} unread for {}", Bytes(unread.bytes), Lower(unread.since)));
-        let heard = heard.filter(|_| self.state != TcpState::SynSent);
-        let parts = [
-            heard,
-            unacknowledged,
-            unread,
-            self.timer_words(),
-            self.end_words(),
-        ];
-        parts.into_iter().flatten().collect()
-    }
-
     /// A FIN counts for a byte as well.
-    fn unacknowledged(&self) -> String {
+    fn add_unacknowledged(&self, parts: &mut Parts<'_, '_>) -> fmt::Result {
         let closing = [TcpState::FinWait1, TcpState::LastAck, TcpState::Closing];
         match (closing.contains(&self.state), self.queued) {
-            (false, bytes) => format!("{} unacknowledged", Bytes(bytes)),
-            (true, 1) => "FIN unacknowledged".to_owned(),
-            (true, bytes) => format!("{} and FIN unacknowledged", Bytes(bytes - 1)),
+            (false, bytes) => parts.add(format_args!("{} unacknowledged", Bytes(bytes))),
+            (true, 1) => parts.add(format_args!("FIN unacknowledged")),
+            (true, bytes) => parts.add(format_args!("{} and FIN unacknowledged", Bytes(bytes - 1))),
         }
     }
 
-    fn timer_words(&self) -> Option<String> {
-        let timer = self.timer?;
+    fn add_timer(&self, timer: ArmedTimer, rare: &Rare, parts: &mut Parts<'_, '_>) -> fmt::Result {
         let next = Upper(millis(timer.expires_in_ms));
-        let times = plural(timer.unanswered.into(), "time");
+        let unanswered = timer.unanswered.into();
         let what = if self.state == TcpState::SynSent {
             "SYN "
         } else if self.state == TcpState::SynRecv {
@@ -109,45 +126,66 @@ impl Doing {
         } else {
             ""
         };
-        Some(match timer.kind {
-            TimerKind::Retransmit if timer.unanswered > 0 => {
-                format!("{what}sent again {times}, next in {next}")
+        match timer.kind {
+            TimerKind::Retransmit if unanswered > 0 => {
+                let times = plural(unanswered, "time");
+                parts.add(format_args!("{what}sent again {times}, next in {next}"))
             }
-            TimerKind::Retransmit => format!("{what}sends again in {next}"),
+            TimerKind::Retransmit => parts.add(format_args!("{what}sends again in {next}")),
             // After close() it ends the wait for the peer's FIN.
-            TimerKind::Keepalive if self.given_up.is_some() => format!("ends in {next}"),
-            TimerKind::Keepalive if timer.unanswered > 0 => {
-                let probes = plural(timer.unanswered.into(), "probe");
-                format!("{probes} unanswered, next in {next}")
+            TimerKind::Keepalive if rare.given_up.is_some() => {
+                parts.add(format_args!("ends in {next}"))
             }
-            TimerKind::Keepalive => format!("next probe in {next}"),
-            TimerKind::ZeroWindowProbe => match self.waiting.map(|waiting| waiting.awaited) {
-                Some(Awaited::Window) => format!(
+            TimerKind::Keepalive if unanswered > 0 => {
+                let probes = plural(unanswered, "probe");
+                parts.add(format_args!("{probes} unanswered, next in {next}"))
+            }
+            TimerKind::Keepalive => parts.add(format_args!("next probe in {next}")),
+            TimerKind::ZeroWindowProbe => match rare.waiting.map(|waiting| waiting.awaited) {
+                Some(Awaited::Window) => parts.add(format_args!(
                     "peer's window closed, {} unanswered, next in {next}",
-                    plural(timer.unanswered.into(), "probe")
-                ),
-                _ => format!("peer does not read, next window probe in {next}"),
+                    plural(unanswered, "probe")
+                )),
+                _ => parts.add(format_args!(
+                    "peer does not read, next window probe in {next}"
+                )),
             },
-            TimerKind::TimeWait => format!("ends in {next}"),
-            TimerKind::Other(_) | _ => return None,
-        })
+            TimerKind::TimeWait => parts.add(format_args!("ends in {next}")),
+            TimerKind::Other(_) | _ => Ok(()),
+        }
     }
 
     /// When it ends, where something is waited for.
-    fn end_words(&self) -> Option<String> {
-        if let Some(given_up) = self.given_up {
-            let told = self.state == TcpState::FinWait2 && self.timer.is_some();
-            return (!told).then(|| GivenUpWords(given_up).to_string());
+    fn add_end(&self, rare: &Rare, parts: &mut Parts<'_, '_>) -> fmt::Result {
+        if let Some(given_up) = rare.given_up {
+            return match self.state == TcpState::FinWait2 && self.timer.is_some() {
+                true => Ok(()),
+                false => parts.add(format_args!("{}", GivenUpWords(given_up))),
+            };
         }
-        let unanswered = |waiting: Waiting| waiting.awaited.is_unanswered();
-        // Nobody waits for a request in a listener's queue but the kernel itself.
-        if self.state != TcpState::SynRecv && !self.waiting.is_some_and(unanswered) {
-            return None;
+        match rare.ends {
+            Some(Notice::Within(span)) => {
+                parts.add(format_args!("ends within {}", Upper(span.latest)))
+            }
+            Some(Notice::Never) => parts.add(format_args!("never ends")),
+            None => Ok(()),
         }
-        Some(match self.ends? {
-            Notice::Within(span) => format!("ends within {}", Upper(span.latest)),
-            Notice::Never => "never ends".to_owned(),
-        })
+    }
+}
+
+/// Writes parts of a list.
+struct Parts<'a, 'f> {
+    f: &'a mut fmt::Formatter<'f>,
+    written: bool,
+}
+
+impl Parts<'_, '_> {
+    fn add(&mut self, part: fmt::Arguments<'_>) -> fmt::Result {
+        if self.written {
+            self.f.write_str(", ")?;
+        }
+        self.written = true;
+        self.f.write_fmt(part)
     }
 }
 
@@ -182,10 +220,7 @@ mod tests {
             queued: 0,
             received: 0,
             heard_ago: Some(millis(3_150)),
-            waiting: None,
-            ends: None,
-            unread: None,
-            given_up: None,
+            rare: None,
         };
         assert_eq!(idle.to_string(), "heard 3.2 s ago");
         let timer = |kind, unanswered| {
@@ -198,7 +233,7 @@ mod tests {
         let sending = Doing {
             timer: timer(TimerKind::Retransmit, 3),
             queued: 4_200,
-            ..idle
+            ..idle.clone()
         };
         assert_eq!(
             sending.to_string(),
@@ -206,7 +241,7 @@ mod tests {
         );
         let probing = Doing {
             timer: timer(TimerKind::Keepalive, 2),
-            ..idle
+            ..idle.clone()
         };
         assert_eq!(
             probing.to_string(),
@@ -216,18 +251,18 @@ mod tests {
             state: TcpState::Listen,
             received: 2,
             queued: 128,
-            ..idle
+            ..idle.clone()
         };
         assert_eq!(listening.to_string(), "2 of 128 waiting for accept");
         let closing = Doing {
             state: TcpState::FinWait1,
             timer: timer(TimerKind::Retransmit, 2),
             queued: 1,
-            ..idle
+            ..idle.clone()
         };
         let closed = Doing {
             queued: 21,
-            ..closing
+            ..closing.clone()
         };
         assert_eq!(
             closing.to_string(),
@@ -238,7 +273,7 @@ mod tests {
             state: TcpState::SynSent,
             timer: timer(TimerKind::Retransmit, 1),
             queued: 1,
-            ..idle
+            ..idle.clone()
         };
         assert_eq!(
             connecting.to_string(),

@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::fmt;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -14,6 +15,7 @@ use deadpeer_core::{Finding, TcpState};
 use deadpeer_host::audit::{Audit, Basis, Bound, Compliance, Judged, Judgement, Machine};
 use deadpeer_host::{Query, Tables};
 use deadpeer_report::sanitize::sanitize_bytes;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cells::{PLACE, answer, column, text, with_places};
 use super::doing::Doing;
@@ -78,8 +80,7 @@ pub(super) fn run(
         && !lines.is_empty()
     {
         take_marks(&machine, &mut lines);
-        lines.sort_unstable_by_key(Line::order);
-        write(audit, &lines, machine.has_places(), look, out)?;
+        write(audit, worst_first(&lines), machine.has_places(), look, out)?;
     }
     Ok(machine)
 }
@@ -89,9 +90,7 @@ fn take_marks(machine: &Machine, lines: &mut [Line]) {
     let overruled: HashSet<(u64, SocketAddr)> = machine.overruled().collect();
     for line in lines {
         if line.doing.state == TcpState::Listen && overruled.contains(&(line.netns, line.local)) {
-            line.late = false;
             line.overruled = true;
-            line.notes = Some("connections have settings of their own".into());
         }
     }
 }
@@ -113,21 +112,30 @@ struct Line {
     further_owners: u32,
     local: SocketAddr,
     peer: SocketAddr,
-    basis: Rc<Basis>,
-    bounds: [Bound; 3],
-    late: bool,
+    kind: Rc<Kind>,
     /// Its own settings miss the deadline, but they are not what counts.
     overruled: bool,
     doing: Doing,
-    notes: Option<Box<str>>,
+}
+
+/// What a connection has in common with many others.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    basis: Basis,
+    bounds: [Bound; 3],
+    late: bool,
+    /// The codes of what was found.
+    notes: Vec<&'static str>,
 }
 
 /// Values that many connections have in common, kept once.
 #[derive(Default)]
 struct Seen {
-    process: Option<(u32, Rc<str>)>,
-    place: Option<((u32, u64), Rc<str>)>,
-    bases: Vec<Rc<Basis>>,
+    processes: FxHashMap<u32, Rc<str>>,
+    places: FxHashMap<(u32, u64), Rc<str>>,
+    kinds: FxHashSet<Rc<Kind>>,
+    /// Room for those of a kind that is looked for.
+    notes: Vec<&'static str>,
 }
 
 impl Line {
@@ -151,25 +159,26 @@ impl Line {
             further_owners: u32::try_from(owners.count()).unwrap_or(u32::MAX),
             local: socket.local,
             peer: socket.peer,
-            basis: seen.basis(judgement.basis),
-            bounds: judgement.bounds(),
-            late: judgement.compliance == Compliance::Late,
+            kind: seen.kind(judgement),
             overruled: false,
             doing: Doing::of(connection, moment, judgement),
-            notes: notes(judgement),
         }
     }
 
-    /// Worst first, then by address; listeners may share one.
-    fn order(&self) -> impl Ord + use<> {
-        let worst = self.bounds.into_iter().map(Bound::badness).max();
+    /// Worst first.
+    fn rank(&self) -> (bool, bool, Reverse<u64>) {
+        let kind = &self.kind;
+        let worst = kind.bounds.into_iter().map(Bound::badness).max();
         (
-            !self.late,
-            *self.basis == Basis::Nobody,
+            !kind.late || self.overruled,
+            kind.basis == Basis::Nobody,
             Reverse(worst.unwrap_or(0)),
-            (self.local, self.peer),
-            (self.pid, self.fd),
         )
+    }
+
+    /// Among what is as bad: by address; listeners may share one.
+    fn order(&self) -> impl Ord + use<> {
+        ((self.local, self.peer), (self.pid, self.fd))
     }
 
     fn fill(&self, row: &mut Row, audit: &Audit, places: bool, look: Look) {
@@ -196,56 +205,99 @@ impl Line {
             .plain(PeerWords(self.peer))
             .plain(self.doing.state);
         let deadline = audit.deadline().filter(|_| !self.overruled);
-        for told in self.bounds {
-            answer(row, look, deadline, &self.basis, told);
+        let kind = &self.kind;
+        for told in kind.bounds {
+            answer(row, look, deadline, &kind.basis, told);
         }
-        row.plain(BasisWords(&self.basis));
-        row.plain(self.doing);
-        row.cell(style::NOTE, self.notes.as_deref().unwrap_or_default());
+        row.plain(BasisWords(&kind.basis));
+        row.plain(&self.doing);
+        match self.overruled {
+            true => row.cell(style::NOTE, "connections have settings of their own"),
+            false => row.cell(style::NOTE, Listed(&kind.notes)),
+        };
+    }
+}
+
+/// The lines in the order in which they are shown.
+///
+/// Sorted by small numbers: lines are many, and large to move or to look at.
+fn worst_first(lines: &[Line]) -> impl Iterator<Item = &Line> {
+    let key = |line: &Line| (line.rank(), leading(line.local), leading(line.peer));
+    let mut order: Vec<_> = lines.iter().map(|line| (key(line), line)).collect();
+    order.sort_unstable_by(|(a, one), (b, other)| {
+        a.cmp(b).then_with(|| one.order().cmp(&other.order()))
+    });
+    order.into_iter().map(|(_, line)| line)
+}
+
+/// A number that orders addresses as they are ordered, as far as it goes: all of IPv4, the network
+/// of IPv6.
+fn leading(address: SocketAddr) -> u64 {
+    match address {
+        SocketAddr::V4(v4) => (u64::from(v4.ip().to_bits()) << 16) | u64::from(v4.port()),
+        SocketAddr::V6(v6) => (1 << 63) | (v6.ip().to_bits() >> 65) as u64,
+    }
+}
+
+/// Words with commas between.
+struct Listed<'a>(&'a [&'static str]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, word) in self.0.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            write!(f, "{comma}{word}")?;
+        }
+        Ok(())
     }
 }
 
 impl Seen {
-    /// Connections of one process come in a row more often than not.
     fn process(&mut self, process: &deadpeer_host::Process) -> Rc<str> {
-        match &self.process {
-            Some((pid, name)) if *pid == process.pid() => Rc::clone(name),
+        let name = || sanitize_bytes(process.name()).into();
+        Rc::clone(self.processes.entry(process.pid()).or_insert_with(name))
+    }
+
+    /// Where a process runs; who is seen in none, alone.
+    fn place(&mut self, pid: u32, judged: &Judged<'_>) -> Rc<str> {
+        let (netns, workload) = (Some(judged.netns), judged.workload);
+        let words = || PlaceWords { netns, workload }.to_string().into();
+        match pid {
+            0 => words(),
             _ => {
-                let name: Rc<str> = sanitize_bytes(process.name()).into();
-                self.process = Some((process.pid(), Rc::clone(&name)));
-                name
+                let key = (pid, judged.netns.number);
+                Rc::clone(self.places.entry(key).or_insert_with(words))
             }
         }
     }
 
-    fn place(&mut self, pid: u32, judged: &Judged<'_>) -> Rc<str> {
-        let key = (pid, judged.netns.number);
-        if let Some((_, place)) = self
-            .place
-            .as_ref()
-            .filter(|(known, _)| *known == key && pid > 0)
-        {
-            return Rc::clone(place);
-        }
-        let (netns, workload) = (Some(judged.netns), judged.workload);
-        let place: Rc<str> = PlaceWords { netns, workload }.to_string().into();
-        self.place = Some((key, Rc::clone(&place)));
-        place
-    }
-
-    fn basis(&mut self, basis: Basis) -> Rc<Basis> {
-        if let Some(known) = self.bases.iter().rev().find(|known| ***known == basis) {
-            return Rc::clone(known);
-        }
-        let basis = Rc::new(basis);
-        self.bases.push(Rc::clone(&basis));
-        basis
+    fn kind(&mut self, judged: &Judgement) -> Rc<Kind> {
+        let code = |finding: &Finding| finding.code();
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.clear();
+        notes.extend(judged.findings.iter().map(code));
+        let kind = Kind {
+            basis: judged.basis,
+            bounds: judged.bounds(),
+            late: judged.compliance == Compliance::Late,
+            notes,
+        };
+        let known = match self.kinds.get(&kind) {
+            Some(known) => Rc::clone(known),
+            None => {
+                let new = Rc::new(kind.clone());
+                self.kinds.insert(Rc::clone(&new));
+                new
+            }
+        };
+        self.notes = kind.notes;
+        known
     }
 }
 
-fn write(
+fn write<'l>(
     audit: &Audit,
-    lines: &[Line],
+    lines: impl Iterator<Item = &'l Line>,
     places: bool,
     look: Look,
     out: &mut impl Write,
@@ -260,16 +312,4 @@ fn write(
     }
     shown.finish()?.write_all(b"\n")?;
     Ok(())
-}
-
-fn notes(judged: &Judgement) -> Option<Box<str>> {
-    if judged.findings.is_empty() {
-        return None;
-    }
-    let codes: Vec<&str> = judged
-        .findings
-        .iter()
-        .map(|finding: &Finding| finding.code())
-        .collect();
-    Some(codes.join(", ").into())
 }
