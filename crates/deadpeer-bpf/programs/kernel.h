@@ -16,6 +16,7 @@ typedef int s32;
 
 #define AF_INET 2
 #define AF_INET6 10
+#define SOCK_STREAM 1
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
 
@@ -87,8 +88,14 @@ struct inode {
 
 struct sock;
 
+struct proto_ops {
+	int family;
+};
+
 struct socket {
+	short type;
 	struct sock *sk;
+	const struct proto_ops *ops;
 };
 
 struct socket_alloc {
@@ -236,7 +243,10 @@ struct task_struct {
 	struct pid *thread_pid;
 };
 
-struct file;
+struct file {
+	struct inode *f_inode;
+};
+
 struct seq_file {
 	u64 size;
 	u64 count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR Apache-2.0) OR GPL-2.0 */
-/* Shows every descriptor of a TCP socket, or of a Multipath TCP one, and whose it is. */
+/* Shows every descriptor of a stream socket of IPv4 or IPv6, and whose it is: of TCP, and of what stands in for it. */
 #include "look.h"
 
 struct {
@@ -16,17 +16,20 @@ int owners(struct bpf_iter__task_file *ctx)
 	struct socket *socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;
-	struct sock *sk = socket->sk;
-	if (!sk || (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_MPTCP))
+	/*
+	 * What stands in the socket or is every socket's: each look at the connection behind it, one of very many, would
+	 * wait for memory.
+	 */
+	const struct proto_ops *ops = socket->ops;
+	if (!ops || socket->type != SOCK_STREAM)
 		return 0;
-	u16 family = sk->__sk_common.skc_family;
+	int family = ops->family;
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
 	struct owner owner = {
-		.inode = inode_of(sk),
+		.inode = file->f_inode->i_ino,
 		.pid = pid_in(task, config.pid_namespace),
 		.fd = ctx->fd,
-		.namespace = sk->__sk_common.skc_net.net->ns.inum,
 	};
 	bpf_seq_write(ctx->meta->seq, &owner, sizeof(owner));
 	return 0;

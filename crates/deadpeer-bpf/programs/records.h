@@ -102,7 +102,6 @@ struct owner {
 	u32 inode;
 	u32 pid;
 	u32 fd;
-	u32 namespace;
 };
 
 /* What became of a change. */
@@ -211,7 +210,7 @@ struct death {
 _Static_assert(sizeof(struct options) == 28, "records.rs");
 _Static_assert(sizeof(struct state) == 136, "records.rs");
 _Static_assert(sizeof(struct row) == 200, "records.rs");
-_Static_assert(sizeof(struct owner) == 16, "records.rs");
+_Static_assert(sizeof(struct owner) == 12, "records.rs");
 _Static_assert(sizeof(struct outcome) == 72, "records.rs");
 _Static_assert(sizeof(struct change) == 60, "records.rs");
 _Static_assert(sizeof(struct chosen) == 8, "records.rs");

@@ -11,14 +11,14 @@ use crate::load::{Recipe, Target, Types};
 use crate::pid_namespace;
 use crate::{CallError, Unavailable, feature, records};
 
-/// A program that shows every descriptor of a TCP socket, loaded and ready:
+/// A program that shows every descriptor of a stream socket of IPv4 or IPv6, loaded and ready:
 /// [`Engine::socket_owners`](crate::Engine::socket_owners).
 #[derive(Debug)]
 pub struct SocketOwners {
     iterator: Iterator,
 }
 
-/// One descriptor of a TCP socket.
+/// One descriptor of a stream socket of IPv4 or IPv6: of TCP, of Multipath TCP or, rarely, of SCTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SocketOwner {
@@ -28,8 +28,6 @@ pub struct SocketOwner {
     pub fd: RawFd,
     /// The socket's inode number, as [`Holding::File`](crate::Holding::File) has it.
     pub inode: NonZeroU32,
-    /// The number of the socket's network namespace.
-    pub namespace: u32,
 }
 
 impl SocketOwners {
@@ -48,8 +46,8 @@ impl SocketOwners {
         Ok(Self { iterator })
     }
 
-    /// Shows every descriptor of a TCP socket to `visit`, until it breaks: sorted by process, then
-    /// by descriptor. A socket that was inherited or passed on has several.
+    /// Shows every descriptor of a stream socket of IPv4 or IPv6 to `visit`, until it breaks: sorted
+    /// by process, then by descriptor. A socket that was inherited or passed on has several.
     ///
     /// # Errors
     /// The kernel's answer could not be read to its end. What was shown before stands.
@@ -65,7 +63,6 @@ impl SocketOwners {
                     pid,
                     fd: seen.fd as RawFd,
                     inode,
-                    namespace: seen.namespace,
                 }),
             }
         })

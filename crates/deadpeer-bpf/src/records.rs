@@ -77,11 +77,10 @@ records! {
         unused: u8,
         jiffies: u64,
     }
-    SocketOwner, 16 bytes {
+    SocketOwner, 12 bytes {
         inode: u32,
         pid: u32,
         fd: u32,
-        namespace: u32,
     }
     Outcome, 72 bytes {
         cookie: u64,
