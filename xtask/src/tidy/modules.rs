@@ -71,7 +71,7 @@ fn collect(file: File, children: &Path, files: &mut Vec<File>) -> Result<()> {
                 true => flat,
                 false => folder.join("mod.rs"),
             },
-            modules: [above.as_slice(), &[name.text.clone()]].concat(),
+            modules: [above.as_slice(), std::slice::from_ref(&name.text)].concat(),
         };
         collect(module, &folder, files)?;
     }
