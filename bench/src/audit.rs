@@ -1,5 +1,5 @@
 //! `deadpeer audit` beside a namespace full of connections: against `ss` where they are many, and
-//! by the better of its own means where they are few.
+//! by the better of its own means where they are few. As `ss` does, of this namespace alone.
 
 use anyhow::Result;
 
@@ -50,9 +50,9 @@ fn few(beside: &Beside, deadpeer: &str) -> Result<Vec<Target>> {
     let [audit, ebpf, descriptors] = in_turn(
         beside,
         [
-            &[deadpeer, "audit"],
-            &[deadpeer, "audit", "--bpf"],
-            &[deadpeer, "audit", "--no-bpf"],
+            &[deadpeer, "audit", "--netns", "own"],
+            &[deadpeer, "audit", "--netns", "own", "--bpf"],
+            &[deadpeer, "audit", "--netns", "own", "--no-bpf"],
         ],
     )?;
     let better = ebpf.cpu.min(descriptors.cpu).as_secs_f64();
@@ -78,9 +78,9 @@ fn many(beside: &Beside, deadpeer: &str) -> Result<Vec<Target>> {
         [
             &["ss", "-tinop"],
             &["ss", "-tino"],
-            &[deadpeer, "audit"],
-            &[deadpeer, "audit", "--each"],
-            &[deadpeer, "audit", "--no-owners"],
+            &[deadpeer, "audit", "--netns", "own"],
+            &[deadpeer, "audit", "--netns", "own", "--each"],
+            &[deadpeer, "audit", "--netns", "own", "--no-owners"],
         ],
     )?;
     let cpu = |sample: Sample| sample.cpu.as_secs_f64();
