@@ -69,12 +69,12 @@ impl Beside {
     pub(super) fn print(&self, medians: &[(String, Sample)]) {
         println!("{} sockets, median of {} rounds", self.sockets, self.rounds);
         println!(
-            "{:<32} {:>10} {:>10} {:>10}",
+            "{:<40} {:>10} {:>10} {:>10}",
             "", "CPU ms", "wall ms", "peak MiB"
         );
         for (name, median) in medians {
             println!(
-                "{name:<32} {:>10.1} {:>10.1} {:>10.1}",
+                "{name:<40} {:>10.1} {:>10.1} {:>10.1}",
                 median.cpu.as_secs_f64() * 1e3,
                 median.wall.as_secs_f64() * 1e3,
                 median.peak_kib as f64 / 1024.0
