@@ -46,8 +46,8 @@ impl SocketOwners {
         Ok(Self { iterator })
     }
 
-    /// Shows every descriptor of a stream socket of IPv4 or IPv6 to `visit`, until it breaks: sorted
-    /// by process, then by descriptor. A socket that was inherited or passed on has several.
+    /// Shows every descriptor of a stream socket of IPv4 or IPv6 to `visit`, until it breaks:
+    /// sorted by process, then by descriptor. A socket that was inherited or passed on has several.
     ///
     /// # Errors
     /// The kernel's answer could not be read to its end. What was shown before stands.

@@ -276,8 +276,8 @@ impl<'a> Iterator for OwnersOf<'a> {
 /// So many inode numbers are a block.
 ///
 /// The kernel gives them out in a row (fs/inode.c, `get_next_ino`), so that sockets fill their
-/// blocks: the table of blocks fits into a processor's cache, and a place in a block can be guessed.
-/// What each look-up takes is one access to memory.
+/// blocks: the table of blocks fits into a processor's cache, and a place in a block can be
+/// guessed. What each look-up takes is one access to memory.
 const BLOCK: u32 = 64;
 
 /// Where this inode number begins in its block, or would.
