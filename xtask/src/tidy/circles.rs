@@ -14,8 +14,8 @@ use super::modules::Product;
 use super::source::paths;
 use super::tokens;
 
-/// Where advice and the reading of a configuration still need each other.
-const EXCEPT: [&str; 1] = ["deadpeer-recipes"];
+/// Where modules still need each other.
+const EXCEPT: [&str; 2] = ["deadpeer-bpf", "deadpeer-recipes"];
 
 /// A finding for each step of each circle.
 pub(super) fn check(package: &Package) -> Result<Vec<Finding>> {
