@@ -12,6 +12,7 @@ mod check_explain;
 mod check_forecast;
 mod check_segments;
 mod check_watch;
+mod dist;
 mod install_c;
 mod lab_docs;
 mod lab_peer;
@@ -49,6 +50,8 @@ enum Task {
     /// Watch a thousand live connections without a false alarm, and dead ones within their
     /// deadlines.
     CheckWatch(check_watch::Arguments),
+    /// Build the release file: the command, its manual pages and completions.
+    Dist,
     /// Build the C library and install it: header, libraries, deadpeer.pc.
     InstallC(install_c::Arguments),
     /// Measure the truth table and write docs/matrix.md and docs/matrix.svg anew; minutes.
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Task::CheckForecast(arguments) => check_forecast::run(&arguments),
         Task::CheckSegments(arguments) => check_segments::run(&arguments),
         Task::CheckWatch(arguments) => check_watch::run(&arguments),
+        Task::Dist => dist::run(),
         Task::InstallC(arguments) => install_c::run(&arguments),
         Task::Recipes => recipes::write(),
         Task::CheckRecipes => recipes::check(),

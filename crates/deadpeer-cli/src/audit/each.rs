@@ -17,38 +17,29 @@ use deadpeer_host::{Query, Tables};
 use deadpeer_report::sanitize::sanitize_bytes;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::cells::{PLACE, answer, column, text, with_places};
+use super::cells::{PLACE, answer};
 use super::doing::Doing;
 use super::words::{BasisWords, PeerWords, PlaceWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::style;
-use crate::text::table::{Column, Cut, Row, Table as TextTable};
+use crate::text::table::{Column, Row, Table as TextTable};
 
 const COLUMNS: [Column; 13] = [
-    text("PROCESS", Cut::End(8), 0),
+    Column::program("PROCESS"),
     PLACE,
-    Column {
-        drop: 4,
-        ..column("PID", true)
-    },
-    Column {
-        drop: 6,
-        ..column("FD", true)
-    },
-    text("LOCAL", Cut::Middle(9), 0),
-    text("PEER", Cut::Middle(9), 1),
-    Column {
-        drop: 5,
-        ..column("STATE", false)
-    },
-    column("IDLE", true),
-    column("IN FLIGHT", true),
-    column("LATE WRITE", true),
-    text("SETTINGS IN FORCE", Cut::End(17), 2),
-    text("DOING NOW", Cut::End(16), 3),
-    text("NOTES", Cut::End(10), 2),
+    Column::number("PID").fold(5),
+    Column::number("FD").fold(7),
+    Column::address("LOCAL").fold(2),
+    Column::address("PEER").fold(1),
+    Column::text("STATE").fold(6),
+    Column::number("IDLE"),
+    Column::number("IN FLIGHT"),
+    Column::number("LATE WRITE"),
+    Column::text("SETTINGS IN FORCE").fold(3),
+    Column::text("DOING NOW").fold(4),
+    Column::text("NOTES").fold(3),
 ];
 
 /// Reads and prints.
@@ -186,9 +177,7 @@ impl Line {
             Some(name) => row.plain(name),
             None => row.cell(style::FAINT, "?"),
         };
-        if places {
-            row.plain(&self.place);
-        }
+        row.plain(if places { &self.place } else { "" });
         match &self.process {
             Some(_) => {
                 match self.further_owners {
@@ -302,8 +291,7 @@ fn write<'l>(
     look: Look,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    let columns = with_places(&COLUMNS, places);
-    let mut shown = TextTable::new(&mut *out, look, &columns);
+    let mut shown = TextTable::new(&mut *out, look, &COLUMNS);
     let mut row = Row::default();
     for line in lines {
         row.clear();

@@ -12,24 +12,24 @@ use deadpeer_report::plural::plural;
 use deadpeer_report::record;
 use deadpeer_report::sanitize::sanitize_bytes;
 
-use super::cells::{PLACE, answer, column, text, with_places};
+use super::cells::{PLACE, answer};
 use super::words::{BasisWords, GivenUpWords, PlaceWords, RoleWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
 use crate::remedy::{Remedies, Remedy};
 use crate::text::look::Look;
 use crate::text::style;
-use crate::text::table::{Column, Cut, Row, Table as TextTable};
+use crate::text::table::{Column, Row, Table as TextTable};
 
 const COLUMNS: [Column; 8] = [
-    text("PROCESS", Cut::End(8), 0),
+    Column::program("PROCESS"),
     PLACE,
-    text("SERVICE", Cut::Middle(9), 1),
-    column("CONNS", true),
-    column("IDLE", true),
-    column("IN FLIGHT", true),
-    column("LATE WRITE", true),
-    text("SETTINGS IN FORCE", Cut::End(16), 2),
+    Column::address("SERVICE").fold(1),
+    Column::number("CONNS"),
+    Column::number("IDLE"),
+    Column::number("IN FLIGHT"),
+    Column::number("LATE WRITE"),
+    Column::text("SETTINGS IN FORCE").fold(2),
 ];
 
 /// Reads, adds up and prints.
@@ -65,8 +65,7 @@ fn write(
     out: &mut impl Write,
 ) -> Result<(), Stop> {
     let places = machine.has_places();
-    let columns = with_places(&COLUMNS, places);
-    let mut shown = TextTable::new(&mut *out, look, &columns);
+    let mut shown = TextTable::new(&mut *out, look, &COLUMNS);
     let mut row = Row::default();
     for service in &machine.services {
         row.clear();
@@ -93,10 +92,11 @@ fn fill(row: &mut Row, audit: &Audit, look: Look, service: &Service<Tally>, plac
         Some(name) => row.plain(sanitize_bytes(name)),
         None => row.cell(style::FAINT, "?"),
     };
-    if places {
-        let (netns, workload) = (service.netns.as_deref(), service.workload.as_deref());
-        row.plain(PlaceWords { netns, workload });
-    }
+    let (netns, workload) = (service.netns.as_deref(), service.workload.as_deref());
+    match places {
+        true => row.plain(PlaceWords { netns, workload }),
+        false => row.plain(""),
+    };
     row.plain(RoleWords(service.role));
     row.plain(tally.connections.count);
     for told in tally.share().worst.bounds() {

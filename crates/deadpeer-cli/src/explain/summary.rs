@@ -13,30 +13,21 @@ use crate::exit::Stop;
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
-use crate::text::table::{Column, Cut, Row, Table};
+use crate::text::table::{Column, Row, Table};
 
 const COLUMNS: [Column; 11] = [
-    column("N", true, Cut::Never, 0),
-    column("BEGIN", false, Cut::Never, 5),
-    column("CLIENT", false, Cut::Middle(9), 0),
-    column("SERVER", false, Cut::Middle(9), 0),
-    column("GONE", false, Cut::Never, 0),
-    column("SINCE", false, Cut::Never, 3),
-    column("NOTICED BY", false, Cut::Never, 0),
-    column("AFTER", true, Cut::Never, 0),
-    column("END", false, Cut::Never, 2),
-    column("PACKETS", true, Cut::Never, 6),
-    column("PROBES", true, Cut::Never, 4),
+    Column::number("N"),
+    Column::text("BEGIN").fold(5),
+    Column::address("CLIENT").fold(1),
+    Column::address("SERVER"),
+    Column::text("GONE"),
+    Column::text("SINCE").fold(3),
+    Column::text("NOTICED BY"),
+    Column::number("AFTER"),
+    Column::text("END").fold(2),
+    Column::number("PACKETS").fold(6),
+    Column::number("PROBES").fold(4),
 ];
-
-const fn column(title: &'static str, right: bool, cut: Cut, drop: u8) -> Column {
-    Column {
-        title,
-        right,
-        cut,
-        drop,
-    }
-}
 
 pub(super) fn write(answer: &Answer<'_>, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     if answer.stories().len() > 0 {

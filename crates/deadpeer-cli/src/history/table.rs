@@ -16,7 +16,7 @@ use super::groups::By;
 use super::request::Request;
 use crate::exit::Stop;
 use crate::text::look::Look;
-use crate::text::table::{Column, Cut, Row, Table};
+use crate::text::table::{Column, Row, Table};
 
 /// Writes the table.
 pub(super) fn write(
@@ -26,10 +26,10 @@ pub(super) fn write(
     out: &mut impl Write,
 ) -> Result<(), Stop> {
     let columns = match by {
-        By::Cause => vec![DEATHS, titled("WHY"), SHORTEST, titled("LAST")],
-        By::Service => vec![DEATHS, titled("SERVICE"), SHORTEST, WHY],
-        By::Peer => vec![DEATHS, titled("PEERS"), LONGEST, SHORTEST, WHY],
-        By::Hour => vec![DEATHS, titled("HOUR"), WHY],
+        By::Cause => vec![DEATHS, Column::text("WHY"), SHORTEST, Column::text("LAST")],
+        By::Service => vec![DEATHS, Column::text("SERVICE"), SHORTEST, WHY],
+        By::Peer => vec![DEATHS, Column::text("PEERS"), LONGEST, SHORTEST, WHY],
+        By::Hour => vec![DEATHS, Column::text("HOUR"), WHY],
     };
     let mut table = Table::new(&mut *out, look, &columns);
     let mut row = Row::default();
@@ -60,39 +60,10 @@ pub(super) fn write(
     Ok(())
 }
 
-const DEATHS: Column = Column {
-    title: "DEATHS",
-    right: true,
-    cut: Cut::Never,
-    drop: 0,
-};
-const LONGEST: Column = Column {
-    title: "SURVIVED",
-    right: true,
-    cut: Cut::Never,
-    drop: 0,
-};
-const SHORTEST: Column = Column {
-    title: "GIVEN UP AFTER",
-    right: true,
-    cut: Cut::Never,
-    drop: 0,
-};
-const WHY: Column = Column {
-    title: "WHY",
-    right: false,
-    cut: Cut::End(12),
-    drop: 1,
-};
-
-const fn titled(title: &'static str) -> Column {
-    Column {
-        title,
-        right: false,
-        cut: Cut::End(8),
-        drop: 0,
-    }
-}
+const DEATHS: Column = Column::number("DEATHS");
+const LONGEST: Column = Column::number("SURVIVED");
+const SHORTEST: Column = Column::number("GIVEN UP AFTER");
+const WHY: Column = Column::text("WHY").fold(1);
 
 fn name(group: &DeathGroup) -> String {
     if let Some(cause) = &group.cause {

@@ -8,29 +8,23 @@ use deadpeer_report::Gap;
 use deadpeer_report::duration::Lower;
 use deadpeer_report::sanitize::sanitize_bytes;
 
-use crate::audit::cells::{PLACE, column, text, with_places};
+use crate::audit::cells::PLACE;
 use crate::audit::words::PlaceWords;
 use crate::exit::Stop;
 use crate::gaps::{self, Missing};
 use crate::output::{Output, line};
 use crate::text::style;
-use crate::text::table::{Column, Cut, Row, Table};
+use crate::text::table::{Column, Row, Table};
 
 const COLUMNS: [Column; 8] = [
-    text("PROCESS", Cut::End(8), 0),
+    Column::program("PROCESS"),
     PLACE,
-    column("PID", true),
-    text("LOCAL", Cut::Middle(9), 0),
-    text("PEER", Cut::Middle(9), 0),
-    Column {
-        drop: 2,
-        ..column("STATE", false)
-    },
-    Column {
-        drop: 1,
-        ..column("SILENT FOR", true)
-    },
-    text("VERDICT", Cut::End(16), 0),
+    Column::number("PID").fold(4),
+    Column::address("LOCAL").fold(1),
+    Column::address("PEER"),
+    Column::text("STATE").fold(5),
+    Column::number("SILENT FOR"),
+    Column::text("VERDICT").fold(2),
 ];
 
 /// Shows every connection with its decision.
@@ -50,8 +44,7 @@ pub(super) fn show(
     let places = targets
         .iter()
         .any(|target| PlaceWords::of(target).is_elsewhere());
-    let columns = with_places(&COLUMNS, places);
-    let mut table = Table::new(&mut *out, look, &columns);
+    let mut table = Table::new(&mut *out, look, &COLUMNS);
     let mut row = Row::default();
     for (target, decision) in all {
         row.clear();
@@ -60,9 +53,10 @@ pub(super) fn show(
             Some(holder) => row.plain(sanitize_bytes(&holder.process)),
             None => row.cell(style::FAINT, "?"),
         };
-        if places {
-            row.plain(PlaceWords::of(target));
-        }
+        match places {
+            true => row.plain(PlaceWords::of(target)),
+            false => row.plain(""),
+        };
         match holder {
             Some(holder) => row.plain(holder.pid),
             None => row.plain(""),

@@ -11,24 +11,15 @@ use deadpeer_report::sanitize::sanitize;
 use crate::exit::Stop;
 use crate::text::look::Look;
 use crate::text::style::{BAD, FAINT, GOOD, NOTE, PLAIN, TITLE};
-use crate::text::table::{Column, Cut, Row, Table};
-
-const fn column(title: &'static str, right: bool, cut: Cut) -> Column {
-    Column {
-        title,
-        right,
-        cut,
-        drop: 0,
-    }
-}
+use crate::text::table::{Column, Row, Table};
 
 /// Prints the scenarios, one a line.
 pub(super) fn list(scenarios: &[Scenario], look: Look, out: &mut impl Write) -> Result<(), Stop> {
     let columns = [
-        column("SCENARIO", false, Cut::Never),
-        column("PEER", false, Cut::Never),
-        column("STATES", true, Cut::Never),
-        column("WHAT HAPPENS", false, Cut::End(20)),
+        Column::text("SCENARIO"),
+        Column::text("PEER"),
+        Column::number("STATES"),
+        Column::text("WHAT HAPPENS").fold(1),
     ];
     let mut table = Table::new(out, look, &columns);
     let mut row = Row::default();
@@ -68,11 +59,11 @@ pub(super) fn experiments(
 
 fn cells(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Result<(), Stop> {
     let mut columns = vec![
-        column("SCENARIO", false, Cut::End(12)),
-        column("PEER", false, Cut::Never),
-        column("STATE", false, Cut::Never),
+        Column::text("SCENARIO"),
+        Column::text("PEER"),
+        Column::text("STATE"),
     ];
-    columns.extend(method::NAMES.map(|name| column(name, true, Cut::Never)));
+    columns.extend(method::NAMES.map(Column::number));
     let mut table = Table::new(out, look, &columns);
     let mut row = Row::default();
     for experiment in experiments {
@@ -117,12 +108,12 @@ fn cells(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Result
 
 fn tallies(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Result<(), Stop> {
     let columns = [
-        column("METHOD", false, Cut::Never),
-        column("SETTINGS", false, Cut::End(12)),
-        column("DEAD NOTICED", true, Cut::Never),
-        column("STILL ANSWERED", true, Cut::Never),
-        column("LIVE CALLED DEAD", true, Cut::Never),
-        column("FORECAST RIGHT", true, Cut::Never),
+        Column::text("METHOD"),
+        Column::text("SETTINGS").fold(1),
+        Column::number("DEAD NOTICED"),
+        Column::number("STILL ANSWERED"),
+        Column::number("LIVE CALLED DEAD"),
+        Column::number("FORECAST RIGHT"),
     ];
     let mut table = Table::new(out, look, &columns);
     let mut row = Row::default();

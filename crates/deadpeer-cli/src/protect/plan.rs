@@ -12,24 +12,24 @@ use deadpeer_report::sanitize::sanitize_bytes;
 use deadpeer_report::{Gap, record};
 
 use super::request::Change;
-use crate::audit::cells::{PLACE, column, text, with_places};
+use crate::audit::cells::PLACE;
 use crate::audit::words::{PlaceWords, RoleWords, SettingsWords};
 use crate::exit::{Exit, Stop};
 use crate::gaps::{self, Missing};
 use crate::output::{Output, line};
 use crate::text::look::Look;
 use crate::text::style;
-use crate::text::table::{Column, Cut, Row, Table as TextTable};
+use crate::text::table::{Column, Row, Table as TextTable};
 
 const COLUMNS: [Column; 8] = [
-    text("PROCESS", Cut::End(8), 0),
+    Column::program("PROCESS"),
     PLACE,
-    text("SERVICE", Cut::Middle(9), 2),
-    column("SOCKETS", true),
-    text("BEFORE", Cut::End(16), 1),
-    column("NOTICES", true),
-    text("AFTER", Cut::End(16), 1),
-    column("NOTICES", true),
+    Column::address("SERVICE").fold(1),
+    Column::number("SOCKETS"),
+    Column::text("BEFORE").fold(3),
+    Column::number("NOTICES"),
+    Column::text("AFTER").fold(2),
+    Column::number("NOTICES"),
 ];
 
 /// Shows what was found and what would be done about it.
@@ -84,8 +84,7 @@ fn table(
         return Ok(());
     }
     let places = shown.iter().any(|part| place(netns, part).is_elsewhere());
-    let columns = with_places(&COLUMNS, places);
-    let mut table = TextTable::new(&mut *out, look, &columns);
+    let mut table = TextTable::new(&mut *out, look, &COLUMNS);
     let mut row = Row::default();
     for part in shown {
         row.clear();
@@ -137,9 +136,10 @@ fn fill(row: &mut Row, aim: &Aim, part: &Part, place: Option<PlaceWords<'_>>) {
         Some(name) => row.plain(sanitize_bytes(name)),
         None => row.cell(style::FAINT, "?"),
     };
-    if let Some(place) = place {
-        row.plain(place);
-    }
+    match place {
+        Some(place) => row.plain(place),
+        None => row.plain(""),
+    };
     row.plain(RoleWords(part.role));
     let noun = if part.listeners { "listener" } else { "conn" };
     row.plain(plural(part.count, noun));

@@ -11,7 +11,6 @@ use deadpeer_report::sanitize::sanitize;
 use super::request::Undo;
 use super::{list, sysctl};
 use crate::alone::alone;
-use crate::audit::cells::{column, text};
 use crate::audit::words::SettingsWords;
 use crate::confirm::Consent;
 use crate::exit::{Exit, Stop};
@@ -20,7 +19,7 @@ use crate::table_args::use_bpf;
 use crate::text::look::Look;
 use crate::text::paragraph::{counted, paragraph};
 use crate::text::style;
-use crate::text::table::{Column, Cut, Row, Table as TextTable};
+use crate::text::table::{Column, Row, Table as TextTable};
 
 /// Shows what would be put back, does it, and takes the file away if nothing is left to be undone.
 pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
@@ -92,10 +91,10 @@ fn end(
 }
 
 const COLUMNS: [Column; 4] = [
-    text("PROCESS", Cut::End(8), 0),
-    column("SOCKETS", true),
-    text("NOW", Cut::End(16), 1),
-    text("BACK TO", Cut::End(16), 1),
+    Column::program("PROCESS"),
+    Column::number("SOCKETS"),
+    Column::text("NOW").fold(2),
+    Column::text("BACK TO").fold(1),
 ];
 
 /// What sockets have, and what they had before.

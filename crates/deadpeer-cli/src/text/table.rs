@@ -1,7 +1,7 @@
 //! Tables that stream: the first rows decide the widths, the rest is written as it comes.
 //!
-//! In a pipe a table has its full width. On a terminal it fits: wide columns lose their middle,
-//! then the least important columns go.
+//! In a pipe a table has its full width. On a terminal it fits: what there is no room for goes to a
+//! second line below its row, with its title. A column in which nothing stands is left out.
 
 mod column;
 mod line;
@@ -16,13 +16,12 @@ use anstyle::Style;
 
 use super::look::{Look, display_width};
 use super::paragraph::paragraph;
-use super::style;
 
-pub(crate) use column::{Column, Cut};
+pub(crate) use column::Column;
 pub(crate) use row::Row;
 
-use line::write_row;
-use widths::fit;
+use line::{write_row, write_titles};
+use widths::{Layout, fit};
 
 /// So many rows are held back to learn the widths.
 const LOOK_AHEAD: usize = 1000;
@@ -33,8 +32,15 @@ pub(crate) struct Table<'a, W: Write> {
     look: Look,
     columns: &'a [Column],
     /// Decided once the rows held back have been seen.
-    widths: Option<Vec<Option<usize>>>,
+    layout: Option<Layout>,
     held: Vec<Line>,
+}
+
+/// Whether more rows may come than were held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    First,
+    All,
 }
 
 enum Line {
@@ -49,22 +55,22 @@ impl<'a, W: Write> Table<'a, W> {
             out,
             look,
             columns,
-            widths: None,
+            layout: None,
             held: Vec::new(),
         }
     }
 
     /// Writes one row, or holds it back while the widths are open.
     pub(crate) fn row(&mut self, row: &Row) -> io::Result<()> {
-        match &self.widths {
-            Some(widths) => write_row(&mut self.out, self.look, self.columns, widths, row),
+        match &self.layout {
+            Some(layout) => write_row(&mut self.out, self.look, self.columns, layout, row),
             None => self.hold(Line::Row(row.clone())),
         }
     }
 
     /// Writes a line of safe text that belongs to the row before it, wrapped on a terminal.
     pub(crate) fn note(&mut self, style: Style, text: String) -> io::Result<()> {
-        match &self.widths {
+        match &self.layout {
             Some(_) => write_note(&mut self.out, self.look, style, &text),
             None => self.hold(Line::Note(style, text)),
         }
@@ -72,8 +78,8 @@ impl<'a, W: Write> Table<'a, W> {
 
     /// Writes what is still held back and hands `out` back.
     pub(crate) fn finish(mut self) -> io::Result<W> {
-        if self.widths.is_none() {
-            self.settle()?;
+        if self.layout.is_none() {
+            self.settle(Rows::All)?;
         }
         Ok(self.out)
     }
@@ -83,38 +89,38 @@ impl<'a, W: Write> Table<'a, W> {
         if self.held.len() < LOOK_AHEAD {
             return Ok(());
         }
-        self.settle()
+        self.settle(Rows::First)
     }
 
-    fn settle(&mut self) -> io::Result<()> {
+    fn settle(&mut self, seen: Rows) -> io::Result<()> {
         let held = std::mem::take(&mut self.held);
-        let mut natural: Vec<usize> = self
-            .columns
-            .iter()
-            .map(|c| display_width(c.title))
-            .collect();
-        for line in &held {
-            let Line::Row(row) = line else { continue };
-            for (width, (cell, _)) in natural.iter_mut().zip(row.cells()) {
-                *width = (*width).max(display_width(cell));
-            }
-        }
-        let widths = fit(self.columns, &natural, self.look.width);
-        let mut titles = Row::default();
-        for column in self.columns {
-            titles.cell(style::TITLE, column.title);
-        }
-        write_row(&mut self.out, self.look, self.columns, &widths, &titles)?;
+        let layout = self.layout(&held, seen);
+        write_titles(&mut self.out, self.look, self.columns, &layout)?;
         for line in held {
             match line {
                 Line::Row(row) => {
-                    write_row(&mut self.out, self.look, self.columns, &widths, &row)?;
+                    write_row(&mut self.out, self.look, self.columns, &layout, &row)?;
                 }
                 Line::Note(style, text) => write_note(&mut self.out, self.look, style, &text)?,
             }
         }
-        self.widths = Some(widths);
+        self.layout = Some(layout);
         Ok(())
+    }
+
+    fn layout(&self, held: &[Line], seen: Rows) -> Layout {
+        let mut widest = vec![0; self.columns.len()];
+        for line in held {
+            let Line::Row(row) = line else { continue };
+            for (width, (cell, _)) in widest.iter_mut().zip(row.cells()) {
+                *width = (*width).max(display_width(cell));
+            }
+        }
+        let natural = self.columns.iter().zip(widest).map(|(column, widest)| {
+            let stays = widest > 0 || seen == Rows::First;
+            stays.then(|| widest.max(display_width(column.title)))
+        });
+        fit(self.columns, natural.collect(), self.look.width)
     }
 }
 

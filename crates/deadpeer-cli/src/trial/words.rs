@@ -15,31 +15,15 @@ use crate::exit::Stop;
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
-use crate::text::table::{Column, Cut, Row, Table};
+use crate::text::table::{Column, Row, Table};
 
 const COLUMNS: [Column; 5] = [
-    column("result"),
-    column("client"),
-    column("state"),
-    Column {
-        right: true,
-        ..column("closed after")
-    },
-    Column {
-        cut: Cut::End(10),
-        drop: 1,
-        ..column("by")
-    },
+    Column::text("result"),
+    Column::text("client"),
+    Column::text("state"),
+    Column::number("closed after"),
+    Column::text("by").fold(1),
 ];
-
-const fn column(title: &'static str) -> Column {
-    Column {
-        title,
-        right: false,
-        cut: Cut::Never,
-        drop: 0,
-    }
-}
 
 /// Prints one line for each case, what is wrong below it, and what to change at the end.
 pub(super) fn report(

@@ -13,7 +13,7 @@ use crate::output::{Output, line};
 use crate::text::death::{style_of, time};
 use crate::text::look::Look;
 use crate::text::style;
-use crate::text::table::{Column, Cut, Row, Table};
+use crate::text::table::{Column, Row, Table};
 
 /// On a terminal, changes are shown so often.
 const IN_PLACE: Duration = Duration::from_millis(500);
@@ -136,24 +136,9 @@ pub(super) fn summary(tally: &Tally, look: Look, out: &mut impl Write) -> Result
 }
 
 const COLUMNS: [Column; 3] = [
-    Column {
-        title: "DEATHS",
-        right: true,
-        cut: Cut::Never,
-        drop: 0,
-    },
-    Column {
-        title: "WHY",
-        right: false,
-        cut: Cut::Never,
-        drop: 0,
-    },
-    Column {
-        title: "SERVICE",
-        right: false,
-        cut: Cut::End(8),
-        drop: 0,
-    },
+    Column::number("DEATHS"),
+    Column::text("WHY"),
+    Column::address("SERVICE").fold(1),
 ];
 
 /// What it comes to, without a full stop: how many, what was left out, what was lost.

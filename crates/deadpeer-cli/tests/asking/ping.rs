@@ -131,8 +131,11 @@ fn data_in_flight_asks_by_itself() {
         pair.server.write_all(b"into the void").unwrap();
         wait_until(&pair.server, |info| info.retransmits > Some(0));
         let (code, pings, _) = lines(&["ping", "-c", "1", "--local", &server_end(&pair)], KINDS);
-        assert_eq!((code, &pings[0]["answer"]), (3, &"not-now".into()));
-        assert!(pings[0]["unanswered"].as_u64() > Some(0));
+        assert_eq!(pings[0]["answer"], "not-now");
+        // On a machine so busy that the third has gone by, those are an answer.
+        let unanswered = pings[0]["unanswered"].as_u64().unwrap();
+        assert!(unanswered > 0);
+        assert_eq!(code, if unanswered < 3 { 3 } else { 1 });
     });
 }
 

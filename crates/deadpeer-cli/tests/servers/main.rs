@@ -10,6 +10,7 @@ mod interrupt;
 mod junit;
 mod mosquitto;
 mod nginx;
+mod pipelines;
 mod postgres;
 mod python;
 mod recipes;

@@ -1,41 +1,76 @@
-//! One line of a table: its cells, shortened and filled up.
+//! One row of a table: its cells in their columns, and below them those for which there is no room.
 
 use std::io::{self, Write};
 
-use unicode_width::UnicodeWidthChar as _;
-
-use super::column::{Column, Cut, GAP};
+use super::column::{Column, GAP};
 use super::row::Row;
+use super::widths::Layout;
 use crate::text::look::{Look, display_width, write_styled};
+use crate::text::paragraph::paragraph;
+use crate::text::style;
 
-/// Writes the cells of a row, each in the width of its column, and no spaces at the end.
+/// Stands for a cell that is in the second line.
+const BELOW: &str = "↓";
+
+/// Writes the titles of the columns that are not folded.
+pub(super) fn write_titles<W: Write>(
+    out: &mut W,
+    look: Look,
+    columns: &[Column],
+    layout: &Layout,
+) -> io::Result<()> {
+    let mut titles = Row::default();
+    for column in columns {
+        titles.cell(style::TITLE, column.title);
+    }
+    write_cells(out, look, columns, layout, &titles)
+}
+
+/// Writes a row and, in a second line, the cells for which there is no room, each with its title.
 pub(super) fn write_row<W: Write>(
     out: &mut W,
     look: Look,
     columns: &[Column],
-    widths: &[Option<usize>],
+    layout: &Layout,
+    row: &Row,
+) -> io::Result<()> {
+    write_cells(out, look, columns, layout, row)?;
+    let below: Vec<String> = row
+        .cells()
+        .zip(columns)
+        .enumerate()
+        .filter(|(i, ((cell, _), _))| !cell.is_empty() && layout.is_below(*i, cell))
+        .map(|(_, ((cell, _), column))| format!("{}: {cell}", column.title.to_lowercase()))
+        .collect();
+    match below.as_slice() {
+        [] => Ok(()),
+        below => paragraph(out, look, style::PLAIN, "    ", "    ", &below.join(" · ")),
+    }
+}
+
+/// Writes the cells of a row, each in the width of its column, and no spaces at the end.
+fn write_cells<W: Write>(
+    out: &mut W,
+    look: Look,
+    columns: &[Column],
+    layout: &Layout,
     row: &Row,
 ) -> io::Result<()> {
     let mut owed = 0; // spaces not written yet, so that no line ends in them
     let mut first = true;
-    for ((cell, style), (column, width)) in row.cells().zip(columns.iter().zip(widths)) {
-        let Some(width) = *width else { continue };
+    for (i, ((cell, style), column)) in row.cells().zip(columns).enumerate() {
+        let Some(width) = layout.widths[i] else {
+            continue;
+        };
         if !first {
             owed += GAP;
         }
         first = false;
-        let mut used = display_width(cell);
-        let shortened = match column.cut {
-            Cut::End(_) if used > width && look.width.is_some() => Some(shorten(cell, width, 0)),
-            Cut::Middle(_) if used > width && look.width.is_some() => {
-                Some(shorten(cell, width, width.saturating_sub(1) / 2))
-            }
-            Cut::Never | Cut::End(_) | Cut::Middle(_) => None,
+        let cell = match layout.is_below(i, cell) {
+            true => BELOW,
+            false => cell,
         };
-        let cell = shortened.as_deref().unwrap_or(cell);
-        if shortened.is_some() {
-            used = display_width(cell);
-        }
+        let used = display_width(cell);
         let free = width.saturating_sub(used);
         if column.right {
             owed += free;
@@ -63,30 +98,4 @@ fn spaces<W: Write>(out: &mut W, n: usize) -> io::Result<()> {
         left -= now;
     }
     Ok(())
-}
-
-/// `text` in `width` columns, `tail` of them for its end.
-pub(super) fn shorten(text: &str, width: usize, tail: usize) -> String {
-    if width == 0 {
-        return String::new();
-    }
-    let start = prefix(text.chars(), width - 1 - tail);
-    let end = prefix(text.chars().rev(), tail);
-    let tail: String = text.chars().rev().take(end).collect();
-    text.chars()
-        .take(start)
-        .chain(std::iter::once('…'))
-        .chain(tail.chars().rev())
-        .collect()
-}
-
-/// How many of the characters fit into `width` columns.
-fn prefix(chars: impl Iterator<Item = char>, width: usize) -> usize {
-    let mut used = 0;
-    chars
-        .take_while(|c| {
-            used += c.width().unwrap_or(0);
-            used <= width
-        })
-        .count()
 }

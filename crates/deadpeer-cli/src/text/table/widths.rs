@@ -1,51 +1,57 @@
-//! How wide each column is, and which ones there is no room for.
+//! How wide each column is, and which ones go to a second line.
 
 use super::column::{Column, GAP};
+use crate::text::look::display_width;
 
-/// The width of each column within `limit`; `None` for a column that has to go.
-pub(super) fn fit(
-    columns: &[Column],
-    natural: &[usize],
-    limit: Option<usize>,
-) -> Vec<Option<usize>> {
-    let mut widths: Vec<Option<usize>> = natural.iter().copied().map(Some).collect();
-    let Some(limit) = limit else { return widths };
-    while total(&widths) > limit {
-        let narrowest = columns.iter().zip(&widths).map(|(column, width)| {
-            width.map(|width| column.cut.least().map_or(width, |least| least.min(width)))
-        });
-        if total(&narrowest.collect::<Vec<_>>()) <= limit {
-            shrink(columns, &mut widths, limit);
-            return widths;
-        }
-        let last = (0..columns.len())
-            .filter(|i| widths[*i].is_some() && columns[*i].drop > 0)
-            .max_by_key(|i| columns[*i].drop);
-        match last {
-            Some(i) => widths[i] = None,
-            None => {
-                shrink(columns, &mut widths, limit);
-                return widths;
-            }
-        }
-    }
-    widths
+/// Where the columns of a table stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// The width of each column; `None`: it is folded or left out.
+    pub(super) widths: Vec<Option<usize>>,
+    /// The columns that stand in the second line.
+    pub(super) folded: Vec<usize>,
+    /// Whether there is an end of the line: else later cells may be wider than the first ones.
+    limited: bool,
 }
 
-/// Takes one character at a time from the widest column that may lose one.
-fn shrink(columns: &[Column], widths: &mut [Option<usize>], limit: usize) {
-    while total(widths) > limit {
-        let widest = columns
-            .iter()
-            .zip(widths.iter_mut())
-            .filter_map(|(column, width)| Some((column.cut.least()?, width.as_mut()?)))
-            .filter(|(least, width)| **width > *least)
-            .max_by_key(|(_, width)| **width);
-        match widest {
-            Some((_, width)) => *width -= 1,
-            None => return,
+impl Layout {
+    /// Whether a cell stands in the second line.
+    pub(super) fn is_below(&self, column: usize, cell: &str) -> bool {
+        let is_wider = |width| self.limited && display_width(cell) > width;
+        self.folded.contains(&column) || self.widths[column].is_some_and(is_wider)
+    }
+}
+
+/// Fits the columns into `limit`; those with a natural width of `None` are left out.
+pub(super) fn fit(columns: &[Column], natural: Vec<Option<usize>>, limit: Option<usize>) -> Layout {
+    let mut layout = Layout {
+        widths: natural,
+        folded: Vec::new(),
+        limited: limit.is_some(),
+    };
+    let Some(limit) = limit else { return layout };
+    if total(&layout.widths) > limit {
+        for (column, width) in columns.iter().zip(&mut layout.widths) {
+            *width = width.map(|width| column.usual.map_or(width, |usual| usual.min(width)));
         }
     }
+    let mut folded = Vec::new();
+    while total(&layout.widths) > limit {
+        let first = (0..columns.len())
+            .filter(|i| layout.widths[*i].is_some() && columns[*i].fold > 0)
+            .max_by_key(|i| columns[*i].fold);
+        let Some(first) = first else { break };
+        folded.push((first, layout.widths[first].take()));
+    }
+    // What a wide column has left room for comes back, the most important first.
+    for (column, width) in folded.into_iter().rev() {
+        layout.widths[column] = width;
+        if total(&layout.widths) > limit {
+            layout.widths[column] = None;
+            layout.folded.push(column);
+        }
+    }
+    layout
 }
 
 fn total(widths: &[Option<usize>]) -> usize {
