@@ -3,6 +3,7 @@
 mod ask;
 mod check;
 mod log;
+mod memory;
 mod once;
 mod request;
 
@@ -17,6 +18,7 @@ use deadpeer_sys::signals::Inbox;
 
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
+use memory::Memory;
 use request::Task;
 
 /// Does what is asked.
@@ -47,7 +49,9 @@ fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
     }
     let daemon = Daemon::new(guard, request.source.clone(), signals, alone)
         .map_err(|error| Stop::because(format!("guard: {error}")))?;
-    let ended = daemon.run(&mut |_| ());
+    let memory = Memory::begin(request.history.as_deref())?;
+    let ended = daemon.run(&mut |event| memory.take(event));
     ended.map_err(|error| Stop::because(format!("guard: {error}")))?;
+    memory.end();
     Ok(Exit::Yes)
 }

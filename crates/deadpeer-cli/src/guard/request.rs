@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use deadpeer_guard::live::Asked;
 use deadpeer_guard::{Config, Source};
 use deadpeer_host::Namespace;
+use deadpeer_host::undo::default_directory;
 
 use crate::exit::Stop;
 use crate::output::OutputArgs;
@@ -46,6 +47,13 @@ pub(crate) struct GuardArgs {
     /// process in it; repeat it for several
     #[arg(long, value_name = "NAME|PATH|PID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     netns: Vec<String>,
+    /// Remember deaths in this file, for deadpeer history [default: history.db in /var/lib/deadpeer or
+    /// $XDG_STATE_HOME/deadpeer]
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+    /// Remember nothing
+    #[arg(long, conflicts_with = "history")]
+    no_history: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -89,6 +97,8 @@ pub(crate) struct Request {
     pub(super) task: Task,
     pub(super) source: Source,
     pub(super) namespaces: Vec<Namespace>,
+    /// Where deaths are remembered; `None`: nowhere.
+    pub(super) history: Option<PathBuf>,
 }
 
 /// What is to be done.
@@ -135,6 +145,11 @@ impl GuardArgs {
             },
             source: self.config.clone().map_or(Source::Usual, Source::File),
             namespaces,
+            history: match (&self.history, self.no_history) {
+                (_, true) => None,
+                (Some(file), false) => Some(file.clone()),
+                (None, false) => Some(default_directory().join("history.db")),
+            },
         }
     }
 }

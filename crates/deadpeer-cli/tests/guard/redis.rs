@@ -36,6 +36,11 @@ fn a_peer_that_lost_its_power_goes_and_the_others_stay() {
             scene.works(client);
         }
         assert_eq!(scene.connected(1), 3);
+        // And it is remembered.
+        let death = scene.remembered();
+        assert_eq!(death["owner"]["process"], "redis-server", "{death}");
+        assert_eq!(death["destroyed_by"]["process"], "deadpeer", "{death}");
+        assert!(death["silent_ms"].as_u64() > Some(10_000), "{death}");
     });
 }
 

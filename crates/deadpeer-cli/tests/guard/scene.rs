@@ -105,6 +105,20 @@ impl Scene {
         }
     }
 
+    /// The connection that was destroyed, as the history tells it.
+    pub(crate) fn remembered(&self) -> Value {
+        let bound = Instant::now() + BOUND;
+        loop {
+            let told = ran(self.deadpeer(&["history", "--json"]).output());
+            let lines = told.stdout.lines().map(read_back);
+            let mut deaths = lines.filter(|line| line["cause"] == "destroyed");
+            if let Some(death) = deaths.next() {
+                return death;
+            }
+            self.wait(bound, "no death is remembered");
+        }
+    }
+
     /// What the running guard answers.
     pub(crate) fn ask(&self, word: &str) -> Option<Value> {
         let ran = ran(self.deadpeer(&["guard", word, "--json"]).output());

@@ -1,0 +1,54 @@
+//! What the guard remembers: each death that it hears of.
+
+use std::path::Path;
+
+use deadpeer_guard::Event;
+use deadpeer_history::{Bounds, Damaged, Recorder};
+use tracing::warn;
+
+use crate::exit::Stop;
+
+/// A history, if there is to be one.
+pub(super) struct Memory(Option<Recorder>);
+
+impl Memory {
+    /// Opens or makes the file. One that is damaged is moved aside.
+    pub(super) fn begin(file: Option<&Path>) -> Result<Self, Stop> {
+        let start = |file: &Path| {
+            if let Some(folder) = file.parent() {
+                // Why it cannot be made is what opening the file says.
+                let _ = std::fs::create_dir_all(folder);
+            }
+            Recorder::start(file, Damaged::MoveAside, Bounds::default())
+        };
+        let recorder = file.map(start).transpose();
+        let memory = Self(recorder.map_err(|error| Stop::from_error(&error))?);
+        memory.tell();
+        Ok(memory)
+    }
+
+    /// Takes what happened.
+    pub(super) fn take(&self, event: &Event) {
+        if let (Some(recorder), Event::Died(died)) = (&self.0, event) {
+            recorder.record(&died.death);
+            self.tell();
+        }
+    }
+
+    /// Writes what is left.
+    pub(super) fn end(mut self) {
+        self.tell();
+        if let Some(recorder) = self.0.take() {
+            let (_, troubles) = recorder.finish();
+            troubles.iter().for_each(|trouble| warn!("{trouble}"));
+        }
+    }
+
+    /// Says what went wrong with the file since the last time.
+    fn tell(&self) {
+        let troubles = self.0.as_ref().map(Recorder::troubles);
+        for trouble in troubles.into_iter().flatten() {
+            warn!("{trouble}");
+        }
+    }
+}
