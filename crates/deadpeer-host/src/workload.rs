@@ -1,6 +1,6 @@
 //! Where a process runs: in which container, of which pod, in which unit of systemd.
 //!
-//! All of it is told by the path of its cgroup ([`cgroup`]), in the words of whoever made that; the
+//! All of it is told by the path of its cgroup, in the words of whoever made that; the
 //! names of pods and their containers stand in the names of their logs ([`PodLogs`]). Nobody is
 //! asked: no container runtime, no API.
 

@@ -47,8 +47,8 @@ pub(crate) struct GuardArgs {
     /// process in it; repeat it for several
     #[arg(long, value_name = "NAME|PATH|PID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     netns: Vec<String>,
-    /// Remember deaths in this file, for deadpeer history [default: history.db in /var/lib/deadpeer or
-    /// $XDG_STATE_HOME/deadpeer]
+    /// Remember deaths in this file, for deadpeer history [default: history.db in /var/lib/deadpeer
+    /// or $XDG_STATE_HOME/deadpeer]
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
     /// Remember nothing

@@ -57,7 +57,7 @@ impl<'t> ProbeRounds<'t> {
         }
     }
 
-    /// Asks also where the question could [end](crate::ask::Risk) the connection, if `allowed`.
+    /// Asks also where the question could [end](crate::Risk) the connection, if `allowed`.
     #[must_use]
     pub fn allow_endings(mut self, allowed: bool) -> Self {
         self.endings_allowed = allowed;

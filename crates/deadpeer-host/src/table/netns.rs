@@ -55,7 +55,7 @@ impl Netns {
     }
 }
 
-/// What `ip netns` calls it, or its number as `/proc/PID/ns/net` shows it: "net:[4026532290]".
+/// What `ip netns` calls it, or its number as `/proc/PID/ns/net` shows it: `net:[4026532290]`.
 impl fmt::Display for Netns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
