@@ -150,7 +150,7 @@ impl Remedy<'_> {
         let idle = |fit: &Fit| fit.forecast.idle.worst.meets(within);
         let better = |side: &&SideAdvice| idle(&side.fit);
         let sides = self.sides.iter().filter(better);
-        let mut lines: Vec<String> = sides.flat_map(|side| side.lines.clone()).collect();
+        let mut lines: Vec<String> = sides.flat_map(|side| side.lines_on(self.port)).collect();
         let own = self.advice.own.iter().flat_map(|own| own.lines.clone());
         lines.extend(own);
         lines

@@ -41,6 +41,17 @@ impl SideAdvice {
     pub fn fill(&self, line: &str) -> String {
         fill(line, &self.fit.options)
     }
+
+    /// The lines to write where the program listens on this port: recipes show port 80.
+    #[must_use]
+    pub fn lines_on(&self, port: u16) -> Vec<String> {
+        let on = |line: &String| {
+            let [nginx, haproxy] = [format!("listen {port} "), format!("bind :{port} ")];
+            line.replace("listen 80 ", &nginx)
+                .replace("bind :80 ", &haproxy)
+        };
+        self.lines.iter().map(on).collect()
+    }
 }
 
 impl Advice {
@@ -150,5 +161,7 @@ mod tests {
         let advice = advise(nginx, Duration::from_secs(2), &kernel);
         assert!(!advice.sides[0].fit.keeps(Silence::Idle));
         assert_eq!(advice.sides[0].lines, ["listen 80 so_keepalive=1s:1s:3;"]);
+        let elsewhere = advice.sides[0].lines_on(8080);
+        assert_eq!(elsewhere, ["listen 8080 so_keepalive=1s:1s:3;"]);
     }
 }
