@@ -23,33 +23,38 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[test]
 fn nothing_after_a_verdict() {
     for way in ["closed", "removed"] {
-        run(way, |program| Some(Command::new(program)));
+        run(&format!("left-{way}"), way, |program| {
+            Some(Command::new(program))
+        });
     }
 }
 
 #[test]
 fn nothing_after_a_verdict_under_valgrind() {
-    run("closed", valgrind);
+    run("left-closed-valgrind", "closed", valgrind);
 }
 
 #[test]
 fn before_a_verdict_no_more_than_a_plain_socket() {
     for way in ["unjudged", "freed", "killed"] {
-        run(way, |program| Some(Command::new(program)));
+        run(&format!("left-{way}"), way, |program| {
+            Some(Command::new(program))
+        });
     }
 }
 
 #[test]
 fn before_a_verdict_no_more_than_a_plain_socket_under_valgrind() {
     for way in ["unjudged", "freed"] {
-        run(way, valgrind);
+        run(&format!("left-{way}-valgrind"), way, valgrind);
     }
 }
 
-/// Runs `left.c` against peers that vanish, and looks at what it leaves.
-fn run(way: &str, command: impl Fn(&Path) -> Option<Command> + Send) {
+/// Runs `left.c`, compiled by a name that no other test uses, against peers that vanish, and looks at
+/// what it leaves.
+fn run(name: &str, way: &str, command: impl Fn(&Path) -> Option<Command> + Send) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/left.c");
-    let Some(program) = compile(&source, &format!("left-{way}"), Library::Static) else {
+    let Some(program) = compile(&source, name, Library::Static) else {
         return skip("no C compiler");
     };
     let Some(command) = command(&program) else {
