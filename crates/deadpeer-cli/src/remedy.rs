@@ -206,9 +206,9 @@ impl Remedy<'_> {
         let within = typed(self.advice.within);
         let mut notes = Vec::from_iter(self.sooner());
         let (kept, missed) = self.kept();
-        let words = |silences: &[Silence]| {
+        let words = |silences: &[Silence], last: &str| {
             let words: Vec<_> = silences.iter().map(|silence| silence.words()).collect();
-            words.join(", ")
+            words.join(last)
         };
         let lines = self.lines();
         if kept.is_empty() || lines.is_empty() {
@@ -222,9 +222,9 @@ impl Remedy<'_> {
                 .map(|file| format!(", {file}"))
                 .unwrap_or_default();
             let mut note = format!("to write{file}: {}", lines.join("; "));
-            note += &format!(" (keeps {within} {}", words(&kept));
+            note += &format!(" (keeps {within} {}", words(&kept, " and "));
             if !missed.is_empty() {
-                note += &format!(", not {}", words(&missed));
+                note += &format!(", not {}", words(&missed, " or "));
             }
             notes.push(note + ")");
             notes.extend(self.since());

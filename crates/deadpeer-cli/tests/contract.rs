@@ -98,6 +98,7 @@ enum Line {
         closed: u64,
         last_closed_given_up: Option<GivenUp>,
         findings: Vec<FindingCount>,
+        remedy: Option<Remedy>,
     },
     Hanging {
         netns: Option<u64>,
@@ -415,6 +416,26 @@ struct Waiting {
     awaited: String,
     since_ms: u64,
     unanswered: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "what counts is that the lines can be read into it"
+)]
+struct Remedy {
+    program: String,
+    file: Option<String>,
+    lines: Vec<String>,
+    live: Vec<String>,
+    apply: String,
+    keeps: Vec<String>,
+    misses: Vec<String>,
+    since: Option<String>,
+    own: Vec<serde_json::Value>,
+    own_unknown: Option<String>,
+    command: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -67,6 +67,8 @@ fn write(
     let places = machine.has_places();
     let mut shown = TextTable::new(&mut *out, look, &COLUMNS);
     let mut row = Row::default();
+    // Several services of a program have one remedy.
+    let mut said: Vec<Vec<String>> = Vec::new();
     for service in &machine.services {
         row.clear();
         fill(&mut row, audit, look, service, places);
@@ -74,8 +76,18 @@ fn write(
         for note in notes(service) {
             shown.note(style::NOTE, note)?;
         }
-        for note in remedy(remedies, service).iter().flat_map(Remedy::notes) {
-            shown.note(style::PLAIN, note)?;
+        let remedy = remedy(remedies, service).map(|remedy| remedy.notes());
+        match remedy {
+            None => {}
+            Some(remedy) if said.contains(&remedy) => {
+                shown.note(style::PLAIN, "what to write stands above".to_owned())?;
+            }
+            Some(remedy) => {
+                for note in &remedy {
+                    shown.note(style::PLAIN, note.clone())?;
+                }
+                said.push(remedy);
+            }
         }
     }
     shown.finish()?.write_all(b"\n")?;
