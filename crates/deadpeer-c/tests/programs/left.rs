@@ -50,8 +50,8 @@ fn before_a_verdict_no_more_than_a_plain_socket_under_valgrind() {
     }
 }
 
-/// Runs `left.c`, compiled by a name that no other test uses, against peers that vanish, and looks at
-/// what it leaves.
+/// Runs `left.c`, compiled by a name that no other test uses, against peers that vanish, and looks
+/// at what it leaves.
 fn run(name: &str, way: &str, command: impl Fn(&Path) -> Option<Command> + Send) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/left.c");
     let Some(program) = compile(&source, name, Library::Static) else {
