@@ -64,7 +64,9 @@ pub(crate) const PROGRAMS: &[Program] = &[
         recipe: "openssh-server",
         executable: "sshd",
         port: 2222,
-        configuration: "Port 2222\nHostKey {folder}/key\nPidFile none\nUsePAM no\n{lines}\n",
+        // More sessions that have not logged in than it takes by default are dropped by chance.
+        configuration: "Port 2222\nHostKey {folder}/key\nPidFile none\nUsePAM no\n\
+                        MaxStartups 100\n{lines}\n",
         send: "SSH-2.0-test\r\n",
         prepare: "ssh-keygen -q -t ed25519 -N '' -f {folder}/key",
         arguments: &["-D", "-e", "-f", "{folder}/configuration"],
