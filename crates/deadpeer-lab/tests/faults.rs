@@ -231,6 +231,8 @@ fn copies_overtaking_and_broken_bits_reach_the_receiver_as_such() {
             };
             let copies = add(&lab, "copies", udp().at_most(1), twice);
             here.send(b"twice").unwrap();
+            // Read together, what follows would be passed on before the copies are.
+            eventually("it is copied", || count(&lab, copies).acted == 1);
             here.send(b"end").unwrap();
             assert_eq!(until_the_end(&there), [b"twice", b"twice"]);
             assert_eq!(lab.wire().remove(copies).unwrap().unwrap().acted, 1);
