@@ -6,13 +6,16 @@ mod log;
 mod memory;
 mod once;
 mod request;
+mod show;
 
 pub(crate) use request::{GuardArgs, Request};
 
 use std::io::Write;
+use std::time::Instant;
 
 use deadpeer_guard::live::{Alone, runtime_directory};
-use deadpeer_guard::{Daemon, Guard, SIGNALS};
+use deadpeer_guard::metrics::Board;
+use deadpeer_guard::{Daemon, Event, Guard, Readings, SIGNALS, Witness};
 use deadpeer_host::undo::default_directory;
 use deadpeer_sys::signals::Inbox;
 
@@ -37,6 +40,7 @@ fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
     // Before anything that could start a thread.
     let signals = Inbox::open(&SIGNALS).map_err(crate::drive::unwatched)?;
     log::begin(matches!(output, Output::Json))?;
+    let server = request.listen.map(show::bind).transpose()?;
     let alone = Alone::take(&runtime_directory()).map_err(|error| Stop::from_error(&error))?;
     let guard = Guard::open(
         config,
@@ -50,8 +54,31 @@ fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
     let daemon = Daemon::new(guard, request.source.clone(), signals, alone)
         .map_err(|error| Stop::because(format!("guard: {error}")))?;
     let memory = Memory::begin(request.history.as_deref())?;
-    let ended = daemon.run(&mut |event| memory.take(event));
+    let board = server.map(show::begin).transpose()?;
+    let mut witnesses = Witnesses { memory, board };
+    let ended = daemon.run(&mut witnesses);
     ended.map_err(|error| Stop::because(format!("guard: {error}")))?;
-    memory.end();
+    witnesses.memory.end();
     Ok(Exit::Yes)
+}
+
+/// Who remembers, and who shows, if metrics are asked for.
+struct Witnesses {
+    memory: Memory,
+    board: Option<Board>,
+}
+
+impl Witness for Witnesses {
+    fn hear(&mut self, event: &Event) {
+        self.memory.take(event);
+        if let Some(board) = &self.board {
+            board.count(event);
+        }
+    }
+
+    fn see(&mut self, readings: &Readings, next_sweep: Instant) {
+        if let Some(board) = &self.board {
+            board.show(readings, self.memory.reading(), next_sweep);
+        }
+    }
 }

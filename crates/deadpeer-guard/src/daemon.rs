@@ -14,6 +14,7 @@ use crate::event::Event;
 use crate::guard::{Guard, Tell};
 use crate::live::{Alone, Asked, Control, Question, Supervisor};
 use crate::tell::tell;
+use crate::witness::Witness;
 
 /// The signals that a daemon waits for: to end, to read its configuration again.
 pub const SIGNALS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
@@ -78,15 +79,11 @@ impl Daemon {
         })
     }
 
-    /// Runs until a signal says to end. Each event is told once, in order, and written to the log.
+    /// Runs until a signal says to end. The witness is told what happens, and the log as well.
     ///
     /// # Errors
     /// Waiting failed.
-    pub fn run(mut self, remember: Tell<'_>) -> io::Result<()> {
-        let mut heard = |event: &Event| {
-            tell(event);
-            remember(event);
-        };
+    pub fn run(mut self, witness: &mut impl Witness) -> io::Result<()> {
         self.supervisor.ready(&self.summary());
         info!("{}", self.summary());
         loop {
@@ -105,13 +102,18 @@ impl Daemon {
             }
             while let Some(question) = self.control.next() {
                 self.answer(question);
+                witness.see(self.guard.readings(), self.next_sweep);
             }
-            self.work(&mut heard);
+            self.work(witness);
             self.supervisor.alive(Instant::now());
         }
     }
 
-    fn work(&mut self, heard: Tell<'_>) {
+    fn work(&mut self, witness: &mut impl Witness) {
+        let heard: Tell<'_> = &mut |event: &Event| {
+            tell(event);
+            witness.hear(event);
+        };
         let now = Instant::now();
         if self.breath.is_none_or(|until| until <= now) {
             if let Err(error) = self.guard.drain_deaths(heard) {
@@ -132,6 +134,7 @@ impl Daemon {
         let took = now.elapsed();
         let interval = self.guard.config().interval();
         self.next_sweep = now + interval.max(took * REST);
+        witness.see(self.guard.readings(), self.next_sweep);
     }
 
     fn answer(&mut self, question: Question) {

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::choice::Choice;
 use crate::config::Config;
-use crate::event::{Died, Event, Evidence, Mode, Spared, Subject, WhySpared};
+use crate::event::{Died, Event, Evidence, KillResult, Mode, Spared, Subject, WhySpared};
 use crate::heart::{Action, Census, Heart, Key, Sighting, Terms};
 use crate::hooks::Hooks;
 use crate::links::Links;
@@ -149,6 +149,22 @@ impl Guard {
         if ok {
             configured.since = Some(SystemTime::now());
             configured.policies = self.config.policies.len();
+            self.begin_counts();
+        }
+    }
+
+    /// A count that is there from the beginning can be seen to grow by one.
+    fn begin_counts(&mut self) {
+        for policy in &self.config.policies {
+            let results: &[KillResult] = match policy.kill {
+                Mode::Off => &[],
+                Mode::Observe => &[KillResult::WouldDestroy],
+                Mode::Enforce => &[KillResult::Destroyed, KillResult::Failed],
+            };
+            for result in results {
+                let count = (policy.name.clone(), policy.kill, *result);
+                self.readings.kills.entry(count).or_default();
+            }
         }
     }
 

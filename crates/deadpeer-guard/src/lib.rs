@@ -14,6 +14,7 @@ pub mod heart;
 mod hooks;
 mod links;
 pub mod live;
+pub mod metrics;
 mod ours;
 mod publish;
 mod readings;
@@ -21,6 +22,7 @@ mod realm;
 mod services;
 mod sweep;
 mod tell;
+mod witness;
 
 pub use config::Config;
 pub use daemon::{Daemon, SIGNALS, Source};
@@ -33,3 +35,4 @@ pub use readings::{
     ServiceReading, Swept, What,
 };
 pub use realm::OpenRealmError;
+pub use witness::Witness;

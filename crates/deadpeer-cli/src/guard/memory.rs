@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use deadpeer_guard::Event;
+use deadpeer_guard::metrics::HistoryReading;
 use deadpeer_history::{Bounds, Damaged, Recorder};
 use tracing::warn;
 
@@ -33,6 +34,17 @@ impl Memory {
             recorder.record(&died.death);
             self.tell();
         }
+    }
+
+    /// How the file is doing.
+    pub(super) fn reading(&self) -> Option<HistoryReading> {
+        let status = self.0.as_ref()?.status();
+        Some(HistoryReading {
+            records: status.records,
+            bytes: status.bytes,
+            lost: status.lost,
+            is_unwritable: status.unwritable.is_some(),
+        })
     }
 
     /// Writes what is left.

@@ -1,5 +1,6 @@
 //! What `guard` is asked.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -54,6 +55,10 @@ pub(crate) struct GuardArgs {
     /// Remember nothing
     #[arg(long, conflicts_with = "history")]
     no_history: bool,
+    /// Show how it stands to Prometheus here, as 127.0.0.1:9717: /metrics, and /healthz for
+    /// whoever looks after it. Nothing listens unless this is given
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["check", "once"])]
+    listen: Option<SocketAddr>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -76,6 +81,7 @@ Examples:
   deadpeer guard --once                       what a guard would do about the connections of now
   deadpeer guard --check                      whether the configuration is right
   deadpeer guard                              guard until told to end; SIGHUP reads it again
+  deadpeer guard --listen 127.0.0.1:9717      and show metrics to Prometheus
   deadpeer guard status --json | jq .holding  why it kills nobody now
 
 A policy in /etc/deadpeer/guard.toml (docs/guard.md has all of its words):
@@ -99,6 +105,8 @@ pub(crate) struct Request {
     pub(super) namespaces: Vec<Namespace>,
     /// Where deaths are remembered; `None`: nowhere.
     pub(super) history: Option<PathBuf>,
+    /// Where metrics are shown; `None`: nowhere.
+    pub(super) listen: Option<SocketAddr>,
 }
 
 /// What is to be done.
@@ -150,6 +158,7 @@ impl GuardArgs {
                 (Some(file), false) => Some(file.clone()),
                 (None, false) => Some(default_directory().join("history.db")),
             },
+            listen: self.listen,
         }
     }
 }

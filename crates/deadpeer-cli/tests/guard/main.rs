@@ -4,5 +4,6 @@
 mod common;
 
 mod configuration;
+mod metrics;
 mod redis;
 mod scene;

@@ -18,6 +18,8 @@ use crate::common::{deadpeer, ran, read_back};
 /// Long enough for anything, on a busy machine too.
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
 const PORT: u16 = 6379;
+/// Where the guard shows its metrics, on the server.
+const METRICS: &str = "127.0.0.1:9717";
 
 pub(crate) struct Scene {
     pub(crate) lab: Lab,
@@ -92,7 +94,8 @@ impl Scene {
     pub(crate) fn guard(&mut self, text: &str) {
         self.configure(text);
         let config = self.config();
-        let mut command = self.deadpeer(&["guard", "--config", config.to_str().unwrap()]);
+        let config = config.to_str().unwrap();
+        let mut command = self.deadpeer(&["guard", "--listen", METRICS, "--config", config]);
         command.stderr(fs::File::create(self.log()).unwrap());
         command.env("DEADPEER_LOG", "debug");
         self.guard = Some(self.server().spawn(&mut command).unwrap());
@@ -137,7 +140,25 @@ impl Scene {
         }
     }
 
-    fn wait(&self, bound: Instant, what: &str) {
+    /// A connection to where the guard shows its metrics.
+    pub(crate) fn scraper(&self) -> TcpStream {
+        let connect = || TcpStream::connect(METRICS);
+        let stream = self.server().enter(connect).unwrap().unwrap();
+        stream.set_read_timeout(Some(BOUND)).unwrap();
+        stream
+    }
+
+    /// What the guard answers there, head and all.
+    pub(crate) fn get(&self, path: &str) -> String {
+        let mut scraper = self.scraper();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: guard\r\n\r\n");
+        scraper.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        scraper.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    pub(crate) fn wait(&self, bound: Instant, what: &str) {
         if Instant::now() >= bound {
             let log = fs::read_to_string(self.log()).unwrap_or_default();
             panic!("{what}: {:?}\n{log}", self.ask("status"));
@@ -206,7 +227,7 @@ fn connect(server: &Host, client: &Host) -> TcpStream {
     }
 }
 
-fn program(name: &str) -> Option<String> {
+pub(crate) fn program(name: &str) -> Option<String> {
     let found =
         ["/usr/bin", "/usr/sbin", "/usr/local/bin"].map(|folder| format!("{folder}/{name}"));
     found.into_iter().find(|path| Path::new(path).exists())

@@ -1,0 +1,140 @@
+//! What Prometheus gets to see.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use deadpeer_lab::testing::inside;
+use deadpeer_sys::testing::skip;
+
+use crate::common::{deadpeer, ran, run};
+use crate::scene::{BOUND, Scene, policy, program};
+
+/// A dead peer is destroyed, and the metrics say so, as do the status and the history. Scrapers
+/// that hang keep neither the guard nor other scrapers from it.
+#[test]
+fn what_was_done_is_shown() {
+    inside(|| {
+        let Some(mut scene) = Scene::new(4) else {
+            return;
+        };
+        scene.guard(&policy("supervise = \"enforce\"\nkill = \"enforce\""));
+        let mut hanging: Vec<_> = (0..8).map(|_| scene.scraper()).collect();
+        for scraper in &mut hanging {
+            scraper.write_all(b"GET /metrics HT").unwrap();
+        }
+        assert!(scene.get("/healthz").starts_with("HTTP/1.1 200 OK\r\n"));
+        let before = scene.get("/metrics");
+        assert_eq!(sample(&before, DESTROYED), Some(0.0), "{before}");
+        scene.until("nobody is asked", |status| status["changed"] == 4);
+        scene.cut(0);
+        scene.until("nothing was destroyed", |status| status["destroyed"] == 1);
+        let bound = Instant::now() + BOUND;
+        let shown = loop {
+            let shown = scene.get("/metrics");
+            // Written to the disk within a second, and looked at with the next sweep.
+            if sample(&shown, "deadpeer_history_records") == Some(1.0) {
+                break shown;
+            }
+            scene.wait(bound, &shown);
+        };
+        for (series, value) in [
+            (DESTROYED, 1.0),
+            (
+                "deadpeer_deaths_total{service=\"redis-server 0.0.0.0:6379\",cause=\"destroyed\"}",
+                1.0,
+            ),
+            (
+                "deadpeer_questions_total{service=\"redis-server 0.0.0.0:6379\",result=\"unanswered\"}",
+                1.0,
+            ),
+            (
+                "deadpeer_changes_total{policy=\"redis\",what=\"supervise\"}",
+                4.0,
+            ),
+            (
+                "deadpeer_death_silence_seconds_count{cause=\"destroyed\"}",
+                1.0,
+            ),
+            ("deadpeer_holding{reason=\"many-silent\"}", 0.0),
+            ("deadpeer_config_last_reload_successful", 1.0),
+            ("deadpeer_history_lost_total", 0.0),
+        ] {
+            let found = sample(&shown, series);
+            assert_eq!(found, Some(value), "{series}\n{shown}");
+        }
+        complies(&shown);
+        scene.configure("nonsense");
+        assert!(scene.ask("reload").is_none());
+        let wrong = scene.get("/metrics");
+        let reload = sample(&wrong, "deadpeer_config_last_reload_successful");
+        assert_eq!(reload, Some(0.0), "{wrong}");
+    });
+}
+
+const DESTROYED: &str =
+    "deadpeer_kills_total{policy=\"redis\",mode=\"enforce\",result=\"destroyed\"}";
+
+/// The value of a series.
+fn sample(shown: &str, series: &str) -> Option<f64> {
+    let mut values = shown.lines().filter_map(|line| line.strip_prefix(series));
+    values.find_map(|rest| rest.strip_prefix(' ')?.parse().ok())
+}
+
+/// Prometheus has nothing to say against it.
+fn complies(shown: &str) {
+    let Some(mut promtool) = promtool() else {
+        return;
+    };
+    let (_, body) = shown.split_once("\r\n\r\n").unwrap();
+    promtool.args(["check", "metrics"]);
+    promtool.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut checking = promtool.stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = checking.stdin.take().unwrap();
+    stdin.write_all(body.as_bytes()).unwrap();
+    drop(stdin);
+    let checked = ran(checking.wait_with_output());
+    let said = (checked.code, &*checked.stdout, &*checked.stderr);
+    assert_eq!(said, (0, "", ""), "{body}");
+}
+
+fn promtool() -> Option<Command> {
+    let found = program("promtool");
+    if found.is_none() {
+        skip("promtool is not installed (Debian: prometheus)");
+    }
+    found.map(Command::new)
+}
+
+/// The alert rules fire when they should and not when they shouldn't.
+#[test]
+fn alerts() {
+    let Some(mut promtool) = promtool() else {
+        return;
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist/prometheus");
+    promtool.args(["test", "rules"]);
+    let tested = ran(promtool
+        .arg(folder.join("deadpeer.rules.test.yaml"))
+        .output());
+    assert_eq!(tested.code, 0, "{}{}", tested.stdout, tested.stderr);
+}
+
+#[test]
+fn where_nobody_can_listen() {
+    for address in ["9717", "localhost", "127.0.0.1:99999", ""] {
+        let refused = run(&["guard", "--listen", address]);
+        assert_eq!((refused.code, &*refused.stdout), (2, ""), "{address}");
+        assert!(refused.stderr.contains("--listen"), "{}", refused.stderr);
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = deadpeer(&["guard", "--no-history", "--listen", &address]);
+    let refused = ran(command.env("RUNTIME_DIRECTORY", directory.path()).output());
+    assert_eq!((refused.code, &*refused.stdout), (2, ""));
+    let said = format!("deadpeer: --listen {address}: Address already in use (os error 98)\n");
+    assert_eq!(refused.stderr, said);
+}

@@ -1,0 +1,143 @@
+//! What is shown, one metric after the other.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry::Unit;
+
+use super::deaths::Deaths;
+use super::names::Names;
+use super::write::Writer;
+use super::{Board, HistoryReading};
+use crate::readings::{Configured, HoldReason, QuestionResult, Readings, What};
+
+impl Collector for Board {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut writer = Writer(encoder);
+        let state = &mut *self.lock();
+        writer.machine(&state.readings)?;
+        writer.configuration(state.readings.configured)?;
+        writer.policies(&state.readings)?;
+        writer.services(&state.readings, &mut state.names)?;
+        writer.deaths(&state.deaths)?;
+        if let Some(history) = state.history {
+            writer.history(history)?;
+        }
+        let help = "Services without a name of their own, counted as the service other";
+        writer.gauge("services_folded", help, state.names.folded() as f64)
+    }
+}
+
+impl Writer<'_> {
+    fn machine(&mut self, readings: &Readings) -> fmt::Result {
+        let version = vec![("version", env!("CARGO_PKG_VERSION"))];
+        let help = "The version that runs; always 1";
+        self.gauges("build_info", help, None, [(version, 1.0)])?;
+        let swept = &readings.swept;
+        self.counter("sweeps", "Looks at all connections", swept.sweeps)?;
+        self.counter("sweeps_failed", "Sweeps that failed", swept.failed)?;
+        let help = "How long the last sweep took";
+        let took_s = swept.took.as_secs_f64();
+        self.measured("sweep_duration", help, &Unit::Seconds, took_s)?;
+        let help = "Connections that the last sweep saw";
+        self.gauge("sweep_connections", help, swept.connections as f64)?;
+        if let Some(lost) = readings.deaths_lost {
+            let help = "Deaths that came faster than they could be read";
+            self.counter("events_lost", help, lost)?;
+        }
+        let holding = HoldReason::ALL.map(|reason| {
+            let holds = readings.holding.iter().any(|hold| hold.reason == reason);
+            (vec![("reason", reason.word())], f64::from(holds))
+        });
+        let help = "Whether connections are let live for this reason though their peers seem gone";
+        self.gauges("holding", help, None, holding)
+    }
+
+    fn configuration(&mut self, configured: Configured) -> fmt::Result {
+        let is_ok = f64::from(configured.last_reload_ok);
+        let help = "Whether the configuration that was read last is in force (0: the one before)";
+        self.gauge("config_last_reload_successful", help, is_ok)?;
+        let Some(since) = configured.since else {
+            return Ok(());
+        };
+        let since = since.duration_since(SystemTime::UNIX_EPOCH);
+        let name = "config_last_reload_success_timestamp";
+        let help = "When the configuration in force was taken over";
+        let since_s = since.unwrap_or(Duration::ZERO).as_secs_f64();
+        self.measured(name, help, &Unit::Seconds, since_s)
+    }
+
+    fn policies(&mut self, readings: &Readings) -> fmt::Result {
+        let kills = readings
+            .kills
+            .iter()
+            .map(|((policy, mode, result), count)| {
+                let values = [policy.as_ref(), mode.name(), result.word()];
+                (values.map(str::to_owned), *count)
+            });
+        let help = "Connections whose peers are gone, by what was done about them";
+        let labels = ["policy", "mode", "result"];
+        self.counters("kills", help, labels, &kills.collect())?;
+        let spared = readings.spared.iter().map(|((policy, why), count)| {
+            let values = [policy.as_ref(), why.word()];
+            (values.map(str::to_owned), *count)
+        });
+        let help = "Times that a connection was let live though its peer seemed gone";
+        self.counters("spared", help, ["policy", "why"], &spared.collect())?;
+        let changes = readings.changes.iter().map(|((policy, what), count)| {
+            let what = match what {
+                What::Protect => "protect",
+                What::Supervise => "supervise",
+            };
+            ([policy.as_ref(), what].map(str::to_owned), *count)
+        });
+        let help = "Sockets whose options were set";
+        self.counters("changes", help, ["policy", "what"], &changes.collect())
+    }
+
+    fn services(&mut self, readings: &Readings, names: &mut Names) -> fmt::Result {
+        let questions = readings.questions.iter().map(|((service, result), count)| {
+            let result = match result {
+                QuestionResult::Answered => "answered",
+                QuestionResult::Unanswered => "unanswered",
+            };
+            ([names.of(service), result].map(str::to_owned), *count)
+        });
+        let help = "Peers that had to answer something, by what they did";
+        let questions = questions.collect();
+        self.counters("questions", help, ["service", "result"], &questions)?;
+        let overwritten = readings.overwritten.iter();
+        let overwritten =
+            overwritten.map(|(service, count)| ([names.of(service).to_owned()], *count));
+        let help = "Sockets whose programs had set back what a policy had set";
+        self.counters("overwritten", help, ["service"], &overwritten.collect())
+    }
+
+    fn deaths(&mut self, deaths: &Deaths) -> fmt::Result {
+        let by_service = deaths.by_service.iter().map(|((service, cause), count)| {
+            let values = [service.as_str(), cause];
+            (values.map(str::to_owned), *count)
+        });
+        let help = "Connections that died and were not closed in order by both ends";
+        let by_service = by_service.collect();
+        self.counters("deaths", help, ["service", "cause"], &by_service)?;
+        let help = "Connections that both ends closed in order";
+        self.counter("ordinary_closes", help, deaths.ordinary)?;
+        let help = "How long peers had been silent when their connections died";
+        self.silences("death_silence", help, &deaths.silences)
+    }
+
+    fn history(&mut self, history: HistoryReading) -> fmt::Result {
+        let help = "Deaths in the history";
+        self.gauge("history_records", help, history.records as f64)?;
+        let help = "What the history takes on disk";
+        self.measured("history", help, &Unit::Bytes, history.bytes as f64)?;
+        let help = "Deaths that will never be in the history";
+        self.counter("history_lost", help, history.lost)?;
+        let help = "Whether the history cannot be written";
+        let is_unwritable = f64::from(history.is_unwritable);
+        self.gauge("history_unwritable", help, is_unwritable)
+    }
+}
