@@ -376,12 +376,7 @@ impl Conversation {
         let both_opened = self.halves.iter().all(|half| half.syn.is_some());
         if self.established.is_none() && both_opened && !segment.flags.any(Flags::SYN) {
             let began = self.halves.iter().filter_map(|half| half.syn_at).min();
-            self.established = Some((
-                now,
-                began
-                    .map_or(Duration::ZERO, |began| now.since(began))
-                    .into(),
-            ));
+            self.established = Some((now, now.since(began.unwrap_or(now)).into()));
         }
         if self.closed_at.is_none() && self.halves.iter().all(Half::finished) {
             self.closed_at = Some(now);

@@ -122,9 +122,6 @@ impl Case<'_> {
     /// When an ICMP error ended what a side asked: the first that came, and nothing of that side
     /// after it, in a capture that would have it.
     pub(super) fn told_by_router(&self, side: Side) -> Option<(Moment, IcmpKind)> {
-        if !self.gaps().is_empty() {
-            return None;
-        }
         let last = self.half(side).last?;
         let mut icmp_errors = self.conversation.episodes.iter().filter_map(|episode| {
             let What::IcmpError { count, kind, .. } = episode.what else {
@@ -134,7 +131,7 @@ impl Case<'_> {
         });
         match (icmp_errors.next(), icmp_errors.next()) {
             (Some((1, at, kind)), None) if at >= last && at.since(last) <= JUST_BEFORE => {
-                Some((at, kind))
+                self.gaps().is_empty().then_some((at, kind))
             }
             _ => None,
         }

@@ -10,7 +10,7 @@ use crate::talk::{Conversation, HostId};
 /// The longest idle time that a connection survived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Survivor {
-    pub(crate) idle: Duration,
+    pub(crate) survived: Duration,
     /// The number of the connection.
     pub(crate) number: u64,
 }
@@ -25,18 +25,18 @@ pub(crate) struct Survivors {
 impl Survivors {
     /// Takes in what a conversation survived.
     pub(super) fn add(&mut self, conversation: &Conversation) {
-        let Some(idle) = conversation.silences.survived() else {
+        let Some(survived) = conversation.silences.survived() else {
             return;
         };
         let survivor = Survivor {
-            idle,
+            survived,
             number: conversation.number,
         };
         let [_, server] = conversation.ends;
         let between = self.between.entry(pair(conversation)).or_insert(survivor);
         let with = self.with.entry(server).or_insert(survivor);
         for longest in [between, with] {
-            if idle > longest.idle {
+            if survived > longest.survived {
                 *longest = survivor;
             }
         }

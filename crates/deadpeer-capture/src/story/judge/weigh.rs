@@ -88,13 +88,18 @@ impl Case<'_> {
             let side = !left;
             Evidence::VainOpening { side, syns, number }
         }));
+        // Something between the two may have forgotten the connection in a silence, which looks no
+        // different, unless a router told, or new connections went unanswered too.
         let named = opening.is_some() || evidence.iter().any(router);
+        let perhaps_forgotten = match nameable && !named {
+            true => Gone::Connection,
+            false => gone,
+        };
         if !not_receiving && self.half(!left).counts.packets == 0 && !self.conversation.opening_seen
         {
             evidence.push(Evidence::BeganAfter(!left));
             // How long a silence lay before that, nobody knows.
-            let gone = may_be_forgotten(gone, unanswered, named);
-            return Opinion::Gone(gone, evidence);
+            return Opinion::Gone(perhaps_forgotten, evidence);
         }
         let before = unanswered.last_heard;
         let before = before.map(|heard| unanswered.first.since(heard));
@@ -108,7 +113,7 @@ impl Case<'_> {
             .iter()
             .any(|found| matches!(found, Evidence::Idle { .. }));
         let gone = match may_be {
-            true => may_be_forgotten(gone, unanswered, named),
+            true => perhaps_forgotten,
             false => gone,
         };
         evidence.extend(idle);
@@ -124,11 +129,9 @@ impl Case<'_> {
             Forgets::Silently | Forgets::WithReset => limits::outlives(survived, silence),
         };
         let survivors = &self.around.survivors;
-        let mut found = Vec::new();
-        let here = survivors.between_hosts_of(self.conversation);
-        if let Some(Survivor { idle, number }) = here {
+        let mut found = vec![Evidence::Idle { silence, forgets }];
+        if let Some(Survivor { survived, number }) = survivors.between_hosts_of(self.conversation) {
             let number = Some(number).filter(|number| *number != self.conversation.number);
-            let survived = idle;
             if outlives(survived) {
                 return vec![Evidence::Outlived {
                     silence,
@@ -138,13 +141,11 @@ impl Case<'_> {
             }
             found.push(Evidence::NotOutlived { survived, number });
         }
-        found.insert(0, Evidence::Idle { silence, forgets });
-        let elsewhere = survivors.with_server_of(self.conversation);
-        let elsewhere = elsewhere.filter(|survivor| outlives(survivor.idle));
-        found.extend(elsewhere.map(|Survivor { idle, number }| {
-            let survived = idle;
-            Evidence::OutlivedElsewhere { survived, number }
-        }));
+        if let Some(Survivor { survived, number }) = survivors.with_server_of(self.conversation)
+            && outlives(survived)
+        {
+            found.push(Evidence::OutlivedElsewhere { survived, number });
+        }
         found
     }
 
@@ -229,16 +230,5 @@ impl Case<'_> {
             }
         });
         Opinion::Untold(untold, evidence)
-    }
-}
-
-/// Who was gone, where something between the two may have forgotten the connection in a silence:
-/// that looks no different, unless a router told, or new connections went unanswered too.
-fn may_be_forgotten(gone: Gone, unanswered: &Unanswered, named: bool) -> Gone {
-    let nameable = matches!(gone, Gone::Side(_)) && unanswered.silence != Silence::Connecting;
-    if nameable && !named {
-        Gone::Connection
-    } else {
-        gone
     }
 }
