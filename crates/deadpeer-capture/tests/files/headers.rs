@@ -76,7 +76,8 @@ fn plain() -> Vec<u8> {
 fn udp(port: u16, payload: &[u8]) -> Vec<u8> {
     let mut udp = vec![0xc0, 0];
     udp.extend(port.to_be_bytes());
-    udp.extend([0; 4]);
+    udp.extend((8 + payload.len() as u16).to_be_bytes());
+    udp.extend([0; 2]);
     udp.extend(payload);
     ipv4(&[], 0, 17, &udp)
 }
@@ -748,6 +749,32 @@ fn what_a_network_card_will_cut_is_as_long_as_it_is() {
     (big[2], big[3]) = (0, 0);
     let content = dissect(Link::RAW, &big[..60], 100_040).unwrap();
     assert!(matches!(content, Content::Tcp(segment) if segment.length == 100_000));
+}
+
+#[test]
+fn a_tunnel_over_udp_ends_with_its_datagram() {
+    let frame = ethernet(0x0800, &plain());
+    for (port, head) in [
+        (4789, [8, 0, 0, 0, 0, 0, 7, 0]),
+        (6081, [0, 0, 0x65, 0x58, 0, 0, 7, 0]),
+    ] {
+        let whole = udp(port, &[&head[..], &frame].concat());
+        let saying = |place: usize, length: usize| {
+            let mut packet = whole.clone();
+            packet[place..place + 2].copy_from_slice(&(length as u16).to_be_bytes());
+            read(Link::RAW, &packet)
+        };
+        let (of_ip, of_udp) = (2, 24);
+        let expected = Ok(Content::Tcp(segment(Link::RAW, &plain())));
+        assert_eq!(read(Link::RAW, &whole), expected);
+        // Not counted, or further than IP goes.
+        assert_eq!(saying(of_udp, 0), expected);
+        assert_eq!(saying(of_udp, whole.len()), expected);
+        // What lies behind the end of either is not in the tunnel.
+        assert_eq!(saying(of_udp, 16), Err(Skip::CutShort));
+        assert_eq!(saying(of_ip, 36), Err(Skip::CutShort));
+        assert_eq!(saying(of_udp, 7), Err(Skip::Malformed));
+    }
 }
 
 #[test]

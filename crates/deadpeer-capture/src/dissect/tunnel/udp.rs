@@ -34,7 +34,13 @@ pub(in crate::dissect) fn read(packet: Layer<'_>) -> Result<Content, Skip> {
     let Some((_, read)) = of(destination).or_else(|| of(source)) else {
         return Err(Skip::NotTcp);
     };
-    match read(packet.after(8)?) {
+    let datagram = match packet.u16_at(4)? {
+        // A jumbogram (RFC 2675), or what the network card will cut.
+        0 => packet,
+        1..8 => return Err(Skip::Malformed),
+        length => packet.ending(u32::from(length)),
+    };
+    match read(datagram.after(8)?) {
         // Whatever else the port is used for.
         Err(Skip::Malformed | Skip::NotIp | Skip::NestedTooDeep) => Err(Skip::NotTcp),
         read => read,
