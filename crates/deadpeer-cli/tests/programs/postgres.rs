@@ -28,16 +28,8 @@ const READY: &[u8] = b"Z\0\0\0\x05I";
 
 #[test]
 fn each_connection_has_what_is_configured() {
-    let Some(programs) = programs() else {
-        return skip("PostgreSQL is not installed");
-    };
-    with_program(programs.join("postgres").to_str().unwrap(), |executable| {
-        let folder = tempfile::tempdir().unwrap();
-        // The server refuses to run as root.
-        chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-        let data = folder.path().join("data");
-        init(&programs, &data);
-        let mut server = start(executable, &data);
+    with_data(|executable, data| {
+        let mut server = start(executable, data, &SETTINGS);
         let client = log_in(&mut server);
 
         let audit = Audit::each(&["--within", "30s", "--process", "postgres"]);
@@ -67,15 +59,8 @@ fn each_connection_has_what_is_configured() {
 /// any.
 #[test]
 fn a_reload_reaches_an_idle_session_at_its_next_command() {
-    let Some(programs) = programs() else {
-        return skip("PostgreSQL is not installed");
-    };
-    with_program(programs.join("postgres").to_str().unwrap(), |executable| {
-        let folder = tempfile::tempdir().unwrap();
-        chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-        let data = folder.path().join("data");
-        init(&programs, &data);
-        let mut server = start_with(executable, &data, &[]);
+    with_data(|executable, data| {
+        let mut server = start(executable, data, &[]);
         let mut idle = log_in(&mut server);
         let accepted = |client: &TcpStream| {
             let audit = Audit::each(&["--process", "postgres"]);
@@ -114,6 +99,21 @@ fn programs() -> Option<PathBuf> {
         .max()
 }
 
+/// Runs something with the server and a data directory of its own.
+fn with_data(run: impl FnOnce(&Path, &Path) + Send) {
+    let Some(programs) = programs() else {
+        return skip("PostgreSQL is not installed");
+    };
+    with_program(programs.join("postgres").to_str().unwrap(), |executable| {
+        let folder = tempfile::tempdir().unwrap();
+        // The server refuses to run as root.
+        chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        let data = folder.path().join("data");
+        init(&programs, &data);
+        run(executable, &data);
+    });
+}
+
 fn init(programs: &Path, data: &Path) {
     let options = [
         "--no-sync",
@@ -135,11 +135,7 @@ fn init(programs: &Path, data: &Path) {
     );
 }
 
-fn start(executable: &Path, data: &Path) -> Program {
-    start_with(executable, data, &SETTINGS)
-}
-
-fn start_with(executable: &Path, data: &Path, settings: &[&str]) -> Program {
+fn start(executable: &Path, data: &Path, settings: &[&str]) -> Program {
     let data = data.to_str().unwrap();
     let mut args = vec!["-D", data, "-k", data, "-F", "-h", "127.0.0.1"];
     args.extend(settings.iter().flat_map(|setting| ["-c", setting]));
