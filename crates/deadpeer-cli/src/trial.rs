@@ -16,7 +16,6 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use deadpeer_core::{Plan, Policy, Refusal, SlowReaders};
 use deadpeer_lab::trial::{Case, CaseVerdict, Client, Fault, Report, State, Trial, TrialError};
-use deadpeer_report::record::ServiceRemedy;
 use deadpeer_sys::signals::Second;
 
 use crate::drive::interruption;
@@ -24,7 +23,7 @@ use crate::enclosed;
 use crate::exit::{Exit, Stop};
 use crate::flags::DeadlineArgs;
 use crate::output::{Output, OutputArgs};
-use crate::remedy::Remedies;
+use crate::remedy::{Remedies, Remedy};
 use speech::Speech;
 
 /// Test whether a server notices that its clients are gone
@@ -126,9 +125,6 @@ fn state() -> impl clap::builder::TypedValueParser<Value = State> {
 #[derive(Debug)]
 pub(crate) struct Request {
     trial: Trial,
-    /// The program that is tried, and where it listens.
-    server: OsString,
-    port: u16,
     within: Duration,
     /// What a plan does with live clients that read slowly.
     slow_readers: SlowReaders,
@@ -141,8 +137,6 @@ impl TestArgs {
     pub(crate) fn request(&self) -> Result<Request, Stop> {
         Ok(Request {
             trial: self.trial()?,
-            server: self.server.first().cloned().unwrap_or_default(),
-            port: self.port,
             within: self.deadline.within,
             slow_readers: match self.may_drop_slow {
                 true => SlowReaders::Drop,
@@ -230,23 +224,13 @@ impl Request {
         let policy = Policy::detect_within(self.within).slow_readers(self.slow_readers);
         policy.plan(&report.kernel)
     }
-}
 
-impl Request {
-    /// What to write for the server where it failed and is known.
-    fn remedy(&self, report: &Report) -> Vec<String> {
+    /// Something of what to write for the server, where it failed and is known.
+    fn remedy<T>(&self, report: &Report, tell: impl FnOnce(&Remedy<'_>) -> T) -> Option<T> {
+        let server = self.trial.server.first()?;
         let mut remedies = Remedies::new(self.within, report.kernel);
-        let remedy = remedies.of_command(&self.server, self.port);
-        let remedy = remedy.filter(|_| report.failed());
-        remedy.map(|remedy| remedy.notes()).unwrap_or_default()
-    }
-
-    fn record(&self, report: &Report) -> Option<ServiceRemedy> {
-        let mut remedies = Remedies::new(self.within, report.kernel);
-        let remedy = remedies.of_command(&self.server, self.port);
-        remedy
-            .filter(|_| report.failed())
-            .map(|remedy| remedy.record())
+        let remedy = remedies.of_command(server, self.trial.port);
+        remedy.filter(|_| report.failed()).as_ref().map(tell)
     }
 }
 
@@ -287,12 +271,17 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
                 request.within,
                 &report,
                 &plan,
-                &request.remedy(&report),
+                &request
+                    .remedy(&report, |remedy| remedy.notes())
+                    .unwrap_or_default(),
                 look,
                 out,
             )?;
         }
-        Output::Json => json::report(request.within, &report, &plan, request.record(&report), out)?,
+        Output::Json => {
+            let remedy = request.remedy(&report, |remedy| remedy.record());
+            json::report(request.within, &report, &plan, remedy, out)?;
+        }
     }
     out.flush()?;
     match report.interrupted {
