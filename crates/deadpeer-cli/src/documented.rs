@@ -69,35 +69,11 @@ fn command(text: &str) -> Option<Vec<String>> {
     let text = text.split("   ").next().unwrap_or(text);
     let text = text.split(['|', '<', '>', ';']).next().unwrap_or(text);
     let text = text.trim_end_matches(['&', ' ']);
-    let words: Vec<String> = shlex(text);
+    let words = shlex::split(text)?;
     let has_placeholder = words
         .iter()
-        .any(|word| word.chars().all(|c| c.is_ascii_uppercase()));
+        .any(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_uppercase()));
     (!has_placeholder && words.len() > 1).then_some(words)
-}
-
-/// Words as a shell sees them.
-fn shlex(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut quote = None;
-    for c in text.chars() {
-        match (quote, c) {
-            (None, '#') if word.is_empty() => break,
-            (None, ' ') => {
-                if !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-            }
-            (None, '\'' | '"') => quote = Some(c),
-            (Some(open), c) if c == open => quote = None,
-            (_, c) => word.push(c),
-        }
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words
 }
 
 #[test]
