@@ -6,11 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use deadpeer_core::{CloseReason, Effective, TcpState};
-use deadpeer_host::Role;
-use deadpeer_host::deaths::{Age, Death, KnownBy, LastOwner};
-use deadpeer_report::duration::milliseconds;
+use deadpeer_host::deaths::Death;
 use deadpeer_report::raw::RawText;
-use deadpeer_report::record;
+use deadpeer_report::record::{self, Word};
 use rusqlite::types::{FromSql, Type, Value};
 use rusqlite::{Connection, Row, ToSql};
 use serde::de::DeserializeOwned;
@@ -24,14 +22,14 @@ pub(crate) struct Rows {
     owners: Names<OwnerKey>,
     reasons: Names<(CloseReason, Option<TcpState>)>,
     settings: Names<Effective>,
-    destroyers: Names<(Box<[u8]>, u32, &'static str)>,
+    destroyers: Names<(RawText, u32, Word)>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct OwnerKey {
-    process: Option<Box<[u8]>>,
-    known_by: Option<&'static str>,
-    direction: &'static str,
+    process: Option<RawText>,
+    known_by: Option<Word>,
+    direction: Word,
     local: IpAddr,
     uid: Option<u32>,
     cgroup: Option<u64>,
@@ -100,13 +98,15 @@ impl Rows {
         death: &Death,
         path: Option<Arc<Path>>,
     ) -> Result<i64, rusqlite::Error> {
-        let owner = self.owner(connection, death, path)?;
-        let reason = self.reason(connection, death)?;
+        let said = record::Death::from(death);
+        let owner = self.owner(connection, death.local.ip(), &said, path)?;
+        let reason = (death.reason, death.state);
+        let reason = (self.reasons).number(connection, reason, |_| reason_row(&said))?;
         let settings = match death.settings {
             Some(settings) => Some(self.settings.number(connection, settings, options)?),
             None => None,
         };
-        let destroyer = match &death.destroyer {
+        let destroyer = match &said.destroyed_by {
             Some(destroyer) => Some(self.destroyer(connection, destroyer)?),
             None => None,
         };
@@ -118,22 +118,22 @@ impl Rows {
                 reason,
                 settings,
                 destroyer,
-                death.owner.as_ref().map(|owner| owner.process.pid()),
+                said.owner.as_ref().map(|owner| owner.pid),
                 death.local.port(),
                 death.peer.ip().to_string(),
                 death.peer.port(),
                 death.cookie.cast_signed(),
-                death.age.map(|age| signed(milliseconds(age.duration()))),
-                matches!(death.age, Some(Age::Exactly(_))),
-                death.silence.map(|silence| signed(milliseconds(silence))),
-                death.bytes_received.map(signed),
-                flags(death.bytes_received, death.payload_received),
-                death.bytes_acked.map(signed),
-                flags(death.bytes_acked, death.payload_acked),
-                death.unread,
-                death.unacked,
-                death.probes,
-                death.retransmits,
+                said.age_ms.map(signed),
+                said.age_exact,
+                said.silent_ms.map(signed),
+                said.tcpi_bytes_received.map(signed),
+                flags(said.tcpi_bytes_received, said.received_bytes),
+                said.tcpi_bytes_acked.map(signed),
+                flags(said.tcpi_bytes_acked, said.acked_bytes),
+                said.unread_bytes,
+                said.unacked_bytes,
+                said.tcpi_probes,
+                said.tcpi_retransmits,
             ])?;
             if inserted > 0 {
                 return Ok(at);
@@ -153,75 +153,69 @@ impl Rows {
     fn owner(
         &mut self,
         connection: &Connection,
-        death: &Death,
+        local: IpAddr,
+        said: &record::Death,
         path: Option<Arc<Path>>,
     ) -> Result<i64, rusqlite::Error> {
+        let owner = said.owner.as_ref();
         let key = OwnerKey {
-            process: (death.owner.as_ref()).map(|owner| owner.process.name().into()),
-            known_by: death.owner.as_ref().map(|owner| known_by(owner.known_by)),
-            direction: match death.role {
-                Role::Outgoing(_) => "outgoing",
-                Role::Listening(_) | Role::Accepted(_) | _ => "accepted",
-            },
-            local: death.local.ip(),
-            uid: death.uid,
-            cgroup: death.cgroup,
+            process: owner.map(|owner| owner.process.clone()),
+            known_by: owner.map(|owner| owner.known_by.clone()),
+            direction: said.direction.clone(),
+            local,
+            uid: said.uid,
+            cgroup: said.cgroup,
             path,
-            place: place(death),
+            place: place(&said.place),
         };
         self.owners.number(connection, key, |key| {
+            let path = key.path.as_deref();
             [
-                Box::new(key.process.as_deref().map(name)),
-                Box::new(key.known_by),
-                Box::new(key.direction),
+                Box::new(key.process.as_ref().map(|process| name(process.as_bytes()))),
+                Box::new(word(key.known_by.as_ref())),
+                Box::new(word(Some(&key.direction))),
                 Box::new(key.local.to_string()),
                 Box::new(key.uid),
                 Box::new(key.cgroup.map(u64::cast_signed)),
-                Box::new(
-                    key.path
-                        .as_deref()
-                        .map(|path| name(path.as_os_str().as_encoded_bytes())),
-                ),
+                Box::new(path.map(|path| name(path.as_os_str().as_encoded_bytes()))),
                 Box::new(key.place.clone()),
             ]
         })
     }
 
-    fn reason(&mut self, connection: &Connection, death: &Death) -> Result<i64, rusqlite::Error> {
-        self.reasons
-            .number(connection, (death.reason, death.state), |_| {
-                let said = record::Death::from(death);
-                let (setting, text) = match said.decided_by {
-                    Some(limit) => (Some(limit.setting), Some(limit.text)),
-                    None => (None, None),
-                };
-                [
-                    Box::new(said.cause.into_owned()),
-                    Box::new(said.text),
-                    Box::new(said.certain),
-                    Box::new(setting.map(|setting| setting.into_owned())),
-                    Box::new(text),
-                    Box::new(said.advice),
-                    Box::new(said.state.map(|state| state.into_owned())),
-                ]
-            })
-    }
-
     fn destroyer(
         &mut self,
         connection: &Connection,
-        destroyer: &LastOwner,
+        destroyer: &record::LastOwner,
     ) -> Result<i64, rusqlite::Error> {
-        let key = (
-            destroyer.process.name().into(),
-            destroyer.process.pid(),
-            known_by(destroyer.known_by),
-        );
+        let record::LastOwner {
+            process,
+            pid,
+            known_by,
+        } = destroyer.clone();
+        let key = (process, pid, known_by);
         self.destroyers
             .number(connection, key, |(process, pid, known_by)| {
-                [Box::new(name(process)), Box::new(*pid), Box::new(*known_by)]
+                [
+                    Box::new(name(process.as_bytes())),
+                    Box::new(*pid),
+                    Box::new(word(Some(known_by))),
+                ]
             })
     }
+}
+
+fn reason_row(said: &record::Death) -> [Box<dyn ToSql>; 7] {
+    let limit = said.decided_by.as_ref();
+    [
+        Box::new(word(Some(&said.cause))),
+        Box::new(said.text.clone()),
+        Box::new(said.certain),
+        Box::new(word(limit.map(|limit| &limit.setting))),
+        Box::new(limit.map(|limit| limit.text.clone())),
+        Box::new(said.advice.clone()),
+        Box::new(word(said.state.as_ref())),
+    ]
 }
 
 /// A row of [`SELECT`] as the record of the death.
@@ -343,10 +337,9 @@ impl Cells<'_, '_> {
     }
 }
 
-fn place(death: &Death) -> Option<String> {
-    let place = record::Death::from(death).place;
-    let is_known = place != record::Place::default();
-    is_known.then(|| serde_json::to_string(&place).unwrap_or_default())
+fn place(place: &record::Place) -> Option<String> {
+    let is_known = *place != record::Place::default();
+    is_known.then(|| serde_json::to_string(place).unwrap_or_default())
 }
 
 /// Somebody has written what deadpeer does not write.
@@ -365,21 +358,15 @@ fn name(bytes: &[u8]) -> Value {
     }
 }
 
+fn word(word: Option<&Word>) -> Option<String> {
+    word.map(|word| word.clone().into_owned())
+}
+
 fn options(settings: &Effective) -> [Box<dyn ToSql>; 1] {
     let options = record::Options::from(settings);
     [Box::new(
         serde_json::to_string(&options).unwrap_or_default(),
     )]
-}
-
-fn known_by(known_by: KnownBy) -> &'static str {
-    match known_by {
-        KnownBy::Closing => "closing",
-        KnownBy::Holding => "holding",
-        KnownBy::Connecting => "connecting",
-        KnownBy::Listening => "listening",
-        _ => "other",
-    }
 }
 
 /// SQLite has no larger numbers. A connection lives no 292 million years and carries no 8 EiB.
