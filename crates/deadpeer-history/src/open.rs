@@ -129,23 +129,30 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     )
 }
 
+/// The file whose name ends so behind that of the history.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// The log that stands beside the file while it is being written.
+pub(crate) fn log_of(path: &Path) -> PathBuf {
+    beside(path, "-wal")
+}
+
 /// Moves the file and what belongs to it aside.
 pub(crate) fn move_aside(path: &Path) -> Result<PathBuf, OpenError> {
     let now = humantime::format_rfc3339_seconds(SystemTime::now());
-    let behind = |file: &Path, end: &str| {
-        let mut name = file.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
-    let mut aside = behind(path, &format!(".damaged-{now}"));
+    let mut aside = beside(path, &format!(".damaged-{now}"));
     for again in 1.. {
         if !aside.exists() {
             break;
         }
-        aside = behind(path, &format!(".damaged-{now}-{again}"));
+        aside = beside(path, &format!(".damaged-{now}-{again}"));
     }
     for end in ["-wal", "-shm", ""] {
-        match fs::rename(behind(path, end), behind(&aside, end)) {
+        match fs::rename(beside(path, end), beside(&aside, end)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(OpenError::MoveAside {
                     path: path.to_owned(),

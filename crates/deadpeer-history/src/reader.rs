@@ -9,7 +9,7 @@ use deadpeer_report::record;
 use ipnet::IpNet;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::open::{APPLICATION, is_damage};
+use crate::open::{APPLICATION, is_damage, log_of};
 use crate::row;
 use crate::time::{from_micros, hour, micros};
 
@@ -198,10 +198,8 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
         Ok(connection)
     };
     let opened = Connection::open_with_flags(path, flags).and_then(connect);
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
     match opened {
-        Err(error) if !is_damage(&error) && !Path::new(&log).exists() => {
+        Err(error) if !is_damage(&error) && !log_of(path).exists() => {
             let uri = format!("file:{}?immutable=1", encoded(path));
             let flags = flags | OpenFlags::SQLITE_OPEN_URI;
             Connection::open_with_flags(uri, flags).and_then(connect)

@@ -148,10 +148,8 @@ impl Store {
 
     /// The bytes on disk.
     pub(crate) fn bytes(&self) -> u64 {
-        let mut log = self.path.as_os_str().to_owned();
-        log.push("-wal");
         let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-        size(&self.path) + size(Path::new(&log))
+        size(&self.path) + size(&open::log_of(&self.path))
     }
 }
 
