@@ -30,9 +30,6 @@ pub use event::{
     Died, Event, Evidence, KillResult, Killed, Mode, PolicyName, Spared, Subject, WhySpared,
 };
 pub use guard::{Guard, OpenGuardError, SweepError, Tell};
-pub use readings::{
-    Configured, Direction, HoldReason, Holding, Protection, QuestionResult, Readings,
-    ServiceReading, Swept, What,
-};
+pub use readings::{Configured, HoldReason, Holding, QuestionResult, Readings, Swept, What};
 pub use realm::OpenRealmError;
 pub use witness::Witness;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use deadpeer_core::forecast::{Notice, Silence};
 use deadpeer_host::deaths::ServiceName;
 
 use crate::event::{KillResult, Mode, PolicyName, WhySpared};
@@ -12,8 +11,6 @@ use crate::event::{KillResult, Mode, PolicyName, WhySpared};
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Readings {
-    /// Each service of the machine, as the last sweep found it.
-    pub services: Vec<ServiceReading>,
     /// Peers that were looked at because they had to answer something, by what they did.
     pub questions: BTreeMap<(ServiceName, QuestionResult), u64>,
     /// Connections destroyed, or that would have been.
@@ -32,41 +29,6 @@ pub struct Readings {
     pub holding: Vec<Holding>,
     /// The configuration.
     pub configured: Configured,
-}
-
-/// A service: the connections of the processes with one name that play one role.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ServiceReading {
-    /// Which.
-    pub service: ServiceName,
-    /// Its connections by how they are protected.
-    pub connections: BTreeMap<(Direction, Protection), u64>,
-    /// When a vanished peer would be noticed on its worst connection, for each kind of silence.
-    pub notice: BTreeMap<Silence, Notice>,
-}
-
-/// Who began a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Direction {
-    /// The peer: it was accepted.
-    In,
-    /// We.
-    Out,
-}
-
-/// Whether a connection keeps the deadline of its policy, or of the default one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Protection {
-    /// By its settings, whatever happens to us.
-    Kept,
-    /// By us, who ask and judge.
-    Supervised,
-    /// Not.
-    Missed,
-    /// Its settings could not be read.
-    Unknown,
 }
 
 /// What became of a question.
