@@ -6,7 +6,7 @@ use deadpeer_report::duration::milliseconds;
 use deadpeer_report::record::{GuardHolding, GuardStatus, Guarded};
 
 use crate::event::{Event, Evidence, KillResult, Killed, Mode, Spared, Subject, WhySpared};
-use crate::readings::{HoldReason, Readings};
+use crate::readings::{HoldReason, Readings, What};
 
 impl Event {
     /// The record of it; `None` for a death, which has one of its own.
@@ -122,6 +122,17 @@ impl WhySpared {
             Self::OurOwn => "our-own",
             Self::Answered => "answered",
             Self::Hook => "hook",
+        }
+    }
+}
+
+impl What {
+    /// The word for programs, and its key in a configuration.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Protect => "protect",
+            Self::Supervise => "supervise",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use deadpeer_guard::{Event, Guard, What};
+use deadpeer_guard::{Event, Guard};
 use deadpeer_host::undo::default_directory;
 use deadpeer_report::duration;
 use deadpeer_report::plural::plural;
@@ -28,10 +28,7 @@ pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         output.tell(out, || record.clone(), style::BAD, || sentence(record))?;
     }
     for (policy, what, count) in guard.rehearse().map_err(|error| Stop::from_error(&error))? {
-        let key = match what {
-            What::Protect => "protect",
-            What::Supervise | _ => "supervise",
-        };
+        let key = what.word();
         let sockets = plural(count as u64, "socket");
         let said = format!("Policy {policy}: {key} = \"enforce\" would set options of {sockets}.");
         output.say(out, style::NOTE, &said)?;

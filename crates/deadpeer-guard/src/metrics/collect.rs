@@ -11,7 +11,7 @@ use super::deaths::Deaths;
 use super::names::Names;
 use super::write::Writer;
 use super::{Board, HistoryReading};
-use crate::readings::{Configured, HoldReason, QuestionResult, Readings, What};
+use crate::readings::{Configured, HoldReason, QuestionResult, Readings};
 
 impl Collector for Board {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -87,11 +87,7 @@ impl Writer<'_> {
         let help = "Times that a connection was let live though its peer seemed gone";
         self.counters("spared", help, ["policy", "why"], &spared.collect())?;
         let changes = readings.changes.iter().map(|((policy, what), count)| {
-            let what = match what {
-                What::Protect => "protect",
-                What::Supervise => "supervise",
-            };
-            ([policy.as_ref(), what].map(str::to_owned), *count)
+            ([policy.as_ref(), what.word()].map(str::to_owned), *count)
         });
         let help = "Sockets whose options were set";
         self.counters("changes", help, ["policy", "what"], &changes.collect())
