@@ -4,7 +4,7 @@ mod groups;
 mod request;
 mod table;
 
-pub(crate) use request::{HistoryArgs, Request};
+pub(crate) use request::{HistoryArgs, Request, usual_file};
 
 use std::collections::VecDeque;
 use std::io::Write;

@@ -7,9 +7,9 @@ use clap::{Args, Subcommand};
 use deadpeer_guard::live::Asked;
 use deadpeer_guard::{Config, Source};
 use deadpeer_host::Namespace;
-use deadpeer_host::undo::default_directory;
 
 use crate::exit::Stop;
+use crate::history::usual_file;
 use crate::output::OutputArgs;
 
 /// Keep a machine free of connections whose peers are gone: the daemon
@@ -156,7 +156,7 @@ impl GuardArgs {
             history: match (&self.history, self.no_history) {
                 (_, true) => None,
                 (Some(file), false) => Some(file.clone()),
-                (None, false) => Some(default_directory().join("history.db")),
+                (None, false) => Some(usual_file()),
             },
             listen: self.listen,
         }

@@ -69,6 +69,11 @@ pub(crate) struct Request {
     pub(super) filter: PastFilter,
 }
 
+/// Where a guard remembers deaths, unless told otherwise.
+pub(crate) fn usual_file() -> PathBuf {
+    default_directory().join("history.db")
+}
+
 impl HistoryArgs {
     /// As plain values.
     pub(crate) fn request(&self) -> Result<Request, Stop> {
@@ -80,7 +85,7 @@ impl HistoryArgs {
             last: self
                 .last
                 .map(|last| usize::try_from(last).unwrap_or(usize::MAX)),
-            file: file.unwrap_or_else(|| default_directory().join("history.db")),
+            file: file.unwrap_or_else(usual_file),
             filter: self.filters.past()?,
         })
     }
