@@ -47,7 +47,6 @@ pub(super) struct PolicyEntry {
     pub(super) name: Spanned<String>,
     #[serde(default, rename = "match")]
     pub(super) selector: Selector,
-    #[serde(deserialize_with = "text::time")]
     pub(super) deadline: Spanned<Time>,
     #[serde(default)]
     pub(super) protect: Mode,

@@ -5,14 +5,8 @@ use std::time::Duration;
 use deadpeer_report::{duration, middlebox};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
-use toml::Spanned;
 
 use crate::event::Mode;
-
-/// A duration such as `30s`, with its place.
-pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Spanned<Time>, D::Error> {
-    Spanned::deserialize(from)
-}
 
 /// A duration as people write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
