@@ -191,20 +191,17 @@ impl Daemon {
     /// Until something comes, or it is time for something.
     fn wait(&self) -> io::Result<()> {
         let now = Instant::now();
-        let quiet = self.breath.is_some_and(|until| until > now);
-        let mut until = self.next_sweep;
-        until = self
-            .supervisor
-            .poll_timeout()
-            .map_or(until, |at| at.min(until));
-        until = self
-            .breath
-            .filter(|_| quiet)
-            .map_or(until, |at| at.min(until));
-        until = self.guard.deaths_due(now).map_or(until, |at| at.min(until));
+        let breath = self.breath.filter(|until| *until > now);
+        let due = [
+            self.supervisor.poll_timeout(),
+            breath,
+            self.guard.deaths_due(now),
+        ];
+        let due = due.into_iter().flatten();
+        let until = due.fold(self.next_sweep, Instant::min);
         let mut fds: Vec<BorrowedFd<'_>> = vec![self.signals.as_fd(), self.control.as_fd()];
         fds.extend(self.guard.network_fds());
-        if !quiet {
+        if breath.is_none() {
             fds.extend(self.guard.deaths_fds());
         }
         let mut polled: Vec<PollFd<'_>> = fds
