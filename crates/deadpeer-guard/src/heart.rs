@@ -83,26 +83,20 @@ impl Heart {
         let Some(terms) = self.policies.get(sighting.policy) else {
             return;
         };
-        let known = self.suspects.get_mut(&sighting.key);
-        let mut fresh = None;
-        let suspect = match known {
-            Some(known) if known.is_still(sighting) => known,
-            Some(_) | None => fresh.insert(Suspect::new(now, sighting, terms.deadline)),
-        };
+        let key = sighting.key;
+        let known = self.suspects.get(&key);
+        let is_known = known.is_some_and(|known| known.is_still(sighting));
+        if !is_known {
+            self.suspects.remove(&key);
+        }
+        let suspect = (self.suspects.entry(key))
+            .or_insert_with(|| Suspect::new(now, sighting, terms.deadline));
         suspect.seen_in = self.sweep;
-        let standing = suspect.observe(now, info);
-        match (standing, fresh) {
-            (Standing::Answered, None) => {
-                self.suspects.remove(&sighting.key);
+        if suspect.observe(now, info) == Standing::Answered {
+            self.suspects.remove(&key);
+            if is_known {
                 self.answered.push(sighting.service);
             }
-            (Standing::Answered, Some(_)) => {
-                self.suspects.remove(&sighting.key);
-            }
-            (Standing::Silent | Standing::Unreachable, Some(fresh)) => {
-                self.suspects.insert(sighting.key, fresh);
-            }
-            (Standing::Silent | Standing::Unreachable, None) => {}
         }
     }
 
