@@ -174,8 +174,7 @@ impl Remedy<'_> {
             return Vec::new();
         };
         let live = self.recipe().live.iter();
-        live.map(|command| side.fill(command).replace("{port}", &self.port.to_string()))
-            .collect()
+        live.map(|command| side.fill(command, self.port)).collect()
     }
 
     /// Where all of it is said: the patch, and what it keeps.

@@ -9,6 +9,9 @@ use crate::read::{OwnAdvice, own_advice};
 use crate::recipe::{Recipe, Side};
 use crate::template::fill;
 
+/// Where a program listens in lines for nobody in particular.
+const PORT_SHOWN: u16 = 80;
+
 /// What to write for a program, and what that keeps.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -31,26 +34,22 @@ pub struct SideAdvice {
     pub side: &'static Side,
     /// The values, and what they promise.
     pub fit: Fit,
-    /// The lines to write.
+    /// The lines to write; where they need a port, for port 80.
     pub lines: Vec<String>,
 }
 
 impl SideAdvice {
-    /// A line with the values in the places of their names.
+    /// A line with the values, and this port, in the places of their names.
     #[must_use]
-    pub fn fill(&self, line: &str) -> String {
-        fill(line, &self.fit.options)
+    pub fn fill(&self, line: &str, port: u16) -> String {
+        fill(line, &self.fit.options, Some(port))
     }
 
-    /// The lines to write where the program listens on this port: recipes show port 80.
+    /// The lines to write where the program listens on this port.
     #[must_use]
     pub fn lines_on(&self, port: u16) -> Vec<String> {
-        let on = |line: &String| {
-            let [nginx, haproxy] = [format!("listen {port} "), format!("bind :{port} ")];
-            line.replace("listen 80 ", &nginx)
-                .replace("bind :80 ", &haproxy)
-        };
-        self.lines.iter().map(on).collect()
+        let lines = self.side.lines.iter();
+        lines.map(|line| self.fill(line, port)).collect()
     }
 }
 
@@ -82,7 +81,8 @@ impl Advice {
 pub fn advise(recipe: &'static Recipe, within: Duration, kernel: &Kernel) -> Advice {
     let sides = recipe.sides.iter().map(|side| {
         let fit = fit(&side.sets, within, kernel);
-        let lines = side.lines.iter().map(|line| fill(line, &fit.options));
+        let lines = side.lines.iter();
+        let lines = lines.map(|line| fill(line, &fit.options, Some(PORT_SHOWN)));
         SideAdvice {
             side,
             lines: lines.collect(),
@@ -113,7 +113,14 @@ mod tests {
                 let advice = advise(recipe, Duration::from_secs(seconds), &kernel);
                 for side in &advice.sides {
                     side.fit.options.check().unwrap();
-                    let left = ["{idle", "{interval", "{count", "{user-timeout", "{probing"];
+                    let left = [
+                        "{idle",
+                        "{interval",
+                        "{count",
+                        "{user-timeout",
+                        "{probing",
+                        "{port",
+                    ];
                     for (line, name) in side.lines.iter().flat_map(|l| left.map(|n| (l, n))) {
                         assert!(!line.contains(name), "{}: {line}", recipe.name);
                     }

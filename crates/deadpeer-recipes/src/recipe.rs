@@ -39,7 +39,8 @@ pub struct Recipe {
     /// The program's own check of its configuration, as a command.
     #[serde(default)]
     pub check: Option<String>,
-    /// Commands that change a running program at once, in its own words.
+    /// Commands that change a running program at once, in its own words, with placeholders as in
+    /// the lines of its sides.
     #[serde(default)]
     pub live: Vec<String>,
     /// How its configuration is read.
@@ -132,7 +133,8 @@ pub struct Side {
     pub since: Option<String>,
     /// What can be set, and what it is otherwise.
     pub sets: Knobs,
-    /// The lines to write; `{idle}`, `{interval}`, `{count}` and `{user-timeout}` stand for values.
+    /// The lines to write; `{idle}`, `{interval}`, `{count}` and `{user-timeout}` stand for values,
+    /// `{port}` for where the program listens.
     #[serde(default)]
     pub lines: Vec<String>,
     /// Whether `SO_KEEPALIVE` is on where none of the keys is written.

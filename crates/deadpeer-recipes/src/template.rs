@@ -4,7 +4,7 @@ use deadpeer_core::SocketOptions;
 
 /// The line with each `{name}` replaced by its value; what has none is left alone, as are other
 /// braces.
-pub(crate) fn fill(line: &str, options: &SocketOptions) -> String {
+pub(crate) fn fill(line: &str, options: &SocketOptions, port: Option<u16>) -> String {
     let (idle, interval) = (options.keepidle_s, options.keepintvl_s);
     let (count, user_timeout) = (options.keepcnt, options.user_timeout_ms);
     let ms = |seconds: Option<u32>| seconds.map(|seconds| u64::from(seconds) * 1000);
@@ -24,6 +24,7 @@ pub(crate) fn fill(line: &str, options: &SocketOptions) -> String {
             "{user-timeout:s}",
             user_timeout.map(|ms| u64::from(ms) / 1000),
         ),
+        ("{port}", port.map(u64::from)),
     ];
     values
         .into_iter()
@@ -36,6 +37,11 @@ pub(crate) fn fill(line: &str, options: &SocketOptions) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where no port is known.
+    fn fill(line: &str, options: &SocketOptions) -> String {
+        super::fill(line, options, None)
+    }
 
     #[test]
     fn values_take_the_place_of_their_names() {
@@ -51,11 +57,13 @@ mod tests {
             "25000 25"
         );
         assert_eq!(fill("{probing}", &options), "12");
+        assert_eq!(super::fill("-p {port}", &options, Some(6379)), "-p 6379");
         assert_eq!(fill("server { ... }", &options), "server { ... }");
     }
 
     #[test]
     fn what_is_not_set_is_left_to_be_seen() {
         assert_eq!(fill("{idle}", &SocketOptions::new()), "{idle}");
+        assert_eq!(fill("{port}", &SocketOptions::new()), "{port}");
     }
 }

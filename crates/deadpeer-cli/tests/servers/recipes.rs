@@ -81,7 +81,7 @@ impl Program {
             sides.find(|side| side.side.side == SideKind::Accepted)
         };
         let side = side.expect("a program that accepts connections");
-        let lines = (self.lines)(side.lines.join("\n"));
+        let lines = (self.lines)(side.lines_on(self.port).join("\n"));
         (side, lines)
     }
 

@@ -91,7 +91,7 @@ pub(crate) fn sockets(
     let mut anchor = Anchor::of(document, syntax, spoken);
     let keys = side.keys.iter().zip(&spoken.found);
     for (key, found) in keys {
-        let value = fill(&key.write, options);
+        let value = fill(&key.write, options, None);
         if value.contains('{') {
             continue; // The recipe has no value for it.
         }

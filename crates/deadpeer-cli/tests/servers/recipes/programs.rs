@@ -13,7 +13,7 @@ pub(crate) struct Program {
     /// What is done before, by sh.
     pub(crate) prepare: &'static str,
     pub(crate) arguments: &'static [&'static str],
-    /// What the lines become in this configuration, where an example has another port.
+    /// What the lines become in this configuration.
     pub(crate) lines: fn(String) -> String,
     /// Code that a server is written with: its only side is set on what was accepted.
     pub(crate) library: bool,
@@ -43,7 +43,6 @@ pub(crate) const PROGRAMS: &[Program] = &[
             fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
             server { {lines} return 200 here; } }",
         arguments: &["-c", "{folder}/configuration", "-e", "stderr"],
-        lines: |lines| lines.replace("listen 80", "listen 8080"),
         ..A_SERVER
     },
     Program {
@@ -149,7 +148,6 @@ int main(void) {
         configuration: "defaults\n mode http\n timeout client 1h\n timeout connect 1s\n timeout server 1h
 frontend f\n http-request return status 200\n{lines}\n",
         arguments: &["-db", "-f", "{folder}/configuration"],
-        lines: |lines| lines.replace(":80 ", ":8080 "),
         quick: false,
         ..A_SERVER
     },
