@@ -1,11 +1,14 @@
 //! A recipe and a deadline make an advice.
 
+mod own;
+
 use std::time::Duration;
 
 use deadpeer_core::{Kernel, Silence};
 
+pub use self::own::OwnAdvice;
+
 use crate::fit::{Fit, fit};
-use crate::read::{OwnAdvice, own_advice};
 use crate::recipe::{Recipe, Side};
 use crate::template::fill;
 
@@ -93,7 +96,7 @@ pub fn advise(recipe: &'static Recipe, within: Duration, kernel: &Kernel) -> Adv
         recipe,
         within,
         sides: sides.collect(),
-        own: own_advice(recipe, within),
+        own: own::advise(recipe, within),
     }
 }
 

@@ -14,7 +14,7 @@ pub mod read;
 mod recipe;
 mod template;
 
-pub use advice::{Advice, SideAdvice, advise};
+pub use advice::{Advice, OwnAdvice, SideAdvice, advise};
 pub use catalogue::{Unknown, all, find, of_port, of_process};
 pub use fit::Fit;
 pub use recipe::{

@@ -26,15 +26,14 @@ use deadpeer_core::{Kernel, Notice, Silence};
 
 pub use self::document::{Place, Remark, SyntaxError};
 pub use self::files::Files;
-pub(crate) use self::own::advise as own_advice;
-pub use self::own::{Own, OwnAdvice, OwnEnd};
+pub use self::own::{Own, OwnEnd};
 pub use self::sockets::{Line, Sockets};
 
 use self::change::Changes;
 use self::document::Document;
 use self::files::Loader;
 use self::sockets::{Asked, Spoken, of_side};
-use crate::advice::{Advice, advise};
+use crate::advice::{Advice, OwnAdvice, advise};
 use crate::fit::Fit;
 use crate::recipe::{Configuration, Recipe};
 

@@ -1,5 +1,6 @@
 //! What a recipe says: the shape of the files in `recipes/`.
 
+use deadpeer_core::Silence;
 use serde::Deserialize;
 
 pub use crate::recipe::configuration::{
@@ -59,6 +60,14 @@ pub struct Recipe {
     pub proof: Proof,
     /// Where it is written: files of the program's source, its documentation, man pages.
     pub sources: Vec<String>,
+}
+
+impl Recipe {
+    /// Its own time-outs of which is known when they end a connection.
+    pub(crate) fn telling(&self) -> impl Iterator<Item = (&OwnTimeout, &Ends)> {
+        let timeouts = self.timeouts.iter();
+        timeouts.filter_map(|timeout| Some((timeout, timeout.ends.as_ref()?)))
+    }
 }
 
 /// What a recipe is for.
@@ -261,4 +270,12 @@ pub struct OwnTimeout {
     /// When it ends a connection whose peer has vanished, where that follows from its value.
     #[serde(default)]
     pub ends: Option<Ends>,
+}
+
+impl OwnTimeout {
+    /// Whether it ends every connection in this silence, whatever the client does.
+    pub(crate) fn covers(&self, silence: Silence) -> bool {
+        let ends = self.ends.as_ref();
+        ends.is_some_and(|ends| ends.only.is_none() && ends.covers(silence))
+    }
 }

@@ -4,8 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use deadpeer_core::{Kernel, Silence};
-use deadpeer_recipes::read::OwnAdvice;
-use deadpeer_recipes::{Advice, Proof, Recipe, SideAdvice, SideKind, advise};
+use deadpeer_recipes::{Advice, OwnAdvice, Proof, Recipe, SideAdvice, SideKind, advise};
 use deadpeer_report::duration::{Upper, milliseconds, typed};
 use deadpeer_report::record::{Remedy, RemedySide, RemedyTimeout};
 

@@ -9,9 +9,9 @@ use super::diff::{Edit, applied};
 use super::document::{Document, Entry, lines};
 use super::files::Loader;
 use super::keys::{Found, named};
-use super::own::OwnAdvice;
 use super::sockets::Spoken;
 use super::whose::Nothing;
+use crate::advice::OwnAdvice;
 use crate::recipe::{Key, Syntax};
 use crate::template::fill;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deadpeer_core::Silence;
 
-use super::document::Document;
+use super::document::{Document, Entry};
 use super::keys::named;
 use super::sockets::Line;
 use super::value::milliseconds;
@@ -40,18 +40,13 @@ impl Own {
     /// does.
     #[must_use]
     pub fn keeps(&self, silence: Silence, within: Duration) -> bool {
-        covers(self.timeout, silence)
-            && matches!(self.ends, OwnEnd::After(after) if after <= within)
+        self.timeout.covers(silence) && matches!(self.ends, OwnEnd::After(after) if after <= within)
     }
 }
 
 /// Those of a recipe that tell when they end something.
 pub(crate) fn of(document: &Document, recipe: &'static Recipe, how: &Configuration) -> Vec<Own> {
-    let telling = recipe
-        .timeouts
-        .iter()
-        .filter_map(|timeout| Some((timeout, timeout.ends.as_ref()?)));
-    let read = telling.map(|(timeout, ends)| {
+    let read = recipe.telling().map(|(timeout, ends)| {
         let (mut said, values) = written(document, how, &timeout.key, &timeout.default);
         let (times_said, times) = match &ends.times {
             Some(key) => written(document, how, key, &ends.times_default.to_string()),
@@ -86,27 +81,17 @@ fn written(
     let with = entries.filter(|entry| named(how.syntax, entry, key).is_some());
     let with: Vec<_> = with.collect();
     let taken = key.split(' ').count() - 1;
-    let value = |entry: &&super::document::Entry| {
+    let value = |entry: &&Entry| {
         let word = entry.words.get(taken);
         word.map(|word| word.text.clone()).unwrap_or_default()
     };
-    let outermost = |entry: &&&super::document::Entry| holds_for_all(document, how, entry.block);
+    let outermost = |entry: &&&Entry| holds_for_all(document, how, entry.block);
     let outside: Vec<_> = with.iter().filter(outermost).collect();
-    let mut values: Vec<String> = match how.first_counts {
-        true => outside
-            .first()
-            .map(|entry| value(entry))
-            .into_iter()
-            .collect(),
-        false => outside
-            .last()
-            .map(|entry| value(entry))
-            .into_iter()
-            .collect(),
+    let counts = match how.first_counts {
+        true => outside.first(),
+        false => outside.last(),
     };
-    if values.is_empty() {
-        values.push(default.to_owned());
-    }
+    let mut values = vec![counts.map_or_else(|| default.to_owned(), |entry| value(entry))];
     let inside = with.iter().filter(|entry| entry.block != Document::ROOT);
     values.extend(inside.map(value));
     let lines = with.iter().map(|entry| Line::of(document, entry));
@@ -126,91 +111,6 @@ fn end(ends: &Ends, value: &str, times: u32) -> OwnEnd {
     match milliseconds(value, ends.unit) {
         None if matches!(value, "none" | "no" | "off" | "infinity") => OwnEnd::Never,
         None => OwnEnd::Unknown,
-        Some(0) => OwnEnd::Never,
-        Some(_) if times == 0 => OwnEnd::Never,
-        Some(ms) => {
-            let percent = match ends.percent {
-                0 => 100,
-                percent => u64::from(percent),
-            };
-            let asked = times.saturating_mul(ends.each.max(1));
-            let periods = u64::from(asked.saturating_add(ends.plus));
-            let period = (ms.saturating_mul(percent) / 100).saturating_add(ends.late_ms);
-            let ms = period.saturating_mul(periods);
-            OwnEnd::After(Duration::from_millis(ms))
-        }
+        Some(ms) => ends.after(ms, times).map_or(OwnEnd::Never, OwnEnd::After),
     }
-}
-
-/// What to write so that a time-out of the program's own keeps a deadline.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OwnAdvice {
-    /// What the recipe says of it.
-    pub timeout: &'static OwnTimeout,
-    /// The lines to write.
-    pub lines: Vec<String>,
-    /// When it ends a connection then.
-    pub after: Duration,
-}
-
-impl OwnAdvice {
-    /// Whether it ends every connection in this silence within the deadline then, whatever the
-    /// client does.
-    #[must_use]
-    pub fn keeps(&self, silence: Silence, within: Duration) -> bool {
-        covers(self.timeout, silence) && self.after <= within
-    }
-}
-
-fn covers(timeout: &OwnTimeout, silence: Silence) -> bool {
-    let ends = timeout.ends.as_ref();
-    ends.is_some_and(|ends| ends.only.is_none() && ends.covers(silence))
-}
-
-/// The time-outs of a program that can keep a deadline, and what to write.
-pub(crate) fn advise(recipe: &'static Recipe, within: Duration) -> Vec<OwnAdvice> {
-    let telling = recipe
-        .timeouts
-        .iter()
-        .filter_map(|timeout| Some((timeout, timeout.ends.as_ref()?)));
-    let can = telling.filter(|(_, ends)| !ends.lines.is_empty());
-    let advice = can.filter_map(|(timeout, ends)| {
-        let times = match ends.times {
-            Some(_) => ends.times_default,
-            None => 1,
-        };
-        let beat = longest(ends, within, times)?;
-        let OwnEnd::After(after) = end(ends, &beat.to_string(), times) else {
-            return None;
-        };
-        let lines = ends.lines.iter().map(|line| {
-            line.replace("{beat}", &beat.to_string())
-                .replace("{times}", &times.to_string())
-        });
-        Some(OwnAdvice {
-            timeout,
-            lines: lines.collect(),
-            after,
-        })
-    });
-    advice.collect()
-}
-
-/// The longest value with which the deadline is kept; `None`: there is none.
-fn longest(ends: &Ends, within: Duration, times: u32) -> Option<u64> {
-    let keeps = |beat: &u64| match end(ends, &beat.to_string(), times) {
-        OwnEnd::After(after) => after <= within,
-        OwnEnd::Never | OwnEnd::Unknown => false,
-    };
-    // The end grows with the value: halve what is left.
-    let (mut kept, mut late) = (0, u64::try_from(within.as_millis()).ok()?.saturating_add(1));
-    while late - kept > 1 {
-        let middle = kept + (late - kept) / 2;
-        match keeps(&middle) {
-            true => kept = middle,
-            false => late = middle,
-        }
-    }
-    (kept > 0).then_some(kept)
 }

@@ -16,10 +16,7 @@ pub(crate) fn switch(text: &str) -> Option<bool> {
 pub(crate) fn milliseconds(text: &str, unit: Unit) -> Option<u64> {
     let text = text.trim();
     if let Ok(number) = text.parse::<u64>() {
-        return number.checked_mul(match unit {
-            Unit::S => 1000,
-            Unit::Ms => 1,
-        });
+        return unit.milliseconds(number);
     }
     let mut total = 0_u64;
     let mut rest = text;

@@ -1,5 +1,7 @@
 //! What a recipe says of the program's configuration: how it is written, and which keys set what.
 
+use std::time::Duration;
+
 use deadpeer_core::Silence;
 use serde::Deserialize;
 
@@ -140,6 +142,16 @@ pub enum Unit {
     Ms,
 }
 
+impl Unit {
+    /// So many of it; `None`: no program counts so far.
+    pub(crate) fn milliseconds(self, number: u64) -> Option<u64> {
+        number.checked_mul(match self {
+            Self::S => 1000,
+            Self::Ms => 1,
+        })
+    }
+}
+
 /// What 0 means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -197,5 +209,21 @@ impl Ends {
     #[must_use]
     pub fn covers(&self, silence: Silence) -> bool {
         self.silences.iter().any(|name| name == silence.name())
+    }
+
+    /// When a connection ends with this value, after so many unanswered questions; `None`: it is
+    /// off.
+    pub(crate) fn after(&self, ms: u64, times: u32) -> Option<Duration> {
+        if ms == 0 || times == 0 {
+            return None;
+        }
+        let percent = match self.percent {
+            0 => 100,
+            percent => u64::from(percent),
+        };
+        let asked = times.saturating_mul(self.each.max(1));
+        let periods = u64::from(asked.saturating_add(self.plus));
+        let period = (ms.saturating_mul(percent) / 100).saturating_add(self.late_ms);
+        Some(Duration::from_millis(period.saturating_mul(periods)))
     }
 }
