@@ -137,6 +137,17 @@ impl Document {
         self.remarks.push(Remark { place, what });
     }
 
+    /// Adds an entry that ends with its last word.
+    pub(crate) fn add(&mut self, file: usize, block: usize, key: Word, words: Vec<Word>) {
+        self.entries.push(Entry {
+            file,
+            block,
+            end: words.last().unwrap_or(&key).at.end,
+            key,
+            words,
+        });
+    }
+
     /// Opens a block and says which it is.
     pub(crate) fn open(&mut self, block: Block) -> usize {
         self.blocks.push(block);

@@ -11,7 +11,7 @@ mod uri;
 mod words;
 mod yaml;
 
-use super::document::{Document, Entry, SourceFile, SyntaxError, Word};
+use super::document::{Document, SourceFile, SyntaxError, Word};
 use super::files::Loader;
 use crate::recipe::{Configuration, Syntax};
 
@@ -58,13 +58,7 @@ pub(super) fn command_line(document: &mut Document, how: &Configuration, argumen
             };
             let end = at + argument.len() + next.filter(|_| taken > 1).map_or(0, |n| n.len() + 1);
             let word = |text: String| Word { text, at: at..end };
-            document.entries.push(Entry {
-                file,
-                block: Document::ROOT,
-                key: word(key),
-                words: vec![word(value)],
-                end,
-            });
+            document.add(file, Document::ROOT, word(key), vec![word(value)]);
             break;
         }
         at += argument.len() + 1;
@@ -78,20 +72,14 @@ fn argument_of(
     next: Option<&String>,
 ) -> Option<(String, String, usize)> {
     let (first, taken) = match pattern.split_once(' ') {
-        Some((first, rest)) => {
-            let key_first = first.contains("{key}");
-            let (shape, value) = if key_first { (first, rest) } else { (rest, "") };
+        Some((first, rest)) if first.contains("{key}") => {
             let next = next?;
-            if key_first {
-                let key = argument.strip_prefix(shape.strip_suffix("{key}")?)?;
-                let plain = value == "{value}" && !key.is_empty() && !next.starts_with('-');
-                return plain.then(|| (key.to_owned(), next.clone(), 2));
-            }
-            if argument != first {
-                return None;
-            }
-            (next.as_str(), 2)
+            let key = argument.strip_prefix(first.strip_suffix("{key}")?)?;
+            let plain = rest == "{value}" && !key.is_empty() && !next.starts_with('-');
+            return plain.then(|| (key.to_owned(), next.clone(), 2));
         }
+        Some((first, _)) if argument != first => return None,
+        Some(_) => (next?.as_str(), 2),
         None => (argument, 1),
     };
     let shape = pattern.rsplit(' ').next()?;

@@ -3,7 +3,7 @@
 //! sysctl.conf.
 
 use super::ini::key_and_value;
-use crate::read::document::{Document, Entry, SyntaxError, Word, lines};
+use crate::read::document::{Document, SyntaxError, Word, lines};
 use crate::read::files::{Include, Loader};
 
 /// Reads the last file.
@@ -41,13 +41,7 @@ pub(super) fn parse(loader: &mut Loader<'_>, postgresql: bool) -> Result<(), Syn
                 offset: at,
                 optional,
             })?,
-            None => loader.document.entries.push(Entry {
-                file,
-                block: Document::ROOT,
-                end: value.at.end,
-                words: vec![value],
-                key,
-            }),
+            None => loader.document.add(file, Document::ROOT, key, vec![value]),
         }
     }
     match postgresql && file == 0 {

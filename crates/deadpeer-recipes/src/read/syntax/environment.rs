@@ -3,7 +3,7 @@
 
 use super::ini::key_and_value;
 use super::uri;
-use crate::read::document::{Block, Document, Entry, SyntaxError, lines};
+use crate::read::document::{Block, Document, SyntaxError, lines};
 use crate::read::files::Loader;
 
 /// Reads the last file. A URI is a block with the name of its scheme.
@@ -32,13 +32,7 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
         let begins = value.at.start + usize::from(quoted);
         match uri::keys(&value.text, begins) {
             Some(found) => add(document, file, begins + value.text.len(), found),
-            None => document.entries.push(Entry {
-                file,
-                block: Document::ROOT,
-                end: value.at.end,
-                words: vec![value],
-                key,
-            }),
+            None => document.add(file, Document::ROOT, key, vec![value]),
         }
     }
     Ok(())
@@ -53,13 +47,7 @@ fn add(document: &mut Document, file: usize, end: usize, found: uri::Uri) {
         opens: end,
     });
     for (key, value) in found.keys {
-        document.entries.push(Entry {
-            file,
-            block,
-            end: value.at.end,
-            words: vec![value],
-            key,
-        });
+        document.add(file, block, key, vec![value]);
     }
 }
 

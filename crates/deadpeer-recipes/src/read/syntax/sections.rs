@@ -2,7 +2,7 @@
 //! for the sections below it (haproxy doc/configuration.txt, 2 and 4).
 
 use super::words::split;
-use crate::read::document::{Block, Document, Entry, SyntaxError, Word, lines};
+use crate::read::document::{Block, Document, SyntaxError, Word, lines};
 use crate::read::files::Loader;
 
 /// The names of sections (haproxy src/cfgparse.c).
@@ -34,8 +34,7 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
     let mut block = Document::ROOT;
     let mut defaults: Vec<usize> = Vec::new();
     for (begin, line) in lines(&text) {
-        let words = split(line, begin)
-            .map_err(|at| document.error(file, at, "this quote is never closed"))?;
+        let words = split(line, begin).map_err(|(at, what)| document.error(file, at, what))?;
         let mut words = words.into_iter();
         let Some(key) = words.next() else { continue };
         let words: Vec<Word> = words.collect();
@@ -58,14 +57,7 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
             let what = "a keyword stands before the first section";
             return Err(document.error(file, key.at.start, what));
         }
-        let end = words.last().unwrap_or(&key).at.end;
-        document.entries.push(Entry {
-            file,
-            block,
-            key,
-            words,
-            end,
-        });
+        document.add(file, block, key, words);
     }
     Ok(())
 }

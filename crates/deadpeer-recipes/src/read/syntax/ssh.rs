@@ -2,7 +2,7 @@
 //! (sshd_config(5), ssh_config(5)).
 
 use super::words::split;
-use crate::read::document::{Block, Document, Entry, SyntaxError, Word, lines};
+use crate::read::document::{Block, Document, SyntaxError, Word, lines};
 use crate::read::files::{Include, Loader};
 
 /// Reads the last file into a block.
@@ -11,10 +11,8 @@ pub(super) fn parse(loader: &mut Loader<'_>, outer: usize) -> Result<(), SyntaxE
     let text = loader.document.text(file).to_owned();
     let mut block = outer;
     for (begin, line) in lines(&text) {
-        let words = split(line, begin).map_err(|at| {
-            let what = "this quote is never closed";
-            loader.document.error(file, at, what)
-        })?;
+        let words =
+            split(line, begin).map_err(|(at, what)| loader.document.error(file, at, what))?;
         let mut words = apart(words).into_iter();
         let Some(key) = words.next() else { continue };
         let words: Vec<Word> = words.collect();
@@ -40,16 +38,7 @@ pub(super) fn parse(loader: &mut Loader<'_>, outer: usize) -> Result<(), SyntaxE
                     })?;
                 }
             }
-            _ => {
-                let end = words.last().unwrap_or(&key).at.end;
-                loader.document.entries.push(Entry {
-                    file,
-                    block,
-                    key,
-                    words,
-                    end,
-                });
-            }
+            _ => loader.document.add(file, block, key, words),
         }
     }
     Ok(())

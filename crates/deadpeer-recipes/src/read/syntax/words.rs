@@ -1,6 +1,6 @@
 //! A key and its words on a line: Redis, Squid, Mosquitto.
 
-use crate::read::document::{Document, Entry, SyntaxError, Word, lines};
+use crate::read::document::{Document, SyntaxError, Word, lines};
 use crate::read::files::{Include, Loader};
 
 /// Reads the last file.
@@ -8,10 +8,8 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
     let file = loader.document.files.len() - 1;
     let text = loader.document.text(file).to_owned();
     for (begin, line) in lines(&text) {
-        let words = split(line, begin).map_err(|at| {
-            let what = "this quote is never closed";
-            loader.document.error(file, at, what)
-        })?;
+        let words =
+            split(line, begin).map_err(|(at, what)| loader.document.error(file, at, what))?;
         let mut words = words.into_iter();
         let Some(key) = words.next() else { continue };
         let words: Vec<Word> = words.collect();
@@ -29,24 +27,17 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
                 offset: key.at.start,
                 optional: false,
             })?,
-            None => {
-                let end = words.last().unwrap_or(&key).at.end;
-                loader.document.entries.push(Entry {
-                    file,
-                    block: Document::ROOT,
-                    key,
-                    words,
-                    end,
-                });
-            }
+            None => loader.document.add(file, Document::ROOT, key, words),
         }
     }
     Ok(())
 }
 
+type Wrong = (usize, &'static str);
+
 /// The words of a line that is not a comment; quotes of either kind hold blanks together. The
 /// error is where a quote begins that never ends.
-pub(super) fn split(line: &str, begin: usize) -> Result<Vec<Word>, usize> {
+pub(super) fn split(line: &str, begin: usize) -> Result<Vec<Word>, Wrong> {
     let mut words = Vec::new();
     let mut at = 0;
     loop {
@@ -60,7 +51,7 @@ pub(super) fn split(line: &str, begin: usize) -> Result<Vec<Word>, usize> {
             return Ok(words);
         }
         let (text, length) = match first {
-            '"' | '\'' => quoted(rest, first).ok_or(begin + at)?,
+            '"' | '\'' => quoted(rest, first).ok_or((begin + at, "this quote is never closed"))?,
             _ => {
                 let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
                 (rest[..end].to_owned(), end)

@@ -2,7 +2,7 @@
 
 use saphyr_parser::{Event, Parser};
 
-use crate::read::document::{Document, Entry, SyntaxError, Word};
+use crate::read::document::{Document, SyntaxError, Word};
 use crate::read::files::Loader;
 
 /// What is open around a node.
@@ -42,19 +42,15 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
                     continue;
                 }
                 let (path, at) = path(&around);
-                loader.document.entries.push(Entry {
-                    file,
-                    block: Document::ROOT,
-                    key: Word {
-                        at: at.unwrap_or(begin)..begin,
-                        text: path,
-                    },
-                    words: vec![Word {
-                        text: value.into_owned(),
-                        at: begin..end,
-                    }],
-                    end,
-                });
+                let key = Word {
+                    at: at.unwrap_or(begin)..begin,
+                    text: path,
+                };
+                let value = Word {
+                    text: value.into_owned(),
+                    at: begin..end,
+                };
+                loader.document.add(file, Document::ROOT, key, vec![value]);
                 valued(&mut around);
             }
             Event::Alias(_) => {
