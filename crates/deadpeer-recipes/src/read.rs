@@ -33,7 +33,7 @@ use self::change::Changes;
 use self::document::Document;
 use self::files::Loader;
 use self::sockets::{Asked, Spoken, of_side};
-use crate::advice::{Advice, OwnAdvice, advise};
+use crate::advice::{Advice, OwnAdvice, SideAdvice, advise};
 use crate::fit::Fit;
 use crate::recipe::{Configuration, Recipe};
 
@@ -183,9 +183,10 @@ pub fn read(
             ..source
         };
         let document = load(recipe, how, source, &mut replay).ok()?;
-        let spoken = spoken_fits(&document, recipe, asked);
+        let spoken = self::spoken(&document, recipe, asked, &mut Vec::new());
         let own = own::of(&document, recipe, how);
-        Some(wanted_at_all(&advice, &spoken, &own))
+        let better = better(&advice, &spoken).next().is_some();
+        Some(better || late(&advice, &own).next().is_some())
     };
     // A patch is shown if what it makes is read as was meant.
     if !changes.is_empty()
@@ -233,16 +234,10 @@ fn load(
 ) -> Result<Document, ReadError> {
     let mut loader = Loader::new(files, how.syntax);
     if let Some((path, text)) = source.file {
-        let another = || whose::other(recipe, path, text);
         let read = loader.read(path.to_owned(), text.to_owned(), Document::ROOT);
-        let strange = match &read {
-            Ok(()) => loader.document.entries.iter().any(|entry| entry.file == 0),
-            Err(_) => true,
-        };
-        if strange
-            && whose::marks(&loader.document, how) == 0
-            && let Some(looks_like) = another()
-        {
+        let says = loader.document.entries.iter().any(|entry| entry.file == 0);
+        let strange = (says || read.is_err()) && whose::marks(&loader.document, how) == 0;
+        if strange && let Some(looks_like) = whose::other(recipe, path, text) {
             return Err(ReadError::Another {
                 file: path.to_owned(),
                 asked: &recipe.name,
@@ -253,7 +248,7 @@ fn load(
             error,
             check: recipe.check.clone(),
         })?;
-        if strange && whose::marks(&loader.document, how) == 0 {
+        if strange {
             let what = format!("no line of it has a key by which {} is known", recipe.title);
             loader.document.remark(0, 0, what);
         }
@@ -274,11 +269,6 @@ fn spoken<'d>(
         .collect()
 }
 
-fn spoken_fits(document: &Document, recipe: &'static Recipe, asked: Asked<'_>) -> Vec<Sockets> {
-    let spoken = spoken(document, recipe, asked, &mut Vec::new());
-    spoken.into_iter().map(|spoken| spoken.sockets).collect()
-}
-
 /// What to write where the recipe's values do better.
 fn wanted(
     document: &Document,
@@ -288,12 +278,8 @@ fn wanted(
     own: &[Own],
 ) -> Changes {
     let mut changes = Changes::default();
-    for one in spoken {
-        let mut sides = advice.sides.iter();
-        let side = sides.find(|side| side.side == one.sockets.side);
-        if let Some(side) = side.filter(|side| improves(one.sockets.fit.as_ref(), &side.fit)) {
-            change::sockets(&mut changes, document, how.syntax, one, &side.fit.options);
-        }
+    for (one, side) in better(advice, spoken) {
+        change::sockets(&mut changes, document, how.syntax, one, &side.fit.options);
     }
     for advice in late(advice, own) {
         change::own(&mut changes, document, how.syntax, advice);
@@ -301,13 +287,16 @@ fn wanted(
     changes
 }
 
-/// Whether anything is left that the recipe's values do better.
-fn wanted_at_all(advice: &Advice, sockets: &[Sockets], own: &[Own]) -> bool {
-    let better = |one: &Sockets| {
-        let mut sides = advice.sides.iter().filter(|side| side.side == one.side);
-        sides.any(|side| improves(one.fit.as_ref(), &side.fit))
-    };
-    sockets.iter().any(better) || late(advice, own).next().is_some()
+/// The sockets for which the recipe's values do better, each with those.
+fn better<'a, 'd>(
+    advice: &'a Advice,
+    spoken: &'a [Spoken<'d>],
+) -> impl Iterator<Item = (&'a Spoken<'d>, &'a SideAdvice)> {
+    spoken.iter().filter_map(|one| {
+        let mut sides = advice.sides.iter();
+        let side = sides.find(|side| side.side == one.sockets.side)?;
+        improves(one.sockets.fit.as_ref(), &side.fit).then_some((one, side))
+    })
 }
 
 /// The time-outs of the program's own that could keep the deadline, and do not.

@@ -4,13 +4,21 @@ use std::io::Write;
 
 use anstyle::Style;
 use deadpeer_core::{Notice, Silence};
-use deadpeer_recipes::Fit;
+use deadpeer_recipes::{Fit, SideKind};
 
 use super::answer::told;
 use crate::exit::Stop;
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
+
+/// Whose connections sockets of a kind are.
+pub(super) fn whose(kind: SideKind) -> &'static str {
+    match kind {
+        SideKind::Upstream => "connections to servers",
+        SideKind::Accepted | _ => "connections of clients",
+    }
+}
 
 /// A page that is being printed.
 pub(super) struct Page<'o, W> {

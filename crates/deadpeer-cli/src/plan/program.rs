@@ -4,11 +4,11 @@ use std::io::Write;
 use std::time::Duration;
 
 use deadpeer_core::{Kernel, Silence};
-use deadpeer_recipes::{Advice, OwnAdvice, Proof, Recipe, SideAdvice, SideKind, advise};
+use deadpeer_recipes::{Advice, OwnAdvice, Proof, Recipe, SideAdvice, advise};
 use deadpeer_report::duration::{Upper, milliseconds, typed};
 use deadpeer_report::record::{Remedy, RemedySide, RemedyTimeout};
 
-use super::page::Page;
+use super::page::{Page, whose};
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
 
@@ -148,11 +148,7 @@ impl<W: Write> Page<'_, W> {
 
 /// "nginx, connections of clients: in each server block of /etc/nginx/nginx.conf".
 fn heading(recipe: &Recipe, side: &SideAdvice) -> String {
-    let mut heading = recipe.title.clone();
-    heading += match side.side.side {
-        SideKind::Upstream => ", connections to servers",
-        SideKind::Accepted | _ => ", connections of clients",
-    };
+    let mut heading = format!("{}, {}", recipe.title, whose(side.side.side));
     if let Some(of) = &side.side.of {
         heading += &format!(" ({of})");
     }

@@ -4,7 +4,6 @@
 use std::io::Write;
 
 use deadpeer_core::Silence;
-use deadpeer_recipes::SideKind;
 use deadpeer_recipes::read::{Line, Own, OwnEnd, Reading, Sockets};
 use deadpeer_report::duration::{Upper, argument, milliseconds, milliseconds_up, typed};
 use deadpeer_report::record::{
@@ -12,7 +11,7 @@ use deadpeer_report::record::{
 };
 use deadpeer_report::sanitize::sanitize;
 
-use super::page::Page;
+use super::page::{Page, whose};
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
 use crate::text::style;
@@ -48,10 +47,7 @@ impl<W: Write> Page<'_, W> {
     }
 
     fn sockets(&mut self, reading: &Reading, sockets: &Sockets) -> Result<(), Stop> {
-        let whose = match sockets.side.side {
-            SideKind::Upstream => "connections to servers",
-            SideKind::Accepted | _ => "connections of clients",
-        };
+        let whose = whose(sockets.side.side);
         let title = match &sockets.at {
             Some(at) => format!("{whose}: {}", line_in_words(at)),
             None => format!("{whose}: {}", sanitize(&reading.files.join(", "))),

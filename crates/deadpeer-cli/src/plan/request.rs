@@ -38,13 +38,13 @@ pub(crate) struct PlanArgs {
         long = "for",
         value_name = "PROGRAM",
         value_parser = recipe,
-        conflicts_with_all = ["code", "survive_lost", "slow_readers", "after_close", "path_rto", "middlebox", "except"]
+        conflicts_with_all = FOR_A_SOCKET
     )]
     program: Option<&'static Recipe>,
     /// Read the configuration of --for's program, or without a file that of the running one: what
     /// it promises line by line, and as a diff what to change; nothing is written
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = false)]
-    #[arg(conflicts_with_all = ["code", "survive_lost", "slow_readers", "after_close", "path_rto", "middlebox", "except"])]
+    #[arg(conflicts_with_all = FOR_A_SOCKET)]
     read: Option<Option<PathBuf>>,
     /// The running program whose configuration is read, where several run
     #[arg(long, value_name = "PID", requires = "read", value_parser = clap::value_parser!(u32).range(1..))]
@@ -80,6 +80,17 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
+
+/// What says something of a socket of one's own program.
+const FOR_A_SOCKET: [&str; 7] = [
+    "code",
+    "survive_lost",
+    "slow_readers",
+    "after_close",
+    "path_rto",
+    "middlebox",
+    "except",
+];
 
 const EXAMPLES: &str = "\
 Examples:

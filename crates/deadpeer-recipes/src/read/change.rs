@@ -332,10 +332,11 @@ impl Anchor {
         }
         // Where the example stands in a comment, the line goes below it.
         if self.syntax != Syntax::Blocks
-            && let Some((file, at)) = example(document, &key.key, key.parameter.is_some())
             && self.anywhere
+            && key.parameter.is_none()
+            && let Some(at) = example(document.text(self.file), &key.key)
         {
-            changes.add(file, Edit::new(at..at, format!("\n{line}")));
+            changes.add(self.file, Edit::new(at..at, format!("\n{line}")));
             return;
         }
         let line = format!("{}{line}", self.indent);
@@ -348,18 +349,14 @@ impl Anchor {
 }
 
 /// The end of a comment that shows a key: `#tcp_keepalives_idle = 0`.
-fn example(document: &Document, key: &str, repeated: bool) -> Option<(usize, usize)> {
-    if repeated {
-        return None;
-    }
-    let text = document.text(0);
+fn example(text: &str, key: &str) -> Option<usize> {
     let mut shown = lines(text).filter(|(_, line)| {
         let rest = line.trim_start().strip_prefix('#').map(str::trim_start);
         let rest = rest.and_then(|rest| rest.strip_prefix(key));
         rest.is_some_and(|rest| rest.trim_start().starts_with('=') || rest.starts_with(' '))
     });
     let (begin, line) = shown.next()?;
-    Some((0, begin + line.len()))
+    Some(begin + line.len())
 }
 
 /// A new line with a key.
