@@ -8,16 +8,7 @@
 #include <unistd.h>
 
 #include "deadpeer.h"
-
-#define EXPECT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s (%s)\n", __FILE__, __LINE__, #condition, error.text); \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
-
-static deadpeer_error error;
+#include "expect.h"
 
 /* Both ends of a connection. */
 static void pair(int ends[2]) {

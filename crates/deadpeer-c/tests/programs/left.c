@@ -15,16 +15,7 @@
 #include <unistd.h>
 
 #include "deadpeer.h"
-
-#define EXPECT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s (%s)\n", __FILE__, __LINE__, #condition, error.text); \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
-
-static deadpeer_error error;
+#include "expect.h"
 
 static int connected(const char *port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(port)),
