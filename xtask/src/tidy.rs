@@ -24,6 +24,7 @@ use cargo_metadata::{Metadata, MetadataCommand};
 use deadpeer_workspace::root;
 
 use house::House;
+use modules::Product;
 
 /// A rule broken at a place.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,8 +61,9 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
     for package in metadata.workspace_packages() {
         findings.extend(arrows::check(&house, package));
         findings.extend(manifest::check(package)?);
-        findings.extend(source::check(&house, package)?);
-        findings.extend(circles::check(package)?);
+        let products = Product::of(package)?;
+        findings.extend(source::check(&house, package, &products)?);
+        findings.extend(circles::check(package, &products)?);
     }
     for finding in &mut findings {
         if let Ok(relative) = finding.path.strip_prefix(root) {

@@ -18,13 +18,13 @@ use super::tokens;
 const EXCEPT: &str = "deadpeer-bpf";
 
 /// A finding for each step of each circle.
-pub(super) fn check(package: &Package) -> Result<Vec<Finding>> {
+pub(super) fn check(package: &Package, products: &[Product]) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     if package.name.as_str() == EXCEPT {
         return Ok(findings);
     }
-    for product in Product::of(package)? {
-        let needs = Needs::of(&product)?;
+    for product in products {
+        let needs = Needs::of(product)?;
         findings.extend(needs.steps_of_circles());
     }
     Ok(findings)

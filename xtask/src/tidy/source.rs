@@ -12,7 +12,11 @@ use super::tokens::{self, Token};
 use super::{Finding, layout};
 
 /// The findings in every source file of a package.
-pub(super) fn check(house: &House, package: &Package) -> Result<Vec<Finding>> {
+pub(super) fn check(
+    house: &House,
+    package: &Package,
+    products: &[Product],
+) -> Result<Vec<Finding>> {
     let Some(room) = house.room(&package.name) else {
         return Ok(Vec::new()); // A finding of the arrows.
     };
@@ -32,7 +36,6 @@ pub(super) fn check(house: &House, package: &Package) -> Result<Vec<Finding>> {
             findings.extend(second_place(entry.path()));
         }
     }
-    let products = Product::of(package)?;
     for File { path: file, .. } in products.iter().flat_map(|product| &product.files) {
         let rules = |source: &str| {
             let mut faults = in_product(room, source)?;
