@@ -3,8 +3,7 @@
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 
-use deadpeer::setting::OutOfRange;
-use deadpeer::setting::{Setting, SocketOption};
+use deadpeer::setting::{OutOfRange, Setting, SocketOption};
 use deadpeer::{Apply, ApplyError, Errno, InspectError, Lack, OptionsError, SocketOptions};
 use deadpeer_sys::testing::{in_private_netns, skip};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
