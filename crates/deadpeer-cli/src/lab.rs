@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
+use deadpeer_core::Supervision;
 use deadpeer_lab::enclosure;
 use deadpeer_lab::matrix::{self, Experiment, ExperimentError, Progress, Settings};
 use deadpeer_lab::peer::{self, Launch};
@@ -268,7 +269,8 @@ impl Measure {
         let interrupted = interruption(Second::IsNoted)?;
         let program = std::env::current_exe().map_err(Stop::because)?;
         let kernel = deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))?;
-        if let Some(doubt) = supervised::keeps(self.within, &kernel).sentence(self.within) {
+        let keeps = Supervision::within(self.within).keeps(&kernel);
+        if let Some(doubt) = supervised::reservation(keeps, self.within) {
             eprintln!("deadpeer: supervised: {doubt}");
         }
         let settings = Settings {

@@ -22,7 +22,7 @@ mod user_timeout;
 
 pub use judge::Judge;
 pub use loss::Loss;
-pub use supervision::{Preference, Supervision};
+pub use supervision::{Keeps, Preference, Supervision};
 pub use user_timeout::UserTimeout;
 
 use std::time::Duration;

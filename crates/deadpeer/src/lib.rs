@@ -190,5 +190,5 @@ pub mod setting {
 
 /// How a [`Verdict`] comes about.
 pub mod verdict {
-    pub use deadpeer_core::verdict::{Judge, Loss, Preference, UserTimeout};
+    pub use deadpeer_core::verdict::{Judge, Keeps, Loss, Preference, UserTimeout};
 }

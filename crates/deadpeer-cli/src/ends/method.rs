@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
+use deadpeer_core::verdict::Keeps;
 use deadpeer_core::{Kernel, Policy, SlowReaders, SocketOptions, Supervision};
 use deadpeer_report::duration;
 
 use crate::exit::Stop;
-use crate::supervised::{self, Keeps};
+use crate::supervised;
 
 /// Keepalive and the user timeout count in seconds and need a few of them.
 const LEAST_CLASSIC: Duration = Duration::from_secs(5);
@@ -55,12 +56,12 @@ impl Method {
     /// deadpeer's own judgement.
     pub(super) fn supervised(within: Duration) -> Result<Self, Stop> {
         let kernel = running()?;
-        let keeps = supervised::keeps(within, &kernel);
-        let reservation = keeps.sentence(within);
+        let supervision = Supervision::within(within);
+        let keeps = supervision.keeps(&kernel);
+        let reservation = supervised::reservation(keeps, within);
         if let (Keeps::Not(_), Some(sentence)) = (keeps, &reservation) {
             return Err(Stop::because(sentence));
         }
-        let supervision = Supervision::within(within);
         Ok(Self {
             eyes: Eyes::Supervised(supervision),
             within,

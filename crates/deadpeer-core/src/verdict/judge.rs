@@ -173,11 +173,9 @@ impl Judge {
     /// vanished now and `before_probing` is the silence before the first probe (`TCP_KEEPIDLE`).
     #[must_use]
     pub fn slip(&self, before_probing: Duration) -> Duration {
-        match self.supervision.preference() {
-            Preference::Deadline => Duration::ZERO,
-            Preference::Certainty => (before_probing + self.supervision.spacing() * self.needed())
-                .saturating_sub(self.supervision.deadline()),
-        }
+        let supervision = &self.supervision;
+        let notices = supervision.notices_idle_within(before_probing, &self.loss);
+        notices.saturating_sub(supervision.deadline())
     }
 
     /// The unanswered solicitations in a row that convince, at the loss measured so far.

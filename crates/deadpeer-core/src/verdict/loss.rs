@@ -15,9 +15,6 @@ const PRIOR_ANSWERED: f32 = 20.0;
 /// chance on paths that lose little.
 const MEMORY: f64 = 100.0;
 const LEAST_ANSWERED: f32 = 0.5;
-/// One lost question, or two, or three, happen on any path (RFC 1122, section 4.2.3.6): never fewer
-/// than four.
-const FEWEST: u32 = 4;
 /// More solicitations than this prove nothing more: 40 % loss each way asks for 49.
 const MOST: u32 = 400;
 
@@ -39,9 +36,12 @@ impl Default for Loss {
 }
 
 impl Loss {
+    /// The fewest unanswered solicitations in a row that convince. One lost question, or two, or
+    /// three, happen on any path (RFC 1122, section 4.2.3.6).
+    pub const FEWEST: u32 = 4;
+
     /// What is known of a path that has answered every question for long.
-    #[must_use]
-    pub fn clean() -> Self {
+    pub(super) fn clean() -> Self {
         let mut loss = Self::default();
         loss.sample(0.0, MEMORY * 100.0);
         loss
@@ -77,7 +77,7 @@ impl Loss {
     pub fn convincing_streak(&self, questions: f64) -> u32 {
         let mut chance = 1.0;
         for n in 0..MOST {
-            if n >= FEWEST && chance * questions <= 1.0 {
+            if n >= Self::FEWEST && chance * questions <= 1.0 {
                 return n;
             }
             let seen = f64::from(n);
@@ -131,7 +131,7 @@ mod tests {
     fn a_longer_target_asks_for_longer_streaks() {
         let loss = Loss::default();
         assert!(loss.convincing_streak(YEAR * 100.0) > loss.convincing_streak(YEAR));
-        assert!(loss.convincing_streak(60.0) >= FEWEST);
+        assert!(loss.convincing_streak(60.0) >= Loss::FEWEST);
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! What a supervised connection asks of the kernel and of the judge.
 
+mod keeps;
+
+pub use keeps::Keeps;
+
 use std::time::Duration;
 
 use super::loss::Loss;
@@ -91,23 +95,6 @@ impl Supervision {
         self.within.get()
     }
 
-    /// How long after it was last heard an idle peer that vanished is called unreachable at the
-    /// latest, at the loss measured so far; of a connection of which nothing is known yet,
-    /// [`Loss::default`]. Longer than the [deadline](Self::deadline) where there is no time in that
-    /// for as many questions as convince: probes are whole seconds apart (tcp(7),
-    /// `TCP_KEEPINTVL`).
-    #[must_use]
-    pub fn notices_idle_within(&self, loss: &Loss, kernel: &Kernel) -> Duration {
-        let needed = loss.convincing_streak(self.questions());
-        let rates = kernel.hz.as_ref();
-        let idle = self.idle_s(rates.map_or(&CLOCK_RATES[..], std::slice::from_ref));
-        let asked = Duration::from_secs(idle) + self.spacing() * needed;
-        match self.preference {
-            Preference::Certainty => asked.max(self.deadline()),
-            Preference::Deadline => self.deadline(),
-        }
-    }
-
     /// The options that make the kernel ask and keep it from deciding: keepalive, a user timeout,
     /// as many SYNs as the deadline takes, and, where the kernel has it (Linux 6.15),
     /// retransmissions close enough together.
@@ -122,8 +109,7 @@ impl Supervision {
     /// while the peer answers, a burst when it doesn't.
     #[must_use]
     pub fn options(&self, kernel: &Kernel) -> SocketOptions {
-        let rates = kernel.hz.as_ref();
-        let idle = self.idle_s(rates.map_or(&CLOCK_RATES[..], std::slice::from_ref));
+        let idle = self.idle_s(clock_rates(kernel));
         let interval = self.interval_s();
         let in_range = |s: u64| {
             u32::try_from(s)
@@ -252,8 +238,7 @@ impl Supervision {
         // The deadlines, in seconds, that are probed so often.
         let most = u64::from(options.keepintvl_s.max(1)) * u64::from(MAX_KEEPCNT) - 1;
         let fewest = most.saturating_sub(u64::from(MAX_KEEPCNT) - 1);
-        let rates = kernel.hz.as_ref();
-        let rates = rates.map_or(&CLOCK_RATES[..], std::slice::from_ref);
+        let rates = clock_rates(kernel);
         (fewest..=most).any(|seconds| {
             let supervision = Self {
                 within: Duration::from_secs(seconds).into(),
@@ -285,6 +270,21 @@ impl Supervision {
                 Notice::Within(_) | Notice::Never => None,
             })
             .min_by_key(|(_, span)| span.earliest)
+    }
+
+    /// How long after it was last heard an idle peer that vanished is called unreachable at the
+    /// latest, at this loss, if `before_probing` is the silence before the first probe
+    /// (`TCP_KEEPIDLE`). Longer than the deadline where there is no time in that for as many
+    /// questions as convince.
+    pub(super) fn notices_idle_within(&self, before_probing: Duration, loss: &Loss) -> Duration {
+        match self.preference {
+            Preference::Certainty => {
+                let needed = loss.convincing_streak(self.questions());
+                self.deadline()
+                    .max(before_probing + self.spacing() * needed)
+            }
+            Preference::Deadline => self.deadline(),
+        }
     }
 
     /// How long the silence must be.
@@ -330,6 +330,12 @@ impl Supervision {
     pub(super) fn preference(&self) -> Preference {
         self.preference
     }
+}
+
+/// The rates at which the kernel's clock may tick.
+fn clock_rates(kernel: &Kernel) -> &[u32] {
+    let hz = kernel.hz.as_ref();
+    hz.map_or(&CLOCK_RATES[..], std::slice::from_ref)
 }
 
 /// How long `tcp_retries2` lets a connection retransmit in vain at most.
