@@ -1,6 +1,6 @@
 //! Where everything begins.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use rustix::io::Errno;
 
@@ -92,14 +92,18 @@ impl Engine {
         set(&self.types, self.hz, changes, None, visit)
     }
 
-    /// The same, and each socket becomes that of a rule that keeps its sockets in this map.
-    pub(crate) fn set_adopting(
+    /// The same, and each socket is taken in: for connections that wait in the queue of one that
+    /// was [taken in](Adoption::take_in).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_adopting(
         &self,
+        adoption: &Adoption,
         changes: impl IntoIterator<Item = Change>,
-        adopted: &OwnedFd,
         visit: impl FnMut(&Outcome),
     ) -> Result<(), Unavailable> {
-        set(&self.types, self.hz, changes, Some(adopted), visit)
+        set(&self.types, self.hz, changes, Some(adoption.map()), visit)
     }
 
     /// The TCP sockets that processes of our pid namespace hold, in every network namespace. Takes

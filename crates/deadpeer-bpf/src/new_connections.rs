@@ -11,8 +11,7 @@ use crate::kernel::{self, Kind, LinkInfo, MapShape, Place};
 use crate::load::{Recipe, Target, Types};
 use crate::records::{Adopted, Memory, Wish};
 use crate::rule::{Counts, Rule, Whom};
-use crate::set::Change;
-use crate::{CallError, Engine, PinError, Unavailable, feature, pins};
+use crate::{CallError, PinError, Unavailable, feature, pins};
 
 /// A rule that holds in a cgroup and those below it, as long as this lives:
 /// [`Engine::protect`](crate::Engine::protect).
@@ -44,7 +43,7 @@ impl Adoption {
 
     /// Takes a socket in: what its program sets on it is heard from now on, and connections that it
     /// accepts begin under the rule. Nothing is set on the socket itself, nor on connections that
-    /// wait in its queue: see [`waiting`](Self::waiting).
+    /// wait in its queue: see [`Engine::set_adopting`](crate::Engine::set_adopting).
     ///
     /// `false`: it belongs to a cgroup that is not below the one where the rule was put, and is not
     /// reached; or it is a Multipath TCP socket, whose connections are made by a socket of the
@@ -62,30 +61,17 @@ impl Adoption {
         Ok(seen.heard != 0)
     }
 
-    /// Sets `options` on connections that wait in the queue of a socket that was
-    /// [taken in](Self::take_in), by their cookies, and takes them in. Takes what
-    /// [`Engine::set`](crate::Engine::set) does. Returns how many were set.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn waiting(
-        &self,
-        engine: &Engine,
-        changes: impl IntoIterator<Item = Change>,
-    ) -> Result<usize, Unavailable> {
-        let mut done = 0;
-        engine.set_adopting(changes, &self.0.adopted, |outcome| {
-            done += usize::from(outcome.refused.is_none());
-        })?;
-        Ok(done)
-    }
-
     /// What it has done so far.
     ///
     /// # Errors
     /// The counters can't be read.
     pub fn counts(&self) -> Result<Counts, CallError> {
         self.0.counts()
+    }
+
+    /// Where the sockets are kept that it holds for.
+    pub(crate) fn map(&self) -> &OwnedFd {
+        &self.0.adopted
     }
 }
 

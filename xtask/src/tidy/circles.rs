@@ -14,15 +14,9 @@ use super::modules::Product;
 use super::source::paths;
 use super::tokens;
 
-/// Where modules still need each other.
-const EXCEPT: &str = "deadpeer-bpf";
-
 /// A finding for each step of each circle.
 pub(super) fn check(package: &Package, products: &[Product]) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    if package.name.as_str() == EXCEPT {
-        return Ok(findings);
-    }
     for product in products {
         let needs = Needs::of(product)?;
         findings.extend(needs.steps_of_circles());

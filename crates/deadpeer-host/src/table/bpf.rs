@@ -166,7 +166,8 @@ impl View<'_> {
     /// Sets options on connections that wait in the queue of a listener that was adopted, and
     /// adopts them, too.
     pub(crate) fn adopt(self, adoption: &Adoption, waiting: Vec<Change>) -> Result<(), BpfError> {
-        let adopt = || adoption.waiting(&self.reader.engine, waiting);
-        Ok(self.place.run(adopt)?.map(drop)?)
+        let engine = &self.reader.engine;
+        let adopt = || engine.set_adopting(adoption, waiting, |_| ());
+        Ok(self.place.run(adopt)??)
     }
 }
