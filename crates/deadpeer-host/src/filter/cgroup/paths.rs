@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,18 +45,16 @@ impl Paths {
             self.known.clear();
         }
         self.alive = 0;
-        let mut waiting = vec![PathBuf::new()];
-        while let Some(path) = waiting.pop() {
-            let directory = root.join(&path);
+        let mut waiting = vec![root.to_owned()];
+        while let Some(directory) = waiting.pop() {
             // Directories that vanish meanwhile are left out.
             let Ok(metadata) = fs::metadata(&directory) else {
                 continue;
             };
-            let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
-            let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-            waiting.extend(below.map(|entry| path.join(entry.file_name())));
+            waiting.extend(super::below(&directory));
+            let path = directory.strip_prefix(root).unwrap_or(&directory);
             self.known
-                .insert(metadata.ino(), Path::new("/").join(&path).into());
+                .insert(metadata.ino(), Path::new("/").join(path).into());
             self.alive += 1;
         }
     }
