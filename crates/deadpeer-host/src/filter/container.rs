@@ -46,9 +46,14 @@ impl Container {
         is_at(cgroup, |id| self.begins(id), |name| self.is_called(name))
     }
 
-    /// The same, where the logs of pods tell the names of containers.
-    pub(super) fn is_at_or_logged(&self, cgroup: &Path, logs: &PodLogs) -> bool {
-        let logged = logs.ids_of(|name| self.is_called(name));
+    /// The ids that it has by the names of logs.
+    pub(super) fn logged<'l>(&self, logs: &'l PodLogs) -> Vec<&'l str> {
+        logs.ids_of(|name| self.is_called(name))
+    }
+
+    /// Whether a cgroup is this container's own, by itself or as one of those that are
+    /// [`logged`](Self::logged).
+    pub(super) fn is_at_or_logged(&self, cgroup: &Path, logged: &[&str]) -> bool {
         self.is_at(cgroup) || is_at(cgroup, |id| logged.contains(&id), |_| false)
     }
 

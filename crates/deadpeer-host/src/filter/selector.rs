@@ -188,7 +188,8 @@ impl Selector {
             false => PodLogs::of_this_machine(),
         };
         for container in &self.containers {
-            let found = cgroup::all_that(|cgroup| container.is_at_or_logged(cgroup, &logs));
+            let logged = container.logged(&logs);
+            let found = cgroup::all_that(|cgroup| container.is_at_or_logged(cgroup, &logged));
             if found.is_empty() {
                 missing.push(Missing::Container(container.clone()));
             }
