@@ -127,7 +127,8 @@ impl Interpreter {
         epoch: SystemTime,
         owners: &mut LastOwners,
     ) -> Death {
-        let last_state = self.last_state(dead);
+        let place = self.places.of(dead.namespace.into());
+        let last_state = last_state(dead, place.sysctls);
         let reason = CloseReason::of(&last_state);
         let closer = closer(dead, owners);
         let (closer, destroyer) = match reason.cause == CloseCause::Destroyed {
@@ -136,8 +137,7 @@ impl Interpreter {
         };
         let holder = dead.inode.and_then(|inode| owners.holder(inode));
         let (local, peer) = (canonical(dead.local), canonical(dead.peer));
-        let place = self.places.of(dead.namespace.into());
-        let netns = place.netns.clone();
+        let netns = place.netns;
         let key = netns.as_ref().map(|_| dead.namespace.into());
         let role = owners.role(key, Some(dead.state), local, peer);
         let connected = match dead.caller {
@@ -179,32 +179,6 @@ impl Interpreter {
         }
     }
 
-    fn last_state(&mut self, dead: &deadpeer_bpf::Death) -> deadpeer_core::close_reason::LastState {
-        let mut last_state = deadpeer_core::close_reason::LastState::default();
-        last_state.state = Some(dead.state);
-        last_state.errno = Some(dead.error.unwrap_or(0));
-        last_state.orphan = Some(dead.inode.is_none());
-        last_state.probes = Some(dead.probes_out);
-        last_state.retransmits = Some(dead.retransmits);
-        last_state.unsent = Some(dead.unsent);
-        last_state.unacked = Some(dead.unacknowledged);
-        last_state.peer_window = Some(dead.peer_window);
-        last_state.data_after_close = Some(dead.data_after_close);
-        // The peer's FIN takes a place in the sequence, and nobody reads it.
-        last_state.unread = Some(dead.unread.saturating_sub(dead.peer_finished.into()));
-        last_state.peer_finished = Some(dead.peer_finished);
-        last_state.fin_acked = Some(fin_was_sent(dead.state) && dead.unacknowledged == 0);
-        last_state.silence = dead.silent_for;
-        last_state.since_sent = dead.since_sent;
-        last_state.rto = Some(dead.rto);
-        if let Some(sysctls) = self.places.of(dead.namespace.into()).sysctls {
-            let sysctls = sysctls.now();
-            last_state.settings = Some(dead.options.resolve(sysctls));
-            last_state.sysctls = Some(*sysctls);
-        }
-        last_state
-    }
-
     fn age(&self, dead: &deadpeer_bpf::Death) -> Option<Age> {
         match dead.established_at {
             Some(since) => Some(Age::Exactly(dead.at.saturating_sub(since))),
@@ -212,6 +186,36 @@ impl Interpreter {
             None => Some(Age::AtLeast(dead.at.saturating_sub(self.opened_at))),
         }
     }
+}
+
+/// `sysctls` are those of its namespace, if that was found.
+fn last_state(
+    dead: &deadpeer_bpf::Death,
+    sysctls: Option<&mut CurrentSysctls>,
+) -> deadpeer_core::close_reason::LastState {
+    let mut last_state = deadpeer_core::close_reason::LastState::default();
+    last_state.state = Some(dead.state);
+    last_state.errno = Some(dead.error.unwrap_or(0));
+    last_state.orphan = Some(dead.inode.is_none());
+    last_state.probes = Some(dead.probes_out);
+    last_state.retransmits = Some(dead.retransmits);
+    last_state.unsent = Some(dead.unsent);
+    last_state.unacked = Some(dead.unacknowledged);
+    last_state.peer_window = Some(dead.peer_window);
+    last_state.data_after_close = Some(dead.data_after_close);
+    // The peer's FIN takes a place in the sequence, and nobody reads it.
+    last_state.unread = Some(dead.unread.saturating_sub(dead.peer_finished.into()));
+    last_state.peer_finished = Some(dead.peer_finished);
+    last_state.fin_acked = Some(fin_was_sent(dead.state) && dead.unacknowledged == 0);
+    last_state.silence = dead.silent_for;
+    last_state.since_sent = dead.since_sent;
+    last_state.rto = Some(dead.rto);
+    if let Some(sysctls) = sysctls {
+        let sysctls = sysctls.now();
+        last_state.settings = Some(dead.options.resolve(sysctls));
+        last_state.sysctls = Some(*sysctls);
+    }
+    last_state
 }
 
 /// Whether a descriptor was still open, and nobody is known to have had it.
