@@ -34,14 +34,9 @@ impl Lending {
         output: Output,
         out: &mut impl Write,
     ) -> Result<Self, Stop> {
-        let mut by_netns: BTreeMap<Option<u64>, Vec<&Target>> = BTreeMap::new();
-        for target in targets {
-            let there = by_netns.entry(target.netns_number()).or_default();
-            there.push(target);
-        }
         let mut loans = BTreeMap::new();
         let mut failed = None;
-        for (number, targets) in by_netns {
+        for (number, targets) in Target::by_netns(targets) {
             let Some(first) = targets.first() else {
                 continue;
             };

@@ -6,6 +6,7 @@ mod risk;
 pub use by_kernel::ByKernel;
 pub use risk::{Forgotten, Risk};
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -116,6 +117,19 @@ impl Target {
     #[must_use]
     pub fn netns_number(&self) -> Option<u64> {
         self.netns.as_ref().map(|netns| netns.number)
+    }
+
+    /// Connections by the number of their namespace.
+    #[must_use]
+    pub fn by_netns<'t>(
+        targets: impl IntoIterator<Item = &'t Self>,
+    ) -> BTreeMap<Option<u64>, Vec<&'t Self>> {
+        let mut by_netns: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for target in targets {
+            let there = by_netns.entry(target.netns_number()).or_default();
+            there.push(target);
+        }
+        by_netns
     }
 
     /// The processes that hold it, with their descriptors.

@@ -1,6 +1,5 @@
 //! Destroying by cookie, and looking again.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use deadpeer_sys::sock_diag::{DestroyError, DumpError, Request, SockDiag, States};
@@ -67,13 +66,8 @@ pub fn destroy(namespace: &Namespace, targets: &[&Target]) -> Result<Destroyed, 
 /// # Errors
 /// See [`DestroyAllError`]: nothing was destroyed. Once something was, what fails is counted.
 pub fn destroy_everywhere(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
-    let mut by_netns: BTreeMap<Option<u64>, Vec<&Target>> = BTreeMap::new();
-    for target in targets {
-        let there = by_netns.entry(target.netns_number()).or_default();
-        there.push(target);
-    }
     let mut all = Destroyed::default();
-    for there in by_netns.values() {
+    for there in Target::by_netns(targets.iter().copied()).values() {
         let Some(first) = there.first() else { continue };
         match destroy(first.namespace(), there) {
             Ok(done) => all.add(done),
