@@ -12,7 +12,7 @@ use deadpeer_report::plural::plural;
 use deadpeer_report::record;
 use deadpeer_report::sanitize::sanitize_bytes;
 
-use super::cells::{PLACE, answer};
+use super::cells::{PLACE, answer, runs_in};
 use super::words::{BasisWords, GivenUpWords, PlaceWords, RoleWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
@@ -105,10 +105,7 @@ fn fill(row: &mut Row, audit: &Audit, look: Look, service: &Service<Tally>, plac
         None => row.cell(style::FAINT, "?"),
     };
     let (netns, workload) = (service.netns.as_deref(), service.workload.as_deref());
-    match places {
-        true => row.plain(PlaceWords { netns, workload }),
-        false => row.plain(""),
-    };
+    runs_in(row, places.then_some(PlaceWords { netns, workload }));
     row.plain(RoleWords(service.role));
     row.plain(tally.connections.count);
     for told in tally.share().worst.bounds() {

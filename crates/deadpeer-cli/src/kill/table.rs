@@ -8,7 +8,7 @@ use deadpeer_report::Gap;
 use deadpeer_report::duration::Lower;
 use deadpeer_report::sanitize::sanitize_bytes;
 
-use crate::audit::cells::PLACE;
+use crate::audit::cells::{PLACE, runs_in};
 use crate::audit::words::PlaceWords;
 use crate::exit::Stop;
 use crate::gaps::{self, Missing};
@@ -53,10 +53,7 @@ pub(super) fn show(
             Some(holder) => row.plain(sanitize_bytes(&holder.process)),
             None => row.cell(style::FAINT, "?"),
         };
-        match places {
-            true => row.plain(PlaceWords::of(target)),
-            false => row.plain(""),
-        };
+        runs_in(&mut row, places.then(|| PlaceWords::of(target)));
         match holder {
             Some(holder) => row.plain(holder.pid),
             None => row.plain(""),

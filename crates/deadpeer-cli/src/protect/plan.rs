@@ -12,7 +12,7 @@ use deadpeer_report::sanitize::sanitize_bytes;
 use deadpeer_report::{Gap, record};
 
 use super::request::Change;
-use crate::audit::cells::PLACE;
+use crate::audit::cells::{PLACE, runs_in};
 use crate::audit::words::{PlaceWords, RoleWords, SettingsWords};
 use crate::exit::{Exit, Stop};
 use crate::gaps::{self, Missing};
@@ -136,10 +136,7 @@ fn fill(row: &mut Row, aim: &Aim, part: &Part, place: Option<PlaceWords<'_>>) {
         Some(name) => row.plain(sanitize_bytes(name)),
         None => row.cell(style::FAINT, "?"),
     };
-    match place {
-        Some(place) => row.plain(place),
-        None => row.plain(""),
-    };
+    runs_in(row, place);
     row.plain(RoleWords(part.role));
     let noun = if part.listeners { "listener" } else { "conn" };
     row.plain(plural(part.count, noun));
