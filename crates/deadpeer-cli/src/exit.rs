@@ -44,9 +44,7 @@ impl Exit {
         .into_iter()
         .find(|exit| exit.code() == code)
     }
-}
 
-impl Exit {
     /// Of several answers, the one for all: one that is over counts more than one of which nothing
     /// is known, and that more than one that is fine.
     pub(crate) fn worse(self, other: Self) -> Self {
