@@ -8,6 +8,7 @@ pub(crate) mod capabilities;
 pub(crate) mod population;
 pub(crate) mod room;
 
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 /// The command under test, with an environment that does not depend on who runs the test.
@@ -90,4 +91,13 @@ pub(crate) fn of_type(lines: &[serde_json::Value], kind: &str) -> Vec<serde_json
         .filter(|line| line["type"] == kind)
         .cloned()
         .collect()
+}
+
+/// Where a program is; Debian's administrative folders count even if PATH lacks them.
+pub(crate) fn installed(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }

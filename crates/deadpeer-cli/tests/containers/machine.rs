@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use deadpeer_lab::{Host, Lab, Process};
 use deadpeer_sys::testing::skip;
 
+use crate::common::installed;
+
 /// What a program may take to start, on a busy machine.
 const BOUND: Duration = Duration::from_secs(30);
 
@@ -114,7 +116,7 @@ impl Machine {
             skip("cgroups take root");
             return None;
         }
-        let missing = KINDS.iter().find(|kind| !is_installed(kind.program));
+        let missing = KINDS.iter().find(|kind| installed(kind.program).is_none());
         if let Some(kind) = missing {
             skip(&format!("no {}", kind.program));
             return None;
@@ -241,12 +243,4 @@ fn connect(address: (std::net::Ipv4Addr, u16)) -> TcpStream {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
-    folders
-        .into_iter()
-        .any(|folder| folder.join(program).is_file())
 }

@@ -16,6 +16,8 @@ use deadpeer_sys::testing::{in_private_netns, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 
+use crate::common::installed;
+
 /// What a program may take to start or to answer, on a busy machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
@@ -36,15 +38,6 @@ pub(crate) fn with_program(name: &str, test: impl FnOnce(&Path) + Send) {
         )),
         Err(error) => skip(&format!("setpriv cannot be started: {error}")),
     }
-}
-
-/// Where a program is; Debian's administrative folders count even if PATH lacks them.
-pub(crate) fn installed(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-    folders
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
 }
 
 /// A command in a pid namespace, run as this user, whose processes all end when the calling thread

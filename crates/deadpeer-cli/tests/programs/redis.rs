@@ -8,8 +8,8 @@ use std::process::Command;
 use deadpeer_sys::testing::skip;
 
 use crate::audit::Audit;
-use crate::common::run;
-use crate::program::{Program, ask, installed, with_program};
+use crate::common::{installed, run};
+use crate::program::{Program, ask, with_program};
 use crate::settings::Settings;
 
 pub(crate) const ADDRESS: &str = "127.0.0.1:6379";

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::audit::Audit;
-use crate::common::run;
-use crate::program::{Program, ask, installed, with_program};
+use crate::common::{installed, run};
+use crate::program::{Program, ask, with_program};
 use crate::settings::Settings;
 
 pub(crate) const ADDRESS: &str = "127.0.0.1:22";

@@ -12,7 +12,7 @@ use deadpeer_lab::{Host, Lab, Process};
 use deadpeer_sys::testing::skip;
 use serde_json::Value;
 
-use crate::common::{json, of_type, run};
+use crate::common::{self, json, of_type, run};
 use crate::observer::{Ends, Observer};
 use crate::sockets::Undo;
 
@@ -153,11 +153,7 @@ fn connections(name: &str) -> Vec<String> {
 }
 
 fn installed(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
-    let found = folders
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file());
+    let found = common::installed(name);
     if found.is_none() {
         skip(&format!("{name} is not installed"));
     }

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use deadpeer_sys::testing::skip;
 
+use crate::common::installed;
+
 /// What a program may take to start and to answer, on a busy machine.
 const BOUND: Duration = Duration::from_secs(40);
 
@@ -184,11 +186,7 @@ impl Program {
 }
 
 fn is_installed(executable: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
     let debians = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let debians = debians.flatten().map(|version| version.path().join("bin"));
-    let mut folders = std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/sbin".into()])
-        .chain(debians);
-    folders.any(|folder| folder.join(executable).is_file())
+    let mut debians = debians.flatten().map(|version| version.path().join("bin"));
+    installed(executable).is_some() || debians.any(|folder| folder.join(executable).is_file())
 }
