@@ -53,7 +53,7 @@ pub(super) fn run(
     let mut lines = Vec::new();
     let mut seen = Seen::default();
     let mut failed = None;
-    let machine = audit.each_of_all(tables, query, |judged| {
+    let machine = audit.each(tables, query, |judged| {
         match output {
             Output::Text(_) => lines.push(Line::of(judged, &mut seen)),
             Output::Json => failed = write_json(judged, out).err(),

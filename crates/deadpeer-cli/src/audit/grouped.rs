@@ -41,7 +41,7 @@ pub(super) fn run(
     output: Output,
     out: &mut impl Write,
 ) -> Result<Machine, Stop> {
-    let machine = audit.each_of_all(tables, query, |_| ControlFlow::Continue(()));
+    let machine = audit.each(tables, query, |_| ControlFlow::Continue(()));
     let machine = machine.map_err(|error| Stop::from_error(&error))?;
     match output {
         Output::Text(_) if machine.services.is_empty() => {}

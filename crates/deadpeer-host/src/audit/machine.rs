@@ -17,6 +17,7 @@ use super::tally::Tally;
 use super::totals::{Asked, Totals};
 use super::unclosed::Leak;
 use crate::filter::Filter;
+use crate::table::stream::Shared;
 use crate::table::{
     Connection, Coverage, Netns, Query, ReadTableError, Service, Services, Table, Tables,
 };
@@ -92,65 +93,31 @@ impl Audit {
         query
     }
 
-    /// Judges every connection that the query means, shows each to `visit` until it breaks, and
-    /// adds them up.
-    ///
-    /// # Errors
-    /// The table could not be read to its end.
-    pub fn each(
-        &self,
-        table: &mut Table,
-        query: &Query,
-        mut visit: impl FnMut(&Connection<'_>, &Moment, &Judgement) -> ControlFlow<()>,
-    ) -> Result<Machine, ReadTableError> {
-        let speaking = match self.middlebox().filter(|_| query.settings) {
-            Some(limit) => Speaking::read(table, limit)?,
-            None => Speaking::default(),
-        };
-        let netns = Arc::new(table.netns());
-        let mut sum = Sum::default();
-        let coverage = sum.read(self, &netns, &speaking, table, |table, judge| {
-            table.each(query, |connection| {
-                judge(connection, &mut |judged| {
-                    visit(judged.connection, judged.moment, judged.judgement)
-                })
-            })
-        })?;
-        Ok(sum.into_machine(self, coverage))
-    }
-
-    /// The same of every namespace, each judged by its own sysctls: the whole machine at one moment
-    /// as plain values.
+    /// Judges every connection that the query means, each by the sysctls of its namespace, shows it
+    /// to `visit` until that breaks, and adds them up: the whole machine at one moment as plain
+    /// values.
     ///
     /// # Errors
     /// A table could not be read to its end.
-    pub fn each_of_all(
+    pub fn each(
         &self,
         tables: &mut Tables,
         query: &Query,
         mut visit: impl FnMut(&Judged<'_>) -> ControlFlow<()>,
     ) -> Result<Machine, ReadTableError> {
         let speaking = match self.middlebox().filter(|_| query.settings) {
-            Some(limit) => Speaking::read_all(tables, limit)?,
+            Some(limit) => Speaking::read(tables, limit)?,
             None => Speaking::default(),
         };
-        let mut sum = Sum::default();
+        let mut sum = Sum {
+            speaking,
+            ..Sum::default()
+        };
         let coverage = tables.one_by_one(query, |netns, table, shared| {
             let audit = self.on(table.kernel());
-            let netns = Arc::new(netns.clone());
-            sum.read(&audit, &netns, &speaking, table, |table, judge| {
-                table.each_sharing(shared, query, |connection| judge(connection, &mut visit))
-            })
+            sum.read(&audit, netns, table, shared, query, &mut visit)
         })?;
         Ok(sum.into_machine(self, coverage))
-    }
-
-    /// The same without a look at each.
-    ///
-    /// # Errors
-    /// The table could not be read to its end.
-    pub fn machine(&self, table: &mut Table, query: &Query) -> Result<Machine, ReadTableError> {
-        self.each(table, query, |_, _, _| ControlFlow::Continue(()))
     }
 }
 
@@ -191,33 +158,30 @@ impl Machine {
 /// What has been read so far.
 #[derive(Default)]
 struct Sum {
+    speaking: Speaking,
     services: Vec<Service<Tally>>,
     totals: Totals,
     hanging: Vec<Hanging>,
     netns: Vec<Arc<Netns>>,
 }
 
-/// Judges a connection, and hands it on.
-type Judge<'a> = &'a mut dyn FnMut(
-    &Connection<'_>,
-    &mut dyn FnMut(&Judged<'_>) -> ControlFlow<()>,
-) -> ControlFlow<()>;
-
 impl Sum {
     /// Reads and judges a namespace.
     fn read(
         &mut self,
         audit: &Audit,
-        netns: &Arc<Netns>,
-        speaking: &Speaking,
+        netns: &Netns,
         table: &mut Table,
-        each: impl FnOnce(&mut Table, Judge<'_>) -> Result<Coverage, ReadTableError>,
+        shared: &mut Shared,
+        query: &Query,
+        visit: &mut impl FnMut(&Judged<'_>) -> ControlFlow<()>,
     ) -> Result<Coverage, ReadTableError> {
+        let netns = Arc::new(netns.clone());
         let mut services: Services<Tally> = Services::new(table.ephemeral_ports());
         let mut foretold = Foretold::default();
         let mut hung = Hung::default();
         let totals = &mut self.totals;
-        let coverage = each(table, &mut |connection, visit| {
+        let coverage = table.each_sharing(shared, query, |connection| {
             let service = services.of(connection);
             if !connection.chosen {
                 return ControlFlow::Continue(());
@@ -227,7 +191,10 @@ impl Sum {
             let snapshot = connection.snapshot(info.as_ref());
             let listener = service.listener.as_ref();
             let mut judged = audit.judge_with(&mut foretold, connection, &snapshot, listener);
-            if speaking.for_peer_of(netns.number, socket.local, socket.peer) {
+            if self
+                .speaking
+                .for_peer_of(netns.number, socket.local, socket.peer)
+            {
                 let forgets =
                     |finding: &Finding| matches!(finding, Finding::MiddleboxForgets { .. });
                 judged.findings.retain(|finding| !forgets(finding));
@@ -241,7 +208,7 @@ impl Sum {
             let owner = connection.owner();
             let own = owner.and_then(|owner| owner.process.workload());
             visit(&Judged {
-                netns,
+                netns: &netns,
                 connection,
                 workload: own
                     .or(service.workload.as_ref())
@@ -253,16 +220,16 @@ impl Sum {
         })?;
         let mut services = shown(services);
         for service in &mut services {
-            service.netns = Some(Arc::clone(netns));
+            service.netns = Some(Arc::clone(&netns));
             self.totals.add_service(&service.value);
         }
         self.services.append(&mut services);
         self.hanging
             .extend(hung.into_vec().into_iter().map(|hanging| Hanging {
-                netns: Some(Arc::clone(netns)),
+                netns: Some(Arc::clone(&netns)),
                 ..hanging
             }));
-        self.netns.push(Arc::clone(netns));
+        self.netns.push(netns);
         Ok(coverage)
     }
 

@@ -9,7 +9,7 @@ use deadpeer_sys::sock_diag::States;
 use rustc_hash::FxHashSet;
 
 use crate::filter::Filter;
-use crate::table::{Connection, Query, ReadTableError, Table, Tables};
+use crate::table::{Connection, Query, ReadTableError, Tables};
 
 /// The ends that speak before a middlebox forgets the connection, each by its own address and its
 /// peer's, and the number of its network namespace where both are loopback's: those addresses are
@@ -18,19 +18,9 @@ use crate::table::{Connection, Query, ReadTableError, Table, Tables};
 pub(super) struct Speaking(FxHashSet<(Option<u64>, SocketAddr, SocketAddr)>);
 
 impl Speaking {
-    /// Reads every connection of the table, whatever is audited: the other end of one that is may
-    /// belong to anybody.
-    pub(super) fn read(table: &mut Table, limit: Duration) -> Result<Self, ReadTableError> {
-        let mut speaking = Self::default();
-        let netns = table.namespace();
-        table.each(&everything(), |connection| {
-            speaking.add(netns, connection, limit)
-        })?;
-        Ok(speaking)
-    }
-
-    /// The same of several namespaces: the two ends may be in different ones.
-    pub(super) fn read_all(tables: &mut Tables, limit: Duration) -> Result<Self, ReadTableError> {
+    /// Reads every connection of the tables, whatever is audited: the other end of one that is may
+    /// belong to anybody, and be in another namespace.
+    pub(super) fn read(tables: &mut Tables, limit: Duration) -> Result<Self, ReadTableError> {
         let mut speaking = Self::default();
         tables.each(&everything(), |netns, connection| {
             speaking.add(netns.number, connection, limit)

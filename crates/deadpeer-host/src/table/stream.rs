@@ -14,7 +14,6 @@ use super::connection::Connection;
 use super::coverage::Coverage;
 use super::error::{OpenTableError, ReadTableError};
 use super::namespace::Namespace;
-use super::netns::Netns;
 use super::over;
 use super::owners::OwnersOf;
 use super::ports;
@@ -140,16 +139,6 @@ impl Table {
     #[must_use]
     pub fn namespace(&self) -> u64 {
         self.namespace
-    }
-
-    /// The namespace.
-    pub(crate) fn netns(&self) -> Netns {
-        Netns {
-            number: self.namespace,
-            way: self.place.clone(),
-            name: None,
-            is_own: self.place == Namespace::Own,
-        }
     }
 
     /// The local ports that the kernel gives to outgoing connections (`ip_local_port_range`).
