@@ -12,7 +12,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpeer_core::{TcpInfo, TcpState};
+use deadpeer_core::{Kernel, TcpInfo, TcpState};
 use deadpeer_sys::sock_diag::{SocketId, States};
 
 use crate::filter::Filter;
@@ -86,15 +86,17 @@ impl Target {
         let mut targets = Vec::new();
         let coverage = tables.one_by_one(&query, |netns, table, shared| {
             let netns = Arc::new(netns.clone());
+            let kernel = *table.kernel();
             let before = targets.len();
             let coverage = table.each_sharing(shared, &query, |connection| {
                 targets.push(Self {
                     netns: Some(Arc::clone(&netns)),
+                    by_kernel: by_kernel(connection, &kernel),
                     ..Self::of(connection)
                 });
                 ControlFlow::Continue(())
             })?;
-            let fin_timeout = Duration::from_secs(table.kernel().sysctls.fin_timeout_s.into());
+            let fin_timeout = Duration::from_secs(kernel.sysctls.fin_timeout_s.into());
             for target in targets.iter_mut().skip(before) {
                 let (id, heard_ago) = (&target.id, target.heard_ago);
                 target.risk = Risk::of(table.diag(), id, target.state, heard_ago, fin_timeout)
@@ -137,7 +139,8 @@ impl Target {
         self.owners.iter().map(|owner| (owner.pid, owner.fd))
     }
 
-    /// A connection as the table shows it; whether a question could be a risk is left open.
+    /// A connection as the table shows it; what the kernel does by itself, and whether a question
+    /// could be a risk, is left open.
     #[must_use]
     pub fn of(connection: &Connection<'_>) -> Self {
         let socket = connection.socket;
@@ -162,11 +165,16 @@ impl Target {
                 Some(info) => unanswered(info),
                 None => socket.timer.map_or(0, |timer| timer.unanswered.into()),
             },
-            by_kernel: ByKernel::is_in_charge(socket.state, socket.inode.is_some())
-                .then(|| ByKernel::of(socket, info.as_ref())),
+            by_kernel: None,
             risk: None,
         }
     }
+}
+
+fn by_kernel(connection: &Connection<'_>, kernel: &Kernel) -> Option<ByKernel> {
+    let socket = connection.socket;
+    ByKernel::is_in_charge(socket.state, socket.inode.is_some())
+        .then(|| ByKernel::of(socket, connection.tcp_info().as_ref(), kernel))
 }
 
 fn unanswered(info: &TcpInfo) -> u32 {

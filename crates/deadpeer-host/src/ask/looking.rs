@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use deadpeer::{Answer, NotNow};
-use deadpeer_core::TcpInfo;
+use deadpeer_core::{Kernel, TcpInfo};
 use deadpeer_sys::sock_diag::{SockDiag, Socket};
 use rustc_hash::FxHashMap;
 
@@ -15,17 +15,17 @@ use crate::target::{ByKernel, Target};
 /// The kernel asks no more often than this, and a peer that was heard since is there.
 const JUST_NOW: Duration = Duration::from_secs(1);
 
-/// The tables of the namespaces in which somebody was looked at, each opened when it is wanted.
+/// The tables of the namespaces in which somebody was looked at, each opened when it is wanted, and
+/// the kernel with their sysctls.
 #[derive(Debug, Default)]
-pub(super) struct Doors(FxHashMap<Option<u64>, SockDiag>);
+pub(super) struct Doors(FxHashMap<Option<u64>, (SockDiag, Kernel)>);
 
 impl Doors {
-    fn to(&mut self, target: &Target) -> Option<&mut SockDiag> {
+    fn to(&mut self, target: &Target) -> Option<&mut (SockDiag, Kernel)> {
+        let open = || Some((SockDiag::open().ok()?, deadpeer_sys::running_kernel().ok()?));
         Some(match self.0.entry(target.netns_number()) {
             Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(closed) => {
-                closed.insert(target.namespace().run(SockDiag::open).ok()?.ok()?)
-            }
+            Entry::Vacant(closed) => closed.insert(target.namespace().run(open).ok()??),
         })
     }
 }
@@ -33,14 +33,14 @@ impl Doors {
 /// Looks at a connection as it is now. Nothing is sent.
 pub(super) fn look(doors: &mut Doors, target: &Target) -> Reply {
     // It was there a moment ago.
-    let Some(diag) = doors.to(target) else {
+    let Some((diag, kernel)) = doors.to(target) else {
         return Reply::Unreachable(Unreadable::Refused);
     };
     let version = deadpeer_sys::kernel_version();
     let found = diag.socket_between(&target.id, true, |socket| {
         let info = socket.tcp_info.map(|info| TcpInfo::decode(info, version));
         let is_it = socket.cookie == target.id.cookie;
-        is_it.then(|| reply(socket, info.as_ref()))
+        is_it.then(|| reply(socket, info.as_ref(), kernel))
     });
     match found {
         Ok(found) => found
@@ -50,13 +50,13 @@ pub(super) fn look(doors: &mut Doors, target: &Target) -> Reply {
     }
 }
 
-fn reply(socket: &Socket<'_>, info: Option<&TcpInfo>) -> Reply {
-    let kernel = ByKernel::of(socket, info);
+fn reply(socket: &Socket<'_>, info: Option<&TcpInfo>, kernel: &Kernel) -> Reply {
+    let by_kernel = ByKernel::of(socket, info, kernel);
     let heard = info.and_then(TcpInfo::heard_ago);
-    match heard.filter(|ago| *ago < JUST_NOW && kernel.unanswered == Some(0)) {
+    match heard.filter(|ago| *ago < JUST_NOW && by_kernel.unanswered == Some(0)) {
         Some(ago) => Reply::Answer(Answer::NotNow(NotNow::Heard { ago })),
         None if ByKernel::is_in_charge(socket.state, socket.inode.is_some()) => {
-            Reply::ByKernel(kernel)
+            Reply::ByKernel(by_kernel)
         }
         None => Reply::Unreachable(Unreadable::Gone),
     }

@@ -47,7 +47,7 @@ impl Audit {
                 (*listener.unwrap_or(self.untouched()), false)
             }
         };
-        let ends = self.ends(&options, snapshot);
+        let ends = snapshot.ends(&options, self.kernel());
         let within = ends.and_then(Notice::latest).filter(|_| snapshot.orphan);
         Judgement {
             ends,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deadpeer_core::forecast::Waiting;
 use deadpeer_core::{
-    Effective, Finding, Forecast, Kernel, Notice, Silence, Snapshot, TcpInfo, TcpState,
+    Effective, Finding, Forecast, Kernel, Notice, Silence, Snapshot, TcpState,
 };
 use deadpeer_sys::sock_diag::Socket;
 
@@ -55,7 +55,7 @@ pub struct Judgement {
     pub late_write: Bound,
     /// When the kernel ends it if its peer is gone at this moment, by the timers that are armed;
     /// `None`: not known, or there is no peer, or it is idle and ends as its settings promise
-    /// ([`Audit::ends`] tells).
+    /// ([`Snapshot::ends`] tells).
     pub ends: Option<Notice>,
     /// Whether it keeps the deadline, in the silence it is in as well, and as its timers are armed.
     pub compliance: Compliance,
@@ -138,25 +138,13 @@ impl Audit {
         &self.untouched
     }
 
-    pub(super) fn kernel(&self) -> &Kernel {
+    pub(crate) fn kernel(&self) -> &Kernel {
         &self.kernel
     }
 
-    /// Judges a connection. `info` is [`Connection::tcp_info`], if decoded; `listener` is what its
-    /// listener has set, if it has one.
-    #[must_use]
-    pub fn judge(
-        &self,
-        connection: &Connection<'_>,
-        info: Option<&TcpInfo>,
-        listener: Option<&Effective>,
-    ) -> Judgement {
-        let snapshot = connection.snapshot(info);
-        self.judge_with(&mut Foretold::default(), connection, &snapshot, listener)
-    }
-
-    /// The same, with what is known of other connections.
-    pub(super) fn judge_with(
+    /// Judges a connection at the moment of the snapshot. `listener` is what its listener has set,
+    /// if it has one; `foretold` remembers what connections like it have in common.
+    pub(super) fn judge(
         &self,
         foretold: &mut Foretold,
         connection: &Connection<'_>,
@@ -181,13 +169,6 @@ impl Audit {
             },
             Basis::Nobody => self.nobodys(connection, snapshot, listener),
         }
-    }
-
-    /// When the kernel ends the connection if its peer is gone now, by its armed timers. The one
-    /// answer for every verb.
-    #[must_use]
-    pub fn ends(&self, options: &Effective, snapshot: &Snapshot) -> Option<Notice> {
-        snapshot.ends(options, &self.kernel)
     }
 
     /// Everything that is foretold of a connection with these settings, this moment included.
@@ -256,7 +237,7 @@ impl Audit {
             && differs.is_none();
         let ends = match explained {
             true => None,
-            false => self.ends(options, snapshot),
+            false => snapshot.ends(options, &self.kernel),
         };
         let bound = |silence| match Silence::still_to_come(snapshot.state).contains(&silence) {
             true => Bound::from(forecast.outlook(silence).worst),

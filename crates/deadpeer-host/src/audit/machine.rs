@@ -190,7 +190,7 @@ impl Sum {
             let info = connection.tcp_info();
             let snapshot = connection.snapshot(info.as_ref());
             let listener = service.listener.as_ref();
-            let mut judged = audit.judge_with(&mut foretold, connection, &snapshot, listener);
+            let mut judged = audit.judge(&mut foretold, connection, &snapshot, listener);
             if self
                 .speaking
                 .for_peer_of(netns.number, socket.local, socket.peer)

@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn nothing_written_is_everything() {
-        assert!(read(json!({})).unwrap().is_everything());
+        assert_eq!(read(json!({})).unwrap(), Selector::default());
     }
 
     #[test]

@@ -115,12 +115,6 @@ pub enum ResolveError {
 }
 
 impl Selector {
-    /// Whether everything is chosen.
-    #[must_use]
-    pub fn is_everything(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Whether what it means changes as time goes by.
     pub(crate) fn has_names(&self) -> bool {
         !self.users.is_empty() || !self.cgroups.is_empty() || !self.containers.is_empty()
@@ -254,7 +248,6 @@ mod tests {
 
     #[test]
     fn nothing_written_is_everything() {
-        assert!(Selector::default().is_everything());
         assert_eq!(resolved(|_| {}).filter, Filter::default());
     }
 

@@ -51,9 +51,10 @@ impl Judged<'_> {
         let judged = self.judgement;
         let options = judged.basis.options();
         let options = options.filter(|_| judged.idle != Bound::ByProgram);
+        let snapshot = &self.moment.snapshot;
         judged
             .ends
-            .or_else(|| self.audit.ends(options?, &self.moment.snapshot))
+            .or_else(|| snapshot.ends(options?, self.audit.kernel()))
     }
 
     /// The record of a listener.

@@ -121,14 +121,4 @@ impl Coverage {
     pub fn is_whole(&self) -> bool {
         self.hidden_processes.is_empty() && self.closed.is_empty()
     }
-
-    /// How many chosen connections have unread options for this reason.
-    #[must_use]
-    pub fn unread_because(&self, why: Unreadable) -> u64 {
-        self.unread
-            .iter()
-            .filter(|((reason, _), _)| *reason == why)
-            .map(|(_, count)| count)
-            .sum()
-    }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use deadpeer_core::{TcpInfo, TcpState};
-use deadpeer_sys::sock_diag::{Socket, TimerKind};
+use deadpeer_core::{Effective, Kernel, Notice, TcpInfo, TcpState};
+use deadpeer_sys::sock_diag::Socket;
 
 /// What the kernel does by itself for a connection that can't be asked in its state, with or
 /// without a descriptor.
@@ -15,7 +15,7 @@ pub struct ByKernel {
     /// Retransmissions of a SYN, of data or of a FIN that nothing has answered; `None`: nothing is
     /// sent any more.
     pub unanswered: Option<u32>,
-    /// How long until the kernel forgets it; `None`: that depends on more than a timer.
+    /// Within how long the kernel forgets it; `None`: that depends on more than a timer.
     pub forgotten_in: Option<Duration>,
 }
 
@@ -41,21 +41,20 @@ impl ByKernel {
         }
     }
 
-    /// What the table shows of it.
-    pub(crate) fn of(socket: &Socket<'_>, info: Option<&TcpInfo>) -> Self {
-        let timer = socket.timer;
-        let by_timer = timer.map_or(0, |timer| timer.unanswered.into());
+    /// What the table shows of it, and the kernel with the sysctls of its namespace will do.
+    pub(crate) fn of(socket: &Socket<'_>, info: Option<&TcpInfo>, kernel: &Kernel) -> Self {
+        let by_timer = socket.timer.map_or(0, |timer| timer.unanswered.into());
         let sent_again = info.and_then(|info| info.retransmits).map(u32::from);
-        let left = |kind| {
-            let timer = timer.filter(|timer| timer.kind == kind)?;
-            Some(Duration::from_millis(timer.expires_in_ms.into()))
-        };
         let ended = matches!(socket.state, TcpState::FinWait2 | TcpState::TimeWait);
         Self {
             state: socket.state,
             unanswered: (!ended).then(|| sent_again.unwrap_or(0).max(by_timer)),
             forgotten_in: match ended {
-                true => left(TimerKind::TimeWait).or_else(|| left(TimerKind::Keepalive)),
+                // No option of the socket counts any more.
+                true => socket
+                    .snapshot(info)
+                    .ends(&Effective::untouched(&kernel.sysctls), kernel)
+                    .and_then(Notice::latest),
                 false => None,
             },
         }

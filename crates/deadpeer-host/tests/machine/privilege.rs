@@ -57,7 +57,7 @@ fn nobody_sees_all_connections_and_the_options_of_his_own() {
             }
             assert!(row.info.is_some());
         }
-        assert_eq!(coverage.unread_because(Unreadable::NoVisibleOwner), 3);
+        assert_eq!(coverage.unread[&(Unreadable::NoVisibleOwner, 0)], 3);
         for holder in &others {
             assert!(coverage.unreadable_processes.contains(&holder.pid()));
         }
