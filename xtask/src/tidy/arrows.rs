@@ -5,7 +5,7 @@ use cargo_metadata::{Dependency, DependencyKind, Package};
 use super::house::{House, IMPURE, Room, TESTS_MAY_USE, Uses};
 use super::{Finding, manifest};
 
-/// The dependencies of a crate that the plan of the house doesn't have.
+/// The dependencies of a crate that the plan of the house doesn't have, and the other way round.
 pub(super) fn check(house: &House, package: &Package) -> Vec<Finding> {
     let Some(room) = house.room(&package.name) else {
         let what = format!("{} has no place in the plan of the house", package.name);
@@ -15,7 +15,25 @@ pub(super) fn check(house: &House, package: &Package) -> Vec<Finding> {
         let what = broken_arrow(room, dependency)?;
         Some(manifest::finding(package, what))
     });
-    broken.collect()
+    let unused = unused_arrows(room, package).map(|what| manifest::finding(package, what));
+    broken.chain(unused).collect()
+}
+
+/// Arrows that the crate has no use for.
+fn unused_arrows(room: &Room, package: &Package) -> impl Iterator<Item = String> {
+    let planned = match &room.uses {
+        Uses::All => None,
+        Uses::Only(names) => Some(names),
+    };
+    let is_used = |name: &str| {
+        let shipped = |kind| kind != DependencyKind::Development;
+        let mut dependencies = package.dependencies.iter();
+        dependencies.any(|dependency| dependency.name == name && shipped(dependency.kind))
+    };
+    let unused = planned.into_iter().flatten();
+    unused
+        .filter(move |name| !is_used(name))
+        .map(|name| format!("{} may use {name}, and does not", room.name))
 }
 
 fn broken_arrow(room: &Room, dependency: &Dependency) -> Option<String> {

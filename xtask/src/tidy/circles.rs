@@ -1,7 +1,8 @@
 //! The modules of a crate stand in an order: none needs one that needs it again.
 //!
 //! What counts are the modules that the root names, with everything below them, and the paths from
-//! `crate` in what is shipped. What the root re-exports is its module's.
+//! the root in what is shipped, whether they begin with `crate` or climb there with `super`. What
+//! the root re-exports is its module's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -37,11 +38,11 @@ impl Needs {
                 continue;
             };
             for (line, path) in named(&file.path)? {
-                let [root, name, ..] = path.as_slice() else {
+                let Some(name) = file.at_root(&path) else {
                     continue;
                 };
-                let needed = exported.get(name).map_or(name.as_str(), String::as_str);
-                if root == "crate" && needed != module && modules.contains(needed) {
+                let needed = exported.get(name).map_or(name, String::as_str);
+                if needed != module && modules.contains(needed) {
                     let of_module = needs.0.entry(module.to_owned()).or_default();
                     let place = (file.path.clone(), line);
                     of_module.entry(needed.to_owned()).or_insert(place);

@@ -47,10 +47,9 @@ pub(super) const IMPURE: &[&str] = &[
 const MAY_BE_UNSAFE: [&str; 3] = ["deadpeer-sys", "deadpeer-bpf", "deadpeer-c"];
 
 /// Programs: they may print and exit.
-const MAY_PRINT: [&str; 5] = [
+const MAY_PRINT: [&str; 4] = [
     "deadpeer-bench",
     "deadpeer-cli",
-    "deadpeer-guard",
     "deadpeer-examples",
     "xtask",
 ];

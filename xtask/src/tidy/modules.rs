@@ -48,6 +48,17 @@ impl File {
     pub(super) fn module(&self) -> Option<&str> {
         self.modules.first().map(String::as_str)
     }
+
+    /// What a path in this file names in the root; `None`: it begins elsewhere.
+    pub(super) fn at_root<'p>(&self, path: &'p [String]) -> Option<&'p str> {
+        let climbs = path.iter().take_while(|part| *part == "super").count();
+        let begins = match path.first()?.as_str() {
+            "crate" => 1,
+            _ if climbs > 0 && climbs == self.modules.len() => climbs,
+            _ => return None,
+        };
+        path.get(begins).map(String::as_str)
+    }
 }
 
 /// Adds `file` and its modules, which stand in the folder `children`.

@@ -131,6 +131,9 @@ const THREADS: &[&[&str]] = &[
     &["thread", "Builder"],
 ];
 
+/// Our own crates that reach the kernel.
+const OUR_KERNEL: &[&[&str]] = &[&["deadpeer_sys"], &["deadpeer_host"]];
+
 /// What gives an application's error or data away, and the files that say what it costs.
 const TAKES: [&str; 5] = ["socket_error", "take_error", "SO_ERROR", "MSG_PEEK", "PEEK"];
 const TAKERS: [&str; 3] = ["take_error.rs", "sockopt.rs", "lib.rs"];
@@ -140,7 +143,12 @@ fn absent(room: &Room, file: &Path, source: &str) -> Result<Vec<Fault>> {
     let name = room.name.as_str();
     let tokens = tokens::product(source)?;
     let host = name == "deadpeer-host";
-    let heartbeat = name == "deadpeer" && file.iter().any(|part| part == "heartbeat");
+    let within = |module: &str| {
+        file.file_stem().is_some_and(|stem| stem == module)
+            || file.iter().any(|part| part == module)
+    };
+    let heartbeat = name == "deadpeer" && within("heartbeat");
+    let heart = name == "deadpeer-guard" && within("heart");
     let mut faults = Vec::new();
     for (line, path) in paths(&tokens) {
         let threads = (host || name == "deadpeer") && contains(&path, THREADS);
@@ -149,6 +157,10 @@ fn absent(room: &Room, file: &Path, source: &str) -> Result<Vec<Fault>> {
         if threads || sleeps || task {
             let what = path.join("::");
             faults.push((line, format!("{name} waits in nobody's place: {what}")));
+        }
+        if heart && (contains(&path, ENVIRONMENT) || contains(&path, OUR_KERNEL)) {
+            let what = path.join("::");
+            faults.push((line, format!("the heart touches nothing: {what}")));
         }
     }
     let watches = ["deadpeer", "deadpeer-sys", "deadpeer-bpf", "deadpeer-host"].contains(&name);
