@@ -264,9 +264,11 @@ fn a_library_that_waits_in_its_callers_place() {
 #[test]
 fn a_heart_that_reads_a_clock() {
     let tree = Tree::new();
-    tree.add_crate("deadpeer-guard", "");
     let reads = "pub fn f() { let _ = std::time::Instant::now(); deadpeer_sys::tcp_info(0); }\n";
-    tree.append("crates/deadpeer-guard/src/lib.rs", "mod heart;\nmod shell;\n");
+    tree.append(
+        "crates/deadpeer-guard/src/lib.rs",
+        "mod heart;\nmod shell;\n",
+    );
     for module in ["heart", "shell"] {
         let path = format!("crates/deadpeer-guard/src/{module}.rs");
         tree.write(&path, &format!("//! Inside.\n{reads}"));
@@ -313,7 +315,10 @@ fn modules_that_need_each_other() {
     file("two", "use super::Third;\n#[cfg(test)]\nuse crate::one;");
     file("three/inner", "use super::Third;");
     tree.expect_findings(&[]);
-    file("three/inner", "use crate::{one::First};\nuse super::super::two;");
+    file(
+        "three/inner",
+        "use crate::{one::First};\nuse super::super::two;",
+    );
     let circle = |file: &str, from: &str, to: &str| {
         format!(
             "crates/deadpeer-core/src/{file}.rs:2: a circle of modules: {from} needs {to}, which \
@@ -442,8 +447,8 @@ impl Tree {
             "deadpeer-sys",
             "[dependencies]\ndeadpeer-core = { path = \"../deadpeer-core\" }\n",
         );
-        for rest in ["deadpeer-lab", "deadpeer-host", "deadpeer-cli"] {
-            tree.add_crate(rest, "");
+        for rest in ["lab", "host", "guard", "cli"] {
+            tree.add_crate(&format!("deadpeer-{rest}"), "");
         }
         tree
     }

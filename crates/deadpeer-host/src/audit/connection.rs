@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use deadpeer_core::forecast::Waiting;
-use deadpeer_core::{
-    Effective, Finding, Forecast, Kernel, Notice, Silence, Snapshot, TcpState,
-};
+use deadpeer_core::{Effective, Finding, Forecast, Kernel, Notice, Silence, Snapshot, TcpState};
 use deadpeer_sys::sock_diag::Socket;
 
 use super::basis::Basis;

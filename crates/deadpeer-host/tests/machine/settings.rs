@@ -97,7 +97,10 @@ fn what_has_no_descriptor_says_so() {
         let (rows, coverage) = read(&Query::default());
         let unknown = Settings::Unknown(Unreadable::NoDescriptor);
         assert_eq!(rows.iter().filter(|row| row.settings == unknown).count(), 1);
-        let reasons = coverage.unread.iter().map(|((why, _), count)| (*why, *count));
+        let reasons = coverage
+            .unread
+            .iter()
+            .map(|((why, _), count)| (*why, *count));
         assert!(reasons.eq([(Unreadable::NoDescriptor, 1)]), "{coverage:?}");
     });
 }
