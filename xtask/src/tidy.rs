@@ -63,7 +63,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
         findings.extend(manifest::check(package)?);
         let products = Product::of(package)?;
         findings.extend(source::check(&house, package, &products)?);
-        findings.extend(circles::check(package, &products)?);
+        findings.extend(circles::check(&products)?);
     }
     for finding in &mut findings {
         if let Ok(relative) = finding.path.strip_prefix(root) {

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use cargo_metadata::Package;
 
 use super::Finding;
 use super::modules::Product;
@@ -16,7 +15,7 @@ use super::source::paths;
 use super::tokens;
 
 /// A finding for each step of each circle.
-pub(super) fn check(package: &Package, products: &[Product]) -> Result<Vec<Finding>> {
+pub(super) fn check(products: &[Product]) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for product in products {
         let needs = Needs::of(product)?;
