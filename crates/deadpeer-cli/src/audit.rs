@@ -1,5 +1,6 @@
 //! `deadpeer audit`: which connections would hang on a vanished peer, and for how long.
 
+mod advice;
 pub(crate) mod cells;
 mod doing;
 mod each;
@@ -31,13 +32,20 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         .within(request.within)
         .survive_lost(request.survive_lost)
         .behind_middlebox(request.middlebox);
-    let remedies = request
+    let mut remedies = request
         .within
         .map(|within| Remedies::new(within, tables.kernel()));
-    let machine = match request.each {
+    let mut machine = match request.each {
         true => each::run(&audit, &mut tables, &query, output, out)?,
-        false => grouped::run(&audit, &mut tables, &query, remedies, output, out)?,
+        false => grouped::run(&audit, &mut tables, &query, &mut remedies, output, out)?,
     };
+    if let (true, Output::Text(look)) = (request.each, output) {
+        advice::write(&machine, &mut remedies, look, out)?;
+    }
+    machine.leave_to_programs(|service| {
+        let remedy = advice::remedy(&mut remedies, service);
+        remedy.is_some_and(|remedy| remedy.keeps_itself().is_some())
+    });
     hanging::write(&machine, output, out)?;
     let elsewhere = elsewhere(request, &machine);
     output.gaps(out, missing(&machine))?;

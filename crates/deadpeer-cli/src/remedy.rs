@@ -301,13 +301,19 @@ impl Remedy<'_> {
         }
     }
 
-    /// "sshd itself after 35 s", where that is sooner than the deadline whatever its client does.
-    fn sooner(&self) -> Option<String> {
+    /// The time-out of the program's own that keeps the deadline whatever its client does, as far
+    /// as its configuration tells.
+    pub(crate) fn keeps_itself(&self) -> Option<&Own> {
         let within = self.advice.within;
-        let own = self.own().into_iter().find(|own| {
+        self.own().into_iter().find(|own| {
             let mut silences = Silence::JUDGED.into_iter();
             silences.all(|silence| own.keeps(silence, within))
-        })?;
+        })
+    }
+
+    /// "sshd itself after 35 s", where that is sooner than the deadline.
+    fn sooner(&self) -> Option<String> {
+        let own = self.keeps_itself()?;
         let OwnEnd::After(after) = own.ends else {
             return None;
         };

@@ -482,6 +482,31 @@ fn the_python_code_runs_and_sets_the_options() {
     assert_sets_the_options("python", "set.py", rest, &["python3", "set.py"]);
 }
 
+/// Node has no name for the user timeout, and libuv sets the interval and the count itself.
+#[test]
+fn the_node_code_runs_and_sets_what_node_can() {
+    let code = plan(&[&DROP[..], &["--code", "node"]].concat()).stdout;
+    let folder = tempfile::tempdir().unwrap();
+    let before = "const socket = new (require('net').Socket)({ fd: 0 });\n";
+    let program = format!("{before}{code}\nprocess.exit(0);\n");
+    fs::write(folder.path().join("set.js"), program).unwrap();
+    let pair = pair(&SocketOptions::default());
+    let mut node = Command::new("node");
+    node.arg("set.js")
+        .current_dir(folder.path())
+        .stdin(std::os::fd::OwnedFd::from(pair.client.try_clone().unwrap()));
+    let Ok(done) = node.output() else {
+        return deadpeer_sys::testing::skip("there is no node");
+    };
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}");
+    let held = deadpeer::options(&pair.client).unwrap();
+    assert!(held.keepalive, "{held:?}");
+    assert_eq!((held.keepintvl_s, held.keepcnt), (1, 10));
+    let idle = format!("setKeepAlive(true, {});", held.keepidle_s * 1000);
+    assert!(code.contains(&idle), "{held:?}: {code}");
+}
+
 #[test]
 #[ignore = "takes Go: cargo xtask check-recipes"]
 fn the_go_code_compiles_and_sets_the_options() {

@@ -6,17 +6,17 @@ use std::ops::ControlFlow;
 
 use deadpeer_core::Finding;
 use deadpeer_host::audit::{Audit, Basis, Machine, Tally};
-use deadpeer_host::{Query, Role, Service, Tables};
-use deadpeer_recipes::SideKind;
+use deadpeer_host::{Query, Service, Tables};
 use deadpeer_report::plural::plural;
 use deadpeer_report::record;
 use deadpeer_report::sanitize::sanitize_bytes;
 
+use super::advice::remedy;
 use super::cells::{PLACE, answer, runs_in};
 use super::words::{BasisWords, GivenUpWords, PlaceWords, RoleWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
-use crate::remedy::{Remedies, Remedy};
+use crate::remedy::Remedies;
 use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Row, Table as TextTable};
@@ -37,7 +37,7 @@ pub(super) fn run(
     audit: &Audit,
     tables: &mut Tables,
     query: &Query,
-    mut remedies: Option<Remedies>,
+    remedies: &mut Option<Remedies>,
     output: Output,
     out: &mut impl Write,
 ) -> Result<Machine, Stop> {
@@ -45,11 +45,11 @@ pub(super) fn run(
     let machine = machine.map_err(|error| Stop::from_error(&error))?;
     match output {
         Output::Text(_) if machine.services.is_empty() => {}
-        Output::Text(look) => write(audit, &machine, &mut remedies, look, out)?,
+        Output::Text(look) => write(audit, &machine, remedies, look, out)?,
         Output::Json => {
             for service in &machine.services {
                 let mut record = record::Service::from(service);
-                record.remedy = remedy(&mut remedies, service).map(|remedy| remedy.record());
+                record.remedy = remedy(remedies, service).map(|remedy| remedy.record());
                 line(out, &record)?;
             }
         }
@@ -119,25 +119,6 @@ fn fill(row: &mut Row, audit: &Audit, look: Look, service: &Service<Tally>, plac
             plural(n as u64 - 1, "other")
         )),
     };
-}
-
-/// What to write for the program of a service that misses the deadline.
-fn remedy<'r>(remedies: &'r mut Option<Remedies>, service: &Service<Tally>) -> Option<Remedy<'r>> {
-    let tally = &service.value;
-    let kind = match service.role {
-        Role::Outgoing(_) => SideKind::Upstream,
-        Role::Listening(_) | Role::Accepted(_) | _ => SideKind::Accepted,
-    };
-    let remedies = remedies
-        .as_mut()
-        .filter(|_| tally.connections.late + tally.late_listeners() > 0);
-    let netns = service.netns.as_ref().map(|netns| netns.number);
-    remedies?.of(
-        service.process.as_deref()?,
-        kind,
-        service.role.port(),
-        netns,
-    )
 }
 
 /// What is odd about a service, in sentences.

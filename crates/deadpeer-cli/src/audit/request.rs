@@ -19,7 +19,9 @@ use crate::table_args::TableArgs;
 /// first. A listener stands for the connections it will accept. With --within, whatever misses the
 /// deadline is marked, and the exit code is 1 if anything does. The answer is for each connection
 /// as it is: a timer that was armed before an option or a sysctl changed still runs with the old
-/// value.
+/// value. Where the kernel misses the deadline and a time-out of the program's own keeps it, by the
+/// configuration it was started with, that is said, and the exit code is 3 if nothing else misses
+/// it: whether the program runs with what is written there can't be seen from outside.
 ///
 /// Root sees everything. Other users see every connection, but only their own programs' settings;
 /// for the rest, the running timer gives a lower bound, marked with >. What could not be read is

@@ -86,12 +86,18 @@ fn besides(totals: &Totals, request: &Request) -> Vec<String> {
 }
 
 /// Why it is not known whether the deadline is kept.
-fn why(totals: &Totals) -> &'static str {
-    match totals.supervised {
-        0 => "not enough could be seen",
-        n if n == totals.undecided => "their programs supervise them (deadpeer), and decide",
-        _ => "their programs supervise them (deadpeer), or not enough could be seen",
+fn why(totals: &Totals) -> String {
+    let mut reasons = Vec::new();
+    if totals.supervised > 0 {
+        reasons.push("their programs supervise them (deadpeer), and decide");
     }
+    if totals.own_timeouts > 0 {
+        reasons.push("their programs end them in time themselves, by their configuration");
+    }
+    if totals.undecided > totals.supervised + totals.own_timeouts {
+        reasons.push("not enough could be seen");
+    }
+    reasons.join(", or ")
 }
 
 fn late(totals: &Totals, within: &str) -> String {

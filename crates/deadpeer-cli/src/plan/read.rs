@@ -147,6 +147,10 @@ pub(crate) fn own_in_words(own: &Own) -> String {
     let silences = own.timeout.ends.iter().flat_map(|ends| &ends.silences);
     let silences: Vec<&str> = silences.filter_map(|name| silence_in_words(name)).collect();
     words += &match own.ends {
+        OwnEnd::After(after) if silences.is_empty() => format!(
+            "ends a connection at most {} after the kernel has given it up",
+            Upper(after)
+        ),
         OwnEnd::After(after) => {
             format!(
                 "ends a connection after {} at most {}",

@@ -52,6 +52,14 @@ fn its_own_questions_are_told() {
         let said = run(&[&["audit"], &args[..]].concat()).stdout;
         let sooner = "the program itself ends it after 18 s (ClientAliveInterval)";
         assert!(said.contains(sooner), "{said}");
+        // The kernel misses the deadline, and the program says that it doesn't.
+        for more in [&[][..], &["--each"]] {
+            let audit = run(&[&["audit"], &args[..], more].concat());
+            assert_eq!(audit.code, 3, "{}", audit.stdout);
+            let why = "their programs end them in time themselves, by their configuration.";
+            assert!(audit.stdout.contains(why), "{}", audit.stdout);
+            assert!(audit.stdout.contains(sooner), "{}", audit.stdout);
+        }
         // Where the file is gone it can't be told, and that is said.
         drop(folder);
         let said = run(&[&["audit"], &args[..]].concat()).stdout;

@@ -131,6 +131,20 @@ impl Machine {
         self.totals.compliance(self.asked, filtered, whole)
     }
 
+    /// Takes services that miss the deadline for undecided where their program keeps it by a
+    /// time-out of its own, as far as its configuration tells: the kernel does not, and whether the
+    /// program runs with what is written there can't be seen from outside.
+    pub fn leave_to_programs(&mut self, mut keeps: impl FnMut(&Service<Tally>) -> bool) {
+        let late = |service: &&Service<Tally>| {
+            service.value.connections.late + service.value.late_listeners() > 0
+        };
+        for service in self.services.iter().filter(late) {
+            if keeps(service) {
+                self.totals.leave_to_program(&service.value);
+            }
+        }
+    }
+
     /// Whether there is anything to say about where services run: a container, or a namespace that
     /// isn't ours.
     #[must_use]

@@ -23,6 +23,9 @@ pub struct Totals {
     pub undecided: u64,
     /// Those of them that deadpeer supervises in their program, which decides.
     pub supervised: u64,
+    /// Those of them whose programs end them in time themselves, by their configuration
+    /// ([`Machine::leave_to_programs`](super::Machine::leave_to_programs)).
+    pub own_timeouts: u64,
     /// Connections and listeners that the middlebox of the audit forgets.
     pub forgotten: u64,
     /// Connections and listeners of which a live peer survives fewer lost probes than asked for.
@@ -49,6 +52,15 @@ impl Totals {
         self.supervised += tally.connections.supervised + tally.listeners.supervised;
         self.forgotten += tally.shown(|share| share.forgotten);
         self.fragile += tally.shown(|share| share.fragile);
+    }
+
+    /// Takes what of a service is late for undecided: its program may end it in time.
+    pub(super) fn leave_to_program(&mut self, tally: &Tally) {
+        let (connections, listeners) = (tally.connections.late, tally.late_listeners());
+        self.late_connections -= connections;
+        self.late_listeners -= listeners;
+        self.undecided += connections + listeners;
+        self.own_timeouts += connections + listeners;
     }
 
     /// Whether nothing was looked at.

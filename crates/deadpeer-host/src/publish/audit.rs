@@ -257,6 +257,7 @@ impl Machine {
             listeners_over_deadline: self.totals.late_listeners,
             undecided: self.totals.undecided,
             supervised: self.totals.supervised,
+            own_timeouts: self.totals.own_timeouts,
             over_middlebox: self.totals.forgotten,
             few_lost_survived: self.totals.fragile,
             namespaces: self.netns.len() as u64,

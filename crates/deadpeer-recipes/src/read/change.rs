@@ -1,10 +1,13 @@
 //! What to change in a configuration: the values that a recipe chose, in the lines that are there,
 //! or in new ones beside them.
 
+mod nested;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use deadpeer_core::SocketOptions;
 
+use self::nested::{New, Node};
 use super::diff::{Edit, applied};
 use super::document::{Document, Entry, lines};
 use super::files::Loader;
@@ -62,8 +65,9 @@ impl Changes {
     /// Several at one place are one edit, in the order of the keys.
     fn insert(&mut self, file: usize, at: usize, text: &str) {
         let edits = self.edits.entry(file).or_default();
-        let here = |edit: &&Edit| edit.at == (at, at);
-        let Some(mut edit) = edits.iter().find(here).cloned() else {
+        let first = Edit::new(at..at, String::new());
+        let here = edits.range(first..).next();
+        let Some(mut edit) = here.filter(|edit| edit.at == (at, at)).cloned() else {
             edits.insert(Edit::new(at..at, text.to_owned()));
             return;
         };
@@ -89,20 +93,60 @@ pub(crate) fn sockets(
 ) {
     let side = spoken.sockets.side;
     let mut anchor = Anchor::of(document, syntax, spoken);
-    let keys = side.keys.iter().zip(&spoken.found);
-    for (key, found) in keys {
-        let value = fill(&key.write, options, None);
+    let mut nested = Vec::new();
+    for (place, (key, found)) in side.keys.iter().zip(&spoken.found).enumerate() {
+        let fill = |text: &String| fill(text, options, None);
+        let value = fill(&key.write);
         if value.contains('{') {
             continue; // The recipe has no value for it.
+        }
+        let mut others = side.keys.iter().zip(&spoken.found).enumerate();
+        let counts_instead = |(at, (other, there)): (usize, (&Key, &Option<Found<'_>>))| {
+            other.sets == key.sets
+                && match found {
+                    Some(_) => at > place && there.is_some(),
+                    None => at < place || there.is_some(),
+                }
+        };
+        if others.any(counts_instead) {
+            continue;
         }
         let own_line = side.each.as_ref().is_some_and(|each| each.key == key.key);
         match (found, spoken.by.first(), &key.parameter) {
             (Some(found), _, _) => replace(changes, document, syntax, key, found, &value),
             (None, Some(line), Some(parameter)) if own_line => {
-                let at = last_word(line, syntax, key);
+                let at = last_word(line);
                 changes.insert(line.file, at, &format!(" {parameter}{value}"));
             }
+            (None, _, Some(parameter)) if syntax == Syntax::Calls => {
+                let mut lines = document.entries.iter().rev();
+                match lines.find(|line| named(syntax, line, &key.key).is_some()) {
+                    Some(line) => {
+                        let at = last_word(line);
+                        changes.insert(line.file, at, &format!(" {parameter}{value}"));
+                    }
+                    None => anchor.insert(changes, document, key, &value),
+                }
+            }
+            (None, _, _) if syntax == Syntax::Yaml && value.is_empty() => {}
+            (None, _, _) if syntax == Syntax::Yaml => nested.push(New {
+                path: key.steps(),
+                node: match &key.item {
+                    Some(item) => Node::Item(fill(item)),
+                    None => Node::Value(value),
+                },
+            }),
             (None, _, _) => anchor.insert(changes, document, key, &value),
+        }
+    }
+    for New { path, node } in nested::insert(changes, document, spoken, nested) {
+        let key = Key {
+            key: path.join("."),
+            ..Key::default()
+        };
+        match node {
+            Node::Value(value) => anchor.insert(changes, document, &key, &value),
+            Node::Item(item) => changes.by_hand.push(format!("{}: {item}", key.key)),
         }
     }
 }
@@ -123,7 +167,6 @@ pub(crate) fn own(changes: &mut Changes, document: &Document, syntax: Syntax, ad
         };
         let key = Key {
             key: new.key.text.clone(),
-            write: value.text.clone(),
             ..Key::default()
         };
         let entries = document.entries.iter();
@@ -140,10 +183,8 @@ pub(crate) fn own(changes: &mut Changes, document: &Document, syntax: Syntax, ad
 }
 
 /// Behind the words of a line, and before the semicolon or the parenthesis.
-fn last_word(entry: &Entry, syntax: Syntax, key: &Key) -> usize {
-    let taken = named(syntax, entry, &key.key).unwrap_or(0);
-    let last = entry.words.get(taken..).and_then(<[_]>::last);
-    last.map_or(entry.key.at.end, |word| word.at.end)
+fn last_word(entry: &Entry) -> usize {
+    entry.words.last().unwrap_or(&entry.key).at.end
 }
 
 fn replace(
@@ -367,7 +408,7 @@ fn line(syntax: Syntax, key: &Key, value: &str) -> String {
         Syntax::Blocks => format!("{name} {value};"),
         Syntax::Ini | Syntax::Postgresql | Syntax::Assignments => format!("{name} = {value}"),
         Syntax::Environment | Syntax::Arguments => format!("{name}={value}"),
-        Syntax::Yaml => format!("{name}: {value}"),
+        Syntax::Yaml | Syntax::Nats => format!("{name}: {value}"),
         Syntax::Words | Syntax::Ssh | Syntax::Sections | Syntax::Calls => {
             format!("{name} {value}").trim_end().to_owned()
         }

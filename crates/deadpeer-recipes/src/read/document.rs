@@ -20,6 +20,26 @@ pub(crate) struct SourceFile {
     pub(crate) text: String,
     /// A command line: nothing of it can be changed by a patch.
     pub(crate) fixed: bool,
+    /// Where its lines begin.
+    lines: Vec<usize>,
+}
+
+impl SourceFile {
+    pub(crate) fn new(path: String, text: String) -> Self {
+        Self {
+            path,
+            fixed: false,
+            lines: lines(&text).map(|(begin, _)| begin).collect(),
+            text,
+        }
+    }
+
+    /// The line of an offset, counted from 1.
+    fn line_of(&self, offset: usize) -> usize {
+        let begun = self.lines.partition_point(|begin| *begin <= offset);
+        let behind_the_last = offset >= self.text.len() && self.text.ends_with('\n');
+        (begun + usize::from(behind_the_last)).max(1)
+    }
 }
 
 /// A block or section.
@@ -116,7 +136,7 @@ impl Document {
         let source = &self.files[file];
         Place {
             file: source.path.clone(),
-            line: line_of(&source.text, offset),
+            line: source.line_of(offset),
         }
     }
 
@@ -126,7 +146,7 @@ impl Document {
         let column = before.rsplit('\n').next().unwrap_or_default();
         SyntaxError {
             file: source.path.clone(),
-            line: line_of(&source.text, offset),
+            line: source.line_of(offset),
             column: column.chars().count() + 1,
             what: what.into(),
         }
@@ -158,11 +178,6 @@ impl Document {
     pub(crate) fn around(&self, block: usize) -> impl Iterator<Item = usize> + '_ {
         std::iter::successors(Some(block), |block| self.blocks[*block].parent)
     }
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 /// The lines of a text, each with where it begins, without the ends of lines.

@@ -54,11 +54,7 @@ impl<'f> Loader<'f> {
         text: String,
         block: usize,
     ) -> Result<(), SyntaxError> {
-        self.document.files.push(SourceFile {
-            path,
-            text,
-            fixed: false,
-        });
+        self.document.files.push(SourceFile::new(path, text));
         syntax::parse(self.syntax, self, block)
     }
 

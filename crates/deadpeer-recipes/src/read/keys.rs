@@ -28,6 +28,7 @@ pub(crate) fn same(syntax: Syntax, written: &str, known: &str) -> bool {
             rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         }
         Syntax::Blocks
+        | Syntax::Nats
         | Syntax::Assignments
         | Syntax::Sections
         | Syntax::Calls
@@ -129,10 +130,35 @@ pub(crate) fn each<'d>(document: &'d Document, syntax: Syntax, each: &Each) -> V
         named(syntax, entry, &each.key).is_some()
             && stands_within(document, entry.block, &each.within)
             && !entry.words.iter().any(|word| bad(&word.text))
+            && !each
+                .without
+                .iter()
+                .any(|other| stands_beside(document, syntax, entry, other))
             && each.only.as_ref().is_none_or(|only| {
                 let mut words = entry.words.iter();
                 words.any(|word| word.text.eq_ignore_ascii_case(only))
             })
     };
-    document.entries.iter().filter(is).collect()
+    let entries = document.entries.iter();
+    let named: Vec<_> = entries.clone().filter(is).collect();
+    match &each.otherwise {
+        Some(key) if named.is_empty() => {
+            let otherwise = entries.filter(|entry| self::named(syntax, entry, key).is_some());
+            otherwise.collect()
+        }
+        Some(_) | None => named,
+    }
+}
+
+/// Whether a key, with this value if one follows it, stands in the block of an entry.
+fn stands_beside(document: &Document, syntax: Syntax, entry: &Entry, other: &str) -> bool {
+    let (key, value) = match other.split_once(' ') {
+        Some((key, value)) => (key, Some(value)),
+        None => (other, None),
+    };
+    let mut beside = document.entries.iter();
+    beside.any(|one| {
+        let value = || value.is_none_or(|value| one.words.iter().any(|word| word.text == value));
+        one.block == entry.block && same(syntax, &one.key.text, key) && value()
+    })
 }

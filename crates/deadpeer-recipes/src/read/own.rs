@@ -56,8 +56,19 @@ pub(crate) fn of(document: &Document, recipe: &'static Recipe, how: &Configurati
         let times = times.iter().map(|times| times.parse::<u32>().ok());
         let times: Option<Vec<u32>> = times.collect();
         let times = times.and_then(|times| times.into_iter().max());
-        let worst = values.iter().map(|value| match times {
-            Some(times) => end(ends, value, times),
+        let (then_said, then) = match &ends.then {
+            Some(key) => {
+                let default = ends.then_default.as_deref().unwrap_or_default();
+                written(document, how, key, default)
+            }
+            None => (Vec::new(), vec!["0".to_owned()]),
+        };
+        said.extend(then_said);
+        let then = then.iter().map(|then| milliseconds(then, ends.unit));
+        let then: Option<Vec<u64>> = then.collect();
+        let then = then.and_then(|then| then.into_iter().max());
+        let worst = values.iter().map(|value| match times.zip(then) {
+            Some((times, then)) => end(ends, value, times, Duration::from_millis(then)),
             None => OwnEnd::Unknown,
         });
         Own {
@@ -107,10 +118,13 @@ fn holds_for_all(document: &Document, how: &Configuration, block: usize) -> bool
 }
 
 /// When a connection ends with this value.
-fn end(ends: &Ends, value: &str, times: u32) -> OwnEnd {
+fn end(ends: &Ends, value: &str, times: u32, then: Duration) -> OwnEnd {
     match milliseconds(value, ends.unit) {
         None if matches!(value, "none" | "no" | "off" | "infinity") => OwnEnd::Never,
         None => OwnEnd::Unknown,
-        Some(ms) => ends.after(ms, times).map_or(OwnEnd::Never, OwnEnd::After),
+        Some(ms) => match ends.after(ms, times) {
+            Some(after) => OwnEnd::After(after.saturating_add(then)),
+            None => OwnEnd::Never,
+        },
     }
 }

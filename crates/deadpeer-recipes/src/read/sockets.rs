@@ -1,5 +1,6 @@
 //! The sockets that a configuration speaks of, and the options that it gives them.
 
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use deadpeer_core::{Kernel, SocketOptions};
@@ -93,9 +94,23 @@ pub(crate) fn of_side<'d>(
             }
         }
     }
+    // Sockets of one block have much in common, and a block may have thousands.
+    let mut around: BTreeMap<usize, Vec<Option<Found<'_>>>> = BTreeMap::new();
+    let mut fits: HashMap<SocketOptions, Fit> = HashMap::new();
     let spoken = groups.into_iter().map(|(block, by)| {
-        let find = |key| in_force(document, side, asked, key, (block, &by));
-        let found: Vec<_> = side.keys.iter().map(find).collect();
+        let around = around.entry(block).or_insert_with(|| {
+            let keys = side.keys.iter();
+            keys.map(|key| around_block(document, side, asked, key, block))
+                .collect()
+        });
+        let keys = side.keys.iter().zip(around);
+        let found = keys.map(|(key, around)| match of_own_line(side, key) {
+            true => by
+                .iter()
+                .find_map(|entry| value(document, syntax, entry, key)),
+            false => around.clone(),
+        });
+        let found: Vec<_> = found.collect();
         let options = options(document, side, &found, remarks);
         let said = found.iter().flatten().map(|found| found.entry);
         let mut said: Vec<Line> = said.map(|entry| Line::of(document, entry)).collect();
@@ -109,7 +124,10 @@ pub(crate) fn of_side<'d>(
                     .filter(|line| at.as_ref() != Some(line))
                     .collect(),
                 at,
-                fit: options.map(|options| Fit::of(options, asked.within, asked.kernel)),
+                fit: options.map(|options| {
+                    let fit = || Fit::of(options, asked.within, asked.kernel);
+                    *fits.entry(options).or_insert_with(fit)
+                }),
             },
             by,
             block,
@@ -119,22 +137,24 @@ pub(crate) fn of_side<'d>(
     spoken.collect()
 }
 
-/// The value of a key that counts for sockets: that of their own line, or of the nearest block
-/// around it.
-fn in_force<'d>(
+/// Whether a key is a word of the line that stands for the sockets.
+fn of_own_line(side: &Side, key: &Key) -> bool {
+    let own = side.each.as_ref().is_some_and(|each| each.key == key.key);
+    own && key.parameter.is_some()
+}
+
+/// The value of a key that counts in a block: that of the nearest one around it.
+fn around_block<'d>(
     document: &'d Document,
     side: &Side,
     asked: Asked<'_>,
     key: &Key,
-    (block, by): (usize, &[&'d Entry]),
+    block: usize,
 ) -> Option<Found<'d>> {
-    let syntax = asked.how.syntax;
-    let own = side.each.as_ref().is_some_and(|each| each.key == key.key);
-    if own && key.parameter.is_some() {
-        return by
-            .iter()
-            .find_map(|entry| value(document, syntax, entry, key));
+    if of_own_line(side, key) {
+        return None;
     }
+    let syntax = asked.how.syntax;
     let all = document.entries.iter();
     let found = |block: Option<usize>| {
         let here = all

@@ -5,6 +5,7 @@ mod blocks;
 mod calls;
 mod environment;
 mod ini;
+mod nats;
 mod sections;
 mod ssh;
 mod uri;
@@ -30,6 +31,7 @@ pub(super) fn parse(
         Syntax::Assignments => assignments::parse(loader, false),
         Syntax::Sections => sections::parse(loader),
         Syntax::Calls => calls::parse(loader),
+        Syntax::Nats => nats::parse(loader),
         Syntax::Yaml => yaml::parse(loader),
         Syntax::Environment => environment::parse(loader),
         // A command line has no file.
@@ -44,11 +46,9 @@ pub(super) fn command_line(document: &mut Document, how: &Configuration, argumen
     }
     let file = document.files.len();
     let text = arguments.join("\n");
-    document.files.push(SourceFile {
-        path: "command line".into(),
-        text,
-        fixed: true,
-    });
+    let mut line = SourceFile::new("command line".into(), text);
+    line.fixed = true;
+    document.files.push(line);
     let mut at = 0;
     for (place, argument) in arguments.iter().enumerate() {
         let next = arguments.get(place + 1);

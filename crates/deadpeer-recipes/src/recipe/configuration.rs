@@ -50,6 +50,8 @@ pub enum Syntax {
     Sections,
     /// rsyslog: `module(...)`, `input(...)`, `action(...)`.
     Calls,
+    /// NATS: `key: value` and `key { ... }`; keys are paths.
+    Nats,
     /// YAML; keys are paths.
     Yaml,
     /// A file of environment variables, whose values may be URIs or connection strings.
@@ -75,6 +77,12 @@ pub struct Each {
     /// A word that the line has to have.
     #[serde(default)]
     pub only: Option<String>,
+    /// The key that stands for them where there are no such lines.
+    #[serde(default)]
+    pub otherwise: Option<String>,
+    /// Keys beside it, some with a value behind a blank, with which it is about no TCP socket.
+    #[serde(default)]
+    pub without: Vec<String>,
     /// Lines with the same first word are about the same socket: what one says holds for all.
     #[serde(default)]
     pub shared: bool,
@@ -107,8 +115,23 @@ pub struct Key {
     /// The value where the key is not written.
     #[serde(default)]
     pub default: Option<String>,
-    /// The value to write, with placeholders as in the lines of its side.
+    /// The value to write, with placeholders as in the lines of its side. Of several keys for one
+    /// option the first is written where none is there, and the last that is there counts.
     pub write: String,
+    /// How it is written where it is an item of a list, with placeholders.
+    #[serde(default)]
+    pub item: Option<String>,
+}
+
+impl Key {
+    /// The steps of its path: up to the list of which it names an item, or all of them.
+    pub(crate) fn steps(&self) -> Vec<&str> {
+        let path = match self.key.split_once("[]") {
+            Some((list, _)) => list,
+            None => &self.key,
+        };
+        path.split('.').collect()
+    }
 }
 
 /// What a part of a value is.
@@ -169,7 +192,8 @@ pub enum Zero {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Ends {
-    /// The silences in which it does, as they are called in JSON.
+    /// The silences in which it does, as they are called in JSON; none: only once the kernel has
+    /// given the peer up.
     pub silences: Vec<String>,
     /// What a number without a unit is.
     #[serde(default)]
@@ -192,6 +216,12 @@ pub struct Ends {
     /// A period lasts so many hundredths of the value; 0: as long as the value.
     #[serde(default)]
     pub percent: u32,
+    /// The key of another time that follows, in the same unit.
+    #[serde(default)]
+    pub then: Option<String>,
+    /// That time unless it is written.
+    #[serde(default)]
+    pub then_default: Option<String>,
     /// What it takes besides: "where the client agrees".
     #[serde(default)]
     pub only: Option<String>,

@@ -84,6 +84,9 @@ pub struct Summary {
     pub undecided: u64,
     /// Those of them that deadpeer supervises in their program, which decides.
     pub supervised: u64,
+    /// Those of them whose programs end them in time themselves, by their configuration.
+    #[serde(default)]
+    pub own_timeouts: u64,
     /// Connections and listeners that the middlebox forgets; 0 without `--middlebox`.
     pub over_middlebox: u64,
     /// Connections and listeners of which a live peer survives fewer lost probes than one, or than

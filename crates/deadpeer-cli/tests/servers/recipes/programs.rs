@@ -273,6 +273,25 @@ bind-address = 0.0.0.0\nskip-grant-tables\nskip-networking = 0\nconnect_timeout 
         ..A_SERVER
     },
     Program {
+        recipe: "rabbitmq",
+        executable: "sh",
+        port: 5672,
+        configuration: "listeners.tcp.any = 0.0.0.0:5672\nloopback_users = none\n{lines}\n",
+        // AMQP 0-9-1: who says nothing is sent away.
+        send: "AMQP\0\0\u{9}\u{1}",
+        prepare: "mv {folder}/configuration {folder}/rabbitmq.conf",
+        arguments: &[
+            "-c",
+            "cd {folder}; export RABBITMQ_MNESIA_BASE={folder}/data RABBITMQ_LOG_BASE={folder}/logs
+            export RABBITMQ_CONFIG_FILE={folder}/rabbitmq.conf RABBITMQ_NODENAME=test@localhost
+            export RABBITMQ_ADVANCED_CONFIG_FILE={folder}/no RABBITMQ_CONF_ENV_FILE=/dev/null
+            export RABBITMQ_ENABLED_PLUGINS_FILE={folder}/plugins RABBITMQ_PID_FILE={folder}/pid
+            epmd & exec /usr/lib/rabbitmq/bin/rabbitmq-server",
+        ],
+        quick: false,
+        ..A_SERVER
+    },
+    Program {
         recipe: "node",
         executable: "node",
         configuration: "require('net').createServer(socket => {

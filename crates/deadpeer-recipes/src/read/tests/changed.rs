@@ -40,6 +40,64 @@ const CASES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "rsyslog",
+        "module(load=\"imtcp\")\ninput(type=\"imtcp\" port=\"514\")\ninput(type=\"imtcp\" port=\"515\" keepAlive.time=\"60\")\n",
+        &[
+            "-module(load=\"imtcp\")\n+module(load=\"imtcp\" keepalive=\"on\" keepalive.time=\"",
+            "+input(type=\"imtcp\" port=\"515\" keepAlive.time=\"21\")",
+        ],
+    ),
+    (
+        "elasticsearch",
+        "cluster.name: a\nnetwork:\n  host: 0.0.0.0\n  tcp:\n    # slow\n    keep_idle: 300\n",
+        &[
+            "-    keep_idle: 300\n",
+            "+    keep_interval: ",
+            "+    keep_idle: ",
+        ],
+    ),
+    (
+        "elasticsearch",
+        "node.name: a\nnetwork: {host: 0.0.0.0}\n",
+        &[
+            "+network: {tcp: {keep_alive: true, keep_idle: ",
+            "}, host: 0.0.0.0}\n",
+        ],
+    ),
+    (
+        "kubernetes",
+        "apiVersion: v1\nkind: Pod\nspec:\n  securityContext:\n    sysctls:\n    - name: net.ipv4.tcp_keepalive_time\n      value: \"600\"\n  containers:\n  - image: a\n",
+        &[
+            "+      value: \"",
+            "+    - {name: net.ipv4.tcp_keepalive_probes, value: \"",
+        ],
+    ),
+    (
+        "kubernetes",
+        "apiVersion: apps/v1\nkind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n      - image: a\n---\napiVersion: v1\nkind: Service\n",
+        &[
+            "@@ -5,0 +6,5 @@\n+      securityContext:\n+        sysctls:\n+          - {name: net.ipv4.tcp_keepalive_time, ",
+        ],
+    ),
+    (
+        "envoy",
+        "static_resources:\n  listeners:\n  - address: {socket_address: {address: 0.0.0.0, port_value: 80}}\n  clusters:\n  - name: a\n    type: STATIC\n  - {name: b, upstream_connection_options: {tcp_keepalive: {keepalive_time: 100}}}\n",
+        &[
+            "+  - socket_options:\n+      - {level: 1, name: 9, int_value: 1, state: STATE_PREBIND}\n",
+            "+    address: {socket_address: ",
+            "+  - upstream_connection_options:\n+      tcp_keepalive:\n+        keepalive_time: ",
+            "{tcp_keepalive: {keepalive_interval: ",
+        ],
+    ),
+    (
+        "nats",
+        "port: 4222\nping_interval: \"2m\" # slow\n",
+        &[
+            "-ping_interval: \"2m\" # slow\n+ping_interval: 7s # slow\n",
+            "+ping_max: 2\n",
+        ],
+    ),
+    (
         "postgresql",
         "listen_addresses = '*'\n#tcp_keepalives_idle = 0\t\t# seconds\ntcp_user_timeout = 0 # off\n",
         &[
@@ -126,7 +184,9 @@ fn a_patch_changes_the_lines_concerned_and_no_other() {
         for part in *parts {
             assert!(
                 diff.contains(part),
-                "{program}: {part:?} is missing in\n{diff}\n{reading:#?}"
+                "{program}: {part:?} is missing in\n{diff}\nby hand: {:?}, {:?}",
+                reading.by_hand,
+                reading.remarks
             );
         }
         assert!(

@@ -1,0 +1,71 @@
+//! What to write for the programs whose connections miss the deadline.
+
+use std::io::Write;
+
+use deadpeer_host::audit::{Machine, Tally};
+use deadpeer_host::{Role, Service};
+use deadpeer_recipes::SideKind;
+use deadpeer_report::sanitize::sanitize_bytes;
+
+use super::words::RoleWords;
+use crate::exit::Stop;
+use crate::remedy::{Remedies, Remedy};
+use crate::text::look::Look;
+use crate::text::paragraph::paragraph;
+use crate::text::style;
+
+/// What to write for the program of a service that misses the deadline.
+pub(super) fn remedy<'r>(
+    remedies: &'r mut Option<Remedies>,
+    service: &Service<Tally>,
+) -> Option<Remedy<'r>> {
+    let tally = &service.value;
+    let kind = match service.role {
+        Role::Outgoing(_) => SideKind::Upstream,
+        Role::Listening(_) | Role::Accepted(_) | _ => SideKind::Accepted,
+    };
+    let remedies = remedies
+        .as_mut()
+        .filter(|_| tally.connections.late + tally.late_listeners() > 0);
+    let netns = service.netns.as_ref().map(|netns| netns.number);
+    remedies?.of(
+        service.process.as_deref()?,
+        kind,
+        service.role.port(),
+        netns,
+    )
+}
+
+/// The same of all of them, below a table of connections; what several have in common stands once.
+pub(super) fn write(
+    machine: &Machine,
+    remedies: &mut Option<Remedies>,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    let mut said: Vec<(Vec<String>, String)> = Vec::new();
+    for service in &machine.services {
+        let Some(remedy) = remedy(remedies, service) else {
+            continue;
+        };
+        let notes = remedy.notes();
+        let role = RoleWords(service.role).to_string();
+        match said.iter_mut().find(|(known, _)| *known == notes) {
+            Some((_, whose)) => *whose += &format!(", {role}"),
+            None => {
+                let process = service.process.as_deref().unwrap_or_default();
+                said.push((notes, format!("{} {role}", sanitize_bytes(process))));
+            }
+        }
+    }
+    for (notes, whose) in &said {
+        paragraph(out, look, style::PLAIN, "", "  ", whose)?;
+        for note in notes {
+            paragraph(out, look, style::PLAIN, "  ! ", "    ", note)?;
+        }
+    }
+    if !said.is_empty() {
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
