@@ -7,6 +7,7 @@ pub use by_kernel::ByKernel;
 pub use risk::{Forgotten, Risk};
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -31,8 +32,11 @@ pub struct Target {
     pub id: SocketId,
     /// Its state then.
     pub state: TcpState,
-    /// Whether a descriptor was ever made for it and is still there.
-    pub held: bool,
+    /// The number of its descriptor, or of that of the Multipath TCP connection that it is a part
+    /// of; `None`: it never had one, or it was closed.
+    pub inode: Option<NonZeroU32>,
+    /// Whether it is a part of a Multipath TCP connection.
+    pub multipath: bool,
     /// Who holds it, as far as we may see: names, pids and descriptors.
     pub owners: Vec<TargetOwner>,
     /// The user it belongs to.
@@ -157,7 +161,8 @@ impl Target {
             workload: workload.cloned(),
             id: socket.id(),
             state: socket.state,
-            held: socket.inode.is_some(),
+            inode: socket.inode,
+            multipath: socket.multipath,
             owners: owners.collect(),
             uid: socket.uid,
             heard_ago: info.as_ref().and_then(TcpInfo::heard_ago),

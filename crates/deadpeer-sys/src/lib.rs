@@ -43,4 +43,4 @@ pub use remembered::Remembered;
 pub use route_events::{RouteEvent, RouteEvents};
 pub use rustix::io::Errno;
 pub use tcp_info::tcp_info;
-pub use unconnected::unconnected;
+pub use unconnected::{disconnect, unconnected};

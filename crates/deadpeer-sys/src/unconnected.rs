@@ -1,9 +1,9 @@
-//! TCP sockets before they connect or listen.
+//! TCP sockets that are not connected: not yet, or no more.
 
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
 
 use crate::{Result, SysError};
 
@@ -20,4 +20,13 @@ pub fn unconnected(address: SocketAddr) -> Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC;
     socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))
         .map_err(SysError::of("socket"))
+}
+
+/// Makes a socket unconnected again (connect(2) with `AF_UNSPEC`). Whoever waits on it is woken, and
+/// hears `ENOTCONN` from then on; the peer gets an RST.
+///
+/// # Errors
+/// `EINVAL` where the socket is being connected or lends itself to something else.
+pub fn disconnect(socket: impl AsFd) -> Result<()> {
+    net::connect_unspec(socket).map_err(SysError::of("connect(AF_UNSPEC)"))
 }

@@ -120,6 +120,22 @@ pub(super) fn told(
         done.destroyed,
         "destroyed: gone from the kernel's table. What their programs see is ECONNABORTED; their peers, should they be there, get an RST.",
     )?;
+    let multipath = done.multipath;
+    say(
+        style::PLAIN,
+        multipath.told,
+        "among these by Multipath TCP, whose program sees ENOTCONN.",
+    )?;
+    say(
+        style::BAD,
+        multipath.untold,
+        "among these by Multipath TCP whose program could not be reached: it sees ENOTCONN after net.mptcp.close_timeout, a minute.",
+    )?;
+    say(
+        style::BAD,
+        multipath.go_on,
+        "among these by Multipath TCP that goes on over others: the program hears nothing.",
+    )?;
     say(style::PLAIN, done.gone, "already over when the turn came.")?;
     say(style::BAD, done.still_there, "still there.")?;
     if let Some((count, error)) = &done.refused {

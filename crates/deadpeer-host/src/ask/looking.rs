@@ -58,6 +58,26 @@ fn reply(socket: &Socket<'_>, info: Option<&TcpInfo>, kernel: &Kernel) -> Reply 
         None if ByKernel::is_in_charge(socket.state, socket.inode.is_some()) => {
             Reply::ByKernel(by_kernel)
         }
+        None if socket.multipath => info
+            .and_then(own_questions)
+            .map_or(Reply::Unreachable(Unreadable::Multipath), |it| {
+                Reply::Answer(Answer::NotNow(it))
+            }),
         None => Reply::Unreachable(Unreadable::Gone),
+    }
+}
+
+/// What the kernel asks on an open connection, and nothing has answered.
+fn own_questions(info: &TcpInfo) -> Option<NotNow> {
+    let probes = u32::from(info.probes.unwrap_or(0));
+    let in_flight = info.unacked.is_some_and(|segments| segments > 0);
+    let waits = info.notsent_bytes.is_some_and(|bytes| bytes > 0);
+    match (in_flight, probes) {
+        (true, _) => Some(NotNow::InFlight {
+            unanswered: info.retransmits.unwrap_or(0).into(),
+        }),
+        (false, 0) => None,
+        (false, unanswered) if waits => Some(NotNow::Queued { unanswered }),
+        (false, unanswered) => Some(NotNow::KernelAsks { unanswered }),
     }
 }

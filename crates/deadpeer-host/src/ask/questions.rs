@@ -133,15 +133,19 @@ impl<'t> Questions<'t> {
         borrower: &mut FdBorrower,
         now: Instant,
     ) -> Result<Ping<OwnedFd>, Reply> {
-        if ByKernel::is_in_charge(target.state, target.held) {
+        if ByKernel::is_in_charge(target.state, target.inode.is_some()) {
             return Err(looking::look(&mut self.doors, target));
         }
-        if !target.held {
+        if target.inode.is_none() {
             return Err(Reply::Unreachable(Unreadable::NoDescriptor));
         }
         let risk = target.risk.filter(|risk| risk.takes_leave());
         if let (Some(risk), false) = (risk, self.endings_allowed) {
             return Err(Reply::Withheld(risk));
+        }
+        // One descriptor for several connections: what their kernel asks and hears shows.
+        if target.multipath {
+            return Err(looking::look(&mut self.doors, target));
         }
         let socket = match borrower.borrow_from(target.numbers(), target.id.cookie) {
             Ok(socket) => socket,

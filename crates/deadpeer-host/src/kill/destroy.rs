@@ -2,9 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use deadpeer_sys::sock_diag::{DestroyError, DumpError, Request, SockDiag, States};
+use deadpeer_sys::sock_diag::{DestroyError, DumpError, Request, SockDiag, SocketId, States};
 use rustc_hash::FxHashSet;
 
+use super::multipath::Multipath;
 use crate::table::{Namespace, OpenTableError};
 use crate::target::Target;
 
@@ -20,6 +21,8 @@ pub struct Destroyed {
     pub still_there: u64,
     /// Connections that the kernel refused to destroy, with the first reason.
     pub refused: Option<(u64, DestroyError)>,
+    /// Of those that are gone: what belonged to Multipath TCP connections.
+    pub multipath: Multipath,
 }
 
 /// Connections could not be destroyed at all.
@@ -52,7 +55,8 @@ pub fn is_supported(namespace: &Namespace) -> Result<bool, DestroyAllError> {
 /// Destroys connections of a namespace by their cookies, and looks whether they are gone. Takes
 /// `CAP_NET_ADMIN`.
 ///
-/// The peer of each gets an RST; its owner finds out with `ECONNABORTED`.
+/// The peer of each gets an RST; its owner finds out with `ECONNABORTED`, that of a Multipath TCP
+/// connection whose last part this was with `ENOTCONN`, if we can borrow its descriptor.
 ///
 /// # Errors
 /// See [`DestroyAllError`].
@@ -88,6 +92,7 @@ impl Destroyed {
         self.destroyed += other.destroyed;
         self.gone += other.gone;
         self.still_there += other.still_there;
+        self.multipath.add(other.multipath);
         self.refused = match (self.refused.take(), other.refused) {
             (Some((one, why)), Some((more, _))) => Some((one + more, why)),
             (one, other) => one.or(other),
@@ -120,10 +125,21 @@ fn destroy_here(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
         states: States::LIVE,
         tcp_info: false,
     };
+    let mut still_there = FxHashSet::default();
+    let mut left = FxHashSet::default();
     diag.dump(live, |socket| {
-        done.still_there += u64::from(destroyed.contains(&socket.cookie));
+        match destroyed.contains(&socket.cookie) {
+            true => still_there.insert(socket.cookie),
+            false => socket.inode.is_some_and(|inode| left.insert(inode)),
+        };
         ControlFlow::Continue(())
     })?;
-    done.destroyed = destroyed.len() as u64 - done.still_there;
+    done.still_there = still_there.len() as u64;
+    done.destroyed = (destroyed.len() - still_there.len()) as u64;
+    let is_gone =
+        |id: &SocketId| destroyed.contains(&id.cookie) && !still_there.contains(&id.cookie);
+    let parts = targets.iter().copied();
+    let parts = parts.filter(|target| target.multipath && is_gone(&target.id));
+    done.multipath = Multipath::end(parts, &left);
     Ok(done)
 }

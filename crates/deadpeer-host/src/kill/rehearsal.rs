@@ -31,8 +31,10 @@ fn rehearsed(target: &Target, force: bool) -> Decision {
         Decision::Unknown(Reply::ByKernel(kernel))
     } else if let Some(ago) = target.heard_ago.filter(|ago| *ago < JUST_NOW) {
         Decision::Alive(Reply::Answer(Answer::NotNow(NotNow::Heard { ago })))
-    } else if !target.held {
+    } else if target.inode.is_none() {
         Decision::Unknown(Reply::Unreachable(Unreadable::NoDescriptor))
+    } else if target.multipath {
+        Decision::Unknown(Reply::Unreachable(Unreadable::Multipath))
     } else if force {
         Decision::Forced(Reply::NotSent)
     } else {

@@ -62,6 +62,8 @@ impl From<&Destroyed> for KillSummary {
             gone: done.gone,
             still_there: done.still_there,
             refused: done.refused.map_or(0, |(count, _)| count),
+            multipath_untold: done.multipath.untold,
+            multipath_going_on: done.multipath.go_on,
         }
     }
 }

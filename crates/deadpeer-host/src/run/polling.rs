@@ -16,6 +16,7 @@ use rustc_hash::FxHashMap;
 
 use super::descendants::descendants;
 use crate::protect::{Aim, Step};
+use crate::table::fd_borrower::has_inode;
 use crate::table::{Namespace, Owner, Owners};
 use crate::work::Work;
 
@@ -144,7 +145,7 @@ fn protect(
     let process = pidfd::open(owner.process.pid())?;
     let socket = pidfd::descriptor(process.as_fd(), owner.fd)?;
     // By now the number may be another process', or the descriptor another socket.
-    let same = rustix::fs::fstat(&socket).is_ok_and(|stat| stat.st_ino == u64::from(inode));
+    let same = has_inode(&socket, inode);
     if !same || sockopt::transport(&socket)? != Transport::Tcp {
         return Ok(Met::NoTcp);
     }

@@ -1,5 +1,6 @@
 //! Descriptors of other processes, borrowed through a pidfd for as long as a question takes.
 
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 
 use deadpeer_report::Unreadable;
@@ -33,6 +34,27 @@ impl FdBorrower {
         for (pid, fd) in holders {
             match self.borrow(pid, fd, cookie) {
                 Ok(duplicate) => return Ok(duplicate),
+                Err(error) => why = more_telling(why, error),
+            }
+        }
+        Err(why)
+    }
+
+    /// Borrows the Multipath TCP socket with this inode number from the first of its holders that
+    /// lets us: its parts have cookies, and only their number in common with it.
+    pub(crate) fn borrow_multipath(
+        &mut self,
+        holders: impl IntoIterator<Item = (u32, RawFd)>,
+        inode: NonZeroU32,
+    ) -> Result<OwnedFd, Unreadable> {
+        let mut why = Unreadable::NoVisibleOwner;
+        for (pid, fd) in holders {
+            let whole = self.duplicate(pid, fd).and_then(|duplicate| {
+                let is_it = is_multipath(&duplicate, inode).map_err(crate::table::unreadable)?;
+                is_it.then_some(duplicate).ok_or(Unreadable::Gone)
+            });
+            match whole {
+                Ok(whole) => return Ok(whole),
                 Err(error) => why = more_telling(why, error),
             }
         }
@@ -140,4 +162,13 @@ mod tests {
         let why = FdBorrower::default().borrow_from([gone, gone], cookie);
         assert_eq!(why.unwrap_err(), Unreadable::Gone);
     }
+}
+
+fn is_multipath(duplicate: &OwnedFd, inode: NonZeroU32) -> Result<bool, SysError> {
+    Ok(sockopt::transport(duplicate)? == Transport::Mptcp && has_inode(duplicate, inode.get()))
+}
+
+/// Whether a socket has this number in the kernel's table.
+pub(crate) fn has_inode(socket: &OwnedFd, inode: u32) -> bool {
+    rustix::fs::fstat(socket).is_ok_and(|stat| stat.st_ino == u64::from(inode))
 }

@@ -43,6 +43,10 @@ pub struct Socket<'a> {
     pub cgroup: Option<u64>,
     /// Whether an IPv6 socket refuses IPv4 (`IPV6_V6ONLY`); `None` for IPv4 sockets.
     pub v6only: Option<bool>,
+    /// Whether it is a part of a Multipath TCP connection (Linux 5.6): its descriptor is that of the
+    /// whole, under the same number. Told with TCP_INFO alone.
+    #[doc(alias = "INET_DIAG_ULP_INFO")]
+    pub multipath: bool,
     /// `struct tcp_info` as long as this kernel makes it; `None` when not asked for or in a state
     /// without.
     #[doc(alias = "INET_DIAG_INFO")]
@@ -107,6 +111,7 @@ impl<'a> Socket<'a> {
             interface: None,
             cgroup: None,
             v6only: None,
+            multipath: false,
             tcp_info: None,
         }
     }
@@ -142,28 +147,46 @@ impl<'a> Socket<'a> {
         Ok(Some(socket))
     }
 
-    fn read_attributes(&mut self, mut rest: &'a [u8]) -> Result<(), Malformed> {
-        while let Ok((header, after)) = RawAttribute::read_from_prefix(rest) {
-            let len = usize::from(header.len);
-            let Some(value) = len
-                .checked_sub(size_of::<RawAttribute>())
-                .and_then(|len| after.get(..len))
-            else {
-                return Err(Malformed::Attribute {
-                    len,
-                    left: rest.len(),
-                });
-            };
-            match header.kind & NLA_TYPE_MASK {
-                INET_DIAG_INFO => self.tcp_info = Some(value),
-                INET_DIAG_SKV6ONLY => self.v6only = value.first().map(|flag| *flag != 0),
-                INET_DIAG_CGROUP_ID => self.cgroup = value.try_into().ok().map(u64::from_ne_bytes),
-                _ => {}
-            }
-            rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
-        }
-        Ok(())
+    fn read_attributes(&mut self, attributes: &'a [u8]) -> Result<(), Malformed> {
+        each_attribute(attributes, |kind, value| match kind {
+            INET_DIAG_INFO => self.tcp_info = Some(value),
+            INET_DIAG_SKV6ONLY => self.v6only = value.first().map(|flag| *flag != 0),
+            INET_DIAG_CGROUP_ID => self.cgroup = value.try_into().ok().map(u64::from_ne_bytes),
+            INET_DIAG_ULP_INFO => self.multipath = is_multipath(value),
+            _ => {}
+        })
     }
+}
+
+fn each_attribute<'a>(
+    mut rest: &'a [u8],
+    mut visit: impl FnMut(u16, &'a [u8]),
+) -> Result<(), Malformed> {
+    while let Ok((header, after)) = RawAttribute::read_from_prefix(rest) {
+        let len = usize::from(header.len);
+        let Some(value) = len
+            .checked_sub(size_of::<RawAttribute>())
+            .and_then(|len| after.get(..len))
+        else {
+            return Err(Malformed::Attribute {
+                len,
+                left: rest.len(),
+            });
+        };
+        visit(header.kind & NLA_TYPE_MASK, value);
+        rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Whether what lies above a connection is Multipath TCP (net/mptcp/subflow.c, `subflow_ulp_ops`).
+/// What can't be read is not.
+fn is_multipath(above: &[u8]) -> bool {
+    let mut is_it = false;
+    let read = each_attribute(above, |kind, value| {
+        is_it |= kind == INET_ULP_INFO_NAME && value.starts_with(b"mptcp\0");
+    });
+    is_it && read.is_ok()
 }
 
 impl Family {
@@ -259,7 +282,10 @@ struct RawAttribute {
 const NLA_TYPE_MASK: u16 = 0x3fff;
 const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_SKV6ONLY: u16 = 11;
+const INET_DIAG_ULP_INFO: u16 = 19;
 const INET_DIAG_CGROUP_ID: u16 = 21;
+/// Within `INET_DIAG_ULP_INFO`.
+const INET_ULP_INFO_NAME: u16 = 1;
 
 #[cfg(test)]
 mod tests {

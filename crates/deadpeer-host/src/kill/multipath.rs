@@ -1,0 +1,64 @@
+//! What a program hears when a part of its Multipath TCP connection is destroyed.
+//!
+//! Nothing, as long as there are other parts; and after the last, nothing for `net.mptcp.close_timeout`,
+//! a minute: another part could join (net/mptcp/protocol.c, `mptcp_worker`). The kernel destroys
+//! parts alone (net/mptcp/mptcp_diag.c). So the whole is disconnected through its descriptor.
+
+use std::num::NonZeroU32;
+
+use rustc_hash::FxHashSet;
+
+use crate::table::fd_borrower::FdBorrower;
+use crate::target::Target;
+
+/// What the programs hear of destroyed parts of Multipath TCP connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Multipath {
+    /// Parts that were the last of their connection, whose program hears of it now, as `ENOTCONN`.
+    pub told: u64,
+    /// Parts that were the last, whose program could not be reached: it hears of it, as `ENOTCONN`,
+    /// after `net.mptcp.close_timeout`.
+    pub untold: u64,
+    /// Parts of connections that go on over others.
+    pub go_on: u64,
+}
+
+impl Multipath {
+    /// Ends the connections of these destroyed parts that have no other: `left` are the numbers
+    /// of all descriptors that still have one.
+    pub(super) fn end<'t>(
+        parts: impl IntoIterator<Item = &'t Target>,
+        left: &FxHashSet<NonZeroU32>,
+    ) -> Self {
+        let mut all = Self::default();
+        let mut ended = FxHashSet::default();
+        let mut borrower = FdBorrower::default();
+        for part in parts {
+            // Without a descriptor nobody waits for it.
+            let Some(inode) = part.inode else { continue };
+            if left.contains(&inode) {
+                all.go_on += 1;
+                continue;
+            }
+            let is_ended = ended.contains(&inode)
+                || borrower
+                    .borrow_multipath(part.numbers(), inode)
+                    .is_ok_and(|whole| deadpeer_sys::disconnect(whole).is_ok());
+            match is_ended {
+                true => {
+                    ended.insert(inode);
+                    all.told += 1;
+                }
+                false => all.untold += 1,
+            }
+        }
+        all
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.told += other.told;
+        self.untold += other.untold;
+        self.go_on += other.go_on;
+    }
+}
