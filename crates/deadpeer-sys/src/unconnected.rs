@@ -22,8 +22,8 @@ pub fn unconnected(address: SocketAddr) -> Result<OwnedFd> {
         .map_err(SysError::of("socket"))
 }
 
-/// Makes a socket unconnected again (connect(2) with `AF_UNSPEC`). Whoever waits on it is woken, and
-/// hears `ENOTCONN` from then on; the peer gets an RST.
+/// Makes a socket unconnected again (connect(2) with `AF_UNSPEC`). Whoever waits on it is woken,
+/// and hears `ENOTCONN` from then on; the peer gets an RST.
 ///
 /// # Errors
 /// `EINVAL` where the socket is being connected or lends itself to something else.

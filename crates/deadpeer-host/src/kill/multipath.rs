@@ -1,8 +1,9 @@
 //! What a program hears when a part of its Multipath TCP connection is destroyed.
 //!
-//! Nothing, as long as there are other parts; and after the last, nothing for `net.mptcp.close_timeout`,
-//! a minute: another part could join (net/mptcp/protocol.c, `mptcp_worker`). The kernel destroys
-//! parts alone (net/mptcp/mptcp_diag.c). So the whole is disconnected through its descriptor.
+//! Nothing, as long as there are other parts; and after the last, nothing for
+//! `net.mptcp.close_timeout`, a minute: another part could join (net/mptcp/protocol.c,
+//! `mptcp_worker`). The kernel destroys parts alone (net/mptcp/mptcp_diag.c). So the whole is
+//! disconnected through its descriptor.
 
 use std::num::NonZeroU32;
 

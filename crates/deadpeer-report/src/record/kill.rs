@@ -43,6 +43,7 @@ pub struct KillSummary {
     /// Destroyed connections that were the last part of a Multipath TCP connection whose program
     /// could not be reached: it hears of it after `net.mptcp.close_timeout`, a minute.
     pub multipath_untold: u64,
-    /// Destroyed connections that were a part of a Multipath TCP connection which goes on over others.
+    /// Destroyed connections that were a part of a Multipath TCP connection which goes on over
+    /// others.
     pub multipath_going_on: u64,
 }

@@ -43,8 +43,8 @@ pub struct Socket<'a> {
     pub cgroup: Option<u64>,
     /// Whether an IPv6 socket refuses IPv4 (`IPV6_V6ONLY`); `None` for IPv4 sockets.
     pub v6only: Option<bool>,
-    /// Whether it is a part of a Multipath TCP connection (Linux 5.6): its descriptor is that of the
-    /// whole, under the same number. Told with TCP_INFO alone.
+    /// Whether it is a part of a Multipath TCP connection (Linux 5.6): its descriptor is that of
+    /// the whole, under the same number. Told with TCP_INFO alone.
     #[doc(alias = "INET_DIAG_ULP_INFO")]
     pub multipath: bool,
     /// `struct tcp_info` as long as this kernel makes it; `None` when not asked for or in a state
