@@ -130,6 +130,15 @@ fn same(duplicate: &OwnedFd, cookie: u64) -> Result<Same, SysError> {
     })
 }
 
+fn is_multipath(duplicate: &OwnedFd, inode: NonZeroU32) -> Result<bool, SysError> {
+    Ok(sockopt::transport(duplicate)? == Transport::Mptcp && has_inode(duplicate, inode.get()))
+}
+
+/// Whether a socket has this number in the kernel's table.
+pub(crate) fn has_inode(socket: &OwnedFd, inode: u32) -> bool {
+    rustix::fs::fstat(socket).is_ok_and(|stat| stat.st_ino == u64::from(inode))
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
@@ -162,13 +171,4 @@ mod tests {
         let why = FdBorrower::default().borrow_from([gone, gone], cookie);
         assert_eq!(why.unwrap_err(), Unreadable::Gone);
     }
-}
-
-fn is_multipath(duplicate: &OwnedFd, inode: NonZeroU32) -> Result<bool, SysError> {
-    Ok(sockopt::transport(duplicate)? == Transport::Mptcp && has_inode(duplicate, inode.get()))
-}
-
-/// Whether a socket has this number in the kernel's table.
-pub(crate) fn has_inode(socket: &OwnedFd, inode: u32) -> bool {
-    rustix::fs::fstat(socket).is_ok_and(|stat| stat.st_ino == u64::from(inode))
 }
