@@ -23,7 +23,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deadpeer_sys::SysError;
-use serde::Serialize;
 
 use crate::fault::PathError;
 use crate::host::HostError;
@@ -120,7 +119,7 @@ pub enum ExperimentError {
 }
 
 /// A column of the table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Column {
     /// The method's name.
@@ -132,7 +131,7 @@ pub struct Column {
 }
 
 /// What came out of one scenario.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Experiment {
     /// The scenario's name.

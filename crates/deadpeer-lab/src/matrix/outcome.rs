@@ -3,14 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::method::{Kind, Signal};
 use crate::scenario::Fate;
 use crate::state::State;
 
 /// One cell of the table.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Cell {
     /// The state of the connection.
@@ -34,7 +32,7 @@ pub struct Cell {
 }
 
 /// When and by what a method noticed something.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {
     /// Seconds after the fault; negative: before it, of a connection with a past
@@ -45,7 +43,7 @@ pub struct Outcome {
 }
 
 /// What was foretold for a cell, and whether it came true.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Foretold {
     /// Not before, seconds after the fault; `None`: the connection is never given up.
@@ -69,8 +67,7 @@ impl fmt::Display for Foretold {
 }
 
 /// Whether a method was right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CellVerdict {
     /// Something had happened, and it was noticed in time.
     Noticed,

@@ -1,12 +1,10 @@
 //! The table in a few numbers.
 
-use serde::Serialize;
-
 use super::{Cell, CellVerdict, Experiment};
 use crate::scenario::Fate;
 
 /// How often a method was right.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Tally {
     /// The method's name.

@@ -1,10 +1,9 @@
 //! What a method notices.
 
 use deadpeer_sys::{Errno, errno_name};
-use serde::Serialize;
 
 /// By what a method noticed something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Signal {
     /// What it says about the peer.
@@ -14,8 +13,7 @@ pub struct Signal {
 }
 
 /// What a signal says about the peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// It has ended its half: an end of stream.
     EndOfStream,
