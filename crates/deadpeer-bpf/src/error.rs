@@ -102,7 +102,7 @@ pub enum PinError {
         path: PathBuf,
     },
     /// A protection of that name is there already.
-    #[error("{} is there already", path.display())]
+    #[error("{} already exists", path.display())]
     Taken {
         /// Its directory.
         path: PathBuf,

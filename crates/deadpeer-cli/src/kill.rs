@@ -119,7 +119,7 @@ fn risk_is_taken(
     match targets.iter().filter(needed).count() as u64 {
         0 => Ok(true),
         some => consent.to(&format!(
-            "Ask {}, though the question would end most of them?",
+            "Ask the peers of {}, although the question would end most of them?",
             plural(some, "connection")
         )),
     }

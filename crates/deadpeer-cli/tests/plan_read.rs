@@ -102,7 +102,7 @@ fn exit_codes_tell_kept_from_not_kept_and_unknown() {
     assert_eq!(ran.code, 3, "{}", ran.stdout);
     assert!(ran.stdout.contains("f.conf:6: "), "{}", ran.stdout);
     assert!(
-        ran.stdout.contains("it is no regular file"),
+        ran.stdout.contains("it is not a regular file"),
         "{}",
         ran.stdout
     );

@@ -358,7 +358,7 @@ impl fmt::Display for Gap {
             ),
             Self::NotGivenBack { file } => write!(
                 f,
-                "Not everything that was borrowed could be given back; later: deadpeer protect --undo {}",
+                "Not all options that were changed for asking could be restored; to try again: deadpeer protect --undo {}",
                 sanitize(file)
             ),
             Self::UndoFileUnread { why } => {

@@ -45,7 +45,7 @@ impl Root {
         let file = File::from(self.open(path, OFlags::NONBLOCK | OFlags::NOCTTY)?);
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::other("it is no regular file"));
+            return Err(io::Error::other("it is not a regular file"));
         }
         let mut content = Vec::new();
         file.take(most.saturating_add(1))

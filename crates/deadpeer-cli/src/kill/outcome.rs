@@ -94,7 +94,8 @@ pub(super) fn summary(done: &Destroyed, ended: u64) -> KillSummary {
 
 fn by_question(ended: u64) -> String {
     let connections = plural(ended, "connection");
-    format!("{connections} ended by the question, for the peers' kernels knew none such")
+    let known = if ended == 1 { "it" } else { "them" };
+    format!("{connections} ended by the question, because the other end no longer knew {known}")
 }
 
 /// What was destroyed, and what became of the others.
@@ -118,7 +119,7 @@ pub(super) fn told(
     say(
         style::GOOD,
         done.destroyed,
-        "destroyed: gone from the kernel's table. What their programs see is ECONNABORTED; their peers, should they be there, get an RST.",
+        "destroyed and gone from the kernel's table. Their programs get ECONNABORTED, and any peer that is still there gets an RST.",
     )?;
     let multipath = done.multipath;
     say(
@@ -136,7 +137,7 @@ pub(super) fn told(
         multipath.go_on,
         "among these by Multipath TCP that goes on over others: the program hears nothing.",
     )?;
-    say(style::PLAIN, done.gone, "already over when the turn came.")?;
+    say(style::PLAIN, done.gone, "already over by then.")?;
     say(style::BAD, done.still_there, "still there.")?;
     if let Some((count, error)) = &done.refused {
         say(style::BAD, *count, &format!("not destroyed: {error}."))?;

@@ -41,7 +41,7 @@ pub(super) fn run(request: &Forget, output: Output, out: &mut impl Write) -> Res
         if !over {
             out.flush()?;
             let question = format!(
-                "Forget {path}? {} it has changed keep what they have, and nobody will know what they had before.",
+                "Forget {path}? {} that it changed keep their current settings, and the earlier ones are lost.",
                 match left {
                     Left::Sockets(sockets) => plural(sockets, "socket"),
                     Left::EarlierBoot | Left::NamespaceGone | Left::Unknown | _ =>
@@ -66,7 +66,7 @@ pub(super) fn run(request: &Forget, output: Output, out: &mut impl Write) -> Res
         output.tell(out, || record, style::PLAIN, said)?;
     }
     if forgotten == 0 {
-        let none = "There is no undo file of which nothing is left.";
+        let none = "There is no undo file without anything left to undo.";
         output.say(out, style::PLAIN, none)?;
     }
     Ok(match unknown {

@@ -35,7 +35,7 @@ pub(super) fn run(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
         .zip(&left)
         .filter(|(file, left)| left.is_over(file));
     if over.count() > 0 {
-        let said = "Forget what nothing is left of: deadpeer protect --forget gone";
+        let said = "To forget the files with nothing left to undo: deadpeer protect --forget gone";
         output.say(out, style::FAINT, said)?;
     }
     output.gaps(out, journal.gaps())?;
@@ -50,7 +50,7 @@ pub(super) fn run(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let unread = !journal.unreadable.is_empty();
     if journal.files.is_empty() && !unread && rules.as_ref().is_ok_and(Vec::is_empty) {
         let said = format!(
-            "Nothing to undo in {}, and nothing protects connections still to come.",
+            "Nothing to undo in {}, and no future connections are protected.",
             default_directory().display()
         );
         output.say(out, style::PLAIN, &said)?;
@@ -59,7 +59,7 @@ pub(super) fn run(output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
         Ok(_) if unread => Ok(Exit::Unknown),
         Ok(_) => Ok(Exit::Yes),
         Err(error) => {
-            let said = format!("What protects connections still to come can't be seen: {error}");
+            let said = format!("The protection of future connections can't be listed: {error}");
             output.say(out, style::NOTE, &said)?;
             Ok(Exit::Unknown)
         }
@@ -80,13 +80,13 @@ fn file_words(file: &UndoFile, left: Left) -> String {
     let when = when.map_or_else(|_| "at an unknown time".to_owned(), |when| when.to_string());
     let is_left = match left {
         Left::EarlierBoot => {
-            " (before the machine was last started: nothing of it is left)".to_owned()
+            " (before the last boot: nothing left to undo)".to_owned()
         }
         Left::NamespaceGone => {
-            " (in a network namespace that is gone: nothing of it is left)".to_owned()
+            " (in a network namespace that is gone: nothing left to undo)".to_owned()
         }
         Left::Sockets(0) if record.sysctls.is_empty() => {
-            " (all closed since: nothing of it is left)".to_owned()
+            " (all closed since: nothing left to undo)".to_owned()
         }
         Left::Sockets(there) if there < record.sockets() as u64 => {
             format!(" ({} still open)", plural(there, "socket"))
@@ -106,10 +106,10 @@ fn file_words(file: &UndoFile, left: Left) -> String {
     };
     let became = match record.within_ms {
         Some(ms) => format!(
-            "brought under {}",
+            "protected within {}",
             duration::typed(Duration::from_millis(ms))
         ),
-        None => "being asked by ping or kill, or left when that was killed".to_owned(),
+        None => "changed by ping or kill while asking, or left so when that was killed".to_owned(),
     };
     let set: String = (record.sysctls.iter())
         .map(|change| format!("{}, ", sysctl::was_set(change)))
@@ -130,19 +130,19 @@ fn rule_words(standing: &Standing) -> String {
         (None, Some(id)) => format!("the cgroup with the number {id}"),
         (None, None) => {
             return format!(
-                "{name}: holds nowhere, since its cgroup is gone or its making was interrupted; end it by --remove {name}"
+                "{name}: not in force, because its cgroup is gone or setting it up was interrupted; take it away by --remove {name}"
             );
         }
     };
     let counts = pinned.counts.map_or_else(String::new, |counts| {
         let mut words = format!(
-            "; so far {} protected, {} left as they were",
+            "; so far {} protected, {} left alone",
             plural(counts.protected, "end"),
             plural(counts.spared, "end"),
         );
         if counts.overruled > 0 {
             words += &format!(
-                ", {} of programs overruled",
+                ", {} by programs overruled",
                 plural(counts.overruled, "call")
             );
         }
@@ -153,9 +153,9 @@ fn rule_words(standing: &Standing) -> String {
     });
     let outdated = match pinned.outdated {
         true => String::from(
-            "; made by an earlier deadpeer, it does not hold what programs set later: protect --new-connections replaces it",
+            "; made by an earlier version, so it does not overrule what programs set later: run protect --new-connections again to replace it",
         ),
         false => String::new(),
     };
-    format!("{name}: connections that begin in {place}{counts}{outdated}")
+    format!("{name}: new connections in {place}{counts}{outdated}")
 }

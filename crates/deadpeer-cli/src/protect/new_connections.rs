@@ -37,7 +37,7 @@ pub(super) fn run(
     let name = name(cgroup);
     let place = sanitize(&cgroup.display().to_string()).into_owned();
     let said = format!(
-        "Connections that begin in cgroup {place} from now on: {}. What a program sets itself, now or later, stays if it is as soon and survives lost probes.",
+        "New connections in cgroup {place}: {}. What a program sets itself, now or later, stays if it notices as soon and survives lost probes.",
         aim.plan()
     );
     output.say(out, style::PLAIN, &said)?;
@@ -49,7 +49,7 @@ pub(super) fn run(
     };
     output.gaps(out, elsewhere)?;
     out.flush()?;
-    let question = format!("Protect connections still to come in cgroup {place}?");
+    let question = format!("Protect future connections in cgroup {place}?");
     if !request.consent.to(&question)? {
         output.say(out, style::PLAIN, "Nothing was changed.")?;
         return Ok(match request.consent {
@@ -61,7 +61,7 @@ pub(super) fn run(
     let standing = protect(cgroup, &rule, &name).map_err(|error| refused(&error))?;
     let said = || {
         format!(
-            "They notice a vanished peer within {} from their first packet on. Open ones are as they were: run this without --new-connections, too. To end it: deadpeer protect --remove {name}",
+            "They notice a vanished peer within {} from their first packet on. Open connections are unchanged: for those, run this without --new-connections, too. To end it: deadpeer protect --remove {name}",
             request.goal.within()
         )
     };
@@ -101,7 +101,7 @@ pub(super) fn remove(name: &str, output: Output, out: &mut impl Write) -> Result
         .collect();
     if meant.is_empty() && name != "all" {
         return Err(Stop::because(format!(
-            "nothing called {name} protects connections still to come (see 'deadpeer protect --list')"
+            "there is no protection of future connections called {name} (see 'deadpeer protect --list')"
         )));
     }
     for standing in &meant {
@@ -112,14 +112,14 @@ pub(super) fn remove(name: &str, output: Output, out: &mut impl Write) -> Result
         };
         let said = || {
             format!(
-                "{} is ended. Connections that it set options on keep them.",
+                "{} has ended. Connections keep the options that it set.",
                 sanitize(&pinned.name)
             )
         };
         output.tell(out, record, style::PLAIN, said)?;
     }
     if meant.is_empty() {
-        let said = "Nothing protects connections still to come.";
+        let said = "No future connections are protected.";
         output.say(out, style::PLAIN, said)?;
     }
     Ok(Exit::Yes)

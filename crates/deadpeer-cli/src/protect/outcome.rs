@@ -52,14 +52,14 @@ pub(super) fn show(
     if let Some(why) = blind {
         say(
             style::FAINT,
-            format!("Without eBPF connections that wait to be accepted can't be changed ({why})."),
+            format!("Connections that wait to be accepted can't be changed without eBPF ({why})."),
         )?;
     }
     if done.gone > 0 {
         say(
             style::PLAIN,
             format!(
-                "{} closed before its turn came.",
+                "{} closed before being changed.",
                 plural(done.gone, "socket")
             ),
         )?;
@@ -67,7 +67,7 @@ pub(super) fn show(
     for (failure, count) in &done.failed {
         say(
             style::NOTE,
-            format!("{} left as it was: {}.", plural(*count, "socket"), failure),
+            format!("{} left unchanged: {}.", plural(*count, "socket"), failure),
         )?;
     }
     if undo.is_written() {

@@ -167,19 +167,19 @@ fn note(part: &Part) -> Option<&'static str> {
             "sooner than before, but not within the deadline: the path's retransmission timeout is too long for it",
         ),
         Fate::Judged(Step::Change(change)) if part.before == Some(change.after) => Some(
-            "settings keep the deadline, but the keepalive timer was armed by longer ones: it is armed anew",
+            "the settings keep the deadline, but the keepalive timer was armed under longer ones: it is re-armed",
         ),
         Fate::Judged(Step::Change(protect::Change {
             own_choice: true, ..
         })) => Some("set by the program itself; --keep-app-settings leaves that as it is"),
         Fate::Judged(Step::KeptForApplication) => {
-            Some("misses the deadline by the program's own settings, which are kept")
+            Some("misses the deadline because of the program's own settings, which are kept")
         }
         Fate::Judged(Step::Helpless) => Some(
             "the program's user timeout is too short for keepalive to survive lost probes, and is not made longer",
         ),
         Fate::Judged(Step::Overwritten) => {
-            Some("its program sets the options of what it accepts itself")
+            Some("its program itself sets the options of what it accepts")
         }
         Fate::CloseWait => Some("the peer has closed, the program has not (CLOSE_WAIT)"),
         Fate::Judged(_) | Fate::Unseen(_) | _ => None,

@@ -28,7 +28,7 @@ pub(super) fn show(
     };
     let said = || {
         format!(
-            "For everybody in the network namespace net:[{}]: {}, {} now. It reaches {}.",
+            "For everybody in network namespace net:[{}]: {}, now {}. It affects {}.",
             table.namespace(),
             to_set(&change),
             change.before,
@@ -63,13 +63,13 @@ pub(super) fn undone(change: &SysctlChange, fate: &SysctlFate) -> (anstyle::Styl
         SysctlFate::Overtaken(now) => (
             style::NOTE,
             format!(
-                "{name} is {now}, not {after} as it was set: somebody has set it since, and it stays; before it was {before}."
+                "{name} is {now}, not {after} as it was set: somebody has changed it since, so it stays; before, it was {before}."
             ),
         ),
         SysctlFate::Failed(why) => (
             style::NOTE,
-            format!("{name} was not put back to {before}: {why}."),
+            format!("{name} was not restored to {before}: {why}."),
         ),
-        _ => (style::NOTE, format!("{name} may not be what it was.")),
+        _ => (style::NOTE, format!("{name} may not have its earlier value.")),
     }
 }

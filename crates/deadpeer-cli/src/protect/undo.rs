@@ -44,7 +44,7 @@ pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Resul
         return end(request, file, &foreseen, output, out);
     }
     out.flush()?;
-    let question = format!("Put back {}?", everything(&file, &foreseen));
+    let question = format!("Restore {}?", everything(&file, &foreseen));
     if !request.consent.to(&question)? {
         output.say(out, style::PLAIN, "Nothing was changed.")?;
         return Ok(Exit::No);
@@ -75,7 +75,7 @@ fn end(
         Output::Json => line(out, &restored.to_record(path, done))?,
     }
     if !restored.is_complete() {
-        let said = format!("{} is kept: it can be tried again.", shown(path));
+        let said = format!("{} is kept, so you can try again.", shown(path));
         output.say(out, style::NOTE, &said)?;
         return Ok(Exit::No);
     }
@@ -83,7 +83,7 @@ fn end(
         true => file.remove().map_err(|error| Stop::from_error(&error))?,
         false => {
             let what = everything(&file, restored);
-            let said = format!("Would put back {what}; nothing was changed.");
+            let said = format!("Would restore {what}; nothing was changed.");
             output.say(out, style::PLAIN, &said)?;
         }
     }
@@ -164,26 +164,26 @@ fn table(request: &Undo, file: &UndoFile) -> Result<(Namespace, Table), Stop> {
 fn show(restored: &Restored, done: bool, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     let mut say = |style, count, text: &str| counted(out, look, style, (count, "socket"), text);
     let again = match done {
-        true => "as before again, read back.",
-        false => "would be as before again.",
+        true => "restored and read back.",
+        false => "would be restored.",
     };
     say(style::GOOD, restored.restored, again)?;
-    say(style::PLAIN, restored.unchanged, "as before already.")?;
-    say(style::PLAIN, restored.gone, "closed meanwhile.")?;
+    say(style::PLAIN, restored.unchanged, "already as before.")?;
+    say(style::PLAIN, restored.gone, "closed in the meantime.")?;
     say(
         style::NOTE,
         restored.overtaken,
-        "with an option that its program has set since; that one stays.",
+        "with an option that the program has set since; that option stays.",
     )?;
     say(
         style::NOTE,
         restored.own_now,
-        "with keepalive times of their own now, equal to those before: if they followed a sysctl, they no longer do, since the kernel has no way back to that.",
+        "now with keepalive times of their own, equal to the earlier ones: if they followed a sysctl, they no longer do, because the kernel has no way back to that.",
     )?;
     say(
         style::NOTE,
         restored.later,
-        "changed once more later: left as it is, since that counts on it. Its way back is now that of the later file:",
+        "changed again later and therefore left alone. The later undo file now restores what this one would have:",
     )?;
     for file in &restored.handed_to {
         paragraph(out, look, style::NOTE, "", "  ", &shown(file))?;
@@ -193,13 +193,13 @@ fn show(restored: &Restored, done: bool, look: Look, out: &mut impl Write) -> Re
         say(
             style::NOTE,
             *count,
-            &format!("not put back: {}.", why.reason()),
+            &format!("not restored: {}.", why.reason()),
         )?;
     }
     say(
         style::NOTE,
         restored.refused,
-        "not put back: the kernel refused.",
+        "not restored: the kernel refused.",
     )?;
     for (change, fate) in &restored.sysctls {
         let (style, said) = sysctl::undone(change, fate);

@@ -61,7 +61,7 @@ fn a_rule_holds_until_it_is_removed() {
         assert!(
             again
                 .last()
-                .is_some_and(|said| said.contains("is there already")),
+                .is_some_and(|said| said.contains("already exists")),
             "{again:?}"
         );
 
@@ -135,7 +135,7 @@ fn a_rest_of_a_killed_maker_is_said_and_can_be_removed() {
         assert_eq!(room.run("mkdir -p /sys/fs/bpf/deadpeer/web"), [""; 0]);
         let command = env!("CARGO_BIN_EXE_deadpeer");
         let listed = room.run(&format!("{command} protect --list")).join(" ");
-        let said = "web: holds nowhere, since its cgroup is gone or its making was interrupted; end it by --remove web";
+        let said = "web: not in force, because its cgroup is gone or setting it up was interrupted; take it away by --remove web";
         assert!(listed.contains(said), "{listed}");
         let removed = room.deadpeer("--remove web --json");
         assert_eq!(removed[0]["type"], "removed_protection");

@@ -78,7 +78,7 @@ fn an_undo_file_must_be_one() {
     );
     refused(
         &["protect", "--undo", "/proc/self/status", "--yes"],
-        "is no undo file",
+        "is not an undo file",
     );
 }
 

@@ -73,7 +73,7 @@ fn a_record_of_any_other_sysctl_is_refused() {
         let refused = undo.protect(&["--undo", file.to_str().unwrap(), "--yes"]);
         assert_eq!((refused.code, refused.stdout.as_str()), (2, ""));
         assert!(
-            refused.stderr.contains("is no undo file"),
+            refused.stderr.contains("is not an undo file"),
             "{}",
             refused.stderr
         );

@@ -136,7 +136,7 @@ fn a_rehearsal_of_undo_says_what_would_be_and_changes_nothing() {
             let said = undo.protect(&args);
             assert!(said.stdout.contains("keepalive off"), "{}", said.stdout);
             assert!(
-                said.stdout.contains("would be as before"),
+                said.stdout.contains("would be restored"),
                 "{}",
                 said.stdout
             );

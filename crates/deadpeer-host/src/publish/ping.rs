@@ -106,11 +106,11 @@ impl fmt::Display for Reply {
             }
             Self::Answer(Answer::Dead(death)) => write!(f, "over: {death}"),
             Self::Answer(Answer::Ended(_)) => f.write_str(
-                "ended by this probe: the peer answered with an RST, for its kernel knows no such connection (any more)",
+                "ended by this probe: the peer answered with an RST, because its kernel knows no such connection",
             ),
             Self::ByKernel(kernel) => kernel.fmt(f),
             Self::Withheld(risk) => write!(f, "not asked: {risk}; its answer, an RST, would end it"),
-            Self::NotSent => f.write_str("not asked, for nothing was to be sent"),
+            Self::NotSent => f.write_str("not asked, because nothing was to be sent"),
             Self::Answer(Answer::NotNow(why)) => write!(f, "{}", NotNowWords(*why)),
             Self::Unreachable(why) => write!(f, "can't be asked: {}", why.reason()),
             Self::Failed(error) => write!(f, "can't be asked: {error}"),
@@ -119,22 +119,22 @@ impl fmt::Display for Reply {
     }
 }
 
-/// "its SYN is sent again until it is answered (3 unanswered so far)".
+/// "connecting: its SYN is retransmitted until it is answered (3 unanswered so far)".
 impl fmt::Display for ByKernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
-            TcpState::SynSent => "connecting: its SYN is sent again until it is answered",
+            TcpState::SynSent => "connecting: its SYN is retransmitted until it is answered",
             TcpState::SynRecv | TcpState::NewSynRecv => {
-                "being opened from outside: the answer to its SYN is sent again until it is acknowledged"
+                "being opened by the peer: the SYN-ACK is retransmitted until it is acknowledged"
             }
             TcpState::FinWait2 => {
-                "closed here, which the peer acknowledged: the kernel waits for the peer to close too"
+                "closed here, and acknowledged by the peer: the kernel waits for the peer to close, too"
             }
             TcpState::TimeWait => {
-                "closed on both sides: the kernel only keeps its ends from being used again too soon"
+                "closed on both sides: the kernel only keeps its addresses and ports from being reused too soon"
             }
             TcpState::LastAck => {
-                "closed on both sides: what was written last, and the FIN, are sent again until they are acknowledged"
+                "closed on both sides: the last data and the FIN are retransmitted until they are acknowledged"
             }
             TcpState::FinWait1
             | TcpState::Closing
@@ -143,7 +143,7 @@ impl fmt::Display for ByKernel {
             | TcpState::Listen
             | TcpState::Close
             | _ => {
-                "closed here: what was written last, and the FIN, are sent again until they are acknowledged"
+                "closed here: the last data and the FIN are retransmitted until they are acknowledged"
             }
         })?;
         match (self.unanswered, self.forgotten_in) {
@@ -177,7 +177,7 @@ impl fmt::Display for NotNowWords {
             NotNow::Heard { ago } => write!(f, "heard {} ago, no probe needed", Upper(ago)),
             NotNow::InFlight { unanswered } => write!(
                 f,
-                "can't ask now: data is in flight, and sent again until it is acknowledged ({})",
+                "can't ask now: data is in flight, and retransmitted until it is acknowledged ({})",
                 Unanswered(unanswered)
             ),
             NotNow::Queued { unanswered } => write!(
@@ -197,11 +197,11 @@ impl fmt::Display for NotNowWords {
             ),
             NotNow::LastProbe { unanswered } => write!(
                 f,
-                "not asked: by the application's own settings one more unanswered probe could end the connection ({})",
+                "not asked: with the application's own settings, one more unanswered probe could end the connection ({})",
                 Unanswered(unanswered)
             ),
             NotNow::Busy => f.write_str("can't ask now: its program kept the socket busy"),
-            NotNow::NotConnected => f.write_str("can't ask: there is no connection (any more)"),
+            NotNow::NotConnected => f.write_str("can't ask: there is no connection any more"),
             _ => f.write_str("can't ask now"),
         }
     }

@@ -34,7 +34,7 @@ pub struct UndoFile {
 #[non_exhaustive]
 pub enum WriteUndoError {
     /// There is one with this name. It may be somebody's only way back, so it is not replaced.
-    #[error("{} is there already", path.display())]
+    #[error("{} already exists", path.display())]
     Taken {
         /// Its path.
         path: PathBuf,
@@ -62,7 +62,7 @@ pub enum ReadUndoError {
         error: io::Error,
     },
     /// It is no undo file.
-    #[error("{} is no undo file: {error}", path.display())]
+    #[error("{} is not an undo file: {error}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,

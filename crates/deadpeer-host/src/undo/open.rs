@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let us = rustix::process::geteuid().as_raw();
     let wrong = match () {
         () if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile => {
-            Some("it is no regular file")
+            Some("it is not a regular file")
         }
         () if stat.st_uid != us && stat.st_uid != 0 => Some("it belongs to another user"),
         () if size > LARGEST => Some("it is too large"),

@@ -54,7 +54,7 @@ pub enum SysctlAccessError {
     #[error(transparent)]
     Sysctl(#[from] SysctlError),
     /// What was the namespace's name or process is another's now.
-    #[error("the network namespace is another one by now")]
+    #[error("another network namespace is there by now")]
     AnotherNamespace,
 }
 
