@@ -58,20 +58,8 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     }
     let endings_allowed = risk_is_taken(request.consent, &targets, output, out)?;
     progress(&targets);
-    // Options of a connection that is being asked are borrowed: no signal may end this before they
-    // are given back.
-    let interruption = interruption(Second::Ends)?;
-    let lending = Lending::begin(&targets, output, out)?;
-    let mut rounds = ProbeRounds::new(&targets, Instant::now()).allow_endings(endings_allowed);
-    let Ok(ended) = drive(&mut rounds, Some(&interruption), |_, _| ());
-    let decisions = rounds.decisions(request.force);
-    drop(rounds);
-    lending.end(output, out)?;
-    let interrupted = ended == Ended::Interrupted || interruption.came();
-    drop(interruption);
-    if interrupted {
-        return Err(Stop::interrupted("interrupted (nothing was destroyed)"));
-    }
+    let rounds = ProbeRounds::new(&targets, Instant::now()).allow_endings(endings_allowed);
+    let decisions = ask(rounds, &targets, request.force, output, out)?;
     table::show(&targets, &decisions, output, out)?;
     output.gaps(out, table::unasked(&targets, &decisions, &coverage))?;
     let doomed: Vec<&Target> = targets
@@ -105,6 +93,28 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         (0, None) => Exit::Yes,
         _ => Exit::No,
     })
+}
+
+/// Asks the peers, and waits for their answers.
+fn ask(
+    mut rounds: ProbeRounds<'_>,
+    targets: &[Target],
+    force: bool,
+    output: Output,
+    out: &mut impl Write,
+) -> Result<Vec<Decision>, Stop> {
+    // While a peer is being asked, options of its connection are changed: no signal may end this
+    // before they are restored.
+    let interruption = interruption(Second::Ends)?;
+    let lending = Lending::begin(targets, output, out)?;
+    let Ok(ended) = drive(&mut rounds, Some(&interruption), |_, _| ());
+    let decisions = rounds.decisions(force);
+    drop(rounds);
+    lending.end(output, out)?;
+    match ended == Ended::Interrupted || interruption.came() {
+        true => Err(Stop::interrupted("interrupted (nothing was destroyed)")),
+        false => Ok(decisions),
+    }
 }
 
 /// Whether connections are asked that the question could end. That is said before anything is sent.

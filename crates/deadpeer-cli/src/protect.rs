@@ -3,6 +3,7 @@
 mod burst;
 mod change;
 mod forget;
+mod goal;
 mod list;
 mod new_connections;
 mod outcome;

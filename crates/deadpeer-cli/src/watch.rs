@@ -166,8 +166,8 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
             watch.stats.due_in(&watch.tally),
             until.map(|until| until.saturating_duration_since(Instant::now())),
         ];
-        let within = due.into_iter().flatten().min();
-        if is_over(wait.on(&deaths, within)?)? {
+        let limit = due.into_iter().flatten().min();
+        if is_over(wait.on(&deaths, limit)?)? {
             break;
         }
     }

@@ -30,8 +30,7 @@ pub use counts::{DeathCounts, ServiceName};
 pub use death::{Age, Death, KnownBy, LastOwner};
 
 use crate::filter::{ResolveError, Selector};
-use crate::table::Namespace;
-use crate::table::{OpenTableError, ReadTableError};
+use crate::table::{Namespace, OpenTableError, ReadTableError};
 use announced::Announced;
 use choice::Choice;
 use ring::Ring;

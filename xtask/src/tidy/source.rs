@@ -143,12 +143,12 @@ fn absent(room: &Room, file: &Path, source: &str) -> Result<Vec<Fault>> {
     let name = room.name.as_str();
     let tokens = tokens::product(source)?;
     let host = name == "deadpeer-host";
-    let within = |module: &str| {
+    let is_in = |module: &str| {
         file.file_stem().is_some_and(|stem| stem == module)
             || file.iter().any(|part| part == module)
     };
-    let heartbeat = name == "deadpeer" && within("heartbeat");
-    let heart = name == "deadpeer-guard" && within("heart");
+    let heartbeat = name == "deadpeer" && is_in("heartbeat");
+    let heart = name == "deadpeer-guard" && is_in("heart");
     let mut faults = Vec::new();
     for (line, path) in paths(&tokens) {
         let threads = (host || name == "deadpeer") && contains(&path, THREADS);

@@ -147,7 +147,7 @@ pub(super) struct GivenUpWords(pub(super) GivenUp);
 impl fmt::Display for GivenUpWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(given_up) = self;
-        write!(f, "given up within {}", Upper(given_up.within))?;
+        write!(f, "given up within {}", Upper(given_up.latest))?;
         match given_up.assumed {
             true => f.write_str(" by the kernel's defaults"),
             false => Ok(()),

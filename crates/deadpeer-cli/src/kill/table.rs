@@ -65,11 +65,11 @@ pub(super) fn show(
             Some(ago) => row.plain(Lower(ago)),
             None => row.cell(style::FAINT, "?"),
         };
-        let look = match decision.destroys() {
+        let style = match decision.destroys() {
             true => style::BAD,
             false => style::PLAIN,
         };
-        row.cell(look, decision);
+        row.cell(style, decision);
         table.row(&row)?;
     }
     table.finish()?.write_all(b"\n")?;

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::time::Instant;
 
-use deadpeer_host::protect::{CarryOut, CarryOutError, Survey, backlog};
-use deadpeer_host::undo::{Journal, Record, UndoFile, boot_id, default_directory};
+use deadpeer_host::protect::{CarryOut, CarryOutError, LoopbackBurst, Outcome, Survey, backlog};
+use deadpeer_host::undo::{Journal, Record, SysctlChange, UndoFile, boot_id, default_directory};
 use deadpeer_host::{Netns, Table};
 use deadpeer_report::Gap;
 use deadpeer_report::plural::plural;
@@ -102,14 +102,7 @@ fn change(
     }
     let mut undo = undo_file(request, &table)?;
     out.flush()?;
-    let set = (sysctl.as_ref())
-        .map(|change| format!("Set {} for everybody, and change", sysctl::to_set(change)));
-    let question = format!(
-        "{} {}? Current values will be saved to {}.",
-        set.as_deref().unwrap_or("Change"),
-        plural(survey.changes() as u64, "socket"),
-        undo.path().display()
-    );
+    let question = question(&survey, sysctl.as_ref(), &undo);
     // Nobody has to wait for the answer. What changes meanwhile is noticed, socket by socket.
     let held = held.filter(|_| request.consent == Consent::Given);
     if !request.consent.to(&question)? {
@@ -124,19 +117,9 @@ fn change(
             .carry_out(&table, &mut undo)
             .map_err(|error| Stop::because(format!("{error} (nothing was changed)")))?;
     }
-    let waiting = burst::Waiting::begin(burst.as_ref())?;
     let now = Instant::now();
-    let mut change = CarryOut::new(survey, &mut table, filter, &aim, &mut undo, backlog(), now);
-    let ended = drive(&mut change, waiting.interruption(), |change, now| {
-        waiting.show(change.progress(now));
-    });
-    waiting.end();
-    let done = match ended {
-        Ok(Ended::Done) => Ok(change.into_outcome()),
-        Ok(Ended::Interrupted) => Err(change.interrupted(Instant::now())),
-        Err(error) => Err(error),
-    };
-    let done = done.map_err(|error| stopped(&error, &undo))?;
+    let change = CarryOut::new(survey, &mut table, filter, &aim, &mut undo, backlog(), now);
+    let done = carry_out(change, burst.as_ref())?.map_err(|error| stopped(&error, &undo))?;
     match output {
         Output::Text(look) => outcome::show(request, &done, &undo, blind, look, out)?,
         Output::Json => line(out, &done.to_record(&undo, blind))?,
@@ -148,6 +131,34 @@ fn change(
         .filter(|gap| !not_kept.contains(gap));
     output.gaps(out, since)?;
     Ok(outcome::exit(&done))
+}
+
+fn question(survey: &Survey, sysctl: Option<&SysctlChange>, undo: &UndoFile) -> String {
+    let set =
+        sysctl.map(|change| format!("Set {} for everybody, and change", sysctl::to_set(change)));
+    format!(
+        "{} {}? Current values will be saved to {}.",
+        set.as_deref().unwrap_or("Change"),
+        plural(survey.changes() as u64, "socket"),
+        undo.path().display()
+    )
+}
+
+/// Waits while it is done. A burst can be interrupted.
+fn carry_out(
+    mut change: CarryOut<'_>,
+    burst: Option<&LoopbackBurst>,
+) -> Result<Result<Outcome, CarryOutError>, Stop> {
+    let waiting = burst::Waiting::begin(burst)?;
+    let ended = drive(&mut change, waiting.interruption(), |change, now| {
+        waiting.show(change.progress(now));
+    });
+    waiting.end();
+    Ok(match ended {
+        Ok(Ended::Done) => Ok(change.into_outcome()),
+        Ok(Ended::Interrupted) => Err(change.interrupted(Instant::now())),
+        Err(error) => Err(error),
+    })
 }
 
 fn undo_file(request: &Change, table: &Table) -> Result<UndoFile, Stop> {

@@ -79,9 +79,7 @@ fn file_words(file: &UndoFile, left: Left) -> String {
     let when = jiff::Timestamp::from_second(i64::try_from(record.begun_unix_s).unwrap_or(0));
     let when = when.map_or_else(|_| "at an unknown time".to_owned(), |when| when.to_string());
     let is_left = match left {
-        Left::EarlierBoot => {
-            " (before the last boot: nothing left to undo)".to_owned()
-        }
+        Left::EarlierBoot => " (before the last boot: nothing left to undo)".to_owned(),
         Left::NamespaceGone => {
             " (in a network namespace that is gone: nothing left to undo)".to_owned()
         }

@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use deadpeer_core::{Kernel, Policy};
-use deadpeer_host::protect::Aim;
-use deadpeer_report::duration::{self, milliseconds};
 
+use super::goal::Goal;
 use crate::confirm::Consent;
 use crate::exit::Stop;
 use crate::filter_args::Chosen;
@@ -69,8 +67,8 @@ pub(crate) struct ProtectArgs {
     /// Remove the protection of future connections with this name (see --list); "all" removes all
     #[arg(long, value_name = "NAME", conflicts_with_all = ["within", "undo_file"])]
     remove: Option<String>,
-    /// Forget an undo file without undoing it; "gone" forgets all of which nothing is left: their
-    /// sockets are closed, or their network namespace or boot is over
+    /// Forget an undo file without undoing it; "gone" forgets all with nothing left to undo:
+    /// their sockets are closed, or their network namespace or boot is over
     #[arg(long, value_name = "FILE", conflicts_with_all = ["within", "undo", "undo_file", "list", "remove", "new_connections", "sysctl", "force"])]
     forget: Option<PathBuf>,
     #[command(flatten)]
@@ -155,13 +153,6 @@ pub(crate) enum Forgotten {
     Gone,
 }
 
-/// What is to hold.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Goal {
-    policy: Policy,
-    pub(super) keep_app_settings: bool,
-}
-
 impl ProtectArgs {
     pub(crate) fn output(&self) -> OutputArgs {
         self.table.output
@@ -224,8 +215,8 @@ impl ProtectArgs {
         }
     }
 
-    /// A rule holds in a cgroup: which ports and processes connections still to come will have,
-    /// nobody knows.
+    /// A rule holds in a cgroup: which ports and processes future connections will have, nobody
+    /// knows.
     fn cgroup(&self) -> Result<PathBuf, Stop> {
         match (
             self.table.filters.is_all(),
@@ -237,24 +228,6 @@ impl ProtectArgs {
                 "--new-connections takes a single --cgroup, or --all for the whole machine, and no other filter: future connections have neither a port nor a process yet (nothing was changed)",
             )),
         }
-    }
-}
-
-impl Goal {
-    /// What is to hold on this kernel. A deadline that can't be kept is refused with what could be.
-    pub(super) fn aim(&self, kernel: &Kernel) -> Result<Aim, deadpeer_core::Refusal> {
-        let aim = Aim::new(&self.policy, kernel)?;
-        Ok(aim.keep_app_settings(self.keep_app_settings))
-    }
-
-    /// The deadline in milliseconds.
-    pub(super) fn within_ms(&self) -> u64 {
-        milliseconds(self.policy.within())
-    }
-
-    /// The deadline as it was typed.
-    pub(super) fn within(&self) -> String {
-        duration::typed(self.policy.within())
     }
 }
 

@@ -37,8 +37,8 @@ impl Wait {
     }
 
     /// Waits until there is something to read, or the time is over.
-    pub(super) fn on(&self, source: impl AsFd, within: Option<Duration>) -> Result<Woken, Stop> {
-        self.wait(Some(source.as_fd()), within)
+    pub(super) fn on(&self, source: impl AsFd, limit: Option<Duration>) -> Result<Woken, Stop> {
+        self.wait(Some(source.as_fd()), limit)
     }
 
     /// Waits for this time and lets deaths come together.
@@ -46,11 +46,7 @@ impl Wait {
         self.wait(None, Some(time))
     }
 
-    fn wait(
-        &self,
-        source: Option<BorrowedFd<'_>>,
-        within: Option<Duration>,
-    ) -> Result<Woken, Stop> {
+    fn wait(&self, source: Option<BorrowedFd<'_>>, limit: Option<Duration>) -> Result<Woken, Stop> {
         let stdout = io::stdout();
         let mut fds = vec![
             PollFd::new(&self.signals, PollFlags::IN),
@@ -58,7 +54,7 @@ impl Wait {
             PollFd::new(&stdout, PollFlags::empty()),
         ];
         fds.extend(source.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)));
-        let timeout = within.and_then(|within| Timespec::try_from(within).ok());
+        let timeout = limit.and_then(|limit| Timespec::try_from(limit).ok());
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok(Woken::Elapsed),

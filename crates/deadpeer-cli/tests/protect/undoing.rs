@@ -135,11 +135,7 @@ fn a_rehearsal_of_undo_says_what_would_be_and_changes_nothing() {
             );
             let said = undo.protect(&args);
             assert!(said.stdout.contains("keepalive off"), "{}", said.stdout);
-            assert!(
-                said.stdout.contains("would be restored"),
-                "{}",
-                said.stdout
-            );
+            assert!(said.stdout.contains("would be restored"), "{}", said.stdout);
             assert_eq!(all(&pair), protected);
             assert_eq!(undo.files().as_slice(), std::slice::from_ref(file));
         }

@@ -2,8 +2,7 @@
 
 use deadpeer_core::Effective;
 
-use crate::table::Connection;
-use crate::table::{Settings, Unreadable};
+use crate::table::{Connection, Settings, Unreadable};
 
 /// Where a connection's settings come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -14,7 +14,7 @@ use crate::table::{Connection, Settings};
 #[non_exhaustive]
 pub struct GivenUp {
     /// Within this time.
-    pub within: Duration,
+    pub latest: Duration,
     /// Its settings can't be read without a descriptor, and the kernel's defaults were taken for
     /// them: with a user timeout it may stay for longer, or go sooner.
     pub assumed: bool,
@@ -48,11 +48,11 @@ impl Audit {
             }
         };
         let ends = snapshot.ends(&options, self.kernel());
-        let within = ends.and_then(Notice::latest).filter(|_| snapshot.orphan);
+        let latest = ends.and_then(Notice::latest).filter(|_| snapshot.orphan);
         Judgement {
             ends,
-            given_up: within.map(|within| GivenUp {
-                within,
+            given_up: latest.map(|latest| GivenUp {
+                latest,
                 // A wait for the peer's FIN is the sysctl's.
                 assumed: !known && snapshot.state != TcpState::FinWait2,
             }),
@@ -66,7 +66,7 @@ impl Closed {
         self.count += 1;
         self.last = match self.last {
             Some(last) => Some(GivenUp {
-                within: last.within.max(given_up.within),
+                latest: last.latest.max(given_up.latest),
                 assumed: last.assumed || given_up.assumed,
             }),
             None => Some(given_up),
@@ -83,13 +83,13 @@ mod tests {
         let mut closed = Closed::default();
         for (seconds, assumed) in [(5, true), (60, false)] {
             closed.add(GivenUp {
-                within: Duration::from_secs(seconds),
+                latest: Duration::from_secs(seconds),
                 assumed,
             });
         }
         let last = closed.last.expect("two were added");
         assert_eq!(
-            (closed.count, last.within.as_secs(), last.assumed),
+            (closed.count, last.latest.as_secs(), last.assumed),
             (2, 60, true)
         );
     }

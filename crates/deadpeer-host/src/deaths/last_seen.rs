@@ -48,7 +48,7 @@ pub(super) struct Seen {
     /// What [`surplus`] said while all data was acknowledged.
     pub(super) surplus: Option<i64>,
     pub(super) since: Instant,
-    look: u32,
+    round: u32,
 }
 
 impl LastSeen {
@@ -113,10 +113,10 @@ impl LastSeen {
             let all: Vec<u64> = self.connections.keys().copied().collect();
             self.read_settings(&all, owners);
         }
-        let look = self.looks;
+        let round = self.looks;
         let gone = self
             .connections
-            .extract_if(|_, seen| seen.look != look)
+            .extract_if(|_, seen| seen.round != round)
             .collect();
         self.next_look = Instant::now() + (start.elapsed() * REST).max(SHORTEST);
         Ok(gone)
@@ -128,7 +128,7 @@ impl LastSeen {
             states: States::LIVE,
             tcp_info: true,
         };
-        let (now, look, version) = (Instant::now(), self.looks, self.version);
+        let (now, round, version) = (Instant::now(), self.looks, self.version);
         let connections = &mut self.connections;
         let mut dumped = Dumped::default();
         let end = self.diag.dump(request, |socket| {
@@ -139,7 +139,7 @@ impl LastSeen {
                 dumped.fresh.push(socket.cookie);
                 Seen::new(socket, now)
             });
-            seen.look = look;
+            seen.round = round;
             seen.state = socket.state;
             seen.inode = socket.inode.or(seen.inode);
             let info = socket.tcp_info.map(|info| TcpInfo::decode(info, version));
@@ -155,7 +155,7 @@ impl LastSeen {
         })?;
         if end.interrupted {
             // What was missed this time has not vanished.
-            connections.values_mut().for_each(|seen| seen.look = look);
+            connections.values_mut().for_each(|seen| seen.round = round);
         }
         Ok(dumped)
     }
@@ -190,7 +190,7 @@ impl Seen {
             counters: None,
             surplus: None,
             since: now,
-            look: 0,
+            round: 0,
         }
     }
 

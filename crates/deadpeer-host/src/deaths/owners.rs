@@ -13,9 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::death::{KnownBy, LastOwner};
 use crate::process::Process;
-use crate::table::Owners;
-use crate::table::Role;
-use crate::table::{OpenTableError, ReadTableError, Scope, Tables};
+use crate::table::{OpenTableError, Owners, ReadTableError, Role, Scope, Tables};
 
 /// Names are forgotten at this many, for processes end and their numbers come again.
 const MAX_NAMES: usize = 10_000;

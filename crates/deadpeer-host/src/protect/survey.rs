@@ -18,12 +18,9 @@ use super::overwriting::{NothingAccepted, Overwriting};
 use super::{by_bpf, by_descriptors};
 use crate::deaths::ServiceName;
 use crate::filter::Filter;
-use crate::table::Connection;
-use crate::table::Coverage;
-use crate::table::Query;
-use crate::table::{ReadTableError, Table};
-use crate::table::{Role, Services};
-use crate::table::{Settings, Unreadable};
+use crate::table::{
+    Connection, Coverage, Query, ReadTableError, Role, Services, Settings, Table, Unreadable,
+};
 use crate::undo::UndoFile;
 use crate::workload::Workload;
 

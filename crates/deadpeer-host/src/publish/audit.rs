@@ -174,7 +174,7 @@ impl From<Bound> for record::Bound {
 impl From<GivenUp> for record::GivenUp {
     fn from(given_up: GivenUp) -> Self {
         Self {
-            within_ms: milliseconds_up(given_up.within),
+            within_ms: milliseconds_up(given_up.latest),
             settings_assumed: given_up.assumed,
         }
     }

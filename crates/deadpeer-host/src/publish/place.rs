@@ -3,8 +3,7 @@
 use deadpeer_report::record;
 
 use crate::table::Netns;
-use crate::workload::Workload;
-use crate::workload::{Container, Pod};
+use crate::workload::{Container, Pod, Workload};
 
 /// The record of a place.
 pub(super) fn place(netns: Option<&Netns>, workload: Option<&Workload>) -> record::Place {

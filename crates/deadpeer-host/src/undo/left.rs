@@ -68,7 +68,7 @@ impl Left {
 
 /// Of every socket of a namespace; `None`: they can't be seen.
 fn cookies(place: &Namespace, number: u64) -> Option<FxHashSet<u64>> {
-    let look = || {
+    let read = || {
         let here = netns::inode(netns::open_current().ok()?).ok()?;
         let mut cookies = FxHashSet::default();
         let live = Request {
@@ -81,5 +81,5 @@ fn cookies(place: &Namespace, number: u64) -> Option<FxHashSet<u64>> {
         });
         (here == number && dumped.is_ok()).then_some(cookies)
     };
-    place.run(look).ok()?
+    place.run(read).ok()?
 }

@@ -16,10 +16,8 @@ use super::journal::Journal;
 use super::record::{Group, Record};
 use super::sysctl::{self, SysctlChange, SysctlFate};
 use super::way_back::WayBack;
-use crate::table::Query;
-use crate::table::Unreadable;
 use crate::table::fd_borrower::FdBorrower;
-use crate::table::{BpfError, ReadTableError, Table};
+use crate::table::{BpfError, Query, ReadTableError, Table, Unreadable};
 
 /// What came of undoing a record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

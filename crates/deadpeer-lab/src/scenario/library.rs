@@ -4,11 +4,11 @@ use super::{Scenario, ScenarioError};
 
 macro_rules! embedded {
     ($($name:literal)*) => {
-        [$(($name, include_str!(concat!("../../scenarios/", $name, ".toml")))),*]
+        &[$(($name, include_str!(concat!("../../scenarios/", $name, ".toml")))),*]
     };
 }
 
-const FILES: [(&str, &str); 37] = embedded! {
+const FILES: &[(&str, &str)] = embedded! {
     // The peer says goodbye, or its kernel does.
     "orderly-close" "killed" "killed-unread" "abort"
     // The path is gone, silently.
@@ -36,7 +36,7 @@ pub fn library() -> Result<Vec<Scenario>, ScenarioError> {
         .collect()
 }
 
-/// The scenario of this name; `None` if there is none such.
+/// The scenario of this name; `None` if there is none.
 ///
 /// # Errors
 /// As [`library`].

@@ -95,7 +95,7 @@ pub struct Summary {
     /// Network namespaces that were read.
     #[serde(default)]
     pub namespaces: u64,
-    /// Network namespaces that were meant and could not be read.
+    /// Selected network namespaces that could not be read.
     #[serde(default)]
     pub namespaces_unread: u64,
     /// How settings and owners were read: "descriptors", "ebpf", or "both" (by eBPF what

@@ -30,7 +30,7 @@ pub struct Kill {
 pub struct KillSummary {
     /// Connections that were destroyed and are gone.
     pub destroyed: u64,
-    /// Connections that the question ended, for the peer's kernel knew none such.
+    /// Connections that the question ended, because the peer's kernel knew no such connection.
     pub ended_by_question: u64,
     /// Connections that would be asked first: a rehearsal sends nothing.
     pub would_ask: u64,

@@ -83,7 +83,7 @@ pub struct SysctlUndone {
     pub fate: Word,
     /// The value that it has; null: not known.
     pub now: Option<u32>,
-    /// Why it could not be put back; null: it could, or it was not to be.
+    /// Why it could not be restored; null: it was, or nothing was to be done.
     pub because: Option<String>,
 }
 
@@ -104,9 +104,9 @@ pub struct ProtectSummary {
     pub changed: u64,
     /// Sockets that would be changed.
     pub would_change: u64,
-    /// Sockets that were closed before their turn came.
+    /// Sockets that closed before they could be changed.
     pub gone: u64,
-    /// Sockets that were left as they were, by reason.
+    /// Sockets left unchanged, by reason.
     pub failed: Vec<Failed>,
     /// What was set for everybody in the network namespace.
     pub sysctls: Vec<SysctlChange>,
@@ -117,7 +117,7 @@ pub struct ProtectSummary {
     pub without_ebpf_because: Option<String>,
 }
 
-/// Sockets that were left as they were.
+/// Sockets left unchanged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failed {
@@ -162,7 +162,7 @@ pub struct Undone {
     pub sysctls: Vec<SysctlUndone>,
 }
 
-/// Sockets of which the settings were put back.
+/// Sockets whose settings were restored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Returned {
@@ -193,9 +193,9 @@ pub struct UndoFile {
     pub sockets: u64,
     /// What was set for everybody in the network namespace.
     pub sysctls: Vec<SysctlChange>,
-    /// Whether the machine was not restarted since: otherwise nothing of it is left.
+    /// Whether it was written since the last boot: otherwise nothing is left to undo.
     pub this_boot: bool,
-    /// "standing"; or nothing is left of it: "earlier-boot", "namespace-gone", "sockets-gone"; or
+    /// "standing"; or nothing is left to undo: "earlier-boot", "namespace-gone", "sockets-gone"; or
     /// "unknown": not permitted to see.
     pub left: Word,
     /// How many of its sockets are still open; null: not known.
@@ -219,7 +219,7 @@ pub struct ForgottenUndoFile {
     pub done: bool,
 }
 
-/// What protects connections still to come.
+/// A protection of future connections.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "standing_protection")]
@@ -244,7 +244,7 @@ pub struct StandingProtection {
     pub outdated: bool,
 }
 
-/// A protection of connections still to come that was ended.
+/// A protection of future connections that was ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "removed_protection")]

@@ -31,7 +31,7 @@ pub struct Remedy {
     pub timeouts: Vec<RemedyTimeout>,
     /// What surprises people.
     pub traps: Vec<String>,
-    /// How far this has been held against the real program: described, checked or proved.
+    /// How far this has been tested against the real program: described, checked or proved.
     pub proof: Word,
     /// Where it is written.
     pub sources: Vec<String>,
@@ -82,7 +82,7 @@ pub struct Recipe {
     pub aliases: Vec<String>,
     /// server, client, library or system.
     pub kind: Word,
-    /// How far it has been held against the real program: described, checked or proved.
+    /// How far it has been tested against the real program: described, checked or proved.
     pub proof: Word,
 }
 

@@ -31,7 +31,7 @@ pub struct Outlook {
     pub worst: Option<Notice>,
 }
 
-/// What is foretold for every kind of silence. null: unknown.
+/// The forecast for every kind of silence. null: unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Forecast {

@@ -120,11 +120,11 @@ pub struct LastOwner {
 pub struct Deaths {
     /// Since the watch began.
     pub elapsed_ms: u64,
-    /// Deaths told of.
+    /// Deaths reported.
     pub deaths: u64,
-    /// Ends that were not told of, because both sides closed in order.
+    /// Ends not reported, because both sides closed in order.
     pub ordinary_closes: u64,
-    /// Deaths that were not told of, because their cause was not asked for.
+    /// Deaths not reported, because their cause was not asked for.
     pub other_causes: u64,
     /// Deaths without a visible owner, which the filter asks for.
     pub without_owner: u64,

@@ -16,7 +16,7 @@ const LARGEST_WINDOW: u64 = 128 << 20;
 pub(in crate::read) struct Zstd<R> {
     input: R,
     frame: FrameDecoder,
-    within: bool,
+    in_frame: bool,
 }
 
 impl<R: BufRead> Zstd<R> {
@@ -24,7 +24,7 @@ impl<R: BufRead> Zstd<R> {
         Self {
             input,
             frame: FrameDecoder::new(),
-            within: false,
+            in_frame: false,
         }
     }
 
@@ -62,7 +62,7 @@ impl<R: BufRead> Zstd<R> {
             let head = self.frame_head()?;
             match self.frame.reset((&head[..]).chain(&mut self.input)) {
                 Ok(()) => {
-                    self.within = true;
+                    self.in_frame = true;
                     return Ok(true);
                 }
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
@@ -85,7 +85,7 @@ impl<R: BufRead> Zstd<R> {
 impl<R: BufRead> Read for Zstd<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            if !self.within && !self.begin()? {
+            if !self.in_frame && !self.begin()? {
                 return Ok(0);
             }
             let read = self.frame.read(into)?;
@@ -93,7 +93,7 @@ impl<R: BufRead> Read for Zstd<R> {
                 return Ok(read);
             }
             if self.frame.is_finished() {
-                self.within = false;
+                self.in_frame = false;
                 continue;
             }
             // A block is at most 128 KiB, and the input may be written as we read.
@@ -110,7 +110,7 @@ impl<R: BufRead> Read for Zstd<R> {
 impl<R> fmt::Debug for Zstd<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Zstd")
-            .field("within", &self.within)
+            .field("in_frame", &self.in_frame)
             .finish_non_exhaustive()
     }
 }

@@ -6,8 +6,7 @@ use deadpeer_core::{SocketOptions, Sysctls};
 
 use super::*;
 use crate::process::Process;
-use crate::table::Owners;
-use crate::table::Settings;
+use crate::table::{Owners, Settings};
 
 /// A row: state, both ends, the inode that leads to its owner (0: none).
 type Row<'a> = (TcpState, &'a str, &'a str, u32);

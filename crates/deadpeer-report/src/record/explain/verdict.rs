@@ -22,7 +22,7 @@ pub struct Verdict {
     pub untold: Option<Word>,
     /// What the answer rests on.
     pub evidence: Vec<Evidence>,
-    /// The last that was heard of who was gone.
+    /// When the side that was gone was last heard.
     pub last_heard: Option<String>,
     /// The first thing it did not answer.
     pub unanswered_since: Option<String>,
