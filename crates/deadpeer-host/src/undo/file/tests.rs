@@ -146,8 +146,8 @@ fn nothing_hostile_is_opened() {
     File::create(at("huge")).unwrap().set_len(1 << 40).unwrap();
     let mut wrong = vec![
         ("link", "links are not followed"),
-        ("fifo", "no regular file"),
-        ("folder", "no regular file"),
+        ("fifo", "not a regular file"),
+        ("folder", "not a regular file"),
         ("huge", "too large"),
     ];
     if rustix::process::geteuid().is_root() {
