@@ -62,7 +62,7 @@ pub struct Capture {
     pub untold: usize,
     /// Connections with nothing to tell that were left out.
     pub fine: usize,
-    /// Connections that are reported with another: the same before or after a translation of addresses.
+    /// Connections reported with another: the same before or after a translation of addresses.
     pub retold: usize,
     /// The first packet.
     pub first: Option<String>,
