@@ -53,7 +53,8 @@ const ALARM: u64 = u64::MAX;
 ///
 /// Where loss forbids a verdict at the deadline that is as sure as was asked for, it comes later,
 /// and [`slip`](Watch::slip) says by how much; [`Preference`](deadpeer_core::verdict::Preference)
-/// turns that round.
+/// turns that round. Loss has to be measured first: what it may do in the deadline in which it
+/// begins is in [`Supervision::sudden_loss`].
 ///
 /// Supervising sets [options](Supervision::options) on every socket, which ask and keep the kernel
 /// from deciding: what is found unreachable is the application's to close. The user timeout among
@@ -323,7 +324,9 @@ impl Watch {
     /// loss measured so far, if its peer vanished now while it is idle. `None` if it is not watched
     /// or nobody judges it.
     ///
-    /// Of a path that turns lossy in this moment [`Supervision::sudden_loss`] speaks.
+    /// It foretells nothing of loss that has not been measured yet. On a path that turns lossy in
+    /// this moment a live connection may be called unreachable within the first deadline, at 40 of
+    /// 100 packets lost each way one in 55 at most; [`Supervision::sudden_loss`] says how often.
     pub fn slip(&mut self, socket: impl AsFd) -> Option<Duration> {
         let fd = socket.as_fd();
         let before_probing = self.supervised.as_ref()?.before_probing;

@@ -178,18 +178,24 @@ impl Supervision {
             .find(|ms| kernel.rto_max_option && retries2_ends(kernel, *ms) >= self.deadline())
     }
 
-    /// The chance that a live connection that sends is called unreachable when its path comes to
+    /// The chance, at most, that a live connection is called unreachable when its path comes to
     /// lose this share of all packets each way (0 to 1) from one moment on: before that is measured
     /// nobody can tell it from death. No [`slip`](super::Judge::slip) speaks of it, for that goes
     /// by what was measured.
     ///
     /// It is the chance that as many questions in a row fail as convince the judge of a fresh
-    /// connection. [`options`](Self::options) see to it that a deadline has room for more.
+    /// connection, nine unless [`false_alarm_every`](Self::false_alarm_every) is set; or as few as
+    /// there is time for in a deadline under ten seconds. Longer ones have room for more
+    /// ([`options`](Self::options)). At 40 of 100 packets that is one in 55, or one in 6 where the
+    /// deadline is 5 s.
     #[must_use]
     pub fn sudden_loss(&self, each_way: f64) -> f64 {
         let failing = 1.0 - (1.0 - each_way.clamp(0.0, 1.0)).powi(2);
-        let questions = Loss::default().convincing_streak(self.questions());
-        failing.powi(questions.cast_signed())
+        let convincing = Loss::default().convincing_streak(self.questions());
+        let before_probing = Duration::from_secs(self.idle_s.into());
+        let probing = self.patience().saturating_sub(before_probing);
+        let fit = 1 + (probing.as_secs_f64() / self.spacing().as_secs_f64()) as u32;
+        failing.powi(convincing.min(fit).cast_signed())
     }
 
     /// The user timeout that supervised connections have in a network namespace.

@@ -78,6 +78,10 @@ fn what_a_sudden_loss_may_do_is_foretold() {
     assert!((0.01..0.02).contains(&chance(0.4)), "{}", chance(0.4));
     let surer = Supervision::within(at(30)).false_alarm_every(at(1_000_000_000));
     assert!(surer.sudden_loss(0.4) < chance(0.4));
+    // Within 5 s there is time for four questions, and a path known to be clean takes no more.
+    let hasty = Supervision::within(at(5)).sudden_loss(0.4);
+    assert!((0.16..0.17).contains(&hasty), "{hasty}");
+    assert_eq!(Supervision::within(at(10)).sudden_loss(0.4), chance(0.4));
 }
 
 /// As often as `tcp_retries2` lets retransmissions come without ending the connection first.
