@@ -48,19 +48,24 @@ cd ..
 echo 4710 >/proc/sys/kernel/ns_last_pid
 redis-server --bind '*' --protected-mode no --save '' --tcp-keepalive 0 >redis.log &
 (cd nobody && exec setpriv --reuid 65534 --regid 65534 --clear-groups postgres -F -D other -k "$PWD" -h '*') >postgres.log 2>&1 &
-deadpeer listen :8888 >listen.log 2>&1 &
 listens() { while ! (exec 3<>"/dev/tcp/192.0.2.2/$1") 2>/dev/null; do sleep 0.1; done; }
-for port in 6379 5432 8888; do listens $port; done
+for port in 6379 5432; do listens $port; done
 python3 -c '
 import socket, time
 clients = [socket.create_connection(("192.0.2.2", port)) for port in (6379, 6379, 5432)]
 print("connected", flush=True)
 time.sleep(3600)' >clients.log &
 while ! grep -q connected clients.log; do sleep 0.1; done
-deadpeer guard >guard.log 2>&1 &
-while ! deadpeer guard status >status.log 2>&1; do sleep 0.1; done
+# What other commands ask or connect to.
+serve() {
+  deadpeer listen :8888 >listen.log 2>&1 &
+  listens 8888
+  deadpeer guard >guard.log 2>&1 &
+  while ! deadpeer guard status >status.log 2>&1; do sleep 0.1; done
+}
 
-typed() { printf 'y\n' | "${@:3}" script -qec "$2" /dev/null >"$1.said" 2>&1; }
+# script(1) takes two seconds for an end of its input.
+typed() { "${@:3}" script -qec "$2" /dev/null >"$1.said" 2>&1 < <(echo y && exec sleep 120); }
 told() { echo "$1 $2"; }
 once() {
   typed "$1" "$2" timeout -k 5 60
