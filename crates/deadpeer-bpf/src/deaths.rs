@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use deadpeer_core::tcp_info::last_heard;
 use deadpeer_core::{SocketOptions, TcpState};
 
 use zerocopy::{FromBytes as _, Immutable, IntoBytes};
@@ -296,7 +297,7 @@ impl Death {
             unread: death.unread,
             peer_window: death.peer_window,
             rto: ticks(death.rto, hz),
-            silent_for: received.into_iter().chain(acknowledged).min(),
+            silent_for: last_heard(received, acknowledged),
             since_sent: stretch(death.since_sent, hz),
             retransmitting_for: milliseconds(death.retransmitting),
             bytes_received: death.bytes_received,

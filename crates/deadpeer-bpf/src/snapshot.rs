@@ -1,6 +1,7 @@
 //! What a forecast may know of a socket that a program has read.
 
 use deadpeer_core::forecast::{Armed, Timer as ForecastTimer};
+use deadpeer_core::tcp_info::last_heard;
 use deadpeer_core::{Silence, Snapshot, TcpState};
 
 use crate::sockets::{Holding, Socket, Timer};
@@ -29,8 +30,7 @@ impl Socket {
     }
 
     fn add_details(&self, snapshot: &mut Snapshot) {
-        let heard = [self.since_received, self.since_acknowledged];
-        snapshot.heard_ago = heard.into_iter().flatten().min();
+        snapshot.heard_ago = last_heard(self.since_received, self.since_acknowledged);
         snapshot.received_ago = self.since_received;
         snapshot.probes_out = self.probes_out.into();
         snapshot.retransmits = self.retransmits.into();

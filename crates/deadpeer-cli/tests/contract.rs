@@ -148,6 +148,7 @@ enum Line {
         listeners_over_deadline: u64,
         undecided: u64,
         supervised: u64,
+        own_timeouts: u64,
         over_middlebox: u64,
         few_lost_survived: u64,
         read_by: Option<String>,

@@ -18,6 +18,7 @@ mod version;
 mod view;
 mod words;
 
+pub use heard::last_heard;
 pub use info::TcpInfo;
 pub use layout::{LAYOUTS, MAX_SIZE};
 pub use version::KernelVersion;

@@ -34,9 +34,7 @@ impl Tally {
             nobodys: 0,
         }
     }
-}
 
-impl Tally {
     /// The record of the counts so far.
     pub(super) fn to_record(&self) -> record::Deaths {
         record::Deaths {

@@ -4,17 +4,23 @@ use std::time::Duration;
 
 use super::TcpInfo;
 
+/// How long ago anything was heard of a peer, as the kernel's keepalive counts it: the younger of
+/// the ages of the last data and the last acknowledgement (include/net/tcp.h,
+/// `keepalive_time_elapsed`).
+#[must_use]
+pub fn last_heard(received: Option<Duration>, acknowledged: Option<Duration>) -> Option<Duration> {
+    received.into_iter().chain(acknowledged).min()
+}
+
 impl TcpInfo {
-    /// How long ago anything was heard of the peer, as the kernel's keepalive counts it: the
-    /// younger of the ages of the last data and the last acknowledgement (include/net/tcp.h,
-    /// `keepalive_time_elapsed`). `None` before the handshake is done.
+    /// How long ago anything was heard of the peer: see [`last_heard`]. `None` before the handshake
+    /// is done.
     #[must_use]
     #[doc(alias = "tcpi_last_ack_recv")]
     #[doc(alias = "tcpi_last_data_recv")]
     pub fn heard_ago(&self) -> Option<Duration> {
-        let ages = [self.last_data_recv_ms, self.last_ack_recv_ms];
-        let ms = ages.into_iter().flatten().min()?;
-        Some(Duration::from_millis(ms.into()))
+        let age = |ms: Option<u32>| ms.map(|ms| Duration::from_millis(ms.into()));
+        last_heard(age(self.last_data_recv_ms), age(self.last_ack_recv_ms))
     }
 }
 
