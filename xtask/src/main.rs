@@ -11,6 +11,7 @@ mod bpf;
 mod check_explain;
 mod check_forecast;
 mod check_segments;
+mod check_situations;
 mod check_watch;
 mod dist;
 mod install_c;
@@ -47,6 +48,8 @@ enum Task {
     CheckForecast(check_forecast::Arguments),
     /// Count the TCP segments of every capture in these folders as tshark does.
     CheckSegments(check_segments::Arguments),
+    /// Act out what people report, with the programs they report it of; minutes.
+    CheckSituations(check_situations::Arguments),
     /// Watch a thousand live connections without a false alarm, and dead ones within their
     /// deadlines.
     CheckWatch(check_watch::Arguments),
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Task::Bpf(arguments) => bpf::run(&arguments),
         Task::CheckForecast(arguments) => check_forecast::run(&arguments),
         Task::CheckSegments(arguments) => check_segments::run(&arguments),
+        Task::CheckSituations(arguments) => check_situations::run(&arguments),
         Task::CheckWatch(arguments) => check_watch::run(&arguments),
         Task::Dist => dist::run(),
         Task::InstallC(arguments) => install_c::run(&arguments),

@@ -24,7 +24,10 @@ pub fn inside<F: FnOnce()>(body: F) {
     if let Some(running) = std::thread::current().name().filter(|name| *name != "main") {
         assert_eq!(test, running, "the closure has to be written in the test");
     }
-    match enclosure::run(["--exact", test, "--nocapture", "--test-threads=1"]) {
+    // Whoever runs an ignored test means it.
+    let only = ["--exact", test, "--include-ignored"];
+    let way = ["--nocapture", "--test-threads=1"];
+    match enclosure::run(only.into_iter().chain(way)) {
         Ok(status) => assert!(status.success(), "{test} inside its enclosure: {status}"),
         Err(EnclosureError::Refused { source }) => {
             skip(&format!("no private namespaces here: {source}"));

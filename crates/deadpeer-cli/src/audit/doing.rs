@@ -50,7 +50,7 @@ impl Doing {
             state: socket.state,
             timer: socket.timer,
             queued: socket.wqueue,
-            received: socket.rqueue,
+            received: socket.unread(),
             heard_ago: moment.snapshot.heard_ago,
             rare: Rare::of(socket.state, judged).map(Box::new),
         }

@@ -60,8 +60,8 @@ pub(super) fn write(
 /// What misses something else than the deadline.
 fn besides(totals: &Totals, request: &Request) -> Vec<String> {
     let verb = |count: u64, one: &str, many: &str| match count {
-        1 => format!("1 of {} {one}", seen(totals)),
-        _ => format!("{count} of {} {many}", seen(totals)),
+        1 => format!("1 of {} {one}", all(totals)),
+        _ => format!("{count} of {} {many}", all(totals)),
     };
     let mut besides = Vec::new();
     if request.survive_lost > 0 && totals.fragile > 0 {
@@ -125,6 +125,15 @@ fn late(totals: &Totals, within: &str) -> String {
     text + "."
 }
 
+/// Connections and listeners together.
+fn all(totals: &Totals) -> String {
+    match (totals.connections, totals.listeners) {
+        (connections, 0) => plural(connections, "connection"),
+        (0, listeners) => plural(listeners, "listener"),
+        (connections, listeners) => format!("{} ({})", connections + listeners, seen(totals)),
+    }
+}
+
 fn seen(totals: &Totals) -> String {
     let connections = plural(totals.connections, "connection");
     format!("{connections} and {}", plural(totals.listeners, "listener"))
@@ -133,6 +142,15 @@ fn seen(totals: &Totals) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_and_listeners_are_counted_together() {
+        let mut totals = Totals::default();
+        (totals.connections, totals.listeners) = (1, 2);
+        assert_eq!(all(&totals), "3 (1 connection and 2 listeners)");
+        totals.listeners = 0;
+        assert_eq!(all(&totals), "1 connection");
+    }
 
     #[test]
     fn only_what_is_late_is_counted_in_the_sentence() {

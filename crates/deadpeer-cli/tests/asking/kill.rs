@@ -61,6 +61,21 @@ fn an_unreachable_connection_is_destroyed_and_its_program_told() {
     });
 }
 
+/// As Redis sets it: the third question in vain is the last of the program's own as well.
+#[test]
+fn a_keepalive_of_three_probes_protects_no_dead_connection() {
+    with_destroy(|| {
+        let mut pair = gone();
+        sockopt::set_keepalive(&pair.server, true).unwrap();
+        sockopt::set_keepidle_s(&pair.server, 300).unwrap();
+        sockopt::set_keepcnt(&pair.server, 3).unwrap();
+        let end = server_end(&pair);
+        let done = destroyed(&["--unreachable", "--local", &end, "--yes"], 0);
+        assert_eq!(done, (1, "destroy".to_owned()));
+        assert_aborted(&mut pair);
+    });
+}
+
 #[test]
 fn unanswered_retransmissions_are_questions_too() {
     with_destroy(|| {

@@ -5,6 +5,7 @@
 )]
 
 pub(crate) mod capabilities;
+pub(crate) mod cgroups;
 pub(crate) mod population;
 pub(crate) mod room;
 

@@ -1,10 +1,12 @@
 //! A shell with a cgroup and a BPF file system of its own.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use deadpeer_sys::testing::skip;
+
+use super::cgroups;
 
 /// A shell in mount namespace and cgroup of its own.
 pub(crate) struct Room {
@@ -15,11 +17,7 @@ pub(crate) struct Room {
 impl Room {
     /// `None` where this machine has no room for it.
     pub(crate) fn new(name: &str) -> Option<Self> {
-        let root = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
-            .map(Path::new)
-            .into_iter()
-            .find(|root| root.join("cgroup.controllers").exists());
-        let Some(root) = root else {
+        let Some(root) = cgroups::root() else {
             skip("no cgroup v2 is mounted");
             return None;
         };

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use deadpeer_lab::{Host, Lab, Process};
 use deadpeer_sys::testing::skip;
 
-use crate::common::installed;
+use crate::common::{cgroups, installed};
 
 /// What a program may take to start, on a busy machine.
 const BOUND: Duration = Duration::from_secs(30);
@@ -121,11 +121,7 @@ impl Machine {
             skip(&format!("no {}", kind.program));
             return None;
         }
-        let roots = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(Path::new);
-        let root = roots
-            .into_iter()
-            .find(|root| root.join("cgroup.controllers").exists());
-        let Some(root) = root else {
+        let Some(root) = cgroups::root() else {
             skip("no cgroup v2");
             return None;
         };
@@ -196,22 +192,8 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         self.programs.clear();
-        let bound = Instant::now() + Duration::from_secs(5);
-        // A cgroup is busy until its processes are buried.
-        while remove(&self.cgroups).is_err() && Instant::now() < bound {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        cgroups::remove(&self.cgroups);
     }
-}
-
-/// Removes a cgroup with all below it.
-fn remove(cgroup: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(cgroup)?.flatten() {
-        if entry.file_type()?.is_dir() {
-            remove(&entry.path())?;
-        }
-    }
-    fs::remove_dir(cgroup)
 }
 
 /// The logs of the pods, over `/var/log` of this mount namespace.

@@ -29,6 +29,7 @@ pub struct Questions<'t> {
     /// Shows those that can't be asked.
     doors: Doors,
     endings_allowed: bool,
+    even_the_last: bool,
     timeout: Duration,
     /// So many questions are open at once: each holds a descriptor.
     at_once: usize,
@@ -56,6 +57,7 @@ impl<'t> Questions<'t> {
             targets,
             doors: Doors::default(),
             endings_allowed: false,
+            even_the_last: false,
             timeout,
             at_once: at_once(),
             next: 0,
@@ -68,6 +70,13 @@ impl<'t> Questions<'t> {
     #[must_use]
     pub fn allow_endings(mut self, allowed: bool) -> Self {
         self.endings_allowed = allowed;
+        self
+    }
+
+    /// Sends also the [last](Ping::even_the_last) probe of an application's own, if `allowed`.
+    #[must_use]
+    pub fn even_the_last(mut self, allowed: bool) -> Self {
+        self.even_the_last = allowed;
         self
     }
 
@@ -161,7 +170,8 @@ impl<'t> Questions<'t> {
             }
             Err(why) => return Err(Reply::Unreachable(why)),
         };
-        Ping::begin(socket, now, self.timeout).map_err(Reply::Failed)
+        let ping = Ping::begin(socket, now, self.timeout).map_err(Reply::Failed)?;
+        Ok(ping.even_the_last(self.even_the_last))
     }
 }
 

@@ -25,11 +25,9 @@ impl Unread {
     /// nothing is told.
     pub(super) fn of(connection: &Connection<'_>, snapshot: &Snapshot) -> Option<Self> {
         let socket = connection.socket;
-        let open = socket.state.may_send() && socket.inode.is_some() && socket.rqueue > 0;
+        let bytes = socket.unread();
+        let open = socket.state.may_send() && socket.inode.is_some() && bytes > 0;
         let since = snapshot.received_ago.filter(|_| open)?;
-        (since >= LONG).then_some(Self {
-            bytes: socket.rqueue,
-            since,
-        })
+        (since >= LONG).then_some(Self { bytes, since })
     }
 }

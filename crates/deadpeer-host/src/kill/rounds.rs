@@ -80,8 +80,10 @@ impl<'t> ProbeRounds<'t> {
         let targets = places.iter().filter_map(|place| self.targets.get(*place));
         self.stage = Stage::Asking {
             since: now,
+            // Who leaves as many unanswered as there are rounds is destroyed in any case.
             questions: Questions::new(targets.collect(), PATIENCE, now)
-                .allow_endings(self.endings_allowed),
+                .allow_endings(self.endings_allowed)
+                .even_the_last(true),
             places,
         };
     }

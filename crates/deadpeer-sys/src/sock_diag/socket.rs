@@ -116,6 +116,15 @@ impl<'a> Socket<'a> {
         }
     }
 
+    /// Bytes of a connection that its program has not read. The kernel counts the peer's FIN as one
+    /// more byte until the program has read the end (net/ipv4/tcp_diag.c, `tcp_diag_get_info`;
+    /// net/ipv4/tcp.c, `tcp_recvmsg_locked`).
+    #[must_use]
+    pub fn unread(&self) -> u32 {
+        let end = u32::from(self.state.peer_has_finished());
+        self.rqueue.saturating_sub(end)
+    }
+
     /// Reads `struct inet_diag_msg` and its attributes. `Ok(None)`: a family or a state nobody
     /// asked for.
     pub(super) fn parse(payload: &'a [u8]) -> Result<Option<Self>, Malformed> {
@@ -305,6 +314,21 @@ mod tests {
             address(Family::V6, mapped, Be16::new(80), 3),
             "192.0.2.1:80".parse().unwrap()
         );
+    }
+
+    #[test]
+    fn the_end_is_no_byte() {
+        let of = |state, rqueue| Socket {
+            rqueue,
+            ..Socket::new(
+                state,
+                "192.0.2.1:80".parse().unwrap(),
+                "192.0.2.2:4000".parse().unwrap(),
+            )
+        };
+        assert_eq!(of(TcpState::CloseWait, 13).unread(), 12);
+        assert_eq!(of(TcpState::CloseWait, 0).unread(), 0);
+        assert_eq!(of(TcpState::Established, 12).unread(), 12);
     }
 
     #[test]

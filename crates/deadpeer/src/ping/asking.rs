@@ -45,6 +45,7 @@ pub struct Ping<F: AsFd> {
     last_silent: Instant,
     /// A probe has gone out.
     asked: bool,
+    even_the_last: bool,
     stage: Stage,
     next_look: Instant,
 }
@@ -81,9 +82,20 @@ impl<F: AsFd> Ping<F> {
             last: Reading::of(&info),
             last_silent: now,
             asked: false,
+            even_the_last: false,
             stage,
             next_look: now,
         })
+    }
+
+    /// Sends the probe also where it is the last of the application's `TCP_KEEPCNT`, if `allowed`:
+    /// for who takes silence for the end in any case. Unanswered, the kernel gives the connection
+    /// up at the next firing of the application's keepalive, unless the peer is heard before. A
+    /// probe that would end it at once, or against a user timeout, is never sent.
+    #[must_use]
+    pub fn even_the_last(mut self, allowed: bool) -> Self {
+        self.even_the_last = allowed;
+        self
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next. While a probe is out
@@ -213,7 +225,7 @@ impl<F: AsFd> Ping<F> {
     /// Asks, unless that could end the connection.
     fn borrow(&mut self, info: &TcpInfo, now: Instant) -> Result<(), PingError> {
         let settings = Settings::of(self.fd.as_fd())?;
-        if settings.would_end(info) {
+        if settings.would_end(info, self.even_the_last) {
             let unanswered = unanswered(info);
             self.stage = match self.stage {
                 Stage::Kernel(_) => Stage::Kernel(None),
@@ -305,9 +317,9 @@ impl Settings {
     }
 
     /// Whether the kernel could take one more unanswered probe for the last (net/ipv4/tcp_timer.c,
-    /// `tcp_keepalive_timer`): now, or at the next firing of the application's own keepalive. Where
-    /// that is overdue, giving back makes it fire at once.
-    fn would_end(&self, info: &TcpInfo) -> bool {
+    /// `tcp_keepalive_timer`): now, or at the next firing of the application's own keepalive, where
+    /// that one matters. Where it is overdue, giving back makes it fire at once.
+    fn would_end(&self, info: &TcpInfo, even_the_last: bool) -> bool {
         let open = unanswered(info);
         let now = silent_for(info).saturating_add(LONGEST_LOAN);
         let overdue = self.kernel_asks(now);
@@ -315,7 +327,7 @@ impl Settings {
             let fires_again = open > 0 || overdue;
             return (fires_again && now >= timeout) || (self.keepalive && self.idle() >= timeout);
         }
-        let own = u32::from(self.keepalive) + u32::from(overdue);
+        let own = u32::from(self.keepalive && !even_the_last) + u32::from(overdue);
         self.limits.keepcnt.is_some_and(|count| open + own >= count)
     }
 }

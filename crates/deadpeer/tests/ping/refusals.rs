@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use deadpeer::{Answer, Errno, NotNow, PingError};
+use deadpeer::{Answer, Errno, NotNow, Ping, PingError};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
 use socket2::{Domain, Socket, Type};
@@ -99,6 +99,41 @@ fn the_last_probe_is_left_to_the_application() {
         // Off, keepalive counts nothing against the application.
         sockopt::set_keepalive(&client, false).unwrap();
         assert!(matches!(ping(&client, 100), Answer::Unanswered { .. }));
+    });
+}
+
+/// For who asks so, the last of the application's own goes out, and none that would end it at once.
+#[test]
+fn the_last_probe_is_sent_to_who_takes_its_loss_for_the_end() {
+    in_private_netns(|| {
+        let (client, server) = silent_pair("127.0.0.1");
+        sockopt::mute(&server).unwrap();
+        sockopt::set_keepalive(&client, true).unwrap();
+        sockopt::set_keepidle_s(&client, 300).unwrap();
+        sockopt::set_keepcnt(&client, 2).unwrap();
+        let patience = Duration::from_millis(700);
+        assert!(matches!(ping(&client, 700), Answer::Unanswered { .. }));
+        let last = Answer::NotNow(NotNow::LastProbe { unanswered: 1 });
+        assert_eq!(ping(&client, 700), last);
+        let even_the_last = || {
+            let ping = Ping::begin(&client, Instant::now(), patience).unwrap();
+            let mut ping = ping.even_the_last(true);
+            loop {
+                if let Some(answer) = ping.handle_timeout(Instant::now()).unwrap() {
+                    return answer;
+                }
+                std::thread::sleep(
+                    ping.poll_timeout()
+                        .saturating_duration_since(Instant::now()),
+                );
+            }
+        };
+        assert!(matches!(even_the_last(), Answer::Unanswered { .. }));
+        assert_eq!(probes(&client), Some(2));
+        let over = Answer::NotNow(NotNow::LastProbe { unanswered: 2 });
+        assert_eq!(even_the_last(), over);
+        sockopt::unmute(&server).unwrap();
+        assert!((&client).write(b"still there").is_ok());
     });
 }
 
