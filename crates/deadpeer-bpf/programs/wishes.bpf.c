@@ -236,6 +236,9 @@ INLINE int hear(struct bpf_sockopt *ctx, struct memory *kept)
 			return LEFT;
 		as->heard = 1;
 	}
+	/* Shorter than a number, it is refused by the kernel, which gives us room for more than there is. */
+	if (ctx->optlen != ANSWERED && ctx->optlen < (s32)sizeof(u32))
+		return LEFT;
 	u32 *value = (void *)(unsigned long)ctx->optval;
 	if (!sk || sk->type != SOCK_STREAM || (void *)(value + 1) > (void *)(unsigned long)ctx->optval_end)
 		return LEFT;

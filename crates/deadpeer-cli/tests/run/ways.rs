@@ -49,6 +49,28 @@ fn by_whichever_way_a_program_comes_to_a_connection_the_rule_holds() {
     });
 }
 
+/// Values that are shorter than a number, and what it says of each.
+const SHORT: &str = "
+import socket as s
+l = s.create_server(('127.0.0.1', 0))
+c = s.create_connection(l.getsockname())
+for option in [(s.SOL_SOCKET, s.SO_KEEPALIVE), (s.IPPROTO_TCP, s.TCP_KEEPIDLE), (s.IPPROTO_TCP, s.TCP_USER_TIMEOUT)]:
+    for value in [b'', b'\\x05', b'\\x05\\x00\\x00']:
+        try: c.setsockopt(*option, value); print('taken', *option, value)
+        except OSError: pass
+print(*[c.getsockopt(*o) for o in [(s.SOL_SOCKET, s.SO_KEEPALIVE), (s.IPPROTO_TCP, s.TCP_KEEPIDLE), (s.IPPROTO_TCP, s.TCP_USER_TIMEOUT)]])
+";
+
+#[test]
+fn what_the_kernel_refuses_is_refused_under_a_rule() {
+    in_private_netns(|| {
+        let Some(ran) = under_a_rule("python3", &["-c", SHORT]) else {
+            return;
+        };
+        assert_eq!((ran.stdout.trim(), ran.code), ("1 9 0", 0), "{ran:?}");
+    });
+}
+
 #[test]
 fn what_is_set_by_io_uring_is_heard() {
     in_private_netns(|| {
