@@ -85,6 +85,32 @@ fn a_program_that_overwrites_is_named_and_gets_no_lethal_mixture() {
     });
 }
 
+/// Its own user timeout decides what else can be set on a connection; what was set then is ours.
+#[test]
+fn what_was_just_set_is_not_taken_for_the_programs_own() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = pair(&SocketOptions::default());
+            let mut own = keepalive(5, 75, 9);
+            own.user_timeout_ms = Some(1000);
+            own.apply(&pair.server).unwrap();
+            let local = pair.address().to_string();
+            let args = ["--within", "30s", "--yes", "--local", &local];
+            let lines = undo.lines(1, &[&args[..], way].concat());
+            let mut warnings = of_type(&lines, "warning");
+            warnings.retain(|warning| warning["code"] == "overwritten");
+            let [said] = &warnings[..] else {
+                panic!("{way:?}: {lines:?}")
+            };
+            let said = said["text"].as_str().unwrap();
+            let sets = "sets keepalive 5/-/- and user timeout 1000 ms itself";
+            assert!(said.contains(sets), "{said}");
+            undo.undo_all(way);
+        }
+    });
+}
+
 #[test]
 fn of_a_listener_without_connections_nothing_is_known() {
     in_private_netns(|| {

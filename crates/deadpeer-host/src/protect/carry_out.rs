@@ -123,7 +123,7 @@ impl<'a> CarryOut<'a> {
     }
 
     fn look_again(&mut self, now: Instant) -> Result<(), CarryOutError> {
-        let mut survey = Survey::take(self.table, self.filter, self.aim)?;
+        let mut survey = Survey::take_again(self.table, self.filter, self.aim, &self.tried)?;
         // What connections showed before they were changed holds for those still to come.
         let shown = std::mem::take(&mut self.survey.overwriting);
         let again = |known: &Overwriting| {

@@ -63,7 +63,7 @@ pub struct Part {
     /// What is set on the sockets themselves, where the kernel shows that: the rest follows the
     /// sysctls.
     pub own: Option<SocketOptions>,
-    /// The same without what we have set.
+    /// The same without what we have set; `None`: not known.
     pub by_program: Option<Effective>,
     /// What is to be done.
     pub fate: Fate,
@@ -128,9 +128,22 @@ impl Survey {
     /// # Errors
     /// The table could not be read.
     pub fn take(table: &mut Table, filter: &Filter, aim: &Aim) -> Result<Self, ReadTableError> {
+        Self::take_again(table, filter, aim, &FxHashSet::default())
+    }
+
+    /// The same, once sockets with these cookies were changed: what they have shows nothing of
+    /// their programs any more.
+    pub(super) fn take_again(
+        table: &mut Table,
+        filter: &Filter,
+        aim: &Aim,
+        changed: &FxHashSet<u64>,
+    ) -> Result<Self, ReadTableError> {
         let mut fine = Shortcut::default();
         let mut ahead = ArmedAhead::default();
-        let by_program = |cookie: u64, now: &Effective| aim.by_program(cookie, now);
+        let by_program = |cookie: u64, now: &Effective| {
+            (!changed.contains(&cookie)).then(|| aim.by_program(cookie, now))
+        };
         let fate = |connection: &Connection<'_>| fate(connection, aim, &mut fine, &mut ahead);
         let mut survey = Self::by(table, filter, by_program, fate)?;
         survey.armed_ahead = ahead;
@@ -148,7 +161,7 @@ impl Survey {
         filter: &Filter,
         asking: &Asking,
     ) -> Result<Self, ReadTableError> {
-        let as_it_is = |_, now: &Effective| *now;
+        let as_it_is = |_, now: &Effective| Some(*now);
         Self::by(table, filter, as_it_is, |connection| {
             asking.fate(connection)
         })
@@ -157,7 +170,7 @@ impl Survey {
     fn by(
         table: &mut Table,
         filter: &Filter,
-        by_program: impl Fn(u64, &Effective) -> Effective,
+        by_program: impl Fn(u64, &Effective) -> Option<Effective>,
         mut fate: impl FnMut(&Connection<'_>) -> Option<Fate>,
     ) -> Result<Self, ReadTableError> {
         let query = Query {
@@ -181,7 +194,7 @@ impl Survey {
             let kind = Kind {
                 listeners: connection.socket.state == TcpState::Listen,
                 before,
-                by_program: before.map(|before| by_program(connection.socket.cookie, &before)),
+                by_program: before.and_then(|before| by_program(connection.socket.cookie, &before)),
                 own: connection.bpf.map(|bpf| bpf.own),
                 fate,
                 uid: connection.socket.uid,

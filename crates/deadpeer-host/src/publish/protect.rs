@@ -191,16 +191,19 @@ impl fmt::Display for Sets<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(options) = self;
         let times = [options.keepidle_s, options.keepintvl_s, options.keepcnt];
+        let mut all = Vec::new();
         if options.keepalive == Some(false) {
-            f.write_str("keepalive off")?;
+            all.push("keepalive off".to_owned());
         } else if times.iter().any(Option::is_some) || options.keepalive.is_some() {
             let time = |time: Option<u32>| time.map_or_else(|| "-".to_owned(), |n| n.to_string());
-            write!(f, "keepalive {}", times.map(time).join("/"))?;
+            all.push(format!("keepalive {}", times.map(time).join("/")));
         }
-        match options.user_timeout_ms {
-            Some(ms) => write!(f, " user timeout {ms} ms"),
-            None => Ok(()),
-        }
+        all.extend(
+            options
+                .user_timeout_ms
+                .map(|ms| format!("user timeout {ms} ms")),
+        );
+        f.write_str(&all.join(" and "))
     }
 }
 
