@@ -12,6 +12,7 @@ use deadpeer_lab::testing::inside;
 use deadpeer_sys::sock_diag::{Request, SockDiag, States};
 use deadpeer_sys::testing::{in_private_netns, skip};
 use deadpeer_sys::{sockopt, sysctl};
+use socket2::{Domain, Socket, Type};
 
 use crate::common::population::{Pair, pair_of};
 use crate::common::{deadpeer, run};
@@ -140,6 +141,26 @@ fn a_half_closed_peer_in_the_namespace_is_asked_like_any() {
         let (code, pings, _) = lines(&with(&["ping", "-c", "1"], &chosen), PINGS);
         assert_eq!((code, &pings[0]["answer"]), (0, &"answered".into()));
         assert!(!sockopt::keepalive(&pair.server).unwrap());
+    });
+}
+
+/// The same, and only its end is bound to a device.
+#[test]
+fn a_half_closed_peer_that_is_bound_to_a_device_is_found() {
+    in_private_netns(|| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        client.bind_device(Some(b"lo")).unwrap();
+        client
+            .connect(&listener.local_addr().unwrap().into())
+            .unwrap();
+        let (server, _) = listener.accept().unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        wait_until(&server, |info| info.last_ack_recv_ms > Some(1_200));
+        let end = server.local_addr().unwrap().to_string();
+        let args = ["ping", "-c", "1", "--state", "close-wait", "--local", &end];
+        let (code, pings, _) = lines(&args, PINGS);
+        assert_eq!((code, &pings[0]["answer"]), (0, &"answered".into()));
     });
 }
 

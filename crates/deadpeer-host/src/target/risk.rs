@@ -1,5 +1,6 @@
 //! Where a question could be the end of a connection.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use deadpeer_core::TcpState;
@@ -29,6 +30,9 @@ pub enum Forgotten {
     /// The peer is on this machine, in the same network namespace, and has no such connection.
     Certainly,
 }
+
+/// The loopback device of every network namespace (include/net/flow.h, `LOOPBACK_IFINDEX`).
+const LOOPBACK: Option<NonZeroU32> = NonZeroU32::new(1);
 
 /// `tcp_fin_timeout` of a kernel that nobody has set otherwise.
 const FIN_TIMEOUT: Duration = Duration::from_secs(60);
@@ -71,9 +75,17 @@ fn is_here(id: &SocketId) -> bool {
     id.local.ip() == id.peer.ip() || id.peer.ip().is_loopback()
 }
 
+/// A peer that is bound to a device is found only by one that its packets come through: what is sent
+/// to this machine comes through the loopback device, or through the VRF of our own end.
 fn peer_knows_it(diag: &mut SockDiag, id: &SocketId) -> Result<bool, DumpError> {
     let mut other = *id;
     (other.local, other.peer) = (id.peer, id.local);
-    let state = diag.state_between(&other)?;
-    Ok(matches!(state, Some(state) if state != TcpState::Close))
+    for interface in [id.interface, LOOPBACK] {
+        other.interface = interface;
+        let state = diag.state_between(&other)?;
+        if state.is_some_and(|state| state != TcpState::Close) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
