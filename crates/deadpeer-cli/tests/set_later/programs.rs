@@ -32,7 +32,7 @@ const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// MQTT 3.1.1, no keep alive.
 const MQTT_CONNECT: &[u8] = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00";
 
-pub(crate) const PROGRAMS: [Program; 15] = [
+pub(crate) const PROGRAMS: [Program; 17] = [
     // Sets 300/100/3.
     Program {
         name: "redis",
@@ -128,6 +128,36 @@ async def here(reader, writer):
 async def main():
     await (await asyncio.start_server(here, '0.0.0.0', $PORT)).serve_forever()
 asyncio.run(main())\"",
+        hello: b"",
+    },
+    // Listens as Go does since 1.24, by Multipath TCP, and sets what Go sets.
+    Program {
+        name: "multipath",
+        executable: "python3",
+        start: "exec python3 -c \"
+import socket
+try:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+except OSError:
+    listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(('0.0.0.0', $PORT))
+listener.listen()
+all = []
+while True:
+    end, _ = listener.accept()
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 9)):
+        end.setsockopt(socket.IPPROTO_TCP, option, value)
+    end.send(b'here')
+    all.append(end)\"",
+        hello: b"",
+    },
+    // Sets 300/100/3 and a user timeout on each connection, whatever its listener has.
+    Program {
+        name: "socat",
+        executable: "socat",
+        start: "exec socat TCP4-LISTEN:$PORT,fork,reuseaddr,keepalive,keepidle=300,keepintvl=100,keepcnt=3,setsockopt-int=6:18:20000 SYSTEM:'echo here; exec sleep 300'",
         hello: b"",
     },
     Program {
