@@ -1,12 +1,14 @@
 //! `deadpeer watch`: connections as they die, and why.
 
 mod begin;
+mod local;
 mod record;
 mod stats;
 mod tally;
 mod wait;
 
 use std::io::Write;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,7 @@ use crate::filter_args::Chosen;
 use crate::output::{Output, OutputArgs, line};
 use crate::table_args::TableArgs;
 use crate::text::death;
+use local::Local;
 use record::Record;
 use tally::Tally;
 use wait::{Wait, Woken};
@@ -147,6 +150,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         cgroups: cgroup::Paths::default(),
         record: Record::begin(request.record.as_deref())?,
         stats: stats::Stats::new(request.every, output),
+        local: Local::of(&request.chosen.namespace),
     };
     watch.begin(&deaths, out)?;
     loop {
@@ -167,7 +171,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
             until.map(|until| until.saturating_duration_since(Instant::now())),
         ];
         let limit = due.into_iter().flatten().min();
-        if is_over(wait.on(&deaths, limit)?)? {
+        if is_over(wait.on(&[Some(deaths.as_fd()), watch.local.source()], limit)?)? {
             break;
         }
     }
@@ -226,6 +230,7 @@ struct Watch<'a> {
     cgroups: cgroup::Paths,
     record: Record,
     stats: stats::Stats,
+    local: Local,
 }
 
 impl Watch<'_> {
@@ -241,6 +246,7 @@ impl Watch<'_> {
     fn drain(&mut self, deaths: &mut Deaths, out: &mut impl Write) -> Result<u64, Stop> {
         let mut failed = None;
         let mut seen = 0;
+        self.local.listen();
         deaths
             .drain(|death| {
                 seen += 1;
@@ -282,6 +288,7 @@ impl Watch<'_> {
         if self.request.stats {
             return Ok(());
         }
+        self.output.gaps(out, self.local.before(death))?;
         let cgroup = death.cgroup;
         let cgroup = cgroup.and_then(|number| self.cgroups.of(number, Instant::now()));
         let record = death.to_record_at(cgroup.as_deref());

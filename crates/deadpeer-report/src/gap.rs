@@ -132,6 +132,14 @@ pub enum Gap {
         /// Which, and why.
         why: String,
     },
+    /// Something of this machine's own network went while a peer that was given up had not been
+    /// heard.
+    LocalNetwork {
+        /// "link eth0 went down".
+        what: String,
+        /// How long before the connection died, milliseconds.
+        ago_ms: u64,
+    },
     /// A program sets the options of what it accepts itself.
     Overwritten {
         /// Its name.
@@ -236,6 +244,7 @@ impl Gap {
             Self::NotOnRecord { .. } => "not-on-record",
             Self::NotGivenBack { .. } => "not-given-back",
             Self::UndoFileUnread { .. } => "undo-file-unread",
+            Self::LocalNetwork { .. } => "local-network",
             Self::Overwritten { .. } => "overwritten",
             Self::NothingAccepted { .. } => "nothing-accepted",
             Self::MadeElsewhere { .. } => "made-elsewhere",
@@ -269,6 +278,7 @@ impl Gap {
             | Self::NotOnRecord { .. }
             | Self::NotGivenBack { .. }
             | Self::MadeElsewhere { .. }
+            | Self::LocalNetwork { .. }
             | Self::UndoFileUnread { .. } => None,
         }
     }
@@ -364,6 +374,12 @@ impl fmt::Display for Gap {
             Self::UndoFileUnread { why } => {
                 write!(f, "An undo file can't be read: {}.", sanitize(why))
             }
+            Self::LocalNetwork { what, ago_ms } => write!(
+                f,
+                "On this side {} {} before: what died of silence since may have lost that, and not its peer.",
+                sanitize(what),
+                Upper(Duration::from_millis(*ago_ms))
+            ),
             Self::QuestionsMayEnd { connections } => write!(
                 f,
                 "The peers of {} have closed. A kernel that has forgotten such a connection answers the question with an RST, which ends it.",

@@ -1,7 +1,7 @@
 //! Waiting for deaths, for a signal to end, and for the reader of our output to go away.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use deadpeer_sys::Errno;
@@ -37,24 +37,33 @@ impl Wait {
     }
 
     /// Waits until there is something to read, or the time is over.
-    pub(super) fn on(&self, source: impl AsFd, limit: Option<Duration>) -> Result<Woken, Stop> {
-        self.wait(Some(source.as_fd()), limit)
+    pub(super) fn on(
+        &self,
+        sources: &[Option<BorrowedFd<'_>>],
+        limit: Option<Duration>,
+    ) -> Result<Woken, Stop> {
+        self.wait(sources, limit)
     }
 
     /// Waits for this time and lets deaths come together.
     pub(super) fn pause(&self, time: Duration) -> Result<Woken, Stop> {
-        self.wait(None, Some(time))
+        self.wait(&[], Some(time))
     }
 
-    fn wait(&self, source: Option<BorrowedFd<'_>>, limit: Option<Duration>) -> Result<Woken, Stop> {
+    fn wait(
+        &self,
+        sources: &[Option<BorrowedFd<'_>>],
+        limit: Option<Duration>,
+    ) -> Result<Woken, Stop> {
         let stdout = io::stdout();
         let mut fds = vec![
             PollFd::new(&self.signals, PollFlags::IN),
             // Of a pipe that nobody reads the kernel says so without being asked.
             PollFd::new(&stdout, PollFlags::empty()),
         ];
-        fds.extend(source.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)));
-        let timeout = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        let sources = sources.iter().flatten();
+        fds.extend(sources.map(|source| PollFd::from_borrowed_fd(*source, PollFlags::IN)));
+        let timeout = within.and_then(|within| Timespec::try_from(limit).ok());
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok(Woken::Elapsed),
@@ -69,7 +78,7 @@ impl Wait {
             Woken::Interrupted
         } else if happened(1).intersects(gone) {
             Woken::NobodyReads
-        } else if !happened(2).is_empty() {
+        } else if fds.iter().skip(2).any(|fd| !fd.revents().is_empty()) {
             Woken::Ready
         } else {
             Woken::Elapsed

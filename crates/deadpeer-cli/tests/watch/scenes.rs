@@ -379,7 +379,7 @@ impl<'a> Stage<'a> {
 }
 
 /// Probes after a second, every second.
-fn keepalive(socket: &TcpStream, count: u32) {
+pub(crate) fn keepalive(socket: &TcpStream, count: u32) {
     sockopt::set_keepidle_s(socket, 1).unwrap();
     sockopt::set_keepintvl_s(socket, 1).unwrap();
     sockopt::set_keepcnt(socket, count).unwrap();

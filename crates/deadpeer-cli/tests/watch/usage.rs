@@ -9,6 +9,7 @@ use deadpeer_lab::{Host, Lab};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::observer::{Ends, Observer};
+use crate::scenes;
 
 /// A host by itself, on which we listen.
 fn alone(test: impl FnOnce(&Host, &TcpListener)) {
@@ -168,5 +169,42 @@ fn without_privilege_it_says_what_it_does_without() {
                 serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
             assert_eq!(death["cause"], "peer-closed", "{death:#}");
         });
+    });
+}
+
+/// The peer lives, and can't be heard.
+#[test]
+fn a_link_of_our_own_that_went_down_is_told_with_who_dies_of_it() {
+    inside(|| {
+        let lab = Lab::with_hosts(["ours", "theirs"]).start().unwrap();
+        let [ours, theirs] = lab.hosts() else {
+            panic!("two hosts were planned")
+        };
+        let listen = || TcpListener::bind((theirs.v4(), 7000)).unwrap();
+        let listener = theirs.enter(listen).unwrap();
+        let connect = || TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let here = ours.enter(connect).unwrap();
+        let _there = listener.accept().unwrap();
+        // The bound: without the death it ends all the same.
+        let args = ["--json", "-c", "1", "--for", "40s"];
+        let mut process = ours.spawn(&mut watch(&args)).unwrap();
+        let mut lines = BufReader::new(process.child().stdout.take().unwrap()).lines();
+        assert!(lines.next().unwrap().unwrap().contains("\"watch\""));
+        scenes::keepalive(&here, 2);
+        let down =
+            "for link in $(ip -br link | cut -d ' ' -f 1); do ip link set ${link%@*} down; done";
+        let mut shell = Command::new("sh");
+        let mut shell = ours.spawn(shell.args(["-c", down])).unwrap();
+        assert!(shell.wait().unwrap().success());
+        let told: Vec<serde_json::Value> = lines
+            .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+            .collect();
+        let [before @ .., death, _] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!(death["cause"], "keepalive-unanswered", "{told:?}");
+        let local = before.iter().find(|line| line["code"] == "local-network");
+        let text = local.expect("it is told")["text"].as_str().unwrap();
+        assert!(text.contains("On this side link "), "{text}");
     });
 }
