@@ -63,7 +63,7 @@ impl Wait {
         ];
         let sources = sources.iter().flatten();
         fds.extend(sources.map(|source| PollFd::from_borrowed_fd(*source, PollFlags::IN)));
-        let timeout = within.and_then(|within| Timespec::try_from(limit).ok());
+        let timeout = limit.and_then(|limit| Timespec::try_from(limit).ok());
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok(Woken::Elapsed),

@@ -75,8 +75,8 @@ fn is_here(id: &SocketId) -> bool {
     id.local.ip() == id.peer.ip() || id.peer.ip().is_loopback()
 }
 
-/// A peer that is bound to a device is found only by one that its packets come through: what is sent
-/// to this machine comes through the loopback device, or through the VRF of our own end.
+/// A peer that is bound to a device is found only by one that its packets come through: what is
+/// sent to this machine comes through the loopback device, or through the VRF of our own end.
 fn peer_knows_it(diag: &mut SockDiag, id: &SocketId) -> Result<bool, DumpError> {
     let mut other = *id;
     (other.local, other.peer) = (id.peer, id.local);
