@@ -27,6 +27,7 @@ pub use basis::Basis;
 pub use bound::Bound;
 pub use closed::{Closed, GivenUp};
 pub use connection::{Audit, Compliance, Judgement};
+pub use foretold::Foretold;
 pub use hanging::{Hanging, Wait};
 pub use machine::{Judged, Machine, Moment};
 pub use replies::{Replies, RoundTrips};

@@ -40,11 +40,11 @@ pub use deadpeer_sys::netns::NetnsLock;
 pub use deadpeer_sys::sock_diag::{ArmedTimer, Family, Socket, SocketId, States, TimerKind};
 pub use filter::{Endpoint, EndpointError, Filter, Selector, cgroup};
 pub use process::Process;
-pub use publish::unreached;
+pub use publish::{place, unreached};
 pub use table::{
     AllNetns, BpfDetails, BpfError, ClosedNetns, Connection, Coverage, Namespace, Netns,
     OpenTableError, Over, Owner, Owners, OwnersOf, Query, ReadBy, ReadTableError, Role, Scope,
-    Service, Services, Settings, Table, Tables, Unreadable,
+    Service, Services, Settings, Shared, Table, Tables, Unreadable,
 };
 pub use target::{ByKernel, Forgotten, Risk, Target, TargetOwner};
 pub use work::Work;

@@ -16,3 +16,4 @@ mod protect;
 mod undo;
 
 pub use gaps::unreached;
+pub use place::place;

@@ -38,5 +38,5 @@ pub use scope::Scope;
 pub use service::{Role, Service, Services};
 pub use settings::Settings;
 pub(crate) use settings::unreadable;
-pub use stream::Table;
+pub use stream::{Shared, Table};
 pub use tables::Tables;

@@ -141,8 +141,10 @@ impl Audit {
     }
 
     /// Judges a connection at the moment of the snapshot. `listener` is what its listener has set,
-    /// if it has one; `foretold` remembers what connections like it have in common.
-    pub(super) fn judge(
+    /// if it has one; `foretold` remembers what connections like it have in common, and
+    /// is this audit's own.
+    #[must_use]
+    pub fn judge(
         &self,
         foretold: &mut Foretold,
         connection: &Connection<'_>,

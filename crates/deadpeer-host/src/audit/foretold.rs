@@ -5,12 +5,12 @@ use rustc_hash::FxHashMap;
 
 use super::connection::Audit;
 
-/// The worst cases of every kind of connection met so far.
+/// The worst cases of every kind of connection that one [`Audit`] has met so far.
 ///
 /// Programs set their options by configuration and paths differ by few ticks, so that a machine's
 /// connections are of few kinds.
 #[derive(Debug, Default)]
-pub(super) struct Foretold {
+pub struct Foretold {
     kinds: FxHashMap<(Effective, Snapshot), Kind>,
 }
 

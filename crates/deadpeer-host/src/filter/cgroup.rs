@@ -70,6 +70,19 @@ fn root() -> Option<&'static Path> {
     roots.find(|root| root.join("cgroup.controllers").exists())
 }
 
+/// The path of a directory below the root of the hierarchy.
+pub(super) fn below_root(directory: &Path) -> Option<PathBuf> {
+    let below = directory.strip_prefix(root()?).ok()?;
+    Some(Path::new("/").join(below))
+}
+
+/// The number of a cgroup, by its path below the root: `None` if it is gone.
+#[must_use]
+pub fn number(path: &Path) -> Option<u64> {
+    let below = path.strip_prefix("/").unwrap_or(path);
+    Some(fs::metadata(root()?.join(below)).ok()?.ino())
+}
+
 /// Every cgroup that is meant, by its path below the root; what is below one that is meant is not
 /// shown.
 pub(super) fn all_that(mut is_meant: impl FnMut(&Path) -> bool) -> Vec<PathBuf> {

@@ -164,39 +164,62 @@ impl Selector {
 
     fn cgroup_ids(&self, missing: &mut Vec<Missing>) -> Result<Option<Vec<u64>>, ResolveError> {
         let mut ids = Vec::new();
-        for path in &self.cgroups {
-            let found = cgroups_at(path);
-            if found.is_empty() {
-                missing.push(Missing::Cgroup(path.clone()));
+        for (name, directories) in self.cgroup_directories() {
+            if directories.is_empty() {
+                missing.push(name);
+                continue;
             }
-            for directory in found {
-                let below = cgroup::ids(&directory);
-                ids.extend(below.map_err(|error| ResolveError::Cgroup {
-                    path: path.clone(),
-                    error,
-                })?);
+            for directory in directories {
+                match (cgroup::ids(&directory), &name) {
+                    (Ok(found), _) => ids.extend(found),
+                    (Err(error), Missing::Cgroup(path)) => {
+                        let path = path.clone();
+                        return Err(ResolveError::Cgroup { path, error });
+                    }
+                    // One that has ended meanwhile has no connections.
+                    (Err(_), _) => {}
+                }
             }
         }
+        let asked = !self.cgroups.is_empty() || !self.containers.is_empty();
+        Ok(asked.then_some(ids))
+    }
+
+    /// Each name of a cgroup or a container, and the directories that it means.
+    fn cgroup_directories(&self) -> Vec<(Missing, Vec<PathBuf>)> {
+        let cgroups = self.cgroups.iter();
+        let cgroups = cgroups.map(|path| (Missing::Cgroup(path.clone()), cgroups_at(path)));
         let logs = match self.containers.is_empty() {
             true => PodLogs::default(),
             false => PodLogs::of_this_machine(),
         };
-        for container in &self.containers {
+        let containers = self.containers.iter().map(|container| {
             let logged = container.logged(&logs);
             let found = cgroup::all_that(|cgroup| container.is_at_or_logged(cgroup, &logged));
-            if found.is_empty() {
-                missing.push(Missing::Container(container.clone()));
-            }
-            // One that has ended meanwhile has no connections.
-            ids.extend(
-                found
-                    .iter()
-                    .flat_map(|directory| cgroup::ids(directory))
-                    .flatten(),
-            );
+            (Missing::Container(container.clone()), found)
+        });
+        cgroups.chain(containers).collect()
+    }
+
+    /// The cgroups whose connections are chosen, those below them included, by their paths below
+    /// the root: that itself where everything is. `None`: something else decides as well.
+    #[must_use]
+    pub fn whole_cgroups(&self) -> Option<Vec<PathBuf>> {
+        if *self == Self::default() {
+            return Some(vec!["/".into()]);
         }
-        let asked = !self.cgroups.is_empty() || !self.containers.is_empty();
-        Ok(asked.then_some(ids))
+        let cgroups_alone = Self {
+            cgroups: self.cgroups.clone(),
+            containers: self.containers.clone(),
+            ..Self::default()
+        };
+        (*self == cgroups_alone).then(|| {
+            let directories = cgroups_alone.cgroup_directories().into_iter();
+            let directories = directories.flat_map(|(_, directories)| directories);
+            directories
+                .filter_map(|it| cgroup::below_root(&it))
+                .collect()
+        })
     }
 }
 

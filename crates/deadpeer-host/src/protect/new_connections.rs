@@ -46,6 +46,16 @@ pub struct Standing {
     pub cgroup: Option<PathBuf>,
 }
 
+impl Standing {
+    /// Whether this rule holds in this cgroup, as this version makes it.
+    #[must_use]
+    pub fn is(&self, rule: &Rule, cgroup: &Path) -> bool {
+        let pinned = &self.pinned;
+        let place = pinned.cgroup.and(self.cgroup.as_deref());
+        !pinned.outdated && pinned.rule.as_ref() == Some(rule) && place == Some(cgroup)
+    }
+}
+
 /// What a deadline asks of connections still to come, and of what their programs set on them.
 #[must_use]
 pub fn rule(aim: &Aim, keep_app_settings: bool) -> Rule {
@@ -114,6 +124,29 @@ pub fn protect(
     rule: &Rule,
     name: &str,
 ) -> Result<Standing, NewConnectionsError> {
+    put(cgroup_path, rule, name, |it| {
+        it.outdated || it.cgroup.is_none()
+    })
+}
+
+/// The same, and any other of this name is replaced once the new one holds.
+///
+/// # Errors
+/// As [`protect`].
+pub fn replace(
+    cgroup_path: &Path,
+    rule: &Rule,
+    name: &str,
+) -> Result<Standing, NewConnectionsError> {
+    put(cgroup_path, rule, name, |_| true)
+}
+
+fn put(
+    cgroup_path: &Path,
+    rule: &Rule,
+    name: &str,
+    is_replaced: impl Fn(&Pinned) -> bool,
+) -> Result<Standing, NewConnectionsError> {
     let cgroup = cgroup::open(cgroup::root()?, cgroup_path).map_err(|error| {
         NewConnectionsError::Cgroup {
             path: cgroup_path.to_owned(),
@@ -124,8 +157,8 @@ pub fn protect(
     let engine = Engine::open(1)?;
     let protection = engine.protect(cgroup, rule)?;
     let before = pinned(Path::new(BPFFS)).unwrap_or_default();
-    let is_replaced = |it: &&Pinned| it.name == name && (it.outdated || it.cgroup.is_none());
-    if let Some(replaced) = before.iter().find(is_replaced) {
+    let mut of_name = before.iter().filter(|it| it.name == name);
+    if let Some(replaced) = of_name.find(|it| is_replaced(it)) {
         replaced.remove()?;
     }
     Ok(Standing {

@@ -6,7 +6,8 @@ use crate::table::Netns;
 use crate::workload::{Container, Pod, Workload};
 
 /// The record of a place.
-pub(super) fn place(netns: Option<&Netns>, workload: Option<&Workload>) -> record::Place {
+#[must_use]
+pub fn place(netns: Option<&Netns>, workload: Option<&Workload>) -> record::Place {
     let name = netns.and_then(|netns| netns.name.as_deref());
     let unit = workload.and_then(|workload| workload.unit.as_deref());
     record::Place {

@@ -1,12 +1,14 @@
 //! What was seen, and what could not be: an answer names its gaps.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use deadpeer_report::Unreadable;
 use deadpeer_sys::sock_diag::Socket;
 
 use super::bpf::BpfError;
+use super::netns::Netns;
 use super::over::Over;
 use super::owners::Owners;
 use super::settings::Settings;
@@ -57,6 +59,18 @@ pub struct ClosedNetns {
     pub known_as: String,
     /// Why not.
     pub why: String,
+}
+
+impl ClosedNetns {
+    /// One that was found, and why it can't be read.
+    #[must_use]
+    pub fn of(netns: &Netns, why: &dyn fmt::Display) -> Self {
+        Self {
+            number: Some(netns.number),
+            known_as: netns.to_string(),
+            why: why.to_string(),
+        }
+    }
 }
 
 /// Where owners and options were read.

@@ -1,6 +1,7 @@
 //! Which network namespace is looked at.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -63,6 +64,18 @@ impl Namespace {
             Self::Process(pid) => netns::open_process(*pid),
             Self::Named(name) => netns::open_named(name),
             Self::File(path) => netns::open(path),
+        }
+    }
+}
+
+/// How it is known: "process 17", what `ip netns` calls it, or its path.
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => f.write_str("our own"),
+            Self::Process(pid) => write!(f, "process {pid}"),
+            Self::Named(name) => f.write_str(name),
+            Self::File(path) => write!(f, "{}", path.display()),
         }
     }
 }

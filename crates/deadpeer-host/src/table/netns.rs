@@ -46,7 +46,8 @@ impl Netns {
     }
 
     /// Whether the way leads nowhere any more, or elsewhere.
-    pub(super) fn is_gone(&self) -> bool {
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
         match Self::at(&self.way) {
             Ok(now) => now.number != self.number,
             Err(NetnsError::Open { errno, .. }) => matches!(errno, Errno::NOENT | Errno::SRCH),

@@ -16,6 +16,8 @@ use super::netns::{AllNetns, Netns, is_the_machines_own, network_file};
 pub enum Scope {
     /// This one.
     One(Namespace),
+    /// These.
+    Several(Vec<Namespace>),
     /// Ours and those that these processes are in.
     OfProcesses(Vec<u32>),
     /// Every one that can be found.
@@ -42,7 +44,7 @@ impl Scope {
     pub fn one(&self) -> Option<&Namespace> {
         match self {
             Self::One(namespace) => Some(namespace),
-            Self::OfProcesses(_) | Self::All => None,
+            Self::Several(_) | Self::OfProcesses(_) | Self::All => None,
         }
     }
 
@@ -50,6 +52,7 @@ impl Scope {
     pub(super) fn find(&self) -> Result<Found, NetnsError> {
         match self {
             Self::One(namespace) => Ok((vec![Netns::at(namespace)?], Vec::new())),
+            Self::Several(ways) => Ok(each(Vec::new(), ways.iter().cloned())),
             Self::OfProcesses(pids) => of_processes(pids),
             Self::All => {
                 let all = AllNetns::find();
@@ -65,25 +68,30 @@ impl Scope {
 }
 
 fn of_processes(pids: &[u32]) -> Result<Found, NetnsError> {
-    let mut known = vec![Netns::at(&Namespace::Own)?];
-    let mut closed = Vec::new();
+    let known = vec![Netns::at(&Namespace::Own)?];
     let here = network_file(Path::new("/proc/thread-self"));
-    for pid in pids {
-        // Who may not be looked into may be here all the same.
-        if here.is_some() && here == network_file(Path::new(&format!("/proc/{pid}"))) {
-            continue;
-        }
-        match Netns::at(&Namespace::Process(*pid)) {
+    // Who may not be looked into may be here all the same.
+    let is_here =
+        |pid: &u32| here.is_some() && here == network_file(Path::new(&format!("/proc/{pid}")));
+    let elsewhere = pids.iter().copied().filter(|pid| !is_here(pid));
+    Ok(each(known, elsewhere.map(Namespace::Process)))
+}
+
+/// Adds those that these ways lead to.
+fn each(mut known: Vec<Netns>, ways: impl Iterator<Item = Namespace>) -> Found {
+    let mut closed = Vec::new();
+    for way in ways {
+        match Netns::at(&way) {
             Ok(netns) if known.iter().any(|known| known.number == netns.number) => {}
             Ok(netns) => known.push(netns),
             Err(error) => closed.push(ClosedNetns {
                 number: None,
-                known_as: format!("process {pid}"),
+                known_as: way.to_string(),
                 why: error.to_string(),
             }),
         }
     }
-    Ok((known, closed))
+    (known, closed)
 }
 
 impl FromStr for Scope {
@@ -111,6 +119,18 @@ mod tests {
         assert_eq!(parse("all"), Scope::All);
         assert_eq!(parse("7"), Scope::One(Namespace::Process(7)));
         assert_eq!(parse("all/"), Scope::One(Namespace::File("all/".into())));
+    }
+
+    #[test]
+    fn several_are_found_once_each_and_what_is_not_there_is_named() {
+        in_private_netns(|| {
+            let us = Namespace::Process(std::process::id());
+            let gone = Namespace::Named("nowhere".into());
+            let several = Scope::Several(vec![us.clone(), gone, us]);
+            let (known, closed) = several.find().unwrap();
+            assert_eq!((known.len(), closed.len()), (1, 1));
+            assert_eq!(closed[0].known_as, "nowhere");
+        });
     }
 
     #[test]

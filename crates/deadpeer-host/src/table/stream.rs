@@ -169,8 +169,12 @@ impl Table {
         Ok(coverage)
     }
 
-    /// The same, with what is known from the tables of other namespaces.
-    pub(crate) fn each_sharing(
+    /// The same, with what is known from the tables of other namespaces: see
+    /// [`Tables::one_by_one`](super::Tables::one_by_one).
+    ///
+    /// # Errors
+    /// As [`each`](Self::each).
+    pub fn each_sharing(
         &mut self,
         shared: &mut Shared,
         query: &Query,
@@ -239,9 +243,10 @@ impl Table {
     }
 }
 
-/// What the readings of several tables have in common.
+/// What the readings of several tables have in common: owners are those of the whole machine, for
+/// an inode number of a socket is nobody else's.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Shared {
+pub struct Shared {
     known: Known,
     /// The inode numbers of all sockets, if they are wanted.
     inodes: Vec<u32>,

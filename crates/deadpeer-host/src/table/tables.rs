@@ -1,8 +1,6 @@
 //! The tables of several network namespaces, read one after the other as if they were one.
 
-use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::Arc;
 
 use deadpeer_core::Kernel;
@@ -39,6 +37,21 @@ impl Tables {
     /// # Errors
     /// A single namespace was meant and can't be entered, none can, or the kernel has no sock_diag.
     pub fn open(scope: &Scope) -> Result<Self, OpenTableError> {
+        let mut opened = Self {
+            tables: Vec::new(),
+            closed: Vec::new(),
+            source: Source::default(),
+        };
+        opened.look_again(scope)?;
+        Ok(opened)
+    }
+
+    /// Opens the tables of those that are meant now, with the sysctls of now, and closes those of
+    /// before. What is read by eBPF is read so on.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); the tables of before stay.
+    pub fn look_again(&mut self, scope: &Scope) -> Result<(), OpenTableError> {
         let (found, mut closed) = scope.find()?;
         let mut tables = Vec::new();
         let mut failed = None;
@@ -50,22 +63,18 @@ impl Tables {
                 // Its process ended, and another has its number.
                 Ok(_) => {}
                 Err(error) => {
-                    closed.push(ClosedNetns {
-                        number: Some(netns.number),
-                        known_as: netns.to_string(),
-                        why: error.to_string(),
-                    });
+                    closed.push(ClosedNetns::of(netns, &error));
                     failed.get_or_insert(error);
                 }
             }
         }
         match failed {
             Some(error) if tables.is_empty() => Err(error),
-            _ => Ok(Self {
-                tables,
-                closed,
-                source: Source::default(),
-            }),
+            _ => {
+                (self.tables, self.closed) = (tables, closed);
+                self.lend_source();
+                Ok(())
+            }
         }
     }
 
@@ -75,7 +84,23 @@ impl Tables {
     /// Why that can't be had; options are then read through descriptors as before.
     pub fn use_bpf(&mut self) -> Result<(), BpfError> {
         self.source = Source::Kernel(Arc::new(BpfReader::open(self.kernel().hz)?));
+        self.lend_source();
         Ok(())
+    }
+
+    /// Whether options are read from within the kernel, all of them.
+    #[must_use]
+    pub fn uses_bpf(&self) -> bool {
+        matches!(self.source, Source::Kernel(_))
+    }
+
+    /// Lets each table read by eBPF as well if all of them do.
+    fn lend_source(&mut self) {
+        if let Source::Kernel(reader) = &self.source {
+            for (_, table) in &mut self.tables {
+                table.source = Source::Kernel(Arc::clone(reader));
+            }
+        }
     }
 
     /// As [`Table::use_bpf_where_it_pays`], for all of them.
@@ -93,6 +118,19 @@ impl Tables {
     /// The namespaces whose tables are open, ours first.
     pub fn netns(&self) -> impl Iterator<Item = &Netns> {
         self.tables.iter().map(|(netns, _)| netns)
+    }
+
+    /// The table of the namespace with this number.
+    pub fn of(&mut self, number: u64) -> Option<&mut Table> {
+        let mut tables = self.tables.iter_mut();
+        let found = tables.find(|(netns, _)| netns.number == number);
+        found.map(|(_, table)| table)
+    }
+
+    /// The namespaces that are meant and could not be opened.
+    #[must_use]
+    pub fn closed(&self) -> &[ClosedNetns] {
+        &self.closed
     }
 
     /// The kernel's tables themselves.
@@ -148,16 +186,17 @@ impl Tables {
         }
         for (_, table) in &mut self.tables {
             shared.lend(table);
-            if let Source::Kernel(reader) = &self.source {
-                table.source = Source::Kernel(Arc::clone(reader));
-            }
         }
         coverage.closed.clone_from(&self.closed);
         Ok((self.tables, coverage))
     }
 
-    /// Lets `read` read each table, until it is stopped, and adds up what it leaves out.
-    pub(crate) fn one_by_one(
+    /// Lets `read` read each table with [`Table::each_sharing`], until it is stopped, and adds up
+    /// what it leaves out.
+    ///
+    /// # Errors
+    /// A table could not be read to its end.
+    pub fn one_by_one(
         &mut self,
         query: &Query,
         mut read: impl FnMut(&Netns, &mut Table, &mut Shared) -> Result<Coverage, ReadTableError>,
@@ -185,26 +224,21 @@ impl Tables {
     }
 }
 
-/// Opens all tables, those of others on one thread that enters one namespace after the other.
+/// Opens all tables: ours on this thread, for which it is ours, and those of others on one thread
+/// that enters one namespace after the other.
 fn open_each(all: &[Netns]) -> Result<Vec<Result<Table, OpenTableError>>, OpenTableError> {
-    if let [netns] = all {
-        return Ok(vec![Table::open(&netns.way)]);
-    }
-    // What is ours is ours on this thread alone.
-    let here = fs::read_link("/proc/thread-self").unwrap_or_else(|_| "self".into());
-    let here = Path::new("/proc").join(here).join("ns/net");
-    let open = |netns: &Netns| match netns.is_own {
-        true => netns::open(&here),
-        false => netns.way.open(),
+    let (ours, others): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(|(_, it)| it.is_own);
+    let ways = others.iter().map(|(_, netns)| netns.way.open());
+    let table = |at: usize| Table::of_this_thread(&others[at].1.way);
+    let entered = match others.is_empty() {
+        true => Vec::new(),
+        false => netns::enter_each(ways, table)?,
     };
-    let table = |place: usize| {
-        all.get(place)
-            .map(|netns| Table::of_this_thread(&netns.way))
-    };
-    let opened = netns::enter_each(all.iter().map(open), table)?;
-    let opened = opened.into_iter().flat_map(|entered| match entered {
-        Ok(table) => table,
-        Err(error) => Some(Err(error.into())),
-    });
-    Ok(opened.collect())
+    let entered = entered.into_iter().map(|table| table?);
+    let places = others.iter().map(|(place, _)| *place);
+    let ours = ours.into_iter();
+    let ours = ours.map(|(place, netns)| (place, Table::of_this_thread(&netns.way)));
+    let mut opened: Vec<_> = places.zip(entered).chain(ours).collect();
+    opened.sort_by_key(|(place, _)| *place);
+    Ok(opened.into_iter().map(|(_, table)| table).collect())
 }
