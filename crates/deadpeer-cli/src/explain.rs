@@ -1,6 +1,5 @@
 //! `deadpeer explain`: who died, when, and how anybody noticed, from a packet capture.
 
-mod advice;
 mod answer;
 mod filter;
 mod input;
@@ -38,11 +37,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         Source::File(file) => input::read(file, &mut telling, out)?,
     };
     telling.told(out)?;
-    let (conversations, lost) = (&telling.conversations, telling.lost);
-    let answer = match output {
-        Output::Json => records::judged(request, conversations, lost, out)?,
-        Output::Text(_) => Answer::of(request, conversations, lost, None)?,
-    };
+    let answer = Answer::of(request, &telling.conversations, telling.lost)?;
     if let Some(page) = &request.html {
         page::write(page, &answer)?;
     }

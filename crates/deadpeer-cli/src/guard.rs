@@ -36,25 +36,21 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
 
 /// Guards until a signal says to end.
 fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
+    let servers = show::bind(request.listen)?;
     let config = request.load()?;
     // Before anything that could start a thread.
     let signals = Inbox::open(&SIGNALS).map_err(crate::drive::unwatched)?;
     log::begin(matches!(output, Output::Json))?;
-    let server = request.listen.map(show::bind).transpose()?;
     let alone = Alone::take(&runtime_directory()).map_err(|error| Stop::from_error(&error))?;
-    let guard = Guard::open(
-        config,
-        request.namespaces.iter().cloned(),
-        default_directory(),
-    )
-    .map_err(|error| Stop::from_error(&error))?;
+    let guard = Guard::open(config, request.scope.clone(), default_directory())
+        .map_err(|error| Stop::from_error(&error))?;
     for why in guard.without_ebpf() {
         tracing::warn!("deaths are seen late, and without their errors: {why}");
     }
     let daemon = Daemon::new(guard, request.source.clone(), signals, alone)
         .map_err(|error| Stop::because(format!("guard: {error}")))?;
     let memory = Memory::begin(request.history.as_deref())?;
-    let board = server.map(show::begin).transpose()?;
+    let board = show::begin(servers)?;
     let mut witnesses = Witnesses { memory, board };
     let ended = daemon.run(&mut witnesses);
     ended.map_err(|error| Stop::because(format!("guard: {error}")))?;
@@ -77,6 +73,7 @@ impl Witness for Witnesses {
     }
 
     fn see(&mut self, readings: &Readings, next_sweep: Instant) {
+        self.memory.unseen(readings.deaths_lost.unwrap_or(0));
         if let Some(board) = &self.board {
             board.show(readings, self.memory.reading(), next_sweep);
         }

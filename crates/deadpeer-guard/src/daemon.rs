@@ -127,6 +127,7 @@ impl Daemon {
         if now < self.next_sweep {
             return;
         }
+        self.guard.keep_rules();
         if let Err(error) = self.guard.sweep(heard) {
             self.guard.note_failed_sweep();
             error!("sweep: {error}");

@@ -2,6 +2,7 @@
 
 mod goal;
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use deadpeer_host::ReadTableError;
@@ -10,16 +11,11 @@ use deadpeer_sys::clock;
 use rustc_hash::FxHashSet;
 use tracing::{info, warn};
 
-use crate::config::Policy;
 use crate::event::{Event, Evidence, KillResult, Killed, Mode, PolicyName, WhySpared};
 use crate::guard::{Guard, Tell};
 use crate::heart::Key;
 use crate::readings::{QuestionResult, What};
-use crate::realm::Realm;
 use goal::{EnforceError, Goal};
-
-/// In every so many sweeps those are looked at again that we have set.
-const AGAIN: u64 = 6;
 
 impl Guard {
     /// Sets the options of connections whose policy wants that. `fresh` are those that no survey
@@ -27,25 +23,33 @@ impl Guard {
     /// there.
     pub(crate) fn enforce(
         &mut self,
-        place: usize,
+        namespace: u64,
         fresh: &[(usize, u64)],
         surveyed: FxHashSet<u64>,
     ) {
-        if let Err(error) = self.realms[place].forget_gone(surveyed) {
+        let Some((realm, _)) = self.realms.of(namespace) else {
+            return;
+        };
+        if let Err(error) = realm.forget_gone(surveyed) {
             warn!("{error}");
         }
-        let again = self.readings.swept.sweeps.is_multiple_of(AGAIN);
+        // Those that we have set are looked at again.
+        let again = self.is_sixth();
         for policy in 0..self.config.policies.len() {
             let of_policy = fresh.iter().filter(|(of, _)| *of == policy);
             let cookies: Vec<u64> = of_policy.map(|(_, cookie)| *cookie).collect();
-            let Some(what) = sets(&self.config.policies[policy]) else {
+            let Some(what) = self.config.policies[policy].sets() else {
                 continue;
             };
             if cookies.is_empty() && !again {
                 continue;
             }
-            match self.set(place, policy, what) {
-                Ok(true) => self.realms[place].surveyed.extend(cookies),
+            match self.set(namespace, policy, what) {
+                Ok(true) => {
+                    if let Some((realm, _)) = self.realms.of(namespace) {
+                        realm.surveyed.extend(cookies);
+                    }
+                }
                 // The next sweep tries again.
                 Ok(false) => {}
                 Err(error) => {
@@ -57,17 +61,17 @@ impl Guard {
     }
 
     /// Whether all were set that had to be.
-    fn set(&mut self, place: usize, policy: usize, what: What) -> Result<bool, EnforceError> {
-        let Some(filter) = self.choice.of_policy(policy) else {
+    fn set(&mut self, namespace: u64, policy: usize, what: What) -> Result<bool, EnforceError> {
+        let found = self.choice.of_policy(policy).zip(self.realms.of(namespace));
+        let Some((filter, (realm, table))) = found else {
             return Ok(true);
         };
         let policy = &self.config.policies[policy];
-        let realm = &mut self.realms[place];
-        let Some(_alone) = realm.namespace.lock()? else {
+        let Some(_alone) = realm.netns.way.lock()? else {
             return Ok(false);
         };
-        let goal = Goal::of(policy, what, realm.table.kernel(), &self.directory)?;
-        let survey = goal.survey(&mut realm.table, &filter)?;
+        let goal = Goal::of(policy, what, table.kernel(), &self.directory)?;
+        let survey = goal.survey(table, &filter)?;
         for (cookie, part) in survey.changing() {
             if realm.changed.contains(&cookie)
                 && let Some(part) = survey.parts.get(part)
@@ -79,7 +83,7 @@ impl Guard {
             return Ok(true);
         }
         let set: Vec<u64> = survey.changing().map(|(cookie, _)| cookie).collect();
-        let (table, undo) = realm.undo(&self.directory, policy.deadline())?;
+        let undo = realm.undo(&self.directory, policy.deadline())?;
         let outcome = goal.carry_out(survey, table, &filter, undo)?;
         let all = outcome.failed.is_empty();
         if all {
@@ -113,11 +117,17 @@ impl Guard {
                     continue;
                 };
                 let mut count = 0;
-                for realm in &mut self.realms {
-                    let kernel = realm.table.kernel();
+                for realm in &self.realms.all {
+                    let Some(table) = self.realms.tables.of(realm.number()) else {
+                        continue;
+                    };
                     // A deadline that no options keep changes nothing.
-                    if let Ok(goal) = Goal::of(policy, what, kernel, &self.directory) {
-                        count += goal.survey(&mut realm.table, &filter)?.changes();
+                    if let Ok(goal) = Goal::of(policy, what, table.kernel(), &self.directory) {
+                        match goal.survey(table, &filter) {
+                            Ok(survey) => count += survey.changes(),
+                            Err(_) if realm.netns.is_gone() => {}
+                            Err(error) => return Err(error),
+                        }
                     }
                 }
                 if count > 0 {
@@ -135,17 +145,15 @@ impl Guard {
 
     /// Looks at each a last time, destroys those whose peers have not answered, and looks again.
     pub(crate) fn kill(&mut self, doomed: Vec<Key>, tell: Tell<'_>) {
-        for place in 0..self.realms.len() {
-            let mut condemned = Vec::new();
-            for key in &doomed {
-                let here = self.suspects.get(key).is_some_and(|it| it.realm == place);
-                if here && let Some(evidence) = self.last_look(*key, tell) {
-                    condemned.push((*key, evidence));
-                }
+        let mut condemned: BTreeMap<u64, Vec<(Key, Evidence)>> = BTreeMap::new();
+        for key in doomed {
+            if let Some(evidence) = self.last_look(key, tell) {
+                let of_namespace = condemned.entry(key.namespace).or_default();
+                of_namespace.push((key, evidence));
             }
-            if !condemned.is_empty() {
-                self.destroy(place, condemned, tell);
-            }
+        }
+        for (namespace, condemned) in condemned {
+            self.destroy(namespace, condemned, tell);
         }
     }
 
@@ -153,7 +161,7 @@ impl Guard {
     fn last_look(&mut self, key: Key, tell: Tell<'_>) -> Option<Evidence> {
         let suspected = self.suspects.get(&key)?;
         let known = self.heart.evidence(key)?;
-        let table = &mut self.realms[suspected.realm].table;
+        let table = self.realms.table(key.namespace)?;
         let info = table.look_at(&suspected.target.id).ok()?;
         let Some(info) = info else {
             self.told(key, known, Mode::Enforce, KillResult::Gone, tell);
@@ -186,10 +194,13 @@ impl Guard {
         }
     }
 
-    fn destroy(&mut self, place: usize, condemned: Vec<(Key, Evidence)>, tell: Tell<'_>) {
-        let Realm { namespace, .. } = &self.realms[place];
+    fn destroy(&mut self, namespace: u64, condemned: Vec<(Key, Evidence)>, tell: Tell<'_>) {
+        let Some((realm, _)) = self.realms.of(namespace) else {
+            return;
+        };
+        let way = realm.netns.way.clone();
         // Who changes sockets now may be asking these.
-        let _alone = match namespace.lock() {
+        let _alone = match way.lock() {
             Ok(Some(alone)) => alone,
             Ok(None) | Err(_) => return,
         };
@@ -197,11 +208,11 @@ impl Guard {
             .iter()
             .filter_map(|(key, _)| self.suspects.get(key));
         let targets: Vec<_> = targets.map(|suspected| &suspected.target).collect();
-        if let Err(error) = destroy(namespace, &targets) {
+        if let Err(error) = destroy(&way, &targets) {
             warn!("{error}");
         }
         for (key, evidence) in condemned {
-            let result = self.became(place, key);
+            let result = self.became(key);
             if result == KillResult::Destroyed {
                 self.destroyed.insert(key.cookie);
             }
@@ -213,11 +224,12 @@ impl Guard {
         }
     }
 
-    fn became(&mut self, place: usize, key: Key) -> KillResult {
-        let Some(suspected) = self.suspects.get(&key) else {
+    fn became(&mut self, key: Key) -> KillResult {
+        let suspected = self.suspects.get(&key);
+        let Some((suspected, table)) = suspected.zip(self.realms.table(key.namespace)) else {
             return KillResult::Gone;
         };
-        match self.realms[place].table.look_at(&suspected.target.id) {
+        match table.look_at(&suspected.target.id) {
             Ok(None) => KillResult::Destroyed,
             Ok(Some(_)) | Err(_) => KillResult::Failed,
         }
@@ -256,14 +268,5 @@ impl Guard {
             evidence,
             result,
         })));
-    }
-}
-
-/// What a policy sets: one of both at most.
-fn sets(policy: &Policy) -> Option<What> {
-    match (policy.protect, policy.supervise) {
-        (Mode::Enforce, _) => Some(What::Protect),
-        (_, Mode::Enforce) => Some(What::Supervise),
-        _ => None,
     }
 }

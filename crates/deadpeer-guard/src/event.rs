@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use deadpeer_host::Workload;
 use deadpeer_host::deaths::{Death, ServiceName};
+
+use crate::silences::Survived;
 
 /// The name of a policy, as its configuration gives it.
 pub type PolicyName = Arc<str>;
@@ -51,6 +54,8 @@ pub enum Event {
     Killed(Box<Killed>),
     /// A connection whose peer seems gone was let live.
     Spared(Box<Spared>),
+    /// A peer that had been silent for long gave a sign of life.
+    Survived(Survived),
 }
 
 /// A connection that died.
@@ -66,6 +71,19 @@ pub struct Died {
     pub policy: Option<PolicyName>,
     /// Whether it was we who destroyed it.
     pub by_guard: bool,
+}
+
+impl Died {
+    /// One of which nothing else is known.
+    #[must_use]
+    pub fn new(death: Death) -> Self {
+        Self {
+            death,
+            namespace: None,
+            policy: None,
+            by_guard: false,
+        }
+    }
 }
 
 /// Which connection it is, and whose.
@@ -85,6 +103,8 @@ pub struct Subject {
     pub pid: Option<u32>,
     /// The number of its network namespace.
     pub namespace: u64,
+    /// What its process belongs to: its container, its pod, its unit.
+    pub workload: Option<Arc<Workload>>,
     /// The policy that chose it.
     pub policy: PolicyName,
 }
@@ -172,6 +192,15 @@ impl WhySpared {
             Self::Answered => "let live: its peer has answered",
             Self::Hook => "let live: the program that is run before a kill did not agree",
         }
+    }
+}
+
+impl Subject {
+    /// The container that it runs in, as people call it.
+    #[must_use]
+    pub fn container(&self) -> Option<String> {
+        let workload = self.workload.as_ref()?;
+        workload.is_contained().then(|| workload.to_string())
     }
 }
 

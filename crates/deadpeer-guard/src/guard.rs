@@ -1,14 +1,13 @@
 //! The shell around the heart: it looks, asks and destroys, and tells what happened.
 
-use std::net::IpAddr;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use deadpeer_core::TcpState;
 use deadpeer_host::deaths::DeathsError;
 use deadpeer_host::filter::ResolveError;
-use deadpeer_host::{Namespace, ReadTableError, Socket, Target};
+use deadpeer_host::{ClosedNetns, Coverage, OpenTableError, ReadTableError, Scope, Socket, Target};
 use deadpeer_sys::{RouteEvent, SysError, clock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use tracing::{info, warn};
@@ -20,8 +19,10 @@ use crate::heart::{Action, Census, Heart, Key, Sighting, Terms};
 use crate::hooks::Hooks;
 use crate::links::Links;
 use crate::ours::Ours;
-use crate::readings::{HoldReason, Holding, QuestionResult, Readings};
-use crate::realm::{OpenRealmError, Realm};
+use crate::readings::{HoldReason, Holding, QuestionResult, Readings, What};
+use crate::realm::OpenRealmError;
+use crate::realms::Realms;
+use crate::rules::Rules;
 use crate::services::ServiceNames;
 use crate::sweep::{Eyes, Seen};
 
@@ -33,7 +34,7 @@ pub type Tell<'a> = &'a mut dyn FnMut(&Event);
 pub struct Guard {
     pub(crate) config: Config,
     pub(crate) choice: Choice,
-    pub(crate) realms: Vec<Realm>,
+    pub(crate) realms: Realms,
     pub(crate) heart: Heart,
     pub(crate) services: ServiceNames,
     pub(crate) hooks: Hooks,
@@ -44,9 +45,9 @@ pub struct Guard {
     pub(crate) readings: Readings,
     /// Where undo files are.
     pub(crate) directory: PathBuf,
+    rules: Rules,
     ours: Ours,
     census: Census,
-    here: FxHashSet<IpAddr>,
     /// How long the machine had slept since it was started.
     slept: Duration,
 }
@@ -54,8 +55,6 @@ pub struct Guard {
 /// A connection whose peer has a question open.
 #[derive(Debug)]
 pub(crate) struct Suspected {
-    /// The place of its namespace.
-    pub(crate) realm: usize,
     pub(crate) target: Target,
     pub(crate) policy: usize,
     pub(crate) subject: Subject,
@@ -77,6 +76,9 @@ pub enum OpenGuardError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SweepError {
+    /// No table could be opened.
+    #[error(transparent)]
+    Open(#[from] OpenTableError),
     /// A table could not be read.
     #[error(transparent)]
     Read(#[from] ReadTableError),
@@ -95,19 +97,16 @@ pub enum SweepError {
 const SLEEP: Duration = Duration::from_secs(1);
 
 impl Guard {
-    /// Begins to watch these namespaces. `directory`: where what is changed is put on record.
+    /// Begins to watch these network namespaces; of [all](Scope::All) also those that come later.
+    /// What can't be entered of all is counted and said. `directory`: where what is changed is put
+    /// on record.
     ///
     /// # Errors
     /// See [`OpenGuardError`].
-    pub fn open(
-        config: Config,
-        namespaces: impl IntoIterator<Item = Namespace>,
-        directory: PathBuf,
-    ) -> Result<Self, OpenGuardError> {
-        let realms = namespaces.into_iter().map(Realm::open);
+    pub fn open(config: Config, scope: Scope, directory: PathBuf) -> Result<Self, OpenGuardError> {
         let mut guard = Self {
             choice: Choice::of(&config)?,
-            realms: realms.collect::<Result<_, _>>()?,
+            realms: Realms::open(scope)?,
             heart: Heart::new(config.brake, terms(&config)),
             services: ServiceNames::default(),
             hooks: Hooks::default(),
@@ -115,9 +114,9 @@ impl Guard {
             destroyed: FxHashSet::default(),
             readings: Readings::default(),
             directory,
+            rules: Rules::default(),
             ours: Ours::now(),
             census: Census::default(),
-            here: FxHashSet::default(),
             slept: slept(),
             config,
         };
@@ -133,6 +132,7 @@ impl Guard {
         self.choice = Choice::of(&config)?;
         self.heart.reconfigure(config.brake, terms(&config));
         self.suspects.clear();
+        self.rules.look_soon();
         self.config = config;
         self.note_configuration(true);
         Ok(())
@@ -202,25 +202,20 @@ impl Guard {
         self.hooks.reap();
         self.note_sleep();
         self.drain_network()?;
-        for realm in &mut self.realms {
-            // One that cannot be entered any more is found out by its table.
-            if let Ok(links) = realm.namespace.run(Links::now) {
-                realm.links = links;
-            }
-        }
+        self.realms.look_again()?;
+        self.look_at_links();
         if self.choice.is_old() {
             self.choice = Choice::of(&self.config)?;
         }
         self.census.clear();
-        let mut here = FxHashSet::default();
         let mut connections = 0;
-        for place in 0..self.realms.len() {
-            let seen = self.look(place)?;
+        for seen in self.look()? {
             connections += seen.connections;
-            here.extend(seen.here.iter().copied());
-            self.judge(place, seen)?;
+            seen.survived
+                .iter()
+                .for_each(|it| tell(&Event::Survived(*it)));
+            self.judge(seen)?;
         }
-        self.here = here;
         let actions = self.heart.end_sweep(clock::monotonic(), &self.census);
         self.count_answers();
         self.suspects.retain(|key, _| self.heart.suspects(*key));
@@ -232,12 +227,37 @@ impl Guard {
         swept.took = begun.elapsed();
         swept.connections = connections;
         swept.asked = self.heart.asked() as u64;
+        swept.namespaces = self.realms.all.len() as u64;
+        swept.namespaces_closed = self.realms.closed().len() as u64;
         Ok(())
+    }
+
+    fn look_at_links(&mut self) {
+        for realm in &mut self.realms.all {
+            // One that cannot be entered any more is found out by its table.
+            if let Ok(links) = realm.netns.way.run(Links::now) {
+                realm.links = links;
+            }
+        }
     }
 
     /// A sweep failed.
     pub fn note_failed_sweep(&mut self) {
         self.readings.swept.failed += 1;
+    }
+
+    /// Sees to the rules by which policies protect connections still to come. They hold on when we
+    /// are gone, and who begins with the same configuration finds them.
+    pub fn keep_rules(&mut self) {
+        if !self.rules.are_due(Instant::now()) {
+            return;
+        }
+        let kernel = self.realms.tables.kernel();
+        let counts = (self.rules).keep(&self.config, &kernel, self.realms.is_machine());
+        for (policy, count) in counts {
+            let so_far = (self.readings.changes).entry((policy, What::NewConnections));
+            *so_far.or_default() = count;
+        }
     }
 
     /// Tells of the connections that died since the last time.
@@ -246,11 +266,10 @@ impl Guard {
     /// They could not be read.
     pub fn drain_deaths(&mut self, tell: Tell<'_>) -> Result<(), SweepError> {
         let mut lost = Some(0);
-        for realm in &mut self.realms {
-            let namespace = realm.table.namespace();
+        for (namespace, deaths) in self.realms.deaths() {
             let (choice, config) = (&self.choice, &self.config);
             let destroyed = &mut self.destroyed;
-            realm.deaths.drain(|death| {
+            deaths.drain(|death| {
                 let state = death.state.unwrap_or(TcpState::Established);
                 let mut socket = Socket::new(state, death.local, death.peer);
                 socket.uid = death.uid.unwrap_or(u32::MAX);
@@ -259,13 +278,13 @@ impl Guard {
                 let policy = choice.policy_of(&socket, owner.into_iter());
                 let policy = policy.and_then(|place| config.policies.get(place));
                 tell(&Event::Died(Box::new(Died {
-                    namespace: Some(namespace),
+                    namespace: namespace.or(death.netns.as_ref().map(|netns| netns.number)),
                     policy: policy.map(|policy| policy.name.clone()),
                     by_guard: destroyed.remove(&death.cookie),
                     death: death.clone(),
                 })));
             })?;
-            lost = lost.zip(realm.deaths.lost()).map(|(all, lost)| all + lost);
+            lost = lost.zip(deaths.lost()).map(|(all, lost)| all + lost);
         }
         self.readings.deaths_lost = lost;
         Ok(())
@@ -276,7 +295,7 @@ impl Guard {
     /// # Errors
     /// They could not be read.
     pub fn drain_network(&mut self) -> Result<(), SweepError> {
-        for realm in &mut self.realms {
+        for realm in &mut self.realms.all {
             let (links, mut ours) = (&realm.links, false);
             realm.network.drain(|event| match event {
                 RouteEvent::LinkDown { name } => ours |= links.has(&name),
@@ -287,7 +306,7 @@ impl Guard {
             })?;
             if ours {
                 info!(
-                    netns = realm.table.namespace(),
+                    netns = realm.number(),
                     "a link, an address or a default route went: nobody is killed until every peer was asked again"
                 );
                 self.heart.network_lost(clock::monotonic());
@@ -299,53 +318,92 @@ impl Guard {
 
     /// What is readable when connections have died.
     pub(crate) fn deaths_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.realms.iter().map(|realm| realm.deaths.as_fd())
+        self.realms.deaths_fds()
     }
 
     /// What is readable when there is news of links.
     pub(crate) fn network_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.realms.iter().map(|realm| realm.network.as_fd())
+        self.realms.network_fds()
     }
 
     /// When deaths have to be read although nothing is readable.
     pub(crate) fn deaths_due(&self, now: Instant) -> Option<Instant> {
-        let waits = self.realms.iter().map(|realm| realm.deaths.look_in(now));
-        waits.flatten().min().map(|wait| now + wait)
+        self.realms.deaths_due(now)
     }
 
     /// Why deaths are seen late and without their errors, for each namespace where they are.
     pub fn without_ebpf(&self) -> impl Iterator<Item = String> {
-        let realms = self.realms.iter();
-        realms.filter_map(|realm| realm.deaths.without_bpf().map(ToString::to_string))
+        self.realms.without_ebpf()
     }
 
-    fn look(&mut self, place: usize) -> Result<Seen, SweepError> {
+    /// Network namespaces that are meant and are not guarded.
+    #[must_use]
+    pub fn closed(&self) -> &[ClosedNetns] {
+        self.realms.closed()
+    }
+
+    fn look(&mut self) -> Result<Vec<Seen>, SweepError> {
+        let reads_settings = self.realms.tables.uses_bpf() || self.is_sixth();
+        let mut protected = Vec::new();
         let mut eyes = Eyes {
+            policies: &self.config.policies,
             choice: &self.choice,
             ours: &self.ours,
             heart: &self.heart,
             services: &mut self.services,
             census: &mut self.census,
-            here: &self.here,
+            protected: reads_settings.then_some(&mut protected),
         };
-        Ok(eyes.look(&mut self.realms[place])?)
+        let mut all = Vec::new();
+        let Realms {
+            tables,
+            all: realms,
+            ..
+        } = &mut self.realms;
+        tables.one_by_one(&eyes.query(), |netns, table, shared| {
+            let Some(realm) = realms.iter_mut().find(|it| it.number() == netns.number) else {
+                return Ok(Coverage::default());
+            };
+            let (mut seen, coverage) = eyes.look(realm, table, shared)?;
+            realm.here = std::mem::take(&mut seen.here);
+            if let Some(silences) = seen.silences.take() {
+                realm.silences = silences;
+            }
+            all.push(seen);
+            Ok(coverage)
+        })?;
+        if reads_settings {
+            self.readings.services = protected;
+        }
+        let realms = &self.realms.all;
+        let is_there = |number| realms.iter().any(|realm| realm.number() == number);
+        self.services.keep(is_there);
+        Ok(all)
     }
 
     /// Looks closely at those that have a question open, and has asked those that have none.
-    fn judge(&mut self, place: usize, seen: Seen) -> Result<(), SweepError> {
+    fn judge(&mut self, seen: Seen) -> Result<(), SweepError> {
         for (sighting, target) in seen.asked {
-            let info = self.realms[place].table.look_at(&target.id)?;
+            let Some(table) = self.realms.table(seen.namespace) else {
+                continue;
+            };
+            let info = table.look_at(&target.id)?;
             let Some(info) = info else { continue };
             self.heart.look(clock::monotonic(), &sighting, &info);
             if self.heart.suspects(sighting.key) {
-                self.suspect(place, &sighting, target);
+                self.suspect(&sighting, target);
             }
         }
-        self.enforce(place, &seen.fresh, seen.surveyed);
+        self.enforce(seen.namespace, &seen.fresh, seen.surveyed);
         Ok(())
     }
 
-    fn suspect(&mut self, realm: usize, sighting: &Sighting, target: Target) {
+    /// In every so many sweeps more is looked at.
+    pub(crate) fn is_sixth(&self) -> bool {
+        self.readings.swept.sweeps.is_multiple_of(6)
+    }
+
+    fn suspect(&mut self, sighting: &Sighting, target: Target) {
         let policy = self.config.policies.get(sighting.policy);
         let service = self.services.name(sighting.service);
         let (Some(policy), Some(service)) = (policy, service) else {
@@ -359,9 +417,9 @@ impl Guard {
             pid: target.owners.first().map(|owner| owner.pid),
             namespace: sighting.key.namespace,
             policy: policy.name.clone(),
+            workload: target.workload.clone(),
         };
         let suspected = Suspected {
-            realm,
             target,
             policy: sighting.policy,
             subject,

@@ -84,6 +84,10 @@ fn begin(
         .env("DEADPEER_COOKIE", subject.cookie.to_string())
         .env("DEADPEER_NETNS", subject.namespace.to_string())
         .env(
+            "DEADPEER_CONTAINER",
+            subject.container().unwrap_or_default(),
+        )
+        .env(
             "DEADPEER_PROCESS",
             String::from_utf8_lossy(process).replace('\0', ""),
         )

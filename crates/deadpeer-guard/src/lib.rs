@@ -16,10 +16,14 @@ mod links;
 pub mod live;
 pub mod metrics;
 mod ours;
+mod protection;
 mod publish;
 mod readings;
 mod realm;
+mod realms;
+mod rules;
 mod services;
+mod silences;
 mod sweep;
 mod tell;
 mod witness;
@@ -30,6 +34,10 @@ pub use event::{
     Died, Event, Evidence, KillResult, Killed, Mode, PolicyName, Spared, Subject, WhySpared,
 };
 pub use guard::{Guard, OpenGuardError, SweepError, Tell};
-pub use readings::{Configured, HoldReason, Holding, QuestionResult, Readings, Swept, What};
+pub use readings::{
+    Configured, HoldReason, Holding, Noticed, Protection, QuestionResult, Readings, ServiceReading,
+    Swept, What,
+};
 pub use realm::OpenRealmError;
+pub use silences::Survived;
 pub use witness::Witness;

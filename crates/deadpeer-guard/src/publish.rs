@@ -2,14 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
+use deadpeer_host::place;
 use deadpeer_report::duration::milliseconds;
-use deadpeer_report::record::{GuardHolding, GuardStatus, Guarded};
+use deadpeer_report::record::{self, GuardHolding, GuardStatus, Guarded};
 
 use crate::event::{Event, Evidence, KillResult, Killed, Mode, Spared, Subject, WhySpared};
 use crate::readings::{HoldReason, Readings, What};
 
 impl Event {
-    /// The record of it; `None` for a death, which has one of its own.
+    /// The record of it; `None` for a death, which has one of its own, and for a sign of life.
     #[must_use]
     pub fn to_record(&self) -> Option<Guarded> {
         Some(match self {
@@ -31,7 +32,7 @@ impl Event {
                 } = &**spared;
                 guarded(*at, "spared", Some(why.word()), subject, evidence)
             }
-            Self::Died(_) => return None,
+            Self::Died(_) | Self::Survived(_) => return None,
         })
     }
 }
@@ -51,7 +52,10 @@ fn guarded(
         local: subject.local.to_string(),
         peer: subject.peer.to_string(),
         cookie: subject.cookie,
-        netns: subject.namespace,
+        place: record::Place {
+            netns: Some(subject.namespace),
+            ..place(None, subject.workload.as_deref())
+        },
         process: subject.service.process.as_deref().map(Into::into),
         pid: subject.pid,
         silent_ms: milliseconds(evidence.silence),
@@ -78,6 +82,8 @@ impl Readings {
             sweep_ms: milliseconds(self.swept.took),
             connections: self.swept.connections,
             asked: self.swept.asked,
+            namespaces: self.swept.namespaces,
+            namespaces_unread: self.swept.namespaces_closed,
             destroyed: killed(Mode::Enforce, KillResult::Destroyed),
             would_destroy: killed(Mode::Observe, KillResult::WouldDestroy),
             spared: self.spared.values().sum(),
@@ -133,6 +139,7 @@ impl What {
         match self {
             Self::Protect => "protect",
             Self::Supervise => "supervise",
+            Self::NewConnections => "new-connections",
         }
     }
 }

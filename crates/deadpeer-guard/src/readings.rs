@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use deadpeer_core::Silence;
+use deadpeer_host::Role;
 use deadpeer_host::deaths::ServiceName;
 
 use crate::event::{KillResult, Mode, PolicyName, WhySpared};
@@ -11,6 +13,8 @@ use crate::event::{KillResult, Mode, PolicyName, WhySpared};
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Readings {
+    /// Each service, as the last sweep found it that read settings.
+    pub services: Vec<ServiceReading>,
     /// Peers that were looked at because they had to answer something, by what they did.
     pub questions: BTreeMap<(ServiceName, QuestionResult), u64>,
     /// Connections destroyed, or that would have been.
@@ -31,6 +35,81 @@ pub struct Readings {
     pub configured: Configured,
 }
 
+/// A service: the connections of the processes with one name that play one role in one network
+/// namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServiceReading {
+    /// Which.
+    pub service: ServiceName,
+    /// Its connections that a policy means, by how they are protected.
+    pub connections: BTreeMap<Protection, u64>,
+    /// When a vanished peer would be noticed by the kernel on the worst of them, for each kind of
+    /// silence where that is known; those that are supervised aside.
+    pub notice: BTreeMap<Silence, Noticed>,
+}
+
+/// Whether a connection keeps the deadline of its policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Protection {
+    /// By its settings, whatever happens to us.
+    Kept,
+    /// By us, or by its program with this library, who ask and judge.
+    Supervised,
+    /// Not.
+    Missed,
+    /// Its settings could not be read.
+    Unknown,
+}
+
+impl Protection {
+    /// The word for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Supervised => "supervised",
+            Self::Missed => "missed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// When a vanished peer would be noticed, the worse the larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Noticed {
+    /// By then.
+    By(Duration),
+    /// Never.
+    Never,
+}
+
+impl ServiceReading {
+    /// A service as it was found.
+    #[must_use]
+    pub fn new(
+        service: ServiceName,
+        connections: BTreeMap<Protection, u64>,
+        notice: BTreeMap<Silence, Noticed>,
+    ) -> Self {
+        Self {
+            service,
+            connections,
+            notice,
+        }
+    }
+
+    /// Who began its connections, as a word for programs.
+    #[must_use]
+    pub fn direction(&self) -> &'static str {
+        match self.service.role {
+            Role::Outgoing(_) => "outgoing",
+            Role::Listening(_) | Role::Accepted(_) | _ => "accepted",
+        }
+    }
+}
+
 /// What became of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -49,6 +128,8 @@ pub enum What {
     Protect,
     /// Options with which the kernel asks, and lets us judge.
     Supervise,
+    /// The same as [`Protect`](Self::Protect), by a rule in the kernel as connections begin.
+    NewConnections,
 }
 
 impl What {
@@ -58,6 +139,7 @@ impl What {
         match self {
             Self::Protect => "options were set with which the kernel keeps the deadline",
             Self::Supervise => "options were set with which the kernel asks",
+            Self::NewConnections => "options are set as connections begin",
         }
     }
 }
@@ -76,6 +158,10 @@ pub struct Swept {
     pub connections: u64,
     /// Those of them whose peers have a question open.
     pub asked: u64,
+    /// Network namespaces that are guarded.
+    pub namespaces: u64,
+    /// Those that are meant and could not be entered.
+    pub namespaces_closed: u64,
     /// Sweeps that failed.
     pub failed: u64,
 }

@@ -1,17 +1,19 @@
 //! One network namespace, and what is open in it.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use deadpeer_host::deaths::{Deaths, DeathsQuery, OpenDeathsError};
 use deadpeer_host::undo::{Record, UndoFile, WriteUndoError, boot_id};
-use deadpeer_host::{Namespace, OpenTableError, Table};
+use deadpeer_host::{ClosedNetns, Netns, OpenTableError};
 use deadpeer_sys::netns::NetnsError;
 use deadpeer_sys::{RouteEvents, SysError};
 use rustc_hash::FxHashSet;
 
 use crate::links::Links;
+use crate::silences::Silences;
 
 /// A network namespace could not be watched.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum OpenRealmError {
     /// It could not be entered.
     #[error(transparent)]
     Namespace(#[from] NetnsError),
+    /// It was named, and could not be opened.
+    #[error("network namespace {}: {}", .0.known_as, .0.why)]
+    Closed(ClosedNetns),
     /// News of its links can't be had.
     #[error(transparent)]
     Network(#[from] SysError),
@@ -34,11 +39,16 @@ pub enum OpenRealmError {
 /// A namespace under watch.
 #[derive(Debug)]
 pub(crate) struct Realm {
-    pub(crate) namespace: Namespace,
-    pub(crate) table: Table,
-    pub(crate) deaths: Deaths,
+    /// Its number, and the way to it of now.
+    pub(crate) netns: Netns,
+    /// `None`: those of all namespaces come together.
+    pub(crate) deaths: Option<Deaths>,
     pub(crate) network: RouteEvents,
     pub(crate) links: Links,
+    /// Its addresses: those that its connections had when they were looked at last.
+    pub(crate) here: FxHashSet<IpAddr>,
+    /// Peers that were silent when they were looked at last.
+    pub(crate) silences: Silences,
     /// Connections that a survey has seen, whether their options had to be set or not.
     pub(crate) surveyed: FxHashSet<u64>,
     /// Those whose options we have set.
@@ -50,22 +60,25 @@ pub(crate) struct Realm {
 const LITTER: usize = 1_000;
 
 impl Realm {
-    pub(crate) fn open(namespace: Namespace) -> Result<Self, OpenRealmError> {
+    /// Begins to watch it. `deaths`: its own.
+    pub(crate) fn open(netns: &Netns, deaths: bool) -> Result<Self, OpenRealmError> {
         let mut query = DeathsQuery::default();
-        query.namespace = namespace.clone();
-        let mut table = Table::open(&namespace)?;
-        // What is set by the kernel itself has to be read there too, and the same with descriptors.
-        let _ = table.use_bpf();
+        query.namespace = netns.way.clone();
         Ok(Self {
-            deaths: Deaths::open(&query)?,
-            network: namespace.run(RouteEvents::open)??,
-            links: namespace.run(Links::now)?,
-            table,
-            namespace,
+            deaths: deaths.then(|| Deaths::open(&query)).transpose()?,
+            network: netns.way.run(RouteEvents::open)??,
+            links: netns.way.run(Links::now)?,
+            netns: netns.clone(),
+            here: FxHashSet::default(),
+            silences: Silences::default(),
             surveyed: FxHashSet::default(),
             changed: FxHashSet::default(),
             undo: None,
         })
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.netns.number
     }
 
     /// The file that knows what we have changed here.
@@ -73,17 +86,17 @@ impl Realm {
         &mut self,
         directory: &Path,
         deadline: Duration,
-    ) -> Result<(&mut Table, &mut UndoFile), ChangeError> {
+    ) -> Result<&mut UndoFile, ChangeError> {
         let undo = match self.undo.take() {
             Some(undo) => undo,
             None => {
                 let within = u64::try_from(deadline.as_millis()).ok();
                 let boot = boot_id().map_err(ChangeError::Boot)?;
-                let record = Record::new(boot, self.table.namespace(), within);
+                let record = Record::new(boot, self.number(), within);
                 UndoFile::in_directory(directory, record)?
             }
         };
-        Ok((&mut self.table, self.undo.insert(undo)))
+        Ok(self.undo.insert(undo))
     }
 
     /// Forgets connections that are gone: these are still there.

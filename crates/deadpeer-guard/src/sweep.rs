@@ -3,72 +3,105 @@
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 
-use deadpeer_core::TcpState;
-use deadpeer_host::{Connection, Query, ReadTableError, Services, States, Target};
+use deadpeer_core::{Effective, TcpState};
+use deadpeer_host::{
+    Connection, Coverage, Query, ReadTableError, Services, Shared, States, Table, Target,
+};
+use deadpeer_sys::clock;
 use rustc_hash::FxHashSet;
 
 use crate::choice::Choice;
+use crate::config::Policy;
+use crate::event::Mode;
 use crate::heart::{Census, Heart, Key, ServiceId, Sighting};
 use crate::ours::Ours;
+use crate::protection::Protections;
+use crate::readings::ServiceReading;
 use crate::realm::Realm;
 use crate::services::ServiceNames;
+use crate::silences::{Silences, Survived};
 
 /// What a look takes besides the namespace.
 pub(crate) struct Eyes<'a> {
+    pub(crate) policies: &'a [Policy],
     pub(crate) choice: &'a Choice,
     pub(crate) ours: &'a Ours,
     pub(crate) heart: &'a Heart,
     pub(crate) services: &'a mut ServiceNames,
     pub(crate) census: &'a mut Census,
-    /// Addresses of this machine: those that its connections had when it was looked at last.
-    pub(crate) here: &'a FxHashSet<IpAddr>,
+    /// How services are protected; `None`: settings are not read this time.
+    pub(crate) protected: Option<&'a mut Vec<ServiceReading>>,
 }
 
-/// What was seen.
+/// What was seen of a namespace.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
+    /// Its number.
+    pub(crate) namespace: u64,
     /// Connections.
     pub(crate) connections: u64,
-    /// Addresses of this machine.
+    /// Its addresses.
     pub(crate) here: FxHashSet<IpAddr>,
     /// Those that have a question open, or had.
     pub(crate) asked: Vec<(Sighting, Target)>,
-    /// Those that no survey has seen, with the place of their policy.
+    /// Those that no survey has seen and whose policy sets options, with its place.
     pub(crate) fresh: Vec<(usize, u64)>,
     /// Those that one has, and are still there.
     pub(crate) surveyed: FxHashSet<u64>,
+    /// Peers that are silent; `None`: that was not looked at.
+    pub(crate) silences: Option<Silences>,
+    /// Peers that were, and no longer are.
+    pub(crate) survived: Vec<Survived>,
 }
 
 impl Eyes<'_> {
-    /// Looks at every connection.
-    pub(crate) fn look(&mut self, realm: &mut Realm) -> Result<Seen, ReadTableError> {
+    /// What is read of each connection.
+    pub(crate) fn query(&self) -> Query {
         let mut query = Query::default();
         query.filter.states = States::LIVE;
-        (query.settings, query.tcp_info) = (false, false);
-        let namespace = realm.table.namespace();
-        let mut services: Services<Option<ServiceId>> =
-            Services::new(realm.table.ephemeral_ports());
-        let mut seen = Seen::default();
-        let surveyed = &realm.surveyed;
-        realm.table.each(&query, |connection| {
+        let settings = self.protected.is_some();
+        (query.settings, query.tcp_info, query.forecast_only) = (settings, settings, true);
+        query
+    }
+
+    /// Looks at every connection of a namespace.
+    pub(crate) fn look(
+        &mut self,
+        realm: &Realm,
+        table: &mut Table,
+        shared: &mut Shared,
+    ) -> Result<(Seen, Coverage), ReadTableError> {
+        let mut services: Services<Option<ServiceId>> = Services::new(table.ephemeral_ports());
+        let mut protections = Protections::of(table);
+        let mut seen = Seen {
+            namespace: realm.number(),
+            silences: (self.protected.is_some()).then(|| Silences::begin(clock::boottime())),
+            ..Seen::default()
+        };
+        let coverage = table.each_sharing(shared, &self.query(), |connection| {
             let service = services.of(connection);
             if is_made(connection.socket.state) {
-                let process = service.process.as_deref();
-                let number = || self.services.id(process, service.role);
-                let service = *service.value.get_or_insert_with(number);
-                self.see(connection, namespace, service, surveyed, &mut seen);
+                let (process, role) = (service.process.as_deref(), service.role);
+                let number = || self.services.id(realm.number(), process, role);
+                let id = *service.value.get_or_insert_with(number);
+                let listener = service.listener.as_ref();
+                self.see(connection, realm, id, listener, &mut protections, &mut seen);
             }
             ControlFlow::Continue(())
         })?;
-        Ok(seen)
+        if let Some(protected) = &mut self.protected {
+            protections.end(self.services, protected);
+        }
+        Ok((seen, coverage))
     }
 
     fn see(
         &mut self,
         connection: &Connection<'_>,
-        namespace: u64,
+        realm: &Realm,
         service: ServiceId,
-        surveyed: &FxHashSet<u64>,
+        listener: Option<&Effective>,
+        protections: &mut Protections,
         seen: &mut Seen,
     ) {
         let socket = connection.socket;
@@ -76,27 +109,49 @@ impl Eyes<'_> {
         seen.connections += 1;
         seen.here.insert(socket.local.ip());
         let peer = socket.peer.ip();
-        let far = !peer.is_loopback() && peer != socket.local.ip() && !self.here.contains(&peer);
+        let far = !peer.is_loopback() && peer != socket.local.ip() && !realm.here.contains(&peer);
         if far {
             self.census.add(service, peer);
         }
-        let Some(policy) = self.choice.policy_of(socket, owners.clone()) else {
+        let snapshot = self.protected.is_some().then(|| {
+            let info = connection.tcp_info();
+            connection.snapshot(info.as_ref())
+        });
+        let heard_ago = snapshot.and_then(|snapshot| snapshot.heard_ago);
+        if let Some((silences, ago)) = seen.silences.as_mut().zip(heard_ago).filter(|_| far) {
+            let broken = silences.see(&realm.silences, socket.cookie, ago);
+            let survived = broken.map(|silence| Survived { peer, silence });
+            seen.survived.extend(survived);
+        }
+        let Some(place) = self.choice.policy_of(socket, owners.clone()) else {
             return;
         };
-        if surveyed.contains(&socket.cookie) {
+        let Some(policy) = self.policies.get(place) else {
+            return;
+        };
+        let sets = policy.sets().is_some();
+        if sets && realm.surveyed.contains(&socket.cookie) {
             seen.surveyed.insert(socket.cookie);
-        } else if socket.inode.is_some() {
-            seen.fresh.push((policy, socket.cookie));
+        } else if sets && socket.inode.is_some() {
+            seen.fresh.push((place, socket.cookie));
+        }
+        if let Some(snapshot) = &snapshot {
+            let asks = policy.supervise == Mode::Enforce && realm.changed.contains(&socket.cookie);
+            let within = policy.deadline();
+            match asks {
+                true => protections.supervised(service),
+                false => protections.add(service, connection, snapshot, listener, within),
+            }
         }
         let key = Key {
-            namespace,
+            namespace: seen.namespace,
             cookie: socket.cookie,
         };
         let is_asked = socket.timer.is_some_and(|timer| timer.unanswered > 0);
         if is_asked || self.heart.suspects(key) {
             let sighting = Sighting {
                 key,
-                policy,
+                policy: place,
                 service,
                 peer,
                 far,

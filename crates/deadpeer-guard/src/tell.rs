@@ -18,6 +18,7 @@ macro_rules! line {
             peer = %subject.peer,
             cookie = subject.cookie,
             netns = subject.namespace,
+            container = subject.container(),
             silence_ms = deadpeer_report::duration::milliseconds(evidence.silence),
             unanswered = evidence.unanswered,
             needed = evidence.needed,
@@ -45,7 +46,7 @@ pub(crate) fn tell(event: &Event) {
             let said = spared.why.words();
             line!(debug, said, &spared.subject, &spared.evidence);
         }
-        Event::Died(_) => {}
+        Event::Died(_) | Event::Survived(_) => {}
     }
 }
 

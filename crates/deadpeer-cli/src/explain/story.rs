@@ -7,7 +7,6 @@ use deadpeer_capture::story::{Event, Happening};
 use deadpeer_capture::talk::What;
 use deadpeer_capture::{Side, Story};
 
-use super::advice::Advice;
 use super::answer::Answer;
 use super::time::Digits;
 use crate::exit::Stop;
@@ -50,7 +49,7 @@ fn one(answer: &Answer<'_>, story: &Story, look: Look, out: &mut impl Write) -> 
         style::TITLE
     };
     paragraph(&mut *out, look, bad, "", "  ", &verdict)?;
-    for line in remarks(&answer.advice, story) {
+    for line in remarks(answer, story) {
         paragraph(&mut *out, look, style::PLAIN, "", "  ", &line)?;
     }
     Ok(())
@@ -72,7 +71,7 @@ pub(super) fn heading(story: &Story) -> String {
 }
 
 /// What else is to be said of it, a sentence each.
-pub(super) fn remarks(advice: &Advice<'_>, story: &Story) -> Vec<String> {
+pub(super) fn remarks(answer: &Answer<'_>, story: &Story) -> Vec<String> {
     let mut said = Vec::new();
     said.extend(story.verdict.evidence.iter().map(|evidence| {
         format!(
@@ -94,7 +93,7 @@ pub(super) fn remarks(advice: &Advice<'_>, story: &Story) -> Vec<String> {
         }
     }
     said.extend(story.wait());
-    said.extend(advice.plan(story));
+    said.extend(answer.plan(story));
     said
 }
 

@@ -33,6 +33,14 @@ pub(super) fn show(status: &GuardStatus, output: Output, out: &mut impl Write) -
         plural(status.spared, "time"),
     );
     output.say(out, style::NOTE, &seen)?;
+    if status.namespaces_unread > 0 {
+        let unread = format!(
+            "{} guarded, {} could not be entered: what runs there is not seen.",
+            plural(status.namespaces, "network namespace"),
+            status.namespaces_unread,
+        );
+        output.say(out, style::BAD, &unread)?;
+    }
     if !status.last_reload_ok {
         let wrong = "The configuration that was read last is wrong; the one before is in force.";
         output.say(out, style::BAD, wrong)?;

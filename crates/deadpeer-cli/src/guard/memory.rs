@@ -10,7 +10,11 @@ use tracing::warn;
 use crate::exit::Stop;
 
 /// A history, if there is to be one.
-pub(super) struct Memory(Option<Recorder>);
+pub(super) struct Memory {
+    recorder: Option<Recorder>,
+    /// Deaths that the kernel had to drop, as far as they were counted.
+    unseen: u64,
+}
 
 impl Memory {
     /// Opens or makes the file. One that is damaged is moved aside.
@@ -23,22 +27,41 @@ impl Memory {
             Recorder::start(file, Damaged::MoveAside, Bounds::default())
         };
         let recorder = file.map(start).transpose();
-        let memory = Self(recorder.map_err(|error| Stop::from_error(&error))?);
+        let memory = Self {
+            recorder: recorder.map_err(|error| Stop::from_error(&error))?,
+            unseen: 0,
+        };
         memory.tell();
         Ok(memory)
     }
 
     /// Takes what happened.
     pub(super) fn take(&self, event: &Event) {
-        if let (Some(recorder), Event::Died(died)) = (&self.0, event) {
-            recorder.record(&died.death);
-            self.tell();
+        let Some(recorder) = &self.recorder else {
+            return;
+        };
+        match event {
+            Event::Died(died) => {
+                recorder.record(&died.death);
+                self.tell();
+            }
+            Event::Survived(survived) => recorder.survived(survived.peer, survived.silence),
+            Event::Killed(_) | Event::Spared(_) | _ => {}
+        }
+    }
+
+    /// Counts deaths that nobody saw: so many since the guard began.
+    pub(super) fn unseen(&mut self, deaths: u64) {
+        let more = deaths.saturating_sub(self.unseen);
+        self.unseen = deaths;
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| more > 0) {
+            recorder.lost(more);
         }
     }
 
     /// How the file is doing.
     pub(super) fn reading(&self) -> Option<HistoryReading> {
-        let status = self.0.as_ref()?.status();
+        let status = self.recorder.as_ref()?.status();
         Some(HistoryReading {
             records: status.records,
             bytes: status.bytes,
@@ -50,7 +73,7 @@ impl Memory {
     /// Writes what is left.
     pub(super) fn end(mut self) {
         self.tell();
-        if let Some(recorder) = self.0.take() {
+        if let Some(recorder) = self.recorder.take() {
             let (_, troubles) = recorder.finish();
             troubles.iter().for_each(|trouble| warn!("{trouble}"));
         }
@@ -58,7 +81,7 @@ impl Memory {
 
     /// Says what went wrong with the file since the last time.
     fn tell(&self) {
-        let troubles = self.0.as_ref().map(Recorder::troubles);
+        let troubles = self.recorder.as_ref().map(Recorder::troubles);
         for trouble in troubles.into_iter().flatten() {
             warn!("{trouble}");
         }

@@ -8,6 +8,7 @@ use deadpeer_host::undo::default_directory;
 use deadpeer_report::duration;
 use deadpeer_report::plural::plural;
 use deadpeer_report::record::Guarded;
+use deadpeer_report::sanitize::sanitize;
 
 use super::ask::show;
 use super::request::Request;
@@ -17,8 +18,7 @@ use crate::text::style;
 
 pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let config = request.load()?.observing();
-    let namespaces = request.namespaces.iter().cloned();
-    let mut guard = Guard::open(config, namespaces, default_directory())
+    let mut guard = Guard::open(config, request.scope.clone(), default_directory())
         .map_err(|error| Stop::from_error(&error))?;
     let mut records: Vec<Guarded> = Vec::new();
     guard
@@ -32,6 +32,11 @@ pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         let sockets = plural(count as u64, "socket");
         let said = format!("Policy {policy}: {key} = \"enforce\" would set options of {sockets}.");
         output.say(out, style::NOTE, &said)?;
+    }
+    for closed in guard.closed() {
+        let (known_as, why) = (sanitize(&closed.known_as), sanitize(&closed.why));
+        let said = format!("Network namespace {known_as} is not guarded: {why}.");
+        output.say(out, style::BAD, &said)?;
     }
     show(&guard.readings().to_record(), output, out)?;
     Ok(Exit::Yes)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use deadpeer_guard::live::Asked;
 use deadpeer_guard::{Config, Source};
-use deadpeer_host::Namespace;
+use deadpeer_host::Scope;
 
 use crate::exit::Stop;
 use crate::history::usual_file;
@@ -44,8 +44,9 @@ pub(crate) struct GuardArgs {
     /// Look once, say what would be done, and change nothing
     #[arg(long, conflicts_with = "check")]
     once: bool,
-    /// Guard this network namespace instead of our own: a name (ip netns), a path, or the PID of a
-    /// process in it; repeat it for several
+    /// Guard this network namespace instead of the machine's: a name (ip netns), a path, the PID of
+    /// a process in it, own or all; repeat it for several [default: all of the machine for root,
+    /// elsewhere our own]
     #[arg(long, value_name = "NAME|PATH|PID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     netns: Vec<String>,
     /// Remember deaths in this file, for deadpeer history [default: history.db in /var/lib/deadpeer
@@ -82,7 +83,7 @@ Examples:
   deadpeer guard --check                      whether the configuration is right
   deadpeer guard                              guard until told to end; SIGHUP reads it again
   deadpeer guard --listen 127.0.0.1:9717      and show metrics to Prometheus
-  deadpeer guard status --json | jq .holding   why it kills nobody now
+  deadpeer guard status --json | jq .holding  why it kills nobody now
 
 A policy in /etc/deadpeer/guard.toml (docs/guard.md has all of its words):
   [[policy]]
@@ -95,14 +96,15 @@ A policy in /etc/deadpeer/guard.toml (docs/guard.md has all of its words):
 Logs go to the journal under systemd, otherwise to stderr; with --json as JSON lines.
 
 Capabilities: CAP_NET_ADMIN to destroy, CAP_SYS_PTRACE to see owners and have their peers asked, \
-CAP_BPF and CAP_PERFMON to see deaths as they happen, CAP_SYS_ADMIN for --netns.";
+CAP_BPF and CAP_PERFMON to see deaths as they happen, CAP_SYS_ADMIN to enter other network \
+namespaces: without it those of containers are not guarded, which is said.";
 
 /// What is asked.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(super) task: Task,
     pub(super) source: Source,
-    pub(super) namespaces: Vec<Namespace>,
+    pub(super) scope: Scope,
     /// Where deaths are remembered; `None`: nowhere.
     pub(super) history: Option<PathBuf>,
     /// Where metrics are shown; `None`: nowhere.
@@ -133,14 +135,6 @@ impl GuardArgs {
 
     /// As plain values.
     pub(crate) fn request(&self) -> Request {
-        let namespaces = self.netns.iter().map(|text| {
-            let Ok(namespace) = text.parse();
-            namespace
-        });
-        let mut namespaces: Vec<Namespace> = namespaces.collect();
-        if namespaces.is_empty() {
-            namespaces.push(Namespace::Own);
-        }
         Request {
             task: match self.command {
                 Some(Command::Status(_)) => Task::Ask(Asked::Status),
@@ -152,13 +146,31 @@ impl GuardArgs {
                 None => Task::Run,
             },
             source: self.config.clone().map_or(Source::Usual, Source::File),
-            namespaces,
+            scope: scope(&self.netns),
             history: match (&self.history, self.no_history) {
                 (_, true) => None,
                 (Some(file), false) => Some(file.clone()),
                 (None, false) => Some(usual_file()),
             },
             listen: self.listen,
+        }
+    }
+}
+
+/// Which network namespaces are guarded.
+fn scope(netns: &[String]) -> Scope {
+    let scopes = netns.iter().map(|text| {
+        let Ok(scope) = text.parse::<Scope>();
+        scope
+    });
+    match scopes.collect::<Vec<_>>().as_slice() {
+        [] => Scope::usual(),
+        [one] => one.clone(),
+        several => {
+            let ways = several.iter().map(|scope| scope.one().cloned());
+            // With all of them, those that are named are meant already.
+            ways.collect::<Option<_>>()
+                .map_or(Scope::All, Scope::Several)
         }
     }
 }

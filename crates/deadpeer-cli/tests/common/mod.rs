@@ -6,6 +6,7 @@
 
 pub(crate) mod capabilities;
 pub(crate) mod cgroups;
+pub(crate) mod guarding;
 pub(crate) mod population;
 pub(crate) mod room;
 

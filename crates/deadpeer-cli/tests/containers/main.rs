@@ -6,5 +6,6 @@
 mod common;
 
 mod changed;
+mod guarded;
 mod hanging;
 mod machine;

@@ -156,7 +156,7 @@ fn a_second_guard_is_refused_and_a_wrong_reload_keeps_the_first() {
             return;
         };
         scene.guard(&policy(""));
-        let second = crate::common::ran(scene.deadpeer(&["guard"]).output());
+        let second = scene.run(&["guard"]);
         assert_eq!(second.code, 2);
         assert!(
             second.stderr.contains("another guard is running (process "),
@@ -164,7 +164,7 @@ fn a_second_guard_is_refused_and_a_wrong_reload_keeps_the_first() {
             second.stderr
         );
         scene.configure("nonsense");
-        let refused = crate::common::ran(scene.deadpeer(&["guard", "reload"]).output());
+        let refused = scene.run(&["guard", "reload"]);
         assert_eq!(refused.code, 2);
         assert!(
             refused.stderr.contains("guard.toml:1:"),
@@ -193,4 +193,27 @@ fn nobody_to_ask() {
         "{}",
         ran.stderr
     );
+}
+
+/// What is damaged is moved aside and said, and deaths are remembered in a new file.
+#[test]
+fn a_damaged_history_keeps_no_guard_from_its_work() {
+    inside(|| {
+        let Some(mut scene) = Scene::new(1) else {
+            return;
+        };
+        let folder = scene.directory().join("deadpeer");
+        fs::create_dir(&folder).unwrap();
+        fs::write(
+            folder.join("history.db"),
+            "no database at all\n".repeat(100),
+        )
+        .unwrap();
+        scene.guard(&policy("supervise = \"enforce\"\nkill = \"enforce\""));
+        let log = scene.logged();
+        assert!(log.contains("history.db.damaged-"), "{log}");
+        scene.until("nobody is asked", |status| status["changed"] == 1);
+        scene.cut(0);
+        assert_eq!(scene.remembered()["cause"], "destroyed");
+    });
 }

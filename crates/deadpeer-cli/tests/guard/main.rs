@@ -5,5 +5,6 @@ mod common;
 
 mod configuration;
 mod metrics;
+mod new_connections;
 mod redis;
 mod scene;

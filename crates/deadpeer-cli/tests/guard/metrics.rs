@@ -9,8 +9,9 @@ use std::time::Instant;
 use deadpeer_lab::testing::inside;
 use deadpeer_sys::testing::skip;
 
+use crate::common::guarding::BOUND;
 use crate::common::{deadpeer, ran, run};
-use crate::scene::{BOUND, Scene, policy, program};
+use crate::scene::{Scene, policy, program};
 
 /// A dead peer is destroyed, and the metrics say so, as do the status and the history. Scrapers
 /// that hang keep neither the guard nor other scrapers from it.

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use deadpeer_lab::testing::inside;
+use deadpeer_lab::router::Action;
+use deadpeer_lab::testing::{inside, on_every_packet};
 
 use crate::scene::{Scene, policy};
 
@@ -113,7 +114,7 @@ fn an_observer_changes_nothing() {
                 .map(|client| deadpeer::inspect(client).unwrap());
             infos.map(|info| info.segs_in).collect::<Vec<_>>()
         };
-        scene.guard(&policy(""));
+        scene.guard(&format!("sweep = \"1s\"\n{}", policy("")));
         let before = came(&scene);
         scene.until("it does not sweep", |status| {
             status["sweeps"].as_u64() > Some(8)
@@ -150,5 +151,29 @@ fn held_by_hand_nobody_is_killed() {
         );
         scene.until("nothing was destroyed", |status| status["destroyed"] == 1);
         assert_eq!(scene.connected(1), 2);
+    });
+}
+
+/// A peer that answers everything, and each time later than the next question is asked, lives.
+#[test]
+fn a_peer_that_answers_everything_late_is_not_destroyed() {
+    inside(|| {
+        let Some(mut scene) = Scene::new(1) else {
+            return;
+        };
+        scene.guard(&policy(ENFORCE));
+        scene.until("nobody is asked", |status| status["changed"] == 1);
+        let late = Action::Delay {
+            by: Duration::from_secs(2),
+            jitter: Duration::ZERO,
+        };
+        on_every_packet(&scene.lab, &scene.lab.hosts()[1], late).unwrap();
+        let begun = Instant::now();
+        // Three deadlines.
+        let status = scene.until("the time does not pass", |_| {
+            begun.elapsed() > Duration::from_secs(36)
+        });
+        assert_eq!(status["destroyed"], 0, "{status}");
+        scene.works(0);
     });
 }

@@ -1,9 +1,9 @@
 //! Redis on a host, a guard beside it, and clients on other hosts.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,10 @@ use deadpeer_lab::router::{Action, Condition, Rule};
 use deadpeer_lab::{Host, Lab, Process};
 use deadpeer_sys::testing::skip;
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::common::{deadpeer, ran, read_back};
+use crate::common::guarding::{BOUND, Guarding};
+use crate::common::read_back;
 
-/// Long enough for anything, on a busy machine too.
-pub(crate) const BOUND: Duration = Duration::from_secs(60);
 const PORT: u16 = 6379;
 /// Where the guard shows its metrics, on the server.
 const METRICS: &str = "127.0.0.1:9717";
@@ -24,7 +22,7 @@ const METRICS: &str = "127.0.0.1:9717";
 pub(crate) struct Scene {
     pub(crate) lab: Lab,
     pub(crate) clients: Vec<TcpStream>,
-    state: TempDir,
+    guarding: Guarding,
     _redis: Process,
     guard: Option<Process>,
 }
@@ -59,7 +57,7 @@ impl Scene {
             .map(|host| connect(&lab.hosts()[0], host));
         Some(Self {
             clients: clients.collect(),
-            state: tempfile::tempdir().unwrap(),
+            guarding: Guarding::new(),
             _redis: redis,
             guard: None,
             lab,
@@ -70,73 +68,24 @@ impl Scene {
         &self.lab.hosts()[0]
     }
 
-    fn log(&self) -> PathBuf {
-        self.state.path().join("guard.log")
-    }
-
-    fn config(&self) -> PathBuf {
-        self.state.path().join("guard.toml")
-    }
-
-    /// The command, as the guard of this scene has it.
-    pub(crate) fn deadpeer(&self, args: &[&str]) -> Command {
-        let mut command = deadpeer(args);
-        command.env("RUNTIME_DIRECTORY", self.state.path());
-        command.env("XDG_STATE_HOME", self.state.path());
-        command
-    }
-
-    pub(crate) fn configure(&self, text: &str) {
-        fs::write(self.config(), text).unwrap();
-    }
-
     /// Begins to guard.
     pub(crate) fn guard(&mut self, text: &str) {
-        self.configure(text);
-        let config = self.config();
-        let config = config.to_str().unwrap();
-        let mut command = self.deadpeer(&["guard", "--listen", METRICS, "--config", config]);
-        command.stderr(fs::File::create(self.log()).unwrap());
-        command.env("DEADPEER_LOG", "debug");
+        let mut command = self.command(text, &["--listen", METRICS]);
         self.guard = Some(self.server().spawn(&mut command).unwrap());
-        let bound = Instant::now() + BOUND;
-        while !self
-            .ask("status")
-            .is_some_and(|status| status["sweeps"] != 0)
-        {
-            self.wait(bound, "no guard");
-        }
+        self.begun();
     }
 
     /// The connection that was destroyed, as the history tells it.
     pub(crate) fn remembered(&self) -> Value {
         let bound = Instant::now() + BOUND;
         loop {
-            let told = ran(self.deadpeer(&["history", "--json"]).output());
+            let told = self.run(&["history", "--json"]);
             let lines = told.stdout.lines().map(read_back);
             let mut deaths = lines.filter(|line| line["cause"] == "destroyed");
             if let Some(death) = deaths.next() {
                 return death;
             }
             self.wait(bound, "no death is remembered");
-        }
-    }
-
-    /// What the running guard answers.
-    pub(crate) fn ask(&self, word: &str) -> Option<Value> {
-        let ran = ran(self.deadpeer(&["guard", word, "--json"]).output());
-        (ran.code == 0).then(|| read_back(ran.stdout.trim()))
-    }
-
-    /// Until the guard's status is as wanted.
-    pub(crate) fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        let bound = Instant::now() + BOUND;
-        loop {
-            let status = self.ask("status").expect("a guard runs");
-            if holds(&status) {
-                return status;
-            }
-            self.wait(bound, what);
         }
     }
 
@@ -156,14 +105,6 @@ impl Scene {
         let mut answer = String::new();
         scraper.read_to_string(&mut answer).unwrap();
         answer
-    }
-
-    pub(crate) fn wait(&self, bound: Instant, what: &str) {
-        if Instant::now() >= bound {
-            let log = fs::read_to_string(self.log()).unwrap_or_default();
-            panic!("{what}: {:?}\n{log}", self.ask("status"));
-        }
-        std::thread::sleep(Duration::from_millis(50));
     }
 
     /// Nothing passes between the server and this client any more; what undoes it.
@@ -207,6 +148,14 @@ impl Scene {
         }
         let (_, count) = answer.split_once("connected_clients:").unwrap();
         count.lines().next().unwrap().trim().parse().unwrap()
+    }
+}
+
+impl Deref for Scene {
+    type Target = Guarding;
+
+    fn deref(&self) -> &Guarding {
+        &self.guarding
     }
 }
 

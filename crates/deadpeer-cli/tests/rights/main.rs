@@ -5,6 +5,7 @@
 mod common;
 
 mod audit;
+mod guard;
 mod namespaces;
 mod run;
 mod watch;

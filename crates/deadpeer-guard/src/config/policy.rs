@@ -13,6 +13,7 @@ use toml::Spanned;
 use super::error::{ConfigError, Place};
 use super::file::{Main, PolicyEntry, SlowReadersEntry};
 use crate::event::{Mode, PolicyName};
+use crate::readings::What;
 
 /// What the daemon is told. The default has one policy, which observes everything.
 #[derive(Debug, Clone)]
@@ -164,11 +165,14 @@ impl Config {
         self
     }
 
-    /// How far apart sweeps are: a deadline has six of them at least.
+    /// How far apart sweeps are: a deadline by which connections are destroyed has six of them at
+    /// least.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        let shortest = self.policies.iter().map(|policy| policy.deadline());
-        let sixth = shortest.min().unwrap_or(DEADLINE) / 6;
+        let destroy = self.policies.iter();
+        let destroy = destroy.filter(|policy| policy.kill == Mode::Enforce);
+        let shortest = destroy.map(Policy::deadline).min();
+        let sixth = shortest.map_or(self.sweep, |shortest| shortest / 6);
         self.sweep.min(sixth).max(SHORTEST_SWEEP)
     }
 
@@ -228,6 +232,16 @@ impl Policy {
     #[must_use]
     pub fn deadline(&self) -> Duration {
         self.terms.within()
+    }
+
+    /// What it sets on connections that are open: one of both at most.
+    #[must_use]
+    pub fn sets(&self) -> Option<What> {
+        match (self.protect, self.supervise) {
+            (Mode::Enforce, _) => Some(What::Protect),
+            (_, Mode::Enforce) => Some(What::Supervise),
+            _ => None,
+        }
     }
 
     fn checked(

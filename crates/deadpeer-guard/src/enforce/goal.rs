@@ -50,7 +50,7 @@ impl Goal {
     ) -> Result<Self, EnforceError> {
         Ok(match what {
             What::Supervise => Self::Supervise(Asking::within(policy.deadline(), kernel)),
-            What::Protect => {
+            What::Protect | What::NewConnections => {
                 let aim = Aim::new(&policy.terms, kernel)
                     .map_err(|refusal| EnforceError::Refused(Box::new(refusal)))?;
                 // What we have set is no choice of their programs.

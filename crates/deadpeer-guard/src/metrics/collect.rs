@@ -1,5 +1,6 @@
 //! What is shown, one metric after the other.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +12,7 @@ use super::deaths::Deaths;
 use super::names::Names;
 use super::write::Writer;
 use super::{Board, HistoryReading};
-use crate::readings::{Configured, HoldReason, QuestionResult, Readings};
+use crate::readings::{Configured, HoldReason, Noticed, QuestionResult, Readings, ServiceReading};
 
 impl Collector for Board {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -30,6 +31,13 @@ impl Collector for Board {
     }
 }
 
+fn seconds(noticed: Noticed) -> f64 {
+    match noticed {
+        Noticed::By(at) => at.as_secs_f64(),
+        Noticed::Never => f64::INFINITY,
+    }
+}
+
 impl Writer<'_> {
     fn machine(&mut self, readings: &Readings) -> fmt::Result {
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
@@ -43,6 +51,13 @@ impl Writer<'_> {
         self.measured("sweep_duration", help, &Unit::Seconds, took_s)?;
         let help = "Connections that the last sweep saw";
         self.gauge("sweep_connections", help, swept.connections as f64)?;
+        let help = "Network namespaces, by whether they are guarded or could not be entered";
+        let namespaces = [
+            ("guarded", swept.namespaces),
+            ("closed", swept.namespaces_closed),
+        ];
+        let namespaces = namespaces.map(|(state, count)| (vec![("state", state)], count as f64));
+        self.gauges("namespaces", help, None, namespaces)?;
         if let Some(lost) = readings.deaths_lost {
             let help = "Deaths that came faster than they could be read";
             self.counter("events_lost", help, lost)?;
@@ -94,6 +109,7 @@ impl Writer<'_> {
     }
 
     fn services(&mut self, readings: &Readings, names: &mut Names) -> fmt::Result {
+        self.protection(&readings.services, names)?;
         let questions = readings.questions.iter().map(|((service, result), count)| {
             let result = match result {
                 QuestionResult::Answered => "answered",
@@ -109,6 +125,39 @@ impl Writer<'_> {
             overwritten.map(|(service, count)| ([names.of(service).to_owned()], *count));
         let help = "Sockets whose programs had set back what a policy had set";
         self.counters("overwritten", help, ["service"], &overwritten.collect())
+    }
+
+    fn protection(&mut self, services: &[ServiceReading], names: &mut Names) -> fmt::Result {
+        let mut connections = BTreeMap::new();
+        let mut notice = BTreeMap::new();
+        for reading in services {
+            let service = names.of(&reading.service).to_owned();
+            for (protection, count) in &reading.connections {
+                let labels = [
+                    service.clone(),
+                    reading.direction().into(),
+                    protection.word().into(),
+                ];
+                *connections.entry(labels).or_default() += *count;
+            }
+            for (silence, noticed) in &reading.notice {
+                let worst = notice.entry([service.clone(), silence.name().into()]);
+                let worst = worst.or_insert(*noticed);
+                *worst = (*worst).max(*noticed);
+            }
+        }
+        let help = "Connections, by whether a vanished peer is noticed within the deadline of their policy";
+        let connections = connections
+            .into_iter()
+            .map(|(labels, count): (_, u64)| (labels, count as f64));
+        let names = ["service", "direction", "protection"];
+        self.gauges_of("connections", help, None, names, connections)?;
+        let help = "When the kernel would notice on the worst connection that its peer is gone";
+        let notice = notice
+            .into_iter()
+            .map(|(labels, noticed)| (labels, seconds(noticed)));
+        let names = ["service", "silence"];
+        self.gauges_of("notice", help, Some(&Unit::Seconds), names, notice)
     }
 
     fn deaths(&mut self, deaths: &Deaths) -> fmt::Result {

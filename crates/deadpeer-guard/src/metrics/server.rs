@@ -32,7 +32,15 @@ impl Server {
     /// # Errors
     /// It can't be had.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        Self::at(TcpListener::bind(address)?)
+    }
+
+    /// Takes a socket that listens already.
+    ///
+    /// # Errors
+    /// It is none of TCP.
+    pub fn at(listener: TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(false)?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
     }

@@ -4,13 +4,16 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::SystemTime;
 
+use deadpeer_core::Silence;
 use deadpeer_core::close_reason::{CloseCause, CloseReason, LastState};
 use deadpeer_host::deaths::{Death, KnownBy, LastOwner, ServiceName};
 use deadpeer_host::{Process, Role};
 
 use super::*;
 use crate::event::{Died, KillResult, Mode, WhySpared};
-use crate::readings::{HoldReason, Holding, QuestionResult, What};
+use crate::readings::{
+    HoldReason, Holding, Noticed, Protection, QuestionResult, ServiceReading, What,
+};
 
 fn died(process: &[u8], cause: CloseCause, silence: Duration) -> Event {
     let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
@@ -21,12 +24,7 @@ fn died(process: &[u8], cause: CloseCause, silence: Duration) -> Event {
     death.owner = Some(LastOwner::new(process, KnownBy::Holding));
     death.role = Role::Accepted(6379);
     death.silence = Some(silence);
-    Event::Died(Box::new(Died {
-        death,
-        namespace: None,
-        policy: None,
-        by_guard: false,
-    }))
+    Event::Died(Box::new(Died::new(death)))
 }
 
 fn redis() -> ServiceName {
@@ -49,6 +47,17 @@ fn full() -> Board {
         .insert((redis(), QuestionResult::Answered), 5);
     readings.overwritten.insert(redis(), 6);
     readings.deaths_lost = Some(7);
+    for (kept, missed, noticed) in [
+        (20, 1, Noticed::By(Duration::from_millis(29_500))),
+        (1, 0, Noticed::Never),
+    ] {
+        readings.services.push(ServiceReading {
+            service: redis(),
+            connections: [(Protection::Kept, kept), (Protection::Missed, missed)].into(),
+            notice: [(Silence::Idle, noticed)].into(),
+        });
+    }
+    (readings.swept.namespaces, readings.swept.namespaces_closed) = (2, 1);
     readings.swept.sweeps = 8;
     readings.swept.took = Duration::from_millis(12);
     readings.swept.connections = 9;
@@ -82,6 +91,8 @@ deadpeer_sweeps_total 8
 deadpeer_sweeps_failed_total 0
 deadpeer_sweep_duration_seconds 0.012
 deadpeer_sweep_connections 9.0
+deadpeer_namespaces{{state="guarded"}} 2.0
+deadpeer_namespaces{{state="closed"}} 1.0
 deadpeer_events_lost_total 7
 deadpeer_holding{{reason="many-silent"}} 0.0
 deadpeer_holding{{reason="network"}} 1.0
@@ -92,6 +103,9 @@ deadpeer_config_last_reload_success_timestamp_seconds 1.5
 deadpeer_kills_total{{policy="redis",mode="enforce",result="destroyed"}} 2
 deadpeer_spared_total{{policy="redis",why="rate-limit"}} 3
 deadpeer_changes_total{{policy="redis",what="protect"}} 4
+deadpeer_connections{{service="redis :6379",direction="accepted",protection="kept"}} 21.0
+deadpeer_connections{{service="redis :6379",direction="accepted",protection="missed"}} 1.0
+deadpeer_notice_seconds{{service="redis :6379",silence="idle"}} +Inf
 deadpeer_questions_total{{service="redis :6379",result="answered"}} 5
 deadpeer_overwritten_total{{service="redis :6379"}} 6
 deadpeer_deaths_total{{service="redis :6379",cause="reset"}} 2
@@ -122,7 +136,13 @@ deadpeer_services_folded 0.0"#
 #[test]
 fn what_nobody_knows_is_left_out() {
     let text = Board::default().text();
-    for name in ["events_lost", "history", "deaths_total", "death_silence"] {
+    for name in [
+        "events_lost",
+        "history",
+        "deaths_total",
+        "death_silence",
+        "notice",
+    ] {
         assert!(
             !text.contains(&format!("deadpeer_{name}")),
             "{name}\n{text}"

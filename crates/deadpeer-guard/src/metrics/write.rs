@@ -47,6 +47,29 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// A gauge for each set of values; nothing at all if there is none.
+    pub(super) fn gauges_of<const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        labels: [&'static str; N],
+        series: impl IntoIterator<Item = ([String; N], f64)>,
+    ) -> fmt::Result {
+        let mut series = series.into_iter().peekable();
+        if series.peek().is_none() {
+            return Ok(());
+        }
+        let gauge = MetricType::Gauge;
+        let mut metric = self.0.encode_descriptor(name, help, unit, gauge)?;
+        for (values, value) in series {
+            let values = values.iter().map(String::as_str);
+            let labels: Labels<'_> = labels.iter().copied().zip(values).collect();
+            metric.encode_family(&labels)?.encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let counter = MetricType::Counter;
         let mut metric = self.0.encode_descriptor(name, help, None, counter)?;

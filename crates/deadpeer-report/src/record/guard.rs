@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Word;
+use super::{Place, Word};
 use crate::raw::RawText;
 
 /// What the guard did about a connection whose peer seems gone.
@@ -25,8 +25,9 @@ pub struct Guarded {
     pub peer: String,
     /// SO_COOKIE: a number that no other socket of this boot has.
     pub cookie: u64,
-    /// The number of its network namespace.
-    pub netns: u64,
+    /// Where it is, and what its process belongs to.
+    #[serde(flatten)]
+    pub place: Place,
     /// The process that has it; null: none that could be seen.
     pub process: Option<RawText>,
     /// Its number.
@@ -54,6 +55,12 @@ pub struct GuardStatus {
     pub connections: u64,
     /// Those whose peers had a question open.
     pub asked: u64,
+    /// Network namespaces that are guarded.
+    #[serde(default)]
+    pub namespaces: u64,
+    /// Network namespaces that are meant and could not be entered.
+    #[serde(default)]
+    pub namespaces_unread: u64,
     /// Connections destroyed since it began.
     pub destroyed: u64,
     /// Connections that policies which observe would have destroyed.
