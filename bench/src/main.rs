@@ -12,6 +12,7 @@
 mod audit;
 mod beside;
 mod explain;
+mod guard;
 mod heartbeat;
 mod host;
 mod protect;
@@ -32,6 +33,12 @@ enum Bench {
     Audit(audit::Arguments),
     /// `deadpeer explain` against tcptrace and tshark on captures of a million packets.
     Explain(explain::Arguments),
+    /// `deadpeer guard`: sweeps beside 50 to 200,000 sockets, metrics of 10,000 services, 100,000
+    /// deaths (root; three minutes).
+    Guard(guard::Arguments),
+    /// The part of `bench guard` that runs beside the sockets.
+    #[command(hide = true)]
+    GuardBeside(beside::Beside),
     /// Timers and heartbeats of a million connections against DelayQueue, a BTreeMap and a task
     /// each.
     Heartbeat(heartbeat::Arguments),
@@ -84,6 +91,8 @@ fn run(bench: &Bench) -> Result<bool> {
         Bench::Host(arguments) => host::run(arguments),
         Bench::HostBeside(beside) => host::beside(beside),
         Bench::Explain(arguments) => explain::run(arguments),
+        Bench::Guard(arguments) => guard::run(arguments),
+        Bench::GuardBeside(beside) => guard::beside(beside),
         Bench::Heartbeat(arguments) => heartbeat::run(arguments),
         Bench::HeartbeatOne(one) => heartbeat::one(one),
         Bench::Watch(arguments) => watch::run(arguments),

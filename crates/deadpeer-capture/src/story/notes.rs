@@ -71,8 +71,7 @@ pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
             .filter(notable)
             .map(|(length, side)| Note::WindowClosed(side, length)),
         older,
-        // Who never had a connection asks nobody.
-        (silence >= UNASKED && !conversation.is_lone_syn()).then_some(Note::Unasked(silence)),
+        (silence >= UNASKED).then_some(Note::Unasked(silence)),
     ];
     notes.into_iter().flatten().collect()
 }

@@ -1,6 +1,5 @@
 //! Openings that nobody answered: what the path knew of an older connection is no reason for them.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::unanswered::SYN_WAIT;
@@ -18,8 +17,7 @@ pub(crate) struct VainOpening {
     last: Moment,
 }
 
-/// The vain openings of a capture, by whom they asked, those that ended last coming first, and none
-/// that lies within another.
+/// The vain openings of a capture, by whom they asked, those that ended first coming first.
 #[derive(Debug, Default)]
 pub(crate) struct VainOpenings(HashMap<Endpoint, Vec<VainOpening>, foldhash::fast::RandomState>);
 
@@ -46,15 +44,7 @@ impl VainOpenings {
     /// After the last one was added.
     pub(super) fn sort(&mut self) {
         for openings in self.0.values_mut() {
-            openings.sort_unstable_by_key(|opening| Reverse(opening.last));
-            let mut earliest = None;
-            openings.retain(|opening| {
-                let sooner = earliest.is_none_or(|earliest| opening.first < earliest);
-                if sooner {
-                    earliest = Some(opening.first);
-                }
-                sooner
-            });
+            openings.sort_unstable_by_key(|opening| opening.last);
         }
     }
 
@@ -66,9 +56,8 @@ impl VainOpenings {
         (from, to): (Moment, Moment),
     ) -> Option<VainOpening> {
         let openings = self.0.get(&conversation.ends[(!side).index()])?;
-        // Of those that had not ended before, the last one began first.
-        let count = openings.partition_point(|opening| opening.last >= from);
-        let found = openings[..count].last().copied();
-        found.filter(|opening| opening.first <= to)
+        let first = openings.partition_point(|opening| opening.last < from);
+        let found = openings.get(first).copied();
+        found.filter(|opening| opening.first <= to && opening.number != conversation.number)
     }
 }

@@ -1,0 +1,180 @@
+//! `deadpeer guard` while it observes: what its sweeps take of a processor and of memory beside
+//! many connections and beside few, and what its metrics and its memory of deaths take.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use deadpeer_workspace::{cargo, output};
+
+use super::beside::{self, Beside, Peers};
+
+/// How to measure.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Numbers of established sockets.
+    #[arg(long, value_delimiter = ',', default_value = "50,40000,200000")]
+    sockets: Vec<usize>,
+    /// Over how many sweeps, one every ten seconds.
+    #[arg(long, default_value_t = 3)]
+    sweeps: usize,
+}
+
+/// How long a guard may take to begin.
+const BEGIN: Duration = Duration::from_secs(60);
+
+pub(super) fn run(arguments: &Arguments) -> Result<bool> {
+    let alone = metrics()? & deaths()?;
+    let sweeps = beside::run(
+        "guard-beside",
+        Peers::Far,
+        arguments.sweeps,
+        &arguments.sockets,
+    )?;
+    Ok(alone & sweeps)
+}
+
+/// What a scrape takes where services are very many.
+fn metrics() -> Result<bool> {
+    let told = example("deadpeer-guard", "metrics")?;
+    println!("10000 services");
+    Ok(target("series", number(&told, "series")?, 2_500.0)
+        & target("ms to write them", number(&told, "ms")?, 10.0))
+}
+
+/// A hundred thousand deaths within a second, with a history that nothing else is asked of.
+fn deaths() -> Result<bool> {
+    let told = example("deadpeer-history", "storm")?;
+    println!("100000 deaths in a second");
+    Ok(target("lost", number(&told, "lost")?, 0.0)
+        & target("bytes each on disk", number(&told, "bytes")?, 100.0))
+}
+
+/// What an example of a crate prints.
+fn example(package: &str, name: &str) -> Result<String> {
+    let mut command = cargo();
+    command.args([
+        "run",
+        "--release",
+        "--quiet",
+        "-p",
+        package,
+        "--example",
+        name,
+    ]);
+    output(&mut command)
+}
+
+/// The number before a word.
+fn number(told: &str, word: &str) -> Result<f64> {
+    let words: Vec<&str> = told.split_whitespace().collect();
+    let before = words
+        .windows(2)
+        .find(|pair| pair[1].trim_matches(',') == word);
+    let number = before.with_context(|| format!("{word} in {told}"))?[0];
+    Ok(number.parse()?)
+}
+
+pub(super) fn beside(beside: &Beside) -> Result<bool> {
+    let mut guard = Guard::start(beside.deadpeer()?)?;
+    guard.swept(1)?;
+    let (begun, before) = (Instant::now(), guard.cpu()?);
+    guard.swept(1 + beside.rounds)?;
+    let share = 100.0 * (guard.cpu()? - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+    let peak_mib = guard.peak_kib()? as f64 / 1024.0;
+    println!("{} sockets, {} sweeps", beside.sockets, beside.rounds);
+    let (most, mib) = match beside.sockets {
+        0..1_000 => (0.1, 20.0),
+        1_000..100_000 => (0.7, 64.0),
+        _ => (3.0, 64.0),
+    };
+    Ok(target("percent of a processor", share, most) & target("peak MiB", peak_mib, mib))
+}
+
+/// A guard of this namespace without a configuration, ended when dropped.
+struct Guard {
+    child: Child,
+    deadpeer: PathBuf,
+    directory: PathBuf,
+}
+
+impl Guard {
+    fn start(deadpeer: &str) -> Result<Self> {
+        let name = format!("deadpeer-bench-guard-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(&directory)?;
+        let mut command = Command::new(deadpeer);
+        command.args(["guard", "--netns", "own", "--history"]);
+        command.arg(directory.join("history.db"));
+        command.env("RUNTIME_DIRECTORY", &directory);
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        Ok(Self {
+            child: command.spawn().context("starting the guard")?,
+            deadpeer: deadpeer.into(),
+            directory,
+        })
+    }
+
+    /// Waits until it has swept so often.
+    fn swept(&mut self, sweeps: usize) -> Result<()> {
+        let bound = Instant::now() + BEGIN * u32::try_from(sweeps)?;
+        while self.sweeps().unwrap_or(0) < sweeps {
+            ensure!(Instant::now() < bound, "it does not sweep");
+            ensure!(self.child.try_wait()?.is_none(), "it has ended");
+            sleep(Duration::from_millis(500));
+        }
+        Ok(())
+    }
+
+    fn sweeps(&self) -> Option<usize> {
+        let mut status = Command::new(&self.deadpeer);
+        status.args(["guard", "status", "--json"]);
+        let told = output(status.env("RUNTIME_DIRECTORY", &self.directory)).ok()?;
+        let (_, rest) = told.split_once("\"sweeps\":")?;
+        rest.split(',').next()?.parse().ok()
+    }
+
+    /// User and system time (proc_pid_stat(5)).
+    fn cpu(&self) -> Result<Duration> {
+        let stat = self.proc("stat")?;
+        let (_, fields) = stat.rsplit_once(')').context("the end of a name")?;
+        let mut times = fields.split_whitespace().skip(11);
+        let mut next = || -> Result<u64> { Ok(times.next().context("a time")?.parse()?) };
+        let ticks = next()? + next()?;
+        let per_second = rustix::param::clock_ticks_per_second();
+        Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
+    }
+
+    fn peak_kib(&self) -> Result<u64> {
+        let status = self.proc("status")?;
+        let mut lines = status.lines();
+        let peak = lines.find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.split_whitespace().next());
+        Ok(kib.context("VmHWM")?.parse()?)
+    }
+
+    fn proc(&self, file: &str) -> Result<String> {
+        let path = Path::new("/proc").join(self.child.id().to_string());
+        Ok(fs::read_to_string(path.join(file))?)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A figure, and what it may be at most.
+fn target(what: &str, measured: f64, most: f64) -> bool {
+    let met = measured <= most;
+    let word = if met { "met" } else { "MISSED" };
+    println!("  {what:<58} {measured:>8.3}, at most {most:>8.3}: {word}");
+    met
+}
