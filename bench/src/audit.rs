@@ -1,10 +1,15 @@
 //! `deadpeer audit` beside a namespace full of connections: against `ss` where they are many, and
-//! by the better of its own means where they are few. As `ss` does, of this namespace alone.
+//! by the better of its own means where they are few. As `ss` does, of this namespace alone. Then
+//! of many namespaces, against one.
+
+mod namespaces;
 
 use anyhow::Result;
 
 use super::beside::{self, Beside, Peers};
 use super::sample::Sample;
+
+pub(crate) use namespaces::{Arguments as Namespaces, sample};
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -22,12 +27,13 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
-    beside::run(
+    let alone = beside::run(
         "audit-beside",
         Peers::Here,
         arguments.rounds,
         &arguments.sockets,
-    )
+    )?;
+    Ok(namespaces::run(arguments.rounds)? && alone)
 }
 
 /// From so many sockets on `ss` is a fair rival: with fewer, both take no longer than starting a

@@ -37,11 +37,7 @@ pub(super) fn run(
     sockets: &[usize],
 ) -> Result<bool> {
     ensure!(rounds > 0, "--rounds must be at least 1");
-    let mut build = cargo();
-    build.args(["build", "--release", "--quiet"]);
-    build.args(["-p", "deadpeer-cli", "--bin", "deadpeer"]);
-    build.args(["-p", "deadpeer-host", "--example", "population"]);
-    ensure!(build.status()?.success(), "the build failed");
+    build()?;
     let release = target_directory()?.join("release");
     let mut met = true;
     for sockets in sockets.iter().map(usize::to_string) {
@@ -59,6 +55,32 @@ pub(super) fn run(
     Ok(met)
 }
 
+/// Builds the command and the population.
+pub(super) fn build() -> Result<()> {
+    let mut build = cargo();
+    build.args(["build", "--release", "--quiet"]);
+    build.args(["-p", "deadpeer-cli", "--bin", "deadpeer"]);
+    build.args(["-p", "deadpeer-host", "--example", "population"]);
+    ensure!(build.status()?.success(), "the build failed");
+    Ok(())
+}
+
+/// Prints what each command took, under its name.
+pub(super) fn print_medians(medians: &[(String, Sample)]) {
+    println!(
+        "{:<40} {:>10} {:>10} {:>10}",
+        "", "CPU ms", "wall ms", "peak MiB"
+    );
+    for (name, median) in medians {
+        println!(
+            "{name:<40} {:>10.1} {:>10.1} {:>10.1}",
+            median.cpu.as_secs_f64() * 1e3,
+            median.wall.as_secs_f64() * 1e3,
+            median.peak_kib as f64 / 1024.0
+        );
+    }
+}
+
 impl Beside {
     /// The command to measure.
     pub(super) fn deadpeer(&self) -> Result<&str> {
@@ -68,17 +90,6 @@ impl Beside {
     /// Prints what each command took, under its name.
     pub(super) fn print(&self, medians: &[(String, Sample)]) {
         println!("{} sockets, median of {} rounds", self.sockets, self.rounds);
-        println!(
-            "{:<40} {:>10} {:>10} {:>10}",
-            "", "CPU ms", "wall ms", "peak MiB"
-        );
-        for (name, median) in medians {
-            println!(
-                "{name:<40} {:>10.1} {:>10.1} {:>10.1}",
-                median.cpu.as_secs_f64() * 1e3,
-                median.wall.as_secs_f64() * 1e3,
-                median.peak_kib as f64 / 1024.0
-            );
-        }
+        print_medians(medians);
     }
 }

@@ -29,7 +29,7 @@ use clap::Parser;
 #[command(bin_name = "cargo xtask bench")]
 enum Bench {
     /// `deadpeer audit` on 50 to 4,000 established sockets by each of its means, on 40,000 and
-    /// 200,000 against `ss` (root; ten minutes).
+    /// 200,000 against `ss`, and on 200,000 in 200 namespaces against one (root; ten minutes).
     Audit(audit::Arguments),
     /// `deadpeer explain` against tcptrace and tshark on captures of a million packets.
     Explain(explain::Arguments),
@@ -68,6 +68,9 @@ enum Bench {
     /// The part of `bench audit` that runs beside the sockets.
     #[command(hide = true)]
     AuditBeside(beside::Beside),
+    /// The part that runs beside sockets in many namespaces.
+    #[command(hide = true)]
+    AuditSample(audit::Namespaces),
     /// Runs a command once and prints its CPU time, wall time and peak memory.
     #[command(hide = true)]
     Sample(sample::Arguments),
@@ -101,6 +104,7 @@ fn run(bench: &Bench) -> Result<bool> {
         Bench::Protect(arguments) => protect::run(arguments),
         Bench::ProtectBeside(beside) => protect::beside(beside),
         Bench::AuditBeside(beside) => audit::beside(beside),
+        Bench::AuditSample(arguments) => audit::sample(arguments),
         Bench::Sample(arguments) => sample::run(arguments),
     }
 }

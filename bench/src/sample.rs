@@ -1,6 +1,8 @@
 //! One run of a command: CPU, wall clock, memory.
 
+use std::fmt;
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -44,7 +46,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     ensure!(status.success(), "{program}: {status}");
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).context("getrusage")?;
     let cpu = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-    println!("{cpu} {} {}", wall.as_micros(), usage.max_rss());
+    let sample = Sample {
+        cpu: Duration::from_micros(cpu.try_into()?),
+        wall,
+        peak_kib: usage.max_rss().try_into()?,
+    };
+    println!("{sample}");
     Ok(true)
 }
 
@@ -56,18 +63,7 @@ impl Sample {
                 .args(["sample", "--"])
                 .args(command),
         )?;
-        let mut numbers = text.split_whitespace().map(str::parse::<u64>);
-        let mut next = || {
-            numbers
-                .next()
-                .context("a sample of three numbers")?
-                .context("a number")
-        };
-        Ok(Self {
-            cpu: Duration::from_micros(next()?),
-            wall: Duration::from_micros(next()?),
-            peak_kib: next()?,
-        })
+        text.parse()
     }
 
     /// The sample whose every figure is the median.
@@ -82,5 +78,32 @@ impl Sample {
             wall: middle(samples.iter().map(|s| s.wall)).unwrap_or_default(),
             peak_kib: middle(samples.iter().map(|s| s.peak_kib)).unwrap_or_default(),
         }
+    }
+}
+
+/// Three numbers: microseconds, microseconds, KiB.
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (cpu, wall) = (self.cpu.as_micros(), self.wall.as_micros());
+        write!(f, "{cpu} {wall} {}", self.peak_kib)
+    }
+}
+
+impl FromStr for Sample {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut numbers = text.split_whitespace().map(str::parse::<u64>);
+        let mut next = || {
+            numbers
+                .next()
+                .context("a sample of three numbers")?
+                .context("a number")
+        };
+        Ok(Self {
+            cpu: Duration::from_micros(next()?),
+            wall: Duration::from_micros(next()?),
+            peak_kib: next()?,
+        })
     }
 }

@@ -151,8 +151,17 @@ struct inet_sock {
 	u16 inet_sport;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct request_sock_queue {
+	atomic_t qlen;
+};
+
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	struct request_sock_queue icsk_accept_queue;
 	struct timer_list icsk_retransmit_timer;
 	struct timer_list icsk_keepalive_timer; /* where sk_timer is not its own */
 	u32 icsk_rto;

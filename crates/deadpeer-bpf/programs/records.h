@@ -77,7 +77,7 @@ struct row {
 	u8 sack; /* negotiated */
 	u8 thin; /* TCP_THIN_LINEAR_TIMEOUTS */
 	u8 loss_probe; /* enum loss_probe */
-	u8 unused;
+	u8 requested; /* of a listener: whether there are connection requests */
 	u64 jiffies; /* the kernel's counter */
 };
 

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use rustix::io::Errno;
 
 use crate::deaths::{Deaths, Watched};
+use crate::held::HeldSockets;
 use crate::kernel::{self, ProgramKind};
 use crate::load::Types;
 use crate::new_connections::{Adoption, Protection};
@@ -113,6 +114,15 @@ impl Engine {
     /// What is missing on this machine.
     pub fn socket_owners(&self) -> Result<SocketOwners, Unavailable> {
         SocketOwners::load(&self.types)
+    }
+
+    /// The TCP sockets of single processes of our pid namespace, in whichever network namespace,
+    /// as [`sockets`](Self::sockets) shows them. Takes `CAP_BPF` and `CAP_PERFMON`, Linux 6.1.
+    ///
+    /// # Errors
+    /// What is missing on this machine.
+    pub fn held_sockets(&self) -> Result<HeldSockets, Unavailable> {
+        HeldSockets::load(&self.types, self.hz)
     }
 
     /// Makes a rule hold in a cgroup (v2) and those below it, for every TCP connection of a process

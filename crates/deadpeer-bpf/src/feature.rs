@@ -25,6 +25,13 @@ pub(crate) const SOCKETS: Feature = Feature {
     since: "5.12",
     came_with: "bpf_get_socket_ptr_cookie",
 };
+pub(crate) const HELD: Feature = Feature {
+    name: "reading the sockets of a process from within the kernel",
+    program: "deadpeer_held",
+    capabilities: TRACING,
+    since: "6.1",
+    came_with: "bpf_iter_attach_task",
+};
 pub(crate) const SET: Feature = Feature {
     name: "setting options from within the kernel",
     program: "deadpeer_set",

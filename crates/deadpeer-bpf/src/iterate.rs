@@ -25,6 +25,12 @@ impl Iterator {
         Ok(Self { link })
     }
 
+    /// The same, over what one process has, for a program that walks over tasks (Linux 6.1).
+    pub(crate) fn over_process(loaded: &Loaded, pid: u32) -> Result<Self, CallError> {
+        let link = kernel::link_attach(&loaded.program, Place::Process(pid))?;
+        Ok(Self { link })
+    }
+
     /// Runs it for the calling thread and shows every record to `visit`, until it breaks.
     pub(crate) fn run<R>(&self, visit: impl FnMut(&R) -> ControlFlow<()>) -> Result<(), CallError>
     where

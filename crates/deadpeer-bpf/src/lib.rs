@@ -6,6 +6,7 @@
 //! | [`Engine::sockets`]: every socket of a network namespace | Linux 5.12 | BPF, PERFMON |
 //! | [`Engine::set`]: options of chosen sockets, accept queues included | Linux 5.15 | BPF, PERFMON |
 //! | [`Engine::socket_owners`]: which process holds which socket | Linux 5.12 | BPF, PERFMON |
+//! | [`Engine::held_sockets`]: the sockets of a process, in whichever network namespace | Linux 6.1 | BPF, PERFMON |
 //! | [`Engine::protect`]: options of every connection still to come in a cgroup | Linux 6.1 | BPF, NET_ADMIN |
 //! | [`Engine::deaths`]: connections as they end | Linux 5.12 | BPF, PERFMON |
 //!
@@ -30,6 +31,7 @@ mod deaths;
 mod engine;
 mod error;
 mod feature;
+mod held;
 mod iterate;
 mod kernel;
 mod load;
@@ -45,6 +47,7 @@ mod sockets;
 pub use deaths::{Caller, Closer, Death, Deaths, Watched};
 pub use engine::Engine;
 pub use error::{CallError, PinError, Unavailable};
+pub use held::HeldSockets;
 pub use new_connections::{Adoption, Pinned, Protection, pinned};
 pub use owners::{SocketOwner, SocketOwners};
 pub use rule::{Counts, Keepalive, Rule, Way};

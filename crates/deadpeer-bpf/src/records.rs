@@ -74,7 +74,7 @@ records! {
         sack: u8,
         thin: u8,
         loss_probe: u8,
-        unused: u8,
+        requested: u8,
         jiffies: u64,
     }
     SocketOwner, 12 bytes {

@@ -105,6 +105,9 @@ pub struct Socket {
     pub since_received: Option<Duration>,
     /// Time since the last acknowledgement; `None` if there never was any.
     pub since_acknowledged: Option<Duration>,
+    /// Of a listener: whether there are connection requests, which no process holds.
+    #[doc(alias = "icsk_accept_queue")]
+    pub requested: bool,
     /// Whether it belongs to a Multipath TCP connection, whose options cannot be set one by one.
     pub multipath: bool,
 }
@@ -196,7 +199,7 @@ impl Showing {
 
 impl Socket {
     /// `None` for a state that no known kernel has.
-    fn read(row: &Row, hz: u32) -> Option<Self> {
+    pub(crate) fn read(row: &Row, hz: u32) -> Option<Self> {
         let seen = &row.state;
         let state = seen.state()?;
         let whole = seen.has_options != 0;
@@ -239,6 +242,7 @@ impl Socket {
             unacknowledged: seen.unacknowledged,
             since_received: stretch(seen.since_received, hz).filter(|_| whole),
             since_acknowledged: stretch(seen.since_acknowledged, hz).filter(|_| whole),
+            requested: row.requested != 0,
             multipath: seen.multipath != 0,
         })
     }

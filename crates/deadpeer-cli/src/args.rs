@@ -124,8 +124,11 @@ Exit codes:
   0  yes, fine
   1  no: over the deadline, or a promise that cannot be kept
   2  usage or run-time error
-  3  can't tell: not permitted to see, or unknown
-  130  interrupted before it was done";
+  3  can't tell: not permitted to see, or unknown";
+
+/// What stands below every table but that of `run`, which has the program's codes.
+const INTERRUPTED: &str = "
+  130  interrupted before it was done; what goes on until it is interrupted ends with its answer";
 
 /// The command with the exit codes in the help of every verb.
 pub(crate) fn command() -> clap::Command {
@@ -140,9 +143,11 @@ fn with_codes(command: clap::Command) -> clap::Command {
 /// What the help of a verb ends with: its own examples and exit codes, or the codes of every verb.
 fn after(verb: &clap::Command) -> String {
     match verb.get_after_long_help().map(ToString::to_string) {
-        Some(own) if own.contains("Exit codes") => own,
-        Some(own) => format!("{own}\n\n{EXIT_CODES}"),
-        None => EXIT_CODES.to_owned(),
+        // The program's own, that of a signal included.
+        Some(own) if own.contains("128 + N") => own,
+        Some(own) if own.contains("Exit codes") => format!("{own}{INTERRUPTED}"),
+        Some(own) => format!("{own}\n\n{EXIT_CODES}{INTERRUPTED}"),
+        None => format!("{EXIT_CODES}{INTERRUPTED}"),
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn connect(
     let report = Report::new(out, output, conduct.verbose);
     let trying = |address| report.trying(address);
     match socket::connected(&addresses, &conduct.method, &interruption, trying)? {
-        Dialled::Interrupted => Ok(Exit::Yes),
+        Dialled::Interrupted => Ok(Exit::Interrupted),
         Dialled::Connected(stream) => {
             report.goes_by(&conduct.method)?;
             let mut hub = Hub::new(conduct, interruption, report)?;

@@ -87,6 +87,20 @@ impl FilterArgs {
         }
     }
 
+    /// The container, if one is all that was asked for.
+    pub(crate) fn only_container(&self) -> Option<Container> {
+        let alone = Self {
+            container: self.container.clone(),
+            ..Self::default()
+        };
+        match self.container.as_slice() {
+            [container] if alone.to_string() == self.to_string() && self.netns.is_none() => {
+                Some(Container::new(container))
+            }
+            _ => None,
+        }
+    }
+
     /// What they choose, once what they name has been looked up on this machine.
     pub(crate) fn chosen(&self) -> Result<Chosen, Stop> {
         let scope = self.scope();

@@ -138,9 +138,14 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     announce(&pings.targets, request.force, output, out)?;
     let interruption = interruption(Second::Ends)?;
     let mut lending = Lending::begin(&pings.targets, output, out)?;
-    pings.run(&interruption, &mut lending, out)?;
+    let ended = pings.run(&interruption, &mut lending, out)?;
     lending.end(output, out)?;
-    pings.sum_up(&coverage, out)
+    let answer = pings.sum_up(&coverage, out)?;
+    Ok(match (ended, request.count) {
+        (Ended::Interrupted, Some(_)) => Exit::Interrupted,
+        // Without a number, that is how it ends.
+        (Ended::Interrupted | Ended::Done, _) => answer,
+    })
 }
 
 /// Says before anything is sent which questions could end a connection.
@@ -174,7 +179,7 @@ impl Pings<'_> {
         interruption: &Interruption,
         lending: &mut Lending,
         out: &mut impl Write,
-    ) -> Result<(), Stop> {
+    ) -> Result<Ended, Stop> {
         for number in 1.. {
             if number > 1 {
                 lending.again(self.output, out)?;
@@ -198,15 +203,15 @@ impl Pings<'_> {
             let answered = Instant::now();
             let enough = self.request.count.is_some_and(|count| number >= count);
             if ended == Ended::Interrupted || enough || !self.replies.iter().any(Replies::goes_on) {
-                return Ok(());
+                return Ok(ended);
             }
             let next = (begun + self.request.interval).max(answered + SILENCE);
             let left = next.saturating_duration_since(Instant::now());
             if pause(left, Some(interruption)) {
-                return Ok(());
+                return Ok(Ended::Interrupted);
             }
         }
-        Ok(())
+        Ok(Ended::Done)
     }
 
     fn tell(

@@ -95,6 +95,11 @@ pub(crate) struct TestArgs {
     /// Do not fail the server for what its settings say about states that were not tried
     #[arg(long)]
     only_tried: bool,
+    /// Middlebox in the path that forgets idle connections: fail the server if its first keepalive
+    /// probe would come too late, or not at all. aws-alb, aws-nlb, azure, gcp, ipvs or a time such
+    /// as 350s
+    #[arg(long, value_name = "NAME|TIME", value_parser = deadpeer_report::middlebox::parse)]
+    middlebox: Option<Duration>,
     /// Write a JUnit report for CI
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -160,6 +165,7 @@ impl TestArgs {
         }
         trial.may_drop_slow = self.may_drop_slow;
         trial.only_tried = self.only_tried;
+        trial.middlebox = self.middlebox;
         if let Some(state) = self.state.iter().find(|state| **state != State::Idle)
             && trial.send.is_none()
         {
@@ -194,7 +200,7 @@ impl TestArgs {
         let tried = |is: &dyn Fn(Fault, State) -> bool| {
             cases.iter().any(|case| match *case {
                 Case::Vanish { fault, state } => is(fault, state),
-                Case::Live(_) | Case::Untried(_) | _ => false,
+                Case::Live(_) | Case::Untried(_) | Case::Middlebox | _ => false,
             })
         };
         let fault = self
@@ -222,6 +228,10 @@ impl Request {
     /// What would keep the deadline.
     fn plan(&self, report: &Report) -> Result<Plan, Refusal> {
         let policy = Policy::detect_within(self.within).slow_readers(self.slow_readers);
+        let policy = match self.trial.middlebox {
+            Some(limit) => policy.middlebox(limit),
+            None => policy,
+        };
         policy.plan(&report.kernel)
     }
 

@@ -153,6 +153,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         local: Local::of(&request.chosen.namespace),
     };
     watch.begin(&deaths, out)?;
+    let mut is_done = true;
     loop {
         let seen = watch.drain(&mut deaths, out)?;
         out.flush()?;
@@ -163,6 +164,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         }
         // What comes meanwhile is kept by the kernel.
         if seen > 0 && is_over(wait.pause(BREATH)?)? {
+            is_done = request.is_endless();
             break;
         }
         let due = [
@@ -172,12 +174,16 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         ];
         let limit = due.into_iter().flatten().min();
         if is_over(wait.on(&[Some(deaths.as_fd()), watch.local.source()], limit)?)? {
+            is_done = request.is_endless();
             break;
         }
     }
     watch.drain(&mut deaths, out)?;
     watch.end(&deaths, out)?;
-    Ok(Exit::Yes)
+    Ok(match is_done {
+        true => Exit::Yes,
+        false => Exit::Interrupted,
+    })
 }
 
 fn is_over(woken: Woken) -> Result<bool, Stop> {
@@ -189,6 +195,11 @@ fn is_over(woken: Woken) -> Result<bool, Stop> {
 }
 
 impl Request {
+    /// Whether being interrupted is how it ends.
+    fn is_endless(&self) -> bool {
+        self.count.is_none() && self.stop_after.is_none()
+    }
+
     fn asks_for(&self, death: &Death) -> bool {
         let word = death.reason.cause.word();
         match self.causes.is_empty() {

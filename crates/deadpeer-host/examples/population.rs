@@ -2,7 +2,7 @@
 //! runs a command beside them, and takes them away again.
 //!
 //! ```text
-//! population [--far] SOCKETS COMMAND [ARGUMENT...]
+//! population [--far | --namespaces NUMBER] SOCKETS COMMAND [ARGUMENT...]
 //! ```
 //!
 //! Makes at least SOCKETS established sockets (both ends of every loopback connection count),
@@ -13,6 +13,10 @@
 //! With `--far` the other ends are on other machines, which do not exist: TCP_REPAIR makes a socket
 //! established without a packet (include/uapi/linux/tcp.h), and the device that leads to them has
 //! nobody behind it. Needs ip(8).
+//!
+//! With `--namespaces` they are spread evenly over so many network namespaces, as containers have
+//! them: all share the machine's hash of connections (net.ipv4.tcp_child_ehash_entries is 0), and
+//! the command runs where it was started.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -46,6 +50,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             work(peers.parse()?, number.parse()?, connections.parse()?)?;
             Ok(ExitCode::SUCCESS)
         }
+        ["--namespaces", number, sockets, command, ref arguments @ ..] => spread(
+            number.parse()?,
+            sockets.parse()?,
+            Command::new(command).args(arguments),
+        ),
         ["--far", sockets, command, ref arguments @ ..] => populate(
             Peers::Far,
             sockets.parse()?,
@@ -56,7 +65,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             sockets.parse()?,
             Command::new(command).args(arguments),
         ),
-        _ => Err("usage: population [--far] SOCKETS COMMAND [ARGUMENT...]".into()),
+        _ => Err(
+            "usage: population [--far | --namespaces NUMBER] SOCKETS COMMAND [ARGUMENT...]".into(),
+        ),
     }
 }
 
@@ -65,6 +76,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 enum Peers {
     /// In the same process.
     Here,
+    /// In the same process, which is in a namespace of its own.
+    Apart,
     /// On other machines.
     Far,
 }
@@ -73,6 +86,7 @@ impl Peers {
     fn word(self) -> &'static str {
         match self {
             Self::Here => "here",
+            Self::Apart => "apart",
             Self::Far => "far",
         }
     }
@@ -82,7 +96,7 @@ impl FromStr for Peers {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        let all = [Self::Here, Self::Far].into_iter();
+        let all = [Self::Here, Self::Apart, Self::Far].into_iter();
         let mut known = all.filter(|peers| peers.word() == word);
         known.next().ok_or_else(|| format!("no place: {word}"))
     }
@@ -102,12 +116,29 @@ fn populate(
         .div_euclid(2)
         .clamp(1, WORKER_MAX);
     let connections = match peers {
-        Peers::Here => sockets.div_ceil(2),
+        Peers::Here | Peers::Apart => sockets.div_ceil(2),
         Peers::Far => sockets,
     };
     let workers = (0..connections.div_ceil(each))
         .map(|number| start(peers, number, each.min(connections - number * each)))
         .collect::<io::Result<Vec<_>>>()?;
+    run_beside(workers, command)
+}
+
+/// A worker in each of so many namespaces.
+fn spread(
+    namespaces: usize,
+    sockets: usize,
+    command: &mut Command,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let each = sockets.div_ceil(2).div_ceil(namespaces);
+    let workers = (0..namespaces)
+        .map(|number| start(Peers::Apart, number, each))
+        .collect::<io::Result<Vec<_>>>()?;
+    run_beside(workers, command)
+}
+
+fn run_beside(workers: Vec<Child>, command: &mut Command) -> Result<ExitCode, Box<dyn Error>> {
     let workers = workers
         .into_iter()
         .map(wait_until_ready)
@@ -180,8 +211,11 @@ fn work(peers: Peers, number: usize, connections: usize) -> Result<(), Box<dyn E
             ..files
         },
     )?;
+    if peers == Peers::Apart {
+        netns::isolate()?;
+    }
     let ends = match peers {
-        Peers::Here => pairs(number, connections),
+        Peers::Here | Peers::Apart => pairs(number, connections),
         Peers::Far => far_ends(number, connections),
     }?;
     io::stdout().write_all(b"ready\n")?;

@@ -6,6 +6,7 @@
 
 pub(crate) mod bpf;
 mod bpf_cost;
+mod by_process;
 mod connection;
 mod coverage;
 mod error;
@@ -20,6 +21,7 @@ pub(crate) mod row;
 mod scope;
 mod service;
 pub(crate) mod settings;
+mod sockstat;
 mod source;
 pub(crate) mod stream;
 mod tables;

@@ -72,6 +72,9 @@ pub struct Trial {
     /// Whether states that were not tried are left out of the judgement. Otherwise the settings of
     /// the accepted sockets decide about them.
     pub only_tried: bool,
+    /// The idle limit of a middlebox in the path of clients to come: it must not forget an idle
+    /// connection before it hears a probe.
+    pub middlebox: Option<Duration>,
 }
 
 impl Trial {
@@ -94,6 +97,7 @@ impl Trial {
             opening: None,
             may_drop_slow: false,
             only_tried: false,
+            middlebox: None,
         }
     }
 }

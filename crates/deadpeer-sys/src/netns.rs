@@ -16,8 +16,10 @@ use crate::SysError;
 
 mod lock;
 mod loopback;
+mod of_socket;
 
 pub use lock::{NetnsLock, locked_by};
+pub use of_socket::open_of_socket;
 
 /// A network namespace that could not be opened, entered or made.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -107,6 +107,15 @@ attributes! {
         target_fd: u32,
         attach_type: u32,
         flags: u32,
+        iter_info: u64,
+        iter_info_len: u32,
+        unused: u32,
+    }
+    /// What an iterator over tasks is to walk (`union bpf_iter_link_info`).
+    TaskIterator {
+        tid: u32,
+        pid: u32,
+        pid_fd: u32,
     }
     /// BPF_LINK_DETACH.
     LinkDetach {

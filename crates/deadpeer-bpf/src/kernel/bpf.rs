@@ -71,6 +71,8 @@ pub(crate) enum ProgramKind {
 pub(crate) enum Place<'a> {
     /// What it was loaded for.
     Own,
+    /// The same, of this process alone, for what walks over tasks (Linux 6.1).
+    Process(u32),
     /// The sockets of a cgroup, as they begin.
     SocketOperations(&'a dyn AsFd),
     /// setsockopt(2) on the sockets of a cgroup.
@@ -330,8 +332,16 @@ pub(crate) fn tracepoint_attach(program: impl AsFd) -> Result<OwnedFd> {
 
 /// Attaches a program, as long as the descriptor is open.
 pub(crate) fn link_attach(program: impl AsFd, place: Place<'_>) -> Result<OwnedFd> {
+    let process = match place {
+        Place::Process(pid) => Some(attr::TaskIterator {
+            pid,
+            ..Default::default()
+        }),
+        Place::Own | Place::SocketOperations(_) | Place::SetSocketOption(_) => None,
+    };
+    let process = process.as_ref().map(IntoBytes::as_bytes);
     let (target_fd, attach_type) = match place {
-        Place::Own => (0, BPF_TRACE_ITER),
+        Place::Own | Place::Process(_) => (0, BPF_TRACE_ITER),
         Place::SocketOperations(cgroup) => (fd(&cgroup), BPF_CGROUP_SOCK_OPS),
         Place::SetSocketOption(cgroup) => (fd(&cgroup), BPF_CGROUP_SETSOCKOPT),
     };
@@ -339,9 +349,11 @@ pub(crate) fn link_attach(program: impl AsFd, place: Place<'_>) -> Result<OwnedF
         prog_fd: fd(&program),
         target_fd,
         attach_type,
+        iter_info: process.map_or(0, address),
+        iter_info_len: process.map_or(0, <[u8]>::len) as u32,
         ..Default::default()
     };
-    // SAFETY: the argument has no pointers.
+    // SAFETY: `process` lives through the call, and its length is its own.
     unsafe { bpf_fd(28, "bpf(LINK_CREATE)", &mut attr) }
 }
 

@@ -3,6 +3,7 @@
 mod child;
 mod deaths;
 mod group;
+mod held;
 mod looking;
 mod new_connections;
 mod owners;

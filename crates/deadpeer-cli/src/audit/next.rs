@@ -1,7 +1,7 @@
 //! What to type next.
 
 use deadpeer_core::forecast::Awaited;
-use deadpeer_host::audit::{Machine, Wait};
+use deadpeer_host::audit::{Machine, Tally, Wait};
 use deadpeer_report::duration;
 use deadpeer_report::sanitize::sanitize;
 
@@ -13,11 +13,28 @@ pub(super) fn commands(request: &Request, machine: &Machine) -> Vec<String> {
     let mut commands = Vec::new();
     if let Some(within) = request.within.filter(|_| machine.totals.late() > 0) {
         let within = duration::argument(within);
-        let late = machine.services.iter().filter(|service| {
-            service.value.connections.late > 0 || service.value.late_listeners() > 0
-        });
-        let filters = filters(request, late.map(|service| service.process.as_deref()));
-        commands.push(format!("deadpeer protect --within {within} {filters}"));
+        let names = |is: fn(&Tally) -> bool| {
+            let services = machine.services.iter();
+            let late: Vec<_> = services.filter(|service| is(&service.value)).collect();
+            let names = late.iter().map(|service| service.process.as_deref());
+            (!late.is_empty()).then(|| filters(request, names))
+        };
+        // What its peer has closed, protect leaves alone: keepalive would end the connection, and
+        // the program not hear of it.
+        if let Some(filters) = names(|tally| tally.unclosed.late > 0 && tally.unclosed.count > 0) {
+            let state = match filters.contains("--state ") {
+                true => "",
+                false => "--state close-wait ",
+            };
+            commands.push(format!(
+                "deadpeer kill --silent-for 1m --force {state}{filters}"
+            ));
+        }
+        if let Some(filters) = names(|tally| {
+            tally.connections.late > tally.unclosed.late || tally.late_listeners() > 0
+        }) {
+            commands.push(format!("deadpeer protect --within {within} {filters}"));
+        }
     }
     let unanswered = |wait| match wait {
         Wait::Peer(awaited) => awaited.is_unanswered() && awaited != Awaited::Connection,

@@ -103,7 +103,12 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
             let accepts = !(once && self.next > 0);
             let ready = self.wait(accepts.then_some(listener))?;
             if ready.interrupted {
-                return self.interrupted();
+                let exit = self.interrupted()?;
+                // Without a number of clients that is how it ends.
+                return Ok(match once && exit == Exit::Yes {
+                    true => Exit::Interrupted,
+                    false => exit,
+                });
             }
             if ready.client {
                 match listener.accept() {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use deadpeer_host::filter::Container;
 
 use super::goal::Goal;
 use crate::confirm::Consent;
@@ -25,8 +26,9 @@ use crate::table_args::TableArgs;
 /// the programs; root has all of them. Only eBPF reaches connections waiting to be accepted.
 /// --new-connections needs CAP_BPF and CAP_NET_ADMIN, Linux 6.1 and a mounted BPF file system.
 ///
-/// With --new-connections, a cgroup, or with --all the whole machine, stays protected until
-/// --remove: every connection that its programs make or accept from now on.
+/// With --new-connections, a cgroup, a container, or with --all the whole machine, stays protected
+/// until --remove: every connection that its programs make or accept from now on, in whichever
+/// network namespace.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 #[command(mut_arg("within", |within| within.required(false).required_unless_present_any(["undo", "list", "remove", "forget"])))]
@@ -57,8 +59,8 @@ pub(crate) struct ProtectArgs {
     /// Restore the settings saved in this undo file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["within", "list", "remove", "new_connections", "undo_file"])]
     undo: Option<PathBuf>,
-    /// Protect future connections: of the cgroup given by --cgroup or, with --all, of the whole
-    /// machine
+    /// Protect future connections: of the cgroup given by --cgroup, of the container or pod given
+    /// by --container or, with --all, of the whole machine
     #[arg(long, conflicts_with_all = ["undo_file", "list", "remove"])]
     new_connections: bool,
     /// List what can be undone, and what protects future connections
@@ -224,10 +226,28 @@ impl ProtectArgs {
         ) {
             (true, _) => Ok(PathBuf::from("/")),
             (false, Some(path)) => Ok(below_root(path)),
-            (false, None) => Err(Stop::because(
-                "--new-connections takes a single --cgroup, or --all for the whole machine, and no other filter: future connections have neither a port nor a process yet (nothing was changed)",
-            )),
+            (false, None) => match self.table.filters.only_container() {
+                Some(container) => cgroup_of(&container),
+                None => Err(Stop::because(
+                    "--new-connections takes a single --cgroup or --container, or --all for the whole machine, and no other filter: future connections have neither a port nor a process yet (nothing was changed)",
+                )),
+            },
         }
+    }
+}
+
+/// That of a container. A rule belongs to one.
+fn cgroup_of(container: &Container) -> Result<PathBuf, Stop> {
+    let mut cgroups = container.cgroups();
+    match (cgroups.pop(), cgroups.len()) {
+        (Some(directory), 0) => Ok(below_root(&directory.to_string_lossy())),
+        (Some(_), others) => Err(Stop::because(format!(
+            "--container {container} is {} containers or pods: name one, or give a --cgroup (nothing was changed)",
+            others + 1
+        ))),
+        (None, _) => Err(Stop::because(format!(
+            "--container {container}: there is no such container in a cgroup of version 2 (nothing was changed)"
+        ))),
     }
 }
 

@@ -50,6 +50,7 @@ fn case(outcome: &Outcome) -> TestCase {
         Case::Vanish { fault, state } => (Some(fault.name()), Some(state.name()), None),
         Case::Live(living) => (None, None, Some(living.name())),
         Case::Untried(state) => (None, Some(state.name()), None),
+        Case::Middlebox => (None, Some(State::Idle.name()), None),
         _ => (None, None, None),
     };
     let (after, by) = match &outcome.verdict {
@@ -100,6 +101,7 @@ pub(super) fn failure(verdict: &CaseVerdict) -> Option<&'static str> {
         Failure::NotClosed { .. } => "not-closed",
         Failure::Dropped { .. } => "dropped",
         Failure::Foretold => "foretold",
+        Failure::Forgotten { .. } => "forgotten",
         _ => "other",
     })
 }
@@ -114,6 +116,7 @@ pub(super) fn why(outcome: &Outcome) -> Option<String> {
         }),
         CaseVerdict::Foretold => match outcome.case {
             Case::Untried(state) => Some(not_tried(state)),
+            Case::Middlebox => Some("idle behind the middlebox: a probe comes in time".to_owned()),
             Case::Vanish { .. } | Case::Live(_) | _ => None,
         },
         CaseVerdict::Passed { .. } | CaseVerdict::Failed(_) | _ => advice(outcome),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 use deadpeer_core::{Effective, Notice, Plan, Refusal};
-use deadpeer_lab::trial::{Case, CaseVerdict, Failure, Outcome, Report};
+use deadpeer_lab::trial::{Case, CaseVerdict, Failure, Outcome, Report, State};
 use deadpeer_report::duration::{self, Upper};
 
 use super::json::why;
@@ -78,6 +78,12 @@ fn row(within: Duration, outcome: &Outcome) -> Row {
         CaseVerdict::Failed(Failure::Dropped { after, by }) => {
             row.cell(style::BAD, Upper(*after)).plain(by);
         }
+        CaseVerdict::Failed(Failure::Forgotten { .. }) => {
+            row.cell(style::BAD, "forgotten").plain(SETTINGS);
+        }
+        CaseVerdict::Foretold if outcome.case == Case::Middlebox => {
+            row.plain("kept").plain(SETTINGS);
+        }
         CaseVerdict::Failed(Failure::Foretold) => {
             row.cell(style::BAD, Foretold(outcome.forecast))
                 .plain(SETTINGS);
@@ -118,6 +124,7 @@ pub(super) fn names(case: Case) -> (&'static str, &'static str) {
         Case::Vanish { fault, state } => (fault.name(), state.name()),
         Case::Live(living) => (living.name(), "alive"),
         Case::Untried(state) => ("not tried", state.name()),
+        Case::Middlebox => ("middlebox", State::Idle.name()),
         _ => ("other", ""),
     }
 }

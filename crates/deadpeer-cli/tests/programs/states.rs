@@ -154,6 +154,12 @@ while True:
         let said = "LEAK: the peer of 1 connection of python3 (127.0.0.1:8095) has closed, and \
                     the program does not close its side";
         assert!(ran.stdout.contains(said), "{}", ran.stdout);
+        // Keepalive is no help with that.
+        let next = "Next: deadpeer kill --silent-for 1m --force --state close-wait";
+        assert!(ran.stdout.contains(next), "{}", ran.stdout);
+        let leak = ["--within", "30s", "--state", "close-wait"];
+        let said = run(&[&["audit"], &leak[..]].concat()).stdout;
+        assert_eq!(said.matches("Next: ").count(), 1, "{said}");
 
         // Its connections end, and leave descriptors that no table shows.
         let all = ["--all-matching", "--force", "--yes"];

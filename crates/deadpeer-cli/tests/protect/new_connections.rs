@@ -9,6 +9,30 @@ use crate::common::room::Room;
 use crate::sockets::has_bpf;
 
 #[test]
+fn a_rule_may_be_a_containers() {
+    in_private_netns(|| {
+        let Some(mut room) = Room::new("container") else {
+            return;
+        };
+        let id = format!("{:064x}", std::process::id());
+        let scope = room.cgroup.join(format!("docker-{id}.scope"));
+        std::fs::create_dir(&scope).unwrap();
+        let rehearse = |container: &str| {
+            format!(
+                "{} protect --new-connections --container {container} --within 30s --dry-run 2>&1",
+                env!("CARGO_BIN_EXE_deadpeer")
+            )
+        };
+        let rehearsed = room.run(&rehearse(&id));
+        std::fs::remove_dir(&scope).unwrap();
+        let is_named = |line: &String| line.contains(&format!("docker-{id}.scope from now on"));
+        assert!(rehearsed.iter().any(is_named), "{rehearsed:?}");
+        let refused = room.run(&rehearse(&id)).concat();
+        assert!(refused.contains("there is no such container"), "{refused}");
+    });
+}
+
+#[test]
 fn a_rule_holds_until_it_is_removed() {
     in_private_netns(|| {
         if !has_bpf() {

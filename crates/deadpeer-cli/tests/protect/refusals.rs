@@ -66,7 +66,7 @@ fn connections_still_to_come_have_no_port() {
             "80",
             "--yes",
         ],
-        "takes a single --cgroup, or --all",
+        "takes a single --cgroup or --container, or --all",
     );
 }
 

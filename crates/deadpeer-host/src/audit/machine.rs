@@ -88,6 +88,7 @@ impl Audit {
         if query.filter.states == States::ALL {
             // Nobody waits for what is over.
             query.filter.states = States::LIVE;
+            query.kept = false;
         }
         query.over = owners && query.filter.states.contains(TcpState::CloseWait);
         query

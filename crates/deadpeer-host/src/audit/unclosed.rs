@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use deadpeer_core::{Finding, Snapshot, TcpState};
 
-use super::connection::Judgement;
+use super::connection::{Compliance, Judgement};
 use super::tally::Tally;
 use crate::table::{Netns, Over, Role, Service};
 use crate::workload::Workload;
@@ -30,6 +30,9 @@ pub struct Unclosed {
     pub last_minute: u64,
     /// How many within the last hour.
     pub last_hour: u64,
+    /// How many miss the deadline, however old: keepalive would end them, and the program still
+    /// hold their descriptors.
+    pub late: u64,
 }
 
 impl Unclosed {
@@ -38,6 +41,7 @@ impl Unclosed {
         if snapshot.state != TcpState::CloseWait {
             return;
         }
+        self.late += u64::from(judged.compliance == Compliance::Late);
         let Some(since) = snapshot.heard_ago else {
             return;
         };
@@ -139,6 +143,7 @@ mod tests {
             oldest: HOUR * 3,
             last_minute,
             last_hour,
+            late: 0,
         };
         assert_eq!(leak(897, 12, 300).growth(), Some((12, "minute")));
         assert_eq!(leak(897, 0, 300).growth(), Some((300, "hour")));

@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::cgroup::all_that;
 use super::glob::Glob;
 use crate::workload::{PodLogs, cgroup as shapes};
 
@@ -55,6 +56,14 @@ impl Container {
     /// [`logged`](Self::logged).
     pub(super) fn is_at_or_logged(&self, cgroup: &Path, logged: &[&str]) -> bool {
         self.is_at(cgroup) || is_at(cgroup, |id| logged.contains(&id), |_| false)
+    }
+
+    /// The directories of the cgroups (v2) that are its own: several if it means several.
+    #[must_use]
+    pub fn cgroups(&self) -> Vec<PathBuf> {
+        let logs = PodLogs::of_this_machine();
+        let logged = self.logged(&logs);
+        all_that(|cgroup| self.is_at_or_logged(cgroup, &logged))
     }
 
     fn begins(&self, id: &str) -> bool {

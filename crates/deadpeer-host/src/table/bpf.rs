@@ -2,9 +2,11 @@
 //! descriptor, accept queues included.
 
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 use deadpeer_bpf::{
-    Adoption, CallError, Change, Engine, Holding, Outcome, SocketOwners, Sockets, Unavailable,
+    Adoption, CallError, Change, Engine, HeldSockets, Holding, Outcome, SocketOwners, Sockets,
+    Unavailable,
 };
 use deadpeer_core::{Effective, SocketOptions, Sysctls};
 use deadpeer_sys::netns::NetnsError;
@@ -12,6 +14,7 @@ use rustc_hash::FxHashMap;
 
 use super::namespace::Namespace;
 use super::owners::Owners;
+use super::sockstat::Sockstat;
 
 /// Why sockets can't be read by eBPF the kernel. What needs no more than descriptors works all the
 /// same.
@@ -82,6 +85,8 @@ pub(crate) struct BpfReader {
     sockets: Sockets,
     /// `None`: this kernel can't tell, and `/proc` does.
     holders: Option<SocketOwners>,
+    /// Loaded when it is wanted; `None`: this kernel can't tell.
+    held: OnceLock<Option<HeldSockets>>,
 }
 
 /// The same, for one namespace.
@@ -99,6 +104,7 @@ impl BpfReader {
         Ok(Self {
             sockets: engine.sockets()?,
             holders: engine.socket_owners().ok(),
+            held: OnceLock::new(),
             engine,
         })
     }
@@ -116,7 +122,18 @@ impl BpfReader {
     }
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// What shows the sockets of single processes, if this kernel can.
+    pub(super) fn held(self) -> Option<&'a HeldSockets> {
+        let load = || self.reader.engine.held_sockets().ok();
+        self.reader.held.get_or_init(load).as_ref()
+    }
+
+    /// How many sockets there are.
+    pub(super) fn count(self) -> Option<Sockstat> {
+        self.place.run(Sockstat::here).ok()?
+    }
+
     /// The owners and the options, each if it is wanted.
     pub(crate) fn snapshot(self, owners: bool, settings: bool) -> Result<BpfSnapshot, BpfError> {
         Ok(BpfSnapshot {

@@ -81,7 +81,9 @@ const NAMED: &str = "/run/netns";
 
 impl AllNetns {
     /// Looks for them: in one pass over `/proc`, and in our mounts. One that neither a process is
-    /// in nor a mount stands for is not found, though a descriptor or a socket may keep it.
+    /// in nor a mount of ours stands for is not found, though a descriptor or a socket may keep it:
+    /// where a process holds such a socket, an [audit](crate::audit::Audit::each) finds it by
+    /// that.
     #[must_use]
     pub fn find() -> Self {
         let mut known: FxHashMap<u64, Netns> = FxHashMap::default();

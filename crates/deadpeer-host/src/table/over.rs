@@ -1,13 +1,13 @@
-//! Descriptors of connections that are over: the kernel's table does not list them any more, and
-//! the program has not closed them.
+//! Descriptors of sockets that no table shows: of connections that are over and that their program
+//! has not closed, and of those in namespaces that nobody is in.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::RawFd;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use deadpeer_core::TcpState;
-use deadpeer_sys::tcp_info;
+use deadpeer_sys::{netns, tcp_info};
 use rustc_hash::FxHashSet;
 
 use super::fd_borrower::FdBorrower;
@@ -31,21 +31,33 @@ pub struct Over {
     pub count: u64,
 }
 
+/// A network namespace with a socket that a process of another holds: neither a process nor a mount
+/// need lead there.
+#[derive(Debug)]
+pub(super) struct Elsewhere {
+    pub(super) number: u64,
+    pub(super) descriptor: OwnedFd,
+}
+
+/// What no table shows.
+#[derive(Debug, Default)]
+pub(super) struct Unseen {
+    pub(super) over: Vec<Over>,
+    /// Each once.
+    pub(super) elsewhere: Vec<Elsewhere>,
+}
+
 /// Looks at every socket that a process of the namespaces `read` holds and that is none of `seen`,
 /// the inode numbers of all that the kernel's tables show.
 ///
 /// Most are of another kind, which the name of the protocol tells without borrowing a descriptor
 /// (net/socket.c, `sockfs_xattr_get`; xattr(7)).
-pub(crate) fn count(
-    owners: &Owners,
-    mut seen: Vec<u32>,
-    read: &[u64],
-    filter: &Filter,
-) -> Vec<Over> {
+pub(super) fn unseen(owners: &Owners, seen: &mut [u32], read: &[u64], filter: &Filter) -> Unseen {
     let read: FxHashSet<u64> = read.iter().copied().collect();
     seen.sort_unstable();
-    let mut seen = seen.into_iter().peekable();
+    let mut seen = seen.iter().copied().peekable();
     let mut borrower = FdBorrower::default();
+    let mut elsewhere: Vec<Elsewhere> = Vec::new();
     let mut over: BTreeMap<_, u64> = BTreeMap::new();
     let mut last = None;
     for (inode, owner) in owners.each() {
@@ -62,7 +74,13 @@ pub(crate) fn count(
         if !filter.matches_owners([process]) || !is_tcp(owner) {
             continue;
         }
-        if let Some(local) = local_end_if_over(&mut borrower, owner)
+        let Ok(socket) = borrower.duplicate(process.pid(), owner.fd) else {
+            continue;
+        };
+        if let Some(other) = is_elsewhere(&socket, &read) {
+            let known = elsewhere.iter().any(|known| known.number == other.number);
+            elsewhere.extend((!known).then_some(other));
+        } else if let Some(local) = local_end_if_over(socket)
             && filter.matches_local(local)
         {
             last = Some(inode);
@@ -72,15 +90,19 @@ pub(crate) fn count(
             *over.entry((name, port, netns, workload)).or_default() += 1;
         }
     }
-    let over = over.into_iter();
-    over.map(|((process, port, netns, workload), count)| Over {
-        netns,
-        workload,
-        process,
-        port,
-        count,
-    })
-    .collect()
+    let over = over
+        .into_iter()
+        .map(|((process, port, netns, workload), count)| Over {
+            netns,
+            workload,
+            process,
+            port,
+            count,
+        });
+    Unseen {
+        over: over.collect(),
+        elsewhere,
+    }
 }
 
 fn is_tcp(owner: Owner<'_>) -> bool {
@@ -90,13 +112,19 @@ fn is_tcp(owner: Owner<'_>) -> bool {
     read.is_ok_and(|len| matches!(name.get(..len), Some(b"TCP\0" | b"TCPv6\0")))
 }
 
+/// Where a socket is, if that is none of the namespaces that were read. One that is in their tables
+/// may have come since.
+fn is_elsewhere(socket: &OwnedFd, read: &FxHashSet<u64>) -> Option<Elsewhere> {
+    let descriptor = netns::open_of_socket(socket).ok()?;
+    let number = netns::inode(&descriptor).ok()?;
+    (!read.contains(&number)).then_some(Elsewhere { number, descriptor })
+}
+
 /// The local end of what was connected once, as a measured round trip shows, and is closed.
-fn local_end_if_over(borrower: &mut FdBorrower, owner: Owner<'_>) -> Option<SocketAddr> {
-    let (pid, fd): (u32, RawFd) = (owner.process.pid(), owner.fd);
-    let duplicate = borrower.duplicate(pid, fd).ok()?;
-    let info = tcp_info(&duplicate).ok()?;
+fn local_end_if_over(socket: OwnedFd) -> Option<SocketAddr> {
+    let info = tcp_info(&socket).ok()?;
     if info.state != Some(TcpState::Close) || info.rtt_us.is_none() {
         return None;
     }
-    TcpStream::from(duplicate).local_addr().ok()
+    TcpStream::from(socket).local_addr().ok()
 }

@@ -29,6 +29,9 @@ pub struct Query {
     pub over: bool,
     /// Whether to show listeners that the filter leaves out, marked as not chosen.
     pub context: bool,
+    /// Whether to show connections in FIN_WAIT2 that nobody holds and that the kernel keeps as
+    /// little as those in TIME_WAIT, until `tcp_fin_timeout`.
+    pub kept: bool,
 }
 
 impl Default for Query {
@@ -42,6 +45,7 @@ impl Default for Query {
             forecast_only: false,
             over: false,
             context: false,
+            kept: true,
         }
     }
 }

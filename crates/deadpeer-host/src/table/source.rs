@@ -151,6 +151,11 @@ impl<'a> Reading<'a> {
         Some(reader?.view(self.place))
     }
 
+    /// Every owner that is known by now.
+    pub(crate) fn all_owners(&self) -> &Owners {
+        &self.known.owners
+    }
+
     /// Who holds a socket. One that nobody seems to hold is looked for by the kernel itself.
     pub(crate) fn owners_of(&mut self, socket: &Socket<'_>) -> OwnersOf<'_> {
         if let Some(inode) = socket.inode

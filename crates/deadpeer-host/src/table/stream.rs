@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use deadpeer_core::{Kernel, KernelVersion, TcpInfo, TcpState};
 use deadpeer_sys::netns::{self, NetnsError};
-use deadpeer_sys::sock_diag::{DumpEnd, Request, SockDiag, Socket, SocketId};
+use deadpeer_sys::sock_diag::{DumpEnd, Request, SockDiag, Socket, SocketId, TimerKind};
 use rustc_hash::FxHashSet;
 
 use super::bpf::{BpfError, BpfReader, View};
+use super::by_process;
 use super::connection::Connection;
 use super::coverage::Coverage;
 use super::error::{OpenTableError, ReadTableError};
 use super::namespace::Namespace;
-use super::over;
+use super::over::{self, Elsewhere, Unseen};
 use super::owners::OwnersOf;
 use super::ports;
 use super::query::Query;
@@ -185,31 +186,38 @@ impl Table {
         let mut reading = Reading::begin(&mut self.source, &self.place, query, sysctls, known)?;
         let mut coverage = Coverage::default();
         let version = self.version;
+        let number = self.namespace;
+        let of_many = shared.of_many;
         let mut inodes = Inodes {
             wanted: query.over,
             seen: &mut shared.inodes,
         };
         let end = match reading.whole_view() {
-            Some(view) => each_by_bpf(view, &reading, |seen, owners| {
-                let row = Row::of(seen, &self.kernel.sysctls);
-                inodes.add(row.socket.inode);
-                let fits = || fits(query, &row.socket, owners);
-                let Some(chosen) = choice(query, &row.socket, fits) else {
-                    return ControlFlow::Continue(());
-                };
-                if chosen {
-                    coverage.count(&row.socket, &row.settings);
-                }
-                visit(&Connection {
-                    socket: &row.socket,
-                    settings: row.settings,
-                    chosen,
-                    bpf: row.bpf,
-                    moment: Some(row.moment),
-                    owners,
-                    kernel: version,
-                })
-            })?,
+            Some(view) => each_by_bpf(
+                view,
+                of_many.then_some((number, query)),
+                &reading,
+                |seen, owners| {
+                    let row = Row::of(seen, &self.kernel.sysctls);
+                    inodes.add(row.socket.inode);
+                    let fits = || fits(query, &row.socket, owners);
+                    let Some(chosen) = choice(query, &row.socket, fits) else {
+                        return ControlFlow::Continue(());
+                    };
+                    if chosen {
+                        coverage.count(&row.socket, &row.settings);
+                    }
+                    visit(&Connection {
+                        socket: &row.socket,
+                        settings: row.settings,
+                        chosen,
+                        bpf: row.bpf,
+                        moment: Some(row.moment),
+                        owners,
+                        kernel: version,
+                    })
+                },
+            )?,
             None => repeated(
                 |each| self.diag.dump(request(query), each),
                 |socket| {
@@ -247,27 +255,44 @@ impl Table {
 /// an inode number of a socket is nobody else's.
 #[derive(Debug, Clone, Default)]
 pub struct Shared {
+    /// Whether there are several.
+    of_many: bool,
     known: Known,
     /// The inode numbers of all sockets, if they are wanted.
     inodes: Vec<u32>,
 }
 
 impl Shared {
+    /// Of so many tables.
+    pub(super) fn of_tables(tables: usize) -> Self {
+        Self {
+            of_many: tables > 1,
+            ..Self::default()
+        }
+    }
+
     /// Lets the next reading of a table begin with what is known.
     pub(crate) fn lend(&self, table: &mut Table) {
         table.known = self.known.clone();
     }
 
-    /// Adds what the owners tell, once the tables of these namespaces were read.
-    pub(crate) fn end(self, coverage: &mut Coverage, query: &Query, read: &[u64]) {
-        let Known {
-            owners, refused, ..
-        } = self.known;
-        coverage.add_owners(&owners, &query.filter, read);
-        if query.over {
-            coverage.over = over::count(&owners, self.inodes, read, &query.filter);
-        }
-        coverage.no_ebpf = refused;
+    /// Adds what the owners tell, once the tables of these namespaces were read. What is left is in
+    /// others.
+    pub(super) fn end(
+        &mut self,
+        coverage: &mut Coverage,
+        query: &Query,
+        read: &[u64],
+    ) -> Vec<Elsewhere> {
+        let owners = &self.known.owners;
+        coverage.add_owners(owners, &query.filter, read);
+        coverage.no_ebpf.clone_from(&self.known.refused);
+        let unseen = match query.over {
+            true => over::unseen(owners, &mut self.inodes, read, &query.filter),
+            false => Unseen::default(),
+        };
+        coverage.over = unseen.over;
+        unseen.elsewhere
     }
 }
 
@@ -287,9 +312,18 @@ impl Inodes<'_> {
 
 /// Whether the filter chose it; `None` for what is not shown.
 fn choice(query: &Query, socket: &Socket<'_>, owners_fit: impl FnOnce() -> bool) -> Option<bool> {
+    if !query.kept && is_kept(socket) {
+        return None;
+    }
     let context = query.context && socket.state == TcpState::Listen;
     let chosen = query.filter.matches_socket(socket) && owners_fit();
     (chosen || context).then_some(chosen)
+}
+
+/// Whether the kernel keeps it like TIME_WAIT (net/ipv4/tcp_minisocks.c, `tcp_time_wait`).
+fn is_kept(socket: &Socket<'_>) -> bool {
+    let timer = socket.timer.map(|timer| timer.kind);
+    socket.state == TcpState::FinWait2 && timer == Some(TimerKind::TimeWait)
 }
 
 fn fits(query: &Query, socket: &Socket<'_>, owners: OwnersOf<'_>) -> bool {
@@ -302,9 +336,11 @@ fn fits(query: &Query, socket: &Socket<'_>, owners: OwnersOf<'_>) -> bool {
 /// cache: one after the other, each look-up would wait for memory alone.
 const AT_ONCE: usize = 64;
 
-/// Shows every socket once as the kernel itself does, and its owners.
+/// Shows every socket once as the kernel itself does, and its owners. `of_many`: of a namespace
+/// with this number beside which others are read, those that are meant.
 fn each_by_bpf(
     view: View<'_>,
+    of_many: Option<(u64, &Query)>,
     reading: &Reading<'_>,
     mut visit: impl FnMut(&deadpeer_bpf::Socket, OwnersOf<'_>) -> ControlFlow<()>,
 ) -> Result<Repeated, BpfError> {
@@ -318,13 +354,19 @@ fn each_by_bpf(
     };
     let mut sockets = Vec::with_capacity(AT_ONCE);
     let mut visited = ControlFlow::Continue(());
-    view.each(|socket| {
-        sockets.push(socket.clone());
-        if sockets.len() == AT_ONCE {
-            visited = show(&mut sockets);
-        }
-        visited
-    })?;
+    let whole = of_many.and_then(|(namespace, query)| {
+        by_process::whole(view, reading.all_owners(), namespace, query)
+    });
+    match whole {
+        Some(whole) => sockets = whole,
+        None => view.each(|socket| {
+            sockets.push(socket.clone());
+            if sockets.len() == AT_ONCE {
+                visited = show(&mut sockets);
+            }
+            visited
+        })?,
+    }
     if visited.is_continue() {
         visited = show(&mut sockets);
     }

@@ -1,6 +1,7 @@
 //! The tables of several network namespaces, read one after the other as if they were one.
 
 use std::ops::ControlFlow;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 
 use deadpeer_core::Kernel;
@@ -11,7 +12,9 @@ use super::bpf::{BpfError, BpfReader};
 use super::connection::Connection;
 use super::coverage::{ClosedNetns, Coverage};
 use super::error::{OpenTableError, ReadTableError};
+use super::namespace::Namespace;
 use super::netns::Netns;
+use super::over::Elsewhere;
 use super::query::Query;
 use super::scope::Scope;
 use super::source::{LazyBpf, Source};
@@ -28,6 +31,10 @@ pub struct Tables {
     closed: Vec<ClosedNetns>,
     /// The means, handed from table to table.
     source: Source,
+    /// Whether all are meant that can be found.
+    are_many_meant: bool,
+    /// Namespaces that a socket alone leads to.
+    kept: Vec<OwnedFd>,
 }
 
 impl Tables {
@@ -41,6 +48,8 @@ impl Tables {
             tables: Vec::new(),
             closed: Vec::new(),
             source: Source::default(),
+            are_many_meant: false,
+            kept: Vec::new(),
         };
         opened.look_again(scope)?;
         Ok(opened)
@@ -72,6 +81,8 @@ impl Tables {
             Some(error) if tables.is_empty() => Err(error),
             _ => {
                 (self.tables, self.closed) = (tables, closed);
+                self.are_many_meant = scope.one().is_none();
+                self.kept.clear();
                 self.lend_source();
                 Ok(())
             }
@@ -201,26 +212,55 @@ impl Tables {
         query: &Query,
         mut read: impl FnMut(&Netns, &mut Table, &mut Shared) -> Result<Coverage, ReadTableError>,
     ) -> Result<Coverage, ReadTableError> {
-        let mut shared = Shared::default();
-        let mut coverage = Coverage::default();
         let many = self.tables.len() > 1;
-        for (netns, table) in &mut self.tables {
-            std::mem::swap(&mut table.source, &mut self.source);
-            let told = read(netns, table, &mut shared);
-            std::mem::swap(&mut table.source, &mut self.source);
-            match told {
-                // It has gone away meanwhile, and its sockets with it.
-                Err(_) if many && netns.is_gone() => {}
-                told => coverage.join(told?),
+        let mut shared = Shared::of_tables(self.tables.len());
+        let mut coverage = Coverage::default();
+        let mut next = 0;
+        let mut asked: Vec<u64> = self.netns().map(|netns| netns.number).collect();
+        loop {
+            for (netns, table) in self.tables.iter_mut().skip(next) {
+                std::mem::swap(&mut table.source, &mut self.source);
+                let told = read(netns, table, &mut shared);
+                std::mem::swap(&mut table.source, &mut self.source);
+                match told {
+                    // It has gone away meanwhile, and its sockets with it.
+                    Err(_) if many && netns.is_gone() => {}
+                    told => coverage.join(told?),
+                }
+                if coverage.stopped {
+                    break;
+                }
             }
-            if coverage.stopped {
+            next = self.tables.len();
+            let elsewhere = shared.end(&mut coverage, query, &asked);
+            if !self.are_many_meant || coverage.stopped || elsewhere.is_empty() {
                 break;
             }
+            asked.extend(elsewhere.iter().map(|other| other.number));
+            elsewhere
+                .into_iter()
+                .for_each(|other| self.open_kept(other));
         }
-        let numbers: Vec<u64> = self.netns().map(|netns| netns.number).collect();
-        shared.end(&mut coverage, query, &numbers);
         coverage.closed.clone_from(&self.closed);
         Ok(coverage)
+    }
+
+    /// Opens the table of a namespace that a socket leads to.
+    fn open_kept(&mut self, elsewhere: Elsewhere) {
+        let Elsewhere { number, descriptor } = elsewhere;
+        // It is open as long as the way is used.
+        let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+        let netns = Netns {
+            number,
+            way: Namespace::File(path.into()),
+            name: None,
+            is_own: false,
+        };
+        match Table::open(&netns.way) {
+            Ok(table) => self.tables.push((netns, table)),
+            Err(error) => self.closed.push(ClosedNetns::of(&netns, &error)),
+        }
+        self.kept.push(descriptor);
     }
 }
 

@@ -52,8 +52,14 @@ pub(crate) fn workload(path: &str) -> Workload {
             found.container = Some(container);
             found.pod = pod.take();
             found.unit = None;
-        } else if found.container.is_none() && found.unit.is_none() {
-            found.unit = unit(name, before);
+        } else if found.container.is_none() {
+            found.unit = match (found.unit, unit(name, before)) {
+                // A user's service manager is a unit, and starts units itself.
+                (Some(manager), Some(unit)) if is_of_a_user(&manager) => {
+                    Some(format!("{manager}/{unit}").into())
+                }
+                (outer, inner) => outer.or(inner),
+            };
         }
         before = Some(name);
     }
@@ -121,6 +127,10 @@ fn unit(name: &str, above: Option<&str>) -> Option<Box<str>> {
     }
     let talos = above.is_some_and(|above| TALOS.contains(&above));
     talos.then(|| name.into())
+}
+
+fn is_of_a_user(unit: &str) -> bool {
+    unit.starts_with("user@") && unit.ends_with(".service") && !unit.contains('/')
 }
 
 /// Without what systemd writes behind.

@@ -80,6 +80,28 @@ fn containers_without_a_pod() {
             "podman",
             ID,
         ),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/user.slice/user-libpod_pod_<OTHER>.slice/libpod-<ID>.scope/container",
+            "podman",
+            ID,
+        ),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/user.slice/docker-<ID>.scope",
+            "docker",
+            ID,
+        ),
+        // Docker in Docker: the inner one.
+        ("/docker/<OTHER>/docker/<ID>", "docker", ID),
+        (
+            "/system.slice/docker-<OTHER>.scope/docker/<ID>",
+            "docker",
+            ID,
+        ),
+        (
+            "/system.slice/docker-<OTHER>.scope/system.slice/docker-<ID>.scope",
+            "docker",
+            ID,
+        ),
         ("/system.slice/nerdctl-<ID>.scope", "nerdctl", ID),
         ("/lxc.payload.web1", "lxc", "web1"),
         ("/lxc.payload/web1/system.slice/ssh.service", "lxc", "web1"),
@@ -128,6 +150,14 @@ fn units() {
         ),
         (
             "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service",
+            "user@1000.service/x.service",
+        ),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/app-org.x.slice/y.scope/z.service",
+            "user@1000.service/y.scope",
+        ),
+        (
+            "/user.slice/user-1000.slice/user@1000.service",
             "user@1000.service",
         ),
         ("/runtime.slice/containerd.service", "containerd.service"),

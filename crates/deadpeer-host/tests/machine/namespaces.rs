@@ -1,12 +1,15 @@
 //! The table of another namespace.
 
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::ops::ControlFlow;
 
-use deadpeer_host::{Namespace, OpenTableError, Query, Table};
-use deadpeer_sys::netns;
-use deadpeer_sys::testing::in_private_netns;
+use deadpeer_host::audit::Audit;
+use deadpeer_host::{Filter, Namespace, OpenTableError, Query, Scope, States, Table, Tables};
+use deadpeer_sys::testing::{in_private_netns, skip};
+use deadpeer_sys::{netns, sockopt};
 
-use crate::{Holder, read, read_of};
+use crate::{Holder, connection, read, read_of};
 
 #[test]
 fn the_namespace_of_a_process() {
@@ -39,6 +42,87 @@ fn the_namespace_of_a_process() {
         // And from here, the holder is elsewhere.
         let (_, coverage) = read(&Query::default());
         assert_eq!(coverage.other_namespaces.get(&number), Some(&holder.pid()));
+    });
+}
+
+/// Of several namespaces, sockets are read through their holders, and of what nobody holds nothing
+/// is left out: each has what its own table has.
+#[test]
+fn nothing_vanishes_where_many_are_read() {
+    in_private_netns(|| {
+        // Held, each by a process in it.
+        let held = netns::private(|| {
+            let (listener, calling, called) = connection("127.0.0.1");
+            (
+                Holder::of(listener),
+                Holder::of(calling),
+                Holder::of(called),
+            )
+        });
+        // A connection waits to be accepted, another has been closed and is not acknowledged.
+        let waiting = netns::private(|| {
+            let (listener, calling, mut called) = connection("::1");
+            let unaccepted = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            sockopt::mute(&calling).unwrap();
+            called.write_all(b"bye").unwrap();
+            drop(called);
+            (Holder::of(listener), calling, unaccepted)
+        });
+        let (held, waiting) = (held.unwrap(), waiting.unwrap());
+        let pids = [held.0.pid(), waiting.0.pid()];
+        let mut query = Query::default();
+        query.tcp_info = false;
+        query.filter.states = States::LIVE;
+        query.kept = false;
+        let mut tables = Tables::open(&Scope::OfProcesses(pids.to_vec())).unwrap();
+        if let Err(why) = tables.use_bpf() {
+            return skip(&why.to_string());
+        }
+        let mut together = Vec::new();
+        let read = tables.each(&query, |netns, connection| {
+            let socket = connection.socket;
+            together.push((netns.number, socket.cookie, socket.state));
+            ControlFlow::Continue(())
+        });
+        read.unwrap();
+        let mut alone = Vec::new();
+        for pid in pids {
+            let mut table = Table::open(&Namespace::Process(pid)).unwrap();
+            table.use_bpf().unwrap();
+            let number = table.namespace();
+            let (rows, _) = read_of(&mut table, &query);
+            alone.extend(rows.iter().map(|row| (number, row.cookie, row.state)));
+        }
+        together.sort_unstable_by_key(|row| (row.0, row.1));
+        alone.sort_unstable_by_key(|row| (row.0, row.1));
+        assert_eq!(together, alone);
+        assert_eq!(together.len(), 3 + 5, "{together:?}");
+    });
+}
+
+/// Neither a process nor a mount leads there.
+#[test]
+fn a_namespace_that_a_socket_alone_keeps() {
+    in_private_netns(|| {
+        let made = netns::private(|| {
+            let number = netns::inode(netns::open_current().unwrap()).unwrap();
+            (number, TcpListener::bind("127.0.0.1:0").unwrap())
+        });
+        let (number, listener) = made.unwrap();
+        let us = std::process::id();
+        let mut filter = Filter::default();
+        filter.pids = vec![us];
+        let mut tables = Tables::open(&Scope::OfProcesses(vec![us])).unwrap();
+        let audit = Audit::new(&tables.kernel());
+        let mut found = Vec::new();
+        let machine = audit.each(&mut tables, &Audit::query(filter, true), |judged| {
+            found.push((judged.netns.number, judged.connection.socket.local));
+            ControlFlow::Continue(())
+        });
+        let machine = machine.unwrap();
+        let local = listener.local_addr().unwrap();
+        assert!(found.contains(&(number, local)), "{found:?}");
+        assert!(machine.netns.iter().any(|netns| netns.number == number));
     });
 }
 

@@ -25,8 +25,18 @@ pub fn advice(outcome: &Outcome) -> Option<String> {
             "the client's FIN arrived, but the server neither reads nor closes the connection"
                 .to_owned()
         }
+        Failure::Forgotten { limit } => forgotten(settings, limit),
         Failure::Dropped { by, .. } => dropped(by, settings),
     })
+}
+
+fn forgotten(settings: Option<&Effective>, limit: Duration) -> String {
+    let limit = seconds(limit);
+    let probe = match settings.filter(|settings| settings.keepalive) {
+        Some(settings) => format!("the first probe comes after {} s", settings.keepidle_s),
+        None => "keepalive is off on accepted sockets".to_owned(),
+    };
+    format!("a middlebox in the path forgets an idle connection after {limit}, and {probe}")
 }
 
 fn unnoticed(case: Case, settings: Option<&Effective>, forecast: Option<Notice>) -> String {
@@ -43,7 +53,7 @@ fn unnoticed(case: Case, settings: Option<&Effective>, forecast: Option<Notice>)
     };
     let state = match case {
         Case::Vanish { state, .. } | Case::Untried(state) => state,
-        Case::Live(_) => State::Idle,
+        Case::Live(_) | Case::Middlebox => State::Idle,
     };
     match (state, settings.user_timeout_ms) {
         (State::Idle, _) if !settings.keepalive => {

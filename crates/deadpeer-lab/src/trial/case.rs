@@ -21,6 +21,8 @@ pub enum Case {
     Live(Living),
     /// No client vanished silently in this state: the settings tell what would happen.
     Untried(State),
+    /// Clients are idle behind a middlebox: the settings tell whether it forgets them.
+    Middlebox,
 }
 
 /// What a connection is doing when its client vanishes, as the server sees it.
@@ -150,6 +152,7 @@ impl fmt::Display for Case {
             Self::Vanish { fault, state } => write!(f, "{}, {}", fault.name(), state.name()),
             Self::Live(living) => write!(f, "{}, alive", living.name()),
             Self::Untried(state) => write!(f, "not tried, {}", state.name()),
+            Self::Middlebox => f.write_str("not tried, behind a middlebox"),
         }
     }
 }

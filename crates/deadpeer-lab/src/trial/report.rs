@@ -94,6 +94,11 @@ pub enum Failure {
     },
     /// It was not tried, and by the settings of its sockets the server would hang.
     Foretold,
+    /// By the settings of its sockets, a middlebox in the path would forget idle connections.
+    Forgotten {
+        /// The middlebox's idle limit.
+        limit: Duration,
+    },
     /// A live client was dropped.
     Dropped {
         /// When the first was.
@@ -107,7 +112,7 @@ impl Outcome {
     /// Whether there was such a case, rather than settings that say what would come of it.
     #[must_use]
     pub fn was_tried(&self) -> bool {
-        !matches!(self.case, Case::Untried(_))
+        !matches!(self.case, Case::Untried(_) | Case::Middlebox)
     }
 }
 

@@ -157,7 +157,7 @@ impl Trial {
     fn asked_for(&self, case: Case) -> bool {
         match case {
             Case::Vanish { state, .. } => self.states.as_ref().is_some_and(|s| s.contains(&state)),
-            Case::Live(_) | Case::Untried(_) => false,
+            Case::Live(_) | Case::Untried(_) | Case::Middlebox => false,
         }
     }
 }
@@ -262,7 +262,7 @@ impl Stage<'_> {
         let played = match case {
             Case::Vanish { fault, state } => vanish::play(self, host, fault, state),
             Case::Live(living) => live::play(self, host, living),
-            Case::Untried(_) => Err(Hitch::because("is not to be tried")),
+            Case::Untried(_) | Case::Middlebox => Err(Hitch::because("is not to be tried")),
         };
         let Played {
             verdict,

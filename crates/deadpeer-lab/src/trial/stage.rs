@@ -252,7 +252,7 @@ impl<'a> Stage<'a> {
                 Case::Vanish { state, .. } | Case::Untried(state) => {
                     forecast.outlook(state.silence()).worst
                 }
-                Case::Live(_) => forecast.slow_reader,
+                Case::Live(_) | Case::Middlebox => forecast.slow_reader,
             }),
             promised: Some(forecast),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpeer_core::{Forecast, Notice};
+use deadpeer_core::{Effective, Finding, Forecast, Notice, Snapshot, TcpState};
 
 use super::{Case, CaseVerdict, Failure, Fault, Outcome, State, Trial};
 
@@ -17,6 +17,8 @@ const DECIDE: [State; 4] = [
 /// An outcome for each state in which no client vanished silently. Beside each outcome: what the
 /// settings of its connections promise; the worst decides.
 pub(super) fn foretell(trial: &Trial, outcomes: &[(Outcome, Option<Forecast>)]) -> Vec<Outcome> {
+    let limit = trial.middlebox;
+    let middlebox = limit.map(|limit| behind_middlebox(limit, outcomes));
     let untried = DECIDE
         .into_iter()
         .filter(|state| !outcomes.iter().any(|(outcome, _)| tries(outcome, *state)));
@@ -40,7 +42,30 @@ pub(super) fn foretell(trial: &Trial, outcomes: &[(Outcome, Option<Forecast>)]) 
                 took: Duration::ZERO,
             }
         })
+        .chain(middlebox)
         .collect()
+}
+
+/// Whether a middlebox with this idle limit would forget one of the connections, which nobody
+/// notices: it sends nothing.
+fn behind_middlebox(limit: Duration, outcomes: &[(Outcome, Option<Forecast>)]) -> Outcome {
+    let idle = Snapshot::new(TcpState::Established);
+    let known = outcomes.iter().filter_map(|(outcome, _)| outcome.settings);
+    let known: Vec<Effective> = known.collect();
+    let forgets = |settings: &&Effective| Finding::of_middlebox(settings, &idle, limit).is_some();
+    let forgotten = known.iter().find(forgets);
+    Outcome {
+        case: Case::Middlebox,
+        verdict: match (forgotten, known.is_empty()) {
+            (Some(_), _) => CaseVerdict::Failed(Failure::Forgotten { limit }),
+            (None, false) => CaseVerdict::Foretold,
+            (None, true) => CaseVerdict::Unclear { why: unknown() },
+        },
+        connections: 0,
+        settings: forgotten.or(known.first()).copied(),
+        forecast: None,
+        took: Duration::ZERO,
+    }
 }
 
 /// Whether it shows what the server does about silence in this state.
@@ -75,7 +100,7 @@ fn unknown() -> String {
 
 #[cfg(test)]
 mod tests {
-    use deadpeer_core::{Effective, Kernel, Sysctls};
+    use deadpeer_core::{Kernel, Sysctls};
 
     use super::*;
 
@@ -153,6 +178,33 @@ mod tests {
             told.iter()
                 .all(|(_, verdict)| matches!(verdict, CaseVerdict::Failed(_)))
         );
+    }
+
+    #[test]
+    fn a_middlebox_must_hear_every_connection_in_time() {
+        let mut trial = Trial::new(["true"], 80, SECOND * 30);
+        let mut speaks = Effective::untouched(&Sysctls::DEFAULT);
+        (speaks.keepalive, speaks.keepidle_s) = (true, 300);
+        let silent = Effective::untouched(&Sysctls::DEFAULT);
+        let told = |trial: &Trial, all: &[Effective]| {
+            let tried: Vec<_> = all.iter().map(|one| idle(passed(), *one)).collect();
+            let told = found(trial, &tried).into_iter();
+            let mut told = told.filter(|(case, _)| *case == Case::Middlebox);
+            told.next().map(|(_, verdict)| verdict)
+        };
+        assert_eq!(told(&trial, &[silent]), None, "nobody asked");
+        let limit = SECOND * 350;
+        trial.middlebox = Some(limit);
+        let forgotten = Some(CaseVerdict::Failed(Failure::Forgotten { limit }));
+        assert_eq!(told(&trial, &[speaks]), Some(CaseVerdict::Foretold));
+        assert_eq!(told(&trial, &[speaks, silent]), forgotten);
+        assert_eq!(told(&trial, &[silent, speaks]), forgotten);
+        speaks.keepidle_s = 350;
+        assert_eq!(told(&trial, &[speaks]), forgotten);
+        assert!(matches!(
+            told(&trial, &[]),
+            Some(CaseVerdict::Unclear { .. })
+        ));
     }
 
     #[test]

@@ -22,8 +22,9 @@ pub struct TestCase {
     /// server), or "foretold": not tried, and no failure by its settings or by --only-tried.
     pub verdict: Word,
     /// "not-noticed", "kept" (the kernel gave up, the descriptor stayed open), "not-closed" (after
-    /// the client's FIN), "dropped" (a live client was) or "foretold" (not tried, and over the
-    /// deadline by its settings); null: it did not fail.
+    /// the client's FIN), "dropped" (a live client was), "foretold" (not tried, and over the
+    /// deadline by its settings) or "forgotten" (by a middlebox while idle, by its settings); null:
+    /// it did not fail.
     pub failure: Option<Word>,
     /// When the last connection was closed or a live one dropped, milliseconds after the fault;
     /// null: none was.

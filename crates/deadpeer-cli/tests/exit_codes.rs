@@ -1,0 +1,186 @@
+//! The exit codes of every verb: in its help, and as they come. Which verbs there are, the command
+//! itself says, so that none is forgotten.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use deadpeer::SocketOptions;
+use deadpeer_sys::sockopt;
+use deadpeer_sys::testing::{in_private_netns, skip};
+use rustix::process::{Pid, Signal, kill_process};
+
+use common::population::pair;
+use common::{deadpeer, ran, run};
+
+/// Every verb, as the help lists them.
+fn verbs(help: &str) -> Vec<&str> {
+    let listed = help.lines().skip_while(|line| !line.starts_with("Verbs:"));
+    let listed = listed.skip(1).take_while(|line| !line.is_empty());
+    // What goes on in a second line stands further in.
+    let verbs = listed.filter_map(|line| line.strip_prefix("  "));
+    let verbs = verbs.filter_map(|line| line.split(' ').next());
+    verbs
+        .filter(|verb| !verb.is_empty() && *verb != "help")
+        .collect()
+}
+
+/// The codes in the table of a help text.
+fn table(help: &str) -> Vec<&str> {
+    let rows = help
+        .lines()
+        .skip_while(|line| *line != "Exit codes:")
+        .skip(1);
+    let rows = rows.filter_map(|line| line.strip_prefix("  "));
+    let codes = rows.filter_map(|row| row.split("  ").next());
+    codes
+        .filter(|code| code.starts_with(|c: char| c.is_ascii_digit()))
+        .collect()
+}
+
+#[test]
+fn every_verb_has_the_whole_table_in_its_help() {
+    let help = run(&["--help"]).stdout;
+    let verbs = verbs(&help);
+    assert!(verbs.len() > 10 && verbs.contains(&"audit"), "{verbs:?}");
+    for verb in verbs {
+        let help = run(&[verb, "--help"]).stdout;
+        let codes = table(&help);
+        match verb {
+            // It ends as the program does that it runs.
+            "run" => assert_eq!(codes, ["3", "125", "126", "127"], "{help}"),
+            _ => assert_eq!(codes, ["0", "1", "2", "3", "130"], "{verb}: {help}"),
+        }
+        for part in self::verbs(&help) {
+            let help = run(&[verb, part, "--help"]).stdout;
+            assert_eq!(table(&help), codes, "{verb} {part}: {help}");
+        }
+    }
+}
+
+/// What is asked of a machine with one connection that nobody watches over, on the port `PORT`; and
+/// the code. A verb has a line for every code that it can be brought to here.
+const CASES: &[(&str, i32)] = &[
+    ("audit", 0),
+    (
+        "audit --within 1h --port PORT --state listen --netns nosuch",
+        2,
+    ),
+    ("audit --within 5s --port PORT", 1),
+    ("audit --within 5s --port 1", 3),
+    ("plan --within 30s", 0),
+    ("plan --within 1ms", 1),
+    ("plan --within 30s --for nosuch", 2),
+    ("explain /no/such/file", 2),
+    ("test --within 5s --port 80 -- /no/such/server", 2),
+    ("lab list", 0),
+    ("lab run nosuch", 2),
+    ("listen nonsense", 2),
+    ("connect nonsense", 2),
+    ("watch --for 10ms --port PORT", 0),
+    ("watch --count 0", 2),
+    ("history --file /no/such/file", 2),
+    ("run --within 30s --quiet --no-bpf -- true", 0),
+    ("run --within 30s --quiet --no-bpf -- false", 1),
+    ("run --within 30s --quiet --no-bpf -- /no/such/program", 127),
+    ("run --within 30s --quiet --no-bpf -- /etc/passwd", 126),
+    ("run --within 1ms -- true", 125),
+    ("run --no-such-flag", 125),
+    ("ping -c 1 --port 1", 3),
+    ("ping", 2),
+    ("protect --within 1h --port 1 --yes", 3),
+    ("protect --within 1ms --port PORT --yes", 1),
+    ("protect --within 1h", 2),
+    ("protect --within 1h --port PORT", 2),
+    ("protect --list", 0),
+    ("protect --remove nosuch", 2),
+    ("protect --remove all", 0),
+    ("kill --unreachable --port 1 --yes", 3),
+    ("kill --unreachable --port PORT --yes", 0),
+    ("kill --silent-for 10h --port PORT --yes", 3),
+    ("kill --all", 2),
+    ("guard --check --config /no/such/file", 2),
+    ("completions bash", 0),
+    ("completions nosuch", 2),
+    ("man", 0),
+    ("man nosuch", 2),
+];
+
+#[test]
+fn the_codes_come_as_the_table_says() {
+    in_private_netns(|| {
+        let pair = pair(&SocketOptions::default());
+        let help = run(&["--help"]).stdout;
+        for verb in verbs(&help) {
+            let of_verb = |(line, _): &&(&str, i32)| line.split(' ').next() == Some(verb);
+            assert!(CASES.iter().any(|case| of_verb(&case)), "no case of {verb}");
+        }
+        for (line, code) in CASES {
+            let line = line.replace("PORT", &pair.port());
+            let ran = run(&line.split(' ').collect::<Vec<_>>());
+            assert_eq!(ran.code, *code, "{line}: {ran:?}");
+            let is_error = *code == 2 || *code > 3;
+            assert_eq!(
+                ran.stderr.starts_with("deadpeer: "),
+                is_error,
+                "{line}: {ran:?}"
+            );
+        }
+    });
+}
+
+/// What waits, with a number of its own or something to come to, and what it says once it does.
+#[test]
+fn what_is_interrupted_before_it_is_done_says_130() {
+    in_private_netns(|| {
+        let pair = pair(&SocketOptions::default());
+        let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+        sockopt::mute(&deaf).unwrap();
+        let (port, deaf) = (pair.port(), deaf.local_addr().unwrap().to_string());
+        for line in [
+            format!("watch --for 1h --port {port}"),
+            format!("watch --count 1 --port {port}"),
+            format!("ping -c 1000 --port {port}"),
+            "listen 127.0.0.1:8888 --once".to_owned(),
+            format!("connect {deaf}"),
+        ] {
+            let mut command = deadpeer(&line.split(' ').collect::<Vec<_>>());
+            let (reader, writer) = std::io::pipe().unwrap();
+            command.stdout(writer.try_clone().unwrap()).stderr(writer);
+            let mut child = command.spawn().unwrap();
+            // Its ends of the pipe are the child's alone.
+            drop(command);
+            let mut said = String::new();
+            let mut told = BufReader::new(reader);
+            told.read_line(&mut said).unwrap();
+            kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+            std::io::copy(&mut told, &mut std::io::sink()).unwrap();
+            let code = child.wait().unwrap().code();
+            assert_eq!(code, Some(130), "{line}: {said}");
+        }
+    });
+}
+
+/// A lack of descriptors is not a lack of connections.
+#[test]
+fn who_may_open_no_file_is_told_so() {
+    if Command::new("sh").arg("-c").arg("true").output().is_err() {
+        return skip("no sh");
+    }
+    in_private_netns(|| {
+        let _pair = pair(&SocketOptions::default());
+        for verb in ["audit", "kill --unreachable --all --yes", "ping -c 1 --all"] {
+            let deadpeer = env!("CARGO_BIN_EXE_deadpeer");
+            let line = format!("ulimit -n 5; exec {deadpeer} {verb}");
+            let mut sh = Command::new("sh");
+            let ran = ran(sh.arg("-c").arg(line).stdin(Stdio::null()).output());
+            assert_eq!(ran.code, 2, "{verb}: {ran:?}");
+            assert!(
+                ran.stderr.contains("Too many open files"),
+                "{verb}: {ran:?}"
+            );
+        }
+    });
+}
