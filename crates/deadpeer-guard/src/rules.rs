@@ -21,8 +21,10 @@ const OURS: &str = "guard:";
 const EVERY: Duration = Duration::from_secs(30);
 
 /// What the policies of a configuration want of connections still to come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Rules {
+    /// What tells ours from those of a guard with another state directory.
+    tag: String,
     next: Option<Instant>,
     /// What was said already.
     said: BTreeSet<String>,
@@ -37,9 +39,19 @@ struct Wanted {
 }
 
 impl Rules {
+    /// Those of the guard whose state is in this directory.
+    pub(crate) fn of(directory: &Path) -> Self {
+        Self {
+            tag: tag(directory),
+            next: None,
+            said: BTreeSet::new(),
+        }
+    }
+
     /// Another configuration is in force.
     pub(crate) fn look_soon(&mut self) {
-        *self = Self::default();
+        self.next = None;
+        self.said.clear();
     }
 
     /// Whether it is time to look again.
@@ -70,7 +82,8 @@ impl Rules {
                 return counts;
             }
         };
-        let ours = there.iter().filter(|it| it.pinned.name.starts_with(OURS));
+        let is_ours = |name: &str| name.starts_with(OURS) && name.ends_with(&self.tag);
+        let ours = there.iter().filter(|it| is_ours(&it.pinned.name));
         for orphan in ours.filter(|it| !wanted.contains_key(&it.pinned.name)) {
             end(orphan);
         }
@@ -144,7 +157,7 @@ impl Rules {
                     rule: rule(&aim, false),
                     cgroup,
                 };
-                all.insert(name(policy, number), wanted);
+                all.insert(name(policy, number, &self.tag), wanted);
             }
         }
         all
@@ -186,13 +199,23 @@ fn end(orphan: &Standing) {
     }
 }
 
-/// What a BPF file system takes for a name: that of the policy, and the number of the cgroup.
-fn name(policy: &Policy, cgroup: u64) -> String {
+/// The same of a directory in every version (FNV-1a).
+fn tag(directory: &Path) -> String {
+    let bytes = directory.as_os_str().as_encoded_bytes().iter();
+    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    });
+    format!(":{hash:08x}")
+}
+
+/// What a BPF file system takes for a name: that of the policy, the number of the cgroup, and whose
+/// it is.
+fn name(policy: &Policy, cgroup: u64, tag: &str) -> String {
     let plain = policy.name.bytes().map(|byte| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
         other => format!("_{other:02x}"),
     });
-    format!("{OURS}{}:{cgroup}", plain.collect::<String>())
+    format!("{OURS}{}:{cgroup}{tag}", plain.collect::<String>())
 }
 
 #[cfg(test)]
@@ -227,6 +250,9 @@ mod tests {
     fn names_are_told_apart_and_taken() {
         let mut policy = Config::default().policies.remove(0);
         policy.name = "a/b c.d".into();
-        assert_eq!(name(&policy, 7), "guard:a_2fb_20c_2ed:7");
+        let (one, other) = (tag(Path::new("/var/lib/deadpeer")), tag(Path::new("/tmp")));
+        assert_ne!(one, other);
+        let name = name(&policy, 7, &one);
+        assert_eq!(name, format!("guard:a_2fb_20c_2ed:7{one}"));
     }
 }
