@@ -76,14 +76,15 @@ fn at_any_moment() {
     });
 }
 
-/// As often as `LONG_KILLS` says: `.ci/long` runs it.
+/// How often, where `LONG_KILLS` doesn't say it: `.ci/long` sets that.
+pub(crate) fn kills(usually: u32) -> u32 {
+    let said = std::env::var("LONG_KILLS").ok();
+    said.and_then(|said| said.parse().ok()).unwrap_or(usually)
+}
+
 #[test]
 #[ignore = "takes an hour: .ci/long"]
 fn at_random() {
-    let kills = std::env::var("LONG_KILLS").ok();
-    let kills = kills
-        .and_then(|kills| kills.parse().ok())
-        .unwrap_or(1000_u32);
     in_private_netns(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -97,7 +98,7 @@ fn at_random() {
         let before = options(&listener);
         let ways = ways();
         let mut killed = 0;
-        for round in 0..kills {
+        for round in 0..kills(1000) {
             let undo = Undo::new();
             // Another moment each time, over the time that a run takes.
             let after = Duration::from_micros(u64::from(round * 7919 % 1000) * 150);

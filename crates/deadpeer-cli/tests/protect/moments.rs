@@ -10,6 +10,7 @@ use deadpeer_sys::testing::in_private_netns;
 
 use crate::common::of_type;
 use crate::common::room::Room;
+use crate::killed::kills;
 use crate::sockets::{Undo, has_bpf, options, ways};
 
 /// How many, each way.
@@ -126,7 +127,7 @@ fn a_killed_undo_can_be_undone_again() {
 }
 
 #[test]
-fn what_a_killed_maker_of_a_rule_leaves_is_listed_and_removed() {
+fn what_a_killed_maker_or_remover_of_a_rule_leaves_is_listed_and_removed() {
     in_private_netns(|| {
         if !has_bpf() {
             return;
@@ -138,19 +139,25 @@ fn what_a_killed_maker_of_a_rule_leaves_is_listed_and_removed() {
         let command = env!("CARGO_BIN_EXE_deadpeer");
         let making =
             format!("{command} protect --new-connections --cgroup {cgroup} --within 30s --yes");
-        let start = Instant::now();
-        room.run(&making);
-        let takes = start.elapsed();
-        for moment in 1..=MOMENTS {
+        let removing = format!("{command} protect --remove all");
+        let mut takes = |line: &str| {
+            let start = Instant::now();
+            room.run(line);
+            start.elapsed()
+        };
+        let (makes, removes) = (takes(&making), takes(&removing));
+        let moments = kills(MOMENTS);
+        for moment in 1..=moments {
+            for (takes, line) in [(makes, &making), (removes, &removing)] {
+                let seconds = (takes * moment / moments).as_secs_f64();
+                room.run(&format!("timeout -s KILL {seconds} {line}"));
+                // Nothing, a whole rule, or a rest of one: in no case more.
+                let standing = of_type(&room.deadpeer("--list --json"), "standing_protection");
+                assert!(standing.len() <= 1, "{standing:?}");
+            }
             room.deadpeer("--remove all --json");
             assert_eq!(room.run("ls /sys/fs/bpf | grep deadpeer"), [""; 0]);
-            let seconds = (takes * moment / MOMENTS).as_secs_f64();
-            room.run(&format!("timeout -s KILL {seconds} {making}"));
-            // Nothing, a whole rule, or a rest of one: in no case more.
-            let standing = of_type(&room.deadpeer("--list --json"), "standing_protection");
-            assert!(standing.len() <= 1, "{standing:?}");
         }
-        room.deadpeer("--remove all --json");
         assert!(of_type(&room.deadpeer("--list --json"), "standing_protection").is_empty());
     });
 }
