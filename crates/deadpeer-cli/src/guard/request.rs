@@ -83,7 +83,7 @@ Examples:
   deadpeer guard --check                      whether the configuration is right
   deadpeer guard                              guard until told to end; SIGHUP reads it again
   deadpeer guard --listen 127.0.0.1:9717      and show metrics to Prometheus
-  deadpeer guard status --json | jq .holding  why it kills nobody now
+  deadpeer guard status --json | jq .holding   why it kills nobody now
 
 A policy in /etc/deadpeer/guard.toml (docs/guard.md has all of its words):
   [[policy]]

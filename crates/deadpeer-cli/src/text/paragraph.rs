@@ -17,7 +17,8 @@ pub(crate) fn paragraph<W: Write>(
     text: &str,
 ) -> io::Result<()> {
     let room = look.width.map_or(usize::MAX, |width| {
-        width.saturating_sub(display_width(first)).max(20)
+        let indent = display_width(first).max(display_width(further));
+        width.saturating_sub(indent).max(20)
     });
     let mut indent = first;
     for line in wrap(text, room) {
