@@ -25,6 +25,8 @@ const HSR: u16 = 0x892f;
 /// A Cisco switch's tag for a virtual interface: four bytes, then the EtherType of before (IEEE
 /// 802.1BR's draft).
 const VN_TAG: u16 = 0x8926;
+/// A port extender's tag: six bytes, then the EtherType of before (IEEE 802.1BR, E-TAG).
+const E_TAG: u16 = 0x893f;
 /// Cisco's FabricPath: two bytes before a whole frame.
 const FABRIC_PATH: u16 = 0x8903;
 /// IEEE 802.1AE.
@@ -52,6 +54,7 @@ pub(super) fn carried(mut ethertype: u16, mut inner: Layer<'_>) -> Result<Conten
             NSH => return tunnel::nsh(inner),
             VLAN | QINQ => (4, 2),
             HSR | VN_TAG => (6, 4),
+            E_TAG => (8, 6),
             MACSEC => return macsec(inner),
             length @ 0..=LONGEST_8023 => return llc::read(inner.ending(u32::from(length))),
             ethertype if QINQ_OLD.contains(&ethertype) => (4, 2),

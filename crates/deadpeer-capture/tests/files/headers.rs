@@ -300,6 +300,11 @@ fn what_follows_ethernet() {
             within(0x8926, &[0, 1, 0, 2, 8, 0], &ip),
         ),
         (
+            "802.1BR, E-TAG",
+            Link::ETHERNET,
+            within(0x893f, &[0x10, 0, 0, 0xd8, 0, 0, 8, 0], &ip),
+        ),
+        (
             "FabricPath",
             Link::ETHERNET,
             within(0x8903, &[0, 0], &frame),
