@@ -1,5 +1,6 @@
 //! `deadpeer explain`: who died, when, and how anybody noticed, from a packet capture.
 
+mod advice;
 mod answer;
 mod filter;
 mod input;
@@ -37,7 +38,11 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         Source::File(file) => input::read(file, &mut telling, out)?,
     };
     telling.told(out)?;
-    let answer = Answer::of(request, &telling.conversations, telling.lost)?;
+    let (conversations, lost) = (&telling.conversations, telling.lost);
+    let answer = match output {
+        Output::Json => records::judged(request, conversations, lost, out)?,
+        Output::Text(_) => Answer::of(request, conversations, lost, None)?,
+    };
     if let Some(page) = &request.html {
         page::write(page, &answer)?;
     }

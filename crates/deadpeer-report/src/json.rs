@@ -14,8 +14,26 @@ use crate::printable::is_printable;
 /// # Errors
 /// What `out` says.
 pub fn line<W: Write>(out: &mut W, value: &impl Serialize) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(&mut *out, Printable))?;
-    out.write_all(b"\n")
+    let mut line = Vec::new();
+    append_line(&mut line, value)?;
+    out.write_all(&line)
+}
+
+/// Appends the same to lines.
+///
+/// # Errors
+/// The value cannot be JSON.
+pub fn append_line(lines: &mut Vec<u8>, value: &impl Serialize) -> io::Result<()> {
+    let begin = lines.len();
+    value.serialize(&mut Serializer::new(&mut *lines))?;
+    // Nearly all lines are plain; looking at all of one is faster than looking at each string.
+    let plain = |all: bool, byte: &u8| all & matches!(*byte, b' '..=b'~');
+    if !lines[begin..].iter().fold(true, plain) {
+        lines.truncate(begin);
+        value.serialize(&mut Serializer::with_formatter(&mut *lines, Printable))?;
+    }
+    lines.push(b'\n');
+    Ok(())
 }
 
 /// The shortest JSON in which everything shows. The quotation marks, backslashes and C0 controls
@@ -28,11 +46,6 @@ impl Formatter for Printable {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        // Nearly all text is this; looking at all of it is faster than stopping early.
-        let plain = |all: bool, byte: u8| all & matches!(byte, b' '..=b'~');
-        if fragment.bytes().fold(true, plain) {
-            return out.write_all(fragment.as_bytes());
-        }
         let mut shown = 0;
         let hidden = fragment.char_indices().filter(|(_, c)| !is_printable(*c));
         for (at, c) in hidden {

@@ -16,7 +16,8 @@ pub(super) fn read(ip: &Header, packet: Layer<'_>) -> Result<Segment, Skip> {
     let head = packet.head::<LEAST>()?;
     let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let size = usize::from(head[12] >> 4) * 4;
-    if size < 20 || packet.length < size as u32 {
+    // The header of a fragmented packet may go on in its next fragment.
+    if size < 20 || packet.length < size as u32 && !ip.fragmented {
         return Err(Skip::Malformed);
     }
     let flags = Flags(head[13]);
@@ -27,7 +28,7 @@ pub(super) fn read(ip: &Header, packet: Layer<'_>) -> Result<Segment, Skip> {
         ack: word(8),
         flags,
         window: u16::from_be_bytes([head[14], head[15]]),
-        length: packet.length - size as u32,
+        length: packet.length.saturating_sub(size as u32),
         first_byte: packet.bytes.get(size).copied(),
         window_scale: None,
         timestamps: None,

@@ -10,6 +10,9 @@ const ORDER: u8 = 0x80;
 const WITHOUT_DATA: u8 = 0x40;
 const WITH_QUALITY: u8 = 0x80;
 
+/// Where the sequence control field begins, with the number of a fragment.
+const FRAGMENT: usize = 22;
+
 /// How data in the clear begins: LLC, SNAP, numbered by EtherTypes.
 const CLEAR: &[u8] = &[0xaa, 0xaa, 0x03];
 
@@ -46,14 +49,17 @@ fn flags(header: &[u8]) -> Option<u8> {
 
 /// Reads an 802.11 frame; `padded`: zeros fill its header up to a multiple of 4.
 pub(super) fn frame(frame: Layer<'_>, padded: bool) -> Result<Content, Skip> {
-    data(frame, *frame.head::<2>()?, padded)
+    data(frame, *frame.head::<2>()?, FRAGMENT, padded)
 }
 
-/// The same as some access points tunnel it, with the bytes of the frame control field swapped.
+/// The same as some access points tunnel it, with the bytes of the frame control and the sequence
+/// control field swapped.
 pub(super) fn frame_of_either_order(frame: Layer<'_>) -> Result<Content, Skip> {
     let [one, two] = *frame.head::<2>()?;
-    let control = if is_data(one) { [one, two] } else { [two, one] };
-    data(frame, control, false)
+    match is_data(one) {
+        true => data(frame, [one, two], FRAGMENT, false),
+        false => data(frame, [two, one], FRAGMENT + 1, false),
+    }
 }
 
 fn is_data(control: u8) -> bool {
@@ -62,12 +68,19 @@ fn is_data(control: u8) -> bool {
     control & VERSION_AND_TYPE == DATA
 }
 
-fn data(frame: Layer<'_>, control: [u8; 2], padded: bool) -> Result<Content, Skip> {
+/// Reads a frame with this frame control field; the number of a fragment stands in the byte at
+/// `fragment`.
+fn data(
+    frame: Layer<'_>,
+    control: [u8; 2],
+    fragment: usize,
+    padded: bool,
+) -> Result<Content, Skip> {
     let [kind, flags] = control;
     if !is_data(kind) || kind & WITHOUT_DATA != 0 {
         return Err(Skip::NotIp);
     }
-    let fragment = frame.head::<24>()?[22] & 0x0f;
+    let fragment = frame.head::<24>()?[fragment] & 0x0f;
     let mut size = 24;
     if flags & TO_AND_FROM_DISTRIBUTION == TO_AND_FROM_DISTRIBUTION {
         size += 6;

@@ -53,6 +53,13 @@ impl Judged<'_> {
         })
     }
 
+    /// The story of the conversation at a place, on which this is the verdict.
+    #[must_use]
+    pub fn story(&self, place: Place, verdict: StoryVerdict) -> Story {
+        let conversation = self.conversations.at(place);
+        Story::of(conversation, verdict, self.around.end_of(conversation))
+    }
+
     /// The stories of the conversations at these places, each told as it is asked for.
     pub fn stories_at(&self, places: &[Place]) -> impl ExactSizeIterator<Item = Story> {
         let conversations = places.iter().map(|place| self.conversations.at(*place));

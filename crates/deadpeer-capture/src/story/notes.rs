@@ -71,7 +71,8 @@ pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
             .filter(notable)
             .map(|(length, side)| Note::WindowClosed(side, length)),
         older,
-        (silence >= UNASKED).then_some(Note::Unasked(silence)),
+        // Who never had a connection asks nobody.
+        (silence >= UNASKED && !conversation.is_lone_syn()).then_some(Note::Unasked(silence)),
     ];
     notes.into_iter().flatten().collect()
 }

@@ -208,8 +208,8 @@ impl Episodes {
             self.forget_the_middle();
         }
         if self.list.len() == self.list.capacity() {
-            // Most conversations have one or two, where a list left to itself begins with four.
-            self.list.reserve_exact(self.list.len().max(1));
+            // Most conversations have two or three, where a list left to itself begins with four.
+            self.list.reserve_exact(self.list.len().max(2));
         }
         self.pushed = self.pushed.wrapping_add(1).max(1);
         let place = self.list.len();

@@ -537,6 +537,8 @@ fn wireless_networks() {
     .concat();
     let mut swapped = quality.clone();
     swapped.swap(0, 1);
+    // The frame's number 1891, not fragment 6.
+    swapped[22..24].copy_from_slice(&[0x76, 0x30]);
     let prism = [&[0, 0, 0, 0x44, 144, 0, 0, 0][..], &[0; 136], &quality].concat();
     all_lead_to_it(&[
         ("data", Link::IEEE802_11, wifi([0x08, 2], &[])),
@@ -717,6 +719,12 @@ fn a_short_snap_length_leaves_the_length() {
 fn the_first_fragment_is_enough() {
     let first = ipv4(&[], 0x2000, 6, &tcp(&[], b"first"));
     assert!(segment(Link::RAW, &first).fragmented);
+    // Its header may go on in the next one (RFC 1858, section 3); that of a whole packet may not.
+    let options = [2, 4, 5, 180];
+    let (more, whole) = (0x2000, 0);
+    let part = |fragment| ipv4(&[], fragment, 6, &tcp(&options, b"")[..20]);
+    assert_eq!(segment(Link::RAW, &part(more)).length, 0);
+    assert_eq!(read(Link::RAW, &part(whole)), Err(Skip::Malformed));
     let later = ipv4(&[], 0x2001, 6, b"later");
     assert_eq!(read(Link::RAW, &later), Err(Skip::LaterFragment));
     let v6 = |place: u16| {

@@ -93,6 +93,17 @@ fn syns_to_many_ports_are_one_scan_and_nobodys_death() {
     is_one_scan(&told);
 }
 
+/// A merged file spans days, in which nobody asks after a connection that was never opened.
+#[test]
+fn silence_after_a_lone_syn_is_not_told() {
+    let mut talk = Talk::new();
+    talk.send(0.0, Side::Client, Flags::SYN, 0)
+        .capture_ends(80_000.0);
+    let story = talk.story();
+    assert_eq!(story.verdict.untold, Some(Untold::LoneSyn));
+    assert_eq!(story.verdict.notes, []);
+}
+
 #[test]
 fn a_scan_at_the_end_of_a_capture_or_among_what_others_say_is_one_too() {
     let told = stories(&scan());

@@ -183,6 +183,15 @@ fn who_answers_no_new_connection_either_is_named() {
     // Before it was missed, and long after, it may have been another trouble.
     assert_eq!(gone(&vain(300.0)), Gone::Connection);
     assert_eq!(gone(&vain(900.0)), Gone::Connection);
+    // Of several, the one that matters need not be the one that ends first.
+    let mut long = Talk::new();
+    long.end(Side::Client).port = 41_001;
+    for wait in [0.0, 1.0, 3.0, 7.0, 15.0, 31.0, 63.0] {
+        long.raw(345.0 + wait, Side::Client, (1_000, 0), Flags::SYN, b"");
+    }
+    let shorter = vain(380.0);
+    assert_eq!(gone(&shorter), Gone::Connection);
+    assert_eq!(gone(long.with(&shorter)), Gone::Side(Side::Server));
     // Another host, or a port on which perhaps nobody listens.
     assert_eq!(gone(vain(352.0).between(1, 9)), Gone::Connection);
     let mut other_port = Talk::new();

@@ -2,16 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
-use std::sync::OnceLock;
-use std::time::Duration;
 
 use deadpeer_capture::dissect::Skip;
-use deadpeer_capture::story::{Group, Grouping, Judged, compared_plan};
+use deadpeer_capture::story::{Group, Grouping, Judged};
 use deadpeer_capture::talk::{Place, Totals};
 use deadpeer_capture::{Conversations, Moment, Span, Story};
-use deadpeer_core::{Kernel, Notice, Plan, Policy, Refusal, Silence};
-use deadpeer_report::duration::{self, Upper};
 
+use super::advice::Advice;
 use super::request::Request;
 use super::time::Zone;
 use crate::exit::{Exit, Stop};
@@ -38,9 +35,11 @@ pub(super) struct Answer<'a> {
     pub(super) retold: usize,
     /// Stories that are one.
     pub(super) groups: Vec<Group>,
-    /// The plan that each death is compared with.
-    planned: OnceLock<Result<Planned, Refusal>>,
+    pub(super) advice: Advice<'a>,
 }
+
+/// Gets each story as it is judged.
+pub(super) type Each<'a> = &'a mut dyn FnMut(&Advice<'_>, &Story) -> Result<(), Stop>;
 
 /// A story that is to be shown, in the order in which they are.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -51,21 +50,19 @@ struct Chosen {
     place: Place,
 }
 
-/// A plan, and its options in words.
-struct Planned {
-    plan: Plan,
-    options: String,
-}
-
 impl<'a> Answer<'a> {
+    /// Judges everything; with `each`, all that is to be shown is told as it is judged, in no
+    /// particular order, and only a page needs to find it again.
     pub(super) fn of(
         request: &'a Request,
         conversations: &'a Conversations,
         lost: Option<u64>,
+        mut each: Option<Each<'_>>,
     ) -> Result<Self, Stop> {
+        let advice = Advice::of(request);
         let judged = conversations.judged();
         let end = conversations.span().map_or(Moment::FIRST, |(_, last)| last);
-        let (mut matched, mut deaths, mut untold, mut retold) = (0, 0, 0, 0);
+        let (mut matched, mut deaths, mut untold, mut retold) = (0_usize, 0, 0, 0);
         let (mut chosen, mut lone_untold) = (Vec::new(), Vec::new());
         let mut grouping = Grouping::default();
         for (place, number, ends, verdict) in judged.verdicts() {
@@ -78,17 +75,21 @@ impl<'a> Answer<'a> {
                         || others.any(|(_, ends)| request.shown.matches(*ends))
                 }
             };
-            retold += usize::from(matches && verdict.is_told_elsewhere());
-            matched += usize::from(matches);
-            deaths += usize::from(matches && verdict.is_death());
-            untold += usize::from(matches && verdict.untold.is_some());
-            if matches {
-                grouping.take(number, ends, &verdict);
+            if !matches {
+                continue;
             }
-            if matches && verdict.lone_syn && verdict.untold.is_some() {
+            retold += usize::from(verdict.is_told_elsewhere());
+            matched += 1;
+            deaths += usize::from(verdict.is_death());
+            untold += usize::from(verdict.untold.is_some());
+            grouping.take(number, ends, &verdict);
+            if verdict.lone_syn && verdict.untold.is_some() {
                 lone_untold.push(number);
             }
-            if matches && (request.conn.is_some() || request.all || verdict.severity() > 0) {
+            if request.conn.is_none() && !request.all && verdict.severity() == 0 {
+                continue;
+            }
+            if each.is_none() || request.html.is_some() {
                 let took = verdict.took(end).unwrap_or_default();
                 chosen.push(Chosen {
                     severity: Reverse(verdict.severity()),
@@ -96,6 +97,9 @@ impl<'a> Answer<'a> {
                     number,
                     place,
                 });
+            }
+            if let Some(each) = &mut each {
+                each(&advice, &judged.story(place, verdict))?;
             }
         }
         if let (Some(conn), []) = (request.conn, chosen.as_slice()) {
@@ -120,10 +124,9 @@ impl<'a> Answer<'a> {
         if request.conn.is_none() && !request.all {
             chosen.retain(|one| !scanned.contains(&one.number));
         }
-        let told_elsewhere = if request.all || request.conn.is_some() {
-            0
-        } else {
-            retold
+        let fine = match request.all || request.conn.is_some() {
+            true => 0,
+            false => matched.saturating_sub(chosen.len() + scanned.len() + retold),
         };
         chosen.sort_unstable();
         Ok(Self {
@@ -132,29 +135,14 @@ impl<'a> Answer<'a> {
             totals: conversations.totals().clone(),
             lost,
             span: conversations.span(),
-            fine: matched.saturating_sub(chosen.len() + scanned.len() + told_elsewhere),
+            fine,
             judged,
             chosen: chosen.into_iter().map(|one| one.place).collect(),
             deaths,
             untold,
             retold,
             groups,
-            planned: OnceLock::new(),
-        })
-    }
-
-    /// The plan that each death is compared with, made when there is the first.
-    fn planned(&self) -> &Result<Planned, Refusal> {
-        self.planned.get_or_init(|| {
-            let policy = Policy::detect_within(self.request.within);
-            let plan = compared_plan(&policy, &Kernel::modern(None))?;
-            let words = plan.to_string();
-            // The plan's own forecasts are of every state; in a story it is one.
-            let options = words
-                .split_once(": ")
-                .map_or(&*words, |(options, _)| options);
-            let options = options.to_owned();
-            Ok(Planned { plan, options })
+            advice,
         })
     }
 
@@ -172,49 +160,6 @@ impl<'a> Answer<'a> {
         } else {
             Exit::Yes
         }
-    }
-
-    /// The plan that would have noticed a death sooner, and within what; `None` where nobody was
-    /// gone, or it would not.
-    pub(super) fn sooner(&self, story: &Story) -> Option<(&Plan, Duration)> {
-        let took = story.verdict.took(story.capture_ends)?;
-        let Planned { plan, .. } = self.planned().as_ref().ok()?;
-        let Notice::Within(span) = story.with_plan(plan)? else {
-            return None;
-        };
-        (span.latest < took).then_some((plan, span.latest))
-    }
-
-    /// The same as a sentence, or why there is no plan.
-    pub(super) fn plan(&self, story: &Story) -> Option<String> {
-        if !story.verdict.is_death() {
-            return None;
-        }
-        let asked = format!(
-            "deadpeer plan --within {}",
-            duration::typed(self.request.within).replace(' ', "")
-        );
-        let options = match self.planned() {
-            Ok(Planned { options, .. }) => options,
-            Err(refusal) => {
-                let asks = story.verdict.silence.is_some();
-                return asks.then(|| format!("{asked}: {refusal}"));
-            }
-        };
-        let (_, latest) = self.sooner(story)?;
-        let (when, while_doing) = (
-            Upper(latest),
-            story.verdict.silence.map_or("", Silence::words),
-        );
-        let program = deadpeer_recipes::of_port(story.ends[1].port);
-        let program = program.map(|recipe| {
-            let (title, name) = (&recipe.title, &recipe.name);
-            format!("; in the words of {title}, if that is the server: --for {name}")
-        });
-        let program = program.unwrap_or_default();
-        Some(format!(
-            "with {asked} it would have been noticed within {when} {while_doing}: {options}{program}"
-        ))
     }
 
     /// What it all comes to.

@@ -141,7 +141,7 @@ fn tell(html: &mut String, answer: &Answer<'_>, story: &Story) {
         );
     }
     html.push_str("</table></div>\n");
-    for remark in remarks(answer, story) {
+    for remark in remarks(&answer.advice, story) {
         let _ = writeln!(html, "<p>{}</p>", escape(&remark));
     }
 }

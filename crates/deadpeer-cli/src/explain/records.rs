@@ -5,15 +5,17 @@ mod verdict;
 
 use std::io::Write;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::{mem, thread};
 
-use deadpeer_capture::Flags;
 use deadpeer_capture::story::Group;
 use deadpeer_capture::talk::Sighting;
-use deadpeer_report::record;
+use deadpeer_capture::{Conversations, Flags, Story};
+use deadpeer_report::{json, record};
 
+use super::advice::Advice;
 use super::answer::Answer;
+use super::request::Request;
 use super::time::rfc3339;
 use crate::exit::Stop;
 use crate::output::line;
@@ -24,10 +26,31 @@ const CHUNK: usize = 1 << 20;
 /// Of a group, so many connections are named.
 const NAMED: usize = 100;
 
-/// Writes the stories, their groups and the capture.
+/// Judges everything. Where all stories are wanted, they are written as they are judged: each is
+/// judged once, in the order in which they are in memory.
+pub(super) fn judged<'a>(
+    request: &'a Request,
+    conversations: &'a Conversations,
+    lost: Option<u64>,
+    out: &mut impl Write,
+) -> Result<Answer<'a>, Stop> {
+    if !request.tells_all() {
+        return Answer::of(request, conversations, lost, None);
+    }
+    beside(out, |lines| {
+        let mut each =
+            |advice: &Advice<'_>, story: &Story| lines.add(&story::record(advice, story));
+        Answer::of(request, conversations, lost, Some(&mut each))
+    })
+}
+
+/// Writes the stories that were not written yet, their groups and the capture.
 pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
-    if !answer.request.packets {
-        stories(answer, out)?;
+    if !answer.request.packets && !answer.request.tells_all() {
+        beside(out, |lines| {
+            let mut stories = answer.stories();
+            stories.try_for_each(|story| lines.add(&story::record(&answer.advice, &story)))
+        })?;
     }
     for told in &answer.groups {
         line(out, &group(told))?;
@@ -35,30 +58,25 @@ pub(super) fn write(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Sto
     line(out, &capture(answer))
 }
 
-/// Writes the stories. A thread of its own makes the lines while those before them are written: its
-/// strings come from a heap of its own, which stays in the processor's cache, whereas those of one
-/// that a million connections have filled are far apart.
-fn stories(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
+/// Writes lines while a thread of its own makes those after them: its strings come from a heap of
+/// its own, which stays in the processor's cache, whereas those of one that a million connections
+/// have filled are far apart.
+fn beside<T: Send>(
+    out: &mut impl Write,
+    make: impl FnOnce(&mut Lines) -> Result<T, Stop> + Send,
+) -> Result<T, Stop> {
     let (made, ready) = sync_channel::<Vec<u8>>(2);
     let (emptied, empty) = channel::<Vec<u8>>();
     thread::scope(|scope| {
-        let lines = thread::Builder::new().spawn_scoped(scope, move || {
-            let mut lines = Vec::with_capacity(CHUNK);
-            for story in answer.stories() {
-                line(&mut lines, &story::record(answer, &story))?;
-                if lines.len() >= CHUNK / 2 {
-                    let next = empty.try_recv();
-                    let next = next.unwrap_or_else(|_| Vec::with_capacity(CHUNK));
-                    let full = mem::replace(&mut lines, next);
-                    if made.send(full).is_err() {
-                        // What was written last could not be: that is said there.
-                        return Ok(());
-                    }
-                }
-            }
-            // The same holds here.
-            let _ = made.send(lines);
-            Ok(())
+        let maker = thread::Builder::new().spawn_scoped(scope, move || {
+            let mut lines = Lines {
+                lines: Vec::with_capacity(CHUNK),
+                made,
+                empty,
+            };
+            let value = make(&mut lines)?;
+            lines.hand_over()?;
+            Ok(value)
         })?;
         for mut lines in ready {
             out.write_all(&lines)?;
@@ -66,8 +84,33 @@ fn stories(answer: &Answer<'_>, out: &mut impl Write) -> Result<(), Stop> {
             // At the end nobody fills it any more.
             let _ = emptied.send(lines);
         }
-        lines.join().unwrap_or_else(|panic| resume_unwind(panic))
+        maker.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
+}
+
+/// Lines that are being made.
+struct Lines {
+    lines: Vec<u8>,
+    made: SyncSender<Vec<u8>>,
+    empty: Receiver<Vec<u8>>,
+}
+
+impl Lines {
+    fn add(&mut self, story: &record::Story) -> Result<(), Stop> {
+        json::append_line(&mut self.lines, story)?;
+        match self.lines.len() >= CHUNK / 2 {
+            true => self.hand_over(),
+            false => Ok(()),
+        }
+    }
+
+    fn hand_over(&mut self) -> Result<(), Stop> {
+        let next = self.empty.try_recv();
+        let next = next.unwrap_or_else(|_| Vec::with_capacity(CHUNK));
+        let full = mem::replace(&mut self.lines, next);
+        // What could not be written before it is said there.
+        self.made.send(full).map_err(|_| Stop::PipeClosed)
+    }
 }
 
 /// A segment and what it is to its connection.

@@ -109,6 +109,13 @@ pub(super) enum Source {
     },
 }
 
+impl Request {
+    /// Whether every story is to be told.
+    pub(super) fn tells_all(&self) -> bool {
+        self.all && self.conn.is_none() && !self.packets
+    }
+}
+
 impl ExplainArgs {
     /// As plain values.
     pub(crate) fn request(&self) -> Request {

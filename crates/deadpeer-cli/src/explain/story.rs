@@ -7,6 +7,7 @@ use deadpeer_capture::story::{Event, Happening};
 use deadpeer_capture::talk::What;
 use deadpeer_capture::{Side, Story};
 
+use super::advice::Advice;
 use super::answer::Answer;
 use super::time::Digits;
 use crate::exit::Stop;
@@ -49,7 +50,7 @@ fn one(answer: &Answer<'_>, story: &Story, look: Look, out: &mut impl Write) -> 
         style::TITLE
     };
     paragraph(&mut *out, look, bad, "", "  ", &verdict)?;
-    for line in remarks(answer, story) {
+    for line in remarks(&answer.advice, story) {
         paragraph(&mut *out, look, style::PLAIN, "", "  ", &line)?;
     }
     Ok(())
@@ -71,7 +72,7 @@ pub(super) fn heading(story: &Story) -> String {
 }
 
 /// What else is to be said of it, a sentence each.
-pub(super) fn remarks(answer: &Answer<'_>, story: &Story) -> Vec<String> {
+pub(super) fn remarks(advice: &Advice<'_>, story: &Story) -> Vec<String> {
     let mut said = Vec::new();
     said.extend(story.verdict.evidence.iter().map(|evidence| {
         format!(
@@ -93,7 +94,7 @@ pub(super) fn remarks(answer: &Answer<'_>, story: &Story) -> Vec<String> {
         }
     }
     said.extend(story.wait());
-    said.extend(answer.plan(story));
+    said.extend(advice.plan(story));
     said
 }
 

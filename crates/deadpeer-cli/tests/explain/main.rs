@@ -226,6 +226,21 @@ fn filters_choose_among_the_connections() {
     );
 }
 
+/// With `--all` they are told as they are judged.
+#[test]
+fn all_stories_come_in_the_order_in_which_they_began_and_are_the_same() {
+    let openings = capture("openings.pcap");
+    let told = |args: &[&str]| {
+        let lines = json(&[&["explain", "--json", &openings], args].concat());
+        of_type(&lines, "story")
+    };
+    let one_by_one: Vec<_> = ["1", "2", "3", "4"]
+        .iter()
+        .flat_map(|number| told(&["--conn", number]))
+        .collect();
+    assert_eq!(told(&["--all"]), one_by_one);
+}
+
 #[test]
 fn what_is_cut_or_broken_is_told_as_far_as_it_goes() {
     let folder = tempfile::tempdir().unwrap();

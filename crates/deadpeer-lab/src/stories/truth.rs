@@ -41,8 +41,11 @@ enum Fault {
     Ours,
     /// We do not hear the peer.
     Theirs,
-    /// Our machine's network ended before the wire: what our kernel did about it is in no capture.
+    /// Our machine's network ended before the wire.
     OurNetwork,
+    /// Our machine lost the address: over IPv6 it goes on sending what was queued, and takes nothing
+    /// that comes.
+    OurAddress,
     /// Our sockets were destroyed.
     Destroyed,
     /// The peer's program closed, and read everything.
@@ -66,9 +69,8 @@ impl Fault {
             "cable-pulled" | "far-link-down" => Self::TheirNetwork,
             "silent-drop-ours" => Self::Ours,
             "silent-drop-theirs" => Self::Theirs,
-            "no-carrier" | "own-interface-down" | "own-address-removed" | "own-route-removed" => {
-                Self::OurNetwork
-            }
+            "no-carrier" | "own-interface-down" | "own-route-removed" => Self::OurNetwork,
+            "own-address-removed" => Self::OurAddress,
             "destroyed" => Self::Destroyed,
             "orderly-close" | "killed" | "fin-wait-2" => Self::Closed,
             "abort" | "killed-unread" => Self::Aborted,
@@ -82,6 +84,11 @@ impl Fault {
         })
     }
 
+    /// Whether our machine did it to itself: what our kernel did about it is in no capture.
+    fn is_our_machines(self) -> bool {
+        matches!(self, Self::OurNetwork | Self::OurAddress)
+    }
+
     /// Who can be called gone at this end.
     fn gone(self, at: At) -> &'static [Gone] {
         match (self, at) {
@@ -92,9 +99,9 @@ impl Fault {
             (Self::BothWays | Self::Ours, At::Theirs) => &[Some("client")],
             // That it is still there shows only if it asks something itself.
             (Self::Theirs, At::Theirs) => &[Some("way-to-client"), Some("client"), Some("path")],
-            // Without its address IPv6 goes on sending what was queued, and takes nothing that
-            // comes.
             (Self::OurNetwork, _) => &[Some("client"), Some("way-to-client")],
+            // Those of its connections that have nothing queued are silent while others are heard.
+            (Self::OurAddress, _) => &[Some("client"), Some("way-to-client"), Some("path")],
             // Whether a host, a firewall or a NAT has forgotten it, a RST does not say.
             (Self::Forgotten, _) => &[Some("connection")],
             (Self::Passing, At::Ours) => &[Some("server"), Some("way-to-server"), Some("path")],
@@ -160,7 +167,7 @@ impl Case<'_> {
 
     /// Our kernel lost patience.
     fn given_up(&self, ended: Ended, cause: Cause) -> Expected {
-        if self.fault == Fault::OurNetwork {
+        if self.fault.is_our_machines() {
             return self.unseen();
         }
         // A user timeout takes a closed window for silence.
@@ -224,6 +231,7 @@ impl Case<'_> {
             | Fault::Ours
             | Fault::Theirs
             | Fault::OurNetwork
+            | Fault::OurAddress
             | Fault::Destroyed
             | Fault::Relayed
             | Fault::Passing => vec!["aborted", "forgotten", "gave-up"],
@@ -254,7 +262,8 @@ impl Case<'_> {
     /// What our kernel did was in no packet. Before the fault, the lab held the SYNs of those who
     /// were connecting.
     fn unseen(&self) -> Expected {
-        let mut gone = vec![None, Some("client"), Some("way-to-client")];
+        let mut gone = self.fault.gone(self.at).to_vec();
+        gone.push(None);
         if self.life.state == State::Connecting {
             gone.push(Some("server"));
         }
@@ -266,7 +275,7 @@ impl Case<'_> {
 
     /// Our kernel still had it when the experiment ended.
     fn still_there(&self) -> Expected {
-        if self.fault == Fault::OurNetwork {
+        if self.fault.is_our_machines() {
             return self.unseen();
         }
         let dies = self.truth.peer == Fate::Gone;
@@ -304,7 +313,7 @@ impl Case<'_> {
         let asks = self.life.state.peer_may_write() && self.truth.scenario != "power-off";
         let silent = matches!(
             self.fault,
-            Fault::BothWays | Fault::Ours | Fault::Theirs | Fault::OurNetwork
+            Fault::BothWays | Fault::Ours | Fault::Theirs | Fault::OurNetwork | Fault::OurAddress
         );
         // Who asked to open is not blamed for not going on.
         if !(silent && asks) || self.life.state == State::Connecting {

@@ -1,5 +1,6 @@
 //! Openings that nobody answered: what the path knew of an older connection is no reason for them.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::unanswered::SYN_WAIT;
@@ -17,7 +18,8 @@ pub(crate) struct VainOpening {
     last: Moment,
 }
 
-/// The vain openings of a capture, by whom they asked, those that ended first coming first.
+/// The vain openings of a capture, by whom they asked, those that ended last coming first, and none
+/// that lies within another.
 #[derive(Debug, Default)]
 pub(crate) struct VainOpenings(HashMap<Endpoint, Vec<VainOpening>, foldhash::fast::RandomState>);
 
@@ -44,7 +46,15 @@ impl VainOpenings {
     /// After the last one was added.
     pub(super) fn sort(&mut self) {
         for openings in self.0.values_mut() {
-            openings.sort_unstable_by_key(|opening| opening.last);
+            openings.sort_unstable_by_key(|opening| Reverse(opening.last));
+            let mut earliest = None;
+            openings.retain(|opening| {
+                let sooner = earliest.is_none_or(|earliest| opening.first < earliest);
+                if sooner {
+                    earliest = Some(opening.first);
+                }
+                sooner
+            });
         }
     }
 
@@ -56,8 +66,9 @@ impl VainOpenings {
         (from, to): (Moment, Moment),
     ) -> Option<VainOpening> {
         let openings = self.0.get(&conversation.ends[(!side).index()])?;
-        let first = openings.partition_point(|opening| opening.last < from);
-        let found = openings.get(first).copied();
-        found.filter(|opening| opening.first <= to && opening.number != conversation.number)
+        // Of those that had not ended before, the last one began first.
+        let count = openings.partition_point(|opening| opening.last >= from);
+        let found = openings[..count].last().copied();
+        found.filter(|opening| opening.first <= to)
     }
 }

@@ -82,8 +82,9 @@ impl Case<'_> {
         let asked = (unanswered.first, unanswered.due);
         let openings = &self.around.vain_openings;
         let nameable = matches!(gone, Gone::Side(_)) && unanswered.silence != Silence::Connecting;
-        let opening = openings.meanwhile(self.conversation, left, asked);
-        let opening = opening.filter(|_| nameable);
+        // One that is being opened itself is not nameable: it is never its own witness.
+        let opening = nameable.then(|| openings.meanwhile(self.conversation, left, asked));
+        let opening = opening.flatten();
         evidence.extend(opening.map(|VainOpening { number, syns, .. }| {
             let side = !left;
             Evidence::VainOpening { side, syns, number }

@@ -18,13 +18,14 @@ impl Length {
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanos = self.0.as_nanos();
-        let tenths = |unit: u128| (nanos + unit / 20) / (unit / 10);
-        let decimal = |f: &mut fmt::Formatter<'_>, tenths: u128, unit| match tenths % 10 {
+        // More than five centuries are all one.
+        let nanos = u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX);
+        let tenths = |unit: u64| nanos.saturating_add(unit / 20) / (unit / 10);
+        let decimal = |f: &mut fmt::Formatter<'_>, tenths: u64, unit| match tenths % 10 {
             0 => write!(f, "{} {unit}", tenths / 10),
             rest => write!(f, "{}.{rest} {unit}", tenths / 10),
         };
-        let whole = |unit: u128| (nanos + unit / 2) / unit;
+        let whole = |unit: u64| nanos.saturating_add(unit / 2) / unit;
         let (us, ms, s) = (1_000, 1_000_000, 1_000_000_000);
         if whole(us) < 1000 {
             write!(f, "{} us", whole(us))

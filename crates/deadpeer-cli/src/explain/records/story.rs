@@ -5,15 +5,15 @@ use deadpeer_capture::talk::Counts;
 use deadpeer_capture::{Endpoint, Side, Story};
 use deadpeer_report::record;
 
-use super::super::answer::Answer;
+use super::super::advice::Advice;
 use super::super::story::remarks;
 use super::super::time::rfc3339;
 use super::verdict::{event, us, verdict};
 
 /// A story as it is published.
-pub(super) fn record(answer: &Answer<'_>, story: &Story) -> record::Story {
+pub(super) fn record(advice: &Advice<'_>, story: &Story) -> record::Story {
     let side = |which| side(story.end(which), story.counts(which), story.settings(which));
-    let plan = answer.sooner(story).map(|(plan, _)| plan);
+    let plan = advice.sooner(story).map(|(plan, _)| plan);
     let translated = story.verdict.translated.as_deref();
     record::Story {
         connection: story.number,
@@ -26,7 +26,7 @@ pub(super) fn record(answer: &Answer<'_>, story: &Story) -> record::Story {
         translated: translated.map(self::translated),
         verdict: verdict(&story.verdict, story),
         timeline: story.timeline.iter().map(event).collect(),
-        remarks: remarks(answer, story),
+        remarks: remarks(advice, story),
         plan: plan.map(|plan| plan.options().into()),
     }
 }
