@@ -5,6 +5,7 @@
 //! capture at our end and for the one at the peer's. What packets cannot show must not be claimed:
 //! a silence in which nobody asked anything has no dead.
 
+mod captured;
 mod compare;
 mod damage;
 mod truth;

@@ -7,10 +7,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deadpeer_capture::dissect::{Content, dissect};
 use deadpeer_capture::story::Gone;
-use deadpeer_capture::{Conversations, Limits, Link, Moment, Packet, Segment, Side, Story};
+use deadpeer_capture::{Conversations, Limits, Moment, Packet, Side, Story};
 
+use super::captured::Captured;
 use super::compare::{ComparisonError, Mistake, since_1970, with_packets};
 use super::truth::{UNDER_WAY, expected};
 use super::{At, Truth};
@@ -40,11 +40,22 @@ pub enum Damage {
     Appended,
     /// Every packet was captured on two interfaces with a router between them.
     TwoInterfaces,
+    /// Neighbours that are at most a millisecond apart are in the wrong order.
+    Reordered,
+    /// In the middle the clock is set back by an hour.
+    ClockSetBack,
+    /// Of each packet the headers alone are there, without options.
+    HeadersOnly,
+    /// It was merged with one from behind a router whose clock is half a second ahead.
+    MergedClocks,
 }
+
+/// How long a packet takes to the router.
+const TO_THE_ROUTER: Duration = Duration::from_micros(20);
 
 impl Damage {
     /// Each of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::CutAtTheStart,
         Self::BegunAfterTheFault,
         Self::CutAtTheEnd,
@@ -56,6 +67,10 @@ impl Damage {
         Self::Doubled,
         Self::Appended,
         Self::TwoInterfaces,
+        Self::Reordered,
+        Self::ClockSetBack,
+        Self::HeadersOnly,
+        Self::MergedClocks,
     ];
 
     /// A few words for it.
@@ -73,6 +88,10 @@ impl Damage {
             Self::Doubled => "doubled",
             Self::Appended => "appended to itself",
             Self::TwoInterfaces => "two interfaces",
+            Self::Reordered => "reordered",
+            Self::ClockSetBack => "clock set back",
+            Self::HeadersOnly => "headers only",
+            Self::MergedClocks => "merged, clocks apart",
         }
     }
 
@@ -121,62 +140,38 @@ impl Damage {
             Self::TwoInterfaces => {
                 let packets = whole.into_iter();
                 packets
-                    .flat_map(|packet| twice(packet.clone(), packet.routed()))
+                    .flat_map(|packet| twice(packet.clone(), packet.routed(TO_THE_ROUTER)))
                     .collect()
             }
+            Self::Reordered => {
+                let mut packets = whole;
+                for pair in packets.chunks_exact_mut(2) {
+                    if pair[1].at.since(pair[0].at) <= Duration::from_millis(1) {
+                        pair.reverse();
+                    }
+                }
+                packets
+            }
+            Self::ClockSetBack => {
+                let mut packets = whole;
+                for packet in packets.iter_mut().filter(|packet| at(packet) >= middle) {
+                    let back = since_1970(packet.at).saturating_sub(Duration::from_secs(3600));
+                    packet.at = Moment::FIRST.plus(back);
+                }
+                packets
+            }
+            Self::HeadersOnly => {
+                let packets = whole.into_iter();
+                packets.map(Captured::without_payload).collect()
+            }
+            Self::MergedClocks => {
+                let ahead = Duration::from_millis(500);
+                let routed = whole.iter().map(|packet| packet.clone().routed(ahead));
+                let mut packets: Vec<_> = whole.iter().cloned().chain(routed).collect();
+                packets.sort_by_key(|packet| packet.at);
+                packets
+            }
         }
-    }
-}
-
-/// A captured packet.
-#[derive(Debug, Clone)]
-pub(super) struct Captured {
-    at: Moment,
-    bytes: Vec<u8>,
-    length: u32,
-    link: Link,
-}
-
-impl Captured {
-    pub(super) fn of(packet: &Packet<'_>) -> Option<Self> {
-        Some(Self {
-            at: packet.at?,
-            bytes: packet.bytes.to_vec(),
-            length: packet.length,
-            link: packet.link,
-        })
-    }
-
-    fn segment(&self) -> Option<Segment> {
-        match dissect(self.link, &self.bytes, self.length) {
-            Ok(Content::Tcp(segment)) => Some(segment),
-            _ => None,
-        }
-    }
-
-    /// Whose it is: our clients' ports are higher than the servers'.
-    fn side(&self) -> Option<Side> {
-        let segment = self.segment()?;
-        Some(if segment.source.port > segment.destination.port {
-            Side::Client
-        } else {
-            Side::Server
-        })
-    }
-
-    /// The same behind a router, a little later.
-    fn routed(mut self) -> Self {
-        self.at = self.at.plus(Duration::from_micros(20));
-        // Behind an Ethernet header: the TTL of IPv4, the hop limit of IPv6.
-        let hops = match self.bytes.get(12..14) {
-            Some([0x08, 0x00]) => 22,
-            Some([0x86, 0xdd]) => 21,
-            _ => return self,
-        };
-        if let Some(hops) = self.bytes.get_mut(hops) {
-            *hops = hops.saturating_sub(1);
-        }
-        self
     }
 }
 

@@ -43,7 +43,7 @@ enum Fault {
     Theirs,
     /// Our machine's network ended before the wire.
     OurNetwork,
-    /// Our machine lost the address: over IPv6 it goes on sending what was queued, and takes nothing
+    /// Our machine lost the address: over IPv6 it still sends what was queued, and takes nothing
     /// that comes.
     OurAddress,
     /// Our sockets were destroyed.
