@@ -217,3 +217,41 @@ fn a_damaged_history_keeps_no_guard_from_its_work() {
         assert_eq!(scene.remembered()["cause"], "destroyed");
     });
 }
+
+fn shipped(path: &str) -> String {
+    fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../dist")
+            .join(path),
+    )
+    .unwrap()
+}
+
+#[test]
+fn policies_for_kubernetes_are_right() {
+    for path in ["base", "example"].map(|overlay| format!("kubernetes/{overlay}/guard.toml")) {
+        let (ran, _) = check(&shipped(&path));
+        assert_eq!((ran.code, &*ran.stderr), (0, ""), "{path}");
+    }
+}
+
+/// Those of the unit, and of its drop-in for containers.
+#[test]
+fn capabilities_in_kubernetes_are_those_of_the_unit() {
+    for (unit, pod, item) in [
+        ("deadpeer-guard.service", "base/daemonset.yaml", "- "),
+        ("containers.conf", "pods/capabilities.yaml", "value: "),
+    ] {
+        let unit = shipped(&format!("systemd/{unit}"));
+        let mut bounds = unit
+            .lines()
+            .filter_map(|line| line.strip_prefix("CapabilityBoundingSet="));
+        let of_unit: Vec<&str> = bounds.next().unwrap().split(' ').collect();
+        let pod = shipped(&format!("kubernetes/{pod}"));
+        let items = pod
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix(item)?.split_once(" # "));
+        let of_pod: Vec<String> = items.map(|(name, _)| format!("CAP_{name}")).collect();
+        assert_eq!(of_pod, of_unit);
+    }
+}
