@@ -4,7 +4,7 @@ use std::io::Write;
 
 use deadpeer_guard::config::Policy;
 use deadpeer_report::duration;
-use deadpeer_report::plural::plural;
+use deadpeer_report::plural::plural_of;
 
 use super::request::Request;
 use crate::exit::{Exit, Stop};
@@ -13,7 +13,7 @@ use crate::text::style;
 
 pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let config = request.load()?;
-    let count = plural(config.policies.len() as u64, "policy");
+    let count = plural_of(config.policies.len() as u64, "policy", "policies");
     output.say(
         out,
         style::NOTE,

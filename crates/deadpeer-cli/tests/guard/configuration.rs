@@ -229,9 +229,11 @@ fn shipped(path: &str) -> String {
 
 #[test]
 fn policies_for_kubernetes_are_right() {
-    for path in ["base", "example"].map(|overlay| format!("kubernetes/{overlay}/guard.toml")) {
-        let (ran, _) = check(&shipped(&path));
-        assert_eq!((ran.code, &*ran.stderr), (0, ""), "{path}");
+    for (overlay, policies) in [("base", "1 policy"), ("example", "2 policies")] {
+        let (ran, _) = check(&shipped(&format!("kubernetes/{overlay}/guard.toml")));
+        assert_eq!((ran.code, &*ran.stderr), (0, ""), "{overlay}");
+        let right = format!("The configuration is right: {policies}.\n");
+        assert!(ran.stdout.starts_with(&right), "{}", ran.stdout);
     }
 }
 
