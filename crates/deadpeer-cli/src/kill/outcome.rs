@@ -138,7 +138,16 @@ pub(super) fn told(
         "among these by Multipath TCP that goes on over others: the program hears nothing.",
     )?;
     say(style::PLAIN, done.gone, "already over by then.")?;
-    say(style::BAD, done.still_there, "still there.")?;
+    say(
+        style::BAD,
+        done.still_there,
+        "still there: before Linux 6.12 the kernel may keep for good what no program holds.",
+    )?;
+    say(
+        style::BAD,
+        done.spared,
+        "not destroyed: their programs have closed them, and this kernel kept the first such one. It gives the others up by itself.",
+    )?;
     if let Some((count, error)) = &done.refused {
         say(style::BAD, *count, &format!("not destroyed: {error}."))?;
     }

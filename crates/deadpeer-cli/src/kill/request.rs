@@ -23,7 +23,8 @@ use crate::output::OutputArgs;
 ///
 /// Connections that a program has closed and the kernel still retransmits need no descriptor and no
 /// question: three unanswered retransmissions are enough. The same holds for the SYNs of
-/// connections being made.
+/// connections being made. Some kernels before Linux 6.12 keep for good what was closed, if it is
+/// to be destroyed: where one of them shows that, kill leaves the others to the kernel.
 ///
 /// A question can end a dead connection, because a kernel that no longer knows it answers with an
 /// RST. Where that is known beforehand, for a peer that closed long ago (CLOSE_WAIT), kill says so

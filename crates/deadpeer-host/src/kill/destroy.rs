@@ -1,13 +1,20 @@
 //! Destroying by cookie, and looking again.
 
+use std::cmp::Reverse;
 use std::ops::ControlFlow;
 
+use deadpeer_core::TcpState;
 use deadpeer_sys::sock_diag::{DestroyError, DumpError, Request, SockDiag, SocketId, States};
 use rustc_hash::FxHashSet;
 
 use super::multipath::Multipath;
 use crate::table::{Namespace, OpenTableError};
 use crate::target::Target;
+
+const LIVE: Request = Request {
+    states: States::LIVE,
+    tcp_info: false,
+};
 
 /// What came of destroying.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,6 +26,10 @@ pub struct Destroyed {
     pub gone: u64,
     /// Connections that the kernel says it destroyed, and still shows.
     pub still_there: u64,
+    /// Closed connections that were left as they are, because this kernel had just kept the first
+    /// one: before Linux 6.12, unless it was given the mend, it throws away what such a connection
+    /// has to send, and with that the timer that would have ended it (net/ipv4/tcp.c, `tcp_abort`).
+    pub spared: u64,
     /// Connections that the kernel refused to destroy, with the first reason.
     pub refused: Option<(u64, DestroyError)>,
     /// Of those that are gone: what belonged to Multipath TCP connections.
@@ -92,6 +103,7 @@ impl Destroyed {
         self.destroyed += other.destroyed;
         self.gone += other.gone;
         self.still_there += other.still_there;
+        self.spared += other.spared;
         self.multipath.add(other.multipath);
         self.refused = match (self.refused.take(), other.refused) {
             (Some((one, why)), Some((more, _))) => Some((one + more, why)),
@@ -104,7 +116,11 @@ fn destroy_here(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
     let mut diag = SockDiag::open().map_err(OpenTableError::from)?;
     let mut done = Destroyed::default();
     let mut destroyed = FxHashSet::default();
-    for target in targets {
+    let (held, mut closed): (Vec<&Target>, Vec<&Target>) =
+        targets.iter().partition(|target| !is_closed(target));
+    // The first of these shows what becomes of the others: the one that has waited longest.
+    closed.sort_by_key(|target| Reverse(target.heard_ago));
+    for (index, target) in held.iter().chain(&closed).enumerate() {
         match diag.destroy(&target.id) {
             Ok(()) => {
                 destroyed.insert(target.id.cookie);
@@ -120,14 +136,14 @@ fn destroy_here(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
                 *count += 1;
             }
         }
+        if index == held.len() && is_there(&mut diag, target)? {
+            done.spared = closed.len() as u64 - 1;
+            break;
+        }
     }
-    let live = Request {
-        states: States::LIVE,
-        tcp_info: false,
-    };
     let mut still_there = FxHashSet::default();
     let mut left = FxHashSet::default();
-    diag.dump(live, |socket| {
+    diag.dump(LIVE, |socket| {
         match destroyed.contains(&socket.cookie) {
             true => still_there.insert(socket.cookie),
             false => socket.inode.is_some_and(|inode| left.insert(inode)),
@@ -142,4 +158,19 @@ fn destroy_here(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
     let parts = parts.filter(|target| target.multipath && is_gone(&target.id));
     done.multipath = Multipath::end(parts, &left);
     Ok(done)
+}
+
+/// Whether its program has closed it, and the kernel sends on.
+fn is_closed(target: &Target) -> bool {
+    let sends_on = [TcpState::FinWait1, TcpState::Closing, TcpState::LastAck];
+    target.inode.is_none() && sends_on.contains(&target.state)
+}
+
+fn is_there(diag: &mut SockDiag, target: &Target) -> Result<bool, DumpError> {
+    let mut is_there = false;
+    diag.dump(LIVE, |socket| {
+        is_there |= socket.cookie == target.id.cookie;
+        ControlFlow::Continue(())
+    })?;
+    Ok(is_there)
 }
