@@ -116,10 +116,15 @@ impl Daemon {
         };
         let now = Instant::now();
         if self.breath.is_none_or(|until| until <= now) {
-            if let Err(error) = self.guard.drain_deaths(heard) {
+            let mut came = false;
+            let drained = self.guard.drain_deaths(&mut |event| {
+                came = true;
+                heard(event);
+            });
+            if let Err(error) = drained {
                 error!("deaths could not be read: {error}");
             }
-            self.breath = Some(now + BREATH);
+            self.breath = came.then(|| now + BREATH);
         }
         if let Err(error) = self.guard.drain_network() {
             error!("news of links could not be read: {error}");
