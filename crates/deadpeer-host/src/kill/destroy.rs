@@ -136,7 +136,8 @@ fn destroy_here(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
                 *count += 1;
             }
         }
-        if index == held.len() && is_there(&mut diag, target)? {
+        let is_first_closed = index == held.len() && destroyed.contains(&target.id.cookie);
+        if is_first_closed && is_there(&mut diag, target)? {
             done.spared = closed.len() as u64 - 1;
             break;
         }
