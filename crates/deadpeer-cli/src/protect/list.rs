@@ -73,6 +73,12 @@ pub(super) fn journal() -> Result<Journal, Stop> {
         .map_err(|error| Stop::because(format!("cannot read {}: {error}", directory.display())))
 }
 
+/// Another undo has taken out all that it knew.
+pub(super) fn is_empty(file: &UndoFile) -> bool {
+    let record = file.record();
+    record.sockets() == 0 && record.sysctls.is_empty()
+}
+
 fn file_words(file: &UndoFile, left: Left) -> String {
     let record = file.record();
     let path = file.path().display().to_string();
@@ -83,6 +89,7 @@ fn file_words(file: &UndoFile, left: Left) -> String {
         Left::NamespaceGone => {
             " (in a network namespace that is gone: nothing left to undo)".to_owned()
         }
+        _ if is_empty(file) => " (nothing left to undo)".to_owned(),
         Left::Sockets(0) if record.sysctls.is_empty() => {
             " (all closed since: nothing left to undo)".to_owned()
         }

@@ -71,6 +71,9 @@ fn end(
     let path = request.file.as_path();
     let done = request.consent != Consent::Rehearse;
     match output {
+        Output::Text(_) if list::is_empty(&file) => {
+            output.say(out, style::PLAIN, "Nothing was left to undo.")?;
+        }
         Output::Text(look) => show(restored, done, look, out)?,
         Output::Json => line(out, &restored.to_record(path, done))?,
     }

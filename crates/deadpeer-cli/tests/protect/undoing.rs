@@ -1,7 +1,7 @@
 //! Several changes of the same sockets, undone in every order, with whatever was left behind.
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -91,19 +91,7 @@ fn what_a_killed_ping_left_takes_no_protection_away() {
             let undo = Undo::new();
             let pair = plain();
             let first = all(&pair);
-            let port = pair.port();
-            let mut asking = crate::common::deadpeer(&["ping", "-i", "1h", "--port", &port]);
-            asking.env("XDG_STATE_HOME", undo.folder().parent().unwrap());
-            let mut asking = asking.stdout(Stdio::null()).spawn().unwrap();
-            let bound = Instant::now() + BOUND;
-            // Between two questions: on record, and nobody is kept out any more.
-            while undo.files().is_empty() || Namespace::Own.lock().unwrap().is_none() {
-                assert!(Instant::now() < bound, "it asks nothing");
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            asking.kill().unwrap();
-            asking.wait().unwrap();
-            let stale = undo.files().remove(0);
+            let stale = killed_ping(&undo, &pair);
             protect(&undo, &pair, "30s", way);
             let protected = all(&pair);
             undo.undo_file(&stale, way);
@@ -112,6 +100,59 @@ fn what_a_killed_ping_left_takes_no_protection_away() {
             assert_eq!(all(&pair), first, "{way:?}");
         }
     });
+}
+
+#[test]
+fn what_another_undo_has_emptied_says_so() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = plain();
+            let first = all(&pair);
+            protect(&undo, &pair, "30s", way);
+            let protection = undo.files().remove(0);
+            let stale = killed_ping(&undo, &pair);
+            // What the ping lent goes back with what the protection had set.
+            undo.undo_file(&protection, way);
+            assert_eq!(all(&pair), first, "{way:?}");
+            let listed = undo.protect(&["--list"]);
+            assert!(
+                listed.stdout.contains("(nothing left to undo)"),
+                "{}",
+                listed.stdout
+            );
+            let undone =
+                undo.protect(&[&["--undo", stale.to_str().unwrap(), "--yes"], way].concat());
+            assert_eq!(
+                (undone.code, undone.stdout.as_str()),
+                (0, "Nothing was left to undo.\n")
+            );
+            assert!(undo.files().is_empty(), "{:?}", undo.files());
+        }
+    });
+}
+
+/// The file of a ping that was killed between two questions: on record, and nobody is kept out any
+/// more.
+fn killed_ping(undo: &Undo, pair: &Pair) -> PathBuf {
+    let port = pair.port();
+    let mut asking = crate::common::deadpeer(&["ping", "-i", "1h", "--port", &port]);
+    asking.env("XDG_STATE_HOME", undo.folder().parent().unwrap());
+    let before = undo.files();
+    let mut asking = asking.stdout(Stdio::null()).spawn().unwrap();
+    let new = || {
+        let mut files = undo.files();
+        files.retain(|file| !before.contains(file) && is_undo_file(file));
+        files.pop()
+    };
+    let bound = Instant::now() + BOUND;
+    while new().is_none() || Namespace::Own.lock().unwrap().is_none() {
+        assert!(Instant::now() < bound, "it asks nothing");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    asking.kill().unwrap();
+    asking.wait().unwrap();
+    new().unwrap()
 }
 
 #[test]
