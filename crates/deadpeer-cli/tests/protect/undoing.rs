@@ -132,6 +132,41 @@ fn what_another_undo_has_emptied_says_so() {
     });
 }
 
+/// Otherwise a change that was recorded while it waits would seem to be later than its next loan.
+#[test]
+fn each_round_of_questions_is_recorded_after_what_others_recorded_meanwhile() {
+    in_private_netns(|| {
+        let undo = Undo::new();
+        let (asked, other) = (plain(), plain());
+        let port = asked.port();
+        let mut asking = crate::common::deadpeer(&["ping", "-i", "1s", "--port", &port]);
+        asking.env("XDG_STATE_HOME", undo.folder().parent().unwrap());
+        let mut asking = asking.stdout(Stdio::null()).spawn().unwrap();
+        let bound = Instant::now() + BOUND;
+        let wait = || {
+            assert!(Instant::now() < bound, "{:?}", undo.files());
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        while !undo.files().iter().any(|file| is_undo_file(file)) {
+            wait();
+        }
+        let lent = undo.files().remove(0);
+        protect(&undo, &other, "30s", &[]);
+        let mut files = undo.files();
+        files.retain(|file| *file != lent && is_undo_file(file));
+        let begun = |file: &Path| {
+            let record = std::fs::read_to_string(file).unwrap();
+            let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+            record["begun_boot_ns"].as_u64().unwrap()
+        };
+        while begun(&lent) < begun(&files[0]) {
+            wait();
+        }
+        asking.kill().unwrap();
+        asking.wait().unwrap();
+    });
+}
+
 /// The file of a ping that was killed between two questions: on record, and nobody is kept out any
 /// more.
 fn killed_ping(undo: &Undo, pair: &Pair) -> PathBuf {

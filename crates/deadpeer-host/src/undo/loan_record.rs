@@ -2,6 +2,7 @@
 
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use deadpeer::Apply as _;
 use deadpeer_core::SocketOptions;
@@ -27,6 +28,8 @@ pub struct LoanRecord {
     lenders: Vec<Lender>,
     /// `None`: nobody can be asked, so nothing is lent.
     file: Option<UndoFile>,
+    /// When the directory was changed last, after the file was written.
+    written: Option<SystemTime>,
     /// Sockets that have not got back what was lent.
     owed: FxHashSet<u64>,
 }
@@ -55,29 +58,38 @@ impl LoanRecord {
             record,
             lenders: targets.into_iter().map(Lender::of).collect(),
             file: None,
+            written: None,
             owed: FxHashSet::default(),
         };
         lent.refresh()?;
         Ok(lent)
     }
 
-    /// Looks again before more is asked: what the targets have by now is what goes back.
+    /// Looks again before more is asked: what the targets have by now is what goes back, and before
+    /// what others have recorded meanwhile.
     ///
     /// # Errors
     /// The file can't be written.
     pub fn refresh(&mut self) -> Result<(), WriteUndoError> {
         let groups = self.groups();
+        let alone = self.written == self.changed();
         match &mut self.file {
-            Some(file) if file.record().groups == groups => Ok(()),
-            Some(file) => file.replace(groups),
-            None if groups.is_empty() => Ok(()),
+            Some(file) if file.record().groups == groups && alone => return Ok(()),
+            Some(file) => file.replace(groups)?,
+            None if groups.is_empty() => return Ok(()),
             None => {
                 let mut file = UndoFile::in_directory(&self.directory, self.record.clone())?;
                 file.add(groups)?;
                 self.file = Some(file);
-                Ok(())
             }
         }
+        self.written = self.changed();
+        Ok(())
+    }
+
+    /// Whoever records a change puts a file, or a note of it, into the directory.
+    fn changed(&self) -> Option<SystemTime> {
+        self.directory.metadata().ok()?.modified().ok()
     }
 
     /// Makes sure that everything was given back, once all questions have been put: from now on

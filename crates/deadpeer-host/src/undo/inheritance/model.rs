@@ -212,7 +212,8 @@ impl World {
             .map(mask)
             .fold(0, |all, one: u8| all | one);
         let groups = self.lent(sockets);
-        if groups != known.groups {
+        let others = (self.files.iter()).any(|file| file.record.order() > known.order());
+        if groups != known.groups || others {
             self.count += 1;
             self.files[place].record.groups = groups;
             self.files[place].record.begun_boot_ns = self.count.into();
