@@ -25,7 +25,7 @@ fn a_rule_may_be_a_containers() {
         };
         let rehearsed = room.run(&rehearse(&id));
         std::fs::remove_dir(&scope).unwrap();
-        let is_named = |line: &String| line.contains(&format!("docker-{id}.scope from now on"));
+        let is_named = |line: &String| line.contains(&format!("docker-{id}.scope: probe"));
         assert!(rehearsed.iter().any(is_named), "{rehearsed:?}");
         let refused = room.run(&rehearse(&id)).concat();
         assert!(refused.contains("there is no such container"), "{refused}");
