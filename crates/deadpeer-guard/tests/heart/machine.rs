@@ -15,6 +15,8 @@ use crate::weather::Chance;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const SWEEP: Duration = Duration::from_secs(5);
 const SERVICES: usize = 8;
+/// A path of which more questions have failed is not known to lose nothing.
+const KNOWN_TO_FAIL: f64 = 0.1;
 
 /// What is on it.
 #[derive(Debug)]
@@ -47,7 +49,8 @@ pub(crate) struct Count {
     /// Live ones that lost fifteen retransmissions in a row, as they do with any guard and without
     /// one where more than 40 % of questions fail.
     pub(crate) by_chance: u32,
-    /// From death to kill, of those whose path is known to lose nothing and that no hold kept.
+    /// From death to kill, of those whose path is known to lose next to nothing and that no hold
+    /// kept.
     pub(crate) slowest: Duration,
     /// The same on paths that lose some, or are not known yet.
     pub(crate) slowest_unknown: Duration,
@@ -295,9 +298,12 @@ impl Machine {
                     return;
                 }
                 let place = &self.places[index];
+                // What went unanswered in outages counts as lost, and takes more questions.
+                let failing = self.heart.evidence(key).map_or(1.0, |known| known.failing);
                 match place.died {
                     Some(died) if !self.disturbed(died) => {
-                        let slowest = match place.lossy || place.connection.is_young(died) {
+                        let unknown = place.lossy || place.connection.is_young(died);
+                        let slowest = match unknown || failing > KNOWN_TO_FAIL {
                             true => &mut self.count.slowest_unknown,
                             false => &mut self.count.slowest,
                         };

@@ -68,6 +68,13 @@ fn a_week() {
     assert!(count.suspected > 500_000, "{count:?}");
 }
 
+/// In this one, outages have made a path that loses nothing look like one that does.
+#[test]
+fn a_day_of_many_outages() {
+    let seed = 4_711_083_952_074_326_837;
+    check(&live(seed, 600, 24 * HOUR), seed);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
