@@ -65,7 +65,7 @@ serve() {
 }
 
 # script(1) takes two seconds for an end of its input.
-typed() { "${@:3}" script -qec "$2" /dev/null >"$1.said" 2>&1 < <(echo y && exec sleep 120); }
+typed() { "${@:3}" script -qec "$2" /dev/null >"$1.said" 2>&1 < <(exec 9>&-; echo y && exec sleep 120); }
 told() { echo "$1 $2"; }
 once() {
   typed "$1" "$2" timeout -k 5 60
@@ -78,9 +78,10 @@ once() {
     done
   done
 }
+# script(1) doesn't wait for what it interrupts, and a second guard waits for no first: descriptor 9
+# is read to its end, which is when nobody has it any more.
 until_stopped() {
-  typed "$1" "$2" timeout --preserve-status -k 5 -s INT 2
-  told "$1" $?
+  told "$1" "$({ typed "$1" "$2" timeout --preserve-status -k 5 -s INT 2; } 9>&1; echo $?)"
 }
 aside() {
   until_stopped "$@" &
