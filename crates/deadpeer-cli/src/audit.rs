@@ -54,7 +54,10 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         Output::Text(look) => summary::write(request, &machine, look, out)?,
         Output::Json => line(out, &machine.to_record(&audit))?,
     }
-    Ok(match machine.compliance(request.chosen.is_filtered()) {
+    let is_filtered = request.chosen.is_filtered();
+    Ok(match machine.compliance(is_filtered) {
+        // Who mistyped a name must not take it for a machine on which all is well.
+        Compliance::NotJudged if is_filtered && machine.totals.is_empty() => Exit::Unknown,
         Compliance::InTime if elsewhere.is_some() => Exit::Unknown,
         Compliance::InTime | Compliance::NotJudged => Exit::Yes,
         Compliance::Late => Exit::No,

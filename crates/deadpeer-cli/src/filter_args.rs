@@ -229,6 +229,14 @@ impl Chosen {
         }
     }
 
+    /// That no process has a name that was typed, with one that is like it, as one sentence;
+    /// `None`: there is none that is like it, or one has this very name.
+    pub(crate) fn mistyped(&self) -> Option<String> {
+        let hint = self.did_you_mean();
+        let is_like = !hint.is_empty();
+        is_like.then(|| format!("No process matches {} now.{hint}", self.words()))
+    }
+
     /// That there is neither connection nor listener.
     pub(crate) fn nothing(&self) -> String {
         match self.is_filtered() {

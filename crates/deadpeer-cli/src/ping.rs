@@ -72,7 +72,9 @@ Exit codes:
   1  a connection is over, or its last three probes (or as many as were sent), or three
      retransmissions or probes of the kernel's own, were not answered
   2  usage or run-time error
-  3  can't tell: nothing matches, not permitted, or nothing could be asked";
+  3  can't tell: nothing matches, not permitted, or nothing could be asked
+  130  interrupted before -c probes were sent; without -c an interrupt is how it ends: 0, 1 or 3 by
+     what it has heard";
 
 /// The kernel counts the second of silence from the last answer, in ticks.
 const SILENCE: Duration = Duration::from_millis(1_020);

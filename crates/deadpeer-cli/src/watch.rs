@@ -85,7 +85,12 @@ Examples:
   deadpeer watch --json | jq 'select(.cause == \"keepalive-unanswered\")'
 
 Capabilities: CAP_BPF and CAP_PERFMON for eBPF, CAP_SYS_PTRACE for the owners of other users' \
-connections, CAP_SYS_ADMIN for --netns. Without them it does what it can, and says what it can't.";
+connections, CAP_SYS_ADMIN for --netns. Without them it does what it can, and says what it can't.
+
+Exit codes:
+  0  --count or --for was reached, or without either it was interrupted: that is how it ends
+  2  usage or run-time error
+  130  interrupted before --count or --for was reached";
 
 /// Every cause by its word.
 pub(crate) fn cause() -> impl TypedValueParser<Value = CloseCause> {
@@ -247,7 +252,7 @@ struct Watch<'a> {
 impl Watch<'_> {
     fn begin(&self, deaths: &Deaths, out: &mut impl Write) -> Result<(), Stop> {
         match self.output {
-            Output::Text(_) => begin::begin(deaths, self.request.chosen.is_filtered()),
+            Output::Text(_) => begin::begin(deaths, &self.request.chosen),
             Output::Json => line(out, &deaths.to_record())?,
         }
         Ok(out.flush()?)

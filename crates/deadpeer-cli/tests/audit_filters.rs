@@ -98,8 +98,9 @@ fn nothing_chosen_is_said_and_is_no_all_clear() {
             ran.stdout,
             "No connection and no listener matches --port 1.\n"
         );
-        assert_eq!(ran.code, 0);
+        assert_eq!(ran.code, 3);
         assert_eq!(run(&["audit", "--port", "1", "--within", "30s"]).code, 3);
+        assert_eq!(run(&["audit", "--all"]).code, 0);
         drop(pair);
     });
 }

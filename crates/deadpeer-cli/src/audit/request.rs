@@ -62,7 +62,14 @@ Examples:
   deadpeer audit
   deadpeer audit --within 30s
   deadpeer audit --within 30s --process redis-server --each
-  deadpeer audit --middlebox aws-nlb --peer 10.0.0.0/8";
+  deadpeer audit --middlebox aws-nlb --peer 10.0.0.0/8
+
+Exit codes:
+  0  nothing misses the deadline; without one, something was shown, or there is no connection at all
+  1  something misses the deadline, survives too few lost probes, or is behind a device that forgets
+     it first
+  2  usage or run-time error; a PID, user, cgroup, container or namespace that isn't there
+  3  can't tell: no connection and no listener matches the filters, or some could not be seen";
 
 /// What is asked.
 #[derive(Debug)]

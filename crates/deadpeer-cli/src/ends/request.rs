@@ -18,11 +18,9 @@ use crate::policy_args::SlowReadersArg;
 /// What clients send goes to standard output. Standard input goes to every client connected at the
 /// time, at the pace of the slowest. Reports go to standard error. Runs until interrupted.
 ///
-/// Exits with 1 if a client was lost: it vanished, or reset its connection. A client that closes is
-/// not lost.
-///
 /// For example: deadpeer listen :8888 --within 30s
 #[derive(Debug, Args)]
+#[command(after_long_help = LISTEN_CODES)]
 pub(crate) struct ListenArgs {
     /// Address to listen on: :8888 for all addresses of both families, 127.0.0.1:8888, [::1]:8888;
     /// with port 0 the kernel chooses one
@@ -44,11 +42,9 @@ pub(crate) struct ListenArgs {
 /// What the peer sends goes to standard output, standard input goes to the peer, reports go to
 /// standard error. Exits when the connection ends.
 ///
-/// Exits with 1 if the peer was lost: it vanished, or reset the connection. A peer that closes is
-/// not lost.
-///
 /// For example: deadpeer connect example.org:8888 --method keepalive --within 30s
 #[derive(Debug, Args)]
+#[command(after_long_help = CONNECT_CODES)]
 pub(crate) struct ConnectArgs {
     /// Address to connect to: example.org:8888, 192.0.2.1:8888, [2001:db8::1]:8888; all addresses
     /// of a name are tried
@@ -57,6 +53,20 @@ pub(crate) struct ConnectArgs {
     #[command(flatten)]
     common: Common,
 }
+
+const LISTEN_CODES: &str = "\
+Exit codes:
+  0  no client was lost: each closed, or was there when this was interrupted
+  1  a client was lost: it vanished, or reset its connection
+  2  usage or run-time error
+  130  interrupted before the client of --once was gone; without --once an interrupt is how it ends";
+
+const CONNECT_CODES: &str = "\
+Exit codes:
+  0  the peer was not lost: it closed, or was there when this was interrupted
+  1  the peer was lost: it vanished, or reset the connection
+  2  usage or run-time error
+  130  interrupted before it was connected";
 
 /// What both ends take.
 #[derive(Debug, Args)]

@@ -21,9 +21,7 @@ use crate::output::OutputArgs;
 /// docs/captures.md has the rules that tell keepalive probes, window probes and retransmissions
 /// apart.
 ///
-/// Exits with 1 if a connection hung on a peer that was gone, with 3 if the capture does not show
-/// it for some connection or holds no TCP at all, and with 2 if the capture can't be read to its
-/// end; what came before is told nevertheless.
+/// Of a capture that can't be read to its end, what came before is told nevertheless.
 #[derive(Debug, Args)]
 #[command(mut_arg("within", |within| within.required(false).default_value("30s").help(WITHIN)))]
 #[command(after_long_help = EXAMPLES)]
@@ -73,7 +71,15 @@ Examples:
   deadpeer explain capture.pcapng
   deadpeer explain capture.pcapng --conn 3 --html story.html
   tcpdump -U -w - port 5432 | deadpeer explain -
-  deadpeer explain --live eth0 --for 1m --port 6379";
+  deadpeer explain --live eth0 --for 1m --port 6379
+
+Exit codes:
+  0  nobody was gone
+  1  a connection hung on a peer that was gone
+  2  usage or run-time error, or the capture could not be read to its end
+  3  can't tell: the capture does not show it for some connection, or holds no TCP at all
+  130  interrupted before --for was over; without --for an interrupt is how --live ends, and a file
+     that is still being written: 0, 1 or 3 by what was seen";
 
 /// What the deadline is for here.
 const WITHIN: &str = "Deadline of the plan that each death is compared with";

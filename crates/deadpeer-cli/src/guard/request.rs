@@ -97,7 +97,12 @@ Logs go to the journal under systemd, otherwise to stderr; with --json as JSON l
 
 Capabilities: CAP_NET_ADMIN to destroy, CAP_SYS_PTRACE to see owners and have their peers asked, \
 CAP_BPF and CAP_PERFMON to see deaths as they happen, CAP_SYS_ADMIN to enter other network \
-namespaces: without it those of containers are not guarded, which is said.";
+namespaces: without it those of containers are not guarded, which is said.
+
+Exit codes:
+  0  it was told to end, by SIGINT or SIGTERM, as systemd does it; --check: the configuration is right
+  2  usage or run-time error, a wrong configuration, or another guard runs
+  130  --once or --check was interrupted before it was done";
 
 /// What is asked.
 #[derive(Debug)]

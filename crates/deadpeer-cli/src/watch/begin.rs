@@ -8,14 +8,23 @@
 use deadpeer_host::deaths::{Deaths, Means};
 use deadpeer_report::sanitize::sanitize;
 
+use crate::filter_args::Chosen;
+
 /// Says on stderr how deaths are seen, and what that leaves out.
-pub(super) fn begin(deaths: &Deaths, filtered: bool) {
+pub(super) fn begin(deaths: &Deaths, chosen: &Chosen) {
     let how = match deaths.means() {
         Means::Bpf => "Watching by eBPF",
         Means::SockDiag => "Watching by sock_diag",
     };
-    let whose = if filtered { ", as filtered" } else { "" };
+    let whose = if chosen.is_filtered() {
+        ", as filtered"
+    } else {
+        ""
+    };
     eprintln!("{how}{whose}; interrupt to end.");
+    if let Some(mistyped) = chosen.mistyped() {
+        eprintln!("{mistyped}");
+    }
     for remark in deaths.remarks() {
         eprintln!("{}", sanitize(&remark));
     }

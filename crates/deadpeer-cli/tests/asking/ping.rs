@@ -59,12 +59,7 @@ fn a_name_that_nobody_has_is_met_with_one_that_is_like_it() {
             &["audit"],
         ] {
             let ran = run(&[verb, &["--process", "redis-servr"]].concat());
-            assert_eq!(
-                ran.code,
-                if verb == ["audit"] { 0 } else { 3 },
-                "{}",
-                ran.stdout
-            );
+            assert_eq!(ran.code, 3, "{}", ran.stdout);
             let asked = "Did you mean --process redis-server?";
             assert!(
                 ran.stdout.replace("\n  ", " ").contains(asked),
@@ -72,6 +67,15 @@ fn a_name_that_nobody_has_is_met_with_one_that_is_like_it() {
                 ran.stdout
             );
         }
+        // It waits for what comes, so that nobody is no error.
+        let ran = run(&["watch", "--for", "1ms", "--process", "redis-servr"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(
+            ran.stderr
+                .contains("now. Did you mean --process redis-server?"),
+            "{}",
+            ran.stderr
+        );
         drop(holder);
     });
 }

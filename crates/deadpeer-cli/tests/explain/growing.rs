@@ -75,7 +75,11 @@ fn the_interface_is_told_as_packets_pass() {
         assert!(seen.is_some_and(|line| line.contains("\"type\":\"packet\"")));
         interrupt(&child);
         let rest: Vec<String> = lines.iter().collect();
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert_eq!(
+            child.wait().unwrap().code(),
+            Some(130),
+            "before its time was over"
+        );
         let last: serde_json::Value = serde_json::from_str(rest.last().unwrap()).unwrap();
         assert_eq!(last["type"], "capture");
         assert_eq!(last["lost"], 0);
