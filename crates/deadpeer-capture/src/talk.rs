@@ -181,6 +181,7 @@ impl Conversations {
         self.totals.untimed += u64::from(at.is_none());
         let now = self.clock.read(at);
         self.totals.clock_steps = self.clock.steps;
+        self.totals.apart = self.clock.apart;
         match content {
             Ok(Content::Tcp(segment)) => Taken::Tcp(self.segment_at(segment, now, place)),
             Ok(Content::Icmp(error)) => Taken::Icmp(self.icmp_error(&error, now), now, error),
@@ -306,6 +307,7 @@ impl Conversations {
         };
         let conversation = self.table.at_mut(place);
         let side = conversation.side_of(error.source);
+        self.hosts.told(conversation.way(side).0, now);
         let most = self.limits.episodes_of(conversation.number);
         conversation.run = self.clock.run();
         conversation.icmp_error(side, error, now, most);

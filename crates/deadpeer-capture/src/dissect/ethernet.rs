@@ -27,6 +27,12 @@ const HSR: u16 = 0x892f;
 const VN_TAG: u16 = 0x8926;
 /// A port extender's tag: six bytes, then the EtherType of before (IEEE 802.1BR, E-TAG).
 const E_TAG: u16 = 0x893f;
+/// Cisco's metadata, a security group's tag: six bytes, then the EtherType of before.
+const CISCO_METADATA: u16 = 0x8909;
+/// A tag for redundancy: four bytes, then the EtherType of before (IEEE 802.1CB, R-TAG).
+const R_TAG: u16 = 0xf1c1;
+/// TRILL: six bytes and options before a whole frame (RFC 6325).
+const TRILL: u16 = 0x22f3;
 /// Cisco's FabricPath: two bytes before a whole frame.
 const FABRIC_PATH: u16 = 0x8903;
 /// IEEE 802.1AE.
@@ -49,12 +55,13 @@ pub(super) fn carried(mut ethertype: u16, mut inner: Layer<'_>) -> Result<Conten
             BRIDGED => return read(inner),
             BACKBONE => return read(inner.after(4)?),
             FABRIC_PATH => return read(inner.after(2)?),
+            TRILL => return trill(inner),
             PPPOE => return pppoe(inner),
             PPP => return ppp::read(inner),
             NSH => return tunnel::nsh(inner),
             VLAN | QINQ => (4, 2),
-            HSR | VN_TAG => (6, 4),
-            E_TAG => (8, 6),
+            HSR | VN_TAG | R_TAG => (6, 4),
+            E_TAG | CISCO_METADATA => (8, 6),
             MACSEC => return macsec(inner),
             length @ 0..=LONGEST_8023 => return llc::read(inner.ending(u32::from(length))),
             ethertype if QINQ_OLD.contains(&ethertype) => (4, 2),
@@ -64,6 +71,12 @@ pub(super) fn carried(mut ethertype: u16, mut inner: Layer<'_>) -> Result<Conten
         ethertype = inner.u16_at(next)?;
         inner = inner.after(tag)?;
     }
+}
+
+/// Its options are counted in four bytes.
+fn trill(inner: Layer<'_>) -> Result<Content, Skip> {
+    let options = inner.u16_at(0)? >> 6 & 0x1f;
+    read(inner.after(6 + 4 * usize::from(options))?)
 }
 
 fn pppoe(inner: Layer<'_>) -> Result<Content, Skip> {

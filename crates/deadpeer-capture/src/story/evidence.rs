@@ -105,6 +105,9 @@ pub enum Evidence {
         /// The number of the connection.
         number: u64,
     },
+    /// The side had closed, and ended it with a RST after having waited so long for the other's
+    /// FIN, as some systems do (RFC 9293, section 3.3.2, FIN-WAIT-2).
+    FinWait(Side, Duration),
     /// The RST came from nearer or farther than its side's other packets: hops of these, and of the
     /// RST.
     OtherDistance(Side, (u8, u8)),
@@ -165,6 +168,7 @@ impl Evidence {
             | Self::NotOutlived { .. }
             | Self::OutlivedElsewhere { .. }
             | Self::VainOpening { .. }
+            | Self::FinWait(..)
             | Self::OtherDistance(..)
             | Self::TooQuick(..)
             | Self::StrangeId(..)
@@ -202,6 +206,7 @@ impl Evidence {
             | Self::NotOutlived { .. }
             | Self::OutlivedElsewhere { .. }
             | Self::VainOpening { .. }
+            | Self::FinWait(..)
             | Self::OtherDistance(..)
             | Self::TooQuick(..)
             | Self::StrangeId(..)

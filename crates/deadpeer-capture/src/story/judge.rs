@@ -48,7 +48,13 @@ impl StoryVerdict {
         let real = conversation
             .reset
             .as_deref()
-            .filter(|reset| reset.ignored_by_sender == 0);
+            .filter(|reset| reset.ignored_by_sender == 0)
+            // What both had closed, no RST ends.
+            .filter(|reset| {
+                conversation
+                    .closed_at
+                    .is_none_or(|closed| closed > reset.at)
+            });
         let mut verdict = match (real, conversation.closed_at) {
             (Some(reset), _) => case.reset(reset),
             (None, Some(_)) => case.plain(Ending::Closed),

@@ -136,6 +136,10 @@ pub const IDLE_LIMITS: [IdleLimit; 15] = [
     ),
 ];
 
+/// Who ends what it closed with a RST if the other side's FIN does not come in so many seconds, as
+/// measured.
+const FIN_WAITS: [(u64, &str); 1] = [(120, "Windows")];
+
 /// A silence that ended in so much of a second after a limit was ended by it.
 const SLACK: Duration = Duration::from_millis(500);
 /// Shorter ones are anybody's.
@@ -160,6 +164,13 @@ pub(crate) fn who(silence: Duration, forgets: Forgets) -> Vec<&'static str> {
         Forgets::WithReset | Forgets::AtOnce if resetting.is_empty() => names(fitting().collect()),
         Forgets::WithReset | Forgets::AtOnce => names(resetting),
     }
+}
+
+/// Who waits so long for the other side's FIN.
+pub(crate) fn fin_wait(silence: Duration) -> Option<&'static str> {
+    let fits = |seconds| silence.abs_diff(Duration::from_secs(seconds)) < SLACK;
+    let found = FIN_WAITS.iter().find(|(seconds, _)| fits(*seconds));
+    found.map(|(_, who)| *who)
 }
 
 /// The limit in seconds that a silence fits before a RST: a known one, or a round number.

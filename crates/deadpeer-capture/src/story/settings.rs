@@ -37,6 +37,7 @@ impl Settings {
     pub(super) fn of(conversation: &Conversation, side: Side, verdict: &StoryVerdict) -> Self {
         let half = conversation.half(side);
         let measured = half.asking.measured();
+        let asks = !verdict.may_only_answer(conversation, side);
         let gave_up = verdict.ending == Ending::GaveUp(side);
         let count =
             (gave_up && verdict.noticed == Noticed::Keepalive).then_some(verdict.unanswered);
@@ -50,8 +51,8 @@ impl Settings {
                 (earliest.since(first), latest.since(first))
             });
         Self {
-            idle: measured.idle().and_then(Guess::of),
-            interval: measured.interval().and_then(Guess::of),
+            idle: measured.idle().filter(|_| asks).and_then(Guess::of),
+            interval: measured.interval().filter(|_| asks).and_then(Guess::of),
             count,
             rto: half.rto.wait(),
             gave_up_after,

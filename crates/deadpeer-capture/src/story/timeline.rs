@@ -46,6 +46,8 @@ pub enum Happening {
     /// The side asked so many times more as if it had not been answered: the answers did not
     /// arrive.
     Unheard(u32),
+    /// The side acknowledged the same so many times: it asked, or answered what the capture lacks.
+    Repeated(u32),
     /// The side closed: no more data from it.
     Fin,
     /// Both sides' FINs are acknowledged.
@@ -68,7 +70,14 @@ pub(super) fn of(conversation: &Conversation, verdict: &StoryVerdict, end: Momen
         until: episode.until,
         side: Some(episode.side),
         marks: episode.marks().to_vec(),
-        what: Happening::Episode(episode.what),
+        what: match episode.what {
+            What::Unanswered { count, .. }
+                if verdict.may_only_answer(conversation, episode.side) =>
+            {
+                Happening::Repeated(count)
+            }
+            what => Happening::Episode(what),
+        },
     }));
     for side in Side::BOTH {
         let unheard = conversation.half(side).hearing.unheard();

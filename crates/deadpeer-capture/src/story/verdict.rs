@@ -6,7 +6,7 @@ use deadpeer_core::{Cause, Silence};
 
 use super::evidence::{Evidence, Untold};
 use super::notes::Note;
-use crate::talk::{Reset, Side};
+use crate::talk::{Conversation, Reset, Side};
 use crate::{Endpoint, Moment};
 
 /// Who was gone, since when, what noticed it, and how it ended.
@@ -158,6 +158,11 @@ impl StoryVerdict {
         let since = self.last_heard.or(self.unanswered_since)?;
         let until = self.noticed_at.map_or(end, |(_, latest)| latest);
         Some(until.since(since))
+    }
+
+    /// Whether what looks like a side's probes may be answers.
+    pub(super) fn may_only_answer(&self, conversation: &Conversation, side: Side) -> bool {
+        self.untold == Some(Untold::OneSided(side)) && conversation.may_only_answer(side)
     }
 
     /// Which side asked in vain, if it is known.

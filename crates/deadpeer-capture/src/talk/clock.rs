@@ -11,6 +11,9 @@ const STEP: Duration = Duration::from_secs(1);
 /// Packets of several queues are in the wrong order by less.
 const DISORDER: Duration = Duration::from_millis(5);
 
+/// Where nothing at all was captured for so long, two captures are in one file.
+const APART: Duration = Duration::from_secs(30 * 86_400);
+
 /// So many runs of the clock are told apart; those after it count as one.
 const MOST_RUNS: usize = 256;
 
@@ -22,6 +25,8 @@ pub(crate) struct Clock {
     moved: Duration,
     /// How often it was set back.
     pub(super) steps: u32,
+    /// How often what follows is another capture.
+    pub(super) apart: u32,
     /// The last moment of each run before the latest.
     ends: Vec<Moment>,
     /// Whether the latest packet was stamped before the one that came before it.
@@ -40,10 +45,12 @@ impl Clock {
                 self.went_back = back >= DISORDER && self.last.is_some();
                 if back > STEP && self.last.is_some() {
                     self.steps = self.steps.saturating_add(1);
-                    if self.ends.len() < MOST_RUNS {
-                        self.ends.push(last);
-                    }
+                    self.end_run(last);
                     self.moved += back;
+                }
+                if now.since(last) > APART && self.last.is_some() {
+                    self.apart = self.apart.saturating_add(1);
+                    self.end_run(last);
                 }
                 now.max(last)
             }
@@ -51,6 +58,12 @@ impl Clock {
         self.first.get_or_insert(now);
         self.last = Some(now);
         now
+    }
+
+    fn end_run(&mut self, last: Moment) {
+        if self.ends.len() < MOST_RUNS {
+            self.ends.push(last);
+        }
     }
 
     /// The number of the run between two steps in which the latest packet was captured.
@@ -94,6 +107,18 @@ mod tests {
     fn a_little_disorder_is_no_step() {
         let (read, steps) = read(&[100 * S, 100 * S - 400, 101 * S]);
         assert_eq!((read, steps), (vec![100 * S, 100 * S, 101 * S], 0));
+    }
+
+    #[test]
+    fn what_was_captured_months_later_is_a_run_of_its_own() {
+        let mut clock = Clock::default();
+        let at = |s| Some(Moment::from_nanos(s * S));
+        for stamp in [1, 30 * 86_400, 90 * 86_400, 90 * 86_400 + 7] {
+            clock.read(at(stamp));
+        }
+        assert_eq!((clock.run(), clock.apart, clock.steps), (1, 1, 0));
+        assert_eq!(clock.end_of(0).nanos(), 30 * 86_400 * S);
+        assert_eq!(clock.end_of(1).nanos(), (90 * 86_400 + 7) * S);
     }
 
     #[test]

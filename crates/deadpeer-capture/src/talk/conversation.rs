@@ -169,6 +169,15 @@ impl Conversation {
         self.translated.is_some()
     }
 
+    /// Whether this side alone was heard, and its numbers do not tell whether it asks or answers. A
+    /// RST has the number after that of a probe.
+    pub(crate) fn may_only_answer(&self, side: Side) -> bool {
+        let (me, peer) = (self.half(side), self.half(!side));
+        let mine = self.reset.as_ref().filter(|reset| reset.side == side);
+        let asked = mine.is_some_and(|reset| Some(reset.seq) == me.next);
+        peer.counts.packets == 0 && me.acked.is_none() && me.only_acknowledged() && !asked
+    }
+
     /// Whether nothing more is to be expected.
     pub(crate) fn is_over(&self) -> bool {
         self.closed_at.is_some()

@@ -28,6 +28,8 @@ pub struct Reset {
     pub at: Moment,
     /// Whose it claims to be.
     pub side: Side,
+    /// Its sequence number.
+    pub seq: u32,
     /// Whether it also acknowledges: then it comes from a socket that knows the connection.
     pub acknowledges: bool,
     /// What it replies to: a host that knows no such connection answers with the sequence number it
@@ -60,6 +62,7 @@ impl Reset {
         Self {
             at: now,
             side,
+            seq: segment.seq,
             acknowledges,
             reply_to: reply_to(me, peer, segment, now),
             opened_window: peer.opens,

@@ -26,6 +26,8 @@ pub struct Totals {
     pub untimed: u64,
     /// How often the clock was set back.
     pub clock_steps: u32,
+    /// How often nothing was captured for more than 30 days: what follows is another capture.
+    pub apart: u32,
     /// Connections.
     pub connections: u64,
     /// Of these, forgotten because there were too many.

@@ -305,6 +305,26 @@ fn what_follows_ethernet() {
             within(0x893f, &[0x10, 0, 0, 0xd8, 0, 0, 8, 0], &ip),
         ),
         (
+            "Cisco's metadata",
+            Link::ETHERNET,
+            within(0x8909, &[1, 1, 0, 1, 0, 2, 8, 0], &ip),
+        ),
+        (
+            "802.1CB, R-TAG",
+            Link::ETHERNET,
+            within(0xf1c1, &[0, 0, 0, 7, 8, 0], &ip),
+        ),
+        (
+            "TRILL",
+            Link::ETHERNET,
+            within(0x22f3, &[0, 0x3e, 0, 1, 0, 2], &frame),
+        ),
+        (
+            "TRILL with options",
+            Link::ETHERNET,
+            within(0x22f3, &[0, 0x7e, 0, 1, 0, 2, 9, 9, 9, 9], &frame),
+        ),
+        (
             "FabricPath",
             Link::ETHERNET,
             within(0x8903, &[0, 0], &frame),

@@ -10,7 +10,7 @@ use crate::builder::Talk;
 /// A word of the table, and packets in which it is evidence.
 type Example = (&'static str, fn() -> Talk);
 
-const EXAMPLES: [Example; 25] = [
+const EXAMPLES: [Example; 26] = [
     ("backoff", data_again),
     ("unanswered-probes", || probes(4)),
     ("same-echo", same_echo),
@@ -24,6 +24,7 @@ const EXAMPLES: [Example; 25] = [
     ("not-outlived", || beside_a_survivor(1, 300.0)),
     ("outlived-elsewhere", || beside_a_survivor(9, 400.0)),
     ("vain-opening", beside_a_vain_opening),
+    ("fin-wait", fin_wait),
     ("other-distance", other_distance),
     ("too-quick", too_quick),
     ("strange-id", strange_id),
@@ -98,12 +99,22 @@ fn probes(count: u32) -> Talk {
     talk
 }
 
+/// Nothing that comes to the client was captured, but what it had sent before shows that it asks.
 fn same_echo() -> Talk {
     let mut talk = Talk::midway();
-    for n in 0..4 {
+    talk.end(Side::Client).timestamps = Some((7000, 9000));
+    talk.data(0.0, Side::Client, 50);
+    for n in 1..5 {
         talk.end(Side::Client).timestamps = Some((7000 + n * 75_000, 9000));
         talk.probe(f64::from(n) * 75.0, Side::Client);
     }
+    talk
+}
+
+fn fin_wait() -> Talk {
+    let mut talk = open();
+    talk.fin(1.0, Side::Client).ack(1.001, Side::Server);
+    talk.abort(121.01, Side::Client);
     talk
 }
 

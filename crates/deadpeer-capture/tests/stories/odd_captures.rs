@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpeer_capture::story::{Ending, Gone, Happening, Untold};
+use deadpeer_capture::story::{Ending, Event, Gone, Happening, Untold};
 use deadpeer_capture::talk::What;
 use deadpeer_capture::{Conversations, Flags, Kind, Limits, Link, Moment, Packet, Side};
 
@@ -35,6 +35,51 @@ fn one_direction_alone_accuses_nobody() {
     assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Probe).count(), 4);
     assert_eq!(story.verdict.gone, Gone::Unknown, "{:?}", story.verdict);
     assert_eq!(story.verdict.untold, Some(Untold::OneSided(Side::Client)));
+}
+
+#[test]
+fn answers_to_probes_that_were_not_captured_accuse_nobody() {
+    // The other side's probes do not change what is echoed.
+    let answers = || {
+        let mut talk = Talk::midway();
+        for n in 0..5 {
+            talk.end(Side::Server).timestamps = Some((7000 + n * 30_000, 9000));
+            talk.ack(f64::from(n) * 30.0, Side::Server);
+        }
+        talk
+    };
+    let mut aborted = answers();
+    aborted.abort(150.0, Side::Server);
+    let mut cut = answers();
+    cut.capture_ends(300.0);
+    for talk in [aborted, cut] {
+        let story = talk.story();
+        let server = Side::Server;
+        assert_eq!(story.verdict.untold, Some(Untold::OneSided(server)));
+        assert_eq!(story.settings(server).interval, None);
+        let repeated = |event: &Event| matches!(event.what, Happening::Repeated(5));
+        assert!(story.timeline.iter().any(repeated), "{:?}", story.timeline);
+    }
+    // Something that comes to the server shows that nothing else did.
+    let mut talk = answers();
+    let mut other = Talk::new();
+    other.end(Side::Client).port = 41_000;
+    other.open(1.0).exchange(2.0, Side::Client, 50);
+    other.between(9, 2);
+    talk.with(&other).capture_ends(300.0);
+    let dead = talk.story().verdict;
+    assert!(dead.is_death(), "{dead:?}");
+}
+
+#[test]
+fn what_was_captured_a_month_later_is_another_capture() {
+    let mut talk = Talk::new();
+    talk.open(0.0).exchange(1.0, Side::Client, 100);
+    talk.data(2.0, Side::Client, 100).capture_ends(31.0 * 86_400.0);
+    let story = talk.story();
+    assert_eq!(story.capture_ends, moment(2.0));
+    assert_eq!(story.verdict.untold, None, "{:?}", story.verdict);
+    assert_eq!(story.verdict.notes, []);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Who sent a RST, and whether it is what it claims to be.
 
-use deadpeer_capture::story::{Ending, Gone, Note};
+use deadpeer_capture::story::{Ending, Gone, Note, Noticed};
 use deadpeer_capture::{Flags, Side};
 
 use crate::builder::{End, Talk};
@@ -66,6 +66,31 @@ fn who_goes_on_has_not_reset() {
     assert_eq!(story.verdict.ending, Ending::Closed);
     let reset = story.verdict.reset.unwrap();
     assert!(reset.is_forged() && reset.ignored_by_sender >= 2);
+}
+
+#[test]
+fn a_reset_of_what_both_have_closed_ends_nothing() {
+    let mut talk = open();
+    talk.fin(2.0, Side::Client).fin(2.1, Side::Server);
+    talk.ack(2.2, Side::Client).abort(2.3, Side::Client);
+    let verdict = talk.story().verdict;
+    assert_eq!(verdict.ending, Ending::Closed);
+    assert!(verdict.reset.is_some());
+}
+
+#[test]
+fn a_router_that_knows_no_way_ends_an_opening_without_an_answer() {
+    let mut talk = Talk::new();
+    talk.send(0.0, Side::Client, Flags::SYN, 0);
+    talk.unreachable(0.001, Side::Client).capture_ends(60.0);
+    let story = talk.story();
+    assert_eq!(
+        story.verdict.noticed,
+        Noticed::Router,
+        "{:?}",
+        story.verdict
+    );
+    assert_eq!(story.verdict.ending, Ending::GaveUp(Side::Client));
 }
 
 #[test]

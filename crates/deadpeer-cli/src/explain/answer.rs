@@ -239,6 +239,11 @@ impl<'a> Answer<'a> {
             "times the clock was set back: what follows is told as if it hadn't been",
         );
         add(
+            u64::from(totals.apart),
+            "time nothing was captured for more than 30 days: what follows is told as another capture",
+            "times nothing was captured for more than 30 days: what follows is told as another capture",
+        );
+        add(
             totals.untimed,
             "packet has no timestamp of its own: it is told with that of the packet before it",
             "packets have no timestamp of their own: they are told with that of the packet before them",

@@ -9,7 +9,7 @@ use super::weigh::Opinion;
 use super::{Case, RECENT};
 use crate::Moment;
 use crate::story::evidence::{Evidence, Untold};
-use crate::story::limits::Forgets;
+use crate::story::limits::{self, Forgets};
 use crate::story::verdict::{Ending, Gone, Noticed, StoryVerdict};
 use crate::talk::{Asked, Half, Kind, Reset, Side};
 
@@ -73,6 +73,12 @@ impl Case<'_> {
             ),
         };
         let open = self.conversation.closed_at.is_none();
+        let closing = self.half(reset.side).finished() && self.half(!reset.side).fin.is_none();
+        if reset.reply_to.is_none() && closing {
+            let waited = silence.filter(|waited| limits::fin_wait(*waited).is_some());
+            let waited = waited.map(|waited| Evidence::FinWait(reset.side, waited));
+            return waited.into_iter().collect();
+        }
         let silence = silence.filter(|silence| *silence >= LONG && open);
         silence.map_or_else(Vec::new, |silence| self.idle(silence, forgets))
     }

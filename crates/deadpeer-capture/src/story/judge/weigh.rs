@@ -184,7 +184,7 @@ impl Case<'_> {
                     });
                 }
                 // Nothing that was captured nowhere can have arrived.
-                if same_echo + 1 >= ENOUGH {
+                if same_echo + 1 >= ENOUGH && !self.may_only_answer(left) {
                     let times = same_echo + 1;
                     found.push(Evidence::SameEcho { side: left, times });
                 }
@@ -203,7 +203,7 @@ impl Case<'_> {
             let last = told.last();
             found.extend(last.map(|(_, kind)| Evidence::Router(left, kind)));
         }
-        if unanswered.on_the_beat {
+        if unanswered.on_the_beat && !self.may_only_answer(left) {
             found.push(Evidence::OnTheBeat(left));
         }
         found

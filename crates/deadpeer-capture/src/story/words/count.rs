@@ -1,5 +1,8 @@
 //! Numbers of things.
 
+use std::time::Duration;
+
+use super::length::Length;
 use crate::talk::Asked;
 
 /// So many probes.
@@ -21,6 +24,11 @@ pub(super) fn times(count: u32) -> String {
         2 => "twice".into(),
         _ => format!("{count} times"),
     }
+}
+
+/// From the shortest to the longest of two waits.
+pub(super) fn waits(first: Duration, last: Duration) -> String {
+    format!("{} to {}", Length(first.min(last)), Length(first.max(last)))
 }
 
 /// Bytes for people.

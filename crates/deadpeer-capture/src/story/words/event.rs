@@ -1,6 +1,6 @@
 //! The events of a timeline as phrases.
 
-use super::count::{probes, size, times};
+use super::count::{probes, size, times, waits};
 use super::length::Length;
 use super::reset::reset_words;
 use crate::story::{Event, Happening};
@@ -24,6 +24,10 @@ impl Event {
             Happening::Episode(what) => what.words(side, length),
             Happening::Unheard(count) => format!(
                 "{side} asks again {}, as if it had not been answered: the answers do not arrive",
+                times(*count)
+            ),
+            Happening::Repeated(count) => format!(
+                "{side} acknowledges the same {} in {length}: keepalive probes, or answers to some that the capture lacks",
                 times(*count)
             ),
             Happening::Fin => format!("{side} closes"),
@@ -94,11 +98,8 @@ impl What {
                 };
                 let times = times(*count);
                 let waits = if *count > 1 {
-                    format!(
-                        ", waiting {} to {}",
-                        Length::of(*first_wait),
-                        Length::of(*last_wait)
-                    )
+                    let waits = waits((*first_wait).into(), (*last_wait).into());
+                    format!(", waiting {waits}")
                 } else {
                     format!(" after {}", Length::of(*first_wait))
                 };

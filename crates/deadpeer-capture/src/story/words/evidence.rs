@@ -1,8 +1,9 @@
 //! Evidence, and why there is none, as phrases.
 
-use super::count::times;
+use super::count::{times, waits};
 use super::idle;
 use super::length::Length;
+use crate::story::limits;
 use crate::story::{Evidence, Untold, Weight};
 use crate::talk::{Asked, Resent};
 
@@ -23,10 +24,9 @@ impl Evidence {
                     Resent::Fin => "FIN",
                 };
                 format!(
-                    "the {side} sent its {what} again {}, waiting {} to {}: it heard nothing",
+                    "the {side} sent its {what} again {}, waiting {}: it heard nothing",
                     times(*count),
-                    Length(*first),
-                    Length(*last)
+                    waits(*first, *last)
                 )
             }
             Self::Unanswered {
@@ -67,9 +67,11 @@ impl Evidence {
                 format!("the {side}'s host was heard in another connection afterwards")
             }
             Self::Holes(side, bytes) => {
-                format!(
-                    "the other side acknowledged {bytes} bytes of the {side} that the capture lacks"
-                )
+                let bytes = match bytes {
+                    1 => "1 byte".into(),
+                    bytes => format!("{bytes} bytes"),
+                };
+                format!("the other side acknowledged {bytes} of the {side} that the capture lacks")
             }
             Self::ForgedBefore(side, before) => format!(
                 "{} before came a RST in the {side}'s name, after which the {side} went on: it had not sent that",
@@ -92,6 +94,12 @@ impl Evidence {
             Self::VainOpening { side, syns, number } => format!(
                 "{syns} SYNs of connection {number} to the {side}'s port got no answer in this time either: \
                  a connection that was forgotten on the way is no reason for that"
+            ),
+            Self::FinWait(side, waited) => format!(
+                "the {side} had closed and waited {} for the other side's FIN{}",
+                idle::IdleTime(*waited),
+                limits::fin_wait(*waited)
+                    .map_or_else(String::new, |who| format!(", as {who} does")),
             ),
             Self::OtherDistance(side, (usual, seen)) => format!(
                 "the RST came {seen} hops, the {side}'s other packets {usual}: something else may have sent it"
@@ -133,6 +141,7 @@ impl Evidence {
             Self::NotOutlived { .. } => "not-outlived",
             Self::OutlivedElsewhere { .. } => "outlived-elsewhere",
             Self::VainOpening { .. } => "vain-opening",
+            Self::FinWait(..) => "fin-wait",
             Self::OtherDistance(..) => "other-distance",
             Self::TooQuick(..) => "too-quick",
             Self::StrangeId(..) => "strange-id",

@@ -27,7 +27,10 @@ impl StoryVerdict {
         let is_idle = |found: &&Evidence| {
             matches!(
                 found,
-                Evidence::Idle { .. } | Evidence::Outlived { .. } | Evidence::NotOutlived { .. }
+                Evidence::Idle { .. }
+                    | Evidence::Outlived { .. }
+                    | Evidence::NotOutlived { .. }
+                    | Evidence::FinWait(..)
             )
         };
         let idle = self.evidence.iter().filter(is_idle);

@@ -74,6 +74,7 @@ fn word(what: &Happening) -> (&'static str, Option<u32>) {
         Happening::Established(_) => return ("established", None),
         Happening::Silence => return ("silence", None),
         Happening::Unheard(count) => return ("unheard", Some(*count)),
+        Happening::Repeated(count) => return ("repeated", Some(*count)),
         Happening::Fin => return ("fin", None),
         Happening::Closed => return ("closed", None),
         Happening::Reset(_) => return ("reset", None),
