@@ -75,7 +75,8 @@ fn answers_to_probes_that_were_not_captured_accuse_nobody() {
 fn what_was_captured_a_month_later_is_another_capture() {
     let mut talk = Talk::new();
     talk.open(0.0).exchange(1.0, Side::Client, 100);
-    talk.data(2.0, Side::Client, 100).capture_ends(31.0 * 86_400.0);
+    talk.data(2.0, Side::Client, 100)
+        .capture_ends(31.0 * 86_400.0);
     let story = talk.story();
     assert_eq!(story.capture_ends, moment(2.0));
     assert_eq!(story.verdict.untold, None, "{:?}", story.verdict);
