@@ -82,9 +82,9 @@ impl Case<'_> {
             || (mine != its && addressed(mine))
     }
 
-    /// Whether what looks like a side's probes may be its answers to probes of the other's, of which
-    /// the capture has nothing: a probe lies before the window, and its timestamp is not echoed
-    /// (RFC 7323, section 4.3; net/ipv4/tcp_input.c, `tcp_validate_incoming`).
+    /// Whether what looks like a side's probes may be its answers to probes of the other side, of
+    /// which the capture has nothing: what lies before the window is passed over, its timestamp
+    /// included (net/ipv4/tcp_input.c, `tcp_validate_incoming`).
     pub(super) fn may_only_answer(&self, side: Side) -> bool {
         self.conversation.may_only_answer(side) && !self.shows_answers_to(side)
     }
