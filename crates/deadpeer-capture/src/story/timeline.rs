@@ -70,13 +70,12 @@ pub(super) fn of(conversation: &Conversation, verdict: &StoryVerdict, end: Momen
         until: episode.until,
         side: Some(episode.side),
         marks: episode.marks().to_vec(),
-        what: match episode.what {
-            What::Unanswered { count, .. }
-                if verdict.may_only_answer(conversation, episode.side) =>
-            {
-                Happening::Repeated(count)
-            }
-            what => Happening::Episode(what),
+        what: if let What::Unanswered { count, .. } = episode.what
+            && verdict.may_only_answer(conversation, episode.side)
+        {
+            Happening::Repeated(count)
+        } else {
+            Happening::Episode(episode.what)
         },
     }));
     for side in Side::BOTH {
