@@ -61,6 +61,18 @@ impl Process {
         }
     }
 
+    /// The same process, called what it calls itself now; as before if it has ended.
+    pub(crate) fn with_its_names_now(self) -> Self {
+        let names = Names::read(self.pid);
+        match names.comm.is_empty() {
+            true => self,
+            false => Self {
+                names: OnceLock::from(names),
+                ..self
+            },
+        }
+    }
+
     /// Its number, as our pid namespace sees it.
     #[must_use]
     pub fn pid(&self) -> u32 {

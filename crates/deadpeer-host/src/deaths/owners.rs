@@ -100,6 +100,7 @@ impl LastOwners {
         let start = Instant::now();
         if let Ok(owners) = Owners::scan() {
             self.owners = owners;
+            self.read_names();
         }
         let mut listeners = Listeners::default();
         if self.everywhere
@@ -115,6 +116,17 @@ impl LastOwners {
         let cost = start.elapsed();
         self.next_look = Instant::now() + (cost * REST).max(Duration::from_millis(20));
         Ok(())
+    }
+
+    /// Of every process now: one that ends with its connection, as a database's session does, has
+    /// none any more when its death is told.
+    fn read_names(&self) {
+        for process in self.owners.processes() {
+            let _ = process.name();
+            if self.everywhere {
+                let _ = process.workload();
+            }
+        }
     }
 
     /// What a connection between these ports was to its owner.
@@ -173,7 +185,8 @@ impl LastOwners {
     pub(super) fn holder(&mut self, inode: NonZeroU32) -> Option<LastOwner> {
         let process = self.owners.of(inode).next()?.process;
         let (pid, known) = (process.pid(), process.clone());
-        Some(self.owner(pid, KnownBy::Holding, || known))
+        // It may have become another program since.
+        Some(self.owner(pid, KnownBy::Holding, || known.with_its_names_now()))
     }
 
     /// The process that listens where a connection with this role came in.

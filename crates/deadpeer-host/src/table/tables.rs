@@ -5,8 +5,9 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 
 use deadpeer_core::Kernel;
-use deadpeer_sys::netns;
+use deadpeer_sys::netns::{self, NetnsError};
 use deadpeer_sys::sock_diag::SockDiag;
+use rustix::io::Errno;
 
 use super::bpf::{BpfError, BpfReader};
 use super::connection::Connection;
@@ -61,11 +62,18 @@ impl Tables {
     /// # Errors
     /// As [`open`](Self::open); the tables of before stay.
     pub fn look_again(&mut self, scope: &Scope) -> Result<(), OpenTableError> {
-        let (found, mut closed) = scope.find()?;
+        let (mut found, mut closed) = scope.find()?;
+        let mut opened = open_each(&found)?;
+        if *scope == Scope::All && opened.iter().any(is_gone) {
+            // The process that led there has ended: another may be there, or nobody.
+            (found, closed) = scope.find()?;
+            opened = open_each(&found)?;
+        }
         let mut tables = Vec::new();
         let mut failed = None;
-        for (netns, opened) in found.iter().zip(open_each(&found)?) {
+        for (netns, opened) in found.iter().zip(opened) {
             match opened {
+                opened if *scope == Scope::All && is_gone(&opened) => {}
                 Ok(table) if table.namespace() == netns.number => {
                     tables.push((netns.clone(), table));
                 }
@@ -262,6 +270,17 @@ impl Tables {
         }
         self.kept.push(descriptor);
     }
+}
+
+/// Whether what led to a namespace was there a moment ago and is not any more.
+fn is_gone(opened: &Result<Table, OpenTableError>) -> bool {
+    matches!(
+        opened,
+        Err(OpenTableError::Namespace(NetnsError::Open {
+            errno: Errno::NOENT | Errno::SRCH,
+            ..
+        }))
+    )
 }
 
 /// Opens all tables: ours on this thread, for which it is ours, and those of others on one thread

@@ -71,11 +71,12 @@ fn silent_peers_cost_one_timeout_together_and_keepalive_is_off_again() {
         let took = began.elapsed();
         for reply in &replies {
             assert!(
-                matches!(reply, Reply::Answer(Answer::Unanswered { waited }) if *waited < TIMEOUT * 2),
+                matches!(reply, Reply::Answer(Answer::Unanswered { waited }) if *waited >= TIMEOUT),
                 "{reply:?}"
             );
         }
-        assert!(took >= TIMEOUT && took < TIMEOUT * 2, "{took:?}");
+        // One after the other they would take a hundred; a busy machine takes a few.
+        assert!(took >= TIMEOUT && took < TIMEOUT * 10, "{took:?}");
         assert!(ends.iter().all(|end| !sockopt::keepalive(end).unwrap()));
     });
 }

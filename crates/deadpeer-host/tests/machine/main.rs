@@ -1,6 +1,7 @@
 //! The connection table of real sockets: loopback in private network namespaces.
 
 mod asking;
+mod deaths;
 mod namespaces;
 mod privilege;
 mod rows;

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
+use std::process::Command;
 
 use deadpeer_host::audit::Audit;
 use deadpeer_host::{Filter, Namespace, OpenTableError, Query, Scope, States, Table, Tables};
@@ -42,6 +43,28 @@ fn the_namespace_of_a_process() {
         // And from here, the holder is elsewhere.
         let (_, coverage) = read(&Query::default());
         assert_eq!(coverage.other_namespaces.get(&number), Some(&holder.pid()));
+    });
+}
+
+/// Other programs make namespaces and leave them at any time: those are no gap in what is read.
+#[test]
+fn a_namespace_that_is_left_meanwhile_is_not_told_as_closed() {
+    in_private_netns(|| {
+        let come_and_go = || {
+            for _ in 0..60 {
+                let left = Command::new("unshare").args(["--net", "true"]).status();
+                assert!(left.unwrap().success());
+            }
+        };
+        std::thread::scope(|scope| {
+            let others = scope.spawn(come_and_go);
+            while !others.is_finished() {
+                let tables = Tables::open(&Scope::All).unwrap();
+                let mut closed = tables.closed().iter();
+                let left = closed.find(|closed| closed.why.contains("No such"));
+                assert_eq!(left, None);
+            }
+        });
     });
 }
 
