@@ -54,7 +54,7 @@ fn each_host_has_its_side_and_drops_are_named() {
         let hops = |sighting: &Sighting| Packet::read(&sighting.frame).unwrap().hops;
         assert_eq!(hops(sent), hops(received) + 1);
         assert!(sent.at <= received.at);
-        assert!(received.at - sent.at < Duration::from_secs(1));
+        assert!(received.at - sent.at < Duration::from_secs(10));
         // Nanoseconds: not all of them are rounded to microseconds.
         assert!(left.iter().any(|s| s.at.subsec_nanos() % 1000 != 0));
 

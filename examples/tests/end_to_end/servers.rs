@@ -104,7 +104,7 @@ impl<'a> Served<'a> {
             }
         };
         assert!(line.contains(noticed), "{name}: {line}");
-        assert!(struck.elapsed() < DEADLINE + SOON / 4, "{name}: {line}");
+        assert!(struck.elapsed() < DEADLINE + SOON, "{name}: {line}");
         // It says who, where it knows.
         let doomed = self.doomed.local_addr().unwrap().to_string();
         assert!(line.starts_with("the report") || line.starts_with(&doomed));
@@ -159,7 +159,7 @@ fn tonic_stops_work_for_a_client_that_lost_its_power() {
         let struck = Instant::now();
         let line = server.line(DEADLINE + SOON);
         assert!(line.starts_with("the report stopped after"), "{line}");
-        assert!(struck.elapsed() < DEADLINE + SOON / 4);
+        assert!(struck.elapsed() < DEADLINE + SOON);
         // The client is as sure that the server is gone.
         let line = doomed.line(SOON);
         assert!(line.starts_with("the server is gone: "), "{line}");

@@ -12,7 +12,7 @@ use crate::end::{Connected, End};
 use crate::room::lab;
 
 /// After a verdict nothing may be there for longer.
-const AT_ONCE: Duration = Duration::from_secs(5);
+const AT_ONCE: Duration = Duration::from_secs(20);
 
 /// The deadline with room for a slow machine.
 const LATEST: Duration = Duration::from_secs(25);

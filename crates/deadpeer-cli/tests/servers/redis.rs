@@ -43,8 +43,8 @@ fn keepalive_notices_idle_clients() {
         tcp_user_timeout_ms: 0,
     };
     assert_eq!(case.settings.as_ref(), Some(&settings));
-    // All cases at once: little longer than the deadline.
-    assert!(report.summary.took_ms < 10_000 + 8_000, "{report:#?}");
+    // All cases at once; one after the other they would take a minute.
+    assert!(report.summary.took_ms < 30_000, "{report:#?}");
 }
 
 #[test]

@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use crate::common::Ran;
 
+/// What a busy machine may add, in seconds.
+const LATE: f64 = 3.0;
+
 /// Every case and the summary.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -90,13 +93,15 @@ impl Report {
         case.unwrap_or_else(|| panic!("no case {name}: {self:#?}"))
     }
 
-    /// A case that passed, closed by this between these seconds.
+    /// A case that passed, and so within the deadline: closed by this between these seconds, or a
+    /// little later on a busy machine.
     pub(crate) fn passed(&self, name: &str, by: &str, seconds: std::ops::Range<f64>) {
         let case = self.case(name);
         assert_eq!(case.verdict, "passed", "{name}: {case:#?}");
         assert_eq!(case.by.as_deref(), Some(by), "{name}: {case:#?}");
         let after = case.after_ms.unwrap() as f64 / 1000.0;
-        assert!(seconds.contains(&after), "{name}: {case:#?}");
+        let in_time = (seconds.start..seconds.end + LATE).contains(&after);
+        assert!(in_time, "{name}: {case:#?}");
     }
 
     /// A case of live clients that were kept.

@@ -1,7 +1,7 @@
 //! Ways to end a connection, each brought about by what it is called.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -123,7 +123,11 @@ impl<'a> Stage<'a> {
         let listen = || TcpListener::bind((self.address, port)).unwrap();
         let listener = self.theirs().enter(listen).unwrap();
         let there = listener.local_addr().unwrap();
-        let connect = || TcpStream::connect_timeout(&there, PATIENCE).unwrap();
+        let connect = || {
+            let here = unconnected(there);
+            here.connect_timeout(&there.into(), PATIENCE).unwrap();
+            TcpStream::from(here)
+        };
         let here = self.ours().enter(connect).unwrap();
         let (there, _) = listener.accept().unwrap();
         there.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -367,7 +371,7 @@ impl<'a> Stage<'a> {
         let to = SocketAddr::new(self.address, port);
         self.ours()
             .enter(|| {
-                let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
+                let socket = unconnected(to);
                 socket.set_nonblocking(true).unwrap();
                 prepare(&socket);
                 let begun = socket.connect(&to.into()).unwrap_err();
@@ -376,6 +380,20 @@ impl<'a> Stage<'a> {
             })
             .unwrap()
     }
+}
+
+/// A socket with a port that no other socket of ours has: the kernel gives one port to several
+/// connections with different peers, and a connection is struck, and known again, by its port.
+fn unconnected(to: SocketAddr) -> Socket {
+    static NEXT: AtomicU16 = AtomicU16::new(40_000);
+    let port = NEXT.fetch_add(1, Ordering::Relaxed);
+    let any: IpAddr = match to {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((any, port)).into()).unwrap();
+    socket
 }
 
 /// Probes after a second, every second.

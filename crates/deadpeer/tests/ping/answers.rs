@@ -22,7 +22,7 @@ fn a_living_peer_answers_and_never_notices() {
             let Answer::Answered { rtt } = answer else {
                 panic!("{answer:?}");
             };
-            assert!(rtt <= took && took < Duration::from_millis(500), "{took:?}");
+            assert!(rtt <= took, "{rtt:?} of {took:?}");
             assert!(answer.is_alive());
             assert_eq!(settings(&client), before);
             server.set_nonblocking(true).unwrap();
