@@ -19,6 +19,7 @@ use deadpeer_lab::matrix::{self, Progress, Settings};
 
 use crate::lab_peer;
 use report::Report;
+use spell::Spell;
 
 /// Watch a thousand live connections without a false alarm, and dead ones within their deadlines.
 #[derive(Args)]
@@ -42,9 +43,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     pcap: Option<PathBuf>,
     /// Only what is left in the kernel's table by sockets that are closed while their peers are
-    /// gone; five minutes
+    /// gone; five minutes. With --spell: by those whose path was lossy before
     #[arg(long)]
     orphans: bool,
+    /// A sysctl of net.ipv4 for --orphans, as tcp_retries2=5
+    #[arg(long, value_name = "NAME=VALUE")]
+    sysctl: Vec<String>,
     /// Only so many connections for each deadline that send over a path which loses 25 or 40 of 100
     /// packets each way from one moment on; five minutes
     #[arg(long, value_name = "CONNECTIONS")]
@@ -59,12 +63,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     if let Some(done) = lab_peer::done_elsewhere(arguments.peer)? {
         return Ok(done);
     }
-    if arguments.orphans {
-        return deadpeer_sys::netns::private(|| orphans::check(&arguments.within))?;
-    }
     raise_the_limit_of_descriptors()?;
     if let Some(connections) = arguments.spell {
-        return spell::check(&arguments.within, connections, arguments.seed);
+        return spell::check(&Spell {
+            deadlines: arguments.within.clone(),
+            connections,
+            seed: arguments.seed,
+            orphans: arguments.orphans,
+        });
+    }
+    if arguments.orphans {
+        return deadpeer_sys::netns::private(|| {
+            for sysctl in &arguments.sysctl {
+                let (name, value) = sysctl.split_once('=').context("NAME=VALUE")?;
+                // That of this namespace.
+                std::fs::write(format!("/proc/sys/net/ipv4/{name}"), value).context("sysctl")?;
+            }
+            orphans::check(&arguments.within)
+        })?;
     }
     let mut reports = Vec::new();
     for deadline in &arguments.within {

@@ -270,6 +270,23 @@ typedef struct {
 } deadpeer_death;
 
 /**
+ * What supervision can't keep on a connection, told beforehand.
+ */
+typedef struct {
+  /**
+   * By how many milliseconds the verdict would come after the deadline, at the loss measured so
+   * far, if the peer vanished now.
+   */
+  uint64_t late_ms;
+  /**
+   * The chance (0 to 1) that the live peer is called unreachable, at most, should the path come
+   * to lose 40 of 100 packets each way now: before that is measured nobody can tell it from
+   * death.
+   */
+  double sudden_loss;
+} deadpeer_slip;
+
+/**
  * Something that happened.
  */
 typedef struct {
@@ -421,19 +438,16 @@ int deadpeer_watch_add(deadpeer_watch *watch, int fd, uint64_t key, deadpeer_err
 int deadpeer_watch_remove(deadpeer_watch *watch, int fd);
 
 /**
- * By how many milliseconds the verdict on a connection would come after the deadline, at the loss
- * measured on it so far, if its peer vanished now. Returns 1 and fills `slip_ms`, or 0 if the
- * connection is not watched or nobody judges it. It foretells nothing of loss that has not been
- * measured yet: see `deadpeer_sudden_loss`.
+ * What can't be kept on a connection at the moment. Returns 1 and fills `slip`, or 0 if the
+ * connection is not watched or nobody judges it.
  *
- * `watch` is valid. `fd` is open during the call. `slip_ms` is valid.
+ * `watch` is valid. `fd` is open during the call. `slip` is valid.
  */
-int deadpeer_watch_slip(deadpeer_watch *watch, int fd, uint64_t *slip_ms);
+int deadpeer_watch_slip(deadpeer_watch *watch, int fd, deadpeer_slip *slip);
 
 /**
- * The chance, at most, that a supervised connection whose peer lives is called unreachable when
- * its path comes to lose this share of all packets each way (0 to 1) from one moment on: before
- * that is measured nobody can tell it from death. At 0.4 it is 0.018, or 0.17 within 5 s.
+ * The `sudden_loss` of a connection on which nothing has been measured yet, for any share of
+ * packets (0 to 1) that are lost each way. At 0.4 it is 0.018, or 0.17 within 5 s.
  */
 double deadpeer_sudden_loss(uint64_t within_ms, double each_way);
 

@@ -154,35 +154,47 @@ pub unsafe extern "C" fn deadpeer_watch_remove(watch: *mut Watch, fd: c_int) -> 
     c_int::from(socket.is_ok_and(|fd| watch.watch.remove(fd)))
 }
 
-/// By how many milliseconds the verdict on a connection would come after the deadline, at the loss
-/// measured on it so far, if its peer vanished now. Returns 1 and fills `slip_ms`, or 0 if the
-/// connection is not watched or nobody judges it. It foretells nothing of loss that has not been
-/// measured yet: see `deadpeer_sudden_loss`.
+/// What supervision can't keep on a connection, told beforehand.
+#[repr(C)]
+pub struct Slip {
+    /// By how many milliseconds the verdict would come after the deadline, at the loss measured so
+    /// far, if the peer vanished now.
+    pub late_ms: u64,
+    /// The chance (0 to 1) that the live peer is called unreachable, at most, should the path come
+    /// to lose 40 of 100 packets each way now: before that is measured nobody can tell it from
+    /// death.
+    pub sudden_loss: f64,
+}
+
+/// What can't be kept on a connection at the moment. Returns 1 and fills `slip`, or 0 if the
+/// connection is not watched or nobody judges it.
 ///
 /// # Safety
-/// `watch` is valid. `fd` is open during the call. `slip_ms` is valid.
+/// `watch` is valid. `fd` is open during the call. `slip` is valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn deadpeer_watch_slip(
     watch: *mut Watch,
     fd: c_int,
-    slip_ms: *mut u64,
+    slip: *mut Slip,
 ) -> c_int {
     // SAFETY: valid, says the caller.
     let watch = unsafe { &mut *watch };
     // SAFETY: open during the call, says the caller.
     let socket = unsafe { borrow(fd) };
-    let Some(slip) = socket.ok().and_then(|fd| watch.watch.slip(fd)) else {
+    let Some(told) = socket.ok().and_then(|fd| watch.watch.slip(fd)) else {
         return 0;
     };
-    let ms = u64::try_from(slip.as_millis()).unwrap_or(u64::MAX);
+    let told = Slip {
+        late_ms: u64::try_from(told.late.as_millis()).unwrap_or(u64::MAX),
+        sudden_loss: told.sudden_loss,
+    };
     // SAFETY: valid, says the caller.
-    unsafe { slip_ms.write(ms) };
+    unsafe { slip.write(told) };
     1
 }
 
-/// The chance, at most, that a supervised connection whose peer lives is called unreachable when
-/// its path comes to lose this share of all packets each way (0 to 1) from one moment on: before
-/// that is measured nobody can tell it from death. At 0.4 it is 0.018, or 0.17 within 5 s.
+/// The `sudden_loss` of a connection on which nothing has been measured yet, for any share of
+/// packets (0 to 1) that are lost each way. At 0.4 it is 0.018, or 0.17 within 5 s.
 #[unsafe(no_mangle)]
 pub extern "C" fn deadpeer_sudden_loss(within_ms: u64, each_way: f64) -> f64 {
     Supervision::within(Duration::from_millis(within_ms)).sudden_loss(each_way)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deadpeer_core::Supervision;
 use deadpeer_core::verdict::{Keeps, Loss};
 use deadpeer_report::duration::{self, Upper};
 
@@ -22,4 +23,13 @@ pub(crate) fn reservation(keeps: Keeps, within: Duration) -> Option<String> {
             ))
         }
     }
+}
+
+/// What loss that begins suddenly may do, for no deadline and no connection is safe from it.
+pub(crate) fn sudden_loss(supervision: &Supervision) -> String {
+    let chance = supervision.sudden_loss(deadpeer::Slip::LOSS);
+    format!(
+        "should the path come to lose 40 of 100 packets each way, a live peer may be called lost before that is measured: one in {:.0} at most",
+        (1.0 / chance).floor()
+    )
 }

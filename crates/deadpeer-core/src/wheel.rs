@@ -83,6 +83,15 @@ impl Stretch {
         }
     }
 
+    /// The greater of two, where one grows with the other.
+    #[must_use]
+    pub fn greater_of(self, other: Self) -> Self {
+        Self {
+            first: self.first.max(other.first),
+            last: self.last.max(other.last),
+        }
+    }
+
     /// Both ends, or `jiffies` where that is less.
     #[must_use]
     pub fn at_most(self, jiffies: i64) -> Self {
@@ -92,10 +101,7 @@ impl Stretch {
     /// Both ends, or `jiffies` where that is more.
     #[must_use]
     pub fn at_least(self, jiffies: i64) -> Self {
-        Self {
-            first: self.first.max(jiffies),
-            last: self.last.max(jiffies),
-        }
+        self.greater_of(Self::at(jiffies))
     }
 
     /// Both ends doubled `times` times.

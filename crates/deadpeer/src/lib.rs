@@ -161,7 +161,7 @@ pub use ping::{Answer, NotNow, Ping, PingError, lent_to_ping, ping};
 pub use protect::{ProtectError, Protected, protect};
 pub use reusable::{NotReusable, Reuse, reusable};
 pub use take_error::take_error;
-pub use watch::{AddError, Event, NewWatchError, News, Watch};
+pub use watch::{AddError, Event, NewWatchError, News, Slip, Watch};
 
 pub use deadpeer_core::forecast::Forecast;
 pub use deadpeer_core::policy::{Plan, Policy, Refusal, SlowReaders};

@@ -4,6 +4,7 @@ mod adrift;
 mod event;
 mod loan;
 mod looks;
+mod slip;
 mod supervised;
 mod table;
 
@@ -18,6 +19,7 @@ use deadpeer_sys::{Remembered, SysError, clock};
 
 use adrift::Adrift;
 pub use event::{Event, News};
+pub use slip::Slip;
 use supervised::Supervised;
 use table::{Entry, Place, Table};
 
@@ -53,8 +55,8 @@ const ALARM: u64 = u64::MAX;
 ///
 /// Where loss forbids a verdict at the deadline that is as sure as was asked for, it comes later,
 /// and [`slip`](Watch::slip) says by how much; [`Preference`](deadpeer_core::verdict::Preference)
-/// turns that round. Loss has to be measured first: what it may do in the deadline in which it
-/// begins is in [`Supervision::sudden_loss`].
+/// turns that round. Loss has to be measured first: `slip` also says how many live peers may be
+/// called unreachable in the deadline in which it begins.
 ///
 /// Supervising sets [options](Supervision::options) on every socket, which ask and keep the kernel
 /// from deciding: what is found unreachable is the application's to close. The user timeout among
@@ -73,9 +75,10 @@ const ALARM: u64 = u64::MAX;
 /// What is closed after a verdict of unreachable is gone at once, and nothing of it stays in the
 /// kernel: while that verdict holds, the socket's `SO_LINGER` is zero, so that close() throws away
 /// what could not be delivered. What is closed before any verdict is kept for delivery no longer
-/// than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer;
-/// ten minutes on a path that loses much. That holds where the sysctl is lowered, too
-/// ([`UserTimeout`](deadpeer_core::verdict::UserTimeout) has the one exception).
+/// than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer; on
+/// a path that loses much it may be minutes. That holds where the sysctl is lowered, too
+/// ([`UserTimeout`](deadpeer_core::verdict::UserTimeout) has the one exception). One that is
+/// [removed](Watch::remove) before it is closed is a plain socket again.
 ///
 /// A socket that leaves the watch, because it is removed, because the watch is dropped, or because
 /// its end was told, gets back the options that it had before, but for those that the application
@@ -320,20 +323,19 @@ impl Watch {
         Some(&charge.judge)
     }
 
-    /// By how much the verdict on a supervised connection would come after the deadline, at the
-    /// loss measured so far, if its peer vanished now while it is idle. `None` if it is not watched
-    /// or nobody judges it.
-    ///
-    /// It foretells nothing of loss that has not been measured yet. On a path that turns lossy in
-    /// this moment a live connection may be called unreachable within the first deadline, at 40 of
-    /// 100 packets lost each way one in 55 at most; [`Supervision::sudden_loss`] says how often.
-    pub fn slip(&mut self, socket: impl AsFd) -> Option<Duration> {
+    /// What supervision can't keep on a connection at the moment: how late the verdict would come
+    /// at the loss measured so far, and how likely loss that isn't measured yet is taken for death.
+    /// `None` if it is not watched or nobody judges it.
+    pub fn slip(&mut self, socket: impl AsFd) -> Option<Slip> {
         let fd = socket.as_fd();
         let before_probing = self.supervised.as_ref()?.before_probing;
         // Of a copy: what the verdict is now remains news.
         let mut judge = *self.judge(fd)?;
         judge.observe(clock::monotonic(), &deadpeer_sys::tcp_info(fd).ok()?);
-        Some(judge.slip(before_probing))
+        Some(Slip {
+            late: judge.slip(before_probing),
+            sudden_loss: judge.sudden_loss(Slip::LOSS),
+        })
     }
 
     /// Waits for events, `timeout` at most (`None`: for ever), and puts them into `events`, which

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use deadpeer_core::{Effective, SocketOptions, TcpInfo};
+use deadpeer_core::{Effective, SocketOptions, TcpInfo, TcpState};
 use deadpeer_lab::Host;
 use deadpeer_sys::sockopt;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -198,6 +198,13 @@ impl Connection {
 
     pub(super) fn finish(&self) -> Result<()> {
         self.open()?.shutdown(Shutdown::Write).context("shutdown")
+    }
+
+    /// Waits until our FIN is acknowledged.
+    pub(super) fn await_acknowledgement(&self) -> Result<()> {
+        self.wait("acknowledged FIN", |info| {
+            info.state == Some(TcpState::FinWait2)
+        })
     }
 
     pub(super) fn peer_finishes(&self) -> Result<()> {

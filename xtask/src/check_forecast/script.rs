@@ -28,6 +28,8 @@ pub(super) enum Deed {
     /// shutdown() on our side.
     Finish,
     PeerFinishes,
+    /// Our FIN is acknowledged, however late the others made it.
+    AwaitAcknowledgement,
     Close,
     /// Another `TCP_KEEPINTVL`.
     SetInterval(u32),
@@ -137,7 +139,8 @@ pub(super) fn draw(
         }
         Kind::FinWait2 => {
             then(vanish, &[Deed::Finish]);
-            then(vanish + soon, &[Deed::Close, Deed::Predict]);
+            let deeds = [Deed::AwaitAcknowledgement, Deed::Close, Deed::Predict];
+            then(vanish + soon, &deeds);
         }
         Kind::ClosedBehindWindow => {
             let deeds = [Deed::CloseWindow, Deed::Mute, Deed::Close, Deed::Predict];

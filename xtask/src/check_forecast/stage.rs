@@ -182,6 +182,7 @@ impl Stage {
             Deed::Respond => actor.connection()?.respond()?,
             Deed::CloseWindow => actor.connection()?.close_window()?,
             Deed::Finish => actor.connection()?.finish()?,
+            Deed::AwaitAcknowledgement => actor.connection()?.await_acknowledgement()?,
             Deed::PeerFinishes => actor.connection()?.peer_finishes()?,
             Deed::SetInterval(seconds) => actor.connection()?.set_interval(seconds)?,
             Deed::Predict => self.predict(n)?,

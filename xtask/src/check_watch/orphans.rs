@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use deadpeer::{News, Supervision, Verdict, Watch};
+use deadpeer::{Supervision, Watch};
 use deadpeer_sys::sock_diag::{Request, SockDiag, States};
 use deadpeer_sys::sockopt;
 
@@ -150,7 +150,8 @@ fn close_the_unreachable(watch: &mut Watch, cases: &mut [Case]) -> Result<()> {
     let mut events = Vec::new();
     watch.wait(&mut events, Some(Duration::ZERO))?;
     for event in events {
-        if let News::Judged(Verdict::Unreachable { .. }) = event.news
+        // Behind a closed window a lowered `tcp_retries2` may be the first to tell.
+        if event.news.is_gone()
             && let Some(case) = usize::try_from(event.key)
                 .ok()
                 .and_then(|key| cases.get_mut(key))

@@ -1,6 +1,8 @@
 //! A path that loses much from one moment on, while data flows: how many live connections are
 //! called dead, and how much the judge had measured of the loss by then.
 
+mod left;
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -10,6 +12,8 @@ use anyhow::{Context as _, Result};
 use deadpeer::{News, Supervision, Verdict, Watch};
 use deadpeer_lab::Lab;
 use deadpeer_lab::router::{Action, Condition, Rule};
+
+use left::Left;
 
 /// How long everything arrives before.
 const CLEAN: Duration = Duration::from_secs(10);
@@ -26,6 +30,8 @@ const WRITES: [usize; 2] = [20, 4_096];
 struct Connection {
     near: TcpStream,
     far: TcpStream,
+    /// Its number among those of its group.
+    number: usize,
     /// Whether it was called dead, or ended.
     is_over: bool,
 }
@@ -37,7 +43,7 @@ struct Count {
     live: usize,
     /// Whose silence began before the loss had been there for a deadline.
     early: usize,
-    /// How many of these `Supervision::sudden_loss` foretells at most.
+    /// How many of these their judges foretold at most, when the loss began.
     early_foretold: f64,
     /// Later, though the verdict had been said to come late.
     foretold: usize,
@@ -45,16 +51,29 @@ struct Count {
     late: usize,
 }
 
+/// What is looked at.
+#[derive(Clone)]
+pub(super) struct Spell {
+    pub(super) deadlines: Vec<u64>,
+    /// So many connections for each deadline.
+    pub(super) connections: usize,
+    pub(super) seed: u64,
+    /// Also what is left behind by those that are closed when the path has gone.
+    pub(super) orphans: bool,
+}
+
 /// Returns whether at most one of a thousand that had measured the loss for a deadline was called
 /// dead without a word before, and of the others no more than were foretold.
-pub(super) fn check(deadlines: &[u64], connections: usize, seed: u64) -> Result<bool> {
+pub(super) fn check(spell: &Spell) -> Result<bool> {
     let threads = LOSSES.map(|loss| {
-        let deadlines = deadlines.to_vec();
-        thread::spawn(move || measure(loss, &deadlines, connections, seed))
+        let spell = spell.clone();
+        thread::spawn(move || measure(loss, &spell))
     });
-    let mut counts = Vec::new();
+    let (mut counts, mut left) = (Vec::new(), Vec::new());
     for thread in threads {
-        counts.extend(thread.join().ok().context("a thread panicked")??);
+        let measured = thread.join().ok().context("a thread panicked")??;
+        counts.extend(measured.0);
+        left.extend(measured.1);
     }
     println!(
         "| lost each way | deadline | live connections | called dead: measured for less than a deadline | foretold at most | later, foretold by slip | later |"
@@ -75,7 +94,8 @@ pub(super) fn check(deadlines: &[u64], connections: usize, seed: u64) -> Result<
             loss * 100.0
         );
     }
-    Ok(counts.iter().all(Count::is_right))
+    let goes_in_time = !spell.orphans || left::print(&left);
+    Ok(counts.iter().all(Count::is_right) && goes_in_time)
 }
 
 impl Count {
@@ -87,36 +107,47 @@ impl Count {
     }
 }
 
-fn measure(loss: f64, deadlines: &[u64], connections: usize, seed: u64) -> Result<Vec<Count>> {
-    let lab = Lab::with_hosts(["ours", "theirs"]).seed(seed).start()?;
+fn measure(loss: f64, spell: &Spell) -> Result<(Vec<Count>, Vec<Left>)> {
+    let lab = Lab::with_hosts(["ours", "theirs"])
+        .seed(spell.seed)
+        .start()?;
     let [ours, theirs] = lab.hosts() else {
         anyhow::bail!("two hosts");
     };
     let listener = theirs.enter(|| TcpListener::bind("[::]:80"))??;
+    let connect = |number| {
+        let near = ours.enter(|| TcpStream::connect((theirs.v4(), 80)))??;
+        let (far, _) = listener.accept()?;
+        near.set_nodelay(true)?;
+        near.set_nonblocking(true)?;
+        far.set_nonblocking(true)?;
+        anyhow::Ok(Connection {
+            near,
+            far,
+            number,
+            is_over: false,
+        })
+    };
+    let mut plain = Vec::new();
+    if spell.orphans {
+        plain = (0..spell.connections).map(connect).collect::<Result<_>>()?;
+    }
     let mut all = Vec::new();
-    for deadline in deadlines {
+    for deadline in &spell.deadlines {
         let supervision = Supervision::within(Duration::from_secs(*deadline));
         let mut watch = Watch::supervised(supervision)?;
         let mut group = Vec::new();
-        for key in 0..connections {
-            let near = ours.enter(|| TcpStream::connect((theirs.v4(), 80)))??;
-            let (far, _) = listener.accept()?;
-            near.set_nodelay(true)?;
-            near.set_nonblocking(true)?;
-            far.set_nonblocking(true)?;
-            watch.add(&near, key as u64)?;
-            group.push(Connection {
-                near,
-                far,
-                is_over: false,
-            });
+        for number in 0..spell.connections {
+            let connection = connect(number)?;
+            watch.add(&connection.near, number as u64)?;
+            group.push(connection);
         }
         let count = Count {
             loss,
             deadline: *deadline,
-            live: connections,
+            live: spell.connections,
             early: 0,
-            early_foretold: supervision.sudden_loss(loss) * connections as f64,
+            early_foretold: 0.0,
             foretold: 0,
             late: 0,
         };
@@ -130,6 +161,9 @@ fn measure(loss: f64, deadlines: &[u64], connections: usize, seed: u64) -> Resul
             break;
         }
         if !is_lossy && lossy_for > Duration::ZERO {
+            for (watch, group, count) in &mut all {
+                count.early_foretold = foretold(watch, group, loss);
+            }
             let when = Condition::any().chance(loss);
             lab.wire().add(Rule::new("loss", when, Action::Drop))?;
             is_lossy = true;
@@ -140,10 +174,25 @@ fn measure(loss: f64, deadlines: &[u64], connections: usize, seed: u64) -> Resul
             }
             listen(watch, group, count, lossy_for)?;
         }
+        for connection in plain.iter_mut().skip(turn % TURNS).step_by(TURNS) {
+            connection.live(turn);
+        }
         let next = TURN * u32::try_from(turn).unwrap_or(u32::MAX);
         thread::sleep(next.saturating_sub(start.elapsed()));
     }
-    Ok(all.into_iter().map(|(_, _, count)| count).collect())
+    let mut groups = vec![(None, None, plain)];
+    let mut counts = Vec::new();
+    for (watch, group, count) in all {
+        groups.push((Some(count.deadline), Some(watch), group));
+        counts.push(count);
+    }
+    let mut left = Vec::new();
+    if spell.orphans {
+        lab.wire()
+            .add(Rule::new("gone", Condition::any(), Action::Drop))?;
+        left = left::behind(ours, loss, groups)?;
+    }
+    Ok((counts, left))
 }
 
 impl Connection {
@@ -158,6 +207,12 @@ impl Connection {
         let mut read = [0; 16_384];
         while self.far.read(&mut read).is_ok_and(|count| count > 0) {}
     }
+}
+
+/// `Watch::slip` says the same of 40 of 100.
+fn foretold(watch: &mut Watch, group: &[Connection], loss: f64) -> f64 {
+    let judges = group.iter().filter_map(|c| Some(*watch.judge(&c.near)?));
+    judges.map(|judge| judge.sudden_loss(loss)).sum()
 }
 
 fn listen(
@@ -179,11 +234,11 @@ fn listen(
         if std::mem::replace(&mut connection.is_over, true) {
             continue;
         }
-        let slip = watch.slip(&connection.near).unwrap_or_default();
+        let late = watch.slip(&connection.near).map(|slip| slip.late);
         let measured = lossy_for.saturating_sub(silence);
         if measured < Duration::from_secs(count.deadline) {
             count.early += 1;
-        } else if slip > Duration::ZERO {
+        } else if late > Some(Duration::ZERO) {
             count.foretold += 1;
         } else {
             count.late += 1;

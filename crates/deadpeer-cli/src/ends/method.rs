@@ -101,6 +101,14 @@ impl Method {
         }
     }
 
+    /// What it can't keep, if something is to be said beforehand.
+    pub(super) fn warning(&self) -> Option<String> {
+        match &self.eyes {
+            Eyes::Supervised(supervision) => Some(supervised::sudden_loss(supervision)),
+            Eyes::KernelOnly | Eyes::Classic(_) => None,
+        }
+    }
+
     /// What it goes by, and what it cannot see, in one sentence without a full stop.
     pub(super) fn sentence(&self) -> String {
         let within = duration::typed(self.within);

@@ -57,7 +57,13 @@ impl<'o, W: Write> Report<'o, W> {
     pub(super) fn goes_by(&self, method: &Method) -> Result<(), Stop> {
         match self.output {
             Output::Json => Ok(()),
-            Output::Text(_) => self.say(format_args!("{}", method.sentence())),
+            Output::Text(_) => {
+                self.say(format_args!("{}", method.sentence()))?;
+                match method.warning() {
+                    Some(warning) => self.say(format_args!("{warning}")),
+                    None => Ok(()),
+                }
+            }
         }
     }
 

@@ -120,6 +120,37 @@ fn is_destroyed_or_said_to_stay(args: &[&str]) {
     assert_eq!((code, &summary["destroyed"]), (0, &1.into()), "{summary:#}");
 }
 
+/// Where the first of them stays, the others are left to the kernel, which ends them by itself.
+#[test]
+fn of_several_that_were_closed_all_go_or_none_is_lost() {
+    in_private_netns(|| {
+        if !can_destroy() {
+            return;
+        }
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            let mut pair = gone();
+            pair.server.write_all(b"the last words").unwrap();
+            let address = pair.address();
+            drop(pair.server);
+            clients.push(pair.client);
+            until_sent_again(address, TcpState::FinWait1, 3);
+        }
+        let args = ["kill", "--unreachable", "--yes", "--state", "fin-wait-1"];
+        let (code, kills, summaries) = lines(&args, KILLS);
+        assert_eq!(kills.len(), 3, "{kills:?}");
+        let counted = ["destroyed", "still_there"].map(|name| summaries[0][name].as_u64());
+        if deadpeer_sys::kernel_version() < Some(KernelVersion::new(6, 12)) {
+            assert!(
+                [(1, [Some(0), Some(3)]), (0, [Some(3), Some(0)])].contains(&(code, counted)),
+                "{code} {counted:?}"
+            );
+        } else {
+            assert_eq!((code, counted), (0, [Some(3), Some(0)]));
+        }
+    });
+}
+
 #[test]
 fn a_connection_being_made_asks_by_its_syns() {
     in_private_netns(|| {

@@ -62,8 +62,11 @@ impl Case<'_> {
             return self.waiting_out(Timer::TimeWait, whole);
         }
         let beyond = beyond.at_least(1);
-        let again = self.wheel.blurred().fire_any(Stretch::at(0), beyond);
-        self.waiting_out(Timer::Keepalive, beyond).then(again)
+        // What is left of the connection by then waits for 3.5 RTO at least
+        // (net/ipv4/tcp_minisocks.c, `tcp_time_wait`).
+        let again = beyond.greater_of(self.some_timeouts());
+        let first = self.waiting_out(Timer::Keepalive, beyond);
+        self.wheel.fire_any(first, again)
     }
 
     /// The end of a wait of which the armed `timer` may tell how much is left.
@@ -75,7 +78,12 @@ impl Case<'_> {
     /// `tcp_fin_time`: `tcp_fin_timeout`, but never under 3.5 RTO.
     fn fin_timeout(self) -> Stretch {
         let configured = self.wheel.seconds(self.sysctls.fin_timeout_s);
-        let least = |rto: i64| (rto << 2) - (rto >> 1);
-        Stretch::between(least(self.rto.first), least(self.rto.last)).at_least(configured)
+        self.some_timeouts().at_least(configured)
+    }
+
+    /// 3.5 RTO.
+    fn some_timeouts(self) -> Stretch {
+        let some = |rto: i64| (rto << 2) - (rto >> 1);
+        Stretch::between(some(self.rto.first), some(self.rto.last))
     }
 }

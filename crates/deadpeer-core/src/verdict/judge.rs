@@ -8,10 +8,9 @@ use super::loss::Loss;
 use super::nanos::Nanos;
 use super::questions::questions_between;
 use super::supervision::{Preference, Supervision};
-use super::user_timeout;
 use crate::cause::Cause;
 use crate::state::TcpState;
-use crate::tcp_info::TcpInfo;
+use crate::tcp_info::{CaState, TcpInfo};
 
 /// Without a first reading one is taken after this.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
@@ -43,8 +42,9 @@ pub struct Judge {
     base: Option<Reading>,
     /// The last reading.
     looked: Nanos,
+    /// The last one at which nothing lost was sent again, milliseconds, the lower half.
+    untroubled_ms: u32,
     last: LastSeen,
-    unanswered: u32,
     /// When the peer was heard last, as far as is proved.
     heard: Nanos,
     closed_window_since: Option<Nanos>,
@@ -58,6 +58,8 @@ const _: () = assert!(size_of::<Judge>() <= 144);
 struct Reading {
     at: Nanos,
     counters: Counters,
+    /// Questions that went unanswered since.
+    unanswered: u32,
 }
 
 /// What the next reading needs to know of the last.
@@ -81,6 +83,7 @@ impl Judge {
             loss: Loss::default(),
             base: None,
             looked: Nanos::ZERO,
+            untroubled_ms: 0,
             last: LastSeen {
                 open: 0,
                 data_segs_in: 0,
@@ -88,7 +91,6 @@ impl Judge {
                 data: false,
                 asked_late: false,
             },
-            unanswered: 0,
             heard: Nanos::ZERO,
             closed_window_since: None,
             verdict: Verdict::Unknown { unanswered: 0 },
@@ -102,7 +104,11 @@ impl Judge {
     pub fn observe(&mut self, at: Duration, info: &TcpInfo) -> Verdict {
         self.note_window(at, info);
         self.weigh(at, Counters::of(info), Ages::of(info));
+        let is_first = self.looked == Nanos::ZERO;
         self.looked = at.into();
+        if is_first || !is_recovering(info) {
+            self.untroubled_ms = low_ms(at);
+        }
         self.verdict = self.judge(at, info);
         self.verdict
     }
@@ -114,18 +120,18 @@ impl Judge {
     }
 
     /// When the next reading can change the verdict to unreachable, or is needed to tell answers
-    /// from data that comes again, or the user timeout has to be [moved](super::UserTimeout);
-    /// `None`: the connection is over.
+    /// from data that comes again; `None`: the connection is over.
     ///
     /// A connection that is heard and receives no data needs no look before its silence could have
-    /// lasted the deadline: the kernel counts meanwhile.
+    /// lasted the deadline: the kernel counts meanwhile. But its user timeout may have to be
+    /// [moved](super::UserTimeout::next_look) before.
     #[must_use]
     pub fn next_look(&self) -> Option<Duration> {
         if self.base.is_none() {
             return Some(FIRST_LOOK);
         }
         let (looked, spacing) = (self.looked.get(), self.supervision.spacing());
-        let next = match self.verdict {
+        match self.verdict {
             Verdict::Closed { .. } => None,
             Verdict::Unreachable { .. } => Some(looked + spacing),
             Verdict::Alive { .. }
@@ -133,17 +139,14 @@ impl Judge {
             | Verdict::Stalled { .. }
             | Verdict::PeerFinished
             | Verdict::ApplicationSilent { .. } => self.next_doubt(looked, spacing),
-        };
-        let something_is_open = self.last.open > 0;
-        let move_at = user_timeout::next_move(looked, self.heard.get(), something_is_open);
-        next.map(|at| at.min(move_at))
+        }
     }
 
     fn next_doubt(&self, looked: Duration, spacing: Duration) -> Option<Duration> {
         let (heard, patience) = (self.heard.get(), self.supervision.patience());
         let silent_enough = heard + patience;
         if silent_enough <= looked {
-            let missing = self.needed().saturating_sub(self.unanswered);
+            let missing = self.needed().saturating_sub(self.unanswered());
             return Some(match missing {
                 0 => looked + IMPATIENCE,
                 _ => looked + spacing * missing.min(30),
@@ -164,6 +167,18 @@ impl Judge {
         self.looked.get().saturating_sub(self.heard.get())
     }
 
+    /// When the last reading was.
+    pub(super) fn looked(&self) -> Duration {
+        self.looked.get()
+    }
+
+    /// For how long what was lost has been sent again at the last reading, at most. `None` if it
+    /// was not.
+    pub(super) fn recovering_for(&self) -> Option<Duration> {
+        let ms = low_ms(self.looked.get()).wrapping_sub(self.untroubled_ms);
+        (ms > 0).then(|| Duration::from_millis(ms.into()))
+    }
+
     /// Whether the window was closed at the last reading.
     pub(super) fn window_is_closed(&self) -> bool {
         self.closed_window_since.is_some()
@@ -176,6 +191,14 @@ impl Judge {
         let supervision = &self.supervision;
         let notices = supervision.notices_idle_within(before_probing, &self.loss);
         notices.saturating_sub(supervision.deadline())
+    }
+
+    /// The chance, at most, that the live peer is called unreachable when its path comes to lose
+    /// this share of all packets each way (0 to 1) now, beyond what was measured so far:
+    /// [`Supervision::sudden_loss`], or less where the path is known to lose much.
+    #[must_use]
+    pub fn sudden_loss(&self, each_way: f64) -> f64 {
+        self.supervision.sudden_loss_after(&self.loss, each_way)
     }
 
     /// The unanswered solicitations in a row that convince, at the loss measured so far.
@@ -213,6 +236,10 @@ impl Judge {
         }
     }
 
+    fn unanswered(&self) -> u32 {
+        self.base.map_or(0, |base| base.unanswered)
+    }
+
     /// Whether a silence is longer than close looks are apart.
     fn is_long(&self, silence: Duration) -> bool {
         silence >= self.supervision.patience() / CLOSE_LOOKS
@@ -236,10 +263,10 @@ impl Judge {
 
     fn hear(&mut self, at: Duration, counters: Counters, ago: Duration) {
         self.heard = at.saturating_sub(ago).into();
-        self.unanswered = counters.open().into();
         self.base = Some(Reading {
             at: at.into(),
             counters,
+            unanswered: counters.open().into(),
         });
         self.last.asked_late = false;
         self.remember(&counters);
@@ -256,7 +283,9 @@ impl Judge {
         // Data that came again says that our acknowledgement of it did not arrive. One arrival
         // alone counts: a single lost acknowledgement can make many segments come again.
         let again = counters.data_segs_in != self.last.data_segs_in;
-        self.unanswered = self.unanswered.saturating_add(asked + u32::from(again));
+        if let Some(base) = &mut self.base {
+            base.unanswered = base.unanswered.saturating_add(asked + u32::from(again));
+        }
         let outage_over = self.heard.get() + self.supervision.longest_outage();
         self.last.asked_late |= asked > 0 && self.looked.get() >= outage_over;
         self.remember(counters);
@@ -274,7 +303,7 @@ impl Judge {
     }
 
     fn judge(&self, at: Duration, info: &TcpInfo) -> Verdict {
-        let unanswered = self.unanswered;
+        let unanswered = self.unanswered();
         if info.state == Some(TcpState::Close) {
             return Verdict::Closed {
                 cause: Cause::Unknown,
@@ -310,4 +339,15 @@ impl Judge {
         }
         Verdict::Alive { age: silent }
     }
+}
+
+/// Whether the kernel sends again what was lost, so that its clock of retransmissions runs
+/// (net/ipv4/tcp_input.c, `retrans_stamp`).
+fn is_recovering(info: &TcpInfo) -> bool {
+    let recovering = matches!(info.ca_state, Some(CaState::Recovery | CaState::Loss));
+    recovering || info.retransmits.is_some_and(|timeouts| timeouts > 0)
+}
+
+fn low_ms(time: Duration) -> u32 {
+    time.as_millis() as u32
 }

@@ -180,8 +180,8 @@ impl Supervision {
 
     /// The chance, at most, that a live connection is called unreachable when its path comes to
     /// lose this share of all packets each way (0 to 1) from one moment on: before that is measured
-    /// nobody can tell it from death. No [`slip`](super::Judge::slip) speaks of it, for that goes
-    /// by what was measured.
+    /// nobody can tell it from death. On a connection it depends on what was measured there:
+    /// [`Judge::sudden_loss`](super::Judge::sudden_loss).
     ///
     /// It is the chance that as many questions in a row fail as convince the judge of a fresh
     /// connection, nine unless [`false_alarm_every`](Self::false_alarm_every) is set; or as few as
@@ -190,8 +190,18 @@ impl Supervision {
     /// deadline is 5 s.
     #[must_use]
     pub fn sudden_loss(&self, each_way: f64) -> f64 {
+        self.sudden_loss_after(&Loss::default(), each_way)
+    }
+
+    /// The same, where so much has been measured.
+    pub(super) fn sudden_loss_after(&self, measured: &Loss, each_way: f64) -> f64 {
         let failing = 1.0 - (1.0 - each_way.clamp(0.0, 1.0)).powi(2);
         let convincing = Loss::default().convincing_streak(self.questions());
+        let needed = measured.convincing_streak(self.questions());
+        if needed > convincing && self.preference == Preference::Certainty {
+            return failing.powi(needed.cast_signed());
+        }
+        // A path known to be clean takes fewer, and there is time for as many all the same.
         let before_probing = Duration::from_secs(self.idle_s.into());
         let probing = self.patience().saturating_sub(before_probing);
         let fit = 1 + (probing.as_secs_f64() / self.spacing().as_secs_f64()) as u32;
@@ -238,7 +248,9 @@ impl Supervision {
     #[must_use]
     pub fn recognizes(options: &Effective, kernel: &Kernel) -> bool {
         let counts_all = options.keepalive && options.keepcnt == u32::from(MAX_KEEPCNT);
-        if !counts_all || !options.user_timeout_ms.is_none_or(user_timeout::moves) {
+        let orphan_retries = kernel.sysctls.orphan_retries;
+        let can_be_ours = |ms| user_timeout::can_be_ours(ms, orphan_retries);
+        if !counts_all || !options.user_timeout_ms.is_none_or(can_be_ours) {
             return false;
         }
         // The deadlines, in seconds, that are probed so often.
@@ -267,7 +279,8 @@ impl Supervision {
         kernel: &Kernel,
     ) -> Option<(Silence, Span)> {
         let mut options = *options;
-        options.user_timeout_ms = options.user_timeout_ms.map(user_timeout::as_it_moves_ms);
+        let user_timeout = self.user_timeout(kernel);
+        options.user_timeout_ms = user_timeout.as_it_moves_ms(options.user_timeout_ms);
         let forecast = Forecast::of(&options, snapshot, kernel);
         [Silence::Idle, Silence::InFlight, Silence::ZeroWindow]
             .into_iter()

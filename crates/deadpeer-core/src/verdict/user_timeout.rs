@@ -12,26 +12,25 @@ use super::Judge;
 use crate::state::TcpState;
 use crate::tcp_info::TcpInfo;
 
-/// Where nothing has been open for long: a little less than the 102 s for which the kernel keeps
-/// trying to deliver what a plain socket was closed with (`tcp_orphan_retries`: 8 where the sysctl
-/// is 0), so that a supervised one goes no later.
+/// Where plain sockets stay: a little less than the 102 s for which the kernel keeps trying to
+/// deliver what one was closed with (`tcp_orphan_retries`: 8 where the sysctl is 0), so that a
+/// supervised one goes no later.
 const AT_REST: Duration = Duration::from_secs(96);
 /// A connection is looked at so often at least, and who has been silent for longer is asked by
 /// keepalive without a user timeout.
 const RENEWED: Duration = Duration::from_secs(48);
-/// The one of a path on which more than this share of questions fails: the kernel's clock starts
-/// with the first retransmission of a recovery and not anew with each answer, and there one
-/// recovery may last for minutes (net/ipv4/tcp_input.c, `retrans_stamp`).
-const LOSSY: (f64, Duration) = (0.05, Duration::from_secs(600));
-/// What is in flight for longer than this gets more time, in small steps, for a plain socket goes
-/// soon if it is closed now.
-const ALMOST: Duration = Duration::from_secs(86);
-/// How far ahead of the silence it is then, and how often it is moved.
-const STEP: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
+/// While lost data is sent again it is looked at so often, for the kernel's clock runs.
+const CLOSELY: Duration = Duration::from_secs(5);
+/// Where more than this share of questions fails the kernel's clock may be older than the silence:
+/// it starts with the first retransmission of a recovery and not anew with each answer, and there
+/// one recovery may last for minutes (net/ipv4/tcp_input.c, `retrans_stamp`).
+const LOSSY: f64 = 0.05;
 
 /// What `tcp_orphan_retries` 0 stands for, and the least under which a plain socket stays for
 /// longer than [`AT_REST`] (`tcp_orphan_retries`).
 const PATIENT_RETRIES: u32 = 8;
+/// Where `tcp_retries2` leaves less time than this nobody could look often enough.
+const SOONEST_END: Duration = Duration::from_secs(2);
 
 /// Half of what the kernel takes, and the longest that it can keep: it compares times in 32 bits
 /// with a sign, and a sender that paces itself stamps what it sends with a moment to come
@@ -43,34 +42,44 @@ const LONGEST_MS: u32 = 1 << 30;
 ///
 /// It moves with the connection ([`ms`](Self::ms)), so that neither the loss on the path nor a peer
 /// that doesn't read ends a live connection, and one that is closed while its peer is gone stays in
-/// the kernel's table for no longer than a plain one, 107 s by default; on a path that loses much,
-/// ten minutes.
+/// the kernel's table for no longer than a plain one, 107 s by default; on a path that loses much
+/// it may be minutes, for there one recovery from loss may be.
 ///
 /// Where `tcp_orphan_retries` is lowered (1 to 7) plain sockets go sooner, after 0.6 to 51 s and a
-/// little. There supervised ones have no user timeout on paths that lose little, so that the sysctl
-/// holds for them too, unless `tcp_retries2` would then end a live connection before the deadline.
+/// little. There supervised ones have no user timeout while nothing is sent again, so that the
+/// sysctl holds for them too, and none at all where `tcp_retries2` leaves them the deadline and the
+/// path loses little. Otherwise they get one once something is sent again, a few seconds ahead of
+/// the kernel's clock: who is closed then stays for about as long as `tcp_retries2` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserTimeout {
-    deadline: Duration,
-    /// While nothing has been open for long; `None`: there is none.
+    /// While nothing is sent again; `None`: there is none.
     at_rest: Option<Duration>,
+    /// Whether connections begin with it: what is left of it must be enough for connect().
+    at_first: bool,
+    /// Whether `tcp_retries2` could end a live connection before the deadline.
+    needed: bool,
+    /// The time after which `tcp_retries2` ends a connection that has none.
+    retries2_ends: Duration,
 }
 
 impl UserTimeout {
-    /// `retries2_ends` is the time after which `tcp_retries2` ends a connection without one.
     pub(super) fn new(deadline: Duration, retries2_ends: Duration, orphan_retries: u32) -> Self {
-        let plain_go_sooner = (1..PATIENT_RETRIES).contains(&orphan_retries);
-        let needed = !plain_go_sooner || retries2_ends < deadline;
+        let needed = retries2_ends < deadline;
+        let plain_go_sooner = are_lowered(orphan_retries);
+        let hopeless = needed && retries2_ends < SOONEST_END;
+        let at_rest = (!plain_go_sooner || hopeless).then_some(AT_REST);
         Self {
-            deadline,
-            at_rest: needed.then_some(AT_REST),
+            at_rest,
+            at_first: deadline <= RENEWED,
+            needed,
+            retries2_ends,
         }
     }
 
     /// The one to begin with, which also holds until a connection is made.
     pub(super) fn at_first_ms(self) -> u32 {
         match self.at_rest {
-            Some(at_rest) if self.deadline <= RENEWED => whole_ms(at_rest),
+            Some(at_rest) if self.at_first => whole_ms(at_rest),
             Some(_) | None => 0,
         }
     }
@@ -79,7 +88,6 @@ impl UserTimeout {
     /// is the reading that its judge [observed](Judge::observe) last.
     #[must_use]
     pub fn ms(self, judge: &Judge, info: &TcpInfo) -> u32 {
-        let (silence, failing) = (judge.silence(), judge.loss().failing());
         // It counts while the window is closed, answered probes or not.
         if judge.window_is_closed() {
             return 0;
@@ -87,49 +95,89 @@ impl UserTimeout {
         if info.state == Some(TcpState::SynSent) {
             return self.at_first_ms();
         }
-        self.until_the_next_look_ms(silence, failing, info.retransmits)
+        self.until_the_next_look_ms(judge.silence(), is_lossy(judge), clock_age(judge))
     }
 
+    /// When the connection has to be looked at: [the judge](Judge::next_look) wants to, or this one
+    /// has to be moved. `None`: the connection is over.
+    #[must_use]
+    pub fn next_look(self, judge: &Judge) -> Option<Duration> {
+        let move_at = judge.looked() + self.moved_every(is_lossy(judge), clock_age(judge));
+        judge.next_look().map(|at| at.min(move_at))
+    }
+
+    /// `clock_age` is how long the kernel's clock of retransmissions has been running at most.
     fn until_the_next_look_ms(
         self,
         silence: Duration,
-        failing: f64,
-        retransmits: Option<u8>,
+        is_lossy: bool,
+        clock_age: Option<Duration>,
     ) -> u32 {
-        let is_lossy = failing > LOSSY.0;
-        let Some(at_rest) = is_lossy.then_some(LOSSY.1).or(self.at_rest) else {
-            return 0;
-        };
-        match retransmits {
+        let ahead = |age| age + self.closely() * 2;
+        let until = match (self.at_rest, clock_age) {
             // Without one, keepalive is bounded by its count, and what close() sends by
             // `tcp_orphan_retries`.
-            None | Some(0) if silence >= RENEWED => 0,
-            // The kernel's clock has been running for no longer than the silence.
-            Some(1..) if silence >= ALMOST => {
-                whole_ms(at_rest.max(Duration::from_secs(silence.as_secs()) + STEP.0))
-            }
-            None | Some(_) => whole_ms(at_rest),
+            (Some(_), None) if silence >= RENEWED => None,
+            (Some(at_rest), age) => Some(at_rest.max(age.map_or(at_rest, ahead))),
+            (None, Some(age)) if self.needed || is_lossy => Some(ahead(age)),
+            (None, _) => None,
+        };
+        until.map_or(0, whole_ms)
+    }
+
+    /// How long it may stay as it is.
+    fn moved_every(self, is_lossy: bool, clock_age: Option<Duration>) -> Duration {
+        let is_moved = self.at_rest.is_some() || self.needed || is_lossy;
+        match clock_age {
+            Some(_) if is_moved => self.closely(),
+            None if is_moved && self.at_rest.is_none() => RENEWED.min(self.retries2_ends / 2),
+            Some(_) | None => RENEWED,
+        }
+    }
+
+    fn closely(self) -> Duration {
+        match self.at_rest {
+            Some(_) => CLOSELY,
+            None => CLOSELY.min(self.retries2_ends / 4),
+        }
+    }
+
+    /// What one comes to that is in force.
+    pub(super) fn as_it_moves_ms(self, ms: Option<u32>) -> Option<u32> {
+        let comes_and_goes = self.at_rest.is_none() && self.needed;
+        match ms {
+            Some(ms) if moves(ms) => Some(LONGEST_MS),
+            None if comes_and_goes => Some(LONGEST_MS),
+            Some(_) | None => ms,
         }
     }
 }
 
-/// When it has to be moved at the latest.
-pub(super) fn next_move(looked: Duration, heard: Duration, something_is_open: bool) -> Duration {
-    let almost = heard + ALMOST;
-    let next = looked + RENEWED;
-    match something_is_open {
-        true => next.min(almost.max(looked + STEP.1)),
-        false => next,
-    }
+fn is_lossy(judge: &Judge) -> bool {
+    judge.loss().failing() > LOSSY
 }
 
-/// What one that is renewed comes to: one that never bites.
-pub(super) fn as_it_moves_ms(ms: u32) -> u32 {
-    if moves(ms) { LONGEST_MS } else { ms }
+/// How long the kernel's clock of retransmissions has been running at most; `None`: nothing is sent
+/// again.
+fn clock_age(judge: &Judge) -> Option<Duration> {
+    let age = judge.recovering_for()?;
+    Some(match is_lossy(judge) {
+        true => age,
+        false => age.min(judge.silence()),
+    })
 }
 
-/// Whether it can be one that is renewed.
-pub(super) fn moves(ms: u32) -> bool {
+/// Whether plain sockets go sooner than supervised ones with a user timeout.
+fn are_lowered(orphan_retries: u32) -> bool {
+    (1..PATIENT_RETRIES).contains(&orphan_retries)
+}
+
+/// Whether it can be that of a supervised connection.
+pub(super) fn can_be_ours(ms: u32, orphan_retries: u32) -> bool {
+    moves(ms) || are_lowered(orphan_retries)
+}
+
+fn moves(ms: u32) -> bool {
     ms >= whole_ms(AT_REST)
 }
 
@@ -148,47 +196,77 @@ mod tests {
         UserTimeout::new(S(deadline), S(deadline), 0)
     }
 
-    fn open(silence: u64, retransmits: u8) -> u32 {
-        usual(120).until_the_next_look_ms(S(silence), 0.01, Some(retransmits))
+    /// Of one whose lost data is sent again for so long.
+    fn open(age: u64) -> u32 {
+        usual(120).until_the_next_look_ms(S(age), false, Some(S(age)))
     }
 
     #[test]
     fn it_is_moved_before_it_bites() {
-        assert_eq!((open(0, 0), open(47, 5)), (96_000, 96_000));
-        for silence in 0..1_000 {
-            let next = next_move(S(silence), S(0), true);
-            let bites = u128::from(open(silence, 9));
-            assert!(bites > next.as_millis(), "{bites} ms, moved after {next:?}");
+        let lowered = |ends| UserTimeout::new(S(30), ends, 2);
+        let ends = [2, 3, 6, 12, 25].map(S);
+        for (user_timeout, is_lossy) in [
+            (usual(120), false),
+            (usual(120), true),
+            (UserTimeout::new(S(30), S(31), 2), true),
+        ]
+        .into_iter()
+        .chain(ends.map(|ends| (lowered(ends), false)))
+        {
+            for age in (0..1_000).map(S) {
+                let ms = user_timeout.until_the_next_look_ms(age, is_lossy, Some(age));
+                let until = Duration::from_millis(ms.into());
+                let moved = user_timeout.moved_every(is_lossy, Some(age));
+                assert!(until >= age + moved * 2, "{user_timeout:?}: {until:?}");
+            }
+            // The clock may begin just after a look.
+            let calm = user_timeout.until_the_next_look_ms(S(1), is_lossy, None);
+            let bites = match calm {
+                0 => user_timeout.retries2_ends,
+                ms => Duration::from_millis(ms.into()),
+            };
+            assert!(user_timeout.moved_every(is_lossy, None) * 2 <= bites);
         }
         // Asked by keepalive, which begins after 48 s at the latest or without a user timeout.
-        for silence in 0..48 {
-            let next = next_move(S(silence), S(0), false);
-            assert!(u128::from(open(silence, 0)) > next.as_millis());
+        for silence in (0..48).map(S) {
+            let ms = usual(120).until_the_next_look_ms(silence, false, None);
+            let bites = Duration::from_millis(ms.into());
+            assert!(bites > silence + usual(120).moved_every(false, None));
         }
     }
 
     /// That one goes 102 s after its first retransmission, or at the next one if that is past.
     #[test]
     fn what_is_closed_meanwhile_goes_no_later_than_a_plain_socket() {
-        for silence in 0..1_000 {
-            let kept_until = open(silence.into(), 9);
-            assert!(kept_until <= 102_000.max(silence * 1_000 + 10_000));
-            // The clock of what close() sends begins then.
-            assert!(open(silence.into(), 0) <= 102_000);
+        for age in 0..1_000 {
+            assert!(open(age.into()) <= 102_000.max(age * 1_000 + 10_000));
         }
+        // The clock of what close() sends begins then.
+        let calm = |silence| usual(120).until_the_next_look_ms(S(silence), true, None);
+        assert!((0..1_000).all(|silence| calm(silence) <= 102_000));
     }
 
     #[test]
-    fn where_plain_sockets_go_sooner_there_is_none() {
+    fn where_plain_sockets_go_sooner_there_is_none_while_nothing_is_sent_again() {
         for retries in 0..20 {
-            let lowered = UserTimeout::new(S(30), S(31), retries);
-            let ms = |failing| lowered.until_the_next_look_ms(S(1), failing, Some(3));
+            let ms = |ends, is_lossy, age| {
+                let lowered = UserTimeout::new(S(30), ends, retries);
+                lowered.until_the_next_look_ms(S(1), is_lossy, age)
+            };
             let goes_sooner = (1..8).contains(&retries);
-            assert_eq!(ms(0.01) == 0, goes_sooner, "{retries}");
-            assert_eq!(lowered.at_first_ms() == 0, goes_sooner);
-            assert_eq!(ms(0.4), 600_000);
-            // Or `tcp_retries2` would decide.
-            assert_ne!(UserTimeout::new(S(30), S(29), retries).at_first_ms(), 0);
+            for ends in [S(31), S(12)] {
+                assert_eq!(ms(ends, false, None) == 0, goes_sooner, "{retries}");
+                assert_eq!(ms(ends, true, None) == 0, goes_sooner, "{retries}");
+                let at_first = UserTimeout::new(S(30), ends, retries).at_first_ms();
+                assert_eq!(at_first == 0, goes_sooner);
+            }
+            assert_eq!(ms(S(31), false, Some(S(4))) == 0, goes_sooner);
+            if goes_sooner {
+                assert_eq!(ms(S(31), true, Some(S(4))), 14_000);
+                assert_eq!(ms(S(12), false, Some(S(4))), 10_000);
+            }
+            // Or nobody could look often enough.
+            assert_ne!(ms(S(1), false, None), 0);
         }
     }
 

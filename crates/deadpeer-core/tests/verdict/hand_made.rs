@@ -82,6 +82,11 @@ fn what_a_sudden_loss_may_do_is_foretold() {
     let hasty = Supervision::within(at(5)).sudden_loss(0.4);
     assert!((0.16..0.17).contains(&hasty), "{hasty}");
     assert_eq!(Supervision::within(at(10)).sudden_loss(0.4), chance(0.4));
+    // A connection says the same before it has measured anything.
+    assert_eq!(
+        Judge::new(Supervision::within(at(30))).sudden_loss(0.4),
+        chance(0.4)
+    );
 }
 
 /// As often as `tcp_retries2` lets retransmissions come without ending the connection first.

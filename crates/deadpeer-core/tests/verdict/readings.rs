@@ -214,6 +214,8 @@ fn a_connection_that_loses_much_says_so_at_the_first_reading() {
     );
     assert!(lossy.needed() > judge.needed() + 10, "{}", lossy.needed());
     assert!(lossy.slip(at(1)) > at(10), "{:?}", lossy.slip(at(1)));
+    // What is measured already comes as no surprise.
+    assert!(lossy.sudden_loss(0.4) < 1e-4, "{}", lossy.sudden_loss(0.4));
 }
 
 /// Measured after 40 s at 40 % loss each way, of which the judge had seen nothing. One segment of

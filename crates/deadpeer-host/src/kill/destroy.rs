@@ -1,6 +1,10 @@
 //! Destroying by cookie, and looking again.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
+use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 
 use deadpeer_core::TcpState;
@@ -10,11 +14,6 @@ use rustc_hash::FxHashSet;
 use super::multipath::Multipath;
 use crate::table::{Namespace, OpenTableError};
 use crate::target::Target;
-
-const LIVE: Request = Request {
-    states: States::LIVE,
-    tcp_info: false,
-};
 
 /// What came of destroying.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -72,7 +71,10 @@ pub fn is_supported(namespace: &Namespace) -> Result<bool, DestroyAllError> {
 /// # Errors
 /// See [`DestroyAllError`].
 pub fn destroy(namespace: &Namespace, targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
-    let done = namespace.run(|| destroy_here(targets));
+    let done = namespace.run(|| {
+        let mut diag = SockDiag::open().map_err(OpenTableError::from)?;
+        destroy_in(&mut diag, targets)
+    });
     done.map_err(OpenTableError::from)?
 }
 
@@ -112,8 +114,33 @@ impl Destroyed {
     }
 }
 
-fn destroy_here(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
-    let mut diag = SockDiag::open().map_err(OpenTableError::from)?;
+/// A kernel's table of sockets, as far as destroying needs it.
+trait Sockets {
+    fn destroy(&mut self, id: &SocketId) -> Result<(), DestroyError>;
+
+    /// The cookie of each socket that is there, and its inode.
+    fn each(&mut self, each: &mut dyn FnMut(u64, Option<NonZeroU32>)) -> Result<(), DumpError>;
+}
+
+impl Sockets for SockDiag {
+    fn destroy(&mut self, id: &SocketId) -> Result<(), DestroyError> {
+        self.destroy(id)
+    }
+
+    fn each(&mut self, each: &mut dyn FnMut(u64, Option<NonZeroU32>)) -> Result<(), DumpError> {
+        let live = Request {
+            states: States::LIVE,
+            tcp_info: false,
+        };
+        self.dump(live, |socket| {
+            each(socket.cookie, socket.inode);
+            ControlFlow::Continue(())
+        })?;
+        Ok(())
+    }
+}
+
+fn destroy_in(table: &mut impl Sockets, targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
     let mut done = Destroyed::default();
     let mut destroyed = FxHashSet::default();
     let (held, mut closed): (Vec<&Target>, Vec<&Target>) =
@@ -121,7 +148,7 @@ fn destroy_here(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
     // The first of these shows what becomes of the others: the one that has waited longest.
     closed.sort_by_key(|target| Reverse(target.heard_ago));
     for (index, target) in held.iter().chain(&closed).enumerate() {
-        match diag.destroy(&target.id) {
+        match table.destroy(&target.id) {
             Ok(()) => {
                 destroyed.insert(target.id.cookie);
             }
@@ -137,19 +164,18 @@ fn destroy_here(targets: &[&Target]) -> Result<Destroyed, DestroyAllError> {
             }
         }
         let is_first_closed = index == held.len() && destroyed.contains(&target.id.cookie);
-        if is_first_closed && is_there(&mut diag, target)? {
+        if is_first_closed && is_there(table, target)? {
             done.spared = closed.len() as u64 - 1;
             break;
         }
     }
     let mut still_there = FxHashSet::default();
     let mut left = FxHashSet::default();
-    diag.dump(LIVE, |socket| {
-        match destroyed.contains(&socket.cookie) {
-            true => still_there.insert(socket.cookie),
-            false => socket.inode.is_some_and(|inode| left.insert(inode)),
+    table.each(&mut |cookie, inode| {
+        match destroyed.contains(&cookie) {
+            true => still_there.insert(cookie),
+            false => inode.is_some_and(|inode| left.insert(inode)),
         };
-        ControlFlow::Continue(())
     })?;
     done.still_there = still_there.len() as u64;
     done.destroyed = (destroyed.len() - still_there.len()) as u64;
@@ -167,11 +193,8 @@ fn is_closed(target: &Target) -> bool {
     target.inode.is_none() && sends_on.contains(&target.state)
 }
 
-fn is_there(diag: &mut SockDiag, target: &Target) -> Result<bool, DumpError> {
+fn is_there(table: &mut impl Sockets, target: &Target) -> Result<bool, DumpError> {
     let mut is_there = false;
-    diag.dump(LIVE, |socket| {
-        is_there |= socket.cookie == target.id.cookie;
-        ControlFlow::Continue(())
-    })?;
+    table.each(&mut |cookie, _| is_there |= cookie == target.id.cookie)?;
     Ok(is_there)
 }

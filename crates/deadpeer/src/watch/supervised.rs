@@ -110,7 +110,7 @@ impl Supervised {
     }
 
     pub(super) fn plan_look(&mut self, judge: &Judge, place: Place) {
-        if let Some(at) = judge.next_look() {
+        if let Some(at) = self.user_timeout.next_look(judge) {
             self.looks.plan(at, place);
         }
     }

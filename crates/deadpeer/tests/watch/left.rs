@@ -5,11 +5,11 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use deadpeer::verdict::Preference;
-use deadpeer::{Apply as _, News, SocketOptions, Supervision, Verdict, Watch};
+use deadpeer::{Apply as _, News, SocketOptions, Supervision, TcpState, Verdict, Watch};
 use deadpeer_sys::testing::{in_private_netns, is_in_the_table};
 use deadpeer_sys::{sockopt, sysctl};
 
-use crate::{pair, soon, told, until};
+use crate::{MOMENT, pair, soon, told, until};
 
 /// A verdict of unreachable after two seconds, on whatever little was asked.
 fn hasty() -> Watch {
@@ -109,7 +109,11 @@ fn leaves_nothing(state: &str, socket: TcpStream, close: impl FnOnce(TcpStream))
 fn what_is_closed_before_a_verdict_goes_as_soon_as_a_plain_socket() {
     in_private_netns(|| {
         sysctl::write("tcp_orphan_retries", 2).unwrap();
-        for within in [10, 30, 120] {
+        // With `tcp_retries2` 5 a connection has 12.6 s, with 2 no time to be looked at: who is
+        // removed before is a plain socket again.
+        let cases = [(15, 10), (15, 30), (15, 120), (5, 30), (2, 30)];
+        for (retries2, within) in cases {
+            sysctl::write("tcp_retries2", retries2).unwrap();
             let supervision = Supervision::within(Duration::from_secs(within));
             let mut watch = Watch::supervised(supervision).unwrap();
             let (supervised, supervised_peer) = pair();
@@ -121,6 +125,9 @@ fn what_is_closed_before_a_verdict_goes_as_soon_as_a_plain_socket() {
             }
             for mut socket in [supervised, plain] {
                 socket.write_all(b"lost").unwrap();
+                if retries2 == 2 {
+                    watch.remove(&socket);
+                }
             }
             let [supervised, plain] = cookies;
             assert!(is_in_the_table(supervised).unwrap() && is_in_the_table(plain).unwrap());
@@ -128,6 +135,36 @@ fn what_is_closed_before_a_verdict_goes_as_soon_as_a_plain_socket() {
             let other = format!("the other one, within {within} s");
             until(&other, || !is_in_the_table(supervised).unwrap());
         }
+    });
+}
+
+/// Where plain sockets go sooner, the user timeout is there only while it is needed.
+#[test]
+fn a_live_connection_outlives_tcp_retries2_where_tcp_orphan_retries_is_lowered_too() {
+    in_private_netns(|| {
+        sysctl::write("tcp_orphan_retries", 2).unwrap();
+        sysctl::write("tcp_retries2", 3).unwrap();
+        let mut watch = Watch::supervised(Supervision::within(Duration::from_secs(30))).unwrap();
+        let (socket, peer) = pair();
+        let (plain, plain_peer) = pair();
+        watch.add(&socket, 1).unwrap();
+        let user_timeout = || sockopt::user_timeout_ms(&socket).unwrap();
+        assert_eq!(user_timeout(), None);
+        for peer in [&peer, &plain_peer] {
+            sockopt::mute(peer).unwrap();
+        }
+        for mut socket in [&socket, &plain] {
+            socket.write_all(b"late").unwrap();
+        }
+        let state = |socket: &TcpStream| deadpeer::inspect(socket).unwrap().state;
+        until("the plain one ends", || {
+            assert_eq!(told(&mut watch, MOMENT), []);
+            state(&plain) == Some(TcpState::Close)
+        });
+        assert_eq!(state(&socket), Some(TcpState::Established));
+        assert!(user_timeout().is_some_and(|ms| ms < 20_000));
+        assert!(watch.remove(&socket));
+        assert_eq!(user_timeout(), None);
     });
 }
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use deadpeer::{Cause, News, Supervision, TcpState, Verdict, Watch};
+use deadpeer::{Cause, News, Slip, Supervision, TcpState, Verdict, Watch};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::{in_private_netns, pace};
 
@@ -148,7 +148,11 @@ fn how_late_the_verdict_would_come_can_be_asked() {
         let (socket, peer) = pair();
         assert_eq!(watch.slip(&socket), None);
         watch.add(&socket, 1).unwrap();
-        assert_eq!(watch.slip(&socket), Some(Duration::ZERO));
+        let slip = watch.slip(&socket).unwrap();
+        assert_eq!(slip.late, Duration::ZERO);
+        let foretold = Supervision::within(DEADLINE).sudden_loss(Slip::LOSS);
+        assert_eq!(slip.sudden_loss, foretold);
+        assert!(slip.to_string().contains("40 of 100 packets"), "{slip}");
         assert!(watch.judge(&socket).unwrap().needed() >= 4);
         assert!(watch.judge(&peer).is_none());
     });
