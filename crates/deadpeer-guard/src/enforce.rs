@@ -123,11 +123,7 @@ impl Guard {
                     };
                     // A deadline that no options keep changes nothing.
                     if let Ok(goal) = Goal::of(policy, what, table.kernel(), &self.directory) {
-                        match goal.survey(table, &filter) {
-                            Ok(survey) => count += survey.changes(),
-                            Err(_) if realm.netns.is_gone() => {}
-                            Err(error) => return Err(error),
-                        }
+                        count += goal.survey(table, &filter)?.changes();
                     }
                 }
                 if count > 0 {

@@ -130,9 +130,10 @@ impl Deaths {
         let number = netns::inode(&namespace).map_err(NetnsError::from)?;
         let (source, without_bpf) = match &query.namespace {
             Namespace::Own => Source::open(query, number)?,
-            Namespace::Process(_) | Namespace::Named(_) | Namespace::File(_) => {
-                netns::enter(&namespace, || Source::open(query, number))??
-            }
+            Namespace::Process(_)
+            | Namespace::Named(_)
+            | Namespace::File(_)
+            | Namespace::Open(_) => netns::enter(&namespace, || Source::open(query, number))??,
         };
         Ok(Self {
             only_here: query.everywhere && matches!(source, Source::Announced(_)),

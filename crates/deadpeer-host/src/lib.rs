@@ -43,8 +43,8 @@ pub use process::Process;
 pub use publish::{place, unreached};
 pub use table::{
     AllNetns, BpfDetails, BpfError, ClosedNetns, Connection, Coverage, Namespace, Netns,
-    OpenTableError, Over, Owner, Owners, OwnersOf, Query, ReadBy, ReadTableError, Role, Scope,
-    Service, Services, Settings, Shared, Table, Tables, Unreadable,
+    OpenNamespace, OpenTableError, Over, Owner, Owners, OwnersOf, Query, ReadBy, ReadTableError,
+    Role, Scope, Service, Services, Settings, Shared, Table, Tables, Unreadable,
 };
 pub use target::{ByKernel, Forgotten, Risk, Target, TargetOwner};
 pub use work::Work;

@@ -31,7 +31,7 @@ pub use connection::Connection;
 pub use coverage::{ClosedNetns, Coverage, ReadBy};
 pub use deadpeer_report::Unreadable;
 pub use error::{OpenTableError, ReadTableError};
-pub use namespace::Namespace;
+pub use namespace::{Namespace, OpenNamespace};
 pub use netns::{AllNetns, Netns};
 pub use over::Over;
 pub use owners::{Owner, Owners, OwnersOf};

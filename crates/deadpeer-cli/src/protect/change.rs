@@ -43,19 +43,6 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
     }
     let mut exits = Vec::new();
     for (netns, table) in tables {
-        // A process showed it that has ended since: most often it went with that.
-        if netns.is_gone() {
-            output.gaps(
-                out,
-                [Gap::NamespacesUnread {
-                    namespaces: 1,
-                    known_as: netns.to_string(),
-                    why: "the process that showed it has ended meanwhile".to_owned(),
-                }],
-            )?;
-            exits.push(Exit::Unknown);
-            continue;
-        }
         exits.push(change(
             request,
             &netns,

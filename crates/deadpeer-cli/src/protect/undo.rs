@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use deadpeer_host::undo::{Restored, UndoFile, Undoing, boot_id, restore};
-use deadpeer_host::{AllNetns, Namespace, Table};
+use deadpeer_host::{AllNetns, Namespace, OpenTableError, Table};
 use deadpeer_report::plural::plural;
 use deadpeer_report::sanitize::sanitize;
 
@@ -150,7 +150,9 @@ fn table(request: &Undo, file: &UndoFile) -> Result<(Namespace, Table), Stop> {
         None => AllNetns::find().of(wanted).map(|netns| netns.way.clone()),
     };
     let way = found.unwrap_or_else(|| request.chosen.namespace.clone());
-    let mut table = Table::open(&way).map_err(|error| request.chosen.not_entered(&error))?;
+    let entered = way.keep().map_err(OpenTableError::from);
+    let entered = entered.and_then(|way| Ok((Table::open(&way)?, way)));
+    let (mut table, way) = entered.map_err(|error| request.chosen.not_entered(&error))?;
     match table.namespace() == wanted {
         true => {
             // Without it, through descriptors; what that does not reach is counted.

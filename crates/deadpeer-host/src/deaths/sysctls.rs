@@ -51,9 +51,10 @@ impl CurrentSysctls {
     pub(super) fn of(namespace: &Namespace, sysctls: Sysctls) -> Result<Self, NetnsError> {
         let way = match namespace {
             Namespace::Own => Way::Here,
-            Namespace::Process(_) | Namespace::Named(_) | Namespace::File(_) => {
-                Way::Open(namespace.open()?)
-            }
+            Namespace::Process(_)
+            | Namespace::Named(_)
+            | Namespace::File(_)
+            | Namespace::Open(_) => Way::Open(namespace.open()?),
         };
         Ok(Self {
             way,

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use deadpeer_sys::netns::{self, NetnsError};
 use rustc_hash::{FxHashMap, FxHashSet};
-use rustix::io::Errno;
 
 use super::namespace::Namespace;
 
@@ -18,7 +17,7 @@ pub struct Netns {
     /// Its number, as `/proc/PID/ns/net` shows it. Of the namespaces that are there at one moment
     /// no two have the same.
     pub number: u64,
-    /// A way to it.
+    /// A way to it. Those that [`Tables`](crate::Tables) hand out are kept open.
     pub way: Namespace,
     /// The name that `ip netns` gave it.
     pub name: Option<Box<str>>,
@@ -35,7 +34,9 @@ impl Netns {
         let number = netns::inode(way.open()?)?;
         let name = match way {
             Namespace::Named(name) => Some(name.as_str().into()),
-            Namespace::Own | Namespace::Process(_) | Namespace::File(_) => None,
+            Namespace::Own | Namespace::Process(_) | Namespace::File(_) | Namespace::Open(_) => {
+                None
+            }
         };
         Ok(Self {
             number,
@@ -45,14 +46,23 @@ impl Netns {
         })
     }
 
-    /// Whether the way leads nowhere any more, or elsewhere.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        match Self::at(&self.way) {
-            Ok(now) => now.number != self.number,
-            Err(NetnsError::Open { errno, .. }) => matches!(errno, Errno::NOENT | Errno::SRCH),
-            Err(_) => false,
-        }
+    /// The same, kept open; `None`: its process ended, and another has its number.
+    pub(super) fn keep(&self) -> Result<Option<Self>, NetnsError> {
+        let way = match self.is_own {
+            true => Namespace::Own,
+            false => self.way.keep()?,
+        };
+        let is_it = match &way {
+            Namespace::Open(open) => open.number() == self.number,
+            Namespace::Own | Namespace::Process(_) | Namespace::Named(_) | Namespace::File(_) => {
+                true
+            }
+        };
+        let netns = || Self {
+            way,
+            ..self.clone()
+        };
+        Ok(is_it.then(netns))
     }
 }
 

@@ -11,6 +11,7 @@ use deadpeer_sys::{netns, tcp_info};
 use rustc_hash::FxHashSet;
 
 use super::fd_borrower::FdBorrower;
+use super::namespace::OpenNamespace;
 use super::owners::{Owner, Owners};
 use crate::filter::Filter;
 use crate::workload::Workload;
@@ -31,20 +32,13 @@ pub struct Over {
     pub count: u64,
 }
 
-/// A network namespace with a socket that a process of another holds: neither a process nor a mount
-/// need lead there.
-#[derive(Debug)]
-pub(super) struct Elsewhere {
-    pub(super) number: u64,
-    pub(super) descriptor: OwnedFd,
-}
-
 /// What no table shows.
 #[derive(Debug, Default)]
 pub(super) struct Unseen {
     pub(super) over: Vec<Over>,
-    /// Each once.
-    pub(super) elsewhere: Vec<Elsewhere>,
+    /// Network namespaces with a socket that a process of another holds: neither a process nor a
+    /// mount need lead there. Each once.
+    pub(super) elsewhere: Vec<OpenNamespace>,
 }
 
 /// Looks at every socket that a process of the namespaces `read` holds and that is none of `seen`,
@@ -57,7 +51,7 @@ pub(super) fn unseen(owners: &Owners, seen: &mut [u32], read: &[u64], filter: &F
     seen.sort_unstable();
     let mut seen = seen.iter().copied().peekable();
     let mut borrower = FdBorrower::default();
-    let mut elsewhere: Vec<Elsewhere> = Vec::new();
+    let mut elsewhere: Vec<OpenNamespace> = Vec::new();
     let mut over: BTreeMap<_, u64> = BTreeMap::new();
     let mut last = None;
     for (inode, owner) in owners.each() {
@@ -78,7 +72,7 @@ pub(super) fn unseen(owners: &Owners, seen: &mut [u32], read: &[u64], filter: &F
             continue;
         };
         if let Some(other) = is_elsewhere(&socket, &read) {
-            let known = elsewhere.iter().any(|known| known.number == other.number);
+            let known = elsewhere.contains(&other);
             elsewhere.extend((!known).then_some(other));
         } else if let Some(local) = local_end_if_over(socket)
             && filter.matches_local(local)
@@ -114,10 +108,9 @@ fn is_tcp(owner: Owner<'_>) -> bool {
 
 /// Where a socket is, if that is none of the namespaces that were read. One that is in their tables
 /// may have come since.
-fn is_elsewhere(socket: &OwnedFd, read: &FxHashSet<u64>) -> Option<Elsewhere> {
-    let descriptor = netns::open_of_socket(socket).ok()?;
-    let number = netns::inode(&descriptor).ok()?;
-    (!read.contains(&number)).then_some(Elsewhere { number, descriptor })
+fn is_elsewhere(socket: &OwnedFd, read: &FxHashSet<u64>) -> Option<OpenNamespace> {
+    let open = OpenNamespace::new(netns::open_of_socket(socket).ok()?, None).ok()?;
+    (!read.contains(&open.number())).then_some(open)
 }
 
 /// The local end of what was connected once, as a measured round trip shows, and is closed.

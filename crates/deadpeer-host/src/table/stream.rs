@@ -14,8 +14,8 @@ use super::by_process;
 use super::connection::Connection;
 use super::coverage::Coverage;
 use super::error::{OpenTableError, ReadTableError};
-use super::namespace::Namespace;
-use super::over::{self, Elsewhere, Unseen};
+use super::namespace::{Namespace, OpenNamespace};
+use super::over::{self, Unseen};
 use super::owners::OwnersOf;
 use super::ports;
 use super::query::Query;
@@ -46,7 +46,8 @@ impl Table {
     /// # Errors
     /// The namespace cannot be entered, or the kernel has no sock_diag.
     pub fn open(namespace: &Namespace) -> Result<Self, OpenTableError> {
-        namespace.run(|| Self::of_this_thread(namespace))?
+        let place = namespace.keep()?;
+        place.run(|| Self::of_this_thread(&place))?
     }
 
     /// Of the namespace that the calling thread is in, to which `place` is the way for others.
@@ -106,8 +107,8 @@ impl Table {
         &self.kernel
     }
 
-    /// Runs `work` in the namespace, and in no other; `None`: what was its name or process is
-    /// another's now.
+    /// Runs `work` in the namespace, and in no other; `None`: it was ours, and the calling thread is
+    /// in another.
     pub(crate) fn in_namespace<T: Send>(
         &self,
         work: impl FnOnce() -> T + Send,
@@ -283,7 +284,7 @@ impl Shared {
         coverage: &mut Coverage,
         query: &Query,
         read: &[u64],
-    ) -> Vec<Elsewhere> {
+    ) -> Vec<OpenNamespace> {
         let owners = &self.known.owners;
         coverage.add_owners(owners, &query.filter, read);
         coverage.no_ebpf.clone_from(&self.known.refused);

@@ -1,7 +1,6 @@
 //! The tables of several network namespaces, read one after the other as if they were one.
 
 use std::ops::ControlFlow;
-use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 
 use deadpeer_core::Kernel;
@@ -13,9 +12,8 @@ use super::bpf::{BpfError, BpfReader};
 use super::connection::Connection;
 use super::coverage::{ClosedNetns, Coverage};
 use super::error::{OpenTableError, ReadTableError};
-use super::namespace::Namespace;
+use super::namespace::{Namespace, OpenNamespace};
 use super::netns::Netns;
-use super::over::Elsewhere;
 use super::query::Query;
 use super::scope::Scope;
 use super::source::{LazyBpf, Source};
@@ -34,8 +32,6 @@ pub struct Tables {
     source: Source,
     /// Whether all are meant that can be found.
     are_many_meant: bool,
-    /// Namespaces that a socket alone leads to.
-    kept: Vec<OwnedFd>,
 }
 
 impl Tables {
@@ -50,7 +46,6 @@ impl Tables {
             closed: Vec::new(),
             source: Source::default(),
             are_many_meant: false,
-            kept: Vec::new(),
         };
         opened.look_again(scope)?;
         Ok(opened)
@@ -62,27 +57,33 @@ impl Tables {
     /// # Errors
     /// As [`open`](Self::open); the tables of before stay.
     pub fn look_again(&mut self, scope: &Scope) -> Result<(), OpenTableError> {
+        let keep = |found: &[Netns]| found.iter().map(Netns::keep).collect::<Vec<_>>();
         let (mut found, mut closed) = scope.find()?;
-        let mut opened = open_each(&found)?;
-        if *scope == Scope::All && opened.iter().any(is_gone) {
+        let mut kept = keep(&found);
+        if *scope == Scope::All && kept.iter().any(is_gone) {
             // The process that led there has ended: another may be there, or nobody.
             (found, closed) = scope.find()?;
-            opened = open_each(&found)?;
+            kept = keep(&found);
+        }
+        let mut failed = None;
+        let mut not_opened = |netns: &Netns, error: OpenTableError| {
+            closed.push(ClosedNetns::of(netns, &error));
+            failed.get_or_insert(error);
+        };
+        let mut open = Vec::new();
+        for (netns, kept) in found.iter().zip(kept) {
+            match kept {
+                kept if *scope == Scope::All && is_gone(&kept) => {}
+                Ok(kept) => open.extend(kept),
+                Err(error) => not_opened(netns, error.into()),
+            }
         }
         let mut tables = Vec::new();
-        let mut failed = None;
-        for (netns, opened) in found.iter().zip(opened) {
+        let opened = open_each(&open)?;
+        for (netns, opened) in open.into_iter().zip(opened) {
             match opened {
-                opened if *scope == Scope::All && is_gone(&opened) => {}
-                Ok(table) if table.namespace() == netns.number => {
-                    tables.push((netns.clone(), table));
-                }
-                // Its process ended, and another has its number.
-                Ok(_) => {}
-                Err(error) => {
-                    closed.push(ClosedNetns::of(netns, &error));
-                    failed.get_or_insert(error);
-                }
+                Ok(table) => tables.push((netns, table)),
+                Err(error) => not_opened(&netns, error),
             }
         }
         match failed {
@@ -90,7 +91,6 @@ impl Tables {
             _ => {
                 (self.tables, self.closed) = (tables, closed);
                 self.are_many_meant = scope.one().is_none();
-                self.kept.clear();
                 self.lend_source();
                 Ok(())
             }
@@ -220,7 +220,6 @@ impl Tables {
         query: &Query,
         mut read: impl FnMut(&Netns, &mut Table, &mut Shared) -> Result<Coverage, ReadTableError>,
     ) -> Result<Coverage, ReadTableError> {
-        let many = self.tables.len() > 1;
         let mut shared = Shared::of_tables(self.tables.len());
         let mut coverage = Coverage::default();
         let mut next = 0;
@@ -230,11 +229,7 @@ impl Tables {
                 std::mem::swap(&mut table.source, &mut self.source);
                 let told = read(netns, table, &mut shared);
                 std::mem::swap(&mut table.source, &mut self.source);
-                match told {
-                    // It has gone away meanwhile, and its sockets with it.
-                    Err(_) if many && netns.is_gone() => {}
-                    told => coverage.join(told?),
-                }
+                coverage.join(told?);
                 if coverage.stopped {
                     break;
                 }
@@ -244,23 +239,20 @@ impl Tables {
             if !self.are_many_meant || coverage.stopped || elsewhere.is_empty() {
                 break;
             }
-            asked.extend(elsewhere.iter().map(|other| other.number));
+            asked.extend(elsewhere.iter().map(OpenNamespace::number));
             elsewhere
                 .into_iter()
-                .for_each(|other| self.open_kept(other));
+                .for_each(|other| self.open_another(other));
         }
         coverage.closed.clone_from(&self.closed);
         Ok(coverage)
     }
 
     /// Opens the table of a namespace that a socket leads to.
-    fn open_kept(&mut self, elsewhere: Elsewhere) {
-        let Elsewhere { number, descriptor } = elsewhere;
-        // It is open as long as the way is used.
-        let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+    fn open_another(&mut self, open: OpenNamespace) {
         let netns = Netns {
-            number,
-            way: Namespace::File(path.into()),
+            number: open.number(),
+            way: Namespace::Open(open),
             name: None,
             is_own: false,
         };
@@ -268,18 +260,17 @@ impl Tables {
             Ok(table) => self.tables.push((netns, table)),
             Err(error) => self.closed.push(ClosedNetns::of(&netns, &error)),
         }
-        self.kept.push(descriptor);
     }
 }
 
 /// Whether what led to a namespace was there a moment ago and is not any more.
-fn is_gone(opened: &Result<Table, OpenTableError>) -> bool {
+fn is_gone(kept: &Result<Option<Netns>, NetnsError>) -> bool {
     matches!(
-        opened,
-        Err(OpenTableError::Namespace(NetnsError::Open {
+        kept,
+        Err(NetnsError::Open {
             errno: Errno::NOENT | Errno::SRCH,
             ..
-        }))
+        })
     )
 }
 

@@ -6,7 +6,10 @@ use std::ops::ControlFlow;
 use std::process::Command;
 
 use deadpeer_host::audit::Audit;
-use deadpeer_host::{Filter, Namespace, OpenTableError, Query, Scope, States, Table, Tables};
+use deadpeer_host::kill::destroy_everywhere;
+use deadpeer_host::{
+    Filter, Namespace, OpenTableError, Query, Scope, States, Table, Tables, Target,
+};
 use deadpeer_sys::testing::{in_private_netns, skip};
 use deadpeer_sys::{netns, sockopt};
 
@@ -120,6 +123,35 @@ fn nothing_vanishes_where_many_are_read() {
         alone.sort_unstable_by_key(|row| (row.0, row.1));
         assert_eq!(together, alone);
         assert_eq!(together.len(), 3 + 5, "{together:?}");
+    });
+}
+
+/// As whoever asks, destroys or protects does after a while of looking.
+#[test]
+fn a_namespace_is_entered_after_the_process_that_showed_it_has_ended() {
+    in_private_netns(|| {
+        let made = netns::private(|| {
+            let (listener, calling, called) = connection("127.0.0.1");
+            (Holder::of(listener), calling, called)
+        });
+        let (holder, calling, called) = made.unwrap();
+        let way = Namespace::Process(holder.pid());
+        let number = netns::inode(way.open().unwrap()).unwrap();
+        let mut tables = Tables::open(&Scope::OfProcesses(vec![holder.pid()])).unwrap();
+        drop(holder);
+        assert!(way.open().is_err(), "nothing leads there any more");
+        let (targets, coverage) = Target::all(&mut tables, &Filter::default()).unwrap();
+        assert!(targets.len() == 2 && coverage.is_whole(), "{targets:?}");
+        for target in &targets {
+            assert_eq!(target.netns_number(), Some(number));
+            assert!(target.namespace().lock().unwrap().is_some());
+        }
+        let destroyed = destroy_everywhere(&targets.iter().collect::<Vec<_>>()).unwrap();
+        // The reset of the first is the end of the second.
+        assert_eq!((destroyed.destroyed, destroyed.gone), (1, 1));
+        drop((calling, called));
+        let (found, coverage) = tables.with_any(&Filter::default()).unwrap();
+        assert!(found.is_empty() && coverage.is_whole(), "{found:?}");
     });
 }
 
