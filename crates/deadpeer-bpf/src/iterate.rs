@@ -91,3 +91,36 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// As a kernel may give them: read(2) ends wherever it likes.
+    #[test]
+    fn records_that_come_in_pieces_are_whole() {
+        let records: Vec<u64> = (0..50).map(|n| n * 0x0101_0101_0101_0101).collect();
+        for piece in [1, 3, 8, 13] {
+            let (read, mut write) = std::io::pipe().unwrap();
+            let run = Run {
+                descriptor: read.into(),
+            };
+            let bytes: Vec<u8> = records.iter().flat_map(|n| n.to_ne_bytes()).collect();
+            let writer = std::thread::spawn(move || {
+                for piece in bytes.chunks(piece) {
+                    write.write_all(piece).unwrap();
+                }
+            });
+            let mut seen = Vec::new();
+            let each = run.each(|record: &u64| {
+                seen.push(*record);
+                ControlFlow::Continue(())
+            });
+            each.unwrap();
+            writer.join().unwrap();
+            assert_eq!(seen, records, "in pieces of {piece} B");
+        }
+    }
+}

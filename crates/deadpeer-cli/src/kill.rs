@@ -54,7 +54,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         table::show(&targets, &decisions, output, out)?;
         output.gaps(out, table::unasked(&targets, &decisions, &coverage))?;
         let hidden = !coverage.is_whole();
-        return outcome::rehearsed(&decisions, hidden, output, out);
+        return outcome::rehearsed(&targets, &decisions, hidden, output, out);
     }
     let endings_allowed = risk_is_taken(request.consent, &targets, output, out)?;
     progress(&targets);
@@ -62,20 +62,16 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     let decisions = ask(rounds, &targets, request.force, output, out)?;
     table::show(&targets, &decisions, output, out)?;
     output.gaps(out, table::unasked(&targets, &decisions, &coverage))?;
-    let doomed: Vec<&Target> = targets
-        .iter()
-        .zip(&decisions)
-        .filter(|(_, decision)| decision.destroys())
-        .map(|(target, _)| target)
-        .collect();
+    let doomed = doomed(&targets, &decisions);
     let unknown = decisions
         .iter()
         .any(|decision| matches!(decision, Decision::Unknown(_)))
         || !coverage.is_whole();
     out.flush()?;
     let question = format!(
-        "Destroy {}? Their programs get ECONNABORTED.",
-        plural(doomed.len() as u64, "connection")
+        "Destroy {}? {}",
+        plural(doomed.len() as u64, "connection"),
+        outcome::programs_get(&doomed)
     );
     let ended = decisions
         .iter()
@@ -93,6 +89,16 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         (0, None) => Exit::Yes,
         _ => Exit::No,
     })
+}
+
+/// Those that are to be destroyed.
+fn doomed<'t>(targets: &'t [Target], decisions: &[Decision]) -> Vec<&'t Target> {
+    targets
+        .iter()
+        .zip(decisions)
+        .filter(|(_, decision)| decision.destroys())
+        .map(|(target, _)| target)
+        .collect()
 }
 
 /// Asks the peers, and waits for their answers.

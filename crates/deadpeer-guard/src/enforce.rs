@@ -204,10 +204,19 @@ impl Guard {
             .iter()
             .filter_map(|(key, _)| self.suspects.get(key));
         let targets: Vec<_> = targets.map(|suspected| &suspected.target).collect();
-        if let Err(error) = destroy(&way, &targets) {
-            warn!("{error}");
-        }
+        let left_to_kernel = match destroy(&way, &targets) {
+            Ok(done) => done.spared,
+            Err(error) => {
+                warn!("{error}");
+                Vec::new()
+            }
+        };
         for (key, evidence) in condemned {
+            if left_to_kernel.contains(&key.cookie) {
+                self.heart.leave(key);
+                self.spare(key, evidence, WhySpared::LeftToKernel, tell);
+                continue;
+            }
             let result = self.became(key);
             if result == KillResult::Destroyed {
                 self.destroyed.insert(key.cookie);

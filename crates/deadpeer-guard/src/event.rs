@@ -179,6 +179,9 @@ pub enum WhySpared {
     Answered,
     /// The program that is run before a kill did not agree.
     Hook,
+    /// Its program has closed it, and this kernel keeps for good what of such it is to destroy
+    /// ([`Destroyed::spared`](deadpeer_host::kill::Destroyed::spared)): it gives it up by itself.
+    LeftToKernel,
 }
 
 impl WhySpared {
@@ -191,6 +194,9 @@ impl WhySpared {
             Self::OurOwn => "let live: it is never to be touched",
             Self::Answered => "let live: its peer has answered",
             Self::Hook => "let live: the program that is run before a kill did not agree",
+            Self::LeftToKernel => {
+                "let live: its program has closed it, and this kernel gives it up by itself, but keeps for good what is destroyed"
+            }
         }
     }
 }

@@ -136,6 +136,13 @@ impl Heart {
         self.suspects.get(&key)?.evidence()
     }
 
+    /// A connection is not to be destroyed, though its peer is gone.
+    pub fn leave(&mut self, key: Key) {
+        if let Some(suspect) = self.suspects.get_mut(&key) {
+            suspect.told = true;
+        }
+    }
+
     /// A connection was destroyed, or is gone.
     pub fn over(&mut self, key: Key) {
         self.suspects.remove(&key);

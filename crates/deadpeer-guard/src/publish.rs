@@ -128,6 +128,7 @@ impl WhySpared {
             Self::OurOwn => "our-own",
             Self::Answered => "answered",
             Self::Hook => "hook",
+            Self::LeftToKernel => "left-to-kernel",
         }
     }
 }

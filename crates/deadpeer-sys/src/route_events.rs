@@ -201,6 +201,21 @@ mod tests {
         assert_eq!(told(&message(24, &[2, 0, 0, 0])), []);
     }
 
+    #[test]
+    fn what_is_cut_off_is_not_guessed_at() {
+        let bytes = message(17, &link_message(0));
+        let [whole] = &told(&bytes)[..] else {
+            panic!("one event")
+        };
+        for cut in 0..bytes.len() {
+            let told = told(&bytes[..cut]);
+            assert!(
+                told.is_empty() || told == [whole.clone()],
+                "{cut}: {told:?}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes(bytes: Vec<u8>) {

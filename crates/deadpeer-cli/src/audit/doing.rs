@@ -29,6 +29,10 @@ pub(super) struct Doing {
     rare: Option<Box<Rare>>,
 }
 
+/// The kernel waits so long for a client before it sends the SYN-ACK again, and then twice as long
+/// (include/net/tcp.h, `TCP_TIMEOUT_INIT`; net/ipv4/inet_connection_sock.c, `reqsk_timer_handler`).
+const FIRST_SYN_ACK_WAIT: Duration = Duration::from_secs(1);
+
 /// What few connections do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Rare {
@@ -130,6 +134,16 @@ impl Doing {
             TimerKind::Retransmit if unanswered > 0 => {
                 let times = plural(unanswered, "time");
                 parts.add(format_args!("{what}sent again {times}, next in {next}"))
+            }
+            // The kernel may have the client's acknowledgement and wait for its first data
+            // (TCP_DEFER_ACCEPT); it has if a wait is over without another SYN-ACK.
+            TimerKind::Retransmit if self.state == TcpState::SynRecv => {
+                match millis(timer.expires_in_ms) > FIRST_SYN_ACK_WAIT {
+                    true => parts.add(format_args!(
+                        "acknowledged, waits for data (TCP_DEFER_ACCEPT), looks again in {next}"
+                    )),
+                    false => parts.add(format_args!("SYN-ACK sent, looks again in {next}")),
+                }
             }
             TimerKind::Retransmit => parts.add(format_args!("{what}sends again in {next}")),
             // After close() it ends the wait for the peer's FIN.

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use deadpeer_host::Target;
 use deadpeer_host::kill::{Decision, Destroyed, Selection};
 use deadpeer_report::duration;
 use deadpeer_report::plural::plural;
@@ -34,8 +35,23 @@ pub(super) fn nothing(request: &Request) -> String {
     said + "." + &request.chosen.did_you_mean()
 }
 
+/// What the programs of these connections get.
+pub(super) fn programs_get(doomed: &[&Target]) -> &'static str {
+    let parts = doomed.iter().filter(|target| target.multipath).count();
+    match parts {
+        0 => "Their programs get ECONNABORTED.",
+        _ if parts == doomed.len() => {
+            "Their programs get ENOTCONN, once the last part of their Multipath TCP connection is gone."
+        }
+        _ => {
+            "Their programs get ECONNABORTED; those of Multipath TCP, once its last part is gone, ENOTCONN."
+        }
+    }
+}
+
 /// What a rehearsal comes to.
 pub(super) fn rehearsed(
+    targets: &[Target],
     decisions: &[Decision],
     hidden: bool,
     output: Output,
@@ -54,7 +70,12 @@ pub(super) fn rehearsed(
         if would_ask > 0 {
             said += &format!(", and {would_ask} asked first");
         }
-        said + "; nothing was sent, and nothing was destroyed."
+        said += "; nothing was sent, and nothing was destroyed.";
+        let doomed = super::doomed(targets, decisions);
+        match doomed.iter().any(|target| target.multipath) {
+            true => format!("{said} {}", programs_get(&doomed)),
+            false => said,
+        }
     };
     output.tell(out, record, style::PLAIN, said)?;
     Ok(match would_ask + unknown > 0 || hidden {
@@ -145,7 +166,7 @@ pub(super) fn told(
     )?;
     say(
         style::BAD,
-        done.spared,
+        done.spared.len() as u64,
         "not destroyed: their programs have closed them, and this kernel kept the first such one. It gives the others up by itself.",
     )?;
     if let Some((count, error)) = &done.refused {

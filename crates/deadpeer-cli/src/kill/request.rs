@@ -16,7 +16,8 @@ use crate::output::OutputArgs;
 ///
 /// First asks the peer of every chosen connection, with up to three keepalive probes, and destroys
 /// the connections whose peer does not answer. Their programs find out at once, by ECONNABORTED
-/// from the pending or next call, instead of after minutes, hours or never. A connection whose peer
+/// from the pending or next call (by ENOTCONN if it was the last part of a Multipath TCP
+/// connection), instead of after minutes, hours or never. A connection whose peer
 /// answers, or could not be asked, is left alone unless --force is given. Shows what would be done,
 /// and asks for confirmation.
 /// --dry-run sends nothing at all: it shows which peers would have to be asked.

@@ -150,12 +150,12 @@ fn its_kernels_own_questions_count_and_its_program_hears_at_once_that_it_was_des
         let _cut = lab.wire().add(cut).unwrap();
         near.send(b"into the void").unwrap();
         wait_until(&near, |info| info.retransmits >= Some(3));
-        let (pinged, killed) = server
+        let (pinged, rehearsed, killed) = server
             .enter(|| {
                 let end = address.to_string();
                 let pinged = run(&["ping", "-c", "1", "--local", &end]);
-                let kill = ["kill", "--unreachable", "--yes", "--local", &end];
-                (pinged, run(&kill))
+                let kill = |how| run(&["kill", "--unreachable", how, "--local", &end]);
+                (pinged, kill("--dry-run").stdout, kill("--yes"))
             })
             .unwrap();
         assert_eq!(pinged.code, 1, "{}{}", pinged.stdout, pinged.stderr);
@@ -168,6 +168,8 @@ fn its_kernels_own_questions_count_and_its_program_hears_at_once_that_it_was_des
             "{}",
             killed.stdout
         );
+        let beforehand = "nothing was destroyed. Their programs get ENOTCONN";
+        assert!(rehearsed.contains(beforehand), "{rehearsed}");
         assert_heard(&near);
     });
 }

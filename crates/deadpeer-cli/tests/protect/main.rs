@@ -6,6 +6,7 @@ mod common;
 mod burst;
 mod changed;
 mod held;
+mod histories;
 mod killed;
 mod moments;
 mod new_connections;

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::time::{Duration, Instant};
 
 use deadpeer::{Apply as _, SocketOptions};
 use deadpeer_sys::sockopt;
@@ -88,6 +89,38 @@ fn a_request_is_given_up_by_tcp_synack_retries() {
         let each = run(&["audit", "--each", "--state", "syn-recv"]);
         assert!(each.stdout.contains("SYN-ACK "), "{}", each.stdout);
         drop(client);
+    });
+}
+
+/// The client has acknowledged, and its request is data that does not come.
+#[test]
+fn a_deferred_request_is_no_syn_ack_that_is_sent_again() {
+    in_private_netns(|| {
+        let listener = listener();
+        let seconds: libc::c_int = 30;
+        let length = size_of_val(&seconds) as libc::socklen_t;
+        // SAFETY: the option is a C int, which is passed with its length.
+        let set = unsafe {
+            libc::setsockopt(
+                listener.as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_DEFER_ACCEPT,
+                (&raw const seconds).cast(),
+                length,
+            )
+        };
+        assert_eq!(set, 0);
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let bound = Instant::now() + Duration::from_secs(30);
+        let deferred = "acknowledged, waits for data (TCP_DEFER_ACCEPT)";
+        loop {
+            let each = run(&["audit", "--each", "--state", "syn-recv"]).stdout;
+            if each.contains(deferred) {
+                break;
+            }
+            assert!(each.contains("SYN-ACK sent, looks again in"), "{each}");
+            assert!(Instant::now() < bound, "{each}");
+        }
     });
 }
 

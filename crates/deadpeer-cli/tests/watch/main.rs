@@ -2,6 +2,7 @@
 //! without.
 
 mod causes;
+mod multipath;
 mod observer;
 mod record;
 mod scenes;

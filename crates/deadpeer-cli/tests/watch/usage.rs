@@ -174,37 +174,60 @@ fn without_privilege_it_says_what_it_does_without() {
 
 /// The peer lives, and can't be heard.
 #[test]
-fn a_link_of_our_own_that_went_down_is_told_with_who_dies_of_it() {
+fn what_went_of_our_own_network_is_told_with_who_dies_of_it() {
     inside(|| {
-        let lab = Lab::with_hosts(["ours", "theirs"]).start().unwrap();
-        let [ours, theirs] = lab.hosts() else {
-            panic!("two hosts were planned")
-        };
-        let listen = || TcpListener::bind((theirs.v4(), 7000)).unwrap();
-        let listener = theirs.enter(listen).unwrap();
-        let connect = || TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let here = ours.enter(connect).unwrap();
-        let _there = listener.accept().unwrap();
-        // The bound: without the death it ends all the same.
-        let args = ["--json", "-c", "1", "--for", "40s"];
-        let mut process = ours.spawn(&mut watch(&args)).unwrap();
-        let mut lines = BufReader::new(process.child().stdout.take().unwrap()).lines();
-        assert!(lines.next().unwrap().unwrap().contains("\"watch\""));
-        scenes::keepalive(&here, 2);
-        let down =
-            "for link in $(ip -br link | cut -d ' ' -f 1); do ip link set ${link%@*} down; done";
-        let mut shell = Command::new("sh");
-        let mut shell = ours.spawn(shell.args(["-c", down])).unwrap();
-        assert!(shell.wait().unwrap().success());
-        let told: Vec<serde_json::Value> = lines
-            .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-            .collect();
-        let [before @ .., death, _] = &told[..] else {
-            panic!("{told:?}")
-        };
-        assert_eq!(death["cause"], "keepalive-unanswered", "{told:?}");
-        let local = before.iter().find(|line| line["code"] == "local-network");
-        let text = local.expect("it is told")["text"].as_str().unwrap();
-        assert!(text.contains("On this side link "), "{text}");
+        let each = "for link in $(ip -br link | cut -d ' ' -f 1); do";
+        let cases = [
+            (
+                format!("{each} ip link set ${{link%@*}} down; done"),
+                "link ",
+            ),
+            (
+                format!("{each} ip -4 addr flush dev ${{link%@*}} scope global; done"),
+                "an address was removed",
+            ),
+            (
+                "ip -4 route del default".to_owned(),
+                "the default route was removed",
+            ),
+        ];
+        std::thread::scope(|scope| {
+            for (command, what) in &cases {
+                scope.spawn(move || dies_of(command, what));
+            }
+        });
     });
+}
+
+fn dies_of(command: &str, what: &str) {
+    let lab = Lab::with_hosts(["ours", "theirs"]).start().unwrap();
+    let [ours, theirs] = lab.hosts() else {
+        panic!("two hosts were planned")
+    };
+    let listen = || TcpListener::bind((theirs.v4(), 7000)).unwrap();
+    let listener = theirs.enter(listen).unwrap();
+    let connect = || TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let here = ours.enter(connect).unwrap();
+    let _there = listener.accept().unwrap();
+    // The bound: without the death it ends all the same.
+    let args = ["--json", "-c", "1", "--for", "40s"];
+    let mut process = ours.spawn(&mut watch(&args)).unwrap();
+    let mut lines = BufReader::new(process.child().stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("\"watch\""));
+    scenes::keepalive(&here, 2);
+    let mut shell = Command::new("sh");
+    let mut shell = ours.spawn(shell.args(["-c", command])).unwrap();
+    assert!(shell.wait().unwrap().success());
+    let told: Vec<serde_json::Value> = lines
+        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+        .collect();
+    let [before @ .., death, _] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(death["cause"], "keepalive-unanswered", "{told:?}");
+    let is_it = |line: &&serde_json::Value| {
+        let text = line["text"].as_str().unwrap_or_default();
+        line["code"] == "local-network" && text.contains(&format!("On this side {what}"))
+    };
+    assert!(before.iter().any(|line| is_it(&line)), "{told:?}");
 }

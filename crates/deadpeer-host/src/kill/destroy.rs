@@ -25,10 +25,10 @@ pub struct Destroyed {
     pub gone: u64,
     /// Connections that the kernel says it destroyed, and still shows.
     pub still_there: u64,
-    /// Closed connections that were left as they are, because this kernel had just kept the first
+    /// Closed connections, by their cookies, that were left as they are, because this kernel had just kept the first
     /// one: before Linux 6.12, unless it was given the mend, it throws away what such a connection
     /// has to send, and with that the timer that would have ended it (net/ipv4/tcp.c, `tcp_abort`).
-    pub spared: u64,
+    pub spared: Vec<u64>,
     /// Connections that the kernel refused to destroy, with the first reason.
     pub refused: Option<(u64, DestroyError)>,
     /// Of those that are gone: what belonged to Multipath TCP connections.
@@ -105,7 +105,7 @@ impl Destroyed {
         self.destroyed += other.destroyed;
         self.gone += other.gone;
         self.still_there += other.still_there;
-        self.spared += other.spared;
+        self.spared.extend(other.spared);
         self.multipath.add(other.multipath);
         self.refused = match (self.refused.take(), other.refused) {
             (Some((one, why)), Some((more, _))) => Some((one + more, why)),
@@ -165,7 +165,8 @@ fn destroy_in(table: &mut impl Sockets, targets: &[&Target]) -> Result<Destroyed
         }
         let is_first_closed = index == held.len() && destroyed.contains(&target.id.cookie);
         if is_first_closed && is_there(table, target)? {
-            done.spared = closed.len() as u64 - 1;
+            let others = closed.iter().skip(1);
+            done.spared = others.map(|target| target.id.cookie).collect();
             break;
         }
     }

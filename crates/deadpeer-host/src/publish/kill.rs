@@ -60,7 +60,7 @@ impl From<&Destroyed> for KillSummary {
             ended_by_question: 0,
             would_ask: 0,
             gone: done.gone,
-            still_there: done.still_there + done.spared,
+            still_there: done.still_there + done.spared.len() as u64,
             refused: done.refused.map_or(0, |(count, _)| count),
             multipath_untold: done.multipath.untold,
             multipath_going_on: done.multipath.go_on,

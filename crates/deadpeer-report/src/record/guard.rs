@@ -15,7 +15,8 @@ pub struct Guarded {
     /// "destroyed", "would-destroy" (the policy observes), "gone" (it ended by itself), "failed" or
     /// "spared".
     pub result: Word,
-    /// Why it was spared: "holding", "rate-limit", "our-own", "answered" or "hook".
+    /// Why it was spared: "holding", "rate-limit", "our-own", "answered", "hook" or
+    /// "left-to-kernel".
     pub spared: Option<Word>,
     /// The policy that chose it.
     pub policy: String,
