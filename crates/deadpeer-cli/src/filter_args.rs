@@ -12,6 +12,7 @@ use deadpeer_core::TcpState;
 use deadpeer_host::filter::{self, Container, Glob, Missing, PastFilter, Selector, User};
 use deadpeer_host::{Endpoint, Filter, Namespace, OpenTableError, Scope, Tables};
 use deadpeer_report::sanitize::sanitize;
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::exit::Stop;
 use crate::names::{self, Ends, ends, state};
@@ -201,8 +202,13 @@ impl Chosen {
         }
     }
 
-    /// The tables that they are in.
+    /// The tables that they are in. Each takes two files, of which we may have as many as the hard
+    /// limit allows: what a shell or systemd gives, 1024, is for programs that use select(2).
     pub(crate) fn open_all(&self) -> Result<Tables, Stop> {
+        let mut files = getrlimit(Resource::Nofile);
+        files.current = files.maximum;
+        // With fewer, what could not be opened is named.
+        let _ = setrlimit(Resource::Nofile, files);
         Tables::open(&self.scope).map_err(|error| self.not_entered(&error))
     }
 

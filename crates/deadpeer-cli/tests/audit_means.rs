@@ -4,13 +4,35 @@
 mod common;
 
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 
 use deadpeer::SocketOptions;
+use deadpeer_sys::netns;
 use deadpeer_sys::testing::{in_private_netns, skip};
 use serde_json::Value;
 
-use common::population::{Pair, keepalive, listener, pair};
+use common::population::{Holder, Pair, keepalive, listener, pair};
 use common::{json, of_type, run};
+
+/// More than files may be open at once, as long as that is not raised.
+#[test]
+fn namespaces_are_read_however_few_files_a_shell_allows() {
+    in_private_netns(|| {
+        let others: Vec<Holder> = (0..24)
+            .map(|_| netns::private(|| Holder::plain(listener())).unwrap())
+            .collect();
+        let mut line = format!("ulimit -Sn 32; exec {}", env!("CARGO_BIN_EXE_deadpeer"));
+        line += " audit --json --no-bpf";
+        for other in &others {
+            line += &format!(" --pid {}", other.pid());
+        }
+        let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<Value> = lines.lines().map(common::read_back).collect();
+        assert_eq!(of_type(&lines, "warning"), [] as [Value; 0]);
+        assert_eq!(of_type(&lines, "summary")[0]["listeners"], 24, "{lines:?}");
+    });
+}
 
 /// The lines of an audit with these flags, as far as they don't change from one moment to the next,
 /// and what it used.

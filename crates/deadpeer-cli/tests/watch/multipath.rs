@@ -1,6 +1,7 @@
 //! Multipath TCP: the parts of its connections are TCP connections, and each dies once.
 
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read as _};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use deadpeer_lab::{Host, Lab};
 use deadpeer_sys::testing::skip;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::observer::{Ends, Observer};
+use crate::observer::{Ends, Observer, PATIENCE};
 use crate::scenes::{Stage, keepalive};
 
 fn socket() -> std::io::Result<Socket> {
@@ -21,7 +22,8 @@ fn socket() -> std::io::Result<Socket> {
 fn pair(ours: &Host, theirs: &Host) -> (TcpStream, Socket) {
     let listen = || {
         let listener = socket().unwrap();
-        listener.bind(&(theirs.v4(), 0).into()).unwrap();
+        let address = SocketAddr::from((theirs.v4(), 0));
+        listener.bind(&address.into()).unwrap();
         listener.listen(1).unwrap();
         listener
     };
@@ -37,6 +39,17 @@ fn pair(ours: &Host, theirs: &Host) -> (TcpStream, Socket) {
     (TcpStream::from(OwnedFd::from(here)), there)
 }
 
+/// Ends once the reset of its peer has come, and says its port.
+fn is_reset(ours: &Host, theirs: &Host) -> Ends {
+    let (mut here, there) = pair(ours, theirs);
+    there.set_linger(Some(Duration::ZERO)).unwrap();
+    drop(there);
+    here.set_read_timeout(Some(PATIENCE)).unwrap();
+    let error = here.read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    Ends::Ours(here.local_addr().unwrap().port())
+}
+
 #[test]
 fn a_connection_by_multipath_tcp_dies_once_and_of_its_cause() {
     inside(|| {
@@ -50,31 +63,24 @@ fn a_connection_by_multipath_tcp_dies_once_and_of_its_cause() {
         let stage = Stage::new(&lab, theirs.v4().into());
         for means in [&[][..], &["--no-bpf"]] {
             let mut observer = Observer::start(ours, means);
+            let mut dies = |ends, cause| {
+                let death = observer.death(cause, ends, || {});
+                match observer.sees_by("bpf") {
+                    true => assert_eq!(death["cause"], cause, "{death:#}"),
+                    false => assert_eq!(death["certain"], false, "{death:#}"),
+                }
+                observer.deaths.len()
+            };
             let (silent, _there) = pair(ours, theirs);
             stage.strike(&silent, Action::Drop);
             keepalive(&silent, 2);
-            let (reset, there) = pair(ours, theirs);
-            there.set_linger(Some(Duration::ZERO)).unwrap();
-            drop(there);
-            for (socket, cause) in [(&silent, "keepalive-unanswered"), (&reset, "reset")] {
-                let ends = Ends::Ours(socket.local_addr().unwrap().port());
-                let death = observer.death(cause, ends, || {});
-                let known = [cause, "unknown"];
-                assert!(
-                    known.contains(&death["cause"].as_str().unwrap()),
-                    "{death:#}"
-                );
-                if observer.sees_by("bpf") {
-                    assert_eq!(death["cause"], cause, "{death:#}");
-                    assert_eq!(death["certain"], true, "{death:#}");
-                }
+            let ends = Ends::Ours(silent.local_addr().unwrap().port());
+            assert_eq!(dies(ends, "keepalive-unanswered"), 1);
+            // Nothing is told again when its program closes it.
+            drop(silent);
+            for count in [2, 3] {
+                assert_eq!(dies(is_reset(ours, theirs), "reset"), count, "{means:?}");
             }
-            // What holds them both ends, and nothing more is told of them.
-            drop((silent, reset));
-            let (_, there) = pair(ours, theirs);
-            drop(there);
-            observer.look();
-            assert_eq!(observer.deaths.len(), 2, "{:#?}", observer.deaths);
         }
     });
 }

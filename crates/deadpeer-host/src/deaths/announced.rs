@@ -165,9 +165,9 @@ impl Announced {
             if info.as_ref().is_some_and(alive) {
                 continue;
             }
-            if socket.is_some() {
-                self.told.insert(cookie);
-            }
+            // Whether its owner still holds it does not always show: not to whom may not look, and
+            // not of a part of a Multipath TCP connection.
+            self.told.insert(cookie);
             let notice = Notice {
                 id: seen.id,
                 unread: 0,
