@@ -41,16 +41,11 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
             Err(refusal) => plan::refused(&refusal, true, output, out),
         };
     }
+    // Each by the descriptor that was kept of it: who showed it may have ended meanwhile.
     let mut exits = Vec::new();
     for (netns, table) in tables {
-        exits.push(change(
-            request,
-            &netns,
-            table,
-            blind.as_deref(),
-            output,
-            out,
-        )?);
+        let blind = blind.as_deref();
+        exits.push(change(request, &netns, table, blind, output, out)?);
     }
     let exits = exits.into_iter().chain(left_out);
     Ok(exits.reduce(Exit::worse).unwrap_or(Exit::Unknown))
