@@ -1,7 +1,9 @@
 //! On the way in: SYN_SENT, SYN_RECV, and queues.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use deadpeer::{Apply as _, SocketOptions};
@@ -96,21 +98,17 @@ fn a_request_is_given_up_by_tcp_synack_retries() {
 #[test]
 fn a_deferred_request_is_no_syn_ack_that_is_sent_again() {
     in_private_netns(|| {
-        let listener = listener();
-        let seconds: libc::c_int = 30;
-        let length = size_of_val(&seconds) as libc::socklen_t;
-        // SAFETY: the option is a C int, which is passed with its length.
-        let set = unsafe {
-            libc::setsockopt(
-                listener.as_raw_fd(),
-                libc::IPPROTO_TCP,
-                libc::TCP_DEFER_ACCEPT,
-                (&raw const seconds).cast(),
-                length,
-            )
-        };
-        assert_eq!(set, 0);
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        // Until its standard input ends.
+        let script = "import socket, sys; l = socket.create_server(('127.0.0.1', 0)); l.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30); print(l.getsockname()[1], flush=True); sys.stdin.read()";
+        let mut server = Command::new("python3");
+        server.args(["-c", script]);
+        server.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut server = server.spawn().unwrap();
+        let mut port = String::new();
+        let mut said = BufReader::new(server.stdout.take().unwrap());
+        said.read_line(&mut port).unwrap();
+        let port: u16 = port.trim().parse().unwrap();
+        let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         let bound = Instant::now() + Duration::from_secs(30);
         let deferred = "acknowledged, waits for data (TCP_DEFER_ACCEPT)";
         loop {
@@ -121,6 +119,8 @@ fn a_deferred_request_is_no_syn_ack_that_is_sent_again() {
             assert!(each.contains("SYN-ACK sent, looks again in"), "{each}");
             assert!(Instant::now() < bound, "{each}");
         }
+        drop(server.stdin.take());
+        server.wait().unwrap();
     });
 }
 

@@ -25,9 +25,10 @@ pub struct Destroyed {
     pub gone: u64,
     /// Connections that the kernel says it destroyed, and still shows.
     pub still_there: u64,
-    /// Closed connections, by their cookies, that were left as they are, because this kernel had just kept the first
-    /// one: before Linux 6.12, unless it was given the mend, it throws away what such a connection
-    /// has to send, and with that the timer that would have ended it (net/ipv4/tcp.c, `tcp_abort`).
+    /// Closed connections, by their cookies, that were left as they are, because this kernel had
+    /// just kept the first one: before Linux 6.12, unless it was given the mend, it throws away
+    /// what such a connection has to send, and with that the timer that would have ended it
+    /// (net/ipv4/tcp.c, `tcp_abort`).
     pub spared: Vec<u64>,
     /// Connections that the kernel refused to destroy, with the first reason.
     pub refused: Option<(u64, DestroyError)>,

@@ -107,8 +107,8 @@ impl Table {
         &self.kernel
     }
 
-    /// Runs `work` in the namespace, and in no other; `None`: it was ours, and the calling thread is
-    /// in another.
+    /// Runs `work` in the namespace, and in no other; `None`: it was ours, and the calling thread
+    /// is in another.
     pub(crate) fn in_namespace<T: Send>(
         &self,
         work: impl FnOnce() -> T + Send,
