@@ -137,10 +137,10 @@ impl History {
     fn program(&mut self) {
         let count = u32::try_from(self.told.len()).unwrap();
         let place = self.below(self.expected.len());
-        let (option, value) = match self.below(3) {
-            0 => (SocketOption::Keepidle, 1_001 + 2 * count),
-            1 => (SocketOption::UserTimeout, 600_001 + 2 * count),
-            _ => (SocketOption::Keepcnt, 64 + count % 63),
+        let setting = match self.below(3) {
+            0 => Setting::new(SocketOption::Keepidle, 1_001 + 2 * count),
+            1 => Setting::new(SocketOption::UserTimeout, 600_001 + 2 * count),
+            _ => Setting::new(SocketOption::Keepcnt, 64 + count % 63),
         };
         let lent = |file: &PathBuf| {
             let text = std::fs::read_to_string(file).unwrap();
@@ -150,23 +150,16 @@ impl History {
         };
         let lent = self.files().iter().any(lent);
         let expected = &mut self.expected[place];
-        expected.keepalive_is_open |= option == SocketOption::Keepidle && lent;
-        expected.options.put(Setting::new(option, value));
+        expected.keepalive_is_open |= setting.option == SocketOption::Keepidle && lent;
+        expected.options.put(setting);
         let pair = &self.pairs[place / 3];
         let ends = [
             pair.listener.as_fd(),
             pair.client.as_fd(),
             pair.server.as_fd(),
         ];
-        let socket = ends[place % 3];
-        match option {
-            SocketOption::Keepidle => sockopt::set_keepidle_s(socket, value),
-            SocketOption::UserTimeout => sockopt::set_user_timeout_ms(socket, Some(value)),
-            _ => sockopt::set_keepcnt(socket, value),
-        }
-        .unwrap();
-        self.told
-            .push(format!("socket {place}: {option:?} {value}"));
+        sockopt::set(ends[place % 3], setting).unwrap();
+        self.told.push(format!("socket {place}: {setting:?}"));
     }
 
     /// To its end, or until then.
