@@ -64,11 +64,16 @@ serve() {
   while ! deadpeer guard status >status.log 2>&1; do sleep 0.1; done
 }
 
-# script(1) takes two seconds for an end of its input.
-typed() { "${@:3}" script -qec "$2" /dev/null >"$1.said" 2>&1 < <(exec 9>&-; echo y && exec sleep 120); }
+# On a terminal: what is typed into it is said by `$3`, and the rest bounds it. The end of its input
+# would take script(1) two seconds.
+typed() { "${@:4}" script -qec "$2" /dev/null >"$1.said" 2>&1 < <("$3" && exec sleep 120); }
+agrees() { echo y; }
+# The terminal interrupts whoever is in its foreground; a signal to script(1) might meet a shell only,
+# and leave a guard to itself, to which a hangup is no end.
+agrees_then_interrupts() { echo y && sleep 2 && printf '\003'; }
 told() { echo "$1 $2"; }
 once() {
-  typed "$1" "$2" timeout -k 5 60
+  typed "$1" "$2" agrees timeout -k 5 60
   told "$1" $?
   # The names of undo files that the documents have.
   for undo in /var/lib/deadpeer/protect-*.undo.json; do
@@ -78,17 +83,16 @@ once() {
     done
   done
 }
-# script(1) doesn't wait for what it interrupts, and a second guard waits for no first: descriptor 9
-# is read to its end, which is when nobody has it any more.
 until_stopped() {
-  told "$1" "$({ typed "$1" "$2" timeout --preserve-status -k 5 -s INT 2; } 9>&1; echo $?)"
+  typed "$1" "$2" agrees_then_interrupts timeout -k 5 60
+  told "$1" $?
 }
 aside() {
   until_stopped "$@" &
   tests+=($!)
 }
 later() {
-  (cd nobody && typed "../$1" "$2" timeout -k 5 100 setpriv --reuid 65534 --regid 65534 --clear-groups
+  (cd nobody && typed "../$1" "$2" agrees timeout -k 5 100 setpriv --reuid 65534 --regid 65534 --clear-groups
    told "$1" $?) &
   tests+=($!)
 }
