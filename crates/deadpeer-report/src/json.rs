@@ -1,12 +1,12 @@
 //! JSON lines.
 
+mod writer;
+
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::Serializer;
-use serde_json::ser::Formatter;
 
-use crate::printable::is_printable;
+use writer::Writer;
 
 /// Writes a value as one line of JSON. Characters that do not print are written as `\uXXXX`, which
 /// every reader of JSON turns back.
@@ -24,46 +24,34 @@ pub fn line<W: Write>(out: &mut W, value: &impl Serialize) -> io::Result<()> {
 /// # Errors
 /// The value cannot be JSON.
 pub fn append_line(lines: &mut Vec<u8>, value: &impl Serialize) -> io::Result<()> {
-    let begin = lines.len();
-    value.serialize(&mut Serializer::new(&mut *lines))?;
-    // Nearly all lines are plain; looking at all of one is faster than looking at each string.
-    let plain = |all: bool, byte: &u8| all & matches!(*byte, b' '..=b'~');
-    if !lines[begin..].iter().fold(true, plain) {
-        lines.truncate(begin);
-        value.serialize(&mut Serializer::with_formatter(&mut *lines, Printable))?;
-    }
+    value.serialize(Writer(lines))?;
     lines.push(b'\n');
     Ok(())
-}
-
-/// The shortest JSON in which everything shows. The quotation marks, backslashes and C0 controls
-/// are escaped by serde_json.
-struct Printable;
-
-impl Formatter for Printable {
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        out: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut shown = 0;
-        let hidden = fragment.char_indices().filter(|(_, c)| !is_printable(*c));
-        for (at, c) in hidden {
-            out.write_all(&fragment.as_bytes()[shown..at])?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
-            }
-            shown = at + c.len_utf8();
-        }
-        out.write_all(&fragment.as_bytes()[shown..])
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde::Deserialize;
 
     use super::*;
+    use crate::printable::is_printable;
+
+    /// Every form that serde knows.
+    #[derive(Debug, Serialize, Deserialize, PartialEq)]
+    enum Form {
+        Unit,
+        Newtype(Vec<i8>),
+        Tuple(u64, f64, bool),
+        Struct {
+            some: Option<char>,
+            none: Option<()>,
+        },
+        Nested {
+            map: std::collections::BTreeMap<String, (i64, f32)>,
+            newtype: Box<Form>,
+        },
+    }
 
     fn written(text: &str) -> String {
         let mut out = Vec::new();
@@ -91,6 +79,38 @@ mod tests {
         let map = std::collections::BTreeMap::from([("\u{200b}", 1)]);
         line(&mut out, &map).unwrap();
         assert_eq!(out, b"{\"\\u200b\":1}\n");
+    }
+
+    #[test]
+    fn every_form_is_written_as_serde_json_writes_it() {
+        let map = [
+            ("a".to_owned(), (-1, 0.1)),
+            ("b\"".to_owned(), (i64::MIN, 1e30)),
+        ];
+        let form = [
+            Form::Unit,
+            Form::Newtype(vec![]),
+            Form::Newtype(vec![-1, 2]),
+            Form::Tuple(u64::MAX, f64::NAN, true),
+            Form::Struct {
+                some: Some('\n'),
+                none: None,
+            },
+            Form::Nested {
+                map: map.into(),
+                newtype: Box::new(Form::Unit),
+            },
+        ];
+        let mut out = Vec::new();
+        line(&mut out, &form).unwrap();
+        let theirs = serde_json::to_string(&form).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), theirs + "\n");
+    }
+
+    #[test]
+    fn a_key_that_is_no_string_is_refused() {
+        let map = std::collections::BTreeMap::from([(1, 2)]);
+        assert!(line(&mut Vec::new(), &map).is_err());
     }
 
     proptest! {
