@@ -24,12 +24,12 @@ in the worst case, on a kernel without `TCP_RTO_MAX_MS` (before Linux 6.15) and 
 takes `deadpeer run`, `deadpeer protect --new-connections` or the namespace's `tcp_retries2`.
 
 *Proved*: the lines were written, Debian's program was started with them, its sockets had these options, and a client that vanished was noticed
-when foretold. *Checked*: the same but for the last. Both by `cargo xtask check-recipes`. *Described*: from the program's source and documentation alone. A `;` stands
+as predicted. *Checked*: the same but for the last. Both by `cargo xtask check-recipes`. *Described*: from the program's source and documentation alone. A `;` stands
 between lines.
 
 This page is the output of `cargo xtask recipes`.
 
-| program | whose connections | to write | idle | in flight | late write | held against it |
+| program | whose connections | to write | idle | in flight | late write | tested |
 |---|---|---|--:|--:|--:|---|
 ";
 

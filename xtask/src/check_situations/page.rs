@@ -6,11 +6,11 @@ use serde::Deserialize;
 
 const HEAD: &str = "# Situations
 
-What people report of connections whose other end is gone, slow or silent, acted out with the programs they report it of, and what `deadpeer` answers.
-Every answer is as it was printed; `(exit 1)` is the exit code, where it is not 0. What deadpeer foretold was held against what the kernel then did.
+What people report of connections whose other end is gone, slow or silent, reproduced with the programs concerned, and what `deadpeer` answers.
+Every answer is as it was printed; `(exit 1)` is the exit code, where it is not 0. What deadpeer predicted was compared with what the kernel then did.
 
 This page is the output of `cargo xtask check-situations --docs`, which needs root, Debian's programs and some minutes; `cargo xtask check-situations NAME`
-acts out one. Each is a file of [crates/deadpeer-cli/tests/situations](../crates/deadpeer-cli/tests/situations).
+reproduces one. Each is a file of [crates/deadpeer-cli/tests/situations](../crates/deadpeer-cli/tests/situations).
 
 | program | what happens | command | answer |
 |---|---|---|---|

@@ -87,7 +87,7 @@ impl<W: Write> Page<'_, W> {
         self.titled("Mind", recipe.traps.iter().cloned())?;
         self.titled("Known from", recipe.sources.iter().cloned())?;
         self.titled(
-            "Held against the real program",
+            "Tested with the real program",
             [proof_in_words(recipe.proof)],
         )
     }
@@ -198,7 +198,7 @@ fn record(advice: &Advice) -> Remedy {
 fn proof_in_words(proof: Proof) -> String {
     let words = match proof {
         Proof::Proved => {
-            "its sockets had these options, and a client that vanished was noticed when foretold"
+            "its sockets had these options, and a client that vanished was noticed as predicted"
         }
         Proof::Checked => "it took these lines, and its sockets had these options",
         Proof::Described | _ => "no: from its source and documentation alone",
