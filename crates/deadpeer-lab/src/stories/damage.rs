@@ -30,6 +30,10 @@ pub enum Damage {
     ClientOnly,
     /// What the client sent is missing.
     ServerOnly,
+    /// It begins in the middle, and what the server sent is missing.
+    LateClientOnly,
+    /// It begins in the middle, and what the client sent is missing.
+    LateServerOnly,
     /// Bare acknowledgments are missing.
     NoBareAcknowledgments,
     /// Every third packet is missing.
@@ -55,13 +59,15 @@ const TO_THE_ROUTER: Duration = Duration::from_micros(20);
 
 impl Damage {
     /// Each of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::CutAtTheStart,
         Self::BegunAfterTheFault,
         Self::CutAtTheEnd,
         Self::CutAfterTheFault,
         Self::ClientOnly,
         Self::ServerOnly,
+        Self::LateClientOnly,
+        Self::LateServerOnly,
         Self::NoBareAcknowledgments,
         Self::EveryThird,
         Self::Doubled,
@@ -83,6 +89,8 @@ impl Damage {
             Self::CutAfterTheFault => "cut after the fault",
             Self::ClientOnly => "the client's side only",
             Self::ServerOnly => "the server's side only",
+            Self::LateClientOnly => "from the middle, client",
+            Self::LateServerOnly => "from the middle, server",
             Self::NoBareAcknowledgments => "without bare ACKs",
             Self::EveryThird => "every third dropped",
             Self::Doubled => "doubled",
@@ -119,6 +127,12 @@ impl Damage {
             Self::CutAfterTheFault => keep(&|packet| at(packet) < after),
             Self::ClientOnly => keep(&|packet| packet.side() != Some(Side::Server)),
             Self::ServerOnly => keep(&|packet| packet.side() != Some(Side::Client)),
+            Self::LateClientOnly => {
+                keep(&|packet| at(packet) >= middle && packet.side() != Some(Side::Server))
+            }
+            Self::LateServerOnly => {
+                keep(&|packet| at(packet) >= middle && packet.side() != Some(Side::Client))
+            }
             Self::NoBareAcknowledgments => keep(&|packet| {
                 packet
                     .segment()

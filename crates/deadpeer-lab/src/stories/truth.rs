@@ -92,16 +92,20 @@ impl Fault {
     /// Who can be called gone at this end.
     fn gone(self, at: At) -> &'static [Gone] {
         match (self, at) {
-            (Self::BothWays | Self::Theirs | Self::TheirNetwork, At::Ours)
-            | (Self::TheirNetwork, At::Theirs) => &[Some("server")],
+            (Self::BothWays | Self::TheirNetwork, At::Ours) | (Self::TheirNetwork, At::Theirs) => {
+                &[Some("server")]
+            }
+            // Its host may have been heard elsewhere just before.
+            (Self::Theirs, At::Ours) => &[Some("server"), Some("path")],
             // Whether it is still there shows only where it goes on speaking.
             (Self::Ours, At::Ours) => &[Some("server"), Some("way-to-server"), Some("path")],
             (Self::BothWays | Self::Ours, At::Theirs) => &[Some("client")],
             // That it is still there shows only if it asks something itself.
             (Self::Theirs, At::Theirs) => &[Some("way-to-client"), Some("client"), Some("path")],
-            (Self::OurNetwork, _) => &[Some("client"), Some("way-to-client")],
             // Those of its connections that have nothing queued are silent while others are heard.
-            (Self::OurAddress, _) => &[Some("client"), Some("way-to-client"), Some("path")],
+            (Self::OurNetwork | Self::OurAddress, _) => {
+                &[Some("client"), Some("way-to-client"), Some("path")]
+            }
             // Whether a host, a firewall or a NAT has forgotten it, a RST does not say.
             (Self::Forgotten, _) => &[Some("connection")],
             (Self::Passing, At::Ours) => &[Some("server"), Some("way-to-server"), Some("path")],
