@@ -9,6 +9,7 @@ mod hanging;
 mod next;
 mod request;
 mod summary;
+mod to_come;
 pub(crate) mod words;
 
 pub(crate) use request::{AuditArgs, Request};
@@ -50,12 +51,16 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     let elsewhere = elsewhere(request, &machine);
     output.gaps(out, missing(&machine))?;
     output.gaps(out, elsewhere.clone())?;
+    let is_filtered = request.chosen.is_filtered();
+    let compliance = machine.compliance(is_filtered);
+    if compliance == Compliance::InTime {
+        output.gaps(out, to_come::not_shown_yet(request)?)?;
+    }
     match output {
         Output::Text(look) => summary::write(request, &machine, look, out)?,
         Output::Json => line(out, &machine.to_record(&audit))?,
     }
-    let is_filtered = request.chosen.is_filtered();
-    Ok(match machine.compliance(is_filtered) {
+    Ok(match compliance {
         // Who mistyped a name must not take it for a machine on which all is well.
         Compliance::NotJudged if is_filtered && machine.totals.is_empty() => Exit::Unknown,
         Compliance::InTime if elsewhere.is_some() => Exit::Unknown,

@@ -155,6 +155,20 @@ pub enum Gap {
         /// Whether they don't survive a single lost probe.
         one_lost_probe_is_fatal: bool,
     },
+    /// A program has set options itself on what it accepted, and all of its open connections have
+    /// others since, by `deadpeer protect`: what it sets on new ones can't be seen.
+    NotShownYet {
+        /// Its name.
+        process: Option<String>,
+        /// The port that it listens on.
+        port: u16,
+        /// Connections that had it.
+        connections: u64,
+        /// What it had set.
+        sets: String,
+        /// When connections that have it notice a vanished peer; `None`: never.
+        notices_in: Option<Duration>,
+    },
     /// Nobody knows whether a program sets the options of what it accepts.
     NothingAccepted {
         /// Listeners without a connection.
@@ -246,6 +260,7 @@ impl Gap {
             Self::UndoFileUnread { .. } => "undo-file-unread",
             Self::LocalNetwork { .. } => "local-network",
             Self::Overwritten { .. } => "overwritten",
+            Self::NotShownYet { .. } => "not-shown-yet",
             Self::NothingAccepted { .. } => "nothing-accepted",
             Self::MadeElsewhere { .. } => "made-elsewhere",
             Self::ArmedAhead { .. } => "armed-ahead",
@@ -264,6 +279,7 @@ impl Gap {
             }
             Self::UnknownAnswers(count) => Some(*count),
             Self::Overwritten { connections, .. }
+            | Self::NotShownYet { connections, .. }
             | Self::ArmedAhead { connections, .. }
             | Self::CloseWait { connections, .. } => Some(*connections),
             Self::NothingAccepted { listeners, .. } => Some(*listeners),
@@ -412,6 +428,24 @@ impl fmt::Display for Gap {
                 f.write_str(
                     "; set that in its configuration, or protect them with --new-connections.",
                 )
+            }
+            Self::NotShownYet {
+                process,
+                port,
+                connections,
+                sets,
+                notices_in,
+            } => {
+                let name = sanitize(process.as_deref().unwrap_or("The program")).into_owned();
+                write!(
+                    f,
+                    "{name} on port {port} had set {sets} itself on {} that deadpeer protect has changed since: what it sets on new ones shows once one comes; with the same they would ",
+                    plural(*connections, "connection")
+                )?;
+                match notices_in {
+                    Some(at) => write!(f, "notice a vanished peer after {}.", Upper(*at)),
+                    None => f.write_str("never notice a vanished peer."),
+                }
             }
             Self::NothingAccepted { listeners, known } => {
                 write!(

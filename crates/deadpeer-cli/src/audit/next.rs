@@ -1,6 +1,5 @@
 //! What to type next.
 
-use deadpeer_core::forecast::Awaited;
 use deadpeer_host::audit::{Machine, Tally, Wait};
 use deadpeer_report::duration;
 use deadpeer_report::sanitize::sanitize;
@@ -37,7 +36,7 @@ pub(super) fn commands(request: &Request, machine: &Machine) -> Vec<String> {
         }
     }
     let unanswered = |wait| match wait {
-        Wait::Peer(awaited) => awaited.is_unanswered() && awaited != Awaited::Connection,
+        Wait::Peer(awaited) => awaited.is_unanswered(),
         Wait::Program | _ => false,
     };
     let mut gone = machine

@@ -12,8 +12,8 @@ use deadpeer_sys::testing::{in_private_netns, skip};
 use deadpeer_sys::{sockopt, sysctl};
 use serde_json::Value;
 
-use crate::common::of_type;
 use crate::common::population::{Pair, keepalive, pair};
+use crate::common::{of_type, ran, read_back};
 use crate::sockets::{Undo, options, ways};
 
 /// Long enough for anything, on a busy machine too.
@@ -82,6 +82,38 @@ fn a_program_that_overwrites_is_named_and_gets_no_lethal_mixture() {
             assert_eq!(options(&pair.listener).user_timeout_ms, None, "{way:?}");
             undo.undo_all(way);
         }
+    });
+}
+
+/// What a program sets shows on connections that nobody has changed; while there is none, an audit
+/// says so, and the first one decides.
+#[test]
+fn an_audit_says_what_no_connection_shows_any_more() {
+    in_private_netns(|| {
+        let undo = Undo::new();
+        let pair = overwritten();
+        let local = pair.address().to_string();
+        let within = ["--within", "30s", "--local", &local];
+        let audit = || {
+            let lines = ran(undo
+                .verb("audit", &[&within[..], &["--json"]].concat())
+                .output());
+            assert_eq!(lines.code, 0, "{lines:?}");
+            let lines: Vec<Value> = lines.stdout.lines().map(read_back).collect();
+            warning(&lines, "not-shown-yet")
+        };
+        let protect = [&within[..], &["--yes"]].concat();
+        undo.lines(1, &protect);
+        let said = audit().expect("it is said");
+        let said = said["text"].as_str().unwrap();
+        let had = "had set keepalive 300/100/3 itself on 1 connection";
+        assert!(said.contains(had), "{said}");
+        let _client = TcpStream::connect(pair.address()).unwrap();
+        let (next, _) = pair.listener.accept().unwrap();
+        keepalive(5, 1, 3).apply(&next).unwrap();
+        assert_eq!(audit(), None);
+        // It was configured anew: what is on record is no sign any more.
+        assert_eq!(warning(&undo.lines(0, &protect), "overwritten"), None);
     });
 }
 

@@ -27,7 +27,12 @@ impl Undo {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
-        let mut command = deadpeer(&[&["protect"], args].concat());
+        self.verb("protect", args)
+    }
+
+    /// Any verb with this folder for its state.
+    pub(crate) fn verb(&self, verb: &str, args: &[&str]) -> std::process::Command {
+        let mut command = deadpeer(&[&[verb], args].concat());
         command.env("XDG_STATE_HOME", self.0.path());
         command
     }

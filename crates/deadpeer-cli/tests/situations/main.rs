@@ -38,7 +38,8 @@ situations! {
     redis_behind_nat
     full_accept_queue
     one_lost_probe
-    rebooted_client;
+    rebooted_client
+    undone;
     in their time:
     close_wait_of_python
     close_wait_of_java
@@ -58,6 +59,10 @@ situations! {
     syslog_collector_gone
     connect_to_nowhere
     lowered_sysctl
+    rabbitmq_consumer_gone
+    fin_wait2_of_a_vanished_client
+    own_link_down
+    guard_ends_it
     containers
     redis_sets_its_own
     slow_reader_is_dropped

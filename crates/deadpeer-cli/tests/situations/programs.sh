@@ -56,3 +56,15 @@ container() {
     return
   done
 }
+
+# A RabbitMQ whose STOMP listens on port 61613, and AMQP as well.
+rabbitmq() {
+  printf 'loopback_users = none\nstomp.listeners.tcp.default = 61613\n' >rabbitmq.conf
+  echo '[rabbitmq_stomp].' >plugins
+  export RABBITMQ_MNESIA_BASE="$PWD/data" RABBITMQ_LOG_BASE="$PWD/logs"
+  export RABBITMQ_CONFIG_FILE="$PWD/rabbitmq.conf" RABBITMQ_NODENAME=test@localhost
+  export RABBITMQ_ADVANCED_CONFIG_FILE="$PWD/no" RABBITMQ_CONF_ENV_FILE=/dev/null
+  export RABBITMQ_ENABLED_PLUGINS_FILE="$PWD/plugins" RABBITMQ_PID_FILE="$PWD/pid"
+  epmd &
+  exec /usr/lib/rabbitmq/bin/rabbitmq-server
+}

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -66,6 +67,28 @@ impl Container {
         all_that(|cgroup| self.is_at_or_logged(cgroup, &logged))
     }
 
+    /// The processes that are in it by a hierarchy of version 1 (cgroups(7)): where that keeps the
+    /// containers, there may be no cgroup v2 of theirs, and their sockets carry none. `proc` is
+    /// where procfs is mounted.
+    pub(super) fn processes(&self, proc: &Path, logged: &[&str]) -> Vec<u32> {
+        let pids = fs::read_dir(proc).into_iter().flatten().flatten();
+        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid: &u32| {
+            let text = fs::read_to_string(proc.join(format!("{pid}/cgroup")));
+            self.is_told_by(&text.unwrap_or_default(), logged)
+        })
+        .collect()
+    }
+
+    /// Whether a process is in it, by its `/proc/PID/cgroup`.
+    fn is_told_by(&self, proc_cgroup: &str, logged: &[&str]) -> bool {
+        let paths = proc_cgroup
+            .lines()
+            .filter_map(|line| line.splitn(3, ':').nth(2));
+        let mut all = paths.flat_map(|path| Path::new(path).ancestors());
+        all.any(|cgroup| self.is_at_or_logged(cgroup, logged))
+    }
+
     fn begins(&self, id: &str) -> bool {
         self.0.len() >= SHORTEST_ID && id.starts_with(&self.0) || self.is_called(id)
     }
@@ -121,6 +144,37 @@ mod tests {
             assert!(!is(&ID[..5], &directory), "too short: {directory}");
             assert!(!is("4f1c8a2b9d3f", &directory), "{directory}");
         }
+    }
+
+    #[test]
+    fn processes_by_hierarchies_of_version_1() {
+        let proc = std::env::temp_dir().join(format!("deadpeer-v1-{}", std::process::id()));
+        let other = ID.replace('4', "5");
+        for (pid, text) in [
+            (
+                7,
+                format!("9:name=systemd:/docker/{ID}\n8:pids:/docker/{ID}\n0::/\n"),
+            ),
+            (8, format!("8:pids:/docker/{ID}/worker\n0::/init.scope\n")),
+            (9, format!("8:pids:/libpod_parent/libpod-{other}\n0::/\n")),
+            (10, "8:pids:/user.slice\n0::/\n".to_owned()),
+        ] {
+            let folder = proc.join(pid.to_string());
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("cgroup"), text).unwrap();
+        }
+        fs::create_dir(proc.join("self")).unwrap();
+        let processes = |text: &str| {
+            let mut found = Container::new(text).processes(&proc, &[]);
+            found.sort_unstable();
+            found
+        };
+        assert_eq!(processes(&ID[..12]), [7, 8]);
+        assert_eq!(processes(&other), [9]);
+        assert!(processes("no-such-container").is_empty());
+        let logged = Container::new("web-0").processes(&proc, &[&other]);
+        assert_eq!(logged, [9]);
+        fs::remove_dir_all(&proc).unwrap();
     }
 
     #[test]

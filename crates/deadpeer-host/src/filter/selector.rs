@@ -68,7 +68,7 @@ pub struct Selector {
     #[serde(rename = "cgroup", deserialize_with = "read::each")]
     pub cgroups: Vec<PathBuf>,
     /// Made in one of these containers or pods. Together with `cgroups` they are one kind: any of
-    /// both.
+    /// both. Of a container that is kept by cgroups of version 1 alone, what its processes own.
     #[serde(rename = "container", deserialize_with = "read::each")]
     pub containers: Vec<Container>,
 }
@@ -145,9 +145,18 @@ impl Selector {
                 false => states,
             },
             users: self.user_ids(&mut missing)?,
-            cgroups: self.cgroup_ids(&mut missing)?,
+            cgroups: None,
             except: Vec::new(),
         };
+        let places = self.places();
+        let filter = match places.iter().any(|place| !place.processes.is_empty()) {
+            true => in_processes(filter, &places),
+            false => Filter {
+                cgroups: self.cgroup_ids(&places)?,
+                ..filter
+            },
+        };
+        missing.extend(places.into_iter().filter_map(Place::missing));
         Ok(Resolved { filter, missing })
     }
 
@@ -162,15 +171,11 @@ impl Selector {
         Ok((!self.users.is_empty()).then_some(ids))
     }
 
-    fn cgroup_ids(&self, missing: &mut Vec<Missing>) -> Result<Option<Vec<u64>>, ResolveError> {
+    fn cgroup_ids(&self, places: &[Place]) -> Result<Option<Vec<u64>>, ResolveError> {
         let mut ids = Vec::new();
-        for (name, directories) in self.cgroup_directories() {
-            if directories.is_empty() {
-                missing.push(name);
-                continue;
-            }
-            for directory in directories {
-                match (cgroup::ids(&directory), &name) {
+        for place in places {
+            for directory in &place.directories {
+                match (cgroup::ids(directory), &place.name) {
                     (Ok(found), _) => ids.extend(found),
                     (Err(error), Missing::Cgroup(path)) => {
                         let path = path.clone();
@@ -185,18 +190,28 @@ impl Selector {
         Ok(asked.then_some(ids))
     }
 
-    /// Each name of a cgroup or a container, and the directories that it means.
-    fn cgroup_directories(&self) -> Vec<(Missing, Vec<PathBuf>)> {
-        let cgroups = self.cgroups.iter();
-        let cgroups = cgroups.map(|path| (Missing::Cgroup(path.clone()), cgroups_at(path)));
+    /// Each name of a cgroup or a container, and what it means.
+    fn places(&self) -> Vec<Place> {
+        let cgroups = self.cgroups.iter().map(|path| Place {
+            name: Missing::Cgroup(path.clone()),
+            directories: cgroups_at(path),
+            processes: Vec::new(),
+        });
         let logs = match self.containers.is_empty() {
             true => PodLogs::default(),
             false => PodLogs::of_this_machine(),
         };
         let containers = self.containers.iter().map(|container| {
             let logged = container.logged(&logs);
-            let found = cgroup::all_that(|cgroup| container.is_at_or_logged(cgroup, &logged));
-            (Missing::Container(container.clone()), found)
+            let directories = cgroup::all_that(|cgroup| container.is_at_or_logged(cgroup, &logged));
+            Place {
+                name: Missing::Container(container.clone()),
+                processes: match directories.is_empty() {
+                    true => container.processes(Path::new("/proc"), &logged),
+                    false => Vec::new(),
+                },
+                directories,
+            }
         });
         cgroups.chain(containers).collect()
     }
@@ -214,13 +229,46 @@ impl Selector {
             ..Self::default()
         };
         (*self == cgroups_alone).then(|| {
-            let directories = cgroups_alone.cgroup_directories().into_iter();
-            let directories = directories.flat_map(|(_, directories)| directories);
+            let directories = cgroups_alone.places().into_iter();
+            let directories = directories.flat_map(|place| place.directories);
             directories
                 .filter_map(|it| cgroup::below_root(&it))
                 .collect()
         })
     }
+}
+
+/// A cgroup or a container, and where it is.
+struct Place {
+    name: Missing,
+    /// Its cgroups (v2).
+    directories: Vec<PathBuf>,
+    /// Of a container that has none, the processes that are in it by version 1.
+    processes: Vec<u32>,
+}
+
+impl Place {
+    fn missing(self) -> Option<Missing> {
+        (self.directories.is_empty() && self.processes.is_empty()).then_some(self.name)
+    }
+}
+
+/// What the processes of these places own: sockets of a container that is kept by version 1 don't
+/// tell where they were made.
+fn in_processes(mut filter: Filter, places: &[Place]) -> Filter {
+    let of_place = |place: &Place| {
+        let directories = place.directories.iter();
+        let inside = directories.flat_map(|directory| cgroup::processes(directory));
+        inside.chain(place.processes.clone()).collect::<Vec<u32>>()
+    };
+    let inside = places.iter().flat_map(of_place);
+    let asked = std::mem::take(&mut filter.pids);
+    filter.pids = inside
+        .filter(|pid| asked.is_empty() || asked.contains(pid))
+        .collect();
+    // No process would be any.
+    filter.cgroups = filter.pids.is_empty().then(Vec::new);
+    filter
 }
 
 /// The directories of a cgroup's path: one, or as many as its wildcards mean.

@@ -104,14 +104,22 @@ impl Survey {
     }
 
     /// What most of the connections that a listener has accepted have otherwise than it, and how
-    /// many those are.
+    /// many those are. Those that nobody has changed since tell what the program sets now; what is
+    /// on record of others may be from before it was configured anew.
     fn sets(&self, listener: &Part) -> Option<(SocketOptions, u64)> {
-        let own = listener.before?;
+        let own = listener.by_program.or(listener.before)?;
         let accepted = self
             .parts
             .iter()
             .filter(|part| part.is_accepted_by(listener));
-        let differing = accepted.filter_map(|part| {
+        let accepted: Vec<&Part> = accepted.collect();
+        let is_as_accepted =
+            |part: &&Part| part.by_program.is_some() && part.by_program == part.before;
+        let tell_now = accepted.iter().copied().any(|part| is_as_accepted(&part));
+        let telling = accepted
+            .into_iter()
+            .filter(|part| !tell_now || is_as_accepted(part));
+        let differing = telling.filter_map(|part| {
             let theirs = part.by_program?;
             let differs = |option: &SocketOption| theirs.get(*option) != own.get(*option);
             let sets: SocketOptions = SET_AFTER_ACCEPT

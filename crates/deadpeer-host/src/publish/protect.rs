@@ -131,12 +131,30 @@ impl Outcome {
     }
 }
 
+fn text(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}
+
+fn name(name: &Option<Box<[u8]>>) -> Option<String> {
+    name.as_deref().map(text)
+}
+
 impl Survey {
+    /// What programs set on connections before these were changed by what is on record, where no
+    /// other shows what they set now.
+    pub fn not_shown_yet(&self) -> impl Iterator<Item = Gap> {
+        self.overwriting.iter().map(|found| Gap::NotShownYet {
+            process: name(&found.process),
+            port: found.port,
+            connections: found.connections,
+            sets: Sets(&found.sets).to_string(),
+            notices_in: found.notices.latest(),
+        })
+    }
+
     /// What won't hold, for open connections or for those still to come.
     pub fn promises_not_kept(&self) -> impl Iterator<Item = Gap> {
-        let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-        let name = move |name: &Option<Box<[u8]>>| name.as_deref().map(text);
-        let overwriting = self.overwriting.iter().map(move |found| Gap::Overwritten {
+        let overwriting = self.overwriting.iter().map(|found| Gap::Overwritten {
             process: name(&found.process),
             port: found.port,
             connections: found.connections,
@@ -150,14 +168,10 @@ impl Survey {
             ends_in: self.armed_ahead.ends_in,
         });
         let waits = |part: &&Part| part.fate == Fate::CloseWait;
-        let close_wait = self
-            .parts
-            .iter()
-            .filter(waits)
-            .map(move |part| Gap::CloseWait {
-                process: name(&part.process),
-                connections: part.count,
-            });
+        let close_wait = self.parts.iter().filter(waits).map(|part| Gap::CloseWait {
+            process: name(&part.process),
+            connections: part.count,
+        });
         let unknown = &self.nothing_accepted;
         let unknown = (unknown.listeners > 0).then(|| Gap::NothingAccepted {
             listeners: unknown.listeners,
