@@ -163,7 +163,10 @@ fn a_connection_being_made_asks_by_its_syns() {
         let peer = address.to_string();
         let args = ["--peer", &peer];
         let (code, ping, _) = ping_of(&args);
-        assert_eq!((code, &ping["state"]), (3, &"syn-sent".into()), "{ping:#}");
+        // On a machine that is slow enough it has been sent as often by now.
+        let is_gone = ping["unanswered"].as_u64() >= Some(3);
+        assert_eq!(code, if is_gone { 1 } else { 3 }, "{ping:#}");
+        assert_eq!(ping["state"], "syn-sent", "{ping:#}");
         assert!(
             ping["text"].as_str().unwrap().starts_with("connecting: "),
             "{ping:#}"

@@ -106,11 +106,8 @@ fn who_answers_is_never_destroyed_unless_forced() {
                 let (exit, kills, summaries) = lines(&[&["kill"], &args[..]].concat(), KINDS);
                 assert_eq!(summaries[0]["destroyed"], 0, "{which:?}");
                 // Heard this very millisecond, it may not even have been silent long enough.
-                let verdicts: Vec<_> = kills.iter().map(|kill| &kill["verdict"]).collect();
-                assert!(
-                    verdicts.iter().all(|verdict| *verdict == "alive"),
-                    "{verdicts:?}"
-                );
+                let is_alive = |kill: &serde_json::Value| kill["verdict"] == "alive";
+                assert!(kills.iter().all(is_alive), "{kills:#?}");
                 assert_eq!(exit, if kills.is_empty() { 3 } else { 0 });
             }
             assert_alive(&mut pair);
