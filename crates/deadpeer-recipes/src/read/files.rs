@@ -25,16 +25,49 @@ pub(crate) struct Loader<'f> {
 }
 
 /// An include: which files, and what is to be read in them.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Include<'p> {
-    pub(crate) pattern: &'p str,
-    /// The path that relative ones follow.
-    pub(crate) from: String,
-    pub(crate) block: usize,
+    pattern: &'p str,
     /// Where it stands.
-    pub(crate) file: usize,
-    pub(crate) offset: usize,
-    /// That there is none is no mistake.
-    pub(crate) optional: bool,
+    file: usize,
+    offset: usize,
+    /// The file that relative paths follow.
+    beside: usize,
+    block: usize,
+    is_optional: bool,
+}
+
+impl<'p> Include<'p> {
+    /// One that stands at this place: relative paths follow its file, and what is not there is
+    /// missed.
+    pub(crate) fn at(file: usize, offset: usize, pattern: &'p str) -> Self {
+        Self {
+            pattern,
+            file,
+            offset,
+            beside: file,
+            block: Document::ROOT,
+            is_optional: false,
+        }
+    }
+
+    /// Relative paths follow the first file, whichever it stands in.
+    pub(crate) fn beside_the_first(self) -> Self {
+        Self { beside: 0, ..self }
+    }
+
+    /// What is in the files belongs to this block.
+    pub(crate) fn into_block(self, block: usize) -> Self {
+        Self { block, ..self }
+    }
+
+    /// Whether it is no mistake that there is none.
+    pub(crate) fn optional(self, is_optional: bool) -> Self {
+        Self {
+            is_optional,
+            ..self
+        }
+    }
 }
 
 impl<'f> Loader<'f> {
@@ -59,15 +92,16 @@ impl<'f> Loader<'f> {
     }
 
     /// Reads what an include names. What can't be read is remarked, and not what is in it.
-    pub(crate) fn include(&mut self, include: &Include<'_>) -> Result<(), SyntaxError> {
-        let Include { file, offset, .. } = *include;
+    pub(crate) fn include(&mut self, include: Include<'_>) -> Result<(), SyntaxError> {
+        let Include { file, offset, .. } = include;
         if self.depth >= DEEPEST || self.document.files.len() >= MOST_FILES {
             let what = "too many files are included, perhaps by each other";
             return Err(self.document.error(file, offset, what));
         }
-        let found = self.files.find(include.pattern, &include.from);
+        let beside = &self.document.files[include.beside].path;
+        let found = self.files.find(include.pattern, beside);
         let pattern = include.pattern.contains(['*', '?', '[']);
-        if found.is_empty() && !pattern && !include.optional {
+        if found.is_empty() && !pattern && !include.is_optional {
             let what = format!("{} is not there", include.pattern);
             self.document.remark(file, offset, what);
         }

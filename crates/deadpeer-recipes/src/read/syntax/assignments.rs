@@ -33,14 +33,9 @@ pub(super) fn parse(loader: &mut Loader<'_>, postgresql: bool) -> Result<(), Syn
             _ => None,
         };
         match include {
-            Some((pattern, optional)) => loader.include(&Include {
-                pattern: &pattern,
-                from: loader.document.files[file].path.clone(),
-                block: Document::ROOT,
-                file,
-                offset: at,
-                optional,
-            })?,
+            Some((pattern, optional)) => {
+                loader.include(Include::at(file, at, &pattern).optional(optional))?;
+            }
             None => loader.document.add(file, Document::ROOT, key, vec![value]),
         }
     }
@@ -57,14 +52,8 @@ fn automatic(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
     let folder = folders.next_back().and_then(|entry| entry.words.first());
     let folder = folder.map(|word| format!("{}/", word.text));
     let before = loader.document.files.len();
-    loader.include(&Include {
-        pattern: &format!("{}postgresql.auto.conf", folder.unwrap_or_default()),
-        from: loader.document.files[0].path.clone(),
-        block: Document::ROOT,
-        file: 0,
-        offset: 0,
-        optional: true,
-    })?;
+    let written = format!("{}postgresql.auto.conf", folder.unwrap_or_default());
+    loader.include(Include::at(0, 0, &written).optional(true))?;
     for file in &mut loader.document.files[before..] {
         file.fixed = true;
     }

@@ -27,15 +27,8 @@ pub(super) fn parse(loader: &mut Loader<'_>, outer: usize) -> Result<(), SyntaxE
                 let key = words.remove(0);
                 match (key.text.as_str(), words.first()) {
                     ("include", Some(pattern)) => {
-                        let main = &loader.document.files[0].path;
-                        loader.include(&Include {
-                            pattern: &pattern.text,
-                            from: main.clone(),
-                            block,
-                            file,
-                            offset: key.at.start,
-                            optional: false,
-                        })?;
+                        let include = Include::at(file, key.at.start, &pattern.text);
+                        loader.include(include.beside_the_first().into_block(block))?;
                     }
                     _ => loader.document.entries.push(Entry {
                         file,

@@ -22,14 +22,7 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
                 .iter()
                 .find_map(|word| word.text.strip_prefix("file="));
             if let Some(path) = path.map(str::to_owned) {
-                loader.include(&Include {
-                    pattern: &path,
-                    from: loader.document.files[file].path.clone(),
-                    block: Document::ROOT,
-                    file,
-                    offset: key.at.start,
-                    optional: true,
-                })?;
+                loader.include(Include::at(file, key.at.start, &path).optional(true))?;
             }
             continue;
         }
@@ -45,14 +38,7 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
     }
     for (begin, line) in crate::read::document::lines(&text) {
         if let Some(pattern) = line.trim().strip_prefix("$IncludeConfig") {
-            loader.include(&Include {
-                pattern: pattern.trim(),
-                from: loader.document.files[file].path.clone(),
-                block: Document::ROOT,
-                file,
-                offset: begin,
-                optional: true,
-            })?;
+            loader.include(Include::at(file, begin, pattern.trim()).optional(true))?;
         }
     }
     Ok(())

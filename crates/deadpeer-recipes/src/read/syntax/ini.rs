@@ -29,14 +29,8 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
             continue;
         }
         if let Some((pattern, optional)) = include(trimmed) {
-            loader.include(&Include {
-                pattern: &pattern,
-                from: loader.document.files[file].path.clone(),
-                block,
-                file,
-                offset: at,
-                optional,
-            })?;
+            let include = Include::at(file, at, &pattern).optional(optional);
+            loader.include(include.into_block(block))?;
             continue;
         }
         let (key, value) = key_and_value(trimmed, at, '=');

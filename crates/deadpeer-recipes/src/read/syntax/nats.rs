@@ -56,14 +56,9 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
         let value = word(&text, at).map_err(|why| wrong(loader, why))?;
         at = value.at.end;
         match key {
-            Some(key) if key.text == "include" => loader.include(&Include {
-                pattern: &value.text,
-                from: loader.document.files[file].path.clone(),
-                block: Document::ROOT,
-                file,
-                offset: key.at.start,
-                optional: false,
-            })?,
+            Some(key) if key.text == "include" => {
+                loader.include(Include::at(file, key.at.start, &value.text))?;
+            }
             _ => loader
                 .document
                 .add(file, Document::ROOT, key_word, vec![value]),

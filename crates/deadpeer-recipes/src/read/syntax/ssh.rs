@@ -28,14 +28,8 @@ pub(super) fn parse(loader: &mut Loader<'_>, outer: usize) -> Result<(), SyntaxE
             }
             "include" => {
                 for pattern in &words {
-                    loader.include(&Include {
-                        pattern: &pattern.text,
-                        from: loader.document.files[0].path.clone(),
-                        block,
-                        file,
-                        offset: key.at.start,
-                        optional: true,
-                    })?;
+                    let include = Include::at(file, key.at.start, &pattern.text).optional(true);
+                    loader.include(include.beside_the_first().into_block(block))?;
                 }
             }
             _ => loader.document.add(file, block, key, words),

@@ -19,14 +19,7 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
             _ => None,
         };
         match pattern {
-            Some(pattern) => loader.include(&Include {
-                pattern: &pattern,
-                from: loader.document.files[file].path.clone(),
-                block: Document::ROOT,
-                file,
-                offset: key.at.start,
-                optional: false,
-            })?,
+            Some(pattern) => loader.include(Include::at(file, key.at.start, &pattern))?,
             None => loader.document.add(file, Document::ROOT, key, words),
         }
     }
