@@ -29,7 +29,8 @@ fn keepalive_armed_before_the_sysctl_was_lowered_is_late() {
         let port = pair.port();
         let ran = run(&["audit", "--within", "1m", "--port", &port]);
         assert_eq!(ran.code, 1, "{}", ran.stdout);
-        assert!(ran.stdout.contains("! 2h 03m"), "{}", ran.stdout);
+        // 2h 01m to 2h 03m: how much later depends on where in the kernel's wheel the timer lies.
+        assert!(ran.stdout.contains("! 2h 0"), "{}", ran.stdout);
         assert!(ran.stdout.contains("the armed timer has"), "{}", ran.stdout);
         // Nobody needs to know the settings for that.
         let ran = run(&["audit", "--within", "1m", "--no-owners", "--port", &port]);
