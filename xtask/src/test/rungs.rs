@@ -57,10 +57,14 @@ pub(super) fn run() -> Result<bool> {
     failed.extend(lanes::run(&alone, 1, &runner)?);
     println!("== {} s for the binaries", start.elapsed().as_secs());
     let documentation = build::documentation(&runner)?;
+    if !documentation.passed && documentation.failed.is_empty() {
+        // It does not build.
+        return Ok(false);
+    }
     let mut targets: Vec<_> = failed.iter().map(|binary| &binary.target).collect();
     targets.extend(&documentation.failed);
     if targets.is_empty() {
-        return Ok(documentation.passed);
+        return Ok(true);
     }
     let pure = tidy::pure_crates(&root())?;
     if targets.iter().any(|target| !target.may_be_unsteady(&pure)) {
