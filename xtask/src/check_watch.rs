@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     if let Some(done) = lab_peer::done_elsewhere(arguments.peer)? {
         return Ok(done);
     }
-    raise_the_limit_of_descriptors()?;
+    lab_peer::raise_the_limit_of_descriptors()?;
     if let Some(connections) = arguments.spell {
         return spell::check(&Spell {
             deadlines: arguments.within.clone(),
@@ -116,12 +116,4 @@ fn measure(deadline: Duration, arguments: &Arguments) -> Result<Report> {
         report.add(&result.with_context(|| scenario.name.clone())?);
     }
     Ok(report)
-}
-
-/// Every connection takes a handful.
-fn raise_the_limit_of_descriptors() -> Result<()> {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).context("setrlimit(RLIMIT_NOFILE)")
 }

@@ -1,7 +1,7 @@
 //! Tasks that run the lab: each is a process inside an enclosure, and the peer's program, which is
 //! xtask itself, told by `--peer`.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use deadpeer_lab::enclosure;
 use deadpeer_lab::peer::{self, Launch};
 
@@ -25,4 +25,12 @@ pub(crate) fn launch(task: &str) -> Result<Launch> {
         arguments: vec![task.into(), "--peer".into()],
         environment: Vec::new(),
     })
+}
+
+/// Every connection takes a handful.
+pub(crate) fn raise_the_limit_of_descriptors() -> Result<()> {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).context("setrlimit(RLIMIT_NOFILE)")
 }

@@ -10,6 +10,7 @@ mod bench;
 mod bpf;
 mod check_explain;
 mod check_forecast;
+mod check_guard;
 mod check_segments;
 mod check_situations;
 mod check_watch;
@@ -46,6 +47,8 @@ enum Task {
     Bpf(bpf::Arguments),
     /// Compare forecasts with deaths on this kernel.
     CheckForecast(check_forecast::Arguments),
+    /// Guard ten thousand live connections without harm, and destroy dead ones in time; six minutes.
+    CheckGuard(check_guard::Arguments),
     /// Count the TCP segments of every capture in these folders as tshark does.
     CheckSegments(check_segments::Arguments),
     /// Act out what people report, with the programs they report it of; minutes.
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Task::CheckExplain(arguments) => check_explain::run(&arguments),
         Task::Bpf(arguments) => bpf::run(&arguments),
         Task::CheckForecast(arguments) => check_forecast::run(&arguments),
+        Task::CheckGuard(arguments) => check_guard::run(&arguments),
         Task::CheckSegments(arguments) => check_segments::run(&arguments),
         Task::CheckSituations(arguments) => check_situations::run(&arguments),
         Task::CheckWatch(arguments) => check_watch::run(&arguments),

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use deadpeer_host::filter::ResolveError;
-use deadpeer_host::{Filter, Process, Selector, Socket};
+use deadpeer_host::{Filter, Namespace, Process, Selector, Socket};
+use deadpeer_sys::netns;
+use rustc_hash::FxHashSet;
 
 use crate::config::Config;
 
@@ -14,10 +16,18 @@ const REST: u32 = 50;
 /// The policies' selectors, resolved.
 #[derive(Debug)]
 pub(crate) struct Choice {
-    policies: Vec<Filter>,
+    policies: Vec<Chosen>,
     never: Vec<Filter>,
     /// When names may mean something else.
     next: Instant,
+}
+
+/// What one policy means, by itself.
+#[derive(Debug)]
+struct Chosen {
+    filter: Filter,
+    /// The numbers of its network namespaces; `None`: all.
+    netns: Option<FxHashSet<u64>>,
 }
 
 impl Choice {
@@ -25,10 +35,12 @@ impl Choice {
     pub(crate) fn of(config: &Config) -> Result<Self, ResolveError> {
         let begun = Instant::now();
         let filter = |selector: &Selector| Ok(selector.resolve()?.filter);
-        let policies = config
-            .policies
-            .iter()
-            .map(|policy| filter(&policy.selector));
+        let policies = config.policies.iter().map(|policy| {
+            Ok(Chosen {
+                filter: filter(&policy.selector)?,
+                netns: (!policy.netns.is_empty()).then(|| numbers(&policy.netns)),
+            })
+        });
         let policies = policies.collect::<Result<_, ResolveError>>()?;
         let never = config.never.iter().map(filter);
         let never = never.collect::<Result<_, ResolveError>>()?;
@@ -44,14 +56,18 @@ impl Choice {
         Instant::now() >= self.next
     }
 
-    /// The place of the first policy that means a connection.
+    /// The place of the first policy that means a connection of a namespace; of `None` it is not
+    /// known which that is.
     pub(crate) fn policy_of<'p>(
         &self,
+        namespace: Option<u64>,
         socket: &Socket<'_>,
         owners: impl Iterator<Item = &'p Process> + Clone,
     ) -> Option<usize> {
-        let mut filters = self.policies.iter();
-        filters.position(|filter| filter.matches(socket, owners.clone()))
+        let mut policies = self.policies.iter();
+        policies.position(|policy| {
+            policy.is_of(namespace) && policy.filter.matches(socket, owners.clone())
+        })
     }
 
     /// Whether a connection is never to be touched.
@@ -64,11 +80,58 @@ impl Choice {
         filters.any(|filter| filter.matches(socket, owners.clone()))
     }
 
-    /// What one policy means: neither what another before it does, nor what is never to be touched.
-    pub(crate) fn of_policy(&self, place: usize) -> Option<Filter> {
-        let mut filter = self.policies.get(place)?.clone();
-        let before = self.policies.iter().take(place);
+    /// What one policy means in a namespace: neither what another before it does, nor what is never
+    /// to be touched.
+    pub(crate) fn of_policy(&self, place: usize, namespace: u64) -> Option<Filter> {
+        let is_here = |policy: &&Chosen| policy.is_of(Some(namespace));
+        let mut filter = self.policies.get(place).filter(is_here)?.filter.clone();
+        let before = self.policies.iter().take(place).filter(is_here);
+        let before = before.map(|policy| &policy.filter);
         filter.except = before.chain(&self.never).cloned().collect();
         Some(filter)
+    }
+}
+
+impl Chosen {
+    fn is_of(&self, namespace: Option<u64>) -> bool {
+        let Some(numbers) = &self.netns else {
+            return true;
+        };
+        namespace.is_some_and(|number| numbers.contains(&number))
+    }
+}
+
+/// The numbers of those that are there.
+fn numbers(ways: &[Namespace]) -> FxHashSet<u64> {
+    let number = |way: &Namespace| netns::inode(way.open().ok()?).ok();
+    ways.iter().filter_map(number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use deadpeer_core::TcpState;
+
+    use super::*;
+
+    /// The first policy is for our own namespace, the second for all.
+    #[test]
+    fn a_policy_of_a_namespace_means_nothing_elsewhere() {
+        let mut config = Config::default();
+        let all = config.policies[0].clone();
+        config.policies[0].netns = vec![Namespace::Own, Namespace::Named("nowhere".into())];
+        config.policies.push(all);
+        let choice = Choice::of(&config).unwrap();
+        let here = netns::inode(Namespace::Own.open().unwrap()).unwrap();
+        let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
+        let socket = Socket::new(TcpState::Established, end, end);
+        let of = |namespace| choice.policy_of(namespace, &socket, [].into_iter());
+        assert_eq!(of(Some(here)), Some(0));
+        assert_eq!((of(Some(here + 1)), of(None)), (Some(1), Some(1)));
+        // What the first chooses here is nobody else's; there is none of it elsewhere.
+        assert_eq!(choice.of_policy(0, here + 1), None);
+        let excepted = |namespace| choice.of_policy(1, namespace).unwrap().except.len();
+        assert_eq!((excepted(here), excepted(here + 1)), (1, 0));
     }
 }

@@ -62,7 +62,7 @@ impl Guard {
 
     /// Whether all were set that had to be.
     fn set(&mut self, namespace: u64, policy: usize, what: What) -> Result<bool, EnforceError> {
-        let found = self.choice.of_policy(policy).zip(self.realms.of(namespace));
+        let found = (self.choice.of_policy(policy, namespace)).zip(self.realms.of(namespace));
         let Some((filter, (realm, table))) = found else {
             return Ok(true);
         };
@@ -112,13 +112,14 @@ impl Guard {
                 (What::Protect, policy.protect),
                 (What::Supervise, policy.supervise),
             ] {
-                let Some(filter) = self.choice.of_policy(place).filter(|_| mode != Mode::Off)
-                else {
+                if mode == Mode::Off {
                     continue;
-                };
+                }
                 let mut count = 0;
                 for realm in &self.realms.all {
-                    let Some(table) = self.realms.tables.of(realm.number()) else {
+                    let filter = self.choice.of_policy(place, realm.number());
+                    let Some((filter, table)) = filter.zip(self.realms.tables.of(realm.number()))
+                    else {
                         continue;
                     };
                     // A deadline that no options keep changes nothing.

@@ -274,11 +274,12 @@ impl Guard {
                 let mut socket = Socket::new(state, death.local, death.peer);
                 socket.uid = death.uid.unwrap_or(u32::MAX);
                 socket.cgroup = death.cgroup;
+                let namespace = namespace.or(death.netns.as_ref().map(|netns| netns.number));
                 let owner = death.owner.as_ref().map(|owner| &*owner.process);
-                let policy = choice.policy_of(&socket, owner.into_iter());
+                let policy = choice.policy_of(namespace, &socket, owner.into_iter());
                 let policy = policy.and_then(|place| config.policies.get(place));
                 tell(&Event::Died(Box::new(Died {
-                    namespace: namespace.or(death.netns.as_ref().map(|netns| netns.number)),
+                    namespace,
                     policy: policy.map(|policy| policy.name.clone()),
                     by_guard: destroyed.remove(&death.cookie),
                     death: death.clone(),

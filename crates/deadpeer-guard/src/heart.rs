@@ -201,7 +201,7 @@ impl Heart {
             self.forgive(now, ended.service);
         }
         let before = self.holds.of(HoldReason::ManySilent);
-        let silent = Silent::count(now, &self.suspects, |service| {
+        let silent = Silent::count(now, &self.suspects, census, |service| {
             before.contains(&Hold::new(HoldReason::ManySilent, service))
         });
         let holding = silent.holding(&self.brake, census);

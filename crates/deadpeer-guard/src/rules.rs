@@ -166,7 +166,9 @@ impl Rules {
 
 /// The cgroups that a policy's rule is for, or why there can be none.
 fn reach(config: &Config, place: usize, everywhere: bool) -> Result<Vec<PathBuf>, &'static str> {
-    let chosen = config.policies.get(place).map(|policy| &policy.selector);
+    let anywhere = |policy: &&Policy| policy.netns.is_empty();
+    let chosen = config.policies.get(place).filter(anywhere);
+    let chosen = chosen.map(|policy| &policy.selector);
     let Some(cgroups) = chosen.and_then(deadpeer_host::Selector::whole_cgroups) else {
         return Err("a rule in the kernel knows cgroups and containers alone");
     };
@@ -238,6 +240,9 @@ mod tests {
     fn a_rule_is_for_those_that_it_can_tell_from_others() {
         assert_eq!(reached(&[""], &[]), Ok(vec!["/".into()]));
         assert!(reached(&["port = 80"], &[]).is_err());
+        let mut config = Config::default();
+        config.policies[0].netns = vec![deadpeer_host::Namespace::Own];
+        assert!(reach(&config, 0, true).is_err());
         assert!(reached(&["process = \"sshd\"", ""], &[]).is_err());
         assert!(reached(&["cgroup = \"/\"", ""], &[]).is_err());
         assert!(reached(&[""], &["process = \"sshd\""]).is_err());

@@ -110,20 +110,20 @@ impl Eyes<'_> {
         seen.here.insert(socket.local.ip());
         let peer = socket.peer.ip();
         let far = !peer.is_loopback() && peer != socket.local.ip() && !realm.here.contains(&peer);
-        if far {
-            self.census.add(service, peer);
-        }
         let snapshot = self.protected.is_some().then(|| {
             let info = connection.tcp_info();
             connection.snapshot(info.as_ref())
         });
         let heard_ago = snapshot.and_then(|snapshot| snapshot.heard_ago);
+        if far {
+            self.census.add(service, peer, heard_ago);
+        }
         if let Some((silences, ago)) = seen.silences.as_mut().zip(heard_ago).filter(|_| far) {
             let broken = silences.see(&realm.silences, socket.cookie, ago);
             let survived = broken.map(|silence| Survived { peer, silence });
             seen.survived.extend(survived);
         }
-        let Some(place) = self.choice.policy_of(socket, owners.clone()) else {
+        let Some(place) = self.choice.policy_of(Some(seen.namespace), socket, owners.clone()) else {
             return;
         };
         let Some(policy) = self.policies.get(place) else {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deadpeer_host::Selector;
+use deadpeer_host::{Namespace, Selector};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -47,6 +47,8 @@ pub(super) struct PolicyEntry {
     pub(super) name: Spanned<String>,
     #[serde(default, rename = "match")]
     pub(super) selector: Selector,
+    #[serde(default, deserialize_with = "text::namespaces")]
+    pub(super) netns: Vec<Namespace>,
     pub(super) deadline: Spanned<Time>,
     #[serde(default)]
     pub(super) protect: Mode,

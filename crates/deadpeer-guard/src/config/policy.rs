@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use deadpeer_core::{Kernel, Refusal, SlowReaders};
-use deadpeer_host::Selector;
+use deadpeer_host::{Namespace, Selector};
 use deadpeer_report::duration;
 use rustc_hash::FxHashSet;
 use toml::Spanned;
@@ -48,6 +48,9 @@ pub struct Policy {
     pub name: PolicyName,
     /// Which connections.
     pub selector: Selector,
+    /// In one of these network namespaces; empty: wherever they are. One that is not there has
+    /// none.
+    pub netns: Vec<Namespace>,
     /// After how long a peer that is gone is noticed, and what an outage may take meanwhile.
     pub terms: deadpeer_core::Policy,
     /// Options with which the kernel keeps the deadline.
@@ -107,6 +110,7 @@ impl Default for Config {
             policies: vec![Policy {
                 name: "default".into(),
                 selector: Selector::default(),
+                netns: Vec::new(),
                 terms: deadpeer_core::Policy::detect_within(DEADLINE)
                     .survive_lost_probes(SURVIVE_LOST),
                 protect: Mode::Observe,
@@ -295,6 +299,7 @@ impl Policy {
         Ok(Self {
             name: entry.name.into_inner().into(),
             selector: entry.selector,
+            netns: entry.netns,
             terms,
             protect: entry.protect,
             supervise: entry.supervise,

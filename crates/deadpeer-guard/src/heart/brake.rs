@@ -11,6 +11,11 @@ use super::suspect::Suspect;
 use crate::config;
 use crate::readings::HoldReason;
 
+/// Who was heard within this part of the deadline is there. A peer that has just been cut off was
+/// heard before it left the first question unanswered, and until enough of them have convinced
+/// anybody more time has passed.
+const LATELY: u32 = 4;
+
 /// Far peers that are silent.
 #[derive(Debug, Default)]
 pub(super) struct Silent {
@@ -20,10 +25,12 @@ pub(super) struct Silent {
 
 impl Silent {
     /// A peer counts for its service, and for the machine, if it fell silent within the last
-    /// deadline; where the brake `holds` already, whenever that was.
+    /// deadline; where the brake `holds` already, whenever that was. One that was heard a moment
+    /// ago on another connection is not silent: what is wrong with this one is not us.
     pub(super) fn count(
         now: Duration,
         suspects: &FxHashMap<Key, Suspect>,
+        census: &Census,
         holds: impl Fn(Option<ServiceId>) -> bool,
     ) -> Self {
         let mut silent = Self::default();
@@ -31,11 +38,15 @@ impl Silent {
         let mut held: FxHashMap<ServiceId, bool> = FxHashMap::default();
         for suspect in suspects.values().filter(|suspect| suspect.counts()) {
             let just_now = suspect.fell + suspect.deadline() >= now;
-            if just_now || machine_held {
+            let lately = suspect.deadline() / LATELY;
+            let is_silent = |service| !census.heard(service, suspect.peer, lately);
+            if (just_now || machine_held) && is_silent(None) {
                 silent.everybody.insert(suspect.peer);
             }
             let service = suspect.service;
-            if just_now || *held.entry(service).or_insert_with(|| holds(Some(service))) {
+            let counts =
+                just_now || *held.entry(service).or_insert_with(|| holds(Some(service)));
+            if counts && is_silent(Some(service)) {
                 silent
                     .services
                     .entry(service)

@@ -1,9 +1,10 @@
 //! What the heart is told, and what it says.
 
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::event::{Evidence, Mode, WhySpared};
 
@@ -48,28 +49,41 @@ pub struct Sighting {
     pub ours: bool,
 }
 
-/// How many far peers there are.
+/// How many far peers there are, and when each was last heard.
 #[derive(Debug, Clone, Default)]
 pub struct Census {
     services: FxHashMap<ServiceId, u32>,
-    known: FxHashSet<(ServiceId, IpAddr)>,
-    everybody: FxHashSet<IpAddr>,
+    /// How long ago, on whichever of its connections; [`Duration::MAX`]: that was not looked at.
+    of_services: FxHashMap<(ServiceId, IpAddr), Duration>,
+    everybody: FxHashMap<IpAddr, Duration>,
 }
 
 impl Census {
     /// Begins anew.
     pub fn clear(&mut self) {
         self.services.clear();
-        self.known.clear();
+        self.of_services.clear();
         self.everybody.clear();
     }
 
-    /// Counts a far peer of a service, once.
-    pub fn add(&mut self, service: ServiceId, peer: IpAddr) {
-        if self.known.insert((service, peer)) {
-            *self.services.entry(service).or_default() += 1;
-            self.everybody.insert(peer);
+    /// Takes in a connection with a far peer, which was heard on it so long ago; `None`: that was
+    /// not looked at. A peer counts once for its service, and once for the machine.
+    pub fn add(&mut self, service: ServiceId, peer: IpAddr, heard_ago: Option<Duration>) {
+        let heard_ago = heard_ago.unwrap_or(Duration::MAX);
+        match self.of_services.entry((service, peer)) {
+            Entry::Occupied(mut known) => {
+                if heard_ago >= *known.get() {
+                    return;
+                }
+                known.insert(heard_ago);
+            }
+            Entry::Vacant(new) => {
+                new.insert(heard_ago);
+                *self.services.entry(service).or_default() += 1;
+            }
         }
+        let of_all = self.everybody.entry(peer).or_insert(heard_ago);
+        *of_all = heard_ago.min(*of_all);
     }
 
     /// Far peers of a service; `None`: of the machine.
@@ -79,6 +93,21 @@ impl Census {
             Some(service) => self.services.get(&service).copied().unwrap_or_default(),
             None => u32::try_from(self.everybody.len()).unwrap_or(u32::MAX),
         }
+    }
+
+    /// Whether a peer was heard within so long, on any connection of a service; `None`: of the
+    /// machine.
+    pub(super) fn heard(
+        &self,
+        service: Option<ServiceId>,
+        peer: IpAddr,
+        within: Duration,
+    ) -> bool {
+        let heard_ago = match service {
+            Some(service) => self.of_services.get(&(service, peer)),
+            None => self.everybody.get(&peer),
+        };
+        heard_ago.is_some_and(|ago| *ago <= within)
     }
 }
 

@@ -26,7 +26,7 @@ impl Scene {
             kills_per_minute,
         };
         let mut census = Census::default();
-        (0..peers).for_each(|peer| census.add(ServiceId(0), address(peer)));
+        (0..peers).for_each(|peer| census.add(ServiceId(0), address(peer), None));
         Self {
             heart: Heart::new(Config::default().brake, vec![terms]),
             census,
@@ -126,6 +126,20 @@ fn more_than_a_third_at_once_is_us() {
         (0, 4)
     );
     assert!(scene.reasons().contains(&HoldReason::ManySilent));
+}
+
+/// Of many connections on a lossy path some always have questions open, and their peers are there.
+#[test]
+fn who_is_heard_on_another_connection_is_not_silent() {
+    for (heard_ago, killed_at_all) in [(2, true), (20, false)] {
+        let mut scene = Scene::new(10, Mode::Enforce, 60);
+        for peer in 1..5 {
+            (scene.census).add(ServiceId(0), address(peer), Some(S(heard_ago)));
+        }
+        let actions = scene.fall(5);
+        assert_eq!(killed(&actions) > 0, killed_at_all, "{heard_ago} s ago");
+        assert_eq!(scene.reasons().is_empty(), killed_at_all);
+    }
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl Machine {
                 lossy,
                 died: None,
             });
-            machine.census.add(service(place), address(peer));
+            machine.census.add(service(place), address(peer), None);
             machine.plan(place);
         }
         machine
