@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use deadpeer_guard::live::{Alone, runtime_directory};
 use deadpeer_guard::metrics::Board;
+use deadpeer_guard::otlp::Exporter;
 use deadpeer_guard::{Daemon, Event, Guard, Readings, SIGNALS, Witness};
 use deadpeer_host::undo::default_directory;
 use deadpeer_sys::signals::Inbox;
@@ -50,18 +51,27 @@ fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
     let daemon = Daemon::new(guard, request.source.clone(), signals, alone)
         .map_err(|error| Stop::because(format!("guard: {error}")))?;
     let memory = Memory::begin(request.history.as_deref())?;
-    let board = show::begin(servers)?;
-    let mut witnesses = Witnesses { memory, board };
+    let board = show::begin(servers, request.otlp.is_some())?;
+    let exporter = show::export(request.otlp.clone(), board.as_ref())?;
+    let mut witnesses = Witnesses {
+        memory,
+        board,
+        exporter,
+    };
     let ended = daemon.run(&mut witnesses);
     ended.map_err(|error| Stop::because(format!("guard: {error}")))?;
     witnesses.memory.end();
+    if let Some(exporter) = witnesses.exporter {
+        exporter.finish();
+    }
     Ok(Exit::Yes)
 }
 
-/// Who remembers, and who shows, if metrics are asked for.
+/// Who remembers, and who shows and sends, if that is asked for.
 struct Witnesses {
     memory: Memory,
     board: Option<Board>,
+    exporter: Option<Exporter>,
 }
 
 impl Witness for Witnesses {
@@ -70,12 +80,18 @@ impl Witness for Witnesses {
         if let Some(board) = &self.board {
             board.count(event);
         }
+        if let Some(exporter) = &self.exporter {
+            exporter.hear(event);
+        }
     }
 
     fn see(&mut self, readings: &Readings, next_sweep: Instant) {
         self.memory.unseen(readings.deaths_lost.unwrap_or(0));
         if let Some(board) = &self.board {
             board.show(readings, self.memory.reading(), next_sweep);
+            if let Some(exporter) = &self.exporter {
+                board.show_export(exporter.reading());
+            }
         }
     }
 }

@@ -117,7 +117,8 @@ pub struct Evidence {
     pub silence: Duration,
     /// Questions in a row that it had not answered.
     pub unanswered: u32,
-    /// So many had to go unanswered, at the loss measured on this connection.
+    /// So many had to go unanswered, at the loss measured on this connection and on others to its
+    /// peer.
     pub needed: u32,
     /// The share of questions that fail on this path, as measured.
     pub failing: f64,

@@ -221,6 +221,7 @@ impl Guard {
         self.suspects.retain(|key, _| self.heart.suspects(*key));
         self.note_holds();
         self.act(actions, tell);
+        self.realms.tables.rest();
         let swept = &mut self.readings.swept;
         swept.sweeps += 1;
         swept.at = Some(SystemTime::now());

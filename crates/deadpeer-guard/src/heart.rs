@@ -11,6 +11,7 @@
 mod brake;
 mod facts;
 mod holds;
+mod paths;
 mod rate;
 mod suspect;
 
@@ -27,6 +28,7 @@ use crate::event::{Evidence, Mode, WhySpared};
 use crate::readings::HoldReason;
 use brake::Silent;
 use holds::Holds;
+use paths::Paths;
 use rate::Rate;
 use suspect::{Standing, Suspect};
 
@@ -37,6 +39,7 @@ pub struct Heart {
     policies: Vec<Terms>,
     rates: Vec<Rate>,
     suspects: FxHashMap<Key, Suspect>,
+    paths: Paths,
     holds: Holds,
     /// The number of the sweep, by which it shows who was not seen in it.
     sweep: u32,
@@ -52,6 +55,7 @@ impl Heart {
             brake,
             policies,
             suspects: FxHashMap::default(),
+            paths: Paths::default(),
             holds: Holds::default(),
             sweep: 0,
             answered: Vec::new(),
@@ -92,9 +96,15 @@ impl Heart {
         let suspect = (self.suspects.entry(key))
             .or_insert_with(|| Suspect::new(now, sighting, terms.deadline));
         suspect.seen_in = self.sweep;
+        suspect.know(&self.paths);
         if suspect.observe(now, info) == Standing::Answered {
+            let streak = suspect.streak();
             self.suspects.remove(&key);
             if is_known {
+                // What befalls many is no property of a path.
+                if self.holds.all().next().is_none() {
+                    self.paths.answered(now, sighting.peer, streak);
+                }
                 self.answered.push(sighting.service);
             }
         }
@@ -110,6 +120,7 @@ impl Heart {
         let sweep = self.sweep;
         self.suspects.retain(|_, suspect| suspect.seen_in == sweep);
         self.sweep = self.sweep.wrapping_add(1);
+        self.paths.end_sweep(now);
         self.apply_brake(now, census);
         self.candidates(now)
             .into_iter()

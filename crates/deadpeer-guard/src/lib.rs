@@ -15,6 +15,7 @@ mod hooks;
 mod links;
 pub mod live;
 pub mod metrics;
+pub mod otlp;
 mod ours;
 mod protection;
 mod publish;

@@ -18,6 +18,7 @@ use prometheus_client::encoding::prometheus_text;
 use prometheus_client::registry::Registry;
 
 use crate::event::Event;
+use crate::otlp::ExportReading;
 use crate::readings::Readings;
 use deaths::Deaths;
 use names::Names;
@@ -33,6 +34,7 @@ struct State {
     readings: Readings,
     deaths: Deaths,
     history: Option<HistoryReading>,
+    export: Option<ExportReading>,
     names: Names,
     next_sweep: Option<Instant>,
 }
@@ -71,6 +73,11 @@ impl Board {
         state.readings = readings;
         state.history = history;
         state.next_sweep = Some(next_sweep);
+    }
+
+    /// Takes over how log records for a collector fared.
+    pub fn show_export(&self, export: ExportReading) {
+        self.lock().export = Some(export);
     }
 
     /// Whether a guard is behind it that sweeps when a sweep is due, or not much later.

@@ -33,6 +33,7 @@ impl Realms {
         }
         // What is set by the kernel itself has to be read there too, and the same with descriptors.
         let _ = tables.use_bpf();
+        tables.rest();
         let mut realms = Self {
             deaths: match scope == Scope::All {
                 true => everywhere()?,

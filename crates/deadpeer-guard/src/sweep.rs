@@ -123,7 +123,10 @@ impl Eyes<'_> {
             let survived = broken.map(|silence| Survived { peer, silence });
             seen.survived.extend(survived);
         }
-        let Some(place) = self.choice.policy_of(Some(seen.namespace), socket, owners.clone()) else {
+        let Some(place) = self
+            .choice
+            .policy_of(Some(seen.namespace), socket, owners.clone())
+        else {
             return;
         };
         let Some(policy) = self.policies.get(place) else {

@@ -40,7 +40,9 @@ impl Guard {
         let config = directory.path().join("guard.toml");
         fs::write(&config, policy(deadline))?;
         let mut command = command(&deadpeer, directory.path());
-        command.args(["guard", "--netns", "own", "--config"]).arg(&config);
+        command
+            .args(["guard", "--netns", "own", "--config"])
+            .arg(&config);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(directory.path().join("log"))?);
         let guard = Self {
@@ -49,10 +51,16 @@ impl Guard {
             directory,
         };
         let bound = Instant::now() + BEGIN;
-        while guard.status().is_ok_and(|status| status.changed < asked as u64)
+        while guard
+            .status()
+            .is_ok_and(|status| status.changed < asked as u64)
             || guard.status().is_err()
         {
-            ensure!(Instant::now() < bound, "it does not begin:\n{}", guard.log());
+            ensure!(
+                Instant::now() < bound,
+                "it does not begin:\n{}",
+                guard.log()
+            );
             std::thread::sleep(Duration::from_millis(200));
         }
         Ok(guard)

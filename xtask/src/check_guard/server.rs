@@ -42,7 +42,7 @@ struct Connection {
 }
 
 /// Accepts whoever comes until its standard input ends. Writes `accepted NUMBER` when that has
-/// changed, and `over PEER STATE ERROR` for each that ended.
+/// changed, and `over PEER STATE ERRNO` for each that ended.
 pub(super) fn serve() -> Result<()> {
     crate::lab_peer::raise_the_limit_of_descriptors()?;
     let listeners = STATES.map(|state| Ok((listener(port(state))?, state)));
@@ -73,7 +73,8 @@ pub(super) fn serve() -> Result<()> {
             let seldom = (turn + place) % SELDOM == 0;
             if let Err(error) = connection.live(seldom) {
                 connection.over = true;
-                println!("over {} {} {error}", connection.peer, connection.state);
+                let errno = error.raw_os_error().unwrap_or(0);
+                println!("over {} {} {errno}", connection.peer, connection.state);
             }
         }
     }

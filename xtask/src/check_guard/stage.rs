@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -12,11 +12,12 @@ use anyhow::{Context as _, Result, ensure};
 use deadpeer_lab::router::{Action, Condition, Rule};
 use deadpeer_lab::state::State;
 use deadpeer_lab::{Host, Lab, Process};
+use rustix::io::Errno;
 
 use super::guard::{self, Guard};
 use super::peers::Peers;
 use super::server::STATES;
-use super::{DEAD_HOSTS, LIVE_HOSTS};
+use super::{DEAD_HOSTS, LIVE_HOSTS, LOSSES};
 
 /// How long all may take to connect.
 const CONNECT: Duration = Duration::from_secs(120);
@@ -45,14 +46,34 @@ pub(super) struct Stage {
 struct Told {
     listens: bool,
     accepted: usize,
-    over: BTreeMap<SocketAddr, Instant>,
+    over: BTreeMap<SocketAddr, End>,
+}
+
+/// How a connection ended.
+struct End {
+    at: Instant,
+    state: String,
+    /// By somebody, and not by the kernel's own clock.
+    destroyed: bool,
 }
 
 /// How the dead went.
+#[derive(Default)]
 pub(super) struct Destroyed {
     pub(super) count: usize,
     pub(super) slowest: Duration,
     pub(super) median: Duration,
+}
+
+/// Live connections that ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Harmed {
+    /// By the guard.
+    pub(super) destroyed: usize,
+    /// By the kernel, which asked in vain for as long as the guard has it ask.
+    pub(super) given_up: usize,
+    /// The same, on paths that lose a fifth of all packets each way or more.
+    pub(super) given_up_on_lossy: usize,
 }
 
 impl Stage {
@@ -69,9 +90,8 @@ impl Stage {
         let peers = Peers::none()?;
         let (live_hosts, dead_hosts) = lab.hosts()[1..].split_at(LIVE_HOSTS);
         // A peer that has closed its end is not asked.
-        let asked = |state: &State| {
-            !matches!(state, State::HalfClosedByUs | State::HalfClosedByPeer)
-        };
+        let asked =
+            |state: &State| !matches!(state, State::HalfClosedByUs | State::HalfClosedByPeer);
         let mortal: Vec<State> = STATES.into_iter().filter(asked).collect();
         populate(&peers, &lab.hosts()[0], live_hosts, live, &STATES)?;
         populate(&peers, &lab.hosts()[0], dead_hosts, dead, &mortal)?;
@@ -109,9 +129,9 @@ impl Stage {
         (self.deadline / 6).min(Duration::from_secs(10))
     }
 
-    /// From now on paths to live hosts lose these shares, in turn.
-    pub(super) fn lose(&self, losses: &[f64]) -> Result<()> {
-        for (host, loss) in self.live_hosts().iter().zip(losses.iter().cycle()) {
+    /// From now on paths to live hosts lose their shares.
+    pub(super) fn lose(&self) -> Result<()> {
+        for (host, loss) in self.live_hosts().iter().zip(LOSSES.iter().cycle()) {
             for when in both_ways(host).map(|when| when.chance(*loss)) {
                 self.lab.wire().add(Rule::new("loss", when, Action::Drop))?;
             }
@@ -144,7 +164,9 @@ impl Stage {
     /// Half of the live hosts can't be reached for so long.
     pub(super) fn cut_half(&self, time: Duration) -> Result<()> {
         let half = self.live_hosts().iter().take(LIVE_HOSTS / 2);
-        let rules = half.map(|host| self.cut(host)).collect::<Result<Vec<_>>>()?;
+        let rules = half
+            .map(|host| self.cut(host))
+            .collect::<Result<Vec<_>>>()?;
         self.live_for(time)?;
         for rule in rules.into_iter().flatten() {
             self.lab.wire().remove(rule)?;
@@ -178,17 +200,31 @@ impl Stage {
     }
 
     /// Live connections that have ended.
-    pub(super) fn live_ended(&self) -> usize {
-        let told = lock(&self.told);
-        let ended = told.over.keys().filter(|peer| self.is_live(peer.ip()));
-        ended.count()
+    pub(super) fn harmed(&self) -> Harmed {
+        let mut harmed = Harmed::default();
+        for (peer, end) in &lock(&self.told).over {
+            let host = self
+                .live_hosts()
+                .iter()
+                .position(|host| host.v4() == peer.ip());
+            let Some(host) = host else { continue };
+            let is_lossy = LOSSES[host % LOSSES.len()] >= 0.2;
+            harmed.destroyed += usize::from(end.destroyed);
+            harmed.given_up += usize::from(!end.destroyed);
+            harmed.given_up_on_lossy += usize::from(!end.destroyed && is_lossy);
+        }
+        harmed
     }
 
-    /// The dead that have ended, and how long after this.
-    pub(super) fn destroyed_since(&self, vanished: Instant) -> Destroyed {
+    /// The dead that have been destroyed, and how long after this: those behind a closed window, or
+    /// the others.
+    pub(super) fn destroyed_since(&self, vanished: Instant, closed_window: bool) -> Destroyed {
         let told = lock(&self.told);
-        let dead = told.over.iter().filter(|(peer, _)| !self.is_live(peer.ip()));
-        let mut times: Vec<Duration> = dead.map(|(_, at)| *at - vanished).collect();
+        let is_dead =
+            |peer: &SocketAddr| !self.live_hosts().iter().any(|host| host.v4() == peer.ip());
+        let dead = told.over.iter().filter(|(peer, _)| is_dead(peer));
+        let dead = dead.filter(|(_, end)| (end.state == State::ZeroWindow.name()) == closed_window);
+        let mut times: Vec<Duration> = dead.map(|(_, end)| end.at - vanished).collect();
         times.sort_unstable();
         Destroyed {
             count: times.len(),
@@ -210,10 +246,6 @@ impl Stage {
     fn live_hosts(&self) -> &[Host] {
         &self.lab.hosts()[1..=LIVE_HOSTS]
     }
-
-    fn is_live(&self, peer: IpAddr) -> bool {
-        self.live_hosts().iter().any(|host| IpAddr::V4(host.v4()) == peer)
-    }
 }
 
 fn both_ways(host: &Host) -> [Condition; 2] {
@@ -234,7 +266,11 @@ fn populate(
     for (place, host) in hosts.iter().enumerate() {
         let share = left.div_ceil(hosts.len() - place);
         left -= share;
-        peers.add(host, server.v4(), states.iter().copied().cycle().take(share))?;
+        peers.add(
+            host,
+            server.v4(),
+            states.iter().copied().cycle().take(share),
+        )?;
     }
     Ok(())
 }
@@ -253,10 +289,14 @@ fn start_server(host: &Host, told: &Arc<Mutex<Told>>) -> Result<Process> {
             match words[..] {
                 ["listens"] => told.listens = true,
                 ["accepted", number] => told.accepted = number.parse().unwrap_or(0),
-                ["over", peer, ..] => {
-                    eprintln!("{line}");
+                ["over", peer, state, errno] => {
                     if let Ok(peer) = peer.parse() {
-                        told.over.insert(peer, Instant::now());
+                        let end = End {
+                            at: Instant::now(),
+                            state: state.to_owned(),
+                            destroyed: errno.parse() == Ok(Errno::CONNABORTED.raw_os_error()),
+                        };
+                        told.over.insert(peer, end);
                     }
                 }
                 _ => {}

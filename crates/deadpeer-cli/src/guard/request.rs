@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use deadpeer_guard::live::Asked;
+use deadpeer_guard::otlp::Endpoint;
 use deadpeer_guard::{Config, Source};
 use deadpeer_host::Scope;
 
@@ -60,6 +61,10 @@ pub(crate) struct GuardArgs {
     /// whoever looks after it. Nothing listens unless this is given
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["check", "once"])]
     listen: Option<SocketAddr>,
+    /// Send deaths and kills as log records, and the metrics, to a collector of OpenTelemetry here,
+    /// as http://127.0.0.1:4318 (OTLP over HTTP, in JSON). Nothing is sent unless this is given
+    #[arg(long, value_name = "URL", conflicts_with_all = ["check", "once"])]
+    otlp: Option<Endpoint>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -114,6 +119,8 @@ pub(crate) struct Request {
     pub(super) history: Option<PathBuf>,
     /// Where metrics are shown; `None`: nowhere.
     pub(super) listen: Option<SocketAddr>,
+    /// The collector that is told; `None`: nobody is.
+    pub(super) otlp: Option<Endpoint>,
 }
 
 /// What is to be done.
@@ -158,6 +165,7 @@ impl GuardArgs {
                 (None, false) => Some(usual_file()),
             },
             listen: self.listen,
+            otlp: self.otlp.clone(),
         }
     }
 }

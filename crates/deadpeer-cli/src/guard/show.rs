@@ -1,8 +1,9 @@
-//! Where the guard shows its metrics.
+//! Where the guard shows its metrics, and whom it sends them.
 
 use std::net::{SocketAddr, TcpListener};
 
 use deadpeer_guard::metrics::{Board, Server};
+use deadpeer_guard::otlp::{Endpoint, Exporter};
 use deadpeer_sys::inherited;
 use tracing::info;
 
@@ -36,13 +37,26 @@ fn passed() -> Result<Option<Server>, Stop> {
     listener.map(Server::at).transpose().map_err(unusable)
 }
 
-/// Begins to serve a board that has nothing on it yet; `None`: nobody is served.
-pub(super) fn begin(servers: Vec<Server>) -> Result<Option<Board>, Stop> {
-    let board = (!servers.is_empty()).then(Board::default);
+/// Begins to serve a board that has nothing on it yet; `None`: nobody is served or `sent` what is on
+/// it.
+pub(super) fn begin(servers: Vec<Server>, sent: bool) -> Result<Option<Board>, Stop> {
+    let board = (sent || !servers.is_empty()).then(Board::default);
     for (server, board) in servers.into_iter().zip(board.iter().cycle()) {
         let address = server.address();
         server.start(board.clone()).map_err(Stop::because)?;
         info!("metrics are at http://{address}/metrics");
     }
     Ok(board)
+}
+
+/// Begins to send to a collector, if there is one.
+pub(super) fn export(
+    endpoint: Option<Endpoint>,
+    board: Option<&Board>,
+) -> Result<Option<Exporter>, Stop> {
+    let begin = |(endpoint, board): (Endpoint, &Board)| {
+        info!("deaths, kills and metrics go to {endpoint}");
+        Exporter::start(endpoint, board.clone()).map_err(Stop::because)
+    };
+    endpoint.zip(board).map(begin).transpose()
 }

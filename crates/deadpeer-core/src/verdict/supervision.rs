@@ -342,7 +342,8 @@ impl Supervision {
 
     /// How many questions are asked in the time that one false alarm is allowed in, at one a
     /// second: no connection asks more often for long.
-    pub(super) fn questions(&self) -> f64 {
+    #[must_use]
+    pub fn questions(&self) -> f64 {
         self.false_alarm_every.get().as_secs_f64().max(1.0)
     }
 

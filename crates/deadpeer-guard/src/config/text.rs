@@ -35,7 +35,10 @@ pub(super) fn idle_limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Du
 /// `own`.
 pub(super) fn namespaces<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Namespace>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a name, a path, the number of a process, or a list of them")]
+    #[serde(
+        untagged,
+        expecting = "a name, a path, the number of a process, or a list of them"
+    )]
     enum Ways {
         One(Way),
         Several(Vec<Way>),

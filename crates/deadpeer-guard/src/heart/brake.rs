@@ -44,8 +44,7 @@ impl Silent {
                 silent.everybody.insert(suspect.peer);
             }
             let service = suspect.service;
-            let counts =
-                just_now || *held.entry(service).or_insert_with(|| holds(Some(service)));
+            let counts = just_now || *held.entry(service).or_insert_with(|| holds(Some(service)));
             if counts && is_silent(Some(service)) {
                 silent
                     .services

@@ -97,12 +97,7 @@ impl Census {
 
     /// Whether a peer was heard within so long, on any connection of a service; `None`: of the
     /// machine.
-    pub(super) fn heard(
-        &self,
-        service: Option<ServiceId>,
-        peer: IpAddr,
-        within: Duration,
-    ) -> bool {
+    pub(super) fn heard(&self, service: Option<ServiceId>, peer: IpAddr, within: Duration) -> bool {
         let heard_ago = match service {
             Some(service) => self.of_services.get(&(service, peer)),
             None => self.everybody.get(&peer),

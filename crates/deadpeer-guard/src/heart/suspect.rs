@@ -6,6 +6,7 @@ use std::time::Duration;
 use deadpeer_core::{Judge, Supervision, TcpInfo, Verdict};
 
 use super::facts::{ServiceId, Sighting};
+use super::paths::{Known, Paths};
 use crate::event::{Evidence, WhySpared};
 
 /// One question may be on its way, and a packet or two lost.
@@ -33,6 +34,13 @@ pub(super) struct Suspect {
     /// Since the last hold that concerned it.
     pardon: Option<Pardon>,
     deadline: Duration,
+    /// Questions that are open although the peer has closed its end, which is all that the judge
+    /// says of one.
+    open: u32,
+    /// The most questions that were seen open.
+    streak: u32,
+    /// What other connections tell of its path.
+    path: Known,
 }
 
 /// A hold has ended: what went unanswered until then proves nothing.
@@ -69,6 +77,9 @@ impl Suspect {
             acknowledged: false,
             pardon: None,
             deadline,
+            open: 0,
+            streak: 0,
+            path: Known::default(),
         }
     }
 
@@ -78,10 +89,14 @@ impl Suspect {
     }
 
     pub(super) fn observe(&mut self, now: Duration, info: &TcpInfo) -> Standing {
-        match self.judge.observe(now, info) {
+        let verdict = self.judge.observe(now, info);
+        self.open = open(info);
+        let unanswered = self.unanswered().map_or(0, |(unanswered, _)| unanswered);
+        self.streak = self.streak.max(unanswered);
+        match verdict {
             Verdict::Unreachable { .. } => Standing::Unreachable,
             Verdict::Unknown { unanswered: 1.. } => Standing::Silent,
-            Verdict::PeerFinished if asks(info) => Standing::Silent,
+            Verdict::PeerFinished if self.open > 0 => Standing::Silent,
             Verdict::Alive { .. }
             | Verdict::Unknown { .. }
             | Verdict::Stalled { .. }
@@ -90,6 +105,21 @@ impl Suspect {
             | Verdict::Closed { .. }
             | _ => Standing::Answered,
         }
+    }
+
+    /// The most questions that were seen open.
+    pub(super) fn streak(&self) -> u32 {
+        self.streak
+    }
+
+    /// Takes over what is known of its path.
+    pub(super) fn know(&mut self, paths: &Paths) {
+        self.path = paths.known(self.peer, &Supervision::within(self.deadline));
+    }
+
+    /// So many in a row convince.
+    fn needed(&self) -> u32 {
+        self.judge.needed().max(self.path.needed)
     }
 
     /// Whether it counts for the brake: its peer is far and silent, and nobody has said anything
@@ -108,10 +138,12 @@ impl Suspect {
         let Verdict::Unreachable { unanswered, .. } = self.judge.verdict() else {
             return false;
         };
-        self.pardon.is_none_or(|pardon| {
-            let since = unanswered.saturating_sub(pardon.unanswered);
-            now >= pardon.until && since >= self.judge.needed()
-        })
+        let since = match self.pardon {
+            Some(pardon) if now < pardon.until => return false,
+            Some(pardon) => unanswered.saturating_sub(pardon.unanswered),
+            None => unanswered,
+        };
+        since >= self.needed()
     }
 
     pub(super) fn forgive(&mut self, now: Duration) {
@@ -127,6 +159,7 @@ impl Suspect {
         match self.judge.verdict() {
             Verdict::Unreachable { unanswered, .. } => Some((unanswered, true)),
             Verdict::Unknown { unanswered } => Some((unanswered, false)),
+            Verdict::PeerFinished if self.open > 0 => Some((self.open, false)),
             Verdict::Alive { .. }
             | Verdict::Stalled { .. }
             | Verdict::PeerFinished
@@ -148,13 +181,13 @@ impl Suspect {
         Some(Evidence {
             silence: since,
             unanswered,
-            needed: self.judge.needed(),
-            failing: self.judge.loss().failing(),
+            needed: self.needed(),
+            failing: self.judge.loss().failing().max(self.path.failing),
         })
     }
 }
 
-/// Whether the kernel has a question open.
-fn asks(info: &TcpInfo) -> bool {
-    info.probes.is_some_and(|probes| probes > 0) || info.retransmits.is_some_and(|sent| sent > 0)
+/// How many questions the kernel has open.
+fn open(info: &TcpInfo) -> u32 {
+    info.probes.max(info.retransmits).unwrap_or_default().into()
 }

@@ -12,6 +12,7 @@ use super::deaths::Deaths;
 use super::names::Names;
 use super::write::Writer;
 use super::{Board, HistoryReading};
+use crate::otlp::ExportReading;
 use crate::readings::{Configured, HoldReason, Noticed, QuestionResult, Readings, ServiceReading};
 
 impl Collector for Board {
@@ -25,6 +26,9 @@ impl Collector for Board {
         writer.deaths(&state.deaths)?;
         if let Some(history) = state.history {
             writer.history(history)?;
+        }
+        if let Some(export) = state.export {
+            writer.export(export)?;
         }
         let help = "Services without a name of their own, counted as the service other";
         writer.gauge("services_folded", help, state.names.folded() as f64)
@@ -184,5 +188,13 @@ impl Writer<'_> {
         let help = "Whether the history cannot be written";
         let is_unwritable = f64::from(history.is_unwritable);
         self.gauge("history_unwritable", help, is_unwritable)
+    }
+
+    fn export(&mut self, export: ExportReading) -> fmt::Result {
+        let results = [("accepted", export.accepted), ("lost", export.lost)];
+        let results = results.map(|(result, count)| ([result.to_owned()], count));
+        let help = "Log records for the collector, by whether it took them";
+        let results = results.into_iter().collect();
+        self.counters("exported_records", help, ["result"], &results)
     }
 }

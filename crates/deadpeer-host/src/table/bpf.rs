@@ -2,7 +2,7 @@
 //! descriptor, accept queues included.
 
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use deadpeer_bpf::{
     Adoption, CallError, Change, Engine, HeldSockets, Holding, Outcome, SocketOwners, Sockets,
@@ -81,7 +81,9 @@ pub(crate) struct BpfSnapshot {
 /// The programs, loaded, for any namespace.
 #[derive(Debug)]
 pub(crate) struct BpfReader {
-    engine: Engine,
+    hz: u32,
+    /// What loads programs; `None`: it was given back.
+    engine: Mutex<Option<Arc<Engine>>>,
     sockets: Sockets,
     /// `None`: this kernel can't tell, and `/proc` does.
     holders: Option<SocketOwners>,
@@ -100,13 +102,34 @@ impl BpfReader {
     /// Takes `CAP_BPF` and `CAP_PERFMON`, and a kernel with BTF.
     pub(crate) fn open(hz: Option<u32>) -> Result<Self, BpfError> {
         Engine::permitted()?;
-        let engine = Engine::open(hz.ok_or(BpfError::UnknownClock)?)?;
+        let hz = hz.ok_or(BpfError::UnknownClock)?;
+        let engine = Engine::open(hz)?;
         Ok(Self {
+            hz,
             sockets: engine.sockets()?,
             holders: engine.socket_owners().ok(),
             held: OnceLock::new(),
-            engine,
+            engine: Mutex::new(Some(Arc::new(engine))),
         })
+    }
+
+    /// Gives back the kernel's description of its types, some six megabytes. It is read again when
+    /// a program has to be loaded.
+    pub(crate) fn rest(&self) {
+        *self.lock() = None;
+    }
+
+    fn engine(&self) -> Result<Arc<Engine>, BpfError> {
+        let mut engine = self.lock();
+        if let Some(engine) = &*engine {
+            return Ok(Arc::clone(engine));
+        }
+        let opened = Arc::new(Engine::open(self.hz)?);
+        Ok(Arc::clone(engine.insert(opened)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Engine>>> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn view<'a>(&'a self, place: &'a Namespace) -> View<'a> {
@@ -125,7 +148,7 @@ impl BpfReader {
 impl<'a> View<'a> {
     /// What shows the sockets of single processes, if this kernel can.
     pub(super) fn held(self) -> Option<&'a HeldSockets> {
-        let load = || self.reader.engine.held_sockets().ok();
+        let load = || self.reader.engine().ok()?.held_sockets().ok();
         self.reader.held.get_or_init(load).as_ref()
     }
 
@@ -175,15 +198,14 @@ impl<'a> View<'a> {
         changes: impl IntoIterator<Item = Change> + Send,
         visit: impl FnMut(&Outcome) + Send,
     ) -> Result<(), BpfError> {
-        Ok(self
-            .place
-            .run(|| self.reader.engine.set(changes, visit))??)
+        let engine = self.reader.engine()?;
+        Ok(self.place.run(|| engine.set(changes, visit))??)
     }
 
     /// Sets options on connections that wait in the queue of a listener that was adopted, and
     /// adopts them, too.
     pub(crate) fn adopt(self, adoption: &Adoption, waiting: Vec<Change>) -> Result<(), BpfError> {
-        let engine = &self.reader.engine;
+        let engine = self.reader.engine()?;
         let adopt = || engine.set_adopting(adoption, waiting, |_| ());
         Ok(self.place.run(adopt)??)
     }

@@ -107,6 +107,14 @@ impl Tables {
         Ok(())
     }
 
+    /// Gives back memory that only [setting options](crate::protect::Survey::carry_out) by eBPF
+    /// takes. Who does so again pays some milliseconds for it.
+    pub fn rest(&self) {
+        if let Source::Kernel(reader) = &self.source {
+            reader.rest();
+        }
+    }
+
     /// Whether options are read from within the kernel, all of them.
     #[must_use]
     pub fn uses_bpf(&self) -> bool {
