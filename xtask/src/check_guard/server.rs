@@ -127,7 +127,7 @@ impl Connection {
             State::OneWrite | State::HalfClosedByPeer => usize::from(seldom),
             State::Sending => 1,
             State::ZeroWindow => usize::MAX,
-            _ => 0,
+            State::Idle | State::OnlyReading | State::HalfClosedByUs | State::Connecting | _ => 0,
         };
         for _ in 0..writes {
             match self.stream.write(&[b'x'; 512]) {

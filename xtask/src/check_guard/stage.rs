@@ -46,13 +46,13 @@ pub(super) struct Stage {
 struct Told {
     listens: bool,
     accepted: usize,
-    over: BTreeMap<SocketAddr, End>,
+    /// By their peers and states: a peer may have the same port at several of ours.
+    over: BTreeMap<(SocketAddr, String), End>,
 }
 
 /// How a connection ended.
 struct End {
     at: Instant,
-    state: String,
     /// By somebody, and not by the kernel's own clock.
     destroyed: bool,
 }
@@ -202,7 +202,7 @@ impl Stage {
     /// Live connections that have ended.
     pub(super) fn harmed(&self) -> Harmed {
         let mut harmed = Harmed::default();
-        for (peer, end) in &lock(&self.told).over {
+        for ((peer, _), end) in &lock(&self.told).over {
             let host = self
                 .live_hosts()
                 .iter()
@@ -222,8 +222,9 @@ impl Stage {
         let told = lock(&self.told);
         let is_dead =
             |peer: &SocketAddr| !self.live_hosts().iter().any(|host| host.v4() == peer.ip());
-        let dead = told.over.iter().filter(|(peer, _)| is_dead(peer));
-        let dead = dead.filter(|(_, end)| (end.state == State::ZeroWindow.name()) == closed_window);
+        let dead = told.over.iter().filter(|((peer, _), _)| is_dead(peer));
+        let dead =
+            dead.filter(|((_, state), _)| (state == State::ZeroWindow.name()) == closed_window);
         let mut times: Vec<Duration> = dead.map(|(_, end)| end.at - vanished).collect();
         times.sort_unstable();
         Destroyed {
@@ -293,10 +294,9 @@ fn start_server(host: &Host, told: &Arc<Mutex<Told>>) -> Result<Process> {
                     if let Ok(peer) = peer.parse() {
                         let end = End {
                             at: Instant::now(),
-                            state: state.to_owned(),
                             destroyed: errno.parse() == Ok(Errno::CONNABORTED.raw_os_error()),
                         };
-                        told.over.insert(peer, end);
+                        told.over.insert((peer, state.to_owned()), end);
                     }
                 }
                 _ => {}

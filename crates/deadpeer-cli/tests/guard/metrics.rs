@@ -1,7 +1,8 @@
 //! What Prometheus gets to see.
 
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -123,12 +124,51 @@ fn alerts() {
     assert_eq!(tested.code, 0, "{}{}", tested.stdout, tested.stderr);
 }
 
+/// A socket that whoever starts the guard listens at already, as a `.socket` unit passes it.
+#[test]
+fn a_socket_that_is_passed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let guard = deadpeer(&["guard", "--netns", "own", "--no-history"]);
+    let mut shell = Command::new("sh");
+    let passed = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 </dev/null";
+    shell
+        .args(["-c", passed])
+        .arg(guard.get_program())
+        .args(guard.get_args());
+    shell.env("RUNTIME_DIRECTORY", directory.path());
+    shell
+        .stdin(Stdio::from(OwnedFd::from(listener)))
+        .stderr(Stdio::null());
+    let mut guard = shell.spawn().unwrap();
+    // Whoever connects waits in the queue until it answers.
+    let mut scraper = TcpStream::connect(address).unwrap();
+    scraper.set_read_timeout(Some(BOUND)).unwrap();
+    scraper.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    let read = scraper.read_to_string(&mut answer);
+    guard.kill().unwrap();
+    guard.wait().unwrap();
+    read.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+}
+
 #[test]
 fn where_nobody_can_listen() {
     for address in ["9717", "localhost", "127.0.0.1:99999", ""] {
         let refused = run(&["guard", "--listen", address]);
         assert_eq!((refused.code, &*refused.stdout), (2, ""), "{address}");
         assert!(refused.stderr.contains("--listen"), "{}", refused.stderr);
+    }
+    for url in ["https://127.0.0.1:4318", "127.0.0.1:4318", "http://"] {
+        let refused = run(&["guard", "--otlp", url]);
+        assert_eq!((refused.code, &*refused.stdout), (2, ""), "{url}");
+        assert!(
+            refused.stderr.contains("http://HOST:PORT"),
+            "{}",
+            refused.stderr
+        );
     }
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

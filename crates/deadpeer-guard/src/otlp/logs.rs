@@ -186,9 +186,9 @@ fn place(attributes: &mut Attributes, workload: &Workload) {
 
 /// In the words of RFC 9293, as the semantic conventions write them.
 fn state_word(state: TcpState) -> String {
-    match state {
-        TcpState::Close => "closed".to_owned(),
-        TcpState::SynRecv | TcpState::NewSynRecv => "syn_received".to_owned(),
-        other => other.name().replace('-', "_"),
+    match state.name() {
+        "close" => "closed".to_owned(),
+        "syn-recv" => "syn_received".to_owned(),
+        other => other.replace('-', "_"),
     }
 }

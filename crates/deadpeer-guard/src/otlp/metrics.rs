@@ -23,6 +23,15 @@ struct Metric<'t> {
     samples: Vec<(&'t str, Labels, f64)>,
 }
 
+/// What the lines of one histogram come to.
+#[derive(Debug, Default)]
+struct Histogram {
+    /// Bounds, and how many are at most each.
+    buckets: Vec<(f64, f64)>,
+    sum: f64,
+    count: f64,
+}
+
 /// The request that carries what this text (version 0.0.4) tells.
 pub(super) fn request(text: &str, since: SystemTime, now: SystemTime) -> Value {
     let times = [nanoseconds(since), nanoseconds(now)];
@@ -150,12 +159,16 @@ impl Metric<'_> {
 
     /// Prometheus counts what is at most each bound, OTLP what is between two.
     fn histograms(&self, [since, now]: &[String; 2]) -> Vec<Value> {
-        let mut of: BTreeMap<Labels, (Vec<(f64, f64)>, f64, f64)> = BTreeMap::new();
+        let mut of: BTreeMap<Labels, Histogram> = BTreeMap::new();
         for (after, labels, value) in &self.samples {
             let mut labels = labels.clone();
             let bound = labels.iter().position(|(key, _)| key == "le");
             let bound = bound.map(|place| labels.remove(place).1);
-            let (buckets, sum, count) = of.entry(labels).or_default();
+            let Histogram {
+                buckets,
+                sum,
+                count,
+            } = of.entry(labels).or_default();
             match (*after, bound.as_deref()) {
                 ("_bucket", Some("+Inf")) => buckets.push((f64::INFINITY, *value)),
                 ("_bucket", Some(bound)) => {
@@ -165,26 +178,35 @@ impl Metric<'_> {
                 _ => *count = *value,
             }
         }
-        let points = of.into_iter().map(|(labels, (buckets, sum, count))| {
-            let before = [0.0]
-                .into_iter()
-                .chain(buckets.iter().map(|(_, upto)| *upto));
-            let counts = buckets
-                .iter()
-                .zip(before)
-                .map(|((_, upto), before)| whole(upto - before));
-            let bounds = buckets.iter().map(|(bound, _)| *bound);
-            let finite = bounds.filter(|bound| bound.is_finite());
-            json!({
-                "attributes": attributes(&labels),
-                "startTimeUnixNano": since,
-                "timeUnixNano": now,
-                "count": whole(count),
-                "sum": sum,
-                "bucketCounts": counts.collect::<Vec<_>>(),
-                "explicitBounds": finite.collect::<Vec<_>>(),
-            })
-        });
+        let points = of.into_iter().map(
+            |(
+                labels,
+                Histogram {
+                    buckets,
+                    sum,
+                    count,
+                },
+            )| {
+                let before = [0.0]
+                    .into_iter()
+                    .chain(buckets.iter().map(|(_, upto)| *upto));
+                let counts = buckets
+                    .iter()
+                    .zip(before)
+                    .map(|((_, upto), before)| whole(upto - before));
+                let bounds = buckets.iter().map(|(bound, _)| *bound);
+                let finite = bounds.filter(|bound| bound.is_finite());
+                json!({
+                    "attributes": attributes(&labels),
+                    "startTimeUnixNano": since,
+                    "timeUnixNano": now,
+                    "count": whole(count),
+                    "sum": sum,
+                    "bucketCounts": counts.collect::<Vec<_>>(),
+                    "explicitBounds": finite.collect::<Vec<_>>(),
+                })
+            },
+        );
         points.collect()
     }
 }
