@@ -1,9 +1,9 @@
 //! `cargo xtask check-guard`: ten thousand live connections under a guard that destroys, of which
 //! none may go, and dead ones, which must, within the deadline and a sweep.
 //!
-//! Live peers are behind paths that lose up to a quarter of all packets each way; links flap, theirs
-//! and ours; half of the peers can't be reached for twice the deadline, by our own fault. Dead ones
-//! lose their power in between.
+//! Live peers are behind paths that lose up to a quarter of all packets each way; links flap,
+//! theirs and ours; half of the peers can't be reached for twice the deadline, by our own fault.
+//! Dead ones lose their power in between.
 
 mod guard;
 mod peers;

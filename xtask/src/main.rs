@@ -47,7 +47,7 @@ enum Task {
     Bpf(bpf::Arguments),
     /// Compare forecasts with deaths on this kernel.
     CheckForecast(check_forecast::Arguments),
-    /// Guard ten thousand live connections without harm, and destroy dead ones in time; eight minutes.
+    /// Guard ten thousand live connections without harm, and destroy dead ones in time.
     CheckGuard(check_guard::Arguments),
     /// Count the TCP segments of every capture in these folders as tshark does.
     CheckSegments(check_segments::Arguments),

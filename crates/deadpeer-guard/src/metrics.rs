@@ -18,7 +18,6 @@ use prometheus_client::encoding::prometheus_text;
 use prometheus_client::registry::Registry;
 
 use crate::event::Event;
-use crate::otlp::ExportReading;
 use crate::readings::Readings;
 use deaths::Deaths;
 use names::Names;
@@ -50,6 +49,16 @@ pub struct HistoryReading {
     pub lost: u64,
     /// Whether it cannot be written now.
     pub is_unwritable: bool,
+}
+
+/// How log records for a collector fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ExportReading {
+    /// Those that the collector took.
+    pub accepted: u64,
+    /// Those that it refused, and those that there was no place for.
+    pub lost: u64,
 }
 
 /// A guard whose sweep is overdue for so long does not live.

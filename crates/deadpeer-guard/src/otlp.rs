@@ -23,7 +23,7 @@ use serde_json::Value;
 use tracing::{info, warn};
 
 use crate::event::Event;
-use crate::metrics::Board;
+use crate::metrics::{Board, ExportReading};
 use endpoint::PostError;
 use queue::Queue;
 
@@ -38,16 +38,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Sends to a collector, for as long as it lives.
 #[derive(Debug)]
 pub struct Exporter(Arc<Queue>);
-
-/// How the records fared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct ExportReading {
-    /// Those that the collector took.
-    pub accepted: u64,
-    /// Those that it refused, and those that there was no place for.
-    pub lost: u64,
-}
 
 impl Exporter {
     /// Begins to send, metrics of this board as well.

@@ -37,8 +37,8 @@ fn passed() -> Result<Option<Server>, Stop> {
     listener.map(Server::at).transpose().map_err(unusable)
 }
 
-/// Begins to serve a board that has nothing on it yet; `None`: nobody is served or `sent` what is on
-/// it.
+/// Begins to serve a board that has nothing on it yet; `None`: nobody is served or `sent` what is
+/// on it.
 pub(super) fn begin(servers: Vec<Server>, sent: bool) -> Result<Option<Board>, Stop> {
     let board = (sent || !servers.is_empty()).then(Board::default);
     for (server, board) in servers.into_iter().zip(board.iter().cycle()) {

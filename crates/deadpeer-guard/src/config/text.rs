@@ -31,8 +31,8 @@ pub(super) fn idle_limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Du
         .map_err(|why| D::Error::custom(format!("{text}: {why}")))
 }
 
-/// Network namespaces, one or a list, each a name of `ip netns`, a path, the number of a process, or
-/// `own`.
+/// Network namespaces, one or a list, each a name of `ip netns`, a path, the number of a process,
+/// or `own`.
 pub(super) fn namespaces<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Namespace>, D::Error> {
     #[derive(Deserialize)]
     #[serde(

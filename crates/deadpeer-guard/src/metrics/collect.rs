@@ -11,8 +11,7 @@ use prometheus_client::registry::Unit;
 use super::deaths::Deaths;
 use super::names::Names;
 use super::write::Writer;
-use super::{Board, HistoryReading};
-use crate::otlp::ExportReading;
+use super::{Board, ExportReading, HistoryReading};
 use crate::readings::{Configured, HoldReason, Noticed, QuestionResult, Readings, ServiceReading};
 
 impl Collector for Board {

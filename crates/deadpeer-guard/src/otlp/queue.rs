@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::ExportReading;
+use crate::metrics::ExportReading;
 
 /// So many records wait at most, some ten megabytes.
 const WAITING: usize = 10_000;
