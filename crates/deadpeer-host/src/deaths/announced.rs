@@ -187,6 +187,13 @@ impl Announced {
         let info = notice.info.as_ref();
         last_state.state = match info {
             Some(info) if never_established(info) => Some(TcpState::SynSent),
+            // It was last seen before the SYN was acknowledged.
+            Some(info)
+                if info.bytes_acked > Some(0)
+                    && seen.is_some_and(|seen| seen.state == TcpState::SynSent) =>
+            {
+                Some(TcpState::Established)
+            }
             Some(_) | None => seen.map(|seen| seen.state),
         };
         last_state.probes = info.and_then(|info| info.probes);
