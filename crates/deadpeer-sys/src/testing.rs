@@ -2,6 +2,7 @@
 //!
 //! Behind the feature `testing`; no product code sees it.
 
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd as _};
 
 use crate::netns::{self, NetnsError};
@@ -48,7 +49,7 @@ pub fn skip(why: &str) {
 /// # Errors
 /// `fd` is no TCP socket.
 pub fn ask_tcp_info(fd: impl AsFd, times: u32) -> Result<(), SysError> {
-    let mut room = [0; tcp_info::BUFFER];
+    let mut room = MaybeUninit::new([0; tcp_info::BUFFER]);
     for _ in 0..times {
         tcp_info::read_bytes(fd.as_fd().as_raw_fd(), &mut room)?;
         std::hint::black_box(&room);

@@ -76,9 +76,9 @@ const ALARM: u64 = u64::MAX;
 /// kernel: while that verdict holds, the socket's `SO_LINGER` is zero, so that close() throws away
 /// what could not be delivered. What is closed before any verdict is kept for delivery no longer
 /// than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer; on
-/// a path that loses much it may be minutes. That holds where the sysctl is lowered, too
-/// ([`UserTimeout`](deadpeer_core::verdict::UserTimeout) has the one exception). One that is
-/// [removed](Watch::remove) before it is closed is a plain socket again.
+/// a path on which more than half of the questions fail, ten minutes. That holds where the sysctl
+/// is lowered, too ([`UserTimeout`](deadpeer_core::verdict::UserTimeout) has the one exception).
+/// One that is [removed](Watch::remove) before it is closed is a plain socket again.
 ///
 /// A socket that leaves the watch, because it is removed, because the watch is dropped, or because
 /// its end was told, gets back the options that it had before, but for those that the application

@@ -19,7 +19,7 @@ impl TcpInfo {
     /// structure, the few fields that the size alone can't tell stay `None`: `fackets`, the meaning
     /// of the last of 280 bytes, `fastopen_client_fail` below 240 bytes.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn decode(bytes: &[u8], kernel: Option<KernelVersion>) -> Self {
         // Of a length that is known beforehand, no field has to be asked whether it is there: most
         // of the work.

@@ -25,6 +25,9 @@ const CLOSELY: Duration = Duration::from_secs(5);
 /// it starts with the first retransmission of a recovery and not anew with each answer, and there
 /// one recovery may last for minutes (net/ipv4/tcp_input.c, `retrans_stamp`).
 const LOSSY: f64 = 0.05;
+/// Where more than this share fails, recoveries follow one another, and a look between two of them
+/// does not show that the clock begins anew: live connections come first, and this is their time.
+const VERY_LOSSY: (f64, Duration) = (0.5, Duration::from_secs(600));
 
 /// What `tcp_orphan_retries` 0 stands for, and the least under which a plain socket stays for
 /// longer than [`AT_REST`] (`tcp_orphan_retries`).
@@ -42,8 +45,8 @@ const LONGEST_MS: u32 = 1 << 30;
 ///
 /// It moves with the connection ([`ms`](Self::ms)), so that neither the loss on the path nor a peer
 /// that doesn't read ends a live connection, and one that is closed while its peer is gone stays in
-/// the kernel's table for no longer than a plain one, 107 s by default; on a path that loses much
-/// it may be minutes, for there one recovery from loss may be.
+/// the kernel's table for no longer than a plain one, 107 s by default; on a path on which more
+/// than half of the questions fail, ten minutes.
 ///
 /// Where `tcp_orphan_retries` is lowered (1 to 7) plain sockets go sooner, after 0.6 to 51 s and a
 /// little. There supervised ones have no user timeout while nothing is sent again, so that the
@@ -95,7 +98,13 @@ impl UserTimeout {
         if info.state == Some(TcpState::SynSent) {
             return self.at_first_ms();
         }
-        self.until_the_next_look_ms(judge.silence(), is_lossy(judge), clock_age(judge))
+        let (silence, age) = (judge.silence(), clock_age(judge));
+        let ms = self.until_the_next_look_ms(silence, is_lossy(judge), age);
+        let something_may_be_open = age.is_some() || silence < RENEWED;
+        match judge.loss().failing() > VERY_LOSSY.0 && something_may_be_open {
+            true => ms.max(whole_ms(VERY_LOSSY.1)),
+            false => ms,
+        }
     }
 
     /// When the connection has to be looked at: [the judge](Judge::next_look) wants to, or this one
