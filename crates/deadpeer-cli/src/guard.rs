@@ -2,6 +2,7 @@
 
 mod ask;
 mod check;
+mod export;
 mod log;
 mod memory;
 mod once;
@@ -15,13 +16,13 @@ use std::time::Instant;
 
 use deadpeer_guard::live::{Alone, runtime_directory};
 use deadpeer_guard::metrics::Board;
-use deadpeer_guard::otlp::Exporter;
 use deadpeer_guard::{Daemon, Event, Guard, Readings, SIGNALS, Witness};
 use deadpeer_host::undo::default_directory;
 use deadpeer_sys::signals::Inbox;
 
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
+use export::Exporter;
 use memory::Memory;
 use request::Task;
 
@@ -52,7 +53,7 @@ fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
         .map_err(|error| Stop::because(format!("guard: {error}")))?;
     let memory = Memory::begin(request.history.as_deref())?;
     let board = show::begin(servers, request.otlp.is_some())?;
-    let exporter = show::export(request.otlp.clone(), board.as_ref())?;
+    let exporter = export::begin(request.otlp.clone(), board.as_ref())?;
     let mut witnesses = Witnesses {
         memory,
         board,

@@ -15,6 +15,7 @@ mod hooks;
 mod links;
 pub mod live;
 pub mod metrics;
+#[cfg(feature = "otlp")]
 pub mod otlp;
 mod ours;
 mod protection;

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 use tracing::{info, warn};
+use ureq::Agent;
 
 use crate::event::Event;
 use crate::metrics::{Board, ExportReading};
@@ -48,6 +49,7 @@ impl Exporter {
         let queue = Arc::new(Queue::default());
         let sender = Sender {
             endpoint,
+            agent: endpoint::agent(),
             board,
             queue: Arc::clone(&queue),
             since: SystemTime::now(),
@@ -79,6 +81,7 @@ impl Exporter {
 /// The thread's.
 struct Sender {
     endpoint: Endpoint,
+    agent: Agent,
     board: Board,
     queue: Arc<Queue>,
     /// When counts were 0.
@@ -133,7 +136,9 @@ impl Sender {
     }
 
     fn post(&mut self, path: &str, request: &Value) -> Result<Vec<u8>, PostError> {
-        let answer = self.endpoint.post(path, request.to_string().as_bytes())?;
+        let answer = self
+            .endpoint
+            .post(&self.agent, path, &request.to_string())?;
         if self.rest.take().is_some() {
             info!("the collector at {} answers again", self.endpoint);
         }

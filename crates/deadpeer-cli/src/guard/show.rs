@@ -1,9 +1,8 @@
-//! Where the guard shows its metrics, and whom it sends them.
+//! Where the guard shows its metrics.
 
 use std::net::{SocketAddr, TcpListener};
 
 use deadpeer_guard::metrics::{Board, Server};
-use deadpeer_guard::otlp::{Endpoint, Exporter};
 use deadpeer_sys::inherited;
 use tracing::info;
 
@@ -47,16 +46,4 @@ pub(super) fn begin(servers: Vec<Server>, sent: bool) -> Result<Option<Board>, S
         info!("metrics are at http://{address}/metrics");
     }
     Ok(board)
-}
-
-/// Begins to send to a collector, if there is one.
-pub(super) fn export(
-    endpoint: Option<Endpoint>,
-    board: Option<&Board>,
-) -> Result<Option<Exporter>, Stop> {
-    let begin = |(endpoint, board): (Endpoint, &Board)| {
-        info!("deaths, kills and metrics go to {endpoint}");
-        Exporter::start(endpoint, board.clone()).map_err(Stop::because)
-    };
-    endpoint.zip(board).map(begin).transpose()
 }

@@ -1,17 +1,17 @@
 //! Where a collector listens, and one request to it.
 
 use std::fmt;
-use std::io::{self, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::Uri;
 
 /// The address of a collector, `http://HOST:PORT`, with a path before `/v1/logs` if it has one. A
 /// collector beside the guard takes no encryption; one elsewhere is reached through such a one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    host: String,
-    port: u16,
+    authority: String,
     path: String,
 }
 
@@ -42,119 +42,64 @@ impl FromStr for Endpoint {
     type Err = BadEndpoint;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || BadEndpoint(text.to_owned());
-        let rest = text.strip_prefix("http://").ok_or_else(bad)?;
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (host, port) = match authority.rsplit_once(':') {
-            // The last colon of an address in brackets is within them.
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| bad())?),
-            _ => (authority, PORT),
-        };
-        let host = host
-            .strip_prefix('[')
-            .map_or(Some(host), |v6| v6.strip_suffix(']'));
-        let host = host.filter(|host| !host.is_empty()).ok_or_else(bad)?;
-        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-        if port == 0 || host.contains('@') || !is_plain(host) || !is_plain(path) {
-            return Err(bad());
-        }
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-            path: match path.trim_end_matches('/') {
-                "" => String::new(),
-                path => format!("/{path}"),
-            },
-        })
+        Self::read(text).ok_or_else(|| BadEndpoint(text.to_owned()))
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority(), self.path)
+        write!(f, "http://{}{}", self.authority, self.path)
     }
 }
 
 impl Endpoint {
-    fn authority(&self) -> String {
-        match self.host.contains(':') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
-        }
+    fn read(text: &str) -> Option<Self> {
+        let uri: Uri = text.parse().ok()?;
+        let authority = uri.authority()?;
+        let host = authority.host();
+        let port = authority.port_u16().unwrap_or(PORT);
+        let with_port = format!("{host}:{port}");
+        // Nobody's name, and no number that is no port.
+        let is_plain = authority.as_str() == host || authority.as_str() == with_port;
+        let is_one = uri.scheme_str() == Some("http") && uri.query().is_none();
+        (is_one && is_plain && !host.is_empty() && port != 0).then(|| Self {
+            authority: with_port,
+            path: uri.path().trim_end_matches('/').to_owned(),
+        })
     }
 
     /// Posts a body of JSON; the body of the answer.
-    pub(super) fn post(&self, path: &str, body: &[u8]) -> Result<Vec<u8>, PostError> {
-        let unavailable = |error: io::Error| PostError::Unavailable(error.to_string());
-        let answer = self.exchange(path, body).map_err(unavailable)?;
-        let head = answer.windows(4).position(|end| end == b"\r\n\r\n");
-        let status = head.and_then(|_| status(&answer));
-        match status {
-            Some(200..300) => {
-                let body = head.and_then(|head| answer.get(head + 4..));
-                Ok(body.unwrap_or_default().to_vec())
+    pub(super) fn post(&self, agent: &Agent, path: &str, body: &str) -> Result<Vec<u8>, PostError> {
+        let request = agent.post(format!("{self}{path}"));
+        let request = request.content_type("application/json");
+        let mut answer = request
+            .send(body)
+            .map_err(|error| PostError::Unavailable(error.to_string()))?;
+        match answer.status().as_u16() {
+            200..300 => {
+                let body = answer.body_mut().with_config().limit(LONGEST);
+                // It has taken the records, whatever it says of them.
+                Ok(body.read_to_vec().unwrap_or_default())
             }
             // OTLP Specification, "Retryable Response Codes".
-            Some(status @ (429 | 502 | 503 | 504)) => {
+            status @ (429 | 502 | 503 | 504) => {
                 Err(PostError::Unavailable(format!("HTTP status {status}")))
             }
-            Some(status) => Err(PostError::Refused(format!("HTTP status {status}"))),
-            None => Err(PostError::Unavailable("that is no HTTP".to_owned())),
+            status => Err(PostError::Refused(format!("HTTP status {status}"))),
         }
-    }
-
-    fn exchange(&self, path: &str, body: &[u8]) -> io::Result<Vec<u8>> {
-        let until = Instant::now() + PATIENCE;
-        let mut stream = self.connect(until)?;
-        let head = format!(
-            "POST {}{path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nUser-Agent: deadpeer-guard/{}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            self.path,
-            self.authority(),
-            env!("CARGO_PKG_VERSION"),
-            body.len()
-        );
-        for mut left in [head.as_bytes(), body] {
-            while !left.is_empty() {
-                stream.set_write_timeout(Some(rest(until)?))?;
-                let written = stream.write(left)?;
-                left = left.get(written..).unwrap_or_default();
-            }
-        }
-        let mut answer = Vec::new();
-        let mut part = [0; 4096];
-        while (answer.len() as u64) < LONGEST {
-            stream.set_read_timeout(Some(rest(until)?))?;
-            match stream.read(&mut part)? {
-                0 => break,
-                length => answer.extend(part.iter().take(length)),
-            }
-        }
-        Ok(answer)
-    }
-
-    fn connect(&self, until: Instant) -> io::Result<TcpStream> {
-        let mut failed = io::Error::from(io::ErrorKind::NotFound);
-        for address in (self.host.as_str(), self.port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, rest(until)?) {
-                Ok(stream) => return Ok(stream),
-                Err(error) => failed = error,
-            }
-        }
-        Err(failed)
     }
 }
 
-fn rest(until: Instant) -> io::Result<Duration> {
-    match until.saturating_duration_since(Instant::now()) {
-        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
-        rest => Ok(rest),
-    }
-}
-
-fn status(answer: &[u8]) -> Option<u16> {
-    let line = answer.split(|byte| *byte == b'\r').next()?;
-    let line = std::str::from_utf8(line).ok()?.strip_prefix("HTTP/1.")?;
-    line.split(' ').nth(1)?.parse().ok()
+/// What posts: to the collector itself, a request at a time.
+pub(super) fn agent() -> Agent {
+    let config = Agent::config_builder()
+        .timeout_global(Some(PATIENCE))
+        .user_agent(concat!("deadpeer-guard/", env!("CARGO_PKG_VERSION")))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_idle_connections(0)
+        .proxy(None);
+    config.build().new_agent()
 }
 
 /// How many log records the collector did not take (`ExportLogsPartialSuccess`): a number, in

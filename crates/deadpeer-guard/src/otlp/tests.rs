@@ -43,7 +43,8 @@ fn read(stream: &mut TcpStream, request: &mut Vec<u8>) -> (String, Value) {
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
             continue;
         };
-        let length = head.split_once("Content-Length: ").unwrap().1;
+        let head = head.to_lowercase();
+        let length = head.split_once("content-length: ").unwrap().1;
         if length.lines().next().unwrap().parse() == Ok(body.len()) {
             let path = head.split(' ').nth(1).unwrap();
             return (path.to_owned(), serde_json::from_str(body).unwrap());
