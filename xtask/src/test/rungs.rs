@@ -24,17 +24,17 @@ use binary::{Binary, Runner};
 use target::Target;
 
 /// Those that measure what other tests would disturb.
-const ALONE: [&str; 2] = [
+const ALONE: [&str; 3] = [
     "-p deadpeer-lab --test delays",
+    "-p deadpeer-lab --test matrix",
     "-p deadpeer-lab --test throughput",
 ];
 
 /// The longest, the very longest first: they begin before the others, so that none is left at the
 /// end.
-const LONGEST: [&str; 12] = [
+const LONGEST: [&str; 11] = [
     "-p deadpeer-cli --test servers",
     "-p deadpeer-cli --test protect",
-    "-p deadpeer-lab --test matrix",
     "-p deadpeer-cli --test guard",
     "-p deadpeer-cli --test printed",
     "-p deadpeer-examples --test readme",

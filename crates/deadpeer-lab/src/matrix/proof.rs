@@ -18,8 +18,9 @@ const REVIVAL: Duration = Duration::from_secs(130);
 const DELIVERY: Duration = Duration::from_millis(1_500);
 /// How often the peer is asked what it has heard.
 const ASK_EVERY: Duration = Duration::from_millis(200);
-/// A busy peer has used at least this share of one processor, though others wanted it too.
-const BUSY: f64 = 0.3;
+/// A busy peer has used at least this share of one processor, though others wanted it too: some
+/// twenty programs, on two.
+const BUSY: f64 = 0.1;
 /// Clock ticks of `/proc/PID/stat` a second (`USER_HZ`, proc(5)).
 const USER_HZ: f64 = 100.0;
 
