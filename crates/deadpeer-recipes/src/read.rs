@@ -200,7 +200,7 @@ pub fn read(
         by_hand.extend(advice.own.iter().flat_map(|own| own.lines.clone()));
         changes = Changes::by_hand(by_hand);
     }
-    let diffs = changes.files().map(|(file, edits)| {
+    let diffs = changes.files(&document).map(|(file, edits)| {
         let source = &document.files[file];
         diff::unified(&source.path, &source.text, &edits)
     });

@@ -72,11 +72,16 @@ impl<W: Write> Page<'_, W> {
             };
             self.title(title)?;
         }
-        for text in reading.diffs.iter().flat_map(|diff| diff.lines()) {
+        for line in reading
+            .diffs
+            .iter()
+            .flat_map(|diff| diff.split_inclusive('\n'))
+        {
             // What a terminal might obey is escaped: then no patch takes the line.
+            let text = line.trim_end_matches(['\r', '\n']);
             let plain = text.replace('\t', "");
             match sanitize(&plain) == plain {
-                true => writeln!(self.out, "{text}")?,
+                true => write!(self.out, "{line}")?,
                 false => writeln!(self.out, "{}", sanitize(text))?,
             }
         }

@@ -39,15 +39,25 @@ impl Changes {
         self.edits.is_empty()
     }
 
-    /// The edits of each file, in order.
-    pub(crate) fn files(&self) -> impl Iterator<Item = (usize, Vec<Edit>)> + '_ {
+    /// The edits of each file, in order; their lines end as those of the file do.
+    pub(crate) fn files(&self, document: &Document) -> impl Iterator<Item = (usize, Vec<Edit>)> {
         let files = self.edits.iter();
-        files.map(|(file, edits)| (*file, edits.iter().cloned().collect()))
+        files.map(|(file, edits)| {
+            let ends = match document.text(*file).contains("\r\n") {
+                true => "\r\n",
+                false => "\n",
+            };
+            let edits = edits.iter().cloned().map(|edit| Edit {
+                text: edit.text.replace('\n', ends),
+                ..edit
+            });
+            (*file, edits.collect())
+        })
     }
 
     /// The text of each changed file.
     pub(crate) fn texts(&self, document: &Document) -> Vec<(String, String)> {
-        let changed = self.files().map(|(file, edits)| {
+        let changed = self.files(document).map(|(file, edits)| {
             let source = &document.files[file];
             (source.path.clone(), applied(&source.text, &edits))
         });
@@ -56,9 +66,9 @@ impl Changes {
 
     /// The edits are made one after the other, which takes that none reaches into another.
     pub(crate) fn are_apart(&self) -> bool {
-        self.files().all(|(_, edits)| {
-            let mut pairs = edits.windows(2);
-            pairs.all(|pair| pair[0].at.1 <= pair[1].at.0)
+        self.edits.values().all(|edits| {
+            let mut pairs = edits.iter().zip(edits.iter().skip(1));
+            pairs.all(|(one, next)| one.at.1 <= next.at.0)
         })
     }
 

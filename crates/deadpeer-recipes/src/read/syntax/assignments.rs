@@ -47,6 +47,11 @@ pub(super) fn parse(loader: &mut Loader<'_>, postgresql: bool) -> Result<(), Syn
 
 /// What `ALTER SYSTEM` has written counts last, and is not for hands.
 fn automatic(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
+    let itself = &mut loader.document.files[0];
+    if itself.path.ends_with("postgresql.auto.conf") {
+        itself.fixed = true;
+        return Ok(());
+    }
     let entries = loader.document.entries.iter();
     let mut folders = entries.filter(|entry| entry.key.text.eq_ignore_ascii_case("data_directory"));
     let folder = folders.next_back().and_then(|entry| entry.words.first());
