@@ -17,7 +17,7 @@ pub(crate) use request::{AuditArgs, Request};
 use std::io::Write;
 
 use deadpeer_host::audit::{Audit, Compliance, Machine};
-use deadpeer_report::{Gap, Looker};
+use deadpeer_report::{Gap, Looker, record};
 
 use crate::exit::{Exit, Stop};
 use crate::gaps;
@@ -40,8 +40,13 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         true => each::run(&audit, &mut tables, &query, output, out)?,
         false => grouped::run(&audit, &mut tables, &query, &mut remedies, output, out)?,
     };
-    if let (true, Output::Text(look)) = (request.each, output) {
-        advice::write(&machine, &mut remedies, look, out)?;
+    match (request.each, output) {
+        (true, Output::Text(look)) => advice::write(&machine, &mut remedies, look, out)?,
+        (true, Output::Json) => {
+            let has_remedy = |service: &record::Service| service.remedy.is_some();
+            grouped::write_json(&machine, &mut remedies, has_remedy, out)?;
+        }
+        (false, _) => {}
     }
     machine.leave_to_programs(|service| {
         let remedy = advice::remedy(&mut remedies, service);

@@ -52,6 +52,15 @@ fn a_file_that_misses_the_deadline_is_told_line_by_line_with_a_patch() {
     );
 }
 
+/// `patch` compares the ends of lines as well.
+#[test]
+fn a_patch_has_the_ends_of_lines_that_the_file_has() {
+    let (_folder, path) = file("save 1 1\r\ntcp-keepalive 300\r\n");
+    let patch = "@@ -2,1 +2,1 @@\n-tcp-keepalive 300\r\n+tcp-keepalive 14\r\n";
+    let said = read("redis", &path).stdout;
+    assert!(said.contains(patch), "{said:?}");
+}
+
 #[test]
 fn json_says_what_the_words_say() {
     let (_folder, path) = file("max_connections = 9\ntcp_user_timeout = 0\n");

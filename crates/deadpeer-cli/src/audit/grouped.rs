@@ -46,15 +46,26 @@ pub(super) fn run(
     match output {
         Output::Text(_) if machine.services.is_empty() => {}
         Output::Text(look) => write(audit, &machine, remedies, look, out)?,
-        Output::Json => {
-            for service in &machine.services {
-                let mut record = record::Service::from(service);
-                record.remedy = remedy(remedies, service).map(|remedy| remedy.record());
-                line(out, &record)?;
-            }
-        }
+        Output::Json => write_json(&machine, remedies, |_| true, out)?,
     }
     Ok(machine)
+}
+
+/// The services that are wanted, each with what to write for its program.
+pub(super) fn write_json(
+    machine: &Machine,
+    remedies: &mut Option<Remedies>,
+    wanted: impl Fn(&record::Service) -> bool,
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    for service in &machine.services {
+        let mut record = record::Service::from(service);
+        record.remedy = remedy(remedies, service).map(|remedy| remedy.record());
+        if wanted(&record) {
+            line(out, &record)?;
+        }
+    }
+    Ok(())
 }
 
 fn write(

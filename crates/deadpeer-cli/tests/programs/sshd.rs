@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::audit::Audit;
-use crate::common::{installed, run};
+use crate::common::{installed, json, run};
 use crate::program::{Program, ask, with_program};
 use crate::settings::Settings;
 
@@ -49,6 +49,9 @@ fn its_own_questions_are_told() {
         // 5 s and one of rounding, three times.
         assert_eq!(own["ends_ms"], 18_000);
         assert_eq!(own["lines"][0]["text"], "ClientAliveInterval 5");
+        let each = json(&[&["audit", "--each", "--json"], &args[..]].concat());
+        let same = each.iter().find(|line| line["type"] == "service").unwrap();
+        assert_eq!(same["remedy"], service["remedy"]);
         let said = run(&[&["audit"], &args[..]].concat()).stdout;
         let sooner = "the program itself ends it after 18 s (ClientAliveInterval)";
         assert!(said.contains(sooner), "{said}");
