@@ -47,9 +47,9 @@ impl Changes {
                 true => "\r\n",
                 false => "\n",
             };
-            let edits = edits.iter().cloned().map(|edit| Edit {
+            let edits = edits.iter().map(|edit| Edit {
+                at: edit.at,
                 text: edit.text.replace('\n', ends),
-                ..edit
             });
             (*file, edits.collect())
         })
