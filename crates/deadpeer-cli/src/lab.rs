@@ -171,7 +171,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
             Ok(Exit::Yes)
         }
         (Request::Measure(measure), _) if enclosure::current().is_none() => {
-            measure.check_page()?;
+            measure.check()?;
             enclosed::again()
         }
         (Request::Measure(measure), output) => {
@@ -248,19 +248,29 @@ impl Common {
 }
 
 impl Measure {
-    /// Whether the page can be written: better known before than after minutes. The folder of
-    /// captures is made.
-    fn check_page(&self) -> Result<(), Stop> {
-        let folder = self.html.as_deref().and_then(Path::parent);
-        match folder {
-            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-                Err(Stop::because(format!(
-                    "cannot write the page: there is no directory {}",
-                    folder.display()
-                )))
-            }
-            _ => Ok(()),
+    /// Whether it can be measured and written: better known before than after minutes. The folder
+    /// of captures is made.
+    fn check(&self) -> Result<(), Stop> {
+        for scenario in &self.scenarios {
+            matrix::deadline(scenario, self.within)
+                .map_err(|error| Stop::because(format!("{}: {error}", scenario.name)))?;
         }
+        let folder = self.html.as_deref().and_then(Path::parent);
+        if let Some(folder) = folder
+            && !folder.as_os_str().is_empty()
+            && !folder.is_dir()
+        {
+            return Err(Stop::because(format!(
+                "cannot write the page: there is no directory {}",
+                folder.display()
+            )));
+        }
+        if let Some(folder) = &self.pcap {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Stop::because(format!("cannot make {}: {error}", folder.display()))
+            })?;
+        }
+        Ok(())
     }
 
     /// Runs the scenarios and shows on stderr how far it is. Interrupted, it gives those that have
@@ -305,6 +315,7 @@ impl Measure {
     }
 }
 
+/// What an interruption cut off is told of at the end, all of it in a sentence.
 fn show(progress: &Progress<'_>, start: Instant) {
     if let Progress::Ended {
         scenario,
@@ -312,6 +323,7 @@ fn show(progress: &Progress<'_>, start: Instant) {
         of,
         error,
     } = progress
+        && !matches!(error, Some(ExperimentError::Interrupted))
     {
         let result = error.map_or_else(String::new, |error| format!(": {error}"));
         eprintln!(

@@ -49,6 +49,22 @@ fn what_is_no_scenario_is_refused_in_a_sentence() {
 }
 
 #[test]
+fn what_cannot_be_measured_or_written_is_said_at_once_and_once() {
+    let cases = [
+        ("run power-off --within 2s", "need at least 4 s"),
+        ("matrix --html /nowhere/page.html", "no directory /nowhere"),
+        ("matrix --pcap /proc/nowhere", "cannot make /proc/nowhere"),
+    ];
+    for (args, why) in cases {
+        let args: Vec<&str> = ["lab"].into_iter().chain(args.split(' ')).collect();
+        let refused = run(&args);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+        assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn a_scenario_of_ones_own_runs_and_speaks_json() {
     let mine = file(
         "title = 'mine'\nsentence = 'Everything is dropped.'\npeer = 'gone'\nsilent = true\n\
@@ -90,9 +106,13 @@ fn a_fault_that_does_nothing_is_no_experiment() {
          steps = [{ do = 'mend' }]\n",
     );
     let path = idle.path().to_str().unwrap();
-    let ran = run(&["lab", "run", path, "--within", "4s"]);
+    let ran = run(&["lab", "run", path, "--within", "4s", "--width", "60"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(ran.stdout.contains("inert in state idle"), "{}", ran.stdout);
+    // The tables of twelve methods fit.
+    let wide = |line: &&str| line.chars().count() > 60;
+    assert_eq!(ran.stdout.lines().find(wide), None, "{}", ran.stdout);
+    assert!(ran.stdout.contains("user-timeout: "), "{}", ran.stdout);
 }
 
 /// Interrupted as a terminal does it, to the whole group: it says so, and leaves no process behind.

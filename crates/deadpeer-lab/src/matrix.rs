@@ -18,8 +18,8 @@ mod summary;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpeer_sys::SysError;
@@ -34,7 +34,7 @@ use crate::scenario::{Fate, Scenario};
 use crate::wire::WireError;
 
 pub use crate::link::{Ended, Life};
-pub use experiment::run;
+pub use experiment::{deadline, run};
 pub use outcome::{Cell, CellVerdict, Foretold, Outcome};
 pub use summary::{Tally, tally};
 
@@ -203,7 +203,8 @@ pub fn run_until(
     progress: impl Fn(Progress<'_>) + Sync,
 ) -> Vec<Result<Experiment, ExperimentError>> {
     let next = AtomicUsize::new(0);
-    let done = AtomicUsize::new(0);
+    // Held while one is told of, so that they are told of in order.
+    let done = Mutex::new(0);
     let results: Vec<Mutex<Option<Result<Experiment, ExperimentError>>>> =
         scenarios.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
@@ -212,12 +213,16 @@ pub fn run_until(
                 while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
                     progress(Progress::Started { scenario });
                     let result = experiment::run_until(scenario, settings, interrupted);
-                    progress(Progress::Ended {
-                        scenario,
-                        done: done.fetch_add(1, Ordering::Relaxed) + 1,
-                        of: scenarios.len(),
-                        error: result.as_ref().err(),
-                    });
+                    {
+                        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                        *done += 1;
+                        progress(Progress::Ended {
+                            scenario,
+                            done: *done,
+                            of: scenarios.len(),
+                            error: result.as_ref().err(),
+                        });
+                    }
                     let place = scenarios.iter().position(|one| std::ptr::eq(one, scenario));
                     if let Some(Ok(mut slot)) = place.map(|place| results[place].lock()) {
                         *slot = Some(result);

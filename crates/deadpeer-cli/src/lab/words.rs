@@ -10,6 +10,7 @@ use deadpeer_report::sanitize::sanitize;
 
 use crate::exit::Stop;
 use crate::text::look::Look;
+use crate::text::paragraph::paragraph;
 use crate::text::style::{BAD, FAINT, GOOD, NOTE, PLAIN, TITLE};
 use crate::text::table::{Column, Row, Table};
 
@@ -46,12 +47,12 @@ pub(super) fn experiments(
     tallies(experiments, look, out)?;
     for experiment in experiments {
         for (method, why) in &experiment.unavailable {
-            writeln!(
-                out,
+            let text = format!(
                 "{}: no {method}: {}",
                 sanitize(&experiment.scenario),
                 sanitize(why)
-            )?;
+            );
+            paragraph(out, look, PLAIN, "", "  ", &text)?;
         }
     }
     Ok(())
@@ -63,7 +64,10 @@ fn cells(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Result
         Column::text("PEER"),
         Column::text("STATE"),
     ];
-    columns.extend(method::NAMES.map(Column::number));
+    // Where room is short, the last methods stay: deadpeer's own.
+    let folds = (1..=u8::MAX).rev();
+    let methods = method::NAMES.into_iter().zip(folds);
+    columns.extend(methods.map(|(name, fold)| Column::number(name).fold(fold)));
     let mut table = Table::new(out, look, &columns);
     let mut row = Row::default();
     for experiment in experiments {
@@ -109,11 +113,11 @@ fn cells(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Result
 fn tallies(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Result<(), Stop> {
     let columns = [
         Column::text("METHOD"),
-        Column::text("SETTINGS").fold(1),
+        Column::text("SETTINGS").fold(3),
         Column::number("DEAD NOTICED"),
-        Column::number("STILL ANSWERED"),
+        Column::number("STILL ANSWERED").fold(2),
         Column::number("LIVE CALLED DEAD"),
-        Column::number("FORECAST RIGHT"),
+        Column::number("FORECAST RIGHT").fold(1),
     ];
     let mut table = Table::new(out, look, &columns);
     let mut row = Row::default();

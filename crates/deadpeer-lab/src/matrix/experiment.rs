@@ -51,15 +51,24 @@ pub(super) fn run_until(
     }
 }
 
+/// The time in which the methods are to notice a scenario's peer: its own, or else `within`.
+///
+/// # Errors
+/// It is too short for whole seconds of keepalive.
+pub fn deadline(scenario: &Scenario, within: Duration) -> Result<Duration, ExperimentError> {
+    let deadline = scenario.within.unwrap_or(within);
+    match deadline < SHORTEST {
+        true => Err(ExperimentError::Deadline(deadline)),
+        false => Ok(deadline),
+    }
+}
+
 fn whole(
     scenario: &Scenario,
     settings: &Settings,
     interrupted: &AtomicBool,
 ) -> Result<Experiment, ExperimentError> {
-    let deadline = scenario.within.unwrap_or(settings.deadline);
-    if deadline < SHORTEST {
-        return Err(ExperimentError::Deadline(deadline));
-    }
+    let deadline = deadline(scenario, settings.deadline)?;
     let mut stage = Stage::set(scenario, settings, deadline, interrupted)?;
     stage.bring_into_states()?;
     let mut watches = stage.watch()?;

@@ -161,7 +161,7 @@ fn title_of<'a>(experiments: &'a [Experiment], name: &'a str) -> &'a str {
 
 /// A title in lines that fit over a block.
 fn lines(title: &str) -> Vec<String> {
-    const LONGEST: usize = 10;
+    const LONGEST: usize = 9;
     let mut lines: Vec<String> = Vec::new();
     // Names of options are long: they may be parted after an underscore.
     for word in title.split(' ').flat_map(|word| parts(word, LONGEST)) {
