@@ -12,12 +12,13 @@ use deadpeer_report::sanitize::sanitize;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::look::{Look, write_styled};
+use super::look::{Look, display_width, write_styled};
+use super::paragraph::paragraph;
 use super::style;
 
 /// As `15:04:05.123  keepalive unanswered  redis-server[812]  10.0.0.2:6379 <- 10.0.0.9:51122
 /// silent 7.2 s, ...`, after the time, or the day and the time. `place`: words
-/// after the process, of where it ran.
+/// after the process, of where it ran. What a line has no room for stands below when and why.
 pub(crate) fn write(
     death: &Death,
     place: &str,
@@ -26,15 +27,25 @@ pub(crate) fn write(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let at = death.at.parse().unwrap_or(Timestamp::UNIX_EPOCH);
-    write_styled(out, look, style::FAINT, &when(at))?;
-    out.write_all(b"  ")?;
+    let when = when(at);
     let width = if death.certain { 24 } else { 33 };
     let why = format!("{:<width$}", Why(death).to_string());
-    write_styled(out, look, style_of(&death.cause), &why)?;
     let who = format!("{}{place}", Who(death.owner.as_ref()));
-    let who = format!("{who:<18}");
-    write!(out, "  {who}  {}  ", Ends(death))?;
-    writeln!(out, "{}", Story(death))
+    let rest = format!("{}  {}", Ends(death), Story(death));
+    let line = format!("{who:<18}  {rest}");
+    write_styled(out, look, style::FAINT, &when)?;
+    out.write_all(b"  ")?;
+    let used = [&when, &why, &line].map(|text| display_width(text));
+    let is_wider = |limit| used.iter().sum::<usize>() + 4 > limit;
+    let why_style = style_of(&death.cause);
+    if look.width.is_some_and(is_wider) {
+        write_styled(out, look, why_style, why.trim_end())?;
+        out.write_all(b"\n")?;
+        let rest = format!("{who}  {rest}");
+        return paragraph(out, look, style::PLAIN, "    ", "    ", &rest);
+    }
+    write_styled(out, look, why_style, &why)?;
+    writeln!(out, "  {line}")
 }
 
 /// Which kinds of death are bad news, by the word of the cause.

@@ -23,6 +23,15 @@ const VERBS: [&str; 14] = [
     "lab list",
 ];
 const WIDTHS: [usize; 7] = [60, 70, 80, 90, 100, 110, 120];
+/// Those that take seconds run beside the others, and not at every width.
+const SLOW: [(&str, &str); 2] = [
+    (
+        "tested",
+        "test --within 1s --fault close --port 8080 -- ./my-server",
+    ),
+    ("watched", "watch --stats --count 3 --record RECORD"),
+];
+const FEW_WIDTHS: [usize; 2] = [60, 90];
 
 /// Connections with the longest addresses that there are, protected once so that there is something
 /// to undo, and deaths to be remembered.
@@ -31,49 +40,69 @@ long=2001:db8:1111:2222:3333:4444:5555
 ip addr add $long:6666/64 dev eth0 nodad
 python3 -c '
 import socket, sys, time
-l = socket.create_server((sys.argv[1], 18080), family=socket.AF_INET6)
-pairs = [(socket.create_connection((sys.argv[1], 18080)), l.accept()) for _ in range(3)]
+def pairs(port):
+    l = socket.create_server((sys.argv[1], port), family=socket.AF_INET6)
+    return [(socket.create_connection((sys.argv[1], port)), l.accept()) for _ in range(3)]
+live, doomed = pairs(18080), pairs(18081)
 print("connected", flush=True)
 time.sleep(3600)' $long:6666 >long.log &
 while ! grep -q connected long.log; do sleep 0.1; done
 deadpeer protect --all --within 60s --yes --undo-file undo.json >/dev/null 2>&1
 deadpeer watch --record deaths.db >watch.log 2>&1 & watching=$!
 while ! [[ -e deaths.db ]]; do sleep 0.1; done
-deadpeer kill --port 18080 --yes >/dev/null 2>&1 || true
-sleep 1; kill $watching; wait $watching
+tested() { (cd nobody && as_nobody timeout -k 5 100 bash -c "$2" >"../$1.said" 2>&1 </dev/null; told "$1" $?) & tests+=($!); }
+watched() {
+  (plain "$@") & tests+=($!)
+  while ! [[ -e $1.db ]]; do sleep 0.1; done
+}
 plain() {
   timeout -k 5 60 bash -c "$2" >"$1.said" 2>&1 </dev/null
   told "$1" $?
 }
 "#;
+const DEATHS: &str = r#"
+deadpeer kill --port 18081 --all-matching --force --yes >/dev/null 2>&1
+sleep 1; kill $watching; wait $watching
+"#;
 
 #[test]
 fn no_table_is_too_wide_and_none_cuts_an_address_or_a_change() {
-    let widths = || std::iter::once(None).chain(WIDTHS.map(Some));
-    let runs = || {
-        VERBS
-            .iter()
-            .flat_map(|verb| widths().map(move |width| (verb, width)))
-    };
+    let slow = SLOW.map(|(how, verb)| (how, verb, FEW_WIDTHS.as_slice()));
+    let quick = VERBS.map(|verb| ("plain", verb, WIDTHS.as_slice()));
+    let mut runs = Vec::new();
+    for (how, verb, widths) in slow.into_iter().chain(quick) {
+        let widths = std::iter::once(None).chain(widths.iter().copied().map(Some));
+        runs.extend(widths.map(|width| (how, verb, width)));
+    }
     let mut script = SCENE.to_owned();
-    for (number, (verb, width)) in runs().enumerate() {
-        let width = width.map(|width| format!(" --width {width}"));
+    // Whoever watches is there before anything dies, and whoever remembers comes after it.
+    let deaths = runs.iter().position(|(how, ..)| *how == "plain");
+    for (number, (how, verb, width)) in runs.iter().enumerate() {
+        if Some(number) == deaths {
+            script += DEATHS;
+        }
+        let width = width.map(|width| format!("--width {width} "));
         let verb = verb.replace("PROTECTED", "undo.json");
-        let typed = format!("deadpeer {verb}{}", width.unwrap_or_default());
-        script += &line("plain", number, &typed);
+        let verb = verb.replace("RECORD", &format!("{number}.db"));
+        let typed = format!("deadpeer {}{verb}", width.unwrap_or_default());
+        script += &line(how, number, &typed);
     }
     let Some(stage) = Stage::play(&script) else {
         return;
     };
     let mut wrong = Vec::new();
     let mut whole = BTreeSet::new();
-    for (number, (verb, width)) in runs().enumerate() {
+    for (number, (_, verb, width)) in runs.into_iter().enumerate() {
         let said = stage.said(number);
         if !matches!(stage.codes.get(&number), Some(0 | 1 | 3)) {
             wrong.push(format!(
                 "{verb} {width:?}: {:?}: {said}",
                 stage.codes.get(&number)
             ));
+        }
+        let tells_of_deaths = verb.starts_with("watch") || verb.starts_with("history");
+        if tells_of_deaths && ![":18081", "DEATHS"].iter().any(|one| said.contains(one)) {
+            wrong.push(format!("{verb} {width:?} tells of no death:\n{said}"));
         }
         let Some(width) = width else {
             whole = kept(&said);
