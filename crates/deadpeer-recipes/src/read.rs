@@ -167,6 +167,7 @@ pub fn read(
     };
     let mut document = load(recipe, how, source, &mut recording)?;
     let mut remarks = std::mem::take(&mut document.remarks);
+    remarks.extend(unjudged(&document, how));
     let spoken = spoken(&document, recipe, asked, &mut remarks);
     let own = own::of(&document, recipe, how);
     let mut changes = wanted(&document, how, &advice, &spoken, &own);
@@ -255,6 +256,18 @@ fn load(
     }
     syntax::command_line(&mut loader.document, how, source.arguments);
     Ok(loader.document)
+}
+
+/// The lines that open connections of which nothing is said, unless to a socket of this machine.
+fn unjudged(document: &Document, how: &Configuration) -> impl Iterator<Item = Remark> {
+    let entries = document.entries.iter().filter(|entry| {
+        let mut words = entry.words.iter();
+        how.unjudged.contains(&entry.key.text) && !words.any(|word| word.text.contains("unix:"))
+    });
+    entries.map(|entry| Remark {
+        place: document.place(entry.file, entry.key.at.start),
+        what: format!("what {} connects to is not judged", entry.key.text),
+    })
 }
 
 fn spoken<'d>(

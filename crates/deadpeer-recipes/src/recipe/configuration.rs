@@ -27,6 +27,9 @@ pub struct Configuration {
     /// Of two lines with one key the first counts.
     #[serde(default)]
     pub first_counts: bool,
+    /// Keys of lines that open connections of which the recipe says nothing.
+    #[serde(default)]
+    pub unjudged: Vec<String>,
 }
 
 /// How a configuration is written.

@@ -185,6 +185,18 @@ fn time_outs_of_the_programs_own_are_counted_from_the_worst_that_is_written() {
 }
 
 #[test]
+fn connections_that_are_not_judged_are_told() {
+    let text = "events {} http { server { location /a { fastcgi_pass 192.0.2.1:9000; }\n\
+                location /b { fastcgi_pass unix:/run/php.sock; } } }";
+    let remarks = reading("nginx", text).unwrap().remarks;
+    let [remark] = &remarks[..] else {
+        panic!("{remarks:?}")
+    };
+    assert_eq!(remark.what, "what fastcgi_pass connects to is not judged");
+    assert_eq!(remark.place.line, 1);
+}
+
+#[test]
 fn sshd_keeps_a_deadline_by_its_own_questions() {
     let text = "ClientAliveInterval 3\nClientAliveCountMax 3\n";
     assert_eq!(reading("openssh-server", text).unwrap().keeps(), Some(true));
