@@ -1,6 +1,7 @@
 //! Opening the file for writing: made where there is none, brought to today's tables where it is
 //! older, moved aside where it is damaged.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -186,7 +187,7 @@ fn try_open(path: &Path) -> Result<Connection, OpenError> {
         ))
     })()
     .map_err(sqlite)?;
-    let is_new = application == 0 && version == 0 && !has_tables(&connection).map_err(sqlite)?;
+    let is_new = application == 0 && version == 0 && tables(&connection).map_err(sqlite)?.is_empty();
     if !is_new && application != APPLICATION {
         return Err(OpenError::Foreign(path.to_owned()));
     }
@@ -198,7 +199,10 @@ fn try_open(path: &Path) -> Result<Connection, OpenError> {
     }
     prepare(&connection).map_err(sqlite)?;
     migrate(&mut connection).map_err(sqlite)?;
-    Ok(connection)
+    match has_all_tables(&connection).map_err(sqlite)? {
+        true => Ok(connection),
+        false => Err(OpenError::Damaged(path.to_owned())),
+    }
 }
 
 /// Nobody but its owner and group reads who talks to whom.
@@ -246,8 +250,16 @@ fn number(connection: &Connection, pragma: &str) -> Result<i32, rusqlite::Error>
     connection.pragma_query_value(None, pragma, |row| row.get(0))
 }
 
-fn has_tables(connection: &Connection) -> Result<bool, rusqlite::Error> {
-    connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| {
-        row.get(0)
-    })
+/// Whether none of today's tables is missing: another program may have dropped it.
+pub(crate) fn has_all_tables(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let fresh = Connection::open_in_memory()?;
+    for sql in MIGRATIONS {
+        fresh.execute_batch(sql)?;
+    }
+    Ok(tables(&fresh)?.is_subset(&tables(connection)?))
+}
+
+fn tables(connection: &Connection) -> Result<BTreeSet<String>, rusqlite::Error> {
+    let mut names = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    names.query_map([], |row| row.get(0))?.collect()
 }

@@ -89,6 +89,11 @@ impl Store {
         open::is_sound(&self.connection)
     }
 
+    /// Whether a table of it is gone.
+    pub(crate) fn lacks_tables(&self) -> bool {
+        matches!(open::has_all_tables(&self.connection), Ok(false))
+    }
+
     /// Writes a batch, whole or not at all: of what has been seen until now.
     ///
     /// # Errors

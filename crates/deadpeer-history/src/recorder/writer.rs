@@ -123,7 +123,7 @@ impl Writer {
     }
 
     fn failed(&mut self, error: &rusqlite::Error) {
-        match is_damage(error) {
+        match is_damage(error) || self.store.lacks_tables() {
             true => self.look_after(true),
             false => self.unwritable_because(error.to_string()),
         }

@@ -101,6 +101,47 @@ fn a_file_that_is_taken_away_is_made_anew() {
 }
 
 #[test]
+fn a_history_that_lacks_a_table_is_damaged() {
+    for table in ["owner", "death", "lost", "survived", "watched"] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("history.db");
+        drop(Store::open(&file, Damaged::Refuse, noon()).unwrap());
+        drop_table(&file, table);
+        let refused = Store::open(&file, Damaged::Refuse, noon());
+        assert!(matches!(refused, Err(OpenError::Damaged(_))), "{refused:?}");
+        let (_, trouble) = Store::open(&file, Damaged::MoveAside, noon()).unwrap();
+        assert!(
+            matches!(trouble, Some(Trouble::MovedAside(_))),
+            "{trouble:?}"
+        );
+    }
+}
+
+#[test]
+fn a_table_that_is_lost_while_it_is_written_is_said_and_no_death_is_lost_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.db");
+    let recorder = Recorder::start(&file, Damaged::MoveAside, Bounds::default()).unwrap();
+    recorder.record(&death(0, SystemTime::now()));
+    until(|| recorder.status().records == 1);
+    drop_table(&file, "death");
+    recorder.record(&death(1, SystemTime::now()));
+    let (status, troubles) = recorder.finish();
+    assert!(
+        matches!(&troubles[..], [Trouble::MovedAside(_)]),
+        "{troubles:?}"
+    );
+    assert_eq!((status.records, status.lost), (1, 0), "{status:?}");
+    assert_eq!(read(&file)[0].cookie, 7_000_001);
+}
+
+fn drop_table(file: &Path, table: &str) {
+    let other = rusqlite::Connection::open(file).unwrap();
+    other.pragma_update(None, "foreign_keys", false).unwrap();
+    other.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+}
+
+#[test]
 fn a_full_disk_is_said_and_what_waits_is_written_when_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
     // A file system of its own, in a mount namespace of its own.
