@@ -88,6 +88,7 @@ impl Witness for Witnesses {
 
     fn see(&mut self, readings: &Readings, next_sweep: Instant) {
         self.memory.unseen(readings.deaths_lost.unwrap_or(0));
+        self.memory.tell();
         if let Some(board) = &self.board {
             board.show(readings, self.memory.reading(), next_sweep);
             if let Some(exporter) = &self.exporter {

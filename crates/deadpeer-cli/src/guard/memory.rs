@@ -5,6 +5,7 @@ use std::path::Path;
 use deadpeer_guard::Event;
 use deadpeer_guard::metrics::HistoryReading;
 use deadpeer_history::{Bounds, Damaged, Recorder};
+use deadpeer_report::plural::plural;
 use tracing::warn;
 
 use crate::exit::Stop;
@@ -74,13 +75,17 @@ impl Memory {
     pub(super) fn end(mut self) {
         self.tell();
         if let Some(recorder) = self.recorder.take() {
-            let (_, troubles) = recorder.finish();
+            let (status, troubles) = recorder.finish();
             troubles.iter().for_each(|trouble| warn!("{trouble}"));
+            if status.lost > 0 {
+                let deaths = plural(status.lost, "death");
+                warn!("the history lacks {deaths} that could not be seen or written");
+            }
         }
     }
 
     /// Says what went wrong with the file since the last time.
-    fn tell(&self) {
+    pub(super) fn tell(&self) {
         let troubles = self.recorder.as_ref().map(Recorder::troubles);
         for trouble in troubles.into_iter().flatten() {
             warn!("{trouble}");

@@ -32,8 +32,11 @@ impl Hidden {
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
-        let mut command = self.command(env!("CARGO_BIN_EXE_deadpeer"), args);
-        ran(command.output())
+        ran(self.deadpeer(args).output())
+    }
+
+    pub(crate) fn deadpeer(&self, args: &[&str]) -> Command {
+        self.command(env!("CARGO_BIN_EXE_deadpeer"), args)
     }
 
     fn command(&self, program: &str, args: &[&str]) -> Command {

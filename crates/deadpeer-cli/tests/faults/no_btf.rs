@@ -1,6 +1,7 @@
 //! A kernel without a description of its types (CONFIG_DEBUG_INFO_BTF): no eBPF, and every verb has
 //! another way or says so.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 
 use deadpeer::SocketOptions;
@@ -90,5 +91,29 @@ fn watch_and_run_take_their_other_way_and_say_so() {
         for said in ["protected as they are found", "Left open: "] {
             assert!(run.stderr.contains(said), "{}", run.stderr);
         }
+    });
+}
+
+#[test]
+fn a_guard_sees_deaths_late_and_says_so() {
+    on_such_a_machine(|machine| {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let file = directory.join("history.db");
+        let mut command = machine.deadpeer(&["guard", "--netns", "own", "--history"]);
+        command.arg(&file).env("RUNTIME_DIRECTORY", directory);
+        command.stderr(std::process::Stdio::piped());
+        let mut guard = command.spawn().unwrap();
+        let mut said = BufReader::new(guard.stderr.take().unwrap()).lines();
+        let first = said.next().unwrap().unwrap();
+        let pid = rustix::process::Pid::from_child(&guard);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let ended = guard.wait().unwrap();
+        assert!(
+            first.contains("deaths are seen late, and without their errors: "),
+            "{first}"
+        );
+        assert!(first.contains(WHY), "{first}");
+        assert!(ended.success(), "{ended}");
     });
 }

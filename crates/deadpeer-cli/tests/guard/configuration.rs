@@ -4,8 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use deadpeer::SocketOptions;
 use deadpeer_lab::testing::inside;
+use deadpeer_sys::testing::in_private_netns;
 
+use crate::common::population::pair;
 use crate::common::{Ran, run};
 use crate::scene::{Scene, policy};
 
@@ -66,6 +69,16 @@ fn what_is_wrong_is_said_with_its_place() {
             ":4:25: ",
             "absolute path",
         ),
+        (
+            &format!("{NAMED}netns = true\n"),
+            ":4:9: ",
+            "a name, a path, the number of a process, or a list of them",
+        ),
+        (
+            &format!("{NAMED}netns = [\"own\", \"\"]\n"),
+            ":4:9: ",
+            "netns: it is empty",
+        ),
         ("policy = 3\n", ":1:10: ", ""),
     ] {
         let (ran, path) = check(text);
@@ -91,6 +104,35 @@ fn what_is_right_is_shown() {
         "{}",
         ran.stdout
     );
+}
+
+/// A policy is for connections in the network namespaces that it names, and in no others.
+#[test]
+fn a_policy_is_for_the_namespaces_that_it_names() {
+    in_private_netns(|| {
+        let pair = pair(&SocketOptions::default());
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("guard.toml");
+        let once = |netns: &str| {
+            let port = pair.port();
+            let text = format!("{NAMED}match = {{ port = {port} }}\nnetns = {netns}\n");
+            fs::write(&path, text).unwrap();
+            let config = path.to_str().unwrap();
+            let ran = run(&["guard", "--once", "--netns", "own", "--config", config]);
+            assert_eq!((ran.code, &*ran.stderr), (0, ""), "{netns}");
+            ran.stdout.contains("Policy a: protect")
+        };
+        // A test's process is in the machine's namespace, its thread alone is in this one.
+        let process = std::process::id();
+        for (netns, chooses) in [
+            ("\"own\"", true),
+            (&*format!("[{process}, \"own\"]"), true),
+            (&*process.to_string(), false),
+            ("\"no-such-name\"", false),
+        ] {
+            assert_eq!(once(netns), chooses, "{netns}");
+        }
+    });
 }
 
 #[test]
@@ -193,29 +235,6 @@ fn nobody_to_ask() {
         "{}",
         ran.stderr
     );
-}
-
-/// What is damaged is moved aside and said, and deaths are remembered in a new file.
-#[test]
-fn a_damaged_history_keeps_no_guard_from_its_work() {
-    inside(|| {
-        let Some(mut scene) = Scene::new(1) else {
-            return;
-        };
-        let folder = scene.directory().join("deadpeer");
-        fs::create_dir(&folder).unwrap();
-        fs::write(
-            folder.join("history.db"),
-            "no database at all\n".repeat(100),
-        )
-        .unwrap();
-        scene.guard(&policy("supervise = \"enforce\"\nkill = \"enforce\""));
-        let log = scene.logged();
-        assert!(log.contains("history.db.damaged-"), "{log}");
-        scene.until("nobody is asked", |status| status["changed"] == 1);
-        scene.cut(0);
-        assert_eq!(scene.remembered()["cause"], "destroyed");
-    });
 }
 
 fn shipped(path: &str) -> String {

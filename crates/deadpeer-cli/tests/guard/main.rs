@@ -4,6 +4,7 @@
 mod common;
 
 mod configuration;
+mod memory;
 mod metrics;
 mod new_connections;
 mod redis;

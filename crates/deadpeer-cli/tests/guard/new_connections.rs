@@ -90,6 +90,17 @@ fn a_rule_outlives_its_guard_and_ends_with_its_policy() {
         let pid = post.start(&policy);
         assert_eq!(post.standing(), before, "it was made anew");
 
+        // One of an earlier version, which had a single link, is made anew.
+        let name = before[0]["name"].as_str().unwrap();
+        let path = format!("/sys/fs/bpf/deadpeer/{name}/wishes");
+        let removed = post.room.run(&format!("rm {path}"));
+        assert!(removed.is_empty(), "{removed:?}");
+        assert!(post.guarding.ask("reload").is_some());
+        post.until("it is as it was", |post| {
+            post.room.run(&format!("ls {path}")) == [path.as_str()]
+        });
+        assert_eq!(post.fresh(), protected);
+
         // Another deadline is another rule; and without the policy there is none.
         post.guarding.configure(&post.policy("2m"));
         assert!(post.guarding.ask("reload").is_some());

@@ -1,10 +1,12 @@
 //! Who is gone goes, who lives stays, whatever happens to the path.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use deadpeer_lab::router::Action;
 use deadpeer_lab::testing::{inside, on_every_packet};
 
+use crate::common::guarding::BOUND;
 use crate::scene::{Scene, policy};
 
 const ENFORCE: &str = "supervise = \"enforce\"\nkill = \"enforce\"";
@@ -17,7 +19,20 @@ fn a_peer_that_lost_its_power_goes_and_the_others_stay() {
         let Some(mut scene) = Scene::new(4) else {
             return;
         };
-        scene.guard(&policy(ENFORCE));
+        let folder = scene.directory().to_owned();
+        let hook = |moment| {
+            let file = folder.join(moment);
+            format!(
+                "{moment}-kill = [\"/bin/sh\", \"-c\", \"env >{0}.part; mv {0}.part {0}\"]",
+                file.display()
+            )
+        };
+        let hooks = format!(
+            "{ENFORCE}\nhooks = {{ {}, {} }}",
+            hook("before"),
+            hook("after")
+        );
+        scene.guard(&policy(&hooks));
         scene.until("nobody is asked", |status| status["changed"] == 4);
         scene.cut(0);
         let cut = Instant::now();
@@ -42,7 +57,48 @@ fn a_peer_that_lost_its_power_goes_and_the_others_stay() {
         assert_eq!(death["owner"]["process"], "redis-server", "{death}");
         assert_eq!(death["destroyed_by"]["process"], "deadpeer", "{death}");
         assert!(death["silent_ms"].as_u64() > Some(10_000), "{death}");
+        for (moment, result) in [("before", ""), ("after", "destroyed")] {
+            let said = environment(&scene, moment);
+            let fact = |name: &str| {
+                said.get(name)
+                    .unwrap_or_else(|| panic!("{said:?}"))
+                    .as_str()
+            };
+            assert_eq!(fact("DEADPEER_RESULT"), result);
+            assert_eq!(fact("DEADPEER_POLICY"), "redis");
+            assert_eq!(fact("DEADPEER_PROCESS"), "redis-server");
+            assert_eq!(fact("DEADPEER_CONTAINER"), "");
+            let client = &scene.clients[0];
+            assert_eq!(
+                fact("DEADPEER_PEER"),
+                client.local_addr().unwrap().to_string()
+            );
+            assert_eq!(
+                fact("DEADPEER_LOCAL"),
+                client.peer_addr().unwrap().to_string()
+            );
+            assert_eq!(fact("DEADPEER_COOKIE"), death["cookie"].to_string());
+            assert_eq!(fact("DEADPEER_PID"), death["owner"]["pid"].to_string());
+            let number = |name| fact(name).parse::<u64>().unwrap();
+            assert!(number("DEADPEER_SILENCE_MS") >= 12_000, "{said:?}");
+            assert!(number("DEADPEER_UNANSWERED") > 0, "{said:?}");
+            assert!(number("DEADPEER_NETNS") > 0, "{said:?}");
+        }
     });
+}
+
+/// The environment of a hook that has written it to a file.
+fn environment(scene: &Scene, moment: &str) -> BTreeMap<String, String> {
+    let bound = Instant::now() + BOUND;
+    loop {
+        if let Ok(said) = std::fs::read_to_string(scene.directory().join(moment)) {
+            let pairs = said.lines().filter_map(|line| line.split_once('='));
+            return pairs
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect();
+        }
+        scene.wait(bound, moment);
+    }
 }
 
 /// What a policy that observes says of a dead peer is what the same policy does once it enforces.
