@@ -187,7 +187,8 @@ fn try_open(path: &Path) -> Result<Connection, OpenError> {
         ))
     })()
     .map_err(sqlite)?;
-    let is_new = application == 0 && version == 0 && tables(&connection).map_err(sqlite)?.is_empty();
+    let is_new =
+        application == 0 && version == 0 && tables(&connection).map_err(sqlite)?.is_empty();
     if !is_new && application != APPLICATION {
         return Err(OpenError::Foreign(path.to_owned()));
     }
