@@ -79,6 +79,7 @@ impl Board {
     pub fn show(&self, readings: &Readings, history: Option<HistoryReading>, next_sweep: Instant) {
         let readings = readings.clone();
         let state = &mut *self.lock();
+        state.names.learn_all(&readings);
         state.readings = readings;
         state.history = history;
         state.next_sweep = Some(next_sweep);

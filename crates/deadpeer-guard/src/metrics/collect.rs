@@ -1,6 +1,5 @@
 //! What is shown, one metric after the other.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -10,18 +9,18 @@ use prometheus_client::registry::Unit;
 
 use super::deaths::Deaths;
 use super::names::Names;
-use super::write::Writer;
+use super::write::{ByLabels, Writer};
 use super::{Board, ExportReading, HistoryReading};
 use crate::readings::{Configured, HoldReason, Noticed, QuestionResult, Readings, ServiceReading};
 
 impl Collector for Board {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut writer = Writer(encoder);
-        let state = &mut *self.lock();
+        let state = &*self.lock();
         writer.machine(&state.readings)?;
         writer.configuration(state.readings.configured)?;
         writer.policies(&state.readings)?;
-        writer.services(&state.readings, &mut state.names)?;
+        writer.services(&state.readings, &state.names)?;
         writer.deaths(&state.deaths)?;
         if let Some(history) = state.history {
             writer.history(history)?;
@@ -92,82 +91,69 @@ impl Writer<'_> {
             .kills
             .iter()
             .map(|((policy, mode, result), count)| {
-                let values = [policy.as_ref(), mode.name(), result.word()];
-                (values.map(str::to_owned), *count)
+                ([policy.as_ref(), mode.name(), result.word()], *count)
             });
         let help = "Connections whose peers are gone, by what was done about them";
         let labels = ["policy", "mode", "result"];
         self.counters("kills", help, labels, &kills.collect())?;
-        let spared = readings.spared.iter().map(|((policy, why), count)| {
-            let values = [policy.as_ref(), why.word()];
-            (values.map(str::to_owned), *count)
-        });
+        let spared = readings
+            .spared
+            .iter()
+            .map(|((policy, why), count)| ([policy.as_ref(), why.word()], *count));
         let help = "Times that a connection was let live though its peer seemed gone";
         self.counters("spared", help, ["policy", "why"], &spared.collect())?;
-        let changes = readings.changes.iter().map(|((policy, what), count)| {
-            ([policy.as_ref(), what.word()].map(str::to_owned), *count)
-        });
+        let changes = readings
+            .changes
+            .iter()
+            .map(|((policy, what), count)| ([policy.as_ref(), what.word()], *count));
         let help = "Sockets whose options were set";
         self.counters("changes", help, ["policy", "what"], &changes.collect())
     }
 
-    fn services(&mut self, readings: &Readings, names: &mut Names) -> fmt::Result {
+    fn services(&mut self, readings: &Readings, names: &Names) -> fmt::Result {
         self.protection(&readings.services, names)?;
         let questions = readings.questions.iter().map(|((service, result), count)| {
             let result = match result {
                 QuestionResult::Answered => "answered",
                 QuestionResult::Unanswered => "unanswered",
             };
-            ([names.of(service), result].map(str::to_owned), *count)
+            ([names.of(service), result], *count)
         });
         let help = "Peers that had to answer something, by what they did";
         let questions = questions.collect();
         self.counters("questions", help, ["service", "result"], &questions)?;
         let overwritten = readings.overwritten.iter();
-        let overwritten =
-            overwritten.map(|(service, count)| ([names.of(service).to_owned()], *count));
+        let overwritten = overwritten.map(|(service, count)| ([names.of(service)], *count));
         let help = "Sockets whose programs had set back what a policy had set";
         self.counters("overwritten", help, ["service"], &overwritten.collect())
     }
 
-    fn protection(&mut self, services: &[ServiceReading], names: &mut Names) -> fmt::Result {
-        let mut connections = BTreeMap::new();
-        let mut notice = BTreeMap::new();
-        for reading in services {
-            let service = names.of(&reading.service).to_owned();
-            for (protection, count) in &reading.connections {
-                let labels = [
-                    service.clone(),
-                    reading.direction().into(),
-                    protection.word().into(),
-                ];
-                *connections.entry(labels).or_default() += *count;
-            }
-            for (silence, noticed) in &reading.notice {
-                let worst = notice.entry([service.clone(), silence.name().into()]);
-                let worst = worst.or_insert(*noticed);
-                *worst = (*worst).max(*noticed);
-            }
-        }
+    fn protection(&mut self, services: &[ServiceReading], names: &Names) -> fmt::Result {
+        let connections = services.iter().flat_map(|reading| {
+            let (service, direction) = (names.of(&reading.service), reading.direction());
+            let counts = reading.connections.iter();
+            counts.map(move |(kept, count)| ([service, direction, kept.word()], *count as f64))
+        });
+        let connections = ByLabels::folded(connections, |before, more| before + more);
         let help = "Connections, by whether a vanished peer is noticed within the deadline of their policy";
-        let connections = connections
-            .into_iter()
-            .map(|(labels, count): (_, u64)| (labels, count as f64));
-        let names = ["service", "direction", "protection"];
-        self.gauges_of("connections", help, None, names, connections)?;
+        let labels = ["service", "direction", "protection"];
+        self.gauges_of("connections", help, None, labels, &connections)?;
+        let notice = services.iter().flat_map(|reading| {
+            let service = names.of(&reading.service);
+            let silences = reading.notice.iter();
+            silences.map(move |(silence, at)| ([service, silence.name()], seconds(*at)))
+        });
+        let notice = ByLabels::folded(notice, f64::max);
         let help = "When the kernel would notice on the worst connection that its peer is gone";
-        let notice = notice
-            .into_iter()
-            .map(|(labels, noticed)| (labels, seconds(noticed)));
-        let names = ["service", "silence"];
-        self.gauges_of("notice", help, Some(&Unit::Seconds), names, notice)
+        let labels = ["service", "silence"];
+        self.gauges_of("notice", help, Some(&Unit::Seconds), labels, &notice)
     }
 
     fn deaths(&mut self, deaths: &Deaths) -> fmt::Result {
-        let by_service = deaths.by_service.iter().map(|((service, cause), count)| {
-            let values = [service.as_str(), cause];
-            (values.map(str::to_owned), *count)
-        });
+        let by_service = deaths
+            .by_service
+            .iter()
+            .map(|((service, cause), count)| ([service.as_str(), *cause], *count));
         let help = "Connections that died and were not closed in order by both ends";
         let by_service = by_service.collect();
         self.counters("deaths", help, ["service", "cause"], &by_service)?;
@@ -191,7 +177,7 @@ impl Writer<'_> {
 
     fn export(&mut self, export: ExportReading) -> fmt::Result {
         let results = [("accepted", export.accepted), ("lost", export.lost)];
-        let results = results.map(|(result, count)| ([result.to_owned()], count));
+        let results = results.map(|(result, count)| ([result], count));
         let help = "Log records for the collector, by whether it took them";
         let results = results.into_iter().collect();
         self.counters("exported_records", help, ["result"], &results)

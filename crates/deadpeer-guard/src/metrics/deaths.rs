@@ -39,6 +39,7 @@ impl Deaths {
         }
         let cause = death.reason.cause;
         let service = ServiceName::of(death);
+        names.learn(&service);
         let mut key = (names.of(&service).to_owned(), cause.word());
         if self.by_service.len() >= PAIRS && !self.by_service.contains_key(&key) {
             key.0 = OTHER.to_owned();

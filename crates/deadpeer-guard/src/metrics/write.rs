@@ -6,6 +6,7 @@ use std::fmt;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
+use rustc_hash::FxHashMap;
 
 use super::deaths::Silences;
 
@@ -54,18 +55,16 @@ impl Writer<'_> {
         help: &str,
         unit: Option<&Unit>,
         labels: [&'static str; N],
-        series: impl IntoIterator<Item = ([String; N], f64)>,
+        series: &ByLabels<'_, N, f64>,
     ) -> fmt::Result {
-        let mut series = series.into_iter().peekable();
-        if series.peek().is_none() {
+        if series.0.is_empty() {
             return Ok(());
         }
         let gauge = MetricType::Gauge;
         let mut metric = self.0.encode_descriptor(name, help, unit, gauge)?;
-        for (values, value) in series {
-            let values = values.iter().map(String::as_str);
-            let labels: Labels<'_> = labels.iter().copied().zip(values).collect();
-            metric.encode_family(&labels)?.encode_gauge(&value)?;
+        for (values, value) in &series.0 {
+            let labels: Labels<'_> = labels.into_iter().zip(*values).collect();
+            metric.encode_family(&labels)?.encode_gauge(value)?;
         }
         Ok(())
     }
@@ -82,7 +81,7 @@ impl Writer<'_> {
         name: &str,
         help: &str,
         labels: [&'static str; N],
-        counts: &Counts<N>,
+        counts: &ByLabels<'_, N, u64>,
     ) -> fmt::Result {
         if counts.0.is_empty() {
             return Ok(());
@@ -90,8 +89,7 @@ impl Writer<'_> {
         let counter = MetricType::Counter;
         let mut metric = self.0.encode_descriptor(name, help, None, counter)?;
         for (values, count) in &counts.0 {
-            let values = values.iter().map(String::as_str);
-            let labels: Labels<'_> = labels.iter().copied().zip(values).collect();
+            let labels: Labels<'_> = labels.into_iter().zip(*values).collect();
             let mut series = metric.encode_family(&labels)?;
             series.encode_counter::<NoLabelSet, u64, f64>(count, None)?;
         }
@@ -119,16 +117,32 @@ impl Writer<'_> {
     }
 }
 
-/// Counts by the values of labels: what is folded into one is added up.
+/// What belongs to each set of values of labels, in their order.
 #[derive(Debug)]
-pub(super) struct Counts<const N: usize>(BTreeMap<[String; N], u64>);
+pub(super) struct ByLabels<'a, const N: usize, V>(Vec<([&'a str; N], V)>);
 
-impl<const N: usize> FromIterator<([String; N], u64)> for Counts<N> {
-    fn from_iter<I: IntoIterator<Item = ([String; N], u64)>>(counts: I) -> Self {
-        let mut sums = BTreeMap::default();
-        for (values, count) in counts {
-            *sums.entry(values).or_default() += count;
+impl<'a, const N: usize, V: Copy> ByLabels<'a, N, V> {
+    /// Of what is folded into one, one is made.
+    pub(super) fn folded(
+        all: impl Iterator<Item = ([&'a str; N], V)>,
+        fold: impl Fn(V, V) -> V,
+    ) -> Self {
+        let mut known: FxHashMap<[&str; N], V> = FxHashMap::default();
+        for (values, value) in all {
+            known
+                .entry(values)
+                .and_modify(|before| *before = fold(*before, value))
+                .or_insert(value);
         }
-        Self(sums)
+        let mut folded: Vec<_> = known.into_iter().collect();
+        folded.sort_unstable_by_key(|(values, _)| *values);
+        Self(folded)
+    }
+}
+
+/// What is folded into one is added up.
+impl<'a, const N: usize> FromIterator<([&'a str; N], u64)> for ByLabels<'a, N, u64> {
+    fn from_iter<I: IntoIterator<Item = ([&'a str; N], u64)>>(counts: I) -> Self {
+        Self::folded(counts.into_iter(), |before, more| before + more)
     }
 }
