@@ -43,12 +43,18 @@ const fn limit(
 }
 
 /// The limits, shortest first.
-pub const IDLE_LIMITS: [IdleLimit; 15] = [
+pub const IDLE_LIMITS: [IdleLimit; 19] = [
     limit(
         60,
         "AWS ALB and classic load balancers",
         Forgets::AtOnce,
         "measured",
+    ),
+    limit(
+        180,
+        "Azure private 5G",
+        Forgets::Silently,
+        "the vendor's documentation",
     ),
     limit(
         240,
@@ -93,6 +99,12 @@ pub const IDLE_LIMITS: [IdleLimit; 15] = [
         "GCP documentation, Cloud NAT timeouts",
     ),
     limit(
+        1800,
+        "Juniper SRX",
+        Forgets::Silently,
+        "the vendor's documentation",
+    ),
+    limit(
         3600,
         "Envoy and Istio tcp_proxy",
         Forgets::AtOnce,
@@ -121,6 +133,18 @@ pub const IDLE_LIMITS: [IdleLimit; 15] = [
         "Cilium",
         Forgets::Silently,
         "GCP documentation, hosted Cloud NAT",
+    ),
+    limit(
+        21_600,
+        "Twilio SIMs",
+        Forgets::Silently,
+        "the vendor's documentation",
+    ),
+    limit(
+        43_200,
+        "VMware NSX distributed firewall",
+        Forgets::Silently,
+        "the vendor's documentation",
     ),
     limit(
         86_400,
