@@ -17,8 +17,11 @@ pub(super) fn begin(
     board: Option<&Board>,
 ) -> Result<Option<Exporter>, Stop> {
     let begin = |(endpoint, board): (Endpoint, &Board)| {
-        info!("deaths, kills and metrics go to {endpoint}");
-        Exporter::start(endpoint, board.clone()).map_err(Stop::because)
+        let to = endpoint.to_string();
+        let exporter = Exporter::start(endpoint, board.clone())
+            .map_err(|error| Stop::because(format!("--otlp {to}: {error}")))?;
+        info!("deaths, kills and metrics go to {to}");
+        Ok(exporter)
     };
     endpoint.zip(board).map(begin).transpose()
 }
@@ -32,20 +35,21 @@ mod left_out {
     use deadpeer_guard::Event;
     use deadpeer_guard::metrics::{Board, ExportReading};
 
+    /// Whatever was typed.
     #[derive(Debug, Clone)]
-    pub(crate) struct Endpoint(Infallible);
+    pub(crate) struct Endpoint(String);
 
     impl FromStr for Endpoint {
-        type Err = &'static str;
+        type Err = Infallible;
 
-        fn from_str(_: &str) -> Result<Self, Self::Err> {
-            Err("deadpeer was built without it: cargo install with --features otlp")
+        fn from_str(text: &str) -> Result<Self, Self::Err> {
+            Ok(Self(text.to_owned()))
         }
     }
 
     impl fmt::Display for Endpoint {
-        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-            match self.0 {}
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&self.0)
         }
     }
 
@@ -53,8 +57,10 @@ mod left_out {
     pub(crate) struct Exporter(Infallible);
 
     impl Exporter {
-        pub(crate) fn start(endpoint: Endpoint, _: Board) -> io::Result<Self> {
-            match endpoint.0 {}
+        pub(crate) fn start(_: Endpoint, _: Board) -> io::Result<Self> {
+            Err(io::Error::other(
+                "deadpeer was built without it: cargo install with --features otlp",
+            ))
         }
 
         pub(crate) fn hear(&self, _: &Event) {
