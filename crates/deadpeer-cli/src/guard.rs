@@ -38,6 +38,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
 
 /// Guards until a signal says to end.
 fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
+    export::check(request.otlp.as_ref())?;
     let servers = show::bind(request.listen)?;
     let config = request.load()?;
     // Before anything that could start a thread.

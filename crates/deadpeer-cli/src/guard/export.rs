@@ -11,6 +11,16 @@ use tracing::info;
 
 use crate::exit::Stop;
 
+/// Refuses a collector to which this program could send nothing.
+pub(super) fn check(endpoint: Option<&Endpoint>) -> Result<(), Stop> {
+    match endpoint {
+        Some(to) if cfg!(not(feature = "otlp")) => Err(Stop::because(format!(
+            "--otlp {to}: deadpeer was built without it: cargo install with --features otlp"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Begins to send to a collector, if there is one.
 pub(super) fn begin(
     endpoint: Option<Endpoint>,
@@ -58,9 +68,7 @@ mod left_out {
 
     impl Exporter {
         pub(crate) fn start(_: Endpoint, _: Board) -> io::Result<Self> {
-            Err(io::Error::other(
-                "deadpeer was built without it: cargo install with --features otlp",
-            ))
+            Err(io::ErrorKind::Unsupported.into())
         }
 
         pub(crate) fn hear(&self, _: &Event) {
