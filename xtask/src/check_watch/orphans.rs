@@ -1,7 +1,7 @@
 //! What is closed while its peer is gone, in the kernel's table: supervised sockets stay there no
 //! longer than plain ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::ops::ControlFlow;
@@ -171,8 +171,9 @@ fn close_those_due(vanished: Instant, cases: &mut [Case]) {
     }
 }
 
-fn note_the_gone(table: &mut SockDiag, cases: &mut [Case]) -> Result<()> {
-    let mut there = std::collections::HashSet::new();
+/// Of all sockets in the kernel's table.
+pub(super) fn cookies(table: &mut SockDiag) -> Result<HashSet<u64>> {
+    let mut there = HashSet::new();
     let request = Request {
         states: States::ALL,
         tcp_info: false,
@@ -181,6 +182,11 @@ fn note_the_gone(table: &mut SockDiag, cases: &mut [Case]) -> Result<()> {
         there.insert(socket.cookie);
         ControlFlow::Continue(())
     })?;
+    Ok(there)
+}
+
+fn note_the_gone(table: &mut SockDiag, cases: &mut [Case]) -> Result<()> {
+    let there = cookies(table)?;
     for case in cases {
         if let (Some(closed), None) = (case.closed, case.gone_after)
             && !there.contains(&case.cookie)

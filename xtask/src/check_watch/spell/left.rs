@@ -1,18 +1,17 @@
 //! What stays in the kernel's table of connections that were closed when a lossy path had gone
 //! altogether, beside plain sockets.
 
-use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use deadpeer::Watch;
 use deadpeer_lab::Host;
-use deadpeer_sys::sock_diag::{Request, SockDiag, States};
+use deadpeer_sys::sock_diag::SockDiag;
 use deadpeer_sys::sockopt;
 
 use super::Connection;
+use crate::check_watch::orphans::cookies;
 
 /// Half of them are closed so long after the path has gone, and the others so long.
 const CLOSED: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(15)];
@@ -100,19 +99,6 @@ pub(super) fn behind(
         }
     }
     Ok(all)
-}
-
-fn cookies(table: &mut SockDiag) -> Result<HashSet<u64>> {
-    let mut there = HashSet::new();
-    let request = Request {
-        states: States::ALL,
-        tcp_info: false,
-    };
-    table.dump(request, |socket| {
-        there.insert(socket.cookie);
-        ControlFlow::Continue(())
-    })?;
-    Ok(there)
 }
 
 /// Returns whether supervised ones went no later than plain ones.
