@@ -1,6 +1,7 @@
 //! Many connections, one descriptor.
 
 mod adrift;
+mod error;
 mod event;
 mod loan;
 mod looks;
@@ -14,16 +15,15 @@ use std::time::Duration;
 
 use deadpeer_core::{Judge, Supervision, TcpInfo, TcpState, Verdict};
 use deadpeer_sys::readiness::{Epoll, Happened, Signs};
-use deadpeer_sys::sysctl::SysctlError;
 use deadpeer_sys::{Remembered, SysError, clock};
 
 use adrift::Adrift;
+pub use error::{AddError, NewWatchError};
 pub use event::{Event, News};
 pub use slip::Slip;
 use supervised::Supervised;
 use table::{Entry, Place, Table};
 
-use crate::apply::ApplyError;
 use crate::death::{HalfClose, Known, Limits, judge};
 use crate::died::{WatchError, known, refusal};
 
@@ -125,72 +125,6 @@ pub struct Watch {
     adrift: Adrift,
     half_close: HalfClose,
     supervised: Option<Supervised>,
-}
-
-/// Why a watch could not be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NewWatchError {
-    /// The kernel refused: `EMFILE`.
-    Call(SysError),
-    /// What the running kernel knows could not be found out.
-    Sysctl(SysctlError),
-}
-
-impl std::error::Error for NewWatchError {}
-
-impl fmt::Display for NewWatchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Call(error) => error.fmt(f),
-            Self::Sysctl(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<SysError> for NewWatchError {
-    fn from(error: SysError) -> Self {
-        Self::Call(error)
-    }
-}
-
-impl From<SysctlError> for NewWatchError {
-    fn from(error: SysctlError) -> Self {
-        Self::Sysctl(error)
-    }
-}
-
-/// Why a socket could not be added to a watch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AddError {
-    /// It cannot be watched.
-    Watch(WatchError),
-    /// The options of the supervision could not be set.
-    Apply(ApplyError),
-}
-
-impl std::error::Error for AddError {}
-
-impl fmt::Display for AddError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Watch(error) => error.fmt(f),
-            Self::Apply(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<WatchError> for AddError {
-    fn from(error: WatchError) -> Self {
-        Self::Watch(error)
-    }
-}
-
-impl From<ApplyError> for AddError {
-    fn from(error: ApplyError) -> Self {
-        Self::Apply(error)
-    }
 }
 
 impl Watch {
