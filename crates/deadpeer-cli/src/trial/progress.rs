@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpeer_lab::trial::{CaseVerdict, Failure, Outcome, Progress};
+use deadpeer_lab::trial::{Case, CaseVerdict, Failure, Living, Outcome, Progress};
 use deadpeer_report::duration::{self, Upper};
 use deadpeer_report::sanitize::sanitize;
 
@@ -126,6 +126,11 @@ fn result(outcome: &Outcome, within: Duration) -> String {
         CaseVerdict::Passed {
             after: Some(after), ..
         } => format!("passed, closed after {}", Upper(*after)),
+        CaseVerdict::Failed(Failure::Dropped { after, by })
+            if outcome.case == Case::Live(Living::Untouched) =>
+        {
+            format!("closed by {by} after {}", Upper(*after))
+        }
         CaseVerdict::Failed(Failure::Dropped { after, by }) => {
             format!("dropped by {by} after {}", Upper(*after))
         }

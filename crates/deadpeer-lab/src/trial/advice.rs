@@ -57,7 +57,7 @@ fn unnoticed(case: Case, settings: Option<&Effective>, forecast: Option<Notice>)
     };
     match (state, settings.user_timeout_ms) {
         (State::Idle, _) if !settings.keepalive => {
-            "keepalive is off on accepted sockets, and the server has no timeout of its own"
+            "keepalive is off on accepted sockets, and the server did not close in time by itself"
                 .to_owned()
         }
         (State::Idle, _) => format!(
@@ -97,7 +97,7 @@ fn dropped(by: By, settings: Option<&Effective>) -> String {
         }
         (By::Kernel(_), None) => "the kernel gives up too soon".to_owned(),
         (By::Reset, _) => "a RST came in".to_owned(),
-        (By::Server, _) => "the server closes connections of clients that are slow".to_owned(),
+        (By::Server, _) => "the server itself closed the connection of a live client".to_owned(),
     }
 }
 

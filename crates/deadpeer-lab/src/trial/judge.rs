@@ -8,9 +8,10 @@ use super::ending::Circumstances;
 use super::seen::Seen;
 use super::{By, Case, CaseVerdict, Failure, Living, Outcome};
 
-/// Idle time after which a server closes is taken for the same if it differs by less than this
-/// share.
+/// Times after which a server closes are taken for the same limit if they differ by less than this
+/// share, or by less than what serving one client after the other takes.
 const ALIKE: f64 = 0.8;
+const APART: Duration = Duration::from_millis(500);
 
 /// Whether vanished clients were noticed. `struck`: the moment at which they vanished.
 pub(super) fn vanished(
@@ -76,8 +77,8 @@ fn by(seen: &Seen, after: Duration, circumstances: Circumstances) -> By {
 }
 
 /// Forgives what a server does to every client alike (a limit of its own on idle time), and what it
-/// may do.
-pub(super) fn forgive(outcomes: &mut [Outcome], may_drop_slow: bool) {
+/// may do. What it does so late that such a limit may be about to strike everybody is unclear.
+pub(super) fn forgive(outcomes: &mut [Outcome], within: Duration, may_drop_slow: bool) {
     let untouched = |outcome: &&Outcome| outcome.case == Case::Live(Living::Untouched);
     let limit = outcomes.iter().find(untouched).and_then(|outcome| {
         let CaseVerdict::Failed(Failure::Dropped { after, by }) = outcome.verdict else {
@@ -89,14 +90,31 @@ pub(super) fn forgive(outcomes: &mut [Outcome], may_drop_slow: bool) {
         let CaseVerdict::Failed(Failure::Dropped { after, by }) = outcome.verdict else {
             continue;
         };
-        let policy = by == By::Server && limit.is_some_and(|limit| after >= limit.mul_f64(ALIKE));
+        let alike = |limit| is_alike(after, limit);
         let allowed = may_drop_slow && outcome.case == Case::Live(Living::SlowReader);
-        if policy || allowed {
-            outcome.verdict = CaseVerdict::Passed {
-                after: Some(after),
-                by: Some(by),
-            };
-        }
+        outcome.verdict = match (by, limit) {
+            _ if allowed => closed(after, by),
+            (By::Server, Some(limit)) if alike(limit) => closed(after, by),
+            (By::Server, None) if alike(within) => CaseVerdict::Unclear {
+                why: format!(
+                    "the server itself closed it after {:.1} s, and may have been about to close all: untouched ones were watched no longer than {:.1} s",
+                    after.as_secs_f64(),
+                    within.as_secs_f64()
+                ),
+            },
+            _ => continue,
+        };
+    }
+}
+
+fn is_alike(after: Duration, limit: Duration) -> bool {
+    after >= limit.mul_f64(ALIKE).min(limit.saturating_sub(APART))
+}
+
+fn closed(after: Duration, by: By) -> CaseVerdict {
+    CaseVerdict::Passed {
+        after: Some(after),
+        by: Some(by),
     }
 }
 
@@ -192,13 +210,50 @@ mod tests {
             outcome(Living::Outage, dropped(4)),
             outcome(Living::SlowReader, dropped(2)),
         ];
-        forgive(&mut outcomes, false);
+        forgive(&mut outcomes, SECOND * 30, false);
         let failed = outcomes
             .each_ref()
             .map(|o| matches!(o.verdict, CaseVerdict::Failed(_)));
         assert_eq!(failed, [false, false, true, true]);
-        forgive(&mut outcomes, true);
+        forgive(&mut outcomes, SECOND * 30, true);
         assert!(matches!(outcomes[3].verdict, CaseVerdict::Passed { .. }));
         assert!(matches!(outcomes[2].verdict, CaseVerdict::Failed(_)));
+    }
+    #[test]
+    fn a_limit_about_to_strike_all_accuses_nobody() {
+        let kept = CaseVerdict::Passed {
+            after: None,
+            by: None,
+        };
+        let dropped = |ms| {
+            CaseVerdict::Failed(Failure::Dropped {
+                after: Duration::from_millis(ms),
+                by: By::Server,
+            })
+        };
+        let mut outcomes = [
+            outcome(Living::Untouched, kept),
+            outcome(Living::Lossy, dropped(19_400)),
+            outcome(Living::Outage, dropped(9_000)),
+        ];
+        forgive(&mut outcomes, SECOND * 20, false);
+        assert!(matches!(outcomes[1].verdict, CaseVerdict::Unclear { .. }));
+        assert!(matches!(outcomes[2].verdict, CaseVerdict::Failed(_)));
+    }
+
+    #[test]
+    fn a_server_that_closes_at_once_does_so_to_all() {
+        let dropped = |ms| {
+            CaseVerdict::Failed(Failure::Dropped {
+                after: Duration::from_millis(ms),
+                by: By::Server,
+            })
+        };
+        let mut outcomes = [
+            outcome(Living::Untouched, dropped(179)),
+            outcome(Living::Lossy, dropped(85)),
+        ];
+        forgive(&mut outcomes, SECOND * 20, false);
+        assert!(matches!(outcomes[1].verdict, CaseVerdict::Passed { .. }));
     }
 }

@@ -134,7 +134,7 @@ impl Trial {
         let played = outcomes?;
         let untried = untried::foretell(self, &played);
         let mut outcomes: Vec<Outcome> = played.into_iter().map(|(outcome, _)| outcome).collect();
-        judge::forgive(&mut outcomes, self.may_drop_slow);
+        judge::forgive(&mut outcomes, self.within, self.may_drop_slow);
         outcomes.extend(untried);
         Ok(Report {
             address,
