@@ -56,6 +56,9 @@ fn unnoticed(case: Case, settings: Option<&Effective>, forecast: Option<Notice>)
         Case::Live(_) | Case::Middlebox => State::Idle,
     };
     match (state, settings.user_timeout_ms) {
+        (State::Idle, _) if !settings.keepalive && matches!(case, Case::Untried(_)) => {
+            "keepalive is off on accepted sockets: a vanished client is never given up".to_owned()
+        }
         (State::Idle, _) if !settings.keepalive => {
             "keepalive is off on accepted sockets, and the server did not close in time by itself"
                 .to_owned()
@@ -145,6 +148,9 @@ mod tests {
         }
         let said = advice(&slow).unwrap();
         assert!(said.contains("keepalive 7200/75/9"), "{said}");
+        slow.case = Case::Untried(State::Idle);
+        slow.settings = Some(Effective::untouched(&Sysctls::DEFAULT));
+        assert!(!advice(&slow).unwrap().contains("the server did not"));
         slow.settings = None;
         assert!(advice(&slow).unwrap().contains("could not be read"));
     }

@@ -57,7 +57,7 @@ pub(super) struct Line {
 }
 
 /// Bytes that are shown of an answer.
-const SHOWN: usize = 400;
+const SHOWN: usize = 160;
 
 /// A program and what it listens to.
 #[derive(Debug)]
