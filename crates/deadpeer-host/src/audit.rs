@@ -18,6 +18,7 @@ mod overruled;
 mod proof;
 mod replies;
 mod tally;
+mod timers;
 mod totals;
 mod unclosed;
 mod unread;

@@ -10,6 +10,7 @@ use super::basis::Basis;
 use super::bound::Bound;
 use super::closed::GivenUp;
 use super::foretold::{Foretold, Kind};
+use super::timers::Timers;
 use super::totals::Asked;
 use super::unread::Unread;
 use super::{inheritance, proof};
@@ -217,55 +218,30 @@ impl Audit {
             ..Judgement::unknown(basis)
         };
         if kind.supervised {
-            return Judgement {
-                idle: Bound::ByProgram,
-                in_flight: Bound::ByProgram,
-                late_write: Bound::ByProgram,
-                compliance: match self.within {
-                    Some(_) => Compliance::Undecided,
-                    None => Compliance::NotJudged,
-                },
-                ..judged
-            };
+            return judged.left_to_the_program(self.within);
         }
-        let differs = Finding::of_armed_timer(options, snapshot);
-        // An idle connection whose timer the settings explain ends as they promise. That the timer
-        // may all the same have been armed by a longer sysctl, and so fire later by its rounding,
-        // is no reason to condemn each, and most connections are idle.
-        let explained = snapshot.silence() == Some(Silence::Idle)
-            && snapshot.probes_out == 0
-            && differs.is_none();
-        let ends = match explained {
-            true => None,
-            false => snapshot.ends(options, &self.kernel),
-        };
+        let timers = Timers::of(options, snapshot, &self.kernel);
         let bound = |silence| match Silence::still_to_come(snapshot.state).contains(&silence) {
             true => Bound::from(forecast.outlook(silence).worst),
             false => Bound::RuledOut,
         };
-        let idle = snapshot.silence() == Some(Silence::Idle);
-        let counts = ends.filter(|_| !idle || differs.is_some());
-        let here = |silence| counts.filter(|_| snapshot.silence() == Some(silence));
-        let late_write = match (bound(Silence::LateWrite), ends.and_then(Notice::latest)) {
-            // It comes just before the verdict of the timer that is armed.
-            (Bound::By(at), Some(idle)) if differs.is_some() => {
-                let then = forecast.in_flight.worst.latest();
-                Bound::By(at.max(idle + then.unwrap_or_default()))
-            }
-            (bound, _) => bound,
+        let here = |silence| {
+            timers
+                .counted
+                .filter(|_| snapshot.silence() == Some(silence))
         };
         let in_time = |within| {
             let worst = forecast.worst_with(snapshot);
             worst
                 .into_iter()
-                .chain(counts)
+                .chain(timers.counted)
                 .all(|notice| notice.meets(within))
         };
         let mut judged = Judgement {
             idle: bound(Silence::Idle).or_later(here(Silence::Idle)),
             in_flight: bound(Silence::InFlight).or_later(here(Silence::InFlight)),
-            late_write,
-            ends,
+            late_write: timers.late_write(bound(Silence::LateWrite), forecast),
+            ends: timers.ends,
             compliance: match self.within.map(in_time) {
                 Some(true) => Compliance::InTime,
                 Some(false) => Compliance::Late,
@@ -273,10 +249,10 @@ impl Audit {
             },
             ..judged
         };
-        judged.findings.extend(differs);
+        judged.findings.extend(timers.differs);
         judged
             .findings
-            .extend(Finding::of_end(forecast, snapshot, ends));
+            .extend(Finding::of_end(forecast, snapshot, timers.ends));
         judged
     }
 
@@ -335,6 +311,20 @@ impl Judgement {
             unread: None,
             not_inherited: Vec::new(),
             given_up: None,
+        }
+    }
+
+    /// The same of a connection that its own program judges.
+    fn left_to_the_program(self, within: Option<Duration>) -> Self {
+        Self {
+            idle: Bound::ByProgram,
+            in_flight: Bound::ByProgram,
+            late_write: Bound::ByProgram,
+            compliance: match within {
+                Some(_) => Compliance::Undecided,
+                None => Compliance::NotJudged,
+            },
+            ..self
         }
     }
 
