@@ -126,9 +126,10 @@ Exit codes:
   2  usage or run-time error
   3  can't tell: not permitted to see, or unknown";
 
-/// What stands below every table that does not say itself what an interrupt comes to.
+/// What stands below every table that does not say itself what a signal comes to.
 const INTERRUPTED: &str = "
-  130  interrupted, as by Ctrl-C, before it was done";
+  130  interrupted, as by Ctrl-C; what is known by then is printed
+  143  ended by SIGTERM, in the same way";
 
 /// The command with the exit codes in the help of every verb.
 pub(crate) fn command() -> clap::Command {
@@ -143,7 +144,7 @@ fn with_codes(command: clap::Command) -> clap::Command {
 /// What the help of a verb ends with: its own examples and exit codes, or the codes of every verb.
 fn after(verb: &clap::Command) -> String {
     match verb.get_after_long_help().map(ToString::to_string) {
-        // Those that go on until they are interrupted, and `run`, which ends as its program does.
+        // The guard, of which SIGTERM is the ordinary end, and `run`, which ends as its program does.
         Some(own) if own.contains("  130  ") || own.contains("128 + N") => own,
         Some(own) if own.contains("Exit codes") => format!("{own}{INTERRUPTED}"),
         Some(own) => format!("{own}\n\n{EXIT_CODES}{INTERRUPTED}"),

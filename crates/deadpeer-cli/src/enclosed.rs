@@ -20,12 +20,13 @@ pub(crate) fn again() -> Result<Exit, Stop> {
     std::thread::spawn(move || {
         while !pause(Duration::from_secs(3600), Some(&interruption)) {}
         std::thread::sleep(GRACE);
-        let signal = interruption.first().map_or(0, |signal| signal.as_raw());
-        std::process::exit(128 + signal);
+        std::process::exit(Exit::Interrupted.code().into());
     });
     let status = enclosure::run(std::env::args_os().skip(1))
         .map_err(|error| Stop::because(error.to_string()))?;
     match status.code().and_then(|code| u8::try_from(code).ok()) {
+        // By a signal, which may have come to that one alone.
+        Some(code) if code > 128 => std::process::exit(code.into()),
         Some(code) => Exit::of_code(code).ok_or_else(|| ended(status)),
         None => Err(ended(status)),
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use deadpeer_sys::signals::{Signal, ended_by};
+
 /// What the exit code tells a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -16,33 +18,27 @@ pub(crate) enum Exit {
     Error,
     /// Can't tell: not permitted to see, or unknown.
     Unknown,
-    /// A signal ended it before its work was done, as a shell has it for SIGINT.
+    /// A signal to end came: 128 and its number, as a shell has it.
     Interrupted,
 }
 
 impl Exit {
     /// The code itself. Scripts rely on it: it never changes.
-    pub(crate) const fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         match self {
             Self::Yes => 0,
             Self::No => 1,
             Self::Error => 2,
             Self::Unknown => 3,
-            Self::Interrupted => 130,
+            Self::Interrupted => of_signal(ended_by().unwrap_or(Signal::INT)),
         }
     }
 
-    /// What a code of this command means.
+    /// What a code of this command means, where no signal ended it.
     pub(crate) fn of_code(code: u8) -> Option<Self> {
-        [
-            Self::Yes,
-            Self::No,
-            Self::Error,
-            Self::Unknown,
-            Self::Interrupted,
-        ]
-        .into_iter()
-        .find(|exit| exit.code() == code)
+        [Self::Yes, Self::No, Self::Error, Self::Unknown]
+            .into_iter()
+            .find(|exit| exit.code() == code)
     }
 
     /// Of several answers, the one for all: one that is over counts more than one of which nothing
@@ -62,6 +58,11 @@ impl Exit {
     }
 }
 
+/// 128 and the number: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.
+pub(crate) fn of_signal(signal: Signal) -> u8 {
+    u8::try_from(signal.as_raw()).map_or(u8::MAX, |number| number.saturating_add(128))
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())
@@ -75,7 +76,7 @@ pub(crate) enum Stop {
     PipeClosed,
     /// An error, as one sentence without a full stop.
     Failed(String),
-    /// A signal came before the work was done; how far it got, as one sentence without a full stop.
+    /// A signal came before the work was done: how far it got, as one sentence without a full stop.
     Interrupted(String),
 }
 
@@ -125,6 +126,8 @@ mod tests {
     fn codes_are_a_promise() {
         let codes = [Exit::Yes, Exit::No, Exit::Error, Exit::Unknown].map(Exit::code);
         assert_eq!(codes, [0, 1, 2, 3]);
+        let signals = [Signal::HUP, Signal::INT, Signal::TERM].map(of_signal);
+        assert_eq!(signals, [129, 130, 143]);
         assert_eq!(Exit::Interrupted.code(), 130);
     }
 

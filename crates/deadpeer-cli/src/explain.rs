@@ -18,6 +18,8 @@ pub(crate) use request::{ExplainArgs, Request};
 
 use std::io::Write;
 
+use deadpeer_sys::signals::ended_by;
+
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
 use answer::Answer;
@@ -27,13 +29,12 @@ use telling::Telling;
 /// Reads and tells, and says what could not be read.
 pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let mut telling = Telling::new(request, output);
-    let mut is_cut_short = false;
     let read = match &request.source {
         Source::Live {
             interface,
             stop_after,
         } => {
-            is_cut_short = live::capture(interface, *stop_after, &mut telling, out)?;
+            live::capture(interface, *stop_after, &mut telling, out)?;
             Ok(())
         }
         Source::File(file) => input::read(file, &mut telling, out)?,
@@ -55,7 +56,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     }
     out.flush()?;
     match read {
-        Ok(()) if is_cut_short => Ok(Exit::Interrupted),
+        Ok(()) if ended_by().is_some() => Ok(Exit::Interrupted),
         Ok(()) => Ok(answer.exit()),
         Err(error) => Err(Stop::because(format!("{}: {error}", request.source))),
     }

@@ -18,7 +18,7 @@ use deadpeer_guard::live::{Alone, runtime_directory};
 use deadpeer_guard::metrics::Board;
 use deadpeer_guard::{Daemon, Event, Guard, Readings, SIGNALS, Witness};
 use deadpeer_host::undo::default_directory;
-use deadpeer_sys::signals::Inbox;
+use deadpeer_sys::signals::{Inbox, Signal};
 
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
@@ -61,12 +61,16 @@ fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
         exporter,
     };
     let ended = daemon.run(&mut witnesses);
-    ended.map_err(|error| Stop::because(format!("guard: {error}")))?;
+    let signal = ended.map_err(|error| Stop::because(format!("guard: {error}")))?;
     witnesses.memory.end();
     if let Some(exporter) = witnesses.exporter {
         exporter.finish();
     }
-    Ok(Exit::Yes)
+    Ok(match signal {
+        Signal::INT => Exit::Interrupted,
+        // A supervisor's way to end a service.
+        _ => Exit::Yes,
+    })
 }
 
 /// Who remembers, and who shows and sends, if that is asked for.

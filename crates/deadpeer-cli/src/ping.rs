@@ -44,7 +44,7 @@ use crate::text::style;
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct PingArgs {
-    /// Stop after this many probes to each connection; without it, when interrupted
+    /// Stop after this many probes to each connection; without it, on Ctrl-C
     #[arg(short = 'c', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// Time between probes, at least 1s: the kernel sends none after a shorter silence
@@ -72,9 +72,7 @@ Exit codes:
   1  a connection is over, or its last three probes (or as many as were sent), or three
      retransmissions or probes of the kernel's own, were not answered
   2  usage or run-time error
-  3  can't tell: nothing matches, not permitted, or nothing could be asked
-  130  interrupted before -c probes were sent; without -c an interrupt is how it ends: 0, 1 or 3 by
-     what it has heard";
+  3  can't tell: nothing matches, not permitted, or nothing could be asked";
 
 /// The kernel counts the second of silence from the last answer, in ticks.
 const SILENCE: Duration = Duration::from_millis(1_020);
@@ -143,10 +141,9 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     let ended = pings.run(&interruption, &mut lending, out)?;
     lending.end(output, out)?;
     let answer = pings.sum_up(&coverage, out)?;
-    Ok(match (ended, request.count) {
-        (Ended::Interrupted, Some(_)) => Exit::Interrupted,
-        // Without a number, that is how it ends.
-        (Ended::Interrupted | Ended::Done, _) => answer,
+    Ok(match ended {
+        Ended::Interrupted => Exit::Interrupted,
+        Ended::Done => answer,
     })
 }
 

@@ -81,9 +81,6 @@ Exit codes:
   126  the program could not be executed
   127  there is no such program";
 
-/// In place of the program's 0 where the deadline was not promised: whether each of its connections
-/// kept it cannot be told.
-const NOT_PROMISED: u8 = Exit::Unknown.code();
 /// Exit codes as env(1), nohup(1) and timeout(1) have them.
 pub(crate) const FAILED: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
@@ -175,7 +172,8 @@ fn to_its_end(request: &Request) -> Result<u8, RunError> {
         .run(&mut protection)
         .map_err(|error| RunError::failed(format!("cannot wait for the program: {error}")))?;
     let code = match protection.falls_short() {
-        true if code == 0 => NOT_PROMISED,
+        // Whether each of its connections kept it cannot be told.
+        true if code == 0 => Exit::Unknown.code(),
         _ => code,
     };
     if let Some(remark) = protection.end().filter(|_| !request.quiet) {

@@ -88,9 +88,8 @@ Capabilities: CAP_BPF and CAP_PERFMON for eBPF, CAP_SYS_PTRACE for the owners of
 connections, CAP_SYS_ADMIN for --netns. Without them it does what it can, and says what it can't.
 
 Exit codes:
-  0  --count or --for was reached, or without either it was interrupted: that is how it ends
-  2  usage or run-time error
-  130  interrupted before --count or --for was reached";
+  0  --count or --for was reached, or nobody reads its output any more
+  2  usage or run-time error";
 
 /// Every cause by its word.
 pub(crate) fn cause() -> impl TypedValueParser<Value = CloseCause> {
@@ -158,19 +157,17 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         local: Local::of(&request.chosen.namespace),
     };
     watch.begin(&deaths, out)?;
-    let mut is_done = true;
-    loop {
+    let exit = loop {
         let seen = watch.drain(&mut deaths, out)?;
         out.flush()?;
         let total = watch.tally.counts.total();
         let enough = request.count.is_some_and(|count| total >= count);
         if enough || until.is_some_and(|until| Instant::now() >= until) {
-            break;
+            break Exit::Yes;
         }
         // What comes meanwhile is kept by the kernel.
         if seen > 0 && is_over(wait.pause(BREATH)?)? {
-            is_done = request.is_endless();
-            break;
+            break Exit::Interrupted;
         }
         let due = [
             deaths.look_in(Instant::now()),
@@ -179,16 +176,12 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         ];
         let limit = due.into_iter().flatten().min();
         if is_over(wait.on(&[Some(deaths.as_fd()), watch.local.source()], limit)?)? {
-            is_done = request.is_endless();
-            break;
+            break Exit::Interrupted;
         }
-    }
+    };
     watch.drain(&mut deaths, out)?;
     watch.end(&deaths, out)?;
-    Ok(match is_done {
-        true => Exit::Yes,
-        false => Exit::Interrupted,
-    })
+    Ok(exit)
 }
 
 fn is_over(woken: Woken) -> Result<bool, Stop> {
@@ -200,11 +193,6 @@ fn is_over(woken: Woken) -> Result<bool, Stop> {
 }
 
 impl Request {
-    /// Whether being interrupted is how it ends.
-    fn is_endless(&self) -> bool {
-        self.count.is_none() && self.stop_after.is_none()
-    }
-
     fn asks_for(&self, death: &Death) -> bool {
         let word = death.reason.cause.word();
         match self.causes.is_empty() {

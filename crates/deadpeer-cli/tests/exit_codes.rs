@@ -56,7 +56,12 @@ fn every_verb_has_the_whole_table_in_its_help() {
             "run" => assert_eq!(codes, ["3", "125", "126", "127"], "{help}"),
             _ => {
                 assert!(codes.starts_with(&["0"]), "{verb}: {help}");
-                assert!(codes.ends_with(&["130"]), "{verb}: {help}");
+                // What ends a service is no interruption of a guard.
+                let signals: &[&str] = match verb {
+                    "guard" => &["130"],
+                    _ => &["130", "143"],
+                };
+                assert!(codes.ends_with(signals), "{verb}: {help}");
                 assert!(codes.contains(&"2"), "{verb}: {help}");
             }
         }
@@ -161,58 +166,81 @@ fn the_codes_come_as_the_table_says() {
     });
 }
 
-/// What waits, with a number of its own or something to come to, and what it says once it does.
+/// What waits, on a machine with a connection on the port `PORT` and an address `DEAF` that answers
+/// nobody. Each says something once it waits.
+const WAITS: &[&str] = &[
+    "watch --port PORT",
+    "watch --for 1h --port PORT",
+    "watch --stats --count 1 --port PORT",
+    "ping --port PORT",
+    "ping -c 1000 --port PORT",
+    "explain --live lo --packets",
+    "explain --live lo --packets --for 1h",
+    "listen 127.0.0.1:8888",
+    "listen 127.0.0.1:8888 --once",
+    "connect DEAF",
+    "connect 127.0.0.1:PORT",
+];
+
+/// What answers at once, or waits for what takes a test of its own: `test` (servers/interrupt.rs),
+/// `lab` (lab.rs), `kill` (asking/kill.rs), `protect` (protect/burst.rs), `run` (run/signals.rs);
+/// `guard` is below.
+const NOT_HERE: &[&str] = &[
+    "audit",
+    "plan",
+    "history",
+    "completions",
+    "man",
+    "test",
+    "lab",
+    "kill",
+    "protect",
+    "run",
+    "guard",
+];
+
+/// One rule for all: 128 and the signal's number.
 #[test]
-fn what_is_interrupted_before_it_is_done_says_130() {
+fn what_waits_ends_by_a_signal_as_a_shell_has_it() {
+    let help = run(&["--help"]).stdout;
+    for verb in verbs(&help) {
+        let waits = WAITS
+            .iter()
+            .any(|line| line.split(' ').next() == Some(verb));
+        assert!(waits || NOT_HERE.contains(&verb), "does {verb} wait?");
+    }
     in_private_netns(|| {
         let pair = pair(&SocketOptions::default());
         let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
         sockopt::mute(&deaf).unwrap();
-        let (port, deaf) = (pair.port(), deaf.local_addr().unwrap().to_string());
-        for line in [
-            format!("watch --for 1h --port {port}"),
-            format!("watch --count 1 --port {port}"),
-            format!("ping -c 1000 --port {port}"),
-            "explain --live lo --packets --for 1h".to_owned(),
-            "listen 127.0.0.1:8888 --once".to_owned(),
-            format!("connect {deaf}"),
-        ] {
-            assert_eq!(interrupted(&line), Some(130), "{line}");
+        let deaf = deaf.local_addr().unwrap().to_string();
+        for line in WAITS {
+            let line = line.replace("PORT", &pair.port()).replace("DEAF", &deaf);
+            for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+                assert_eq!(ended_by(signal, &line), Some(code), "{line}");
+            }
         }
     });
 }
 
-/// What has no end of its own: an interrupt is none too early, and the answer is that of so far.
+/// Its ordinary end is a supervisor's SIGTERM.
 #[test]
-fn what_goes_on_until_it_is_interrupted_ends_with_its_answer() {
+fn a_guard_ends_well_by_sigterm_and_interrupted_by_control_c() {
     in_private_netns(|| {
-        let pair = pair(&SocketOptions::default());
-        let port = pair.port();
-        for line in [
-            format!("watch --port {port}"),
-            format!("ping --port {port}"),
-            "explain --live lo --packets".to_owned(),
-            "listen 127.0.0.1:8889".to_owned(),
-            format!("connect 127.0.0.1:{port}"),
-        ] {
-            assert_eq!(interrupted(&line), Some(0), "{line}");
+        for (signal, code) in [(Signal::TERM, 0), (Signal::INT, 130)] {
+            let guarding = Guarding::new();
+            let mut guard = guarding.command("", &["--no-history"]).spawn().unwrap();
+            guarding.begun();
+            kill_process(Pid::from_child(&guard), signal).unwrap();
+            let ended = guard.wait().unwrap().code();
+            assert_eq!(ended, Some(code), "{}", guarding.logged());
         }
-        let guarding = Guarding::new();
-        let mut guard = guarding.command("", &["--no-history"]).spawn().unwrap();
-        guarding.begun();
-        kill_process(Pid::from_child(&guard), Signal::INT).unwrap();
-        assert_eq!(
-            guard.wait().unwrap().code(),
-            Some(0),
-            "{}",
-            guarding.logged()
-        );
     });
 }
 
-/// The code of a run that is interrupted once it has said something. Whatever comes by TCP
+/// The code of a run that gets a signal once it has said something. Whatever comes by TCP
 /// meanwhile is a connection that is made and closed in order.
-fn interrupted(line: &str) -> Option<i32> {
+fn ended_by(signal: Signal, line: &str) -> Option<i32> {
     let mut command = deadpeer(&line.split(' ').collect::<Vec<_>>());
     let (reader, writer) = std::io::pipe().unwrap();
     command.stdout(writer.try_clone().unwrap()).stderr(writer);
@@ -234,7 +262,7 @@ fn interrupted(line: &str) -> Option<i32> {
             thread::sleep(Duration::from_millis(50));
         }
         let mut told = heard.join().unwrap();
-        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        kill_process(Pid::from_child(&child), signal).unwrap();
         std::io::copy(&mut told, &mut std::io::sink()).unwrap();
     });
     child.wait().unwrap().code()

@@ -79,11 +79,12 @@ impl Daemon {
         })
     }
 
-    /// Runs until a signal says to end. The witness is told what happens, and the log as well.
+    /// Runs until a signal says to end, and says which. The witness is told what happens, and the
+    /// log as well.
     ///
     /// # Errors
     /// Waiting failed.
-    pub fn run(mut self, witness: &mut impl Witness) -> io::Result<()> {
+    pub fn run(mut self, witness: &mut impl Witness) -> io::Result<Signal> {
         self.supervisor.ready(&self.summary());
         info!("{}", self.summary());
         loop {
@@ -93,10 +94,10 @@ impl Daemon {
                     Signal::HUP => {
                         self.reload();
                     }
-                    _ => {
+                    signal => {
                         self.supervisor.stopping();
                         info!("ends: what was set stays as it is");
-                        return Ok(());
+                        return Ok(signal);
                     }
                 }
             }

@@ -103,12 +103,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
             let accepts = !(once && self.next > 0);
             let ready = self.wait(accepts.then_some(listener))?;
             if ready.interrupted {
-                let exit = self.interrupted()?;
-                // Without a number of clients that is how it ends.
-                return Ok(match once && exit == Exit::Yes {
-                    true => Exit::Interrupted,
-                    false => exit,
-                });
+                return self.interrupted();
             }
             if ready.client {
                 match listener.accept() {
@@ -252,7 +247,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
                 self.end(key, &ending)?;
             }
         }
-        Ok(self.exit())
+        Ok(Exit::Interrupted)
     }
 
     /// Says how a connection ended, and closes it.

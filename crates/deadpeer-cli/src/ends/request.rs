@@ -56,17 +56,15 @@ pub(crate) struct ConnectArgs {
 
 const LISTEN_CODES: &str = "\
 Exit codes:
-  0  no client was lost: each closed, or was there when this was interrupted
+  0  the client of --once was not lost: it closed
   1  a client was lost: it vanished, or reset its connection
-  2  usage or run-time error
-  130  interrupted before the client of --once was gone; without --once an interrupt is how it ends";
+  2  usage or run-time error";
 
 const CONNECT_CODES: &str = "\
 Exit codes:
-  0  the peer was not lost: it closed, or was there when this was interrupted
+  0  the peer was not lost: it closed
   1  the peer was lost: it vanished, or reset the connection
-  2  usage or run-time error
-  130  interrupted before it was connected";
+  2  usage or run-time error";
 
 /// What both ends take.
 #[derive(Debug, Args)]

@@ -27,13 +27,13 @@ const ARPHRD_ETHER: u16 = 1;
 const ARPHRD_LOOPBACK: u16 = 772;
 const ARPHRD_NONE: u16 = 65_534;
 
-/// Takes packets until a signal comes or the time is over. Says whether a signal came before that.
+/// Takes packets until a signal comes or the time is over.
 pub(super) fn capture(
     interface: &str,
     stop_after: Option<Duration>,
     telling: &mut Telling<'_>,
     out: &mut impl Write,
-) -> Result<bool, Stop> {
+) -> Result<(), Stop> {
     let cannot = |error: &dyn std::fmt::Display| Stop::because(format!("{interface}: {error}"));
     // Any socket knows its namespace's interfaces.
     let any = UnixDatagram::unbound().map_err(|error| cannot(&error))?;
@@ -85,11 +85,8 @@ pub(super) fn capture(
         out.flush()?;
         lost += u64::from(socket.overruns().map_err(|error| cannot(&error))?);
         telling.lost = Some(lost);
-        if until.is_some_and(|until| Instant::now() >= until) {
-            return Ok(false);
-        }
-        if stopped.came() {
-            return Ok(until.is_some());
+        if stopped.came() || until.is_some_and(|until| Instant::now() >= until) {
+            return Ok(());
         }
         if taken == 0 {
             wait(&socket, until)?;

@@ -77,9 +77,7 @@ Exit codes:
   0  nobody was gone
   1  a connection hung on a peer that was gone
   2  usage or run-time error, or the capture could not be read to its end
-  3  can't tell: the capture does not show it for some connection, or holds no TCP at all
-  130  interrupted before --for was over; without --for an interrupt is how --live ends, and a file
-     that is still being written: 0, 1 or 3 by what was seen";
+  3  can't tell: the capture does not show it for some connection, or holds no TCP at all";
 
 /// What the deadline is for here.
 const WITHIN: &str = "Deadline of the plan that each death is compared with";

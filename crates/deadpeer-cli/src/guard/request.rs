@@ -106,9 +106,9 @@ CAP_BPF and CAP_PERFMON to see deaths as they happen, CAP_SYS_ADMIN to enter oth
 namespaces: without it those of containers are not guarded, which is said.
 
 Exit codes:
-  0  it was told to end, by SIGINT or SIGTERM, as systemd does it; --check: the configuration is right
+  0  it was told to end by SIGTERM, as systemd does it; --check: the configuration is right
   2  usage or run-time error, a wrong configuration, or another guard runs
-  130  --once or --check was interrupted before it was done";
+  130  interrupted, as by Ctrl-C: it ends in the same order";
 
 /// What is asked.
 #[derive(Debug)]

@@ -169,12 +169,15 @@ fn undo_file(request: &Change, table: &Table) -> Result<UndoFile, Stop> {
 }
 
 fn stopped(error: &CarryOutError, undo: &UndoFile) -> Stop {
-    let (CarryOutError::Record(_) | CarryOutError::Read(_) | _) = error;
-    match undo.is_written() {
-        false => Stop::because(format!("{error} (nothing was changed)")),
-        true => Stop::because(format!(
+    let so_far = match undo.is_written() {
+        false => format!("{error} (nothing was changed)"),
+        true => format!(
             "{error}; what was changed so far is undone by: deadpeer protect --undo {}",
             undo.path().display()
-        )),
+        ),
+    };
+    match error {
+        CarryOutError::Interrupted { .. } => Stop::interrupted(so_far),
+        _ => Stop::because(so_far),
     }
 }

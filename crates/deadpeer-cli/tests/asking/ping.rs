@@ -195,7 +195,7 @@ fn an_interrupt_ends_it_with_a_summary() {
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(output.status.code(), Some(130), "{said}");
         assert!(said.contains("sent, "), "{said}");
     });
 }

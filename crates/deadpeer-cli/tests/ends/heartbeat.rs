@@ -36,7 +36,7 @@ fn data_travels_between_the_beats_and_leaving_is_no_loss() {
         connect.stands(Duration::from_secs(7));
         connect.interrupt();
         assert_eq!(connect.ended(SOON).by, "us");
-        assert_eq!(connect.code(), 0);
+        assert_eq!(connect.code(), 130);
         let ended = listen.ended(SOON);
         assert_eq!(
             (ended.lost, ended.by.as_str()),
@@ -45,7 +45,7 @@ fn data_travels_between_the_beats_and_leaving_is_no_loss() {
         );
         assert_eq!(ended.sign, "a frame: leaving");
         listen.interrupt();
-        assert_eq!(listen.code(), 0);
+        assert_eq!(listen.code(), 130);
     });
 }
 

@@ -21,7 +21,7 @@ fn closed(server: &Host, client: &Host, arguments: &str) -> Ended {
     listen.connected();
     listen.interrupt();
     let ended = connect.ended(SOON);
-    assert_eq!((connect.code(), listen.code()), (0, 0));
+    assert_eq!((connect.code(), listen.code()), (0, 130));
     assert_eq!((ended.lost, ended.by.as_str()), (false, "peer"));
     assert_eq!(ended.cause.as_deref(), Some("peer-closed"));
     ended
@@ -153,7 +153,7 @@ fn stays_blind(lab: &Lab, server: &Host, host: &Host, method: &str) {
     assert_eq!((ended.by.as_str(), ended.lost), ("us", false));
     assert_eq!(ended.tcpi_state.as_deref(), Some("established"));
     assert_eq!(ended.poll, "");
-    assert_eq!(connect.code(), 0);
+    assert_eq!(connect.code(), 130);
 }
 
 #[test]

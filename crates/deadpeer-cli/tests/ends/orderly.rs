@@ -84,12 +84,12 @@ fn many_clients_hear_the_same_and_an_interrupt_ends_in_order() {
         first.interrupt();
         let ended = first.ended(SOON);
         assert_eq!((ended.by.as_str(), ended.lost), ("us", false));
-        assert_eq!(first.code(), 0);
+        assert_eq!(first.code(), 130);
         assert_eq!(listen.ended(SOON).peer, here.local);
         listen.interrupt();
         let ended = listen.ended(SOON);
         assert_eq!((ended.by.as_str(), ended.peer), ("us", there.local));
-        assert_eq!(listen.code(), 0);
+        assert_eq!(listen.code(), 130);
         assert_eq!(second.ended(SOON).cause.as_deref(), Some("peer-closed"));
         assert_eq!(second.code(), 0);
     });

@@ -43,7 +43,7 @@ fn an_interrupt_ends_the_writer_and_the_story_is_told() {
     drop(stdin);
     let last = lines.last().unwrap().unwrap();
     assert!(last.contains("\"deaths\":1"), "{last}");
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn interrupted_between_two_portions() {
         };
         kill_process(Pid::from_child(&child), Signal::INT).unwrap();
         let ran = ran(child.wait_with_output());
-        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert_eq!(ran.code, 130, "{}", ran.stderr);
         assert!(ran.stderr.contains("interrupted after"), "{}", ran.stderr);
         assert!(
             ran.stderr.contains(file.to_str().unwrap()),

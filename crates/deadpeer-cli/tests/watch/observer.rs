@@ -110,7 +110,7 @@ impl Observer {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             last = line;
         }
-        assert!(self.process.wait().unwrap().success());
+        assert_eq!(self.process.wait().unwrap().code(), Some(130));
         last
     }
 }

@@ -88,8 +88,15 @@ impl Interruption {
     /// The first signal that came.
     #[must_use]
     pub fn first(&self) -> Option<Signal> {
-        Signal::from_named_raw(FIRST.load(Ordering::SeqCst))
+        ended_by()
     }
+}
+
+/// The first signal that the last [`Interruption`] of this process noted, also once that is
+/// dropped.
+#[must_use]
+pub fn ended_by() -> Option<Signal> {
+    Signal::from_named_raw(FIRST.load(Ordering::SeqCst))
 }
 
 impl AsFd for Interruption {
@@ -165,7 +172,8 @@ impl std::fmt::Debug for Action {
 /// Runs in the middle of whatever the process does: atomics, write(2), sigaction(2) and raise(3)
 /// alone.
 extern "C" fn note(signal: libc::c_int) {
-    if CAME.swap(true, Ordering::SeqCst) {
+    let first = FIRST.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+    if first.is_err() {
         if SECOND_ENDS.load(Ordering::SeqCst) {
             let default = Action::of(libc::SIG_DFL);
             // SAFETY: the default action is valid, and the old one is not asked for.
@@ -175,7 +183,7 @@ extern "C" fn note(signal: libc::c_int) {
         }
         return;
     }
-    FIRST.store(signal, Ordering::SeqCst);
+    CAME.store(true, Ordering::SeqCst);
     let fd = WRITE_END.load(Ordering::SeqCst);
     if fd >= 0 {
         // SAFETY: it is ours while handlers are installed; one byte of a local is written.
