@@ -85,6 +85,7 @@ impl Target {
         let query = Query {
             filter,
             settings: false,
+            over: tables.are_many_meant(),
             ..Query::default()
         };
         let mut targets = Vec::new();

@@ -147,7 +147,10 @@ fn table(request: &Undo, file: &UndoFile) -> Result<(Namespace, Table), Stop> {
     let wanted = file.record().network_namespace;
     let found = match &request.chosen.netns {
         Some(_) => None,
-        None => AllNetns::find().of(wanted).map(|netns| netns.way.clone()),
+        None => {
+            let all = AllNetns::find_with([wanted]);
+            all.of(wanted).map(|netns| netns.way.clone())
+        }
     };
     let way = found.unwrap_or_else(|| request.chosen.namespace.clone());
     let entered = way.keep().map_err(OpenTableError::from);

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use deadpeer_sys::netns::{self, NetnsError};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::namespace::Namespace;
+use super::namespace::{Namespace, OpenNamespace};
+use super::over;
+use super::owners::Owners;
 
 /// A network namespace of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,16 @@ impl Netns {
             name,
             is_own: number == netns::inode(netns::open_current()?)?,
         })
+    }
+
+    /// One that a socket leads to.
+    pub(super) fn kept(open: OpenNamespace) -> Self {
+        Self {
+            number: open.number(),
+            way: Namespace::Open(open),
+            name: None,
+            is_own: false,
+        }
     }
 
     /// The same, kept open; `None`: its process ended, and another has its number.
@@ -92,8 +104,7 @@ const NAMED: &str = "/run/netns";
 impl AllNetns {
     /// Looks for them: in one pass over `/proc`, and in our mounts. One that neither a process is
     /// in nor a mount of ours stands for is not found, though a descriptor or a socket may keep it:
-    /// where a process holds such a socket, an [audit](crate::audit::Audit::each) finds it by
-    /// that.
+    /// where a process holds such a socket, whoever reads [tables](crate::Tables) finds it by that.
     #[must_use]
     pub fn find() -> Self {
         let mut known: FxHashMap<u64, Netns> = FxHashMap::default();
@@ -152,6 +163,20 @@ impl AllNetns {
         let mut hidden: Vec<u32> = hidden.into_values().collect();
         hidden.sort_unstable();
         Self { known, hidden }
+    }
+
+    /// The same; and unless all with these numbers are among them, those that a socket alone keeps
+    /// as well: that takes a look at every TCP socket that a process holds.
+    #[must_use]
+    pub fn find_with(numbers: impl IntoIterator<Item = u64>) -> Self {
+        let mut all = Self::find();
+        let is_missing = numbers.into_iter().any(|number| all.of(number).is_none());
+        if is_missing && let Ok(owners) = Owners::scan() {
+            let known = all.known.iter().map(|netns| netns.number).collect();
+            let kept = over::elsewhere(&owners, &known);
+            all.known.extend(kept.into_iter().map(Netns::kept));
+        }
+        all
     }
 
     /// The one with this number.

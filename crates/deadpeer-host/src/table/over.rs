@@ -99,6 +99,24 @@ pub(super) fn unseen(owners: &Owners, seen: &mut [u32], read: &[u64], filter: &F
     }
 }
 
+/// Network namespaces, none of those `known`, that a process holds a TCP socket in. Each once.
+pub(super) fn elsewhere(owners: &Owners, known: &FxHashSet<u64>) -> Vec<OpenNamespace> {
+    let mut borrower = FdBorrower::default();
+    let mut elsewhere: Vec<OpenNamespace> = Vec::new();
+    let mut last = None;
+    for (inode, owner) in owners.each() {
+        if last.replace(inode) != Some(inode)
+            && is_tcp(owner)
+            && let Ok(socket) = borrower.duplicate(owner.process.pid(), owner.fd)
+            && let Some(other) = is_elsewhere(&socket, known)
+            && !elsewhere.contains(&other)
+        {
+            elsewhere.push(other);
+        }
+    }
+    elsewhere
+}
+
 fn is_tcp(owner: Owner<'_>) -> bool {
     let mut name = [0_u8; 16];
     let path = format!("/proc/{}/fd/{}", owner.process.pid(), owner.fd);

@@ -24,8 +24,9 @@ pub struct Query {
     /// [moments](crate::Connection::snapshot) included, several times faster, and no
     /// [TCP_INFO](crate::Connection::tcp_info).
     pub forecast_only: bool,
-    /// Whether to count the [descriptors of connections that are over](crate::Coverage::over) as
-    /// well. Needs the owners.
+    /// Whether to look at the TCP sockets that processes hold and that no table shows: to count the
+    /// [descriptors of connections that are over](crate::Coverage::over), and to find the network
+    /// namespaces that a socket alone keeps. Needs the owners.
     pub over: bool,
     /// Whether to show listeners that the filter leaves out, marked as not chosen.
     pub context: bool,

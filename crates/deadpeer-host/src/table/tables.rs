@@ -12,7 +12,7 @@ use super::bpf::{BpfError, BpfReader};
 use super::connection::Connection;
 use super::coverage::{ClosedNetns, Coverage};
 use super::error::{OpenTableError, ReadTableError};
-use super::namespace::{Namespace, OpenNamespace};
+use super::namespace::OpenNamespace;
 use super::netns::Netns;
 use super::query::Query;
 use super::scope::Scope;
@@ -154,6 +154,11 @@ impl Tables {
         found.map(|(_, table)| table)
     }
 
+    /// Whether more than one may be meant: then sockets may lead to [others](Query::over).
+    pub(crate) fn are_many_meant(&self) -> bool {
+        self.are_many_meant
+    }
+
     /// The namespaces that are meant and could not be opened.
     #[must_use]
     pub fn closed(&self) -> &[ClosedNetns] {
@@ -193,11 +198,12 @@ impl Tables {
     ) -> Result<(Vec<(Netns, Table)>, Coverage), ReadTableError> {
         let mut coverage = Coverage::default();
         let mut shared = Shared::default();
-        if self.tables.len() > 1 {
+        if self.are_many_meant {
             let query = Query {
                 filter: filter.clone(),
                 settings: false,
                 tcp_info: false,
+                over: true,
                 ..Query::default()
             };
             let mut any = Vec::new();
@@ -209,7 +215,9 @@ impl Tables {
                 shared = known.clone();
                 Ok(coverage)
             })?;
-            self.tables.retain(|(netns, _)| any.contains(&netns.number));
+            if self.tables.len() > 1 {
+                self.tables.retain(|(netns, _)| any.contains(&netns.number));
+            }
         }
         for (_, table) in &mut self.tables {
             shared.lend(table);
@@ -258,14 +266,12 @@ impl Tables {
 
     /// Opens the table of a namespace that a socket leads to.
     fn open_another(&mut self, open: OpenNamespace) {
-        let netns = Netns {
-            number: open.number(),
-            way: Namespace::Open(open),
-            name: None,
-            is_own: false,
-        };
+        let netns = Netns::kept(open);
         match Table::open(&netns.way) {
-            Ok(table) => self.tables.push((netns, table)),
+            Ok(table) => {
+                self.tables.push((netns, table));
+                self.lend_source();
+            }
             Err(error) => self.closed.push(ClosedNetns::of(&netns, &error)),
         }
     }

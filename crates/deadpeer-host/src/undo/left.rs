@@ -15,7 +15,7 @@ use crate::table::{AllNetns, Namespace};
 pub enum Left {
     /// Nothing: the machine was started again since.
     EarlierBoot,
-    /// Nothing: no process and no mount shows its network namespace.
+    /// Nothing: no process, no mount and no socket shows its network namespace.
     NamespaceGone,
     /// So many of its sockets, and its sysctls.
     Sockets(u64),
@@ -28,7 +28,9 @@ impl Left {
     /// ([`boot_id`](super::boot_id)). Another network namespace than ours takes `CAP_SYS_ADMIN`.
     #[must_use]
     pub fn of(files: &[UndoFile], boot: &str) -> Vec<Self> {
-        let all = AllNetns::find();
+        let of_now = files.iter().map(UndoFile::record);
+        let of_now = of_now.filter(|record| record.boot_id == boot);
+        let all = AllNetns::find_with(of_now.map(|record| record.network_namespace));
         let mut sockets: FxHashMap<u64, Option<FxHashSet<u64>>> = FxHashMap::default();
         let left = |file: &UndoFile| {
             let record = file.record();

@@ -8,7 +8,7 @@ use std::process::Command;
 use deadpeer_host::audit::Audit;
 use deadpeer_host::kill::destroy_everywhere;
 use deadpeer_host::{
-    Filter, Namespace, OpenTableError, Query, Scope, States, Table, Tables, Target,
+    AllNetns, Filter, Namespace, OpenTableError, Query, Scope, States, Table, Tables, Target,
 };
 use deadpeer_sys::testing::{in_private_netns, skip};
 use deadpeer_sys::{netns, sockopt};
@@ -161,9 +161,10 @@ fn a_namespace_that_a_socket_alone_keeps() {
     in_private_netns(|| {
         let made = netns::private(|| {
             let number = netns::inode(netns::open_current().unwrap()).unwrap();
-            (number, TcpListener::bind("127.0.0.1:0").unwrap())
+            let (listener, calling, called) = connection("127.0.0.1");
+            (number, listener, (calling, called))
         });
-        let (number, listener) = made.unwrap();
+        let (number, listener, kept) = made.unwrap();
         let us = std::process::id();
         let mut filter = Filter::default();
         filter.pids = vec![us];
@@ -178,6 +179,23 @@ fn a_namespace_that_a_socket_alone_keeps() {
         let local = listener.local_addr().unwrap();
         assert!(found.contains(&(number, local)), "{found:?}");
         assert!(machine.netns.iter().any(|netns| netns.number == number));
+
+        // Whoever asks, destroys or protects finds it as well, and so does who undoes that.
+        let mut filter = Filter::default();
+        filter.pids = vec![us];
+        let open = || Tables::open(&Scope::OfProcesses(vec![us])).unwrap();
+        let (targets, _) = Target::all(&mut open(), &filter).unwrap();
+        let there = targets
+            .iter()
+            .filter(|target| target.netns_number() == Some(number));
+        assert_eq!(there.count(), 2, "{targets:?}");
+        let (tables, _) = open().with_any(&filter).unwrap();
+        assert!(tables.iter().any(|(netns, _)| netns.number == number));
+        assert!(AllNetns::find().of(number).is_none());
+        let found = AllNetns::find_with([number]);
+        let way = &found.of(number).unwrap().way;
+        assert_eq!(netns::inode(way.open().unwrap()).unwrap(), number);
+        drop(kept);
     });
 }
 
