@@ -23,6 +23,7 @@
 mod ask;
 pub mod audit;
 pub mod deaths;
+mod distrust;
 pub mod filter;
 pub mod kill;
 mod process;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::{Arc, OnceLock};
 
-use crate::workload::{PodLogs, Workload};
+use crate::workload::{Names as WorkloadNames, Workload};
 
 /// A process that owned a descriptor when `/proc` was read.
 ///
@@ -15,7 +15,7 @@ pub struct Process {
     network_namespace: Option<u64>,
     names: OnceLock<Names>,
     workload: OnceLock<Option<Arc<Workload>>>,
-    logs: Arc<OnceLock<PodLogs>>,
+    called: Arc<OnceLock<WorkloadNames>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -29,18 +29,18 @@ struct Names {
 const COMM_MAX: usize = 15;
 
 impl Process {
-    /// `logs` are those of the machine's pods, read when they are wanted.
+    /// `called` are the names of the machine's containers, read when they are wanted.
     pub(crate) fn new(
         pid: u32,
         network_namespace: Option<u64>,
-        logs: Arc<OnceLock<PodLogs>>,
+        called: Arc<OnceLock<WorkloadNames>>,
     ) -> Self {
         Self {
             pid,
             network_namespace,
             names: OnceLock::new(),
             workload: OnceLock::new(),
-            logs,
+            called,
         }
     }
 
@@ -57,7 +57,7 @@ impl Process {
             network_namespace: None,
             names: OnceLock::from(names),
             workload: OnceLock::from(None),
-            logs: Arc::default(),
+            called: Arc::default(),
         }
     }
 
@@ -107,16 +107,13 @@ impl Process {
         let read = || {
             let cgroup = fs::read_to_string(format!("/proc/{}/cgroup", self.pid)).ok()?;
             let workload = Workload::of(&cgroup)?;
-            Some(Arc::new(match workload.pod {
-                Some(_) => workload.named_by(self.logs()),
-                None => workload,
+            let is_named = workload.is_contained() || workload.pod.is_some();
+            Some(Arc::new(match is_named {
+                true => workload.named_by(self.called.get_or_init(WorkloadNames::of_this_machine)),
+                false => workload,
             }))
         };
         self.workload.get_or_init(read).as_ref()
-    }
-
-    fn logs(&self) -> &PodLogs {
-        self.logs.get_or_init(PodLogs::of_this_machine)
     }
 
     fn names(&self) -> &Names {

@@ -10,7 +10,6 @@ mod inheritance;
 mod journal;
 mod left;
 mod loan_record;
-mod open;
 mod record;
 mod restore;
 mod sysctl;

@@ -1,15 +1,17 @@
 //! Where a process runs: in which container, of which pod, in which unit of systemd.
 //!
-//! All of it is told by the path of its cgroup, in the words of whoever made that; the
-//! names of pods and their containers stand in the names of their logs ([`PodLogs`]). Nobody is
-//! asked: no container runtime, no API.
+//! All of it is told by the path of its cgroup, in the words of whoever made that; the names of
+//! containers and pods stand in files of their makers ([`Names`]). Nobody is asked: no container
+//! runtime, no API.
 
 pub(crate) mod cgroup;
 mod logs;
+mod names;
+mod stores;
 
 use std::fmt;
 
-pub use logs::PodLogs;
+pub use names::Names;
 
 /// What a process belongs to, as far as its cgroup tells.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -29,7 +31,8 @@ pub struct Workload {
 pub struct Container {
     /// Its id of 64 hexadecimal digits; `None` where containers have names alone.
     pub id: Option<Box<str>>,
-    /// Its name: that of a machine (LXC, systemd-nspawn), or the one in its pod.
+    /// Its name: that of a machine (LXC, systemd-nspawn), the one in its pod, or what Docker or
+    /// Podman calls it.
     pub name: Option<Box<str>>,
     /// Who made it, where the cgroup says so.
     pub runtime: Option<Runtime>,
@@ -108,24 +111,28 @@ impl Workload {
         })
     }
 
-    /// Adds the names that the logs of pods tell.
+    /// Adds the names that files tell.
     #[must_use]
-    pub fn named_by(mut self, logs: &PodLogs) -> Self {
-        let Some(pod) = &mut self.pod else {
-            return self;
-        };
+    pub fn named_by(mut self, names: &Names) -> Self {
         let id = self
             .container
             .as_ref()
             .and_then(|container| container.id.as_deref());
-        let told = id.and_then(|id| logs.container(id));
+        let Some(pod) = &mut self.pod else {
+            let called = id.and_then(|id| names.called(id));
+            if let (Some(called), Some(container)) = (called, &mut self.container) {
+                container.name = Some(called.into());
+            }
+            return self;
+        };
+        let told = id.and_then(|id| names.logged(id));
         if let Some(told) = told {
             pod.name = Some((told.namespace.clone(), told.pod.clone()));
             if let Some(container) = &mut self.container {
                 container.name = Some(told.container.clone());
             }
         } else {
-            pod.name = logs.pod(&pod.uid).cloned();
+            pod.name = names.pod(&pod.uid).cloned();
         }
         self
     }

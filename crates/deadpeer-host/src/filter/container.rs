@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::cgroup::all_that;
 use super::glob::Glob;
-use crate::workload::{PodLogs, cgroup as shapes};
+use crate::workload::{Names, cgroup as shapes};
 
 /// A container or a pod, by its id, by the begin of its id, or by its name.
 ///
@@ -16,9 +16,9 @@ use crate::workload::{PodLogs, cgroup as shapes};
 /// (`docker-ID.scope`, `cri-containerd-ID.scope`, `crio-ID.scope`, or the bare id), Podman
 /// (`libpod-ID.scope`), Kubernetes (`pod` with the pod's uid, `-` or `_` in it), systemd-nspawn and
 /// machinectl (`machine-NAME.scope`, `systemd-nspawn@NAME.service`), LXC (`lxc.payload.NAME`). By
-/// the names of their logs also pods and containers of Kubernetes (`web-0`, `shop/web-0`, `nginx`).
-/// What Docker and Podman call a container stands in their own files alone, and its id has to be
-/// given.
+/// the names of their logs also pods and containers of Kubernetes (`web-0`, `shop/web-0`, `nginx`);
+/// by files of Docker and Podman, where we may read them and they are in the usual place, also
+/// their names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Container(String);
 
@@ -48,45 +48,44 @@ impl Container {
         is_at(cgroup, |id| self.begins(id), |name| self.is_called(name))
     }
 
-    /// The ids that it has by the names of logs.
-    pub(super) fn logged<'l>(&self, logs: &'l PodLogs) -> Vec<&'l str> {
-        logs.ids_of(|name| self.is_called(name))
+    /// The ids that it has by its name.
+    pub(super) fn ids<'n>(&self, names: &'n Names) -> Vec<&'n str> {
+        names.ids_of(|name| self.is_called(name))
     }
 
-    /// Whether a cgroup is this container's own, by itself or as one of those that are
-    /// [`logged`](Self::logged).
-    pub(super) fn is_at_or_logged(&self, cgroup: &Path, logged: &[&str]) -> bool {
-        self.is_at(cgroup) || is_at(cgroup, |id| logged.contains(&id), |_| false)
+    /// Whether a cgroup is this container's own, by itself or by one of its [`ids`](Self::ids).
+    pub(super) fn is_at_or_has(&self, cgroup: &Path, ids: &[&str]) -> bool {
+        self.is_at(cgroup) || is_at(cgroup, |id| ids.contains(&id), |_| false)
     }
 
     /// The directories of the cgroups (v2) that are its own: several if it means several.
     #[must_use]
     pub fn cgroups(&self) -> Vec<PathBuf> {
-        let logs = PodLogs::of_this_machine();
-        let logged = self.logged(&logs);
-        all_that(|cgroup| self.is_at_or_logged(cgroup, &logged))
+        let names = Names::of_this_machine();
+        let ids = self.ids(&names);
+        all_that(|cgroup| self.is_at_or_has(cgroup, &ids))
     }
 
     /// The processes that are in it by a hierarchy of version 1 (cgroups(7)): where that keeps the
     /// containers, there may be no cgroup v2 of theirs, and their sockets carry none. `proc` is
     /// where procfs is mounted.
-    pub(super) fn processes(&self, proc: &Path, logged: &[&str]) -> Vec<u32> {
+    pub(super) fn processes(&self, proc: &Path, ids: &[&str]) -> Vec<u32> {
         let pids = fs::read_dir(proc).into_iter().flatten().flatten();
         let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         pids.filter(|pid: &u32| {
             let text = fs::read_to_string(proc.join(format!("{pid}/cgroup")));
-            self.is_told_by(&text.unwrap_or_default(), logged)
+            self.is_told_by(&text.unwrap_or_default(), ids)
         })
         .collect()
     }
 
     /// Whether a process is in it, by its `/proc/PID/cgroup`.
-    fn is_told_by(&self, proc_cgroup: &str, logged: &[&str]) -> bool {
+    fn is_told_by(&self, proc_cgroup: &str, ids: &[&str]) -> bool {
         let paths = proc_cgroup
             .lines()
             .filter_map(|line| line.splitn(3, ':').nth(2));
         let mut all = paths.flat_map(|path| Path::new(path).ancestors());
-        all.any(|cgroup| self.is_at_or_logged(cgroup, logged))
+        all.any(|cgroup| self.is_at_or_has(cgroup, ids))
     }
 
     fn begins(&self, id: &str) -> bool {

@@ -15,7 +15,7 @@ use super::endpoint::Endpoint;
 use super::glob::Glob;
 use super::read;
 use super::user::User;
-use crate::workload::PodLogs;
+use crate::workload::Names;
 
 /// A choice of connections by names: what a command line or a configuration says. Values of one
 /// kind are alternatives, different kinds must all agree; an empty kind asks nothing. The default
@@ -197,17 +197,17 @@ impl Selector {
             directories: cgroups_at(path),
             processes: Vec::new(),
         });
-        let logs = match self.containers.is_empty() {
-            true => PodLogs::default(),
-            false => PodLogs::of_this_machine(),
+        let names = match self.containers.is_empty() {
+            true => Names::default(),
+            false => Names::of_this_machine(),
         };
         let containers = self.containers.iter().map(|container| {
-            let logged = container.logged(&logs);
-            let directories = cgroup::all_that(|cgroup| container.is_at_or_logged(cgroup, &logged));
+            let ids = container.ids(&names);
+            let directories = cgroup::all_that(|cgroup| container.is_at_or_has(cgroup, &ids));
             Place {
                 name: Missing::Container(container.clone()),
                 processes: match directories.is_empty() {
-                    true => container.processes(Path::new("/proc"), &logged),
+                    true => container.processes(Path::new("/proc"), &ids),
                     false => Vec::new(),
                 },
                 directories,
@@ -302,7 +302,9 @@ impl fmt::Display for Missing {
             Self::Process(_) => f.write_str("there is no such process"),
             Self::User(_) => f.write_str("there is no such user"),
             Self::Cgroup(_) => f.write_str("there is no such cgroup"),
-            Self::Container(_) => f.write_str("there is no cgroup of such a container or pod"),
+            Self::Container(_) => f.write_str(
+                "there is no cgroup of such a container or pod; ids are shown by podman ps --no-trunc and docker ps --no-trunc",
+            ),
         }
     }
 }

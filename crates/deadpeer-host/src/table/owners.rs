@@ -14,7 +14,7 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
 
 use crate::process::Process;
-use crate::workload::PodLogs;
+use crate::workload::Names;
 
 /// The owners of every socket, as `/proc` showed them.
 ///
@@ -28,8 +28,8 @@ pub struct Owners {
     /// Where the numbers of each [block](BLOCK) are in `held`.
     blocks: FxHashMap<u32, Range<usize>>,
     unreadable: Vec<u32>,
-    /// Read when the first process of a pod is asked for its workload.
-    logs: Arc<OnceLock<PodLogs>>,
+    /// Read when the first process of a container is asked for its workload.
+    called: Arc<OnceLock<Names>>,
 }
 
 /// The owners of one socket: nobody, one process, or all that share it after a fork.
@@ -154,7 +154,7 @@ impl Owners {
     }
 
     fn add_process(&mut self, pid: u32, namespace: Option<u64>) {
-        let logs = Arc::clone(&self.logs);
+        let logs = Arc::clone(&self.called);
         self.processes.push(Process::new(pid, namespace, logs));
     }
 

@@ -9,9 +9,13 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashSet;
 
 use super::inheritance::Handed;
+use super::journal;
 use super::record::{Group, Record};
 use super::sysctl::SysctlChange;
-use super::{journal, open};
+use crate::distrust;
+
+/// So large a file is none of ours: 64 MiB hold some four million sockets.
+pub(super) const LARGEST: u64 = 64 << 20;
 
 /// How undo files end.
 pub(super) const ENDING: &str = ".undo.json";
@@ -233,7 +237,7 @@ impl UndoFile {
             path: path.to_owned(),
             error,
         };
-        let bytes = open::read(path).map_err(failed)?;
+        let bytes = distrust::read(path, LARGEST).map_err(failed)?;
         let mut record: Record =
             serde_json::from_slice(&bytes).map_err(|error| ReadUndoError::Malformed {
                 path: path.to_owned(),

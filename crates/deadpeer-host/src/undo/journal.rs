@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use deadpeer_core::SocketOptions;
 use rustc_hash::FxHashMap;
 
-use super::file::{ENDING, ReadUndoError, UndoFile};
-use super::open;
+use super::file::{ENDING, LARGEST, ReadUndoError, UndoFile};
 use super::record::Record;
+use crate::distrust;
 
 /// How notes end that say where an undo file was put instead.
 const NOTE_ENDING: &str = ".undo.at";
@@ -112,7 +112,7 @@ impl Journal {
 
 fn noted(note: &Path) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
-    let bytes = open::read(note).ok()?;
+    let bytes = distrust::read(note, LARGEST).ok()?;
     let path = PathBuf::from(std::ffi::OsString::from_vec(bytes));
     path.is_absolute().then_some(path)
 }

@@ -13,11 +13,11 @@ use rustc_hash::FxHashMap;
 use super::cgroup::is_id;
 
 /// A namespace, and a name in it.
-type PodName = (Box<str>, Box<str>);
+pub(super) type PodName = (Box<str>, Box<str>);
 
 /// What the logs of a machine's pods are called.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PodLogs {
+pub(super) struct PodLogs {
     /// Namespace and name, by the uid.
     pods: FxHashMap<Box<str>, PodName>,
     /// By the id.
@@ -33,16 +33,9 @@ pub(super) struct Logged {
 }
 
 impl PodLogs {
-    /// Those of `/var/log`.
-    #[must_use]
-    pub fn of_this_machine() -> Self {
-        Self::read(Path::new("/var/log"))
-    }
-
     /// Reads the names of what is in `pods` and `containers` of a directory for logs. What is not
     /// there or may not be read has no names.
-    #[must_use]
-    pub fn read(directory: &Path) -> Self {
+    pub(super) fn read(directory: &Path) -> Self {
         let mut logs = Self::default();
         for name in names(&directory.join("pods")) {
             if let Some((uid, named)) = pod(&name) {
@@ -67,7 +60,7 @@ impl PodLogs {
 
     /// The ids of the containers with this name, in whatever pod, or of the pod with this name;
     /// `NAMESPACE/POD` and `NAMESPACE/POD/CONTAINER` say which.
-    pub(crate) fn ids_of(&self, is_called: impl Fn(&str) -> bool) -> Vec<&str> {
+    pub(super) fn ids_of(&self, is_called: impl Fn(&str) -> bool) -> Vec<&str> {
         let called = |logged: &Logged| {
             let (namespace, pod, container) = (&logged.namespace, &logged.pod, &logged.container);
             is_called(container)

@@ -1,4 +1,4 @@
-//! The shapes of cgroups, one by one, and the names of logs.
+//! The shapes of cgroups, one by one, and the names that files tell.
 
 use super::*;
 
@@ -222,7 +222,8 @@ fn logs_name_pods_and_containers_and_a_sandbox_has_none() {
     for other in ["containers/nonsense.log", "containers/a_b-c.log", "pods/x"] {
         std::fs::write(root.join(other), "").unwrap();
     }
-    let logs = PodLogs::read(&root);
+    let nowhere = root.join("nowhere");
+    let logs = Names::read(&root, &nowhere, &nowhere);
     std::fs::remove_dir_all(&root).unwrap();
     let named = |id: &str| {
         let text = format!("0::/kubepods/burstable/pod{UID}/{id}\n");
@@ -243,9 +244,50 @@ fn logs_name_pods_and_containers_and_a_sandbox_has_none() {
             "{called}"
         );
     }
-    let elsewhere = PodLogs::read(&root);
-    assert_eq!(elsewhere, PodLogs::default());
+    let elsewhere = Names::read(&root, &nowhere, &nowhere);
+    assert_eq!(elsewhere, Names::default());
     let workload = Workload::of(&format!("0::/kubepods/pod{UID}/{ID}\n")).unwrap();
     let shown = workload.named_by(&elsewhere).to_string();
     assert_eq!(shown, format!("pod {UID}/{}", &ID[..12]));
+}
+
+/// As Docker 20.10 and Podman 4.3.1 write them; what is no file of theirs is no name.
+#[test]
+fn stores_name_the_containers_of_docker_and_podman() {
+    let root = std::env::temp_dir().join(format!("deadpeer-stores-{}", std::process::id()));
+    let (docker, podman) = (root.join("docker"), root.join("podman"));
+    let third = ID.replace('4', "5");
+    for folder in [
+        docker.join(ID),
+        docker.join(&third),
+        podman.join("overlay-containers"),
+    ] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    let configured = format!(r#"{{"StreamConfig":{{}},"ID":"{ID}","Name":"/shop-db","Path":"x"}}"#);
+    std::fs::write(docker.join(ID).join("config.v2.json"), configured).unwrap();
+    // A link is not followed.
+    let link = docker.join(&third).join("config.v2.json");
+    std::os::unix::fs::symlink(docker.join(ID).join("config.v2.json"), link).unwrap();
+    let stored = format!(
+        r#"[{{"id":"{OTHER}","names":["web"],"image":"a","layer":"b","metadata":"{{}}",
+             "created":"2026-11-30T13:18:19Z","flags":{{"MountLabel":""}}}},
+            {{"id":"no id","names":["x"]}},{{"id":"{third}"}}]"#
+    );
+    std::fs::write(podman.join("overlay-containers/containers.json"), stored).unwrap();
+    let names = Names::read(&root, &docker, &podman);
+    std::fs::remove_dir_all(&root).unwrap();
+    let named = |path: String| {
+        let workload = Workload::of(&format!("0::{path}\n")).unwrap();
+        workload.named_by(&names).to_string()
+    };
+    assert_eq!(named(format!("/system.slice/docker-{ID}.scope")), "shop-db");
+    assert_eq!(named(format!("/machine.slice/libpod-{OTHER}.scope")), "web");
+    assert_eq!(
+        named(format!("/docker/{third}")),
+        format!("docker {}", &third[..12])
+    );
+    assert_eq!(names.ids_of(|name| name == "web"), [OTHER]);
+    assert_eq!(names.ids_of(|name| name == "shop-db"), [ID]);
+    assert!(names.ids_of(|name| name == "x").is_empty());
 }

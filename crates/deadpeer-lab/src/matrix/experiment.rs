@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpeer_core::Kernel;
 use deadpeer_sys::{clock, running_kernel};
@@ -22,6 +22,8 @@ const THEIRS: &str = "theirs";
 const PROXY: &str = "proxy";
 /// The shortest deadline that every method can be set for.
 const SHORTEST: Duration = Duration::from_secs(4);
+/// Between the interruptions of two processes of a group, on a busy machine too.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How often everything is looked at.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -42,13 +44,20 @@ pub(super) fn run_until(
     match interrupted.load(Ordering::Relaxed) {
         true => Err(ExperimentError::Interrupted),
         // A terminal interrupts the peer's program, too: what then goes wrong is nothing else.
-        false => whole(scenario, settings, interrupted).map_err(|error| {
-            match interrupted.load(Ordering::Relaxed) {
-                true => ExperimentError::Interrupted,
-                false => error,
-            }
+        false => whole(scenario, settings, interrupted).map_err(|error| match comes(interrupted) {
+            true => ExperimentError::Interrupted,
+            false => error,
         }),
     }
+}
+
+/// Whether we are interrupted. The peer's program may be so a moment earlier.
+fn comes(interrupted: &AtomicBool) -> bool {
+    let until = Instant::now() + MOMENT;
+    while !interrupted.load(Ordering::Relaxed) && Instant::now() < until {
+        std::thread::sleep(TICK);
+    }
+    interrupted.load(Ordering::Relaxed)
 }
 
 /// The time in which the methods are to notice a scenario's peer: its own, or else `within`.

@@ -6,14 +6,12 @@ use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 
-/// So large a file is none of ours: 64 MiB hold some four million sockets.
-const LARGEST: u64 = 64 << 20;
-
-/// Reads a regular file of ours or of root's, no link to one, and never waits for anybody.
+/// Reads a regular file of ours or of root's, no link to one and of at most so many bytes, and
+/// never waits for anybody.
 ///
 /// # Errors
 /// As open(2) and read(2); and what is wrong with the file.
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     // Of a FIFO, O_NONBLOCK keeps open(2) from waiting for somebody who writes.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = open(path, flags, Mode::empty()).map_err(|errno| match errno {
@@ -28,7 +26,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
             Some("it is not a regular file")
         }
         () if stat.st_uid != us && stat.st_uid != 0 => Some("it belongs to another user"),
-        () if size > LARGEST => Some("it is too large"),
+        () if size > most => Some("it is too large"),
         () => None,
     };
     if let Some(wrong) = wrong {
@@ -36,6 +34,6 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     // It may grow meanwhile.
-    File::from(file).take(LARGEST).read_to_end(&mut bytes)?;
+    File::from(file).take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
