@@ -27,7 +27,7 @@ const ARPHRD_ETHER: u16 = 1;
 const ARPHRD_LOOPBACK: u16 = 772;
 const ARPHRD_NONE: u16 = 65_534;
 
-/// Takes packets until a signal comes or the time is over.
+/// Takes packets until a signal comes or the time is over, whichever is first.
 pub(super) fn capture(
     interface: &str,
     stop_after: Option<Duration>,
