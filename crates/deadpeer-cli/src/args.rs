@@ -144,7 +144,8 @@ fn with_codes(command: clap::Command) -> clap::Command {
 /// What the help of a verb ends with: its own examples and exit codes, or the codes of every verb.
 fn after(verb: &clap::Command) -> String {
     match verb.get_after_long_help().map(ToString::to_string) {
-        // The guard, of which SIGTERM is the ordinary end, and `run`, which ends as its program does.
+        // The guard, for which SIGTERM is the ordinary end, and `run`, which ends as its program
+        // does.
         Some(own) if own.contains("  130  ") || own.contains("128 + N") => own,
         Some(own) if own.contains("Exit codes") => format!("{own}{INTERRUPTED}"),
         Some(own) => format!("{own}\n\n{EXIT_CODES}{INTERRUPTED}"),
