@@ -66,10 +66,10 @@ fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
     if let Some(exporter) = witnesses.exporter {
         exporter.finish();
     }
-    Ok(match signal {
-        Signal::INT => Exit::Interrupted,
-        // A supervisor's way to end a service.
-        _ => Exit::Yes,
+    // Any other is a supervisor's way to end a service.
+    Ok(match signal == Signal::INT {
+        true => Exit::Interrupted,
+        false => Exit::Yes,
     })
 }
 

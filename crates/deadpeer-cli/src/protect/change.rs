@@ -176,8 +176,8 @@ fn stopped(error: &CarryOutError, undo: &UndoFile) -> Stop {
             undo.path().display()
         ),
     };
-    match error {
-        CarryOutError::Interrupted { .. } => Stop::interrupted(so_far),
-        _ => Stop::because(so_far),
+    match matches!(error, CarryOutError::Interrupted { .. }) {
+        true => Stop::interrupted(so_far),
+        false => Stop::because(so_far),
     }
 }
