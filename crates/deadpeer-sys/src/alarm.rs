@@ -8,7 +8,7 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// A descriptor that becomes readable at a moment of `CLOCK_MONOTONIC`.
 #[derive(Debug)]
@@ -18,12 +18,9 @@ pub struct Alarm(OwnedFd);
 impl Alarm {
     /// Makes one that is not set, closed on exec.
     pub fn new() -> Result<Self> {
-        timerfd_create(
-            TimerfdClockId::Monotonic,
-            TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
-        )
-        .map(Self)
-        .map_err(SysError::of("timerfd_create"))
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let create = || timerfd_create(TimerfdClockId::Monotonic, flags);
+        door::call("timerfd_create", create).map(Self)
     }
 
     /// Sets it to a moment of [`monotonic`](crate::clock::monotonic), in the past included; `None`
@@ -37,9 +34,8 @@ impl Alarm {
                 .and_then(|at| Timespec::try_from(at).ok())
                 .unwrap_or_default(),
         };
-        timerfd_settime(&self.0, TimerfdTimerFlags::ABSTIME, &value)
-            .map(drop)
-            .map_err(SysError::of("timerfd_settime"))
+        let set = || timerfd_settime(&self.0, TimerfdTimerFlags::ABSTIME, &value);
+        door::call("timerfd_settime", set).map(drop)
     }
 }
 

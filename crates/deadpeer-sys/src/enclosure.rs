@@ -22,7 +22,7 @@ use rustix::mount::{MountFlags, MountPropagationFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
 
-use crate::{Result, SysError, signals};
+use crate::{Result, SysError, door, signals};
 
 /// What a program keeps in a user namespace of its own.
 const KEPT: [CapabilitySet; 6] = [
@@ -86,15 +86,16 @@ fn enter(caller: Pid, maps: Option<&Maps>, proc: Proc) -> Result<()> {
         return Err(gone());
     }
 
-    let myself = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
-        .map_err(SysError::of("pidfd_open"))?;
+    let myself = door::call("pidfd_open", || {
+        rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
+    })?;
     fork_and_wait()?;
     // The first process of the new pid namespace. Its parent is in another, so getppid cannot tell
     // whether it is still there.
     end_with_parent()?;
     let mut parent = [PollFd::new(&myself, PollFlags::IN)];
-    let ended = poll(&mut parent, Some(&rustix::event::Timespec::default()))
-        .map_err(SysError::of("poll(pidfd)"))?;
+    let now = rustix::event::Timespec::default();
+    let ended = door::call("poll(pidfd)", || poll(&mut parent, Some(&now)))?;
     if ended > 0 {
         return Err(gone());
     }
@@ -106,22 +107,24 @@ fn unshare(users: bool) -> Result<()> {
     let mut flags = UnshareFlags::NEWNET | UnshareFlags::NEWNS | UnshareFlags::NEWPID;
     flags.set(UnshareFlags::NEWUSER, users);
     // SAFETY: no FILES flag, so descriptors stay shared as they were.
-    unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(SysError::of("unshare"))
+    door::call("unshare", || unsafe {
+        rustix::thread::unshare_unsafe(flags)
+    })
 }
 
 /// Forks, and returns in the child only. The parent waits for it and ends as it did.
 fn fork_and_wait() -> Result<()> {
     // SAFETY: this process has one thread, and both sides make nothing but system calls.
-    match unsafe { libc::fork() } {
-        -1 => Err(SysError::last("fork")),
+    match door::number("fork", || unsafe { libc::fork() })? {
         0 => Ok(()),
         child => wait_and_exit(child),
     }
 }
 
 fn end_with_parent() -> Result<()> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(SysError::of("prctl(PR_SET_PDEATHSIG)"))
+    door::call("prctl(PR_SET_PDEATHSIG)", || {
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+    })
 }
 
 fn gone() -> SysError {
@@ -139,30 +142,26 @@ fn keep_capabilities() -> Result<()> {
         permitted: kept,
         inheritable: kept,
     };
-    rustix::thread::set_capabilities(None, sets).map_err(SysError::of("capset"))?;
+    door::call("capset", || rustix::thread::set_capabilities(None, sets))?;
     KEPT.into_iter().try_for_each(|capability| {
-        rustix::thread::configure_capability_in_ambient_set(capability, true)
-            .map_err(SysError::of("prctl(PR_CAP_AMBIENT_RAISE)"))
+        door::call("prctl(PR_CAP_AMBIENT_RAISE)", || {
+            rustix::thread::configure_capability_in_ambient_set(capability, true)
+        })
     })
 }
 
 /// Takes the mounts out of the caller's sight and mounts the `/proc` of the new pid namespace.
 fn own_mounts(proc: Proc) -> Result<()> {
-    rustix::mount::mount_change(
-        c"/",
-        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
-    )
-    .map_err(SysError::of("mount(MS_PRIVATE)"))?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    door::call("mount(MS_PRIVATE)", || {
+        rustix::mount::mount_change(c"/", private)
+    })?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     match proc {
         Proc::Inherited => Ok(()),
-        Proc::Fresh => rustix::mount::mount(
-            c"proc",
-            c"/proc",
-            c"proc",
-            MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
-            None,
-        )
-        .map_err(SysError::of("mount(proc)")),
+        Proc::Fresh => door::call("mount(proc)", || {
+            rustix::mount::mount(c"proc", c"/proc", c"proc", flags, None)
+        }),
     }
 }
 
@@ -227,9 +226,8 @@ impl Maps {
 }
 
 fn put(path: &std::ffi::CStr, text: &[u8], call: &'static str) -> Result<()> {
-    let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(SysError::of(call))?;
-    rustix::io::write(file, text)
-        .map(drop)
-        .map_err(SysError::of(call))
+    door::call(call, || {
+        let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+        rustix::io::write(file, text).map(drop)
+    })
 }

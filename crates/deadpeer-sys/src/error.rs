@@ -25,22 +25,6 @@ impl fmt::Display for SysError {
     }
 }
 
-impl SysError {
-    /// Names the call of an errno; meant for `map_err`.
-    pub(crate) fn of(call: &'static str) -> impl FnOnce(Errno) -> Self {
-        move |errno| Self { call, errno }
-    }
-
-    /// Takes the errno that the C library left for this thread.
-    pub(crate) fn last(call: &'static str) -> Self {
-        let raw = std::io::Error::last_os_error().raw_os_error();
-        Self {
-            call,
-            errno: Errno::from_raw_os_error(raw.unwrap_or(libc::EIO)),
-        }
-    }
-}
-
 impl From<SysError> for std::io::Error {
     /// Keeps the kind and the errno; the name of the call is lost.
     fn from(error: SysError) -> Self {

@@ -8,6 +8,8 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, ResolveFlags, openat2};
 
+use crate::door;
+
 /// The root folder of a process. What is opened below it stays below it, whatever symbolic links
 /// say (openat2(2), `RESOLVE_IN_ROOT`, Linux 5.6).
 #[derive(Debug)]
@@ -32,8 +34,8 @@ impl Root {
 
     fn at(path: &str) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::empty())?;
-        Ok(Self(root))
+        let open = || openat2(CWD, path, flags, Mode::empty(), ResolveFlags::empty());
+        Ok(Self(door::call("openat2", open)?))
     }
 
     /// Reads a regular file of at most so many bytes.
@@ -48,8 +50,8 @@ impl Root {
             return Err(io::Error::other("it is not a regular file"));
         }
         let mut content = Vec::new();
-        file.take(most.saturating_add(1))
-            .read_to_end(&mut content)?;
+        let mut file = file.take(most.saturating_add(1));
+        door::file("read", || file.read_to_end(&mut content))?;
         match content.len() as u64 > most {
             true => Err(io::Error::other(format!("it has more than {most} bytes"))),
             false => Ok(content),
@@ -64,8 +66,11 @@ impl Root {
         use std::os::unix::ffi::OsStringExt as _;
         let folder = self.open(folder, OFlags::DIRECTORY)?;
         let mut names = Vec::new();
-        for entry in Dir::read_from(folder.as_fd())? {
-            let name = entry?.file_name().to_bytes().to_vec();
+        for entry in door::call("openat", || Dir::read_from(folder.as_fd()))? {
+            let name = door::call("getdents64", || entry)?
+                .file_name()
+                .to_bytes()
+                .to_vec();
             if name != b"." && name != b".." {
                 names.push(OsString::from_vec(name));
             }
@@ -77,7 +82,8 @@ impl Root {
     fn open(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | flags;
         let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        Ok(openat2(self.0.as_fd(), path, flags, Mode::empty(), within)?)
+        let open = || openat2(self.0.as_fd(), path, flags, Mode::empty(), within);
+        Ok(door::call("openat2", open)?)
     }
 }
 

@@ -6,7 +6,7 @@ use deadpeer_core::{Kernel, KernelVersion};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use crate::sysctl::{self, SysctlError};
-use crate::{SysError, clock, sockopt};
+use crate::{clock, door, sockopt};
 
 /// Asks the running kernel for its clock rate, its options and the sysctls of the calling thread's
 /// network namespace.
@@ -27,9 +27,9 @@ pub fn running_kernel() -> Result<Kernel, SysctlError> {
 
 fn takes_rto_max() -> crate::Result<bool> {
     let fresh = |family| socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None);
-    let socket = fresh(AddressFamily::INET)
-        .or_else(|_| fresh(AddressFamily::INET6))
-        .map_err(SysError::of("socket"))?;
+    let socket = door::call("socket", || {
+        fresh(AddressFamily::INET).or_else(|_| fresh(AddressFamily::INET6))
+    })?;
     Ok(sockopt::rto_max_ms(socket)?.is_some())
 }
 

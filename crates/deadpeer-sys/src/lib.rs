@@ -14,8 +14,11 @@ compile_error!(
 
 mod alarm;
 pub mod clock;
+mod door;
 pub mod enclosure;
 mod error;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod files;
 pub mod inherited;
 mod kernel;

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
-use crate::SysError;
+use crate::{SysError, door};
 
 mod lock;
 mod loopback;
@@ -101,9 +101,10 @@ pub fn open(path: impl AsRef<Path>) -> Result<OwnedFd, NetnsError> {
     let path = path.as_ref();
     let open = |flags| {
         let flags = flags | OFlags::CLOEXEC;
-        rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| NetnsError::Open {
+        let open = || rustix::fs::open(path, flags, Mode::empty());
+        door::call("open", open).map_err(|error| NetnsError::Open {
             path: path.to_owned(),
-            errno,
+            errno: error.errno,
         })
     };
     expect_namespace(path, open(OFlags::PATH)?)?;
@@ -114,7 +115,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<OwnedFd, NetnsError> {
 fn expect_namespace(path: &Path, file: OwnedFd) -> Result<OwnedFd, NetnsError> {
     /// The file system of namespaces (include/uapi/linux/magic.h).
     const NSFS_MAGIC: u64 = 0x6e73_6673;
-    let system = rustix::fs::fstatfs(&file).map_err(SysError::of("fstatfs"))?;
+    let system = door::call("fstatfs", || rustix::fs::fstatfs(&file))?;
     match u64::try_from(system.f_type) {
         Ok(NSFS_MAGIC) => Ok(file),
         Ok(_) | Err(_) => Err(NetnsError::NoNamespace {
@@ -146,9 +147,7 @@ pub fn open_current() -> Result<OwnedFd, NetnsError> {
 /// The number of a namespace: the inode that `/proc/PID/ns/net` and `ip netns` show. Two
 /// descriptors stand for the same namespace if it is equal.
 pub fn inode(namespace: impl AsFd) -> Result<u64, SysError> {
-    rustix::fs::fstat(namespace)
-        .map(|stat| stat.st_ino)
-        .map_err(SysError::of("fstat"))
+    door::call("fstat", || rustix::fs::fstat(namespace)).map(|stat| stat.st_ino)
 }
 
 /// Moves the calling thread into a namespace, for good. Needs CAP_SYS_ADMIN here and there
@@ -156,8 +155,9 @@ pub fn inode(namespace: impl AsFd) -> Result<u64, SysError> {
 ///
 /// A descriptor that is no network namespace is `EINVAL`.
 pub fn move_thread(namespace: impl AsFd) -> Result<(), SysError> {
-    move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
-        .map_err(SysError::of("setns"))
+    door::call("setns", || {
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+    })
 }
 
 /// Runs `work` in a namespace, on a thread of its own. Needs what [`move_thread`] needs.
@@ -230,20 +230,17 @@ pub fn isolate() -> Result<(), NetnsError> {
         }
         other => other?,
     }
-    let socket = socket_with(
-        AddressFamily::INET,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .map_err(SysError::of("socket"))?;
+    let (family, kind) = (AddressFamily::INET, SocketType::DGRAM);
+    let socket = door::call("socket", || {
+        socket_with(family, kind, SocketFlags::CLOEXEC, None)
+    })?;
     loopback::bring_up(&socket)?;
     Ok(())
 }
 
 fn unshare(what: UnshareFlags) -> Result<(), SysError> {
     // SAFETY: CLONE_FILES is never among the flags: the table of descriptors stays shared.
-    unsafe { unshare_unsafe(what) }.map_err(SysError::of("unshare"))
+    door::call("unshare", || unsafe { unshare_unsafe(what) })
 }
 
 fn appear_as_root(uid: u32, gid: u32) -> Result<(), NetnsError> {
@@ -254,7 +251,8 @@ fn appear_as_root(uid: u32, gid: u32) -> Result<(), NetnsError> {
         ("/proc/self/uid_map", format!("0 {uid} 1")),
         ("/proc/self/gid_map", format!("0 {gid} 1")),
     ] {
-        std::fs::write(path, text).map_err(|error| NetnsError::Identity {
+        let write = || std::fs::write(path, text);
+        door::file("write", write).map_err(|error| NetnsError::Identity {
             path,
             errno: errno(&error),
         })?;
@@ -272,7 +270,7 @@ fn on_own_thread<T: Send>(
             .to_owned();
         let thread = std::thread::Builder::new()
             .name(name)
-            .spawn_scoped(scope, work)
+            .spawn_scoped(scope, door::from_here(work))
             .map_err(|error| NetnsError::Thread {
                 errno: errno(&error),
             })?;

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::process::{self, Pid, PidfdFlags, PidfdGetfdFlags};
 
-use crate::{Result, SysError};
+use crate::{Result, SysError, door};
 
 /// Opens a handle to a process (pidfd_open(2), Linux 5.3). `ESRCH` if there is none with this
 /// number.
@@ -17,9 +17,11 @@ pub fn open(pid: u32) -> Result<OwnedFd> {
     let pid = i32::try_from(pid)
         .ok()
         .and_then(Pid::from_raw)
-        .ok_or(Errno::SRCH)
-        .map_err(SysError::of(call))?;
-    process::pidfd_open(pid, PidfdFlags::empty()).map_err(SysError::of(call))
+        .ok_or(SysError {
+            call,
+            errno: Errno::SRCH,
+        })?;
+    door::call(call, || process::pidfd_open(pid, PidfdFlags::empty()))
 }
 
 /// Duplicates a descriptor of another process (pidfd_getfd(2), Linux 5.6).
@@ -32,5 +34,7 @@ pub fn open(pid: u32) -> Result<OwnedFd> {
 /// duplicate is dropped, so hold it no longer than the question takes.
 #[doc(alias = "pidfd_getfd")]
 pub fn descriptor(pidfd: impl AsFd, fd: RawFd) -> Result<OwnedFd> {
-    process::pidfd_getfd(pidfd, fd, PidfdGetfdFlags::empty()).map_err(SysError::of("pidfd_getfd"))
+    door::call("pidfd_getfd", || {
+        process::pidfd_getfd(pidfd, fd, PidfdGetfdFlags::empty())
+    })
 }

@@ -10,7 +10,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
-use crate::{Remembered, Result, SysError};
+use crate::{Remembered, Result, SysError, door};
 
 /// What the kernel shows of a socket's end, readable as often as one likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -38,10 +38,15 @@ impl Signs {
 /// Reads the signs that a socket shows now (poll(2)). Needs no privilege, consumes nothing.
 pub fn signs(fd: impl AsFd) -> Result<Signs> {
     let mut asked = [PollFd::new(&fd, PollFlags::RDHUP)];
-    rustix::event::poll(&mut asked, Some(&Timespec::default())).map_err(SysError::of("poll"))?;
+    door::call("poll", || {
+        rustix::event::poll(&mut asked, Some(&Timespec::default()))
+    })?;
     let bits = asked[0].revents();
     if bits.contains(PollFlags::NVAL) {
-        return Err(SysError::of("poll")(Errno::BADF));
+        return Err(SysError {
+            call: "poll",
+            errno: Errno::BADF,
+        });
     }
     Ok(Signs {
         error: bits.contains(PollFlags::ERR),
@@ -61,9 +66,7 @@ impl Epoll {
     /// Makes one, closed on exec.
     #[doc(alias = "epoll_create1")]
     pub fn new() -> Result<Self> {
-        epoll::create(CreateFlags::CLOEXEC)
-            .map(Self)
-            .map_err(SysError::of("epoll_create1"))
+        door::call("epoll_create1", || epoll::create(CreateFlags::CLOEXEC)).map(Self)
     }
 
     /// Watches for a socket's end: `EPOLLRDHUP`, and `EPOLLERR` and `EPOLLHUP`, which always count.
@@ -75,10 +78,13 @@ impl Epoll {
     pub fn watch_end(&self, fd: impl AsFd, key: u64) -> Result<()> {
         let (fd, data) = (fd.as_fd(), EventData::new_u64(key));
         let flags = EventFlags::RDHUP | EventFlags::ET;
-        match epoll::add(&self.0, fd, data, flags) {
-            Err(Errno::EXIST) => epoll::modify(&self.0, fd, data, flags)
-                .map_err(SysError::of("epoll_ctl(EPOLL_CTL_MOD)")),
-            other => other.map_err(SysError::of("epoll_ctl(EPOLL_CTL_ADD)")),
+        let add = || epoll::add(&self.0, fd, data, flags);
+        match door::call("epoll_ctl(EPOLL_CTL_ADD)", add) {
+            Err(error) if error.errno == Errno::EXIST => {
+                let modify = || epoll::modify(&self.0, fd, data, flags);
+                door::call("epoll_ctl(EPOLL_CTL_MOD)", modify)
+            }
+            other => other,
         }
     }
 
@@ -94,13 +100,14 @@ impl Epoll {
         };
         let (epoll, number) = (self.0.as_raw_fd(), socket.number());
         // SAFETY: `event` is live for the call; a number that is no descriptor is EBADF.
-        let status = unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, number, &raw mut event) };
+        let added = door::number("epoll_ctl(EPOLL_CTL_ADD)", || unsafe {
+            libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, number, &raw mut event)
+        });
         let is_there = socket.is_there();
-        match status {
-            0 if !is_there => self.forget(number),
-            0 => {}
-            _ if is_there => return Err(SysError::last("epoll_ctl(EPOLL_CTL_ADD)")),
-            _ => {}
+        match added {
+            Ok(_) if !is_there => self.forget(number),
+            Err(error) if is_there => return Err(error),
+            Ok(_) | Err(_) => {}
         }
         Ok(is_there)
     }
@@ -108,8 +115,9 @@ impl Epoll {
     /// Watches a descriptor for becoming readable, edge-triggered.
     pub fn watch_readable(&self, fd: impl AsFd, key: u64) -> Result<()> {
         let flags = EventFlags::IN | EventFlags::ET;
-        epoll::add(&self.0, fd, EventData::new_u64(key), flags)
-            .map_err(SysError::of("epoll_ctl(EPOLL_CTL_ADD)"))
+        door::call("epoll_ctl(EPOLL_CTL_ADD)", || {
+            epoll::add(&self.0, fd, EventData::new_u64(key), flags)
+        })
     }
 
     /// Watches no more what has this number; nothing happens if it is not watched or no descriptor
@@ -129,7 +137,7 @@ impl Epoll {
     /// There is no /proc, or it shows other processes.
     pub fn keys(&self) -> std::io::Result<Vec<u64>> {
         let path = format!("/proc/thread-self/fdinfo/{}", self.0.as_raw_fd());
-        let text = std::fs::read_to_string(path)?;
+        let text = door::file("read(/proc)", || std::fs::read_to_string(path))?;
         let key = |line: &str| {
             let (_, rest) = line.split_once("data:")?;
             u64::from_str_radix(rest.split_whitespace().next()?, 16).ok()
@@ -209,10 +217,11 @@ impl Happened {
         let room = c_int::try_from(self.0.capacity()).unwrap_or(c_int::MAX);
         let (epoll, events) = (epoll.as_raw_fd(), self.0.as_mut_ptr());
         // SAFETY: the kernel writes up to `room` events into the vector's own memory.
-        let count = unsafe { libc::epoll_wait(epoll, events, room, ms) };
-        let count = usize::try_from(count).map_err(|_| SysError::last("epoll_wait"))?;
-        // SAFETY: so many events were written.
-        unsafe { self.0.set_len(count) };
+        let count = door::number("epoll_wait", || unsafe {
+            libc::epoll_wait(epoll, events, room, ms)
+        })?;
+        // SAFETY: so many events were written, none of a negative number.
+        unsafe { self.0.set_len(count.unsigned_abs() as usize) };
         Ok(())
     }
 }

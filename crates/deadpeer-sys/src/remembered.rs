@@ -7,7 +7,7 @@ use deadpeer_core::TcpInfo;
 use rustix::io::Errno;
 
 use crate::sockopt::{self, int};
-use crate::{Result, SysError, tcp_info};
+use crate::{Result, SysError, door, tcp_info};
 
 /// The number of a descriptor, and the cookie of the socket behind it.
 ///
@@ -43,7 +43,9 @@ impl Remembered {
     /// (proc(5), `/proc/PID/fd`); `None` if there is none, or no /proc.
     #[must_use]
     pub fn find(cookie: u64) -> Option<Self> {
-        let entries = std::fs::read_dir("/proc/thread-self/fd").ok()?;
+        let folder = "/proc/thread-self/fd";
+        let entries =
+            door::file("open(/proc/thread-self/fd)", || std::fs::read_dir(folder)).ok()?;
         let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         let mut sockets = numbers.map(|number| Self::under(number, cookie));
         sockets.find(Self::is_there)
@@ -100,14 +102,14 @@ impl Remembered {
             return Ok(None);
         }
         // SAFETY: it touches no memory of ours; a number that is no descriptor is EBADF.
-        let held = unsafe { libc::fcntl(self.number, libc::F_DUPFD_CLOEXEC, 0) };
+        let held = door::number("fcntl(F_DUPFD_CLOEXEC)", || unsafe {
+            libc::fcntl(self.number, libc::F_DUPFD_CLOEXEC, 0)
+        });
         let held = match held {
-            -1 => match SysError::last("fcntl(F_DUPFD_CLOEXEC)") {
-                error if error.errno == Errno::BADF => return Ok(None),
-                error => return Err(error),
-            },
             // SAFETY: the kernel has just made it, for us alone.
-            number => unsafe { OwnedFd::from_raw_fd(number) },
+            Ok(number) => unsafe { OwnedFd::from_raw_fd(number) },
+            Err(error) if error.errno == Errno::BADF => return Ok(None),
+            Err(error) => return Err(error),
         };
         match cookie(held.as_raw_fd()) {
             Ok(cookie) if cookie == self.cookie => Ok(Some(held)),
@@ -141,9 +143,10 @@ const SO_COOKIE: c_int = if cfg!(any(target_arch = "sparc", target_arch = "sparc
 fn cookie(number: RawFd) -> Result<u64> {
     let mut value = 0_u64;
     let mut len = size_of::<u64>() as libc::socklen_t;
+    let call = "getsockopt(SO_COOKIE)";
     // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`; a number
     // that is no descriptor is EBADF.
-    let status = unsafe {
+    door::number(call, || unsafe {
         libc::getsockopt(
             number,
             libc::SOL_SOCKET,
@@ -151,10 +154,12 @@ fn cookie(number: RawFd) -> Result<u64> {
             (&raw mut value).cast::<c_void>(),
             &raw mut len,
         )
-    };
-    match status {
-        0 if len as usize == size_of::<u64>() => Ok(value),
-        0 => Err(SysError::of("getsockopt(SO_COOKIE)")(Errno::INVAL)),
-        _ => Err(SysError::last("getsockopt(SO_COOKIE)")),
+    })?;
+    match len as usize == size_of::<u64>() {
+        true => Ok(value),
+        false => Err(SysError {
+            call,
+            errno: Errno::INVAL,
+        }),
     }
 }

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{self, AddressFamily, RecvFlags, SocketFlags, SocketType};
 
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// Something of this machine's network that went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,15 +47,17 @@ impl RouteEvents {
     /// # Errors
     /// The netlink socket cannot be made or bound.
     pub fn open() -> Result<Self> {
-        let netlink = net::socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-            None, // NETLINK_ROUTE is 0.
-        )
-        .map_err(SysError::of("socket(NETLINK_ROUTE)"))?;
-        net::bind(&netlink, &SocketAddrNetlink::new(0, GROUPS))
-            .map_err(SysError::of("bind(NETLINK_ROUTE)"))?;
+        let netlink = door::call("socket(NETLINK_ROUTE)", || {
+            net::socket_with(
+                AddressFamily::NETLINK,
+                SocketType::RAW,
+                SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+                None, // NETLINK_ROUTE is 0.
+            )
+        })?;
+        door::call("bind(NETLINK_ROUTE)", || {
+            net::bind(&netlink, &SocketAddrNetlink::new(0, GROUPS))
+        })?;
         Ok(Self {
             netlink,
             buffer: vec![0; BUFFER].into_boxed_slice(),
@@ -68,15 +70,19 @@ impl RouteEvents {
     /// Receiving failed.
     pub fn drain(&mut self, mut visit: impl FnMut(RouteEvent)) -> Result<()> {
         loop {
-            match net::recv(&self.netlink, &mut *self.buffer, RecvFlags::empty()) {
-                Ok((_, len)) => {
+            let (netlink, buffer) = (&self.netlink, &mut *self.buffer);
+            let receive = || net::recv(netlink, buffer, RecvFlags::empty()).map(|(_, len)| len);
+            match door::filled("recv(NETLINK_ROUTE)", receive) {
+                Ok(len) => {
                     let datagram = self.buffer.get(..len).unwrap_or_default();
                     events(datagram).for_each(&mut visit);
                 }
-                Err(Errno::AGAIN) => return Ok(()),
-                Err(Errno::NOBUFS) => visit(RouteEvent::Overrun),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(SysError::of("recv(NETLINK_ROUTE)")(errno)),
+                Err(error) => match error.errno {
+                    Errno::AGAIN => return Ok(()),
+                    Errno::NOBUFS => visit(RouteEvent::Overrun),
+                    Errno::INTR => {}
+                    _ => return Err(error),
+                },
             }
         }
     }

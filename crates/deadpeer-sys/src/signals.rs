@@ -16,7 +16,7 @@ pub use rustix::process::Signal;
 
 pub(crate) use mask::unblock_all;
 
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// The real-time signals, which have no names (signal(7)): those that the C library leaves to
 /// programs.
@@ -35,8 +35,9 @@ fn numbered(number: i32) -> Option<Signal> {
 /// Ignores a signal from now on.
 pub(crate) fn ignore(signal: Signal) -> Result<()> {
     // SAFETY: ignoring a signal installs no handler.
-    match unsafe { libc::signal(signal.as_raw(), libc::SIG_IGN) } {
-        libc::SIG_ERR => Err(SysError::last("signal")),
+    let ignore = || match unsafe { libc::signal(signal.as_raw(), libc::SIG_IGN) } {
+        libc::SIG_ERR => Err(door::last()),
         _ => Ok(()),
-    }
+    };
+    door::call("signal", ignore)
 }

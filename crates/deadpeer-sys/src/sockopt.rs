@@ -19,7 +19,7 @@ use deadpeer_core::{Setting, SocketOption};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, sockopt};
 
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 pub use effective::{effective, effective_among};
 pub use filter::{mute, unmute};
@@ -196,13 +196,15 @@ pub fn set_thin_linear_timeouts(fd: impl AsFd, on: bool) -> Result<()> {
 /// written, and sends RST.
 #[doc(alias = "SO_LINGER")]
 pub fn linger(fd: impl AsFd) -> Result<Option<Duration>> {
-    sockopt::socket_linger(fd).map_err(SysError::of("getsockopt(SO_LINGER)"))
+    door::call("getsockopt(SO_LINGER)", || sockopt::socket_linger(fd))
 }
 
 /// Sets `SO_LINGER`, whole seconds.
 #[doc(alias = "SO_LINGER")]
 pub fn set_linger(fd: impl AsFd, linger: Option<Duration>) -> Result<()> {
-    sockopt::set_socket_linger(fd, linger).map_err(SysError::of("setsockopt(SO_LINGER)"))
+    door::call("setsockopt(SO_LINGER)", || {
+        sockopt::set_socket_linger(fd, linger)
+    })
 }
 
 /// Sets `TCP_MAXSEG`: no segment either way is longer. Before the handshake.
@@ -217,7 +219,7 @@ pub fn set_max_segment(fd: impl AsFd, bytes: u32) -> Result<()> {
 #[doc(alias = "IP_RECVERR")]
 pub fn set_recverr(fd: impl AsFd, on: bool) -> Result<()> {
     let fd = fd.as_fd();
-    let domain = sockopt::socket_domain(fd).map_err(SysError::of("getsockopt(SO_DOMAIN)"))?;
+    let domain = door::call("getsockopt(SO_DOMAIN)", || sockopt::socket_domain(fd))?;
     let (level, option, call) = match domain {
         AddressFamily::INET6 => (
             libc::IPPROTO_IPV6,
@@ -233,7 +235,5 @@ pub fn set_recverr(fd: impl AsFd, on: bool) -> Result<()> {
 /// included, gets none.
 #[doc(alias = "SO_ERROR")]
 pub fn take_error(fd: impl AsFd) -> Result<Option<Errno>> {
-    sockopt::socket_error(fd)
-        .map(std::result::Result::err)
-        .map_err(SysError::of("getsockopt(SO_ERROR)"))
+    door::call("getsockopt(SO_ERROR)", || sockopt::socket_error(fd)).map(std::result::Result::err)
 }

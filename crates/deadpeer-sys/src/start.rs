@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::{SysError, signals};
+use crate::{door, signals};
 
 /// Starts a command with no signal blocked, whatever the calling thread has blocked for itself. The
 /// mask of blocked signals survives fork(2) and execve(2): a program that was born with SIGTERM
@@ -40,13 +40,13 @@ pub fn spawn(command: &mut Command, cgroup: Option<BorrowedFd<'_>>) -> io::Resul
 
 fn processes_of(cgroup: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-    let opened = rustix::fs::openat(cgroup, c"cgroup.procs", flags, Mode::empty());
-    Ok(opened.map_err(SysError::of("open(cgroup.procs)"))?)
+    let open = || rustix::fs::openat(cgroup, c"cgroup.procs", flags, Mode::empty());
+    Ok(door::call("open(cgroup.procs)", open)?)
 }
 
 /// 0 stands for the process that writes it.
 fn enter(processes: &OwnedFd) -> io::Result<()> {
-    rustix::io::write(processes, b"0").map(drop)?;
+    door::call("write(cgroup.procs)", || rustix::io::write(processes, b"0"))?;
     Ok(())
 }
 

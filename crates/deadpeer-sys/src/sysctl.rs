@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use deadpeer_core::Sysctls;
 use rustix::io::Errno;
 
+use crate::door;
+
 const DIRECTORY: &str = "/proc/sys/net/ipv4";
 
 /// A sysctl that could not be read or written.
@@ -115,7 +117,8 @@ pub fn write(name: &'static str, value: impl std::fmt::Display) -> Result<(), Sy
 }
 
 fn write_text(name: &'static str, value: impl fmt::Display) -> Result<(), SysctlError> {
-    std::fs::write(path(name), value.to_string()).map_err(|error| unwritten(name, errno(&error)))
+    let write = || std::fs::write(path(name), value.to_string());
+    door::file("write(sysctl)", write).map_err(|error| unwritten(name, errno(&error)))
 }
 
 fn unwritten(name: &'static str, errno: Errno) -> SysctlError {
@@ -138,7 +141,8 @@ fn number_if_any(name: &'static str) -> Result<Option<u32>, SysctlError> {
 }
 
 fn number(name: &'static str) -> Result<u32, SysctlError> {
-    let text = std::fs::read_to_string(path(name)).map_err(|error| SysctlError::File {
+    let read = || std::fs::read_to_string(path(name));
+    let text = door::file("read(sysctl)", read).map_err(|error| SysctlError::File {
         action: "read",
         name,
         errno: errno(&error),

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use deadpeer_core::TcpInfo;
 
-use crate::{Result, SysError, kernel_version};
+use crate::{Result, door, kernel_version};
 
 /// Larger than any kernel's `struct tcp_info` (280 bytes in Linux 7.0), so that nothing is cut off.
 pub(crate) const BUFFER: usize = 512;
@@ -38,7 +38,7 @@ pub(crate) fn read_bytes(number: RawFd, room: &mut MaybeUninit<[u8; BUFFER]>) ->
     let mut len = BUFFER as libc::socklen_t;
     // SAFETY: `room` and `len` are live for the call, and `len` is the size of `room`; a number
     // that is no descriptor is EBADF.
-    let status = unsafe {
+    door::number("getsockopt(TCP_INFO)", || unsafe {
         libc::getsockopt(
             number,
             libc::IPPROTO_TCP,
@@ -46,9 +46,6 @@ pub(crate) fn read_bytes(number: RawFd, room: &mut MaybeUninit<[u8; BUFFER]>) ->
             room.as_mut_ptr().cast::<c_void>(),
             &raw mut len,
         )
-    };
-    match status {
-        0 => Ok(BUFFER.min(len as usize)),
-        _ => Err(SysError::last("getsockopt(TCP_INFO)")),
-    }
+    })?;
+    Ok(BUFFER.min(len as usize))
 }

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd as _};
 
 use crate::netns::{self, NetnsError};
 use crate::sockopt::filter;
-use crate::{SysError, tcp_info};
+use crate::{SysError, door, tcp_info};
 
 /// Runs a test in a network namespace of its own, or skips it where none can be made.
 ///
@@ -70,11 +70,7 @@ pub fn pace(fd: impl AsFd, bytes_per_s: u32) -> Result<(), SysError> {
 
 /// Whether the calling thread has left the network namespace that the process was started in.
 pub fn is_private() -> Result<bool, SysError> {
-    let inode = |path| {
-        rustix::fs::stat(path)
-            .map(|stat| stat.st_ino)
-            .map_err(SysError::of("stat"))
-    };
+    let inode = |path| door::call("stat", || rustix::fs::stat(path)).map(|stat| stat.st_ino);
     // The first thread of a process is the one that /proc/self shows.
     Ok(inode("/proc/thread-self/ns/net")? != inode("/proc/self/ns/net")?)
 }

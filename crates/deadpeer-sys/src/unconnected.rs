@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
 
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// A TCP socket for addresses of this one's family, neither connected nor listening: what is set on
 /// it counts from the handshake on, and a `TcpListener` or a `TcpStream` can be made of it.
@@ -18,8 +18,9 @@ pub fn unconnected(address: SocketAddr) -> Result<OwnedFd> {
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
     let flags = SocketFlags::CLOEXEC;
-    socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))
-        .map_err(SysError::of("socket"))
+    door::call("socket", || {
+        socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))
+    })
 }
 
 /// Makes a socket unconnected again (connect(2) with `AF_UNSPEC`). Whoever waits on it is woken,
@@ -28,5 +29,5 @@ pub fn unconnected(address: SocketAddr) -> Result<OwnedFd> {
 /// # Errors
 /// `EINVAL` where the socket is being connected or lends itself to something else.
 pub fn disconnect(socket: impl AsFd) -> Result<()> {
-    net::connect_unspec(socket).map_err(SysError::of("connect(AF_UNSPEC)"))
+    door::call("connect(AF_UNSPEC)", || net::connect_unspec(socket))
 }

@@ -146,6 +146,10 @@ impl<'fd> Check<'fd> {
         let Some(answer) = self.ping.handle_timeout(now)? else {
             return Ok(None);
         };
+        // The answer may be the FIN itself.
+        if let Some(death) = ended(self.fd)? {
+            return Ok(Some(Reuse::Dead(death)));
+        }
         let waited = now - self.begun;
         let left = self.timeout.saturating_sub(waited);
         let silent = |unanswered| Reuse::Silent { waited, unanswered };

@@ -20,9 +20,10 @@ fn ours(engine: &Engine, namespace: u64) -> Option<Vec<Socket>> {
             return None;
         }
     };
-    let mut found = Vec::new();
+    let mut found: Vec<Socket> = Vec::new();
     let shown = held.each(std::process::id(), |socket| {
-        if u64::from(socket.namespace) == namespace {
+        let is_new = found.iter().all(|known| known.cookie != socket.cookie);
+        if u64::from(socket.namespace) == namespace && is_new {
             found.push(socket.clone());
         }
         ControlFlow::Continue(())

@@ -137,12 +137,23 @@ pub(super) fn told(
         )?;
     }
     let mut say = |style, count, text: &str| counted(out, look, style, (count, "connection"), text);
+    let multipath = done.multipath;
+    let parts = multipath.told + multipath.untold + multipath.go_on;
     say(
         style::GOOD,
         done.destroyed,
-        "destroyed and gone from the kernel's table. Their programs get ECONNABORTED, and any peer that is still there gets an RST.",
+        match parts {
+            0 => {
+                "destroyed and gone from the kernel's table. Their programs get ECONNABORTED, and any peer that is still there gets an RST."
+            }
+            _ if parts == done.destroyed => {
+                "destroyed and gone from the kernel's table. Any peer that is still there gets an RST."
+            }
+            _ => {
+                "destroyed and gone from the kernel's table. Their programs get ECONNABORTED, unless they are among those below, and any peer that is still there gets an RST."
+            }
+        },
     )?;
-    let multipath = done.multipath;
     say(
         style::PLAIN,
         multipath.told,

@@ -32,7 +32,7 @@ const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// MQTT 3.1.1, no keep alive.
 const MQTT_CONNECT: &[u8] = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00";
 
-pub(crate) const PROGRAMS: [Program; 17] = [
+pub(crate) const PROGRAMS: [Program; 18] = [
     // Sets 300/100/3.
     Program {
         name: "redis",
@@ -166,7 +166,35 @@ while True:
         start: "printf \"server.document-root = \\\"$DIR\\\"\\nserver.port = $PORT\\nserver.max-keep-alive-idle = 300\\nserver.max-read-idle = 300\\n\" > $DIR/lighttpd.conf; exec lighttpd -D -f $DIR/lighttpd.conf",
         hello: GET,
     },
+    Program {
+        name: "java",
+        executable: JAVA,
+        start: "cat > $DIR/Here.java <<'END'
+import java.net.*;
+import java.util.*;
+import static jdk.net.ExtendedSocketOptions.*;
+public class Here {
+    public static void main(String[] args) throws Exception {
+        ServerSocket listener = new ServerSocket(Integer.parseInt(args[0]));
+        List<Socket> all = new ArrayList<>();
+        while (true) {
+            Socket end = listener.accept();
+            all.add(end);
+            end.setKeepAlive(true);
+            end.setOption(TCP_KEEPIDLE, 45);
+            end.setOption(TCP_KEEPINTERVAL, 15);
+            end.getOutputStream().write(\"here\".getBytes());
+        }
+    }
+}
+END
+exec java -Djava.net.preferIPv4Stack=true -XX:TieredStopAtLevel=1 $DIR/Here.java $PORT",
+        hello: b"",
+    },
 ];
+
+/// Too large to be installed for this alone: tried where it is there.
+const JAVA: &str = "java";
 
 impl Program {
     /// Those that are installed, each with a port of its own. The others are skipped aloud.
@@ -175,7 +203,7 @@ impl Program {
         ports
             .filter(|(program, _)| {
                 let found = is_installed(program.executable);
-                if !found {
+                if !found && program.executable != JAVA {
                     skip(&format!("{} is not installed", program.executable));
                 }
                 found

@@ -40,10 +40,10 @@ fn carry_out_one(
     if before != Some(&now) {
         return Err(Failure::Overtaken);
     }
-    let applied = change
-        .options
-        .apply(&socket)
-        .map_err(|_| Failure::Refused)?;
+    let applied = change.options.apply(&socket).map_err(|_| {
+        put_back(&socket, &now, &change.options);
+        Failure::Refused
+    })?;
     if let Some(lacking) = applied.unsupported.first() {
         put_back(&socket, &now, &change.options);
         return Err(match lacking.lack {
@@ -54,7 +54,7 @@ fn carry_out_one(
     Ok(())
 }
 
-/// Nothing half done: an option that is missing takes the others with it.
+/// Nothing half done: an option that is missing, or can't be read back, takes the others with it.
 fn put_back(socket: impl AsFd, before: &Effective, set: &SocketOptions) {
     // The kernel took other values of these options a moment ago.
     let _ = before.of_those(set).apply(socket);

@@ -199,7 +199,7 @@ fn put_back_sockets(
         ..Query::default()
     };
     let mut changes = Vec::new();
-    table.each(&query, |connection| {
+    let coverage = table.each(&query, |connection| {
         let cookie = connection.socket.cookie;
         if inheritance.later.remove(&cookie) {
             restored.later += 1;
@@ -234,7 +234,12 @@ fn put_back_sockets(
         }
         ControlFlow::Continue(())
     })?;
-    restored.gone += (inheritance.now.len() + inheritance.later.len()) as u64;
+    let missing = (inheritance.now.len() + inheritance.later.len()) as u64;
+    match coverage.interrupted && missing > 0 {
+        // Not shown by a table that was not read to its end, they need not be gone.
+        true => restored.unreachable.push((Unreadable::Refused, missing)),
+        false => restored.gone += missing,
+    }
     if undoing == Undoing::Rehearsed {
         return Ok(());
     }

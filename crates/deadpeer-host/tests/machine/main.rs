@@ -2,6 +2,7 @@
 
 mod asking;
 mod deaths;
+mod failing;
 mod namespaces;
 mod privilege;
 mod rows;

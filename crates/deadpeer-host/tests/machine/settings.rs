@@ -71,7 +71,8 @@ fn a_socket_of_another_process() {
             .iter()
             .find(|row| row.local == calling.peer_addr().unwrap() && row.peer.port() != 0);
         let row = row.unwrap();
-        assert_eq!(row.owners, [(holder.pid(), 0)]);
+        // A child of another test, between fork and exec, holds for a moment whatever this one has.
+        assert!(row.owners.contains(&(holder.pid(), 0)), "{:?}", row.owners);
         assert_eq!(row.settings, with(|set| set.user_timeout_ms = Some(1234)));
     });
 }

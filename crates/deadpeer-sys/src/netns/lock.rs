@@ -6,7 +6,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::inode;
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// A network namespace that nobody else holds; given back when this is dropped, and by the kernel
 /// when its process ends, however that comes.
@@ -24,11 +24,14 @@ impl NetnsLock {
     /// The descriptor is no file that can be locked.
     pub fn take(namespace: OwnedFd) -> Result<Option<Self>> {
         loop {
-            match flock(&namespace, FlockOperation::NonBlockingLockExclusive) {
+            let lock = || flock(&namespace, FlockOperation::NonBlockingLockExclusive);
+            match door::call("flock", lock) {
                 Ok(()) => return Ok(Some(Self(namespace))),
-                Err(Errno::WOULDBLOCK) => return Ok(None),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(SysError::of("flock")(errno)),
+                Err(error) => match error.errno {
+                    Errno::WOULDBLOCK => return Ok(None),
+                    Errno::INTR => {}
+                    _ => return Err(error),
+                },
             }
         }
     }
@@ -39,7 +42,10 @@ impl NetnsLock {
 #[must_use]
 pub fn locked_by(namespace: impl AsFd) -> Option<u32> {
     let inode = inode(namespace).ok()?;
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let locks = door::file("read(/proc/locks)", || {
+        std::fs::read_to_string("/proc/locks")
+    })
+    .ok()?;
     locks.lines().find_map(|line| holder(line, inode))
 }
 

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// Sets `IFF_UP` on `lo` (netdevice(7)). Needs CAP_NET_ADMIN.
 pub(super) fn bring_up(socket: impl AsFd) -> Result<()> {
@@ -38,16 +38,12 @@ fn ioctl(
     call: &'static str,
 ) -> Result<()> {
     // SAFETY: both requests take an ifreq, which is live for the call.
-    let status = unsafe {
+    door::number(call, || unsafe {
         libc::ioctl(
             socket.as_raw_fd(),
             request as libc::Ioctl,
             &raw mut *argument,
         )
-    };
-    if status == 0 {
-        Ok(())
-    } else {
-        Err(SysError::last(call))
-    }
+    })
+    .map(drop)
 }

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// How many frames one call sends at most.
 pub const BATCH: usize = 64;
@@ -24,15 +24,15 @@ pub(super) fn send<F: AsRef<[u8]>>(socket: BorrowedFd<'_>, frames: &[F]) -> Resu
     }
     // SAFETY: the first `count` headers point at parts and frames that outlive the call; the kernel
     // only reads the frames.
-    let sent = unsafe {
+    let sent = door::number("sendmmsg(AF_PACKET)", || unsafe {
         libc::sendmmsg(
             socket.as_raw_fd(),
             messages.as_mut_ptr(),
             count as libc::c_uint,
             libc::MSG_DONTWAIT as _,
         )
-    };
-    usize::try_from(sent).map_err(|_| SysError::last("sendmmsg(AF_PACKET)"))
+    })?;
+    Ok(sent.unsigned_abs() as usize)
 }
 
 const EMPTY_PART: libc::iovec = libc::iovec {

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use crate::{Result, SysError};
+use crate::{Result, SysError, door};
 
 const SIOCETHTOOL: libc::c_ulong = 0x8946;
 
@@ -47,13 +47,10 @@ pub fn switch_off_offloads(interface: &str) -> Result<()> {
     for (to, from) in name.iter_mut().zip(interface.bytes()) {
         *to = from as libc::c_char;
     }
-    let socket = socket_with(
-        AddressFamily::INET,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .map_err(SysError::of("socket"))?;
+    let (family, kind) = (AddressFamily::INET, SocketType::DGRAM);
+    let socket = door::call("socket", || {
+        socket_with(family, kind, SocketFlags::CLOEXEC, None)
+    })?;
     SWITCHES
         .iter()
         .try_for_each(|&(command, call)| switch_off(socket.as_fd(), name, command, call))
@@ -74,12 +71,11 @@ fn switch_off(
     };
     // SAFETY: the request names an interface and points at a value that outlives the call, both of
     // the kernel's layout.
-    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request) };
+    let answer = door::number(call, || unsafe {
+        libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request)
+    });
     match answer {
-        0 => Ok(()),
-        _ => match SysError::last(call) {
-            error if error.errno == rustix::io::Errno::OPNOTSUPP => Ok(()),
-            error => Err(error),
-        },
+        Err(error) if error.errno == rustix::io::Errno::OPNOTSUPP => Ok(()),
+        other => other.map(drop),
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{Arrival, RingLayout};
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// A mapped `TPACKET_V2` ring and the place of the next frame.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Ring {
     pub(super) fn map(socket: BorrowedFd<'_>, layout: RingLayout) -> Result<Self> {
         // SAFETY: a new shared mapping of a descriptor, placed by the kernel; no memory of ours is
         // touched.
-        let address = unsafe {
+        let map = || unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
                 layout.total_bytes(),
@@ -38,14 +38,15 @@ impl Ring {
                 0,
             )
         };
-        match NonNull::new(address.cast::<u8>()) {
-            Some(memory) if address != libc::MAP_FAILED => Ok(Self {
-                memory,
-                layout,
-                next: 0,
-            }),
-            _ => Err(SysError::last("mmap(PACKET_RX_RING)")),
-        }
+        let memory = door::call("mmap(PACKET_RX_RING)", || match map() {
+            libc::MAP_FAILED => Err(door::last()),
+            address => NonNull::new(address.cast::<u8>()).ok_or(rustix::io::Errno::NOMEM),
+        })?;
+        Ok(Self {
+            memory,
+            layout,
+            next: 0,
+        })
     }
 
     /// Lends the next frame to `each` and gives it back to the kernel; `false` when none has come.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ring::Ring;
 use super::{RingLayout, batch};
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// `PACKET_IGNORE_OUTGOING` of linux/if_packet.h, Linux 4.20.
 const IGNORE_OUTGOING: libc::c_int = 23;
@@ -60,10 +60,9 @@ impl PacketSocket {
         // Protocol 0: nothing arrives before bind names the interface.
         let kind = libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         // SAFETY: takes three numbers.
-        let fd = unsafe { libc::socket(libc::AF_PACKET, kind, 0) };
-        if fd < 0 {
-            return Err(SysError::last("socket(AF_PACKET)"));
-        }
+        let fd = door::number("socket(AF_PACKET)", || unsafe {
+            libc::socket(libc::AF_PACKET, kind, 0)
+        })?;
         // SAFETY: the descriptor is new and owned by nobody else.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
 
@@ -115,7 +114,7 @@ impl PacketSocket {
         };
         let mut length = length_of::<libc::tpacket_stats>();
         // SAFETY: the kernel writes at most `length` bytes into a struct of that size.
-        let answer = unsafe {
+        door::number("getsockopt(PACKET_STATISTICS)", || unsafe {
             libc::getsockopt(
                 self.socket.as_raw_fd(),
                 libc::SOL_PACKET,
@@ -123,11 +122,8 @@ impl PacketSocket {
                 (&raw mut statistics).cast(),
                 &raw mut length,
             )
-        };
-        match answer {
-            0 => Ok(statistics.tp_drops),
-            _ => Err(SysError::last("getsockopt(PACKET_STATISTICS)")),
-        }
+        })?;
+        Ok(statistics.tp_drops)
     }
 }
 
@@ -149,17 +145,14 @@ impl PacketSocket {
         };
         let mut length = length_of::<libc::sockaddr_ll>();
         // SAFETY: the kernel writes at most `length` bytes into an address of that size.
-        let answer = unsafe {
+        door::number("getsockname(AF_PACKET)", || unsafe {
             libc::getsockname(
                 self.socket.as_raw_fd(),
                 (&raw mut address).cast(),
                 &raw mut length,
             )
-        };
-        match answer {
-            0 => Ok(address.sll_hatype),
-            _ => Err(SysError::last("getsockname(AF_PACKET)")),
-        }
+        })?;
+        Ok(address.sll_hatype)
     }
 }
 
@@ -180,22 +173,19 @@ fn bind(socket: &OwnedFd, interface: u32) -> Result<()> {
         sll_addr: [0; 8],
     };
     // SAFETY: the address is a whole sockaddr_ll, and its length is given.
-    let answer = unsafe {
+    door::number("bind(AF_PACKET)", || unsafe {
         libc::bind(
             socket.as_raw_fd(),
             (&raw const address).cast(),
             length_of::<libc::sockaddr_ll>(),
         )
-    };
-    match answer {
-        0 => Ok(()),
-        _ => Err(SysError::last("bind(AF_PACKET)")),
-    }
+    })
+    .map(drop)
 }
 
 fn set<T>(socket: &OwnedFd, name: &'static str, option: libc::c_int, value: &T) -> Result<()> {
     // SAFETY: the kernel reads as many bytes as the value has.
-    let answer = unsafe {
+    door::number(name, || unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             libc::SOL_PACKET,
@@ -203,11 +193,8 @@ fn set<T>(socket: &OwnedFd, name: &'static str, option: libc::c_int, value: &T) 
             std::ptr::from_ref(value).cast(),
             length_of::<T>(),
         )
-    };
-    match answer {
-        0 => Ok(()),
-        _ => Err(SysError::last(name)),
-    }
+    })
+    .map(drop)
 }
 
 fn length_of<T>() -> libc::socklen_t {

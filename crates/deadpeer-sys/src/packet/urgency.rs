@@ -3,7 +3,7 @@
 //! On a busy machine a thread that wakes up may wait until the running one has used up its slice: 3
 //! ms and more, up to the next tick. That would be the delay of every packet.
 
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// The least that sched_setattr(2) takes for the slice of an ordinary thread
 /// (kernel/sched/syscalls.c): 100 us.
@@ -54,9 +54,6 @@ fn attributes() -> libc::sched_attr {
 
 fn set(attributes: &libc::sched_attr) -> Result<()> {
     // SAFETY: the kernel reads as many bytes as the struct says it has; 0 is the calling thread.
-    let answer = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, attributes, 0) };
-    match answer {
-        0 => Ok(()),
-        _ => Err(SysError::last("sched_setattr")),
-    }
+    let set = || unsafe { libc::syscall(libc::SYS_sched_setattr, 0, attributes, 0) };
+    door::number("sched_setattr", set).map(drop)
 }

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use rustix::process::Signal;
 
 use super::mask;
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// Signals of this process that wait here to be read: they are blocked for the calling thread and
 /// for those it starts, until this is dropped. A program that is started meanwhile inherits that,
@@ -42,10 +42,9 @@ impl Inbox {
         let set = mask::of(signals);
         let flags = libc::SFD_NONBLOCK | libc::SFD_CLOEXEC;
         // SAFETY: the set is valid for the call, and -1 asks for a new descriptor.
-        let fd = unsafe { libc::signalfd(-1, &raw const set, flags) };
-        if fd < 0 {
-            return Err(SysError::last("signalfd"));
-        }
+        let fd = door::number("signalfd", || unsafe {
+            libc::signalfd(-1, &raw const set, flags)
+        })?;
         // SAFETY: the call returned a new descriptor, which nobody else owns.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self {
@@ -62,11 +61,13 @@ impl Inbox {
     pub fn next(&self) -> Result<Option<Received>> {
         let mut info = [0_u8; size_of::<libc::signalfd_siginfo>()];
         loop {
-            match rustix::io::read(&self.fd, &mut info) {
+            match door::call("read(signalfd)", || rustix::io::read(&self.fd, &mut info)) {
                 Ok(_) => {}
-                Err(Errno::AGAIN) => return Ok(None),
-                Err(Errno::INTR) => continue,
-                Err(errno) => return Err(SysError::of("read(signalfd)")(errno)),
+                Err(error) => match error.errno {
+                    Errno::AGAIN => return Ok(None),
+                    Errno::INTR => continue,
+                    _ => return Err(error),
+                },
             }
             let number = |at: usize| -> Option<i32> {
                 let bytes = info.get(at..at + 4)?.try_into().ok()?;

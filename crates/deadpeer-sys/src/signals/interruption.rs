@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Signal;
 
-use crate::{Result, SysError};
+use crate::{Result, SysError, door};
 
 /// The signals by which a program is asked to end.
 pub const TO_END: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
@@ -49,10 +49,14 @@ impl Interruption {
     /// # Errors
     /// `EBUSY`: there is one already. `EMFILE` and the like.
     pub fn watch(signals: &[Signal], second: Second) -> Result<Self> {
-        let (read, write) =
-            pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(SysError::of("pipe2"))?;
+        let (read, write) = door::call("pipe2", || {
+            pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
+        })?;
         if WATCHED.swap(true, Ordering::SeqCst) {
-            return Err(SysError::of("sigaction")(Errno::BUSY));
+            return Err(SysError {
+                call: "sigaction",
+                errno: Errno::BUSY,
+            });
         }
         CAME.store(false, Ordering::SeqCst);
         FIRST.store(0, Ordering::SeqCst);
@@ -140,11 +144,11 @@ impl Action {
     fn of_now(signal: Signal) -> Result<Self> {
         let mut now = MaybeUninit::uninit();
         // SAFETY: nothing is set; what is in force is written to a local.
-        match unsafe { libc::sigaction(signal.as_raw(), std::ptr::null(), now.as_mut_ptr()) } {
-            // SAFETY: the call succeeded and has written it.
-            0 => Ok(Self(unsafe { now.assume_init() })),
-            _ => Err(SysError::last("sigaction")),
-        }
+        door::number("sigaction", || unsafe {
+            libc::sigaction(signal.as_raw(), std::ptr::null(), now.as_mut_ptr())
+        })?;
+        // SAFETY: the call succeeded and has written it.
+        Ok(Self(unsafe { now.assume_init() }))
     }
 
     fn ignores(&self) -> bool {
@@ -155,11 +159,11 @@ impl Action {
     fn install(&self, signal: Signal) -> Result<Self> {
         let mut before = MaybeUninit::uninit();
         // SAFETY: the action is valid; our handler does only what a handler may (signal-safety(7)).
-        match unsafe { libc::sigaction(signal.as_raw(), &raw const self.0, before.as_mut_ptr()) } {
-            // SAFETY: the call succeeded and has written it.
-            0 => Ok(Self(unsafe { before.assume_init() })),
-            _ => Err(SysError::last("sigaction")),
-        }
+        door::number("sigaction", || unsafe {
+            libc::sigaction(signal.as_raw(), &raw const self.0, before.as_mut_ptr())
+        })?;
+        // SAFETY: the call succeeded and has written it.
+        Ok(Self(unsafe { before.assume_init() }))
     }
 }
 

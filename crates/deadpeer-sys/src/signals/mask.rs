@@ -4,27 +4,21 @@ use std::mem::MaybeUninit;
 
 use rustix::process::Signal;
 
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// Blocks signals for the calling thread. Returns what was blocked before.
 pub(super) fn block(set: &libc::sigset_t) -> Result<libc::sigset_t> {
     let mut before = MaybeUninit::uninit();
     // SAFETY: both sets are valid for the call, which writes the old one.
-    let status = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set, before.as_mut_ptr()) };
-    match status {
-        // SAFETY: the call succeeded and has written it.
-        0 => Ok(unsafe { before.assume_init() }),
-        _ => Err(failed(status)),
-    }
+    sigmask(|| unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set, before.as_mut_ptr()) })?;
+    // SAFETY: the call succeeded and has written it.
+    Ok(unsafe { before.assume_init() })
 }
 
 /// Blocks exactly these for the calling thread.
 pub(super) fn set(set: &libc::sigset_t) -> Result<()> {
     // SAFETY: the set is valid for the call, and the old one is not asked for.
-    match unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set, std::ptr::null_mut()) } {
-        0 => Ok(()),
-        status => Err(failed(status)),
-    }
+    sigmask(|| unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set, std::ptr::null_mut()) })
 }
 
 /// Blocks none for the calling thread. Allocates nothing, as befits a child between fork and exec.
@@ -47,9 +41,9 @@ pub(super) fn of(signals: &[Signal]) -> libc::sigset_t {
 }
 
 /// This call returns its errno.
-fn failed(status: i32) -> SysError {
-    SysError {
-        call: "pthread_sigmask",
-        errno: crate::Errno::from_raw_os_error(status),
-    }
+fn sigmask(make: impl FnOnce() -> i32) -> Result<()> {
+    door::call("pthread_sigmask", || match make() {
+        0 => Ok(()),
+        errno => Err(crate::Errno::from_raw_os_error(errno)),
+    })
 }

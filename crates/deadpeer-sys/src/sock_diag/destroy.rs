@@ -9,11 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 
 use rustix::io::Errno;
-use rustix::net::{self, SendFlags};
 use zerocopy::big_endian::U16 as Be16;
 use zerocopy::{Immutable, IntoBytes};
 
-use super::dump::{NLM_F_REQUEST, SockDiag, receive};
+use super::dump::{NLM_F_REQUEST, SockDiag, ask, receive};
 use super::message::{Header, Malformed, MessageKind, messages};
 use super::socket::{Family, Socket};
 use crate::SysError;
@@ -144,8 +143,7 @@ impl SockDiag {
         let _ = self.finish_dump();
         self.seq = self.seq.wrapping_add(1);
         let question = Question::of(socket, self.seq);
-        net::send(&self.netlink, question.as_bytes(), SendFlags::empty())
-            .map_err(SysError::of("send(NETLINK_SOCK_DIAG)"))?;
+        ask(&self.netlink, question.as_bytes())?;
         loop {
             let len = receive(&self.netlink, &mut self.buffer)?;
             for message in messages(self.buffer.get(..len).unwrap_or_default()) {

@@ -14,7 +14,7 @@ use rustix::net::{self, AddressFamily, RecvFlags, SocketFlags, SocketType, socko
 
 use super::message::{MessageKind, messages};
 use super::{OpenError, Socket};
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// The kernel's announcements fit by far.
 const BUFFER: usize = 4096;
@@ -43,18 +43,21 @@ impl DestroyEvents {
     /// `CONFIG_INET_DIAG`.
     #[doc(alias = "SKNLGRP_INET_TCP_DESTROY")]
     pub fn open(queue: usize) -> std::result::Result<Self, OpenError> {
-        let netlink = net::socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-            Some(SOCK_DIAG),
-        )
-        .map_err(SysError::of("socket(NETLINK_SOCK_DIAG)"))?;
-        sockopt::set_socket_recv_buffer_size_force(&netlink, queue)
-            .or_else(|_| sockopt::set_socket_recv_buffer_size(&netlink, queue))
-            .map_err(SysError::of("setsockopt(SO_RCVBUF)"))?;
-        net::bind(&netlink, &SocketAddrNetlink::new(0, TCP_DESTROY_GROUPS))
-            .map_err(SysError::of("bind(SKNLGRP_INET_TCP_DESTROY)"))?;
+        let netlink = door::call("socket(NETLINK_SOCK_DIAG)", || {
+            net::socket_with(
+                AddressFamily::NETLINK,
+                SocketType::RAW,
+                SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+                Some(SOCK_DIAG),
+            )
+        })?;
+        door::call("setsockopt(SO_RCVBUF)", || {
+            sockopt::set_socket_recv_buffer_size_force(&netlink, queue)
+                .or_else(|_| sockopt::set_socket_recv_buffer_size(&netlink, queue))
+        })?;
+        door::call("bind(SKNLGRP_INET_TCP_DESTROY)", || {
+            net::bind(&netlink, &SocketAddrNetlink::new(0, TCP_DESTROY_GROUPS))
+        })?;
         Ok(Self {
             netlink,
             buffer: vec![0; BUFFER].into_boxed_slice(),
@@ -67,12 +70,16 @@ impl DestroyEvents {
     /// Receiving failed. That announcements were lost is no error: see [`DestroyEvents::lost`].
     pub fn drain(&mut self, mut visit: impl FnMut(&Socket<'_>)) -> Result<()> {
         loop {
-            let len = match net::recv(&self.netlink, &mut *self.buffer, RecvFlags::TRUNC) {
-                Ok((_, len)) => len,
-                Err(Errno::AGAIN) => return Ok(()),
-                // Announcements were dropped; the kernel says so once, and counts them.
-                Err(Errno::NOBUFS | Errno::INTR) => continue,
-                Err(errno) => return Err(SysError::of("recv(NETLINK_SOCK_DIAG)")(errno)),
+            let (netlink, buffer) = (&self.netlink, &mut *self.buffer);
+            let receive = || net::recv(netlink, buffer, RecvFlags::TRUNC).map(|(_, len)| len);
+            let len = match door::filled("recv(NETLINK_SOCK_DIAG)", receive) {
+                Ok(len) => len,
+                Err(error) => match error.errno {
+                    Errno::AGAIN => return Ok(()),
+                    // Announcements were dropped; the kernel says so once, and counts them.
+                    Errno::NOBUFS | Errno::INTR => continue,
+                    _ => return Err(error),
+                },
             };
             // Anybody may send to a netlink port, but such a message tells nothing that is not
             // checked against the table.
@@ -96,7 +103,7 @@ impl DestroyEvents {
         let mut numbers = [0_u32; 9];
         let mut len = size_of_val(&numbers) as libc::socklen_t;
         // SAFETY: `numbers` and `len` are live for the call, and `len` is the size of `numbers`.
-        let status = unsafe {
+        door::number("getsockopt(SO_MEMINFO)", || unsafe {
             libc::getsockopt(
                 self.netlink.as_raw_fd(),
                 libc::SOL_SOCKET,
@@ -104,11 +111,8 @@ impl DestroyEvents {
                 numbers.as_mut_ptr().cast(),
                 &raw mut len,
             )
-        };
-        match status {
-            0 => Ok(numbers[8]),
-            _ => Err(SysError::last("getsockopt(SO_MEMINFO)")),
-        }
+        })?;
+        Ok(numbers[8])
     }
 }
 

@@ -11,7 +11,7 @@ use zerocopy::{Immutable, IntoBytes};
 
 use super::message::{Header, Malformed, Message, MessageKind, TCPDIAG_GETSOCK, messages};
 use super::{Socket, States};
-use crate::{Result as SysResult, SysError};
+use crate::{Result as SysResult, SysError, door};
 
 /// The kernel fills at most 32 KiB a datagram (net/netlink/af_netlink.c, `max_recvmsg_len`).
 const BUFFER: usize = 32 * 1024;
@@ -121,16 +121,18 @@ impl SockDiag {
     /// # Errors
     /// The netlink socket cannot be made.
     pub fn open() -> Result<Self, OpenError> {
-        let netlink = net::socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC,
-            Some(SOCK_DIAG),
-        )
-        .map_err(SysError::of("socket(NETLINK_SOCK_DIAG)"))?;
+        let netlink = door::call("socket(NETLINK_SOCK_DIAG)", || {
+            net::socket_with(
+                AddressFamily::NETLINK,
+                SocketType::RAW,
+                SocketFlags::CLOEXEC,
+                Some(SOCK_DIAG),
+            )
+        })?;
         // Connected to the kernel (port 0): nobody else can put an answer into our queue.
-        net::connect(&netlink, &SocketAddrNetlink::new(0, 0))
-            .map_err(SysError::of("connect(NETLINK_SOCK_DIAG)"))?;
+        door::call("connect(NETLINK_SOCK_DIAG)", || {
+            net::connect(&netlink, &SocketAddrNetlink::new(0, 0))
+        })?;
         Ok(Self {
             netlink,
             seq: 0,
@@ -220,9 +222,7 @@ impl SockDiag {
             states: request.states.mask(),
             ..Question::default()
         };
-        net::send(&self.netlink, question.as_bytes(), SendFlags::empty())
-            .map(drop)
-            .map_err(SysError::of("send(NETLINK_SOCK_DIAG)"))
+        ask(&self.netlink, question.as_bytes())
     }
 }
 
@@ -275,18 +275,19 @@ fn read(
     Ok(Progress::More)
 }
 
+/// Sends a request.
+pub(super) fn ask(netlink: &OwnedFd, request: &[u8]) -> SysResult<()> {
+    let send = || net::send(netlink, request, SendFlags::empty());
+    door::call("send(NETLINK_SOCK_DIAG)", send).map(drop)
+}
+
 /// Receives one datagram and returns its whole length, which may be more than fits.
 pub(super) fn receive(netlink: &OwnedFd, buffer: &mut [u8]) -> SysResult<usize> {
     loop {
-        match net::recv(netlink, &mut *buffer, RecvFlags::TRUNC) {
-            Ok((_, len)) => return Ok(len),
-            Err(Errno::INTR) => {}
-            Err(errno) => {
-                return Err(SysError {
-                    call: "recv(NETLINK_SOCK_DIAG)",
-                    errno,
-                });
-            }
+        let receive = || net::recv(netlink, &mut *buffer, RecvFlags::TRUNC).map(|(_, len)| len);
+        match door::filled("recv(NETLINK_SOCK_DIAG)", receive) {
+            Err(error) if error.errno == Errno::INTR => {}
+            other => return other,
         }
     }
 }

@@ -1,16 +1,14 @@
 //! What is between two ends now, whatever its cookie.
 
 use rustix::io::Errno;
-use rustix::net::{self, SendFlags};
 use zerocopy::IntoBytes;
 
 use deadpeer_core::TcpState;
 
 use super::destroy::{Question, SocketId};
-use super::dump::{ASK_FOR_TCP_INFO, DumpError, NLM_F_REQUEST, SockDiag, receive};
+use super::dump::{ASK_FOR_TCP_INFO, DumpError, NLM_F_REQUEST, SockDiag, ask, receive};
 use super::message::{MessageKind, SOCK_DIAG_BY_FAMILY, messages};
 use super::socket::Socket;
-use crate::SysError;
 
 /// `INET_DIAG_NOCOOKIE`.
 const ANY_COOKIE: [u32; 2] = [u32::MAX; 2];
@@ -46,8 +44,7 @@ impl SockDiag {
         if tcp_info {
             question.ext = ASK_FOR_TCP_INFO;
         }
-        net::send(&self.netlink, question.as_bytes(), SendFlags::empty())
-            .map_err(SysError::of("send(NETLINK_SOCK_DIAG)"))?;
+        ask(&self.netlink, question.as_bytes())?;
         loop {
             let len = receive(&self.netlink, &mut self.buffer)?;
             for message in messages(self.buffer.get(..len).unwrap_or_default()) {

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// Makes the kernel drop every packet that arrives for this socket: to its peer the host has
 /// vanished.
@@ -53,7 +53,7 @@ pub(crate) fn set<T>(
 ) -> Result<()> {
     // SAFETY: the pointer and the length describe `value`; a program's own pointer leads to its one
     // live instruction.
-    let status = unsafe {
+    door::number(call, || unsafe {
         libc::setsockopt(
             fd.as_raw_fd(),
             libc::SOL_SOCKET,
@@ -61,10 +61,6 @@ pub(crate) fn set<T>(
             std::ptr::from_ref(value).cast::<c_void>(),
             size_of::<T>() as libc::socklen_t,
         )
-    };
-    if status == 0 {
-        Ok(())
-    } else {
-        Err(SysError::last(call))
-    }
+    })
+    .map(drop)
 }

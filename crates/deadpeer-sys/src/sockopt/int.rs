@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use rustix::io::Errno;
 
-use crate::{Result, SysError};
+use crate::{Result, SysError, door};
 
 /// Reads a TCP option of a number, which need not be a descriptor any more.
 pub(crate) fn read(number: RawFd, option: c_int, call: &'static str) -> Result<c_int> {
@@ -24,7 +24,7 @@ pub(super) fn read_at(
     let mut len = size_of::<c_int>() as libc::socklen_t;
     // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`; a number
     // that is no descriptor is EBADF.
-    let status = unsafe {
+    door::number(call, || unsafe {
         libc::getsockopt(
             number,
             level,
@@ -32,12 +32,8 @@ pub(super) fn read_at(
             (&raw mut value).cast::<c_void>(),
             &raw mut len,
         )
-    };
-    if status == 0 {
-        Ok(value)
-    } else {
-        Err(SysError::last(call))
-    }
+    })?;
+    Ok(value)
 }
 
 /// Sets an option; a value that does not fit a C `int` is `EINVAL`, as the kernel would say.
@@ -48,11 +44,12 @@ pub(super) fn write(
     value: u32,
     call: &'static str,
 ) -> Result<()> {
-    let value = c_int::try_from(value)
-        .map_err(|_| Errno::INVAL)
-        .map_err(SysError::of(call))?;
+    let value = c_int::try_from(value).map_err(|_| SysError {
+        call,
+        errno: Errno::INVAL,
+    })?;
     // SAFETY: the pointer and the length describe `value`, which is live for the call.
-    let status = unsafe {
+    door::number(call, || unsafe {
         libc::setsockopt(
             fd.as_raw_fd(),
             level,
@@ -60,10 +57,6 @@ pub(super) fn write(
             (&raw const value).cast::<c_void>(),
             size_of::<c_int>() as libc::socklen_t,
         )
-    };
-    if status == 0 {
-        Ok(())
-    } else {
-        Err(SysError::last(call))
-    }
+    })
+    .map(drop)
 }

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 use rustix::net::{AddressFamily, sockopt};
 
-use crate::{Result, SysError};
+use crate::{Result, door};
 
 /// What a socket speaks (`SO_DOMAIN` and `SO_PROTOCOL`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,11 +23,11 @@ pub enum Transport {
 #[doc(alias = "SO_PROTOCOL")]
 pub fn transport(fd: impl AsFd) -> Result<Transport> {
     let fd = fd.as_fd();
-    let domain = sockopt::socket_domain(fd).map_err(SysError::of("getsockopt(SO_DOMAIN)"))?;
+    let domain = door::call("getsockopt(SO_DOMAIN)", || sockopt::socket_domain(fd))?;
     if domain != AddressFamily::INET && domain != AddressFamily::INET6 {
         return Ok(Transport::Other);
     }
-    let protocol = sockopt::socket_protocol(fd).map_err(SysError::of("getsockopt(SO_PROTOCOL)"))?;
+    let protocol = door::call("getsockopt(SO_PROTOCOL)", || sockopt::socket_protocol(fd))?;
     Ok(match protocol.map(|p| p.as_raw().get()) {
         Some(number) if number == libc::IPPROTO_TCP.cast_unsigned() => Transport::Tcp,
         Some(number) if number == libc::IPPROTO_MPTCP.cast_unsigned() => Transport::Mptcp,
@@ -41,5 +41,5 @@ pub fn transport(fd: impl AsFd) -> Result<Transport> {
 /// sock_diag and eBPF name the socket by the same number.
 #[doc(alias = "SO_COOKIE")]
 pub fn cookie(fd: impl AsFd) -> Result<u64> {
-    sockopt::socket_cookie(fd).map_err(SysError::of("getsockopt(SO_COOKIE)"))
+    door::call("getsockopt(SO_COOKIE)", || sockopt::socket_cookie(fd))
 }
