@@ -41,9 +41,9 @@ impl HeldSockets {
     }
 
     /// Shows every connection and listener that the process has a descriptor of to `visit`, until
-    /// it breaks: one with several descriptors several times, and none that is closed. Linux 6.1 may
-    /// show those of a process with several threads more than once. Not shown are parts of Multipath
-    /// TCP connections, and what waits in a listener's queue.
+    /// it breaks: one with several descriptors several times, on Linux 6.1 perhaps any, if the
+    /// process has several threads; and none that is closed. Not shown are parts of Multipath TCP
+    /// connections, and what waits in a listener's queue.
     ///
     /// # Errors
     /// `ESRCH`: there is no such process. The kernel's answer could not be read to its end; what

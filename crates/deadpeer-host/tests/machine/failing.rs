@@ -1,5 +1,5 @@
-//! System calls that fail, any of them, in any order: what can't be done is said in one sentence, and
-//! no socket is left half changed.
+//! System calls that fail, any of them, in any order: what can't be done is said in one sentence,
+//! and no socket is left half changed.
 //!
 //! `LONG_SEEDS=10000 cargo test -p deadpeer-host --test machine failing` tries more than the few.
 

@@ -69,8 +69,8 @@ impl Loan {
             }
             Ok(())
         };
-        // These options were just set on this socket: they are not refused, and fail for a moment at
-        // most, for want of memory.
+        // These options were just set on this socket: they are not refused, and fail for a moment
+        // at most, for want of memory.
         let _ = (0..3).map(give_back).find(Result::is_ok);
     }
 }
