@@ -46,7 +46,7 @@ pub(crate) use hearing::Question;
 pub(crate) use hosts::{HostId, Hosts};
 pub(crate) use resending::Run;
 
-use crate::dissect::{Content, Flags, IcmpError, Segment, Skip, dissect};
+use crate::dissect::{Content, IcmpError, Segment, Skip, dissect};
 use crate::{Moment, Packet};
 use conversation::Turn;
 use table::Table;
@@ -179,9 +179,15 @@ impl Conversations {
     ) -> Taken {
         self.totals.packets += 1;
         self.totals.untimed += u64::from(at.is_none());
-        let now = self.clock.read(at);
+        // No connection goes on after months in which nothing was captured.
+        let mistimed = self.clock.leaps(at) && !content.as_ref().is_ok_and(|it| self.begins(it));
+        let now = match mistimed {
+            true => self.clock.hold(),
+            false => self.clock.read(at),
+        };
         self.totals.clock_steps = self.clock.steps;
         self.totals.apart = self.clock.apart;
+        self.totals.mistimed = self.clock.broken();
         match content {
             Ok(Content::Tcp(segment)) => Taken::Tcp(self.segment_at(segment, now, place)),
             Ok(Content::Icmp(error)) => Taken::Icmp(self.icmp_error(&error, now), now, error),
@@ -189,6 +195,17 @@ impl Conversations {
                 self.totals.skipped.count(skip);
                 Taken::Nothing(skip)
             }
+        }
+    }
+
+    /// Whether another capture may begin with this: with a connection that is not known yet.
+    fn begins(&self, content: &Content) -> bool {
+        match content {
+            Content::Tcp(segment) => {
+                let between = (segment.source, segment.destination);
+                segment.opens() || self.table.find(between).is_none()
+            }
+            Content::Icmp(_) => false,
         }
     }
 
@@ -200,8 +217,7 @@ impl Conversations {
     fn segment_at(&mut self, segment: Segment, now: Moment, place: Option<usize>) -> Sighting {
         self.totals.segments += 1;
         self.totals.bare_acknowledgments += u64::from(segment.is_bare_acknowledgment());
-        let opening = Flags::SYN.and(Flags::ACK).0 & segment.flags.0 == Flags::SYN.0;
-        self.totals.openings += u64::from(opening);
+        self.totals.openings += u64::from(segment.opens());
         let mut turn = Turn {
             now,
             frame: self.totals.packets,
@@ -228,8 +244,9 @@ impl Conversations {
                         segment,
                     };
                 }
-                if conversation.is_replaced_by(side, &segment) {
-                    conversation.replaced_at = Some(now);
+                // One that began under a broken stamp, in the future, has nothing to do with this.
+                if conversation.is_replaced_by(side, &segment) || conversation.first > now {
+                    conversation.replaced_at = Some(now.max(conversation.last()));
                     self.begin(&segment, &turn)
                 } else {
                     place

@@ -167,6 +167,11 @@ impl Segment {
         self.length == 0 && self.flags.any(Flags::ACK) && !self.flags.any(controls)
     }
 
+    /// Whether it asks to open a connection.
+    pub(crate) fn opens(&self) -> bool {
+        self.flags.any(Flags::SYN) && !self.flags.any(Flags::ACK)
+    }
+
     /// The sequence number after it.
     #[must_use]
     pub fn end(&self) -> u32 {

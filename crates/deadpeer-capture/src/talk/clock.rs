@@ -31,33 +31,108 @@ pub(crate) struct Clock {
     ends: Vec<Moment>,
     /// Whether the latest packet was stamped before the one that came before it.
     pub(super) went_back: bool,
+    /// How many stamps were not those of the packets around them.
+    broken: u64,
+    /// How many of the latest packets may be such, or of another capture.
+    held: u64,
+    /// What it was before it went far away, if it did.
+    before: Option<Before>,
+}
+
+/// A clock before it went further than between two packets of a capture.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    last: Moment,
+    moved: Duration,
+    steps: u32,
+    apart: u32,
+    runs: usize,
+    /// Packets since.
+    packets: u64,
 }
 
 impl Clock {
     /// The moment of a packet; one without a time was captured when the one before it was.
     pub(super) fn read(&mut self, stamp: Option<Moment>) -> Moment {
-        let last = self.last.unwrap_or(Moment::FIRST);
-        let now = match stamp {
-            None => last,
-            Some(stamp) => {
-                let now = stamp.plus(self.moved);
-                let back = last.since(now);
-                self.went_back = back >= DISORDER && self.last.is_some();
-                if back > STEP && self.last.is_some() {
-                    self.steps = self.steps.saturating_add(1);
-                    self.end_run(last);
-                    self.moved += back;
-                }
-                if now.since(last) > APART && self.last.is_some() {
-                    self.apart = self.apart.saturating_add(1);
-                    self.end_run(last);
-                }
-                now.max(last)
-            }
+        let now = match (stamp, self.last) {
+            (None, last) => last.unwrap_or(Moment::FIRST),
+            (Some(stamp), None) => stamp,
+            (Some(stamp), Some(last)) => self.after(last, stamp),
         };
         self.first.get_or_insert(now);
         self.last = Some(now);
         now
+    }
+
+    fn after(&mut self, mut last: Moment, stamp: Moment) -> Moment {
+        if let Some(before) = self.back_again(stamp) {
+            last = before;
+        }
+        let now = stamp.plus(self.moved);
+        let back = last.since(now);
+        self.went_back = back >= DISORDER;
+        if back > APART || now.since(last) > APART {
+            self.before = Some(Before {
+                last,
+                moved: self.moved,
+                steps: self.steps,
+                apart: self.apart,
+                runs: self.ends.len(),
+                packets: 0,
+            });
+        }
+        if back > STEP {
+            self.steps = self.steps.saturating_add(1);
+            self.end_run(last);
+            self.moved += back;
+        }
+        if now.since(last) > APART {
+            self.apart = self.apart.saturating_add(1);
+            self.end_run(last);
+        } else {
+            self.broken += self.held;
+        }
+        self.held = 0;
+        if let Some(before) = &mut self.before {
+            before.packets += 1;
+        }
+        now.max(last)
+    }
+
+    /// Whether a packet goes on where the clock was before it went far away: then what was in
+    /// between had stamps of a broken clock, and it is as if they had not been. Returns the last
+    /// moment before.
+    fn back_again(&mut self, stamp: Moment) -> Option<Moment> {
+        let far = !is_near(self.last?, stamp.plus(self.moved));
+        let back = |before: &mut Before| is_near(before.last, stamp.plus(before.moved));
+        let before = self.before.take_if(|before| far && back(before))?;
+        self.broken += before.packets;
+        self.moved = before.moved;
+        self.steps = before.steps;
+        self.apart = before.apart;
+        self.ends.truncate(before.runs);
+        Some(before.last)
+    }
+
+    /// Whether the next packet is stamped so much later that either another capture begins with it
+    /// or its stamp is wrong.
+    pub(super) fn leaps(&self, stamp: Option<Moment>) -> bool {
+        let (Some(stamp), Some(last)) = (stamp, self.last) else {
+            return false;
+        };
+        let returns = |before: &Before| is_near(before.last, stamp.plus(before.moved));
+        stamp.plus(self.moved).since(last) > APART && !self.before.as_ref().is_some_and(returns)
+    }
+
+    /// The moment of a packet whose stamp is wrong: that of the one before it.
+    pub(super) fn hold(&mut self) -> Moment {
+        self.held += 1;
+        self.read(None)
+    }
+
+    /// How many stamps are those of a broken clock.
+    pub(super) fn broken(&self) -> u64 {
+        self.broken + self.held
     }
 
     fn end_run(&mut self, last: Moment) {
@@ -81,6 +156,10 @@ impl Clock {
     pub(super) fn span(&self) -> Option<(Moment, Moment)> {
         self.first.zip(self.last)
     }
+}
+
+fn is_near(one: Moment, other: Moment) -> bool {
+    one.since(other).max(other.since(one)) <= APART
 }
 
 #[cfg(test)]
@@ -119,6 +198,20 @@ mod tests {
         assert_eq!((clock.run(), clock.apart, clock.steps), (1, 1, 0));
         assert_eq!(clock.end_of(0).nanos(), 30 * 86_400 * S);
         assert_eq!(clock.end_of(1).nanos(), (90 * 86_400 + 7) * S);
+    }
+
+    #[test]
+    fn stamps_that_are_years_off_are_as_if_they_had_not_been() {
+        let now = 1_700_000_000;
+        let mut clock = Clock::default();
+        let mut read = |s| clock.read(Some(Moment::from_nanos(s * S))).nanos() / S;
+        assert_eq!(read(now), now);
+        // 1970, twice, then as before; then far in the future, and as before.
+        assert_eq!([5, 6, now + 5].map(&mut read), [now, now + 1, now + 5]);
+        assert_eq!(read(now + 1_500_000_000), now + 1_500_000_000);
+        assert_eq!(read(now + 6), now + 6);
+        assert_eq!((clock.steps, clock.apart, clock.broken()), (0, 0, 3));
+        assert_eq!(clock.run(), 0);
     }
 
     #[test]

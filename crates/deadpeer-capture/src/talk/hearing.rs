@@ -17,6 +17,9 @@ use crate::dissect::{Flags, Segment};
 /// An answer that came this long before the question is asked again has arrived, if it arrives.
 const UNDER_WAY: Duration = Duration::from_millis(150);
 
+/// What was on its way when the first answer was lost is acknowledged sooner.
+const LATE: Duration = Duration::from_secs(1);
+
 /// Who did not hear so many answers in a row hears nothing.
 const ENOUGH: u32 = 2;
 
@@ -65,7 +68,9 @@ impl Hearing {
         now: Moment,
     ) -> bool {
         let echo = segment.timestamps.map(|(_, echo)| echo);
-        me.hearing.heard_at_last(kind, echo);
+        let more = segment.flags.any(Flags::ACK)
+            && me.last_ack.is_some_and(|acked| before(acked, segment.ack));
+        me.hearing.heard_at_last(kind, echo, more.then_some(now));
         let Some(question) = question(segment, kind) else {
             return false;
         };
@@ -97,11 +102,14 @@ impl Hearing {
     }
 
     /// Forgets what was not heard if this echo shows that it was after all; without timestamps, if
-    /// the side goes on.
-    fn heard_at_last(&mut self, kind: Kind, echo: Option<u32>) {
+    /// the side goes on, or acknowledges more than before (when it does, in `more`).
+    fn heard_at_last(&mut self, kind: Kind, echo: Option<u32>, more: Option<Moment>) {
         self.0.take_if(|unheard| match (unheard.value, echo) {
             (Some(value), Some(echo)) => !before(echo, value),
-            _ => matches!(kind, Kind::Data | Kind::Fin),
+            _ => {
+                let hears = more.is_some_and(|now| now.since(unheard.first) >= LATE);
+                hears || matches!(kind, Kind::Data | Kind::Fin)
+            }
         });
     }
 }

@@ -15,8 +15,8 @@ const SAME_ROUTE: u8 = 2;
 const COUNTED: u8 = 3;
 /// An IP identification is of another counter if it is so far from the last.
 const FAR: u16 = 5000;
-/// Shorter ways can't be told apart from the haste of a host.
-const MEASURABLE: Duration = Duration::from_millis(3);
+/// Shorter ways can't be told apart from the haste of a host, or of a radio that was awake.
+const MEASURABLE: Duration = Duration::from_millis(10);
 /// A reply follows what it replies to this soon.
 const REPLY: Duration = Duration::from_secs(1);
 
@@ -70,7 +70,7 @@ impl Reset {
                 .hops
                 .map(|usual| (distance(usual), distance(segment.hops)))
                 .filter(|(usual, seen)| usual != seen),
-            too_quick: too_quick(me, peer, now),
+            too_quick: too_quick(me, peer, segment, now),
             strange_id: segment
                 .ip_id
                 .zip(me.ip_id)
@@ -125,7 +125,20 @@ fn distance(ttl: u8) -> u8 {
 
 /// An answer that took less than a third of the fastest way there and back. Where the opening
 /// wasn't captured the fastest may have been delayed by its sender.
-fn too_quick(me: &Half, peer: &Half, now: Moment) -> Option<(Duration, Duration)> {
+fn too_quick(
+    me: &Half,
+    peer: &Half,
+    segment: &Segment,
+    now: Moment,
+) -> Option<(Duration, Duration)> {
+    // It may also answer one of those that were still on their way.
+    let answers = match segment.flags.any(Flags::ACK) {
+        true => peer.next == Some(segment.ack),
+        false => peer.last_ack == Some(segment.seq),
+    };
+    if !answers {
+        return None;
+    }
     let opened = me.syn.is_some() && peer.syn.is_some();
     let fastest = me
         .fastest

@@ -28,6 +28,8 @@ pub struct Totals {
     pub clock_steps: u32,
     /// How often nothing was captured for more than 30 days: what follows is another capture.
     pub apart: u32,
+    /// Packets with a time that is months or years from those around them: a broken clock.
+    pub mistimed: u64,
     /// Connections.
     pub connections: u64,
     /// Of these, forgotten because there were too many.

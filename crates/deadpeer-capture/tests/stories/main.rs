@@ -1,6 +1,7 @@
 //! Captures written by a small builder, whose truth is known, and the stories told of them.
 
 mod builder;
+mod closed_before;
 mod deaths;
 mod documented;
 mod evidence;

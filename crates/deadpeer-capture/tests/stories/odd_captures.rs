@@ -115,6 +115,33 @@ fn a_clock_that_is_set_back_lengthens_nothing() {
 }
 
 #[test]
+fn a_stamp_that_is_years_off_makes_nobody_wait() {
+    let years = Duration::from_secs(48 * 365 * 86_400);
+    for broken in [moment(0.0).plus(years), Moment::from_nanos(1)] {
+        let mut talk = Talk::new();
+        talk.open(0.0)
+            .exchange(1.0, Side::Client, 10)
+            .exchange(2.0, Side::Client, 10)
+            .exchange(3.0, Side::Client, 10)
+            .capture_ends(5.0);
+        talk.packets[6].0 = broken;
+        let mut conversations = Conversations::new(Limits::default());
+        for (at, frame) in &talk.packets {
+            take(&mut conversations, *at, frame);
+        }
+        let totals = conversations.totals();
+        assert_eq!(
+            (totals.mistimed, totals.apart, totals.clock_steps),
+            (1, 0, 0)
+        );
+        let story = conversations.story(1).unwrap();
+        assert_eq!(story.last.since(story.first), Duration::from_millis(3001));
+        assert!(story.timeline.is_sorted_by_key(|event| event.at));
+        assert_eq!(story.verdict.gone, Gone::Nobody, "{:?}", story.verdict);
+    }
+}
+
+#[test]
 fn overtaken_segments_are_not_sent_again() {
     let mut talk = Talk::new();
     talk.open(0.0)

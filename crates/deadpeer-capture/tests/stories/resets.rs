@@ -250,3 +250,21 @@ fn who_was_cut_off_by_a_forged_reset_did_not_restart() {
     let said = story.verdict.sentence(&story);
     assert!(said.contains("its host restarted"), "{said}");
 }
+
+#[test]
+fn a_reset_that_answers_an_earlier_packet_is_not_too_quick() {
+    let mut talk = Talk::new();
+    talk.send(0.0, Side::Client, Flags::SYN, 0)
+        .send(0.04, Side::Server, Flags::SYN.and(Flags::ACK), 0)
+        .ack(0.041, Side::Client)
+        .data(1.0, Side::Client, 50)
+        .ack(1.04, Side::Server)
+        .data(20.0, Side::Client, 50);
+    let asked = talk.end(Side::Client).ack;
+    talk.data(20.034, Side::Server, 10)
+        .ack(20.035, Side::Client)
+        .raw(20.041, Side::Server, (asked, 0), Flags::RST, b"");
+    let verdict = talk.story().verdict;
+    assert_eq!(verdict.reset.unwrap().too_quick, None);
+    assert_eq!(verdict.ending, Ending::Aborted(Side::Server));
+}

@@ -219,3 +219,17 @@ fn a_reset_answers_a_probe() {
     let counts = *talk.story().counts(Side::Client);
     assert_eq!((counts.probes, counts.probes_answered), (1, 1));
 }
+
+#[test]
+fn who_acknowledges_more_hears() {
+    // What it sends again had been acknowledged, late: its numbers make every packet look old.
+    let mut talk = Talk::new();
+    talk.open(0.0).exchange(1.0, Side::Server, 100);
+    for at in [2.0, 4.0, 6.0, 8.0] {
+        talk.data(at, Side::Client, 10)
+            .again(at + 1.0, Side::Server, 100);
+    }
+    talk.capture_ends(20.0);
+    let verdict = talk.story().verdict;
+    assert_eq!(verdict.gone, Gone::Nobody, "{verdict:?}");
+}

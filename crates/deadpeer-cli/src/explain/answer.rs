@@ -244,6 +244,11 @@ impl<'a> Answer<'a> {
             "times nothing was captured for more than 30 days: what follows is told as another capture",
         );
         add(
+            totals.mistimed,
+            "packet has a time more than 30 days from those around it, of a broken clock: it is told with that of the packet before it",
+            "packets have times more than 30 days from those around them, of a broken clock: they are told with those of the packets before them",
+        );
+        add(
             totals.untimed,
             "packet has no timestamp of its own: it is told with that of the packet before it",
             "packets have no timestamp of their own: they are told with that of the packet before them",

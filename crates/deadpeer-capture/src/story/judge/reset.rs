@@ -63,10 +63,16 @@ impl Case<'_> {
     fn idle_before(&self, reset: &Reset) -> Vec<Evidence> {
         let (me, peer) = (self.half(reset.side).last, self.half(!reset.side).last);
         let (silence, forgets) = match reset.reply_to {
-            Some(_) => (
-                me.zip(peer).map(|(heard, asked)| asked.since(heard)),
-                Forgets::WithReset,
-            ),
+            Some(_) => {
+                // What was asked again and again began the silence's end, not its last packet.
+                let run = self.half(!reset.side).resending.run();
+                let first = run.map(|run| run.original.unwrap_or(run.first));
+                let asked = first.or(peer);
+                (
+                    me.zip(asked).map(|(heard, asked)| asked.since(heard)),
+                    Forgets::WithReset,
+                )
+            }
             None => (
                 me.max(peer).map(|last| reset.at.since(last)),
                 Forgets::AtOnce,
@@ -140,6 +146,17 @@ impl Case<'_> {
         if !on_the_beat && unanswered.times < 2 && reset.at.since(unanswered.first) < RECENT {
             return self.plain(Ending::Aborted(side));
         }
+        let mut unanswered = unanswered;
+        let closed = self.closed_meanwhile(side, &unanswered);
+        if replies && self.half(side).fin.is_some() && reset.at <= unanswered.due {
+            // It was still asking. Who has closed resets what comes late (RFC 1122, section
+            // 4.2.2.13).
+            let all = self.half(side).next == Some(reset.seq);
+            if all && reset.at.since(unanswered.last) <= RECENT {
+                return self.plain(Ending::Aborted(side));
+            }
+            unanswered.gone = Gone::NotReceiving(!side);
+        }
         let opinion = self.weigh(side, &unanswered);
         let ending = match (&opinion, replies || on_the_beat) {
             (Opinion::Gone(..), true) => Ending::GaveUp(side),
@@ -149,7 +166,9 @@ impl Case<'_> {
         if !verdict.is_death() {
             return verdict;
         }
-        (verdict.noticed, verdict.noticed_at) = if replies {
+        (verdict.noticed, verdict.noticed_at) = if let Some(closed) = closed {
+            (Noticed::Application, Some((closed, closed)))
+        } else if replies {
             // It had given up silently, and a late packet of the other side found nobody.
             (
                 unanswered.noticed,

@@ -157,20 +157,27 @@ impl StoryVerdict {
     }
 
     fn nobody_answered(&self, side: Side, story: &Story) -> String {
-        let tries = syns(self.unanswered + 1);
+        let tries = self.unanswered + 1;
+        let never = match tries {
+            1 => "the server didn't answer the SYN".into(),
+            tries => format!("the server never answered {tries} SYNs"),
+        };
         let took = Length(self.took(story.capture_ends).unwrap_or_default());
         match (side, self.noticed) {
             (Side::Client, _) => {
                 format!("the client never completed the opening in {took}")
             }
             (Side::Server, Noticed::Handshake) => {
-                format!("the server never answered {tries}, connect() gave up after {took}")
+                format!("{never}, connect() gave up after {took}")
             }
             (Side::Server, Noticed::Router) => {
                 let said = self.router().map_or("unreachable".into(), IcmpKind::words);
-                format!("the server never answered {tries}; a router said after {took}: {said}")
+                format!("{never}; a router said after {took}: {said}")
             }
-            (Side::Server, _) => format!("the server has not answered {tries} in {took}"),
+            (Side::Server, _) => match tries {
+                1 => format!("the server has not answered the SYN in {took}"),
+                tries => format!("the server has not answered {tries} SYNs in {took}"),
+            },
         }
     }
 
@@ -242,13 +249,6 @@ impl StoryVerdict {
             }
             Ending::Replaced => "a new connection between the same ports took its place".into(),
         }
-    }
-}
-
-fn syns(count: u32) -> String {
-    match count {
-        1 => "1 SYN".into(),
-        count => format!("{count} SYNs"),
     }
 }
 
