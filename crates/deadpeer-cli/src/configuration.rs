@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use deadpeer_core::Kernel;
 use deadpeer_recipes::Recipe;
-use deadpeer_recipes::read::{self, ReadError, Reading, Source};
+use deadpeer_recipes::read::{self, ReadError, Reading, Source, Unnamed};
 use deadpeer_sys::files::Root;
 
 use crate::exit::Stop;
@@ -69,6 +69,20 @@ pub(crate) fn of_process(
     })?;
     let mut files = FilesBelow::new(&root, &running.folder);
     let named = how.named_in(&running.arguments);
+    let reads_none = match how.unnamed(&running.arguments) {
+        _ if named.is_some() => None,
+        Unnamed::Nothing => Some("names no file, and without one it reads none"),
+        Unnamed::Hidden if !running.of_a_unit => {
+            Some("doesn't tell whether it was started with a file, and without one it reads none")
+        }
+        Unnamed::Usual | Unnamed::Hidden | _ => None,
+    };
+    if let Some(reads_none) = reads_none {
+        return Err(format!(
+            "the command line of process {} {reads_none}",
+            running.pid
+        ));
+    }
     let candidates = match &named {
         Some(path) => std::slice::from_ref(path),
         None => &how.files[..],

@@ -26,6 +26,7 @@ use deadpeer_core::{Kernel, Notice, Silence};
 
 pub use self::document::{Place, Remark, SyntaxError};
 pub use self::files::Files;
+pub use self::named::Unnamed;
 pub use self::own::{Own, OwnEnd};
 pub use self::sockets::{Line, Sockets};
 
@@ -42,7 +43,8 @@ use crate::recipe::{Configuration, Recipe};
 pub struct Source<'a> {
     /// The file, as it was named, and its text; `None`: the command line is all there is.
     pub file: Option<(&'a str, &'a str)>,
-    /// The command line of a running program, which may set keys as well.
+    /// The command line of a running program, which may set keys as well, and whose file is its
+    /// own whatever stands in it; empty: somebody named the file.
     pub arguments: &'a [String],
 }
 
@@ -91,6 +93,18 @@ pub enum ReadError {
         asked: &'static str,
         /// The program whose it seems to be.
         looks_like: &'static str,
+    },
+    /// It has nothing by which it is known to be the program's.
+    #[error(
+        "{file} doesn't look like a configuration of {title}: no line of it has a key by which one is known ({}, ...)", keys.join(", ")
+    )]
+    Strange {
+        /// The file.
+        file: String,
+        /// The program that was asked for.
+        title: &'static str,
+        /// Some of the keys that would be looked for.
+        keys: &'static [String],
     },
     /// The recipe says nothing of how it is written.
     #[error("configurations of {0} can't be read; `deadpeer plan --for {0}` says what to write")]
@@ -236,9 +250,11 @@ fn load(
     let mut loader = Loader::new(files, how.syntax);
     if let Some((path, text)) = source.file {
         let read = loader.read(path.to_owned(), text.to_owned(), Document::ROOT);
-        let says = loader.document.entries.iter().any(|entry| entry.file == 0);
-        let strange = (says || read.is_err()) && whose::marks(&loader.document, how) == 0;
-        if strange && let Some(looks_like) = whose::other(recipe, path, text) {
+        let known = match loader.document.entries.iter().any(|entry| entry.file == 0) {
+            true => whose::marks(&loader.document, how) > 0,
+            false => read.is_ok() && whose::may_be(text, how),
+        };
+        if !known && let Some(looks_like) = whose::other(recipe, path, text) {
             return Err(ReadError::Another {
                 file: path.to_owned(),
                 asked: &recipe.name,
@@ -249,9 +265,13 @@ fn load(
             error,
             check: recipe.check.clone(),
         })?;
-        if strange {
-            let what = format!("no line of it has a key by which {} is known", recipe.title);
-            loader.document.remark(0, 0, what);
+        // What a running program reads is its own.
+        if !known && source.arguments.is_empty() {
+            return Err(ReadError::Strange {
+                file: path.to_owned(),
+                title: &recipe.title,
+                keys: &how.marks[..how.marks.len().min(3)],
+            });
         }
     }
     syntax::command_line(&mut loader.document, how, source.arguments);

@@ -15,6 +15,8 @@ pub(crate) struct Running {
     pub(crate) folder: PathBuf,
     /// The inode of its network namespace.
     pub(crate) netns: Option<u64>,
+    /// Whether a unit of systemd started it, as packages have it.
+    pub(crate) of_a_unit: bool,
 }
 
 /// The processes of a recipe, each the first of its family: a worker's command line tells nothing.
@@ -54,8 +56,15 @@ impl Running {
             netns: fs::metadata(format!("/proc/{pid}/ns/net"))
                 .ok()
                 .map(|netns| netns.ino()),
+            of_a_unit: fs::read_to_string(format!("/proc/{pid}/cgroup"))
+                .is_ok_and(|cgroups| cgroups.lines().any(is_of_a_unit)),
         })
     }
+}
+
+/// `0::/system.slice/redis-server.service`
+fn is_of_a_unit(cgroup: &str) -> bool {
+    cgroup.contains(":/system.slice/") && cgroup.ends_with(".service")
 }
 
 /// The ancestor that was started by somebody else.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use deadpeer_capture::story::Gone;
+use deadpeer_capture::story::{Evidence, Gone};
 use deadpeer_capture::{Conversations, Limits, Moment, Packet, ReadError, Reader, Side, Story};
 
 use super::truth::{Expected, expected};
@@ -187,6 +187,16 @@ fn faults(expected: &Expected, story: &Story) -> Vec<String> {
     if let (Some(until), Some(heard), true) = (expected.heard_until, verdict.last_heard, silent) {
         let heard = since_1970(heard);
         check("last heard", heard <= until, &heard, &until);
+    }
+    // "path" is right where its side was silent only if that was not heard elsewhere after all.
+    for evidence in &verdict.evidence {
+        if let (Some((silent, until)), Evidence::HeardElsewhere(side, at)) =
+            (expected.silent_to_all, evidence)
+            && *side == silent
+        {
+            let at = since_1970(*at);
+            check("heard elsewhere", at <= until, &at, &until);
+        }
     }
     wrong
 }

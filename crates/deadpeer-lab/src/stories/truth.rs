@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use deadpeer_capture::Side;
 use deadpeer_core::Cause;
 
 use super::{At, Truth};
@@ -28,6 +29,8 @@ pub(super) struct Expected {
     pub(super) silent_since: Option<Duration>,
     /// Who was gone was not heard after this, since 1970.
     pub(super) heard_until: Option<Duration>,
+    /// Nothing of this side arrived after this, since 1970, on any connection.
+    pub(super) silent_to_all: Option<(Side, Duration)>,
 }
 
 /// What happened to the path or the peer, as captures can show it.
@@ -89,6 +92,22 @@ impl Fault {
         matches!(self, Self::OurNetwork | Self::OurAddress)
     }
 
+    /// The side of which nothing comes to this end any more: then "path" is true only where its
+    /// host was heard just before.
+    fn silences(self, at: At) -> Option<Side> {
+        let (side, silent) = match at {
+            At::Ours => {
+                let theirs = matches!(self, Self::BothWays | Self::TheirNetwork | Self::Theirs);
+                (Side::Server, theirs)
+            }
+            At::Theirs => {
+                let ours = matches!(self, Self::BothWays | Self::Ours | Self::OurNetwork);
+                (Side::Client, ours)
+            }
+        };
+        silent.then_some(side)
+    }
+
     /// Who can be called gone at this end.
     fn gone(self, at: At) -> &'static [Gone] {
         match (self, at) {
@@ -130,12 +149,19 @@ pub(super) fn expected(truth: &Truth, life: &Life, at: At) -> Option<Expected> {
         at,
         fault: Fault::of(&truth.scenario)?,
     };
-    match at {
-        At::Ours => Some(case.at_ours()),
+    let expected = match at {
+        At::Ours => case.at_ours(),
         // The relay's connection is another one.
-        At::Theirs if case.fault == Fault::Relayed => None,
-        At::Theirs => Some(case.at_theirs()),
-    }
+        At::Theirs if case.fault == Fault::Relayed => return None,
+        At::Theirs => case.at_theirs(),
+    };
+    Some(Expected {
+        silent_to_all: case
+            .fault
+            .silences(at)
+            .map(|side| (side, truth.struck_at + UNDER_WAY)),
+        ..expected
+    })
 }
 
 struct Case<'a> {

@@ -35,15 +35,21 @@ pub(super) fn advise(recipe: &'static Recipe, within: Duration) -> Vec<OwnAdvice
             Some(_) => ends.times_default,
             None => 1,
         };
-        let beat = longest(ends, within, times)?;
+        // An answer has time for some retransmissions.
+        let then = match ends.then {
+            Some(_) => Duration::from_secs((within.as_secs() / 4).max(1)),
+            None => Duration::ZERO,
+        };
+        let beat = longest(ends, within.saturating_sub(then), times)?;
         let lines = ends.lines.iter().map(|line| {
             line.replace("{beat}", &beat.to_string())
+                .replace("{then}", &then.as_secs().to_string())
                 .replace("{times}", &times.to_string())
         });
         Some(OwnAdvice {
             timeout,
             lines: lines.collect(),
-            after: end(ends, beat, times)?,
+            after: end(ends, beat, times)?.saturating_add(then),
         })
     });
     advice.collect()

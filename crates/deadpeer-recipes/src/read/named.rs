@@ -22,6 +22,29 @@ impl Configuration {
         let mut patterns = self.named_by.iter();
         patterns.find_map(|pattern| named(pattern, arguments))
     }
+
+    /// What a program reads whose command line names no file.
+    #[must_use]
+    pub fn unnamed(&self, arguments: &[String]) -> Unnamed {
+        let title = arguments.first().is_some_and(|first| first.contains(' '));
+        match (self.needs_file, title) {
+            (false, _) => Unnamed::Usual,
+            (true, false) => Unnamed::Nothing,
+            (true, true) => Unnamed::Hidden,
+        }
+    }
+}
+
+/// What a program reads whose command line names no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unnamed {
+    /// The first of [`Configuration::files`] that is there.
+    Usual,
+    /// None: its defaults hold, and its command line.
+    Nothing,
+    /// It wrote its own title over its command line, which may have named one.
+    Hidden,
 }
 
 fn named(pattern: &str, arguments: &[String]) -> Option<String> {
@@ -51,6 +74,8 @@ fn named(pattern: &str, arguments: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::Unnamed;
+
     #[test]
     fn the_file_is_where_the_program_says() {
         let named = |program: &str, line: &[&str]| {
@@ -69,6 +94,15 @@ mod tests {
             "/r.conf"
         );
         assert_eq!(named("redis", &["redis-server *:6379"]), None);
+        let unnamed = |program: &str, line: &[&str]| {
+            let arguments: Vec<String> = line.iter().map(|one| (*one).to_owned()).collect();
+            let how = crate::find(program).unwrap().read.as_ref().unwrap();
+            how.unnamed(&arguments)
+        };
+        assert_eq!(unnamed("nginx", &["nginx"]), Unnamed::Usual);
+        assert_eq!(unnamed("mosquitto", &["mosquitto"]), Unnamed::Nothing);
+        let title = ["redis-server *:6379"];
+        assert_eq!(unnamed("redis", &title), Unnamed::Hidden);
         let both = ["postgres", "-D", "/data", "-c", "config_file=/c"];
         assert_eq!(named("postgresql", &both).unwrap(), "/c");
         assert_eq!(

@@ -23,6 +23,21 @@ pub(crate) fn marks(document: &Document, how: &Configuration) -> usize {
     found.count()
 }
 
+/// Whether a file that sets nothing may be the program's: it is empty, or shows keys of it in
+/// comments.
+pub(crate) fn may_be(text: &str, how: &Configuration) -> bool {
+    let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let shown: BTreeSet<&str> = said
+        .map(|line| line.trim_start_matches(['#', ';', ' ', '\t']))
+        .filter_map(|line| line.split([' ', '\t', '=', ':', '{', '(']).next())
+        .collect();
+    let found = how.marks.iter().filter(|mark| {
+        let mut shown = shown.iter();
+        shown.any(|name| same(how.syntax, name, mark))
+    });
+    shown.is_empty() || found.count() >= ENOUGH
+}
+
 /// The program that a file is for, where it has no marks of the one asked for.
 pub(crate) fn other(asked: &Recipe, path: &str, text: &str) -> Option<&'static Recipe> {
     let others = all().iter().filter(|recipe| recipe.name != asked.name);

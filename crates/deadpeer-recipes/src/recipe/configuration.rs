@@ -19,6 +19,10 @@ pub struct Configuration {
     /// Where it is otherwise: the first that is there.
     #[serde(default)]
     pub files: Vec<String>,
+    /// Whether it reads none unless its command line names one: those are what packages start it
+    /// with.
+    #[serde(default)]
+    pub needs_file: bool,
     /// How its command line sets a key: `--{key}={value}`. That is the last word.
     #[serde(default)]
     pub arguments: Vec<String>,

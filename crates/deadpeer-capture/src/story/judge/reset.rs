@@ -147,7 +147,7 @@ impl Case<'_> {
             return self.plain(Ending::Aborted(side));
         }
         let mut unanswered = unanswered;
-        let closed = self.closed_meanwhile(side, &unanswered);
+        let mut closed = self.closed_meanwhile(side, &unanswered);
         if replies && self.half(side).fin.is_some() && reset.at <= unanswered.due {
             // It was still asking. Who has closed resets what comes late (RFC 1122, section
             // 4.2.2.13).
@@ -156,6 +156,8 @@ impl Case<'_> {
                 return self.plain(Ending::Aborted(side));
             }
             unanswered.gone = Gone::NotReceiving(!side);
+            let fin = self.half(side).fin_at;
+            closed = closed.or(fin.filter(|_| unanswered.silence != Silence::AfterFin));
         }
         let opinion = self.weigh(side, &unanswered);
         let ending = match (&opinion, replies || on_the_beat) {

@@ -163,7 +163,8 @@ fn time_outs_of_the_programs_own_are_counted_from_the_worst_that_is_written() {
     assert_eq!(ends("openssh-server", text, alive), OwnEnd::Never);
     assert_eq!(ends("openssh-server", "UsePAM no\n", alive), OwnEnd::Never);
     assert_eq!(ends("rabbitmq", "heartbeat = 10\n", "heartbeat"), after(20));
-    assert_eq!(ends("redis", "timeout 90\n", "timeout"), after(90));
+    let text = "timeout 90\nsave 60 1\n";
+    assert_eq!(ends("redis", text, "timeout"), after(90));
     let text = "events {} http { send_timeout 20s; server { send_timeout 9s; } }";
     assert_eq!(ends("nginx", text, "send_timeout"), after(20));
     let text = "defaults\n timeout client 5000\nfrontend f\n timeout client 1m\n";
@@ -185,15 +186,31 @@ fn time_outs_of_the_programs_own_are_counted_from_the_worst_that_is_written() {
 }
 
 #[test]
-fn connections_that_are_not_judged_are_told() {
-    let text = "events {} http { server { location /a { fastcgi_pass 192.0.2.1:9000; }\n\
-                location /b { fastcgi_pass unix:/run/php.sock; } } }";
-    let remarks = reading("nginx", text).unwrap().remarks;
-    let [remark] = &remarks[..] else {
-        panic!("{remarks:?}")
-    };
-    assert_eq!(remark.what, "what fastcgi_pass connects to is not judged");
-    assert_eq!(remark.place.line, 1);
+fn nginx_has_a_line_for_each_kind_of_upstream() {
+    for kind in ["proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memcached"] {
+        let scheme = if kind == "proxy" { "http://" } else { "" };
+        let text = |line: &str| {
+            format!(
+                "events {{}} http {{ server {{\n{line}location /a {{ {kind}_pass {scheme}192.0.2.1:9000; }}\n\
+                 location /b {{ {kind}_pass {scheme}unix:/run/b.sock; }} }} }}"
+            )
+        };
+        let upstream = |line: &str| {
+            let reading = reading("nginx", &text(line)).unwrap();
+            let of = format!("{kind}_pass");
+            let mut sockets = reading.sockets.iter();
+            let one = sockets.find(|one| one.side.of.as_deref() == Some(of.as_str()));
+            let options = one.unwrap().fit.as_ref().unwrap().options;
+            (options.keepalive, reading.diffs.concat())
+        };
+        let (off, patch) = upstream("");
+        let on = format!("{kind}_socket_keepalive on;");
+        assert_ne!(off, Some(true), "{kind}");
+        assert!(patch.contains(&on), "{kind}: {patch}");
+        let (kept, patch) = upstream(&format!("{on}\n"));
+        assert_eq!(kept, Some(true), "{kind}");
+        assert!(!patch.contains(&on), "{kind}: {patch}");
+    }
 }
 
 #[test]
@@ -204,4 +221,24 @@ fn sshd_keeps_a_deadline_by_its_own_questions() {
         reading("openssh-server", "UsePAM yes\n").unwrap().keeps(),
         Some(false)
     );
+}
+
+#[test]
+fn etcd_keeps_a_deadline_by_its_pings() {
+    let ends = |text: &str| reading("etcd", text).unwrap().own[0].ends;
+    let listens = "listen-client-urls: http://192.0.2.1:2379\n";
+    let hours = Duration::from_secs(2 * 3600 + 20);
+    assert_eq!(ends(listens), OwnEnd::After(hours));
+    let advised = crate::advise(
+        find("etcd").unwrap(),
+        Duration::from_secs(30),
+        &Kernel::before_rto_max(None),
+    );
+    let lines = &advised.own[0].lines;
+    assert_eq!(
+        lines[..],
+        ["grpc-keepalive-interval: 23s", "grpc-keepalive-timeout: 7s"]
+    );
+    let text = format!("{listens}{}\n", lines.join("\n"));
+    assert_eq!(ends(&text), OwnEnd::After(Duration::from_secs(30)));
 }

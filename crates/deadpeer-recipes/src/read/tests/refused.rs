@@ -16,6 +16,35 @@ fn a_file_of_another_program_is_known() {
 }
 
 #[test]
+fn a_file_of_a_program_that_nobody_knows_gets_no_patch() {
+    let upstart = "description \"broker\"\nstart on net-device-up\nrespawn\nexec mosquitto\n";
+    let hba = "local all all peer\nhost all all 127.0.0.1/32 md5\n";
+    let comments = "# the hosts of this machine\n# more: man hosts\n";
+    for foreign in [upstart, hba, comments] {
+        for recipe in crate::all() {
+            let Some(how) = recipe.read.as_ref().filter(|how| !how.marks.is_empty()) else {
+                continue;
+            };
+            if let Ok(reading) = reading(&recipe.name, foreign) {
+                panic!(
+                    "{} takes {foreign:?} by {:?}: {reading:?}",
+                    recipe.name, how.marks
+                );
+            }
+        }
+    }
+    let error = reading("mosquitto", upstart).unwrap_err().to_string();
+    let said = "/etc/f.conf doesn't look like a configuration of Mosquitto broker: ";
+    assert!(error.starts_with(said), "{error}");
+    // A running program's is its own, and one that is all in comments shows its keys.
+    let own = reading_with("mosquitto", upstart, &["mosquitto"], &mut Folder::default());
+    assert!(own.is_ok(), "{own:?}");
+    let shown = reading("redis", "# tcp-keepalive 300\n# appendonly no\n");
+    assert!(shown.is_ok(), "{shown:?}");
+    assert!(reading("redis", "").is_ok());
+}
+
+#[test]
 fn broken_syntax_has_its_place_and_the_programs_own_check() {
     let error = reading("nginx", "http {\n  server {\n    listen 80\n  }\n}\n").unwrap_err();
     assert!(
