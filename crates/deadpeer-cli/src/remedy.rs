@@ -216,9 +216,13 @@ impl Remedy<'_> {
                 recipe.title
             ));
         } else {
+            let perhaps = match self.may_have_no_file() {
+                true => " if it was started with that",
+                false => "",
+            };
             let file = self
                 .file()
-                .map(|file| format!(", {file}"))
+                .map(|file| format!(", {file}{perhaps}"))
                 .unwrap_or_default();
             let mut note = format!("to write{file}: {}", lines.join("; "));
             note += &format!(" (keeps {within} {}", words(&kept, " and "));
@@ -248,6 +252,12 @@ impl Remedy<'_> {
         }
         notes.push(format!("more: {}", self.whole()));
         notes
+    }
+
+    /// Whether it was not read, and reads none unless it was started with one.
+    fn may_have_no_file(&self) -> bool {
+        let read = self.recipe().read.as_ref();
+        self.reading().is_none() && read.is_some_and(|how| how.needs_file)
     }
 
     fn file(&self) -> Option<String> {
