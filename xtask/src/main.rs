@@ -15,6 +15,7 @@ mod check_segments;
 mod check_situations;
 mod check_watch;
 mod dist;
+mod guard_story;
 mod install_c;
 mod lab_docs;
 mod lab_peer;
@@ -49,6 +50,8 @@ enum Task {
     CheckForecast(check_forecast::Arguments),
     /// Guard ten thousand live connections without harm, and destroy dead ones in time.
     CheckGuard(check_guard::Arguments),
+    /// Act out what happens to four programs under guard; four minutes.
+    GuardStory,
     /// Count the TCP segments of every capture in these folders as tshark does.
     CheckSegments(check_segments::Arguments),
     /// Act out what people report, with the programs they report it of; minutes.
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Task::Bpf(arguments) => bpf::run(&arguments),
         Task::CheckForecast(arguments) => check_forecast::run(&arguments),
         Task::CheckGuard(arguments) => check_guard::run(&arguments),
+        Task::GuardStory => guard_story::run(),
         Task::CheckSegments(arguments) => check_segments::run(&arguments),
         Task::CheckSituations(arguments) => check_situations::run(&arguments),
         Task::CheckWatch(arguments) => check_watch::run(&arguments),

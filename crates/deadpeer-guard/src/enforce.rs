@@ -3,7 +3,8 @@
 mod goal;
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::io;
+use std::time::{Instant, SystemTime};
 
 use deadpeer_host::ReadTableError;
 use deadpeer_host::kill::destroy;
@@ -14,6 +15,7 @@ use tracing::{info, warn};
 use crate::event::{Event, Evidence, KillResult, Killed, Mode, PolicyName, WhySpared};
 use crate::guard::{Guard, Tell};
 use crate::heart::Key;
+use crate::hooks::{self, Asked};
 use crate::readings::{QuestionResult, What};
 use goal::{EnforceError, Goal};
 
@@ -140,13 +142,37 @@ impl Guard {
         self.told(key, evidence, Mode::Observe, KillResult::WouldDestroy, tell);
     }
 
-    /// Looks at each a last time, destroys those whose peers have not answered, and looks again.
+    /// Looks at each a last time, has the programs asked that a policy wants asked, destroys those
+    /// whose peers have not answered, and looks again.
     pub(crate) fn kill(&mut self, doomed: Vec<Key>, tell: Tell<'_>) {
         let mut condemned: BTreeMap<u64, Vec<(Key, Evidence)>> = BTreeMap::new();
+        let mut condemn = |key: Key, evidence| {
+            let of_namespace = condemned.entry(key.namespace).or_default();
+            of_namespace.push((key, evidence));
+        };
+        let mut asked = Vec::new();
         for key in doomed {
-            if let Some(evidence) = self.last_look(key, tell) {
-                let of_namespace = condemned.entry(key.namespace).or_default();
-                of_namespace.push((key, evidence));
+            let Some(evidence) = self.last_look(key, tell) else {
+                continue;
+            };
+            match self.ask_before(key, &evidence) {
+                Some(answer) => asked.push((key, evidence, answer)),
+                None => condemn(key, evidence),
+            }
+        }
+        let until = Instant::now() + hooks::PATIENCE;
+        for (key, evidence, answer) in asked {
+            match answer.and_then(|answer| answer.agrees(until)) {
+                // Its peer has had time to answer.
+                Ok(true) => {
+                    let evidence = self.last_look(key, tell);
+                    evidence.into_iter().for_each(|it| condemn(key, it));
+                }
+                Ok(false) => self.refuse(key, evidence, tell),
+                Err(error) => {
+                    warn!("before-kill: {error}");
+                    self.refuse(key, evidence, tell);
+                }
             }
         }
         for (namespace, condemned) in condemned {
@@ -164,31 +190,25 @@ impl Guard {
             self.told(key, known, Mode::Enforce, KillResult::Gone, tell);
             return None;
         };
-        let Some(evidence) = self.heart.last_look(clock::monotonic(), key, &info) else {
+        let evidence = self.heart.last_look(clock::monotonic(), key, &info);
+        if evidence.is_none() {
             self.spare(key, known, WhySpared::Answered, tell);
-            return None;
-        };
-        let hook = &self
-            .config
-            .policies
-            .get(suspected.policy)?
-            .hooks
-            .before_kill;
-        let agreed = hook
-            .as_ref()
-            .map(|words| self.hooks.before(words, &suspected.subject, &evidence));
-        match agreed {
-            None | Some(Ok(true)) => Some(evidence),
-            Some(Ok(false)) => {
-                self.spare(key, evidence, WhySpared::Hook, tell);
-                None
-            }
-            Some(Err(error)) => {
-                warn!("before-kill: {error}");
-                self.spare(key, evidence, WhySpared::Hook, tell);
-                None
-            }
         }
+        evidence
+    }
+
+    /// Runs the program that is to be asked before, if there is one.
+    fn ask_before(&self, key: Key, evidence: &Evidence) -> Option<io::Result<Asked>> {
+        let suspected = self.suspects.get(&key)?;
+        let policy = self.config.policies.get(suspected.policy)?;
+        let words = policy.hooks.before_kill.as_ref()?;
+        Some(Asked::begin(words, &suspected.subject, evidence))
+    }
+
+    /// The program that was asked did not agree; it is asked again after another deadline.
+    fn refuse(&mut self, key: Key, evidence: Evidence, tell: Tell<'_>) {
+        self.heart.refuse(clock::monotonic(), key);
+        self.spare(key, evidence, WhySpared::Hook, tell);
     }
 
     fn destroy(&mut self, namespace: u64, condemned: Vec<(Key, Evidence)>, tell: Tell<'_>) {

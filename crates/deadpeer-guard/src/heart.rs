@@ -154,6 +154,14 @@ impl Heart {
         }
     }
 
+    /// Somebody who was asked did not agree that it be destroyed: its silence counts anew from now
+    /// on.
+    pub fn refuse(&mut self, now: Duration, key: Key) {
+        if let Some(suspect) = self.suspects.get_mut(&key) {
+            suspect.forgive(now);
+        }
+    }
+
     /// A connection was destroyed, or is gone.
     pub fn over(&mut self, key: Key) {
         self.suspects.remove(&key);

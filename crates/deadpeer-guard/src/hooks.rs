@@ -1,52 +1,70 @@
 //! Programs that are run before and after a kill, with the facts in their environment.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use deadpeer_report::sanitize::{sanitize, sanitize_bytes};
 use deadpeer_sys::{pidfd, start};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::event::{Evidence, Subject};
 
-/// How long a kill waits for the program that is run before it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long kills wait for the programs that are run before them, all of a sweep together.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a program may take after a kill.
+const AFTERWARDS: Duration = Duration::from_secs(60);
 
-/// Programs that were started and have not ended.
+/// Programs that were started after kills and have not ended.
 #[derive(Debug, Default)]
-pub(crate) struct Hooks(Vec<Child>);
+pub(crate) struct Hooks(Vec<(Child, Instant)>);
 
-impl Hooks {
-    /// Runs a program before a kill; whether it agrees, by its exit code. One that takes too long
-    /// is ended, and does not.
-    pub(crate) fn before(
-        &self,
+/// A program that was asked before a kill, and has not said yet what it thinks of it.
+#[derive(Debug)]
+pub(crate) struct Asked(Child);
+
+impl Asked {
+    pub(crate) fn begin(
         words: &[String],
         subject: &Subject,
         evidence: &Evidence,
-    ) -> io::Result<bool> {
-        let mut child = begin(words, subject, evidence, "")?;
-        let process = pidfd::open(child.id()).map_err(io::Error::from)?;
-        let until = Instant::now() + PATIENCE;
+    ) -> io::Result<Self> {
+        begin(words, subject, evidence, "").map(Self)
+    }
+
+    /// Whether it agrees, by its exit code. One that has not ended by then is ended, and does not.
+    pub(crate) fn agrees(mut self, until: Instant) -> io::Result<bool> {
+        let agreed = self.wait(until);
+        if agreed.is_err() {
+            end(&mut self.0);
+        }
+        agreed
+    }
+
+    fn wait(&mut self, until: Instant) -> io::Result<bool> {
+        let process = pidfd::open(self.0.id()).map_err(io::Error::from)?;
         loop {
-            if let Some(status) = child.try_wait()? {
+            if let Some(status) = self.0.try_wait()? {
                 return Ok(status.success());
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                child.kill()?;
-                child.wait()?;
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "it took more than 5 s",
-                ));
+                let said = format!("it took more than {} s", PATIENCE.as_secs());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, said));
             }
             let mut ended = [PollFd::new(&process, PollFlags::IN)];
             // What fails is EINTR alone: then it was shorter.
             let _ = poll(&mut ended, Timespec::try_from(left).ok().as_ref());
         }
     }
+}
 
+impl Hooks {
     /// Runs a program after a kill, and waits for nobody.
     pub(crate) fn after(
         &mut self,
@@ -55,17 +73,34 @@ impl Hooks {
         evidence: &Evidence,
         result: &str,
     ) -> io::Result<()> {
-        self.0.push(begin(words, subject, evidence, result)?);
+        let child = begin(words, subject, evidence, result)?;
+        self.0.push((child, Instant::now() + AFTERWARDS));
         Ok(())
     }
 
-    /// Takes note of those that have ended.
+    /// Takes note of those that have ended, and ends those that take too long.
     pub(crate) fn reap(&mut self) {
-        self.0
-            .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        let now = Instant::now();
+        self.0.retain_mut(|(child, until)| {
+            let runs = matches!(child.try_wait(), Ok(None));
+            if runs && *until <= now {
+                end(child);
+            }
+            runs && *until > now
+        });
     }
 }
 
+/// Ends a program and what it has started.
+fn end(child: &mut Child) {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    // They may have ended by themselves.
+    let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+    let _ = child.wait();
+}
+
+/// Starts one in a process group of its own. Names are what anybody has chosen: whatever could be
+/// taken for more than a name is written as the log writes it.
 fn begin(
     words: &[String],
     subject: &Subject,
@@ -74,32 +109,25 @@ fn begin(
 ) -> io::Result<Child> {
     let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let process = subject.service.process.as_deref().unwrap_or_default();
+    let container = subject.container().unwrap_or_default();
+    let pid = subject.pid.map(|pid| pid.to_string());
+    let silence_ms = deadpeer_report::duration::milliseconds(evidence.silence);
     let mut command = Command::new(program);
     command
         .args(arguments)
         .stdin(Stdio::null())
-        .env("DEADPEER_POLICY", &*subject.policy)
+        .process_group(0)
+        .env("DEADPEER_POLICY", &*sanitize(&subject.policy))
         .env("DEADPEER_LOCAL", subject.local.to_string())
         .env("DEADPEER_PEER", subject.peer.to_string())
         .env("DEADPEER_COOKIE", subject.cookie.to_string())
         .env("DEADPEER_NETNS", subject.namespace.to_string())
-        .env(
-            "DEADPEER_CONTAINER",
-            subject.container().unwrap_or_default(),
-        )
-        .env(
-            "DEADPEER_PROCESS",
-            String::from_utf8_lossy(process).replace('\0', ""),
-        )
-        .env(
-            "DEADPEER_PID",
-            subject.pid.map(|pid| pid.to_string()).unwrap_or_default(),
-        )
-        .env(
-            "DEADPEER_SILENCE_MS",
-            evidence.silence.as_millis().to_string(),
-        )
+        .env("DEADPEER_CONTAINER", &*sanitize(&container))
+        .env("DEADPEER_PROCESS", &*sanitize_bytes(process))
+        .env("DEADPEER_PID", pid.unwrap_or_default())
+        .env("DEADPEER_SILENCE_MS", silence_ms.to_string())
         .env("DEADPEER_UNANSWERED", evidence.unanswered.to_string())
         .env("DEADPEER_RESULT", result);
     start::spawn(&mut command, None)
+        .map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))
 }

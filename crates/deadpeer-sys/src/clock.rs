@@ -23,6 +23,12 @@ pub fn boottime() -> Duration {
     read(libc::CLOCK_BOOTTIME)
 }
 
+/// `CLOCK_PROCESS_CPUTIME_ID`: how long the threads of this process have had a processor.
+#[must_use]
+pub fn of_process() -> Duration {
+    read(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
 /// Timer interrupts a second (`CONFIG_HZ`) of the running kernel; `None` where it does not tell.
 ///
 /// The resolution of `CLOCK_MONOTONIC_COARSE` is one tick (kernel/time/posix-timers.c,
@@ -53,7 +59,7 @@ fn hz_of_tick(tick: Duration) -> Option<u32> {
 /// has hidden it (rustix 1.1, `backend/linux_raw/param/auxv.rs`), and is killed by SIGSEGV.
 fn read(clock: libc::clockid_t) -> Duration {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
-    // SAFETY: `time` has room for a timespec. The call can't fail: both clocks are there since
+    // SAFETY: `time` has room for a timespec. The call can't fail: all these clocks are there since
     // Linux 2.6.39 (clock_gettime(2)).
     unsafe { libc::clock_gettime(clock, time.as_mut_ptr()) };
     // SAFETY: zeros are a timespec, too.

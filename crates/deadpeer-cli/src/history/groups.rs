@@ -64,8 +64,7 @@ impl Groups {
         let Some(key) = self.key(&death) else { return };
         let group = self.groups.entry(key).or_default();
         group.deaths += 1;
-        let is_silence = CloseCause::from_word(&death.cause).is_some_and(CloseCause::is_silence);
-        if is_silence {
+        if was_given_up(&death) {
             let shortest = [group.fatal_silence_ms, death.silent_ms];
             group.fatal_silence_ms = shortest.into_iter().flatten().min();
         }
@@ -105,6 +104,17 @@ impl Groups {
             By::Hour => Key::Hour(death.at.get(.."2026-01-01T00".len())?.to_owned()),
         })
     }
+}
+
+/// Whether its peer answered nothing any more: the kernel gave it up, or a guard destroyed it while
+/// questions were open.
+fn was_given_up(death: &Death) -> bool {
+    let cause = CloseCause::from_word(&death.cause);
+    let by = death.destroyed_by.as_ref().map(|by| by.process.as_bytes());
+    let asked = [death.tcpi_probes, death.tcpi_retransmits];
+    let is_asked = asked.into_iter().flatten().any(|unanswered| unanswered > 0);
+    cause.is_some_and(CloseCause::is_silence)
+        || cause == Some(CloseCause::Destroyed) && by == Some(b"deadpeer".as_slice()) && is_asked
 }
 
 impl Group {
@@ -214,6 +224,22 @@ mod tests {
         assert_eq!(first.survived_silence_ms, Some(6_000));
         assert_eq!(first.causes[0].cause, "keepalive-unanswered");
         assert_eq!(second.survived_silence_ms, None);
+    }
+
+    /// One that was ended while its peer answered has survived no silence and died of none.
+    #[test]
+    fn what_a_guard_destroyed_was_given_up() {
+        for (probes, fatal_silence_ms) in [(Some(9), Some(12_500)), (Some(0), None), (None, None)] {
+            let mut death = death("destroyed", "192.0.2.1:1", 12_500, "2026-05-28T21:00:00Z");
+            assert!(death.destroyed_by.is_some());
+            death.tcpi_probes = probes;
+            let mut groups = Groups::by(By::Peer);
+            groups.add(death);
+            let [group] = &groups.into_records(&[])[..] else {
+                panic!("one network");
+            };
+            assert_eq!(group.fatal_silence_ms, fatal_silence_ms, "{probes:?}");
+        }
     }
 
     #[test]

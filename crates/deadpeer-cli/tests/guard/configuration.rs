@@ -191,6 +191,49 @@ fn what_others_could_have_written_is_not_trusted() {
     );
 }
 
+/// Whatever is wrong with a file beside it, nothing is taken over, and its name is said.
+#[test]
+fn files_beside_it_are_no_less_suspicious() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("guard.toml");
+    let beside = directory.path().join("guard.d");
+    fs::create_dir(&beside).unwrap();
+    fs::write(&path, NAMED).unwrap();
+    let file = beside.join("1.toml");
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let refused = |path: &Path, said: &str| {
+        let ran = checked(&directory.path().join("guard.toml"));
+        assert_eq!((ran.code, &*ran.stdout), (2, ""), "{said}");
+        let begins = format!("deadpeer: {}: ", path.display());
+        assert!(ran.stderr.starts_with(&begins), "{}", ran.stderr);
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    };
+    fs::write(&file, NAMED.replace("\"a\"", "\"b\"")).unwrap();
+    mode(&file, 0o646);
+    refused(&file, "may write it");
+    mode(&file, 0o644);
+    mode(&beside, 0o777);
+    refused(&beside, "may write it");
+    mode(&beside, 0o755);
+    assert_eq!(checked(&path).code, 0);
+    fs::write(&file, b"\xff\xfe").unwrap();
+    refused(&file, "UTF-8");
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("nowhere", &file).unwrap();
+    refused(&file, "No such file");
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    refused(&file, "Is a directory");
+    fs::remove_dir(&file).unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+        refused(&path, "65534");
+    }
+}
+
 #[test]
 fn a_second_guard_is_refused_and_a_wrong_reload_keeps_the_first() {
     inside(|| {

@@ -4,6 +4,8 @@
 mod common;
 
 mod configuration;
+mod history;
+mod hooks;
 mod memory;
 mod metrics;
 mod new_connections;

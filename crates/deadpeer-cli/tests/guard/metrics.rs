@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use deadpeer_lab::testing::inside;
 use deadpeer_sys::testing::skip;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::guarding::BOUND;
 use crate::common::{deadpeer, ran, run};
@@ -68,8 +69,17 @@ fn what_was_done_is_shown() {
             assert_eq!(found, Some(value), "{series}\n{shown}");
         }
         complies(&shown);
+        // Told so by a signal, as systemd does.
         scene.configure("nonsense");
-        assert!(scene.ask("reload").is_none());
+        let status = scene.ask("status").unwrap();
+        let pid = i32::try_from(status["pid"].as_i64().unwrap()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::HUP).unwrap();
+        let status = scene.until("it was not read", |status| {
+            status["last_reload_ok"] == false
+        });
+        assert_eq!(status["policies"], 1, "{status}");
+        let log = scene.logged();
+        assert!(log.contains("the configuration before stays: "), "{log}");
         let wrong = scene.get("/metrics");
         let reload = sample(&wrong, "deadpeer_config_last_reload_successful");
         assert_eq!(reload, Some(0.0), "{wrong}");

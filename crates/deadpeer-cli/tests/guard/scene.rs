@@ -64,6 +64,12 @@ impl Scene {
         })
     }
 
+    /// One more client on the host of this one.
+    pub(crate) fn another(&mut self, client: usize) {
+        let stream = connect(self.server(), &self.lab.hosts()[1 + client]);
+        self.clients.push(stream);
+    }
+
     fn server(&self) -> &Host {
         &self.lab.hosts()[0]
     }
@@ -122,6 +128,13 @@ impl Scene {
                 .unwrap()
         })
         .collect()
+    }
+
+    /// The same of this one of its connections alone.
+    pub(crate) fn cut_connection(&self, client: usize) -> deadpeer_lab::router::RuleId {
+        let port = self.clients[client].local_addr().unwrap().port();
+        let rule = Rule::new("cut", Condition::tcp().port(port), Action::Drop);
+        self.lab.wire().add(rule).unwrap()
     }
 
     /// The client's connection carries a question and its answer.
