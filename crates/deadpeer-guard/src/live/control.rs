@@ -12,8 +12,9 @@ use deadpeer_report::record::GuardStatus;
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Uid, geteuid};
 
-/// How long whoever asks is waited for: nobody is to keep the guard from its work.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long whoever asks is waited for, who is root and may have to wait for a processor: nobody is
+/// to keep the guard from its work.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long an answer is waited for: a sweep may be under way.
 const ANSWER: Duration = Duration::from_secs(30);
 const NAME: &str = "guard.sock";
