@@ -80,7 +80,7 @@ fn a_peer_that_lost_its_power_goes_and_the_others_stay() {
             assert_eq!(fact("DEADPEER_COOKIE"), death["cookie"].to_string());
             assert_eq!(fact("DEADPEER_PID"), death["owner"]["pid"].to_string());
             let number = |name| fact(name).parse::<u64>().unwrap();
-            // The verdict may come a moment before the deadline, so that the end does not come after.
+            // The verdict may come a moment before the deadline: the end comes in time.
             assert!(number("DEADPEER_SILENCE_MS") >= 11_000, "{said:?}");
             assert!(number("DEADPEER_UNANSWERED") > 0, "{said:?}");
             assert!(number("DEADPEER_NETNS") > 0, "{said:?}");

@@ -1,3 +1,5 @@
+//! Programs that agree, refuse, hang, fork, and can't be executed.
+
 use std::fs;
 use std::path::Path;
 
