@@ -17,12 +17,12 @@ use story::{observed_and_enforced, power_off};
 /// One program and one fault.
 #[test]
 fn a_client_of_nginx_loses_its_power() {
-    inside(|| power_off());
+    inside(|| power_off("off", &["one", "two", "three"]));
 }
 
 /// Four programs and every fault, first under a guard that observes, then under one that enforces.
 #[test]
 #[ignore = "takes its time: cargo xtask guard-story"]
 fn four_programs_in_all_weathers() {
-    inside(|| observed_and_enforced());
+    inside(|| observed_and_enforced(std::env::var_os("DEADPEER_STORY")));
 }

@@ -1,6 +1,7 @@
 //! What happens, and what has to come of it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -22,23 +23,26 @@ struct Told {
     account: String,
 }
 
-/// One client of one program is gone.
-pub(crate) fn power_off() {
-    let Some(mut scene) = Scene::set(&ONE, &["off", "one", "two", "three"], "enforce") else {
+/// One client of one program loses its power, and the others live.
+pub(crate) fn power_off(who: &str, others: &[&str]) {
+    let Some(mut scene) = Scene::set(&ONE, &[&[who], others].concat(), "enforce") else {
         return;
     };
-    testing::power_off(&scene.lab, scene.host("off")).unwrap();
+    testing::power_off(&scene.lab, scene.host(who)).unwrap();
     scene.until("nothing was destroyed", |status| status["destroyed"] == 1);
-    assert_eq!(scene.told("destroyed"), [("web".into(), "off".into())]);
-    for client in scene.clients.iter_mut().filter(|it| it.host != "off") {
-        client.works();
-    }
+    assert_eq!(scene.told("destroyed"), [("web".into(), who.into())]);
+    let living = |client: &&mut Client| others.contains(&&*client.host);
+    scene
+        .clients
+        .iter_mut()
+        .filter(living)
+        .for_each(Client::works);
     remembered(&scene, 1);
     scene.prometheus_says(&kills("enforce", "destroyed"), 1.0);
 }
 
-/// Every fault under each guard, who have to agree.
-pub(crate) fn observed_and_enforced() {
+/// Every fault under each guard, who have to agree. What they told is written to the file.
+pub(crate) fn observed_and_enforced(file: Option<OsString>) {
     let Some(observed) = weathers("observe") else {
         return;
     };
@@ -46,7 +50,7 @@ pub(crate) fn observed_and_enforced() {
         return;
     };
     assert_eq!(observed.gone, enforced.gone);
-    if let Some(file) = std::env::var_os("DEADPEER_STORY") {
+    if let Some(file) = file {
         let same = enforced.gone.len();
         let account = format!(
             "{}\n{}\nThe {same} that observing told are the {same} that enforcing destroyed.\n",
