@@ -10,7 +10,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use deadpeer_core::{Effective, Kernel, Policy, TcpInfo};
+use deadpeer_core::{Effective, Kernel, Policy, SlowReaders, TcpInfo};
 use deadpeer_host::protect::{Aim, CarryOut, Survey, backlog};
 use deadpeer_host::undo::{
     Journal, LoanRecord, Record, Restored, UndoFile, Undoing, boot_id, restore,
@@ -83,7 +83,9 @@ impl Scene {
         let filter = self.filter();
         let mut table = Table::open(&Namespace::Own).map_err(sentence)?;
         let kernel: Kernel = *table.kernel();
-        let aim = Aim::new(&Policy::detect_within(Duration::from_secs(30)), &kernel).unwrap();
+        // That any kernel can keep.
+        let policy = Policy::detect_within(Duration::from_secs(30)).slow_readers(SlowReaders::Drop);
+        let aim = Aim::new(&policy, &kernel).unwrap();
         let survey = Survey::take(&mut table, &filter, &aim).map_err(sentence)?;
         let record = record(&table);
         let mut undo = UndoFile::in_directory(&self.folder, record).map_err(sentence)?;
