@@ -58,9 +58,12 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     output.gaps(out, elsewhere.clone())?;
     let is_filtered = request.chosen.is_filtered();
     let compliance = machine.compliance(is_filtered);
-    if compliance == Compliance::InTime {
-        output.gaps(out, to_come::not_shown_yet(request)?)?;
-    }
+    let to_come = match compliance {
+        Compliance::InTime => to_come::not_shown_yet(request)?,
+        _ => Vec::new(),
+    };
+    let is_shown = to_come.is_empty();
+    output.gaps(out, to_come)?;
     match output {
         Output::Text(look) => summary::write(request, &machine, look, out)?,
         Output::Json => line(out, &machine.to_record(&audit))?,
@@ -68,7 +71,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     Ok(match compliance {
         // Who mistyped a name must not take it for a machine on which all is well.
         Compliance::NotJudged if is_filtered && machine.totals.is_empty() => Exit::Unknown,
-        Compliance::InTime if elsewhere.is_some() => Exit::Unknown,
+        Compliance::InTime if elsewhere.is_some() || !is_shown => Exit::Unknown,
         Compliance::InTime | Compliance::NotJudged => Exit::Yes,
         Compliance::Late => Exit::No,
         Compliance::Undecided | _ => Exit::Unknown,

@@ -119,8 +119,11 @@ fn fill(row: &mut Row, audit: &Audit, look: Look, service: &Service<Tally>, plac
     runs_in(row, places.then_some(PlaceWords { netns, workload }));
     row.plain(RoleWords(service.role));
     row.plain(tally.connections.count);
+    // A listener alone that is not what counts.
+    let overruled = tally.listener_overruled && tally.connections.count == 0;
+    let deadline = audit.deadline().filter(|_| !overruled);
     for told in tally.share().worst.bounds() {
-        answer(row, look, audit.deadline(), &basis, told);
+        answer(row, look, deadline, &basis, told);
     }
     match tally.settings.len() {
         0 | 1 => row.plain(BasisWords(&basis)),

@@ -69,7 +69,8 @@ Exit codes:
   1  something misses the deadline, survives too few lost probes, or is behind a device that forgets
      it first
   2  usage or run-time error; a PID, user, cgroup, container or namespace that isn't there
-  3  can't tell: no connection and no listener matches the filters, or some could not be seen";
+  3  can't tell: no connection and no listener matches the filters, or some could not be seen; or
+     protect has changed every connection that would show what a program sets on new ones";
 
 /// What is asked.
 #[derive(Debug)]

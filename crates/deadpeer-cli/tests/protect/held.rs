@@ -98,20 +98,22 @@ fn an_audit_says_what_no_connection_shows_any_more() {
             let lines = ran(undo
                 .verb("audit", &[&within[..], &["--json"]].concat())
                 .output());
-            assert_eq!(lines.code, 0, "{lines:?}");
+            let code = lines.code;
             let lines: Vec<Value> = lines.stdout.lines().map(read_back).collect();
-            warning(&lines, "not-shown-yet")
+            (code, warning(&lines, "not-shown-yet"))
         };
         let protect = [&within[..], &["--yes"]].concat();
         undo.lines(1, &protect);
-        let said = audit().expect("it is said");
+        let (code, said) = audit();
+        assert_eq!(code, 3, "of new ones it can't be told");
+        let said = said.expect("it is said");
         let said = said["text"].as_str().unwrap();
         let had = "had set keepalive 300/100/3 itself on 1 connection";
         assert!(said.contains(had), "{said}");
         let _client = TcpStream::connect(pair.address()).unwrap();
         let (next, _) = pair.listener.accept().unwrap();
         keepalive(5, 1, 3).apply(&next).unwrap();
-        assert_eq!(audit(), None);
+        assert_eq!(audit(), (0, None));
         // It was configured anew: what is on record is no sign any more.
         assert_eq!(warning(&undo.lines(0, &protect), "overwritten"), None);
     });
