@@ -1,5 +1,6 @@
 //! The picture: detection time to the right, mistakes upwards, a panel for each course.
 
+use std::cell::RefCell;
 use std::error::Error;
 
 use plotters::prelude::*;
@@ -31,11 +32,12 @@ pub(crate) fn draw(results: &[(Course, Vec<Line>)], file: &str) -> Result<(), Bo
                 (interval * 0.8..interval * 12.0).log_scale(),
                 (NONE * 0.5..MOST).log_scale(),
             )?;
+        let last = RefCell::default();
         chart
             .configure_mesh()
             .x_desc("mean detection time, s")
             .y_desc("mistakes an hour")
-            .x_label_formatter(&tick)
+            .x_label_formatter(&|x| once(&last, tick(x)))
             .y_label_formatter(&|y| match *y <= NONE * 1.01 {
                 true => "none".to_owned(),
                 false => format!("{y}"),
@@ -65,6 +67,15 @@ pub(crate) fn draw(results: &[(Course, Vec<Line>)], file: &str) -> Result<(), Bo
     }
     area.present()?;
     Ok(())
+}
+
+/// What is named twice in a row is named once: where a decade ends and the next begins, the axis has
+/// two ticks in one place.
+fn once(last: &RefCell<String>, name: String) -> String {
+    match name == last.replace(name.clone()) {
+        true => String::new(),
+        false => name,
+    }
 }
 
 /// Of a decade only 1, 2, 3 and 5 are named: the others would run into each other.
