@@ -16,6 +16,9 @@ use deadpeer_report::sanitize::sanitize;
 use crate::configuration::{self, Running};
 use crate::plan::read::{own_in_words, own_record};
 
+/// What is said of settings that survive no lost probe.
+pub(crate) const ONE_LOST_PROBE: &str = "one lost probe ends a live connection";
+
 /// Looks remedies up; what was found of a program is kept.
 pub(crate) struct Remedies {
     within: Duration,
@@ -144,6 +147,13 @@ impl Remedy<'_> {
         }
     }
 
+    /// Whether the kernel would give up live connections with what is to be written once a single
+    /// probe is lost.
+    fn is_fragile(&self) -> bool {
+        let mut fits = self.sides.iter().map(|side| &side.fit);
+        fits.any(|fit| fit.forecast.lost_probes_survived == Some(0))
+    }
+
     /// The lines to write: of the sockets' options, or of what the program asks itself.
     fn lines(&self) -> Vec<String> {
         let within = self.advice.within;
@@ -230,6 +240,7 @@ impl Remedy<'_> {
                 note += &format!(", not {}", words(&missed, " or "));
             }
             notes.push(note + ")");
+            notes.extend(self.is_fragile().then(|| ONE_LOST_PROBE.to_owned()));
             notes.extend(self.since());
         }
         for command in self.live() {
@@ -332,5 +343,21 @@ impl Remedy<'_> {
             Upper(after),
             own.timeout.key
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_survives_no_lost_probe_is_said_where_it_is_to_be_written() {
+        let says = |within| {
+            let mut remedies = Remedies::new(Duration::from_secs(within), Kernel::modern(None));
+            let remedy = remedies.of_command("postgres".as_ref(), 5432).unwrap();
+            remedy.notes().iter().any(|note| note == ONE_LOST_PROBE)
+        };
+        assert!(says(8));
+        assert!(!says(30));
     }
 }

@@ -69,8 +69,8 @@ pub(crate) fn draw(results: &[(Course, Vec<Line>)], file: &str) -> Result<(), Bo
     Ok(())
 }
 
-/// What is named twice in a row is named once: where a decade ends and the next begins, the axis has
-/// two ticks in one place.
+/// What is named twice in a row is named once: where a decade ends and the next begins, the axis
+/// has two ticks in one place.
 fn once(last: &RefCell<String>, name: String) -> String {
     match name == last.replace(name.clone()) {
         true => String::new(),
