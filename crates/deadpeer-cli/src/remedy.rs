@@ -16,8 +16,8 @@ use deadpeer_report::sanitize::sanitize;
 use crate::configuration::{self, Running};
 use crate::plan::read::{own_in_words, own_record};
 
-/// What is said of settings that survive no lost probe.
-pub(crate) const ONE_LOST_PROBE: &str = "one lost probe ends a live connection";
+/// What is said of settings that survive no lost probe, as on the page of `plan --for`.
+const ONE_LOST_PROBE: &str = "one lost probe ends a live connection";
 
 /// Looks remedies up; what was found of a program is kept.
 pub(crate) struct Remedies {

@@ -8,7 +8,6 @@ use deadpeer_recipes::{Fit, SideKind};
 
 use super::answer::told;
 use crate::exit::Stop;
-use crate::remedy::ONE_LOST_PROBE;
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
@@ -39,7 +38,7 @@ impl<W: Write> Page<'_, W> {
             }
         }
         match fit.forecast.lost_probes_survived {
-            Some(0) => self.bad(ONE_LOST_PROBE)?,
+            Some(0) => self.bad("one lost probe ends a live connection")?,
             Some(lost) => self.text(&format!("{:<26}{lost}", "lost probes survived"))?,
             None => {}
         }
