@@ -58,9 +58,9 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     output.gaps(out, elsewhere.clone())?;
     let is_filtered = request.chosen.is_filtered();
     let compliance = machine.compliance(is_filtered);
-    let to_come = match compliance {
-        Compliance::InTime => to_come::not_shown_yet(request)?,
-        _ => Vec::new(),
+    let to_come = match compliance == Compliance::InTime {
+        true => to_come::not_shown_yet(request)?,
+        false => Vec::new(),
     };
     let is_shown = to_come.is_empty();
     output.gaps(out, to_come)?;
