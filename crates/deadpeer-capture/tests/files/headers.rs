@@ -407,6 +407,14 @@ fn tunnels() {
                 &ip,
             ),
         ),
+        (
+            "EoIP",
+            Link::RAW,
+            gre(
+                &[0x20, 1, 0x64, 0, 0, frame.len() as u8, 9, 0],
+                &tagged(&frame, b"more"),
+            ),
+        ),
         ("ERSPAN I", Link::RAW, gre(&[0, 0, 0x88, 0xbe], &frame)),
         (
             "ERSPAN II",

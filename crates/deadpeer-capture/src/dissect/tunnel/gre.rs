@@ -1,4 +1,5 @@
-//! GRE (RFC 2784, 2890), PPTP's (RFC 2637), and ERSPAN (draft-foschiano-erspan) within it.
+//! GRE (RFC 2784, 2890), PPTP's (RFC 2637), MikroTik's EoIP, and ERSPAN (draft-foschiano-erspan)
+//! within it.
 
 use std::ops::RangeInclusive;
 
@@ -17,12 +18,19 @@ const ERSPAN_III: u16 = 0x22eb;
 /// A packet on its way to a web cache (WCCP), with four bytes before it since its second version.
 const WCCP: u16 = 0x883e;
 
+/// An Ethernet frame between two of MikroTik's routers: the key is its length and a tunnel.
+const EOIP: (u16, u16) = (KEY | 1, 0x6400);
+
 /// Frames of an access point of Aruba's on their way to its controller, numbered by their urgency.
 const ARUBA: RangeInclusive<u16> = 0x8200..=0x83ff;
 
 /// Reads what a GRE header wraps.
 pub(in crate::dissect) fn read(packet: Layer<'_>) -> Result<Content, Skip> {
     let (flags, protocol) = (packet.u16_at(0)?, packet.u16_at(2)?);
+    if (flags, protocol) == EOIP {
+        let length = packet.u16_at(4)?;
+        return ethernet::read(packet.after(8)?.ending(u32::from(length)));
+    }
     match flags & VERSION {
         0 => {}
         1 => return pptp(flags, packet),
