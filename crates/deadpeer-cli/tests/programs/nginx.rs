@@ -2,7 +2,7 @@
 //! inherit them.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,9 +24,14 @@ const CONFIGURED: Settings = Settings::keepalive(10, 5, 3);
 
 impl Nginx {
     pub(crate) fn start(executable: &Path) -> Self {
+        Self::start_with(executable, "")
+    }
+
+    /// With more server blocks.
+    fn start_with(executable: &Path, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let configuration = folder.path().join("nginx.conf");
-        std::fs::write(&configuration, Self::configuration(folder.path())).unwrap();
+        std::fs::write(&configuration, Self::configuration(folder.path(), more)).unwrap();
         let mut server = Program::start(
             executable,
             &["-c", configuration.to_str().unwrap(), "-e", "stderr"],
@@ -48,7 +53,7 @@ impl Nginx {
         }
     }
 
-    fn configuration(folder: &Path) -> String {
+    fn configuration(folder: &Path, more: &str) -> String {
         let folder = folder.display();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|what| format!("{what}_temp_path {folder}/{what};\n"))
@@ -67,6 +72,7 @@ impl Nginx {
                      listen {OFF} so_keepalive=off;
                      return 200 \"here\\n\";
                  }}
+                 {more}
              }}"
         )
     }
@@ -91,6 +97,57 @@ fn what_the_listener_is_told_holds_for_its_connections() {
         assert_eq!(audit.listener(ON).owners.len(), 2);
         assert_eq!(audit.accepted(&nginx.on).owners.len(), 1);
     });
+}
+
+/// What a recipe says of each upstream, seen from outside: without its line nothing is set.
+#[test]
+fn each_kind_of_upstream_has_a_line_of_its_own() {
+    with_program("nginx", |executable| {
+        let upstream = TcpListener::bind("127.0.0.1:82").unwrap();
+        upstream.set_nonblocking(true).unwrap();
+        let kinds = ["proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memcached"];
+        let locations = kinds.map(|kind| {
+            let scheme = if kind == "proxy" { "http://" } else { "" };
+            let pass = format!("{kind}_pass {scheme}127.0.0.1:82;");
+            format!("location /{kind} {{ {kind}_socket_keepalive on; {pass} }} location /off/{kind} {{ {pass} }}\n")
+        });
+        let server = format!(
+            "server {{ listen 127.0.0.1:83; set $memcached_key x; {} }}",
+            locations.concat()
+        );
+        let nginx = Nginx::start_with(executable, &server);
+        let paths = kinds.map(|kind| [(kind.to_owned(), true), (format!("off/{kind}"), false)]);
+        let asked: Vec<_> = paths
+            .into_iter()
+            .flatten()
+            .map(|(path, on)| {
+                let mut client = TcpStream::connect("127.0.0.1:83").unwrap();
+                write!(client, "GET /{path} HTTP/1.0\r\n\r\n").unwrap();
+                (on, accept(&upstream), client)
+            })
+            .collect();
+        let audit = Audit::each(&[]);
+        for (on, connection, _client) in &asked {
+            let settings = match on {
+                true => Settings::keepalive(7200, 75, 9),
+                false => Settings::UNTOUCHED,
+            };
+            audit
+                .accepted(connection)
+                .check(&nginx.server, "nginx", settings);
+        }
+    });
+}
+
+fn accept(listener: &TcpListener) -> TcpStream {
+    let until = Instant::now() + BOUND;
+    loop {
+        match listener.accept() {
+            Ok((connection, _)) => return connection,
+            Err(error) => assert!(Instant::now() < until, "nobody connects: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 #[test]
