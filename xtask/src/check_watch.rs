@@ -76,6 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         return deadpeer_sys::netns::private(|| {
             for sysctl in &arguments.sysctl {
                 let (name, value) = sysctl.split_once('=').context("NAME=VALUE")?;
+                let name = name.strip_prefix("net.ipv4.").unwrap_or(name);
                 // That of this namespace.
                 std::fs::write(format!("/proc/sys/net/ipv4/{name}"), value).context("sysctl")?;
             }

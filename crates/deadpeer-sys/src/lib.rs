@@ -45,5 +45,5 @@ pub use kernel::{kernel_version, running_kernel};
 pub use remembered::Remembered;
 pub use route_events::{RouteEvent, RouteEvents};
 pub use rustix::io::Errno;
-pub use tcp_info::tcp_info;
+pub use tcp_info::{tcp_info, tcp_info_or};
 pub use unconnected::{disconnect, unconnected};

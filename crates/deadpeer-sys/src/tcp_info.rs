@@ -19,18 +19,41 @@ pub(crate) const BUFFER: usize = 512;
 #[doc(alias = "TCP_INFO")]
 #[inline(always)]
 pub fn tcp_info(fd: impl AsFd) -> Result<TcpInfo> {
-    read(fd.as_fd().as_raw_fd())
+    tcp_info_or(fd, |error| error)
+}
+
+/// [`tcp_info`] with an error of the caller's: exchanging it afterwards would copy the answer.
+///
+/// # Errors
+/// What `refused` makes of that of the call.
+#[inline(always)]
+pub fn tcp_info_or<E>(
+    fd: impl AsFd,
+    refused: impl FnOnce(SysError) -> E,
+) -> std::result::Result<TcpInfo, E> {
+    read_or(fd.as_fd().as_raw_fd(), refused)
 }
 
 /// Asks a number, which need not be a descriptor any more.
-#[inline(always)]
 pub(crate) fn read(number: RawFd) -> Result<TcpInfo> {
+    read_or(number, |error| error)
+}
+
+#[inline(always)]
+fn read_or<E>(
+    number: RawFd,
+    refused: impl FnOnce(SysError) -> E,
+) -> std::result::Result<TcpInfo, E> {
     // Zeroing it would take a tenth of the time that the rest takes beside the call.
     let mut room = MaybeUninit::<[u8; BUFFER]>::uninit();
-    let len = read_bytes(number, &mut room)?;
-    // SAFETY: the kernel has written as many bytes, no more than there is room for.
-    let bytes = unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<u8>(), len) };
-    Ok(TcpInfo::decode(bytes, kernel_version()))
+    match read_bytes(number, &mut room) {
+        Ok(len) => {
+            // SAFETY: the kernel has written as many bytes, no more than there is room for.
+            let bytes = unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<u8>(), len) };
+            Ok(TcpInfo::decode(bytes, kernel_version()))
+        }
+        Err(error) => Err(refused(error)),
+    }
 }
 
 /// The bare call; returns how much of the room the kernel filled.

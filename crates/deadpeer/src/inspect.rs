@@ -76,10 +76,10 @@ pub fn options(socket: impl AsFd) -> Result<Effective, OptionsError> {
 /// # Errors
 /// See [`InspectError`].
 #[doc(alias = "TCP_INFO")]
-#[inline(always)]
+#[inline(never)]
 pub fn inspect(socket: impl AsFd) -> Result<TcpInfo, InspectError> {
     let fd = socket.as_fd();
-    deadpeer_sys::tcp_info(fd).map_err(|error| {
+    deadpeer_sys::tcp_info_or(fd, |error| {
         if is_no_tcp(fd, error) {
             InspectError::NotTcp
         } else {

@@ -75,9 +75,15 @@ const ALARM: u64 = u64::MAX;
 /// What is closed after a verdict of unreachable is gone at once, and nothing of it stays in the
 /// kernel: while that verdict holds, the socket's `SO_LINGER` is zero, so that close() throws away
 /// what could not be delivered. What is closed before any verdict is kept for delivery no longer
-/// than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer; on
-/// a path on which more than half of the questions fail, ten minutes. That holds where the sysctl
-/// is lowered, too ([`UserTimeout`](deadpeer_core::verdict::UserTimeout) has the one exception).
+/// than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer.
+/// That holds where the sysctl is lowered, too. There are two exceptions, for nobody sees close()
+/// coming, and what is set by then has to keep a live connection as well:
+///
+/// - On a path on which more than half of the questions fail (more than 29 of 100 packets are lost
+///   each way) it is ten minutes, or ten seconds longer than data has been sent again without a
+///   pause.
+/// - Where both `tcp_orphan_retries` (1 to 7) and `tcp_retries2` (1 or 2) are lowered it is 97 s.
+///
 /// One that is [removed](Watch::remove) before it is closed is a plain socket again.
 ///
 /// A socket that leaves the watch, because it is removed, because the watch is dropped, or because

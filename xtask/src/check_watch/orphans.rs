@@ -50,18 +50,7 @@ impl Doing {
         }
     }
 
-    /// What it does while the peer still answers.
-    fn begin(self, socket: &TcpStream) -> Result<()> {
-        if self == Self::Filling {
-            socket.set_nonblocking(true)?;
-            while deadpeer::inspect(socket)?.snd_wnd != Some(0) {
-                while (&*socket).write(&[0; 65_536]).is_ok() {}
-            }
-        }
-        Ok(())
-    }
-
-    /// And what, once it does so no more.
+    /// What it does once the peer answers no more.
     fn go_on(self, mut socket: &TcpStream) -> Result<()> {
         match self {
             Self::Nothing | Self::Filling => {}
@@ -94,9 +83,9 @@ pub(super) fn check(deadlines: &[u64]) -> Result<bool> {
         watches.insert(*within, Watch::supervised(supervision)?);
     }
     let mut cases = all_cases(deadlines)?;
+    fill(&cases)?;
     for (key, case) in (0..).zip(&cases) {
         let socket = case.socket.as_ref().context("open")?;
-        case.doing.begin(socket)?;
         if let Some(watch) = case.within.and_then(|within| watches.get_mut(&within)) {
             watch.add(socket, key)?;
         }
@@ -122,7 +111,11 @@ fn all_cases(deadlines: &[u64]) -> Result<Vec<Case>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut cases = Vec::new();
     for doing in Doing::ALL {
-        for within in deadlines.iter().copied().map(Some).chain([None]) {
+        // The plain ones first: theirs are the first windows to close.
+        for within in [None]
+            .into_iter()
+            .chain(deadlines.iter().copied().map(Some))
+        {
             let early = EARLY
                 .into_iter()
                 .filter(|at| within.is_none_or(|within| *at < within));
@@ -144,6 +137,32 @@ fn all_cases(deadlines: &[u64]) -> Result<Vec<Case>> {
         }
     }
     Ok(cases)
+}
+
+/// Closes all the windows at about the same time: a peer's silence is told from the next probes,
+/// and those are as far apart as the window has been closed for.
+fn fill(cases: &[Case]) -> Result<()> {
+    let filling = |case: &&Case| case.doing == Doing::Filling;
+    let sockets: Vec<_> = cases
+        .iter()
+        .filter(filling)
+        .filter_map(|case| case.socket.as_ref())
+        .collect();
+    for socket in &sockets {
+        socket.set_nonblocking(true)?;
+    }
+    let mut open = sockets.len();
+    while open > 0 {
+        for mut socket in &sockets {
+            while socket.write(&[0; 65_536]).is_ok() {}
+        }
+        open = 0;
+        for socket in &sockets {
+            open += usize::from(deadpeer::inspect(socket)?.snd_wnd != Some(0));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 fn close_the_unreachable(watch: &mut Watch, cases: &mut [Case]) -> Result<()> {

@@ -12,4 +12,5 @@ mod leftovers;
 mod methods;
 mod orderly;
 mod refused;
+mod sudden_loss;
 mod vanishing;

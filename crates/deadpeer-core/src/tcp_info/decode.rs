@@ -25,9 +25,17 @@ impl TcpInfo {
         // of the work.
         match bytes.first_chunk::<MAX_SIZE>() {
             Some(whole) => decode(TcpInfoView::new(whole), kernel),
-            None => decode(TcpInfoView::new(bytes), kernel),
+            None => decode_older(TcpInfoView::new(bytes), kernel),
         }
     }
+}
+
+/// What is rare is not inlined: else each field would go through the stack once more, to wherever
+/// the ways meet.
+#[cold]
+#[inline(never)]
+fn decode_older(view: TcpInfoView<'_>, kernel: Option<KernelVersion>) -> TcpInfo {
+    decode(view, kernel)
 }
 
 #[inline(always)]
@@ -39,6 +47,8 @@ fn decode(view: TcpInfoView<'_>, kernel: Option<KernelVersion>) -> TcpInfo {
 }
 
 /// `tcp_get_info` returns early for a listener; what older kernels wrote beyond that means nothing.
+#[cold]
+#[inline(never)]
 fn listener(view: TcpInfoView<'_>) -> TcpInfo {
     TcpInfo {
         state: Some(TcpState::Listen),

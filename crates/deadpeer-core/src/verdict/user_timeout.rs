@@ -46,13 +46,15 @@ const LONGEST_MS: u32 = 1 << 30;
 /// It moves with the connection ([`ms`](Self::ms)), so that neither the loss on the path nor a peer
 /// that doesn't read ends a live connection, and one that is closed while its peer is gone stays in
 /// the kernel's table for no longer than a plain one, 107 s by default; on a path on which more
-/// than half of the questions fail, ten minutes.
+/// than half of the questions fail, ten minutes, or ten seconds longer than data has been sent again
+/// on it without a pause.
 ///
 /// Where `tcp_orphan_retries` is lowered (1 to 7) plain sockets go sooner, after 0.6 to 51 s and a
 /// little. There supervised ones have no user timeout while nothing is sent again, so that the
 /// sysctl holds for them too, and none at all where `tcp_retries2` leaves them the deadline and the
 /// path loses little. Otherwise they get one once something is sent again, a few seconds ahead of
-/// the kernel's clock: who is closed then stays for about as long as `tcp_retries2` takes.
+/// the kernel's clock: who is closed then stays for about as long as `tcp_retries2` takes. With
+/// `tcp_retries2` 1 or 2 nobody could look often enough: there they keep one of 96 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserTimeout {
     /// While nothing is sent again; `None`: there is none.
@@ -197,6 +199,7 @@ fn whole_ms(time: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tcp_info::CaState;
     use crate::verdict::Supervision;
 
     const S: fn(u64) -> Duration = Duration::from_secs;
@@ -276,6 +279,52 @@ mod tests {
             }
             // Or nobody could look often enough.
             assert_ne!(ms(S(1), false, None), 0);
+        }
+    }
+
+    /// The exceptions that are documented: a path that loses very much, and a `tcp_retries2` that
+    /// leaves no time to look.
+    #[test]
+    fn the_longest_is_ten_minutes_or_a_little_more_than_one_recovery() {
+        let mut info = TcpInfo {
+            state: Some(TcpState::Established),
+            ca_state: Some(CaState::Loss),
+            total_retrans: Some(0),
+            last_ack_recv_ms: Some(0),
+            bytes_acked: Some(0),
+            bytes_sent: Some(0),
+            bytes_retrans: Some(0),
+            ..TcpInfo::default()
+        };
+        let mut judge = Judge::new(Supervision::within(S(120)));
+        let ms = |judge: &mut Judge, info: &TcpInfo, at| {
+            judge.observe(S(at), info);
+            usual(120).ms(judge, info)
+        };
+        assert_eq!(ms(&mut judge, &info, 5_000), 96_000);
+        // Every second one byte arrives, after two that did not.
+        for after in 1..1_000 {
+            info.total_retrans = Some(2 * after);
+            info.data_segs_out = Some(3 * after);
+            info.bytes_acked = Some(after.into());
+            info.bytes_sent = Some((3 * after).into());
+            info.bytes_retrans = Some((2 * after).into());
+            let ms = ms(&mut judge, &info, 5_000 + u64::from(after));
+            let begun = judge.loss().failing() <= VERY_LOSSY.0;
+            assert!(after < 100 || !begun);
+            assert!(
+                begun || ms == 600_000.max(after * 1_000 + 10_000),
+                "{after}: {ms}"
+            );
+        }
+        // The kernel sees nothing but unanswered keepalive by then.
+        info.ca_state = Some(CaState::Open);
+        info.last_ack_recv_ms = Some(50_000);
+        assert_eq!(ms(&mut judge, &info, 6_049), 0);
+
+        for ends in [Duration::from_millis(600), Duration::from_millis(1_400)] {
+            let hopeless = UserTimeout::new(S(30), ends, 2);
+            assert_eq!(hopeless.until_the_next_look_ms(S(1), false, None), 96_000);
         }
     }
 
