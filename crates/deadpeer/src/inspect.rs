@@ -76,7 +76,7 @@ pub fn options(socket: impl AsFd) -> Result<Effective, OptionsError> {
 /// # Errors
 /// See [`InspectError`].
 #[doc(alias = "TCP_INFO")]
-#[inline(never)]
+#[inline(always)]
 pub fn inspect(socket: impl AsFd) -> Result<TcpInfo, InspectError> {
     let fd = socket.as_fd();
     deadpeer_sys::tcp_info_or(fd, |error| {

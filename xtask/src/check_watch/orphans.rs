@@ -153,7 +153,7 @@ fn fill(cases: &[Case]) -> Result<()> {
     }
     let mut open = sockets.len();
     while open > 0 {
-        for mut socket in &sockets {
+        for &(mut socket) in &sockets {
             while socket.write(&[0; 65_536]).is_ok() {}
         }
         open = 0;
