@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use deadpeer_core::TcpInfo;
 
-use crate::{Result, door, kernel_version};
+use crate::{Result, SysError, door, kernel_version};
 
 /// Larger than any kernel's `struct tcp_info` (280 bytes in Linux 7.0), so that nothing is cut off.
 pub(crate) const BUFFER: usize = 512;

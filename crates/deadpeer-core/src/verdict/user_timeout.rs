@@ -46,8 +46,8 @@ const LONGEST_MS: u32 = 1 << 30;
 /// It moves with the connection ([`ms`](Self::ms)), so that neither the loss on the path nor a peer
 /// that doesn't read ends a live connection, and one that is closed while its peer is gone stays in
 /// the kernel's table for no longer than a plain one, 107 s by default; on a path on which more
-/// than half of the questions fail, ten minutes, or ten seconds longer than data has been sent again
-/// on it without a pause.
+/// than half of the questions fail, ten minutes, or ten seconds longer than data has been sent
+/// again on it without a pause.
 ///
 /// Where `tcp_orphan_retries` is lowered (1 to 7) plain sockets go sooner, after 0.6 to 51 s and a
 /// little. There supervised ones have no user timeout while nothing is sent again, so that the
