@@ -15,6 +15,9 @@ pub(crate) struct Beside {
     pub(super) rounds: usize,
     #[arg(long)]
     pub(super) sockets: usize,
+    /// So many of them have something in flight that nobody answers.
+    #[arg(long, default_value_t = 0)]
+    pub(super) asked: usize,
     #[arg(long)]
     deadpeer: PathBuf,
 }
@@ -26,6 +29,8 @@ pub(super) enum Peers {
     Here,
     /// On other machines.
     Far,
+    /// The same, and so many of them leave unanswered what they were sent.
+    Silent(usize),
 }
 
 /// Runs a subcommand of `bench` that takes [`Beside`], in turn beside each number of sockets.
@@ -40,13 +45,22 @@ pub(super) fn run(
     build()?;
     let release = target_directory()?.join("release");
     let mut met = true;
+    let asked = match peers {
+        Peers::Here | Peers::Far => 0,
+        Peers::Silent(asked) => asked,
+    };
+    let asked = asked.to_string();
     for sockets in sockets.iter().map(usize::to_string) {
         let status = Command::new(release.join("examples/population"))
-            .args((peers == Peers::Far).then_some("--far"))
+            .args(match peers {
+                Peers::Here => vec![],
+                Peers::Far => vec!["--far"],
+                Peers::Silent(_) => vec!["--asked", &asked],
+            })
             .arg(&sockets)
             .arg(std::env::current_exe()?)
             .args([subcommand, "--rounds", &rounds.to_string()])
-            .args(["--sockets", &sockets, "--deadpeer"])
+            .args(["--sockets", &sockets, "--asked", &asked, "--deadpeer"])
             .arg(release.join("deadpeer"))
             .status()
             .context("starting the population")?;

@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     /// Over how many sweeps, one every ten seconds.
     #[arg(long, default_value_t = 3)]
     sweeps: usize,
+    /// How many of the most sockets have something in flight that nobody answers, in a last round.
+    #[arg(long, default_value_t = 100)]
+    asked: usize,
 }
 
 /// How long a guard may take to begin.
@@ -28,13 +31,17 @@ const BEGIN: Duration = Duration::from_secs(60);
 
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     let alone = metrics()? & deaths()?;
-    let sweeps = beside::run(
-        "guard-beside",
-        Peers::Far,
-        arguments.sweeps,
-        &arguments.sockets,
-    )?;
-    Ok(alone & sweeps)
+    let beside =
+        |peers, sockets: &[usize]| beside::run("guard-beside", peers, arguments.sweeps, sockets);
+    let sweeps = beside(Peers::Far, &arguments.sockets)?;
+    let most: Vec<usize> = arguments
+        .sockets
+        .iter()
+        .copied()
+        .max()
+        .into_iter()
+        .collect();
+    Ok(alone & sweeps & beside(Peers::Silent(arguments.asked), &most)?)
 }
 
 /// What a scrape takes where services are very many.
@@ -85,7 +92,12 @@ pub(super) fn beside(beside: &Beside) -> Result<bool> {
     guard.swept(1 + beside.rounds)?;
     let share = 100.0 * (guard.cpu()? - before).as_secs_f64() / begun.elapsed().as_secs_f64();
     let peak_mib = guard.peak_kib()? as f64 / 1024.0;
-    println!("{} sockets, {} sweeps", beside.sockets, beside.rounds);
+    let asked = guard.status("asked")?;
+    println!(
+        "{} sockets, {asked} of them asked, {} sweeps",
+        beside.sockets, beside.rounds
+    );
+    ensure!(asked == beside.asked, "{} are asked", beside.asked);
     let (most, mib) = match beside.sockets {
         0..1_000 => (0.1, 20.0),
         1_000..100_000 => (0.7, 64.0),
@@ -121,7 +133,7 @@ impl Guard {
     /// Waits until it has swept so often.
     fn swept(&mut self, sweeps: usize) -> Result<()> {
         let bound = Instant::now() + BEGIN * u32::try_from(sweeps)?;
-        while self.sweeps().unwrap_or(0) < sweeps {
+        while self.status("sweeps").unwrap_or(0) < sweeps {
             ensure!(Instant::now() < bound, "it does not sweep");
             ensure!(self.child.try_wait()?.is_none(), "it has ended");
             sleep(Duration::from_millis(500));
@@ -129,12 +141,15 @@ impl Guard {
         Ok(())
     }
 
-    fn sweeps(&self) -> Option<usize> {
+    /// A number of its status.
+    fn status(&self, name: &str) -> Result<usize> {
         let mut status = Command::new(&self.deadpeer);
         status.args(["guard", "status", "--json"]);
-        let told = output(status.env("RUNTIME_DIRECTORY", &self.directory)).ok()?;
-        let (_, rest) = told.split_once("\"sweeps\":")?;
-        rest.split(',').next()?.parse().ok()
+        let told = output(status.env("RUNTIME_DIRECTORY", &self.directory))?;
+        let (_, rest) = told
+            .split_once(&format!("\"{name}\":"))
+            .context("a status")?;
+        Ok(rest.split([',', '}']).next().unwrap_or_default().parse()?)
     }
 
     /// User and system time (proc_pid_stat(5)).

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use crate::deaths::{Deaths, Watched};
 use crate::held::HeldSockets;
-use crate::kernel::{self, ProgramKind};
+use crate::kernel::{self, Contents, ProgramKind};
 use crate::load::Types;
 use crate::new_connections::{Adoption, Protection};
 use crate::owners::SocketOwners;
@@ -57,8 +57,8 @@ impl Engine {
     /// # Errors
     /// [`Unavailable::NoBtf`].
     pub fn open(hz: u32) -> Result<Self, Unavailable> {
-        let section = std::fs::read("/sys/kernel/btf/vmlinux")
-            .map_err(|error| Unavailable::NoBtf(error.to_string()))?;
+        let section = std::fs::File::open("/sys/kernel/btf/vmlinux").and_then(Contents::read);
+        let section = section.map_err(|error| Unavailable::NoBtf(error.to_string()))?;
         let types = Types::read(section);
         let types = types.ok_or_else(|| Unavailable::NoBtf("not understood".to_owned()))?;
         Ok(Self {

@@ -2,6 +2,7 @@
 
 mod attr;
 mod bpf;
+mod mapping;
 mod ring;
 mod types;
 
@@ -10,4 +11,5 @@ pub(crate) use bpf::{
     map_create, map_create_constant, map_freeze, map_look_up, map_update, map_update_many,
     map_value_size, object_open, object_pin, program_load, program_misses, tracepoint_attach,
 };
+pub(crate) use mapping::Contents;
 pub(crate) use ring::Ring;

@@ -50,6 +50,9 @@ fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
     for why in guard.without_ebpf() {
         tracing::warn!("deaths are seen late, and without their errors: {why}");
     }
+    for what in guard.lacking() {
+        tracing::warn!("{what}");
+    }
     let daemon = Daemon::new(guard, request.source.clone(), signals, alone)
         .map_err(|error| Stop::because(format!("guard: {error}")))?;
     let memory = Memory::begin(request.history.as_deref())?;

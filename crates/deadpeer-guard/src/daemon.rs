@@ -1,4 +1,5 @@
-//! The one loop: it waits for deaths, news of links, questions and signals, and sweeps.
+//! The one loop: it waits for deaths, news of links, questions and signals, sweeps, and looks at
+//! suspects in between.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -22,6 +23,8 @@ pub const SIGNALS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
 
 /// Sweeps take at most so much of our time: the interval grows with what they cost.
 const REST: u32 = 33;
+/// Suspects are looked at so often from one sweep to the next.
+const LOOKS: u32 = 5;
 /// With many deaths a second, the next come together.
 const BREATH: Duration = Duration::from_millis(5);
 
@@ -34,6 +37,10 @@ pub struct Daemon {
     control: Control,
     supervisor: Supervisor,
     next_sweep: Instant,
+    /// No sweep before.
+    rests_until: Instant,
+    /// When suspects are looked at again; `None`: there are none.
+    next_look: Option<Instant>,
     /// After deaths were read.
     breath: Option<Instant>,
     _alone: Alone,
@@ -75,6 +82,8 @@ impl Daemon {
             source,
             signals,
             next_sweep: Instant::now(),
+            rests_until: Instant::now(),
+            next_look: None,
             breath: None,
             _alone: alone,
         })
@@ -131,8 +140,18 @@ impl Daemon {
         if let Err(error) = self.guard.drain_network() {
             error!("news of links could not be read: {error}");
         }
-        if now < self.next_sweep {
-            return;
+        if now >= self.next_sweep {
+            self.sweep(now, heard);
+            witness.see(self.guard.readings(), self.next_sweep);
+        } else if self.next_look.is_some_and(|due| due <= now) {
+            self.look_again(now);
+        }
+    }
+
+    fn sweep(&mut self, now: Instant, heard: Tell<'_>) {
+        if now.saturating_duration_since(self.next_sweep) > self.guard.config().shortest_deadline()
+        {
+            self.guard.note_stopped();
         }
         let worked = clock::of_process();
         self.guard.keep_rules();
@@ -142,9 +161,29 @@ impl Daemon {
         }
         // What others, or a program that is asked before a kill, let it wait for is no work.
         let took = clock::of_process().saturating_sub(worked);
+        self.rests_until = Instant::now().max(now + took * REST);
         let interval = self.guard.config().interval();
-        self.next_sweep = now + interval.max(took * REST);
-        witness.see(self.guard.readings(), self.next_sweep);
+        self.next_sweep = self.rests_until.max(now + interval);
+        self.plan_look(now, took);
+    }
+
+    /// Looks at suspects. Who is to be destroyed is for a sweep to decide, which is then due.
+    fn look_again(&mut self, now: Instant) {
+        let worked = clock::of_process();
+        match self.guard.look_again() {
+            Ok(true) => self.next_sweep = self.next_sweep.min(self.rests_until.max(now)),
+            Ok(false) => {}
+            Err(error) => error!("a look at suspects: {error}"),
+        }
+        let took = clock::of_process().saturating_sub(worked);
+        self.plan_look(now, took);
+    }
+
+    /// The next look, after one that took so long.
+    fn plan_look(&mut self, now: Instant, took: Duration) {
+        let interval = self.guard.config().interval() / LOOKS;
+        let next = now + interval.max(took * REST);
+        self.next_look = self.guard.suspects_anybody().then_some(next);
     }
 
     fn answer(&mut self, question: Question) {
@@ -205,6 +244,7 @@ impl Daemon {
         let due = [
             self.supervisor.poll_timeout(),
             breath,
+            self.next_look,
             self.guard.deaths_due(now),
         ];
         let due = due.into_iter().flatten();

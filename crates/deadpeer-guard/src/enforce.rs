@@ -200,7 +200,7 @@ impl Guard {
     /// Runs the program that is to be asked before, if there is one.
     fn ask_before(&self, key: Key, evidence: &Evidence) -> Option<io::Result<Asked>> {
         let suspected = self.suspects.get(&key)?;
-        let policy = self.config.policies.get(suspected.policy)?;
+        let policy = self.config.policies.get(suspected.sighting.policy)?;
         let words = policy.hooks.before_kill.as_ref()?;
         Some(Asked::begin(words, &suspected.subject, evidence))
     }
@@ -280,7 +280,7 @@ impl Guard {
         let hooks = self
             .config
             .policies
-            .get(suspected.policy)
+            .get(suspected.sighting.policy)
             .map(|policy| &policy.hooks);
         if let (KillResult::Destroyed, Some(words)) =
             (result, hooks.and_then(|hooks| hooks.after_kill.as_ref()))

@@ -22,6 +22,7 @@ use crate::ours::Ours;
 use crate::readings::{HoldReason, Holding, QuestionResult, Readings, What};
 use crate::realm::OpenRealmError;
 use crate::realms::Realms;
+use crate::rights::Rights;
 use crate::rules::Rules;
 use crate::services::ServiceNames;
 use crate::sweep::{Eyes, Seen};
@@ -47,6 +48,7 @@ pub struct Guard {
     pub(crate) directory: PathBuf,
     rules: Rules,
     ours: Ours,
+    rights: Rights,
     census: Census,
     /// How long the machine had slept since it was started.
     slept: Duration,
@@ -56,7 +58,7 @@ pub struct Guard {
 #[derive(Debug)]
 pub(crate) struct Suspected {
     pub(crate) target: Target,
-    pub(crate) policy: usize,
+    pub(crate) sighting: Sighting,
     pub(crate) subject: Subject,
 }
 
@@ -116,10 +118,12 @@ impl Guard {
             rules: Rules::of(&directory),
             directory,
             ours: Ours::now(),
+            rights: Rights::now(),
             census: Census::default(),
             slept: slept(),
             config,
         };
+        guard.readings.capabilities = guard.rights.all();
         guard.note_configuration(true);
         Ok(guard)
     }
@@ -233,6 +237,38 @@ impl Guard {
         Ok(())
     }
 
+    /// Looks again at the connections whose peers have a question open, and at no other: the kernel
+    /// finds each by its addresses. Returns whether a sweep is due to decide about one.
+    ///
+    /// # Errors
+    /// One could not be read.
+    pub fn look_again(&mut self) -> Result<bool, SweepError> {
+        for (key, suspected) in &self.suspects {
+            // Whatever is gone the next sweep misses.
+            let Some(table) = self.realms.table(key.namespace) else {
+                continue;
+            };
+            if let Some(info) = table.look_at(&suspected.target.id)? {
+                self.heart.look_again(clock::monotonic(), *key, &info);
+            }
+        }
+        self.suspects.retain(|key, _| self.heart.suspects(*key));
+        Ok(self.heart.is_to_decide(clock::monotonic()))
+    }
+
+    /// Whether somebody is to be [looked at again](Self::look_again) before the next sweep.
+    #[must_use]
+    pub fn suspects_anybody(&self) -> bool {
+        !self.suspects.is_empty()
+    }
+
+    /// We were stopped for longer than the shortest deadline, and saw nothing meanwhile: a machine
+    /// may have been, or its clock have jumped.
+    pub fn note_stopped(&mut self) {
+        info!("the guard was stopped: nobody is killed until every peer was asked again");
+        self.heart.slept(clock::monotonic());
+    }
+
     fn look_at_links(&mut self) {
         for realm in &mut self.realms.all {
             // One that cannot be entered any more is found out by its table.
@@ -338,6 +374,12 @@ impl Guard {
         self.realms.without_ebpf()
     }
 
+    /// What the configuration asks for and we lack the capabilities for, a sentence each.
+    #[must_use]
+    pub fn lacking(&self) -> Vec<String> {
+        self.rights.lacking(&self.config)
+    }
+
     /// Network namespaces that are meant and are not guarded.
     #[must_use]
     pub fn closed(&self) -> &[ClosedNetns] {
@@ -351,6 +393,7 @@ impl Guard {
             policies: &self.config.policies,
             choice: &self.choice,
             ours: &self.ours,
+            can_destroy: self.rights.destroy(),
             heart: &self.heart,
             services: &mut self.services,
             census: &mut self.census,
@@ -423,7 +466,7 @@ impl Guard {
         };
         let suspected = Suspected {
             target,
-            policy: sighting.policy,
+            sighting: *sighting,
             subject,
         };
         self.suspects.insert(sighting.key, suspected);

@@ -2,9 +2,10 @@
 //!
 //! A sweep shows it all connections: how many peers there are ([`Census`]), and each connection
 //! whose peer has a question open ([`Sighting`]). Such a one is a suspect, with a
-//! [`Judge`](deadpeer_core::Judge) of its own until the peer has answered. Who is judged
-//! unreachable goes ([`Action::Kill`]) unless something speaks for it: the
-//! [brake](crate::config::Brake), the rate limit of its policy, or that it is ours.
+//! [`Judge`](deadpeer_core::Judge) of its own until the peer has answered, and is looked at between
+//! sweeps too. Who is judged unreachable goes ([`Action::Kill`]) at the end of a sweep unless
+//! something speaks for it: the [brake](crate::config::Brake), the rate limit of its policy, or
+//! that it is ours.
 //!
 //! Times are readings of `CLOCK_MONOTONIC`, which stands still while the machine sleeps.
 
@@ -96,17 +97,35 @@ impl Heart {
         let suspect = (self.suspects.entry(key))
             .or_insert_with(|| Suspect::new(now, sighting, terms.deadline));
         suspect.seen_in = self.sweep;
+        self.observe(now, key, info, is_known);
+    }
+
+    /// Looks at a suspect once more between two sweeps.
+    pub fn look_again(&mut self, now: Duration, key: Key, info: &TcpInfo) {
+        self.observe(now, key, info, true);
+    }
+
+    /// Whether a sweep would decide about somebody about whom none has decided yet.
+    #[must_use]
+    pub fn is_to_decide(&self, now: Duration) -> bool {
+        let mut doomed = self.doomed(now);
+        doomed.any(|(_, suspect)| !suspect.decided && suspect.spared.is_none())
+    }
+
+    fn observe(&mut self, now: Duration, key: Key, info: &TcpInfo, is_known: bool) {
+        let Some(suspect) = self.suspects.get_mut(&key) else {
+            return;
+        };
         suspect.know(&self.paths);
-        if suspect.observe(now, info) == Standing::Answered {
-            let streak = suspect.streak();
-            self.suspects.remove(&key);
-            if is_known {
-                // What befalls many is no property of a path.
-                if self.holds.all().next().is_none() {
-                    self.paths.answered(now, sighting.peer, streak);
-                }
-                self.answered.push(sighting.service);
+        if suspect.observe(now, info) != Standing::Answered {
+            return;
+        }
+        if let Some(answered) = self.suspects.remove(&key).filter(|_| is_known) {
+            // What befalls many is no property of a path.
+            if self.holds.all().next().is_none() {
+                self.paths.answered(now, answered.peer, answered.streak());
             }
+            self.answered.push(answered.service);
         }
     }
 
@@ -204,13 +223,16 @@ impl Heart {
         self.holds.begin(Hold::new(reason, None), now, Some(until));
     }
 
-    /// Those whose peers are gone and of whom nothing has been said yet.
-    fn candidates(&self, now: Duration) -> Vec<Key> {
-        let doomed = self.suspects.iter().filter(|(_, suspect)| {
+    /// Those whose peers are gone and of whom nothing has been told yet.
+    fn doomed(&self, now: Duration) -> impl Iterator<Item = (&Key, &Suspect)> {
+        self.suspects.iter().filter(move |(_, suspect)| {
             let kill = self.policies.get(suspect.policy).map(|terms| terms.kill);
             suspect.is_convicted(now) && !suspect.told && kill.is_some_and(|kill| kill != Mode::Off)
-        });
-        let mut keys: Vec<Key> = doomed.map(|(key, _)| *key).collect();
+        })
+    }
+
+    fn candidates(&self, now: Duration) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.doomed(now).map(|(key, _)| *key).collect();
         keys.sort_unstable();
         keys
     }
@@ -260,6 +282,7 @@ impl Heart {
             return news.then_some(Action::Spare { key, evidence, why });
         }
         rate.count(now);
+        suspect.decided = true;
         suspect.told = terms.kill == Mode::Observe;
         Some(Action::Kill {
             key,

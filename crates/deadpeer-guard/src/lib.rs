@@ -23,6 +23,7 @@ mod publish;
 mod readings;
 mod realm;
 mod realms;
+mod rights;
 mod rules;
 mod services;
 mod silences;

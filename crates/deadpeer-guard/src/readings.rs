@@ -33,6 +33,8 @@ pub struct Readings {
     pub holding: Vec<Holding>,
     /// The configuration.
     pub configured: Configured,
+    /// The capabilities that guarding takes, and whether we have each.
+    pub capabilities: Vec<(&'static str, bool)>,
 }
 
 /// A service: the connections of the processes with one name that play one role in one network

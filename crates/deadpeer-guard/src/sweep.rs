@@ -26,6 +26,8 @@ pub(crate) struct Eyes<'a> {
     pub(crate) policies: &'a [Policy],
     pub(crate) choice: &'a Choice,
     pub(crate) ours: &'a Ours,
+    /// Whether we have the right to.
+    pub(crate) can_destroy: bool,
     pub(crate) heart: &'a Heart,
     pub(crate) services: &'a mut ServiceNames,
     pub(crate) census: &'a mut Census,
@@ -139,9 +141,10 @@ impl Eyes<'_> {
             seen.fresh.push((place, socket.cookie));
         }
         if let Some(snapshot) = &snapshot {
+            let judges = self.can_destroy || policy.kill != Mode::Enforce;
             let asks = policy.supervise == Mode::Enforce && realm.changed.contains(&socket.cookie);
             let within = policy.deadline();
-            match asks {
+            match asks && judges {
                 true => protections.supervised(service),
                 false => protections.add(service, connection, snapshot, listener, within),
             }

@@ -2,7 +2,7 @@
 //! runs a command beside them, and takes them away again.
 //!
 //! ```text
-//! population [--far | --namespaces NUMBER] SOCKETS COMMAND [ARGUMENT...]
+//! population [--far | --asked NUMBER | --namespaces NUMBER] SOCKETS COMMAND [ARGUMENT...]
 //! ```
 //!
 //! Makes at least SOCKETS established sockets (both ends of every loopback connection count),
@@ -13,6 +13,8 @@
 //! With `--far` the other ends are on other machines, which do not exist: TCP_REPAIR makes a socket
 //! established without a packet (include/uapi/linux/tcp.h), and the device that leads to them has
 //! nobody behind it. Needs ip(8).
+//!
+//! With `--asked` it is the same, and so many of them have sent something that nobody answers.
 //!
 //! With `--namespaces` they are spread evenly over so many network namespaces, as containers have
 //! them: all share the machine's hash of connections (net.ipv4.tcp_child_ehash_entries is 0), and
@@ -46,8 +48,9 @@ type Ends = (Vec<TcpListener>, Vec<OwnedFd>);
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--worker", peers, number, connections] => {
-            work(peers.parse()?, number.parse()?, connections.parse()?)?;
+        ["--worker", peers, number, connections, asked] => {
+            let (number, connections) = (number.parse()?, connections.parse()?);
+            work(peers.parse()?, number, connections, asked.parse()?)?;
             Ok(ExitCode::SUCCESS)
         }
         ["--namespaces", number, sockets, command, ref arguments @ ..] => spread(
@@ -58,15 +61,23 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         ["--far", sockets, command, ref arguments @ ..] => populate(
             Peers::Far,
             sockets.parse()?,
+            0,
+            Command::new(command).args(arguments),
+        ),
+        ["--asked", asked, sockets, command, ref arguments @ ..] => populate(
+            Peers::Far,
+            sockets.parse()?,
+            asked.parse()?,
             Command::new(command).args(arguments),
         ),
         [sockets, command, ref arguments @ ..] => populate(
             Peers::Here,
             sockets.parse()?,
+            0,
             Command::new(command).args(arguments),
         ),
         _ => Err(
-            "usage: population [--far | --namespaces NUMBER] SOCKETS COMMAND [ARGUMENT...]".into(),
+            "usage: population [--far | --asked NUMBER | --namespaces NUMBER] SOCKETS COMMAND [ARGUMENT...]".into(),
         ),
     }
 }
@@ -105,6 +116,7 @@ impl FromStr for Peers {
 fn populate(
     peers: Peers,
     sockets: usize,
+    asked: usize,
     command: &mut Command,
 ) -> Result<ExitCode, Box<dyn Error>> {
     isolate(sockets)?;
@@ -120,7 +132,10 @@ fn populate(
         Peers::Far => sockets,
     };
     let workers = (0..connections.div_ceil(each))
-        .map(|number| start(peers, number, each.min(connections - number * each)))
+        .map(|number| {
+            let asked = asked.saturating_sub(number * each);
+            start(peers, number, each.min(connections - number * each), asked)
+        })
         .collect::<io::Result<Vec<_>>>()?;
     run_beside(workers, command)
 }
@@ -133,7 +148,7 @@ fn spread(
 ) -> Result<ExitCode, Box<dyn Error>> {
     let each = sockets.div_ceil(2).div_ceil(namespaces);
     let workers = (0..namespaces)
-        .map(|number| start(Peers::Apart, number, each))
+        .map(|number| start(Peers::Apart, number, each, 0))
         .collect::<io::Result<Vec<_>>>()?;
     run_beside(workers, command)
 }
@@ -184,10 +199,10 @@ fn lead_away() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn start(peers: Peers, number: usize, connections: usize) -> io::Result<Child> {
+fn start(peers: Peers, number: usize, connections: usize, asked: usize) -> io::Result<Child> {
     Command::new(env::current_exe()?)
         .args(["--worker", peers.word()])
-        .args([number.to_string(), connections.to_string()])
+        .args([number, connections, asked].map(|number| number.to_string()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -202,7 +217,13 @@ fn wait_until_ready(mut worker: Child) -> io::Result<Child> {
     }
 }
 
-fn work(peers: Peers, number: usize, connections: usize) -> Result<(), Box<dyn Error>> {
+/// Of the connections the first `asked` have something in flight.
+fn work(
+    peers: Peers,
+    number: usize,
+    connections: usize,
+    asked: usize,
+) -> Result<(), Box<dyn Error>> {
     let files = getrlimit(Resource::Nofile);
     setrlimit(
         Resource::Nofile,
@@ -218,6 +239,9 @@ fn work(peers: Peers, number: usize, connections: usize) -> Result<(), Box<dyn E
         Peers::Here | Peers::Apart => pairs(number, connections),
         Peers::Far => far_ends(number, connections),
     }?;
+    for end in ends.1.iter().take(asked) {
+        rustix::io::write(end, b"?")?;
+    }
     io::stdout().write_all(b"ready\n")?;
     io::stdout().flush()?;
     io::stdin().read_to_end(&mut Vec::new())?;

@@ -1,11 +1,11 @@
 //! A ring buffer shared with the kernel (Documentation/bpf/ringbuf.rst).
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::ProtFlags;
 
+use super::mapping::Mapping;
 use crate::CallError;
 
 /// The reader's end. The kernel writes records, we move our position past those that we have read.
@@ -14,9 +14,10 @@ pub(crate) struct Ring {
     map: OwnedFd,
     /// One page, ours to write: our position.
     consumer: Mapping,
-    /// One page with the kernel's position, then the data twice in a row, so that no record is ever
-    /// split.
+    /// One page with the kernel's position, then the data.
     producer: Mapping,
+    /// A record that ends at the beginning of the data, put together.
+    joined: Vec<u8>,
     page: usize,
     /// Bytes of data, a power of two.
     size: usize,
@@ -30,16 +31,18 @@ const BUSY: u32 = 1 << 31;
 const DISCARDED: u32 = 1 << 30;
 
 impl Ring {
-    /// Maps the ring of a map that was made with `size` bytes.
+    /// Maps the ring of a map that was made with `size` bytes. The kernel offers the data twice in a
+    /// row, so that no record is split; each page would then count twice as memory of ours.
     pub(crate) fn map(map: OwnedFd, size: usize) -> Result<Self, CallError> {
         let page = rustix::param::page_size();
         let write = ProtFlags::READ | ProtFlags::WRITE;
-        let consumer = Mapping::new(&map, page, write, 0)?;
-        let producer = Mapping::new(&map, page + 2 * size, ProtFlags::READ, page as u64)?;
+        let consumer = Mapping::of_map(&map, page, write, 0)?;
+        let producer = Mapping::of_map(&map, page + size, ProtFlags::READ, page as u64)?;
         Ok(Self {
             map,
             consumer,
             producer,
+            joined: Vec::new(),
             page,
             size,
         })
@@ -62,7 +65,7 @@ impl Ring {
                 }
                 let bytes = (length & !DISCARDED) as usize;
                 if length & DISCARDED == 0 {
-                    visit(self.producer.bytes(at + HEADER, bytes));
+                    visit(self.record(position as usize + HEADER, bytes));
                 }
                 position += (bytes + HEADER).next_multiple_of(8) as u64;
                 // Sequentially consistent: the kernel wakes us for the next record only if it sees
@@ -71,76 +74,25 @@ impl Ring {
             }
         }
     }
+
+    /// The record of so many bytes that begins at a position.
+    fn record(&mut self, position: usize, bytes: usize) -> &[u8] {
+        let start = position & (self.size - 1);
+        let until_end = bytes.min(self.size - start);
+        let record = self.producer.bytes(self.page + start, until_end);
+        if until_end == bytes {
+            return record;
+        }
+        self.joined.clear();
+        self.joined.extend_from_slice(record);
+        let rest = self.producer.bytes(self.page, bytes - until_end);
+        self.joined.extend_from_slice(rest);
+        &self.joined
+    }
 }
 
 impl AsFd for Ring {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.map.as_fd()
-    }
-}
-
-/// A piece of shared memory.
-#[derive(Debug)]
-struct Mapping {
-    start: NonNull<u8>,
-    length: usize,
-}
-
-// SAFETY: it is reached through its methods alone, and they give out atomics, or bytes that nobody
-// writes meanwhile.
-unsafe impl Send for Mapping {}
-
-impl Mapping {
-    fn new(
-        map: &OwnedFd,
-        length: usize,
-        protection: ProtFlags,
-        offset: u64,
-    ) -> Result<Self, CallError> {
-        let flags = MapFlags::SHARED;
-        // SAFETY: the kernel chooses an address that is free.
-        let start = unsafe { mmap(std::ptr::null_mut(), length, protection, flags, map, offset) }
-            .map_err(CallError::of("mmap"))?;
-        let start = NonNull::new(start.cast()).ok_or(CallError {
-            call: "mmap",
-            errno: rustix::io::Errno::FAULT,
-        })?;
-        Ok(Self { start, length })
-    }
-
-    /// The position that either mapping begins with.
-    fn position(&self) -> &AtomicU64 {
-        // SAFETY: a mapping is at least a page, aligned to one, and lives as long as this borrow.
-        unsafe { self.start.cast().as_ref() }
-    }
-
-    /// The word at an offset, which both sides read and write as a whole.
-    fn word(&self, at: usize) -> &AtomicU32 {
-        assert!(
-            at.is_multiple_of(4) && at + 4 <= self.length,
-            "inside the ring"
-        );
-        // SAFETY: within the mapping, by the line before.
-        let word = unsafe { self.start.add(at) };
-        // SAFETY: aligned and within the mapping, which lives as long as this borrow.
-        unsafe { word.cast().as_ref() }
-    }
-
-    /// Bytes that the kernel has finished and will not touch until our position has passed them.
-    fn bytes(&self, at: usize, length: usize) -> &[u8] {
-        assert!(at + length <= self.length, "inside the ring");
-        // SAFETY: within the mapping, by the line before.
-        let bytes = unsafe { self.start.add(at) };
-        // SAFETY: within the mapping, and nobody writes there before the position moves, which
-        // takes the borrow's end.
-        unsafe { std::slice::from_raw_parts(bytes.as_ptr(), length) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: mapped by us, and nothing borrowed from it is left.
-        let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.length) };
-        debug_assert!(unmapped.is_ok(), "munmap of a mapping of ours");
     }
 }

@@ -1,15 +1,16 @@
 //! Reading BTF, the kernel's compact description of types (Documentation/bpf/btf.rst).
 
-use std::borrow::Cow;
 use std::hash::{BuildHasher as _, BuildHasherDefault};
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use rustc_hash::{FxHashMap, FxHasher};
+
+use crate::kernel::Contents;
 
 /// A description of types: the running kernel's or that of an object.
 #[derive(Debug)]
 pub(crate) struct Types<'a> {
-    section: Cow<'a, [u8]>,
+    section: Section<'a>,
     /// Where the section has the types and where the texts.
     types: Range<usize>,
     strings: Range<usize>,
@@ -18,6 +19,15 @@ pub(crate) struct Types<'a> {
     /// Types that programs ask for, by the hash of kind and name: structs, and what a program can
     /// be attached to.
     names: FxHashMap<u64, u32>,
+}
+
+/// Where the description is.
+#[derive(Debug)]
+pub(crate) enum Section<'a> {
+    /// In an object that is ours.
+    Borrowed(&'a [u8]),
+    /// What the kernel has told.
+    Read(Contents),
 }
 
 /// A kind of type (include/uapi/linux/btf.h), as far as it matters here.
@@ -62,7 +72,7 @@ const MAGIC: u16 = 0xeb9f;
 
 impl<'a> Types<'a> {
     /// Reads a whole BTF section. `None` if it is none, or broken.
-    pub(crate) fn read(section: impl Into<Cow<'a, [u8]>>) -> Option<Self> {
+    pub(crate) fn read(section: impl Into<Section<'a>>) -> Option<Self> {
         let section = section.into();
         let magic = u16::from_le_bytes(section.get(..2)?.try_into().ok()?);
         if magic != MAGIC {
@@ -200,6 +210,29 @@ impl<'a> Types<'a> {
             flag: info >> 31 != 0,
             rest: types.get(place + 12..place + 12 + length)?,
         })
+    }
+}
+
+impl Deref for Section<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Read(contents) => contents,
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Section<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Borrowed(bytes)
+    }
+}
+
+impl From<Contents> for Section<'_> {
+    fn from(contents: Contents) -> Self {
+        Self::Read(contents)
     }
 }
 

@@ -329,3 +329,27 @@ fn what_does_not_fit_is_counted() {
         assert!(told + lost >= 200, "{told} told, {lost} lost");
     });
 }
+
+/// The end of a small buffer comes in the middle of a record, again and again.
+#[test]
+fn what_goes_on_at_the_beginning_of_the_buffer_is_told_whole() {
+    with_engine(|engine| {
+        let here = netns::inode(netns::open_current().unwrap()).unwrap();
+        let watched = Watched::Namespace(u32::try_from(here).unwrap());
+        let mut deaths = engine.deaths(watched, 1).unwrap();
+        let (mut ended, mut told) = (Vec::new(), Vec::new());
+        for _ in 0..50 {
+            let pair = Pair::connect("127.0.0.1:0");
+            let (caller, called) = (&pair.caller, &pair.called);
+            let address = |socket: &TcpStream| socket.local_addr().unwrap();
+            ended.push((cookie(caller), address(caller), address(called)));
+            ended.push((cookie(called), address(called), address(caller)));
+            drop(pair);
+            deaths.drain(|death| told.push((death.cookie, death.local, death.peer)));
+        }
+        told.retain(|death| ended.contains(death));
+        ended.sort_unstable();
+        told.sort_unstable();
+        assert_eq!(told, ended);
+    });
+}

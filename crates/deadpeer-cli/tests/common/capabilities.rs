@@ -1,5 +1,6 @@
 //! Runs of the command with some of root's rights, or with none.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
@@ -8,6 +9,14 @@ use super::{Ran, ran};
 /// Runs the command as root with these capabilities and no others: `sys_ptrace,net_admin`, or
 /// empty.
 pub(crate) fn with_capabilities(capabilities: &str, args: &[&str]) -> Ran {
+    ran(only_with(capabilities, args).output())
+}
+
+/// The command, to be run like that.
+pub(crate) fn only_with(
+    capabilities: &str,
+    args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Command {
     let mut set = "-all".to_owned();
     for capability in capabilities.split(',').filter(|name| !name.is_empty()) {
         set += ",+";
@@ -20,7 +29,7 @@ pub(crate) fn with_capabilities(capabilities: &str, args: &[&str]) -> Ran {
         .arg(env!("CARGO_BIN_EXE_deadpeer"))
         .args(args)
         .stdin(std::process::Stdio::null());
-    ran(command.output())
+    command
 }
 
 /// Whether root's rights can be given away here, one by one.

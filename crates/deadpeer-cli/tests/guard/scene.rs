@@ -13,7 +13,7 @@ use deadpeer_sys::testing::skip;
 use serde_json::Value;
 
 use crate::common::guarding::{BOUND, Guarding};
-use crate::common::read_back;
+use crate::common::{Ran, read_back};
 
 const PORT: u16 = 6379;
 /// Where the guard shows its metrics, on the server.
@@ -76,9 +76,24 @@ impl Scene {
 
     /// Begins to guard.
     pub(crate) fn guard(&mut self, text: &str) {
-        let mut command = self.command(text, &["--listen", METRICS]);
-        self.guard = Some(self.server().spawn(&mut command).unwrap());
+        self.guard = Some(self.start(text, &["--listen", METRICS]));
         self.begun();
+    }
+
+    /// Starts a guard beside the server.
+    pub(crate) fn start(&self, text: &str, args: &[&str]) -> Process {
+        let mut command = self.command(text, args);
+        self.server().spawn(&mut command).unwrap()
+    }
+
+    /// Runs the command beside the server.
+    pub(crate) fn at_server(&self, args: &[&str]) -> Ran {
+        self.server().enter(|| self.run(args)).unwrap()
+    }
+
+    /// Another connection of this client to the server.
+    pub(crate) fn connect(&self, client: usize) -> TcpStream {
+        connect(self.server(), &self.lab.hosts()[1 + client])
     }
 
     /// The connection that was destroyed, as the history tells it.

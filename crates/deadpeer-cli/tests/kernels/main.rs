@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod guard;
 mod promised;
 mod sysctl;
 

@@ -1,8 +1,13 @@
 //! `guard` of the whole machine: what it may not enter is counted and told.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
 use deadpeer_sys::testing::in_private_netns;
 
-use crate::common::capabilities::{can_drop_capabilities, with_capabilities};
+use crate::common::capabilities::{can_drop_capabilities, only_with, with_capabilities};
+use crate::common::guarding::Guarding;
 use crate::common::population::{Holder, listener};
 
 #[test]
@@ -32,4 +37,67 @@ fn namespaces_that_it_may_not_enter_are_told() {
             drop(holder);
         });
     });
+}
+
+/// What it lacks a capability for is said before it begins, and shown.
+#[test]
+fn what_it_may_not_do_is_said_and_shown() {
+    in_private_netns(|| {
+        if !can_drop_capabilities() {
+            return;
+        }
+        let all = "bpf,net_admin,perfmon,sys_admin,sys_ptrace";
+        let (said, shown) = said_and_shown(all);
+        assert!(!said.contains("that takes CAP_"), "{said}");
+        assert!(!shown.contains("} 0"), "{shown}");
+        let (said, shown) = said_and_shown("bpf,perfmon,sys_admin");
+        for words in [
+            "nothing is destroyed, though a policy says so (all): that takes CAP_NET_ADMIN",
+            "no policy chooses them by their process: that takes CAP_SYS_PTRACE",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+        for line in [
+            "deadpeer_capability{capability=\"CAP_NET_ADMIN\"} 0.0",
+            "deadpeer_capability{capability=\"CAP_SYS_PTRACE\"} 0.0",
+            "deadpeer_capability{capability=\"CAP_BPF\"} 1.0",
+        ] {
+            assert!(shown.contains(line), "{shown}");
+        }
+        let (said, _) = said_and_shown("net_admin,sys_ptrace");
+        assert!(said.contains("takes CAP_BPF and CAP_PERFMON"), "{said}");
+    });
+}
+
+/// What a guard with these capabilities says before it begins, and its metrics of capabilities.
+fn said_and_shown(capabilities: &str) -> (String, String) {
+    const METRICS: &str = "127.0.0.1:9717";
+    let guarding = Guarding::new();
+    let policy = "[[policy]]\nname = \"all\"\nsupervise = \"enforce\"\nkill = \"enforce\"\n";
+    let args = ["--netns", "own", "--no-history", "--listen", METRICS];
+    let guard = guarding.command(policy, &args);
+    let mut command: Command = only_with(capabilities, guard.get_args());
+    for (name, value) in guard.get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    let mut running = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(running.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    while !said.contains("guards by") {
+        said += &lines.next().expect("it has ended").unwrap();
+    }
+    let mut shown = String::new();
+    while !shown.contains("deadpeer_sweeps_total 1") {
+        let mut scraper = TcpStream::connect(METRICS).unwrap();
+        scraper.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+        shown.clear();
+        scraper.read_to_string(&mut shown).unwrap();
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let lines = shown.lines();
+    let lines = lines.filter(|line| line.starts_with("deadpeer_capability{"));
+    (said, lines.collect::<Vec<_>>().join("\n"))
 }

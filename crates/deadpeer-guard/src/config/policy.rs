@@ -180,6 +180,13 @@ impl Config {
         self.sweep.min(sixth).max(SHORTEST_SWEEP)
     }
 
+    /// The shortest deadline of a policy.
+    #[must_use]
+    pub fn shortest_deadline(&self) -> Duration {
+        let deadlines = self.policies.iter().map(Policy::deadline);
+        deadlines.min().unwrap_or(Duration::MAX)
+    }
+
     pub(super) fn checked(main: Main, sources: &[Source]) -> Result<Self, ConfigError> {
         let default = Self::default();
         let Some(first) = sources.first() else {

@@ -27,6 +27,8 @@ pub(super) struct Suspect {
     pub(super) seen_in: u32,
     /// That it would be destroyed was said.
     pub(super) told: bool,
+    /// That it is to be destroyed was decided once.
+    pub(super) decided: bool,
     /// That it was let live was said, and why.
     pub(super) spared: Option<WhySpared>,
     /// Somebody said that it is really gone.
@@ -73,6 +75,7 @@ impl Suspect {
             fell: now,
             seen_in: 0,
             told: false,
+            decided: false,
             spared: None,
             acknowledged: false,
             pardon: None,

@@ -60,6 +60,7 @@ impl Writer<'_> {
         ];
         let namespaces = namespaces.map(|(state, count)| (vec![("state", state)], count as f64));
         self.gauges("namespaces", help, None, namespaces)?;
+        self.capabilities(&readings.capabilities)?;
         if let Some(lost) = readings.deaths_lost {
             let help = "Deaths that came faster than they could be read";
             self.counter("events_lost", help, lost)?;
@@ -70,6 +71,15 @@ impl Writer<'_> {
         });
         let help = "Whether connections are let live for this reason though their peers seem gone";
         self.gauges("holding", help, None, holding)
+    }
+
+    fn capabilities(&mut self, capabilities: &[(&'static str, bool)]) -> fmt::Result {
+        let help = "Whether the guard has this capability, which some of its work takes";
+        let all = capabilities
+            .iter()
+            .map(|(name, has)| ([*name], f64::from(*has)));
+        let all = ByLabels::folded(all, f64::max);
+        self.gauges_of("capability", help, None, ["capability"], &all)
     }
 
     fn configuration(&mut self, configured: Configured) -> fmt::Result {

@@ -12,8 +12,9 @@ pub(crate) const IDLE: Duration = Duration::from_secs(6);
 const INTERVAL: Duration = Duration::from_secs(1);
 /// What the kernel counts.
 const COUNT: u32 = 127;
-/// The least and, as supervision sets `TCP_RTO_MAX_MS`, the largest retransmission timeout.
-const RTO: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(6_400));
+/// The least and, as the guard sets `TCP_RTO_MAX_MS` for a deadline of 30 s, the largest
+/// retransmission timeout.
+const RTO: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(10_800));
 /// So long a path is not known well.
 const YOUNG: Duration = Duration::from_secs(900);
 

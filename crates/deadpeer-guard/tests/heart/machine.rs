@@ -14,6 +14,9 @@ use crate::weather::Chance;
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const SWEEP: Duration = Duration::from_secs(5);
+/// Suspects are looked at so often, and a sweep comes early if one of them is to be decided about.
+/// A daemon looks more often.
+const LOOK: Duration = Duration::from_millis(2_500);
 const SERVICES: usize = 8;
 /// A path of which more questions have failed is not known to lose nothing.
 const KNOWN_TO_FAIL: f64 = 0.1;
@@ -228,9 +231,31 @@ impl Machine {
     pub(crate) fn run(&mut self, time: Duration) {
         let until = self.now + time;
         while self.now < until {
-            self.now += SWEEP;
+            let next_sweep = until.min(self.now + SWEEP);
+            loop {
+                self.now += LOOK;
+                if self.now >= next_sweep || self.is_to_decide() {
+                    break;
+                }
+            }
             self.sweep();
         }
+    }
+
+    /// Looks at suspects between two sweeps.
+    fn is_to_decide(&mut self) -> bool {
+        let is_suspect = |index: &usize| self.heart.suspects(self.key(*index));
+        let suspects: Vec<usize> = self.active.iter().copied().filter(is_suspect).collect();
+        for index in suspects {
+            let key = self.key(index);
+            let connection = &mut self.places[index].connection;
+            connection.step(self.now, &mut self.chance);
+            if !connection.ended {
+                self.heart
+                    .look_again(self.now, key, &connection.info(self.now));
+            }
+        }
+        self.heart.is_to_decide(self.now)
     }
 
     fn sweep(&mut self) {

@@ -1,0 +1,43 @@
+//! A guard that was stopped has slept, as far as it can tell: nobody is killed for that.
+
+use std::time::{Duration, Instant};
+
+use deadpeer_lab::testing::inside;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::scene::{Scene, policy};
+
+/// All peers are out of reach for two deadlines while the guard is stopped, and back when it goes
+/// on: what it finds then, long silences and many questions in vain, is no evidence.
+#[test]
+fn nobody_is_killed_for_the_guards_own_sleep() {
+    inside(|| {
+        // Fewer than the brake counts.
+        let Some(mut scene) = Scene::new(2) else {
+            return;
+        };
+        let policy = policy("supervise = \"enforce\"\nkill = \"enforce\"");
+        scene.guard(&policy.replace("\"12s\"", "\"5s\""));
+        let status = scene.until("nobody is asked", |status| status["changed"] == 2);
+        let pid = status["pid"].as_i64().unwrap();
+        let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::STOP).unwrap();
+        let cut: Vec<_> = (0..2).flat_map(|client| scene.cut(client)).collect();
+        std::thread::sleep(Duration::from_secs(10));
+        for rule in cut {
+            scene.lab.wire().remove(rule).unwrap();
+        }
+        kill_process(pid, Signal::CONT).unwrap();
+        let continued = Instant::now();
+        let held = scene.until("nothing holds", |status| {
+            status["holding"][0]["reason"] == "slept"
+        });
+        assert_eq!(held["destroyed"], 0, "{held}");
+        let after = scene.until("it holds for ever", |status| {
+            continued.elapsed() > Duration::from_secs(6)
+                && status["holding"].as_array().is_some_and(Vec::is_empty)
+        });
+        assert_eq!(after["destroyed"], 0, "{after}");
+        (0..2).for_each(|client| scene.works(client));
+    });
+}
