@@ -73,7 +73,7 @@ fn what_it_may_not_do_is_said_and_shown() {
 fn said_and_shown(capabilities: &str) -> (String, String) {
     const METRICS: &str = "127.0.0.1:9717";
     let guarding = Guarding::new();
-    let policy = "[[policy]]\nname = \"all\"\nsupervise = \"enforce\"\nkill = \"enforce\"\n";
+    let policy = "[[policy]]\nname = \"all\"\ndeadline = \"30s\"\nsupervise = \"enforce\"\nkill = \"enforce\"\n";
     let args = ["--netns", "own", "--no-history", "--listen", METRICS];
     let guard = guarding.command(policy, &args);
     let mut command: Command = only_with(capabilities, guard.get_args());
