@@ -26,7 +26,7 @@ const CHURN: usize = LIVE;
 const DOOMED: usize = LIVE + 1;
 
 #[test]
-#[ignore = "an hour; `.ci/long guard-kills` runs it"]
+#[ignore = "half an hour; `.ci/long guard-kills` runs it"]
 fn at_random() {
     let rounds = std::env::var("LONG_KILLS").ok();
     let rounds = rounds
