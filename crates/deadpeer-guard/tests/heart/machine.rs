@@ -20,6 +20,8 @@ const LOOK: Duration = Duration::from_millis(2_500);
 const SERVICES: usize = 8;
 /// A path of which more questions have failed is not known to lose nothing.
 const KNOWN_TO_FAIL: f64 = 0.1;
+/// So many questions go out in a deadline about what is in flight.
+const IN_A_DEADLINE: u32 = 7;
 
 /// What is on it.
 #[derive(Debug)]
@@ -324,11 +326,13 @@ impl Machine {
                 }
                 let place = &self.places[index];
                 // What went unanswered in outages counts as lost, and takes more questions.
-                let failing = self.heart.evidence(key).map_or(1.0, |known| known.failing);
+                let known = self.heart.evidence(key);
+                let failing = known.map_or(1.0, |known| known.failing);
+                let many = known.is_some_and(|known| known.needed > IN_A_DEADLINE);
                 match place.died {
                     Some(died) if !self.disturbed(died) => {
                         let unknown = place.lossy || place.connection.is_young(died);
-                        let slowest = match unknown || failing > KNOWN_TO_FAIL {
+                        let slowest = match unknown || many || failing > KNOWN_TO_FAIL {
                             true => &mut self.count.slowest_unknown,
                             false => &mut self.count.slowest,
                         };
