@@ -31,8 +31,8 @@ const BUSY: u32 = 1 << 31;
 const DISCARDED: u32 = 1 << 30;
 
 impl Ring {
-    /// Maps the ring of a map that was made with `size` bytes. The kernel offers the data twice in a
-    /// row, so that no record is split; each page would then count twice as memory of ours.
+    /// Maps the ring of a map that was made with `size` bytes. The kernel offers the data twice in
+    /// a row, so that no record is split; each page would then count twice as memory of ours.
     pub(crate) fn map(map: OwnedFd, size: usize) -> Result<Self, CallError> {
         let page = rustix::param::page_size();
         let write = ProtFlags::READ | ProtFlags::WRITE;
