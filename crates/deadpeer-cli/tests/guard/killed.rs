@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -27,6 +26,7 @@ const DOOMED: usize = LIVE + 1;
 
 #[test]
 #[ignore = "half an hour; `.ci/long guard-kills` runs it"]
+#[expect(clippy::print_stdout, reason = "what it found is for people to read")]
 fn at_random() {
     let rounds = std::env::var("LONG_KILLS").ok();
     let rounds = rounds
@@ -84,7 +84,7 @@ fn live_and_die(scene: &mut Scene, text: &str, round: u64) -> Duration {
     let since = SystemTime::now();
     let mut guard = scene.start(text, &["--netns", "own"]);
     let mut deaths: Vec<(Instant, u16)> = Vec::new();
-    if round % 3 == 0 {
+    if round.is_multiple_of(3) {
         std::thread::sleep(Duration::from_millis(random % 400));
     } else {
         scene.begun();
