@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use deadpeer_lab::testing;
+use ipnet::IpNet;
+use serde_json::Value;
 
 use crate::clients::Client;
 use crate::containers::{API, CACHE, DATABASE, Service, WEB};
@@ -172,16 +175,11 @@ fn remembered(scene: &Scene, number: usize) {
 
 /// Of the network behind the NAT, where some were given up and others came back.
 fn silences(scene: &Scene) -> String {
-    let network = format!("{}/32", scene.host("nat").v4());
-    let network: ipnet::IpNet = network.parse().unwrap();
-    let groups = scene.history(&["--by", "peer", "--cause", "destroyed"]);
-    let of_nat = groups.iter().find(|group| {
-        let of = group["network"]
-            .as_str()
-            .and_then(|of| of.parse::<ipnet::IpNet>().ok());
-        of.is_some_and(|of| of.contains(&network))
+    // Written a second after the sweep that has seen them come back.
+    scene.until("no silence was survived", |_| {
+        !of_nat(scene)["survived_silence_ms"].is_null()
     });
-    let group = of_nat.unwrap_or_else(|| panic!("{groups:?}"));
+    let group = of_nat(scene);
     let seconds = |key: &str| group[key].as_u64().unwrap_or_else(|| panic!("{group}")) / 1_000;
     assert_eq!(group["deaths"], 4, "{group}");
     let (survived, fatal) = (seconds("survived_silence_ms"), seconds("fatal_silence_ms"));
@@ -189,6 +187,18 @@ fn silences(scene: &Scene) -> String {
     format!(
         "8 destroyed; behind the NAT a silence of {survived} s was survived, and {fatal} s given up after"
     )
+}
+
+/// The deaths of the network behind the NAT, added up.
+fn of_nat(scene: &Scene) -> Value {
+    let peer = scene.host("nat").v4();
+    let groups = scene.history(&["--by", "peer", "--cause", "destroyed"]);
+    let found = groups.iter().find(|group| {
+        let network = group["network"].as_str();
+        let network = network.and_then(|network| network.parse::<IpNet>().ok());
+        network.is_some_and(|network| network.contains(&IpAddr::V4(peer)))
+    });
+    found.unwrap_or_else(|| panic!("{groups:?}")).clone()
 }
 
 /// How many peers were judged gone.
