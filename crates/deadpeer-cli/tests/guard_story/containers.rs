@@ -2,9 +2,11 @@
 //! program.
 
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use deadpeer_lab::{Lab, Process};
 use deadpeer_sys::testing::skip;
@@ -100,9 +102,10 @@ server { listen 8080; root ROOM; location = / { return 200 hello; } } }
 ";
 
 impl Service {
-    /// Its container's.
+    /// Its container's, which no other test has: a guard of the machine hears of its deaths as well.
     pub(crate) fn id(&self) -> String {
-        format!("{}deadbeef", self.digit.repeat(56))
+        static RUN: LazyLock<u64> = LazyLock::new(any_number);
+        format!("{}{:016x}", self.digit.repeat(48), *RUN)
     }
 
     fn is_installed(&self) -> bool {
@@ -111,6 +114,11 @@ impl Service {
             program => installed(program).is_some(),
         }
     }
+}
+
+/// A number that is another in each run.
+fn any_number() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 /// Containers that run. Everything ends when dropped.
