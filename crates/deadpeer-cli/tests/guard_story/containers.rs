@@ -102,7 +102,7 @@ server { listen 8080; root ROOM; location = / { return 200 hello; } } }
 ";
 
 impl Service {
-    /// Its container's, which no other test has: a guard of the machine hears of its deaths as well.
+    /// Its container's, which no other test has: a guard of the machine hears of its deaths too.
     pub(crate) fn id(&self) -> String {
         static RUN: LazyLock<u64> = LazyLock::new(any_number);
         format!("{}{:016x}", self.digit.repeat(48), *RUN)
