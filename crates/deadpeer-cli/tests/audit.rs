@@ -3,13 +3,13 @@
 mod common;
 
 use std::io::Write as _;
-use std::net::TcpStream;
+use std::net::{Ipv6Addr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
 
 use deadpeer::{Apply as _, Policy, SlowReaders, SocketOptions};
 use deadpeer_sys::sockopt;
-use deadpeer_sys::testing::in_private_netns;
+use deadpeer_sys::testing::{in_private_netns, skip};
 use serde_json::Value;
 
 use common::population::{Holder, keepalive, listener, pair, pair_of};
@@ -185,6 +185,33 @@ fn a_program_that_sets_options_on_what_it_accepts_is_believed() {
             &address.port().to_string(),
         ];
         assert_eq!(run(&alone).code, 1);
+    });
+}
+
+/// Redis listens on `[::]` as well, where nobody may ever connect.
+#[test]
+fn a_listener_of_the_same_port_that_accepted_nothing_is_not_marked_either() {
+    in_private_netns(|| {
+        let pair = pair(&SocketOptions::default());
+        let Ok(other) = TcpListener::bind((Ipv6Addr::LOCALHOST, pair.address().port())) else {
+            return skip("no IPv6");
+        };
+        let policy = Policy::detect_within(Duration::from_secs(60)).slow_readers(SlowReaders::Drop);
+        let plan = policy.plan(&deadpeer::running_kernel().unwrap()).unwrap();
+        plan.apply(&pair.client).unwrap();
+        plan.apply(&pair.server).unwrap();
+        let address = other.local_addr().unwrap().to_string();
+        for flags in [&[][..], &["--each"]] {
+            let ran = run(&[&["audit", "--within", "60s"], flags].concat());
+            assert_eq!(ran.code, 0, "{}", ran.stdout);
+            let mut rows = ran.stdout.lines();
+            let row = rows.find(|line| line.contains(&address)).unwrap();
+            assert!(
+                row.contains("never") && !row.contains('!'),
+                "{}",
+                ran.stdout
+            );
+        }
     });
 }
 

@@ -6,7 +6,8 @@ use super::tally::{Share, Tally};
 use crate::table::Service;
 
 /// Overrules listeners that miss the deadline where the same program keeps it on every connection
-/// of that port: then it sets options on what it accepts, and the listener's say little.
+/// of that port, or supervises it there: then it sets options on what it accepts, and the
+/// listener's say little.
 pub(super) fn overrule_listeners(services: &mut [Service<Tally>]) {
     let key = |service: &Service<Tally>| {
         let address = service.role.listening()?;
@@ -18,10 +19,11 @@ pub(super) fn overrule_listeners(services: &mut [Service<Tally>]) {
             held,
             late,
             undecided,
+            supervised,
             ..
         } = service.value.connections;
         if let Some(key) = key(service).filter(|_| held > 0) {
-            *kept.entry(key).or_insert(true) &= late == 0 && undecided == 0;
+            *kept.entry(key).or_insert(true) &= late == 0 && undecided <= supervised;
         }
     }
     for service in services {

@@ -33,8 +33,8 @@ pub struct Tally {
     pub closed: Closed,
     /// Connections whose peer has closed and whose program has not.
     pub unclosed: Unclosed,
-    /// Its listener misses the deadline and what it accepted does not: the program sets options
-    /// itself.
+    /// Its listener misses the deadline, and what it accepted does not or is supervised: the
+    /// program sets options itself.
     pub listener_overruled: bool,
 }
 
