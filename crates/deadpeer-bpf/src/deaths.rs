@@ -256,7 +256,7 @@ impl Deaths {
     /// # Errors
     /// A counter can't be read.
     pub fn lost(&self) -> Result<u64, CallError> {
-        let found_full: u64 = kernel::map_look_up(&self.lost, &0_u32)?;
+        let found_full: u64 = kernel::map_lookup(&self.lost, &0_u32)?;
         Ok(found_full + kernel::program_misses(&self.program)?)
     }
 }

@@ -57,7 +57,7 @@ impl Adoption {
         // As it is: the rule is asked, and says so.
         let keepalive = sockopt::socket_keepalive(&socket).map_err(CallError::of("getsockopt"))?;
         sockopt::set_socket_keepalive(&socket, keepalive).map_err(CallError::of("setsockopt"))?;
-        let seen: Adopted = kernel::map_look_up(&self.0.adopted, &number)?;
+        let seen: Adopted = kernel::map_lookup(&self.0.adopted, &number)?;
         Ok(seen.heard != 0)
     }
 
@@ -174,7 +174,7 @@ impl Protection {
     /// # Errors
     /// The counters can't be read.
     pub fn counts(&self) -> Result<Counts, CallError> {
-        kernel::map_look_up(&self.memory, &0_u32).map(|memory| Counts::read(&memory))
+        kernel::map_lookup(&self.memory, &0_u32).map(|memory| Counts::read(&memory))
     }
 }
 
@@ -230,6 +230,6 @@ impl Pinned {
 /// `None` where a version of deadpeer made it that kept something else there.
 fn read_memory(map: OwnedFd) -> Option<Memory> {
     let is_ours = kernel::map_value_size(&map) == Ok(size_of::<Memory>());
-    let memory = is_ours.then(|| kernel::map_look_up::<Memory>(map, &0_u32));
+    let memory = is_ours.then(|| kernel::map_lookup::<Memory>(map, &0_u32));
     memory?.ok()
 }

@@ -17,7 +17,7 @@ pub(crate) use request::{AuditArgs, Request};
 use std::io::Write;
 
 use deadpeer_host::audit::{Audit, Compliance, Machine};
-use deadpeer_report::{Gap, Looker, record};
+use deadpeer_report::{Gap, Privilege, record};
 
 use crate::exit::{Exit, Stop};
 use crate::gaps;
@@ -98,7 +98,7 @@ fn missing(machine: &Machine) -> Vec<Gap> {
     // Who isn't root has been told the way out already.
     if let Some(why) = &coverage.no_ebpf
         && !unread.is_empty()
-        && gaps::looker() == Looker::Root
+        && gaps::privilege() == Privilege::Root
     {
         gaps.push(Gap::UnreadWithoutEbpf {
             why: why.to_string(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use deadpeer_host::filter::User;
 use deadpeer_host::{Coverage, Unreadable, unreached};
 use deadpeer_report::sanitize::sanitize;
-use deadpeer_report::{Gap, Looker, Unreached};
+use deadpeer_report::{Gap, Privilege, Unreached};
 
 /// Sockets by why they could not be reached, and by user.
 pub(crate) type Missing = BTreeMap<(Unreadable, u32), u64>;
@@ -13,20 +13,20 @@ pub(crate) type Missing = BTreeMap<(Unreadable, u32), u64>;
 /// What is missing of sockets, each kind said by `gap`, and of the table.
 pub(crate) fn all(
     missing: &Missing,
-    gap: fn(Unreached, Looker) -> Gap,
+    gap: fn(Unreached, Privilege) -> Gap,
     coverage: &Coverage,
 ) -> Vec<Gap> {
-    let looker = looker();
+    let privilege = privilege();
     let sockets = unreached(missing, user).into_iter();
-    let sockets = sockets.map(|unreached| gap(unreached, looker));
-    sockets.chain(coverage.gaps(looker)).collect()
+    let sockets = sockets.map(|unreached| gap(unreached, privilege));
+    sockets.chain(coverage.gaps(privilege)).collect()
 }
 
 /// Whose rights this process has.
-pub(crate) fn looker() -> Looker {
+pub(crate) fn privilege() -> Privilege {
     match rustix::process::geteuid().is_root() {
-        true => Looker::Root,
-        false => Looker::Nobody,
+        true => Privilege::Root,
+        false => Privilege::Unprivileged,
     }
 }
 

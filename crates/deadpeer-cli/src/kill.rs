@@ -39,7 +39,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     drop(tables);
     targets.retain(|target| request.selection.means(target));
     if targets.is_empty() {
-        output.gaps(out, coverage.left_out(gaps::looker()))?;
+        output.gaps(out, coverage.left_out(gaps::privilege()))?;
         let done = Destroyed::default();
         output.tell(
             out,

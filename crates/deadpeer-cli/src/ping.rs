@@ -126,7 +126,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
             false => "There is no open connection.".to_owned(),
         };
         output.say(out, style::NOTE, &none)?;
-        output.gaps(out, coverage.left_out(gaps::looker()))?;
+        output.gaps(out, coverage.left_out(gaps::privilege()))?;
         return Ok(Exit::Unknown);
     }
     let mut pings = Pings {

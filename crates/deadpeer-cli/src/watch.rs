@@ -170,7 +170,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
             break Exit::Interrupted;
         }
         let due = [
-            deaths.look_in(Instant::now()),
+            deaths.poll_timeout(Instant::now()),
             watch.stats.due_in(&watch.tally),
             until.map(|until| until.saturating_duration_since(Instant::now())),
         ];

@@ -48,7 +48,7 @@ const UNFILED: u16 = u16::MAX;
 pub struct Alarms {
     ticks: Ticks,
     /// All up to this tick has been looked at.
-    looked: u64,
+    reached: u64,
     slots: Slots,
     /// The first tick at which the deadline has passed, low bits.
     due: Vec<u32>,
@@ -65,7 +65,7 @@ impl Alarms {
         let ticks = Ticks::new(resolution);
         Self {
             ticks,
-            looked: ticks.of(now),
+            reached: ticks.of(now),
             slots: Slots::new(),
             due: Vec::new(),
             filed: Vec::new(),
@@ -75,7 +75,7 @@ impl Alarms {
     /// Sets a timer, new or not, to any deadline. One that has passed rings at the next
     /// [`expire`](Self::expire) but for the resolution.
     pub fn set(&mut self, number: u32, deadline: Duration) {
-        self.set_after(self.looked, number, deadline);
+        self.set_after(self.reached, number, deadline);
     }
 
     /// Moves the deadline of a timer that is set to a *later* one: one store. An earlier one would
@@ -99,9 +99,9 @@ impl Alarms {
     pub fn expire(&mut self, now: Duration, mut ring: impl FnMut(u32) -> Option<Duration>) {
         let now = self.ticks.of(now);
         // After a long pause once around is enough.
-        let first = (self.looked + 1).max((now + 1).saturating_sub(SLOTS));
+        let first = (self.reached + 1).max((now + 1).saturating_sub(SLOTS));
         for tick in first..=now {
-            self.looked = tick;
+            self.reached = tick;
             let mut batch = self.slots.take(tick);
             while let Some(numbers) = self.slots.next(&mut batch) {
                 // All reads of a line before any decision, so that the memory answers them
@@ -113,7 +113,7 @@ impl Alarms {
                 }
                 for (&number, &(filed, due)) in numbers.iter().zip(&read) {
                     if filed == Slots::of(tick) {
-                        self.look(number, due, now, &mut ring);
+                        self.visit(number, due, now, &mut ring);
                     }
                 }
             }
@@ -123,12 +123,12 @@ impl Alarms {
     /// When [`expire`](Self::expire) next has something to look at, which may turn out to be
     /// nothing. `None`: no timer is set.
     #[must_use]
-    pub fn next_look(&self) -> Option<Duration> {
-        Some(self.ticks.begin(self.slots.first_after(self.looked)?))
+    pub fn next_check(&self) -> Option<Duration> {
+        Some(self.ticks.begin(self.slots.first_after(self.reached)?))
     }
 
     #[inline]
-    fn look(
+    fn visit(
         &mut self,
         number: u32,
         due: u32,
@@ -136,12 +136,12 @@ impl Alarms {
         ring: &mut impl FnMut(u32) -> Option<Duration>,
     ) {
         // A timer that was taken away and set again may have two entries here.
-        if self.filed[number as usize] != Slots::of(self.looked) {
+        if self.filed[number as usize] != Slots::of(self.reached) {
             return;
         }
         if is_after(due, now as u32) {
-            let left = due.wrapping_sub(self.looked as u32);
-            self.file(number, self.looked + u64::from(left));
+            let left = due.wrapping_sub(self.reached as u32);
+            self.file(number, self.reached + u64::from(left));
             return;
         }
         self.filed[number as usize] = UNFILED;
@@ -157,7 +157,7 @@ impl Alarms {
             self.due.resize(place + 1, 0);
             self.filed.resize(place + 1, UNFILED);
         }
-        let furthest = self.looked + u64::from(REACH);
+        let furthest = self.reached + u64::from(REACH);
         let due = (self.ticks.of(deadline) + 1).clamp(tick + 1, furthest);
         self.due[place] = due as u32;
         let filed = self.filed[place];
@@ -168,14 +168,14 @@ impl Alarms {
 
     /// Files the number's entry where it comes up when it is due, or as late as the circle goes.
     fn file(&mut self, number: u32, due: u64) {
-        let tick = due.min(self.looked + SLOTS - 1);
+        let tick = due.min(self.reached + SLOTS - 1);
         self.filed[number as usize] = Slots::of(tick);
         self.slots.file(tick, number);
     }
 
     /// The tick at which a slot is next looked at.
     fn comes_up(&self, slot: u16) -> u64 {
-        let next = self.looked + 1;
+        let next = self.reached + 1;
         next + (u64::from(slot) + SLOTS - next % SLOTS) % SLOTS
     }
 }

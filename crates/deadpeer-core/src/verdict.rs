@@ -1,7 +1,7 @@
 //! Is the peer still there? Judged from what the kernel counts, without a byte of the
 //! application's.
 //!
-//! A [`Judge`] is fed with TCP_INFO at moments of its own choosing ([`Judge::next_look`]) and
+//! A [`Judge`] is fed with TCP_INFO at moments of its own choosing ([`Judge::next_check`]) and
 //! answers with a [`Verdict`]. *Evidence* is proof that the peer's TCP answered: bytes received,
 //! bytes acknowledged, a pure ACK. *Solicitations* are what a live peer must answer: keepalive
 //! probes, window probes, retransmissions. A peer is unreachable when it has been silent for the

@@ -40,7 +40,7 @@ pub struct Daemon {
     /// No sweep before.
     rests_until: Instant,
     /// When suspects are looked at again; `None`: there are none.
-    next_look: Option<Instant>,
+    next_check: Option<Instant>,
     /// After deaths were read.
     breath: Option<Instant>,
     _alone: Alone,
@@ -83,7 +83,7 @@ impl Daemon {
             signals,
             next_sweep: Instant::now(),
             rests_until: Instant::now(),
-            next_look: None,
+            next_check: None,
             breath: None,
             _alone: alone,
         })
@@ -143,8 +143,8 @@ impl Daemon {
         if now >= self.next_sweep {
             self.sweep(now, heard);
             witness.see(self.guard.readings(), self.next_sweep);
-        } else if self.next_look.is_some_and(|due| due <= now) {
-            self.look_again(now);
+        } else if self.next_check.is_some_and(|due| due <= now) {
+            self.check_suspects(now);
         }
     }
 
@@ -164,26 +164,26 @@ impl Daemon {
         self.rests_until = Instant::now().max(now + took * REST);
         let interval = self.guard.config().interval();
         self.next_sweep = self.rests_until.max(now + interval);
-        self.plan_look(now, took);
+        self.plan_check(now, took);
     }
 
     /// Looks at suspects. Who is to be destroyed is for a sweep to decide, which is then due.
-    fn look_again(&mut self, now: Instant) {
+    fn check_suspects(&mut self, now: Instant) {
         let worked = clock::of_process();
-        match self.guard.look_again() {
+        match self.guard.check_suspects() {
             Ok(true) => self.next_sweep = self.next_sweep.min(self.rests_until.max(now)),
             Ok(false) => {}
-            Err(error) => error!("a look at suspects: {error}"),
+            Err(error) => error!("reading suspects: {error}"),
         }
         let took = clock::of_process().saturating_sub(worked);
-        self.plan_look(now, took);
+        self.plan_check(now, took);
     }
 
     /// The next look, after one that took so long.
-    fn plan_look(&mut self, now: Instant, took: Duration) {
+    fn plan_check(&mut self, now: Instant, took: Duration) {
         let interval = self.guard.config().interval() / LOOKS;
         let next = now + interval.max(took * REST);
-        self.next_look = self.guard.suspects_anybody().then_some(next);
+        self.next_check = self.guard.suspects_anybody().then_some(next);
     }
 
     fn answer(&mut self, question: Question) {
@@ -244,7 +244,7 @@ impl Daemon {
         let due = [
             self.supervisor.poll_timeout(),
             breath,
-            self.next_look,
+            self.next_check,
             self.guard.deaths_due(now),
         ];
         let due = due.into_iter().flatten();

@@ -152,7 +152,7 @@ impl Guard {
         };
         let mut asked = Vec::new();
         for key in doomed {
-            let Some(evidence) = self.last_look(key, tell) else {
+            let Some(evidence) = self.last_check(key, tell) else {
                 continue;
             };
             match self.ask_before(key, &evidence) {
@@ -165,7 +165,7 @@ impl Guard {
             match answer.and_then(|answer| answer.agrees(until)) {
                 // Its peer has had time to answer.
                 Ok(true) => {
-                    let evidence = self.last_look(key, tell);
+                    let evidence = self.last_check(key, tell);
                     evidence.into_iter().for_each(|it| condemn(key, it));
                 }
                 Ok(false) => self.refuse(key, evidence, tell),
@@ -181,16 +181,16 @@ impl Guard {
     }
 
     /// Why it is to be destroyed all the same, if it is.
-    fn last_look(&mut self, key: Key, tell: Tell<'_>) -> Option<Evidence> {
+    fn last_check(&mut self, key: Key, tell: Tell<'_>) -> Option<Evidence> {
         let suspected = self.suspects.get(&key)?;
         let known = self.heart.evidence(key)?;
         let table = self.realms.table(key.namespace)?;
-        let info = table.look_at(&suspected.target.id).ok()?;
+        let info = table.tcp_info_of(&suspected.target.id).ok()?;
         let Some(info) = info else {
             self.told(key, known, Mode::Enforce, KillResult::Gone, tell);
             return None;
         };
-        let evidence = self.heart.last_look(clock::monotonic(), key, &info);
+        let evidence = self.heart.last_check(clock::monotonic(), key, &info);
         if evidence.is_none() {
             self.spare(key, known, WhySpared::Answered, tell);
         }
@@ -255,7 +255,7 @@ impl Guard {
         let Some((suspected, table)) = suspected.zip(self.realms.table(key.namespace)) else {
             return KillResult::Gone;
         };
-        match table.look_at(&suspected.target.id) {
+        match table.tcp_info_of(&suspected.target.id) {
             Ok(None) => KillResult::Destroyed,
             Ok(Some(_)) | Err(_) => KillResult::Failed,
         }

@@ -136,7 +136,7 @@ impl Guard {
         self.choice = Choice::of(&config)?;
         self.heart.reconfigure(config.brake, terms(&config));
         self.suspects.clear();
-        self.rules.look_soon();
+        self.rules.check_soon();
         self.config = config;
         self.note_configuration(true);
         Ok(())
@@ -206,14 +206,14 @@ impl Guard {
         self.hooks.reap();
         self.note_sleep();
         self.drain_network()?;
-        self.realms.look_again()?;
-        self.look_at_links();
+        self.realms.refresh()?;
+        self.check_links();
         if self.choice.is_old() {
             self.choice = Choice::of(&self.config)?;
         }
         self.census.clear();
         let mut connections = 0;
-        for seen in self.look()? {
+        for seen in self.read_all()? {
             connections += seen.connections;
             seen.survived
                 .iter()
@@ -242,21 +242,21 @@ impl Guard {
     ///
     /// # Errors
     /// One could not be read.
-    pub fn look_again(&mut self) -> Result<bool, SweepError> {
+    pub fn check_suspects(&mut self) -> Result<bool, SweepError> {
         for (key, suspected) in &self.suspects {
             // Whatever is gone the next sweep misses.
             let Some(table) = self.realms.table(key.namespace) else {
                 continue;
             };
-            if let Some(info) = table.look_at(&suspected.target.id)? {
-                self.heart.look_again(clock::monotonic(), *key, &info);
+            if let Some(info) = table.tcp_info_of(&suspected.target.id)? {
+                self.heart.observe_again(clock::monotonic(), *key, &info);
             }
         }
         self.suspects.retain(|key, _| self.heart.suspects(*key));
         Ok(self.heart.is_to_decide(clock::monotonic()))
     }
 
-    /// Whether somebody is to be [looked at again](Self::look_again) before the next sweep.
+    /// Whether somebody is to be [looked at again](Self::refresh) before the next sweep.
     #[must_use]
     pub fn suspects_anybody(&self) -> bool {
         !self.suspects.is_empty()
@@ -269,7 +269,7 @@ impl Guard {
         self.heart.slept(clock::monotonic());
     }
 
-    fn look_at_links(&mut self) {
+    fn check_links(&mut self) {
         for realm in &mut self.realms.all {
             // One that cannot be entered any more is found out by its table.
             if let Ok(links) = realm.netns.way.run(Links::now) {
@@ -386,7 +386,7 @@ impl Guard {
         self.realms.closed()
     }
 
-    fn look(&mut self) -> Result<Vec<Seen>, SweepError> {
+    fn read_all(&mut self) -> Result<Vec<Seen>, SweepError> {
         let reads_settings = self.realms.tables.uses_bpf() || self.is_sixth();
         let mut protected = Vec::new();
         let mut eyes = Eyes {
@@ -409,7 +409,7 @@ impl Guard {
             let Some(realm) = realms.iter_mut().find(|it| it.number() == netns.number) else {
                 return Ok(Coverage::default());
             };
-            let (mut seen, coverage) = eyes.look(realm, table, shared)?;
+            let (mut seen, coverage) = eyes.read(realm, table, shared)?;
             realm.here = std::mem::take(&mut seen.here);
             if let Some(silences) = seen.silences.take() {
                 realm.silences = silences;
@@ -432,9 +432,9 @@ impl Guard {
             let Some(table) = self.realms.table(seen.namespace) else {
                 continue;
             };
-            let info = table.look_at(&target.id)?;
+            let info = table.tcp_info_of(&target.id)?;
             let Some(info) = info else { continue };
-            self.heart.look(clock::monotonic(), &sighting, &info);
+            self.heart.observe(clock::monotonic(), &sighting, &info);
             if self.heart.suspects(sighting.key) {
                 self.suspect(&sighting, target);
             }

@@ -84,7 +84,7 @@ impl Heart {
     }
 
     /// Takes in a connection that has a question open, or is [suspected](Self::suspects) already.
-    pub fn look(&mut self, now: Duration, sighting: &Sighting, info: &TcpInfo) {
+    pub fn observe(&mut self, now: Duration, sighting: &Sighting, info: &TcpInfo) {
         let Some(terms) = self.policies.get(sighting.policy) else {
             return;
         };
@@ -97,12 +97,12 @@ impl Heart {
         let suspect = (self.suspects.entry(key))
             .or_insert_with(|| Suspect::new(now, sighting, terms.deadline));
         suspect.seen_in = self.sweep;
-        self.observe(now, key, info, is_known);
+        self.take_reading(now, key, info, is_known);
     }
 
     /// Looks at a suspect once more between two sweeps.
-    pub fn look_again(&mut self, now: Duration, key: Key, info: &TcpInfo) {
-        self.observe(now, key, info, true);
+    pub fn observe_again(&mut self, now: Duration, key: Key, info: &TcpInfo) {
+        self.take_reading(now, key, info, true);
     }
 
     /// Whether a sweep would decide about somebody about whom none has decided yet.
@@ -112,7 +112,7 @@ impl Heart {
         doomed.any(|(_, suspect)| !suspect.decided && suspect.spared.is_none())
     }
 
-    fn observe(&mut self, now: Duration, key: Key, info: &TcpInfo, is_known: bool) {
+    fn take_reading(&mut self, now: Duration, key: Key, info: &TcpInfo, is_known: bool) {
         let Some(suspect) = self.suspects.get_mut(&key) else {
             return;
         };
@@ -149,7 +149,7 @@ impl Heart {
 
     /// Looks at a connection a last time, just before it is destroyed: why its peer is taken for
     /// gone, or `None` if it has answered meanwhile.
-    pub fn last_look(&mut self, now: Duration, key: Key, info: &TcpInfo) -> Option<Evidence> {
+    pub fn last_check(&mut self, now: Duration, key: Key, info: &TcpInfo) -> Option<Evidence> {
         let suspect = self.suspects.get_mut(&key)?;
         match suspect.observe(now, info) {
             Standing::Unreachable => suspect.evidence(),

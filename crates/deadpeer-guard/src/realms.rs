@@ -50,8 +50,8 @@ impl Realms {
     }
 
     /// Looks which there are now, and at their sysctls of now.
-    pub(crate) fn look_again(&mut self) -> Result<(), OpenTableError> {
-        self.tables.look_again(&self.scope)?;
+    pub(crate) fn refresh(&mut self) -> Result<(), OpenTableError> {
+        self.tables.refresh(&self.scope)?;
         // One alone may be gone, and says so when its table is read.
         let _ = self.take_in();
         Ok(())
@@ -137,7 +137,9 @@ impl Realms {
 
     /// When deaths have to be read although nothing is readable.
     pub(crate) fn deaths_due(&self, now: Instant) -> Option<Instant> {
-        let waits = self.all_deaths().filter_map(|deaths| deaths.look_in(now));
+        let waits = self
+            .all_deaths()
+            .filter_map(|deaths| deaths.poll_timeout(now));
         waits.min().map(|wait| now + wait)
     }
 

@@ -49,7 +49,7 @@ impl Rules {
     }
 
     /// Another configuration is in force.
-    pub(crate) fn look_soon(&mut self) {
+    pub(crate) fn check_soon(&mut self) {
         self.next = None;
         self.said.clear();
     }

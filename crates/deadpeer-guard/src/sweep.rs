@@ -67,7 +67,7 @@ impl Eyes<'_> {
     }
 
     /// Looks at every connection of a namespace.
-    pub(crate) fn look(
+    pub(crate) fn read(
         &mut self,
         realm: &Realm,
         table: &mut Table,

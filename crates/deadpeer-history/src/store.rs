@@ -66,7 +66,7 @@ impl Store {
     ///
     /// # Errors
     /// There is neither the old one nor a new one.
-    pub fn look_after(&mut self, is_damaged: bool) -> Result<Option<Trouble>, OpenError> {
+    pub fn maintain(&mut self, is_damaged: bool) -> Result<Option<Trouble>, OpenError> {
         let trouble = if is_damaged {
             Trouble::MovedAside(open::move_aside(&self.path)?)
         } else if inode(&self.path) != self.inode {

@@ -1,6 +1,6 @@
 //! Asking the peers of other processes' connections whether they are still there.
 
-mod looking;
+mod observing;
 mod questions;
 
 use deadpeer::{Answer, NotNow, PingError};

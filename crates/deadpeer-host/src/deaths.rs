@@ -103,7 +103,7 @@ pub enum DeathsError {
 }
 
 /// Deaths, from now on. Its descriptor is readable when there are some to [`drain`](Self::drain);
-/// see also [`Deaths::look_in`].
+/// see also [`Deaths::poll_timeout`].
 #[derive(Debug)]
 pub struct Deaths {
     source: Source,
@@ -175,10 +175,10 @@ impl Deaths {
     /// ever. By eBPF an idle machine wakes nobody; without, the table is read every few seconds, so
     /// that it takes no more than a fiftieth of a processor's time.
     #[must_use]
-    pub fn look_in(&self, now: Instant) -> Option<Duration> {
+    pub fn poll_timeout(&self, now: Instant) -> Option<Duration> {
         match &self.source {
             Source::Ring(_) => None,
-            Source::Announced(announced) => Some(announced.look_in(now)),
+            Source::Announced(announced) => Some(announced.poll_timeout(now)),
         }
     }
 
@@ -191,7 +191,7 @@ impl Deaths {
     /// The kernel's table could not be read.
     pub fn drain(&mut self, mut visit: impl FnMut(&Death)) -> Result<(), DeathsError> {
         let choice = &mut self.choice;
-        choice.look_up_again(Instant::now());
+        choice.resolve_again(Instant::now());
         let mut chosen = |death: &Death| {
             if choice.takes(death) {
                 visit(death);

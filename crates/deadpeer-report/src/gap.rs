@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use burst::Burst;
-pub use unreached::{Looker, Unreached, Unreadable};
+pub use unreached::{Privilege, Unreached, Unreadable};
 
 use crate::record;
 
@@ -17,15 +17,15 @@ use crate::record;
 #[non_exhaustive]
 pub enum Gap {
     /// Settings could not be read.
-    SettingsUnread(Unreached, Looker),
+    SettingsUnread(Unreached, Privilege),
     /// Peers could not be asked.
-    NotAsked(Unreached, Looker),
+    NotAsked(Unreached, Privilege),
     /// Processes are meant, and which connections are theirs can't be told.
     OwnersHidden {
         /// How many.
         processes: u64,
         /// Who looked.
-        looker: Looker,
+        privilege: Privilege,
     },
     /// The kernel's table changed each time it was read.
     DumpInterrupted {
@@ -245,31 +245,41 @@ impl From<&Gap> for record::Warning {
 mod tests {
     use super::*;
 
-    fn unread(why: Unreadable, users: &[&str], sockets: u64, looker: Looker) -> String {
+    fn unread(why: Unreadable, users: &[&str], sockets: u64, privilege: Privilege) -> String {
         let users = users.iter().map(ToString::to_string).collect();
         let unreached = Unreached {
             sockets,
             why,
             users,
         };
-        Gap::SettingsUnread(unreached, looker).to_string()
+        Gap::SettingsUnread(unreached, privilege).to_string()
     }
 
     #[test]
     fn the_way_out_is_named() {
         assert_eq!(
-            unread(Unreadable::NoVisibleOwner, &["root"], 3, Looker::Nobody),
+            unread(
+                Unreadable::NoVisibleOwner,
+                &["root"],
+                3,
+                Privilege::Unprivileged
+            ),
             "The settings of 3 sockets could not be read: owner not visible; run as root."
         );
         assert_eq!(
-            unread(Unreadable::NotPermitted, &["4000000001"], 1, Looker::Nobody),
+            unread(
+                Unreadable::NotPermitted,
+                &["4000000001"],
+                1,
+                Privilege::Unprivileged
+            ),
             "The settings of 1 socket could not be read: not permitted; run as root or as user 4000000001."
         );
         let several = unread(
             Unreadable::NotPermitted,
             &["root", "www"],
             2,
-            Looker::Nobody,
+            Privilege::Unprivileged,
         );
         assert!(several.contains("each of the users root, www"), "{several}");
     }
@@ -277,7 +287,7 @@ mod tests {
     #[test]
     fn root_is_not_told_to_run_as_root() {
         for why in [Unreadable::NotPermitted, Unreadable::NoVisibleOwner] {
-            let said = unread(why, &["root"], 1, Looker::Root);
+            let said = unread(why, &["root"], 1, Privilege::Root);
             assert!(!said.contains("run as root"), "{said}");
         }
     }
@@ -290,19 +300,25 @@ mod tests {
             users: Vec::new(),
         };
         assert_eq!(
-            Gap::NotAsked(unreached, Looker::Root).to_string(),
+            Gap::NotAsked(unreached, Privilege::Root).to_string(),
             "The peers of 1 socket could not be asked: gone meanwhile."
         );
     }
 
     #[test]
     fn who_is_meant_and_cannot_be_looked_into_is_no_nobody() {
-        let hidden = |processes, looker| Gap::OwnersHidden { processes, looker }.to_string();
+        let hidden = |processes, privilege| {
+            Gap::OwnersHidden {
+                processes,
+                privilege,
+            }
+            .to_string()
+        };
         assert_eq!(
-            hidden(1, Looker::Nobody),
+            hidden(1, Privilege::Unprivileged),
             "No permission to read the descriptors of 1 selected process, so its connections are missing; run as root."
         );
-        let said = hidden(2, Looker::Root);
+        let said = hidden(2, Privilege::Root);
         assert!(said.ends_with("CAP_SYS_PTRACE."), "{said}");
     }
 

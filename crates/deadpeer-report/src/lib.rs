@@ -24,4 +24,4 @@ pub mod raw;
 pub mod record;
 pub mod sanitize;
 
-pub use gap::{Burst, Gap, Looker, Unreached, Unreadable};
+pub use gap::{Burst, Gap, Privilege, Unreached, Unreadable};

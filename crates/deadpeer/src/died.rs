@@ -85,7 +85,7 @@ pub fn died_with(
         let Some((_, signs)) = happened.iter().next() else {
             return Ok(None);
         };
-        if let Some(death) = vigil.look(fd, signs)? {
+        if let Some(death) = vigil.check(fd, signs)? {
             return Ok(Some(death));
         }
     }
@@ -114,7 +114,7 @@ impl Vigil {
     }
 
     /// Whether these signs mean the end.
-    pub(crate) fn look(
+    pub(crate) fn check(
         &mut self,
         fd: BorrowedFd<'_>,
         signs: Signs,

@@ -127,7 +127,7 @@ pub async fn died_with(socket: &impl AsFd, half_close: HalfClose) -> Result<Deat
         match happened.iter().next() {
             None => ready.clear_ready(),
             Some((_, signs)) => {
-                if let Some(death) = vigil.look(fd, signs)? {
+                if let Some(death) = vigil.check(fd, signs)? {
                     return Ok(death);
                 }
             }

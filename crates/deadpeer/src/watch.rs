@@ -4,7 +4,7 @@ mod adrift;
 mod error;
 mod event;
 mod loan;
-mod looks;
+mod schedule;
 mod slip;
 mod supervised;
 mod table;
@@ -190,7 +190,7 @@ impl Watch {
             self.release(place, fd);
             return Err(WatchError::Call(error).into());
         }
-        self.plan_look(place);
+        self.plan_check(place);
         Ok(self.set_alarm()?)
     }
 
@@ -305,7 +305,7 @@ impl Watch {
             }
             self.happened = happened;
             waited.map_err(WatchError::Call)?;
-            self.look_around(events);
+            self.check_those_due(events);
             self.set_alarm()?;
             if !events.is_empty() || left == Some(Duration::ZERO) {
                 return Ok(());
@@ -358,17 +358,17 @@ impl Watch {
     }
 
     /// Looks at the connections whose turn it is.
-    fn look_around(&mut self, events: &mut Vec<Event>) {
+    fn check_those_due(&mut self, events: &mut Vec<Event>) {
         let now = clock::monotonic();
         let due = self.supervised.as_mut();
         for place in due.map_or_else(Vec::new, |supervised| supervised.due(now, BATCH)) {
-            events.extend(self.look(place, now));
+            events.extend(self.check(place, now));
         }
-        self.look_for_the_lost(now, events);
+        self.search_for_the_lost(now, events);
     }
 
     /// Looks at one connection, and plans the next look.
-    fn look(&mut self, place: Place, now: Duration) -> Option<Event> {
+    fn check(&mut self, place: Place, now: Duration) -> Option<Event> {
         let entry = self.table.entry(place)?;
         let key = entry.key;
         let Some(info) = entry.socket(place).tcp_info().ok().flatten() else {
@@ -376,7 +376,7 @@ impl Watch {
             return None;
         };
         let (before, after) = self.observe(place, now, &info)?;
-        self.plan_look(place);
+        self.plan_check(place);
         News::of_change(before, after).map(|news| Event { key, news })
     }
 
@@ -392,12 +392,12 @@ impl Watch {
         Some(self.supervised.as_mut()?.observe(charge, socket, now, info))
     }
 
-    fn plan_look(&mut self, place: Place) {
+    fn plan_check(&mut self, place: Place) {
         if let Some(supervised) = &mut self.supervised
             && let Some(entry) = self.table.entry(place)
             && let Some(charge) = &entry.charge
         {
-            supervised.plan_look(&charge.judge, place);
+            supervised.plan_check(&charge.judge, place);
         }
     }
 

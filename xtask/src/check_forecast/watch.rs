@@ -46,7 +46,7 @@ pub(super) fn until_all_are_dead(mut stage: Stage) -> Result<Report> {
             }
             continue;
         }
-        watch.look();
+        watch.check();
         if due.is_none() && watch.is_over(&stage.actors, now) {
             break;
         }
@@ -65,7 +65,7 @@ struct Watch {
     deaths: Deaths,
     /// Actors by the cookie of their socket.
     actors: HashMap<u64, usize>,
-    lookout: Lookout,
+    poller: Poller,
     /// When each actor's connection ended, `CLOCK_MONOTONIC`.
     ended: Vec<Option<End>>,
 }
@@ -78,7 +78,7 @@ impl Watch {
         Ok(Self {
             deaths: stage.engine.deaths(watched, RING)?,
             actors: HashMap::new(),
-            lookout: Lookout::begin(near.enter(SockDiag::open)??)?,
+            poller: Poller::begin(near.enter(SockDiag::open)??)?,
             ended: vec![None; stage.actors.len()],
         })
     }
@@ -93,18 +93,18 @@ impl Watch {
         match actor.connection()?.ours() {
             // No event is asked for: ERR and HUP come unasked, and here once.
             Some(ours) => epoll::add(
-                &self.lookout.poll,
+                &self.poller.poll,
                 ours,
                 EventData::new_u64(n as u64),
                 EventFlags::ONESHOT,
             )?,
-            None => self.lookout.left.send((n, prediction.socket))?,
+            None => self.poller.left.send((n, prediction.socket))?,
         }
         Ok(())
     }
 
-    fn look(&mut self) {
-        for (n, end) in self.lookout.told.try_iter() {
+    fn check(&mut self) {
+        for (n, end) in self.poller.told.try_iter() {
             self.ended[n].get_or_insert(end);
         }
         self.deaths.drain(|death| {
@@ -131,26 +131,26 @@ impl Watch {
 }
 
 /// Looks for ends in a thread of its own, for what is played may take longer than a tick.
-struct Lookout {
+struct Poller {
     poll: Arc<OwnedFd>,
     /// Sockets without a descriptor.
     left: Sender<(usize, SocketId)>,
     told: Receiver<(usize, End)>,
 }
 
-impl Lookout {
+impl Poller {
     fn begin(table: SockDiag) -> Result<Self> {
         let poll = Arc::new(epoll::create(CreateFlags::CLOEXEC)?);
         let (left, unheld) = mpsc::channel();
         let (tell, told) = mpsc::channel();
         let theirs = Arc::clone(&poll);
-        thread::spawn(move || look_out(&theirs, table, &unheld, &tell));
+        thread::spawn(move || poll_ends(&theirs, table, &unheld, &tell));
         Ok(Self { poll, left, told })
     }
 }
 
 /// Until nobody listens.
-fn look_out(
+fn poll_ends(
     poll: &OwnedFd,
     mut table: SockDiag,
     left: &Receiver<(usize, SocketId)>,
@@ -160,7 +160,7 @@ fn look_out(
     let mut events = Vec::with_capacity(256);
     // With the moment when each was seen last.
     let mut unheld: Vec<(usize, SocketId, Duration)> = Vec::new();
-    let mut looked = clock::monotonic();
+    let mut polled = clock::monotonic();
     loop {
         events.clear();
         let buffer = rustix::buffer::spare_capacity(&mut events);
@@ -169,16 +169,16 @@ fn look_out(
             Err(error) => return Err(error.into()),
         }
         let end = End {
-            after: looked,
+            after: polled,
             before: clock::monotonic(),
         };
-        looked = end.before;
+        polled = end.before;
         for event in &events {
             tell.send((event.data.u64() as usize, end))?;
         }
         loop {
             match left.try_recv() {
-                Ok((n, socket)) => unheld.push((n, socket, looked)),
+                Ok((n, socket)) => unheld.push((n, socket, polled)),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Ok(()),
             }

@@ -155,7 +155,7 @@ pub(crate) fn map_create_constant(shape: &MapShape) -> Result<OwnedFd> {
 }
 
 /// The value of a key, if the map has it.
-pub(crate) fn map_look_up<V: FromBytes + IntoBytes>(
+pub(crate) fn map_lookup<V: FromBytes + IntoBytes>(
     map: impl AsFd,
     key: &(impl IntoBytes + Immutable),
 ) -> Result<V> {

@@ -35,7 +35,7 @@ pub(super) struct Hub<'a, 'o, W: Write> {
     next: u64,
     watch: Option<Watch>,
     /// When all connections are looked at again.
-    look_at: Instant,
+    check_at: Instant,
     lost: bool,
 }
 
@@ -69,7 +69,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
             lines: BTreeMap::new(),
             next: 0,
             watch,
-            look_at: Instant::now(),
+            check_at: Instant::now(),
             lost: false,
         })
     }
@@ -148,7 +148,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
                 .as_ref()
                 .map(|watch| PollFd::new(watch, PollFlags::IN)),
         );
-        let tick = self.look_at.saturating_duration_since(Instant::now());
+        let tick = self.check_at.saturating_duration_since(Instant::now());
         let wakes = self.lines.values().filter_map(Line::wake);
         let wait = timespec(wakes.chain([tick]).min().unwrap_or(tick));
         let timeout = (!self.lines.is_empty()).then_some(&wait);
@@ -175,9 +175,9 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
     /// to look, then standard input.
     fn turn(&mut self, ready: &Ready) -> Result<(), Stop> {
         self.hear_watch()?;
-        let looks = Instant::now() >= self.look_at;
-        if looks {
-            self.look_at = Instant::now() + TICK;
+        let checks = Instant::now() >= self.check_at;
+        if checks {
+            self.check_at = Instant::now() + TICK;
         }
         for &(key, bits) in &ready.lines {
             let mut room = Room {
@@ -187,7 +187,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
             let Some(line) = self.lines.get_mut(&key) else {
                 continue;
             };
-            if !looks && bits.is_empty() && line.wake() != Some(Duration::ZERO) {
+            if !checks && bits.is_empty() && line.wake() != Some(Duration::ZERO) {
                 continue;
             }
             if let Some(ending) = line.step(bits, &mut room)? {

@@ -120,7 +120,7 @@ impl Line {
         ready: PollFlags,
         room: &mut Room<'_, '_, W>,
     ) -> Result<Option<Ending>, Stop> {
-        let info = self.look(room)?;
+        let info = self.check(room)?;
         // Whoever takes the error takes its bit away, too.
         let shown = self.shown(info.state);
         if let Some(sign) = self.sign(&info, ready, room.method) {
@@ -152,7 +152,7 @@ impl Line {
     }
 
     /// Takes a reading of TCP_INFO and says what is new.
-    fn look<W: Write>(&mut self, room: &mut Room<'_, '_, W>) -> Result<TcpInfo, Stop> {
+    fn check<W: Write>(&mut self, room: &mut Room<'_, '_, W>) -> Result<TcpInfo, Stop> {
         let info = deadpeer::inspect(&self.stream).map_err(Stop::because)?;
         for seen in self.observer.observe(self.begun.elapsed(), &info) {
             room.report.seen(self.peer, seen)?;
@@ -191,10 +191,10 @@ impl Line {
     fn shown(&self, state: Option<TcpState>) -> Shown {
         let now = || deadpeer::inspect(&self.stream).ok()?.state;
         let mut fds = [PollFd::new(&self.stream, PollFlags::RDHUP)];
-        let looked = poll(&mut fds, Some(&timespec(Duration::ZERO))).is_ok();
+        let polled = poll(&mut fds, Some(&timespec(Duration::ZERO))).is_ok();
         Shown {
             state: state.or_else(now).map(TcpState::name),
-            bits: match looked {
+            bits: match polled {
                 true => words(fds[0].revents()),
                 false => String::new(),
             },

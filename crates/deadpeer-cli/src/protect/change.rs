@@ -29,7 +29,7 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
         .with_any(&request.chosen.filter)
         .map_err(|error| Stop::from_error(&error))?;
     let left_out = (!coverage.is_whole()).then_some(Exit::Unknown);
-    output.gaps(out, coverage.left_out(gaps::looker()))?;
+    output.gaps(out, coverage.left_out(gaps::privilege()))?;
     if request.undo_file.is_some() && tables.len() > 1 {
         return Err(Stop::because(
             "--undo-file is for one network namespace, and these connections are in several: name one by --netns (nothing was changed)",

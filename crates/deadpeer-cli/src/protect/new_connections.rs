@@ -87,7 +87,7 @@ fn elsewhere(request: &NewConnections, rule: &Rule) -> Result<Vec<Gap>, Stop> {
         });
     let hidden = (found.hidden_processes > 0).then(|| Gap::OwnersHidden {
         processes: found.hidden_processes,
-        looker: gaps::looker(),
+        privilege: gaps::privilege(),
     });
     Ok(gaps.chain(hidden).collect())
 }

@@ -29,7 +29,7 @@ impl<'a> Job<'a> {
     /// Waits for its end, protecting it meanwhile. Returns its exit code, or 128 and its signal.
     pub(super) fn run(&self, protection: &mut Protection) -> io::Result<u8> {
         loop {
-            protection.look();
+            protection.check();
             while let Some(received) = self.signals.next()? {
                 if let Some(signal) = for_program(received) {
                     // It may have ended just now.

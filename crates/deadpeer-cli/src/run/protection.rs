@@ -83,7 +83,7 @@ impl Protection {
     }
 
     /// Does what is due.
-    pub(super) fn look(&mut self) {
+    pub(super) fn check(&mut self) {
         if let Way::Follow(_, Some(polling)) = &mut self.way {
             // Without /proc there is nothing to protect, and nothing else to be done about it.
             let _ = polling.handle_timeout(Instant::now());

@@ -75,8 +75,8 @@ onload = () => {
 
 /// What Chromium shows of the page in this folder; `None`: there is no Chromium.
 fn seen(folder: &Path, dark: bool) -> Option<Value> {
-    let looker = folder.join("looker.html");
-    fs::write(&looker, LOOKER).unwrap();
+    let privilege = folder.join("privilege.html");
+    fs::write(&privilege, LOOKER).unwrap();
     let shown = Command::new("timeout")
         .args([
             "60",
@@ -105,7 +105,7 @@ fn seen(folder: &Path, dark: bool) -> Option<Value> {
             folder.join("profile").display()
         ))
         .args(["--window-size=800,900", "--dump-dom"])
-        .arg(format!("file://{}", looker.display()))
+        .arg(format!("file://{}", privilege.display()))
         .output()
         .unwrap();
     if shown.status.code() == Some(127) {

@@ -50,7 +50,7 @@ pub(crate) struct World {
     next_probe: Duration,
     /// When the peer probes, if it does.
     next_of_peer: Duration,
-    next_look: Duration,
+    next_check: Duration,
     heard: Duration,
     probes_out: u8,
     segs_out: u32,
@@ -75,7 +75,7 @@ impl World {
             interval,
             next_probe: idle,
             next_of_peer: Duration::MAX,
-            next_look: Duration::ZERO,
+            next_check: Duration::ZERO,
             heard: Duration::ZERO,
             probes_out: 0,
             segs_out: 3,
@@ -115,7 +115,7 @@ impl World {
             self.now = self.next_probe;
             self.probe();
         }
-        (self.now, self.next_look) = (begin, begin);
+        (self.now, self.next_check) = (begin, begin);
     }
 
     /// The peer vanishes; returns how long it takes to be called unreachable, and how late the
@@ -139,20 +139,20 @@ impl World {
 
     /// The next probe or look; the verdict of a look.
     fn step(&mut self) -> Option<Verdict> {
-        if self.next_of_peer <= self.next_probe.min(self.next_look) {
+        if self.next_of_peer <= self.next_probe.min(self.next_check) {
             self.now = self.next_of_peer;
             self.answer_the_peer();
             return None;
         }
-        if self.next_probe <= self.next_look {
+        if self.next_probe <= self.next_check {
             self.now = self.next_probe;
             self.probe();
             return None;
         }
-        self.now = self.next_look;
+        self.now = self.next_check;
         self.tally.looks += 1;
         let verdict = self.judge.observe(self.now, &self.info());
-        self.next_look = self.judge.next_look().expect("the connection is open");
+        self.next_check = self.judge.next_check().expect("the connection is open");
         Some(verdict)
     }
 

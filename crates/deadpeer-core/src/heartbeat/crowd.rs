@@ -58,7 +58,7 @@ pub struct Crowd {
     settings: Settings,
     ticks: Ticks,
     /// All up to this tick has been looked at.
-    looked: u64,
+    reached: u64,
     slots: Slots,
     pace: PaceInTicks,
     /// No conviction before this tick: we came late.
@@ -92,7 +92,7 @@ impl Crowd {
         let in_ticks = |time| ticks.spanning(time).max(1);
         Self {
             ticks,
-            looked: ticks.of(now),
+            reached: ticks.of(now),
             slots: Slots::new(),
             pace: PaceInTicks {
                 every: in_ticks(every),
@@ -129,7 +129,7 @@ impl Crowd {
 
     /// A connection joins; that counts as hearing it.
     pub fn join(&mut self, now: Duration) -> Member {
-        let now = self.ticks.of(now).max(self.looked);
+        let now = self.ticks.of(now).max(self.reached);
         let record = Record {
             phase: Phase::Quiet,
             since: now as u32,
@@ -255,8 +255,8 @@ impl Crowd {
 
     /// When to call [`expire`](Self::expire). `None`: the crowd has no members.
     #[must_use]
-    pub fn next_look(&self) -> Option<Duration> {
-        Some(self.ticks.begin(self.slots.first_after(self.looked)?))
+    pub fn next_check(&self) -> Option<Duration> {
+        Some(self.ticks.begin(self.slots.first_after(self.reached)?))
     }
 
     /// Looks at the members whose time has come: asks them, or tells what became of them.
@@ -265,9 +265,9 @@ impl Crowd {
     pub fn expire(&mut self, now: Duration, owner: &mut impl Owner) {
         self.note_lateness(now);
         let tick = self.ticks.of(now);
-        let first = (self.looked + 1).max((tick + 1).saturating_sub(SLOTS));
+        let first = (self.reached + 1).max((tick + 1).saturating_sub(SLOTS));
         for slot in first..=tick {
-            self.looked = slot;
+            self.reached = slot;
             let mut batch = self.slots.take(slot);
             while let Some(numbers) = self.slots.next(&mut batch) {
                 // All reads of a line before any decision, so that the memory answers them
@@ -277,7 +277,7 @@ impl Crowd {
                     *heard = self.heard[number as usize];
                 }
                 for (&number, &heard) in numbers.as_slice().iter().zip(&heard) {
-                    self.look(number, heard, tick as u32, now, owner);
+                    self.visit(number, heard, tick as u32, now, owner);
                 }
             }
         }

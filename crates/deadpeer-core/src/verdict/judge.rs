@@ -18,7 +18,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// again and again: each time the kernel counts unanswered questions afresh, so they are counted
 /// here, and each look that finds some has found a lost acknowledgement. And an answer cannot be
 /// dated closer than the looks are.
-const CLOSE_LOOKS: u32 = 8;
+const CLOSE_CHECKS: u32 = 8;
 
 /// Window probes begin a fifth of a second apart, and Linux answers one in half a second at most
 /// (`tcp_invalid_ratelimit`): so many may go unanswered each time that a window closes.
@@ -41,7 +41,7 @@ pub struct Judge {
     /// The first reading, then always the one that brought evidence.
     base: Option<Reading>,
     /// The last reading.
-    looked: Nanos,
+    observed: Nanos,
     /// The last one at which nothing lost was sent again, milliseconds, the lower half.
     untroubled_ms: u32,
     last: LastSeen,
@@ -82,7 +82,7 @@ impl Judge {
             supervision,
             loss: Loss::default(),
             base: None,
-            looked: Nanos::ZERO,
+            observed: Nanos::ZERO,
             untroubled_ms: 0,
             last: LastSeen {
                 open: 0,
@@ -104,8 +104,8 @@ impl Judge {
     pub fn observe(&mut self, at: Duration, info: &TcpInfo) -> Verdict {
         self.note_window(at, info);
         self.weigh(at, Counters::of(info), Ages::of(info));
-        let is_first = self.looked == Nanos::ZERO;
-        self.looked = at.into();
+        let is_first = self.observed == Nanos::ZERO;
+        self.observed = at.into();
         if is_first || !is_recovering(info) {
             self.untroubled_ms = low_ms(at);
         }
@@ -124,32 +124,32 @@ impl Judge {
     ///
     /// A connection that is heard and receives no data needs no look before its silence could have
     /// lasted the deadline: the kernel counts meanwhile. But its user timeout may have to be
-    /// [moved](super::UserTimeout::next_look) before.
+    /// [moved](super::UserTimeout::next_check) before.
     #[must_use]
-    pub fn next_look(&self) -> Option<Duration> {
+    pub fn next_check(&self) -> Option<Duration> {
         if self.base.is_none() {
             return Some(FIRST_LOOK);
         }
-        let (looked, spacing) = (self.looked.get(), self.supervision.spacing());
+        let (observed, spacing) = (self.observed.get(), self.supervision.spacing());
         match self.verdict {
             Verdict::Closed { .. } => None,
-            Verdict::Unreachable { .. } => Some(looked + spacing),
+            Verdict::Unreachable { .. } => Some(observed + spacing),
             Verdict::Alive { .. }
             | Verdict::Unknown { .. }
             | Verdict::Stalled { .. }
             | Verdict::PeerFinished
-            | Verdict::ApplicationSilent { .. } => self.next_doubt(looked, spacing),
+            | Verdict::ApplicationSilent { .. } => self.next_doubt(observed, spacing),
         }
     }
 
-    fn next_doubt(&self, looked: Duration, spacing: Duration) -> Option<Duration> {
+    fn next_doubt(&self, observed: Duration, spacing: Duration) -> Option<Duration> {
         let (heard, patience) = (self.heard.get(), self.supervision.patience());
         let silent_enough = heard + patience;
-        if silent_enough <= looked {
+        if silent_enough <= observed {
             let missing = self.needed().saturating_sub(self.unanswered());
             return Some(match missing {
-                0 => looked + IMPATIENCE,
-                _ => looked + spacing * missing.min(30),
+                0 => observed + IMPATIENCE,
+                _ => observed + spacing * missing.min(30),
             });
         }
         if !self.last.data {
@@ -158,24 +158,24 @@ impl Judge {
         let outage_over = heard + self.supervision.longest_outage();
         let next = [outage_over, silent_enough]
             .into_iter()
-            .find(|at| *at > looked);
-        next.map(|at| at.min(looked + patience / CLOSE_LOOKS))
+            .find(|at| *at > observed);
+        next.map(|at| at.min(observed + patience / CLOSE_CHECKS))
     }
 
     /// How long the peer had been silent at the last reading, as far as is proved.
     pub(super) fn silence(&self) -> Duration {
-        self.looked.get().saturating_sub(self.heard.get())
+        self.observed.get().saturating_sub(self.heard.get())
     }
 
     /// When the last reading was.
-    pub(super) fn looked(&self) -> Duration {
-        self.looked.get()
+    pub(super) fn observed(&self) -> Duration {
+        self.observed.get()
     }
 
     /// For how long what was lost has been sent again at the last reading, at most. `None` if it
     /// was not.
     pub(super) fn recovering_for(&self) -> Option<Duration> {
-        let ms = low_ms(self.looked.get()).wrapping_sub(self.untroubled_ms);
+        let ms = low_ms(self.observed.get()).wrapping_sub(self.untroubled_ms);
         (ms > 0).then(|| Duration::from_millis(ms.into()))
     }
 
@@ -242,7 +242,7 @@ impl Judge {
 
     /// Whether a silence is longer than close looks are apart.
     fn is_long(&self, silence: Duration) -> bool {
-        silence >= self.supervision.patience() / CLOSE_LOOKS
+        silence >= self.supervision.patience() / CLOSE_CHECKS
     }
 
     fn sample(&mut self, before: &Counters, after: &Counters, elapsed: Duration) {
@@ -287,7 +287,7 @@ impl Judge {
             base.unanswered = base.unanswered.saturating_add(asked + u32::from(again));
         }
         let outage_over = self.heard.get() + self.supervision.longest_outage();
-        self.last.asked_late |= asked > 0 && self.looked.get() >= outage_over;
+        self.last.asked_late |= asked > 0 && self.observed.get() >= outage_over;
         self.remember(counters);
     }
 

@@ -308,7 +308,7 @@ impl Supervision {
 
     /// How long the silence must be.
     pub(super) fn patience(&self) -> Duration {
-        self.deadline() - self.look()
+        self.deadline() - self.reserve()
     }
 
     /// A question after so much silence finds the path mended, if the longest outage that is to be
@@ -321,10 +321,10 @@ impl Supervision {
 
     /// How much silence such a question is waited for.
     pub(super) fn longest_patience(&self) -> Duration {
-        self.deadline() - self.look() / 2
+        self.deadline() - self.reserve() / 2
     }
 
-    fn look(&self) -> Duration {
+    fn reserve(&self) -> Duration {
         LOOK.min(self.deadline() / 20)
     }
 

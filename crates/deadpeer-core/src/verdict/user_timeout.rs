@@ -101,7 +101,7 @@ impl UserTimeout {
             return self.at_first_ms();
         }
         let (silence, age) = (judge.silence(), clock_age(judge));
-        let ms = self.until_the_next_look_ms(silence, is_lossy(judge), age);
+        let ms = self.until_the_next_check_ms(silence, is_lossy(judge), age);
         let something_may_be_open = age.is_some() || silence < RENEWED;
         match judge.loss().failing() > VERY_LOSSY.0 && something_may_be_open {
             true => ms.max(whole_ms(VERY_LOSSY.1)),
@@ -109,16 +109,16 @@ impl UserTimeout {
         }
     }
 
-    /// When the connection has to be looked at: [the judge](Judge::next_look) wants to, or this one
+    /// When the connection is to be checked: [the judge](Judge::next_check) wants to, or this one
     /// has to be moved. `None`: the connection is over.
     #[must_use]
-    pub fn next_look(self, judge: &Judge) -> Option<Duration> {
-        let move_at = judge.looked() + self.moved_every(is_lossy(judge), clock_age(judge));
-        judge.next_look().map(|at| at.min(move_at))
+    pub fn next_check(self, judge: &Judge) -> Option<Duration> {
+        let move_at = judge.observed() + self.moved_every(is_lossy(judge), clock_age(judge));
+        judge.next_check().map(|at| at.min(move_at))
     }
 
     /// `clock_age` is how long the kernel's clock of retransmissions has been running at most.
-    fn until_the_next_look_ms(
+    fn until_the_next_check_ms(
         self,
         silence: Duration,
         is_lossy: bool,
@@ -210,7 +210,7 @@ mod tests {
 
     /// Of one whose lost data is sent again for so long.
     fn open(age: u64) -> u32 {
-        usual(120).until_the_next_look_ms(S(age), false, Some(S(age)))
+        usual(120).until_the_next_check_ms(S(age), false, Some(S(age)))
     }
 
     #[test]
@@ -226,13 +226,13 @@ mod tests {
         .chain(ends.map(|ends| (lowered(ends), false)))
         {
             for age in (0..1_000).map(S) {
-                let ms = user_timeout.until_the_next_look_ms(age, is_lossy, Some(age));
+                let ms = user_timeout.until_the_next_check_ms(age, is_lossy, Some(age));
                 let until = Duration::from_millis(ms.into());
                 let moved = user_timeout.moved_every(is_lossy, Some(age));
                 assert!(until >= age + moved * 2, "{user_timeout:?}: {until:?}");
             }
             // The clock may begin just after a look.
-            let calm = user_timeout.until_the_next_look_ms(S(1), is_lossy, None);
+            let calm = user_timeout.until_the_next_check_ms(S(1), is_lossy, None);
             let bites = match calm {
                 0 => user_timeout.retries2_ends,
                 ms => Duration::from_millis(ms.into()),
@@ -241,7 +241,7 @@ mod tests {
         }
         // Asked by keepalive, which begins after 48 s at the latest or without a user timeout.
         for silence in (0..48).map(S) {
-            let ms = usual(120).until_the_next_look_ms(silence, false, None);
+            let ms = usual(120).until_the_next_check_ms(silence, false, None);
             let bites = Duration::from_millis(ms.into());
             assert!(bites > silence + usual(120).moved_every(false, None));
         }
@@ -254,7 +254,7 @@ mod tests {
             assert!(open(age.into()) <= 102_000.max(age * 1_000 + 10_000));
         }
         // The clock of what close() sends begins then.
-        let calm = |silence| usual(120).until_the_next_look_ms(S(silence), true, None);
+        let calm = |silence| usual(120).until_the_next_check_ms(S(silence), true, None);
         assert!((0..1_000).all(|silence| calm(silence) <= 102_000));
     }
 
@@ -263,7 +263,7 @@ mod tests {
         for retries in 0..20 {
             let ms = |ends, is_lossy, age| {
                 let lowered = UserTimeout::new(S(30), ends, retries);
-                lowered.until_the_next_look_ms(S(1), is_lossy, age)
+                lowered.until_the_next_check_ms(S(1), is_lossy, age)
             };
             let goes_sooner = (1..8).contains(&retries);
             for ends in [S(31), S(12)] {
@@ -324,7 +324,7 @@ mod tests {
 
         for ends in [Duration::from_millis(600), Duration::from_millis(1_400)] {
             let hopeless = UserTimeout::new(S(30), ends, 2);
-            assert_eq!(hopeless.until_the_next_look_ms(S(1), false, None), 96_000);
+            assert_eq!(hopeless.until_the_next_check_ms(S(1), false, None), 96_000);
         }
     }
 

@@ -94,7 +94,7 @@ proptest! {
                 }
             }
             let first = model.due.values().min();
-            match (alarms.next_look(), first) {
+            match (alarms.next_check(), first) {
                 (Some(look), Some(first)) => prop_assert!(look <= at(*first)),
                 (None, Some(_)) => prop_assert!(false, "a timer is set and nothing to look at"),
                 (_, None) => {}
@@ -119,7 +119,7 @@ fn a_timer_set_to_the_past_rings_at_the_next_tick_and_only_once_a_call() {
 
 /// Whoever looks when told to is late by no more than a resolution.
 #[test]
-fn following_next_look_is_enough() {
+fn following_next_check_is_enough() {
     let ms = Duration::from_millis;
     let mut alarms = Alarms::new(ms(10), ms(0));
     alarms.set(0, ms(123_456));
@@ -127,7 +127,7 @@ fn following_next_look_is_enough() {
     let mut looks = 0;
     let mut rang = None;
     while rang.is_none() {
-        now = now.max(alarms.next_look().expect("a timer is set"));
+        now = now.max(alarms.next_check().expect("a timer is set"));
         looks += 1;
         alarms.expire(now, |_| {
             rang = Some(now);
@@ -136,5 +136,5 @@ fn following_next_look_is_enough() {
     }
     assert!((ms(123_456)..=ms(123_466)).contains(&now), "{now:?}");
     assert!(looks <= 5, "one a revolution: {looks}");
-    assert_eq!(alarms.next_look(), None);
+    assert_eq!(alarms.next_check(), None);
 }

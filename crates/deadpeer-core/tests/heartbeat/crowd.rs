@@ -94,7 +94,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Looks whenever the crowd wants to be looked at.
 fn pass(crowd: &mut Crowd, model: &mut Model, time: Duration) {
     let end = model.now + time;
-    while let Some(look) = crowd.next_look().filter(|look| *look <= end) {
+    while let Some(look) = crowd.next_check().filter(|look| *look <= end) {
         model.now = model.now.max(look);
         crowd.expire(model.now, model);
     }
@@ -179,7 +179,7 @@ fn after_a_suspension_nobody_is_convicted_before_it_could_answer() {
     let mut owner = Quiet::default();
     let mut now = Duration::ZERO;
     while owner.pings.is_empty() {
-        now = crowd.next_look().expect("a member");
+        now = crowd.next_check().expect("a member");
         crowd.expire(now, &mut owner);
     }
     // Asked, and then an hour of sleep.

@@ -15,7 +15,7 @@ fn spacing(change: impl Fn(&mut TcpInfo)) -> Duration {
     let mut spacing = at(0);
     for _ in 0..10 {
         judge.observe(now, &info);
-        let next = judge.next_look().expect("open");
+        let next = judge.next_check().expect("open");
         (spacing, now) = (next - now, next);
         change(&mut info);
     }
@@ -50,7 +50,7 @@ fn arriving_data_takes_closer_looks_and_its_end_too() {
         info.last_data_recv_ms = Some(4_000);
     });
     judge.observe(at(105), &stopped);
-    let next = judge.next_look().expect("open");
+    let next = judge.next_check().expect("open");
     assert!(next > at(106) && next < at(107), "{next:?}");
 }
 
@@ -60,6 +60,6 @@ fn arriving_data_takes_closer_looks_and_its_end_too() {
 fn the_second_look_is_close() {
     let mut judge = judge();
     judge.observe(at(100), &quiet());
-    let next = judge.next_look().expect("open");
+    let next = judge.next_check().expect("open");
     assert!(next > at(101) && next < at(102), "{next:?}");
 }

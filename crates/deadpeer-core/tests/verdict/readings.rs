@@ -159,7 +159,7 @@ fn retransmissions_without_number_are_silence_and_no_loss() {
     });
     judge.observe(at(10), &silent);
     // A last question has been waited for.
-    let now = judge.next_look().expect("open") + Duration::from_millis(200);
+    let now = judge.next_check().expect("open") + Duration::from_millis(200);
     let silent = later(&silent, |info| info.retransmits = Some(160));
     assert!(matches!(
         judge.observe(now, &silent),
@@ -185,7 +185,7 @@ fn a_question_after_the_longest_outage_is_waited_for() {
     let mut waiting = judge();
     let verdict = waiting.observe(ms(9_500), &resent(9));
     assert_eq!(verdict, Verdict::Unknown { unanswered: 9 });
-    let next = waiting.next_look().expect("open");
+    let next = waiting.next_check().expect("open");
     assert!(next <= ms(9_600), "{next:?}");
     let mut mended = waiting;
     let answered = later(&quiet(), |info| info.bytes_acked = Some(200));
@@ -353,7 +353,7 @@ fn a_closed_connection_needs_no_further_look() {
         judge.observe(at(1), &closed),
         Verdict::Closed { .. }
     ));
-    assert_eq!(judge.next_look(), None);
+    assert_eq!(judge.next_check(), None);
 }
 
 /// Before Linux 4.2 nothing counts segments: the kernel's ages have to do.

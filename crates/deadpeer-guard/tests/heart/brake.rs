@@ -46,7 +46,7 @@ impl Scene {
                 far: true,
                 ours: self.ours,
             };
-            self.heart.look(self.now, &sighting, &asked(since));
+            self.heart.observe(self.now, &sighting, &asked(since));
         }
         let actions = self.heart.end_sweep(self.now, &self.census);
         self.now += S(5);
@@ -234,6 +234,6 @@ fn who_answers_at_the_last_moment_lives() {
     let mut answered = asked(1);
     answered.probes = Some(0);
     answered.segs_in = Some(1_002);
-    assert_eq!(scene.heart.last_look(scene.now, key(0), &answered), None);
+    assert_eq!(scene.heart.last_check(scene.now, key(0), &answered), None);
     assert!(!scene.heart.suspects(key(0)));
 }

@@ -254,7 +254,7 @@ impl Machine {
             connection.step(self.now, &mut self.chance);
             if !connection.ended {
                 self.heart
-                    .look_again(self.now, key, &connection.info(self.now));
+                    .observe_again(self.now, key, &connection.info(self.now));
             }
         }
         self.heart.is_to_decide(self.now)
@@ -308,7 +308,8 @@ impl Machine {
                 ours: false,
             };
             self.count.suspected += u64::from(!self.heart.suspects(key));
-            self.heart.look(now, &sighting, &place.connection.info(now));
+            self.heart
+                .observe(now, &sighting, &place.connection.info(now));
         }
         if place.connection.is_calm() && !self.heart.suspects(key) {
             self.active.remove(&index);
@@ -321,7 +322,7 @@ impl Machine {
             Action::Kill { key, .. } => {
                 let index = (key.cookie >> 32) as usize;
                 let info = self.places[index].connection.info(self.now);
-                if self.heart.last_look(self.now, key, &info).is_none() {
+                if self.heart.last_check(self.now, key, &info).is_none() {
                     return;
                 }
                 let place = &self.places[index];

@@ -63,7 +63,7 @@ impl Writer {
     fn begin(&mut self) {
         let sound = self.store.is_sound();
         if matches!(sound, Ok(false)) {
-            self.look_after(true);
+            self.maintain(true);
         }
         let counted = self
             .store
@@ -78,7 +78,7 @@ impl Writer {
 
     /// Says whether nothing waits any more.
     fn write(&mut self) -> bool {
-        self.look_after(false);
+        self.maintain(false);
         let batch = self.queue.take();
         match self.store.write(&batch, SystemTime::now()) {
             Ok(()) => {
@@ -111,8 +111,8 @@ impl Writer {
         self.report();
     }
 
-    fn look_after(&mut self, is_damaged: bool) {
-        match self.store.look_after(is_damaged) {
+    fn maintain(&mut self, is_damaged: bool) {
+        match self.store.maintain(is_damaged) {
             Ok(None) => {}
             Ok(Some(trouble)) => {
                 self.records = 0;
@@ -124,7 +124,7 @@ impl Writer {
 
     fn failed(&mut self, error: &rusqlite::Error) {
         match is_damage(error) || self.store.lacks_tables() {
-            true => self.look_after(true),
+            true => self.maintain(true),
             false => self.unwritable_because(error.to_string()),
         }
         self.report();

@@ -8,7 +8,7 @@ use deadpeer::Ping;
 use rustix::process::{Resource, getrlimit};
 
 use super::Reply;
-use super::looking::{self, Doors};
+use super::observing::{self, Doors};
 use crate::table::Unreadable;
 use crate::table::fd_borrower::FdBorrower;
 use crate::target::{ByKernel, Target};
@@ -86,7 +86,7 @@ impl<'t> Questions<'t> {
     #[must_use]
     pub fn into_replies(mut self, now: Instant) -> Vec<Option<Reply>> {
         for (place, ping) in self.open {
-            let reply = match ping.last_look(now) {
+            let reply = match ping.last_check(now) {
                 Ok(answer) => answer.map(Reply::Answer),
                 Err(error) => Some(Reply::Failed(error)),
             };
@@ -101,7 +101,7 @@ impl<'t> Questions<'t> {
         self.next < self.targets.len() && self.open.len() < self.at_once
     }
 
-    fn look(&mut self, now: Instant) {
+    fn check_open(&mut self, now: Instant) {
         let replies = &mut self.replies;
         self.open.retain_mut(|(place, ping)| {
             let reply = match ping.poll_timeout() <= now {
@@ -143,7 +143,7 @@ impl<'t> Questions<'t> {
         now: Instant,
     ) -> Result<Ping<OwnedFd>, Reply> {
         if ByKernel::is_in_charge(target.state, target.inode.is_some()) {
-            return Err(looking::look(&mut self.doors, target));
+            return Err(observing::observe(&mut self.doors, target));
         }
         if target.inode.is_none() {
             return Err(Reply::Unreachable(Unreadable::NoDescriptor));
@@ -154,13 +154,13 @@ impl<'t> Questions<'t> {
         }
         // One descriptor for several connections: what their kernel asks and hears shows.
         if target.multipath {
-            return Err(looking::look(&mut self.doors, target));
+            return Err(observing::observe(&mut self.doors, target));
         }
         let socket = match borrower.borrow_from(target.numbers(), target.id.cookie) {
             Ok(socket) => socket,
             // Closed meanwhile: its kernel may go on asking.
             Err(Unreadable::Gone) => {
-                let rest = looking::look(&mut self.doors, target);
+                let rest = observing::observe(&mut self.doors, target);
                 let asks = rest.open_questions().is_some();
                 return Err(if asks {
                     rest
@@ -179,14 +179,14 @@ impl Work for Questions<'_> {
     type Error = Infallible;
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let looks = self.open.iter().map(|(_, ping)| ping.poll_timeout());
-        looks
+        let timeouts = self.open.iter().map(|(_, ping)| ping.poll_timeout());
+        timeouts
             .chain(self.may_ask_more().then_some(self.next_at))
             .min()
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), Infallible> {
-        self.look(now);
+        self.check_open(now);
         if self.may_ask_more() {
             self.ask_more(now);
         }

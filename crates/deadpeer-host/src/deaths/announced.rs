@@ -50,7 +50,7 @@ impl Announced {
         let destroy_events = DestroyEvents::open(BUFFER)?;
         let mut owners = LastOwners::open()?;
         let mut last = LastSeen::open(kernel.sysctls)?;
-        last.look(&mut owners, &kernel.sysctls)
+        last.refresh(&mut owners, &kernel.sysctls)
             .map_err(ReadTableError::Dump)?;
         Ok(Self {
             destroy_events,
@@ -70,15 +70,15 @@ impl Announced {
         self.destroy_events.lost().ok().map(u64::from)
     }
 
-    pub(super) fn look_in(&self, now: Instant) -> Duration {
+    pub(super) fn poll_timeout(&self, now: Instant) -> Duration {
         let waiting = self.vanished.iter().map(|(since, ..)| *since + PATIENCE);
-        let next = waiting.chain([self.last.next_look()]).min();
+        let next = waiting.chain([self.last.next_check()]).min();
         next.map_or(Duration::ZERO, |next| next.saturating_duration_since(now))
     }
 
     pub(super) fn drain(&mut self, visit: &mut impl FnMut(&Death)) -> Result<(), DeathsError> {
-        if Instant::now() >= self.last.next_look() {
-            let gone = self.last.look(&mut self.owners, self.sysctls.now())?;
+        if Instant::now() >= self.last.next_check() {
+            let gone = self.last.refresh(&mut self.owners, self.sysctls.now())?;
             let now = Instant::now();
             self.vanished
                 .extend(gone.into_iter().map(|(cookie, seen)| (now, cookie, seen)));
@@ -132,14 +132,14 @@ impl Announced {
         let mut last_state = self.last_state(&notice, seen.as_ref());
         if last_state.fin_acked != Some(false) && last_state.state != Some(TcpState::SynSent) {
             last_state.time_wait = Some(self.last.closed_first(&notice.id)?);
-            self.look_at_the_peer(&notice.id, &mut last_state)?;
+            self.check_the_peer(&notice.id, &mut last_state)?;
         }
         visit(&self.death(&notice, seen.as_ref(), &last_state));
         Ok(())
     }
 
     /// Within the namespace the peer's own end tells whether it closed first.
-    fn look_at_the_peer(
+    fn check_the_peer(
         &mut self,
         id: &SocketId,
         last_state: &mut LastState,

@@ -18,7 +18,7 @@ pub(super) struct Choice {
     selector: Selector,
     /// What it means, as far as is known.
     filter: Filter,
-    next_look: Instant,
+    next_check: Instant,
     nobodys: u64,
 }
 
@@ -28,15 +28,15 @@ impl Choice {
         Ok(Self {
             selector,
             filter,
-            next_look: Instant::now() + SHORTEST,
+            next_check: Instant::now() + SHORTEST,
             nobodys: 0,
         })
     }
 
     /// Connections of containers that have started since are chosen too, and those of containers
     /// that have ended stay chosen: their deaths may still be on the way.
-    pub(super) fn look_up_again(&mut self, now: Instant) {
-        if now < self.next_look || !self.selector.has_names() {
+    pub(super) fn resolve_again(&mut self, now: Instant) {
+        if now < self.next_check || !self.selector.has_names() {
             return;
         }
         if let Ok(resolved) = self.selector.resolve() {
@@ -45,7 +45,7 @@ impl Choice {
             add(&mut self.filter.users, before.users);
         }
         let took = now.elapsed();
-        self.next_look = now + took + (took * REST).max(SHORTEST);
+        self.next_check = now + took + (took * REST).max(SHORTEST);
     }
 
     /// Deaths left out because an owner is asked for and none could be seen.

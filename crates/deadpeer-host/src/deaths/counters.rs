@@ -8,7 +8,7 @@ use deadpeer_core::TcpInfo;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counters {
     /// When it was looked, at the latest; `None`: there is nothing that could be acknowledged.
-    looked: Option<Instant>,
+    read_at: Option<Instant>,
     segments: u32,
     data_segments: u32,
     /// The peer's FIN counts one.
@@ -16,10 +16,10 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// `looked` is before the kernel was asked. `None`: a kernel that doesn't count them.
-    pub(super) fn of(info: &TcpInfo, looked: Instant) -> Option<Self> {
+    /// `read_at` is before the kernel was asked. `None`: a kernel that doesn't count them.
+    pub(super) fn of(info: &TcpInfo, read_at: Instant) -> Option<Self> {
         Some(Self {
-            looked: Some(looked),
+            read_at: Some(read_at),
             segments: info.segs_in?,
             data_segments: info.data_segs_in?,
             bytes: info.bytes_received?,
@@ -31,7 +31,7 @@ impl Counters {
     pub(super) fn after_the_handshake(later: &TcpInfo) -> Option<Self> {
         let nobody_sent = later.bytes_sent == Some(0) && later.data_segs_in == Some(0);
         nobody_sent.then_some(Self {
-            looked: None,
+            read_at: None,
             segments: 1,
             data_segments: 0,
             bytes: 0,
@@ -55,8 +55,8 @@ impl Counters {
         let no_data = later.data_segs_in? == self.data_segments;
         let no_fin = later.bytes_received? == self.bytes;
         let ago = Duration::from_millis(later.last_ack_recv_ms?.into());
-        let no_ack = match self.looked {
-            Some(looked) => now.checked_sub(ago).is_some_and(|at| at < looked),
+        let no_ack = match self.read_at {
+            Some(read_at) => now.checked_sub(ago).is_some_and(|at| at < read_at),
             None => true,
         };
         (no_data && no_fin && no_ack).then_some(true)
@@ -79,9 +79,9 @@ mod tests {
 
     #[test]
     fn a_segment_that_is_nothing_else_was_a_reset() {
-        let looked = Instant::now();
-        let before = Counters::of(&info(7, 3, 300, 2_000), looked).unwrap();
-        let now = looked + Duration::from_secs(1);
+        let read_at = Instant::now();
+        let before = Counters::of(&info(7, 3, 300, 2_000), read_at).unwrap();
+        let now = read_at + Duration::from_secs(1);
         let after = |segments, data, bytes, ack_ms| {
             let later = info(segments, data, bytes, ack_ms);
             (before.fin_came(&later), before.reset_came(&later, now))

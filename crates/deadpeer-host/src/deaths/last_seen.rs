@@ -29,8 +29,8 @@ pub(super) struct LastSeen {
     /// Those that the settings were read with.
     sysctls: Sysctls,
     connections: FxHashMap<u64, Seen>,
-    looks: u32,
-    next_look: Instant,
+    rounds: u32,
+    next_check: Instant,
 }
 
 /// One connection as it was last seen.
@@ -58,13 +58,13 @@ impl LastSeen {
             version: deadpeer_sys::kernel_version(),
             sysctls,
             connections: FxHashMap::default(),
-            looks: 0,
-            next_look: Instant::now(),
+            rounds: 0,
+            next_check: Instant::now(),
         })
     }
 
-    pub(super) fn next_look(&self) -> Instant {
-        self.next_look
+    pub(super) fn next_check(&self) -> Instant {
+        self.next_check
     }
 
     pub(super) fn decode(&self, info: &[u8]) -> TcpInfo {
@@ -94,16 +94,16 @@ impl LastSeen {
     }
 
     /// Reads the table and hands out those that have vanished from it since the last time.
-    pub(super) fn look(
+    pub(super) fn refresh(
         &mut self,
         owners: &mut LastOwners,
         sysctls: &Sysctls,
     ) -> Result<Vec<(u64, Seen)>, DumpError> {
         let start = Instant::now();
-        self.looks = self.looks.wrapping_add(1);
+        self.rounds = self.rounds.wrapping_add(1);
         let Dumped { fresh, doubtful } = self.dump()?;
         if !fresh.is_empty() {
-            owners.look_again()?;
+            owners.refresh()?;
             self.read_settings(&fresh, owners);
         }
         // Programs set options later than at the begin, and whoever dies has been in doubt before.
@@ -113,12 +113,12 @@ impl LastSeen {
             let all: Vec<u64> = self.connections.keys().copied().collect();
             self.read_settings(&all, owners);
         }
-        let round = self.looks;
+        let round = self.rounds;
         let gone = self
             .connections
             .extract_if(|_, seen| seen.round != round)
             .collect();
-        self.next_look = Instant::now() + (start.elapsed() * REST).max(SHORTEST);
+        self.next_check = Instant::now() + (start.elapsed() * REST).max(SHORTEST);
         Ok(gone)
     }
 
@@ -128,7 +128,7 @@ impl LastSeen {
             states: States::LIVE,
             tcp_info: true,
         };
-        let (now, round, version) = (Instant::now(), self.looks, self.version);
+        let (now, round, version) = (Instant::now(), self.rounds, self.version);
         let connections = &mut self.connections;
         let mut dumped = Dumped::default();
         let end = self.diag.dump(request, |socket| {

@@ -32,7 +32,7 @@ pub(super) struct LastOwners {
     everywhere: bool,
     ephemeral_ports: RangeInclusive<u16>,
     names: FxHashMap<u32, Named>,
-    next_look: Instant,
+    next_check: Instant,
 }
 
 type Listeners = FxHashMap<(Option<u64>, u16), Vec<Listener>>;
@@ -69,9 +69,9 @@ impl LastOwners {
             everywhere,
             ephemeral_ports: crate::table::ports::ephemeral().map_err(OpenTableError::Ports)?,
             names: FxHashMap::default(),
-            next_look: Instant::now(),
+            next_check: Instant::now(),
         };
-        owners.look().map_err(ReadTableError::Dump)?;
+        owners.read().map_err(ReadTableError::Dump)?;
         Ok(owners)
     }
 
@@ -84,19 +84,19 @@ impl LastOwners {
     }
 
     /// Reads `/proc` and the listeners again, unless that was done a moment ago.
-    pub(super) fn look_again(&mut self) -> Result<(), DumpError> {
-        match Instant::now() >= self.next_look {
-            true => self.look(),
+    pub(super) fn refresh(&mut self) -> Result<(), DumpError> {
+        match Instant::now() >= self.next_check {
+            true => self.read(),
             false => Ok(()),
         }
     }
 
     /// Doesn't look again for so long at least.
     pub(super) fn rest(&mut self, time: Duration) {
-        self.next_look = self.next_look.max(Instant::now() + time);
+        self.next_check = self.next_check.max(Instant::now() + time);
     }
 
-    fn look(&mut self) -> Result<(), DumpError> {
+    fn read(&mut self) -> Result<(), DumpError> {
         let start = Instant::now();
         if let Ok(owners) = Owners::scan() {
             self.owners = owners;
@@ -114,7 +114,7 @@ impl LastOwners {
         }
         self.listeners = listeners;
         let cost = start.elapsed();
-        self.next_look = Instant::now() + (cost * REST).max(Duration::from_millis(20));
+        self.next_check = Instant::now() + (cost * REST).max(Duration::from_millis(20));
         Ok(())
     }
 

@@ -20,7 +20,7 @@ pub(super) enum Places {
     One(Box<CurrentSysctls>),
     All {
         known: FxHashMap<u64, (Arc<Netns>, CurrentSysctls)>,
-        next_look: Instant,
+        next_check: Instant,
     },
 }
 
@@ -41,25 +41,25 @@ impl Places {
     pub(super) fn all() -> Self {
         Self::All {
             known: FxHashMap::default(),
-            next_look: Instant::now(),
+            next_check: Instant::now(),
         }
     }
 
     /// The namespace with this number. One that has appeared is looked for.
     pub(super) fn of(&mut self, number: u64) -> Place<'_> {
-        let (known, next_look) = match self {
+        let (known, next_check) = match self {
             Self::One(sysctls) => {
                 return Place {
                     netns: None,
                     sysctls: Some(sysctls),
                 };
             }
-            Self::All { known, next_look } => (known, next_look),
+            Self::All { known, next_check } => (known, next_check),
         };
         let begun = Instant::now();
-        if !known.contains_key(&number) && begun >= *next_look {
-            look(known);
-            *next_look = Instant::now() + (begun.elapsed() * REST).max(SHORTEST);
+        if !known.contains_key(&number) && begun >= *next_check {
+            find_all(known);
+            *next_check = Instant::now() + (begun.elapsed() * REST).max(SHORTEST);
         }
         let place = known.get_mut(&number);
         let place = place.map(|(netns, sysctls)| (Arc::clone(netns), sysctls));
@@ -68,7 +68,7 @@ impl Places {
     }
 }
 
-fn look(known: &mut FxHashMap<u64, (Arc<Netns>, CurrentSysctls)>) {
+fn find_all(known: &mut FxHashMap<u64, (Arc<Netns>, CurrentSysctls)>) {
     let found = AllNetns::find().known;
     known.retain(|number, _| found.iter().any(|netns| netns.number == *number));
     for netns in found {

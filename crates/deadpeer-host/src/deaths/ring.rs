@@ -94,7 +94,7 @@ impl Ring {
             .any(|death| is_nobodys(death, &self.owners))
         {
             // Its owner may not have closed it yet. Without the listeners only a name is missing.
-            let _ = self.owners.look_again();
+            let _ = self.owners.refresh();
             if self
                 .batch
                 .iter()

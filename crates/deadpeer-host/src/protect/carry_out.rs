@@ -122,7 +122,7 @@ impl<'a> CarryOut<'a> {
         Ok(())
     }
 
-    fn look_again(&mut self, now: Instant) -> Result<(), CarryOutError> {
+    fn refresh(&mut self, now: Instant) -> Result<(), CarryOutError> {
         let mut survey = Survey::take_again(self.table, self.filter, self.aim, &self.tried)?;
         // What connections showed before they were changed holds for those still to come.
         let shown = std::mem::take(&mut self.survey.overwriting);
@@ -159,7 +159,7 @@ impl Work for CarryOut<'_> {
             Stage::Changing(batches) if now < batches.poll_timeout() => Ok(()),
             Stage::Changing(batches) => match batches.next(now) {
                 Some(places) => self.change(&places),
-                None => self.look_again(now),
+                None => self.refresh(now),
             },
             Stage::Done => Ok(()),
         }

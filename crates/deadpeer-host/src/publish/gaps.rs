@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deadpeer_report::{Burst, Gap, Looker, Unreached};
+use deadpeer_report::{Burst, Gap, Privilege, Unreached};
 
 use crate::protect::LoopbackBurst;
 use crate::table::{Coverage, Unreadable};
@@ -10,8 +10,8 @@ use crate::table::{Coverage, Unreadable};
 impl Coverage {
     /// What this reading of the table leaves out, but for settings that could not be read.
     #[must_use]
-    pub fn gaps(&self, looker: Looker) -> Vec<Gap> {
-        let mut gaps: Vec<Gap> = self.left_out(looker).collect();
+    pub fn gaps(&self, privilege: Privilege) -> Vec<Gap> {
+        let mut gaps: Vec<Gap> = self.left_out(privilege).collect();
         if self.interrupted {
             gaps.push(Gap::DumpInterrupted {
                 times: u64::from(self.repeats) + 1,
@@ -25,9 +25,12 @@ impl Coverage {
 
     /// What is meant and can't be seen at all: processes whose connections can't be told from those
     /// of others, and namespaces that can't be entered.
-    pub fn left_out(&self, looker: Looker) -> impl Iterator<Item = Gap> {
+    pub fn left_out(&self, privilege: Privilege) -> impl Iterator<Item = Gap> {
         let processes = self.hidden_processes.len() as u64;
-        let hidden = (processes > 0).then_some(Gap::OwnersHidden { processes, looker });
+        let hidden = (processes > 0).then_some(Gap::OwnersHidden {
+            processes,
+            privilege,
+        });
         let closed = self.closed.first().map(|closed| Gap::NamespacesUnread {
             namespaces: self.closed.len() as u64,
             known_as: closed.known_as.clone(),
@@ -108,11 +111,11 @@ mod tests {
             ..Coverage::default()
         };
         assert_eq!(
-            coverage.gaps(Looker::Root),
+            coverage.gaps(Privilege::Root),
             [
                 Gap::OwnersHidden {
                     processes: 1,
-                    looker: Looker::Root
+                    privilege: Privilege::Root
                 },
                 Gap::DumpInterrupted { times: 4 }
             ]

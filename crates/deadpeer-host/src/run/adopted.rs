@@ -93,7 +93,7 @@ impl Adopted {
     }
 
     /// Before it is started: what can't be heard of it.
-    pub(super) fn look_at(&mut self, command: &Command) {
+    pub(super) fn check(&mut self, command: &Command) {
         if is_compat(command.get_program()) {
             self.left.push(NotCovered::Compat);
         }

@@ -92,7 +92,7 @@ impl ProtectedCgroup {
     /// # Errors
     /// Whatever `Command::spawn` fails with, or the cgroup refuses us.
     pub fn spawn(&mut self, command: &mut Command) -> io::Result<Child> {
-        self.adopted.look_at(command);
+        self.adopted.check(command);
         start::spawn(command, Some(self.directory.as_fd()))
     }
 

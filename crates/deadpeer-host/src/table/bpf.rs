@@ -165,14 +165,14 @@ impl<'a> View<'a> {
                 false => None,
             },
             seen: match settings {
-                true => self.look()?,
+                true => self.read()?,
                 false => FxHashMap::default(),
             },
         })
     }
 
     /// Every socket that has options, by its cookie.
-    fn look(self) -> Result<FxHashMap<u64, BpfDetails>, BpfError> {
+    fn read(self) -> Result<FxHashMap<u64, BpfDetails>, BpfError> {
         let mut seen = FxHashMap::default();
         self.each(|socket| {
             if let Some(bpf) = BpfDetails::of(socket) {

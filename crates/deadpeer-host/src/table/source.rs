@@ -105,16 +105,16 @@ impl<'a> Reading<'a> {
             by: None,
         };
         if query.needs_owners() {
-            reading.look()?;
+            reading.read()?;
         }
         // A socket that we see with one process may be held by one of these as well.
         if query.filter.needs_owners() && !reading.known.owners.unreadable().is_empty() {
-            reading.look_closer();
+            reading.read_closer();
         }
         Ok(reading)
     }
 
-    fn look(&mut self) -> Result<(), ReadTableError> {
+    fn read(&mut self) -> Result<(), ReadTableError> {
         // With everything in one look, options are not looked at apart.
         let apart = self.reader.is_some() && !self.bpf_alone;
         let pays = match (&self.source, self.known.by) {
@@ -162,7 +162,7 @@ impl<'a> Reading<'a> {
             && self.by.is_some()
             && self.known.owners.of(inode).next().is_none()
         {
-            self.look_closer();
+            self.read_closer();
         }
         self.known_owners(socket.inode)
     }
@@ -186,7 +186,7 @@ impl<'a> Reading<'a> {
         if let Settings::Unknown(why) = settings
             && kernel_may_know(why, socket)
         {
-            self.look_closer();
+            self.read_closer();
         }
         self.shown(socket).unwrap_or((settings, None))
     }
@@ -197,7 +197,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Asks the kernel itself, once, for what descriptors did not show.
-    fn look_closer(&mut self) {
+    fn read_closer(&mut self) {
         if self.by == Some(ReadBy::Descriptors) && self.known.refused.is_none() {
             self.ask_kernel(self.reader.is_some());
         }

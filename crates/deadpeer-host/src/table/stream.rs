@@ -128,7 +128,7 @@ impl Table {
     ///
     /// # Errors
     /// The kernel could not be asked.
-    pub fn look_at(&mut self, id: &SocketId) -> Result<Option<TcpInfo>, ReadTableError> {
+    pub fn tcp_info_of(&mut self, id: &SocketId) -> Result<Option<TcpInfo>, ReadTableError> {
         let version = self.version;
         let found = self.diag.socket_between(id, true, |socket| {
             let info = socket.tcp_info.filter(|_| socket.cookie == id.cookie);

@@ -47,7 +47,7 @@ impl Tables {
             source: Source::default(),
             are_many_meant: false,
         };
-        opened.look_again(scope)?;
+        opened.refresh(scope)?;
         Ok(opened)
     }
 
@@ -56,7 +56,7 @@ impl Tables {
     ///
     /// # Errors
     /// As [`open`](Self::open); the tables of before stay.
-    pub fn look_again(&mut self, scope: &Scope) -> Result<(), OpenTableError> {
+    pub fn refresh(&mut self, scope: &Scope) -> Result<(), OpenTableError> {
         let keep = |found: &[Netns]| found.iter().map(Netns::keep).collect::<Vec<_>>();
         let (mut found, mut closed) = scope.find()?;
         let mut kept = keep(&found);

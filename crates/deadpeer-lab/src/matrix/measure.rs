@@ -89,7 +89,7 @@ impl Stage<'_> {
             let now = clock::monotonic();
             for (place, link) in self.links.iter_mut().enumerate() {
                 if let (Some(watch), None) = (&mut watches[place], &noticed[place])
-                    && let Some(signal) = watch.look(link, now)?
+                    && let Some(signal) = watch.check(link, now)?
                 {
                     noticed[place] = Some(Outcome {
                         after_s: start.elapsed().as_secs_f64(),

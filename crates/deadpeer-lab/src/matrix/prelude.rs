@@ -145,7 +145,7 @@ impl Stage<'_> {
                 let (Some(watch), None) = (watch, &early) else {
                     continue;
                 };
-                let Some(signal) = watch.look(link, now)? else {
+                let Some(signal) = watch.check(link, now)? else {
                     continue;
                 };
                 if self.scenario.life.is_empty() {

@@ -50,7 +50,7 @@ impl TwoWitnesses {
     }
 
     /// Does what the machine wants and compares the witnesses.
-    pub(super) fn look(
+    pub(super) fn check(
         &mut self,
         link: &mut Link,
         now: Duration,

@@ -41,7 +41,7 @@ pub(crate) struct Watch {
     /// The bits that were there before the fault.
     bits_before: epoll::EventFlags,
     state_before: Option<TcpState>,
-    next_look: Duration,
+    next_check: Duration,
     supervisor: Option<Supervisor>,
     heartbeat: Option<TwoWitnesses>,
     events: Vec<Event>,
@@ -80,7 +80,7 @@ impl Watch {
             epoll,
             bits_before: epoll::EventFlags::empty(),
             state_before: None,
-            next_look: Duration::ZERO,
+            next_check: Duration::ZERO,
             supervisor,
             heartbeat,
             events: Vec::new(),
@@ -97,15 +97,15 @@ impl Watch {
     }
 
     /// Looks, as its method does.
-    pub(crate) fn look(
+    pub(crate) fn check(
         &mut self,
         link: &mut Link,
         now: Duration,
     ) -> Result<Option<Signal>, WatchFailed> {
         match self.eyes {
             Eyes::Recv => Ok(received(link)),
-            Eyes::State => Ok(self.look_at_state(link, now)?),
-            Eyes::Readiness => Ok(self.look_at_bits(link)?),
+            Eyes::State => Ok(self.check_state(link, now)?),
+            Eyes::Readiness => Ok(self.check_bits(link)?),
             Eyes::Send => Ok(link.take_write_error().map(|errno| match errno {
                 Errno::PIPE => Signal::dead("send EPIPE (SIGPIPE)"),
                 other => Signal::errno("send", other),
@@ -143,7 +143,7 @@ impl Watch {
         })
     }
 
-    fn look_at_bits(&mut self, link: &mut Link) -> Result<Option<Signal>, SysError> {
+    fn check_bits(&mut self, link: &mut Link) -> Result<Option<Signal>, SysError> {
         let bits = self.bits()?;
         let fresh = bits - self.bits_before;
         if fresh.is_empty() {
@@ -168,11 +168,11 @@ impl Watch {
         ))
     }
 
-    fn look_at_state(&mut self, link: &Link, now: Duration) -> Result<Option<Signal>, SysError> {
-        if now < self.next_look {
+    fn check_state(&mut self, link: &Link, now: Duration) -> Result<Option<Signal>, SysError> {
+        if now < self.next_check {
             return Ok(None);
         }
-        self.next_look = now + POLL_EVERY;
+        self.next_check = now + POLL_EVERY;
         let state = deadpeer_sys::tcp_info(link)?.state;
         if state == self.state_before {
             return Ok(None);
@@ -232,7 +232,7 @@ impl Watch {
 
     fn ask_both(&mut self, link: &mut Link, now: Duration) -> Result<Option<Signal>, WatchFailed> {
         if let (Some(heartbeat), Some(supervisor)) = (&mut self.heartbeat, &mut self.supervisor)
-            && let Some(signal) = heartbeat.look(link, now, supervisor)?
+            && let Some(signal) = heartbeat.check(link, now, supervisor)?
         {
             return Ok(Some(signal));
         }

@@ -47,7 +47,7 @@ impl Watch {
         let namespace = namespace(server)?;
         while !self.over.load(Ordering::Relaxed) {
             let began = Instant::now();
-            self.look(&mut diag, namespace, port)?;
+            self.check(&mut diag, namespace, port)?;
             std::thread::sleep(TICK.saturating_sub(began.elapsed()));
         }
         Ok(())
@@ -87,7 +87,7 @@ impl Watch {
         self.table().holders.clone()
     }
 
-    fn look(&self, diag: &mut SockDiag, namespace: u64, port: u16) -> Result<(), TrialError> {
+    fn check(&self, diag: &mut SockDiag, namespace: u64, port: u16) -> Result<(), TrialError> {
         let mut table = self.table();
         let request = Request {
             states: States::LIVE,

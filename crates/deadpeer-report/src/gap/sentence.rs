@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::unreached::Because;
-use super::{Gap, Looker};
+use super::{Gap, Privilege};
 use crate::duration::Upper;
 use crate::plural::{plural, plural_of};
 use crate::sanitize::sanitize;
@@ -13,19 +13,22 @@ use crate::sanitize::sanitize;
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SettingsUnread(unreached, looker) => write!(
+            Self::SettingsUnread(unreached, privilege) => write!(
                 f,
                 "The settings of {} could not be read: {}.",
                 plural(unreached.sockets, "socket"),
-                Because(unreached, *looker)
+                Because(unreached, *privilege)
             ),
-            Self::NotAsked(unreached, looker) => write!(
+            Self::NotAsked(unreached, privilege) => write!(
                 f,
                 "The peers of {} could not be asked: {}.",
                 plural(unreached.sockets, "socket"),
-                Because(unreached, *looker)
+                Because(unreached, *privilege)
             ),
-            Self::OwnersHidden { processes, looker } => owners_hidden(f, *processes, *looker),
+            Self::OwnersHidden {
+                processes,
+                privilege,
+            } => owners_hidden(f, *processes, *privilege),
             Self::DumpInterrupted { times } => write!(
                 f,
                 "The kernel's table changed while it was read, {} in a row: connections may be missing.",
@@ -159,15 +162,15 @@ impl fmt::Display for Gap {
     }
 }
 
-fn owners_hidden(f: &mut fmt::Formatter<'_>, processes: u64, looker: Looker) -> fmt::Result {
+fn owners_hidden(f: &mut fmt::Formatter<'_>, processes: u64, privilege: Privilege) -> fmt::Result {
     write!(
         f,
         "No permission to read the descriptors of {}, so {} connections are missing; {}.",
         plural_of(processes, "selected process", "selected processes"),
         its(processes),
-        match looker {
-            Looker::Root => "that needs CAP_SYS_PTRACE",
-            Looker::Nobody => "run as root",
+        match privilege {
+            Privilege::Root => "that needs CAP_SYS_PTRACE",
+            Privilege::Unprivileged => "run as root",
         }
     )
 }

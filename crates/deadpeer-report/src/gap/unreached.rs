@@ -54,27 +54,27 @@ pub struct Unreached {
     pub users: Vec<String>,
 }
 
-/// Who looks, and so what helps.
+/// With whose rights this runs, and so what helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Looker {
+pub enum Privilege {
     /// Root.
     Root,
     /// Anybody else.
-    Nobody,
+    Unprivileged,
 }
 
 /// The reason, and what to do.
-pub(super) struct Because<'a>(pub(super) &'a Unreached, pub(super) Looker);
+pub(super) struct Because<'a>(pub(super) &'a Unreached, pub(super) Privilege);
 
 impl fmt::Display for Because<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(unreached, looker) = self;
+        let Self(unreached, privilege) = self;
         f.write_str(unreached.why.reason())?;
-        match (unreached.why, looker) {
-            (Unreadable::NotPermitted, Looker::Root) => f.write_str(
+        match (unreached.why, privilege) {
+            (Unreadable::NotPermitted, Privilege::Root) => f.write_str(
                 "; this needs CAP_SYS_PTRACE, and no security module that forbids it",
             ),
-            (Unreadable::NotPermitted | Unreadable::NoVisibleOwner, Looker::Nobody) => {
+            (Unreadable::NotPermitted | Unreadable::NoVisibleOwner, Privilege::Unprivileged) => {
                 match unreached.users.as_slice() {
                     [user] if user != "root" => write!(f, "; run as root or as user {user}"),
                     [_] => f.write_str("; run as root"),
@@ -85,7 +85,7 @@ impl fmt::Display for Because<'_> {
                     ),
                 }
             }
-            (Unreadable::NoVisibleOwner, Looker::Root) => f.write_str(
+            (Unreadable::NoVisibleOwner, Privilege::Root) => f.write_str(
                 "; they belong to the kernel, to a process that only CAP_SYS_PTRACE can inspect, or to one outside this PID namespace",
             ),
             (Unreadable::NoDescriptor, _) => {

@@ -33,7 +33,7 @@ impl SockDiag {
         &mut self,
         ends: &SocketId,
         tcp_info: bool,
-        look: impl FnOnce(&Socket<'_>) -> T,
+        read: impl FnOnce(&Socket<'_>) -> T,
     ) -> Result<Option<T>, DumpError> {
         self.finish_dump()?;
         self.seq = self.seq.wrapping_add(1);
@@ -55,7 +55,7 @@ impl SockDiag {
                 match message.kind {
                     MessageKind::Socket(socket) => {
                         let whole = socket.peer == ends.peer && socket.local == ends.local;
-                        return Ok(whole.then(|| look(&socket)));
+                        return Ok(whole.then(|| read(&socket)));
                     }
                     MessageKind::Error(0) => {}
                     MessageKind::Error(errno) => {

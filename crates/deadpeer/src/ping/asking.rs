@@ -47,7 +47,7 @@ pub struct Ping<F: AsFd> {
     asked: bool,
     even_the_last: bool,
     stage: Stage,
-    next_look: Instant,
+    next_check: Instant,
 }
 
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl<F: AsFd> Ping<F> {
             asked: false,
             even_the_last: false,
             stage,
-            next_look: now,
+            next_check: now,
         })
     }
 
@@ -103,7 +103,7 @@ impl<F: AsFd> Ping<F> {
     /// answer.
     #[must_use]
     pub fn poll_timeout(&self) -> Instant {
-        self.next_look
+        self.next_check
     }
 
     /// Looks, and asks if it is time. Returns the answer if there is one, and then nothing is
@@ -135,7 +135,7 @@ impl<F: AsFd> Ping<F> {
             | Stage::Free
             | Stage::Never(_) => {}
         }
-        self.next_look = now + self.pause(now);
+        self.next_check = now + self.pause(now);
         Ok(None)
     }
 
@@ -143,7 +143,7 @@ impl<F: AsFd> Ping<F> {
     ///
     /// # Errors
     /// See [`PingError`].
-    pub fn last_look(mut self, now: Instant) -> Result<Option<Answer>, PingError> {
+    pub fn last_check(mut self, now: Instant) -> Result<Option<Answer>, PingError> {
         let info = deadpeer_sys::tcp_info(&self.fd).map_err(PingError::Call)?;
         self.note_question(Reading::of(&info), now);
         self.answer(&info, now)

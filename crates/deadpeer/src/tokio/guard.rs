@@ -216,8 +216,8 @@ impl Streams {
             (table.lines.len() - 1) as u32
         });
         table.lines[place as usize] = Some((user, line));
-        let first_look = clock::monotonic() + self.deadline / 2;
-        table.alarms.set(place, first_look);
+        let first_check = clock::monotonic() + self.deadline / 2;
+        table.alarms.set(place, first_check);
         drop(table);
         self.entered.notify_one();
         Key { place, user }
@@ -247,7 +247,7 @@ impl Streams {
     }
 
     /// Looks for doubt where a stream may have been silent for half the deadline.
-    fn look(&self) {
+    fn check(&self) {
         let now = clock::monotonic();
         let Table { lines, alarms, .. } = &mut *self.lock();
         alarms.expire(now, |place| {
@@ -292,14 +292,14 @@ async fn keep(mut watch: AsyncWatch, streams: Arc<Streams>) {
     while let Ok(event) = next(&mut watch, &streams).await {
         match event {
             Some(event) => streams.deliver(&event),
-            None => streams.look(),
+            None => streams.check(),
         }
     }
 }
 
 /// The next event, or `None` when it is time to look, or to plan a look anew.
 async fn next(watch: &mut AsyncWatch, streams: &Streams) -> Result<Option<Event>, WatchError> {
-    let look = streams.lock().alarms.next_look();
+    let look = streams.lock().alarms.next_check();
     let mut entered = pin!(streams.entered.notified());
     let mut event = pin!(watch.next());
     let mut time = look.map(|look| {

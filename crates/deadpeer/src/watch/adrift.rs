@@ -65,7 +65,7 @@ impl Watch {
     }
 
     /// Asks what became of the lost ones if it is time to.
-    pub(super) fn look_for_the_lost(&mut self, now: Duration, events: &mut Vec<Event>) {
+    pub(super) fn search_for_the_lost(&mut self, now: Duration, events: &mut Vec<Event>) {
         let many = self.adrift.len() > ENOUGH + self.table.len() / 2;
         let ask_at = self.ask_at();
         if many || ask_at.is_some_and(|at| at <= now) {
@@ -123,7 +123,7 @@ impl Watch {
         let place = self.table.insert(socket.number(), entry);
         let goes_on = self.epoll.watch_end_of(socket, place.to_key()) == Ok(true);
         match goes_on {
-            true => self.plan_look(place),
+            true => self.plan_check(place),
             false => drop(self.table.take(place)),
         }
         goes_on

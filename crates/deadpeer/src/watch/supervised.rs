@@ -10,11 +10,11 @@ use deadpeer_sys::{Alarm, Remembered, SysError, clock};
 
 use super::NewWatchError;
 use super::loan::Lender;
-use super::looks::Looks;
+use super::schedule::Schedule;
 use super::table::{Charge, Place};
 use crate::apply::ApplyError;
 
-/// Looks of this part of a deadline are done at once: at 30 s that is three wake-ups a second,
+/// Schedule of this part of a deadline are done at once: at 30 s that is three wake-ups a second,
 /// however many connections there are.
 const EARLY: u32 = 100;
 
@@ -25,7 +25,7 @@ pub(super) struct Supervised {
     pub(super) before_probing: Duration,
     user_timeout: UserTimeout,
     pub(super) lender: Lender,
-    looks: Looks,
+    schedule: Schedule,
     alarm: Alarm,
     /// What the alarm is set to.
     set_to: Option<Duration>,
@@ -47,7 +47,7 @@ impl Supervised {
             before_probing: Duration::from_secs(options.keepidle_s.unwrap_or_default().into()),
             user_timeout: supervision.user_timeout(&kernel),
             lender: Lender::new(options),
-            looks: Looks::default(),
+            schedule: Schedule::default(),
             alarm,
             set_to: None,
         })
@@ -109,16 +109,16 @@ impl Supervised {
         self.release(held.as_ref().map(AsFd::as_fd), socket.cookie(), charge);
     }
 
-    pub(super) fn plan_look(&mut self, judge: &Judge, place: Place) {
-        if let Some(at) = self.user_timeout.next_look(judge) {
-            self.looks.plan(at, place);
+    pub(super) fn plan_check(&mut self, judge: &Judge, place: Place) {
+        if let Some(at) = self.user_timeout.next_check(judge) {
+            self.schedule.plan(at, place);
         }
     }
 
     /// The places to look at now, `most` in all.
     pub(super) fn due(&mut self, now: Duration, most: usize) -> Vec<Place> {
         let early = self.supervision.deadline() / EARLY;
-        self.looks.due(now, early, most)
+        self.schedule.due(now, early, most)
     }
 
     /// The alarm has gone off.
@@ -128,7 +128,7 @@ impl Supervised {
 
     /// Sets the alarm to the next look, or to what else is to be done.
     pub(super) fn set_alarm(&mut self, other: Option<Duration>) -> Result<(), SysError> {
-        let next = self.looks.next().into_iter().chain(other).min();
+        let next = self.schedule.next().into_iter().chain(other).min();
         if self.set_to != next {
             self.alarm.set(next)?;
             self.set_to = next;

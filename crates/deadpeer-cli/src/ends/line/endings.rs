@@ -85,7 +85,7 @@ impl Line {
         shown: Shown,
         room: &mut Room<'_, '_, W>,
     ) -> Result<Ending, Stop> {
-        let info = self.look(room)?;
+        let info = self.check(room)?;
         let mut error = error;
         if self.reads && error.is_none() {
             error = match self.read(usize::MAX, room)? {

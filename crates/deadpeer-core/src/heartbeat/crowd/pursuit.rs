@@ -17,7 +17,7 @@ const PUT_OFF_MOST: u8 = 2;
 
 impl Crowd {
     pub(super) fn note_lateness(&mut self, now: Duration) {
-        let by = self.next_look().map(|look| now.saturating_sub(look));
+        let by = self.next_check().map(|look| now.saturating_sub(look));
         if !by.is_some_and(|by| is_late(by, self.settings.deadline)) {
             self.put_off = 0;
         } else if self.put_off < PUT_OFF_MOST {
@@ -28,7 +28,7 @@ impl Crowd {
 
     /// A member's entry came up. Nearly always it was heard meanwhile.
     #[inline]
-    pub(super) fn look(
+    pub(super) fn visit(
         &mut self,
         number: u32,
         heard: u32,
@@ -185,7 +185,7 @@ impl Crowd {
         let later = |a: u32, b: u32| if is_after(a, b) { a } else { b };
         let answered = asked.wrapping_add(self.pace.answer_time);
         let at = later(heard.wrapping_add(self.pace.deadline), answered);
-        if self.not_before > self.looked {
+        if self.not_before > self.reached {
             later(at, self.not_before as u32)
         } else {
             at
@@ -213,10 +213,10 @@ impl Crowd {
     /// Files an entry for `wait` after `tick`, but never in the past.
     #[inline]
     pub(super) fn file(&mut self, number: u32, tick: u32, wait: u32) {
-        let ahead = tick.wrapping_add(wait).wrapping_sub(self.looked as u32);
+        let ahead = tick.wrapping_add(wait).wrapping_sub(self.reached as u32);
         let ahead = u64::from(if ahead > u32::MAX / 2 { 0 } else { ahead });
         self.slots
-            .file(self.looked + ahead.clamp(1, SLOTS - 1), number);
+            .file(self.reached + ahead.clamp(1, SLOTS - 1), number);
     }
 
     /// The time between two ticks; nothing if the first is the later one.

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::table::Place;
 
-/// Looks are rounded up to whole ones of these, so that one wake-up serves many connections.
+/// Schedule are rounded up to whole ones of these, so that one wake-up serves many connections.
 const TICK: Duration = Duration::from_millis(10);
 
 /// The planned looks, one for each supervised connection. Those of connections that were forgotten
 /// stay until their turn.
 #[derive(Debug, Default)]
-pub(super) struct Looks(BinaryHeap<Reverse<(u64, Place)>>);
+pub(super) struct Schedule(BinaryHeap<Reverse<(u64, Place)>>);
 
-impl Looks {
+impl Schedule {
     /// Plans a look at `at` or at most a tick later.
     pub(super) fn plan(&mut self, at: Duration, place: Place) {
         let tick = at.as_nanos().div_ceil(TICK.as_nanos());
@@ -56,16 +56,16 @@ mod tests {
         let (s, early) = (Duration::from_secs, Duration::from_millis(300));
         let ms = Duration::from_millis;
         let place = |number| Place::of_key(number);
-        let mut looks = Looks::default();
+        let mut schedule = Schedule::default();
         for (number, at) in [(1, s(10)), (2, s(10) + ms(200)), (3, s(11))] {
-            looks.plan(at, place(number));
+            schedule.plan(at, place(number));
         }
-        assert_eq!(looks.due(s(10) - ms(1), early, 9), []);
-        assert_eq!(looks.due(s(10), early, 9), [place(1), place(2)]);
-        assert_eq!(looks.due(s(10) + ms(900), early, 9), []);
-        assert_eq!(looks.next(), Some(s(11)));
-        looks.plan(s(11), place(4));
-        assert_eq!(looks.due(s(11), early, 1), [place(3)]);
-        assert_eq!(looks.due(s(11), early, 1), [place(4)]);
+        assert_eq!(schedule.due(s(10) - ms(1), early, 9), []);
+        assert_eq!(schedule.due(s(10), early, 9), [place(1), place(2)]);
+        assert_eq!(schedule.due(s(10) + ms(900), early, 9), []);
+        assert_eq!(schedule.next(), Some(s(11)));
+        schedule.plan(s(11), place(4));
+        assert_eq!(schedule.due(s(11), early, 1), [place(3)]);
+        assert_eq!(schedule.due(s(11), early, 1), [place(4)]);
     }
 }

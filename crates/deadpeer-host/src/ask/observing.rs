@@ -31,7 +31,7 @@ impl Doors {
 }
 
 /// Looks at a connection as it is now. Nothing is sent.
-pub(super) fn look(doors: &mut Doors, target: &Target) -> Reply {
+pub(super) fn observe(doors: &mut Doors, target: &Target) -> Reply {
     // It was there a moment ago.
     let Some((diag, kernel)) = doors.to(target) else {
         return Reply::Unreachable(Unreadable::Refused);
