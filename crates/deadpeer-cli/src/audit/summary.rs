@@ -51,10 +51,29 @@ pub(super) fn write(
         }
     };
     say(style, &text)?;
+    if let Some(text) = not_shown(machine) {
+        say(style::NOTE, &text)?;
+    }
     for command in next::commands(request, machine) {
         say(style::PLAIN, &format!("Next: {command}"))?;
     }
     Ok(())
+}
+
+/// What is not known of late listeners, none of whose connections was seen.
+fn not_shown(machine: &Machine) -> Option<String> {
+    let services = machine.services.iter();
+    let alone = services.filter(|service| service.value.nothing_accepted);
+    let listeners = alone.map(|service| service.value.late_listeners()).sum();
+    let what = match listeners {
+        0 => return None,
+        1 => "its program supervises what it accepts, or sets options of its own,",
+        _ => "their programs supervise what they accept, or set options of their own,",
+    };
+    let of = plural(listeners, "listener");
+    Some(format!(
+        "For {of} no open connection was seen: whether {what} is not known."
+    ))
 }
 
 /// What misses something else than the deadline.

@@ -7,7 +7,7 @@ use crate::table::Service;
 
 /// Overrules listeners that miss the deadline where the same program keeps it on every connection
 /// of that port, or supervises it there: then it sets options on what it accepts, and the
-/// listener's say little.
+/// listener's say little. Notes those of which no connection shows that.
 pub(super) fn overrule_listeners(services: &mut [Service<Tally>]) {
     let key = |service: &Service<Tally>| {
         let address = service.role.listening()?;
@@ -27,7 +27,10 @@ pub(super) fn overrule_listeners(services: &mut [Service<Tally>]) {
         }
     }
     for service in services {
-        let kept = key(service).is_some_and(|key| kept.get(&key) == Some(&true));
-        service.value.listener_overruled = kept && service.value.listeners.late > 0;
+        let kept = key(service).map(|key| kept.get(&key).copied());
+        let tally = &mut service.value;
+        let late = tally.listeners.late > 0;
+        tally.listener_overruled = late && kept == Some(Some(true));
+        tally.nothing_accepted = late && kept == Some(None);
     }
 }

@@ -36,6 +36,9 @@ pub struct Tally {
     /// Its listener misses the deadline, and what it accepted does not or is supervised: the
     /// program sets options itself.
     pub listener_overruled: bool,
+    /// Its listener misses the deadline, and no connection of that port that was looked at shows
+    /// what the program sets itself.
+    pub nothing_accepted: bool,
 }
 
 /// The connections of a service, or its listeners.
