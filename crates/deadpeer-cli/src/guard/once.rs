@@ -1,4 +1,4 @@
-//! One look: what a guard would do about the connections of now.
+//! One look: what a guard would do about the present connections.
 
 use std::io::Write;
 use std::time::Duration;

@@ -42,7 +42,7 @@ pub(crate) struct GuardArgs {
     /// Only check the configuration
     #[arg(long)]
     check: bool,
-    /// Look once, say what would be done, and change nothing
+    /// Read everything once, say what would be done, and change nothing
     #[arg(long, conflicts_with = "check")]
     once: bool,
     /// Guard this network namespace instead of the machine's: a name (ip netns), a path, the PID of
@@ -50,18 +50,18 @@ pub(crate) struct GuardArgs {
     /// elsewhere our own]
     #[arg(long, value_name = "NAME|PATH|PID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     netns: Vec<String>,
-    /// Remember deaths in this file, for deadpeer history [default: history.db in /var/lib/deadpeer
+    /// Record deaths in this file, for deadpeer history [default: history.db in /var/lib/deadpeer
     /// or $XDG_STATE_HOME/deadpeer]
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
-    /// Remember nothing
+    /// Record no deaths
     #[arg(long, conflicts_with = "history")]
     no_history: bool,
-    /// Show how it stands to Prometheus here, as 127.0.0.1:9717: /metrics, and /healthz for
-    /// whoever looks after it. Nothing listens unless this is given
+    /// Serve Prometheus metrics (/metrics) and a health check (/healthz) at this address, such as
+    /// 127.0.0.1:9717. Nothing listens unless this is given
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["check", "once"])]
     listen: Option<SocketAddr>,
-    /// Send deaths and kills as log records, and the metrics, to a collector of OpenTelemetry here,
+    /// Send deaths and kills as log records, and the metrics, to this OpenTelemetry collector, such
     /// as http://127.0.0.1:4318 (OTLP over HTTP, in JSON; built in with --features otlp). Nothing
     /// is sent unless this is given
     #[arg(long, value_name = "URL", conflicts_with_all = ["check", "once"])]
@@ -73,19 +73,19 @@ pub(crate) struct GuardArgs {
 /// What a running guard can be asked.
 #[derive(Debug, Clone, Copy, Subcommand)]
 enum Command {
-    /// Show how it stands
+    /// Show what it sees, what it has done, and why it holds
     Status(OutputArgs),
-    /// Have it kill nobody from now on
+    /// Stop all killing until it is resumed
     Hold(OutputArgs),
-    /// Have it go on: those that it takes for cut off by our own fault are really gone
+    /// Resume killing: peers that seemed cut off by our own fault are really gone
     Resume(OutputArgs),
-    /// Have it read its configuration again; a wrong one is refused, and the one before stays
+    /// Read the configuration again; a wrong one is refused, and the one before stays
     Reload(OutputArgs),
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  deadpeer guard --once                       what a guard would do about the connections of now
+  deadpeer guard --once                       what a guard would do about the present connections
   deadpeer guard --check                      whether the configuration is right
   deadpeer guard                              guard until told to end; SIGHUP reads it again
   deadpeer guard --listen 127.0.0.1:9717      and show metrics to Prometheus
