@@ -7,8 +7,9 @@
 //!
 //! Makes at least SOCKETS established sockets (both ends of every loopback connection count),
 //! spread over as many processes as the limit of open files asks for, over listening addresses and
-//! ports. Half of the connections have keepalive and a user timeout set, on both ends. Needs root,
-//! or `unshare -Ur`.
+//! ports. Half of the connections have keepalive and a user timeout set, on both ends, and their
+//! listeners have it too: no program looks as if it set it after accept(). Needs root, or
+//! `unshare -Ur`.
 //!
 //! With `--far` the other ends are on other machines, which do not exist: TCP_REPAIR makes a socket
 //! established without a packet (include/uapi/linux/tcp.h), and the device that leads to them has
@@ -251,16 +252,14 @@ fn work(
 
 /// Both ends of connections within this process, and their listeners.
 fn pairs(number: usize, connections: usize) -> Result<Ends, Box<dyn Error>> {
-    let listeners = (0..LISTENERS)
-        .map(|listener| TcpListener::bind(address(number, listener)))
-        .collect::<io::Result<Vec<_>>>()?;
+    let listeners = listeners(|listener| Ok(address(number, listener)))?;
     let mut ends = Vec::with_capacity(2 * connections);
     for connection in 0..connections {
         let listener = &listeners[connection % LISTENERS];
         let calling = TcpStream::connect(listener.local_addr()?)?;
         let (called, _) = listener.accept()?;
         for end in [calling, called] {
-            if connection % 2 == 0 {
+            if is_protected(connection) {
                 protect(&end)?;
             }
             ends.push(end.into());
@@ -276,20 +275,38 @@ fn far_ends(number: usize, connections: usize) -> Result<Ends, Box<dyn Error>> {
         let port = u16::try_from(FIRST_PORT + number * LISTENERS + listener)?;
         Ok::<_, Box<dyn Error>>(SocketAddr::from((HERE, port)))
     };
-    let listeners = (0..LISTENERS)
-        .map(|listener| Ok(TcpListener::bind(here(listener)?)?))
-        .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    let listeners = listeners(here)?;
     let mut ends = Vec::with_capacity(connections);
     for connection in 0..connections {
         let [_, client @ ..] = u32::try_from(connection)?.to_be_bytes();
         let client = Ipv4Addr::new(11, client[0], client[1], client[2]);
         let end = far_end(here(connection % LISTENERS)?, (client, 40_000).into())?;
-        if connection % 2 == 0 {
+        if is_protected(connection) {
             protect(&end)?;
         }
         ends.push(end);
     }
     Ok((listeners, ends))
+}
+
+fn listeners(
+    at: impl Fn(usize) -> Result<SocketAddr, Box<dyn Error>>,
+) -> Result<Vec<TcpListener>, Box<dyn Error>> {
+    let listen = |listener: usize| {
+        let listening = TcpListener::bind(at(listener)?)?;
+        if is_protected(listener) {
+            protect(&listening)?;
+        }
+        Ok(listening)
+    };
+    (0..LISTENERS).map(listen).collect()
+}
+
+/// Every second connection, or listener: as there is an even number of them, a listener has the
+/// same as all of its connections.
+fn is_protected(number: usize) -> bool {
+    const { assert!(LISTENERS.is_multiple_of(2)) };
+    number.is_multiple_of(2)
 }
 
 /// An established socket without a handshake.
@@ -312,9 +329,9 @@ fn far_end(here: SocketAddr, there: SocketAddr) -> Result<OwnedFd, Box<dyn Error
 
 fn protect(end: impl AsFd) -> Result<(), Box<dyn Error>> {
     deadpeer_sys::sockopt::set_keepalive(&end, true)?;
-    deadpeer_sys::sockopt::set_keepidle_s(&end, 60)?;
-    deadpeer_sys::sockopt::set_keepintvl_s(&end, 10)?;
-    deadpeer_sys::sockopt::set_user_timeout_ms(&end, Some(90_000))?;
+    deadpeer_sys::sockopt::set_keepidle_s(&end, 300)?;
+    deadpeer_sys::sockopt::set_keepintvl_s(&end, 50)?;
+    deadpeer_sys::sockopt::set_user_timeout_ms(&end, Some(450_000))?;
     Ok(())
 }
 
