@@ -106,6 +106,18 @@ pub enum ReadError {
         /// Some of the keys that would be looked for.
         keys: &'static [String],
     },
+    /// It sets nothing, and nothing tells that it is the program's.
+    #[error(
+        "{file} doesn't look like a configuration of {title}: it sets nothing, and no comment in it shows a key by which one is known ({}, ...)", keys.join(", ")
+    )]
+    Silent {
+        /// The file.
+        file: String,
+        /// The program that was asked for.
+        title: &'static str,
+        /// Some of the keys that would be looked for.
+        keys: &'static [String],
+    },
     /// The recipe says nothing of how it is written.
     #[error("configurations of {0} can't be read; `deadpeer plan --for {0}` says what to write")]
     Unreadable(&'static str),
@@ -166,7 +178,9 @@ pub fn read(
     source: Source<'_>,
     files: &mut dyn Files,
 ) -> Result<Reading, ReadError> {
-    let Some(how) = &recipe.read else {
+    let no_file = |how: &&Configuration| how.marks.is_empty() && how.everyday.is_empty();
+    let how = recipe.read.as_ref();
+    let Some(how) = how.filter(|how| source.file.is_none() || !no_file(how)) else {
         return Err(ReadError::Unreadable(&recipe.name));
     };
     let advice = advise(recipe, within, kernel);
@@ -250,10 +264,10 @@ fn load(
     let mut loader = Loader::new(files, how.syntax);
     if let Some((path, text)) = source.file {
         let read = loader.read(path.to_owned(), text.to_owned(), Document::ROOT);
-        let known = match loader.document.entries.iter().any(|entry| entry.file == 0) {
-            true => whose::marks(&loader.document, how) > 0,
-            false => read.is_ok() && whose::may_be(text, how),
-        };
+        let sets = whose::sets(&loader.document);
+        let known = whose::marks(&loader.document, how) > 0
+            || whose::is_everyday(&loader.document, how)
+            || !sets && read.is_ok() && whose::may_be(path, text, how);
         if !known && let Some(looks_like) = whose::other(recipe, path, text) {
             return Err(ReadError::Another {
                 file: path.to_owned(),
@@ -267,10 +281,15 @@ fn load(
         })?;
         // What a running program reads is its own.
         if !known && source.arguments.is_empty() {
-            return Err(ReadError::Strange {
-                file: path.to_owned(),
-                title: &recipe.title,
-                keys: &how.marks[..how.marks.len().min(3)],
+            let (file, title) = (path.to_owned(), recipe.title.as_str());
+            let keys = match how.marks.is_empty() {
+                true => &how.everyday,
+                false => &how.marks,
+            };
+            let keys = &keys[..keys.len().min(3)];
+            return Err(match sets {
+                true => ReadError::Strange { file, title, keys },
+                false => ReadError::Silent { file, title, keys },
             });
         }
     }

@@ -1,5 +1,6 @@
 //! The ways in which configurations are written.
 
+mod arguments;
 mod assignments;
 mod blocks;
 mod calls;
@@ -34,8 +35,7 @@ pub(super) fn parse(
         Syntax::Nats => nats::parse(loader),
         Syntax::Yaml => yaml::parse(loader),
         Syntax::Environment => environment::parse(loader),
-        // A command line has no file.
-        Syntax::Arguments => Ok(()),
+        Syntax::Arguments => arguments::parse(loader),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::find;
 use crate::recipe::SideKind;
 
 mod changed;
+mod everyday;
 mod promised;
 mod refused;
 

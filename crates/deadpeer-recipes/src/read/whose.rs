@@ -23,9 +23,38 @@ pub(crate) fn marks(document: &Document, how: &Configuration) -> usize {
     found.count()
 }
 
-/// Whether a file that sets nothing may be the program's: it is empty, or shows keys of it in
-/// comments.
-pub(crate) fn may_be(text: &str, how: &Configuration) -> bool {
+/// Whether the first file has keys, and none but such as the program knows.
+pub(crate) fn is_everyday(document: &Document, how: &Configuration) -> bool {
+    let knows = |written: &str| {
+        let mut everyday = how.everyday.iter();
+        everyday.any(|known| match known.strip_suffix('*') {
+            Some(begin) => written.starts_with(begin),
+            None => same(how.syntax, written, known),
+        })
+    };
+    let mut blocks = document
+        .blocks
+        .iter()
+        .skip(1)
+        .filter(|block| block.file == 0);
+    sets(document) && blocks.all(|block| knows(&block.name)) && {
+        let mut entries = document.entries.iter().filter(|entry| entry.file == 0);
+        entries.all(|entry| knows(&entry.key.text))
+    }
+}
+
+/// Whether the first file sets anything itself.
+pub(crate) fn sets(document: &Document) -> bool {
+    document.entries.iter().any(|entry| entry.file == 0)
+}
+
+/// Whether a file that sets nothing may be the program's: it is empty, is called as the program's
+/// is, or shows keys of it in comments.
+pub(crate) fn may_be(path: &str, text: &str, how: &Configuration) -> bool {
+    let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
+    if how.files.iter().any(|file| name(file) == name(path)) {
+        return true;
+    }
     let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let shown: BTreeSet<&str> = said
         .map(|line| line.trim_start_matches(['#', ';', ' ', '\t']))

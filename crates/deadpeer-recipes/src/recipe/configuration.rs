@@ -28,6 +28,10 @@ pub struct Configuration {
     pub arguments: Vec<String>,
     /// Keys by which a file is known to be this program's.
     pub marks: Vec<String>,
+    /// Keys that other programs have as well: a file is taken to be this program's if all of its
+    /// keys are among these. `net.*`: all that begin so.
+    #[serde(default)]
+    pub everyday: Vec<String>,
     /// Of two lines with one key the first counts.
     #[serde(default)]
     pub first_counts: bool,

@@ -22,7 +22,7 @@ fn a_file_of_a_program_that_nobody_knows_gets_no_patch() {
     let comments = "# the hosts of this machine\n# more: man hosts\n";
     for foreign in [upstart, hba, comments] {
         for recipe in crate::all() {
-            let Some(how) = recipe.read.as_ref().filter(|how| !how.marks.is_empty()) else {
+            let Some(how) = recipe.read.as_ref() else {
                 continue;
             };
             if let Ok(reading) = reading(&recipe.name, foreign) {
@@ -42,6 +42,21 @@ fn a_file_of_a_program_that_nobody_knows_gets_no_patch() {
     let shown = reading("redis", "# tcp-keepalive 300\n# appendonly no\n");
     assert!(shown.is_ok(), "{shown:?}");
     assert!(reading("redis", "").is_ok());
+    // One that sets nothing is its own if it is called so; the upstart job is called so as well.
+    let called = |text| {
+        let (file, arguments) = (Some(("/usr/lib/mosquitto.conf", text)), &[][..]);
+        let source = Source { file, arguments };
+        let (mosquitto, within) = (find("mosquitto").unwrap(), Duration::from_secs(30));
+        let kernel = Kernel::before_rto_max(Some(250));
+        read(mosquitto, within, &kernel, source, &mut Folder::default())
+    };
+    assert!(called("# by hand\n").is_ok());
+    assert!(called(upstart).is_err());
+    let error = reading("mosquitto", "# by hand\n").unwrap_err().to_string();
+    assert!(error.contains("it sets nothing, and no comment"), "{error}");
+    // A command line that no file holds.
+    let error = reading("varnish", "-p tcp_keepalive_time=5\n").unwrap_err();
+    assert!(error.to_string().contains("can't be read"), "{error}");
 }
 
 #[test]
