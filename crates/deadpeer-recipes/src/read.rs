@@ -266,7 +266,7 @@ fn load(
         let read = loader.read(path.to_owned(), text.to_owned(), Document::ROOT);
         let sets = whose::sets(&loader.document);
         let known = whose::marks(&loader.document, how) > 0
-            || whose::is_everyday(&loader.document, how)
+            || whose::is_everyday(&loader.document, how) && !whose::is_called_anothers(path, how)
             || !sets && read.is_ok() && whose::may_be(path, text, how);
         if !known && let Some(looks_like) = whose::other(recipe, path, text) {
             return Err(ReadError::Another {

@@ -51,8 +51,7 @@ pub(crate) fn sets(document: &Document) -> bool {
 /// Whether a file that sets nothing may be the program's: it is empty, is called as the program's
 /// is, or shows keys of it in comments.
 pub(crate) fn may_be(path: &str, text: &str, how: &Configuration) -> bool {
-    let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
-    if how.files.iter().any(|file| name(file) == name(path)) {
+    if is_called(path, how) {
         return true;
     }
     let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -65,6 +64,17 @@ pub(crate) fn may_be(path: &str, text: &str, how: &Configuration) -> bool {
         shown.any(|name| same(how.syntax, name, mark))
     });
     shown.is_empty() || found.count() >= ENOUGH
+}
+
+/// Whether a file is called as another program's is, and not as the one's that was asked for.
+pub(crate) fn is_called_anothers(path: &str, how: &Configuration) -> bool {
+    let mut all = all().iter().filter_map(|recipe| recipe.read.as_ref());
+    !is_called(path, how) && all.any(|other| is_called(path, other))
+}
+
+fn is_called(path: &str, how: &Configuration) -> bool {
+    let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
+    how.files.iter().any(|file| name(file) == name(path))
 }
 
 /// The program that a file is for, where it has no marks of the one asked for.

@@ -2,10 +2,11 @@
 
 use super::super::OwnEnd;
 use super::*;
+use crate::recipe::Syntax;
 
 /// Files of a few everyday keys, of which other programs have some as well; and a line more that
 /// the program does not know.
-const EVERYDAY: [(&str, &str, &str); 20] = [
+const EVERYDAY: [(&str, &str, &str); 22] = [
     ("redis", "port 6380\nbind 0.0.0.0\n", "exec redis-server"),
     ("redis", "dir /data\n", "respawn"),
     ("mosquitto", "port 1883\nuser mosquitto\n", "respawn"),
@@ -78,6 +79,12 @@ const EVERYDAY: [(&str, &str, &str); 20] = [
         "-m 64\n-l 0.0.0.0\n-o idle_timeout=20\n",
         "exec memcached",
     ),
+    ("squid", "acl a src 10.0.0.0/8\n", "use_backend a"),
+    (
+        "systemd-socket",
+        "[Socket]\nBacklog = 9\n",
+        "[Service]\nExecStart = a",
+    ),
 ];
 
 #[test]
@@ -125,4 +132,56 @@ fn what_a_file_of_options_sets_is_read() {
     let within = OwnEnd::After(Duration::from_secs(20));
     assert_eq!(ends.collect::<Vec<_>>(), [within]);
     assert!(reading.diffs.is_empty(), "{reading:?}");
+}
+
+/// Files whose text may be read as each other's: a key and a value on a line.
+const ALIKE: [Syntax; 3] = [Syntax::Words, Syntax::Ssh, Syntax::Postgresql];
+
+#[test]
+fn no_other_program_has_a_key_by_which_one_is_known() {
+    let readers = || {
+        let recipes = crate::all().iter();
+        recipes.filter_map(|recipe| Some((&recipe.name, recipe.read.as_ref()?)))
+    };
+    let alike = |one: Syntax, other: Syntax| {
+        one == other || (ALIKE.contains(&one) && ALIKE.contains(&other))
+    };
+    for (name, how) in readers() {
+        for (other, theirs) in readers().filter(|(other, _)| *other != name) {
+            let keys = theirs.marks.iter().chain(&theirs.everyday);
+            let keys: Vec<_> = keys.filter(|_| alike(how.syntax, theirs.syntax)).collect();
+            let mut marks = how.marks.iter();
+            let shared = marks.find(|mark| keys.iter().any(|key| mark.eq_ignore_ascii_case(key)));
+            assert_eq!(
+                shared, None,
+                "{name} is not known by it, {other} has it as well"
+            );
+        }
+    }
+}
+
+#[test]
+fn keys_that_two_programs_have_make_no_file_of_either() {
+    let error = |program, text| reading(program, text).unwrap_err().to_string();
+    let client = error("openssh-server", "Host a\n  PubkeyAuthentication no\n");
+    assert!(client.contains("doesn't look like"), "{client}");
+    let tinyproxy = error(
+        "redis",
+        "User a\nPort 8888\nMaxClients 9\nAllow 127.0.0.1\n",
+    );
+    assert!(tinyproxy.contains("doesn't look like"), "{tinyproxy}");
+    let unit = error("stunnel", "[Socket]\nAccept = yes\nListenStream = 22\n");
+    assert!(unit.contains("doesn't look like"), "{unit}");
+    let both = "Port 22\nPubkeyAuthentication yes\n";
+    for (path, expected) in [
+        ("/etc/ssh/sshd_config", false),
+        ("/etc/ssh/ssh_config", true),
+    ] {
+        let (file, arguments) = (Some((path, both)), &[][..]);
+        let source = Source { file, arguments };
+        let (client, within) = (find("openssh-client").unwrap(), Duration::from_secs(30));
+        let kernel = Kernel::before_rto_max(Some(250));
+        let read = read(client, within, &kernel, source, &mut Folder::default());
+        assert_eq!(read.is_ok(), expected, "{path}: {read:?}");
+    }
 }
