@@ -172,6 +172,13 @@ fn keys_that_two_programs_have_make_no_file_of_either() {
     assert!(tinyproxy.contains("doesn't look like"), "{tinyproxy}");
     let unit = error("stunnel", "[Socket]\nAccept = yes\nListenStream = 22\n");
     assert!(unit.contains("doesn't look like"), "{unit}");
+    let prose = error(
+        "mosquitto",
+        "A namespace is given to a\nlistener of the proxy.\n",
+    );
+    assert!(prose.contains("doesn't look like"), "{prose}");
+    let dhcpcd = error("openssh-client", "hostname\nclientid\npersistent\n");
+    assert!(dhcpcd.contains("doesn't look like"), "{dhcpcd}");
     let both = "Port 22\nPubkeyAuthentication yes\n";
     for (path, expected) in [
         ("/etc/ssh/sshd_config", false),
