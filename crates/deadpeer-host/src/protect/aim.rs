@@ -222,6 +222,11 @@ impl Aim {
         Forecast::of(settings, snapshot, &self.with_sysctls)
     }
 
+    /// What of a moment [`step`](Self::step) depends on.
+    pub(super) fn for_worst_cases(&self, snapshot: &Snapshot) -> Snapshot {
+        snapshot.for_worst_cases(&self.with_sysctls)
+    }
+
     /// Whether the deadline is kept in every silence that the policy promises: idle, in flight,
     /// before a late write, and in the one that the connection is in now.
     pub(super) fn meets(&self, told: &Forecast, snapshot: &Snapshot) -> bool {

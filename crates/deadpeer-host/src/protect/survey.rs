@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use deadpeer_core::{Effective, Snapshot, SocketOptions, TcpState};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::aim::{Aim, Change, Step};
 use super::armed::ArmedAhead;
@@ -357,51 +357,26 @@ fn fate(
     })
 }
 
-/// The last answers, since many connections have the same settings.
+/// The answers so far: a machine's connections are of few kinds.
 #[derive(Debug, Default)]
 struct Shortcut {
-    known: Vec<(Effective, Snapshot, Step)>,
+    known: FxHashMap<(Effective, Snapshot), Step>,
 }
 
 /// So many answers are kept.
-const KNOWN: usize = 32;
+const KNOWN: usize = 2_048;
 
 impl Shortcut {
     /// As [`Aim::step`]; a moment that differs from a known one in nothing that a worst case
     /// depends on is not judged again.
     fn step(&mut self, aim: &Aim, before: &Effective, snapshot: &Snapshot) -> Step {
-        let moment = timeless(snapshot);
-        let known = self
+        let kind = (*before, aim.for_worst_cases(snapshot));
+        if self.known.len() >= KNOWN && !self.known.contains_key(&kind) {
+            self.known.clear();
+        }
+        *self
             .known
-            .iter()
-            .find(|(settings, at, _)| settings == before && *at == moment);
-        if let Some((_, _, step)) = known {
-            return *step;
-        }
-        let step = aim.step(before, &moment);
-        if self.known.len() == KNOWN {
-            self.known.remove(0);
-        }
-        self.known.push((*before, moment, step));
-        step
+            .entry(kind)
+            .or_insert_with(|| aim.step(before, &kind.1))
     }
-}
-
-/// A moment without what says only how far the present silence has come, and its times rounded up
-/// to a tick of the slowest common clock: the kernel counts in ticks too.
-fn timeless(snapshot: &Snapshot) -> Snapshot {
-    const TICK_MS: u64 = 4;
-    let up = |time: Option<Duration>| {
-        let ms = u64::try_from(time?.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
-        Some(Duration::from_millis(
-            ms.div_ceil(TICK_MS).saturating_mul(TICK_MS),
-        ))
-    };
-    let mut moment = *snapshot;
-    moment.heard_ago = None;
-    moment.armed = None;
-    moment.jiffies = None;
-    moment.rto = up(moment.rto);
-    moment.srtt = up(moment.srtt);
-    moment
 }
