@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use deadpeer_core::{Kernel, Silence};
+use deadpeer_host::audit::Bound;
 use deadpeer_recipes::read::{Own, OwnEnd, Reading};
 use deadpeer_recipes::{Advice, Fit, Knob, Recipe, SideAdvice, SideKind, advise};
 use deadpeer_report::duration::{Upper, argument, typed};
@@ -43,6 +44,7 @@ pub(crate) struct Remedy<'r> {
     sides: Vec<SideAdvice>,
     program: &'r Program,
     port: u16,
+    in_force: bool,
 }
 
 impl Remedies {
@@ -100,6 +102,7 @@ impl Remedies {
             sides,
             program,
             port,
+            in_force: false,
         })
     }
 }
@@ -136,6 +139,21 @@ impl Program {
 }
 
 impl Remedy<'_> {
+    /// The same for connections that have these bounds, in the order of [`Silence::JUDGED`]: what
+    /// is to be written may be in force already, and not be enough.
+    pub(crate) fn beside(mut self, bounds: [Bound; 3]) -> Self {
+        let (kept, _) = self.kept();
+        let is_reached = |(silence, bound): (Silence, Bound)| {
+            let mut fits = self.sides.iter().map(|side| &side.fit);
+            let worst = |fit: &Fit| fit.forecast.outlook(silence).worst.latest();
+            !kept.contains(&silence)
+                || matches!(bound, Bound::By(at) if fits.all(|fit| worst(fit) >= Some(at)))
+        };
+        let mut bounds = Silence::JUDGED.into_iter().zip(bounds);
+        self.in_force = !kept.is_empty() && bounds.all(is_reached);
+        self
+    }
+
     fn recipe(&self) -> &'static Recipe {
         self.advice.recipe
     }
@@ -234,7 +252,11 @@ impl Remedy<'_> {
                 .file()
                 .map(|file| format!(", {file}{perhaps}"))
                 .unwrap_or_default();
-            let mut note = format!("to write{file}: {}", lines.join("; "));
+            let lines = lines.join("; ");
+            let mut note = match self.in_force {
+                true => format!("its open connections have what can be written{file}: {lines}"),
+                false => format!("to write{file}: {lines}"),
+            };
             note += &format!(" (keeps {within} {}", words(&kept, " and "));
             if !missed.is_empty() {
                 note += &format!(", not {}", words(&missed, " or "));
@@ -243,7 +265,7 @@ impl Remedy<'_> {
             notes.extend(self.is_fragile().then(|| ONE_LOST_PROBE.to_owned()));
             notes.extend(self.since());
         }
-        for command in self.live() {
+        for command in self.live().into_iter().filter(|_| !self.in_force) {
             notes.push(format!("at once, for new connections: {command}"));
         }
         let own = self.own();
@@ -308,6 +330,7 @@ impl Remedy<'_> {
             program: self.recipe().name.clone(),
             file: self.file(),
             lines: self.lines(),
+            in_force: self.in_force,
             live: self.live(),
             apply: self.recipe().apply.clone(),
             keeps: names(kept),

@@ -433,6 +433,7 @@ struct Remedy {
     apply: String,
     keeps: Vec<String>,
     misses: Vec<String>,
+    in_force: bool,
     since: Option<String>,
     own: Vec<serde_json::Value>,
     own_unknown: Option<String>,

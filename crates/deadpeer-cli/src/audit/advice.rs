@@ -28,12 +28,35 @@ pub(super) fn remedy<'r>(
         .as_mut()
         .filter(|_| tally.connections.late + tally.late_listeners() > 0);
     let netns = service.netns.as_ref().map(|netns| netns.number);
-    remedies?.of(
-        service.process.as_deref()?,
-        kind,
-        service.role.port(),
-        netns,
-    )
+    let process = service.process.as_deref()?;
+    remedies?.of(process, kind, service.role.port(), netns)
+}
+
+/// The same, beside what the program's open connections have.
+pub(super) fn remedy_on<'r>(
+    machine: &Machine,
+    remedies: &'r mut Option<Remedies>,
+    service: &Service<Tally>,
+) -> Option<Remedy<'r>> {
+    let remedy = remedy(remedies, service)?;
+    Some(match with_connections(machine, service) {
+        None => remedy,
+        Some(tally) => remedy.beside(tally.connections.worst.bounds()),
+    })
+}
+
+/// The service, or, where it has no open connection, another one of its program's on the same port:
+/// both accept with the same configuration.
+fn with_connections<'m>(machine: &'m Machine, service: &'m Service<Tally>) -> Option<&'m Tally> {
+    let is_alike = |other: &&Service<Tally>| {
+        other.process == service.process
+            && other.role.port() == service.role.port()
+            && other.netns == service.netns
+            && !matches!(other.role, Role::Outgoing(_))
+    };
+    let others = machine.services.iter().filter(is_alike);
+    let mut tallies = std::iter::once(service).chain(others).map(|one| &one.value);
+    tallies.find(|tally| tally.connections.held > 0)
 }
 
 /// The same of all of them, below a table of connections; what several have in common stands once.
@@ -45,7 +68,7 @@ pub(super) fn write(
 ) -> Result<(), Stop> {
     let mut said: Vec<(Vec<String>, String)> = Vec::new();
     for service in &machine.services {
-        let Some(remedy) = remedy(remedies, service) else {
+        let Some(remedy) = remedy_on(machine, remedies, service) else {
             continue;
         };
         let notes = remedy.notes();

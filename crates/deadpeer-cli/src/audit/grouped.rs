@@ -11,7 +11,7 @@ use deadpeer_report::plural::plural;
 use deadpeer_report::record;
 use deadpeer_report::sanitize::sanitize_bytes;
 
-use super::advice::remedy;
+use super::advice::remedy_on;
 use super::cells::{PLACE, answer, runs_in};
 use super::words::{BasisWords, GivenUpWords, PlaceWords, RoleWords};
 use crate::exit::Stop;
@@ -60,7 +60,7 @@ pub(super) fn write_json(
 ) -> Result<(), Stop> {
     for service in &machine.services {
         let mut record = record::Service::from(service);
-        record.remedy = remedy(remedies, service).map(|remedy| remedy.record());
+        record.remedy = remedy_on(machine, remedies, service).map(|remedy| remedy.record());
         if wanted(&record) {
             line(out, &record)?;
         }
@@ -87,7 +87,7 @@ fn write(
         for note in notes(service) {
             shown.note(style::NOTE, note)?;
         }
-        let remedy = remedy(remedies, service).map(|remedy| remedy.notes());
+        let remedy = remedy_on(machine, remedies, service).map(|remedy| remedy.notes());
         match remedy {
             None => {}
             Some(remedy) if said.contains(&remedy) => {

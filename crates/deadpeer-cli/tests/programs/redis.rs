@@ -91,6 +91,18 @@ fn what_audit_prints_is_what_helps() {
 }
 
 #[test]
+fn what_is_in_force_is_not_advised_again() {
+    with_program("redis-server", |executable| {
+        let (_server, _client) = redis(executable, "5", ADDRESS);
+        let found = run(&["audit", "--within", "30s", "--process", "redis-server"]);
+        assert_eq!(found.code, 1, "{}", found.stdout);
+        let said = "its open connections have what can be written";
+        assert!(found.stdout.contains(said), "{}", found.stdout);
+        assert!(!found.stdout.contains("at once"), "{}", found.stdout);
+    });
+}
+
+#[test]
 fn no_keepalive() {
     with_program("redis-server", |executable| {
         let (server, client) = redis(executable, "0", ADDRESS);

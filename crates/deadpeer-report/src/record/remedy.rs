@@ -96,6 +96,9 @@ pub struct ServiceRemedy {
     pub file: Option<String>,
     /// The lines to write; empty: nothing can be set that helps.
     pub lines: Vec<String>,
+    /// Whether the open connections have what the lines come to already, so that what is still
+    /// missed takes something else.
+    pub in_force: bool,
     /// Commands that change the running program at once, for connections to come.
     pub live: Vec<String>,
     /// What makes the lines take effect, and on which connections.
