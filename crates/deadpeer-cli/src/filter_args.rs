@@ -46,7 +46,8 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_name = "PATH", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     cgroup: Vec<String>,
     /// Created in this container or pod: a container ID or the first digits of one, a pod UID, the
-    /// name of a machine (nspawn, LXC), or, where Kubernetes keeps logs, of a pod or container
+    /// name of a container (Docker, Podman) or machine (nspawn, LXC), or, where Kubernetes keeps
+    /// logs, of a pod or container
     #[arg(long, value_name = "ID|NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     container: Vec<String>,
     /// In this network namespace: a name (ip netns), a path, the PID of a process in it, own (the

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use deadpeer_report::record;
+
 use super::cgroup::all_that;
 use super::glob::Glob;
 use crate::workload::{Names, cgroup as shapes};
@@ -54,8 +56,9 @@ impl Container {
     }
 
     /// Whether a cgroup is this container's own, by itself or by one of its [`ids`](Self::ids).
-    pub(super) fn is_at_or_has(&self, cgroup: &Path, ids: &[&str]) -> bool {
-        self.is_at(cgroup) || is_at(cgroup, |id| ids.contains(&id), |_| false)
+    pub(super) fn is_at_or_has(&self, cgroup: &Path, ids: &[impl AsRef<str>]) -> bool {
+        let is_one = |id: &str| ids.iter().any(|one| one.as_ref() == id);
+        self.is_at(cgroup) || is_at(cgroup, is_one, |_| false)
     }
 
     /// The directories of the cgroups (v2) that are its own: several if it means several.
@@ -86,6 +89,21 @@ impl Container {
             .filter_map(|line| line.splitn(3, ':').nth(2));
         let mut all = paths.flat_map(|path| Path::new(path).ancestors());
         all.any(|cgroup| self.is_at_or_has(cgroup, ids))
+    }
+
+    /// Whether its name, or its pod's, was recorded as this.
+    pub(super) fn is_called_in(&self, place: &record::Place) -> bool {
+        let container = place.container.as_ref().and_then(|one| one.name.as_deref());
+        let mut names: Vec<String> = container.map(str::to_owned).into_iter().collect();
+        if let Some(pod) = place.pod.as_ref().and_then(|pod| pod.name.as_deref()) {
+            let namespace = place.pod.as_ref().and_then(|pod| pod.namespace.as_deref());
+            let whole = namespace.map(|namespace| format!("{namespace}/{pod}"));
+            let one = whole.as_ref().zip(container);
+            names.extend(one.map(|(whole, container)| format!("{whole}/{container}")));
+            names.extend(whole);
+            names.push(pod.to_owned());
+        }
+        names.iter().any(|name| self.is_called(name))
     }
 
     fn begins(&self, id: &str) -> bool {

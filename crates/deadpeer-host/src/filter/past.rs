@@ -12,6 +12,7 @@ use super::matching::Filter;
 use super::read;
 use super::selector::{ResolveError, Selector};
 use crate::process::Process;
+use crate::workload::Names;
 
 /// A choice of dead connections. What it names need not be there any more: a cgroup and a container
 /// are looked for in the paths that were recorded.
@@ -19,7 +20,8 @@ use crate::process::Process;
 pub struct PastFilter {
     filter: Filter,
     cgroups: Vec<Vec<Glob>>,
-    containers: Vec<Container>,
+    /// With the ids that those have now which are called so.
+    containers: Vec<(Container, Vec<String>)>,
 }
 
 impl PastFilter {
@@ -31,10 +33,19 @@ impl PastFilter {
         let mut of_now = selector.clone();
         let cgroups = std::mem::take(&mut of_now.cgroups);
         let containers = std::mem::take(&mut of_now.containers);
+        let names = match containers.is_empty() {
+            true => Names::default(),
+            false => Names::of_this_machine(),
+        };
+        let with_ids = |container: Container| {
+            let ids = container.ids(&names).into_iter().map(str::to_owned);
+            let ids = ids.collect();
+            (container, ids)
+        };
         Ok(Self {
             filter: of_now.resolve()?.filter,
             cgroups: cgroups.iter().map(|path| globs(path)).collect(),
-            containers,
+            containers: containers.into_iter().map(with_ids).collect(),
         })
     }
 
@@ -56,6 +67,10 @@ impl PastFilter {
         if self.cgroups.is_empty() && self.containers.is_empty() {
             return true;
         }
+        let by_name = |(one, _): &(Container, _)| one.is_called_in(&death.place);
+        if self.containers.iter().any(by_name) {
+            return true;
+        }
         let Some(path) = &death.cgroup_path else {
             return false;
         };
@@ -70,9 +85,10 @@ impl PastFilter {
                     .all(|(glob, name)| glob.matches(name))
         };
         self.cgroups.iter().any(is_below)
-            || path
-                .ancestors()
-                .any(|path| self.containers.iter().any(|one| one.is_at(path)))
+            || path.ancestors().any(|path| {
+                let mut containers = self.containers.iter();
+                containers.any(|(one, ids)| one.is_at_or_has(path, ids))
+            })
     }
 }
 
@@ -99,6 +115,16 @@ mod tests {
             other => panic!("{other:?}"),
         };
         death.cgroup_path = Some("/system.slice/machine-web.scope/init".into());
+        death.place.container = Some(record::Container {
+            id: None,
+            name: Some("front".into()),
+            runtime: None,
+        });
+        death.place.pod = Some(record::Pod {
+            uid: "0f5c1b2a".into(),
+            namespace: Some("shop".into()),
+            name: Some("web-0".into()),
+        });
         let mut selector = Selector::default();
         set(&mut selector);
         PastFilter::of(&selector).unwrap().matches(&death)
@@ -118,7 +144,15 @@ mod tests {
             |selector| selector.states = vec![TcpState::Established]
         ));
         assert!(!chosen(|selector| selector.states = vec![TcpState::SynSent]));
-        for (container, is) in [("web", true), ("w*", true), ("db", false)] {
+        for (container, is) in [
+            ("web", true),
+            ("w*", true),
+            ("db", false),
+            ("front", true),
+            ("web-0", true),
+            ("shop/web-0/front", true),
+            ("shop/web-1", false),
+        ] {
             assert_eq!(
                 chosen(|selector| selector.containers = vec![Container::new(container)]),
                 is,
