@@ -256,7 +256,7 @@ impl Guard {
         Ok(self.heart.is_to_decide(clock::monotonic()))
     }
 
-    /// Whether somebody is to be [looked at again](Self::refresh) before the next sweep.
+    /// Whether somebody is to be [checked](Self::check_suspects) before the next sweep.
     #[must_use]
     pub fn suspects_anybody(&self) -> bool {
         !self.suspects.is_empty()
