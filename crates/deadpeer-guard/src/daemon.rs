@@ -24,7 +24,7 @@ pub const SIGNALS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
 /// Sweeps take at most so much of our time: the interval grows with what they cost.
 const REST: u32 = 33;
 /// Suspects are looked at so often from one sweep to the next.
-const LOOKS: u32 = 5;
+const CHECKS: u32 = 5;
 /// With many deaths a second, the next come together.
 const BREATH: Duration = Duration::from_millis(5);
 
@@ -181,7 +181,7 @@ impl Daemon {
 
     /// The next look, after one that took so long.
     fn plan_check(&mut self, now: Instant, took: Duration) {
-        let interval = self.guard.config().interval() / LOOKS;
+        let interval = self.guard.config().interval() / CHECKS;
         let next = now + interval.max(took * REST);
         self.next_check = self.guard.suspects_anybody().then_some(next);
     }
