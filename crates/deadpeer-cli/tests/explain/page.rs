@@ -52,9 +52,30 @@ fn the_page_stands_alone() {
     );
 }
 
+#[test]
+fn what_was_refused_is_drawn_as_arrived_and_what_nobody_answered_as_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let to = ["--html", page.to_str().unwrap()];
+    let capture = capture("openings.pcap");
+    assert_eq!(run(&["explain", &capture, to[0], to[1]]).code, 1);
+    let html = fs::read_to_string(page).unwrap();
+    let lost = |picture: &str| picture.matches("l10 10m0-10l-10 10").count();
+    let [unanswered, refused, _] = html
+        .split("<svg ")
+        .skip(1)
+        .map(|rest| rest.split("</svg>").next().unwrap())
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("{html}");
+    };
+    assert!(refused.contains(">RST<"), "{refused}");
+    assert_eq!((lost(unanswered), lost(refused)), (6, 0));
+}
+
 /// Who looks at the page: one that frames it as wide as a phone, and writes down what is to be
 /// seen.
-const LOOKER: &str = r#"<!doctype html><body><iframe src="page.html" style="width:360px;height:700px;border:0"></iframe><script>
+const VIEWER: &str = r#"<!doctype html><body><iframe src="page.html" style="width:360px;height:700px;border:0"></iframe><script>
 onload = () => {
   const frame = document.querySelector("iframe"), page = frame.contentDocument, view = frame.contentWindow;
   const colour = name => view.getComputedStyle(page.body)[name];
@@ -75,8 +96,8 @@ onload = () => {
 
 /// What Chromium shows of the page in this folder; `None`: there is no Chromium.
 fn seen(folder: &Path, dark: bool) -> Option<Value> {
-    let privilege = folder.join("privilege.html");
-    fs::write(&privilege, LOOKER).unwrap();
+    let viewer = folder.join("viewer.html");
+    fs::write(&viewer, VIEWER).unwrap();
     let shown = Command::new("timeout")
         .args([
             "60",
@@ -105,7 +126,7 @@ fn seen(folder: &Path, dark: bool) -> Option<Value> {
             folder.join("profile").display()
         ))
         .args(["--window-size=800,900", "--dump-dom"])
-        .arg(format!("file://{}", privilege.display()))
+        .arg(format!("file://{}", viewer.display()))
         .output()
         .unwrap();
     if shown.status.code() == Some(127) {
