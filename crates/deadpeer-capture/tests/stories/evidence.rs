@@ -154,6 +154,30 @@ fn one_side_only_accuses_nobody_of_a_lame_opening() {
 }
 
 #[test]
+fn complaints_of_a_router_are_no_sign_of_life() {
+    let mut given_up = Talk::new();
+    given_up.open(0.0).exchange(1.0, Side::Client, 10);
+    for n in 0..3 {
+        let at = 11.0 + 2.0 * f64::from(n);
+        given_up
+            .probe(at, Side::Client)
+            .unreachable(at + 0.01, Side::Client);
+    }
+    given_up.abort(17.0, Side::Client);
+    given_up.packets.retain(|(_, frame)| frame[29] != 2);
+    let mut one_probe = Talk::midway();
+    one_probe
+        .probe(0.0, Side::Client)
+        .unreachable(0.01, Side::Client)
+        .capture_ends(9.0);
+    for talk in [given_up, one_probe] {
+        let verdict = talk.story().verdict;
+        assert_eq!(verdict.gone, Gone::Unknown, "{verdict:?}");
+        assert_eq!(verdict.untold, Some(Untold::OneSided(Side::Client)));
+    }
+}
+
+#[test]
 fn a_connection_that_stops_while_its_hosts_go_on_was_cut() {
     // Data in flight; a retransmission after 85 ms; a FIN.
     let data = |talk: &mut Talk| {
