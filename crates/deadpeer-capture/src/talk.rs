@@ -324,7 +324,6 @@ impl Conversations {
         };
         let conversation = self.table.at_mut(place);
         let side = conversation.side_of(error.source);
-        self.hosts.told(conversation.way(side).0, now);
         let most = self.limits.episodes_of(conversation.number);
         conversation.run = self.clock.run();
         conversation.icmp_error(side, error, now, most);

@@ -91,13 +91,6 @@ impl Hosts {
         to.addressed = Some(now);
         to.spoke.filter(|(_, of)| *of != number).map(|(at, _)| at)
     }
-
-    /// A router told a host something.
-    pub(super) fn told(&mut self, host: HostId, now: Moment) {
-        if let Some(host) = self.list.get_mut(host.0 as usize) {
-            host.addressed = Some(now);
-        }
-    }
 }
 
 #[cfg(test)]

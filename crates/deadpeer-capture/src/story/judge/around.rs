@@ -5,7 +5,7 @@ use super::openings::VainOpenings;
 use super::survivors::Survivors;
 use crate::Moment;
 use crate::story::evidence::Evidence;
-use crate::talk::{Clock, Conversation, Conversations, Episode, Hosts, Side, What};
+use crate::talk::{Clock, Conversation, Conversations, Hosts, Side};
 
 /// The capture around a conversation.
 pub(crate) struct Surroundings<'a> {
@@ -87,17 +87,6 @@ impl Case<'_> {
     /// included (net/ipv4/tcp_input.c, `tcp_validate_incoming`).
     pub(super) fn may_only_answer(&self, side: Side) -> bool {
         self.conversation.may_only_answer(side) && !self.shows_answers_to(side)
-    }
-
-    /// That a router complained, and nothing of the other side was captured: the complaints show
-    /// that packets to this side are captured, but acquit nobody.
-    pub(super) fn complaints_alone(&self) -> Option<Evidence> {
-        let is_complaint = |episode: &Episode| matches!(episode.what, What::IcmpError { .. });
-        let told = self.conversation.episodes.iter().any(is_complaint);
-        let mut sides = Side::BOTH.into_iter();
-        let alone = sides
-            .find(|side| self.half(!*side).counts.packets == 0 && self.shows_answers_to(*side));
-        alone.filter(|_| told).map(Evidence::OneSided)
     }
 
     /// What says that the capture lacks packets of this conversation.

@@ -39,8 +39,7 @@ impl Case<'_> {
         if Side::BOTH.into_iter().all(there) && !self.around.lossy {
             return self.plain(ending);
         }
-        let mut gaps = self.gaps();
-        gaps.extend(self.complaints_alone());
+        let gaps = self.gaps();
         let untold = gaps.iter().find_map(Evidence::as_untold);
         match untold {
             Some(untold) => self.untold(ending, untold, gaps),

@@ -26,8 +26,7 @@ const CAPPED: Duration = Duration::from_secs(30);
 impl Case<'_> {
     pub(super) fn reset(&self, reset: &Reset) -> StoryVerdict {
         let mut verdict = self.ended_by(reset);
-        let mut gaps = self.gaps();
-        gaps.extend(self.complaints_alone());
+        let gaps = self.gaps();
         let lacks = gaps.iter().find_map(Evidence::as_untold);
         let aborted = matches!(verdict.ending, Ending::Aborted(_)) && verdict.gone == Gone::Nobody;
         let heard = self.half(!reset.side).last;
