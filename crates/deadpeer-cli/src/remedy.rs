@@ -139,18 +139,27 @@ impl Program {
 }
 
 impl Remedy<'_> {
-    /// The same for connections that have these bounds, in the order of [`Silence::JUDGED`]: what
-    /// is to be written may be in force already, and not be enough.
+    /// The same for connections that have these bounds, in the order of [`Silence::JUDGED`]: the
+    /// options that are to be written may be in force already, and not be enough. Of what a program
+    /// asks by itself bounds tell nothing.
     pub(crate) fn beside(mut self, bounds: [Bound; 3]) -> Self {
-        let (kept, _) = self.kept();
-        let is_reached = |(silence, bound): (Silence, Bound)| {
-            let mut fits = self.sides.iter().map(|side| &side.fit);
-            let worst = |fit: &Fit| fit.forecast.outlook(silence).worst.latest();
-            !kept.contains(&silence)
-                || matches!(bound, Bound::By(at) if fits.all(|fit| worst(fit) >= Some(at)))
+        let within = self.advice.within;
+        let fits: Vec<&Fit> = self.sides.iter().map(|side| &side.fit).collect();
+        let worst = |fit: &Fit, silence| fit.forecast.outlook(silence).worst.latest();
+        let kept_by_all = |silence: &Silence| {
+            let mut fits = fits.iter();
+            fits.all(|fit| worst(fit, *silence).is_some_and(|at| at <= within))
         };
-        let mut bounds = Silence::JUDGED.into_iter().zip(bounds);
-        self.in_force = !kept.is_empty() && bounds.all(is_reached);
+        let judged = Silence::JUDGED.into_iter().zip(bounds);
+        let mut kept = judged
+            .filter(|(silence, _)| kept_by_all(silence))
+            .peekable();
+        let asks_itself = self.advice.own.iter().any(|own| !own.lines.is_empty());
+        self.in_force =
+            !asks_itself && kept.peek().is_some() && kept.all(|(silence, bound)| {
+                let mut fits = fits.iter();
+                matches!(bound, Bound::By(at) if fits.all(|fit| worst(fit, silence) >= Some(at)))
+            });
         self
     }
 
