@@ -6,7 +6,7 @@ mod version;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deadpeer_core::{Kernel, Silence};
+use deadpeer_core::{Kernel, Notice, Silence};
 use deadpeer_host::audit::Bound;
 use deadpeer_recipes::read::{Own, OwnEnd, Reading};
 use deadpeer_recipes::{Advice, Fit, Knob, Recipe, SideAdvice, SideKind, advise};
@@ -144,23 +144,23 @@ impl Remedy<'_> {
     /// asks by itself bounds tell nothing.
     pub(crate) fn beside(mut self, bounds: [Bound; 3]) -> Self {
         let within = self.advice.within;
-        let fits: Vec<&Fit> = self.sides.iter().map(|side| &side.fit).collect();
-        let worst = |fit: &Fit, silence| fit.forecast.outlook(silence).worst.latest();
-        let kept_by_all = |silence: &Silence| {
-            let mut fits = fits.iter();
-            fits.all(|fit| worst(fit, *silence).is_some_and(|at| at <= within))
-        };
         let judged = Silence::JUDGED.into_iter().zip(bounds);
-        let mut kept = judged
-            .filter(|(silence, _)| kept_by_all(silence))
-            .peekable();
+        let in_time = |silence| self.latest(silence).filter(|at| *at <= within);
+        let kept: Vec<(Bound, Duration)> = judged
+            .filter_map(|(silence, bound)| Some((bound, in_time(silence)?)))
+            .collect();
         let asks_itself = self.advice.own.iter().any(|own| !own.lines.is_empty());
-        self.in_force =
-            !asks_itself && kept.peek().is_some() && kept.all(|(silence, bound)| {
-                let mut fits = fits.iter();
-                matches!(bound, Bound::By(at) if fits.all(|fit| worst(fit, silence) >= Some(at)))
-            });
+        let has = |(now, then): &(Bound, Duration)| matches!(now, Bound::By(at) if at <= then);
+        self.in_force = !asks_itself && !kept.is_empty() && kept.iter().all(has);
         self
+    }
+
+    /// When the lines have a vanished peer noticed, at the latest; `None`: never, or none are to be
+    /// written.
+    fn latest(&self, silence: Silence) -> Option<Duration> {
+        let fits = self.sides.iter().map(|side| &side.fit.forecast);
+        let worst = fits.map(|forecast| forecast.outlook(silence).worst);
+        worst.reduce(Notice::later_of)?.latest()
     }
 
     fn recipe(&self) -> &'static Recipe {
