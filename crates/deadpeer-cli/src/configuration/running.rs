@@ -46,6 +46,10 @@ pub(crate) fn recipe_of(pid: u32) -> Result<(&'static Recipe, Running), String> 
 impl Running {
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        // One that has ended, and whose parent has not asked for its exit code (proc(5)).
+        if line.is_empty() {
+            return None;
+        }
         let line = String::from_utf8_lossy(&line);
         let arguments = line.trim_end_matches('\0').split('\0').map(str::to_owned);
         Some(Self {
