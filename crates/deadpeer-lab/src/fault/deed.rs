@@ -150,105 +150,22 @@ pub enum Unreachable {
     Port,
 }
 
-/// A deed that only who runs the peer's program can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ProgramDeed {
-    /// [`Deed::Close`].
-    Close,
-    /// [`Deed::Shutdown`].
-    Shutdown,
-    /// [`Deed::Abort`].
-    Abort,
-    /// [`Deed::LeaveUnread`].
-    LeaveUnread,
-    /// [`Deed::Kill`].
-    Kill,
-    /// [`Deed::Freeze`].
-    Freeze,
-    /// [`Deed::Thaw`].
-    Thaw,
-    /// [`Deed::StopReading`].
-    StopReading,
-    /// [`Deed::ReadSlowly`].
-    ReadSlowly {
-        /// Bytes a second from each connection.
-        bytes_per_s: u32,
-    },
-    /// [`Deed::Burn`].
-    Burn,
-}
-
 impl Deed {
-    /// What the peer's program, or who runs it, has to do; `None` for deeds of the network.
-    #[must_use]
-    pub fn of_program(&self) -> Option<ProgramDeed> {
-        Some(match *self {
-            Self::Close {} => ProgramDeed::Close,
-            Self::Shutdown {} => ProgramDeed::Shutdown,
-            Self::Abort {} => ProgramDeed::Abort,
-            Self::LeaveUnread {} => ProgramDeed::LeaveUnread,
-            Self::Kill {} => ProgramDeed::Kill,
-            Self::Freeze {} => ProgramDeed::Freeze,
-            Self::Thaw {} => ProgramDeed::Thaw,
-            Self::StopReading {} => ProgramDeed::StopReading,
-            Self::ReadSlowly { bytes_per_s } => ProgramDeed::ReadSlowly { bytes_per_s },
-            Self::Burn {} => ProgramDeed::Burn,
-            Self::Wait { .. }
-            | Self::Cut { .. }
-            | Self::Lose { .. }
-            | Self::Delay { .. }
-            | Self::Unreachable { .. }
-            | Self::Reject {}
-            | Self::Track { .. }
-            | Self::Forget {}
-            | Self::Mend {}
-            | Self::Unplug { .. }
-            | Self::InterfaceDown { .. }
-            | Self::RemoveAddresses { .. }
-            | Self::RemoveRoutes { .. }
-            | Self::Reboot {}
-            | Self::Destroy {} => return None,
-        })
-    }
-
     /// What makes it impossible, in a few words.
     pub(crate) fn fault(&self) -> Option<&'static str> {
-        let no_share = |share: f64| !(0.0..=1.0).contains(&share);
-        match *self {
-            Self::Wait {
-                time,
-                share_of_deadline,
-            } => (time.is_some() == share_of_deadline.is_some()
+        if let Self::Wait {
+            time,
+            share_of_deadline,
+        } = *self
+            && (time.is_some() == share_of_deadline.is_some()
                 || share_of_deadline.is_some_and(|share| !(0.0..=10.0).contains(&share)))
-            .then_some("wait takes either time or share-of-deadline (0 to 10)"),
-            Self::Lose { share, .. } => no_share(share).then_some("lose takes a share of 0 to 1"),
-            Self::ReadSlowly { bytes_per_s: 0 } => {
-                Some("read-slowly takes at least 1 byte a second")
-            }
-            Self::Cut { .. }
-            | Self::Delay { .. }
-            | Self::Unreachable { .. }
-            | Self::Reject {}
-            | Self::Track { .. }
-            | Self::Forget {}
-            | Self::Mend {}
-            | Self::Unplug { .. }
-            | Self::InterfaceDown { .. }
-            | Self::RemoveAddresses { .. }
-            | Self::RemoveRoutes { .. }
-            | Self::Reboot {}
-            | Self::Destroy {}
-            | Self::Close {}
-            | Self::Shutdown {}
-            | Self::Abort {}
-            | Self::LeaveUnread {}
-            | Self::Kill {}
-            | Self::Freeze {}
-            | Self::Thaw {}
-            | Self::StopReading {}
-            | Self::ReadSlowly { .. }
-            | Self::Burn {} => None,
+        {
+            return Some("wait takes either time or share-of-deadline (0 to 10)");
         }
+        if matches!(*self, Self::Lose { share, .. } if !(0.0..=1.0).contains(&share)) {
+            return Some("lose takes a share of 0 to 1");
+        }
+        matches!(self, Self::ReadSlowly { bytes_per_s: 0 })
+            .then_some("read-slowly takes at least 1 byte a second")
     }
 }

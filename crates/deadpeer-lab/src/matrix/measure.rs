@@ -7,7 +7,7 @@ use deadpeer_sys::clock;
 
 use super::experiment::Stage;
 use super::{ExperimentError, Link, Outcome};
-use crate::fault::{Deed, ProgramDeed};
+use crate::fault::Deed;
 use crate::method::Watch;
 use crate::peer::Order;
 
@@ -114,22 +114,34 @@ impl Stage<'_> {
     }
 
     pub(super) fn perform(&mut self, deed: &Deed) -> Result<(), ExperimentError> {
-        let Some(program) = deed.of_program() else {
-            return Ok(self.path.perform(&mut self.lab, deed)?);
-        };
-        match program {
-            ProgramDeed::Close => self.peer.order(&Order::Close)?,
-            ProgramDeed::Shutdown => self.peer.order(&Order::Shutdown)?,
-            ProgramDeed::Abort => self.peer.order(&Order::Abort)?,
-            ProgramDeed::StopReading => self.peer.order(&Order::StopReading)?,
-            ProgramDeed::ReadSlowly { bytes_per_s } => {
+        match *deed {
+            Deed::Close {} => self.peer.order(&Order::Close)?,
+            Deed::Shutdown {} => self.peer.order(&Order::Shutdown)?,
+            Deed::Abort {} => self.peer.order(&Order::Abort)?,
+            Deed::StopReading {} => self.peer.order(&Order::StopReading)?,
+            Deed::ReadSlowly { bytes_per_s } => {
                 self.peer.order(&Order::ReadSlowly(bytes_per_s))?;
             }
-            ProgramDeed::Burn => self.peer.order(&Order::Burn)?,
-            ProgramDeed::LeaveUnread => self.leave_unread()?,
-            ProgramDeed::Kill => self.peer.kill(),
-            ProgramDeed::Freeze => self.peer.stop(true)?,
-            ProgramDeed::Thaw => self.peer.stop(false)?,
+            Deed::Burn {} => self.peer.order(&Order::Burn)?,
+            Deed::LeaveUnread {} => self.leave_unread()?,
+            Deed::Kill {} => self.peer.kill(),
+            Deed::Freeze {} => self.peer.stop(true)?,
+            Deed::Thaw {} => self.peer.stop(false)?,
+            Deed::Wait { .. }
+            | Deed::Cut { .. }
+            | Deed::Lose { .. }
+            | Deed::Delay { .. }
+            | Deed::Unreachable { .. }
+            | Deed::Reject {}
+            | Deed::Track { .. }
+            | Deed::Forget {}
+            | Deed::Mend {}
+            | Deed::Unplug { .. }
+            | Deed::InterfaceDown { .. }
+            | Deed::RemoveAddresses { .. }
+            | Deed::RemoveRoutes { .. }
+            | Deed::Reboot {}
+            | Deed::Destroy {} => self.path.perform(&mut self.lab, deed)?,
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::experiment::Stage;
 use super::measure::Observed;
 use super::{ExperimentError, Link};
-use crate::fault::{Deed, ProgramDeed};
+use crate::fault::Deed;
 use crate::peer::Order;
 use crate::scenario::Fate;
 use crate::state::State;
@@ -226,37 +226,27 @@ impl Stage<'_> {
         if toll.destroyed > 0 {
             bites.push(format!("{} sockets destroyed", toll.destroyed));
         }
-        for program in self.scenario.steps.iter().filter_map(Deed::of_program) {
-            bites.extend(self.bite_of(program, observed));
-        }
+        let of_program = |deed| self.bite_of(deed, observed);
+        bites.extend(self.scenario.steps.iter().filter_map(of_program));
         Ok(bites)
     }
 
     /// What shows that something was done to the peer's program; the controls prove what is not
     /// shown here.
-    fn bite_of(&self, deed: ProgramDeed, observed: &Observed) -> Option<String> {
+    fn bite_of(&self, deed: &Deed, observed: &Observed) -> Option<String> {
         let (letter, ticks) = observed.peer?;
-        match deed {
-            ProgramDeed::StopReading | ProgramDeed::ReadSlowly { .. } => {
-                let bytes = self.stuck_bytes()?;
-                Some(format!("{bytes} bytes wait for the peer to read"))
-            }
-            ProgramDeed::Burn => {
-                let share = ticks as f64 / USER_HZ / observed.watched.as_secs_f64();
-                let percent = share * 100.0;
-                (share >= BUSY)
-                    .then(|| format!("the peer's program used {percent:.0} % of a processor"))
-            }
-            ProgramDeed::Freeze => {
-                (letter == 'T').then(|| "the peer's program is in state T (stopped)".to_owned())
-            }
-            ProgramDeed::Close
-            | ProgramDeed::Shutdown
-            | ProgramDeed::Abort
-            | ProgramDeed::LeaveUnread
-            | ProgramDeed::Kill
-            | ProgramDeed::Thaw => None,
+        if matches!(deed, Deed::StopReading {} | Deed::ReadSlowly { .. }) {
+            let bytes = self.stuck_bytes()?;
+            return Some(format!("{bytes} bytes wait for the peer to read"));
         }
+        if matches!(deed, Deed::Burn {}) {
+            let share = ticks as f64 / USER_HZ / observed.watched.as_secs_f64();
+            let percent = share * 100.0;
+            return (share >= BUSY)
+                .then(|| format!("the peer's program used {percent:.0} % of a processor"));
+        }
+        (matches!(deed, Deed::Freeze {}) && letter == 'T')
+            .then(|| "the peer's program is in state T (stopped)".to_owned())
     }
 
     /// What the control of the sending state has not got rid of; `None`: nothing.

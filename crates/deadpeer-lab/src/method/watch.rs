@@ -58,23 +58,14 @@ impl Watch {
         let interest = epoll::EventFlags::RDHUP;
         let data = epoll::EventData::new_u64(0);
         epoll::add(&epoll, link.as_fd(), data, interest).map_err(failed("epoll_ctl"))?;
-        let supervisor = match method.eyes {
-            Eyes::Supervised(supervision) | Eyes::TwoWitnesses(supervision) => {
-                Some(supervise(supervision, link)?)
-            }
-            Eyes::Recv | Eyes::State | Eyes::Readiness | Eyes::Send | Eyes::Heartbeat { .. } => {
-                None
-            }
-        };
-        let heartbeat = match method.eyes {
-            Eyes::TwoWitnesses(supervision) => TwoWitnesses::new(supervision.deadline(), link),
-            Eyes::Recv
-            | Eyes::State
-            | Eyes::Readiness
-            | Eyes::Send
-            | Eyes::Heartbeat { .. }
-            | Eyes::Supervised(_) => None,
-        };
+        let mut supervisor = None;
+        let mut heartbeat = None;
+        if let Eyes::Supervised(supervision) | Eyes::TwoWitnesses(supervision) = method.eyes {
+            supervisor = Some(supervise(supervision, link)?);
+        }
+        if let Eyes::TwoWitnesses(supervision) = method.eyes {
+            heartbeat = TwoWitnesses::new(supervision.deadline(), link);
+        }
         Ok(Self {
             eyes: method.eyes,
             epoll,
@@ -177,26 +168,11 @@ impl Watch {
         if state == self.state_before {
             return Ok(None);
         }
-        Ok(match state {
-            Some(TcpState::Close) => Some(Signal::dead("CLOSE")),
-            Some(
-                state @ (TcpState::CloseWait
-                | TcpState::Closing
-                | TcpState::LastAck
-                | TcpState::TimeWait),
-            ) => Some(Signal::end_of_stream(state.name())),
-            Some(
-                TcpState::Established
-                | TcpState::SynSent
-                | TcpState::SynRecv
-                | TcpState::FinWait1
-                | TcpState::FinWait2
-                | TcpState::Listen
-                | TcpState::NewSynRecv
-                | _,
-            )
-            | None => None,
-        })
+        let ended = state.filter(|state| Cause::of_state(*state).is_some());
+        Ok(ended.map(|state| match state == TcpState::Close {
+            true => Signal::dead("CLOSE"),
+            false => Signal::end_of_stream(state.name()),
+        }))
     }
 
     fn beat(
