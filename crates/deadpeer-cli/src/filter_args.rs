@@ -12,7 +12,6 @@ use deadpeer_core::TcpState;
 use deadpeer_host::filter::{self, Container, Glob, Missing, PastFilter, Selector, User};
 use deadpeer_host::{Endpoint, Filter, Namespace, OpenTableError, Scope, Tables};
 use deadpeer_report::sanitize::sanitize;
-use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::exit::Stop;
 use crate::names::{self, Ends, ends, state};
@@ -81,12 +80,7 @@ impl FilterArgs {
             cgroup: self.cgroup.clone(),
             ..Self::default()
         };
-        match self.cgroup.as_slice() {
-            [cgroup] if alone.to_string() == self.to_string() && self.netns.is_none() => {
-                Some(cgroup)
-            }
-            _ => None,
-        }
+        self.one_of(&alone, &self.cgroup).map(String::as_str)
     }
 
     /// The container, if one is all that was asked for.
@@ -95,12 +89,13 @@ impl FilterArgs {
             container: self.container.clone(),
             ..Self::default()
         };
-        match self.container.as_slice() {
-            [container] if alone.to_string() == self.to_string() && self.netns.is_none() => {
-                Some(Container::new(container))
-            }
-            _ => None,
-        }
+        self.one_of(&alone, &self.container).map(Container::new)
+    }
+
+    /// The one value, if nothing else was asked for.
+    fn one_of<'s>(&self, alone: &Self, values: &'s [String]) -> Option<&'s String> {
+        let nothing_else = alone.to_string() == self.to_string() && self.netns.is_none();
+        values.first().filter(|_| values.len() == 1 && nothing_else)
     }
 
     /// What they choose, once what they name has been looked up on this machine.
@@ -203,13 +198,8 @@ impl Chosen {
         }
     }
 
-    /// The tables that they are in. Each takes two files, of which we may have as many as the hard
-    /// limit allows: what a shell or systemd gives, 1024, is for programs that use select(2).
+    /// The tables that they are in.
     pub(crate) fn open_all(&self) -> Result<Tables, Stop> {
-        let mut files = getrlimit(Resource::Nofile);
-        files.current = files.maximum;
-        // With fewer, what could not be opened is named.
-        let _ = setrlimit(Resource::Nofile, files);
         Tables::open(&self.scope).map_err(|error| self.not_entered(&error))
     }
 

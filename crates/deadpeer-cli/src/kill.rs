@@ -22,12 +22,14 @@ use crate::drive::{Ended, drive, interruption};
 use crate::exit::{Exit, Stop};
 use crate::gaps;
 use crate::lending::Lending;
+use crate::open_files;
 use crate::output::{Output, line};
 use crate::ping::announce;
 use crate::text::style;
 
 /// Looks, asks the peers, shows, asks you, destroys, looks again.
 pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    open_files::raise_limit();
     let mut tables = request.chosen.open_all()?;
     if !is_supported(&Namespace::Own).map_err(|error| refused(&error))? {
         return Err(Stop::because(

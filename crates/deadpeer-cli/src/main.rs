@@ -28,6 +28,7 @@ mod kill;
 mod lab;
 mod lending;
 mod names;
+mod open_files;
 mod output;
 mod ping;
 mod plan;

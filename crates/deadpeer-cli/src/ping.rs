@@ -18,6 +18,7 @@ use crate::exit::{Exit, Stop};
 use crate::filter_args::{Chosen, FilterArgs};
 use crate::gaps::{self, Missing};
 use crate::lending::Lending;
+use crate::open_files;
 use crate::output::{Output, OutputArgs};
 use crate::text::style;
 
@@ -112,6 +113,7 @@ impl PingArgs {
 
 /// Asks until enough was asked, and sums up.
 pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    open_files::raise_limit();
     let mut tables = request.chosen.open_all()?;
     let (targets, coverage) = Target::all(&mut tables, &request.chosen.filter)
         .map_err(|error| Stop::from_error(&error))?;

@@ -8,6 +8,7 @@ use deadpeer_host::Tables;
 use crate::exit::Stop;
 use crate::filter_args::Chosen;
 use crate::flags::DeadlineArgs;
+use crate::open_files;
 use crate::output::OutputArgs;
 use crate::table_args::TableArgs;
 
@@ -118,6 +119,7 @@ impl AuditArgs {
 impl Request {
     /// The tables, ready to be read by what may be used.
     pub(super) fn open(&self) -> Result<Tables, Stop> {
+        open_files::raise_limit();
         let mut tables = self.chosen.open_all()?;
         match self.means {
             Means::Descriptors => {}

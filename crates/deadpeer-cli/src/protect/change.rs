@@ -16,12 +16,14 @@ use crate::confirm::Consent;
 use crate::drive::{Ended, drive};
 use crate::exit::{Exit, Stop};
 use crate::gaps;
+use crate::open_files;
 use crate::output::{Output, line};
 use crate::table_args::use_bpf_everywhere;
 
 /// Brings what is chosen under the deadline, one network namespace after the other: each has its
 /// sysctls, its undo file and its question.
 pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
+    open_files::raise_limit();
     let mut tables = request.chosen.open_all()?;
     let blind = use_bpf_everywhere(request.bpf, &mut tables);
     let kernel = tables.kernel();
