@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use deadpeer_report::duration;
 
 use crate::confirm::Consent;
@@ -63,4 +64,17 @@ impl MeansArgs {
     pub(crate) fn bpf(self) -> bool {
         !self.no_bpf
     }
+}
+
+/// One of these, by its name.
+pub(crate) fn named<T: Copy + Send + Sync + 'static, const N: usize>(
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.map(name)).try_map(move |typed| {
+        let mut known = all.into_iter();
+        known
+            .find(|one| name(*one) == typed)
+            .ok_or("there is none of this name")
+    })
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use deadpeer_core::policy::Relaxation;
 use deadpeer_core::{Policy, Refusal, Silence, SlowReaders};
 use deadpeer_report::duration;
+
+use crate::flags::named;
 
 /// What a policy survives unless told otherwise (RFC 1122, section 4.2.3.6: not one lost probe is
 /// death).
@@ -46,18 +47,8 @@ pub(crate) struct PolicyArgs {
         value_delimiter = ',',
         hide_possible_values = true
     )]
-    #[arg(value_parser = silence())]
+    #[arg(value_parser = named(Silence::ALL, Silence::name))]
     pub(crate) except: Vec<Silence>,
-}
-
-/// Every kind of silence by its name.
-fn silence() -> impl clap::builder::TypedValueParser<Value = Silence> {
-    PossibleValuesParser::new(Silence::ALL.map(Silence::name)).try_map(|name| {
-        let named = Silence::ALL
-            .into_iter()
-            .find(|silence| silence.name() == name);
-        named.ok_or("no silence has this name")
-    })
 }
 
 /// Whether live peers that don't read may be dropped.
