@@ -105,7 +105,7 @@ fn planned(knobs: &Knobs, within: Duration, kernel: &Kernel) -> Option<SocketOpt
             .into_iter()
             .filter(|silence| *silence != Silence::Idle)
             .fold(policy, Policy::except),
-        Knob::Word(_) | Knob::Fixed(_) | Knob::Part(_) | Knob::Range(_) => policy
+        Knob::Free | Knob::Fixed(_) | Knob::Part(_) | Knob::Range(_) => policy
             .slow_readers(SlowReaders::Drop)
             .except(Silence::Connecting),
     };
@@ -125,7 +125,7 @@ fn planned(knobs: &Knobs, within: Duration, kernel: &Kernel) -> Option<SocketOpt
 fn takes(knob: Knob, value: Option<u32>) -> bool {
     match (knob, value) {
         (Knob::Untouched, value) => value.is_none(),
-        (Knob::Word(_), _) => true,
+        (Knob::Free, _) => true,
         (Knob::Range(range), Some(value)) => {
             value >= range.min.unwrap_or(0)
                 && value <= range.max.unwrap_or(u32::MAX)
@@ -160,7 +160,7 @@ fn tried(knobs: &Knobs, within: Duration, kernel: &Kernel) -> Vec<SocketOptions>
             for idle in idles(knobs, interval, count, seconds, sysctls) {
                 let interval = match knobs.interval {
                     Knob::Part(part) => Some((idle.unwrap_or(1) / part.idle_divided_by).max(1)),
-                    Knob::Word(_) | Knob::Fixed(_) | Knob::Range(_) | Knob::Untouched => interval,
+                    Knob::Free | Knob::Fixed(_) | Knob::Range(_) | Knob::Untouched => interval,
                 };
                 let spacing = interval.unwrap_or(sysctls.keepalive_intvl_s);
                 let first = idle.unwrap_or(sysctls.keepalive_time_s);
@@ -193,7 +193,7 @@ fn values(knob: Knob, some: &[u32]) -> Vec<Option<u32>> {
     match knob {
         Knob::Untouched | Knob::Part(_) => vec![None],
         Knob::Fixed(value) => vec![Some(value)],
-        Knob::Word(_) | Knob::Range(_) => {
+        Knob::Free | Knob::Range(_) => {
             let taken = some.iter().copied().map(Some);
             taken.filter(|value| takes(knob, *value)).collect()
         }
@@ -209,14 +209,14 @@ fn idles(
     within: u32,
     sysctls: &deadpeer_core::Sysctls,
 ) -> Vec<Option<u32>> {
-    if !matches!(knobs.idle, Knob::Word(_) | Knob::Range(_)) {
+    if !matches!(knobs.idle, Knob::Free | Knob::Range(_)) {
         return values(knobs.idle, &[]);
     }
     let count = count.unwrap_or(sysctls.keepalive_probes);
     let longest = match knobs.interval {
         // idle + idle / part * count = within
         Knob::Part(part) => within * part.idle_divided_by / (part.idle_divided_by + count),
-        Knob::Word(_) | Knob::Fixed(_) | Knob::Range(_) | Knob::Untouched => {
+        Knob::Free | Knob::Fixed(_) | Knob::Range(_) | Knob::Untouched => {
             let probing = interval
                 .unwrap_or(sysctls.keepalive_intvl_s)
                 .saturating_mul(count);
@@ -238,7 +238,7 @@ fn user_timeouts(knobs: &Knobs, within: Duration, idle: u32, interval: u32) -> V
     let step = match knobs.user_timeout {
         Knob::Untouched | Knob::Part(_) => return vec![None],
         Knob::Fixed(ms) => return vec![Some(ms)],
-        Knob::Word(_) => 1000,
+        Knob::Free => 1000,
         Knob::Range(range) => range.step.unwrap_or(1000),
     };
     let ms = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);

@@ -5,10 +5,12 @@
 mod change;
 mod diff;
 mod document;
+mod error;
 mod files;
 mod keys;
 mod named;
 mod own;
+mod replay;
 mod secrets;
 mod sockets;
 mod syntax;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use deadpeer_core::{Kernel, Notice, Silence};
 
 pub use self::document::{Place, Remark, SyntaxError};
+pub use self::error::ReadError;
 pub use self::files::Files;
 pub use self::named::Unnamed;
 pub use self::own::{Own, OwnEnd};
@@ -33,6 +36,7 @@ pub use self::sockets::{Line, Sockets};
 use self::change::Changes;
 use self::document::Document;
 use self::files::Loader;
+use self::replay::{Recording, Replay};
 use self::sockets::{Asked, Spoken, of_side};
 use crate::advice::{Advice, OwnAdvice, SideAdvice, advise};
 use crate::fit::Fit;
@@ -70,65 +74,6 @@ pub struct Reading {
     pub by_hand: Vec<String>,
 }
 
-/// A configuration that can't be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// It is not written as the program wants it.
-    #[error("{error}{}", own_check(check.as_deref()))]
-    Syntax {
-        /// Where, and what.
-        error: SyntaxError,
-        /// The program's own check of its configuration.
-        check: Option<String>,
-    },
-    /// It is another program's.
-    #[error(
-        "{file} looks like a configuration of {looks_like}, not of {asked}: --for {looks_like}"
-    )]
-    Another {
-        /// The file.
-        file: String,
-        /// The program that was asked for.
-        asked: &'static str,
-        /// The program whose it seems to be.
-        looks_like: &'static str,
-    },
-    /// It has nothing by which it is known to be the program's.
-    #[error(
-        "{file} doesn't look like a configuration of {title}: no line of it has a key by which one is known ({}, ...)", keys.join(", ")
-    )]
-    Strange {
-        /// The file.
-        file: String,
-        /// The program that was asked for.
-        title: &'static str,
-        /// Some of the keys that would be looked for.
-        keys: &'static [String],
-    },
-    /// It sets nothing, and nothing tells that it is the program's.
-    #[error(
-        "{file} doesn't look like a configuration of {title}: it sets nothing, and no comment in it shows a key by which one is known ({}, ...)", keys.join(", ")
-    )]
-    Silent {
-        /// The file.
-        file: String,
-        /// The program that was asked for.
-        title: &'static str,
-        /// Some of the keys that would be looked for.
-        keys: &'static [String],
-    },
-    /// The recipe says nothing of how it is written.
-    #[error("configurations of {0} can't be read; `deadpeer plan --for {0}` says what to write")]
-    Unreadable(&'static str),
-}
-
-fn own_check(check: Option<&str>) -> String {
-    check
-        .map(|check| format!("; the program's own check: {check}"))
-        .unwrap_or_default()
-}
-
 impl Reading {
     /// Whether the deadline is kept: by the kernel, or by a time-out of the program's own that ends
     /// every connection. `None`: it can't be told.
@@ -152,9 +97,7 @@ impl Reading {
             (false, false) => self.remarks.is_empty().then_some(true),
         }
     }
-}
 
-impl Reading {
     /// The silences in which these sockets miss the deadline whatever is written.
     #[must_use]
     pub fn missed_at_best(&self) -> Vec<Silence> {
@@ -221,13 +164,7 @@ pub fn read(
     if !changes.is_empty()
         && (!changes.are_apart() || after(changes.texts(&document)) != Some(false))
     {
-        let late = advice.sides.iter().filter(|side| {
-            let mut spoken = spoken.iter().filter(|one| one.sockets.side == side.side);
-            spoken.any(|one| improves(one.sockets.fit.as_ref(), &side.fit))
-        });
-        let mut by_hand: Vec<String> = late.flat_map(|side| side.lines.clone()).collect();
-        by_hand.extend(advice.own.iter().flat_map(|own| own.lines.clone()));
-        changes = Changes::by_hand(by_hand);
+        changes = Changes::by_hand(lines_of_all(&advice, &spoken));
     }
     let diffs = changes.files(&document).map(|(file, edits)| {
         let source = &document.files[file];
@@ -339,6 +276,17 @@ fn wanted(
     changes
 }
 
+/// The lines to write for all that could do better, whatever is there.
+fn lines_of_all(advice: &Advice, spoken: &[Spoken<'_>]) -> Vec<String> {
+    let late = advice.sides.iter().filter(|side| {
+        let mut spoken = spoken.iter().filter(|one| one.sockets.side == side.side);
+        spoken.any(|one| improves(one.sockets.fit.as_ref(), &side.fit))
+    });
+    let lines = late.flat_map(|side| side.lines.clone());
+    let own = advice.own.iter().flat_map(|own| own.lines.clone());
+    lines.chain(own).collect()
+}
+
 /// The sockets for which the recipe's values do better, each with those.
 fn better<'a, 'd>(
     advice: &'a Advice,
@@ -371,47 +319,4 @@ fn improves(now: Option<&Fit>, then: &Fit) -> bool {
         !now.keeps(silence) && (then.keeps(silence) || latest(then, silence) < latest(now, silence))
     }) || (now.forecast.lost_probes_survived == Some(0)
         && then.forecast.lost_probes_survived > Some(0))
-}
-
-/// What was found for each include.
-type Found = BTreeMap<(String, String), Vec<(String, Result<String, String>)>>;
-
-/// Keeps what was found.
-struct Recording<'f> {
-    files: &'f mut dyn Files,
-    found: Found,
-}
-
-impl Files for Recording<'_> {
-    fn find(&mut self, pattern: &str, from: &str) -> Vec<(String, Result<String, String>)> {
-        let found = self.files.find(pattern, from);
-        let asked = (pattern.to_owned(), from.to_owned());
-        self.found.insert(asked, found.clone());
-        found
-    }
-}
-
-/// Finds the same again, with other texts.
-struct Replay<'f> {
-    found: &'f Found,
-    texts: Vec<(String, String)>,
-}
-
-impl Replay<'_> {
-    fn text(&self, path: &str, text: &str) -> String {
-        let mut changed = self.texts.iter();
-        let changed = changed.find(|(changed, _)| changed == path);
-        changed.map_or(text, |(_, text)| text).to_owned()
-    }
-}
-
-impl Files for Replay<'_> {
-    fn find(&mut self, pattern: &str, from: &str) -> Vec<(String, Result<String, String>)> {
-        let found = self.found.get(&(pattern.to_owned(), from.to_owned()));
-        let again = found.into_iter().flatten().map(|(path, text)| {
-            let text = text.clone().map(|text| self.text(path, &text));
-            (path.clone(), text)
-        });
-        again.collect()
-    }
 }

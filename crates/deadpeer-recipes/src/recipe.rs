@@ -1,7 +1,8 @@
 //! What a recipe says: the shape of the files in `recipes/`.
 
 use deadpeer_core::Silence;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 pub use crate::recipe::configuration::{
     Configuration, Each, Ends, Key, Syntax, Target, Unit, Zero,
@@ -208,8 +209,9 @@ impl SideKind {
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Knob {
-    /// A word.
-    Word(Word),
+    /// Any number that the kernel takes: the word "free".
+    #[serde(deserialize_with = "free")]
+    Free,
     /// The program always sets this.
     Fixed(u32),
     /// Another option's value, divided.
@@ -222,13 +224,11 @@ pub enum Knob {
     Untouched,
 }
 
-/// What needs no number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Word {
-    /// Any number that the kernel takes.
-    Free,
+fn free<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
+    match String::deserialize(from)?.as_str() {
+        "free" => Ok(()),
+        other => Err(D::Error::custom(format!("{other} is not \"free\""))),
+    }
 }
 
 /// A share of the idle time.

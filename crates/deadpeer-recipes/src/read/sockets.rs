@@ -286,7 +286,7 @@ impl Given {
         }
         let always = |knob| match knob {
             Knob::Fixed(value) => Some(value),
-            Knob::Word(_) | Knob::Part(_) | Knob::Range(_) | Knob::Untouched => None,
+            Knob::Free | Knob::Part(_) | Knob::Range(_) | Knob::Untouched => None,
         };
         options.keepidle_s = self.idle.or(always(side.sets.idle));
         options.keepintvl_s = match (self.interval, side.sets.interval) {
