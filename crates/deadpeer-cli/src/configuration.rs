@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use deadpeer_core::Kernel;
-use deadpeer_recipes::Recipe;
 use deadpeer_recipes::read::{self, ReadError, Reading, Source, Unnamed};
+use deadpeer_recipes::{Configuration, Recipe};
 use deadpeer_sys::files::Root;
 
 use crate::exit::Stop;
@@ -68,6 +68,23 @@ pub(crate) fn of_process(
         )
     })?;
     let mut files = FilesBelow::new(&root, &running.folder);
+    let file = file_of(recipe, how, running, &mut files)?;
+    let source = Source {
+        file: file
+            .as_ref()
+            .map(|(path, text)| (path.as_str(), text.as_str())),
+        arguments: &running.arguments,
+    };
+    read::read(recipe, within, kernel, source, &mut files).map_err(|error| error.to_string())
+}
+
+/// The file that a running program reads, and its text; `None`: its command line is all it has.
+fn file_of(
+    recipe: &Recipe,
+    how: &Configuration,
+    running: &Running,
+    files: &mut FilesBelow<'_>,
+) -> Result<Option<(String, String)>, Unsaid> {
     let named = how.named_in(&running.arguments);
     let reads_none = match how.unnamed(&running.arguments) {
         _ if named.is_some() => None,
@@ -101,25 +118,18 @@ pub(crate) fn of_process(
             break;
         }
     }
-    let file = match found {
-        Some((path, Ok(text))) => Some((path, text)),
-        Some((path, Err(why))) => return Err(format!("{path} can't be read: {why}")),
-        None if how.files.is_empty() && named.is_none() && !how.arguments.is_empty() => None,
+    match found {
+        Some((path, Ok(text))) => Ok(Some((path, text))),
+        Some((path, Err(why))) => Err(format!("{path} can't be read: {why}")),
+        None if how.files.is_empty() && named.is_none() && !how.arguments.is_empty() => Ok(None),
         None => {
             let looked = candidates.join(", ");
-            return Err(format!(
+            Err(format!(
                 "no configuration of process {} was found ({looked})",
                 running.pid
-            ));
+            ))
         }
-    };
-    let source = Source {
-        file: file
-            .as_ref()
-            .map(|(path, text)| (path.as_str(), text.as_str())),
-        arguments: &running.arguments,
-    };
-    read::read(recipe, within, kernel, source, &mut files).map_err(|error| error.to_string())
+    }
 }
 
 /// Text, or why it is none.

@@ -88,7 +88,7 @@ impl Cause {
         let over = state.is_none_or(|state| state == TcpState::Close);
         match named {
             Some(cause) if over || cause.is_final() => Some(cause),
-            Some(_) | None => state.and_then(Self::orderly),
+            Some(_) | None => state.and_then(Self::of_state),
         }
     }
 
@@ -114,8 +114,9 @@ impl Cause {
         matches!(self, Self::Reset | Self::TimedOut | Self::Destroyed)
     }
 
-    /// How a connection without an error ended, by its state.
-    fn orderly(state: TcpState) -> Option<Self> {
+    /// How a connection without an error ended, by its state; `None`: it has not ended.
+    #[must_use]
+    pub fn of_state(state: TcpState) -> Option<Self> {
         match state {
             TcpState::CloseWait | TcpState::LastAck => Some(Self::PeerClosed),
             TcpState::Closing | TcpState::TimeWait | TcpState::Close => Some(Self::Closed),

@@ -33,7 +33,7 @@ pub use configuration::{
 };
 pub use ends::{Connected, Ended, Listening, Seen};
 pub use explain::{
-    Capture, Event, Evidence, Group, Packet, SeenAs, Side, Story, Translated, Verdict,
+    Capture, Event, Evidence, Group, Packet, SeenAs, Side, Story, StoryVerdict, Translated,
 };
 pub use guard::{GuardHolding, GuardStatus, Guarded};
 pub use history::{CauseCount, DeathGroup, History, LostDeaths};

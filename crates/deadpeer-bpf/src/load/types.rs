@@ -115,17 +115,10 @@ impl<'a> Types<'a> {
         // A chain is short; a ring would be a broken description.
         for _ in 0..32 {
             let found = self.of(id)?;
-            match found.kind {
-                Kind::Modifier | Kind::Typedef => id = found.size_or_type,
-                Kind::Integer
-                | Kind::Pointer
-                | Kind::Array
-                | Kind::Struct
-                | Kind::Union
-                | Kind::Enum
-                | Kind::Function
-                | Kind::Other => return Some((id, found)),
+            if !matches!(found.kind, Kind::Modifier | Kind::Typedef) {
+                return Some((id, found));
             }
+            id = found.size_or_type;
         }
         None
     }
@@ -155,16 +148,9 @@ impl<'a> Types<'a> {
 
     /// The members of a struct or union.
     pub(crate) fn members<'t>(&'t self, of: Type<'t>) -> impl Iterator<Item = Member<'t>> {
-        let members = match of.kind {
-            Kind::Struct | Kind::Union => of.rest,
-            Kind::Integer
-            | Kind::Pointer
-            | Kind::Array
-            | Kind::Enum
-            | Kind::Typedef
-            | Kind::Function
-            | Kind::Modifier
-            | Kind::Other => &[],
+        let members = match matches!(of.kind, Kind::Struct | Kind::Union) {
+            true => of.rest,
+            false => &[],
         };
         members.chunks_exact(12).filter_map(move |member| {
             let offset = word(member, 8)?;
@@ -240,20 +226,10 @@ impl From<Contents> for Section<'_> {
 const FUNCTIONS: [&[u8]; 3] = [b"bpf_iter_", b"bpf_get_socket_ptr_cookie", b"sk_getsockopt"];
 
 fn is_asked_for(kind: Kind, name: &[u8]) -> bool {
-    match kind {
-        Kind::Struct => true,
-        Kind::Function => FUNCTIONS
-            .iter()
-            .any(|beginning| name.starts_with(beginning)),
-        Kind::Typedef => name.starts_with(b"btf_trace_"),
-        Kind::Integer
-        | Kind::Pointer
-        | Kind::Array
-        | Kind::Union
-        | Kind::Enum
-        | Kind::Modifier
-        | Kind::Other => false,
-    }
+    let begins = |beginning: &&[u8]| name.starts_with(beginning);
+    kind == Kind::Struct
+        || kind == Kind::Function && FUNCTIONS.iter().any(begins)
+        || kind == Kind::Typedef && name.starts_with(b"btf_trace_")
 }
 
 fn hash(kind: Kind, name: &[u8]) -> u64 {

@@ -63,11 +63,6 @@ struct HangingWords<'a>(&'a Hanging);
 impl fmt::Display for HangingWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(hanging) = self;
-        let (one, have) = (
-            hanging.count == 1,
-            if hanging.count == 1 { "has" } else { "have" },
-        );
-        let since = Lower(hanging.longest);
         f.write_str(match hanging.wait {
             Wait::Peer(Awaited::Reader) => "PEER DOES NOT READ: ",
             Wait::Program => "NOT READ HERE: ",
@@ -84,64 +79,66 @@ impl fmt::Display for HangingWords<'_> {
             })
         )?;
         self.ends(f)?;
-        let upto = if one { "" } else { "up to " };
-        match hanging.wait {
-            Wait::Peer(Awaited::Connection) => {
-                write!(f, " {have} waited {upto}{since} for an answer to connect()")?;
-            }
-            Wait::Peer(Awaited::Acknowledgement) => {
-                write!(f, " {have} waited {upto}{since} for an acknowledgement")?;
-            }
-            Wait::Peer(Awaited::FinAcknowledgement) => {
-                write!(
-                    f,
-                    " {have} waited {upto}{since} for the acknowledgement of the close"
-                )?;
-            }
-            Wait::Peer(Awaited::Probe) => write!(
-                f,
-                " {have} heard nothing for {upto}{since}, and keepalive probes are not answered"
-            )?,
-            Wait::Peer(Awaited::Window) => write!(
-                f,
-                " {have} heard nothing for {upto}{since}, and probes of the closed window are not answered"
-            )?,
-            Wait::Peer(Awaited::Reader) => write!(
-                f,
-                " {have} waited {upto}{since} for room in the peer's window: its kernel answers, so its host is there, and its program is frozen or slow"
-            )?,
-            Wait::Program => write!(
-                f,
-                " {have} {} that the program has not read for {upto}{since}",
-                Bytes(u32::try_from(hanging.unread_bytes).unwrap_or(u32::MAX))
-            )?,
-            Wait::Peer(_) | _ => write!(f, " {have} waited {upto}{since}")?,
-        }
-        let reader = hanging.wait == Wait::Peer(Awaited::Reader);
-        match hanging.last_ends {
-            Some(Notice::Within(span)) if reader => {
-                write!(
-                    f,
-                    "; the user timeout ends it within {}",
-                    Upper(span.latest)
-                )?;
-            }
-            Some(Notice::Within(span)) => {
-                let last = if one { "" } else { " the last" };
-                write!(
-                    f,
-                    "; the kernel gives up{last} within {}",
-                    Upper(span.latest)
-                )?;
-            }
-            Some(Notice::Never) => f.write_str("; the kernel never gives up")?,
-            None => {}
-        }
+        self.waits(f)?;
+        self.gives_up(f)?;
         f.write_str(".")
     }
 }
 
 impl HangingWords<'_> {
+    /// For how long, and for what.
+    fn waits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(hanging) = self;
+        let (have, upto) = match hanging.count {
+            1 => ("has", ""),
+            _ => ("have", "up to "),
+        };
+        let since = Lower(hanging.longest);
+        let (begin, end) = match hanging.wait {
+            Wait::Peer(Awaited::Connection) => ("waited ", " for an answer to connect()"),
+            Wait::Peer(Awaited::Acknowledgement) => ("waited ", " for an acknowledgement"),
+            Wait::Peer(Awaited::FinAcknowledgement) => {
+                ("waited ", " for the acknowledgement of the close")
+            }
+            Wait::Peer(Awaited::Probe) => (
+                "heard nothing for ",
+                ", and keepalive probes are not answered",
+            ),
+            Wait::Peer(Awaited::Window) => (
+                "heard nothing for ",
+                ", and probes of the closed window are not answered",
+            ),
+            Wait::Peer(Awaited::Reader) => (
+                "waited ",
+                " for room in the peer's window: its kernel answers, so its host is there, and its program is frozen or slow",
+            ),
+            Wait::Program => {
+                let bytes = Bytes(u32::try_from(hanging.unread_bytes).unwrap_or(u32::MAX));
+                return write!(
+                    f,
+                    " {have} {bytes} that the program has not read for {upto}{since}"
+                );
+            }
+            Wait::Peer(_) | _ => ("waited ", ""),
+        };
+        write!(f, " {have} {begin}{upto}{since}{end}")
+    }
+
+    /// When the kernel ends the last of them.
+    fn gives_up(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(hanging) = self;
+        let by = match (hanging.wait, hanging.count) {
+            (Wait::Peer(Awaited::Reader), _) => "the user timeout ends it",
+            (_, 1) => "the kernel gives up",
+            _ => "the kernel gives up the last",
+        };
+        match hanging.last_ends {
+            Some(Notice::Within(span)) => write!(f, "; {by} within {}", Upper(span.latest)),
+            Some(Notice::Never) => f.write_str("; the kernel never gives up"),
+            None => Ok(()),
+        }
+    }
+
     fn ends(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(hanging) = self;
         match (hanging.role, hanging.peer) {

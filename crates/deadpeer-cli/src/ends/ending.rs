@@ -97,15 +97,10 @@ impl By {
 
     /// What the kernel had asked in vain, where it was the kernel.
     pub(super) fn question(self) -> Option<Question> {
-        match self {
-            Self::Kernel(question) => Some(question),
-            Self::Peer
-            | Self::Supervision
-            | Self::Heartbeat
-            | Self::Administrator
-            | Self::Us
-            | Self::Unknown => None,
-        }
+        let Self::Kernel(question) = self else {
+            return None;
+        };
+        Some(question)
     }
 
     /// One word for JSON.

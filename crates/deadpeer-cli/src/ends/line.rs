@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use deadpeer_core::{TcpInfo, TcpState};
+use deadpeer_core::{Cause, TcpInfo, TcpState};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::ending::{By, Ending, Shown, Sign};
@@ -163,21 +163,8 @@ impl Line {
     /// What the method in use goes by, if it looks at the connection itself.
     fn sign(&self, info: &TcpInfo, ready: PollFlags, method: &Method) -> Option<Sign> {
         if method.eyes == Eyes::Classic(Name::TcpInfo) {
-            return match info.state? {
-                state @ (TcpState::Close
-                | TcpState::CloseWait
-                | TcpState::Closing
-                | TcpState::LastAck
-                | TcpState::TimeWait) => Some(Sign::State(state.name())),
-                TcpState::Established
-                | TcpState::SynSent
-                | TcpState::SynRecv
-                | TcpState::FinWait1
-                | TcpState::FinWait2
-                | TcpState::Listen
-                | TcpState::NewSynRecv
-                | _ => None,
-            };
+            let state = info.state?;
+            return Cause::of_state(state).map(|_| Sign::State(state.name()));
         }
         let ends = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
         (self.goes_by_bits(method) && ready.intersects(ends)).then(|| Sign::Bits(words(ready)))

@@ -89,16 +89,9 @@ impl Seen {
 
     /// Whether it is worth saying to everybody: it is not as it should be, or an end of something.
     pub(super) fn is_notable(self) -> bool {
-        match self {
-            Self::Received { .. } | Self::Answered => false,
-            Self::Unanswered { count, .. } => count.is_power_of_two(),
-            Self::HeardAgain { .. }
-            | Self::Silent { .. }
-            | Self::WindowClosed { .. }
-            | Self::WindowOpen { .. }
-            | Self::Agreed { .. }
-            | Self::Fin
-            | Self::ShutDown => true,
+        if let Self::Unanswered { count, .. } = self {
+            return count.is_power_of_two();
         }
+        !matches!(self, Self::Received { .. } | Self::Answered)
     }
 }

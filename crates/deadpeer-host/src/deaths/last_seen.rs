@@ -228,18 +228,12 @@ fn is_in_doubt(info: &TcpInfo) -> bool {
 
 fn is_connection(socket: &Socket<'_>) -> bool {
     let ended = |timer: deadpeer_sys::sock_diag::ArmedTimer| timer.kind == TimerKind::TimeWait;
-    match socket.state {
-        TcpState::Listen | TcpState::TimeWait | TcpState::SynRecv | TcpState::NewSynRecv => false,
-        TcpState::FinWait2 => !socket.timer.is_some_and(ended),
-        TcpState::Established
-        | TcpState::SynSent
-        | TcpState::FinWait1
-        | TcpState::Close
-        | TcpState::CloseWait
-        | TcpState::LastAck
-        | TcpState::Closing
-        | _ => true,
-    }
+    let is_another = matches!(
+        socket.state,
+        TcpState::Listen | TcpState::TimeWait | TcpState::SynRecv | TcpState::NewSynRecv
+    );
+    let is_forgotten = socket.state == TcpState::FinWait2 && socket.timer.is_some_and(ended);
+    !is_another && !is_forgotten
 }
 
 /// What the peer acknowledged beyond data: our SYN, if we connected, and our FIN.

@@ -59,15 +59,10 @@ impl Reply {
 }
 
 fn rtt(reply: &Reply) -> Option<Duration> {
-    match reply {
-        Reply::Answer(Answer::Answered { rtt }) => Some(*rtt),
-        Reply::Answer(_)
-        | Reply::ByKernel(_)
-        | Reply::Withheld(_)
-        | Reply::NotSent
-        | Reply::Unreachable(_)
-        | Reply::Failed(_) => None,
-    }
+    let Reply::Answer(Answer::Answered { rtt }) = reply else {
+        return None;
+    };
+    Some(*rtt)
 }
 
 impl Replies {

@@ -6,4 +6,4 @@ mod verdict;
 
 pub use capture::{Capture, Group, Packet};
 pub use story::{SeenAs, Side, Story, Translated};
-pub use verdict::{Event, Evidence, Verdict};
+pub use verdict::{Event, Evidence, StoryVerdict};

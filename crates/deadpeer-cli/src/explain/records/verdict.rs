@@ -11,9 +11,9 @@ use deadpeer_report::record::Word;
 use super::super::time::rfc3339;
 
 /// What a story comes to.
-pub(super) fn verdict(verdict: &StoryVerdict, story: &Story) -> record::Verdict {
+pub(super) fn verdict(verdict: &StoryVerdict, story: &Story) -> record::StoryVerdict {
     let time = |at: Option<Moment>| at.map(rfc3339);
-    record::Verdict {
+    record::StoryVerdict {
         ending: verdict.ending.word().into(),
         ended_by: ended_by(verdict.ending).map(side),
         gone: verdict.gone.word().map(Word::Borrowed),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Verdict};
+use super::{Event, StoryVerdict};
 use crate::record::Options;
 
 /// What happened to a connection. Times are RFC 3339 in UTC.
@@ -28,7 +28,7 @@ pub struct Story {
     /// null: it has it once.
     pub translated: Option<Translated>,
     /// What it comes to.
-    pub verdict: Verdict,
+    pub verdict: StoryVerdict,
     /// What happened, in order.
     pub timeline: Vec<Event>,
     /// What else there is to say, a sentence each.

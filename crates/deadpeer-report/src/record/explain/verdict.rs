@@ -7,7 +7,7 @@ use crate::record::Word;
 /// Who was gone, since when, and what noticed it. null: nobody, nothing, or not known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Verdict {
+pub struct StoryVerdict {
     /// open, closed, half-closed, refused, aborted, forged-reset, forgotten, no-reader, gave-up,
     /// still-trying or replaced.
     pub ending: Word,
