@@ -86,7 +86,6 @@ fn anywhere(room: &Room, source: &str) -> Result<Vec<Fault>> {
     }
     faults.extend(layout::wide_comments(source));
     faults.extend(layout::unordered_imports(source)?);
-    faults.extend(exceptions_without_reason(&tokens));
     if !room.may_be_unsafe {
         let unsafe_code = tokens.iter().filter(|token| token.is("unsafe"));
         faults.extend(unsafe_code.map(|token| {
@@ -177,47 +176,6 @@ fn absent(room: &Room, file: &Path, source: &str) -> Result<Vec<Fault>> {
         }));
     }
     Ok(faults)
-}
-
-/// `#[allow]` and `#[expect]` say why.
-fn exceptions_without_reason(tokens: &[Token]) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for (index, token) in tokens.iter().enumerate() {
-        let opens = |at: usize, text| tokens.get(at).is_some_and(|token: &Token| token.is(text));
-        let attribute = token.is("#") && (opens(index + 1, "[") || opens(index + 2, "["));
-        if !attribute {
-            continue;
-        }
-        let body = bracketed(&tokens[index..]);
-        let exception = body
-            .iter()
-            .find(|token| token.is("allow") || token.is("expect"));
-        if let Some(exception) = exception
-            && !body.iter().any(|token| token.is("reason"))
-        {
-            faults.push((
-                exception.line,
-                format!("#[{}] without a reason", exception.text),
-            ));
-        }
-    }
-    faults
-}
-
-/// What stands in the first square brackets.
-fn bracketed(tokens: &[Token]) -> &[Token] {
-    let mut depth = 0_usize;
-    for (index, token) in tokens.iter().enumerate() {
-        if token.is("[") {
-            depth += 1;
-        } else if token.is("]") {
-            depth -= 1;
-            if depth == 0 {
-                return &tokens[..index];
-            }
-        }
-    }
-    tokens
 }
 
 fn prints(tokens: &[Token]) -> Vec<Fault> {

@@ -206,16 +206,6 @@ fn a_pure_crate_that_reaches_outside() {
 }
 
 #[test]
-fn an_exception_without_a_reason() {
-    let tree = Tree::new();
-    tree.append(
-        CORE,
-        "#[allow(dead_code, reason = \"shown\")]\nfn f() {}\n#[expect(dead_code)]\nfn g() {}\n",
-    );
-    tree.expect_findings(&["crates/deadpeer-core/src/lib.rs:4: #[expect] without a reason"]);
-}
-
-#[test]
 fn imports_out_of_order() {
     let tree = Tree::new();
     let tidy =
