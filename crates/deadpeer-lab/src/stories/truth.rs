@@ -389,3 +389,16 @@ impl Life {
         matches!(self.state, State::ZeroWindow | State::Sending)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::library;
+
+    #[test]
+    fn what_captures_show_is_said_of_every_scenario() {
+        for scenario in library().unwrap() {
+            assert!(Fault::of(&scenario.name).is_some(), "{}", scenario.name);
+        }
+    }
+}
