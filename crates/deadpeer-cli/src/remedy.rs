@@ -2,23 +2,21 @@
 //! have found such connections.
 
 mod version;
+mod words;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use deadpeer_core::{Kernel, Notice, Silence};
 use deadpeer_host::audit::Bound;
-use deadpeer_recipes::read::{Own, OwnEnd, Reading};
+use deadpeer_recipes::read::{Own, Reading};
 use deadpeer_recipes::{Advice, Fit, Knob, Recipe, SideAdvice, SideKind, advise};
-use deadpeer_report::duration::{Upper, argument, typed};
+use deadpeer_report::duration::argument;
 use deadpeer_report::record;
 use deadpeer_report::sanitize::sanitize;
 
 use crate::configuration::{self, Running};
-use crate::plan::read::{own_in_words, own_record};
-
-/// What is said of settings that survive no lost probe, as on the page of `plan --for`.
-const ONE_LOST_PROBE: &str = "one lost probe ends a live connection";
+use crate::plan::read::own_record;
 
 /// Looks remedies up; what was found of a program is kept.
 pub(crate) struct Remedies {
@@ -236,66 +234,6 @@ impl Remedy<'_> {
         own.into_iter().flatten().collect()
     }
 
-    /// As sentences for people.
-    pub(crate) fn notes(&self) -> Vec<String> {
-        let recipe = self.recipe();
-        let within = typed(self.advice.within);
-        let mut notes = Vec::from_iter(self.sooner());
-        let (kept, missed) = self.kept();
-        let words = |silences: &[Silence], last: &str| {
-            let words: Vec<_> = silences.iter().map(|silence| silence.words()).collect();
-            words.join(last)
-        };
-        let lines = self.lines();
-        if kept.is_empty() || lines.is_empty() {
-            notes.push(format!(
-                "{}: nothing in its configuration keeps {within}",
-                recipe.title
-            ));
-        } else {
-            let perhaps = match self.may_have_no_file() {
-                true => " if it was started with that",
-                false => "",
-            };
-            let file = self
-                .file()
-                .map(|file| format!(", {file}{perhaps}"))
-                .unwrap_or_default();
-            let lines = lines.join("; ");
-            let mut note = match self.in_force {
-                true => format!("its open connections have what can be written{file}: {lines}"),
-                false => format!("to write{file}: {lines}"),
-            };
-            note += &format!(" (keeps {within} {}", words(&kept, " and "));
-            if !missed.is_empty() {
-                note += &format!(", not {}", words(&missed, " or "));
-            }
-            notes.push(note + ")");
-            notes.extend(self.is_fragile().then(|| ONE_LOST_PROBE.to_owned()));
-            notes.extend(self.since());
-        }
-        for command in self.live().into_iter().filter(|_| !self.in_force) {
-            notes.push(format!("at once, for new connections: {command}"));
-        }
-        let own = self.own();
-        let ends = own.iter().filter(|own| own.ends != OwnEnd::Never);
-        notes.extend(ends.map(|own| format!("it acts itself, by {}", own_in_words(own))));
-        let telling = recipe
-            .timeouts
-            .iter()
-            .filter(|timeout| timeout.ends.is_some());
-        if let (Program::Unread(why), 1..) = (self.program, telling.clone().count()) {
-            let keys: Vec<_> = telling.map(|timeout| timeout.key.as_str()).collect();
-            let keys = keys.join(", ");
-            notes.push(format!(
-                "whether {keys} would end it sooner is not known: {}",
-                sanitize(why)
-            ));
-        }
-        notes.push(format!("more: {}", self.whole()));
-        notes
-    }
-
     /// Whether it was not read, and reads none unless it was started with one.
     fn may_have_no_file(&self) -> bool {
         let read = self.recipe().read.as_ref();
@@ -363,23 +301,11 @@ impl Remedy<'_> {
             silences.all(|silence| own.keeps(silence, within))
         })
     }
-
-    /// "sshd itself after 35 s", where that is sooner than the deadline.
-    fn sooner(&self) -> Option<String> {
-        let own = self.keeps_itself()?;
-        let OwnEnd::After(after) = own.ends else {
-            return None;
-        };
-        Some(format!(
-            "the program itself ends it after {} ({}): the kernel's times above don't count then",
-            Upper(after),
-            own.timeout.key
-        ))
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::words::ONE_LOST_PROBE;
     use super::*;
 
     #[test]
