@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum as _;
 use deadpeer_workspace::output;
 
+use crate::median::median;
 use contender::Contender;
 pub(super) use run::one;
 
@@ -131,15 +132,10 @@ impl Cost {
 
     /// The cost whose every figure is the median.
     fn median(costs: &[Self]) -> Self {
-        fn middle(values: impl Iterator<Item = f64>) -> f64 {
-            let mut values: Vec<f64> = values.collect();
-            values.sort_unstable_by(f64::total_cmp);
-            values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-        }
         Self {
-            heard_ns: middle(costs.iter().map(|cost| cost.heard_ns)),
-            expiry_ns: middle(costs.iter().map(|cost| cost.expiry_ns)),
-            bytes: middle(costs.iter().map(|cost| cost.bytes)),
+            heard_ns: median(costs.iter().map(|cost| cost.heard_ns)),
+            expiry_ns: median(costs.iter().map(|cost| cost.expiry_ns)),
+            bytes: median(costs.iter().map(|cost| cost.bytes)),
         }
     }
 }

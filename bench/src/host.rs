@@ -70,11 +70,6 @@ fn numbers(load: &Path, arguments: &[&str]) -> Result<Vec<f64>> {
     numbers.collect::<Result<_, _>>().context("numbers")
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 /// A figure, and what it may be at most.
 fn target(what: &str, measured: f64, most: f64) -> bool {
     let met = measured <= most;

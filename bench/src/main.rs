@@ -15,6 +15,7 @@ mod explain;
 mod guard;
 mod heartbeat;
 mod host;
+mod median;
 mod protect;
 mod sample;
 mod watch;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{at_least, median, numbers, target};
+use super::{at_least, numbers, target};
+use crate::median::median;
 
 /// Connections of a run.
 const NUMBER: &str = "20000";

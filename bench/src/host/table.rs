@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::super::sample::Sample;
-use super::{median, numbers, target};
+use super::{numbers, target};
+use crate::median::median;
 
 /// Rounds, fewer than elsewhere: ss(8) takes its time.
 const ROUNDS: usize = 3;
