@@ -11,7 +11,6 @@ use deadpeer::{News, Supervision, TcpState, Watch};
 
 use super::meters::{Meters, anonymous_bytes};
 use super::{BEAT, DEADLINE, Peers};
-use crate::median::median;
 
 /// After a connection is made and before anything is measured.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -171,7 +170,11 @@ impl Measured {
     }
 
     pub(super) fn median(samples: &[Self]) -> Self {
-        let middle = |number: fn(&Self) -> f64| median(samples.iter().map(number));
+        let middle = |number: fn(&Self) -> f64| {
+            let mut numbers: Vec<f64> = samples.iter().map(number).collect();
+            numbers.sort_unstable_by(f64::total_cmp);
+            numbers[numbers.len() / 2]
+        };
         Self {
             bytes: middle(|one| one.bytes),
             cpu_us: middle(|one| one.cpu_us),

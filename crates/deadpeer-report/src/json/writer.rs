@@ -2,7 +2,7 @@
 //!
 //! As serde_json writes it, but for two things: what does not print is escaped, and the names of
 //! fields, which are more than half of a record, are copied as they are. A million stories take
-//! gigabytes, and serde_json with a `Formatter` that escapes takes twice as long for them.
+//! gigabytes.
 
 use serde::ser::{self, Serialize};
 use serde_json::Error;
