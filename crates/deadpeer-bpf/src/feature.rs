@@ -20,7 +20,7 @@ pub(crate) struct Feature {
 
 pub(crate) const SOCKETS: Feature = Feature {
     name: "reading the sockets from within the kernel",
-    program: "deadpeer_look",
+    program: "deadpeer_socket",
     capabilities: TRACING,
     since: "5.12",
     came_with: "bpf_get_socket_ptr_cookie",
@@ -41,7 +41,7 @@ pub(crate) const SET: Feature = Feature {
 };
 pub(crate) const OWNERS: Feature = Feature {
     name: "asking the kernel for the owners",
-    program: "deadpeer_own",
+    program: "deadpeer_owners",
     capabilities: TRACING,
     since: "5.12",
     came_with: "bpf_get_socket_ptr_cookie",

@@ -2,7 +2,9 @@
 
 mod words;
 
+use std::collections::HashSet;
 use std::io::Write;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -35,7 +37,8 @@ use crate::text::style;
 /// --list` shows and `--undo` restores from.
 ///
 /// The kernel answers even if the peer's program hangs. Needs CAP_SYS_PTRACE (which root has), or
-/// to run as the same user as the connection's process.
+/// to run as the same user as the connection's process. The parts of a Multipath TCP connection are
+/// asked one by one, by eBPF (CAP_BPF and CAP_PERFMON, Linux 5.15); it is alive if one answers.
 ///
 /// A question can end a dead connection, because a kernel that no longer knows it answers with an
 /// RST. Where that is known beforehand, ping says so and asks only with --force: the peer has
@@ -253,12 +256,25 @@ impl Pings<'_> {
             let hint = format!("{connections} not asked; --force asks them too.");
             self.output.say(out, style::NOTE, &hint)?;
         }
-        let exits = self.replies.iter().map(exit);
+        let living = self.living();
+        let exits = self.targets.iter().zip(&self.replies);
+        let exits = exits.map(|(target, replies)| match target.inode {
+            Some(whole) if target.multipath && living.contains(&whole) => Exit::Yes,
+            Some(_) | None => exit(replies),
+        });
         let left_out = (!coverage.is_whole()).then_some(Exit::Unknown);
         Ok(exits
             .chain(left_out)
             .reduce(Exit::worse)
             .unwrap_or(Exit::Unknown))
+    }
+
+    /// The Multipath TCP connections of which a part was answered.
+    fn living(&self) -> HashSet<NonZeroU32> {
+        let all = self.targets.iter().zip(&self.replies);
+        let answered = all
+            .filter(|(target, replies)| target.multipath && replies.peer_is_there() == Some(true));
+        answered.filter_map(|(target, _)| target.inode).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Asking the peers of other processes' connections whether they are still there.
 
 mod observing;
+mod part;
 mod questions;
 
 use deadpeer::{Answer, NotNow, PingError};

@@ -26,6 +26,7 @@ pub mod deaths;
 mod distrust;
 pub mod filter;
 pub mod kill;
+mod parts;
 mod process;
 pub mod protect;
 mod publish;

@@ -23,3 +23,4 @@ pub use loan_record::LoanRecord;
 pub use record::{Group, Record, boot_id};
 pub use restore::{RestoreError, Restored, Returning, Undoing, restore};
 pub use sysctl::{Sysctl, SysctlAccessError, SysctlChange, SysctlFate};
+pub(crate) use way_back::WayBack;

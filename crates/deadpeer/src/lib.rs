@@ -157,7 +157,7 @@ pub use apply::{Applied, Apply, ApplyError, Difference, Lack, Unsupported};
 pub use death::{Death, Ending, Evidence, HalfClose};
 pub use died::{WatchError, died, died_with};
 pub use inspect::{InspectError, OptionsError, inspect, options};
-pub use ping::{Answer, NotNow, Ping, PingError, lent_to_ping, ping};
+pub use ping::{Answer, NotNow, Ping, PingError, Pingable, lent_to_ping, ping};
 pub use protect::{ProtectError, Protected, protect};
 pub use reusable::{NotReusable, Reuse, reusable};
 pub use take_error::take_error;

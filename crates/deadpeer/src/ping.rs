@@ -2,6 +2,7 @@
 
 mod asking;
 mod loan;
+mod pingable;
 mod reading;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use deadpeer_sys::SysError;
 
 pub use asking::Ping;
 pub use loan::lent_to_ping;
+pub use pingable::Pingable;
 
 use crate::death::Death;
 

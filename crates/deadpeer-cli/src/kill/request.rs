@@ -32,8 +32,11 @@ use crate::output::OutputArgs;
 /// and asks for confirmation first. That a peer has rebooted can't be known, and is said
 /// afterwards.
 ///
-/// Needs CAP_NET_ADMIN to destroy, CAP_SYS_PTRACE or the same user to ask, and a kernel with
-/// CONFIG_INET_DIAG_DESTROY.
+/// The parts of a Multipath TCP connection are asked one by one, and none is destroyed while one of
+/// them answers.
+///
+/// Needs CAP_NET_ADMIN to destroy, CAP_SYS_PTRACE or the same user to ask (CAP_BPF and CAP_PERFMON
+/// for Multipath TCP), and a kernel with CONFIG_INET_DIAG_DESTROY.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 #[command(group = clap::ArgGroup::new("which").required(true).args(["silent_for", "unreachable", "all_matching"]))]

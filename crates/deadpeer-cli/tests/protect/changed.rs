@@ -2,12 +2,13 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use deadpeer::{Apply as _, Policy, SocketOptions};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::{in_private_netns, skip};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::population::{Holder, keepalive, listener, pair, pair_of};
 use crate::common::{of_type, run};
@@ -55,14 +56,13 @@ fn a_connection_of_another_process() {
         for way in ways() {
             let undo = Undo::new();
             let pair = pair(&SocketOptions::default());
-            let (client, port) = (pair.client.try_clone().unwrap(), pair.port());
+            let client = pair.client.try_clone().unwrap();
             let holder = Holder::plain(pair.client);
             let pid = holder.pid().to_string();
             let summary = undo.summary(0, &[&WITHIN[..], &["--pid", &pid], way].concat());
             assert_eq!(summary["changed"], 1, "{summary}");
             assert!(options(&client).keepalive);
             assert!(!options(&pair.server).keepalive, "not of that process");
-            let _ = port;
         }
     });
 }
@@ -253,10 +253,7 @@ fn an_undo_file_of_a_namespace_that_nothing_leads_to_is_not_mistaken() {
         undo.summary(0, &args(&pair.port(), &[]));
         let protected = options(&pair.server);
         let file = undo.files().remove(0);
-        let mut record: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        record["network_namespace"] = 1.into();
-        std::fs::write(&file, record.to_string()).unwrap();
+        rewrite(&file, "network_namespace", json!(1));
         let ran = undo.protect(&["--undo", file.to_str().unwrap(), "--yes"]);
         assert_eq!(ran.code, 2, "{}", ran.stdout);
         let said = "another network namespace";
@@ -274,10 +271,7 @@ fn an_undo_file_of_an_earlier_boot_has_nothing_to_undo() {
         undo.summary(0, &args(&pair.port(), &[]));
         let protected = options(&pair.server);
         let file = undo.files().remove(0);
-        let mut record: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        record["boot_id"] = "another".into();
-        std::fs::write(&file, record.to_string()).unwrap();
+        rewrite(&file, "boot_id", json!("another"));
         let undone = undo.undo(&[]);
         assert_eq!(
             (&undone["restored"], &undone["gone"]),
@@ -308,6 +302,13 @@ fn closed_connections_are_counted_and_nobody_else_is_touched() {
             assert_eq!(options(&again.server), before);
         }
     });
+}
+
+/// Has an undo file say something else.
+fn rewrite(file: &Path, field: &str, value: Value) {
+    let mut record: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    record[field] = value;
+    std::fs::write(file, record.to_string()).unwrap();
 }
 
 /// Listens where somebody did until now. A program that another test starts just now has copies of

@@ -1,7 +1,6 @@
 //! Many questions at once, put by one loop.
 
 use std::convert::Infallible;
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use deadpeer::Ping;
@@ -9,6 +8,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::Reply;
 use super::observing::{self, Doors};
+use super::part::{Asked, AskedParts, Asking};
 use crate::table::Unreadable;
 use crate::table::fd_borrower::FdBorrower;
 use crate::target::{ByKernel, Target};
@@ -20,6 +20,10 @@ use crate::work::Work;
 /// A descriptor is borrowed from its owner for as long as its question takes, `timeout` at most.
 /// Were the owner to close it meanwhile, its FIN would go out at the end of that. Takes
 /// `CAP_SYS_PTRACE`, or the same user.
+///
+/// A part of a Multipath TCP connection has no descriptor of its own, and is asked by eBPF: takes
+/// `CAP_BPF` and `CAP_PERFMON`, Linux 5.15. Where that can't be had, what its kernel asks and hears
+/// is the reply.
 ///
 /// A connection in whose state the kernel itself asks is looked at, and one that the question could
 /// end is left alone unless [allowed](Self::allow_endings).
@@ -38,7 +42,9 @@ pub struct Questions<'t> {
     /// When the next may be asked.
     next_at: Instant,
     /// By the place of their targets.
-    open: Vec<(usize, Ping<OwnedFd>)>,
+    open: Vec<(usize, Asking)>,
+    /// Dropped after those that are asked, it gives back what is lent to them.
+    parts: AskedParts,
     replies: Vec<Option<Reply>>,
 }
 
@@ -63,6 +69,7 @@ impl<'t> Questions<'t> {
             next: 0,
             next_at: now,
             open: Vec::new(),
+            parts: AskedParts::default(),
         }
     }
 
@@ -141,7 +148,7 @@ impl<'t> Questions<'t> {
         target: &Target,
         borrower: &mut FdBorrower,
         now: Instant,
-    ) -> Result<Ping<OwnedFd>, Reply> {
+    ) -> Result<Asking, Reply> {
         if ByKernel::is_in_charge(target.state, target.inode.is_some()) {
             return Err(observing::observe(&mut self.doors, target));
         }
@@ -152,9 +159,12 @@ impl<'t> Questions<'t> {
         if let (Some(risk), false) = (risk, self.endings_allowed) {
             return Err(Reply::Withheld(risk));
         }
-        // One descriptor for several connections: what their kernel asks and hears shows.
         if target.multipath {
-            return Err(observing::observe(&mut self.doors, target));
+            return match self.parts.part(target, &self.targets) {
+                Some(part) => self.put(Asked::Part(Box::new(part)), now),
+                // What its kernel asks and hears shows.
+                None => Err(observing::observe(&mut self.doors, target)),
+            };
         }
         let socket = match borrower.borrow_from(target.numbers(), target.id.cookie) {
             Ok(socket) => socket,
@@ -170,6 +180,10 @@ impl<'t> Questions<'t> {
             }
             Err(why) => return Err(Reply::Unreachable(why)),
         };
+        self.put(Asked::Whole(socket), now)
+    }
+
+    fn put(&self, socket: Asked, now: Instant) -> Result<Asking, Reply> {
         let ping = Ping::begin(socket, now, self.timeout).map_err(Reply::Failed)?;
         Ok(ping.even_the_last(self.even_the_last))
     }
@@ -190,11 +204,12 @@ impl Work for Questions<'_> {
         if self.may_ask_more() {
             self.ask_more(now);
         }
+        self.parts.carry_out();
         Ok(())
     }
 }
 
-fn step(ping: &mut Ping<OwnedFd>, now: Instant) -> Option<Reply> {
+fn step(ping: &mut Asking, now: Instant) -> Option<Reply> {
     match ping.handle_timeout(now) {
         Ok(answer) => answer.map(Reply::Answer),
         Err(error) => Some(Reply::Failed(error)),

@@ -1,16 +1,39 @@
-//! What a program hears when a part of its Multipath TCP connection is destroyed.
+//! Parts of Multipath TCP connections: which may go, and what a program hears when one is destroyed.
 //!
-//! Nothing, as long as there are other parts; and after the last, nothing for
+//! A connection is alive as long as one of its parts is, and then none of them is destroyed. The
+//! program hears nothing, as long as there are other parts; and after the last, nothing for
 //! `net.mptcp.close_timeout`, a minute: another part could join (net/mptcp/protocol.c,
 //! `mptcp_worker`). The kernel destroys parts alone (net/mptcp/mptcp_diag.c). So the whole is
 //! disconnected through its descriptor.
 
 use std::num::NonZeroU32;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::decision::Decision;
 use crate::table::fd_borrower::FdBorrower;
 use crate::target::Target;
+
+/// Lets no part go whose connection is alive by another among these.
+pub(super) fn spare_parts_of_the_living(targets: &[Target], decisions: &mut [Decision]) {
+    let parts = || {
+        targets
+            .iter()
+            .map(|target| target.inode.filter(|_| target.multipath))
+    };
+    let mut living = FxHashMap::default();
+    for (whole, decision) in parts().zip(&*decisions) {
+        if let (Some(whole), Decision::Alive(reply)) = (whole, decision) {
+            living.insert(whole, *reply);
+        }
+    }
+    for (whole, decision) in parts().zip(decisions) {
+        let alive = whole.and_then(|whole| living.get(&whole));
+        if let (Some(reply), Decision::Destroy { .. }) = (alive, &decision) {
+            *decision = Decision::Alive(*reply);
+        }
+    }
+}
 
 /// What the programs hear of destroyed parts of Multipath TCP connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

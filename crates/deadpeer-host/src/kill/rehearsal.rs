@@ -5,8 +5,10 @@ use std::time::Duration;
 use deadpeer::{Answer, NotNow};
 
 use super::decision::Decision;
+use super::multipath;
 use super::rounds::ATTEMPTS;
 use crate::ask::Reply;
+use crate::parts::Parts;
 use crate::table::Unreadable;
 use crate::target::Target;
 
@@ -17,13 +19,15 @@ const JUST_NOW: Duration = Duration::from_secs(1);
 /// [`ProbeRounds::decisions`](super::ProbeRounds::decisions).
 #[must_use]
 pub fn rehearse(targets: &[Target], force: bool) -> Vec<Decision> {
-    targets
-        .iter()
-        .map(|target| rehearsed(target, force))
-        .collect()
+    let any_parts = targets.iter().any(|target| target.multipath);
+    let asks_parts = any_parts && Parts::are_permitted();
+    let each = |target| rehearsed(target, asks_parts, force);
+    let mut decisions: Vec<Decision> = targets.iter().map(each).collect();
+    multipath::spare_parts_of_the_living(targets, &mut decisions);
+    decisions
 }
 
-fn rehearsed(target: &Target, force: bool) -> Decision {
+fn rehearsed(target: &Target, asks_parts: bool, force: bool) -> Decision {
     let unanswered = target.unanswered;
     let decision = if unanswered >= ATTEMPTS {
         Decision::Destroy { unanswered }
@@ -33,7 +37,7 @@ fn rehearsed(target: &Target, force: bool) -> Decision {
         Decision::Alive(Reply::Answer(Answer::NotNow(NotNow::Heard { ago })))
     } else if target.inode.is_none() {
         Decision::Unknown(Reply::Unreachable(Unreadable::NoDescriptor))
-    } else if target.multipath {
+    } else if target.multipath && !asks_parts {
         Decision::Unknown(Reply::Unreachable(Unreadable::Multipath))
     } else if force {
         Decision::Forced(Reply::NotSent)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use deadpeer::Answer;
 
 use super::decision::Decision;
+use super::multipath;
 use crate::ask::{Questions, Reply};
 use crate::table::Unreadable;
 use crate::target::Target;
@@ -68,10 +69,10 @@ impl<'t> ProbeRounds<'t> {
     /// could not be asked, unless `force`d.
     #[must_use]
     pub fn decisions(&self, force: bool) -> Vec<Decision> {
-        self.heard
-            .iter()
-            .map(|heard| heard.verdict(force))
-            .collect()
+        let verdicts = self.heard.iter().map(|heard| heard.verdict(force));
+        let mut decisions: Vec<Decision> = verdicts.collect();
+        multipath::spare_parts_of_the_living(self.targets, &mut decisions);
+        decisions
     }
 
     fn begin(&mut self, now: Instant) {

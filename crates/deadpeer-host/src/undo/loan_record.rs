@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use deadpeer::Apply as _;
-use deadpeer_core::SocketOptions;
+use deadpeer_core::{Effective, SocketOptions};
 use deadpeer_sys::sockopt;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::file::{UndoFile, WriteUndoError};
 use super::record::{Group, Record};
 use super::way_back::WayBack;
+use crate::parts::Parts;
 use crate::table::Unreadable;
 use crate::table::fd_borrower::FdBorrower;
 use crate::target::Target;
@@ -26,6 +27,9 @@ pub struct LoanRecord {
     directory: PathBuf,
     record: Record,
     lenders: Vec<Lender>,
+    /// What reaches those that are parts of Multipath TCP connections; `None`: there are none, or
+    /// they can't be asked.
+    parts: Option<Parts>,
     /// `None`: nobody can be asked, so nothing is lent.
     file: Option<UndoFile>,
     /// When the directory was changed last, after the file was written.
@@ -38,6 +42,7 @@ pub struct LoanRecord {
 #[derive(Debug)]
 struct Lender {
     cookie: u64,
+    multipath: bool,
     process: Option<String>,
     holders: Box<[(u32, RawFd)]>,
 }
@@ -53,10 +58,13 @@ impl LoanRecord {
         record: Record,
         targets: impl IntoIterator<Item = &'t Target>,
     ) -> Result<Self, WriteUndoError> {
+        let targets: Vec<&Target> = targets.into_iter().collect();
+        let part = targets.iter().find(|target| target.multipath);
         let mut lent = Self {
             directory: directory.to_owned(),
             record,
-            lenders: targets.into_iter().map(Lender::of).collect(),
+            lenders: targets.iter().copied().map(Lender::of).collect(),
+            parts: part.and_then(|part| Parts::open(part.namespace())),
             file: None,
             written: None,
             owed: FxHashSet::default(),
@@ -99,7 +107,7 @@ impl LoanRecord {
         let known = known(file);
         let mut borrower = FdBorrower::default();
         let owed = self.lenders.iter().filter(|lender| {
-            let Some(group) = known.get(&lender.cookie) else {
+            let Some(group) = known.get(&lender.cookie).filter(|_| !lender.multipath) else {
                 return false;
             };
             match lender.borrow(&mut borrower) {
@@ -109,6 +117,15 @@ impl LoanRecord {
             }
         });
         self.owed = owed.map(|lender| lender.cookie).collect();
+        if let Some(parts) = &self.parts {
+            let lent = |cookie: &u64| known.contains_key(cookie);
+            let lent = multipath(&self.lenders).filter(lent).collect();
+            let owed = parts.put_back(lent, |cookie, now| {
+                let group = known.get(&cookie);
+                group.map_or_else(SocketOptions::default, |it| WayBack::of(now, &[it]).options)
+            });
+            self.owed.extend(owed);
+        }
     }
 
     /// Takes the file away, if everything was given back. Otherwise it stays, and this says where.
@@ -129,28 +146,38 @@ impl LoanRecord {
     fn groups(&self) -> Vec<Group> {
         let mut owed = self.file.as_ref().map(known).unwrap_or_default();
         owed.retain(|cookie, _| self.owed.contains(cookie));
+        let parts = self.parts_now();
         let mut borrower = FdBorrower::default();
         let mut groups: Vec<Group> = Vec::new();
         for lender in &self.lenders {
-            let Some(before) = lender.before(&owed, &mut borrower) else {
-                continue;
+            let now = match lender.multipath {
+                true => parts.get(&lender.cookie).copied(),
+                false => lender.now(&mut borrower),
             };
-            let like =
-                |group: &&mut Group| group.process == lender.process && group.before == before;
+            let Some(now) = now else { continue };
+            let mut lent = Group::lent(lender.process.clone(), &now, vec![lender.cookie]);
+            if let Some(owed) = owed.get(&lender.cookie) {
+                lent.before = owed.before;
+            }
+            let like = |group: &&mut Group| {
+                (&group.process, &group.before) == (&lent.process, &lent.before)
+            };
             match groups.iter_mut().find(like) {
                 Some(group) => group.cookies.push(lender.cookie),
-                None => groups.push(Group {
-                    process: lender.process.clone(),
-                    listeners: false,
-                    lent: true,
-                    before,
-                    after: deadpeer::lent_to_ping(),
-                    followed_sysctl: None,
-                    cookies: vec![lender.cookie],
-                }),
+                None => groups.push(lent),
             }
         }
         groups
+    }
+
+    /// What the parts of Multipath TCP connections have.
+    fn parts_now(&self) -> FxHashMap<u64, Effective> {
+        let Some(parts) = &self.parts else {
+            return FxHashMap::default();
+        };
+        let own = parts.read(multipath(&self.lenders)).unwrap_or_default();
+        let now = |(cookie, own)| (cookie, parts.effective(&own));
+        own.into_iter().map(now).collect()
     }
 }
 
@@ -160,6 +187,7 @@ impl Lender {
             |owner: &crate::TargetOwner| String::from_utf8_lossy(&owner.process).into_owned();
         Self {
             cookie: target.id.cookie,
+            multipath: target.multipath,
             process: target.owners.first().map(name),
             holders: target.numbers().collect(),
         }
@@ -169,18 +197,16 @@ impl Lender {
         borrower.borrow_from(self.holders.iter().copied(), self.cookie)
     }
 
-    /// What it has now, of what may be lent; what it had, if that is owed.
-    fn before(
-        &self,
-        owed: &FxHashMap<u64, Group>,
-        borrower: &mut FdBorrower,
-    ) -> Option<SocketOptions> {
-        let now = sockopt::effective(self.borrow(borrower).ok()?).ok()?;
-        Some(match owed.get(&self.cookie) {
-            Some(group) => group.before,
-            None => now.of_those(&deadpeer::lent_to_ping()),
-        })
+    /// What it has.
+    fn now(&self, borrower: &mut FdBorrower) -> Option<Effective> {
+        sockopt::effective(self.borrow(borrower).ok()?).ok()
     }
+}
+
+/// Those that are parts of Multipath TCP connections.
+fn multipath(lenders: &[Lender]) -> impl Iterator<Item = u64> {
+    let parts = lenders.iter().filter(|lender| lender.multipath);
+    parts.map(|lender| lender.cookie)
 }
 
 /// What each socket of a file had.

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
-use deadpeer_core::SocketOptions;
+use deadpeer_core::{Effective, SocketOptions};
 use serde::{Deserialize, Serialize};
 
 use super::sysctl::SysctlChange;
@@ -63,6 +63,22 @@ pub struct Group {
     pub followed_sysctl: Option<bool>,
     /// The sockets (`SO_COOKIE`).
     pub cookies: Vec<u64>,
+}
+
+impl Group {
+    /// Sockets with these settings in force, of which some options are lent to questions.
+    pub(crate) fn lent(process: Option<String>, before: &Effective, cookies: Vec<u64>) -> Self {
+        let after = deadpeer::lent_to_ping();
+        Self {
+            process,
+            listeners: false,
+            lent: true,
+            before: before.of_those(&after),
+            after,
+            followed_sysctl: None,
+            cookies,
+        }
+    }
 }
 
 /// The number of this boot (random(4)).

@@ -1,13 +1,10 @@
 //! One ping, step by step: when to look, when to ask, when to stop.
 
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use deadpeer_core::TcpInfo;
-use deadpeer_sys::sockopt::{self, Transport};
-use deadpeer_sys::{Errno, SysError, readiness};
+use deadpeer_core::{Effective, TcpInfo};
 
-use super::loan::Loan;
+use super::pingable::Pingable;
 use super::reading::{ANSWER_LIMIT, LEAST_SILENCE, Reading, obstacle, silent_for, unanswered};
 use super::{Answer, NotNow, PingError};
 use crate::death::{HalfClose, Known, Limits, judge, never_connected};
@@ -35,8 +32,8 @@ const LONGEST_LOAN: Duration = Duration::from_millis(120);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Ping<F: AsFd> {
-    fd: F,
+pub struct Ping<S: Pingable> {
+    socket: S,
     begun: Instant,
     timeout: Duration,
     first: Reading,
@@ -58,24 +55,23 @@ enum Stage {
     /// settings.
     Kernel(Option<Instant>),
     /// The settings are borrowed, since then.
-    Borrowed { loan: Loan, since: Instant },
+    Borrowed { before: Effective, since: Instant },
     /// The settings are given back.
     Free,
     /// Nothing can be asked.
     Never(NotNow),
 }
 
-impl<F: AsFd> Ping<F> {
+impl<S: Pingable> Ping<S> {
     /// Takes a first look. Nothing is sent yet.
     ///
     /// # Errors
     /// See [`PingError`].
-    pub fn begin(socket: F, now: Instant, timeout: Duration) -> Result<Self, PingError> {
-        let fd = socket.as_fd();
-        let info = deadpeer_sys::tcp_info(fd).map_err(|error| refusal(fd, error))?;
-        let stage = first_stage(fd, &info, now, timeout)?;
+    pub fn begin(mut socket: S, now: Instant, timeout: Duration) -> Result<Self, PingError> {
+        let info = socket.tcp_info()?;
+        let stage = first_stage(&mut socket, &info, now, timeout)?;
         Ok(Self {
-            fd: socket,
+            socket,
             begun: now,
             timeout,
             first: Reading::of(&info),
@@ -112,7 +108,7 @@ impl<F: AsFd> Ping<F> {
     /// # Errors
     /// See [`PingError`].
     pub fn handle_timeout(&mut self, now: Instant) -> Result<Option<Answer>, PingError> {
-        let info = deadpeer_sys::tcp_info(&self.fd).map_err(PingError::Call)?;
+        let info = self.socket.tcp_info()?;
         if let Stage::Never(why) = self.stage {
             return Ok(Some(self.death(&info)?.unwrap_or(Answer::NotNow(why))));
         }
@@ -144,14 +140,14 @@ impl<F: AsFd> Ping<F> {
     /// # Errors
     /// See [`PingError`].
     pub fn last_check(mut self, now: Instant) -> Result<Option<Answer>, PingError> {
-        let info = deadpeer_sys::tcp_info(&self.fd).map_err(PingError::Call)?;
+        let info = self.socket.tcp_info()?;
         self.note_question(Reading::of(&info), now);
         self.answer(&info, now)
     }
 
     fn give_back_then(&mut self, next: Stage) {
-        if let Stage::Borrowed { loan, .. } = std::mem::replace(&mut self.stage, next) {
-            loan.give_back(self.fd.as_fd());
+        if let Stage::Borrowed { before, .. } = std::mem::replace(&mut self.stage, next) {
+            self.socket.give_back(&before);
         }
     }
 
@@ -164,7 +160,7 @@ impl<F: AsFd> Ping<F> {
         }
     }
 
-    fn answer(&self, info: &TcpInfo, now: Instant) -> Result<Option<Answer>, PingError> {
+    fn answer(&mut self, info: &TcpInfo, now: Instant) -> Result<Option<Answer>, PingError> {
         if let Some(dead) = self.death(info)? {
             return Ok(Some(dead));
         }
@@ -198,12 +194,14 @@ impl<F: AsFd> Ping<F> {
         })))
     }
 
-    fn death(&self, info: &TcpInfo) -> Result<Option<Answer>, PingError> {
+    fn death(&mut self, info: &TcpInfo) -> Result<Option<Answer>, PingError> {
         if info.state != Some(deadpeer_core::TcpState::Close) || never_connected(info) {
             return Ok(None);
         }
-        let signs = readiness::signs(&self.fd).map_err(PingError::Call)?;
-        let limits = || Limits::of(self.fd.as_fd());
+        let signs = self.socket.signs()?;
+        let settings = Settings::of(&mut self.socket);
+        // Gone, it may have none any more.
+        let limits = || Ok(settings.map(|it| it.limits()).unwrap_or_default());
         let death = judge(signs, info, limits, Known::Connected, HalfClose::Lives);
         Ok(death.map(match self.asked {
             true => Answer::Ended,
@@ -224,7 +222,7 @@ impl<F: AsFd> Ping<F> {
 
     /// Asks, unless that could end the connection.
     fn borrow(&mut self, info: &TcpInfo, now: Instant) -> Result<(), PingError> {
-        let settings = Settings::of(self.fd.as_fd())?;
+        let settings = Settings::of(&mut self.socket)?;
         if settings.would_end(info, self.even_the_last) {
             let unanswered = unanswered(info);
             self.stage = match self.stage {
@@ -235,9 +233,9 @@ impl<F: AsFd> Ping<F> {
             };
             return Ok(());
         }
-        let loan = Loan::take(self.fd.as_fd(), settings.keepalive, settings.keepidle_s);
-        let loan = loan.map_err(PingError::Call)?;
-        self.stage = Stage::Borrowed { loan, since: now };
+        let Settings(before) = settings;
+        self.socket.lend(&before)?;
+        self.stage = Stage::Borrowed { before, since: now };
         self.last_silent = now;
         Ok(())
     }
@@ -255,14 +253,14 @@ impl<F: AsFd> Ping<F> {
     }
 }
 
-impl<F: AsFd> Drop for Ping<F> {
+impl<S: Pingable> Drop for Ping<S> {
     fn drop(&mut self) {
         self.give_back_then(Stage::Free);
     }
 }
 
 fn first_stage(
-    fd: BorrowedFd<'_>,
+    socket: &mut impl Pingable,
     info: &TcpInfo,
     now: Instant,
     timeout: Duration,
@@ -275,7 +273,7 @@ fn first_stage(
         return Ok(Stage::Never(NotNow::Heard { ago: silence }));
     }
     let unanswered = unanswered(info);
-    if Settings::of(fd)?.kernel_asks(silence) {
+    if Settings::of(socket)?.kernel_asks(silence) {
         let armed_otherwise = now + timeout / 2;
         return Ok(Stage::Kernel((unanswered == 0).then_some(armed_otherwise)));
     }
@@ -289,31 +287,24 @@ fn first_stage(
 }
 
 /// The options of the application that a probe of ours counts against.
-struct Settings {
-    keepalive: bool,
-    keepidle_s: u32,
-    limits: Limits,
-}
+struct Settings(Effective);
 
 impl Settings {
-    fn of(fd: BorrowedFd<'_>) -> Result<Self, PingError> {
-        let read = || -> Result<Self, SysError> {
-            Ok(Self {
-                keepalive: sockopt::keepalive(fd)?,
-                keepidle_s: sockopt::keepidle_s(fd)?,
-                limits: Limits::of(fd)?,
-            })
-        };
-        read().map_err(PingError::Call)
+    fn of(socket: &mut impl Pingable) -> Result<Self, PingError> {
+        socket.options().map(Self)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::new(self.0.keepcnt, self.0.user_timeout_ms)
     }
 
     fn idle(&self) -> Duration {
-        Duration::from_secs(self.keepidle_s.into())
+        Duration::from_secs(self.0.keepidle_s.into())
     }
 
     /// Keepalive is on and has come to its turn.
     fn kernel_asks(&self, silence: Duration) -> bool {
-        self.keepalive && silence >= self.idle()
+        self.0.keepalive && silence >= self.idle()
     }
 
     /// Whether the kernel could take one more unanswered probe for the last (net/ipv4/tcp_timer.c,
@@ -323,19 +314,12 @@ impl Settings {
         let open = unanswered(info);
         let now = silent_for(info).saturating_add(LONGEST_LOAN);
         let overdue = self.kernel_asks(now);
-        if let Some(timeout) = self.limits.user_timeout {
+        let keepalive = self.0.keepalive;
+        if let Some(timeout) = self.limits().user_timeout {
             let fires_again = open > 0 || overdue;
-            return (fires_again && now >= timeout) || (self.keepalive && self.idle() >= timeout);
+            return (fires_again && now >= timeout) || (keepalive && self.idle() >= timeout);
         }
-        let own = u32::from(self.keepalive && !even_the_last) + u32::from(overdue);
-        self.limits.keepcnt.is_some_and(|count| open + own >= count)
-    }
-}
-
-fn refusal(fd: BorrowedFd<'_>, error: SysError) -> PingError {
-    let asked_in_vain = matches!(error.errno, Errno::OPNOTSUPP | Errno::NOPROTOOPT);
-    match sockopt::transport(fd) {
-        Ok(Transport::Other) if asked_in_vain => PingError::NotTcp,
-        Ok(_) | Err(_) => PingError::Call(error),
+        let own = u32::from(keepalive && !even_the_last) + u32::from(overdue);
+        open + own >= self.0.keepcnt
     }
 }

@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use deadpeer_core::SocketOptions;
+use deadpeer_core::{Effective, SocketOptions};
 use deadpeer_sys::{SysError, sockopt};
 
 /// `TCP_KEEPIDLE` while it is borrowed, seconds.
@@ -20,59 +20,41 @@ pub fn lent_to_ping() -> SocketOptions {
     }
 }
 
-/// `SO_KEEPALIVE` on and `TCP_KEEPIDLE` at a second, until they are given back.
-#[derive(Debug, Clone, Copy)]
-#[must_use]
-pub(super) struct Loan {
-    keepalive: bool,
-    keepidle_s: u32,
+/// Makes the kernel send a probe in its next timer tick, if a second of silence has passed.
+///
+/// `TCP_KEEPIDLE` is the first to be borrowed and the last to be given back: whoever comes after a
+/// process that was killed in between knows by it that the loan stands.
+pub(super) fn take(fd: BorrowedFd<'_>, before: &Effective) -> Result<(), SysError> {
+    sockopt::set_keepidle_s(fd, BORROWED_IDLE_S)?;
+    if !before.keepalive {
+        // Switched on, it waits afresh; set once more, the silence until now counts.
+        let asked = sockopt::set_keepalive(fd, true)
+            .and_then(|()| sockopt::set_keepidle_s(fd, BORROWED_IDLE_S));
+        if let Err(error) = asked {
+            give_back(fd, before);
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
-impl Loan {
-    /// Makes the kernel send a probe in its next timer tick, if a second of silence has passed.
-    ///
-    /// `TCP_KEEPIDLE` is the first to be borrowed and the last to be given back: whoever comes
-    /// after a process that was killed in between knows by it that the loan stands.
-    pub(super) fn take(
-        fd: BorrowedFd<'_>,
-        keepalive: bool,
-        keepidle_s: u32,
-    ) -> Result<Self, SysError> {
-        sockopt::set_keepidle_s(fd, BORROWED_IDLE_S)?;
-        let loan = Self {
-            keepalive,
-            keepidle_s,
-        };
-        if !keepalive {
-            // Switched on, it waits afresh; set once more, the silence until now counts.
-            let asked = sockopt::set_keepalive(fd, true)
-                .and_then(|()| sockopt::set_keepidle_s(fd, BORROWED_IDLE_S));
-            if let Err(error) = asked {
-                loan.give_back(fd);
-                return Err(error);
-            }
+/// Gives back what is still borrowed. What the application has set meanwhile is its own.
+pub(super) fn give_back(fd: BorrowedFd<'_>, before: &Effective) {
+    let give_back = |_| -> Result<(), SysError> {
+        if sockopt::keepidle_s(fd)? != BORROWED_IDLE_S {
+            return Ok(());
         }
-        Ok(loan)
-    }
-
-    /// Gives back what is still borrowed. What the application has set meanwhile is its own.
-    pub(super) fn give_back(self, fd: BorrowedFd<'_>) {
-        let give_back = |_| -> Result<(), SysError> {
-            if sockopt::keepidle_s(fd)? != BORROWED_IDLE_S {
-                return Ok(());
-            }
-            if !self.keepalive {
-                sockopt::set_keepalive(fd, false)?;
-            }
-            if self.keepidle_s != BORROWED_IDLE_S {
-                sockopt::set_keepidle_s(fd, self.keepidle_s)?;
-            }
-            Ok(())
-        };
-        // These options were just set on this socket: they are not refused, and fail for a moment
-        // at most, for want of memory.
-        let _ = (0..3).map(give_back).find(Result::is_ok);
-    }
+        if !before.keepalive {
+            sockopt::set_keepalive(fd, false)?;
+        }
+        if before.keepidle_s != BORROWED_IDLE_S {
+            sockopt::set_keepidle_s(fd, before.keepidle_s)?;
+        }
+        Ok(())
+    };
+    // These options were just set on this socket: they are not refused, and fail for a moment at
+    // most, for want of memory.
+    let _ = (0..3).map(give_back).find(Result::is_ok);
 }
 
 #[cfg(test)]
@@ -93,9 +75,10 @@ mod tests {
             let fd = socket.as_fd();
             sockopt::set_keepalive(fd, keepalive).unwrap();
             sockopt::set_keepidle_s(fd, 70).unwrap();
-            let loan = Loan::take(fd, keepalive, 70).unwrap();
+            let before = sockopt::effective(fd).unwrap();
+            take(fd, &before).unwrap();
             act(fd);
-            loan.give_back(fd);
+            give_back(fd, &before);
             held = (
                 sockopt::keepalive(fd).unwrap(),
                 sockopt::keepidle_s(fd).unwrap(),
