@@ -1,5 +1,5 @@
-//! The options of parts of Multipath TCP connections. No descriptor leads to a single part: they are
-//! read and set by eBPF, by their cookies.
+//! The options of parts of Multipath TCP connections. No descriptor leads to a single part: they
+//! are read and set by eBPF, by their cookies.
 
 use deadpeer_bpf::{Change, Engine, Outcome, Refused, Unavailable};
 use deadpeer_core::{Effective, SocketOptions, Sysctls};

@@ -378,6 +378,8 @@ fn it_is_alive_as_long_as_one_of_its_parts_answers() {
             "{}",
             killed.stdout
         );
+        let spared = "keep: another part of its connection is alive";
+        assert!(killed.stdout.contains(spared), "{}", killed.stdout);
         assert_eq!(parts(&end), 2);
     });
 }

@@ -31,6 +31,8 @@ pub enum Decision {
     Forced(Reply),
     /// Its peer answered, or was heard, a moment ago.
     Alive(Reply),
+    /// It is a part of a Multipath TCP connection that is alive by another part.
+    AliveByAnother,
     /// Whether its peer is there could not be found out.
     Unknown(Reply),
     /// Its peer would be asked first, which may be at a risk.

@@ -1,4 +1,4 @@
-//! Parts of Multipath TCP connections: which may go, and what a program hears when one is destroyed.
+//! Parts of Multipath TCP connections: which may go, and what a program hears of one destroyed.
 //!
 //! A connection is alive as long as one of its parts is, and then none of them is destroyed. The
 //! program hears nothing, as long as there are other parts; and after the last, nothing for
@@ -8,7 +8,7 @@
 
 use std::num::NonZeroU32;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::decision::Decision;
 use crate::table::fd_borrower::FdBorrower;
@@ -16,21 +16,14 @@ use crate::target::Target;
 
 /// Lets no part go whose connection is alive by another among these.
 pub(super) fn spare_parts_of_the_living(targets: &[Target], decisions: &mut [Decision]) {
-    let parts = || {
-        targets
-            .iter()
-            .map(|target| target.inode.filter(|_| target.multipath))
-    };
-    let mut living = FxHashMap::default();
-    for (whole, decision) in parts().zip(&*decisions) {
-        if let (Some(whole), Decision::Alive(reply)) = (whole, decision) {
-            living.insert(whole, *reply);
-        }
-    }
-    for (whole, decision) in parts().zip(decisions) {
-        let alive = whole.and_then(|whole| living.get(&whole));
-        if let (Some(reply), Decision::Destroy { .. }) = (alive, &decision) {
-            *decision = Decision::Alive(*reply);
+    let whole = |target: &Target| target.inode.filter(|_| target.multipath);
+    let alive = targets.iter().zip(&*decisions);
+    let alive = alive.filter(|(_, decision)| matches!(decision, Decision::Alive(_)));
+    let living: FxHashSet<NonZeroU32> = alive.filter_map(|(target, _)| whole(target)).collect();
+    for (target, decision) in targets.iter().zip(decisions) {
+        let open = matches!(decision, Decision::Destroy { .. } | Decision::Unknown(_));
+        if open && whole(target).is_some_and(|whole| living.contains(&whole)) {
+            *decision = Decision::AliveByAnother;
         }
     }
 }

@@ -16,6 +16,7 @@ impl Decision {
             Self::Destroy { .. } => ("destroy", None),
             Self::Forced(reply) => ("forced", Some(reply)),
             Self::Alive(reply) => ("alive", Some(reply)),
+            Self::AliveByAnother => ("alive", None),
             Self::Unknown(reply) => ("unknown", Some(reply)),
             Self::WouldAsk(_) => ("would-ask", None),
             Self::EndedByQuestion => ("ended", None),
@@ -40,6 +41,7 @@ impl fmt::Display for Decision {
             }
             Self::Forced(reply) => write!(f, "destroy, forced: {reply}"),
             Self::Alive(reply) => write!(f, "keep: {reply}"),
+            Self::AliveByAnother => f.write_str("keep: another part of its connection is alive"),
             Self::Unknown(reply) => write!(f, "keep, unless forced: {reply}"),
             Self::WouldAsk(None) => f.write_str("would be asked first"),
             Self::WouldAsk(Some(risk)) => {

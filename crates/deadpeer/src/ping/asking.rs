@@ -54,8 +54,11 @@ enum Stage {
     /// The kernel is asking by itself; if it has not by then, its timer was armed under other
     /// settings.
     Kernel(Option<Instant>),
-    /// The settings are borrowed, since then.
-    Borrowed { before: Effective, since: Instant },
+    /// The settings are borrowed, and were so at the first look since.
+    Borrowed {
+        before: Effective,
+        since: Option<Instant>,
+    },
     /// The settings are given back.
     Free,
     /// Nothing can be asked.
@@ -117,19 +120,19 @@ impl<S: Pingable> Ping<S> {
             self.give_back_then(Stage::Free);
             return Ok(Some(answer));
         }
-        match &self.stage {
+        match &mut self.stage {
             Stage::Until(then) | Stage::Kernel(Some(then)) if now >= *then => {
                 self.borrow(&info, now)?;
             }
             Stage::Borrowed { .. } if self.asked => self.give_back_then(Stage::Free),
-            Stage::Borrowed { since, .. } if now - *since >= LONGEST_LOAN => {
+            Stage::Borrowed {
+                since: Some(since), ..
+            } if now - *since >= LONGEST_LOAN => {
                 self.give_back_then(Stage::Never(NotNow::Busy));
             }
-            Stage::Until(_)
-            | Stage::Borrowed { .. }
-            | Stage::Kernel(_)
-            | Stage::Free
-            | Stage::Never(_) => {}
+            // Setting them may have taken a while.
+            Stage::Borrowed { since, .. } => *since = since.or(Some(now)),
+            Stage::Until(_) | Stage::Kernel(_) | Stage::Free | Stage::Never(_) => {}
         }
         self.next_check = now + self.pause(now);
         Ok(None)
@@ -214,7 +217,7 @@ impl<S: Pingable> Ping<S> {
         let since = match self.stage {
             Stage::Until(then) => then,
             _ if self.asked => self.last_silent,
-            Stage::Borrowed { since, .. } => since,
+            Stage::Borrowed { since, .. } => since.unwrap_or(self.last_silent),
             Stage::Kernel(_) | Stage::Free | Stage::Never(_) => self.begun,
         };
         since + self.timeout
@@ -235,7 +238,10 @@ impl<S: Pingable> Ping<S> {
         }
         let Settings(before) = settings;
         self.socket.lend(&before)?;
-        self.stage = Stage::Borrowed { before, since: now };
+        self.stage = Stage::Borrowed {
+            before,
+            since: None,
+        };
         self.last_silent = now;
         Ok(())
     }
