@@ -1,7 +1,7 @@
 //! The options of parts of Multipath TCP connections. No descriptor leads to a single part: they
 //! are read and set by eBPF, by their cookies.
 
-use deadpeer_bpf::{Change, Engine, Outcome, Refused, Unavailable};
+use deadpeer_bpf::{Change, Engine, Outcome, Refused};
 use deadpeer_core::{Effective, SocketOptions, Sysctls};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -56,9 +56,7 @@ impl Parts {
     pub(crate) fn set(&self, changes: Vec<Change>) -> Result<Vec<Outcome>, BpfError> {
         let mut became = Vec::new();
         let set = || self.engine.set(changes, |outcome| became.push(*outcome));
-        self.place
-            .run(set)?
-            .map_err(|why: Unavailable| BpfError::Unavailable(why))?;
+        self.place.run(set)??;
         Ok(became)
     }
 

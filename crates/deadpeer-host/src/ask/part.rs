@@ -2,7 +2,7 @@
 //! shows it, and eBPF sets its options.
 
 use std::cell::RefCell;
-use std::fmt;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use deadpeer::{Ping, PingError, Pingable, Signs};
@@ -54,6 +54,7 @@ impl AskedParts {
 }
 
 /// What the parts of one network namespace have in common.
+#[derive(Debug)]
 struct Realm {
     parts: Parts,
     /// What each had when the first of them was asked.
@@ -62,7 +63,7 @@ struct Realm {
 }
 
 /// What is to be done for all of them at once.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Wishes {
     lend: Vec<Change>,
     give_back: FxHashMap<u64, Effective>,
@@ -100,12 +101,6 @@ impl Realm {
 impl Drop for Realm {
     fn drop(&mut self) {
         self.carry_out();
-    }
-}
-
-impl fmt::Debug for Realm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Realm").finish_non_exhaustive()
     }
 }
 
@@ -173,7 +168,7 @@ impl Pingable for Part {
 #[derive(Debug)]
 pub(super) enum Asked {
     /// A descriptor, borrowed.
-    Whole(std::os::fd::OwnedFd),
+    Whole(OwnedFd),
     /// A part of a Multipath TCP connection.
     Part(Box<Part>),
 }
