@@ -40,7 +40,7 @@ enum Stage<'t> {
     Asking {
         since: Instant,
         places: Vec<usize>,
-        questions: Questions<'t>,
+        questions: Box<Questions<'t>>,
     },
     Done,
 }
@@ -79,12 +79,13 @@ impl<'t> ProbeRounds<'t> {
         let open = |(place, heard): (usize, &Heard)| heard.decision.is_none().then_some(place);
         let places: Vec<usize> = self.heard.iter().enumerate().filter_map(open).collect();
         let targets = places.iter().filter_map(|place| self.targets.get(*place));
+        // Who leaves as many unanswered as there are rounds is destroyed in any case.
+        let questions = Questions::new(targets.collect(), PATIENCE, now)
+            .allow_endings(self.endings_allowed)
+            .even_the_last(true);
         self.stage = Stage::Asking {
             since: now,
-            // Who leaves as many unanswered as there are rounds is destroyed in any case.
-            questions: Questions::new(targets.collect(), PATIENCE, now)
-                .allow_endings(self.endings_allowed)
-                .even_the_last(true),
+            questions: Box::new(questions),
             places,
         };
     }
