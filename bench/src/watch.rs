@@ -8,6 +8,7 @@
 mod calls;
 mod meters;
 mod peers;
+mod processors;
 mod way;
 
 use std::process::Command;

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use deadpeer::{News, Supervision, TcpState, Watch};
 
 use super::meters::{Meters, anonymous_bytes};
+use super::processors::Processors;
 use super::{BEAT, DEADLINE, Peers};
 
 /// After a connection is made and before anything is measured.
@@ -107,6 +108,8 @@ impl Way {
 
 impl OneWay {
     pub(crate) fn run(&self) -> Result<bool> {
+        let processors = Processors::two()?;
+        processors.share_the_kernels()?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let beat = match self.way {
             Way::Tasks => BEAT,
@@ -124,12 +127,15 @@ impl OneWay {
             Ok(())
         };
         let measured = match self.way {
-            Way::Tasks => tasks(sockets, window, end)?,
+            Way::Tasks => tasks(sockets, window, &processors, end)?,
             Way::Supervised => {
                 let watch = Watch::supervised(Supervision::within(DEADLINE))?;
-                watched(self.way, watch, &sockets, window, end)?
+                watched(self.way, watch, &sockets, window, &processors, end)?
             }
-            Way::Kernel => watched(self.way, Watch::new()?, &sockets, window, end)?,
+            Way::Kernel => {
+                let watch = Watch::new()?;
+                watched(self.way, watch, &sockets, window, &processors, end)?
+            }
         };
         let Measured {
             bytes,
@@ -194,6 +200,7 @@ fn watched(
     mut watch: Watch,
     sockets: &[TcpStream],
     window: Duration,
+    processors: &Processors,
     end: impl FnOnce() -> Result<()>,
 ) -> Result<Measured> {
     let mut events = Vec::with_capacity(512);
@@ -219,6 +226,7 @@ fn watched(
         Ok(())
     };
     idle(SETTLE + way.settling())?;
+    processors.leave_the_kernels()?;
     let meters = Meters::read()?;
     idle(window)?;
     let spent = meters.until_now()?;
@@ -244,6 +252,7 @@ fn watched(
 fn tasks(
     sockets: Vec<TcpStream>,
     window: Duration,
+    processors: &Processors,
     end: impl FnOnce() -> Result<()>,
 ) -> Result<Measured> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -266,6 +275,7 @@ fn tasks(
     idle(SETTLE);
     let bytes = anonymous_bytes()?.saturating_sub(before);
     idle(Way::Tasks.settling());
+    processors.leave_the_kernels()?;
     let meters = Meters::read()?;
     idle(window);
     let spent = meters.until_now()?;
