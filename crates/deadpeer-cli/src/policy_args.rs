@@ -99,11 +99,12 @@ pub(crate) fn ways_out(refusal: &Refusal, takes_sysctl: bool) -> Option<String> 
             Relaxation::AfterClose(outage) => {
                 Some(format!("--after-close {}", duration::argument(*outage)))
             }
-            Relaxation::SetSysctls if takes_sysctl => Some("--sysctl".to_owned()),
-            Relaxation::SetSysctlsExcept(silence) if takes_sysctl => {
+            Relaxation::SetRetries2(_) if takes_sysctl => Some("--sysctl".to_owned()),
+            Relaxation::SetRetries2Except(_, silence) if takes_sysctl => {
                 Some(format!("--sysctl --except {}", silence.name()))
             }
-            Relaxation::Except(_) | Relaxation::NewerKernel | _ => None,
+            Relaxation::Except(silence) => Some(format!("--except {}", silence.name())),
+            Relaxation::NewerKernel | _ => None,
         });
     let nearest = refusal.nearest.map(|nearest| {
         let seconds = nearest.as_millis().div_ceil(1000) as u64;

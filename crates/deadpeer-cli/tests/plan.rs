@@ -203,6 +203,36 @@ fn where_all_peers_are_near_sooner_deadlines_can_be_kept() {
     assert_eq!(lines[0]["assumed_rto_ms"], 250);
 }
 
+/// With 5 retransmissions and an RTO just below 0.42 or 0.9 s the kernel waits for twice as long as
+/// at 0.2 s, because the budget of 12.6 s ends just after the fifth.
+#[test]
+fn a_refusal_says_which_tcp_retries2_would_do() {
+    let old = ["--within", "30s", "--kernel", "6.1", "--sysctl"];
+    let five = plan(&[&old[..], &["net.ipv4.tcp_retries2=5"]].concat());
+    assert_eq!(five.code, 1);
+    for said in [
+        "a peer that vanishes with data in flight is noticed after 30.5 s at the soonest",
+        "let tcp_retries2 of the network namespace be lowered to 4 and promise nothing for zero-window",
+        "Try --sysctl --except zero-window, or",
+    ] {
+        assert!(five.stdout.contains(said), "{said}: {}", five.stdout);
+    }
+    let four = plan(&[&old[..], &["net.ipv4.tcp_retries2=4"]].concat());
+    assert!(
+        four.stdout.contains("--except zero-window, or"),
+        "{}",
+        four.stdout
+    );
+    let kept = plan(
+        &[
+            &old[..],
+            &["net.ipv4.tcp_retries2=4", "--except", "zero-window"],
+        ]
+        .concat(),
+    );
+    assert_eq!(kept.code, 0, "{}", kept.stdout);
+}
+
 /// The machine that is planned for need not be this one.
 #[test]
 fn an_old_kernel_keeps_slow_readers_with_a_sysctl() {

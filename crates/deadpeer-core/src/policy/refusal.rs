@@ -58,10 +58,10 @@ pub enum Relaxation {
     SurviveLostProbes(u32),
     /// Ask for no longer an outage than this that what is written just before close() survives.
     AfterClose(Duration),
-    /// Allow `tcp_retries2` of the network namespace to be lowered.
-    SetSysctls,
+    /// Allow `tcp_retries2` of the network namespace to be lowered to this.
+    SetRetries2(u32),
     /// The same, and do not promise the deadline for this silence.
-    SetSysctlsExcept(Silence),
+    SetRetries2Except(u32, Silence),
     /// Run on Linux 6.15 or newer, which has `TCP_RTO_MAX_MS`.
     NewerKernel,
 }
@@ -166,7 +166,7 @@ fn relaxations(policy: &Policy, search: &Search<'_>) -> Vec<Relaxation> {
             if Search::new(policy, &newer).can_keep(policy) {
                 relaxations.push(Relaxation::NewerKernel);
             }
-            relaxations.extend(with_sysctls(policy, search));
+            relaxations.extend(with_lower_retries2(policy, search));
         }
         if kept(policy.slow_readers(SlowReaders::Drop)) {
             relaxations.push(Relaxation::DropSlowReaders);
@@ -185,19 +185,22 @@ fn relaxations(policy: &Policy, search: &Search<'_>) -> Vec<Relaxation> {
 }
 
 /// What a lower `tcp_retries2` would make possible, alone or but for one silence.
-fn with_sysctls(policy: &Policy, search: &Search<'_>) -> Option<Relaxation> {
+fn with_lower_retries2(policy: &Policy, search: &Search<'_>) -> Option<Relaxation> {
     if policy.sysctls {
         return None;
     }
     let policy = policy.sysctls(true);
-    if search.can_keep(&policy) {
-        return Some(Relaxation::SetSysctls);
+    let lowered = |policy: &Policy| search.plan(policy)?.sysctls.retries2;
+    if let Some(retries2) = lowered(&policy) {
+        return Some(Relaxation::SetRetries2(retries2));
     }
     Silence::ALL
         .into_iter()
         .filter(|silence| policy.promises(*silence))
-        .find(|silence| search.can_keep(&policy.except(*silence)))
-        .map(Relaxation::SetSysctlsExcept)
+        .find_map(|silence| {
+            let retries2 = lowered(&policy.except(silence))?;
+            Some(Relaxation::SetRetries2Except(retries2, silence))
+        })
 }
 
 impl std::error::Error for Refusal {}
@@ -286,11 +289,17 @@ impl fmt::Display for Relaxation {
                 "ask for no more than {:.1} s after close()",
                 outage.as_secs_f64()
             ),
-            Self::SetSysctls => f.write_str("let tcp_retries2 of the network namespace be lowered"),
-            Self::SetSysctlsExcept(silence) => write!(
+            Self::SetRetries2(retries2) => write!(
                 f,
-                "let tcp_retries2 of the network namespace be lowered and promise nothing for {silence}"
+                "let tcp_retries2 of the network namespace be lowered to {retries2}"
             ),
+            Self::SetRetries2Except(retries2, silence) => {
+                write!(
+                    f,
+                    "{} and promise nothing for {silence}",
+                    Self::SetRetries2(*retries2)
+                )
+            }
             Self::NewerKernel => f.write_str("run Linux 6.15 or newer, which has TCP_RTO_MAX_MS"),
         }
     }

@@ -121,6 +121,12 @@ proptest! {
 
 }
 
+fn with_retries2(kernel: &Kernel, retries2: u32) -> Kernel {
+    let mut lowered = SysctlSettings::default();
+    lowered.retries2 = Some(retries2);
+    lowered.on(kernel)
+}
+
 proptest! {
     // Each plans many times over.
     #![proptest_config(cases(20))]
@@ -141,8 +147,8 @@ proptest! {
                 Relaxation::Except(silence) => (policy.except(silence), kernel),
                 Relaxation::SurviveLostProbes(n) => (policy.survive_lost_probes(n), kernel),
                 Relaxation::AfterClose(outage) => (policy.after_close(outage), kernel),
-                Relaxation::SetSysctls => (policy.sysctls(true), kernel),
-                Relaxation::SetSysctlsExcept(silence) => (policy.sysctls(true).except(silence), kernel),
+                Relaxation::SetRetries2(retries2) => (policy, with_retries2(&kernel, retries2)),
+                Relaxation::SetRetries2Except(retries2, silence) => (policy.except(silence), with_retries2(&kernel, retries2)),
                 Relaxation::NewerKernel | _ => (policy, Kernel::modern(kernel.hz)),
             };
             prop_assert!(relaxed.plan(&kernel).is_ok() || matches!(relaxation, Relaxation::NewerKernel), "{relaxation}");
@@ -196,7 +202,7 @@ fn an_older_kernel_cannot_keep_slow_readers_and_a_short_deadline() {
         "{refusal}"
     );
     // A dead peer behind a closed window is noticed late even so: its probes are far apart.
-    let but_for_closed_windows = Relaxation::SetSysctlsExcept(Silence::ZeroWindow);
+    let but_for_closed_windows = Relaxation::SetRetries2Except(4, Silence::ZeroWindow);
     assert!(
         refusal.relaxations.contains(&but_for_closed_windows),
         "{refusal}"
