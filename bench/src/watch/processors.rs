@@ -1,7 +1,7 @@
 //! Two processors: the kernel's work on one, what is measured on the other.
 //!
-//! Timers and packets are dealt with in interrupts, where they were armed or sent, and a kernel that
-//! does not count these by themselves (`CONFIG_IRQ_TIME_ACCOUNTING`) bills whoever runs there.
+//! Timers and packets are dealt with in interrupts, where they were armed or sent, and a kernel
+//! that does not count these by themselves (`CONFIG_IRQ_TIME_ACCOUNTING`) bills whoever runs there.
 
 use anyhow::{Context as _, Result};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};

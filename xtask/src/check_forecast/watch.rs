@@ -1,6 +1,7 @@
 //! Waiting for the ends, without reading a byte.
 
 use std::collections::HashMap;
+use std::fs;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
@@ -52,10 +53,32 @@ pub(super) fn until_all_are_dead(mut stage: Stage) -> Result<Report> {
         }
         thread::sleep(ROUND);
     }
+    let killed = killed_for_memory(&stage)?;
+    if killed > 0 {
+        println!(
+            "{killed} closed connections were ended because this machine has too many of them (tcp_max_orphans) or too little memory, which no forecast knows of"
+        );
+    }
     let tick = stage.tick();
     let outcomes = stage.actors.iter().zip(watch.ended);
     let outcomes = outcomes.map(|(actor, death)| Outcome::of(actor, death, tick));
     Ok(Report::new(outcomes.collect()))
+}
+
+/// How many orphans the kernel ended out of turn, whatever namespace the others belong to
+/// (net/ipv4/tcp_timer.c, `tcp_out_of_resources`).
+fn killed_for_memory(stage: &Stage) -> Result<u64> {
+    let near = stage.paths.near()?;
+    let text = near.enter(|| fs::read_to_string("/proc/thread-self/net/netstat"))??;
+    let mut lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("TcpExt: "));
+    let (names, values) = lines.next().zip(lines.next()).context("no TcpExt")?;
+    let mut named = names.split(' ').zip(values.split(' '));
+    let (_, value) = named
+        .find(|(name, _)| *name == "TCPAbortOnMemory")
+        .context("no TCPAbortOnMemory")?;
+    Ok(value.parse()?)
 }
 
 /// Knows when connections end: from a descriptor or the kernel's table that they have, and, where
