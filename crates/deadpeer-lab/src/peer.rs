@@ -98,7 +98,8 @@ impl Peer {
             return Ok(HashMap::new());
         }
         let lines = self.ask(&Order::Report)?;
-        Ok(lines.iter().filter_map(|line| Heard::parse(line)).collect())
+        let heard = lines.iter().flat_map(|line| serde_json::from_str(line));
+        Ok(heard.collect())
     }
 
     /// Whether it was killed.
@@ -139,6 +140,7 @@ impl Peer {
         if self.gone || self.stopped {
             return Err(PeerError::Mute);
         }
+        let order = serde_json::to_string(order).map_err(|_| PeerError::Mute)?;
         writeln!(self.orders, "{order}").map_err(|_| PeerError::Mute)?;
         let mut lines = Vec::new();
         loop {

@@ -74,9 +74,9 @@ impl Program {
 
     fn obey(&mut self, line: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        let done = line
-            .parse()
-            .and_then(|order| self.carry_out(order).map_err(|error| error.to_string()));
+        let done = serde_json::from_str(line)
+            .map_err(io::Error::from)
+            .and_then(|order| self.carry_out(order));
         match done {
             Ok(lines) => {
                 for line in lines {

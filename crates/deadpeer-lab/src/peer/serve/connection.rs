@@ -180,6 +180,6 @@ impl Connection {
                 && info.unacked == Some(0)
                 && info.notsent_bytes == Some(0),
         };
-        Some(heard.line(id))
+        serde_json::to_string(&(id, heard)).ok()
     }
 }
