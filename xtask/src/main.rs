@@ -104,3 +104,21 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn contributors_are_told_of_every_task() {
+        let told = concat!(env!("CARGO_MANIFEST_DIR"), "/../CONTRIBUTING.md");
+        let told = std::fs::read_to_string(told).unwrap();
+        for task in Arguments::command().get_subcommands() {
+            let name = task.get_name();
+            let row = [format!("`cargo xtask {name}"), format!(", `{name}`")];
+            assert!(row.iter().any(|row| told.contains(row)), "{name}");
+        }
+    }
+}
