@@ -56,8 +56,8 @@ pub(crate) fn named(syntax: Syntax, entry: &Entry, key: &str) -> Option<usize> {
     Some(taken)
 }
 
-fn stands_within(document: &Document, block: usize, within: &[String]) -> bool {
-    within.is_empty() || within.contains(&document.blocks[block].name)
+fn stands_in(document: &Document, block: usize, blocks: &[String]) -> bool {
+    blocks.is_empty() || blocks.contains(&document.blocks[block].name)
 }
 
 /// The value that an entry gives a key.
@@ -67,7 +67,7 @@ pub(crate) fn value<'d>(
     entry: &'d Entry,
     key: &Key,
 ) -> Option<Found<'d>> {
-    if !stands_within(document, entry.block, &key.within) {
+    if !stands_in(document, entry.block, &key.blocks) {
         return None;
     }
     if let Some(rest) = key.key.strip_prefix("option ")
@@ -128,7 +128,7 @@ pub(crate) fn each<'d>(document: &'d Document, syntax: Syntax, each: &Each) -> V
     let is = |entry: &&Entry| {
         let bad = |word: &str| each.except.iter().any(|bad| word.starts_with(bad.as_str()));
         named(syntax, entry, &each.key).is_some()
-            && stands_within(document, entry.block, &each.within)
+            && stands_in(document, entry.block, &each.blocks)
             && !entry.words.iter().any(|word| bad(&word.text))
             && !each
                 .without

@@ -77,7 +77,7 @@ pub(crate) fn of_side<'d>(
         None => groups.push((Document::ROOT, Vec::new())),
         Some(each_block) if each_block.key.is_empty() => {
             let blocks = document.blocks.iter().enumerate();
-            let named = blocks.filter(|(_, block)| each_block.within.contains(&block.name));
+            let named = blocks.filter(|(_, block)| each_block.blocks.contains(&block.name));
             groups.extend(named.map(|(block, _)| (block, Vec::new())));
         }
         Some(each_line) => {

@@ -81,7 +81,7 @@ pub struct Each {
     pub key: String,
     /// The blocks or sections that they stand in; empty: any.
     #[serde(default)]
-    pub within: Vec<String>,
+    pub blocks: Vec<String>,
     /// Begins of words with which a line is about no TCP socket.
     #[serde(default)]
     pub except: Vec<String>,
@@ -108,7 +108,7 @@ pub struct Key {
     pub key: String,
     /// The blocks or sections that it may stand in; empty: any.
     #[serde(default)]
-    pub within: Vec<String>,
+    pub blocks: Vec<String>,
     /// The word of its line that the value follows: `so_keepalive=`, `tcp-ut `.
     #[serde(default)]
     pub parameter: Option<String>,

@@ -40,16 +40,16 @@ impl Anchor {
     }
 
     fn in_block(document: &Document, syntax: Syntax, spoken: &Spoken<'_>) -> Self {
-        let within = spoken.sockets.side.keys.iter().flat_map(|key| &key.within);
-        let within: Vec<&String> = within.collect();
+        let names = spoken.sockets.side.keys.iter().flat_map(|key| &key.blocks);
+        let names: Vec<&String> = names.collect();
         let mut blocks = document.blocks.iter().skip(1);
-        let named = blocks.find(|block| within.contains(&&block.name));
+        let named = blocks.find(|block| names.contains(&&block.name));
         match (spoken.block, named) {
             (Document::ROOT, Some(block)) => {
                 Self::behind(document, syntax, block.file, block.opens, None)
             }
             // A section that isn't there is not for a patch to make.
-            (Document::ROOT, None) if !within.is_empty() => Self {
+            (Document::ROOT, None) if !names.is_empty() => Self {
                 fixed: true,
                 ..Self::at_the_end(document, syntax)
             },

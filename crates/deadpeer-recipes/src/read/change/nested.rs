@@ -94,7 +94,7 @@ fn place(
             return None;
         }
         let items = is_item && deep == deepest;
-        return Some((within(document, found, items)?, deep));
+        return Some((inside(document, found, items)?, deep));
     }
     // What is written flat stays so.
     let entry = beside?;
@@ -103,7 +103,7 @@ fn place(
 }
 
 /// Before the first thing in a mapping or list.
-fn within(document: &Document, outer: &Entry, items: bool) -> Option<Place> {
+fn inside(document: &Document, outer: &Entry, items: bool) -> Option<Place> {
     let file = outer.file;
     let text = document.text(file);
     let behind = text[outer.key.at.end..].find(':')? + outer.key.at.end + 1;
