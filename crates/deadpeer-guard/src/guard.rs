@@ -50,6 +50,8 @@ pub struct Guard {
     ours: Ours,
     rights: Rights,
     census: Census,
+    /// The sweep in which settings are judged again.
+    judges_next: u64,
     /// How long the machine had slept since it was started.
     slept: Duration,
 }
@@ -95,6 +97,8 @@ pub enum SweepError {
     Network(#[from] SysError),
 }
 
+/// One sweep of so many judges what settings promise, which takes as long as to read them.
+const JUDGE: u64 = 3;
 /// A machine that sleeps for less has only been busy.
 const SLEEP: Duration = Duration::from_secs(1);
 
@@ -120,6 +124,7 @@ impl Guard {
             ours: Ours::now(),
             rights: Rights::now(),
             census: Census::default(),
+            judges_next: 0,
             slept: slept(),
             config,
         };
@@ -137,6 +142,7 @@ impl Guard {
         self.heart.reconfigure(config.brake, terms(&config));
         self.suspects.clear();
         self.rules.check_soon();
+        self.judges_next = 0;
         self.config = config;
         self.note_configuration(true);
         Ok(())
@@ -387,7 +393,9 @@ impl Guard {
     }
 
     fn read_all(&mut self) -> Result<Vec<Seen>, SweepError> {
-        let reads_settings = self.realms.tables.uses_bpf() || self.is_sixth();
+        let settings = self.realms.tables.uses_bpf() || self.is_sixth();
+        let sweeps = self.readings.swept.sweeps;
+        let judges = settings && sweeps >= self.judges_next;
         let mut protected = Vec::new();
         let mut eyes = Eyes {
             policies: &self.config.policies,
@@ -397,7 +405,8 @@ impl Guard {
             heart: &self.heart,
             services: &mut self.services,
             census: &mut self.census,
-            protected: reads_settings.then_some(&mut protected),
+            settings,
+            protected: judges.then_some(&mut protected),
         };
         let mut all = Vec::new();
         let Realms {
@@ -411,13 +420,11 @@ impl Guard {
             };
             let (mut seen, coverage) = eyes.read(realm, table, shared)?;
             realm.here = std::mem::take(&mut seen.here);
-            if let Some(silences) = seen.silences.take() {
-                realm.silences = silences;
-            }
             all.push(seen);
             Ok(coverage)
         })?;
-        if reads_settings {
+        if judges {
+            self.judges_next = sweeps + JUDGE;
             self.readings.services = protected;
         }
         let realms = &self.realms.all;

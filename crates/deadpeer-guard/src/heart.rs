@@ -10,13 +10,15 @@
 //! Times are readings of `CLOCK_MONOTONIC`, which stands still while the machine sleeps.
 
 mod brake;
+mod census;
 mod facts;
 mod holds;
 mod paths;
 mod rate;
 mod suspect;
 
-pub use facts::{Action, Census, Key, ServiceId, Sighting, Terms};
+pub use census::Census;
+pub use facts::{Action, Key, ServiceId, Sighting, Terms};
 pub use holds::Hold;
 
 use std::time::Duration;

@@ -19,7 +19,7 @@ use crate::protection::Protections;
 use crate::readings::ServiceReading;
 use crate::realm::Realm;
 use crate::services::ServiceNames;
-use crate::silences::{Silences, Survived};
+use crate::silences::Survived;
 
 /// What a look takes besides the namespace.
 pub(crate) struct Eyes<'a> {
@@ -31,7 +31,9 @@ pub(crate) struct Eyes<'a> {
     pub(crate) heart: &'a Heart,
     pub(crate) services: &'a mut ServiceNames,
     pub(crate) census: &'a mut Census,
-    /// How services are protected; `None`: settings are not read this time.
+    /// Whether settings are read this time.
+    pub(crate) settings: bool,
+    /// How services are protected; `None`: settings are not judged this time.
     pub(crate) protected: Option<&'a mut Vec<ServiceReading>>,
 }
 
@@ -50,9 +52,7 @@ pub(crate) struct Seen {
     pub(crate) fresh: Vec<(usize, u64)>,
     /// Those that one has, and are still there.
     pub(crate) surveyed: FxHashSet<u64>,
-    /// Peers that are silent; `None`: that was not looked at.
-    pub(crate) silences: Option<Silences>,
-    /// Peers that were, and no longer are.
+    /// Peers that were silent, and no longer are.
     pub(crate) survived: Vec<Survived>,
 }
 
@@ -61,7 +61,7 @@ impl Eyes<'_> {
     pub(crate) fn query(&self) -> Query {
         let mut query = Query::default();
         query.filter.states = States::LIVE;
-        let settings = self.protected.is_some();
+        let settings = self.settings;
         (query.settings, query.tcp_info, query.forecast_only) = (settings, settings, true);
         query
     }
@@ -69,7 +69,7 @@ impl Eyes<'_> {
     /// Looks at every connection of a namespace.
     pub(crate) fn read(
         &mut self,
-        realm: &Realm,
+        realm: &mut Realm,
         table: &mut Table,
         shared: &mut Shared,
     ) -> Result<(Seen, Coverage), ReadTableError> {
@@ -77,9 +77,11 @@ impl Eyes<'_> {
         let mut protections = Protections::of(table);
         let mut seen = Seen {
             namespace: realm.number(),
-            silences: (self.protected.is_some()).then(|| Silences::begin(clock::boottime())),
             ..Seen::default()
         };
+        if self.settings {
+            realm.silences.begin(clock::boottime());
+        }
         let coverage = table.each_sharing(shared, &self.query(), |connection| {
             let service = services.of(connection);
             if is_made(connection.socket.state) {
@@ -100,7 +102,7 @@ impl Eyes<'_> {
     fn see(
         &mut self,
         connection: &Connection<'_>,
-        realm: &Realm,
+        realm: &mut Realm,
         service: ServiceId,
         listener: Option<&Effective>,
         protections: &mut Protections,
@@ -112,7 +114,7 @@ impl Eyes<'_> {
         seen.here.insert(socket.local.ip());
         let peer = socket.peer.ip();
         let far = !peer.is_loopback() && peer != socket.local.ip() && !realm.here.contains(&peer);
-        let snapshot = self.protected.is_some().then(|| {
+        let snapshot = self.settings.then(|| {
             let info = connection.tcp_info();
             connection.snapshot(info.as_ref())
         });
@@ -120,8 +122,8 @@ impl Eyes<'_> {
         if far {
             self.census.add(service, peer, heard_ago);
         }
-        if let Some((silences, ago)) = seen.silences.as_mut().zip(heard_ago).filter(|_| far) {
-            let broken = silences.see(&realm.silences, socket.cookie, ago);
+        if let Some(ago) = heard_ago.filter(|_| far) {
+            let broken = realm.silences.see(socket.cookie, ago);
             let survived = broken.map(|silence| Survived { peer, silence });
             seen.survived.extend(survived);
         }
@@ -140,7 +142,7 @@ impl Eyes<'_> {
         } else if sets && socket.inode.is_some() {
             seen.fresh.push((place, socket.cookie));
         }
-        if let Some(snapshot) = &snapshot {
+        if let Some(snapshot) = snapshot.as_ref().filter(|_| self.protected.is_some()) {
             let judges = self.can_destroy || policy.kill != Mode::Enforce;
             let asks = policy.supervise == Mode::Enforce && realm.changed.contains(&socket.cookie);
             let within = policy.deadline();

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::facts::{Census, Key, ServiceId};
+use super::census::Census;
+use super::facts::{Key, ServiceId};
 use super::holds::Hold;
 use super::suspect::Suspect;
 use crate::config;

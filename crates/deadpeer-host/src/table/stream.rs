@@ -346,6 +346,9 @@ fn each_by_bpf(
     mut visit: impl FnMut(&deadpeer_bpf::Socket, OwnersOf<'_>) -> ControlFlow<()>,
 ) -> Result<Repeated, BpfError> {
     let mut shown = FxHashSet::default();
+    if of_many.is_none() {
+        shown.reserve(reading.all_owners().descriptors());
+    }
     let mut show = |sockets: &mut Vec<deadpeer_bpf::Socket>| {
         sockets.retain(|socket| shown.insert(socket.cookie));
         let owners = |socket: &deadpeer_bpf::Socket| reading.known_owners(socket.holding.inode());
