@@ -47,10 +47,7 @@ fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
     let alone = Alone::take(&runtime_directory()).map_err(|error| Stop::from_error(&error))?;
     let guard = Guard::open(config, request.scope.clone(), default_directory())
         .map_err(|error| Stop::from_error(&error))?;
-    for why in guard.without_ebpf() {
-        tracing::warn!("deaths are seen late, and without their errors: {why}");
-    }
-    for what in guard.lacking() {
+    for what in guard.lacks() {
         tracing::warn!("{what}");
     }
     let daemon = Daemon::new(guard, request.source.clone(), signals, alone)

@@ -8,8 +8,9 @@ use std::time::{Instant, SystemTime};
 
 use deadpeer_host::ReadTableError;
 use deadpeer_host::kill::destroy;
+use deadpeer_host::protect::Patience;
 use deadpeer_sys::clock;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tracing::{info, warn};
 
 use crate::event::{Event, Evidence, KillResult, Killed, Mode, PolicyName, WhySpared};
@@ -17,6 +18,7 @@ use crate::guard::{Guard, Tell};
 use crate::heart::Key;
 use crate::hooks::{self, Asked};
 use crate::readings::{QuestionResult, What};
+use crate::realm::ChangeError;
 use goal::{EnforceError, Goal};
 
 impl Guard {
@@ -29,24 +31,30 @@ impl Guard {
         fresh: &[(usize, u64)],
         surveyed: FxHashSet<u64>,
     ) {
+        let lent = self.heart.lent(namespace);
+        let sixth = self.is_sixth();
         let Some((realm, _)) = self.realms.of(namespace) else {
             return;
         };
         if let Err(error) = realm.forget_gone(surveyed) {
             warn!("{error}");
         }
-        // Those that we have set are looked at again.
-        let again = self.is_sixth();
+        let lends = realm.lent != lent;
+        let mut all_set = true;
         for policy in 0..self.config.policies.len() {
             let of_policy = fresh.iter().filter(|(of, _)| *of == policy);
             let cookies: Vec<u64> = of_policy.map(|(_, cookie)| *cookie).collect();
             let Some(what) = self.config.policies[policy].sets() else {
                 continue;
             };
+            // Those that we have set are looked at again.
+            let again = sixth || lends && what == What::Supervise;
             if cookies.is_empty() && !again {
                 continue;
             }
-            match self.set(namespace, policy, what) {
+            let set = self.set(namespace, policy, what, &lent);
+            all_set &= matches!(set, Ok(true));
+            match set {
                 Ok(true) => {
                     if let Some((realm, _)) = self.realms.of(namespace) {
                         realm.surveyed.extend(cookies);
@@ -60,10 +68,19 @@ impl Guard {
                 }
             }
         }
+        if let Some((realm, _)) = self.realms.of(namespace).filter(|_| all_set) {
+            realm.lent = lent;
+        }
     }
 
     /// Whether all were set that had to be.
-    fn set(&mut self, namespace: u64, policy: usize, what: What) -> Result<bool, EnforceError> {
+    fn set(
+        &mut self,
+        namespace: u64,
+        policy: usize,
+        what: What,
+        lent: &FxHashMap<u64, Patience>,
+    ) -> Result<bool, EnforceError> {
         let found = (self.choice.of_policy(policy, namespace)).zip(self.realms.of(namespace));
         let Some((filter, (realm, table))) = found else {
             return Ok(true);
@@ -72,11 +89,12 @@ impl Guard {
         let Some(_alone) = realm.netns.way.lock()? else {
             return Ok(false);
         };
-        let goal = Goal::of(policy, what, table.kernel(), &self.directory)?;
+        let goal = Goal::of(policy, what, table.kernel(), &self.directory, lent)?;
         let survey = goal.survey(table, &filter)?;
         for (cookie, part) in survey.changing() {
             if realm.changed.contains(&cookie)
                 && let Some(part) = survey.parts.get(part)
+                && !goal.is_ours(part)
             {
                 *self.readings.overwritten.entry(part.service()).or_default() += 1;
             }
@@ -88,6 +106,12 @@ impl Guard {
         let undo = realm.undo(&self.directory, policy.deadline())?;
         let outcome = goal.carry_out(survey, table, &filter, undo)?;
         let all = outcome.failed.is_empty();
+        let answered = realm.lent.keys().filter(|it| !lent.contains_key(it));
+        let answered: FxHashSet<u64> = answered.copied().collect();
+        if all && !answered.is_empty() {
+            let undo = realm.undo(&self.directory, policy.deadline())?;
+            undo.forget_detours(&answered).map_err(ChangeError::from)?;
+        }
         if all {
             realm.changed.extend(set);
         }
@@ -125,7 +149,9 @@ impl Guard {
                         continue;
                     };
                     // A deadline that no options keep changes nothing.
-                    if let Ok(goal) = Goal::of(policy, what, table.kernel(), &self.directory) {
+                    let lent = FxHashMap::default();
+                    let goal = Goal::of(policy, what, table.kernel(), &self.directory, &lent);
+                    if let Ok(goal) = goal {
                         count += goal.survey(table, &filter)?.changes();
                     }
                 }

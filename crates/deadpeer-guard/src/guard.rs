@@ -4,16 +4,17 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use deadpeer_core::TcpState;
+use deadpeer_core::{Judge, Kernel, Supervision, TcpState};
 use deadpeer_host::deaths::DeathsError;
 use deadpeer_host::filter::ResolveError;
-use deadpeer_host::{ClosedNetns, Coverage, OpenTableError, ReadTableError, Scope, Socket, Target};
+use deadpeer_host::protect::{Asking, Patience};
+use deadpeer_host::{Coverage, OpenTableError, ReadTableError, Scope, Socket, Target};
 use deadpeer_sys::{RouteEvent, SysError, clock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use tracing::{info, warn};
 
 use crate::choice::Choice;
-use crate::config::Config;
+use crate::config::{Config, Policy};
 use crate::event::{Died, Event, Evidence, KillResult, Mode, Spared, Subject, WhySpared};
 use crate::heart::{Action, Census, Heart, Key, Sighting, Terms};
 use crate::hooks::Hooks;
@@ -99,6 +100,9 @@ pub enum SweepError {
 
 /// One sweep of so many judges what settings promise, which takes as long as to read them.
 const JUDGE: u64 = 3;
+/// The longest retransmission timeout of kernels that cannot be told a shorter one
+/// (include/net/tcp.h, `TCP_RTO_MAX`).
+const RTO_MAX_MS: u32 = 120_000;
 /// A machine that sleeps for less has only been busy.
 const SLEEP: Duration = Duration::from_secs(1);
 
@@ -129,6 +133,7 @@ impl Guard {
             config,
         };
         guard.readings.capabilities = guard.rights.all();
+        guard.note_lacks();
         guard.note_configuration(true);
         Ok(guard)
     }
@@ -159,8 +164,24 @@ impl Guard {
         if ok {
             configured.since = Some(SystemTime::now());
             configured.policies = self.config.policies.len();
+            let kernel = self.realms.tables.kernel();
+            let policies = self.config.policies.iter();
+            let supervise = policies.filter(|policy| policy.supervise == Mode::Enforce);
+            let late = |policy: &Policy| {
+                let latest = closed_window(policy.deadline(), &kernel);
+                let latest = latest + self.config.interval();
+                (policy.name.clone(), policy.deadline(), latest)
+            };
+            self.readings.closed_windows = supervise.map(late).collect();
             self.begin_counts();
         }
+    }
+
+    fn note_lacks(&mut self) {
+        self.readings.ebpf = self.realms.uses_ebpf();
+        let mut lacks = self.lacks();
+        lacks.extend(self.realms.not_guarded());
+        self.readings.lacks = lacks;
     }
 
     /// A count that is there from the beginning can be seen to grow by one.
@@ -232,6 +253,7 @@ impl Guard {
         self.note_holds();
         self.act(actions, tell);
         self.realms.tables.rest();
+        self.note_lacks();
         let swept = &mut self.readings.swept;
         swept.sweeps += 1;
         swept.at = Some(SystemTime::now());
@@ -375,21 +397,12 @@ impl Guard {
         self.realms.deaths_due(now)
     }
 
-    /// Why deaths are seen late and without their errors, for each namespace where they are.
-    pub fn without_ebpf(&self) -> impl Iterator<Item = String> {
-        self.realms.without_ebpf()
-    }
-
-    /// What the configuration asks for and we lack the capabilities for, a sentence each.
+    /// What the configuration asks for and we lack the capabilities for, and what we can't see for
+    /// want of eBPF, a sentence each. Namespaces that are not guarded are said as they are found.
     #[must_use]
-    pub fn lacking(&self) -> Vec<String> {
-        self.rights.lacking(&self.config)
-    }
-
-    /// Network namespaces that are meant and are not guarded.
-    #[must_use]
-    pub fn closed(&self) -> &[ClosedNetns] {
-        self.realms.closed()
+    pub fn lacks(&self) -> Vec<String> {
+        let rights = self.rights.lacking(&self.config);
+        rights.into_iter().chain(self.realms.lacks()).collect()
     }
 
     fn read_all(&mut self) -> Result<Vec<Seen>, SweepError> {
@@ -566,6 +579,17 @@ fn terms(config: &Config) -> Vec<Terms> {
             kills_per_minute: policy.kills_per_minute,
         })
         .collect()
+}
+
+/// When a peer that vanishes behind a closed window is convicted at the latest, where nothing is
+/// known of its path: the kernel's questions may be as far apart as is set, and an eighth more
+/// (kernel/time/timer.c).
+fn closed_window(deadline: Duration, kernel: &Kernel) -> Duration {
+    let options = *Asking::within(deadline, kernel).options(Patience::default());
+    let apart_ms = options.resolve(&kernel.sysctls).rto_max_ms;
+    let apart = Duration::from_millis(apart_ms.unwrap_or(RTO_MAX_MS).into());
+    let questions = Judge::new(Supervision::within(deadline)).needed();
+    apart * questions * 9 / 8
 }
 
 /// How long the machine has slept since it was started.

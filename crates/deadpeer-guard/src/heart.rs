@@ -24,6 +24,7 @@ pub use holds::Hold;
 use std::time::Duration;
 
 use deadpeer_core::TcpInfo;
+use deadpeer_host::protect::Patience;
 use rustc_hash::FxHashMap;
 
 use crate::config;
@@ -131,6 +132,25 @@ impl Heart {
         }
     }
 
+    /// How long the kernel is to ask a peer in vain before it gives the connection up by itself:
+    /// longer where it would otherwise do so while nobody takes the peer for gone, because the
+    /// brake holds or a lossy path asks for more questions.
+    #[must_use]
+    pub fn patience(&self, key: Key) -> Patience {
+        let suspect = self.suspects.get(&key);
+        suspect.map_or_else(Patience::default, |suspect| suspect.patience)
+    }
+
+    /// Those of a network namespace that more patience is lent to, by their cookies.
+    #[must_use]
+    pub fn lent(&self, namespace: u64) -> FxHashMap<u64, Patience> {
+        let suspects = self.suspects.iter();
+        let here = suspects.filter(|(key, _)| key.namespace == namespace);
+        let lent = here.filter(|(_, suspect)| suspect.patience > Patience::default());
+        lent.map(|(key, suspect)| (key.cookie, suspect.patience))
+            .collect()
+    }
+
     /// The services of peers that have answered after all since the last time.
     pub fn take_answered(&mut self) -> Vec<ServiceId> {
         std::mem::take(&mut self.answered)
@@ -143,6 +163,10 @@ impl Heart {
         self.sweep = self.sweep.wrapping_add(1);
         self.paths.end_sweep(now);
         self.apply_brake(now, census);
+        for suspect in self.suspects.values_mut() {
+            let held = (self.holds).concern(suspect.service, suspect.acknowledged);
+            suspect.lend(now, held);
+        }
         self.candidates(now)
             .into_iter()
             .filter_map(|key| self.decide(now, key))

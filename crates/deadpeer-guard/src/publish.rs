@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use deadpeer_host::place;
 use deadpeer_report::duration::milliseconds;
-use deadpeer_report::record::{self, GuardHolding, GuardStatus, Guarded};
+use deadpeer_report::record::{self, GuardClosedWindow, GuardHolding, GuardStatus, Guarded};
 
 use crate::event::{Event, Evidence, KillResult, Killed, Mode, Spared, Subject, WhySpared};
 use crate::readings::{HoldReason, Readings, What};
@@ -101,6 +101,14 @@ impl Readings {
             policies: self.configured.policies as u64,
             last_reload_ok: self.configured.last_reload_ok,
             deaths_lost: self.deaths_lost,
+            lacks: self.lacks.clone(),
+            closed_windows: (self.closed_windows.iter())
+                .map(|(policy, within, latest)| GuardClosedWindow {
+                    policy: policy.to_string(),
+                    within_ms: milliseconds(*within),
+                    closed_window_ms: milliseconds(*latest),
+                })
+                .collect(),
         }
     }
 }

@@ -35,6 +35,13 @@ pub struct Readings {
     pub configured: Configured,
     /// The capabilities that guarding takes, and whether we have each.
     pub capabilities: Vec<(&'static str, bool)>,
+    /// Whether sockets are read and deaths are heard by eBPF, all of them.
+    pub ebpf: bool,
+    /// What it lacks, and what that costs, a sentence each.
+    pub lacks: Vec<String>,
+    /// For each policy that supervises, its deadline, and when a peer that vanishes behind a closed
+    /// window is destroyed at the latest.
+    pub closed_windows: Vec<(PolicyName, Duration, Duration)>,
 }
 
 /// A service: the connections of the processes with one name that play one role in one network

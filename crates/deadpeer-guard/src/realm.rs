@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use deadpeer_host::deaths::{Deaths, DeathsQuery, OpenDeathsError};
+use deadpeer_host::protect::Patience;
 use deadpeer_host::undo::{Record, UndoFile, WriteUndoError, boot_id};
 use deadpeer_host::{ClosedNetns, Netns, OpenTableError};
 use deadpeer_sys::netns::NetnsError;
 use deadpeer_sys::{RouteEvents, SysError};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::links::Links;
 use crate::silences::Silences;
@@ -53,6 +54,8 @@ pub(crate) struct Realm {
     pub(crate) surveyed: FxHashSet<u64>,
     /// Those whose options we have set.
     pub(crate) changed: FxHashSet<u64>,
+    /// Those of them that more patience is lent to.
+    pub(crate) lent: FxHashMap<u64, Patience>,
     undo: Option<UndoFile>,
 }
 
@@ -73,6 +76,7 @@ impl Realm {
             silences: Silences::default(),
             surveyed: FxHashSet::default(),
             changed: FxHashSet::default(),
+            lent: FxHashMap::default(),
             undo: None,
         })
     }

@@ -5,10 +5,14 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Instant;
 
 use deadpeer_host::deaths::{Deaths, DeathsQuery, Means, OpenDeathsError};
-use deadpeer_host::{ClosedNetns, OpenTableError, Scope, Table, Tables};
+use deadpeer_host::{BpfError, ClosedNetns, OpenTableError, Scope, Table, Tables};
+use deadpeer_report::sanitize::sanitize;
 use tracing::warn;
 
 use crate::realm::{OpenRealmError, Realm};
+
+/// So many namespaces that are not guarded are named.
+const MOST_TOLD: usize = 20;
 
 /// All that are meant and can be entered.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub(crate) struct Realms {
     closed: Vec<ClosedNetns>,
     /// How those are known of which that was said.
     said: BTreeSet<String>,
+    /// Why sockets are not read by eBPF.
+    no_bpf: Option<BpfError>,
 }
 
 impl Realms {
@@ -32,7 +38,7 @@ impl Realms {
             return Err(OpenRealmError::Closed(closed.clone()));
         }
         // What is set by the kernel itself has to be read there too, and the same with descriptors.
-        let _ = tables.use_bpf();
+        let no_bpf = tables.use_bpf().err();
         tables.rest();
         let mut realms = Self {
             deaths: match scope == Scope::All {
@@ -44,6 +50,7 @@ impl Realms {
             all: Vec::new(),
             closed: Vec::new(),
             said: BTreeSet::new(),
+            no_bpf,
         };
         realms.take_in()?;
         Ok(realms)
@@ -146,6 +153,31 @@ impl Realms {
     /// What is readable when there is news of links.
     pub(crate) fn network_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.all.iter().map(|realm| realm.network.as_fd())
+    }
+
+    /// What cannot be done or seen here, and what that costs, a sentence each.
+    pub(crate) fn lacks(&self) -> impl Iterator<Item = String> {
+        let settings = self.no_bpf.iter().map(|why| {
+            format!("how connections are protected is looked at seldom, and through their descriptors alone: {why}")
+        });
+        let deaths = self
+            .without_ebpf()
+            .map(|why| format!("deaths are seen late, and without their errors: {why}"));
+        settings.chain(deaths)
+    }
+
+    /// Those that are meant and are not guarded, a sentence each for the first of them.
+    pub(crate) fn not_guarded(&self) -> impl Iterator<Item = String> {
+        let closed = self.closed.iter().take(MOST_TOLD);
+        closed.map(|closed| {
+            let (known_as, why) = (sanitize(&closed.known_as), sanitize(&closed.why));
+            format!("network namespace {known_as} is not guarded: {why}")
+        })
+    }
+
+    /// Whether sockets are read and deaths are heard by eBPF, all of them.
+    pub(crate) fn uses_ebpf(&self) -> bool {
+        self.no_bpf.is_none() && self.without_ebpf().next().is_none()
     }
 
     /// Why deaths are seen late and without their errors, for each namespace where they are.

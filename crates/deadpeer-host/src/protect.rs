@@ -17,6 +17,7 @@ mod made_elsewhere;
 pub mod new_connections;
 mod outcome;
 mod overwriting;
+mod patience;
 mod survey;
 mod sysctl;
 
@@ -29,5 +30,6 @@ pub use loopback_burst::{LoopbackBurst, backlog};
 pub use made_elsewhere::{Elsewhere, MadeElsewhere, MadeElsewhereError, made_elsewhere};
 pub use outcome::{CarryOutError, Failure, Outcome};
 pub use overwriting::{NothingAccepted, Overwriting};
+pub use patience::Patience;
 pub use survey::{Fate, Part, Survey};
 pub use sysctl::SetSysctlError;

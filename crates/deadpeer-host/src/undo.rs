@@ -5,6 +5,7 @@
 //! cookies, which no other socket of the same boot ever has, so that undoing it reaches exactly
 //! those that are still there.
 
+mod detours;
 mod file;
 mod inheritance;
 mod journal;

@@ -35,7 +35,7 @@ pub use ends::{Connected, Ended, Listening, Seen};
 pub use explain::{
     Capture, Event, Evidence, Group, Packet, SeenAs, Side, Story, StoryVerdict, Translated,
 };
-pub use guard::{GuardHolding, GuardStatus, Guarded};
+pub use guard::{GuardClosedWindow, GuardHolding, GuardStatus, Guarded};
 pub use history::{CauseCount, DeathGroup, History, LostDeaths};
 pub use kill::{Kill, KillSummary};
 pub use lab::{Cell, Experiment, Tally};

@@ -41,6 +41,18 @@ pub(super) fn show(status: &GuardStatus, output: Output, out: &mut impl Write) -
         );
         output.say(out, style::BAD, &unread)?;
     }
+    for lack in &status.lacks {
+        output.say(out, style::BAD, &sentence(lack))?;
+    }
+    for late in &status.closed_windows {
+        let said = format!(
+            "Policy {}: a peer that vanishes behind a closed window may take {} to notice, where others take {}.",
+            late.policy,
+            typed(Duration::from_secs(late.closed_window_ms.div_ceil(1000))),
+            typed(Duration::from_millis(late.within_ms)),
+        );
+        output.say(out, style::NOTE, &said)?;
+    }
     if !status.last_reload_ok {
         let wrong = "The configuration that was read last is wrong; the one before is in force.";
         output.say(out, style::BAD, wrong)?;
@@ -58,6 +70,13 @@ pub(super) fn show(status: &GuardStatus, output: Output, out: &mut impl Write) -
         output.say(out, style::BAD, &why)?;
     }
     Ok(())
+}
+
+/// With a capital letter and a full stop.
+fn sentence(said: &str) -> String {
+    let mut letters = said.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
 /// The sentence of a word that a guard of this version writes, or the word itself.

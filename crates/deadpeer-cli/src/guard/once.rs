@@ -8,7 +8,6 @@ use deadpeer_host::undo::default_directory;
 use deadpeer_report::duration;
 use deadpeer_report::plural::plural;
 use deadpeer_report::record::Guarded;
-use deadpeer_report::sanitize::sanitize;
 
 use super::ask::show;
 use super::request::Request;
@@ -32,11 +31,6 @@ pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         let sockets = plural(count as u64, "socket");
         let said = format!("Policy {policy}: {key} = \"enforce\" would set options of {sockets}.");
         output.say(out, style::NOTE, &said)?;
-    }
-    for closed in guard.closed() {
-        let (known_as, why) = (sanitize(&closed.known_as), sanitize(&closed.why));
-        let said = format!("Network namespace {known_as} is not guarded: {why}.");
-        output.say(out, style::BAD, &said)?;
     }
     show(&guard.readings().to_record(), output, out)?;
     Ok(Exit::Yes)

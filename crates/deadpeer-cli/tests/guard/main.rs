@@ -13,3 +13,4 @@ mod new_connections;
 mod redis;
 mod scene;
 mod stopped;
+mod unit;

@@ -21,6 +21,9 @@ fn nobody_is_killed_for_the_guards_own_sleep() {
         let policy = policy("supervise = \"enforce\"\nkill = \"enforce\"");
         scene.guard(&policy.replace("\"12s\"", "\"5s\""));
         let status = scene.until("nobody is asked", |status| status["changed"] == 2);
+        let late = &status["closed_windows"][0];
+        assert_eq!(late["within_ms"], 5_000, "{status}");
+        assert!(late["closed_window_ms"].as_u64() > Some(5_000), "{status}");
         let pid = status["pid"].as_i64().unwrap();
         let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
         kill_process(pid, Signal::STOP).unwrap();

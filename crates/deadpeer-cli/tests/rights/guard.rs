@@ -34,6 +34,16 @@ fn namespaces_that_it_may_not_enter_are_told() {
                 less.contains("is not guarded: ") && less.contains("CAP_SYS_ADMIN"),
                 "{less}"
             );
+            let least = once("sys_ptrace,net_admin");
+            for words in [
+                "How connections are protected is looked at seldom, and through their descriptors alone: ",
+                "Deaths are seen late, and without their errors: ",
+            ] {
+                assert!(
+                    least.contains(words) && !all.contains(words),
+                    "{least}{all}"
+                );
+            }
             drop(holder);
         });
     });
@@ -50,6 +60,7 @@ fn what_it_may_not_do_is_said_and_shown() {
         let (said, shown) = said_and_shown(all);
         assert!(!said.contains("that takes CAP_"), "{said}");
         assert!(!shown.contains("} 0"), "{shown}");
+        assert!(shown.contains("deadpeer_ebpf 1"), "{shown}");
         let (said, shown) = said_and_shown("bpf,perfmon,sys_admin");
         for words in [
             "nothing is destroyed, though a policy says so (all): that takes CAP_NET_ADMIN",
@@ -64,7 +75,8 @@ fn what_it_may_not_do_is_said_and_shown() {
         ] {
             assert!(shown.contains(line), "{shown}");
         }
-        let (said, _) = said_and_shown("net_admin,sys_ptrace");
+        let (said, shown) = said_and_shown("net_admin,sys_ptrace");
+        assert!(shown.contains("deadpeer_ebpf 0"), "{shown}");
         assert!(said.contains("takes CAP_BPF and CAP_PERFMON"), "{said}");
     });
 }
@@ -98,6 +110,7 @@ fn said_and_shown(capabilities: &str) -> (String, String) {
     running.kill().unwrap();
     running.wait().unwrap();
     let lines = shown.lines();
-    let lines = lines.filter(|line| line.starts_with("deadpeer_capability{"));
+    let what = ["deadpeer_capability{", "deadpeer_ebpf "];
+    let lines = lines.filter(|line| what.iter().any(|name| line.starts_with(name)));
     (said, lines.collect::<Vec<_>>().join("\n"))
 }

@@ -5,10 +5,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use deadpeer_core::{Kernel, Refusal};
-use deadpeer_host::protect::{Aim, Asking, CarryOut, CarryOutError, Outcome, Survey, backlog};
+use deadpeer_host::protect::{
+    Aim, Asking, CarryOut, CarryOutError, Outcome, Part, Patience, Survey, backlog,
+};
 use deadpeer_host::undo::{Journal, UndoFile};
 use deadpeer_host::{Filter, ReadTableError, Table, Work as _};
 use deadpeer_sys::netns::NetnsError;
+use rustc_hash::FxHashMap;
 use rustix::event::{Timespec, poll};
 
 use crate::config::Policy;
@@ -47,9 +50,13 @@ impl Goal {
         what: What,
         kernel: &Kernel,
         directory: &Path,
+        lent: &FxHashMap<u64, Patience>,
     ) -> Result<Self, EnforceError> {
         Ok(match what {
-            What::Supervise => Self::Supervise(Asking::within(policy.deadline(), kernel)),
+            What::Supervise => {
+                let asking = Asking::within(policy.deadline(), kernel);
+                Self::Supervise(asking.lending(lent.clone()))
+            }
             What::Protect | What::NewConnections => {
                 let aim = Aim::new(&policy.terms, kernel)
                     .map_err(|refusal| EnforceError::Refused(Box::new(refusal)))?;
@@ -68,6 +75,14 @@ impl Goal {
         match self {
             Self::Protect(aim) => Survey::take(table, filter, aim),
             Self::Supervise(asking) => Survey::to_ask(table, filter, asking),
+        }
+    }
+
+    /// Whether sockets whose options are to be set have what we set before, with another patience.
+    pub(super) fn is_ours(&self, part: &Part) -> bool {
+        match (self, &part.before) {
+            (Self::Supervise(asking), Some(before)) => asking.is_ours(before),
+            _ => false,
         }
     }
 

@@ -138,7 +138,8 @@ mod tests {
             (peers(1), peers(2), peers(3), census.peers(None)),
             (1, 2, 0, 2)
         );
-        let heard = |service: Option<u32>, within| census.heard(service.map(ServiceId), peer, S(within));
+        let heard =
+            |service: Option<u32>, within| census.heard(service.map(ServiceId), peer, S(within));
         assert!(heard(Some(2), 5) && !heard(Some(2), 4));
         assert!(heard(Some(1), 20) && !heard(Some(1), 19));
         assert!(heard(None, 5) && !heard(None, 4));

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use deadpeer_core::{Judge, Supervision, TcpInfo, Verdict};
+use deadpeer_host::protect::Patience;
 
 use super::facts::{ServiceId, Sighting};
 use super::paths::{Known, Paths};
@@ -11,6 +12,10 @@ use crate::event::{Evidence, WhySpared};
 
 /// One question may be on its way, and a packet or two lost.
 const IN_DOUBT: u32 = 3;
+
+/// Of fifteen questions behind a closed window that the kernel asks at most, so many go out
+/// as ever; while something holds, the others are put off, each for longer.
+const PROBES: u8 = 8;
 
 /// What is known of it.
 #[derive(Debug)]
@@ -43,6 +48,12 @@ pub(super) struct Suspect {
     streak: u32,
     /// What other connections tell of its path.
     path: Known,
+    /// When it was last heard, at the last look.
+    heard: Duration,
+    /// Questions open behind a closed window.
+    window_probes: u8,
+    /// How long the kernel is to ask it in vain.
+    pub(super) patience: Patience,
 }
 
 /// A hold has ended: what went unanswered until then proves nothing.
@@ -83,6 +94,9 @@ impl Suspect {
             open: 0,
             streak: 0,
             path: Known::default(),
+            heard: now,
+            window_probes: 0,
+            patience: Patience::default(),
         }
     }
 
@@ -94,6 +108,9 @@ impl Suspect {
     pub(super) fn observe(&mut self, now: Duration, info: &TcpInfo) -> Standing {
         let verdict = self.judge.observe(now, info);
         self.open = open(info);
+        self.heard = now.saturating_sub(info.heard_ago().unwrap_or_default());
+        let is_closed = info.snd_wnd == Some(0) && info.notsent_bytes > Some(0);
+        self.window_probes = info.probes.filter(|_| is_closed).unwrap_or(0);
         let unanswered = self.unanswered().map_or(0, |(unanswered, _)| unanswered);
         self.streak = self.streak.max(unanswered);
         match verdict {
@@ -169,6 +186,22 @@ impl Suspect {
             | Verdict::ApplicationSilent { .. }
             | Verdict::Closed { .. }
             | _ => None,
+        }
+    }
+
+    /// Lends more patience where the kernel would soon give up, though nobody says that the peer is
+    /// gone.
+    pub(super) fn lend(&mut self, now: Duration, held: bool) {
+        if self.is_convicted(now) && !held {
+            return;
+        }
+        let asked_for = now.saturating_sub(self.heard.min(self.fell));
+        let is_short = asked_for >= self.patience.is_short_after(self.deadline);
+        // Behind a closed window the kernel counts questions, and not time.
+        let counts = held && self.window_probes >= PROBES.saturating_add(self.patience.times());
+        if is_short || counts {
+            let longer = self.patience.longer(self.deadline);
+            self.patience = longer.unwrap_or(self.patience);
         }
     }
 

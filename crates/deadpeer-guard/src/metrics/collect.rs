@@ -61,6 +61,8 @@ impl Writer<'_> {
         let namespaces = namespaces.map(|(state, count)| (vec![("state", state)], count as f64));
         self.gauges("namespaces", help, None, namespaces)?;
         self.capabilities(&readings.capabilities)?;
+        let help = "Whether sockets are read and deaths are heard by eBPF, all of them";
+        self.gauge("ebpf", help, f64::from(readings.ebpf))?;
         if let Some(lost) = readings.deaths_lost {
             let help = "Deaths that came faster than they could be read";
             self.counter("events_lost", help, lost)?;

@@ -1,20 +1,22 @@
 //! A connection as the kernel has it: who asks, who answers, and what its counters show.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use deadpeer_core::{TcpInfo, TcpState};
+use deadpeer_core::{Kernel, TcpInfo, TcpState};
+use deadpeer_host::protect::{Asking, Patience};
 
+use crate::machine::DEADLINE;
 use crate::weather::Chance;
 
 /// Between the last answer and the first probe.
 pub(crate) const IDLE: Duration = Duration::from_secs(6);
-/// Between probes.
+/// Between probes, at first.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// What the kernel counts.
 const COUNT: u32 = 127;
-/// The least and, as the guard sets `TCP_RTO_MAX_MS` for a deadline of 30 s, the largest
-/// retransmission timeout.
-const RTO: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(10_800));
+/// The least retransmission timeout.
+const RTO_MIN: Duration = Duration::from_millis(200);
 /// So long a path is not known well.
 const YOUNG: Duration = Duration::from_secs(900);
 
@@ -57,6 +59,10 @@ pub(crate) struct Connection {
     /// Questions that the peer has and that are answered soon.
     reached: u32,
     begun: Duration,
+    /// How long the kernel is to ask in vain, as the guard has set it.
+    pub(crate) patience: Patience,
+    /// When the first of those that are unanswered went out.
+    first: Duration,
     /// The kernel has given it up.
     pub(crate) ended: bool,
 }
@@ -75,6 +81,8 @@ impl Connection {
             coming: None,
             reached: 0,
             begun: now,
+            patience: Patience::default(),
+            first: now,
             ended: false,
         }
     }
@@ -110,7 +118,7 @@ impl Connection {
             self.heard = self
                 .heard
                 .max(now.saturating_sub(Duration::from_millis(50)));
-            self.next = now + RTO.0;
+            self.next = now + RTO_MIN;
         }
     }
 
@@ -140,7 +148,10 @@ impl Connection {
 
     fn ask(&mut self, chance: &mut Chance) {
         let at = self.next;
-        if self.open >= self.most() {
+        if self.open == 0 {
+            self.first = at;
+        }
+        if self.is_given_up(at) {
             self.ended = true;
             return;
         }
@@ -164,17 +175,31 @@ impl Connection {
     }
 
     fn spacing(&self) -> Duration {
+        let (apart, longest) = self.set();
         match self.doing {
-            Doing::Nothing | Doing::Blocked => INTERVAL,
-            Doing::Writing => (RTO.0 * 2u32.saturating_pow(self.open)).min(RTO.1),
+            Doing::Nothing | Doing::Blocked => apart,
+            Doing::Writing => (RTO_MIN * 2u32.saturating_pow(self.open)).min(longest),
         }
     }
 
-    fn most(&self) -> u32 {
+    /// Probes are counted, and retransmissions timed.
+    fn is_given_up(&self, at: Duration) -> bool {
         match self.doing {
-            Doing::Nothing | Doing::Blocked => COUNT,
-            Doing::Writing => 15,
+            Doing::Nothing | Doing::Blocked => self.open >= COUNT,
+            Doing::Writing => at - self.first >= self.patience.lasts(DEADLINE),
         }
+    }
+
+    /// What the guard has set: the time between probes, and the longest retransmission timeout.
+    fn set(&self) -> (Duration, Duration) {
+        static ASKING: OnceLock<Asking> = OnceLock::new();
+        let asking = ASKING.get_or_init(|| Asking::within(DEADLINE, &Kernel::modern(None)));
+        let options = asking.options(self.patience);
+        let apart = options.keepintvl_s.map(|s| Duration::from_secs(s.into()));
+        let longest = options
+            .rto_max_ms
+            .map(|ms| Duration::from_millis(ms.into()));
+        (apart.unwrap_or(INTERVAL), longest.unwrap_or(Duration::MAX))
     }
 
     /// What the kernel shows.

@@ -51,9 +51,6 @@ pub(crate) struct Count {
     pub(crate) by_kernel: u32,
     /// Live ones that the kernel gave up.
     pub(crate) by_kernel_alive: u32,
-    /// Live ones that lost fifteen retransmissions in a row, as they do with any guard and without
-    /// one where more than 40 % of questions fail.
-    pub(crate) by_chance: u32,
     /// From death to kill, of those whose path is known to lose next to nothing and that no hold
     /// kept.
     pub(crate) slowest: Duration,
@@ -288,15 +285,15 @@ impl Machine {
         if place.connection.ended {
             match place.died {
                 Some(_) => self.count.by_kernel += 1,
-                None if place.connection.path.fails > 0.4 => {
-                    self.count.by_chance += 1;
-                }
                 None => self.count.by_kernel_alive += 1,
             }
             self.replace(index);
             return;
         }
         let key = self.key(index);
+        let place = &mut self.places[index];
+        // As it was found in the sweep before.
+        place.connection.patience = self.heart.patience(key);
         let place = &self.places[index];
         if place.connection.open > 0 || self.heart.suspects(key) {
             let sighting = Sighting {

@@ -75,6 +75,19 @@ fn a_day_of_many_outages() {
     check(&live(seed, 600, 24 * HOUR), seed);
 }
 
+/// The kernel asks for two minutes at first, and fifteen times where data is in flight. While the
+/// brake holds it is lent more patience, and on paths that lose a quarter each way besides.
+#[test]
+fn an_outage_of_ten_minutes_costs_no_connection() {
+    let mut machine = Machine::new(7, 2_000);
+    machine.run(20 * MINUTE);
+    machine.outage(10 * MINUTE, |_| true);
+    machine.run(20 * MINUTE);
+    let count = machine.count;
+    assert_eq!((count.killed, count.by_kernel_alive), (0, 0), "{count:?}");
+    assert!(count.held > 1_000, "{count:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

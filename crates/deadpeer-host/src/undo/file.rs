@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
 
+use super::detours;
 use super::inheritance::Handed;
 use super::journal;
 use super::record::{Group, Record};
@@ -177,6 +178,16 @@ impl UndoFile {
             self.written = false;
         }
         Ok(())
+    }
+
+    /// Forgets, of these sockets, what was set for a while and taken back since. When this returns,
+    /// that is on the disk.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn forget_detours(&mut self, cookies: &FxHashSet<u64>) -> Result<(), WriteUndoError> {
+        detours::forget(&mut self.record.groups, cookies);
+        self.save()
     }
 
     /// Says something else from now on. When this returns, that is on the disk.

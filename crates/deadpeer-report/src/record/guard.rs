@@ -78,6 +78,26 @@ pub struct GuardStatus {
     pub last_reload_ok: bool,
     /// Deaths that came faster than they could be read; null: the kernel doesn't tell.
     pub deaths_lost: Option<u64>,
+    /// What it lacks on this machine, and what that costs, a sentence each.
+    #[serde(default)]
+    pub lacks: Vec<String>,
+    /// How late it may be behind a closed window, for each policy that supervises.
+    #[serde(default)]
+    pub closed_windows: Vec<GuardClosedWindow>,
+}
+
+/// The kernel asks a peer that has closed its window only every so often, so that one that vanishes
+/// then is noticed later than others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct GuardClosedWindow {
+    /// The policy that supervises.
+    pub policy: String,
+    /// Its deadline, milliseconds.
+    pub within_ms: u64,
+    /// When such a peer is destroyed at the latest, on a path that is not known to lose packets,
+    /// milliseconds.
+    pub closed_window_ms: u64,
 }
 
 /// Why nobody is killed now.
