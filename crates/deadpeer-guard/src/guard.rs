@@ -4,10 +4,9 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use deadpeer_core::{Judge, Kernel, Supervision, TcpState};
+use deadpeer_core::TcpState;
 use deadpeer_host::deaths::DeathsError;
 use deadpeer_host::filter::ResolveError;
-use deadpeer_host::protect::{Asking, Patience};
 use deadpeer_host::{Coverage, OpenTableError, ReadTableError, Scope, Socket, Target};
 use deadpeer_sys::{RouteEvent, SysError, clock};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -18,6 +17,7 @@ use crate::config::{Config, Policy};
 use crate::event::{Died, Event, Evidence, KillResult, Mode, Spared, Subject, WhySpared};
 use crate::heart::{Action, Census, Heart, Key, Sighting, Terms};
 use crate::hooks::Hooks;
+use crate::late;
 use crate::links::Links;
 use crate::ours::Ours;
 use crate::readings::{HoldReason, Holding, QuestionResult, Readings, What};
@@ -100,9 +100,6 @@ pub enum SweepError {
 
 /// One sweep of so many judges what settings promise, which takes as long as to read them.
 const JUDGE: u64 = 3;
-/// The longest retransmission timeout of kernels that cannot be told a shorter one
-/// (include/net/tcp.h, `TCP_RTO_MAX`).
-const RTO_MAX_MS: u32 = 120_000;
 /// A machine that sleeps for less has only been busy.
 const SLEEP: Duration = Duration::from_secs(1);
 
@@ -168,7 +165,7 @@ impl Guard {
             let policies = self.config.policies.iter();
             let supervise = policies.filter(|policy| policy.supervise == Mode::Enforce);
             let late = |policy: &Policy| {
-                let latest = closed_window(policy.deadline(), &kernel);
+                let latest = late::behind_a_closed_window(policy.deadline(), &kernel);
                 let latest = latest + self.config.interval();
                 (policy.name.clone(), policy.deadline(), latest)
             };
@@ -420,6 +417,7 @@ impl Guard {
             census: &mut self.census,
             settings,
             protected: judges.then_some(&mut protected),
+            far: Vec::new(),
         };
         let mut all = Vec::new();
         let Realms {
@@ -579,17 +577,6 @@ fn terms(config: &Config) -> Vec<Terms> {
             kills_per_minute: policy.kills_per_minute,
         })
         .collect()
-}
-
-/// When a peer that vanishes behind a closed window is convicted at the latest, where nothing is
-/// known of its path: the kernel's questions may be as far apart as is set, and an eighth more
-/// (kernel/time/timer.c).
-fn closed_window(deadline: Duration, kernel: &Kernel) -> Duration {
-    let options = *Asking::within(deadline, kernel).options(Patience::default());
-    let apart_ms = options.resolve(&kernel.sysctls).rto_max_ms;
-    let apart = Duration::from_millis(apart_ms.unwrap_or(RTO_MAX_MS).into());
-    let questions = Judge::new(Supervision::within(deadline)).needed();
-    apart * questions * 9 / 8
 }
 
 /// How long the machine has slept since it was started.

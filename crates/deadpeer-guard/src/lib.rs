@@ -12,6 +12,7 @@ mod event;
 mod guard;
 pub mod heart;
 mod hooks;
+mod late;
 mod links;
 pub mod live;
 pub mod metrics;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use deadpeer_core::{Effective, TcpState};
 use deadpeer_host::{
@@ -35,7 +36,21 @@ pub(crate) struct Eyes<'a> {
     pub(crate) settings: bool,
     /// How services are protected; `None`: settings are not judged this time.
     pub(crate) protected: Option<&'a mut Vec<ServiceReading>>,
+    /// Far peers that are looked for together.
+    pub(crate) far: Vec<Far>,
 }
+
+/// A connection with a peer on another machine.
+pub(crate) struct Far {
+    service: ServiceId,
+    peer: IpAddr,
+    cookie: u64,
+    heard_ago: Option<Duration>,
+}
+
+/// So many are looked for in one go. Where they are very many, each look waits for memory; some at
+/// once wait together.
+const AT_ONCE: usize = 64;
 
 /// What was seen of a namespace.
 #[derive(Debug, Default)]
@@ -93,10 +108,24 @@ impl Eyes<'_> {
             }
             ControlFlow::Continue(())
         })?;
+        self.take_in(realm, &mut seen);
         if let Some(protected) = &mut self.protected {
             protections.end(self.services, protected);
         }
         Ok((seen, coverage))
+    }
+
+    /// Looks for far peers among those that are known.
+    fn take_in(&mut self, realm: &mut Realm, seen: &mut Seen) {
+        for far in &self.far {
+            self.census.add(far.service, far.peer, far.heard_ago);
+        }
+        for far in self.far.drain(..) {
+            let broken = (far.heard_ago).and_then(|ago| realm.silences.see(far.cookie, ago));
+            let peer = far.peer;
+            let survived = broken.map(|silence| Survived { peer, silence });
+            seen.survived.extend(survived);
+        }
     }
 
     fn see(
@@ -120,12 +149,15 @@ impl Eyes<'_> {
         });
         let heard_ago = snapshot.and_then(|snapshot| snapshot.heard_ago);
         if far {
-            self.census.add(service, peer, heard_ago);
+            self.far.push(Far {
+                service,
+                peer,
+                cookie: socket.cookie,
+                heard_ago,
+            });
         }
-        if let Some(ago) = heard_ago.filter(|_| far) {
-            let broken = realm.silences.see(socket.cookie, ago);
-            let survived = broken.map(|silence| Survived { peer, silence });
-            seen.survived.extend(survived);
+        if self.far.len() == AT_ONCE {
+            self.take_in(realm, seen);
         }
         let Some(place) = self
             .choice

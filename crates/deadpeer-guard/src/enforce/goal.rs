@@ -82,7 +82,7 @@ impl Goal {
     pub(super) fn is_ours(&self, part: &Part) -> bool {
         match (self, &part.before) {
             (Self::Supervise(asking), Some(before)) => asking.is_ours(before),
-            _ => false,
+            (Self::Supervise(_) | Self::Protect(_), _) => false,
         }
     }
 

@@ -1,0 +1,36 @@
+//! How late the guard may be where the kernel asks seldom.
+
+use std::time::Duration;
+
+use deadpeer_core::{Judge, Kernel, Supervision};
+use deadpeer_host::protect::{Asking, Patience};
+
+/// The longest retransmission timeout of kernels that cannot be told a shorter one
+/// (include/net/tcp.h, `TCP_RTO_MAX`).
+const RTO_MAX_MS: u32 = 120_000;
+
+/// When a peer that vanishes behind a closed window is convicted at the latest, where nothing is
+/// known of its path: the kernel's questions may be as far apart as is set, and an eighth more
+/// (kernel/time/timer.c).
+pub(crate) fn behind_a_closed_window(deadline: Duration, kernel: &Kernel) -> Duration {
+    let options = *Asking::within(deadline, kernel).options(Patience::default());
+    let apart_ms = options.resolve(&kernel.sysctls).rto_max_ms;
+    let apart = Duration::from_millis(apart_ms.unwrap_or(RTO_MAX_MS).into());
+    let questions = Judge::new(Supervision::within(deadline)).needed();
+    apart * questions * 9 / 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/guard.md has both.
+    #[test]
+    fn four_deadlines_or_twenty_minutes() {
+        let deadline = Duration::from_secs(30);
+        let modern = behind_a_closed_window(deadline, &Kernel::modern(None));
+        assert!(modern > deadline * 3 && modern < deadline * 4, "{modern:?}");
+        let older = behind_a_closed_window(deadline, &Kernel::before_rto_max(None));
+        assert_eq!(older.as_secs(), 1_215);
+    }
+}
