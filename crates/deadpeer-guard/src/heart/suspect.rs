@@ -13,9 +13,9 @@ use crate::event::{Evidence, WhySpared};
 /// One question may be on its way, and a packet or two lost.
 const IN_DOUBT: u32 = 3;
 
-/// Of fifteen questions behind a closed window that the kernel asks at most, so many go out
-/// as ever; while something holds, the others are put off, each for longer.
-const PROBES: u8 = 8;
+/// Behind a closed window the kernel asks fifteen times at most, however far apart. Where something
+/// holds, those after so many are put off, each for longer.
+const PROBES: u8 = 4;
 
 /// What is known of it.
 #[derive(Debug)]

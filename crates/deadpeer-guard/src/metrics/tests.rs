@@ -93,6 +93,7 @@ deadpeer_sweep_duration_seconds 0.012
 deadpeer_sweep_connections 9.0
 deadpeer_namespaces{{state="guarded"}} 2.0
 deadpeer_namespaces{{state="closed"}} 1.0
+deadpeer_ebpf 0.0
 deadpeer_events_lost_total 7
 deadpeer_holding{{reason="many-silent"}} 0.0
 deadpeer_holding{{reason="network"}} 1.0

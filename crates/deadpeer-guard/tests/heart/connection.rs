@@ -13,8 +13,9 @@ use crate::weather::Chance;
 pub(crate) const IDLE: Duration = Duration::from_secs(6);
 /// Between probes, at first.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// What the kernel counts.
+/// What the kernel counts, of probes of idle peers and of closed windows.
 const COUNT: u32 = 127;
+const WINDOW_PROBES: u32 = 15;
 /// The least retransmission timeout.
 const RTO_MIN: Duration = Duration::from_millis(200);
 /// So long a path is not known well.
@@ -72,7 +73,7 @@ impl Connection {
         Self {
             doing,
             path,
-            next: now + IDLE,
+            next: now + calm(doing),
             open: 0,
             heard: now,
             asked: 0,
@@ -93,14 +94,14 @@ impl Connection {
         if !self.path.open || self.path.late > INTERVAL {
             return self.next;
         }
-        let cycle = IDLE + self.path.late;
+        let cycle = calm(self.doing) + self.path.late;
         let answered = chance.successes(self.path.fails).min(1 << 24);
         self.next + cycle * answered as u32
     }
 
     /// Lets questions be answered that go out before then.
     pub(crate) fn calm_until(&mut self, until: Duration) {
-        let cycle = IDLE + self.path.late;
+        let cycle = calm(self.doing) + self.path.late;
         if until <= self.next {
             return;
         }
@@ -171,13 +172,14 @@ impl Connection {
         self.answers += self.reached;
         (self.open, self.reached) = (0, 0);
         self.coming = None;
-        self.next = at + IDLE;
+        self.next = at + calm(self.doing);
     }
 
     fn spacing(&self) -> Duration {
-        let (apart, longest) = self.set();
+        let (apart, longest) = set(self.patience);
         match self.doing {
-            Doing::Nothing | Doing::Blocked => apart,
+            Doing::Nothing => apart,
+            Doing::Blocked => longest,
             Doing::Writing => (RTO_MIN * 2u32.saturating_pow(self.open)).min(longest),
         }
     }
@@ -185,21 +187,10 @@ impl Connection {
     /// Probes are counted, and retransmissions timed.
     fn is_given_up(&self, at: Duration) -> bool {
         match self.doing {
-            Doing::Nothing | Doing::Blocked => self.open >= COUNT,
+            Doing::Nothing => self.open >= COUNT,
+            Doing::Blocked => self.open >= WINDOW_PROBES,
             Doing::Writing => at - self.first >= self.patience.lasts(DEADLINE),
         }
-    }
-
-    /// What the guard has set: the time between probes, and the longest retransmission timeout.
-    fn set(&self) -> (Duration, Duration) {
-        static ASKING: OnceLock<Asking> = OnceLock::new();
-        let asking = ASKING.get_or_init(|| Asking::within(DEADLINE, &Kernel::modern(None)));
-        let options = asking.options(self.patience);
-        let apart = options.keepintvl_s.map(|s| Duration::from_secs(s.into()));
-        let longest = options
-            .rto_max_ms
-            .map(|ms| Duration::from_millis(ms.into()));
-        (apart.unwrap_or(INTERVAL), longest.unwrap_or(Duration::MAX))
     }
 
     /// What the kernel shows.
@@ -235,4 +226,25 @@ impl Connection {
         });
         info
     }
+}
+
+/// Between an answer and the next question: of a window that has been closed for a while the kernel
+/// asks as seldom as it may.
+fn calm(doing: Doing) -> Duration {
+    match doing {
+        Doing::Nothing | Doing::Writing => IDLE,
+        Doing::Blocked => set(Patience::default()).1,
+    }
+}
+
+/// What the guard has set: the time between probes, and the longest retransmission timeout.
+fn set(patience: Patience) -> (Duration, Duration) {
+    static ASKING: OnceLock<Asking> = OnceLock::new();
+    let asking = ASKING.get_or_init(|| Asking::within(DEADLINE, &Kernel::modern(None)));
+    let options = asking.options(patience);
+    let apart = options.keepintvl_s.map(|s| Duration::from_secs(s.into()));
+    let longest = options
+        .rto_max_ms
+        .map(|ms| Duration::from_millis(ms.into()));
+    (apart.unwrap_or(INTERVAL), longest.unwrap_or(Duration::MAX))
 }

@@ -56,6 +56,8 @@ pub(crate) struct Count {
     pub(crate) slowest: Duration,
     /// The same on paths that lose some, or are not known yet.
     pub(crate) slowest_unknown: Duration,
+    /// The same of those behind a closed window whose paths lose next to nothing.
+    pub(crate) slowest_blocked: Duration,
     pub(crate) held: u32,
     pub(crate) suspected: u64,
 }
@@ -136,6 +138,7 @@ impl Machine {
             _ => Duration::from_millis(1 + self.chance.below(80)),
         };
         let doing = match place % 10 {
+            0 if place.is_multiple_of(1_000) => Doing::Writing,
             3 => Doing::Writing,
             6 => Doing::Blocked,
             _ => Doing::Nothing,
@@ -330,8 +333,11 @@ impl Machine {
                 match place.died {
                     Some(died) if !self.disturbed(died) => {
                         let unknown = place.lossy || place.connection.is_young(died);
-                        let slowest = match unknown || many || failing > KNOWN_TO_FAIL {
+                        let blocked = place.connection.doing == Doing::Blocked;
+                        let slowest = match unknown || failing > KNOWN_TO_FAIL {
                             true => &mut self.count.slowest_unknown,
+                            false if blocked => &mut self.count.slowest_blocked,
+                            false if many => &mut self.count.slowest_unknown,
                             false => &mut self.count.slowest,
                         };
                         *slowest = (*slowest).max(self.now - died);

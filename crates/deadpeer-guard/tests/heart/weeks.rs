@@ -53,6 +53,8 @@ fn check(count: &Count, seed: u64) {
         "seed {seed}: {count:?}"
     );
     assert!(count.slowest <= DEADLINE + SWEEP, "seed {seed}: {count:?}");
+    let blocked = count.slowest_blocked;
+    assert!(blocked <= DEADLINE * 4 + SWEEP, "seed {seed}: {count:?}");
 }
 
 /// Ten thousand connections for a week: some hundred deaths, some hundred outages.
@@ -75,8 +77,8 @@ fn a_day_of_many_outages() {
     check(&live(seed, 600, 24 * HOUR), seed);
 }
 
-/// The kernel asks for two minutes at first, and fifteen times where data is in flight. While the
-/// brake holds it is lent more patience, and on paths that lose a quarter each way besides.
+/// The kernel asks for two minutes at first, and of what is in flight and of closed windows fifteen
+/// times. While the brake holds it is lent more patience.
 #[test]
 fn an_outage_of_ten_minutes_costs_no_connection() {
     let mut machine = Machine::new(7, 2_000);
