@@ -24,9 +24,9 @@ pub use holds::Hold;
 use std::time::Duration;
 
 use deadpeer_core::TcpInfo;
-use deadpeer_host::protect::Patience;
 use rustc_hash::FxHashMap;
 
+use crate::Patience;
 use crate::config;
 use crate::event::{Evidence, Mode, WhySpared};
 use crate::readings::HoldReason;

@@ -34,6 +34,8 @@ mod witness;
 
 pub use config::Config;
 pub use daemon::{Daemon, SIGNALS, Source};
+// A plain value, which the heart counts with.
+pub use deadpeer_host::protect::Patience;
 pub use event::{
     Died, Event, Evidence, KillResult, Killed, Mode, PolicyName, Spared, Subject, WhySpared,
 };

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use deadpeer_core::{Judge, Supervision, TcpInfo, Verdict};
-use deadpeer_host::protect::Patience;
 
 use super::facts::{ServiceId, Sighting};
 use super::paths::{Known, Paths};
+use crate::Patience;
 use crate::event::{Evidence, WhySpared};
 
 /// One question may be on its way, and a packet or two lost.
