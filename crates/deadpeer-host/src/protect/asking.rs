@@ -221,9 +221,12 @@ mod tests {
         let kernel = Kernel::modern(None);
         let asking = Asking::within(S(30), &kernel);
         let untouched = Effective::untouched(&kernel.sysctls);
-        let after = |before: &Effective, patience| match asking.step(before, patience) {
-            Step::Change(change) => change.after,
-            step => panic!("{step:?}"),
+        let after = |before: &Effective, patience| {
+            let step = asking.step(before, patience);
+            let Step::Change(change) = step else {
+                panic!("{step:?}")
+            };
+            change.after
         };
         let first = after(&untouched, Patience::default());
         let longer = Patience::default().longer(S(30)).unwrap();
