@@ -79,9 +79,8 @@ const ALARM: u64 = u64::MAX;
 /// That holds where the sysctl is lowered, too. There are two exceptions, for nobody sees close()
 /// coming, and what is set by then has to keep a live connection as well:
 ///
-/// - On a path on which more than half of the questions fail (more than 29 of 100 packets are lost
-///   each way) it is ten minutes, or ten seconds longer than data has been sent again without a
-///   pause.
+/// - On a path that loses much, on which one recovery from loss follows another, it may be half a
+///   minute longer than data has been sent again without a pause that the watch has seen.
 /// - Where both `tcp_orphan_retries` (1 to 7) and `tcp_retries2` (1 or 2) are lowered it is 97 s.
 ///
 /// One that is [removed](Watch::remove) before it is closed is a plain socket again.

@@ -144,7 +144,12 @@ impl Snapshot {
         let retransmits = u32::from(info.retransmits.unwrap_or(0));
         let in_run = retransmits > 0;
         let first_run = in_run && info.total_rto_recoveries == Some(1);
-        let recovering = matches!(info.ca_state, Some(CaState::Recovery | CaState::Loss));
+        let recovering = match info.ca_state {
+            Some(CaState::Recovery | CaState::Loss) => true,
+            // What was sent again may be open still (net/ipv4/tcp_input.c, `tcp_try_keep_open`).
+            Some(CaState::Disorder) => info.total_retrans != Some(0),
+            Some(CaState::Open | CaState::Cwr) | None => false,
+        };
         let sack = info.options.map(Negotiated::sack);
         let fast = known(info.total_retrans) > info.total_rto.map_or(u32::MAX, u32::from);
         Self {
@@ -201,6 +206,30 @@ impl Snapshot {
             (false, false, _) => Silence::Idle,
             (false, true, Some(true) | None) => Silence::ZeroWindow,
             (true, _, _) | (false, true, Some(false)) => Silence::InFlight,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Read by eBPF, the clock of a recovery was 27 s old in Disorder, with no timeout since.
+    #[test]
+    fn the_clock_of_a_recovery_may_go_on_in_disorder() {
+        for (ca_state, total_retrans, may_go_on) in [
+            (CaState::Open, 3, false),
+            (CaState::Disorder, 0, false),
+            (CaState::Disorder, 3, true),
+            (CaState::Recovery, 3, true),
+        ] {
+            let info = TcpInfo {
+                ca_state: Some(ca_state),
+                total_retrans: Some(total_retrans),
+                ..TcpInfo::default()
+            };
+            let told = Snapshot::from_info(&info).sent_again_before;
+            assert_eq!(told, may_go_on, "{ca_state:?}, {total_retrans}");
         }
     }
 }

@@ -42,7 +42,7 @@ pub struct Judge {
     base: Option<Reading>,
     /// The last reading.
     observed: Nanos,
-    /// The last one at which nothing lost was sent again, milliseconds, the lower half.
+    /// The last one at which nothing lost can have been sent again, milliseconds, the lower half.
     untroubled_ms: u32,
     last: LastSeen,
     /// When the peer was heard last, as far as is proved.
@@ -106,7 +106,7 @@ impl Judge {
         self.weigh(at, Counters::of(info), Ages::of(info));
         let is_first = self.observed == Nanos::ZERO;
         self.observed = at.into();
-        if is_first || !is_recovering(info) {
+        if is_first || !may_be_recovering(info) {
             self.untroubled_ms = low_ms(at);
         }
         self.verdict = self.judge(at, info);
@@ -173,7 +173,7 @@ impl Judge {
     }
 
     /// For how long what was lost has been sent again at the last reading, at most. `None` if it
-    /// was not.
+    /// cannot have been.
     pub(super) fn recovering_for(&self) -> Option<Duration> {
         let ms = low_ms(self.observed.get()).wrapping_sub(self.untroubled_ms);
         (ms > 0).then(|| Duration::from_millis(ms.into()))
@@ -341,11 +341,13 @@ impl Judge {
     }
 }
 
-/// Whether the kernel sends again what was lost, so that its clock of retransmissions runs
-/// (net/ipv4/tcp_input.c, `retrans_stamp`).
-fn is_recovering(info: &TcpInfo) -> bool {
-    let recovering = matches!(info.ca_state, Some(CaState::Recovery | CaState::Loss));
-    recovering || info.retransmits.is_some_and(|timeouts| timeouts > 0)
+/// Whether the kernel's clock of retransmissions may run (net/ipv4/tcp_input.c, `retrans_stamp`).
+///
+/// It stands still in the state Open alone: one in Disorder may go on with a clock of a recovery
+/// before, for what is sent again then keeps it from Open (`tcp_try_keep_open`).
+fn may_be_recovering(info: &TcpInfo) -> bool {
+    let is_open = matches!(info.ca_state, None | Some(CaState::Open));
+    !is_open || info.retransmits.is_some_and(|timeouts| timeouts > 0)
 }
 
 fn low_ms(time: Duration) -> u32 {

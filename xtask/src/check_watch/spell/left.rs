@@ -10,20 +10,21 @@ use deadpeer_lab::Host;
 use deadpeer_sys::sock_diag::SockDiag;
 use deadpeer_sys::sockopt;
 
-use super::Connection;
+use super::{Connection, SPELL};
 use crate::check_watch::orphans::cookies;
 
 /// Half of them are closed so long after the path has gone, and the others so long.
 const CLOSED: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(15)];
 /// How long is waited for the last of them.
-const PATIENCE: Duration = Duration::from_secs(660);
+const PATIENCE: Duration = Duration::from_secs(400);
 /// How often the table is read.
 const TICK: Duration = Duration::from_millis(250);
 /// How much later than the last plain one may a supervised one go: a step of its user timeout, and
 /// timers are late.
 const LATENESS: Duration = Duration::from_secs(13);
-/// Where more than half of the questions fail: so long is documented.
-const VERY_LOSSY: Duration = Duration::from_secs(600);
+/// Where more than half of the questions fail it may go so much later than the loss has lasted: no
+/// look may have found a pause in that, and the user timeout is half a minute ahead.
+const LEEWAY: Duration = Duration::from_secs(30);
 
 /// One group's, closed at one time.
 pub(super) struct Left {
@@ -114,7 +115,7 @@ pub(super) fn print(all: &[Left]) -> bool {
         });
         let failing = 1.0 - (1.0 - left.loss).powi(2);
         let documented = if failing > 0.5 {
-            VERY_LOSSY
+            SPELL + LEEWAY
         } else {
             Duration::ZERO
         };
