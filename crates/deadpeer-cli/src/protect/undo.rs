@@ -71,7 +71,7 @@ fn end(
     let path = request.file.as_path();
     let done = request.consent != Consent::Rehearse;
     match output {
-        Output::Text(_) if list::is_empty(&file) => {
+        Output::Text(_) if list::is_empty(&file) && restored.handed_to.is_empty() => {
             output.say(out, style::PLAIN, "Nothing was left to undo.")?;
         }
         Output::Text(look) => show(restored, done, look, out)?,

@@ -103,6 +103,27 @@ fn what_a_killed_ping_left_takes_no_protection_away() {
 }
 
 #[test]
+fn the_older_of_two_says_where_its_way_back_is_now() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = plain();
+            protect(&undo, &pair, "60s", way);
+            let older = undo.files().remove(0);
+            protect(&undo, &pair, "30s", way);
+            let mut newer = undo.files();
+            newer.retain(|file| *file != older);
+            let undone =
+                undo.protect(&[&["--undo", older.to_str().unwrap(), "--yes"], way].concat());
+            assert_eq!(undone.code, 0, "{}{}", undone.stdout, undone.stderr);
+            for said in ["changed again later", newer[0].to_str().unwrap()] {
+                assert!(undone.stdout.contains(said), "{said}: {}", undone.stdout);
+            }
+        }
+    });
+}
+
+#[test]
 fn what_another_undo_has_emptied_says_so() {
     in_private_netns(|| {
         for way in ways() {
