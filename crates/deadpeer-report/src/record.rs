@@ -22,6 +22,7 @@ mod remedy;
 mod schemas;
 mod settings;
 mod test;
+mod time;
 mod watch;
 
 pub use audit::{
@@ -50,6 +51,7 @@ pub use protect::{
 pub use remedy::{Recipe, Remedy, RemedySide, RemedyTimeout, ServiceRemedy};
 pub use settings::{AfterClose, Forecast, Notice, Options, Outlook};
 pub use test::{TestCase, TestSummary};
+pub use time::Time;
 pub use watch::{Death, DeathCount, Deaths, LastOwner, Limit, Watch};
 
 /// A word for programs, of those that the field's documentation lists. More may come.

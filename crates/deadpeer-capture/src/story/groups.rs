@@ -74,8 +74,8 @@ impl Common {
 #[derive(Debug, Default)]
 pub struct Grouping {
     lone: Vec<Lone>,
-    /// Whoever had another connection than a lone SYN.
-    speakers: HashSet<IpAddr, foldhash::fast::RandomState>,
+    /// The ends of all others.
+    spoken: Vec<[IpAddr; 2]>,
     resets: BTreeMap<(Endpoint, u64), Vec<u64>>,
 }
 
@@ -100,7 +100,7 @@ impl Grouping {
                 overdue,
             });
         } else {
-            self.speakers.extend(ends.map(|end| end.address()));
+            self.spoken.push(ends.map(|end| end.address()));
         }
         if verdict.reset.is_some() {
             let idle = verdict.evidence.iter().find_map(|evidence| {
@@ -122,7 +122,8 @@ impl Grouping {
     /// The groups, largest first.
     #[must_use]
     pub fn groups(self) -> Vec<Group> {
-        let mut found = scans(self.lone, &self.speakers);
+        let speakers = speakers(&self.lone, &self.spoken);
+        let mut found = scans(self.lone, &speakers);
         let alike = self.resets.into_iter();
         let alike = alike.filter(|(_, connections)| connections.len() >= ALIKE);
         found.extend(alike.map(|((server, seconds), connections)| Group {
@@ -134,7 +135,20 @@ impl Grouping {
     }
 }
 
-fn scans(lone: Vec<Lone>, speakers: &HashSet<IpAddr, foldhash::fast::RandomState>) -> Vec<Group> {
+type Hosts = HashSet<IpAddr, foldhash::fast::RandomState>;
+
+/// Of the ends of lone SYNs, those that had another connection too.
+fn speakers(lone: &[Lone], spoken: &[[IpAddr; 2]]) -> Hosts {
+    let hosts = lone.iter().flat_map(|lone| lone.ends);
+    let hosts: Hosts = hosts.map(|end| end.address()).collect();
+    if hosts.is_empty() {
+        return hosts;
+    }
+    let spoken = spoken.iter().flatten().copied();
+    spoken.filter(|host| hosts.contains(host)).collect()
+}
+
+fn scans(lone: Vec<Lone>, speakers: &Hosts) -> Vec<Group> {
     let (ports, rest) = split(lone, SCAN, |[client, server]| {
         ((client.bits(), server.bits()), u128::from(server.port))
     });

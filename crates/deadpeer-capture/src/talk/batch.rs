@@ -35,17 +35,21 @@ impl Conversations {
             Ok(Content::Icmp(_)) | Err(_) => None,
         });
         let places = self.table.probably::<BATCH>(segments);
-        let touch = |part: fn(&Conversation) -> u64| {
-            let there = places.iter().flatten();
-            let touched = there.fold(0, |touched, place| touched ^ part(self.table.at(*place)));
-            std::hint::black_box(touched);
-        };
-        touch(Conversation::touch);
+        self.touch(&places, Conversation::touch);
         // Where they are stands in what was fetched just now.
-        touch(|conversation| conversation.episodes.touch());
+        self.touch(&places, |conversation| {
+            conversation.touch_what_it_points_to() ^ self.hosts.touch(conversation.hosts)
+        });
         let places = places.into_iter().chain(std::iter::repeat(None));
         for ((at, content), place) in batch.waiting.drain(..).zip(places) {
             each(self.content(at, content, place));
         }
+    }
+
+    /// Reads a part of all conversations at these places.
+    fn touch(&self, places: &[Option<usize>], part: impl Fn(&Conversation) -> u64) {
+        let there = places.iter().flatten();
+        let touched = there.fold(0, |touched, place| touched ^ part(self.table.at(*place)));
+        std::hint::black_box(touched);
     }
 }

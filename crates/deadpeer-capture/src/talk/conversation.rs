@@ -144,11 +144,19 @@ impl Conversation {
         (self.hosts[side.index()], self.hosts[(!side).index()])
     }
 
-    /// Reads a little of everything that the next segment will need, but for the episodes.
+    /// Reads a little of everything that the next segment will need, but for what is elsewhere.
     pub(crate) fn touch(&self) -> u64 {
         let [client, server] = &self.halves;
-        let number = self.number ^ u64::from(self.ends[0].port) ^ self.first_packet.touch();
+        let ends = self.ends[0].port ^ self.ends[1].port;
+        let replaced = self.replaced_at.map_or(0, Moment::nanos);
+        let number = self.number ^ u64::from(ends) ^ replaced ^ self.first_packet.touch();
         number ^ client.touch() ^ server.touch()
+    }
+
+    /// Reads a little of what is elsewhere.
+    pub(crate) fn touch_what_it_points_to(&self) -> u64 {
+        let [client, server] = &self.halves;
+        self.episodes.touch() ^ client.resending.touch() ^ server.resending.touch()
     }
 
     /// The last packet of either side.

@@ -161,7 +161,8 @@ impl Episodes {
     }
 
     pub(crate) fn touch(&self) -> u64 {
-        self.list.last().map_or(0, |last| last.until.nanos())
+        let last = self.list.last();
+        last.map_or(0, |last| last.until.nanos() ^ u64::from(last.id.0))
     }
 
     /// The latest episode.

@@ -69,6 +69,15 @@ impl Hosts {
         HostId(place as u32)
     }
 
+    /// Reads a little of what is known of both.
+    pub(super) fn touch(&self, both: [HostId; 2]) -> u64 {
+        let known = both.into_iter().filter_map(|id| self.get(id));
+        known.fold(0, |touched, host| {
+            let spoke = host.spoke.map_or(0, |(_, of)| of);
+            touched ^ spoke ^ host.addressed.map_or(0, Moment::nanos)
+        })
+    }
+
     pub(crate) fn get(&self, id: HostId) -> Option<&Host> {
         self.list.get(id.0 as usize)
     }

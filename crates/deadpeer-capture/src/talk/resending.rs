@@ -66,6 +66,11 @@ pub(crate) struct Times {
 }
 
 impl Resending {
+    pub(crate) fn touch(&self) -> u64 {
+        let run = self.run.as_deref();
+        run.map_or(0, |run| run.last.nanos() ^ u64::from(run.count))
+    }
+
     /// What is being sent again and is still not acknowledged.
     pub(crate) fn run(&self) -> Option<&Run> {
         self.run.as_deref()

@@ -18,16 +18,24 @@ impl Writer<'_> {
         serde_json::to_writer(self.0, value)
     }
 
+    /// Most counts are of one digit.
+    fn count(self, value: u64) -> Result<(), Error> {
+        match value {
+            0..=9 => {
+                self.0.push(b'0' + value as u8);
+                Ok(())
+            }
+            _ => self.number(&value),
+        }
+    }
+
     fn raw(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
     fn string(&mut self, text: &str) {
-        let plain = |all: bool, byte: &u8| {
-            all & matches!(*byte, b' '..=b'~' if *byte != b'"' && *byte != b'\\')
-        };
         self.0.push(b'"');
-        match text.as_bytes().iter().fold(true, plain) {
+        match is_plain(text.as_bytes()) {
             true => self.raw(text.as_bytes()),
             false => text.chars().for_each(|c| self.character(c)),
         }
@@ -61,6 +69,20 @@ impl Writer<'_> {
     }
 }
 
+/// Whether all of it is written as it is, sixteen bytes at a time.
+fn is_plain(text: &[u8]) -> bool {
+    let plain = |all: bool, byte: &u8| {
+        all & matches!(*byte, b' '..=b'~' if *byte != b'"' && *byte != b'\\')
+    };
+    let (chunks, rest) = text.as_chunks::<16>();
+    // The rest of a longer one together with what comes before it.
+    let rest_is_plain = match text.last_chunk::<16>() {
+        Some(last) => last.iter().fold(true, plain),
+        None => rest.iter().fold(true, plain),
+    };
+    rest_is_plain && chunks.iter().all(|chunk| chunk.iter().fold(true, plain))
+}
+
 /// What stands between brackets or braces.
 pub(super) struct Parts<'a> {
     out: &'a mut Vec<u8>,
@@ -88,7 +110,9 @@ impl<'a> Parts<'a> {
         value.serialize(Writer(self.out))
     }
 
-    /// Names of fields are Rust's, or written in a `rename`: they need no escape.
+    /// Names of fields are Rust's, or written in a `rename`: they need no escape. Where they are
+    /// written they are known, and become a few stores rather than calls.
+    #[inline(always)]
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Error> {
         self.next();
         self.out.push(b'"');
@@ -124,8 +148,23 @@ impl<'a> ser::Serializer for Writer<'a> {
 
     numbers! {
         serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64, serialize_i128: i128,
-        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_u128: u128,
-        serialize_f32: f32, serialize_f64: f64
+        serialize_u128: u128, serialize_f32: f32, serialize_f64: f64
+    }
+
+    fn serialize_u8(self, value: u8) -> Result<(), Error> {
+        self.count(value.into())
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<(), Error> {
+        self.count(value.into())
+    }
+
+    fn serialize_u32(self, value: u32) -> Result<(), Error> {
+        self.count(value.into())
+    }
+
+    fn serialize_u64(self, value: u64) -> Result<(), Error> {
+        self.count(value)
     }
 
     fn serialize_bool(mut self, value: bool) -> Result<(), Error> {
@@ -245,6 +284,7 @@ macro_rules! parts {
             type Ok = ();
             type Error = Error;
 
+            #[inline(always)]
             fn $method<T: Serialize + ?Sized>(&mut self, $($name: &'static str,)? value: &T) -> Result<(), Error> {
                 parts!(@ self, value $(, $name)?)
             }

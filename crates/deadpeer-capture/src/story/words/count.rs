@@ -1,5 +1,6 @@
 //! Numbers of things.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::length::Length;
@@ -32,11 +33,12 @@ pub(super) fn waits(first: Duration, last: Duration) -> String {
 }
 
 /// Bytes for people.
-pub(super) fn size(bytes: u64) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} B"),
-        10_000..10_000_000 => format!("{} kB", bytes / 1000),
-        10_000_000..10_000_000_000 => format!("{} MB", bytes / 1_000_000),
-        _ => format!("{} GB", bytes / 1_000_000_000),
-    }
+pub(super) fn size(bytes: u64) -> impl fmt::Display {
+    let (number, unit) = match bytes {
+        0..10_000 => (bytes, "B"),
+        10_000..10_000_000 => (bytes / 1000, "kB"),
+        10_000_000..10_000_000_000 => (bytes / 1_000_000, "MB"),
+        _ => (bytes / 1_000_000_000, "GB"),
+    };
+    fmt::from_fn(move |f| write!(f, "{number} {unit}"))
 }

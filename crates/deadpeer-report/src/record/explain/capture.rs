@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::Word;
+use crate::record::{Time, Word};
 
 /// Stories that are one: they come before the line of the capture, and those of a scan only with
 /// --all one by one.
@@ -26,7 +26,7 @@ pub struct Group {
 #[serde(tag = "type", rename = "packet")]
 pub struct Packet {
     /// When it was captured.
-    pub at: String,
+    pub at: Time,
     /// The number of its connection.
     pub connection: u64,
     /// Who sent it: client or server.
@@ -65,9 +65,9 @@ pub struct Capture {
     /// Connections reported with another: the same before or after a translation of addresses.
     pub retold: usize,
     /// The first packet.
-    pub first: Option<String>,
+    pub first: Option<Time>,
     /// The last packet.
-    pub last: Option<String>,
+    pub last: Option<Time>,
     /// Connections that were forgotten because there were too many.
     pub evicted: u64,
     /// Packets that the capturing machine says it lost; null: it doesn't say.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Event, StoryVerdict};
-use crate::record::Options;
+use crate::record::{Options, Time};
 
 /// What happened to a connection. Times are RFC 3339 in UTC.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,9 +19,9 @@ pub struct Story {
     /// Whether the opening was captured; otherwise who is client is guessed by the ports.
     pub opening_seen: bool,
     /// Its first packet.
-    pub first: String,
+    pub first: Time,
     /// Its last packet.
-    pub last: String,
+    pub last: Time,
     /// How bad it is, 0 is fine, 6 the worst.
     pub severity: u8,
     /// The same connection as the capture has it before or after a translation of its addresses;

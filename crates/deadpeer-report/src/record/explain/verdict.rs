@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::Word;
+use crate::record::{Time, Word};
 
 /// Who was gone, since when, and what noticed it. null: nobody, nothing, or not known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,9 +23,9 @@ pub struct StoryVerdict {
     /// What the answer rests on.
     pub evidence: Vec<Evidence>,
     /// When the side that was gone was last heard.
-    pub last_heard: Option<String>,
+    pub last_heard: Option<Time>,
     /// The first thing it did not answer.
-    pub unanswered_since: Option<String>,
+    pub unanswered_since: Option<Time>,
     /// How often it was asked in vain.
     pub unanswered: u32,
     /// What the other side was doing: idle, in-flight, late-write, zero-window, connecting or
@@ -35,9 +35,9 @@ pub struct StoryVerdict {
     /// nobody.
     pub noticed: Option<Word>,
     /// When that was, at the earliest.
-    pub noticed_from: Option<String>,
+    pub noticed_from: Option<Time>,
     /// The same, at the latest.
-    pub noticed_to: Option<String>,
+    pub noticed_to: Option<Time>,
     /// From the last that was heard to the latest moment it was noticed, or to the end of the
     /// capture.
     pub took_us: Option<u64>,
@@ -64,9 +64,9 @@ pub struct Evidence {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Event {
     /// When it began.
-    pub at: String,
+    pub at: Time,
     /// When it ended.
-    pub until: String,
+    pub until: Time,
     /// Whose doing it was: client or server; null: nobody's or both sides'.
     pub side: Option<Word>,
     /// One word for it.
