@@ -155,15 +155,14 @@ impl Pcapng {
         input.skip(u64::from(length), "section header")
     }
 
-    /// The length of a block, checked for what every block has.
+    /// The length of a block, checked for what every block has. Some writers do not count what
+    /// fills it up to a multiple of 4.
     fn block_length(&self, offset: u64, head: &[u8; 12]) -> Result<u32, ReadError> {
         let length = self.order.u32_at::<4, 12>(head);
-        let what = if length < 12 {
-            "a block shorter than its head"
-        } else if !length.is_multiple_of(4) {
-            "a block whose length is no multiple of 4"
-        } else {
-            return Ok(length);
+        let what = match length.checked_next_multiple_of(4) {
+            Some(length) if length >= 12 => return Ok(length),
+            Some(_) => "a block shorter than its head",
+            None => "a block longer than any packet",
         };
         Err(ReadError::Corrupt {
             offset: offset + 4,
@@ -186,7 +185,7 @@ impl Pcapng {
         input.need(length as usize, "block")?;
         let block = input.first(length as usize)?;
         match block.last_chunk::<4>() {
-            Some(last) if order.u32(*last) == length => Ok(block),
+            Some(last) if order.u32(*last).checked_next_multiple_of(4) == Some(length) => Ok(block),
             _ => corrupt(
                 offset + u64::from(length) - 4,
                 "a block whose two lengths differ",

@@ -86,8 +86,13 @@ fn contradictions_are_said_with_their_place() {
     };
     let begin = head.len() as u64 + 36;
     for (file, place, said) in [
-        (with(&|p| p[4] = 10), begin + 4, "shorter than its head"),
-        (with(&|p| p[4] = 41), begin + 4, "no multiple of 4"),
+        (with(&|p| p[4] = 8), begin + 4, "shorter than its head"),
+        (with(&|p| p[4] = 41), begin + 40, "two lengths differ"),
+        (
+            with(&|p| p[4..8].fill(0xff)),
+            begin + 4,
+            "longer than any packet",
+        ),
         (with(&|p| p[36] = 44), begin + 36, "two lengths differ"),
         (with(&|p| p[7] = 0x7f), begin + 4, "longer than any packet"),
         (with(&|p| p[20] = 200), begin, "longer than its block"),

@@ -100,6 +100,26 @@ fn blocks_of_other_sorts_are_passed_over() {
     );
 }
 
+/// As NTAR wrote them in 2005.
+#[test]
+fn a_block_may_leave_its_padding_out_of_its_length() {
+    for order in [Order::Little, Order::Big] {
+        let mut file = [section(order), interface(order, 1, 0, &[])].concat();
+        for bytes in [&b"1"[..], b"12", b"123", b"1234"] {
+            let mut packet = enhanced(order, 0, 0, bytes);
+            let length = order.u32(32 + bytes.len() as u32);
+            let end = packet.len() - 4;
+            packet[4..8].copy_from_slice(&length);
+            packet[end..].copy_from_slice(&length);
+            file.extend(packet);
+        }
+        let (packets, error) = read_all(&file[..]);
+        assert!(error.is_none(), "{error:?}");
+        let lengths: Vec<_> = packets.iter().map(|packet| packet.bytes.len()).collect();
+        assert_eq!(lengths, [1, 2, 3, 4]);
+    }
+}
+
 #[test]
 fn statistics_say_how_many_packets_were_lost() {
     let order = Order::Big;
