@@ -68,6 +68,10 @@ mod tests {
             ("evil\u{202e}txt", r#""evil\u202etxt""#),
             ("\u{e0041}\u{fe0f}!", r#""\udb40\udc41\ufe0f!""#),
             ("Größe \"\\", r#""Größe \"\\""#),
+            // Eight bytes are looked at together, and the last eight of what is longer.
+            ("eight\"in it", r#""eight\"in it""#),
+            ("1234567\n", r#""1234567\n""#),
+            ("12345678\\", r#""12345678\\""#),
         ] {
             assert_eq!(written(raw), format!("{shown}\n"));
         }
@@ -114,6 +118,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ascii_is_written_as_serde_json_writes_it(text in "[ -~\n\t]{0,40}") {
+            prop_assert_eq!(written(&text), serde_json::to_string(&text).unwrap() + "\n");
+        }
+
         #[test]
         fn nothing_is_lost_and_everything_shows(text in any::<String>()) {
             let json = written(&text);

@@ -69,18 +69,30 @@ impl Writer<'_> {
     }
 }
 
-/// Whether all of it is written as it is, sixteen bytes at a time.
+/// Whether all of it is written as it is.
 fn is_plain(text: &[u8]) -> bool {
-    let plain = |all: bool, byte: &u8| {
-        all & matches!(*byte, b' '..=b'~' if *byte != b'"' && *byte != b'\\')
-    };
-    let (chunks, rest) = text.as_chunks::<16>();
+    let (chunks, rest) = text.as_chunks::<8>();
     // The rest of a longer one together with what comes before it.
-    let rest_is_plain = match text.last_chunk::<16>() {
-        Some(last) => last.iter().fold(true, plain),
-        None => rest.iter().fold(true, plain),
+    let rest_is_plain = match text.last_chunk::<8>() {
+        Some(last) => are_plain(*last),
+        None => {
+            let plain = |byte: &u8| matches!(*byte, b' '..=b'~') && !matches!(*byte, b'"' | b'\\');
+            rest.iter().all(plain)
+        }
     };
-    rest_is_plain && chunks.iter().all(|chunk| chunk.iter().fold(true, plain))
+    rest_is_plain && chunks.iter().all(|chunk| are_plain(*chunk))
+}
+
+/// The same of eight bytes at once, as one number: a byte that is below another has its highest bit
+/// set in the difference. What it borrows from those above it may set theirs, but one is enough.
+fn are_plain(bytes: [u8; 8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGHEST: u64 = EACH << 7;
+    let word = u64::from_le_bytes(bytes);
+    let below = |word: u64, least: u8| word.wrapping_sub(EACH * u64::from(least)) & !word;
+    let is = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
+    let escaped = below(word, b' ') | is(b'"') | is(b'\\') | is(0x7f) | word;
+    escaped & HIGHEST == 0
 }
 
 /// What stands between brackets or braces.
