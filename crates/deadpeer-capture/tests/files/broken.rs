@@ -87,7 +87,7 @@ fn contradictions_are_said_with_their_place() {
     let begin = head.len() as u64 + 36;
     for (file, place, said) in [
         (with(&|p| p[4] = 8), begin + 4, "shorter than its head"),
-        (with(&|p| p[4] = 41), begin + 40, "two lengths differ"),
+        (with(&|p| p[4] = 33), begin + 32, "two lengths differ"),
         (
             with(&|p| p[4..8].fill(0xff)),
             begin + 4,
