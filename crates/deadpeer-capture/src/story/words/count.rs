@@ -33,12 +33,20 @@ pub(super) fn waits(first: Duration, last: Duration) -> String {
 }
 
 /// Bytes for people.
-pub(super) fn size(bytes: u64) -> impl fmt::Display {
-    let (number, unit) = match bytes {
-        0..10_000 => (bytes, "B"),
-        10_000..10_000_000 => (bytes / 1000, "kB"),
-        10_000_000..10_000_000_000 => (bytes / 1_000_000, "MB"),
-        _ => (bytes / 1_000_000_000, "GB"),
-    };
-    fmt::from_fn(move |f| write!(f, "{number} {unit}"))
+pub(super) fn size(bytes: u64) -> Size {
+    match bytes {
+        0..10_000 => Size(bytes, "B"),
+        10_000..10_000_000 => Size(bytes / 1000, "kB"),
+        10_000_000..10_000_000_000 => Size(bytes / 1_000_000, "MB"),
+        _ => Size(bytes / 1_000_000_000, "GB"),
+    }
+}
+
+/// So many of a unit.
+pub(super) struct Size(u64, &'static str);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, self.1)
+    }
 }
