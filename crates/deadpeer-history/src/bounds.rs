@@ -31,7 +31,8 @@ const PART: i64 = 32;
 
 impl Store {
     /// Deletes what is older than the bounds say, and then the oldest until the rest fits. Gives
-    /// the space back to the file system.
+    /// the space back to the file system. For an hour after the clock leapt by more than a day
+    /// nothing is too old: it may have been set by mistake.
     ///
     /// # Errors
     /// A part may have been deleted.
@@ -40,8 +41,11 @@ impl Store {
             now.checked_sub(bounds.age)
                 .unwrap_or(SystemTime::UNIX_EPOCH),
         );
+        let trusts_clock = self.watch().go_on(micros(now)).trusts_clock();
         let connection = self.connection();
-        forget_before(connection, oldest)?;
+        if trusts_clock {
+            forget_before(connection, oldest)?;
+        }
         let largest = i64::try_from(bounds.bytes).unwrap_or(i64::MAX);
         while used(connection)? > largest - largest / PART {
             let Some(oldest) = end_of_the_oldest_part(connection)? else {

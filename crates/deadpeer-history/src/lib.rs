@@ -18,6 +18,7 @@ mod recorder;
 mod row;
 mod store;
 mod time;
+mod watch;
 
 pub use bounds::Bounds;
 pub use network::network;

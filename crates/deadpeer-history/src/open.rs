@@ -214,8 +214,16 @@ fn make(path: &Path) -> io::Result<()> {
         .mode(0o640)
         .open(path);
     match made {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => expect_file(path),
+        made => made.map(|_| ()),
+    }
+}
+
+/// A FIFO or a device would be waited for.
+pub(crate) fn expect_file(path: &Path) -> io::Result<()> {
+    match fs::metadata(path)?.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::other("it is not a regular file")),
     }
 }
 

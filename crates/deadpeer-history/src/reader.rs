@@ -9,7 +9,7 @@ use deadpeer_report::record;
 use ipnet::IpNet;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::open::{APPLICATION, is_damage, log_of};
+use crate::open::{APPLICATION, expect_file, is_damage, log_of};
 use crate::row;
 use crate::time::{from_micros, hour, micros};
 
@@ -88,10 +88,12 @@ impl Reader {
     /// It is not there, not to be read, or none.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         // SQLite says neither which file is missing nor who may not read it.
-        std::fs::File::open(path).map_err(|error| ReadError::Open {
-            path: path.to_owned(),
-            error,
-        })?;
+        expect_file(path)
+            .and_then(|()| std::fs::File::open(path))
+            .map_err(|error| ReadError::Open {
+                path: path.to_owned(),
+                error,
+            })?;
         let connection = connect(path).map_err(|error| not_read(path, error))?;
         let application = connection
             .pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0))

@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use crate::open::{self, Damaged, OpenError, Trouble};
 use crate::row::Rows;
 use crate::time::{hour, micros};
+use crate::watch::Watch;
 
 /// What happened since the last batch.
 #[derive(Debug, Default)]
@@ -36,8 +37,7 @@ pub struct Store {
     inode: u64,
     rows: Rows,
     cgroups: cgroup::Paths,
-    /// When this watch began.
-    since: i64,
+    watch: Watch,
 }
 
 impl Store {
@@ -53,11 +53,11 @@ impl Store {
         let (connection, trouble) = open::open(path, damaged)?;
         let store = Self {
             path: path.to_owned(),
-            connection,
             inode: inode(path),
             rows: Rows::new(),
             cgroups: cgroup::Paths::default(),
-            since: micros(now),
+            watch: Watch::begin(micros(now), last_watched(&connection, micros(now))),
+            connection,
         };
         Ok((store, trouble))
     }
@@ -107,8 +107,9 @@ impl Store {
     }
 
     fn try_write(&mut self, batch: &Batch, now: SystemTime) -> Result<(), rusqlite::Error> {
-        let transaction = self.connection.transaction()?;
         let now = micros(now);
+        self.watch.go_on(now);
+        let transaction = self.connection.transaction()?;
         let mut order: Vec<(i64, &Death)> = (batch.deaths.iter())
             .map(|death| (micros(death.at), death))
             .collect();
@@ -142,9 +143,13 @@ impl Store {
         }
         transaction.execute(
             "INSERT INTO watched VALUES (?1, ?2) ON CONFLICT DO UPDATE SET until = excluded.until",
-            (self.since, now),
+            (self.watch.since(), now),
         )?;
         transaction.commit()
+    }
+
+    pub(crate) fn watch(&mut self) -> &mut Watch {
+        &mut self.watch
     }
 
     pub(crate) fn connection(&mut self) -> &mut Connection {
@@ -156,6 +161,14 @@ impl Store {
         let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
         size(&self.path) + size(&open::log_of(&self.path))
     }
+}
+
+/// When somebody watched last before `now`. `None`: nobody has, or it can't be read, which whoever
+/// writes will see.
+fn last_watched(connection: &Connection, now: i64) -> Option<i64> {
+    let last = "SELECT max(until) FROM watched WHERE until <= ?1";
+    let last = connection.query_row(last, [now], |row| row.get::<_, Option<i64>>(0));
+    last.ok().flatten()
 }
 
 fn inode(path: &Path) -> u64 {

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const HOUR: i64 = 3600 * 1_000_000;
+/// An hour in microseconds.
+pub(crate) const HOUR: i64 = 3600 * 1_000_000;
 
 /// Microseconds since 1970. What was before is 1970.
 pub(crate) fn micros(at: SystemTime) -> i64 {

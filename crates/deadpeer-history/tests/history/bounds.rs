@@ -15,8 +15,10 @@ fn what_is_too_old_goes() {
     let file = folder.path().join("history.db");
     let (mut store, _) = Store::open(&file, Damaged::Refuse, noon()).unwrap();
     let day = Duration::from_secs(24 * 3600);
-    let all: Vec<Death> = (0..40).map(|n| death(n.into(), noon() + day * n)).collect();
-    store.write(&batch(&all), noon()).unwrap();
+    for n in 0..40 {
+        let now = noon() + day * n;
+        store.write(&batch(&[death(n.into(), now)]), now).unwrap();
+    }
     store.trim(Bounds::default(), noon() + day * 40).unwrap();
     let left = read(&file);
     assert_eq!(left.len(), 30);

@@ -47,6 +47,20 @@ fn another_programs_database_is_refused_and_not_touched() {
     assert_eq!(fs::read(&file).unwrap(), before);
 }
 
+/// It would be waited for.
+#[test]
+fn a_fifo_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.db");
+    let made = Command::new("mkfifo").arg(&file).status().unwrap();
+    assert!(made.success());
+    let said = "it is not a regular file";
+    let refused = Store::open(&file, Damaged::MoveAside, noon()).unwrap_err();
+    assert!(refused.to_string().contains(said), "{refused}");
+    let refused = Reader::open(&file).unwrap_err();
+    assert!(refused.to_string().contains(said), "{refused}");
+}
+
 #[test]
 fn what_a_newer_deadpeer_wrote_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 //! disk or the process is worse than what is promised.
 
 mod bounds;
+mod clock;
 mod damage;
 mod killed;
 mod roundtrip;
