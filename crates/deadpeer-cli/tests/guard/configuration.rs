@@ -226,8 +226,12 @@ fn files_beside_it_are_no_less_suspicious() {
     refused(&file, "No such file");
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
-    refused(&file, "Is a directory");
+    refused(&file, "it is not a regular file");
     fs::remove_dir(&file).unwrap();
+    // It would be waited for.
+    rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::RUSR).unwrap();
+    refused(&file, "it is not a regular file");
+    fs::remove_file(&file).unwrap();
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
         refused(&path, "65534");

@@ -2,9 +2,10 @@
 
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use rustix::process::geteuid;
 
 use super::error::{ConfigError, Problem};
@@ -67,8 +68,18 @@ fn trusted(path: &Path) -> Result<String, ConfigError> {
         path: path.to_owned(),
         error,
     };
-    let mut file = fs::File::open(path).map_err(unreadable)?;
-    trust(path, &file.metadata().map_err(unreadable)?)?;
+    // A FIFO or a device would be waited for.
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = fs::File::options()
+        .read(true)
+        .custom_flags(flags)
+        .open(path);
+    let mut file = file.map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    trust(path, &metadata)?;
+    if !metadata.is_file() {
+        return Err(unreadable(io::Error::other("it is not a regular file")));
+    }
     io::read_to_string(&mut file).map_err(unreadable)
 }
 
