@@ -2,7 +2,7 @@
 //!
 //! Behind the feature `testing`; no product code sees it.
 
-use deadpeer_sys::testing::skip;
+use deadpeer_sys::testing::{heed_signals, skip};
 
 use crate::enclosure::{self, EnclosureError};
 use crate::router::{Action, Condition, Rule};
@@ -18,6 +18,7 @@ pub fn inside<F: FnOnce()>(body: F) {
     if enclosure::current().is_some() {
         return body();
     }
+    heed_signals();
     let test = test_of::<F>();
     // Of another name nothing would run, and nothing fail. A thread of a test has its name, but
     // for the main thread.

@@ -14,6 +14,8 @@ pub use inbox::{Inbox, Received};
 pub use interruption::{Interruption, Second, TO_END, ended_by};
 pub use rustix::process::Signal;
 
+#[cfg(feature = "testing")]
+pub(crate) use interruption::heed;
 pub(crate) use mask::unblock_all;
 
 use crate::{Result, door};

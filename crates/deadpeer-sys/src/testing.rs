@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd as _};
 
 use crate::netns::{self, NetnsError};
+use crate::signals::{self, Signal};
 use crate::sockopt::filter;
 use crate::{SysError, door, tcp_info};
 
@@ -17,12 +18,25 @@ use crate::{SysError, door, tcp_info};
 /// With the panic of `test`; instead of skipping if `DEADPEER_NO_SKIP=1`; and if a namespace could
 /// be made but not set up.
 pub fn in_private_netns(test: impl FnOnce() + Send) {
+    heed_signals();
     match netns::private(test) {
         Ok(()) => {}
         Err(NetnsError::Call(error)) if error.call == "unshare" => {
             skip(&format!("no private network namespace ({error})"));
         }
         Err(error) => panic!("setting up a private network namespace: {error}"),
+    }
+}
+
+/// Ignores SIGINT, SIGQUIT and SIGHUP no longer, which whoever started the tests may have done:
+/// nohup(1), or a script in whose background they run. Programs that they start inherit it
+/// (signal(7)), and are ended by these signals.
+///
+/// # Panics
+/// If the kernel refuses.
+pub fn heed_signals() {
+    for signal in [Signal::INT, Signal::QUIT, Signal::HUP] {
+        signals::heed(signal).expect("nothing but a wrong number is refused");
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use deadpeer_sys::signals::{Inbox, Interruption, Second, Signal, TO_END, real_time};
+use deadpeer_sys::testing::heed_signals;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid, kill_process};
@@ -25,7 +26,12 @@ fn main() {
         Some("second ends") => play(Second::Ends),
         Some("second is noted") => play(Second::IsNoted),
         Some("stopped") => std::thread::park(),
+        Some("heeds") => {
+            heed_signals();
+            send(Signal::HUP);
+        }
         _ => {
+            heed_signals();
             the_first_is_noted_and_readable();
             there_is_one_at_a_time();
             what_is_ignored_stays_ignored();
@@ -33,6 +39,7 @@ fn main() {
             what_was_before_is_restored();
             signals_are_read_with_their_origin();
             a_program_is_born_with_none_blocked();
+            tests_heed_what_whoever_started_them_ignores();
             the_second_ends_the_process_or_does_not();
         }
     }
@@ -133,6 +140,14 @@ fn a_program_is_born_with_none_blocked() {
         deadpeer_sys::start::spawn(command, None).unwrap()
     }));
     assert!(!blocked(&|command| command.spawn().unwrap()), "it bites");
+}
+
+fn tests_heed_what_whoever_started_them_ignores() {
+    let mut ignoring = Command::new("env");
+    ignoring.arg("--ignore-signal=HUP");
+    ignoring.arg(std::env::current_exe().unwrap());
+    let status = ignoring.env(PART, "heeds").status().unwrap();
+    assert_eq!(status.signal(), Some(1));
 }
 
 fn the_second_ends_the_process_or_does_not() {

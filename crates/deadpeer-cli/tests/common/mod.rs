@@ -15,6 +15,7 @@ use std::process::{Command, Output, Stdio};
 
 /// The command under test, with an environment that does not depend on who runs the test.
 pub(crate) fn deadpeer(args: &[&str]) -> Command {
+    deadpeer_sys::testing::heed_signals();
     let mut command = Command::new(env!("CARGO_BIN_EXE_deadpeer"));
     command.args(args).stdin(Stdio::null());
     for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {

@@ -167,6 +167,15 @@ impl Action {
     }
 }
 
+/// A signal that is ignored does again what it does to a process by itself.
+#[cfg(feature = "testing")]
+pub(crate) fn heed(signal: Signal) -> Result<()> {
+    if Action::of_now(signal)?.ignores() {
+        Action::of(libc::SIG_DFL).install(signal)?;
+    }
+    Ok(())
+}
+
 impl std::fmt::Debug for Action {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Action")
