@@ -192,7 +192,8 @@ impl<S: Pingable> Ping<S> {
             // Its probe has not come, and ours might have been the last.
             Stage::Kernel(_) if unanswered == 0 => NotNow::LastProbe { unanswered },
             Stage::Kernel(_) => NotNow::KernelAsks { unanswered },
-            Stage::Until(_) => NotNow::JustAsked { unanswered },
+            // Whoever looks late has not asked yet.
+            Stage::Until(_) => return Ok(None),
             Stage::Borrowed { .. } | Stage::Free | Stage::Never(_) => NotNow::Busy,
         })))
     }
