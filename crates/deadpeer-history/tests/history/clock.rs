@@ -18,7 +18,7 @@ fn what_a_clock_set_by_mistake_makes_old_is_kept_for_an_hour() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("history.db");
     let mut store = open(&file, noon());
-    let mut at = |store: &mut Store, number: u64, now: SystemTime| {
+    let at = |store: &mut Store, number: u64, now: SystemTime| {
         store.write(&batch(&[death(number, now)]), now).unwrap();
         store.trim(Bounds::default(), now).unwrap();
         read(&file).len()
