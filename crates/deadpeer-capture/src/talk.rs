@@ -245,7 +245,7 @@ impl Conversations {
                     };
                 }
                 // One that began under a broken stamp, in the future, has nothing to do with this.
-                if conversation.is_replaced_by(side, &segment) || conversation.first > now {
+                if conversation.is_replaced_by(side, &segment, now) || conversation.first > now {
                     conversation.replaced_at = Some(now.max(conversation.last()));
                     self.begin(&segment, &turn)
                 } else {

@@ -133,7 +133,15 @@ pub enum Evidence {
     Lossy,
     /// Only what this side sent was captured.
     OneSided(Side),
-    /// The capture ends before the answer was due.
+    /// What was sent again was the same packet each time, its IP identification included, and the
+    /// waits never doubled: a recording that was played again.
+    Replayed {
+        /// Who sent it.
+        side: Side,
+        /// How often, the first time not counted.
+        times: u32,
+    },
+    /// The capture ends before the next attempt was due.
     EndsTooSoon,
     /// The connection's packets end here, by the number of the last one, and the capture goes on.
     CutAfter(u64),
@@ -179,6 +187,7 @@ impl Evidence {
             | Self::NoBareAcknowledgments
             | Self::Lossy
             | Self::OneSided(_)
+            | Self::Replayed { .. }
             | Self::EndsTooSoon
             | Self::CutAfter(_) => Weight::Acquits,
         }
@@ -193,6 +202,7 @@ impl Evidence {
             Self::NoBareAcknowledgments => Some(Untold::Filtered),
             Self::Holes(_, bytes) => Some(Untold::Holes(*bytes)),
             Self::Lossy => Some(Untold::Lossy),
+            Self::Replayed { times, .. } => Some(Untold::Replayed(*times)),
             Self::Backoff { .. }
             | Self::Unanswered { .. }
             | Self::SameEcho { .. }
@@ -233,8 +243,10 @@ pub enum Untold {
     Lossy,
     /// The connection's packets end after the one with this number.
     Cut(u64),
-    /// The capture ends before the answer was due.
+    /// The capture ends before the next attempt was due.
     EndsTooSoon,
+    /// The same packet comes so often again: a recording that was played again.
+    Replayed(u32),
     /// What was asked in vain was asked too seldom to prove anything.
     TooFew(u32),
     /// The host of this side was heard elsewhere.

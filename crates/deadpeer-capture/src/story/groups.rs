@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::evidence::Evidence;
-use super::{StoryVerdict, limits};
+use super::{Forgets, StoryVerdict, limits};
 use crate::Endpoint;
 
 /// So many SYNs of one host to different ports or hosts are a scan.
@@ -107,7 +107,9 @@ impl Grouping {
                 let Evidence::Idle { silence, forgets } = evidence else {
                     return None;
                 };
-                limits::known(*silence, *forgets)
+                // What a host does with its own connections is no trouble on the way.
+                let known = limits::known(*silence, *forgets);
+                known.filter(|_| *forgets != Forgets::OwnHost)
             });
             if let Some(seconds) = idle {
                 let [_, server] = ends;

@@ -12,6 +12,9 @@ pub enum Forgets {
     WithReset,
     /// Ends it when the time is over, with a FIN or a RST.
     AtOnce,
+    /// No box forgot it: the side's own host ended it, as the distance of its RST
+    /// shows.
+    OwnHost,
 }
 
 /// An idle limit that is known.
@@ -184,6 +187,7 @@ pub(crate) fn who(silence: Duration, forgets: Forgets) -> Vec<&'static str> {
     let names = |found: Vec<&IdleLimit>| found.into_iter().map(|limit| limit.who).collect();
     let resetting: Vec<_> = fitting().filter(resets).collect();
     match forgets {
+        Forgets::OwnHost => Vec::new(),
         Forgets::Silently => names(fitting().filter(|limit| !resets(limit)).collect()),
         Forgets::WithReset | Forgets::AtOnce if resetting.is_empty() => names(fitting().collect()),
         Forgets::WithReset | Forgets::AtOnce => names(resetting),

@@ -21,13 +21,16 @@ pub enum Note {
     /// This side still knew an older connection between the same ports when the other opened a new
     /// one, and answered for that.
     OlderConnection(Side),
+    /// This side's SYN was answered with two sequence numbers, by two hosts or processes.
+    AnotherAnswer(Side),
     /// For so long nobody said anything, and neither side's keepalive asked.
     Unasked(Duration),
 }
 
 /// What is worth telling of a conversation in a capture that ends at `end`.
 pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
-    let (mut stalled, mut closed, mut older) = (None, None, None);
+    let (mut stalled, mut closed) = (None, None);
+    let (mut older, mut another) = (None, None);
     for episode in conversation.episodes.iter() {
         let length = episode.until.since(episode.at);
         let longest = match episode.what {
@@ -38,6 +41,10 @@ pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
             } => &mut stalled,
             What::OlderConnection { .. } => {
                 older = Some(Note::OlderConnection(episode.side));
+                continue;
+            }
+            What::AnotherAnswer { .. } => {
+                another = Some(Note::AnotherAnswer(!episode.side));
                 continue;
             }
             What::WindowShut => &mut closed,
@@ -62,6 +69,7 @@ pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
         end.since(conversation.last())
     };
     let silence = conversation.silences.longest().max(after);
+    let opened = conversation.established.is_some() || !conversation.opening_seen;
     let notable = |found: &(Duration, Side)| found.0 >= NOTABLE;
     let notes = [
         stalled
@@ -71,8 +79,9 @@ pub(super) fn of(conversation: &Conversation, end: Moment) -> Vec<Note> {
             .filter(notable)
             .map(|(length, side)| Note::WindowClosed(side, length)),
         older,
+        another,
         // Who never had a connection asks nobody.
-        (silence >= UNASKED && !conversation.is_lone_syn()).then_some(Note::Unasked(silence)),
+        (silence >= UNASKED && opened).then_some(Note::Unasked(silence)),
     ];
     notes.into_iter().flatten().collect()
 }

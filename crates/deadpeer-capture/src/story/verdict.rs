@@ -172,6 +172,8 @@ impl StoryVerdict {
             (Gone::Side(side), _) => Some(!side),
             (_, Ending::GaveUp(side) | Ending::StillTrying(side)) => Some(side),
             (_, Ending::Forgotten(side)) => Some(!side),
+            // It had been asking in vain.
+            (Gone::Connection | Gone::Path, Ending::Aborted(side)) => Some(side),
             _ => None,
         }
     }

@@ -91,6 +91,9 @@ impl Arrival<'_> {
 
     fn is_probe(&self) -> bool {
         let (me, segment) = (self.me, self.segment);
+        if self.is_garbage_at_first() {
+            return true;
+        }
         let Some(edge) = self.edge() else {
             return false;
         };
@@ -105,6 +108,15 @@ impl Arrival<'_> {
         !me.in_flight_beyond(edge)
             && self.silence().is_none_or(|silence| silence >= enough)
             && (segment.length == 0 || !self.is_lone_byte_again())
+    }
+
+    /// The capture begins on an idle connection, with the one byte of garbage that Windows and
+    /// others put into a probe: a zero, which nobody pushes.
+    fn is_garbage_at_first(&self) -> bool {
+        let (me, segment) = (self.me, self.segment);
+        let first = me.last.is_none() && me.acked.is_none();
+        let pushed = segment.flags.any(Flags::PSH);
+        first && segment.length == 1 && segment.first_byte == Some(0) && !pushed
     }
 
     /// The sequence number up to which the other side has everything.
@@ -160,9 +172,9 @@ impl Arrival<'_> {
     /// Data or a FIN: new, sent before, or overtaken.
     fn content(&self) -> Kind {
         let (me, segment) = (self.me, self.segment);
-        let is_old = me
-            .next
-            .is_some_and(|next| before(segment.seq, next) && !before(next, segment.end()));
+        let is_old = me.next.is_some_and(|next| {
+            before(segment.seq, next) && (!before(next, segment.end()) || self.grows_at(me.acked))
+        });
         if !is_old {
             let fin = segment.flags.any(Flags::FIN);
             return if fin { Kind::Fin } else { Kind::Data };
@@ -172,6 +184,12 @@ impl Arrival<'_> {
         } else {
             Kind::Retransmission
         }
+    }
+
+    /// Sent again is what was not acknowledged, and what was written since goes with it (RFC 9293,
+    /// section 3.8.1).
+    fn grows_at(&self, acked: Option<u32>) -> bool {
+        acked == Some(self.segment.seq) && self.segment.length > 0
     }
 
     /// A lower IP identification than that of a packet before it, or, without one, hardly any time

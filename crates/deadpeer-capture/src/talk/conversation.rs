@@ -23,6 +23,10 @@ use crate::{Moment, Span};
 /// What a side sends this soon after a RST may have been on its way before it.
 const UNDER_WAY: Duration = Duration::from_millis(50);
 
+/// No SYN is sent again after longer: retransmission timeouts end at 120 s (include/net/tcp.h,
+/// `TCP_RTO_MAX`), and timers are late by up to an eighth.
+const LONGEST_WAIT: Duration = Duration::from_secs(135);
+
 /// A conversation, in a few hundred bytes.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -196,13 +200,15 @@ impl Conversation {
     }
 
     /// Whether a SYN of `side` opens a new connection rather than this one.
-    pub(crate) fn is_replaced_by(&self, side: Side, segment: &Segment) -> bool {
+    pub(crate) fn is_replaced_by(&self, side: Side, segment: &Segment, now: Moment) -> bool {
         if !segment.flags.any(Flags::SYN) {
             return false;
         }
         let (me, peer) = (self.half(side), self.half(!side));
+        let long_ago = || now.since(self.last()) > LONGEST_WAIT;
         match me.syn {
-            Some(syn) if syn == segment.seq => false,
+            // No timer waits so long: a scanner comes back, with the number it always uses.
+            Some(syn) if syn == segment.seq => segment.opens() && long_ago(),
             _ if segment.flags.any(Flags::ACK) => self.is_over(),
             Some(_) => true,
             // A SYN that comes after the answer to it, or that crosses the other side's.
@@ -244,6 +250,12 @@ impl Conversation {
             episodes: &mut self.episodes,
             most,
         };
+        if me.answers_otherwise(peer, segment) {
+            // Its numbers are of a connection that the other side does not know.
+            me.counts.packets += 1;
+            log.another_answer(side, now);
+            return Kind::SynAck;
+        }
         let mut kind = Arrival {
             me,
             peer,

@@ -119,6 +119,12 @@ pub enum What {
         /// How often.
         count: u32,
     },
+    /// The side answered the SYN with another sequence number after the first answer had been
+    /// taken: the SYN and its repetition reached two hosts or processes.
+    AnotherAnswer {
+        /// How often.
+        count: u32,
+    },
     /// The side's receive window was closed: its application did not read.
     WindowShut,
     /// An ICMP error came back for what the side had sent.
@@ -236,6 +242,7 @@ impl Episodes {
             | What::Resending { .. }
             | What::MuteProbes { .. }
             | What::OlderConnection { .. }
+            | What::AnotherAnswer { .. }
             | What::WindowShut
             | What::IcmpError { .. } => 1,
         };

@@ -7,6 +7,7 @@ use super::hearing::Hearing;
 use super::kind::Kind;
 use super::measured::Shortest;
 use super::resending::Resending;
+use super::reset::distance;
 use super::seen_twice::Recent;
 use super::sequence::before;
 use crate::Moment;
@@ -141,6 +142,20 @@ impl Half {
             && peer.last_ack.is_some()
             && peer.last_ack != self.syn.map(|syn| syn.wrapping_add(1));
         peer.last.filter(|_| opening && stale)
+    }
+
+    /// Whether it answers the SYN with another sequence number than the one that the other side has
+    /// acknowledged: the repeated SYN reached another host or process.
+    pub(super) fn answers_otherwise(&self, peer: &Self, segment: &Segment) -> bool {
+        let answer = segment.flags.any(Flags::SYN) && segment.flags.any(Flags::ACK);
+        let of_this = peer.syn.map(|syn| syn.wrapping_add(1)) == Some(segment.ack);
+        let other = self.syn.is_some_and(|syn| syn != segment.seq);
+        answer && of_this && other && self.acked.is_some() && peer.went_on
+    }
+
+    /// Whether its packets come with less than the TTL that their sender gave them.
+    pub(crate) fn crossed_router(&self) -> Option<bool> {
+        self.hops.map(|ttl| distance(ttl) > 0)
     }
 
     /// What was acknowledged was an older connection's: of this one nothing but the SYN was sent.

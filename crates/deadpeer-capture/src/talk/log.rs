@@ -47,6 +47,19 @@ impl Log<'_> {
         self.push((answered, now), side, what);
     }
 
+    /// A side answers the SYN with another sequence number than before.
+    pub(super) fn another_answer(&mut self, side: Side, now: Moment) {
+        if let Some(last) = self.episodes.last_mut()
+            && last.side == side
+            && let What::AnotherAnswer { count } = &mut last.what
+        {
+            *count = count.saturating_add(1);
+            last.until = now;
+            return;
+        }
+        self.push((now, now), side, What::AnotherAnswer { count: 1 });
+    }
+
     pub(crate) fn push(&mut self, times: (Moment, Moment), side: Side, what: What) -> &mut Episode {
         self.episodes.push(self.most, times, side, what)
     }

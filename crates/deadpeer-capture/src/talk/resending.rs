@@ -48,6 +48,11 @@ pub(crate) struct Run {
     pub(crate) since_elsewhere: Option<u32>,
     /// How often a wait was about twice the one before.
     doubled: u32,
+    /// How many of the latest waits were about as long as the one before.
+    steady: u32,
+    /// Whether one of them was a packet of its own: not the same that was seen before, as its IP
+    /// identification shows.
+    fresh: bool,
     /// Whether a wait was much shorter than the one before: no timer does that.
     shrank: bool,
     told_in: EpisodeId,
@@ -63,6 +68,8 @@ pub(crate) struct Times {
     /// When the other side's host had spoken last in another conversation.
     pub(crate) elsewhere: Option<Moment>,
     pub(crate) now: Moment,
+    /// Whether its IP identification is not that of the packet before it.
+    pub(crate) fresh: bool,
 }
 
 impl Resending {
@@ -159,12 +166,15 @@ impl Run {
             heard_meanwhile: 0,
             since_elsewhere: None,
             doubled: 0,
+            steady: 0,
+            fresh: times.fresh,
             shrank: false,
             told_in: EpisodeId::default(),
         }
     }
 
-    fn again(&mut self, Times { elsewhere, now, .. }: Times, rto: &mut Shortest) {
+    fn again(&mut self, times: Times, rto: &mut Shortest) {
+        let Times { elsewhere, now, .. } = times;
         let wait = now.since(self.last);
         let last_wait = self.last_wait();
         if is_double(last_wait, wait) {
@@ -172,6 +182,11 @@ impl Run {
             self.first_timeout.get_or_insert(self.last);
             self.doubled += 1;
         }
+        self.fresh |= times.fresh;
+        self.steady = match is_alike(last_wait, wait) {
+            true => self.steady.saturating_add(1),
+            false => 0,
+        };
         // Before the first timeout a tail-loss probe or a fast retransmission may have come.
         self.shrank |= self.count > 1 && wait * 20 < last_wait * 9;
         self.since_elsewhere = match self.since_elsewhere {
@@ -196,8 +211,20 @@ impl Run {
     /// Whether it was a timer that ran out again and again: then its side heard nothing, wherever
     /// the capture was taken.
     pub(crate) fn backs_off(&self) -> bool {
-        let timeouts = self.doubled >= 1 || self.last_wait() >= TIMER;
+        // A recording that is played again has waits too, and the same packet each time.
+        let timeouts = self.doubled >= 1 || self.last_wait() >= TIMER && self.fresh;
         self.count >= 3 && !self.shrank && timeouts
+    }
+
+    /// Whether it was the same packet each time, with the same IP identification and with waits
+    /// that never doubled: a recording that is played again, or a loop.
+    pub(crate) fn is_replay(&self) -> bool {
+        !self.fresh && self.doubled == 0
+    }
+
+    /// Whether the timer doubles no more: the last three waits were the same.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.steady >= 2
     }
 
     /// Writes it down, or writes on.
@@ -237,4 +264,9 @@ impl Run {
 fn is_double(wait: Duration, next: Duration) -> bool {
     let (wait, next) = (wait.as_nanos(), next.as_nanos());
     wait >= 100_000_000 && (wait * 17 / 10..=wait * 23 / 10).contains(&next)
+}
+
+/// Whether two waits are the same, as far as timers are exact.
+fn is_alike(wait: Duration, next: Duration) -> bool {
+    wait >= TIMER && wait.abs_diff(next) * 20 <= wait
 }

@@ -17,6 +17,8 @@ const COUNTED: u8 = 3;
 const FAR: u16 = 5000;
 /// Shorter ways can't be told apart from the haste of a host, or of a radio that was awake.
 const MEASURABLE: Duration = Duration::from_millis(10);
+/// No way takes longer: what does was waiting somewhere.
+const LONGEST_WAY: Duration = Duration::from_secs(1);
 /// A reply follows what it replies to this soon.
 const REPLY: Duration = Duration::from_secs(1);
 
@@ -38,7 +40,8 @@ pub struct Reset {
     /// Whether that opened a window that had been closed.
     pub opened_window: bool,
     /// How many hops the side's other packets came, and how many this one, where these differ. The
-    /// distance is what is left to the next of the initial TTLs 32, 64, 128 and 255.
+    /// distance is what is left to the next of the initial TTLs 32, 64, 128 and 255. Not of a
+    /// client that sent nothing but SYNs: those of a scan or a trace have any TTL.
     pub other_distance: Option<(u8, u8)>,
     /// How long it took to answer and the side's fastest answer, where that is much longer.
     pub too_quick: Option<(Duration, Duration)>,
@@ -68,6 +71,7 @@ impl Reset {
             opened_window: peer.opens,
             other_distance: me
                 .hops
+                .filter(|_| side == Side::Server || me.went_on)
                 .map(|usual| (distance(usual), distance(segment.hops)))
                 .filter(|(usual, seen)| usual != seen),
             too_quick: too_quick(me, peer, segment, now),
@@ -116,7 +120,7 @@ impl Reset {
 }
 
 /// How many hops a packet came, if its sender began with a usual TTL.
-fn distance(ttl: u8) -> u8 {
+pub(super) fn distance(ttl: u8) -> u8 {
     let initial = [32, 64, 128, 255]
         .into_iter()
         .find(|initial| *initial >= ttl);
@@ -125,6 +129,9 @@ fn distance(ttl: u8) -> u8 {
 
 /// An answer that took less than a third of the fastest way there and back. Where the opening
 /// wasn't captured the fastest may have been delayed by its sender.
+///
+/// Only what answers something new shows how long it took: who has closed, or acknowledged all, may
+/// have sent its RST before it heard of the last packet.
 fn too_quick(
     me: &Half,
     peer: &Half,
@@ -136,14 +143,14 @@ fn too_quick(
         true => peer.next == Some(segment.ack),
         false => peer.last_ack == Some(segment.seq),
     };
-    if !answers {
+    if !answers || !peer.in_flight() || me.fin.is_some() {
         return None;
     }
     let opened = me.syn.is_some() && peer.syn.is_some();
     let fastest = me
         .fastest
         .wait()
-        .filter(|fastest| opened && *fastest >= MEASURABLE)?;
+        .filter(|fastest| opened && (MEASURABLE..LONGEST_WAY).contains(fastest))?;
     let asked = peer
         .last
         .filter(|asked| me.last.is_none_or(|last| last < *asked))?;

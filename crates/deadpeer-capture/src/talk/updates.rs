@@ -164,6 +164,7 @@ impl Half {
             sent: self.sent,
             elsewhere,
             now,
+            fresh: segment.ip_id.is_none_or(|id| id == 0) || segment.ip_id != self.ip_id,
         };
         self.resending
             .again(subject, times, side, &mut self.rto, log);

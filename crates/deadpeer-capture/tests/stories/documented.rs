@@ -10,7 +10,7 @@ use crate::builder::Talk;
 /// A word of the table, and packets in which it is evidence.
 type Example = (&'static str, fn() -> Talk);
 
-const EXAMPLES: [Example; 26] = [
+const EXAMPLES: [Example; 27] = [
     ("backoff", data_again),
     ("unanswered-probes", || probes(4)),
     ("same-echo", same_echo),
@@ -34,6 +34,7 @@ const EXAMPLES: [Example; 26] = [
     ("lossy", || holed(3)),
     ("no-bare-acknowledgments", filtered),
     ("one-sided", one_sided),
+    ("replayed", replayed),
     ("cut", cut),
     ("ends-too-soon", ends_too_soon),
     ("spoke-just-before", || reset_after(0.5)),
@@ -269,6 +270,21 @@ fn one_sided() -> Talk {
     talk.exchange(1.0, Side::Server, 50)
         .data(2.0, Side::Client, 50);
     talk.packets.retain(|(_, frame)| frame[29] == 1);
+    talk.capture_ends(60.0);
+    talk
+}
+
+fn replayed() -> Talk {
+    let mut talk = open();
+    for n in 0..4 {
+        talk.end(Side::Client).id = 77;
+        let at = 2.0 + f64::from(n);
+        let length = 50;
+        match n {
+            0 => talk.data(at, Side::Client, length),
+            _ => talk.again(at, Side::Client, length),
+        };
+    }
     talk.capture_ends(60.0);
     talk
 }

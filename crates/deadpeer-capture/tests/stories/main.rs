@@ -8,6 +8,7 @@ mod evidence;
 mod idleness;
 mod misjudgements;
 mod odd_captures;
+mod other_stacks;
 mod resets;
 mod translated;
 mod unheard;

@@ -15,6 +15,8 @@ use crate::talk::{Asked, Side, What};
 /// What is not acknowledged is sent again before so long: the first retransmission timeout is 3 s
 /// at most where no round trip was ever measured (RFC 6298, section 2).
 const OVERDUE: Duration = Duration::from_secs(6);
+/// No user timeout is shorter: a window that was closed for less is no reason to give up.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// An ICMP error follows what it complains of this soon.
 const JUST_BEFORE: Duration = Duration::from_secs(3);
 
@@ -52,7 +54,8 @@ impl Case<'_> {
         let (me, peer) = (self.half(side), self.half(!side));
         let last = me.asking.last().filter(|last| Some(*last) >= me.last)?;
         let due = last.plus(late(me.asking.last_wait()? * 2));
-        let waits = me.asking.asked() == Asked::Window && peer.window == Some(0);
+        let shut = peer.shut_at.is_some_and(|at| last.since(at) >= PATIENCE);
+        let waits = shut && me.asking.asked() == Asked::Window && peer.window == Some(0);
         let whole = self.gaps().is_empty();
         (waits && whole && self.end > due)
             .then(|| self.gave_up_on_a_closed_window(side, (last, due)))
@@ -120,9 +123,12 @@ impl Case<'_> {
     }
 
     /// When an ICMP error ended what a side asked: the first that came, and nothing of that side
-    /// after it, in a capture that would have it.
+    /// after it, in a capture that would have it. Who had been answered meanwhile would have gone
+    /// on opening.
     pub(super) fn told_by_router(&self, side: Side) -> Option<(Moment, IcmpKind)> {
-        let last = self.half(side).last?;
+        let (me, peer) = (self.half(side), self.half(!side));
+        let last = me.last?;
+        let only_opens = me.syn.is_some() && !me.went_on && peer.counts.packets == 0;
         let mut icmp_errors = self.conversation.episodes.iter().filter_map(|episode| {
             let What::IcmpError { count, kind, .. } = episode.what else {
                 return None;
@@ -131,7 +137,7 @@ impl Case<'_> {
         });
         match (icmp_errors.next(), icmp_errors.next()) {
             (Some((1, at, kind)), None) if at >= last && at.since(last) <= JUST_BEFORE => {
-                self.gaps().is_empty().then_some((at, kind))
+                (only_opens || self.gaps().is_empty()).then_some((at, kind))
             }
             _ => None,
         }

@@ -20,7 +20,7 @@ const LATELY: Duration = Duration::from_secs(2);
 /// Between keepalive probes lies at least a second, less what the way takes from it.
 const BEAT: Duration = Duration::from_millis(900);
 /// A retransmission timer stops doubling at some length, a minute on most systems (RFC 6298,
-/// section 2.5).
+/// section 2.5). Where it is shorter the waits before show it.
 const CAPPED: Duration = Duration::from_secs(30);
 
 impl Case<'_> {
@@ -41,7 +41,9 @@ impl Case<'_> {
         // Who gave up or lost patience had asked: the silence before that is its own timer's.
         let asked = verdict.is_death() && verdict.noticed != Noticed::OtherHost;
         verdict.evidence.extend(self.source_of(reset));
-        if !asked {
+        // Who had closed waited for nothing.
+        let closed = matches!(verdict.ending, Ending::NoReader(_));
+        if !asked && !closed {
             verdict.evidence.extend(self.idle_before(reset));
         }
         verdict
@@ -75,7 +77,11 @@ impl Case<'_> {
             }
             None => (
                 me.max(peer).map(|last| reset.at.since(last)),
-                Forgets::AtOnce,
+                if self.comes_from_next_door(reset) {
+                    Forgets::OwnHost
+                } else {
+                    Forgets::AtOnce
+                },
             ),
         };
         let open = self.conversation.closed_at.is_none();
@@ -87,6 +93,15 @@ impl Case<'_> {
         }
         let silence = silence.filter(|silence| *silence >= LONG && open);
         silence.map_or_else(Vec::new, |silence| self.idle(silence, forgets))
+    }
+
+    /// Whether a RST is of a socket that knows the connection, and crossed no router, as what the
+    /// other side sent did: the capture was taken where its side is, and nothing on the way sent
+    /// it.
+    fn comes_from_next_door(&self, reset: &Reset) -> bool {
+        let odd = reset.other_distance.is_some() || reset.strange_id.is_some();
+        let [here, there] = [reset.side, !reset.side].map(|side| self.half(side).crossed_router());
+        reset.acknowledges && !odd && here == Some(false) && there == Some(true)
     }
 
     fn ended_by(&self, reset: &Reset) -> StoryVerdict {
@@ -204,10 +219,11 @@ impl Case<'_> {
             Proof::Timer {
                 backs_off: true,
                 waits: (_, last),
+                steady,
                 ..
             } => {
                 let near = |next: Duration| wait * 20 >= next * 17 && wait * 20 <= next * 23;
-                near(last * 2) || (last >= CAPPED && near(last))
+                near(last * 2) || ((steady || last >= CAPPED) && near(last))
             }
             Proof::Timer { .. } | Proof::Probes { .. } | Proof::AskedAgain { .. } => false,
         }

@@ -50,6 +50,10 @@ pub(super) enum Proof {
         backs_off: bool,
         /// The first wait and the last.
         waits: (Duration, Duration),
+        /// Whether the last waits were the same: the timer doubles no more.
+        steady: bool,
+        /// Whether it was the same packet each time.
+        replay: bool,
     },
     /// Probes.
     Probes {
@@ -146,6 +150,8 @@ impl Case<'_> {
                 what: run.what,
                 backs_off: run.backs_off(),
                 waits: (run.first_wait(), run.last_wait()),
+                steady: run.is_steady(),
+                replay: run.is_replay(),
             },
             on_the_beat: false,
         })

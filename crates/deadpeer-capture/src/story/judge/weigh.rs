@@ -126,11 +126,15 @@ impl Case<'_> {
     pub(super) fn idle(&self, silence: Duration, forgets: Forgets) -> Vec<Evidence> {
         let outlives = |survived: Duration| match forgets {
             // A RST that came by itself names the limit.
-            Forgets::AtOnce => survived > silence + RECENT,
+            Forgets::AtOnce | Forgets::OwnHost => survived > silence + RECENT,
             Forgets::Silently | Forgets::WithReset => limits::outlives(survived, silence),
         };
         let survivors = &self.around.survivors;
         let mut found = vec![Evidence::Idle { silence, forgets }];
+        if forgets == Forgets::OwnHost {
+            // What else lived on between the two says nothing about what its host wants.
+            return found;
+        }
         if let Some(Survivor { survived, number }) = survivors.between_hosts_of(self.conversation) {
             let number = Some(number).filter(|number| *number != self.conversation.number);
             if outlives(survived) {
@@ -158,6 +162,7 @@ impl Case<'_> {
                 what,
                 backs_off,
                 waits,
+                ..
             } => {
                 let whole = gaps.is_empty() && self.shows_answers_to(left);
                 let opening =
@@ -216,6 +221,11 @@ impl Case<'_> {
         unanswered: &Unanswered,
         mut evidence: Vec<Evidence>,
     ) -> Opinion {
+        let times = unanswered.times;
+        if matches!(unanswered.proof, Proof::Timer { replay: true, .. }) && times >= ENOUGH {
+            let side = left;
+            evidence.insert(0, Evidence::Replayed { side, times });
+        }
         let gap = evidence.iter().find_map(Evidence::as_untold);
         let heard = evidence
             .iter()

@@ -119,6 +119,10 @@ impl What {
                 "{side} answers the SYN {} with an acknowledgment of an older connection between the same ports",
                 times(*count)
             ),
+            Self::AnotherAnswer { count } => format!(
+                "{side} answers the SYN {} with another sequence number: a second host or process, which is not taken",
+                times(*count)
+            ),
             Self::WindowShut => {
                 format!("{side}'s window is closed for {length}: its application does not read")
             }

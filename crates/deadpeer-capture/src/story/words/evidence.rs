@@ -117,7 +117,11 @@ impl Evidence {
             }
             Self::Lossy => "other connections acknowledge bytes that the capture lacks".into(),
             Self::OneSided(side) => format!("only what the {side} sent was captured"),
-            Self::EndsTooSoon => "the capture ends before the answer was due".into(),
+            Self::Replayed { side, times: count } => format!(
+                "the same packet of the {side} comes again {}, its IP identification unchanged: played again, not sent again",
+                times(*count)
+            ),
+            Self::EndsTooSoon => "the capture ends before the next attempt was due".into(),
             Self::CutAfter(frame) => {
                 format!("the connection's packets stop after frame {frame}, the capture goes on")
             }
@@ -152,6 +156,7 @@ impl Evidence {
             Self::NoBareAcknowledgments => "no-bare-acknowledgments",
             Self::Lossy => "lossy",
             Self::OneSided(_) => "one-sided",
+            Self::Replayed { .. } => "replayed",
             Self::EndsTooSoon => "ends-too-soon",
             Self::CutAfter(_) => "cut",
         }
@@ -183,7 +188,11 @@ impl Untold {
             Self::Cut(frame) => format!(
                 "cut after frame {frame}, neither the acknowledgment nor a retransmission is there"
             ),
-            Self::EndsTooSoon => "it ends before the answer was due".into(),
+            Self::Replayed(count) => format!(
+                "the same packet comes again {}, as in a recording that was played again",
+                times(count)
+            ),
+            Self::EndsTooSoon => "it ends before the next attempt was due".into(),
             Self::TooFew(count) => {
                 format!("asked again {} in vain, and then no more", times(count))
             }
@@ -204,6 +213,7 @@ impl Untold {
             Self::Holes(_) => "holes",
             Self::Lossy => "lossy",
             Self::Cut(_) => "cut",
+            Self::Replayed(_) => "replayed",
             Self::EndsTooSoon => "ends-too-soon",
             Self::TooFew(_) => "too-few",
             Self::HostHeard(_) => "host-heard",

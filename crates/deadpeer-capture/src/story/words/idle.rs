@@ -52,6 +52,7 @@ impl StoryVerdict {
 pub(super) fn before(silence: Duration, forgets: Forgets) -> String {
     let then = match forgets {
         Forgets::AtOnce => ", then RST",
+        Forgets::OwnHost => ", then RST of its own host",
         Forgets::WithReset | Forgets::Silently => " before",
     };
     let idle = format!("idle {}{then}", IdleTime(silence));
@@ -67,11 +68,11 @@ fn guess(silence: Duration, forgets: Forgets) -> Option<String> {
             "looks like an idle timeout; {users} use {seconds:.0} s"
         ));
     }
-    let by_itself = forgets == Forgets::AtOnce;
+    let by_itself = matches!(forgets, Forgets::AtOnce | Forgets::OwnHost);
     if let Some(round) = limits::round(silence).filter(|_| by_itself) {
         return Some(format!("looks like an idle timeout of {round} s"));
     }
-    let limit = limits::exceeded(silence)?;
+    let limit = limits::exceeded(silence).filter(|_| forgets != Forgets::OwnHost)?;
     Some(format!(
         "{} forget a connection after {} s, and other boxes sooner",
         limit.who, limit.seconds

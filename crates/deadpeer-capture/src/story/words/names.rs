@@ -63,6 +63,9 @@ impl Note {
             Self::OlderConnection(side) => format!(
                 "the {side} still knew an older connection between the same ports and answered the SYN for that: a stale acknowledgment"
             ),
+            Self::AnotherAnswer(side) => format!(
+                "the {side}'s SYN and its repetition were answered by two hosts or processes"
+            ),
             Self::Unasked(length) => format!("silent for {}, nobody asked", Length(length)),
         }
     }

@@ -54,7 +54,8 @@ pub(super) fn reset_words(reset: &Reset) -> String {
                     Kind::Probe => "the probe",
                     Kind::WindowProbe => "the window probe",
                     Kind::Syn => "the SYN",
-                    Kind::Retransmission | Kind::Data => "the data",
+                    Kind::Data => "the data",
+                    Kind::Retransmission => "what was sent again",
                     Kind::Fin => "the FIN",
                     Kind::SynAck
                     | Kind::Ack

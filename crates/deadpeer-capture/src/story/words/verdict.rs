@@ -5,7 +5,9 @@ use deadpeer_core::{Cause, Silence};
 use super::idle::IdleTime;
 use super::length::Length;
 use crate::dissect::IcmpKind;
-use crate::story::{Ending, Evidence, Gone, Noticed, Story, StoryVerdict, Untold};
+use crate::story::{
+    Ending, Event, Evidence, Gone, Happening, Noticed, Story, StoryVerdict, Untold,
+};
 use crate::talk::Side;
 
 impl StoryVerdict {
@@ -20,6 +22,11 @@ impl StoryVerdict {
 
     fn happened(&self, story: &Story) -> String {
         let mut said = match self.gone {
+            Gone::Nobody if self.opening_was_reset(story) => {
+                return "the client answered the SYN-ACK with a RST: it had given up connecting, or only wanted to know \
+                        whether the port is open"
+                    .into();
+            }
             Gone::Nobody => return self.without_death() + &self.idle() + &self.notes(),
             Gone::Unknown => return self.without_proof() + &self.notes(),
             Gone::Side(side) if self.silence == Some(Silence::Connecting) => {
@@ -48,7 +55,9 @@ impl StoryVerdict {
                     let gone = "it, its host or what the path knew of the connection was gone";
                     match self.silence {
                         Some(Silence::Idle) | None => format!("{nothing}: {gone}"),
-                        Some(doing) => format!("{nothing}, {}: {gone}", silence_words(doing)),
+                        Some(doing) => {
+                            format!("{nothing}, {}: {gone}", silence_words(doing, self.left()))
+                        }
                     }
                 }
                 None => "the connection was gone".into(),
@@ -57,7 +66,7 @@ impl StoryVerdict {
         let done = self.unheard_nameless().is_some();
         if let Some(silence) = self.silence.filter(|_| !done) {
             said += " ";
-            said += silence_words(silence);
+            said += silence_words(silence, self.left());
         }
         said += &match self.noticed {
             Noticed::Nobody | Noticed::Nothing => format!(
@@ -86,6 +95,15 @@ impl StoryVerdict {
             said += cause;
         }
         said + &self.idle()
+    }
+
+    /// Whether the client ended what had not been opened yet.
+    fn opening_was_reset(&self, story: &Story) -> bool {
+        let established = |event: &Event| matches!(event.what, Happening::Established(_));
+        self.ending == Ending::Aborted(Side::Client)
+            && story.opening_seen
+            && story.counts(Side::Server).packets > 0
+            && !story.timeline.iter().any(established)
     }
 
     /// What else is worth telling.
@@ -252,14 +270,18 @@ impl StoryVerdict {
     }
 }
 
-fn silence_words(silence: Silence) -> &'static str {
+fn silence_words(silence: Silence, left: Option<Side>) -> &'static str {
     match silence {
         Silence::Idle => "while the connection was idle",
         Silence::InFlight => "with data in flight",
         Silence::LateWrite => "before a late write",
         Silence::ZeroWindow => "behind its closed window",
         Silence::Connecting => "while connecting",
-        Silence::AfterFin => "when the other had closed",
+        Silence::AfterFin => match left {
+            Some(Side::Client) => "after the client had closed",
+            Some(Side::Server) => "after the server had closed",
+            None => "after a FIN",
+        },
         _ => "",
     }
 }

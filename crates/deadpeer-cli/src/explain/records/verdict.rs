@@ -95,6 +95,7 @@ fn word(what: &Happening) -> (&'static str, Option<u32>) {
         },
         What::MuteProbes { count } => ("mute-probes", Some(*count)),
         What::OlderConnection { count } => ("older-connection", Some(*count)),
+        What::AnotherAnswer { count } => ("another-answer", Some(*count)),
         What::WindowShut => ("window-shut", None),
         What::IcmpError { count, .. } => ("icmp", Some(*count)),
         What::LeftOut { episodes } => ("left-out", Some(*episodes)),

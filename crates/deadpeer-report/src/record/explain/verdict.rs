@@ -18,7 +18,7 @@ pub struct StoryVerdict {
     /// knew it no more).
     pub gone: Option<Word>,
     /// Why the capture does not tell whether anybody was gone: one-sided, filtered, holes, lossy,
-    /// cut, ends-too-soon, too-few, host-heard, lone-syn or not-completed; null: it does.
+    /// cut, replayed, ends-too-soon, too-few, host-heard, lone-syn or not-completed; null: it does.
     pub untold: Option<Word>,
     /// What the answer rests on.
     pub evidence: Vec<Evidence>,
