@@ -195,10 +195,12 @@ impl Suspect {
         if self.is_convicted(now) && !held {
             return;
         }
+        // Behind a closed window the kernel counts questions, and not time: to put them off where
+        // nothing holds would only put off the verdict.
+        let (counted, so_far) = (self.window_probes, self.patience.times());
         let asked_for = now.saturating_sub(self.heard.min(self.fell));
-        let is_short = asked_for >= self.patience.is_short_after(self.deadline);
-        // Behind a closed window the kernel counts questions, and not time.
-        let counts = held && self.window_probes >= PROBES.saturating_add(self.patience.times());
+        let is_short = counted == 0 && asked_for >= self.patience.is_short_after(self.deadline);
+        let counts = held && counted >= PROBES.saturating_add(so_far);
         if is_short || counts {
             let longer = self.patience.longer(self.deadline);
             self.patience = longer.unwrap_or(self.patience);

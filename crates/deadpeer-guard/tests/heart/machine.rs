@@ -138,7 +138,6 @@ impl Machine {
             _ => Duration::from_millis(1 + self.chance.below(80)),
         };
         let doing = match place % 10 {
-            0 if place.is_multiple_of(1_000) => Doing::Writing,
             3 => Doing::Writing,
             6 => Doing::Blocked,
             _ => Doing::Nothing,
