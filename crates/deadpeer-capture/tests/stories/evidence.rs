@@ -178,6 +178,19 @@ fn complaints_of_a_router_are_no_sign_of_life() {
 }
 
 #[test]
+fn who_speaks_without_acknowledging_what_was_sent_long_before_acquits_nobody() {
+    // The server asks again for what was acknowledged long ago: nothing from here arrives.
+    let mut talk = Talk::midway();
+    talk.data(0.0, Side::Server, 60).ack(0.1, Side::Client);
+    talk.data(4.0, Side::Client, 1).forget(Side::Server, 1);
+    talk.again(13.0, Side::Server, 60)
+        .ack(13.1, Side::Client)
+        .capture_ends(14.0);
+    let verdict = talk.story().verdict;
+    assert_eq!(verdict.untold, Some(Untold::EndsTooSoon), "{verdict:?}");
+}
+
+#[test]
 fn a_connection_that_stops_while_its_hosts_go_on_was_cut() {
     // Data in flight; a retransmission after 85 ms; a FIN.
     let data = |talk: &mut Talk| {

@@ -38,10 +38,13 @@ impl Case<'_> {
             let last = self.half(side).last;
             last.is_some_and(|last| self.end.since(last) <= OVERDUE)
         };
+        let gaps = self.gaps();
+        if Side::BOTH.into_iter().any(|side| self.waits_in_vain(side)) {
+            return self.untold(ending, Untold::EndsTooSoon, gaps);
+        }
         if Side::BOTH.into_iter().all(there) && !self.around.lossy {
             return self.plain(ending);
         }
-        let gaps = self.gaps();
         let untold = gaps.iter().find_map(Evidence::as_untold);
         match untold {
             Some(untold) => self.untold(ending, untold, gaps),
@@ -109,17 +112,29 @@ impl Case<'_> {
     /// The sides that ought to have sent something again before the capture ended.
     fn owing(&self) -> Vec<Side> {
         let owes = |side: &Side| {
-            let (me, peer) = (self.half(*side), self.half(!*side));
-            let last = me.last.max(peer.last);
-            // Who answered for an older connection is there.
-            me.answered_of_an_older(peer).is_none()
-                && me.in_flight()
-                && (me.acked.is_some() || !me.went_on_opening())
-                && peer.window != Some(0)
-                && peer.fin.is_none()
-                && last.is_some_and(|last| self.end.since(last) >= OVERDUE)
+            let last = self.half(*side).last.max(self.half(!*side).last);
+            self.waits(*side) && last.is_some_and(|last| self.end.since(last) >= OVERDUE)
         };
         Side::BOTH.into_iter().filter(owes).collect()
+    }
+
+    /// Whether the other side was heard long after this one had sent what it does not acknowledge:
+    /// when that is sent again, the capture is over.
+    fn waits_in_vain(&self, side: Side) -> bool {
+        let (sent, heard) = (self.half(side).sent, self.half(!side).last);
+        let long = |(sent, heard): (Moment, Moment)| heard > sent && heard.since(sent) >= OVERDUE;
+        self.waits(side) && sent.zip(heard).is_some_and(long)
+    }
+
+    /// Whether a side has something in flight that the other one has to acknowledge.
+    fn waits(&self, side: Side) -> bool {
+        let (me, peer) = (self.half(side), self.half(!side));
+        // Who answered for an older connection is there.
+        me.answered_of_an_older(peer).is_none()
+            && me.in_flight()
+            && (me.acked.is_some() || !me.went_on_opening())
+            && peer.window != Some(0)
+            && peer.fin.is_none()
     }
 
     /// When an ICMP error ended what a side asked: the first that came, and nothing of that side
