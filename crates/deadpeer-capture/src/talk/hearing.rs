@@ -83,7 +83,11 @@ impl Hearing {
             // none.
             _ => !matches!(question, Question::Probe(_)),
         };
-        let missed = stale && me.was_answered(question, segment, answered);
+        // What was not answered since the last time tells of the other side, not of this one.
+        let answered_since = |unheard: &Unheard| answered > unheard.last;
+        let missed = stale
+            && me.was_answered(question, segment, answered)
+            && me.hearing.0.as_deref().is_none_or(answered_since);
         if missed {
             let asked_before = me.sent.max(me.asking.last());
             let unheard = me.hearing.0.get_or_insert_with(|| {

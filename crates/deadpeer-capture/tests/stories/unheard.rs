@@ -71,6 +71,18 @@ fn data_sent_again_although_it_was_acknowledged_was_not_heard_of() {
 }
 
 #[test]
+fn who_is_not_answered_again_did_not_miss_an_answer() {
+    let mut talk = Talk::new();
+    talk.open(0.0).exchange(1.0, Side::Client, 50);
+    for at in [1.3, 1.9, 3.1, 5.5, 10.3] {
+        talk.again(at, Side::Client, 50);
+    }
+    talk.capture_ends(12.0);
+    let verdict = talk.story().verdict;
+    assert_ne!(verdict.gone, Gone::NotReceiving(Side::Client));
+}
+
+#[test]
 fn one_lost_acknowledgment_is_nobodys_death() {
     let mut talk = Talk::new();
     talk.open(0.0).exchange(1.0, Side::Client, 50);
