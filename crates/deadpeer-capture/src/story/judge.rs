@@ -14,6 +14,7 @@ mod openings;
 mod quiet;
 mod reset;
 mod survivors;
+mod together;
 mod translated;
 mod unanswered;
 mod weigh;

@@ -161,6 +161,27 @@ fn a_rst_out_of_a_silence_that_others_survived_is_no_idle_timeout() {
 }
 
 #[test]
+fn who_resets_busy_connections_with_an_idle_one_did_not_time_out() {
+    let aborted = |port: u16, last: f64, at: f64| {
+        let mut talk = Talk::new();
+        talk.end(Side::Client).port = port;
+        talk.open(last - 1.0)
+            .exchange(last, Side::Client, 20)
+            .abort(at, Side::Client);
+        talk
+    };
+    let mut talk = aborted(40_000, 1.0, 61.0);
+    let idle = "; idle 60.0 s, then RST: looks like an idle timeout; AWS ALB and classic load balancers use 60 s";
+    talk.with(&aborted(40_001, 50.0, 61.01));
+    assert!(sentence(&talk.story()).ends_with(idle), "one may be chance");
+    talk.with(&aborted(40_002, 55.0, 61.02));
+    assert_eq!(
+        sentence(&talk.story()),
+        "the client ended it with a RST: aborted, closed with data unread, or destroyed"
+    );
+}
+
+#[test]
 fn who_answers_no_new_connection_either_is_named() {
     let gone = |other: &Talk| {
         let mut talk = written_in_vain_after(350.0);

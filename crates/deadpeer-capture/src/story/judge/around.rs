@@ -3,6 +3,7 @@
 use super::Case;
 use super::openings::VainOpenings;
 use super::survivors::Survivors;
+use super::together::Together;
 use crate::Moment;
 use crate::story::evidence::Evidence;
 use crate::talk::{Clock, Conversation, Conversations, Hosts, Side};
@@ -19,6 +20,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) lossy: bool,
     pub(super) survivors: Survivors,
     pub(super) vain_openings: VainOpenings,
+    pub(super) together: Together,
     pub(crate) conversations: &'a Conversations,
 }
 
@@ -29,13 +31,16 @@ impl<'a> Surroundings<'a> {
         let (mut all, mut holed) = (0_usize, 0_usize);
         let mut survivors = Survivors::default();
         let mut vain_openings = VainOpenings::default();
+        let mut together = Together::default();
         for conversation in conversations.remembered() {
             all += 1;
             holed += usize::from(conversation.has_holes());
             survivors.add(conversation);
             vain_openings.add(conversation);
+            together.add(conversation);
         }
         vain_openings.sort();
+        together.sort();
         Self {
             hosts: conversations.hosts(),
             clock: conversations.clock(),
@@ -46,6 +51,7 @@ impl<'a> Surroundings<'a> {
             lossy: holed >= 2 && holed * 20 >= all,
             survivors,
             vain_openings,
+            together,
             conversations,
         }
     }

@@ -92,6 +92,12 @@ impl Case<'_> {
             return waited.into_iter().collect();
         }
         let silence = silence.filter(|silence| *silence >= LONG && open);
+        let by_itself = reset.reply_to.is_none();
+        let together = |silence: Duration| {
+            let together = &self.around.together;
+            by_itself && together.with_busier(self.conversation, reset, silence)
+        };
+        let silence = silence.filter(|silence| !together(*silence));
         silence.map_or_else(Vec::new, |silence| self.idle(silence, forgets))
     }
 
