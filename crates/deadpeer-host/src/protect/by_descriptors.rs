@@ -55,7 +55,14 @@ fn carry_out_one(
 }
 
 /// Nothing half done: an option that is missing, or can't be read back, takes the others with it.
+/// One that is refused holds up none of the others, and is tried again; what is refused to the
+/// end is in the undo file.
 fn put_back(socket: impl AsFd, before: &Effective, set: &SocketOptions) {
-    // The kernel took other values of these options a moment ago.
-    let _ = before.of_those(set).apply(socket);
+    for old in before.of_those(set).settings() {
+        // The kernel took other values of these options a moment ago.
+        let _ = (0..TRIES).find(|_| sockopt::set(&socket, old).is_ok());
+    }
 }
+
+/// So often an option is put back that is refused.
+const TRIES: usize = 3;
