@@ -186,7 +186,7 @@ impl StoryVerdict {
                 format!("the client never completed the opening in {took}")
             }
             (Side::Server, Noticed::Handshake) => {
-                format!("{never}, connect() gave up after {took}")
+                format!("{never}, connect() gave up after {}", self.range(story))
             }
             (Side::Server, Noticed::Router) => {
                 let said = self.router().map_or("unreachable".into(), IcmpKind::words);
