@@ -8,7 +8,7 @@ use deadpeer_core::TcpState;
 use deadpeer_sys::testing::skip;
 use deadpeer_sys::{netns, sockopt};
 
-use crate::sockets::{Pair, all, connecting, unaccepted, unconnected};
+use crate::sockets::{Pair, all, connecting, cookie, unaccepted, unconnected, wait_for};
 use crate::with_engine;
 
 /// What this process has in the network namespace with this number.
@@ -42,6 +42,7 @@ fn they_are_those_of_the_table_but_for_what_nobody_holds() {
         let pair = Pair::connect("127.0.0.1:0");
         let half = Pair::connect("[::1]:0");
         half.caller.shutdown(Shutdown::Write).unwrap();
+        wait_for(engine, cookie(&half.caller), TcpState::FinWait2);
         let (_listener, _caller) = unaccepted();
         let (_calling, _closed) = (connecting(), unconnected());
         let Some(mut held) = ours(engine, here()) else {
