@@ -38,13 +38,13 @@ impl Case<'_> {
             let last = self.half(side).last;
             last.is_some_and(|last| self.end.since(last) <= OVERDUE)
         };
-        let gaps = self.gaps();
         if Side::BOTH.into_iter().any(|side| self.waits_in_vain(side)) {
-            return self.untold(ending, Untold::EndsTooSoon, gaps);
+            return self.untold(ending, Untold::EndsTooSoon, self.gaps());
         }
         if Side::BOTH.into_iter().all(there) && !self.around.lossy {
             return self.plain(ending);
         }
+        let gaps = self.gaps();
         let untold = gaps.iter().find_map(Evidence::as_untold);
         match untold {
             Some(untold) => self.untold(ending, untold, gaps),
