@@ -27,6 +27,8 @@ const HASTY: u8 = 2;
 const HASTE: Duration = Duration::from_secs(1);
 /// The kernel's count of unanswered retransmissions goes so far and begins afresh.
 const MOST_COUNTED: u32 = 255;
+/// What `tcp_retries2` (15) comes to, 924.6 s, and the longest RTO, at whose end Linux looks.
+const GIVEN_UP: Duration = Duration::from_secs(1_045);
 /// How far apart looks are while one more question is waited for.
 const IMPATIENCE: Duration = Duration::from_millis(50);
 
@@ -106,8 +108,10 @@ impl Judge {
         self.weigh(at, Counters::of(info), Ages::of(info));
         let is_first = self.observed == Nanos::ZERO;
         self.observed = at.into();
-        if is_first || !may_be_recovering(info) {
+        if !may_be_recovering(info) {
             self.untroubled_ms = low_ms(at);
+        } else if is_first {
+            self.untroubled_ms = low_ms(at).wrapping_sub(low_ms(longest_recovery(info)));
         }
         self.verdict = self.judge(at, info);
         self.verdict
@@ -348,6 +352,14 @@ impl Judge {
 fn may_be_recovering(info: &TcpInfo) -> bool {
     let is_open = matches!(info.ca_state, None | Some(CaState::Open));
     !is_open || info.retransmits.is_some_and(|timeouts| timeouts > 0)
+}
+
+/// How old the kernel's clock of retransmissions can be of who is seen for the first time, and in
+/// trouble: it runs only while something is unacknowledged, and a live connection on which it has
+/// run for longer than [`GIVEN_UP`] is none any more.
+fn longest_recovery(info: &TcpInfo) -> Duration {
+    let busy = info.busy_time_us.map(Duration::from_micros);
+    busy.map_or(GIVEN_UP, |busy| busy.min(GIVEN_UP))
 }
 
 fn low_ms(time: Duration) -> u32 {

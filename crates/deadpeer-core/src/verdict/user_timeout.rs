@@ -328,6 +328,36 @@ mod tests {
         assert_eq!(ms(&mut judge, &info, 6_050), 0);
     }
 
+    /// It has lost data in flight for as long as it has had any, and answers have come.
+    #[test]
+    fn whoever_is_in_a_recovery_when_it_is_first_seen_has_been_for_as_long_as_it_was_busy() {
+        let ms = |busy_s: Option<u64>, failed| {
+            let info = TcpInfo {
+                state: Some(TcpState::Established),
+                ca_state: Some(CaState::Loss),
+                retransmits: Some(1),
+                total_retrans: Some(failed),
+                data_segs_out: Some(failed * 2),
+                last_ack_recv_ms: Some(2_000),
+                bytes_sent: Some(2_000),
+                bytes_retrans: Some(1_000),
+                bytes_acked: Some(1_000),
+                busy_time_us: busy_s.map(|s| s * 1_000_000),
+                ..TcpInfo::default()
+            };
+            let mut judge = Judge::new(Supervision::within(S(120)));
+            judge.observe(S(5_000), &info);
+            usual(120).ms(&judge, &info)
+        };
+        assert_eq!(ms(Some(81), 40), 111_000);
+        assert_eq!(ms(Some(20), 40), 96_000);
+        // Linux would have given up.
+        assert_eq!(ms(Some(86_400), 40), 1_075_000);
+        assert_eq!(ms(None, 40), 1_075_000);
+        // On a path that loses little a recovery ends with the next answer.
+        assert_eq!(ms(Some(86_400), 0), 96_000);
+    }
+
     /// The exception that is documented: a `tcp_retries2` that leaves no time to look.
     #[test]
     fn where_tcp_retries2_is_1_or_2_it_stays_at_96_s() {

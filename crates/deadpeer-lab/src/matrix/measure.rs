@@ -68,11 +68,13 @@ impl Stage<'_> {
             .collect::<Result<_, _>>()?;
         let used_before = self.peer.stat().map(|(_, ticks)| ticks);
         let mut script = self.script();
-        let start = Instant::now();
         let struck_at = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         while let Some(deed) = script.next(Duration::ZERO) {
             self.perform(&deed)?;
         }
+        // Not before: changing an interface waits for every other change of one on this machine,
+        // which may take seconds.
+        let start = Instant::now();
         if let Some(hold) = self.hold.take() {
             self.lab.wire().remove(hold)?;
         }
