@@ -22,6 +22,7 @@ mod retransmission;
 mod rto;
 mod snapshot;
 mod waiting;
+mod waits;
 mod worst;
 mod zero_window;
 
@@ -85,7 +86,7 @@ impl Forecast {
     pub fn of(options: &Effective, snapshot: &Snapshot, kernel: &Kernel) -> Self {
         let at = |hz| {
             let wheel = Wheel::new(hz, snapshot.jiffies);
-            let case = Case::new(options, snapshot, &kernel.sysctls, wheel, highest_rto());
+            let case = Case::new(options, snapshot, kernel, wheel, highest_rto());
             case.forecast(&case.clocks())
         };
         let (hz, others) = kernel.clock_rates();

@@ -74,6 +74,10 @@ pub struct Kernel {
     pub hz: Option<u32>,
     /// Whether sockets take `TCP_RTO_MAX_MS` (Linux 6.15).
     pub rto_max_option: bool,
+    /// Whether waits are cut to what `TCP_USER_TIMEOUT` leaves (Linux 4.19,
+    /// `tcp_clamp_rto_to_user_timeout`); before, the kernel gives up at the end of one that began
+    /// in time.
+    pub cuts_waits: bool,
     /// The settings of the network namespace.
     pub sysctls: Sysctls,
 }
@@ -97,16 +101,18 @@ impl Kernel {
         Self {
             hz,
             rto_max_option: true,
+            cuts_waits: true,
             sysctls: Sysctls::DEFAULT,
         }
     }
 
-    /// A kernel before 6.5: no `TCP_RTO_MAX_MS`, no linear SYN timeouts.
+    /// A kernel from 4.19 to 6.4: no `TCP_RTO_MAX_MS`, no linear SYN timeouts.
     #[must_use]
     pub fn before_rto_max(hz: Option<u32>) -> Self {
         Self {
             hz,
             rto_max_option: false,
+            cuts_waits: true,
             sysctls: Sysctls {
                 syn_linear_timeouts: None,
                 rto_min_us: None,

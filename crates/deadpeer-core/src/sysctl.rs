@@ -8,7 +8,7 @@ use crate::tcp_info::KernelVersion;
 /// A sysctl that cannot be set on a [`Kernel`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SysctlError {
+pub enum InvalidSysctl {
     /// No forecast depends on a sysctl of this name.
     Unknown {
         /// The name that was given.
@@ -36,9 +36,16 @@ pub enum SysctlError {
     },
 }
 
-impl std::error::Error for SysctlError {}
+impl std::error::Error for InvalidSysctl {}
 
-impl fmt::Display for SysctlError {
+impl From<InvalidSysctl> for std::io::Error {
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput), with the error inside.
+    fn from(error: InvalidSysctl) -> Self {
+        Self::new(std::io::ErrorKind::InvalidInput, error)
+    }
+}
+
+impl fmt::Display for InvalidSysctl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { name, nearest } => {
@@ -59,8 +66,8 @@ impl fmt::Display for SysctlError {
     }
 }
 
-/// One sysctl: its name, what the kernel takes (net/ipv4/sysctl_net_ipv4.c), and its field; `None`:
-/// the kernel has none.
+/// One sysctl: its name, what the kernel takes (net/ipv4/sysctl_net_ipv4.c), seconds as many as it
+/// can count at every clock rate, and its field; `None`: the kernel has none.
 struct Known {
     name: &'static str,
     range: (u32, u32),
@@ -90,9 +97,9 @@ macro_rules! known {
 }
 
 const KNOWN: [Known; 13] = [
-    known!("tcp_keepalive_time", 1..=32_767, keepalive_time_s),
-    known!("tcp_keepalive_intvl", 1..=32_767, keepalive_intvl_s),
-    known!("tcp_keepalive_probes", 1..=127, keepalive_probes),
+    known!("tcp_keepalive_time", 0..=2_147_483, keepalive_time_s),
+    known!("tcp_keepalive_intvl", 0..=2_147_483, keepalive_intvl_s),
+    known!("tcp_keepalive_probes", 0..=255, keepalive_probes),
     known!("tcp_retries2", 0..=255, retries2),
     known!("tcp_orphan_retries", 0..=255, orphan_retries),
     known!("tcp_fin_timeout", 0..=2_147_483, fin_timeout_s),
@@ -105,11 +112,12 @@ const KNOWN: [Known; 13] = [
         range: (0, 1),
         field: |sysctls| Some(Field::Switch(&mut sysctls.thin_linear_timeouts)),
     },
-    known!("tcp_rto_min_us", 1..=1_000_000, rto_min_us?),
+    known!("tcp_rto_min_us", 1..=2_147_483_647, rto_min_us?),
     known!("tcp_rto_max_ms", 1_000..=120_000, rto_max_ms?),
 ];
 
 /// The versions that brought what not every kernel has.
+const CUT_WAITS: KernelVersion = KernelVersion::new(4, 19);
 const LINEAR_TIMEOUTS: KernelVersion = KernelVersion::new(6, 5);
 const RTO_MIN: KernelVersion = KernelVersion::new(6, 11);
 const RTO_MAX: KernelVersion = KernelVersion::new(6, 15);
@@ -124,7 +132,7 @@ impl Kernel {
     ///
     /// let kernel = Kernel::of_version(KernelVersion::new(6, 1), Some(250)).with_sysctl("net.ipv4.tcp_retries2", 8)?;
     /// assert!(Policy::detect_within(Duration::from_secs(1_800)).plan(&kernel).is_ok());
-    /// # Ok::<(), deadpeer_core::sysctl::SysctlError>(())
+    /// # Ok::<(), deadpeer_core::sysctl::InvalidSysctl>(())
     /// ```
     #[must_use]
     pub fn of_version(version: KernelVersion, hz: Option<u32>) -> Self {
@@ -132,6 +140,7 @@ impl Kernel {
         Self {
             hz,
             rto_max_option: version >= RTO_MAX,
+            cuts_waits: version >= CUT_WAITS,
             sysctls: Sysctls {
                 syn_linear_timeouts: default
                     .syn_linear_timeouts
@@ -147,11 +156,11 @@ impl Kernel {
     /// first two parts.
     ///
     /// # Errors
-    /// [`SysctlError`]: no forecast depends on it, the kernel has none of that name or does not
+    /// [`InvalidSysctl`]: no forecast depends on it, the kernel has none of that name or does not
     /// take the value.
-    pub fn with_sysctl(mut self, name: &str, value: u32) -> Result<Self, SysctlError> {
+    pub fn with_sysctl(mut self, name: &str, value: u32) -> Result<Self, InvalidSysctl> {
         let short = short(name);
-        let unknown = || SysctlError::Unknown {
+        let unknown = || InvalidSysctl::Unknown {
             name: name.to_owned(),
             nearest: nearest(&short),
         };
@@ -162,10 +171,10 @@ impl Kernel {
         let (name, (min, max)) = (known.name, known.range);
         let Some(field) = (known.field)(&mut self.sysctls) else {
             let since = since(name);
-            return Err(SysctlError::TooNew { name, since });
+            return Err(InvalidSysctl::TooNew { name, since });
         };
         if !(min..=max).contains(&value) {
-            return Err(SysctlError::OutOfRange {
+            return Err(InvalidSysctl::OutOfRange {
                 name,
                 value,
                 min,
@@ -219,6 +228,7 @@ mod tests {
     #[test]
     fn a_version_has_what_came_before_it() {
         assert_eq!(Kernel::of_version(OLD, None), Kernel::before_rto_max(None));
+        assert!(!Kernel::of_version(KernelVersion::new(4, 18), None).cuts_waits);
         let newest = KernelVersion::new(7, 1);
         assert_eq!(
             Kernel::of_version(newest, Some(250)),

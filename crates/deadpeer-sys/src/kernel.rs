@@ -20,6 +20,9 @@ use crate::{clock, door, sockopt};
 pub fn running_kernel() -> Result<Kernel, SysctlError> {
     let sysctls = sysctl::read()?;
     let mut kernel = Kernel::modern(clock::hz());
+    if let Some(version) = kernel_version() {
+        kernel.cuts_waits = Kernel::of_version(version, None).cuts_waits;
+    }
     kernel.rto_max_option = takes_rto_max().unwrap_or(sysctls.rto_max_ms.is_some());
     kernel.sysctls = sysctls;
     Ok(kernel)

@@ -130,7 +130,7 @@ fn kind(cause: Cause) -> io::ErrorKind {
 
 #[cfg(test)]
 mod tests {
-    use deadpeer_core::SocketOptions;
+    use deadpeer_core::{Kernel, SocketOptions};
     use deadpeer_sys::{Errno, SysError};
 
     use super::*;
@@ -174,6 +174,9 @@ mod tests {
     fn a_value_that_no_kernel_takes_is_invalid_input() {
         let options = SocketOptions::new().keepcnt(0);
         let error = io::Error::from(options.check().unwrap_err());
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        let kernel = Kernel::modern(None).with_sysctl("tcp_retries2", 256);
+        let error = io::Error::from(kernel.unwrap_err());
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     }
 }

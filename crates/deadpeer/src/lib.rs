@@ -165,6 +165,7 @@ pub use watch::{AddError, Event, NewWatchError, News, Slip, Watch};
 
 pub use deadpeer_core::forecast::Forecast;
 pub use deadpeer_core::policy::{Plan, Policy, Refusal, SlowReaders};
+pub use deadpeer_core::sysctl::InvalidSysctl;
 pub use deadpeer_core::verdict::{Supervision, Verdict};
 pub use deadpeer_core::{
     Cause, Effective, Finding, Kernel, KernelVersion, SocketOptions, Sysctls, TcpInfo, TcpState,

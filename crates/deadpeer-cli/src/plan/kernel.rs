@@ -36,7 +36,7 @@ pub(super) fn which(text: &str) -> Result<KernelArg, String> {
         "modern" => Ok(KernelArg::Modern),
         "before-6.15" => Ok(KernelArg::Before615),
         version => KernelVersion::parse(version)
-            // Older ones lack TCP_USER_TIMEOUT, or keep other time.
+            // Those before 2.6.37 lack TCP_USER_TIMEOUT.
             .filter(|version| *version >= KernelVersion::new(3, 0))
             .map(KernelArg::Version)
             .ok_or_else(|| {

@@ -22,7 +22,7 @@ impl Snapshot {
         let silence = self.silence()?;
         let at = |hz| {
             let wheel = Wheel::new(hz, self.jiffies);
-            let case = Case::new(options, self, &kernel.sysctls, wheel, highest_rto());
+            let case = Case::new(options, self, kernel, wheel, highest_rto());
             match case.ends_in(silence) {
                 Some(at) => Notice::Within(Span::of(at, wheel)),
                 None => Notice::Never,

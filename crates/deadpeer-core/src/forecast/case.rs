@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::snapshot::{Snapshot, Timer};
-use crate::kernel::Sysctls;
+use crate::kernel::{Kernel, Sysctls};
 use crate::options::{Effective, MAX_RTO_MAX_MS};
 use crate::wheel::{Stretch, Wheel};
 
@@ -24,6 +24,8 @@ pub(super) struct Case<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) sysctls: &'a Sysctls,
     pub(super) wheel: Wheel,
+    /// Whether a wait is cut to what a user timeout leaves.
+    pub(super) cuts_waits: bool,
     /// No descriptor is left.
     pub(super) orphan: bool,
     /// ICMP errors may have come.
@@ -38,15 +40,16 @@ impl<'a> Case<'a> {
     pub(super) fn new(
         options: &'a Effective,
         snapshot: &'a Snapshot,
-        sysctls: &'a Sysctls,
+        kernel: &'a Kernel,
         wheel: Wheel,
         highest_rto: Duration,
     ) -> Self {
         let case = Self {
             options,
             snapshot,
-            sysctls,
+            sysctls: &kernel.sysctls,
             wheel,
+            cuts_waits: kernel.cuts_waits && options.user_timeout_ms.is_some(),
             orphan: snapshot.orphan,
             disturbed: snapshot.icmp_error != Some(false),
             rto: Stretch::at(1),

@@ -5,9 +5,10 @@
 //! timeout, but not before the second firing.
 
 use super::case::{Case, RTO_INITIAL_MS};
-use super::chain::{Chain, Waits};
+use super::chain::Chain;
 use super::retransmission::model_timeout_ms;
 use super::snapshot::Timer;
+use super::waits::Waits;
 use crate::state::TcpState;
 use crate::wheel::{Stretch, granularity};
 
@@ -119,7 +120,7 @@ impl Case<'_> {
         }
         Chain::until(self.wheel, waits, start.plus(self.wheel.millis(limit)))
             .fuzzy()
-            .clipped(self.options.user_timeout_ms.is_some())
+            .clipped(self.cuts_waits)
             .at_most(self.most_syn_retries().saturating_sub(sent_again))
     }
 

@@ -7,8 +7,9 @@
 //! answering is probed again after the interval, if that is longer than the idle time.
 
 use super::case::Case;
-use super::chain::{Chain, Waits};
+use super::chain::Chain;
 use super::snapshot::Timer;
+use super::waits::Waits;
 use crate::kernel::Sysctls;
 use crate::wheel::{Stretch, granularity};
 
@@ -125,7 +126,10 @@ impl Case<'_> {
                 Chain::counting(self.wheel, waits, left)
             }
         };
-        let end = if sent > 0 {
+        // With `tcp_keepalive_probes` 0 there is no probe.
+        let may_be_the_last =
+            sent > 0 || self.options.user_timeout_ms.is_none() && self.options.keepcnt == 0;
+        let end = if may_be_the_last {
             chain.end_at_or_after(at)
         } else {
             chain.end_after(at)

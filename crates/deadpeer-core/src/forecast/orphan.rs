@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::case::Case;
 use super::chain::{Chain, Longest};
 use super::notice::{Notice, Span};
+use super::zero_window::either;
 use crate::wheel::{Stretch, Wheel};
 
 /// What 0 retries of an orphan stand for while its RTO is below the cap (`tcp_orphan_retries`).
@@ -121,8 +122,16 @@ impl Case<'_> {
             .later_of(self.orphan_waits_for_fin())
     }
 
-    /// When a live peer that answers each probe is given up; `None`: never.
+    /// When a live peer that does not read is given up; `None`: never.
     fn orphan_drops_slow_reader(self) -> Option<Stretch> {
+        either(
+            self.orphan_drops_who_answers(),
+            self.probed_too_hastily(self.orphan_retries()),
+        )
+    }
+
+    /// The same if each of its probes is answered.
+    fn orphan_drops_who_answers(self) -> Option<Stretch> {
         let dropped = |case: Self| case.orphan_probes(0, u64::MAX);
         if self.options.user_timeout_ms.is_some() {
             return Some(Stretch::between(
@@ -157,7 +166,7 @@ impl Case<'_> {
     fn orphan_probes(self, backoff: u32, most_probes: u64) -> Stretch {
         let wait = match self.user_timeout() {
             // Once the first probe is out no wait is longer than what is left.
-            Some(limit) if backoff > 0 => self.doubled(backoff).at_most(limit),
+            Some(limit) if backoff > 0 && self.cuts_waits => self.doubled(backoff).at_most(limit),
             _ => self.doubled(backoff),
         };
         let waits = self.waits_after(backoff);
@@ -171,7 +180,7 @@ impl Case<'_> {
             None => Chain::counting(self.wheel, waits, u64::MAX),
         };
         let end = chain
-            .clipped(self.options.user_timeout_ms.is_some())
+            .clipped(self.cuts_waits)
             .at_most(most_probes)
             .ending_with(self.longest_probe_wait(backoff))
             .having_waited(wait)

@@ -51,8 +51,8 @@ impl Paths {
     }
 
     fn case<'a>(&'a self, options: &'a Effective, hz: u32) -> Case<'a> {
-        let (sysctls, wheel) = (&self.kernel.sysctls, Wheel::new(hz, None));
-        Case::new(options, &self.unmeasured, sysctls, wheel, self.highest_rto)
+        let (kernel, wheel) = (&self.kernel, Wheel::new(hz, None));
+        Case::new(options, &self.unmeasured, kernel, wheel, self.highest_rto)
     }
 }
 

@@ -9,8 +9,9 @@
 use std::time::Duration;
 
 use super::case::{Case, RTO_MIN_MS};
-use super::chain::{Chain, End, Waits};
+use super::chain::{Chain, End};
 use super::snapshot::Timer;
+use super::waits::Waits;
 use crate::state::TcpState;
 use crate::wheel::{Stretch, granularity};
 
@@ -251,10 +252,9 @@ impl Case<'_> {
         let limit = self
             .wheel
             .millis(user_timeout.unwrap_or_else(|| self.retries_ms()));
-        // The clip is tcp_clamp_rto_to_user_timeout.
         Chain::until(self.wheel, waits, Stretch::at(start.saturating_add(limit)))
             .fuzzy()
-            .clipped(user_timeout.is_some())
+            .clipped(self.cuts_waits)
             .ending_with(self.longest_retransmission_wait())
     }
 

@@ -85,7 +85,7 @@ impl Snapshot {
         let case = Case::new(
             options.unwrap_or(&untouched),
             self,
-            &kernel.sysctls,
+            kernel,
             Wheel::new(rate, None),
             highest_rto(),
         );

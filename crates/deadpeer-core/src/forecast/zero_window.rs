@@ -4,18 +4,24 @@
 //! Probes go out with doubling waits. With a user timeout the connection is dead at the first
 //! firing that long after the first probe, also if the peer answered every one. It is dead as well
 //! when `tcp_retries2` probes in a row went unanswered; an answer takes the count back to 0, but
-//! not the doublings: who vanishes after a long closed window is noticed late.
+//! not the doublings: who vanishes after a long closed window is noticed late. But Linux answers no
+//! two probes within half a second, and the second may follow the first sooner: so few retries end
+//! a connection whose peer lives.
 //!
 //! Left out: a receiver that takes back window it had granted (RFC 9293, section 3.8.6, discourages
 //! it).
 
 use super::case::{Case, RTO_MIN_MS};
-use super::chain::{Chain, Waits};
+use super::chain::Chain;
 use super::snapshot::Timer;
+use super::waits::Waits;
 use crate::wheel::{Stretch, granularity};
 
 /// Waits double no more than this often (`tcp_probe0_when`: log2(120 s / 200 ms) + 1).
 const MOST_DOUBLINGS: u32 = 10;
+/// What comes sooner after a probe that was answered is not (net/ipv4/tcp_input.c,
+/// `tcp_oow_rate_limited`; the default of `tcp_invalid_ratelimit`), milliseconds.
+const ANSWERED_APART_MS: u32 = 500;
 
 impl Case<'_> {
     /// The peer vanishes at the worst moment: just after its window closed, or just after it
@@ -29,7 +35,7 @@ impl Case<'_> {
         let widest = Waits::constant(case.doubled(case.sysctls.retries2));
         let long_closed = match case.user_timeout() {
             Some(limit) => Chain::until(case.wheel, widest, Stretch::at(limit))
-                .clipped(true)
+                .clipped(case.cuts_waits)
                 .at_most(probes),
             None => Chain::counting(case.wheel, widest, probes),
         };
@@ -75,7 +81,8 @@ impl Case<'_> {
         let waits = self.waits_after(snapshot.backoff);
         let chain = match (self.user_timeout(), started) {
             (Some(limit), Some(started)) => {
-                Chain::until(self.wheel, waits, Stretch::at(started + limit)).clipped(true)
+                Chain::until(self.wheel, waits, Stretch::at(started + limit))
+                    .clipped(self.cuts_waits)
             }
             // Where nothing shows when the clock started, it had to run for the waits that are
             // over, unless doublings of timeouts before are still in force: then it may only start.
@@ -87,7 +94,7 @@ impl Case<'_> {
                     next.last + limit
                 };
                 let limit = Stretch::between(0, latest.max(0));
-                Chain::until(self.wheel, waits, limit).clipped(true)
+                Chain::until(self.wheel, waits, limit).clipped(self.cuts_waits)
             }
             (None, _) => Chain::counting(self.wheel, waits, u64::MAX),
         };
@@ -97,17 +104,45 @@ impl Case<'_> {
     /// A live peer that keeps its window closed is killed, counted from the moment the window
     /// closed; `None`: never.
     pub(super) fn slow_reader_killed(self) -> Option<Stretch> {
-        let limit = self.user_timeout()?;
+        let case = self.blurred();
+        let by_user_timeout = self.user_timeout().map(|limit| {
+            case.killed(|case| {
+                let chain = Chain::until(case.wheel, case.waits_after(0), Stretch::at(limit));
+                chain.clipped(self.cuts_waits).end_after(Stretch::at(0)).at
+            })
+        });
+        let by_retries = case.probed_too_hastily(self.sysctls.retries2);
+        either(by_user_timeout, by_retries)
+    }
+
+    /// The same where so many unanswered probes in a row end a connection, as far as that ends one
+    /// whose peer answers as often as Linux does.
+    pub(super) fn probed_too_hastily(self, retries: u32) -> Option<Stretch> {
+        if retries == 0 {
+            return Some(self.killed(|_| Stretch::at(0)));
+        }
+        // The waits that follow the first probe, which is answered, as multiples of the one before.
+        let waits = (1..=retries).map(|n| 1_i64 << n.min(self.most_doublings()));
+        let left = self.wheel.millis(ANSWERED_APART_MS) - 1 - i64::from(retries);
+        let hasty = left / waits.sum::<i64>();
+        let is_hasty = self.first_wait().first <= hasty;
+        is_hasty.then(|| {
+            self.with_rto(self.rto.at_most(hasty)).killed(|case| {
+                let waits = u64::from(retries) + 1;
+                let chain = Chain::counting(case.wheel, case.waits_after(0), waits);
+                chain.end_after(Stretch::at(0)).at
+            })
+        })
+    }
+
+    /// When a connection of any of these RTOs is over that ends so long after the first probe was
+    /// due.
+    fn killed(self, after_first: impl Fn(Self) -> Stretch) -> Stretch {
         let killed = |case: Self| {
             let first = case.wheel.fire_any(Stretch::at(0), case.first_wait());
-            let chain = Chain::until(case.wheel, case.waits_after(0), Stretch::at(limit));
-            first.then(chain.clipped(true).end_after(Stretch::at(0)).at)
+            first.then(after_first(case))
         };
-        let case = self.blurred();
-        Some(Stretch::between(
-            case.earliest(killed).first,
-            case.latest(killed).last,
-        ))
+        Stretch::between(self.earliest(killed).first, self.latest(killed).last)
     }
 
     /// The first probe goes out at the firing `first` and starts the user timeout's clock;
@@ -116,7 +151,9 @@ impl Case<'_> {
         let waits = self.waits_after(0);
         let chain = |start: Stretch, wheel| {
             bounded(match self.user_timeout() {
-                Some(limit) => Chain::until(wheel, waits, start.plus(limit)).clipped(true),
+                Some(limit) => {
+                    Chain::until(wheel, waits, start.plus(limit)).clipped(self.cuts_waits)
+                }
                 None => Chain::counting(wheel, waits, u64::MAX),
             })
         };
@@ -154,4 +191,9 @@ impl Case<'_> {
     pub(super) fn user_timeout(self) -> Option<i64> {
         self.options.user_timeout_ms.map(|ms| self.wheel.millis(ms))
     }
+}
+
+/// One of two ends, or the moments of both.
+pub(super) fn either(one: Option<Stretch>, other: Option<Stretch>) -> Option<Stretch> {
+    one.into_iter().chain(other).reduce(Stretch::or)
 }

@@ -39,6 +39,9 @@ pub enum Reason {
     /// The deadline could be kept, but what is written just before close() would survive no longer
     /// an outage than this.
     LostAfterClose(Duration),
+    /// Even options that leave live peers alone which do not read drop one then, because
+    /// `tcp_retries2` of the network namespace is 0 or 1.
+    DropsSlowReaders(Notice),
     /// The middlebox forgets connections sooner than keepalive can speak, whose shortest wait is a
     /// second.
     ForgottenByMiddlebox(Duration),
@@ -94,15 +97,18 @@ impl Reason {
             return Self::LostAfterClose(longest);
         }
         let soonest = search.soonest(policy);
-        Silence::ALL
+        let too_late = Silence::ALL
             .into_iter()
             .filter(|silence| policy.promises(*silence))
             .map(|silence| (silence, soonest.outlook(silence).worst))
-            .find(|(_, worst)| !worst.meets(policy.within))
-            .map_or(
-                Self::TooManyProbes(policy.survive_lost_probes),
-                |(silence, worst)| Self::TooLate(silence, worst),
-            )
+            .find(|(_, worst)| !worst.meets(policy.within));
+        match (too_late, soonest.slow_reader) {
+            (Some((silence, worst)), _) => Self::TooLate(silence, worst),
+            (None, dropped @ Notice::Within(_)) if policy.keeps_slow_readers() => {
+                Self::DropsSlowReaders(dropped)
+            }
+            (None, _) => Self::TooManyProbes(policy.survive_lost_probes),
+        }
     }
 }
 
@@ -263,6 +269,11 @@ impl fmt::Display for Reason {
                 f,
                 "what is written just before close() survives an outage of {:.1} s at most",
                 longest.as_secs_f64()
+            ),
+            Self::DropsSlowReaders(dropped) => write!(
+                f,
+                "with tcp_retries2 so low, a live peer that does not read is dropped after {:.1} s",
+                dropped.latest().unwrap_or_default().as_secs_f64()
             ),
             Self::ForgottenByMiddlebox(limit) => write!(
                 f,

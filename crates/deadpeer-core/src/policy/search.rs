@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::timers::fires_within;
 use super::{LONGEST_DEADLINE, Plan, Policy, SlowReaders, SysctlSettings};
-use crate::forecast::{Forecast, Paths, Prepared, Silence, Snapshot};
+use crate::forecast::{Forecast, Notice, Paths, Prepared, Silence, Snapshot};
 use crate::kernel::Kernel;
 use crate::options::{MAX_KEEPALIVE_S, MAX_KEEPCNT, MAX_USER_TIMEOUT_MS, SocketOptions};
 use crate::state::TcpState;
@@ -138,7 +138,7 @@ impl<'a> Search<'a> {
     fn longest_idle(&self, policy: &Policy, bound: Bound) -> Option<Plan> {
         let longest = u32::try_from(policy.within.as_secs())
             .unwrap_or(u32::MAX)
-            .min(u32::from(MAX_KEEPALIVE_S));
+            .clamp(1, u32::from(MAX_KEEPALIVE_S));
         let longest = self.longest_silence_s(policy, longest)?;
         let smallest = Burst::smallest(policy);
         let attempt = |idle: u32, burst: Burst| self.attempt(policy, bound, idle, burst);
@@ -399,7 +399,7 @@ fn keeps(plan: &Plan) -> bool {
     let in_time = is_in_time(policy, &plan.forecast);
     let survives = plan.forecast.lost_probes_survived >= Some(policy.survive_lost_probes);
     let spares =
-        policy.slow_readers == SlowReaders::Drop || plan.forecast.slow_reader.latest().is_none();
+        policy.slow_readers == SlowReaders::Drop || plan.forecast.slow_reader == Notice::Never;
     let arrives = plan.forecast.after_close.outage_survived >= policy.after_close;
     in_time && survives && spares && arrives
 }

@@ -249,6 +249,25 @@ fn a_user_timeout_kills_a_slow_reader() {
     }
 }
 
+/// Probes that follow each other within half a second are not answered.
+#[test]
+fn few_retries_kill_a_slow_reader() {
+    let plain = SocketOptions::default();
+    let with_retries2 = |retries2| forecast(plain, &kernel(|sysctls| sysctls.retries2 = retries2));
+    contains(with_retries2(0).slow_reader, 0.22);
+    contains(with_retries2(1).slow_reader, 1.1);
+    assert_eq!(with_retries2(2).slow_reader, Notice::Never);
+    // After close().
+    for (orphan_retries, retries2, measured) in
+        [(1, 15, 1.55), (1, 1, 1.15), (1, 0, 0.68), (2, 0, 0.9)]
+    {
+        let kernel = kernel(|sysctls| {
+            (sysctls.orphan_retries, sysctls.retries2) = (orphan_retries, retries2);
+        });
+        contains(forecast(plain, &kernel).after_close.slow_reader, measured);
+    }
+}
+
 #[test]
 fn connecting() {
     let with_syncnt = |n| SocketOptions {

@@ -37,6 +37,8 @@ pub(crate) struct Model {
     pub(crate) hz: u64,
     pub(crate) options: Effective,
     pub(crate) sysctls: Sysctls,
+    /// Whether waits are cut to what a user timeout leaves.
+    pub(crate) cuts_waits: bool,
     pub(crate) now: u64,
     /// Jiffies: the RTO before doublings and the round trip.
     pub(crate) rto: u64,
@@ -53,6 +55,8 @@ pub(crate) struct Model {
     doublings: u32,
     first_timeout: Option<u64>,
     first_window_probe: Option<u64>,
+    /// The last window probe that the peer answered.
+    window_answered: Option<u64>,
     /// Runs of timeouts that are over, and the jiffies they took.
     earlier_runs: Option<u64>,
     /// The program has closed its descriptor.
@@ -74,6 +78,7 @@ impl Model {
             hz,
             options,
             sysctls,
+            cuts_waits: true,
             now: jiffies,
             rto,
             round_trip: 0,
@@ -88,6 +93,7 @@ impl Model {
             doublings: 0,
             first_timeout: None,
             first_window_probe: None,
+            window_answered: None,
             earlier_runs: None,
             orphan: false,
             last_sent: jiffies,
@@ -347,7 +353,7 @@ impl Model {
             self.doublings = 0;
             self.doubled = self.rto.min(self.rto_max());
         }
-        let wait = match self.options.user_timeout_ms {
+        let wait = match self.options.user_timeout_ms.filter(|_| self.cuts_waits) {
             Some(_) if elapsed_ms >= limit_ms => 1,
             Some(_) => self
                 .doubled
@@ -373,24 +379,25 @@ impl Model {
         self.probes_out += 1;
         self.doublings = (self.doublings + 1).min(self.sysctls.retries2);
         let wait = self.window_wait(self.doublings);
-        let wait =
-            user_timeout.map_or(wait, |limit| wait.min(limit.saturating_sub(elapsed).max(2)));
+        let wait = user_timeout
+            .filter(|_| self.cuts_waits)
+            .map_or(wait, |limit| wait.min(limit.saturating_sub(elapsed).max(2)));
         self.transmit = Some((Transmit::WindowProbe, self.arm(wait)));
         false
     }
 
-    /// An answer to a window probe: the window is still closed.
-    pub(crate) fn window_probe_answered(&mut self) {
-        assert!(!self.window_probe_kills(), "a live peer was called dead");
-    }
-
-    /// The next probe is answered, or the kernel gives the connection up instead of sending it:
-    /// true.
+    /// The next probe reaches a peer that lives, or the kernel gives the connection up instead of
+    /// sending it: true. Linux answers no two within half a second (net/ipv4/tcp_input.c,
+    /// `tcp_oow_rate_limited`).
     pub(crate) fn window_probe_kills(&mut self) -> bool {
         let (_, timer) = self.transmit.expect("a closed window is probed");
         self.now = timer.fires;
         let dead = self.transmit_fires();
-        self.answered();
+        let since_answer = self.window_answered.map(|at| self.now - at);
+        if since_answer.is_none_or(|since| since >= self.hz / 2) {
+            self.window_answered = Some(self.now);
+            self.answered();
+        }
         dead
     }
 

@@ -15,7 +15,7 @@ use crate::moments::{any_hz, any_options};
 const HIGHEST_RTO: Duration = Duration::from_secs(3);
 
 prop_compose! {
-    fn any_sysctls()(retries2 in 1_u32..16, orphan_retries in prop_oneof![Just(0), 0_u32..16]) -> Sysctls {
+    fn any_sysctls()(retries2 in 0_u32..16, orphan_retries in prop_oneof![Just(0), 0_u32..16]) -> Sysctls {
         let mut sysctls = Sysctls::DEFAULT;
         sysctls.retries2 = retries2;
         sysctls.orphan_retries = orphan_retries;
@@ -45,6 +45,45 @@ fn closed(options: Effective, sysctls: Sysctls, hz: u64, phase: u64, rto_ms: u64
     let mut model = Model::established(hz, phase, options, sysctls, rto_ms.min(cap) * hz / 1000);
     model.close();
     model
+}
+
+/// When a peer that lives behind a closed window is given up.
+fn killed(model: &Model) -> Option<u64> {
+    let mut live = model.clone();
+    (0..2000)
+        .any(|_| live.window_probe_kills())
+        .then_some(live.now)
+}
+
+/// By what the wheel rounds, which a forecast without its phase takes for possible.
+fn a_little_less(rto_ms: u64) -> u64 {
+    rto_ms * 96 / 100
+}
+
+/// What is told of a live peer that does not read, of its own RTO and of any, is what becomes of
+/// it; `sometimes`: at another phase of the wheel and hardly another RTO.
+fn holds_of_live_peer(
+    model: &Model,
+    phase: u64,
+    told: [Notice; 2],
+    sometimes: impl Fn() -> bool,
+) -> Result<(), TestCaseError> {
+    match killed(model) {
+        Some(at) => {
+            for told in told {
+                let Notice::Within(span) = told else {
+                    panic!("killed at {at}")
+                };
+                let killed = model.time(at - phase);
+                prop_assert!(
+                    span.earliest <= killed && killed <= span.latest,
+                    "{killed:?} {span:?}"
+                );
+            }
+        }
+        None => prop_assert!(told[0] == Notice::Never || sometimes(), "{:?}", told[0]),
+    }
+    Ok(())
 }
 
 proptest! {
@@ -78,15 +117,13 @@ proptest! {
         let mut model = closed(options, sysctls, hz, phase, rto_ms);
         model.window_closes();
         let told = foretold(&model);
-        let mut live = model.clone();
-        match (0..1000).find(|_| live.window_probe_kills()) {
-            Some(_) => for told in told {
-                let Notice::Within(span) = told.slow_reader else { panic!("killed at {}", live.now) };
-                let killed = model.time(live.now - phase);
-                prop_assert!(span.earliest <= killed && killed <= span.latest, "{killed:?} {span:?}");
-            },
-            None => prop_assert_eq!(told[0].slow_reader, Notice::Never),
-        }
+        holds_of_live_peer(&model, phase, told.map(|told| told.slow_reader), || {
+            (phase..phase + 64).any(|phase| {
+                let mut other = closed(options, sysctls, hz, phase, a_little_less(rto_ms));
+                other.window_closes();
+                killed(&other).is_some()
+            })
+        })?;
         for _ in 0..answers {
             let mut next = model.clone();
             if next.window_probe_kills() {
@@ -98,6 +135,35 @@ proptest! {
         for told in told {
             prop_assert!(told.kept >= model.time(death.jiffy - model.now), "{death:?} {told:?}");
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    /// The same with a descriptor.
+    #[test]
+    fn whoever_does_not_read(options in any_options(), retries2 in prop_oneof![0_u32..3, 0_u32..16],
+                             hz in any_hz(), phase in 0_u64..1 << 33, rto_ms in 210_u64..3000) {
+        let mut sysctls = Sysctls::DEFAULT;
+        sysctls.retries2 = retries2;
+        let kernel = kernel(hz, sysctls);
+        let behind_a_closed_window = |phase, rto_ms| {
+            let mut model = Model::established(hz, phase, options, sysctls, rto_ms * hz / 1000);
+            model.window_closes();
+            model
+        };
+        let model = behind_a_closed_window(phase, rto_ms);
+        let mut known = Snapshot::new(TcpState::Established);
+        known.rto = Some(model.time(model.rto));
+        let told = [
+            Forecast::of(&options, &known, &kernel).slow_reader,
+            Forecast::promised(&options, HIGHEST_RTO, &kernel).slow_reader,
+        ];
+        holds_of_live_peer(&model, phase, told, || {
+            (phase..phase + 64)
+                .any(|phase| killed(&behind_a_closed_window(phase, a_little_less(rto_ms))).is_some())
+        })?;
     }
 }
 

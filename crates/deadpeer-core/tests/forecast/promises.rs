@@ -4,18 +4,14 @@
 use std::time::Duration;
 
 use deadpeer_core::policy::{Reason, Relaxation, SysctlSettings};
-use deadpeer_core::{Finding, Kernel, Notice, Plan, Policy, Silence, SlowReaders};
+use deadpeer_core::{Finding, Kernel, KernelVersion, Notice, Plan, Policy, Silence, SlowReaders};
 use proptest::prelude::*;
 
 use crate::cases;
 use crate::model::Model;
 
 fn any_policy() -> impl Strategy<Value = Policy> {
-    let deadline = prop_oneof![
-        1_000_u64..60_000,
-        1_000_u64..3_600_000,
-        1_000_u64..=86_400_000
-    ];
+    let deadline = prop_oneof![1_u64..60_000, 1_000_u64..3_600_000, 1_000_u64..=86_400_000];
     let slow_readers = prop_oneof![Just(SlowReaders::Keep), Just(SlowReaders::Drop)];
     let after_close = prop_oneof![Just(0), 0_u64..30_000];
     (
@@ -46,13 +42,14 @@ fn any_kernel() -> impl Strategy<Value = Kernel> {
         Just(Some(300)),
         Just(Some(1000))
     ];
-    (hz, any::<bool>(), 3_u32..=15).prop_map(|(hz, modern, retries2)| {
-        let mut kernel = if modern {
-            Kernel::modern(hz)
-        } else {
-            Kernel::before_rto_max(hz)
-        };
+    let version = prop_oneof![Just((6, 18)), Just((6, 1)), Just((4, 18))];
+    let rto_min_us = prop_oneof![Just(200_000), 1_000_u32..1_000_000];
+    (hz, version, 0_u32..=15, rto_min_us).prop_map(|(hz, (major, minor), retries2, rto_min_us)| {
+        let mut kernel = Kernel::of_version(KernelVersion::new(major, minor), hz);
         kernel.sysctls.retries2 = retries2;
+        if let Some(rto_min) = &mut kernel.sysctls.rto_min_us {
+            *rto_min = rto_min_us;
+        }
         kernel
     })
 }
@@ -103,8 +100,10 @@ proptest! {
         let options = plan.options().resolve(&kernel.sysctls);
         let capped = Duration::from_millis(u64::from(options.rto_max_ms.unwrap_or(120_000)));
         let rto_ms = plan.assumed_rto().unwrap_or(capped).as_millis() as u64;
-        let rto = ((210 + rto_ms.saturating_sub(210) * rto_share / 100) * hz / 1000).max(1);
+        let floor_ms = u64::from(kernel.sysctls.rto_min_us.unwrap_or(200_000)) / 1000 + 10;
+        let rto = ((floor_ms + rto_ms.saturating_sub(floor_ms) * rto_share / 100) * hz / 1000).max(1);
         let mut model = Model::established(hz, phase, options, kernel.sysctls, rto);
+        model.cuts_waits = kernel.cuts_waits;
         model.alive_until(phase + alive_ms * hz / 1000, &[]);
         let vanished = model.now;
         let (within, _) = policy_of(&plan);
@@ -117,6 +116,8 @@ proptest! {
         model.window_closes();
         let closed = model.clone().run_to_death(None).expect("the window is probed");
         prop_assert!(model.time(closed.jiffy - vanished) <= within, "closed window: {plan}");
+        let killed = (0..50).any(|_| model.window_probe_kills());
+        prop_assert!(!killed || !policy.keeps_slow_readers(), "a live peer that does not read: {plan}");
     }
 
 }
@@ -154,6 +155,37 @@ proptest! {
             prop_assert!(relaxed.plan(&kernel).is_ok() || matches!(relaxation, Relaxation::NewerKernel), "{relaxation}");
         }
     }
+}
+
+/// Linux itself ends a connection then whose live peer does not read: nobody can promise not to.
+#[test]
+fn slow_readers_cannot_be_kept_where_tcp_retries2_is_0_or_1() {
+    for (retries2, kept) in [(0, false), (1, false), (2, true)] {
+        for kernel in [Kernel::modern(Some(250)), Kernel::before_rto_max(None)] {
+            let kernel = with_retries2(&kernel, retries2);
+            let policy = Policy::detect_within(Duration::from_secs(60));
+            let plan = policy.plan(&kernel);
+            assert_eq!(plan.is_ok(), kept, "{retries2}");
+            let Err(refusal) = plan else { continue };
+            assert!(
+                matches!(refusal.reason, Reason::DropsSlowReaders(_)),
+                "{refusal}"
+            );
+            assert_eq!(refusal.nearest, None);
+            assert!(
+                refusal.relaxations.contains(&Relaxation::DropSlowReaders),
+                "{refusal}"
+            );
+        }
+    }
+}
+
+/// What nobody need notice can be had in no time.
+#[test]
+fn a_deadline_of_less_than_a_second_that_nothing_has_to_keep() {
+    let policy = Policy::detect_within(Duration::from_millis(500));
+    let policy = Silence::ALL.into_iter().fold(policy, Policy::except);
+    assert!(policy.plan(&Kernel::modern(None)).is_ok());
 }
 
 /// What people ask for can be had: these deadlines are kept, and longer ones need fewer packets.
