@@ -1,9 +1,11 @@
 //! Many connections, one descriptor.
 
 mod adrift;
+mod ends;
 mod error;
 mod event;
 mod loan;
+mod looks;
 mod schedule;
 mod slip;
 mod supervised;
@@ -13,9 +15,9 @@ use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
-use deadpeer_core::{Judge, Supervision, TcpInfo, TcpState, Verdict};
-use deadpeer_sys::readiness::{Epoll, Happened, Signs};
-use deadpeer_sys::{Remembered, SysError, clock};
+use deadpeer_core::{Judge, Supervision, Verdict};
+use deadpeer_sys::readiness::{Epoll, Happened};
+use deadpeer_sys::{Remembered, clock};
 
 use adrift::Adrift;
 pub use error::{AddError, NewWatchError};
@@ -24,7 +26,7 @@ pub use slip::Slip;
 use supervised::Supervised;
 use table::{Entry, Place, Table};
 
-use crate::death::{HalfClose, Known, Limits, judge};
+use crate::death::{HalfClose, Known};
 use crate::died::{WatchError, known, refusal};
 
 /// So much is done at a time; the rest waits for the next call.
@@ -129,6 +131,7 @@ pub struct Watch {
     table: Table,
     adrift: Adrift,
     half_close: HalfClose,
+    goes_on_after_fin: bool,
     supervised: Option<Supervised>,
 }
 
@@ -144,6 +147,7 @@ impl Watch {
             table: Table::default(),
             adrift: Adrift::default(),
             half_close: HalfClose::default(),
+            goes_on_after_fin: false,
             supervised: None,
         })
     }
@@ -163,6 +167,13 @@ impl Watch {
     #[must_use]
     pub fn half_close(mut self, half_close: HalfClose) -> Self {
         self.half_close = half_close;
+        self
+    }
+
+    /// Tells of a FIN that ends, and then watches on for who still writes.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn going_on_after_fin(mut self) -> Self {
+        self.goes_on_after_fin = true;
         self
     }
 
@@ -312,94 +323,6 @@ impl Watch {
         }
     }
 
-    /// What the signs of a socket mean.
-    fn end(&mut self, place: Place, signs: Signs, events: &mut Vec<Event>) {
-        let socket = self.table.entry(place).map(|entry| entry.socket(place));
-        match socket.map(|socket| (socket, socket.tcp_info())) {
-            Some((socket, Ok(Some(info)))) => {
-                events.extend(self.end_by(place, socket, signs, &info));
-            }
-            // Under another descriptor it goes on, or it would be silent here.
-            Some((_, Ok(None))) => {
-                self.lose(place);
-                self.find_the_lost(clock::monotonic(), events);
-            }
-            Some((_, Err(_))) => {}
-            None if self.adrift.contains(place) => {
-                self.find_the_lost(clock::monotonic(), events);
-            }
-            None => {}
-        }
-    }
-
-    fn end_by(
-        &mut self,
-        place: Place,
-        socket: Remembered,
-        signs: Signs,
-        info: &TcpInfo,
-    ) -> Option<Event> {
-        let half_close = self.half_close;
-        let entry = self.table.entry(place)?;
-        let limits = || limits(&socket);
-        let death = judge(signs, info, limits, entry.known, half_close);
-        entry.known = known(entry.known, info.state);
-        let (key, death) = (entry.key, death?);
-        self.epoll.forget(place.number());
-        // What is over has nothing to lose.
-        let goes_on = info.state != Some(TcpState::Close);
-        let charge = self.table.take(place).and_then(|entry| entry.charge);
-        if let (Some(supervised), Some(charge)) = (&mut self.supervised, charge) {
-            supervised.end(socket, charge, goes_on);
-        }
-        let news = News::Died(death);
-        Some(Event { key, news })
-    }
-
-    /// Looks at the connections whose turn it is.
-    fn check_those_due(&mut self, events: &mut Vec<Event>) {
-        let now = clock::monotonic();
-        let due = self.supervised.as_mut();
-        for place in due.map_or_else(Vec::new, |supervised| supervised.due(now, BATCH)) {
-            events.extend(self.check(place, now));
-        }
-        self.search_for_the_lost(now, events);
-    }
-
-    /// Looks at one connection, and plans the next look.
-    fn check(&mut self, place: Place, now: Duration) -> Option<Event> {
-        let entry = self.table.entry(place)?;
-        let key = entry.key;
-        let Some(info) = entry.socket(place).tcp_info().ok().flatten() else {
-            self.lose(place);
-            return None;
-        };
-        let (before, after) = self.observe(place, now, &info)?;
-        self.plan_check(place);
-        News::of_change(before, after).map(|news| Event { key, news })
-    }
-
-    fn observe(
-        &mut self,
-        place: Place,
-        now: Duration,
-        info: &TcpInfo,
-    ) -> Option<(Verdict, Verdict)> {
-        let entry = self.table.entry(place)?;
-        let socket = entry.socket(place);
-        let charge = entry.charge.as_mut()?;
-        Some(self.supervised.as_mut()?.observe(charge, socket, now, info))
-    }
-
-    fn plan_check(&mut self, place: Place) {
-        if let Some(supervised) = &mut self.supervised
-            && let Some(entry) = self.table.entry(place)
-            && let Some(charge) = &entry.charge
-        {
-            supervised.plan_check(&charge.judge, place);
-        }
-    }
-
     /// Whether this descriptor is the socket that stands there, and not another one that has its
     /// number now.
     fn is_at(&mut self, fd: BorrowedFd<'_>, place: Place) -> bool {
@@ -422,26 +345,6 @@ impl Watch {
             supervised.release(Some(fd), entry.cookie, charge);
         }
     }
-
-    fn note_alarm(&mut self) {
-        if let Some(supervised) = &mut self.supervised {
-            supervised.note_alarm();
-        }
-    }
-
-    fn set_alarm(&mut self) -> Result<(), WatchError> {
-        let ask_at = self.ask_at();
-        match &mut self.supervised {
-            Some(supervised) => supervised.set_alarm(ask_at).map_err(WatchError::Call),
-            None => Ok(()),
-        }
-    }
-}
-
-fn limits(socket: &Remembered) -> Result<Limits, SysError> {
-    let keepcnt = socket.keepcnt()?;
-    let user_timeout = socket.user_timeout_ms().unwrap_or(None).flatten();
-    Ok(keepcnt.map_or_else(Limits::default, |count| Limits::new(count, user_timeout)))
 }
 
 /// Gives every socket its options back: some ten system calls each.

@@ -36,6 +36,13 @@ struct Connection {
     is_over: bool,
 }
 
+/// Those with one deadline.
+struct Group {
+    watch: Watch,
+    connections: Vec<Connection>,
+    count: Count,
+}
+
 /// What came out for one loss and one deadline.
 struct Count {
     loss: f64,
@@ -132,27 +139,39 @@ fn measure(loss: f64, spell: &Spell) -> Result<(Vec<Count>, Vec<Left>)> {
     if spell.orphans {
         plain = (0..spell.connections).map(connect).collect::<Result<_>>()?;
     }
-    let mut all = Vec::new();
+    let mut groups = Vec::new();
     for deadline in &spell.deadlines {
-        let supervision = Supervision::within(Duration::from_secs(*deadline));
-        let mut watch = Watch::supervised(supervision)?;
-        let mut group = Vec::new();
-        for number in 0..spell.connections {
-            let connection = connect(number)?;
-            watch.add(&connection.near, number as u64)?;
-            group.push(connection);
-        }
-        let count = Count {
-            loss,
-            deadline: *deadline,
-            live: spell.connections,
-            early: 0,
-            early_foretold: 0.0,
-            foretold: 0,
-            late: 0,
-        };
-        all.push((watch, group, count));
+        let connections = (0..spell.connections).map(connect);
+        let connections = connections.collect::<Result<_>>()?;
+        groups.push(Group::watched(loss, *deadline, connections)?);
     }
+    live_through(&lab, loss, &mut plain, &mut groups)?;
+    let mut counts = Vec::new();
+    let mut to_close = vec![(None, None, plain)];
+    for group in groups {
+        to_close.push((
+            Some(group.count.deadline),
+            Some(group.watch),
+            group.connections,
+        ));
+        counts.push(group.count);
+    }
+    let mut left = Vec::new();
+    if spell.orphans {
+        lab.wire()
+            .add(Rule::new("gone", Condition::any(), Action::Drop))?;
+        left = left::behind(ours, loss, to_close)?;
+    }
+    Ok((counts, left))
+}
+
+/// Ten seconds without loss, and the spell.
+fn live_through(
+    lab: &Lab,
+    loss: f64,
+    plain: &mut [Connection],
+    groups: &mut [Group],
+) -> Result<()> {
     let start = Instant::now();
     let mut is_lossy = false;
     for turn in 0.. {
@@ -161,38 +180,86 @@ fn measure(loss: f64, spell: &Spell) -> Result<(Vec<Count>, Vec<Left>)> {
             break;
         }
         if !is_lossy && lossy_for > Duration::ZERO {
-            for (watch, group, count) in &mut all {
-                count.early_foretold = foretold(watch, group, loss);
+            for group in &mut *groups {
+                group.count.early_foretold = group.foretold();
             }
             let when = Condition::any().chance(loss);
             lab.wire().add(Rule::new("loss", when, Action::Drop))?;
             is_lossy = true;
         }
-        for (watch, group, count) in &mut all {
-            for connection in group.iter_mut().skip(turn % TURNS).step_by(TURNS) {
+        let mine = |connections: &mut [Connection]| {
+            for connection in connections.iter_mut().skip(turn % TURNS).step_by(TURNS) {
                 connection.live(turn);
             }
-            listen(watch, group, count, lossy_for)?;
+        };
+        for group in &mut *groups {
+            mine(&mut group.connections);
+            group.listen(lossy_for)?;
         }
-        for connection in plain.iter_mut().skip(turn % TURNS).step_by(TURNS) {
-            connection.live(turn);
-        }
+        mine(plain);
         let next = TURN * u32::try_from(turn).unwrap_or(u32::MAX);
         thread::sleep(next.saturating_sub(start.elapsed()));
     }
-    let mut groups = vec![(None, None, plain)];
-    let mut counts = Vec::new();
-    for (watch, group, count) in all {
-        groups.push((Some(count.deadline), Some(watch), group));
-        counts.push(count);
+    Ok(())
+}
+
+impl Group {
+    fn watched(loss: f64, deadline: u64, connections: Vec<Connection>) -> Result<Self> {
+        let supervision = Supervision::within(Duration::from_secs(deadline));
+        let mut watch = Watch::supervised(supervision)?;
+        for connection in &connections {
+            watch.add(&connection.near, connection.number as u64)?;
+        }
+        let count = Count {
+            loss,
+            deadline,
+            live: connections.len(),
+            early: 0,
+            early_foretold: 0.0,
+            foretold: 0,
+            late: 0,
+        };
+        Ok(Self {
+            watch,
+            connections,
+            count,
+        })
     }
-    let mut left = Vec::new();
-    if spell.orphans {
-        lab.wire()
-            .add(Rule::new("gone", Condition::any(), Action::Drop))?;
-        left = left::behind(ours, loss, groups)?;
+
+    /// `Watch::slip` says the same of 40 of 100.
+    fn foretold(&mut self) -> f64 {
+        let watch = &mut self.watch;
+        let judges = (self.connections.iter()).filter_map(|c| Some(*watch.judge(&c.near)?));
+        judges.map(|judge| judge.sudden_loss(self.count.loss)).sum()
     }
-    Ok((counts, left))
+
+    /// Counts who is called dead.
+    fn listen(&mut self, lossy_for: Duration) -> Result<()> {
+        let mut events = Vec::new();
+        self.watch.wait(&mut events, Some(Duration::ZERO))?;
+        for event in events {
+            let silence = match event.news {
+                News::Judged(Verdict::Unreachable { since, .. }) => since,
+                News::Died(death) => death.evidence.silence.unwrap_or_default(),
+                News::Judged(_) | _ => continue,
+            };
+            let index = usize::try_from(event.key)?;
+            let connection = self.connections.get_mut(index).context("a connection")?;
+            if std::mem::replace(&mut connection.is_over, true) {
+                continue;
+            }
+            let late = self.watch.slip(&connection.near).map(|slip| slip.late);
+            let measured = lossy_for.saturating_sub(silence);
+            if measured < Duration::from_secs(self.count.deadline) {
+                self.count.early += 1;
+            } else if late > Some(Duration::ZERO) {
+                self.count.foretold += 1;
+            } else {
+                self.count.late += 1;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Connection {
@@ -207,42 +274,4 @@ impl Connection {
         let mut read = [0; 16_384];
         while self.far.read(&mut read).is_ok_and(|count| count > 0) {}
     }
-}
-
-/// `Watch::slip` says the same of 40 of 100.
-fn foretold(watch: &mut Watch, group: &[Connection], loss: f64) -> f64 {
-    let judges = group.iter().filter_map(|c| Some(*watch.judge(&c.near)?));
-    judges.map(|judge| judge.sudden_loss(loss)).sum()
-}
-
-fn listen(
-    watch: &mut Watch,
-    group: &mut [Connection],
-    count: &mut Count,
-    lossy_for: Duration,
-) -> Result<()> {
-    let mut events = Vec::new();
-    watch.wait(&mut events, Some(Duration::ZERO))?;
-    for event in events {
-        let silence = match event.news {
-            News::Judged(Verdict::Unreachable { since, .. }) => since,
-            News::Died(death) => death.evidence.silence.unwrap_or_default(),
-            News::Judged(_) | _ => continue,
-        };
-        let index = usize::try_from(event.key)?;
-        let connection = group.get_mut(index).context("a connection")?;
-        if std::mem::replace(&mut connection.is_over, true) {
-            continue;
-        }
-        let late = watch.slip(&connection.near).map(|slip| slip.late);
-        let measured = lossy_for.saturating_sub(silence);
-        if measured < Duration::from_secs(count.deadline) {
-            count.early += 1;
-        } else if late > Some(Duration::ZERO) {
-            count.foretold += 1;
-        } else {
-            count.late += 1;
-        }
-    }
-    Ok(())
 }

@@ -23,6 +23,8 @@ use crate::{AddError, Event, HalfClose, News, Watch, WatchError};
 const QUESTIONS: u32 = 2;
 /// The share of the deadline between two looks at who is suspect.
 const AGAIN: u32 = 20;
+/// They are no closer, however short the deadline.
+const AGAIN_AT_MOST: Duration = Duration::from_millis(10);
 
 /// Watches the peers of [`Guarded`](super::Guarded) streams, in a task of its own, which ends with
 /// the guard and its streams. Cheap to clone.
@@ -65,7 +67,9 @@ impl Guard {
     /// # Panics
     /// As [`within`](Self::within).
     pub fn supervised(supervision: Supervision, half_close: HalfClose) -> io::Result<Self> {
-        let watch = Watch::supervised(supervision)?.half_close(half_close);
+        let watch = Watch::supervised(supervision)?
+            .half_close(half_close)
+            .going_on_after_fin();
         let watch = AsyncWatch::new(watch)?;
         let handle = watch.handle();
         let streams = Arc::new(Streams::new(supervision.deadline()));
@@ -271,7 +275,7 @@ impl Streams {
             true => Health::Suspect { silent, unanswered },
             false => Health::Fine,
         });
-        Some(now + left.max(self.deadline / AGAIN))
+        Some(now + left.max(self.deadline / AGAIN).max(AGAIN_AT_MOST))
     }
 }
 

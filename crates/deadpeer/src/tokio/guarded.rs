@@ -16,7 +16,8 @@ use crate::AddError;
 ///
 /// Whatever stands on it, TLS, hyper, a database's protocol, then does what it does on any other
 /// error: it gives up the connection, and drops the work that was done for it. What arrived before
-/// is read first.
+/// is read first. A peer that has ended its half of the connection and reads on is watched as well,
+/// for as long as the stream is there.
 ///
 /// A [`Guard`] watches many such streams. `S` is a tokio `TcpStream`, or anything else that has the
 /// socket's descriptor.

@@ -43,7 +43,8 @@ pub enum Gone {
         unanswered: u32,
     },
     /// The connection is over, or the peer has closed its half. The stream tells it as any other
-    /// does.
+    /// does. What is still written to who has closed its half fails all the same once the peer is
+    /// unreachable, and this becomes [`Unreachable`](Self::Unreachable).
     Died(Death),
     /// Its stream was dropped here.
     Dropped,
@@ -142,10 +143,16 @@ impl Line {
         }
     }
 
-    /// Tells what was found. Nobody comes back from being gone.
+    /// Tells what was found. Nobody comes back from being gone, but who has only ended its half may
+    /// become unreachable.
     pub(super) fn tell(&self, found: Health) {
         let changed = self.health.send_if_modified(|health| {
-            let news = health.gone().is_none() && *health != found;
+            let may_change = match health.gone() {
+                None => true,
+                Some(Gone::Died(_)) => matches!(found, Health::Gone(Gone::Unreachable { .. })),
+                Some(Gone::Unreachable { .. } | Gone::Dropped) => false,
+            };
+            let news = may_change && *health != found;
             if news {
                 *health = found;
             }

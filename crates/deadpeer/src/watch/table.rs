@@ -18,6 +18,8 @@ pub(super) struct Entry {
     pub(super) key: u64,
     pub(super) cookie: u64,
     pub(super) known: Known,
+    /// It was told that the peer has ended its half, and the watch goes on.
+    pub(super) is_half_over: bool,
     pub(super) charge: Option<Charge>,
     generation: u32,
 }
@@ -38,6 +40,7 @@ impl Entry {
             key,
             cookie,
             known,
+            is_half_over: false,
             charge,
             generation: 0,
         }

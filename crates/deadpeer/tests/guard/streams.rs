@@ -3,11 +3,12 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use deadpeer::tokio::{Gone, Health};
+use deadpeer::tokio::{Gone, Guarded, Health};
 use deadpeer::{Cause, Errno};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::is_in_the_table;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::{DEADLINE, block_on, guard, guarded, soon};
 
@@ -59,16 +60,18 @@ fn who_writes_to_a_vanished_peer_is_woken() {
         let guard = guard();
         let (mut stream, vanishing) = guarded(&guard).await;
         sockopt::mute(&vanishing).unwrap();
-        let endless = async {
-            loop {
-                if let Err(error) = stream.write_all(&[0; 65_536]).await {
-                    return error;
-                }
-            }
-        };
-        let error = soon("a failure", endless).await;
+        let error = soon("a failure", writes_on(&mut stream)).await;
         assert_eq!(error.kind(), ErrorKind::TimedOut);
     });
+}
+
+/// Until it fails.
+async fn writes_on(stream: &mut Guarded<TcpStream>) -> std::io::Error {
+    loop {
+        if let Err(error) = stream.write_all(&[0; 65_536]).await {
+            return error;
+        }
+    }
 }
 
 #[test]
@@ -104,6 +107,28 @@ fn a_peer_that_closes_is_gone_and_its_stream_ends_as_ever() {
         let mut words = String::new();
         stream.read_to_string(&mut words).await.unwrap();
         assert_eq!(words, "bye");
+    });
+}
+
+/// As `nc -N` does, or a client that has sent its whole request.
+#[test]
+fn who_writes_to_a_peer_that_ended_its_half_and_vanished_is_woken() {
+    block_on(async {
+        let guard = guard();
+        let (mut stream, mut peer) = guarded(&guard).await;
+        peer.shutdown().await.unwrap();
+        let gone = soon("the FIN", stream.peer().gone()).await;
+        assert!(matches!(gone, Gone::Died(_)), "{gone:?}");
+        stream.write_all(b"an answer").await.unwrap();
+        peer.read_exact(&mut [0; 9]).await.unwrap();
+        sockopt::mute(&peer).unwrap();
+        let error = soon("a failure", writes_on(&mut stream)).await;
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let health = stream.health();
+        assert!(
+            matches!(health, Health::Gone(Gone::Unreachable { .. })),
+            "{health:?}"
+        );
     });
 }
 
