@@ -19,13 +19,13 @@ const LONGEST: usize = 180;
 
 const HEAD: &str = "# What programs can keep, and what to write
 
-One row for each kind of a program's sockets: what `deadpeer plan --for PROGRAM --within 60s` says to write, and when a vanished peer is then noticed
-in the worst case, on a kernel without `TCP_RTO_MAX_MS` (before Linux 6.15) and with untouched sysctls. What is **bold** is not noticed within 60 s: there it
+A row for each kind of socket that a program has: what `deadpeer plan --for PROGRAM --within 60s` says to write, and when a vanished peer is then noticed
+in the worst case, on a kernel without `TCP_RTO_MAX_MS` (before Linux 6.15) and with untouched sysctls. **Bold** times are over 60 s: there it
 takes `deadpeer run`, `deadpeer protect --new-connections` or the namespace's `tcp_retries2`.
 
 *Proved*: the lines were written, Debian's program was started with them, its sockets had these options, and a client that vanished was noticed
-as predicted. *Checked*: the same but for the last. Both by `cargo xtask check-recipes`. *Described*: from the program's source and documentation alone. A `;` stands
-between lines.
+as predicted. *Checked*: the same without the last step. Both by `cargo xtask check-recipes`. *Described*: only from the program's source and documentation. A `;` separates
+lines.
 
 This page is the output of `cargo xtask recipes`.
 
@@ -77,7 +77,7 @@ fn row(recipe: &Recipe, side: &SideAdvice) -> String {
     let lines: Vec<_> = side.lines.iter().map(|line| line.trim()).collect();
     // A bar would end the cell.
     let lines = match lines.join("; ").replace('|', "\\|") {
-        nothing if nothing.is_empty() => "nothing can be".to_owned(),
+        nothing if nothing.is_empty() => "no such setting".to_owned(),
         lines if lines.len() > LONGEST => format!("see `plan --for {}`", recipe.name),
         lines => format!("`{lines}`"),
     };

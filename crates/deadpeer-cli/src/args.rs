@@ -116,15 +116,19 @@ Examples:
                                           Make a running program notice
   sudo deadpeer watch                     Which connections die, and why?
   deadpeer explain capture.pcapng         Who was gone, since when?
-  deadpeer help protect                   The whole help of a verb";
+  deadpeer help protect                   The whole help of a verb
 
-/// The codes of [`Exit`], for every help text and manual page.
-const EXIT_CODES: &str = "\
 Exit codes:
   0  yes, fine
   1  no: over the deadline, or a promise that cannot be kept
   2  usage or run-time error
   3  can't tell: not permitted to see, or unknown";
+
+/// The codes of a verb that answers no question.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  2  usage or run-time error";
 
 /// What stands below every table that does not say itself what a signal comes to.
 const INTERRUPTED: &str = "
@@ -141,14 +145,14 @@ fn with_codes(command: clap::Command) -> clap::Command {
     command.after_long_help(after).mut_subcommands(with_codes)
 }
 
-/// What the help of a verb ends with: its own examples and exit codes, or the codes of every verb.
+/// What the help of a verb ends with: its own examples and exit codes, or those of a verb that has
+/// no answer to give.
 fn after(verb: &clap::Command) -> String {
     match verb.get_after_long_help().map(ToString::to_string) {
         // The guard, for which SIGTERM is the ordinary end, and `run`, which ends as its program
         // does.
         Some(own) if own.contains("  130  ") || own.contains("128 + N") => own,
-        Some(own) if own.contains("Exit codes") => format!("{own}{INTERRUPTED}"),
-        Some(own) => format!("{own}\n\n{EXIT_CODES}{INTERRUPTED}"),
+        Some(own) => format!("{own}{INTERRUPTED}"),
         None => format!("{EXIT_CODES}{INTERRUPTED}"),
     }
 }

@@ -137,7 +137,7 @@ fn risk_is_taken(
     match targets.iter().filter(needed).count() as u64 {
         0 => Ok(true),
         some => consent.to(&format!(
-            "Ask the peers of {}, although the question would end most of them?",
+            "Ask the peers of {}, although the probe would end most of them?",
             plural(some, "connection")
         )),
     }

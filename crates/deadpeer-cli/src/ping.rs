@@ -30,7 +30,7 @@ use crate::text::style;
 /// but answered by the peer's kernel and sent on the connection itself, through its NAT, firewall
 /// and load balancer. No application data is sent, and neither program notices. The kernel sends
 /// such a probe only after a second of silence, and never while data is in flight; then the
-/// retransmissions serve as questions, and ping reports those.
+/// retransmissions ask the same, and ping reports those.
 ///
 /// For a few milliseconds, ping changes SO_KEEPALIVE and TCP_KEEPIDLE of the connection, then
 /// restores them. If it is killed by SIGKILL in between, it leaves a file that `deadpeer protect
@@ -40,15 +40,15 @@ use crate::text::style;
 /// to run as the same user as the connection's process. The parts of a Multipath TCP connection are
 /// asked one by one, by eBPF (CAP_BPF and CAP_PERFMON, Linux 5.15); it is alive if one answers.
 ///
-/// A question can end a dead connection, because a kernel that no longer knows it answers with an
-/// RST. Where that is known beforehand, ping says so and asks only with --force: the peer has
-/// closed its end (CLOSE_WAIT) and has had the time to forget the connection, 60 s unless
-/// tcp_fin_timeout says otherwise. That a peer has rebooted can't be known: a ping that finds out
-/// says that it ended the connection.
+/// A probe can end a dead connection, because a kernel that no longer knows it answers with an RST.
+/// Where that can be foreseen, ping says so and probes only with --force: when the peer has closed
+/// its end (CLOSE_WAIT) and has had time to forget the connection, 60 s unless tcp_fin_timeout says
+/// otherwise. That a peer has rebooted can't be foreseen: if its answer ends the connection, ping
+/// says so.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct PingArgs {
-    /// Stop after this many probes to each connection; without it, on Ctrl-C
+    /// Stop after this many probes on each connection; without it, ping goes on until Ctrl-C
     #[arg(short = 'c', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// Time between probes, at least 1s: the kernel sends none after a shorter silence
@@ -57,7 +57,7 @@ pub(crate) struct PingArgs {
     /// How long to wait for an answer
     #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = duration::parse, allow_hyphen_values = true)]
     timeout: Duration,
-    /// Also ask where the answer of a peer that has forgotten the connection would end it
+    /// Also probe connections that the answer of a peer that has forgotten them would end
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -73,8 +73,8 @@ Examples:
 
 Exit codes:
   0  every connection's peer answered, or was heard a moment ago
-  1  a connection is over, or its last three probes (or as many as were sent), or three
-     retransmissions or probes of the kernel's own, were not answered
+  1  a connection has ended, or three probes in a row (or all that were sent, if fewer) went
+     unanswered: ours, or the kernel's own probes and retransmissions
   2  usage or run-time error
   3  can't tell: nothing matches, not permitted, or nothing could be asked";
 

@@ -26,7 +26,7 @@ pub(crate) struct PolicyArgs {
         hide_possible_values = true
     )]
     pub(crate) slow_readers: SlowReadersArg,
-    /// How long an outage right after the program has closed a connection may last without losing
+    /// How long an outage may last right after the program has closed a connection without losing
     /// what it wrote last
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) after_close: Option<Duration>,
@@ -35,8 +35,8 @@ pub(crate) struct PolicyArgs {
     /// holds only up to it
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) path_rto: Option<Duration>,
-    /// Middlebox in the path that forgets idle connections, which has to hear a probe before:
-    /// aws-alb, aws-nlb, azure, gcp, ipvs or a time such as 350s
+    /// Middlebox on the path that forgets idle connections, and so has to see a probe before
+    /// it does: aws-alb, aws-nlb, azure, gcp, ipvs, or its idle timeout, such as 350s
     #[arg(long, value_name = "NAME|TIME", value_parser = deadpeer_report::middlebox::parse)]
     pub(crate) middlebox: Option<Duration>,
     /// Kinds of silence that need not keep the deadline: idle, in-flight, late-write, zero-window,

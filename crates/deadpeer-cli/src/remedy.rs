@@ -228,7 +228,7 @@ impl Remedy<'_> {
         }
     }
 
-    /// The time-outs of its own that end something.
+    /// The timeouts of its own that end something.
     fn own(&self) -> Vec<&Own> {
         let own = self.reading().map(|reading| reading.own.iter());
         own.into_iter().flatten().collect()
@@ -292,7 +292,7 @@ impl Remedy<'_> {
         }
     }
 
-    /// The time-out of the program's own that keeps the deadline whatever its client does, as far
+    /// The timeout of the program's own that keeps the deadline whatever its client does, as far
     /// as its configuration tells.
     pub(crate) fn keeps_itself(&self) -> Option<&Own> {
         let within = self.advice.within;

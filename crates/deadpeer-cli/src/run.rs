@@ -30,25 +30,25 @@ use protection::Protection;
 ///
 /// The program runs in a cgroup (v2) of its own, and the kernel sets the socket options as each
 /// connection begins: from the first packet, during connect() too, and for every program it starts,
-/// including static binaries. What the program sets itself, at any time, stays if it notices as
-/// soon and survives lost probes; otherwise the sooner of both is in force. The program has
-/// deadpeer's descriptors, terminal and process group; deadpeer passes signals on and exits as the
-/// program does.
+/// including static binaries. What the program sets itself, at any time, stays if it notices in
+/// time and survives lost probes; otherwise whichever notices sooner is in force. The program
+/// inherits deadpeer's descriptors, terminal and process group; deadpeer passes signals on and
+/// exits as the program does.
 ///
 /// The same holds for sockets that the program is given (systemd's .socket units, inetd): for what
 /// it accepts on them, for what waits there already, and for a connection itself. Out of reach are
-/// Multipath TCP listeners that it is given, and what 32-bit programs set on a 64-bit kernel: that
-/// is said, and the exit code is 3.
+/// Multipath TCP listeners that it is given, and what 32-bit programs set on a 64-bit kernel:
+/// deadpeer says so, and the exit code is 3.
 ///
 /// Needs CAP_BPF, CAP_NET_ADMIN and permission to create a cgroup (usually root), and Linux 6.1.
 /// Otherwise deadpeer looks at the program's sockets every few milliseconds and protects what it
 /// finds. This misses connections that hang sooner than that, those that were already in a
 /// listener's queue, and programs that change their user; what a program sets later holds until
-/// deadpeer looks again. So no deadline is promised then: deadpeer says so, and unless --no-bpf
-/// asked for it exits with 3 where the program exits with 0.
+/// deadpeer looks again. So no deadline is promised then: deadpeer says so and, unless you chose it
+/// with --no-bpf, exits with 3 where the program exits with 0.
 ///
-/// If deadpeer is killed, the program goes on; existing connections keep what was set on them, new
-/// ones are not protected.
+/// If deadpeer is killed, the program goes on; existing connections keep what was set on them, and
+/// new ones are not protected.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct RunArgs {
@@ -75,8 +75,8 @@ Examples:
 
 Exit codes:
   the program's own; 128 + N if signal N ended it
-  3    the program's was 0, but the deadline was not promised: eBPF could not be had (and --no-bpf not
-       said), or not for everything, such as a socket that it was given or what a 32-bit program sets
+  3    the program's own was 0, but no deadline was promised: eBPF was unavailable (without
+       --no-bpf), or could not reach everything, such as an inherited socket or a 32-bit program
   125  deadpeer could not protect or watch it, no options keep the deadline, or a usage error
   126  the program could not be executed
   127  there is no such program";

@@ -59,7 +59,7 @@ impl State {
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::Idle => "nothing is on its way and nobody writes",
+            Self::Idle => "nothing is in flight and nobody writes",
             Self::OneWrite => "idle, and we write once right after the fault",
             Self::Sending => "we write ten times a second",
             Self::ZeroWindow => "our send queue is full, the peer's window is closed",

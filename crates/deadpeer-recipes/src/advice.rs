@@ -25,7 +25,7 @@ pub struct Advice {
     pub within: Duration,
     /// Each kind of its sockets.
     pub sides: Vec<SideAdvice>,
-    /// Time-outs of its own that keep the deadline.
+    /// Timeouts of its own that keep the deadline.
     pub own: Vec<OwnAdvice>,
 }
 
@@ -63,7 +63,7 @@ impl Advice {
         self.missed().is_empty()
     }
 
-    /// The silences in which neither the sockets' options nor a time-out of the program's own,
+    /// The silences in which neither the sockets' options nor a timeout of the program's own,
     /// which ends every connection, keep the deadline.
     #[must_use]
     pub fn missed(&self) -> Vec<Silence> {

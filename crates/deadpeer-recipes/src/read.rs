@@ -62,7 +62,7 @@ pub struct Reading {
     pub files: Vec<String>,
     /// The sockets that it speaks of.
     pub sockets: Vec<Sockets>,
-    /// The program's own time-outs.
+    /// The program's own timeouts.
     pub own: Vec<Own>,
     /// What was not understood, or could not be read.
     pub remarks: Vec<Remark>,
@@ -75,7 +75,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Whether the deadline is kept: by the kernel, or by a time-out of the program's own that ends
+    /// Whether the deadline is kept: by the kernel, or by a timeout of the program's own that ends
     /// every connection. `None`: it can't be told.
     #[must_use]
     pub fn keeps(&self) -> Option<bool> {
@@ -299,7 +299,7 @@ fn better<'a, 'd>(
     })
 }
 
-/// The time-outs of the program's own that could keep the deadline, and do not.
+/// The timeouts of the program's own that could keep the deadline, and do not.
 fn late<'a>(advice: &'a Advice, own: &'a [Own]) -> impl Iterator<Item = &'a OwnAdvice> {
     advice.own.iter().filter(|wanted| {
         let mut own = own.iter().filter(|own| own.timeout == wanted.timeout);

@@ -50,7 +50,7 @@ pub struct Recipe {
     pub read: Option<Configuration>,
     /// Its sockets, by who is at the other end.
     pub sides: Vec<Side>,
-    /// Time-outs and heartbeats of its own, which end connections without the kernel.
+    /// Timeouts and heartbeats of its own, which end connections without the kernel.
     #[serde(default)]
     pub timeouts: Vec<OwnTimeout>,
     /// What surprises people.
@@ -64,7 +64,7 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// Its own time-outs of which is known when they end a connection.
+    /// Its own timeouts of which is known when they end a connection.
     pub(crate) fn telling(&self) -> impl Iterator<Item = (&OwnTimeout, &Ends)> {
         let timeouts = self.timeouts.iter();
         timeouts.filter_map(|timeout| Some((timeout, timeout.ends.as_ref()?)))
@@ -256,7 +256,7 @@ pub struct Range {
     pub step: Option<u32>,
 }
 
-/// A time-out or heartbeat of the program's own.
+/// A timeout or heartbeat of the program's own.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]

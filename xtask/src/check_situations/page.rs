@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 const HEAD: &str = "# Situations
 
-What people report of connections whose other end is gone, slow or silent, reproduced with the programs concerned, and what `deadpeer` answers.
-Every answer is as it was printed; `(exit 1)` is the exit code, where it is not 0. What deadpeer predicted was compared with what the kernel then did.
+What people report about connections whose other end is gone, slow or silent, reproduced with the programs concerned, and what `deadpeer` answers.
+Every answer is shown as it was printed, and followed by the exit code, as `(exit 1)`, where that is not 0. What deadpeer predicted was compared with what the kernel then did.
 
-This page is the output of `cargo xtask check-situations --docs`, which needs root, Debian's programs and some minutes; `cargo xtask check-situations NAME`
+This page is the output of `cargo xtask check-situations --docs`, which needs root, Debian's programs and a few minutes; `cargo xtask check-situations NAME`
 reproduces one. Each is a file of [crates/deadpeer-cli/tests/situations](../crates/deadpeer-cli/tests/situations).
 
 | program | what happens | command | answer |

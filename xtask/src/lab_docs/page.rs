@@ -24,11 +24,11 @@ pub(super) fn page(experiments: &[Experiment]) -> String {
         page,
         "# The truth table\n\n\
          Every common way to notice a dead peer, against every fault we know, in every state of the connection: \
-         {cells} cells, measured on Linux {}. The time in which a dead peer is to be noticed is {deadline:.0} s, and every method \
+         {cells} cells, measured on Linux {}. The deadline by which a dead peer must be noticed is {deadline:.0} s, and every method \
          is set for it.\n\n\
          This page and its picture are the output of\n\n\
          ```sh\ncargo xtask lab-docs --within {deadline:.0}\n```\n\n\
-         which needs no privilege and a few minutes. Every fault proves that it bites: connections that nobody watches carry \
+         which needs a few minutes and no privilege. Every fault is proved to have had an effect: connections that nobody watches carry \
          nothing any more where the peer is gone, and carry bytes both ways afterwards where it lives. Random losses are drawn \
          for each connection from a seed. `deadpeer lab matrix --html FILE` writes a page with every time and every forecast.\n\n",
         kernel
@@ -64,7 +64,7 @@ fn tallies(page: &mut String, experiments: &[Experiment]) {
             }
         );
     }
-    page.push_str("\n\"Late\" counts as not noticed. \"Answered for\" are dead peers whose end goes on answering, see below. A forecast is right when the measured time is within 3 %, one retransmission timeout and 100 ms of it.\n\n");
+    page.push_str("\n\"Late\" counts as not noticed. \"Answered for\" are dead peers whose end goes on answering (see below). A forecast is right when the measured time is within 3 %, one retransmission timeout and 100 ms of it.\n\n");
 }
 
 fn states(page: &mut String) {
@@ -79,9 +79,9 @@ fn states(page: &mut String) {
 fn answered(page: &mut String, experiments: &[Experiment]) {
     page.push_str(
         "## What TCP cannot tell\n\n\
-         The peer is gone, and its end of the connection goes on answering all that TCP asks, so that nothing differs from a live \
-         peer. Measured in each run, on the connections that ask: every question was answered, the last one just before the end, \
-         and nothing else came. Only a heartbeat of the application's own can tell, where both sides may still write.\n\n",
+         The peer is gone, but its end of the connection goes on answering everything that TCP asks, so that nothing differs from a live \
+         peer. Each run measures this on the connections that ask: every question was answered, the last one just before the end, \
+         and nothing else came. Only the application's own heartbeat can tell, where both sides may still write.\n\n",
     );
     for experiment in experiments {
         let mut states: Vec<State> = experiment
@@ -143,7 +143,7 @@ fn scenarios(page: &mut String, experiments: &[Experiment]) {
     for (fate, title) in [
         (Fate::Gone, "The peer is gone"),
         (Fate::Alive, "The peer lives"),
-        (Fate::Finished, "Apart: the peer ended its half"),
+        (Fate::Finished, "Apart: the peer shut down its half"),
         (Fate::Frozen, "Apart: the program is frozen"),
     ] {
         let _ = writeln!(page, "## {title}\n");

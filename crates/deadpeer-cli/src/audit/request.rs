@@ -20,9 +20,10 @@ use crate::table_args::TableArgs;
 /// first. A listener stands for the connections it will accept. With --within, whatever misses the
 /// deadline is marked, and the exit code is 1 if anything does. The answer is for each connection
 /// as it is: a timer that was armed before an option or a sysctl changed still runs with the old
-/// value. Where the kernel misses the deadline and a time-out of the program's own keeps it, by the
-/// configuration it was started with, that is said, and the exit code is 3 if nothing else misses
-/// it: whether the program runs with what is written there can't be seen from outside.
+/// value. Where the kernel misses the deadline, but a timeout of the program's own keeps it
+/// according to the configuration it was started with, audit says so, and the exit code is 3 if
+/// nothing else misses the deadline: whether the program really uses that configuration can't be
+/// seen from outside.
 ///
 /// Root sees everything. Other users see every connection, but only their own programs' settings;
 /// for the rest, the running timer gives a lower bound, marked with >. What could not be read is
@@ -46,8 +47,8 @@ pub(crate) struct AuditArgs {
     /// Use eBPF even where it is slower, and exit with code 2 if it is unavailable
     #[arg(long, conflicts_with_all = ["no_bpf", "no_owners"])]
     bpf: bool,
-    /// Assume a device on the path that forgets idle connections: aws-alb, aws-nlb, azure, gcp,
-    /// ipvs, or a timeout such as 350s
+    /// Assume a middlebox on the path that forgets idle connections: aws-alb, aws-nlb, azure, gcp,
+    /// ipvs, or its idle timeout, such as 350s
     #[arg(long, value_name = "NAME|TIME", value_parser = deadpeer_report::middlebox::parse)]
     middlebox: Option<Duration>,
     /// Minimum number of consecutive lost keepalive probes that a live peer must survive:
@@ -67,8 +68,8 @@ Examples:
 
 Exit codes:
   0  nothing misses the deadline; without one, something was shown, or there is no connection at all
-  1  something misses the deadline, survives too few lost probes, or is behind a device that forgets
-     it first
+  1  something misses the deadline, survives too few lost probes, or is behind a middlebox that
+     forgets it first
   2  usage or run-time error; a PID, user, cgroup, container or namespace that isn't there
   3  can't tell: no connection and no listener matches the filters, or some could not be seen; or
      protect has changed every connection that would show what a program sets on new ones";

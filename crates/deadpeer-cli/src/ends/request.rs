@@ -12,8 +12,8 @@ use crate::policy_args::SlowReadersArg;
 /// Accept connections and report what becomes of each
 ///
 /// Like nc, for trying out a path or a setting, but it reports on the connection: the options in
-/// effect and what they guarantee, each silence and each unanswered question, and at the end who
-/// noticed what, when, and why. The other end can be any program.
+/// effect and what they guarantee, each silence and each unanswered probe or retransmission, and at
+/// the end who noticed what, when, and why. The other end can be any program.
 ///
 /// What clients send goes to standard output. Standard input goes to every client connected at the
 /// time, at the pace of the slowest. Reports go to standard error. Runs until interrupted.
@@ -36,8 +36,8 @@ pub(crate) struct ListenArgs {
 /// Connect to a peer and report what becomes of the connection
 ///
 /// Like nc, for trying out a path or a setting, but it reports on the connection: the options in
-/// effect and what they guarantee, each silence and each unanswered question, and at the end who
-/// noticed what, when, and why. The other end can be any program.
+/// effect and what they guarantee, each silence and each unanswered probe or retransmission, and at
+/// the end who noticed what, when, and why. The other end can be any program.
 ///
 /// What the peer sends goes to standard output, standard input goes to the peer, reports go to
 /// standard error. Exits when the connection ends.

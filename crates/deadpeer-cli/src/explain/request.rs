@@ -21,7 +21,7 @@ use crate::output::OutputArgs;
 /// docs/captures.md has the rules that tell keepalive probes, window probes and retransmissions
 /// apart.
 ///
-/// Of a capture that can't be read to its end, what came before is told nevertheless.
+/// If a capture can't be read to its end, what came before is still told.
 #[derive(Debug, Args)]
 #[command(mut_arg("within", |within| within.required(false).default_value("30s").help(WITHIN)))]
 #[command(after_long_help = EXAMPLES)]

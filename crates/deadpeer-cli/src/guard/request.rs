@@ -17,14 +17,14 @@ use crate::output::OutputArgs;
 ///
 /// Looks at all connections every few seconds, and judges those whose peers leave questions
 /// unanswered: retransmissions, window probes, and keepalive probes where a policy has the kernel
-/// send them. What is judged unreachable is destroyed where a policy says so. A peer that has
-/// answered is never destroyed, nor one that does not read; and none at all while so many are
-/// silent at once that it may well be us, after a link, an address or a default route of ours went,
-/// or after the machine slept.
+/// send them. What is judged unreachable is destroyed where a policy says so. A connection whose
+/// peer answers is never destroyed, even if the peer doesn't read. Nothing is destroyed while so
+/// many peers are silent at once that the fault may well be ours, after this machine lost a link, an
+/// address or a default route, or after it slept.
 ///
 /// Without a configuration it only watches: it sends nothing and changes nothing. A configuration
-/// is a list of policies, of which the first that chooses a connection decides; what each does is
-/// "off", "observe" (the default) or "enforce".
+/// is a list of policies, and the first that matches a connection decides. What each may do is set
+/// to "off", "observe" (the default) or "enforce".
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 #[command(
@@ -46,8 +46,8 @@ pub(crate) struct GuardArgs {
     #[arg(long, conflicts_with = "check")]
     once: bool,
     /// Guard this network namespace instead of the machine's: a name (ip netns), a path, the PID of
-    /// a process in it, own or all; repeat it for several [default: all of the machine for root,
-    /// elsewhere our own]
+    /// a process in it, own or all; can be repeated [default: all of the machine for root outside
+    /// of containers, otherwise our own]
     #[arg(long, value_name = "NAME|PATH|PID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     netns: Vec<String>,
     /// Record deaths in this file, for deadpeer history [default: history.db in /var/lib/deadpeer
@@ -73,23 +73,23 @@ pub(crate) struct GuardArgs {
 /// What a running guard can be asked.
 #[derive(Debug, Clone, Copy, Subcommand)]
 enum Command {
-    /// Show what it sees, what it has done, and why it holds
+    /// Show what it sees, what it has done, and why it is holding back
     Status(OutputArgs),
-    /// Stop all killing until it is resumed
+    /// Destroy nothing until resumed
     Hold(OutputArgs),
-    /// Resume killing: peers that seemed cut off by our own fault are really gone
+    /// Go on: the peers whose silence looked like our own fault really are gone
     Resume(OutputArgs),
-    /// Read the configuration again; a wrong one is refused, and the one before stays
+    /// Read the configuration again; a wrong one is refused, and the old one stays in force
     Reload(OutputArgs),
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  deadpeer guard --once                       what a guard would do about the present connections
+  deadpeer guard --once                       what a guard would do about the current connections
   deadpeer guard --check                      whether the configuration is right
-  deadpeer guard                              guard until told to end; SIGHUP reads it again
-  deadpeer guard --listen 127.0.0.1:9717      and show metrics to Prometheus
-  deadpeer guard status --json | jq .holding   why it kills nobody now
+  deadpeer guard                              guard until stopped; SIGHUP reloads the configuration
+  deadpeer guard --listen 127.0.0.1:9717      and serve metrics to Prometheus
+  deadpeer guard status --json | jq .holding  why it destroys nothing now
 
 A policy in /etc/deadpeer/guard.toml (docs/guard.md has all of its words):
   [[policy]]
@@ -103,12 +103,12 @@ Logs go to the journal under systemd, otherwise to stderr; with --json as JSON l
 
 Capabilities: CAP_NET_ADMIN to destroy, CAP_SYS_PTRACE to see owners and have their peers asked, \
 CAP_BPF and CAP_PERFMON to see deaths as they happen, CAP_SYS_ADMIN to enter other network \
-namespaces: without it those of containers are not guarded, which is said.
+namespaces: without it those of containers are not guarded, and it says so.
 
 Exit codes:
-  0  it was told to end by SIGTERM, as systemd does it; --check: the configuration is right
-  2  usage or run-time error, a wrong configuration, or another guard runs
-  130  interrupted, as by Ctrl-C: it ends in the same order";
+  0  stopped by SIGTERM, as systemd does it; --check: the configuration is right
+  2  usage or run-time error, a wrong configuration, or another guard is running
+  130  interrupted, as by Ctrl-C: it stops in the same orderly way";
 
 /// What is asked.
 #[derive(Debug)]

@@ -17,9 +17,9 @@ use crate::watch::cause;
 
 /// Show which connections died in the past, and why
 ///
-/// Reads the file in which deadpeer watch --record remembers deaths, also while
-/// it is being written. Connections that both ends closed in order are counted and not kept. When
-/// nobody recorded, or deaths were lost, it says so.
+/// Reads the file in which deadpeer guard or deadpeer watch --record records deaths, even while it
+/// is being written. Connections that both ends closed in order are only counted. Where nothing was
+/// recorded, or deaths were lost, it says so.
 ///
 /// The file is an SQLite database: sqlite3 reads it too, and its view `deaths` is made for that.
 #[derive(Debug, Args)]
@@ -31,11 +31,11 @@ pub(crate) struct HistoryArgs {
     /// Add up deaths instead of showing each
     #[arg(long, value_name = "WHAT")]
     by: Option<By>,
-    /// Only deaths of this cause, in the words of --json, such as reset or slow-reader; repeat it
-    /// for any of these
+    /// Only deaths of this cause, in the words of --json, such as reset or slow-reader; can be
+    /// repeated
     #[arg(long, value_name = "CAUSE", value_parser = cause(), hide_possible_values = true)]
     cause: Vec<CloseCause>,
-    /// Show the last N alone
+    /// Show only the last N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "by")]
     last: Option<u64>,
     /// File to read, instead of history.db in /var/lib/deadpeer or $XDG_STATE_HOME/deadpeer
@@ -55,7 +55,10 @@ Examples:
   deadpeer history --process postgres --last 5
   sqlite3 -readonly /var/lib/deadpeer/history.db 'SELECT time, cause, peer_address FROM deaths'
 
-Exit code 3: nobody recorded in that time.";
+Exit codes:
+  0  the file was read
+  2  usage or run-time error; there is no such file
+  3  can't tell: nothing was recorded in that time";
 
 /// What is asked.
 #[derive(Debug)]

@@ -116,7 +116,7 @@ pub(super) fn summary(done: &Destroyed, ended: u64) -> KillSummary {
 fn by_question(ended: u64) -> String {
     let connections = plural(ended, "connection");
     let known = if ended == 1 { "it" } else { "them" };
-    format!("{connections} ended by the question, because the other end no longer knew {known}")
+    format!("{connections} ended by the probe, because the other end no longer knew {known}")
 }
 
 /// What was destroyed, and what became of the others.

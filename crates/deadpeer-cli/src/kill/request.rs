@@ -17,20 +17,19 @@ use crate::output::OutputArgs;
 /// First asks the peer of every chosen connection, with up to three keepalive probes, and destroys
 /// the connections whose peer does not answer. Their programs find out at once, by ECONNABORTED
 /// from the pending or next call (by ENOTCONN if it was the last part of a Multipath TCP
-/// connection), instead of after minutes, hours or never. A connection whose peer
-/// answers, or could not be asked, is left alone unless --force is given. Shows what would be done,
-/// and asks for confirmation.
-/// --dry-run sends nothing at all: it shows which peers would have to be asked.
+/// connection), instead of after minutes, hours or never. A connection whose peer answers, or could
+/// not be asked, is left alone unless --force is given. Shows what would be done, and asks for
+/// confirmation. --dry-run sends nothing at all: it shows which peers would have to be asked.
 ///
-/// Connections that a program has closed and the kernel still retransmits need no descriptor and no
-/// question: three unanswered retransmissions are enough. The same holds for the SYNs of
-/// connections being made. Some kernels before Linux 6.12 keep for good what was closed, if it is
-/// to be destroyed: where one of them shows that, kill leaves the others to the kernel.
+/// Where a program has closed a connection and the kernel still retransmits its last data, no probe
+/// and no descriptor is needed: three unanswered retransmissions are enough. The same holds for the
+/// SYNs of connections being made. On some kernels before Linux 6.12, such a closed connection
+/// stays for good once it is destroyed: if kill sees that happen, it leaves the others to the
+/// kernel.
 ///
-/// A question can end a dead connection, because a kernel that no longer knows it answers with an
-/// RST. Where that is known beforehand, for a peer that closed long ago (CLOSE_WAIT), kill says so
-/// and asks for confirmation first. That a peer has rebooted can't be known, and is said
-/// afterwards.
+/// A probe can end a dead connection, because a kernel that no longer knows it answers with an RST.
+/// Where that can be foreseen, for a peer that closed long ago (CLOSE_WAIT), kill says so and asks
+/// for confirmation first. That a peer has rebooted can't be foreseen, and is said afterwards.
 ///
 /// The parts of a Multipath TCP connection are asked one by one, and none is destroyed while one of
 /// them answers.
@@ -44,7 +43,8 @@ pub(crate) struct KillArgs {
     /// Connections whose peer has not been heard from for this long
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     silent_for: Option<Duration>,
-    /// Connections whose peer leaves three questions in a row unanswered, ours or the kernel's own
+    /// Connections whose peer leaves three probes or retransmissions in a row unanswered, ours or
+    /// the kernel's own
     #[arg(long)]
     unreachable: bool,
     /// Every connection that the filters choose
@@ -67,10 +67,11 @@ Examples:
   deadpeer kill --port 6379 --unreachable --yes
 
 Exit codes:
-  0  every connection that was to go is gone (or would be: --dry-run), or none was to go
-  1  some that were to go are still there, or you said no
+  0  every connection to be destroyed is gone (or would be: --dry-run), or there was none
+  1  some connections to be destroyed are still there, or you said no
   2  usage or run-time error: not permitted, or the kernel can't
-  3  can't tell: nothing matches, peers could not be asked, or a rehearsal would have to ask first";
+  3  can't tell: nothing matches, peers could not be asked, or with --dry-run would have to be
+     asked first";
 
 /// What is asked.
 #[derive(Debug)]

@@ -20,26 +20,30 @@ use crate::output::OutputArgs;
 #[command(
     subcommand_required = true,
     arg_required_else_help = false,
-    subcommand_value_name = "VERB"
+    subcommand_value_name = "VERB",
+    after_long_help = EXIT_CODES
 )]
 pub(crate) struct LabArgs {
     #[command(subcommand)]
     work: Work,
 }
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  every scenario proves what it should, and every forecast came true
+  1  one does not: its fault had no effect, a live peer was lost, an expectation was not met, or a
+     forecast did not come true
+  2  usage or run-time error";
+
 #[derive(Debug, Subcommand)]
 enum Work {
     /// List the scenarios
     List,
     /// Run scenarios by name, or from a file of your own: deadpeer lab run power-off my.toml
-    ///
-    /// Exits with 1 if a scenario proves nothing: the fault had no effect, a live peer was lost, or
-    /// an expectation was not met.
+    #[command(after_long_help = EXIT_CODES)]
     Run(RunArgs),
     /// Run all scenarios and print the whole table
-    ///
-    /// Exits with 1 if a cell is missing or its fault had no effect, or if a forecast did not come
-    /// true.
+    #[command(after_long_help = EXIT_CODES)]
     Matrix(MatrixArgs),
     /// The peer's program
     #[command(hide = true)]

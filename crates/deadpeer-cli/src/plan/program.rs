@@ -83,7 +83,7 @@ impl<W: Write> Page<'_, W> {
                 timeout.key, timeout.default, timeout.does
             )
         });
-        self.titled("Its own time-outs", timeouts)?;
+        self.titled("Its own timeouts", timeouts)?;
         self.titled("Mind", recipe.traps.iter().cloned())?;
         self.titled("Known from", recipe.sources.iter().cloned())?;
         self.titled(
@@ -112,7 +112,7 @@ impl<W: Write> Page<'_, W> {
             .iter()
             .filter_map(|ends| ends.only.as_ref());
         let only: String = only.map(|only| format!(", {only}")).collect();
-        self.title(&format!("By its own questions{only}"))?;
+        self.title(&format!("By its own heartbeats{only}"))?;
         for line in &own.lines {
             writeln!(self.out, "    {line}")?;
         }

@@ -36,7 +36,7 @@ impl<W: Write> Page<'_, W> {
             self.gap()?;
         }
         let own = reading.own.iter().map(own_in_words);
-        self.titled("Its own time-outs, as they are set", own)?;
+        self.titled("Its own timeouts, as they are set", own)?;
         let remarks = reading.remarks.iter().map(|remark| {
             let (place, what) = (remark.place.to_string(), &remark.what);
             format!("{}: {}", sanitize(&place), sanitize(what))
@@ -215,7 +215,7 @@ fn record(reading: &Reading) -> record::Configuration {
     }
 }
 
-/// A time-out of the program's own, as a record.
+/// A timeout of the program's own, as a record.
 pub(crate) fn own_record(own: &Own) -> ConfigurationOwn {
     ConfigurationOwn {
         key: own.timeout.key.clone(),

@@ -18,15 +18,11 @@ use crate::policy_args::PolicyArgs;
 
 /// Choose socket options that notice a vanished peer in time
 ///
-/// Prints the options, what they guarantee for each kind of silence, what they cost, and code that
-/// sets them. Exits with 1 if no options can keep the deadline, and says why and which is the
-/// nearest deadline that can be kept.
+/// Prints the options, what they guarantee for each kind of silence, and what they cost. If no
+/// options can keep the deadline, it says why, and which is the nearest deadline that can be kept.
 ///
-/// With --for: the lines to write for that program, what they keep, and what the program cannot
-/// keep; exits with 1 if there is any of that.
-///
-/// With --read: exits with 1 if the configuration does not keep the deadline, and with 3 if that
-/// can't be told.
+/// With --for, it prints the lines to write for a program or library, what they guarantee, and for
+/// which silences the program can't keep the deadline.
 #[derive(Debug, Args)]
 #[command(mut_arg("within", |within| within.required(false).required_unless_present("list")))]
 #[command(after_long_help = EXAMPLES)]
@@ -41,12 +37,12 @@ pub(crate) struct PlanArgs {
         conflicts_with_all = FOR_A_SOCKET
     )]
     program: Option<&'static Recipe>,
-    /// Read the configuration of --for's program, or without a file that of the running one: what
-    /// it promises line by line, and as a diff what to change; nothing is written
+    /// Read the configuration of --for's program (without a file, that of the running program) and
+    /// say what each line promises, and as a diff what to change; nothing is written
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = false)]
     #[arg(conflicts_with_all = FOR_A_SOCKET)]
     read: Option<Option<PathBuf>>,
-    /// The running program whose configuration is read, where several run
+    /// The process whose configuration to read, where several run
     #[arg(long, value_name = "PID", requires = "read", value_parser = clap::value_parser!(u32).range(1..))]
     pid: Option<u32>,
     /// List the programs and libraries that --for takes
@@ -57,8 +53,8 @@ pub(crate) struct PlanArgs {
     /// Kernel to plan for: running, modern (6.15 or newer), before-6.15, or a version such as 6.1
     #[arg(long, value_name = "KERNEL", default_value = "running", value_parser = kernel::which)]
     kernel: KernelArg,
-    /// Plan for a namespace with these sysctls; without a value, let the plan set tcp_retries2 of
-    /// the namespace as well
+    /// Plan for a network namespace with these sysctls; without a value, let the plan set
+    /// tcp_retries2 of the namespace as well
     #[arg(
         long,
         value_name = "NAME=VALUE,...",
@@ -98,7 +94,14 @@ Examples:
   deadpeer plan --within 30s --for nginx
   deadpeer plan --within 30s --code go
   deadpeer plan --within 15m --middlebox aws-nlb
-  deadpeer plan --within 30s --kernel 6.1 --sysctl";
+  deadpeer plan --within 30s --kernel 6.1 --sysctl
+
+Exit codes:
+  0  the deadline can be kept; with --read, the configuration keeps it
+  1  no options keep the deadline; with --for, the program can't keep it in some silence; with
+     --read, the configuration doesn't keep it
+  2  usage or run-time error
+  3  with --read: can't tell";
 
 /// What is asked.
 #[derive(Debug)]

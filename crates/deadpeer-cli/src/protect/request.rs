@@ -26,7 +26,7 @@ use crate::table_args::TableArgs;
 /// the programs; root has all of them. Only eBPF reaches connections waiting to be accepted.
 /// --new-connections needs CAP_BPF and CAP_NET_ADMIN, Linux 6.1 and a mounted BPF file system.
 ///
-/// With --new-connections, a cgroup, a container, or with --all the whole machine, stays protected
+/// With --new-connections, a cgroup, a container or, with --all, the whole machine stays protected
 /// until --remove: every connection that its programs make or accept from now on, in whichever
 /// network namespace.
 #[derive(Debug, Args)]
@@ -41,8 +41,8 @@ pub(crate) struct ProtectArgs {
     /// live ones may be lost
     #[arg(long, conflicts_with_all = ["undo", "list", "remove", "new_connections"])]
     force: bool,
-    /// Also connections whose peer has closed and whose program has not (CLOSE_WAIT): a probe ends
-    /// them, so that a leak no longer shows
+    /// Include connections whose peer has closed and whose program has not (CLOSE_WAIT): a probe
+    /// ends them, and the leak no longer shows
     #[arg(long, conflicts_with_all = ["undo", "list", "remove", "forget", "new_connections"])]
     close_wait: bool,
     #[command(flatten)]

@@ -16,13 +16,13 @@ use crate::output::OutputArgs;
 /// Test whether a server notices that its clients are gone
 ///
 /// Runs the server on a simulated machine made of network namespaces, and its clients on others.
-/// The clients vanish in every way, and deadpeer watches from outside when the kernel gives the
-/// server's connections up, when the server closes them, and why. Live clients on a bad network,
-/// and those that read slowly, must be kept. Needs no root: the server runs as the calling user,
-/// without capabilities. Takes little longer than the deadline.
+/// The clients vanish in every way, and deadpeer watches from outside when the kernel gives up the
+/// server's connections, when the server closes them, and why. Live clients that are on a bad
+/// network or read slowly must be kept. Needs no root: the server runs as the calling user, without
+/// capabilities. Takes little longer than the deadline.
 ///
-/// A state that was not tried is foretold from the settings of the server's sockets, and fails the
-/// server that would miss the deadline in it, unless --only-tried is given.
+/// For states that were not tried, the settings of the server's sockets tell what would happen. A
+/// server that would miss the deadline in one of them fails, unless --only-tried is given.
 ///
 /// The server must listen on all addresses, or on the one in the environment variable
 /// DEADPEER_SERVER. A client command finds it through DEADPEER_SERVER and DEADPEER_PORT and must
@@ -30,6 +30,7 @@ use crate::output::OutputArgs;
 ///
 /// For example: deadpeer test --within 30s --port 8080 -- ./my-server --listen 0.0.0.0:8080
 #[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
 pub(crate) struct TestArgs {
     #[command(flatten)]
     deadline: DeadlineArgs,
@@ -79,12 +80,12 @@ pub(crate) struct TestArgs {
     /// Let the server drop a live client that reads slowly
     #[arg(long)]
     may_drop_slow: bool,
-    /// Do not fail the server for what its settings say about states that were not tried
+    /// Don't fail the server for what its settings say about states that were not tried
     #[arg(long)]
     only_tried: bool,
-    /// Middlebox in the path that forgets idle connections: fail the server if its first keepalive
-    /// probe would come too late, or not at all. aws-alb, aws-nlb, azure, gcp, ipvs or a time such
-    /// as 350s
+    /// Middlebox on the path that forgets idle connections: fail the server if its first keepalive
+    /// probe would come too late, or not at all. aws-alb, aws-nlb, azure, gcp, ipvs, or its idle
+    /// timeout, such as 350s
     #[arg(long, value_name = "NAME|TIME", value_parser = deadpeer_report::middlebox::parse)]
     middlebox: Option<Duration>,
     /// Write a JUnit report for CI
@@ -96,6 +97,14 @@ pub(crate) struct TestArgs {
     #[arg(last = true, required = true, value_name = "SERVER")]
     server: Vec<OsString>,
 }
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  passed: every vanished client was noticed in time, and every live one kept
+  1  failed
+  2  usage or run-time error; there was nothing to test: the server never listened or exited early,
+     or a client could not connect
+  3  can't tell: a case is undecided, such as a fault that had no effect";
 
 /// What is asked.
 #[derive(Debug)]

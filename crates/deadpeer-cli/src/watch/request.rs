@@ -20,8 +20,8 @@ use crate::table_args::TableArgs;
 /// Prints a line for every connection of this machine, those in containers included, that ends from
 /// now on: who owned it, how long it lived, how much it carried, why it died, how long the peer had
 /// been silent, and which setting decided. Connections that this side closed first and in order are
-/// left out unless --all-ends is given. Prints a summary when interrupted. Namespaces other than
-/// one's own need eBPF.
+/// left out unless --all-ends is given. Prints a summary when interrupted. Only eBPF sees network
+/// namespaces other than our own.
 ///
 /// With eBPF (root, or CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) each death is seen as it
 /// happens, with the kernel's own error, and an idle watch uses no CPU time. Without eBPF, most of
@@ -35,8 +35,8 @@ pub(crate) struct WatchArgs {
     /// Include connections that this side closed first and in order
     #[arg(long)]
     all_ends: bool,
-    /// Only deaths of this cause, in the words of --json, such as reset or slow-reader; repeat it
-    /// for any of these
+    /// Only deaths of this cause, in the words of --json, such as reset or slow-reader; can be
+    /// repeated
     #[arg(long, value_name = "CAUSE", value_parser = cause(), hide_possible_values = true, conflicts_with = "all_ends")]
     cause: Vec<CloseCause>,
     /// Print counts by cause and service instead of single deaths: updated in place on a terminal,
@@ -52,7 +52,7 @@ pub(crate) struct WatchArgs {
     /// Exit after this time
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     stop_after: Option<Duration>,
-    /// Also remember the deaths in this file, which is made if it is not there; deadpeer history
+    /// Also record the deaths in this file, which is created if it doesn't exist; deadpeer history
     /// reads it
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -65,14 +65,14 @@ Examples:
   deadpeer watch --port 5432                    everything that happens to a database's connections
   deadpeer watch --stats                        who loses connections, and to what
   deadpeer watch --cause slow-reader --cause keepalive-unanswered
-  deadpeer watch --record deaths.db             and remember them for deadpeer history --file deaths.db
+  deadpeer watch --record deaths.db             for deadpeer history --file deaths.db
   deadpeer watch --json | jq 'select(.cause == \"keepalive-unanswered\")'
 
 Capabilities: CAP_BPF and CAP_PERFMON for eBPF, CAP_SYS_PTRACE for the owners of other users' \
 connections, CAP_SYS_ADMIN for --netns. Without them it does what it can, and says what it can't.
 
 Exit codes:
-  0  --count or --for was reached, or nobody reads its output any more
+  0  --count or --for was reached, or whoever read the output has closed it
   2  usage or run-time error";
 
 /// Every cause by its word.

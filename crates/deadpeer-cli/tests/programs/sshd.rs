@@ -29,7 +29,7 @@ fn keepalive_off() {
     shows("no", Settings::UNTOUCHED);
 }
 
-/// What its configuration says of time-outs of its own stands beside what the kernel does.
+/// What its configuration says of timeouts of its own stands beside what the kernel does.
 #[test]
 fn its_own_questions_are_told() {
     with_program("sshd", |executable| {

@@ -227,7 +227,7 @@ fn dies_of(command: &str, what: &str) {
     assert_eq!(death["cause"], "keepalive-unanswered", "{told:?}");
     let is_it = |line: &&serde_json::Value| {
         let text = line["text"].as_str().unwrap_or_default();
-        line["code"] == "local-network" && text.contains(&format!("On this side {what}"))
+        line["code"] == "local-network" && text.contains(&format!("On this side, {what}"))
     };
     assert!(before.iter().any(|line| is_it(&line)), "{told:?}");
 }

@@ -133,7 +133,7 @@ impl Machine {
     }
 
     /// Takes services that miss the deadline for undecided where their program keeps it by a
-    /// time-out of its own, as far as its configuration tells: the kernel does not, and whether the
+    /// timeout of its own, as far as its configuration tells: the kernel does not, and whether the
     /// program runs with what is written there can't be seen from outside.
     pub fn leave_to_programs(&mut self, mut keeps: impl FnMut(&Service<Tally>) -> bool) {
         let late = |service: &&Service<Tally>| {

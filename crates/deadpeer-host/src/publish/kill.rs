@@ -48,7 +48,7 @@ impl fmt::Display for Decision {
                 write!(f, "would be asked first, which could end it: {risk}")
             }
             Self::EndedByQuestion => f.write_str(
-                "ended by the question: the peer answered with an RST, for its kernel knew no such connection",
+                "ended by the probe: the peer answered with an RST, because its kernel knew no such connection",
             ),
             Self::Over => f.write_str("over by itself"),
         }

@@ -144,7 +144,7 @@ fn heading(fate: Fate) -> &'static str {
     match fate {
         Fate::Gone => "The peer is gone",
         Fate::Alive => "The peer lives",
-        Fate::Finished => "The peer ended its half",
+        Fate::Finished => "The peer shut down its half",
         Fate::Frozen => "The program is frozen",
     }
 }

@@ -1,4 +1,4 @@
-//! What to write so that a program's own time-outs keep a deadline.
+//! What to write so that a program's own timeouts keep a deadline.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use deadpeer_core::Silence;
 
 use crate::recipe::{Ends, OwnTimeout, Recipe};
 
-/// What to write so that a time-out of the program's own keeps a deadline.
+/// What to write so that a timeout of the program's own keeps a deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OwnAdvice {
@@ -27,7 +27,7 @@ impl OwnAdvice {
     }
 }
 
-/// The time-outs of a program that can keep a deadline, and what to write.
+/// The timeouts of a program that can keep a deadline, and what to write.
 pub(super) fn advise(recipe: &'static Recipe, within: Duration) -> Vec<OwnAdvice> {
     let can = recipe.telling().filter(|(_, ends)| !ends.lines.is_empty());
     let advice = can.filter_map(|(timeout, ends)| {

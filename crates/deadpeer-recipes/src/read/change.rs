@@ -163,7 +163,7 @@ pub(crate) fn sockets(
     }
 }
 
-/// Writes the lines of a time-out of the program's own: over every value of their keys, or as new
+/// Writes the lines of a timeout of the program's own: over every value of their keys, or as new
 /// lines.
 pub(crate) fn own(changes: &mut Changes, document: &Document, syntax: Syntax, advice: &OwnAdvice) {
     let mut nothing = Nothing;

@@ -1,4 +1,4 @@
-//! Time-outs of the program's own, as they are written, and when they end a connection whose peer
+//! Timeouts of the program's own, as they are written, and when they end a connection whose peer
 //! has vanished.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::sockets::Line;
 use super::value::milliseconds;
 use crate::recipe::{Configuration, Ends, OwnTimeout, Recipe, Syntax};
 
-/// A time-out of the program's own, as its configuration has it.
+/// A timeout of the program's own, as its configuration has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Own {
@@ -23,7 +23,7 @@ pub struct Own {
     pub ends: OwnEnd,
 }
 
-/// When a time-out ends a connection.
+/// When a timeout ends a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum OwnEnd {

@@ -198,7 +198,7 @@ pub enum Zero {
     Off,
 }
 
-/// When a time-out of a program's own ends a connection whose peer has vanished.
+/// When a timeout of a program's own ends a connection whose peer has vanished.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -68,12 +68,12 @@ impl fmt::Display for Gap {
             ),
             Self::QuestionsMayEnd { connections } => write!(
                 f,
-                "The peers of {} have closed. A kernel that has forgotten such a connection answers the question with an RST, which ends it.",
+                "The peers of {} have closed. A kernel that has forgotten such a connection answers a probe with an RST, which ends it.",
                 plural(*connections, "connection")
             ),
             Self::NotOnRecord { why } => write!(
                 f,
-                "The options that are changed for each question are not on record: {}. If this is killed by SIGKILL during one, keepalive stays on.",
+                "The options that are changed for each probe are not on record: {}. If this is killed by SIGKILL meanwhile, keepalive stays on.",
                 sanitize(why)
             ),
             Self::NotGivenBack { file } => write!(
@@ -86,7 +86,7 @@ impl fmt::Display for Gap {
             }
             Self::LocalNetwork { what, ago_ms } => write!(
                 f,
-                "On this side {} {} before: what died of silence since may have lost that, and not its peer.",
+                "On this side, {} {} earlier: what has died of silence since then may have lost that, and not its peer.",
                 sanitize(what),
                 Upper(Duration::from_millis(*ago_ms))
             ),

@@ -19,7 +19,7 @@ pub struct Configuration {
     pub files: Vec<String>,
     /// The sockets that it speaks of.
     pub sockets: Vec<ConfigurationSockets>,
-    /// Its own time-outs and heartbeats.
+    /// Its own timeouts and heartbeats.
     pub own: Vec<ConfigurationOwn>,
     /// What could not be read, or is not understood.
     pub remarks: Vec<ConfigurationRemark>,
@@ -61,7 +61,7 @@ pub struct ConfigurationLine {
     pub text: String,
 }
 
-/// A time-out or heartbeat of the program's own, as it is set.
+/// A timeout or heartbeat of the program's own, as it is set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ConfigurationOwn {

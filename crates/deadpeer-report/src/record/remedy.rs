@@ -27,7 +27,7 @@ pub struct Remedy {
     pub check: Option<String>,
     /// Each kind of its sockets.
     pub sides: Vec<RemedySide>,
-    /// Its own time-outs and heartbeats, which end connections without the kernel.
+    /// Its own timeouts and heartbeats, which end connections without the kernel.
     pub timeouts: Vec<RemedyTimeout>,
     /// What surprises people.
     pub traps: Vec<String>,
@@ -57,7 +57,7 @@ pub struct RemedySide {
     pub misses: Vec<Word>,
 }
 
-/// A time-out or heartbeat of a program's own.
+/// A timeout or heartbeat of a program's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RemedyTimeout {
@@ -110,7 +110,7 @@ pub struct ServiceRemedy {
     /// What it takes, where the version that runs is older than the lines or not known; null:
     /// nothing.
     pub since: Option<String>,
-    /// The program's own time-outs, as its configuration has them.
+    /// The program's own timeouts, as its configuration has them.
     pub own: Vec<ConfigurationOwn>,
     /// Why these are not known; null: they are.
     pub own_unknown: Option<String>,
