@@ -16,7 +16,7 @@ mod words;
 
 pub use evidence::{Evidence, Untold, Weight};
 pub use groups::{Common, Group, Grouping};
-pub use judged::Judged;
+pub use judged::JudgedCapture;
 pub use limits::{Forgets, IDLE_LIMITS, IdleLimit};
 pub use notes::Note;
 pub use plan::compared_plan;

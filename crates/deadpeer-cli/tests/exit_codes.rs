@@ -16,19 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use common::guarding::Guarding;
 use common::population::pair;
-use common::{deadpeer, ran, run};
-
-/// Every verb, as the help lists them.
-fn verbs(help: &str) -> Vec<&str> {
-    let listed = help.lines().skip_while(|line| !line.starts_with("Verbs:"));
-    let listed = listed.skip(1).take_while(|line| !line.is_empty());
-    // What goes on in a second line stands further in.
-    let verbs = listed.filter_map(|line| line.strip_prefix("  "));
-    let verbs = verbs.filter_map(|line| line.split(' ').next());
-    verbs
-        .filter(|verb| !verb.is_empty() && *verb != "help")
-        .collect()
-}
+use common::{deadpeer, ran, run, verbs};
 
 /// The codes in the table of a help text.
 fn table(help: &str) -> Vec<&str> {
@@ -46,9 +34,9 @@ fn table(help: &str) -> Vec<&str> {
 #[test]
 fn every_verb_has_the_whole_table_in_its_help() {
     let help = run(&["--help"]).stdout;
-    let verbs = verbs(&help);
-    assert!(verbs.len() > 10 && verbs.contains(&"audit"), "{verbs:?}");
-    for verb in verbs {
+    let all = verbs(&help);
+    assert!(all.len() > 10 && all.contains(&"audit"), "{all:?}");
+    for verb in all {
         let help = run(&[verb, "--help"]).stdout;
         let codes = table(&help);
         match verb {
@@ -73,7 +61,7 @@ fn every_verb_has_the_whole_table_in_its_help() {
             let is_told = codes.contains(&code.to_string().as_str());
             assert!(is_told || verb == "run", "{line}: {code} is not in {help}");
         }
-        for part in self::verbs(&help) {
+        for part in verbs(&help) {
             let help = run(&[verb, part, "--help"]).stdout;
             assert_eq!(table(&help), codes, "{verb} {part}: {help}");
         }

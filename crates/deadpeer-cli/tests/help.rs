@@ -7,7 +7,7 @@ mod common;
 
 use snapbox::{assert_data_eq, file};
 
-use common::run;
+use common::{run, verbs};
 
 #[test]
 fn help_reads_well() {
@@ -25,30 +25,9 @@ fn help_reads_well() {
     }
 }
 
-const VERBS: [&str; 16] = [
-    "audit",
-    "plan",
-    "explain",
-    "test",
-    "lab",
-    "listen",
-    "connect",
-    "watch",
-    "history",
-    "run",
-    "ping",
-    "protect",
-    "kill",
-    "guard",
-    "completions",
-    "man",
-];
-
 #[test]
 fn every_verb_names_its_exit_codes_and_refuses_with_the_one_for_usage() {
-    let verbs = run(&["--help"]).stdout;
-    for verb in VERBS {
-        assert!(verbs.contains(&format!("  {verb} ")), "{verb}");
+    for verb in verbs(&run(&["--help"]).stdout) {
         let help = run(&[verb, "--help"]);
         assert_eq!(help.code, 0);
         assert_eq!(run(&["help", verb]).stdout, help.stdout, "{verb}");
@@ -59,10 +38,20 @@ fn every_verb_names_its_exit_codes_and_refuses_with_the_one_for_usage() {
         assert_eq!(usage.code, code, "{verb}: {}", usage.stderr);
         assert!(usage.stderr.starts_with("deadpeer: "), "{}", usage.stderr);
     }
-    let listed = verbs.lines().skip_while(|line| !line.starts_with("Verbs"));
-    let listed = listed.skip(1).take_while(|line| !line.is_empty());
-    let listed = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    assert_eq!(listed.count(), VERBS.len() + 1, "these and help: {verbs}");
+}
+
+/// Who runs a verb as root finds there what it does to others.
+#[test]
+fn every_verb_is_in_the_table_of_the_security_document() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../SECURITY.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let rows = document.lines().filter(|line| line.starts_with('|'));
+    let first: String = rows.filter_map(|row| row.split('|').nth(1)).collect();
+    for verb in verbs(&run(&["--help"]).stdout) {
+        let told = first.contains(&format!("`{verb}`")) || first.contains(&format!("`{verb} "));
+        let touches_nothing = ["completions", "man"].contains(&verb);
+        assert!(told || touches_nothing, "{verb}");
+    }
 }
 
 #[test]
@@ -73,7 +62,7 @@ fn every_verb_has_a_manual_page() {
         assert!(page.stdout.contains(said), "{args:?}: {}", page.stdout);
         assert!(page.stdout.contains("Exit codes"), "{args:?}");
     };
-    for verb in VERBS {
+    for verb in verbs(&run(&["--help"]).stdout) {
         check(&["man", verb], &format!(".TH deadpeer-{verb} 1"));
     }
     check(&["man"], ".TH deadpeer 1");
@@ -85,7 +74,7 @@ fn every_verb_has_a_manual_page() {
 
 #[test]
 fn manual_and_help_know_the_same_flags() {
-    for verb in VERBS {
+    for verb in verbs(&run(&["--help"]).stdout) {
         let page = run(&["man", verb]).stdout.replace('\\', "");
         let help = run(&[verb, "--help"]).stdout;
         let flags = help.split_whitespace().filter(|word| {

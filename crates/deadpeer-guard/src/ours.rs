@@ -1,8 +1,7 @@
 //! Connections that are ours: never to be killed, whatever a policy says.
 
-use std::fs;
-
 use deadpeer_host::Process;
+use deadpeer_sys::ProcessStat;
 
 /// Our own process, and those that started it and look after it.
 #[derive(Debug)]
@@ -13,7 +12,8 @@ impl Ours {
     /// it again.
     pub(crate) fn now() -> Self {
         let mut pids = vec![std::process::id()];
-        while let Some(parent) = pids.last().copied().and_then(parent).filter(|pid| *pid > 0) {
+        let parent = |pid: &u32| Some(ProcessStat::of(*pid)?.parent).filter(|pid| *pid > 0);
+        while let Some(parent) = pids.last().and_then(parent) {
             if pids.contains(&parent) {
                 break;
             }
@@ -26,14 +26,6 @@ impl Ours {
     pub(crate) fn has<'p>(&self, mut owners: impl Iterator<Item = &'p Process>) -> bool {
         owners.any(|process| self.0.contains(&process.pid()))
     }
-}
-
-/// The fourth word of `/proc/PID/stat`, behind a name that may contain anything (proc(5)).
-fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let after_name = stat.rsplit(|byte| *byte == b')').next()?;
-    let text = std::str::from_utf8(after_name).ok()?;
-    text.split_whitespace().nth(1)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub use closed::{Closed, GivenUp};
 pub use connection::{Audit, Compliance, Judgement};
 pub use foretold::Foretold;
 pub use hanging::{Hanging, Wait};
-pub use machine::{Judged, Machine, Moment};
+pub use machine::{Audited, Machine, Moment};
 pub use replies::{Replies, RoundTrips};
 pub use tally::{Share, Tally};
 pub use totals::Totals;

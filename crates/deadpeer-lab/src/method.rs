@@ -102,6 +102,26 @@ pub fn all(
     kernel: &Kernel,
     keepalive: Option<Keepalive>,
 ) -> (Vec<Method>, Vec<Unavailable>) {
+    let mut methods = usual(deadline, keepalive);
+    let mut unavailable = Vec::new();
+    match Policy::detect_within(deadline).plan(kernel) {
+        Ok(plan) => methods.push(Method::set(
+            "plan",
+            "deadpeer plan (kernel only)",
+            words(plan.options()),
+            *plan.options(),
+        )),
+        Err(refusal) => unavailable.push(Unavailable {
+            name: "plan",
+            why: refusal.to_string(),
+        }),
+    }
+    methods.extend(supervised(deadline, kernel));
+    (methods, unavailable)
+}
+
+/// What programs usually do.
+fn usual(deadline: Duration, keepalive: Option<Keepalive>) -> [Method; 9] {
     let nominal = nominal_s(deadline);
     let probing = keepalive.unwrap_or_else(|| keepalive_for(nominal));
     let probes = SocketOptions {
@@ -119,94 +139,83 @@ pub fn all(
         user_timeout_ms: Some(nominal * 1000),
         ..SocketOptions::default()
     };
-    let mut both = probes;
-    both.user_timeout_ms = timeout.user_timeout_ms;
+    let timeout_words = format!("{nominal} s");
+    let both = SocketOptions {
+        user_timeout_ms: timeout.user_timeout_ms,
+        ..probes
+    };
+    let both_words = format!("{probes_words}, {timeout_words}");
     // The first ping comes one interval after the last answer at the latest, and the third is
     // waited for as long.
     let every = Duration::from_secs(u64::from(nominal)) / 4;
-    let supervision = Supervision::within(deadline);
-    let plain = |name, title, eyes| Method {
-        name,
-        title,
-        settings: "none".to_owned(),
-        options: SocketOptions::default(),
-        recverr: false,
-        eyes,
-    };
-    let set = |name, title, settings, options| Method {
-        settings,
-        options,
-        ..plain(name, title, Eyes::Readiness)
-    };
-    let mut methods = vec![
-        plain("recv", "recv() <= 0", Eyes::Recv),
-        plain("tcp-info", "TCP_INFO state", Eyes::State),
-        plain("epoll", "epoll, nothing read", Eyes::Readiness),
-        plain("send", "send() result, SIGPIPE", Eyes::Send),
-        set("keepalive", "SO_KEEPALIVE", probes_words.clone(), probes),
-        set(
-            "user-timeout",
-            "TCP_USER_TIMEOUT",
-            format!("{nominal} s"),
-            timeout,
-        ),
-        set(
-            "both",
-            "keepalive + user timeout",
-            format!("{probes_words}, {nominal} s"),
-            both,
-        ),
+    let beats = Eyes::Heartbeat { every, missed: 3 };
+    [
+        Method::plain("recv", "recv() <= 0", Eyes::Recv),
+        Method::plain("tcp-info", "TCP_INFO state", Eyes::State),
+        Method::plain("epoll", "epoll, nothing read", Eyes::Readiness),
+        Method::plain("send", "send() result, SIGPIPE", Eyes::Send),
+        Method::set("keepalive", "SO_KEEPALIVE", probes_words, probes),
+        Method::set("user-timeout", "TCP_USER_TIMEOUT", timeout_words, timeout),
+        Method::set("both", "keepalive + user timeout", both_words, both),
         Method {
             settings: format!("every {:.1} s, 3 missed", every.as_secs_f64()),
-            ..plain(
-                "heartbeat",
-                "application heartbeat",
-                Eyes::Heartbeat { every, missed: 3 },
-            )
+            ..Method::plain("heartbeat", "application heartbeat", beats)
         },
         Method {
             settings: "IP_RECVERR 1".to_owned(),
             recverr: true,
-            ..plain("ip-recverr", "IP_RECVERR", Eyes::Readiness)
+            ..Method::plain("ip-recverr", "IP_RECVERR", Eyes::Readiness)
         },
-    ];
-    let mut unavailable = Vec::new();
-    match Policy::detect_within(deadline).plan(kernel) {
-        Ok(plan) => methods.push(set(
-            "plan",
-            "deadpeer plan (kernel only)",
-            words(plan.options()),
-            *plan.options(),
-        )),
-        Err(refusal) => unavailable.push(Unavailable {
-            name: "plan",
-            why: refusal.to_string(),
-        }),
-    }
+    ]
+}
+
+/// What deadpeer does itself, without its heartbeat and with it.
+fn supervised(deadline: Duration, kernel: &Kernel) -> [Method; 2] {
+    let supervision = Supervision::within(deadline);
     let options = supervision.options(kernel);
-    methods.push(Method {
-        settings: words(&options),
-        options,
-        ..plain(
-            "supervised",
-            "deadpeer supervised",
-            Eyes::Supervised(supervision),
-        )
-    });
-    methods.push(Method {
-        settings: format!("the same, heartbeat {nominal} s"),
-        options,
-        ..plain(
-            "supervised-heartbeat",
-            "deadpeer heartbeat",
-            Eyes::TwoWitnesses(supervision),
-        )
-    });
-    (methods, unavailable)
+    let alone = Eyes::Supervised(supervision);
+    let beside = Eyes::TwoWitnesses(supervision);
+    [
+        Method {
+            settings: words(&options),
+            options,
+            ..Method::plain("supervised", "deadpeer supervised", alone)
+        },
+        Method {
+            settings: format!("the same, heartbeat {} s", nominal_s(deadline)),
+            options,
+            ..Method::plain("supervised-heartbeat", "deadpeer heartbeat", beside)
+        },
+    ]
 }
 
 impl Method {
-    /// Whether the peer's program must speak regularly by itself.
+    /// One that sets nothing.
+    fn plain(name: &'static str, title: &'static str, eyes: Eyes) -> Self {
+        Self {
+            name,
+            title,
+            settings: "none".to_owned(),
+            options: SocketOptions::default(),
+            recverr: false,
+            eyes,
+        }
+    }
+
+    /// One that sets options, and lets the kernel decide.
+    fn set(
+        name: &'static str,
+        title: &'static str,
+        settings: String,
+        options: SocketOptions,
+    ) -> Self {
+        Self {
+            settings,
+            options,
+            ..Self::plain(name, title, Eyes::Readiness)
+        }
+    }
+
     /// The connection that it watches; `place` is its own among all methods.
     pub(crate) fn wants(&self, place: usize) -> Wanted<'_> {
         Wanted {

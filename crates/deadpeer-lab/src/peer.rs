@@ -18,6 +18,7 @@ use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
+use deadpeer_sys::ProcessStat;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::host::{Host, HostError, Process};
@@ -124,15 +125,9 @@ impl Peer {
         Ok(())
     }
 
-    /// The state letter and the processor time of `/proc/PID/stat`, in clock ticks.
-    pub(crate) fn stat(&self) -> Option<(char, u64)> {
-        let path = format!("/proc/{}/stat", self.process.pid());
-        let text = std::fs::read_to_string(path).ok()?;
-        let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-        let letter = fields.next()?.chars().next()?;
-        // Fields 14 and 15 of proc(5); the letter is the third.
-        let times: Vec<u64> = fields.skip(10).take(2).flat_map(str::parse).collect();
-        Some((letter, times.iter().sum()))
+    /// How its process is.
+    pub(crate) fn stat(&self) -> Option<ProcessStat> {
+        ProcessStat::of(self.process.pid())
     }
 
     /// Lines before the one that ends an answer.

@@ -142,27 +142,16 @@ pub fn read(
     let spoken = spoken(&document, recipe, asked, &mut remarks);
     let own = own::of(&document, recipe, how);
     let mut changes = wanted(&document, how, &advice, &spoken, &own);
-    let after = |texts| {
-        let mut replay = Replay {
+    let fulfilled = |texts| {
+        let replay = Replay {
             found: &recording.found,
             texts,
         };
-        let text = source
-            .file
-            .map(|(path, text)| (path, replay.text(path, text)));
-        let source = Source {
-            file: text.as_ref().map(|(path, text)| (*path, text.as_str())),
-            ..source
-        };
-        let document = load(recipe, how, source, &mut replay).ok()?;
-        let spoken = self::spoken(&document, recipe, asked, &mut Vec::new());
-        let own = own::of(&document, recipe, how);
-        let better = better(&advice, &spoken).next().is_some();
-        Some(better || late(&advice, &own).next().is_some())
+        fulfilled(recipe, asked, source, replay, &advice)
     };
     // A patch is shown if what it makes is read as was meant.
     if !changes.is_empty()
-        && (!changes.are_apart() || after(changes.texts(&document)) != Some(false))
+        && (!changes.are_apart() || fulfilled(changes.texts(&document)) != Some(true))
     {
         changes = Changes::by_hand(lines_of_all(&advice, &spoken));
     }
@@ -190,6 +179,29 @@ pub fn read(
         by_hand,
         advice,
     })
+}
+
+/// Whether the sockets keep the deadline as well as they can once files have other texts; `None`
+/// if they can't be read any more.
+fn fulfilled(
+    recipe: &'static Recipe,
+    asked: Asked<'_>,
+    source: Source<'_>,
+    mut replay: Replay<'_>,
+    advice: &Advice,
+) -> Option<bool> {
+    let text = source
+        .file
+        .map(|(path, text)| (path, replay.text(path, text)));
+    let source = Source {
+        file: text.as_ref().map(|(path, text)| (*path, text.as_str())),
+        ..source
+    };
+    let document = load(recipe, asked.how, source, &mut replay).ok()?;
+    let spoken = spoken(&document, recipe, asked, &mut Vec::new());
+    let own = own::of(&document, recipe, asked.how);
+    let better = better(advice, &spoken).next().is_some();
+    Some(!better && late(advice, &own).next().is_none())
 }
 
 fn load(

@@ -2,7 +2,7 @@
 
 use cargo_metadata::{Dependency, DependencyKind, Package};
 
-use super::house::{House, IMPURE, Room, TESTS_MAY_USE, Uses};
+use super::house::{BESIDE_RUSTIX, House, IMPURE, Room, TESTS_MAY_USE, Uses};
 use super::{Finding, manifest};
 
 /// The dependencies of a crate that the plan of the house doesn't have, and the other way round.
@@ -40,8 +40,7 @@ fn broken_arrow(room: &Room, dependency: &Dependency) -> Option<String> {
     let (from, to) = (room.name.as_str(), dependency.name.as_str());
     let in_tests = dependency.kind == DependencyKind::Development;
     if dependency.path.is_none() {
-        let impure = room.pure && !in_tests && IMPURE.contains(&to);
-        return impure.then(|| format!("{from} is pure and must not use {to}"));
+        return (!in_tests).then(|| wrong_library(room, to)).flatten();
     }
     let planned = match &room.uses {
         Uses::All => to != "xtask",
@@ -49,4 +48,15 @@ fn broken_arrow(room: &Room, dependency: &Dependency) -> Option<String> {
     };
     let test_only = in_tests && (TESTS_MAY_USE.contains(&to) || to == from);
     (!planned && !test_only).then(|| format!("{from} must not use {to}"))
+}
+
+/// A library of others that this crate ships with and must not.
+fn wrong_library(room: &Room, library: &str) -> Option<String> {
+    let name = room.name.as_str();
+    if room.pure && IMPURE.contains(&library) {
+        return Some(format!("{name} is pure and must not use {library}"));
+    }
+    let (_, users) = BESIDE_RUSTIX.iter().find(|(known, _)| *known == library)?;
+    (!users.contains(&name))
+        .then(|| format!("{name} must not use {library}: rustix is the way to the kernel"))
 }

@@ -43,6 +43,14 @@ pub(super) const IMPURE: &[&str] = &[
     "smol",
 ];
 
+/// What reaches the kernel beside rustix, and who uses it where rustix has no such call. Tests may.
+pub(super) const BESIDE_RUSTIX: [(&str, &[&str]); 3] = [
+    ("libc", &["deadpeer-sys", "deadpeer-bpf"]),
+    // The user database, and getrusage(2).
+    ("nix", &["deadpeer-host", "deadpeer-bench"]),
+    ("socket2", &[]),
+];
+
 /// Where `unsafe` code may stand.
 const MAY_BE_UNSAFE: [&str; 3] = ["deadpeer-sys", "deadpeer-bpf", "deadpeer-c"];
 

@@ -107,6 +107,23 @@ fn a_pure_crate_with_an_impure_dependency() {
 }
 
 #[test]
+fn another_way_to_the_kernel() {
+    let tree = Tree::new();
+    tree.append(
+        "crates/deadpeer-sys/Cargo.toml",
+        "libc = \"0.2\"\n[dev-dependencies]\nsocket2 = \"0.6\"\n",
+    );
+    tree.expect_findings(&[]);
+    tree.add_crate(
+        "deadpeer-host",
+        "[dependencies]\nnix = \"0.31\"\nsocket2 = \"0.6\"\n",
+    );
+    tree.expect_findings(&[
+        "crates/deadpeer-host/Cargo.toml:1: deadpeer-host must not use socket2: rustix is the way to the kernel",
+    ]);
+}
+
+#[test]
 fn a_member_with_lints_of_its_own() {
     let tree = Tree::new();
     let path = "crates/deadpeer-core/Cargo.toml";
@@ -249,6 +266,26 @@ fn a_library_that_waits_in_its_callers_place() {
     let place =
         "crates/deadpeer-host/src/lib.rs:2: deadpeer-host waits in nobody's place: std::thread";
     tree.expect_findings(&[&format!("{place}::scope"), &format!("{place}::sleep")]);
+}
+
+#[test]
+fn a_heartbeat_with_a_task_of_its_own() {
+    let tree = Tree::new();
+    let spawns = "pub fn f() { tokio::spawn(g()); std::thread::spawn(g); }\n";
+    tree.append(
+        "crates/deadpeer/src/lib.rs",
+        &format!("mod heartbeat;\n{spawns}"),
+    );
+    tree.write(
+        "crates/deadpeer/src/heartbeat.rs",
+        &format!("//! Beats.\n{spawns}"),
+    );
+    let waits = "deadpeer waits in nobody's place";
+    tree.expect_findings(&[
+        &format!("crates/deadpeer/src/heartbeat.rs:2: {waits}: std::thread::spawn"),
+        &format!("crates/deadpeer/src/heartbeat.rs:2: {waits}: tokio::spawn"),
+        &format!("crates/deadpeer/src/lib.rs:3: {waits}: std::thread::spawn"),
+    ]);
 }
 
 #[test]
@@ -400,6 +437,7 @@ const PLAN: &str = "\
 |---|---|---|
 | `crates/deadpeer-core` | pure | arithmetic |
 | `crates/deadpeer-sys` | kernel | calls |
+| `crates/deadpeer` | shell | the library |
 | `crates/deadpeer-lab` | kernel | hosts |
 | `crates/deadpeer-host` | shell | the machine |
 | `crates/deadpeer-guard` | shell | the daemon |
@@ -410,6 +448,7 @@ const PLAN: &str = "\
 
 deadpeer-core -> nothing
 deadpeer-sys  -> core
+deadpeer      -> nothing
 deadpeer-lab  -> nothing
 deadpeer-host -> nothing
 deadpeer-guard -> nothing
@@ -437,6 +476,7 @@ impl Tree {
             "deadpeer-sys",
             "[dependencies]\ndeadpeer-core = { path = \"../deadpeer-core\" }\n",
         );
+        tree.add_crate("deadpeer", "");
         for rest in ["lab", "host", "guard", "cli"] {
             tree.add_crate(&format!("deadpeer-{rest}"), "");
         }

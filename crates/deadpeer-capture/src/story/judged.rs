@@ -6,7 +6,7 @@ use crate::talk::{Conversation, Conversations, Place};
 
 /// What a capture comes to: each conversation is judged as it is asked for, so that a million
 /// stories need not be in memory.
-pub struct Judged<'a> {
+pub struct JudgedCapture<'a> {
     conversations: &'a Conversations,
     around: Surroundings<'a>,
 }
@@ -14,8 +14,8 @@ pub struct Judged<'a> {
 impl Conversations {
     /// Looks at all of them once, for what they tell about each other.
     #[must_use]
-    pub fn judged(&self) -> Judged<'_> {
-        Judged {
+    pub fn judged(&self) -> JudgedCapture<'_> {
+        JudgedCapture {
             conversations: self,
             around: Surroundings::of(self),
         }
@@ -36,7 +36,7 @@ impl Conversations {
     }
 }
 
-impl Judged<'_> {
+impl JudgedCapture<'_> {
     /// The verdict on every conversation that is remembered, with its number and ends (client and
     /// server), and where to find its story ([`stories_at`](Self::stories_at)): so that a million
     /// stories can be chosen and sorted before they are told.

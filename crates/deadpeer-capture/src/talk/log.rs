@@ -1,5 +1,7 @@
 //! Where episodes are written to.
 
+use std::mem::discriminant;
+
 use super::episode::{Episode, Episodes, What};
 use super::side::Side;
 use crate::Moment;
@@ -17,17 +19,18 @@ impl Log<'_> {
         self.episodes.last_mut().map(|episode| &mut episode.what)
     }
 
-    /// A side sends what looks like a probe and asks nothing.
-    pub(super) fn mute_probe(&mut self, side: Side, now: Moment) {
+    /// A side does the same as last, or for the first time.
+    pub(super) fn once_more(&mut self, side: Side, now: Moment, what: What) {
         if let Some(last) = self.episodes.last_mut()
             && last.side == side
-            && let What::MuteProbes { count } = &mut last.what
+            && discriminant(&last.what) == discriminant(&what)
+            && let What::MuteProbes { count } | What::AnotherAnswer { count } = &mut last.what
         {
             *count = count.saturating_add(1);
             last.until = now;
             return;
         }
-        self.push((now, now), side, What::MuteProbes { count: 1 });
+        self.push((now, now), side, what);
     }
 
     /// What a side answered a SYN with was about an older connection, as the reply to it at `now`
@@ -45,19 +48,6 @@ impl Log<'_> {
         }
         let what = What::OlderConnection { count: 1 };
         self.push((answered, now), side, what);
-    }
-
-    /// A side answers the SYN with another sequence number than before.
-    pub(super) fn another_answer(&mut self, side: Side, now: Moment) {
-        if let Some(last) = self.episodes.last_mut()
-            && last.side == side
-            && let What::AnotherAnswer { count } = &mut last.what
-        {
-            *count = count.saturating_add(1);
-            last.until = now;
-            return;
-        }
-        self.push((now, now), side, What::AnotherAnswer { count: 1 });
     }
 
     pub(crate) fn push(&mut self, times: (Moment, Moment), side: Side, what: What) -> &mut Episode {

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use deadpeer_core::{Finding, TcpState};
-use deadpeer_host::audit::{Audit, Basis, Bound, Compliance, Judged, Judgement, Machine};
+use deadpeer_host::audit::{Audit, Audited, Basis, Bound, Compliance, Judgement, Machine};
 use deadpeer_host::{Query, Tables};
 use deadpeer_report::sanitize::sanitize_bytes;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -86,7 +86,7 @@ fn take_marks(machine: &Machine, lines: &mut [Line]) {
     }
 }
 
-fn write_json(judged: &Judged<'_>, out: &mut impl Write) -> Result<(), Stop> {
+fn write_json(judged: &Audited<'_>, out: &mut impl Write) -> Result<(), Stop> {
     match judged.connection.socket.state == TcpState::Listen {
         true => line(out, &judged.to_listener_record()),
         false => line(out, &judged.to_record()),
@@ -130,8 +130,8 @@ struct Seen {
 }
 
 impl Line {
-    fn of(judged: &Judged<'_>, seen: &mut Seen) -> Self {
-        let Judged {
+    fn of(judged: &Audited<'_>, seen: &mut Seen) -> Self {
+        let Audited {
             connection,
             moment,
             judgement,
@@ -248,7 +248,7 @@ impl Seen {
     }
 
     /// Where a process runs; who is seen in none, alone.
-    fn place(&mut self, pid: u32, judged: &Judged<'_>) -> Rc<str> {
+    fn place(&mut self, pid: u32, judged: &Audited<'_>) -> Rc<str> {
         let (netns, workload) = (Some(judged.netns), judged.workload);
         let words = || PlaceWords { netns, workload }.to_string().into();
         match pid {

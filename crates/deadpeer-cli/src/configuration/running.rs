@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use deadpeer_recipes::Recipe;
+use deadpeer_sys::ProcessStat;
 
 /// A process that was started with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +78,8 @@ fn first_of_family(recipe: &Recipe, pid: u32) -> u32 {
     const DEEPEST: usize = 16;
     let mut first = pid;
     for _ in 0..DEEPEST {
-        let related = parent(first)
+        let parent = ProcessStat::of(first).map(|stat| stat.parent);
+        let related = parent
             .filter(|parent| comm(*parent).is_some_and(|comm| recipe.processes.contains(&comm)));
         match related {
             Some(parent) => first = parent,
@@ -90,11 +92,4 @@ fn first_of_family(recipe: &Recipe, pid: u32) -> u32 {
 fn comm(pid: u32) -> Option<String> {
     let comm = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     Some(comm.trim_end_matches('\n').to_owned())
-}
-
-fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // A name may contain anything, a closing parenthesis too.
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_ascii_whitespace().nth(1)?.parse().ok()
 }

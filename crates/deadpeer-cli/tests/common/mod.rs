@@ -65,6 +65,18 @@ pub(crate) fn ran(output: std::io::Result<Output>) -> Ran {
     }
 }
 
+/// Every verb, as the help lists them.
+pub(crate) fn verbs(help: &str) -> Vec<&str> {
+    let listed = help.lines().skip_while(|line| !line.starts_with("Verbs:"));
+    let listed = listed.skip(1).take_while(|line| !line.is_empty());
+    // What goes on in a second line stands further in.
+    let verbs = listed.filter_map(|line| line.strip_prefix("  "));
+    let verbs = verbs.filter_map(|line| line.split(' ').next());
+    verbs
+        .filter(|verb| !verb.is_empty() && *verb != "help")
+        .collect()
+}
+
 /// Runs the command with `--json` and reads its lines, each of which is a record that can be read
 /// back.
 pub(crate) fn json(args: &[&str]) -> Vec<serde_json::Value> {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use deadpeer_core::close_reason::CloseCause;
 use deadpeer_lab::Lab;
 use deadpeer_lab::router::Action;
 use deadpeer_sys::sockopt;
@@ -44,6 +45,9 @@ fn every_cause(family: usize) -> bool {
     let mut sock_diag = Observer::start(ours, &["--all-ends", "--no-bpf"]);
     let addresses: [IpAddr; 2] = [theirs.v4().into(), theirs.v6().into()];
     let mut scenes = Stage::new(&lab, addresses[family]).all();
+    if addresses[family].is_ipv6() {
+        is_complete(&scenes);
+    }
     let all_told = match bpf.sees_by("bpf") {
         true => seen_for_certain(bpf, &mut scenes),
         false => {
@@ -56,6 +60,15 @@ fn every_cause(family: usize) -> bool {
         assert_eq!(sock_diag.end()["lost"], 0);
     }
     all_told
+}
+
+fn is_complete(scenes: &[Scene]) {
+    for cause in CloseCause::ALL {
+        // That of what this machine drops is below, and nothing is known of what is unknown.
+        let is_elsewhere = [CloseCause::DroppedHere, CloseCause::Unknown].contains(&cause);
+        let has_scene = scenes.iter().any(|scene| scene.cause == cause.word());
+        assert!(has_scene != is_elsewhere, "a scene of {cause}");
+    }
 }
 
 /// Whether every death was told.

@@ -171,6 +171,7 @@ impl<'a> Stage<'a> {
             self.somebody_destroys(),
             self.nobody_listens(),
             self.no_syn_is_answered(),
+            self.connect_is_given_up(),
             self.we_close_with_data_unread(),
             self.we_close_first(),
             self.we_abort(),
@@ -337,6 +338,15 @@ impl<'a> Stage<'a> {
         scene
             .likely(&["connect-timed-out"])
             .decided_by("tcp_syncnt")
+    }
+
+    fn connect_is_given_up(&self) -> Scene {
+        self.strike_port(3, Action::Drop);
+        let here = self.connect(3, |_| {});
+        let mut scene = Scene::new("connect() is given up", "connect-abandoned", here);
+        scene.ends = Ends::Theirs(3);
+        // Without eBPF it may come and go between two looks.
+        scene.closed()
     }
 
     fn we_close_with_data_unread(&self) -> Scene {

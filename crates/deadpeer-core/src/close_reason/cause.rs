@@ -63,31 +63,29 @@ pub enum CloseCause {
     Unknown,
 }
 
+/// Every cause but those with a number, for a macro that makes something of them.
+macro_rules! every {
+    ($something:ident) => {
+        $something! {
+            PeerClosed ClosedHere ClosedUnread ClosedDataCame AbortedHere Reset ResetAfterFin
+            KeepaliveUnanswered DataUnacknowledged ZeroWindowUnanswered SlowReader DroppedHere
+            HostUnreachable NetworkUnreachable PortUnreachable Prohibited Destroyed
+            Refused ConnectTimedOut ConnectAbandoned Unknown
+        }
+    };
+}
+
+macro_rules! list {
+    ($($cause:ident)*) => { [$(Self::$cause),*] };
+}
+
+macro_rules! pattern {
+    ($($cause:ident)*) => { $(Self::$cause)|* };
+}
+
 impl CloseCause {
     /// Every cause but those with a number.
-    pub const ALL: [Self; 21] = [
-        Self::PeerClosed,
-        Self::ClosedHere,
-        Self::ClosedUnread,
-        Self::ClosedDataCame,
-        Self::AbortedHere,
-        Self::Reset,
-        Self::ResetAfterFin,
-        Self::KeepaliveUnanswered,
-        Self::DataUnacknowledged,
-        Self::ZeroWindowUnanswered,
-        Self::SlowReader,
-        Self::DroppedHere,
-        Self::HostUnreachable,
-        Self::NetworkUnreachable,
-        Self::PortUnreachable,
-        Self::Prohibited,
-        Self::Destroyed,
-        Self::Refused,
-        Self::ConnectTimedOut,
-        Self::ConnectAbandoned,
-        Self::Unknown,
-    ];
+    pub const ALL: [Self; 21] = every!(list);
 
     /// Whether both ends closed in order, whoever was first: nothing was lost and nobody waited.
     #[must_use]
@@ -207,9 +205,10 @@ impl CloseCause {
 /// As [`CloseCause::phrase`], with the errno where that is all there is.
 impl fmt::Display for CloseCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::Other(errno) = self {
-            return write!(f, "errno {errno}");
+        match *self {
+            Self::Other(errno) => write!(f, "errno {errno}"),
+            // So the compiler says which one is missing in the list.
+            every!(pattern) => f.write_str(self.phrase()),
         }
-        f.write_str(self.phrase())
     }
 }

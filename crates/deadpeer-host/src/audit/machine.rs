@@ -36,7 +36,7 @@ pub struct Moment {
 /// A connection or listener of the machine, and everything that is known of it.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub struct Judged<'a> {
+pub struct Audited<'a> {
     /// Its network namespace.
     pub netns: &'a Netns,
     /// What it is, and who holds it.
@@ -104,7 +104,7 @@ impl Audit {
         &self,
         tables: &mut Tables,
         query: &Query,
-        mut visit: impl FnMut(&Judged<'_>) -> ControlFlow<()>,
+        mut visit: impl FnMut(&Audited<'_>) -> ControlFlow<()>,
     ) -> Result<Machine, ReadTableError> {
         let speaking = match self.middlebox().filter(|_| query.settings) {
             Some(limit) => Speaking::read(tables, limit)?,
@@ -189,7 +189,7 @@ impl Sum {
         table: &mut Table,
         shared: &mut Shared,
         query: &Query,
-        visit: &mut impl FnMut(&Judged<'_>) -> ControlFlow<()>,
+        visit: &mut impl FnMut(&Audited<'_>) -> ControlFlow<()>,
     ) -> Result<Coverage, ReadTableError> {
         let netns = Arc::new(netns.clone());
         let mut services: Services<Tally> = Services::new(table.ephemeral_ports());
@@ -222,7 +222,7 @@ impl Sum {
             hung.add(connection, service, &judged);
             let owner = connection.owner();
             let own = owner.and_then(|owner| owner.process.workload());
-            visit(&Judged {
+            visit(&Audited {
                 netns: &netns,
                 connection,
                 workload: own

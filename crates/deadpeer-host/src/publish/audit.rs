@@ -9,12 +9,12 @@ use deadpeer_report::record;
 use super::hanging::role;
 use super::place::place;
 use crate::audit::{
-    Audit, Basis, Bound, Compliance, GivenUp, Judged, Machine, Tally, Worst, Worsts,
+    Audit, Audited, Basis, Bound, Compliance, GivenUp, Machine, Tally, Worst, Worsts,
 };
 use crate::table::{ReadBy, Service};
 use crate::{ArmedTimer, TimerKind};
 
-impl Judged<'_> {
+impl Audited<'_> {
     /// The record of a connection.
     #[must_use]
     pub fn to_record(&self) -> record::Connection {

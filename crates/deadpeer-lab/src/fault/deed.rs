@@ -169,3 +169,23 @@ impl Deed {
             .then_some("read-slowly takes at least 1 byte a second")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_deed_is_in_the_documentation() {
+        let unknown = toml::from_str::<Deed>("do = \"nothing\"").unwrap_err();
+        // "unknown variant `nothing`, expected one of `wait`, `cut`, ..."
+        let names: Vec<&str> = unknown.message().split('`').skip(3).step_by(2).collect();
+        assert!(names.len() > 20, "{unknown}");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scenarios.md");
+        let document = std::fs::read_to_string(path).unwrap();
+        for name in names {
+            let alone = document.contains(&format!("`{name}`"));
+            let written_out = document.contains(&format!("do = \"{name}\""));
+            assert!(alone || written_out, "{name}");
+        }
+    }
+}

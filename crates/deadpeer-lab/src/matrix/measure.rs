@@ -66,7 +66,7 @@ impl Stage<'_> {
                     .map_or(Ok(Duration::ZERO), |watch| watch.slip(link))
             })
             .collect::<Result<_, _>>()?;
-        let used_before = self.peer.stat().map(|(_, ticks)| ticks);
+        let used_before = self.peer.stat().map(|stat| stat.cpu_ticks);
         let mut script = self.script();
         let struck_at = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         while let Some(deed) = script.next(Duration::ZERO) {
@@ -108,7 +108,7 @@ impl Stage<'_> {
             noticed,
             struck_at,
             watched,
-            peer: peer.map(|((letter, ticks), before)| (letter, ticks.saturating_sub(before))),
+            peer: peer.map(|(stat, before)| (stat.state, stat.cpu_ticks.saturating_sub(before))),
             slips,
             states_before,
             acks_before,

@@ -10,7 +10,7 @@ use super::keys::{Found, each, value};
 use super::secrets::masked;
 use super::value::{milliseconds, switch};
 use crate::fit::Fit;
-use crate::recipe::{Configuration, Key, Knob, Side, Target, Zero};
+use crate::recipe::{Configuration, Key, Knob, Side, Syntax, Target, Zero};
 
 /// Sockets with the same options: those of one listener, of one section, or of the whole program.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +72,57 @@ pub(crate) fn of_side<'d>(
     remarks: &mut Vec<Remark>,
 ) -> Vec<Spoken<'d>> {
     let syntax = asked.how.syntax;
+    // Sockets of one block have much in common, and a block may have thousands.
+    let mut around: BTreeMap<usize, Vec<Option<Found<'_>>>> = BTreeMap::new();
+    let mut fits: HashMap<SocketOptions, Fit> = HashMap::new();
+    let spoken = groups(document, side, syntax)
+        .into_iter()
+        .map(|(block, by)| {
+            let around = around.entry(block).or_insert_with(|| {
+                let keys = side.keys.iter();
+                keys.map(|key| around_block(document, side, asked, key, block))
+                    .collect()
+            });
+            let keys = side.keys.iter().zip(around);
+            let found = keys.map(|(key, around)| match of_own_line(side, key) {
+                true => by
+                    .iter()
+                    .find_map(|entry| value(document, syntax, entry, key)),
+                false => around.clone(),
+            });
+            let found: Vec<_> = found.collect();
+            let options = options(document, side, &found, remarks);
+            let said = found.iter().flatten().map(|found| found.entry);
+            let mut said: Vec<Line> = said.map(|entry| Line::of(document, entry)).collect();
+            said.dedup();
+            let at = by.first().map(|entry| Line::of(document, entry));
+            Spoken {
+                sockets: Sockets {
+                    side,
+                    said: said
+                        .into_iter()
+                        .filter(|line| at.as_ref() != Some(line))
+                        .collect(),
+                    at,
+                    fit: options.map(|options| {
+                        let fit = || Fit::of(options, asked.within, asked.kernel);
+                        *fits.entry(options).or_insert_with(fit)
+                    }),
+                },
+                by,
+                block,
+                found,
+            }
+        });
+    spoken.collect()
+}
+
+/// The blocks in which a side has sockets, and the lines that stand for them.
+fn groups<'d>(
+    document: &'d Document,
+    side: &'static Side,
+    syntax: Syntax,
+) -> Vec<(usize, Vec<&'d Entry>)> {
     let mut groups: Vec<(usize, Vec<&Entry>)> = Vec::new();
     match &side.each {
         None => groups.push((Document::ROOT, Vec::new())),
@@ -94,47 +145,7 @@ pub(crate) fn of_side<'d>(
             }
         }
     }
-    // Sockets of one block have much in common, and a block may have thousands.
-    let mut around: BTreeMap<usize, Vec<Option<Found<'_>>>> = BTreeMap::new();
-    let mut fits: HashMap<SocketOptions, Fit> = HashMap::new();
-    let spoken = groups.into_iter().map(|(block, by)| {
-        let around = around.entry(block).or_insert_with(|| {
-            let keys = side.keys.iter();
-            keys.map(|key| around_block(document, side, asked, key, block))
-                .collect()
-        });
-        let keys = side.keys.iter().zip(around);
-        let found = keys.map(|(key, around)| match of_own_line(side, key) {
-            true => by
-                .iter()
-                .find_map(|entry| value(document, syntax, entry, key)),
-            false => around.clone(),
-        });
-        let found: Vec<_> = found.collect();
-        let options = options(document, side, &found, remarks);
-        let said = found.iter().flatten().map(|found| found.entry);
-        let mut said: Vec<Line> = said.map(|entry| Line::of(document, entry)).collect();
-        said.dedup();
-        let at = by.first().map(|entry| Line::of(document, entry));
-        Spoken {
-            sockets: Sockets {
-                side,
-                said: said
-                    .into_iter()
-                    .filter(|line| at.as_ref() != Some(line))
-                    .collect(),
-                at,
-                fit: options.map(|options| {
-                    let fit = || Fit::of(options, asked.within, asked.kernel);
-                    *fits.entry(options).or_insert_with(fit)
-                }),
-            },
-            by,
-            block,
-            found,
-        }
-    });
-    spoken.collect()
+    groups
 }
 
 /// Whether a key is a word of the line that stands for the sockets.

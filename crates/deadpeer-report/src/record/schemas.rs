@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use deadpeer_core::close_reason::CloseCause;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
@@ -29,6 +30,17 @@ fn schemas_are_up_to_date() {
                 )
                 .raw(),
             );
+    }
+}
+
+#[test]
+fn the_schema_of_a_death_has_every_cause() {
+    let schema = std::fs::read_to_string(folder().join("death.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let told = schema["properties"]["cause"]["description"].as_str();
+    for cause in CloseCause::ALL.into_iter().chain([CloseCause::Other(0)]) {
+        let word = format!("\"{}\"", cause.word());
+        assert!(told.unwrap().contains(&word), "{word}");
     }
 }
 

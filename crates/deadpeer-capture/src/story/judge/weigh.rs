@@ -38,17 +38,9 @@ impl Opinion {
 impl Case<'_> {
     /// What it proves that `left` asked in vain.
     pub(super) fn weigh(&self, left: Side, unanswered: &Unanswered) -> Opinion {
-        let mut evidence = Vec::new();
         let gaps = self.gaps();
-        // What was asked often enough after that was asked of somebody who may have gone since.
-        let meanwhile = || self.heard_elsewhere(!left, unanswered.first);
-        let lately = unanswered
-            .since_elsewhere
-            .is_some_and(|since| since < ENOUGH);
-        let elsewhere = self
-            .heard_elsewhere(!left, unanswered.last)
-            .or_else(|| meanwhile().filter(|_| lately));
-        evidence.extend(elsewhere.map(|at| Evidence::HeardElsewhere(!left, at)));
+        let elsewhere = self.heard_meanwhile(left, unanswered);
+        let mut evidence: Vec<Evidence> = elsewhere.into_iter().collect();
         if left == Side::Server
             && matches!(
                 unanswered.proof,
@@ -65,23 +57,50 @@ impl Case<'_> {
             evidence.extend(gaps);
             return self.untold_unanswered(left, unanswered, evidence);
         }
-        let not_receiving = matches!(unanswered.gone, Gone::NotReceiving(_));
-        let router = |found: &Evidence| matches!(found, Evidence::Router(..));
         // Of a kernel that gave up it is known that nothing came.
         let one_sided = !self.shows_answers_to(left) && !unanswered.on_the_beat;
         if one_sided {
             evidence.push(Evidence::OneSided(left));
         }
-        let dropped = elsewhere.is_some() && !convicts.iter().any(router);
+        let dropped = elsewhere.is_some() && !convicts.iter().any(is_a_routers);
+        let not_receiving = matches!(unanswered.gone, Gone::NotReceiving(_));
         let gone = if (dropped || one_sided) && !not_receiving {
             Gone::Path
         } else {
             unanswered.gone
         };
         evidence.splice(0..0, convicts);
+        self.after_a_silence(left, unanswered, gone, evidence)
+    }
+
+    /// That the other side's host was heard in another connection at a time when it would have
+    /// answered.
+    fn heard_meanwhile(&self, left: Side, unanswered: &Unanswered) -> Option<Evidence> {
+        // What was asked often enough after that was asked of somebody who may have gone since.
+        let meanwhile = || self.heard_elsewhere(!left, unanswered.first);
+        let lately = unanswered
+            .since_elsewhere
+            .is_some_and(|since| since < ENOUGH);
+        let heard = self
+            .heard_elsewhere(!left, unanswered.last)
+            .or_else(|| meanwhile().filter(|_| lately));
+        heard.map(|at| Evidence::HeardElsewhere(!left, at))
+    }
+
+    /// What is left of that after a long silence: something between the two may have forgotten the
+    /// connection in it, which looks no different, unless a router told, or new connections went
+    /// unanswered too.
+    fn after_a_silence(
+        &self,
+        left: Side,
+        unanswered: &Unanswered,
+        gone: Gone,
+        mut evidence: Vec<Evidence>,
+    ) -> Opinion {
+        let opened = unanswered.silence != Silence::Connecting;
+        let nameable = matches!(gone, Gone::Side(_)) && opened;
         let asked = (unanswered.first, unanswered.due);
         let openings = &self.around.vain_openings;
-        let nameable = matches!(gone, Gone::Side(_)) && unanswered.silence != Silence::Connecting;
         // One that is being opened itself is not nameable: it is never its own witness.
         let opening = nameable.then(|| openings.meanwhile(self.conversation, left, asked));
         let opening = opening.flatten();
@@ -89,13 +108,12 @@ impl Case<'_> {
             let side = !left;
             Evidence::VainOpening { side, syns, number }
         }));
-        // Something between the two may have forgotten the connection in a silence, which looks no
-        // different, unless a router told, or new connections went unanswered too.
-        let named = opening.is_some() || evidence.iter().any(router);
+        let named = opening.is_some() || evidence.iter().any(is_a_routers);
         let perhaps_forgotten = match nameable && !named {
             true => Gone::Connection,
             false => gone,
         };
+        let not_receiving = matches!(unanswered.gone, Gone::NotReceiving(_));
         if !not_receiving && self.half(!left).counts.packets == 0 && !self.conversation.opening_seen
         {
             evidence.push(Evidence::BeganAfter(!left));
@@ -104,16 +122,13 @@ impl Case<'_> {
         }
         let before = unanswered.last_heard;
         let before = before.map(|heard| unanswered.first.since(heard));
-        let long =
-            |silence: &Duration| *silence >= FORGETFUL && unanswered.silence != Silence::Connecting;
-        let Some(silence) = before.filter(long).filter(|_| opening.is_none()) else {
+        let long = before.filter(|silence| *silence >= FORGETFUL && opened);
+        let Some(silence) = long.filter(|_| opening.is_none()) else {
             return Opinion::Gone(gone, evidence);
         };
         let idle = self.idle(silence, Forgets::Silently);
-        let may_be = idle
-            .iter()
-            .any(|found| matches!(found, Evidence::Idle { .. }));
-        let gone = match may_be {
+        let is_idle = |found: &Evidence| matches!(found, Evidence::Idle { .. });
+        let gone = match idle.iter().any(is_idle) {
             true => perhaps_forgotten,
             false => gone,
         };
@@ -242,4 +257,8 @@ impl Case<'_> {
         });
         Opinion::Untold(untold, evidence)
     }
+}
+
+fn is_a_routers(found: &Evidence) -> bool {
+    matches!(found, Evidence::Router(..))
 }

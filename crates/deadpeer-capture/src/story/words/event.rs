@@ -43,22 +43,7 @@ impl Event {
 impl What {
     fn words(&self, side: &str, length: Length) -> String {
         match self {
-            Self::Exchange { bytes, resent, .. } => {
-                let [client, server] = bytes.map(size);
-                let mut said = match bytes {
-                    [_, 0] => format!("client sends {client}"),
-                    [0, _] => format!("server sends {server}"),
-                    _ => format!("client sends {client}, server {server}"),
-                };
-                if !length.0.is_zero() {
-                    said += &format!(", in {length}");
-                }
-                if *resent > 0 {
-                    let segments = if *resent == 1 { "segment" } else { "segments" };
-                    said += &format!(", {resent} {segments} sent again");
-                }
-                said
-            }
+            Self::Exchange { bytes, resent, .. } => exchanged(*bytes, *resent, length),
             Self::Answered {
                 asked,
                 count,
@@ -66,22 +51,18 @@ impl What {
                 slowest,
             } => {
                 let probes = probes(*asked, *count);
-                let (fastest, slowest) = (
-                    Length::of(*fastest).to_string(),
-                    Length::of(*slowest).to_string(),
-                );
-                if fastest == slowest {
-                    format!("{side} sends {probes}, answered in {slowest}")
-                } else {
-                    format!("{side} sends {probes}, answered in {fastest} to {slowest}")
+                let fastest = Length::of(*fastest).to_string();
+                let slowest = Length::of(*slowest).to_string();
+                match fastest == slowest {
+                    true => format!("{side} sends {probes}, answered in {slowest}"),
+                    false => format!("{side} sends {probes}, answered in {fastest} to {slowest}"),
                 }
             }
             Self::Unanswered { asked, count } => {
                 let probes = probes(*asked, *count);
-                if *count > 1 {
-                    format!("{side} sends {probes} in {length}, unanswered")
-                } else {
-                    format!("{side} sends {probes}, unanswered")
+                match *count > 1 {
+                    true => format!("{side} sends {probes} in {length}, unanswered"),
+                    false => format!("{side} sends {probes}, unanswered"),
                 }
             }
             Self::Resending {
@@ -97,16 +78,16 @@ impl What {
                     Resent::Fin => "its FIN",
                 };
                 let times = times(*count);
-                let waits = if *count > 1 {
-                    let waits = waits((*first_wait).into(), (*last_wait).into());
-                    format!(", waiting {waits}")
-                } else {
-                    format!(" after {}", Length::of(*first_wait))
+                let waits = match *count > 1 {
+                    true => format!(
+                        ", waiting {}",
+                        waits((*first_wait).into(), (*last_wait).into())
+                    ),
+                    false => format!(" after {}", Length::of(*first_wait)),
                 };
-                let end = if *acknowledged {
-                    "then it is acknowledged"
-                } else {
-                    "unanswered"
+                let end = match *acknowledged {
+                    true => "then it is acknowledged",
+                    false => "unanswered",
                 };
                 format!("{side} sends {what} again {times}{waits}, {end}")
             }
@@ -138,4 +119,22 @@ impl What {
             Self::LeftOut { episodes } => format!("{episodes} more episodes in {length}"),
         }
     }
+}
+
+/// How many bytes each side sent.
+fn exchanged(bytes: [u64; 2], resent: u32, length: Length) -> String {
+    let [client, server] = bytes.map(size);
+    let mut said = match bytes {
+        [_, 0] => format!("client sends {client}"),
+        [0, _] => format!("server sends {server}"),
+        _ => format!("client sends {client}, server {server}"),
+    };
+    if !length.0.is_zero() {
+        said += &format!(", in {length}");
+    }
+    if resent > 0 {
+        let segments = if resent == 1 { "segment" } else { "segments" };
+        said += &format!(", {resent} {segments} sent again");
+    }
+    said
 }

@@ -8,84 +8,119 @@ use crate::read::files::{Include, Loader};
 pub(super) fn parse(loader: &mut Loader<'_>, outer: usize) -> Result<(), SyntaxError> {
     let file = loader.document.files.len() - 1;
     let text = loader.document.text(file).to_owned();
-    let mut scanner = Scanner { text: &text, at: 0 };
-    let mut open = vec![outer];
-    let mut statement: Vec<Word> = Vec::new();
-    let error = |loader: &Loader<'_>, at, what: &str| loader.document.error(file, at, what);
-    loop {
-        let token = scanner
-            .next()
-            .map_err(|(at, what)| error(loader, at, what))?;
-        let block = open.last().copied().unwrap_or(Document::ROOT);
-        match token {
-            Token::Word(word) => statement.push(word),
-            Token::End(_) if statement.is_empty() => {
-                return Err(error(loader, scanner.at - 1, "unexpected \";\""));
-            }
-            Token::End(end) => {
-                let mut words = std::mem::take(&mut statement);
-                let key = words.remove(0);
-                match (key.text.as_str(), words.first()) {
-                    ("include", Some(pattern)) => {
-                        let include = Include::at(file, key.at.start, &pattern.text);
-                        loader.include(include.beside_the_first().into_block(block))?;
-                    }
-                    _ => loader.document.entries.push(Entry {
-                        file,
-                        block,
-                        key,
-                        words,
-                        end,
-                    }),
-                }
-            }
-            Token::Open(_) if statement.is_empty() => {
-                return Err(error(loader, scanner.at - 1, "unexpected \"{\""));
-            }
-            Token::Open(end) => {
-                let words = std::mem::take(&mut statement);
-                let name = words[0].text.clone();
-                if name.ends_with("_by_lua_block") {
-                    scanner
-                        .skip_foreign()
-                        .map_err(|(at, what)| error(loader, at, what))?;
-                    continue;
-                }
-                open.push(loader.document.open(Block {
-                    name,
-                    words: words[1..].iter().map(|word| word.text.clone()).collect(),
-                    parent: Some(block),
-                    file,
-                    opens: end,
-                }));
-            }
-            Token::Close(at) => {
-                if !statement.is_empty() || open.len() == 1 {
-                    return Err(error(loader, at, "unexpected \"}\""));
-                }
-                open.pop();
-            }
-            Token::EndOfFile => {
-                return match (statement.first(), open.len()) {
-                    (None, 1) => Ok(()),
-                    (Some(word), _) => Err(error(
-                        loader,
-                        word.at.start,
-                        "the file ends before this statement does: \";\" or \"}\" is missing",
-                    )),
-                    (None, _) => {
-                        let opens = loader.document.blocks[block].opens;
-                        Err(error(
-                            loader,
-                            opens,
-                            "this block is never closed: \"}\" is missing",
-                        ))
-                    }
-                };
+    let parser = Parser {
+        loader,
+        file,
+        scanner: Scanner { text: &text, at: 0 },
+        open: vec![outer],
+        statement: Vec::new(),
+    };
+    parser.parse()
+}
+
+struct Parser<'p, 'f, 't> {
+    loader: &'p mut Loader<'f>,
+    file: usize,
+    scanner: Scanner<'t>,
+    /// The blocks that are open, the innermost last.
+    open: Vec<usize>,
+    /// The words of a statement that has not ended yet.
+    statement: Vec<Word>,
+}
+
+impl Parser<'_, '_, '_> {
+    fn parse(mut self) -> Result<(), SyntaxError> {
+        loop {
+            let token = self.scanner.next();
+            match token.map_err(|(at, what)| self.error(at, what))? {
+                Token::Word(word) => self.statement.push(word),
+                Token::End(end) => self.end_statement(end)?,
+                Token::Open(end) => self.open_block(end)?,
+                Token::Close(at) => self.close_block(at)?,
+                Token::EndOfFile => return self.end_file(),
             }
         }
     }
+
+    fn end_statement(&mut self, end: usize) -> Result<(), SyntaxError> {
+        let (file, block) = (self.file, self.block());
+        let mut words = self.take_statement("unexpected \";\"")?;
+        let key = words.remove(0);
+        match (key.text.as_str(), words.first()) {
+            ("include", Some(pattern)) => {
+                let include = Include::at(file, key.at.start, &pattern.text);
+                let include = include.beside_the_first().into_block(block);
+                self.loader.include(include)?;
+            }
+            _ => self.loader.document.entries.push(Entry {
+                file,
+                block,
+                key,
+                words,
+                end,
+            }),
+        }
+        Ok(())
+    }
+
+    fn open_block(&mut self, end: usize) -> Result<(), SyntaxError> {
+        let parent = Some(self.block());
+        let words = self.take_statement("unexpected \"{\"")?;
+        let name = words[0].text.clone();
+        if name.ends_with("_by_lua_block") {
+            let skipped = self.scanner.skip_foreign();
+            return skipped.map_err(|(at, what)| self.error(at, what));
+        }
+        let block = self.loader.document.open(Block {
+            name,
+            words: words[1..].iter().map(|word| word.text.clone()).collect(),
+            parent,
+            file: self.file,
+            opens: end,
+        });
+        self.open.push(block);
+        Ok(())
+    }
+
+    fn close_block(&mut self, at: usize) -> Result<(), SyntaxError> {
+        if !self.statement.is_empty() || self.open.len() == 1 {
+            return Err(self.error(at, "unexpected \"}\""));
+        }
+        self.open.pop();
+        Ok(())
+    }
+
+    fn end_file(self) -> Result<(), SyntaxError> {
+        if let Some(word) = self.statement.first() {
+            let what = "the file ends before this statement does: \";\" or \"}\" is missing";
+            return Err(self.error(word.at.start, what));
+        }
+        if self.open.len() > 1 {
+            let opens = self.loader.document.blocks[self.block()].opens;
+            return Err(self.error(opens, UNCLOSED));
+        }
+        Ok(())
+    }
+
+    /// The innermost block.
+    fn block(&self) -> usize {
+        self.open.last().copied().unwrap_or(Document::ROOT)
+    }
+
+    /// The words of the statement that the last token ended; it is `wrong` there if there are none.
+    fn take_statement(&mut self, wrong: &str) -> Result<Vec<Word>, SyntaxError> {
+        match self.statement.is_empty() {
+            true => Err(self.error(self.scanner.at - 1, wrong)),
+            false => Ok(std::mem::take(&mut self.statement)),
+        }
+    }
+
+    fn error(&self, at: usize, what: &str) -> SyntaxError {
+        self.loader.document.error(self.file, at, what)
+    }
 }
+
+const UNCLOSED: &str = "this block is never closed: \"}\" is missing";
 
 enum Token {
     Word(Word),
@@ -196,7 +231,7 @@ impl Scanner<'_> {
                 return Ok(());
             }
         }
-        Err((begin, "this block is never closed: \"}\" is missing"))
+        Err((begin, UNCLOSED))
     }
 }
 
