@@ -16,6 +16,7 @@ mod hearing;
 mod hosts;
 mod index;
 mod kind;
+mod limits;
 mod log;
 mod measured;
 mod resending;
@@ -32,10 +33,10 @@ mod updates;
 pub(crate) use clock::Clock;
 
 pub use batch::{BATCH, Batch};
-use episode::FEWEST_EPISODES;
 pub use episode::{Asked, Episode, MOST_MARKS, Mark, Resent, What};
 pub use half::Counts;
 pub use kind::Kind;
+pub use limits::Limits;
 pub use reset::Reset;
 pub use side::Side;
 pub use totals::Totals;
@@ -51,54 +52,6 @@ use crate::{Moment, Packet};
 use conversation::Turn;
 use table::Table;
 use translated::{Link, Openings, PLACES};
-
-/// How much is remembered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Conversations at the same time, those that are over included. Beyond it, one that is over or
-    /// that was quiet for long makes place for each new one.
-    pub connections: usize,
-    /// Episodes of each conversation, at least 8. Beyond it, the first and the latest are kept.
-    /// From the 513th conversation on it is 8, so that memory is bounded by conversations,
-    /// whatever happens to them.
-    pub episodes: usize,
-    /// Whether the packets of an episode are remembered one by one ([`Episode::marks`]), for those
-    /// who draw.
-    pub marks: bool,
-    /// The number of a conversation of which everything is kept, up to a hundred thousand episodes.
-    pub closely: Option<u64>,
-}
-
-impl Default for Limits {
-    /// A million conversations, 32 episodes of each, without marks.
-    fn default() -> Self {
-        Self {
-            connections: 1_000_000,
-            episodes: 32,
-            marks: false,
-            closely: None,
-        }
-    }
-}
-
-/// Of so many conversations more is remembered than of all others.
-const WELL_REMEMBERED: u64 = 512;
-
-impl Limits {
-    fn episodes_of(&self, number: u64) -> usize {
-        if self.closely == Some(number) {
-            100_000
-        } else if number <= WELL_REMEMBERED {
-            self.episodes
-        } else {
-            self.episodes.min(FEWEST_EPISODES)
-        }
-    }
-
-    fn marks_of(&self, number: u64) -> bool {
-        self.marks || self.closely == Some(number)
-    }
-}
 
 /// The conversations of a capture.
 #[derive(Debug)]

@@ -129,7 +129,7 @@ fn unread(error: ReadError) -> Stop {
         && why.kind() == std::io::ErrorKind::NotFound
     {
         return Stop::because(format!(
-            "{error}: nothing has been recorded there; deadpeer watch --record FILE does"
+            "{error}: nothing has been recorded there; deadpeer watch --record FILE records"
         ));
     }
     Stop::from_error(&error)

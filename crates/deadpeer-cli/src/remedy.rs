@@ -260,7 +260,7 @@ impl Remedy<'_> {
         match running {
             Some(version) if version::at_least(&version, since) => None,
             Some(version) => Some(format!(
-                "these lines take version {since}, and {version} runs"
+                "these lines need version {since}, and {version} is running"
             )),
             None => Some(format!("these lines take version {since} or later")),
         }

@@ -29,7 +29,7 @@ pub(crate) fn reservation(keeps: Keeps, within: Duration) -> Option<String> {
 pub(crate) fn sudden_loss(supervision: &Supervision) -> String {
     let chance = supervision.sudden_loss(deadpeer::Slip::LOSS);
     format!(
-        "should the path come to lose 40 of 100 packets each way, a live peer may be called lost before that is measured: one in {:.0} at most",
+        "if the path begins to lose 40 of 100 packets each way, a live peer may be called lost before that is measured: at most one in {:.0}",
         (1.0 / chance).floor()
     )
 }

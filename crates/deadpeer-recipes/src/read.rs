@@ -2,12 +2,14 @@
 //!
 //! Nothing is written, and no file is opened: whoever asks brings their text ([`Files`]).
 
+mod better;
 mod change;
 mod diff;
 mod document;
 mod error;
 mod files;
 mod keys;
+mod load;
 mod named;
 mod own;
 mod replay;
@@ -24,7 +26,7 @@ mod whose;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deadpeer_core::{Kernel, Notice, Silence};
+use deadpeer_core::{Kernel, Silence};
 
 pub use self::document::{Place, Remark, SyntaxError};
 pub use self::error::ReadError;
@@ -33,13 +35,13 @@ pub use self::named::Unnamed;
 pub use self::own::{Own, OwnEnd};
 pub use self::sockets::{Line, Sockets};
 
+use self::better::{better, late, lines_of_all, wanted};
 use self::change::Changes;
 use self::document::Document;
-use self::files::Loader;
+use self::load::load;
 use self::replay::{Recording, Replay};
 use self::sockets::{Asked, Spoken, of_side};
-use crate::advice::{Advice, OwnAdvice, SideAdvice, advise};
-use crate::fit::Fit;
+use crate::advice::{Advice, advise};
 use crate::recipe::{Configuration, Recipe};
 
 /// What is to be read.
@@ -204,48 +206,6 @@ fn fulfilled(
     Some(!better && late(advice, &own).next().is_none())
 }
 
-fn load(
-    recipe: &'static Recipe,
-    how: &'static Configuration,
-    source: Source<'_>,
-    files: &mut dyn Files,
-) -> Result<Document, ReadError> {
-    let mut loader = Loader::new(files, how.syntax);
-    if let Some((path, text)) = source.file {
-        let read = loader.read(path.to_owned(), text.to_owned(), Document::ROOT);
-        let sets = whose::sets(&loader.document);
-        let known = whose::marks(&loader.document, how) > 0
-            || whose::is_everyday(&loader.document, how) && !whose::is_called_anothers(path, how)
-            || !sets && read.is_ok() && whose::may_be(path, text, how);
-        if !known && let Some(looks_like) = whose::other(recipe, path, text) {
-            return Err(ReadError::Another {
-                file: path.to_owned(),
-                asked: &recipe.name,
-                looks_like: &looks_like.name,
-            });
-        }
-        read.map_err(|error| ReadError::Syntax {
-            error,
-            check: recipe.check.clone(),
-        })?;
-        // What a running program reads is its own.
-        if !known && source.arguments.is_empty() {
-            let (file, title) = (path.to_owned(), recipe.title.as_str());
-            let keys = match how.marks.is_empty() {
-                true => &how.everyday,
-                false => &how.marks,
-            };
-            let keys = &keys[..keys.len().min(3)];
-            return Err(match sets {
-                true => ReadError::Strange { file, title, keys },
-                false => ReadError::Silent { file, title, keys },
-            });
-        }
-    }
-    syntax::command_line(&mut loader.document, how, source.arguments);
-    Ok(loader.document)
-}
-
 /// The lines that open connections of which nothing is said, unless to a socket of this machine.
 fn unjudged(document: &Document, how: &Configuration) -> impl Iterator<Item = Remark> {
     let entries = document.entries.iter().filter(|entry| {
@@ -268,67 +228,4 @@ fn spoken<'d>(
     sides
         .flat_map(|side| of_side(document, side, asked, remarks))
         .collect()
-}
-
-/// What to write where the recipe's values do better.
-fn wanted(
-    document: &Document,
-    how: &Configuration,
-    advice: &Advice,
-    spoken: &[Spoken<'_>],
-    own: &[Own],
-) -> Changes {
-    let mut changes = Changes::default();
-    for (one, side) in better(advice, spoken) {
-        change::sockets(&mut changes, document, how.syntax, one, &side.fit.options);
-    }
-    for advice in late(advice, own) {
-        change::own(&mut changes, document, how.syntax, advice);
-    }
-    changes
-}
-
-/// The lines to write for all that could do better, whatever is there.
-fn lines_of_all(advice: &Advice, spoken: &[Spoken<'_>]) -> Vec<String> {
-    let late = advice.sides.iter().filter(|side| {
-        let mut spoken = spoken.iter().filter(|one| one.sockets.side == side.side);
-        spoken.any(|one| improves(one.sockets.fit.as_ref(), &side.fit))
-    });
-    let lines = late.flat_map(|side| side.lines.clone());
-    let own = advice.own.iter().flat_map(|own| own.lines.clone());
-    lines.chain(own).collect()
-}
-
-/// The sockets for which the recipe's values do better, each with those.
-fn better<'a, 'd>(
-    advice: &'a Advice,
-    spoken: &'a [Spoken<'d>],
-) -> impl Iterator<Item = (&'a Spoken<'d>, &'a SideAdvice)> {
-    spoken.iter().filter_map(|one| {
-        let mut sides = advice.sides.iter();
-        let side = sides.find(|side| side.side == one.sockets.side)?;
-        improves(one.sockets.fit.as_ref(), &side.fit).then_some((one, side))
-    })
-}
-
-/// The timeouts of the program's own that could keep the deadline, and do not.
-fn late<'a>(advice: &'a Advice, own: &'a [Own]) -> impl Iterator<Item = &'a OwnAdvice> {
-    advice.own.iter().filter(|wanted| {
-        let mut own = own.iter().filter(|own| own.timeout == wanted.timeout);
-        own.any(|own| !matches!(own.ends, OwnEnd::After(after) if after <= advice.within))
-    })
-}
-
-/// Whether a fit does better than what is there.
-fn improves(now: Option<&Fit>, then: &Fit) -> bool {
-    let Some(now) = now else { return true };
-    let latest = |fit: &Fit, silence| match fit.forecast.outlook(silence).worst {
-        Notice::Within(span) => span.latest,
-        Notice::Never => Duration::MAX,
-    };
-    let mut silences = Silence::JUDGED.into_iter();
-    silences.any(|silence| {
-        !now.keeps(silence) && (then.keeps(silence) || latest(then, silence) < latest(now, silence))
-    }) || (now.forecast.lost_probes_survived == Some(0)
-        && then.forecast.lost_probes_survived > Some(0))
 }

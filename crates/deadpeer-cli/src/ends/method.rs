@@ -137,7 +137,7 @@ impl Method {
                 "keepalive: probes while idle; with data in flight it plays no part".into()
             }
             Eyes::Classic(Name::UserTimeout) => {
-                "user-timeout: bounds data in flight, and ends live peers that don't read; while idle nobody asks".into()
+                "user-timeout: bounds data in flight, and ends live peers that don't read; while idle nothing is sent".into()
             }
             Eyes::Classic(Name::Heartbeat) => format!(
                 "heartbeat: the other end's program has to answer, by the same method; {within} without a byte is a lost peer"

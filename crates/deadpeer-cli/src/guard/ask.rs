@@ -25,7 +25,7 @@ pub(super) fn show(status: &GuardStatus, output: Output, out: &mut impl Write) -
         return line(out, status);
     }
     let seen = format!(
-        "{} seen in the last sweep, {} with a question open. {} destroyed, {} would have been, {} let live although its peer seemed gone.",
+        "{} seen in the last sweep, {} whose peer owes an answer. {} destroyed, {} would have been, {} spared although its peer seemed gone.",
         plural(status.connections, "connection"),
         status.asked,
         status.destroyed,

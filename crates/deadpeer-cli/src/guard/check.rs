@@ -27,7 +27,7 @@ pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
 
 fn sentence(policy: &Policy) -> String {
     format!(
-        "{}: within {}, protect {}, supervise {}, kill {} ({} a minute at most)",
+        "{}: within {}, protect {}, supervise {}, kill {} (at most {} a minute)",
         policy.name,
         duration::typed(policy.deadline()),
         policy.protect.name(),

@@ -46,7 +46,7 @@ fn sentence(record: &Guarded) -> String {
         None => "?".to_owned(),
     };
     format!(
-        "{what} {} -> {} of {} (policy {}): silent for {}, {} unanswered where {} convince.",
+        "{what} {} -> {} of {} (policy {}): silent for {}, {} unanswered, {} are enough.",
         record.local,
         record.peer,
         process,

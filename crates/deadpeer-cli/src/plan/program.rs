@@ -95,7 +95,9 @@ impl<W: Write> Page<'_, W> {
     fn side(&mut self, recipe: &Recipe, side: &SideAdvice) -> Result<(), Stop> {
         self.title(&heading(recipe, side))?;
         if side.lines.is_empty() {
-            self.text("Nothing can be written: its sockets are as it makes them.")?;
+            self.text(
+                "There is no setting for these sockets: they are as the program makes them.",
+            )?;
         }
         // Lines to copy are printed as they are, however long.
         for line in &side.lines {

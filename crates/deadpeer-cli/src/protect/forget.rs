@@ -66,7 +66,7 @@ pub(super) fn run(request: &Forget, output: Output, out: &mut impl Write) -> Res
         output.tell(out, || record, style::PLAIN, said)?;
     }
     if forgotten == 0 {
-        let none = "There is no undo file without anything left to undo.";
+        let none = "Every undo file still has something to undo.";
         output.say(out, style::PLAIN, none)?;
     }
     Ok(match unknown {

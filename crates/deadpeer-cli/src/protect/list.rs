@@ -135,7 +135,7 @@ fn rule_words(standing: &Standing) -> String {
         (None, Some(id)) => format!("the cgroup with the number {id}"),
         (None, None) => {
             return format!(
-                "{name}: not in force, because its cgroup is gone or setting it up was interrupted; take it away by --remove {name}"
+                "{name}: not in force, because its cgroup is gone or setting it up was interrupted; remove it with --remove {name}"
             );
         }
     };

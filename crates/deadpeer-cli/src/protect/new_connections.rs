@@ -37,7 +37,7 @@ pub(super) fn run(
     let name = name(cgroup);
     let place = sanitize(&cgroup.display().to_string()).into_owned();
     let said = format!(
-        "New connections in cgroup {place}: {}. What a program sets itself, now or later, stays if it notices as soon and survives lost probes.",
+        "New connections in cgroup {place}: {}. What a program sets itself, now or later, stays if it notices in time and survives lost probes.",
         aim.plan()
     );
     output.say(out, style::PLAIN, &said)?;

@@ -39,7 +39,9 @@ impl Remedy<'_> {
                 .unwrap_or_default();
             let lines = lines.join("; ");
             let mut note = match self.in_force {
-                true => format!("its open connections have what can be written{file}: {lines}"),
+                true => {
+                    format!("its open connections already have what can be written{file}: {lines}")
+                }
                 false => format!("to write{file}: {lines}"),
             };
             note += &format!(" (keeps {within} {}", words(&kept, " and "));

@@ -159,7 +159,7 @@ fn a_rest_of_a_killed_maker_is_said_and_can_be_removed() {
         assert_eq!(room.run("mkdir -p /sys/fs/bpf/deadpeer/web"), [""; 0]);
         let command = env!("CARGO_BIN_EXE_deadpeer");
         let listed = room.run(&format!("{command} protect --list")).join(" ");
-        let said = "web: not in force, because its cgroup is gone or setting it up was interrupted; take it away by --remove web";
+        let said = "web: not in force, because its cgroup is gone or setting it up was interrupted; remove it with --remove web";
         assert!(listed.contains(said), "{listed}");
         let removed = room.deadpeer("--remove web --json");
         assert_eq!(removed[0]["type"], "removed_protection");

@@ -16,11 +16,12 @@ impl Answer<'_> {
         let untold = match (self.deaths, self.untold) {
             (0, 0) => return "nobody was gone".into(),
             (0, 1) => {
-                return "the capture does not tell of 1 connection whether anybody was gone".into();
+                return "of 1 connection, the capture does not tell whether anybody was gone"
+                    .into();
             }
             (0, n) => {
                 return format!(
-                    "the capture does not tell of {n} connections whether anybody was gone"
+                    "of {n} connections, the capture does not tell whether anybody was gone"
                 );
             }
             (_, 0) => String::new(),
@@ -68,8 +69,8 @@ impl Answer<'_> {
             ),
             (
                 totals.seen_twice,
-                "packet was captured more than once: on several interfaces, or duplicated on its way",
-                "packets were captured more than once: on several interfaces, or duplicated on their way",
+                "packet was captured more than once: on several interfaces, or duplicated on the path",
+                "packets were captured more than once: on several interfaces, or duplicated on the path",
             ),
             (
                 u64::from(totals.clock_steps),
@@ -83,13 +84,13 @@ impl Answer<'_> {
             ),
             (
                 totals.mistimed,
-                "packet has a time more than 30 days from those around it, of a broken clock: it is told with that of the packet before it",
-                "packets have times more than 30 days from those around them, of a broken clock: they are told with those of the packets before them",
+                "packet has a time more than 30 days from those around it, from a broken clock: that of the packet before it is used",
+                "packets have times more than 30 days from those around them, from a broken clock: those of the packets before them are used",
             ),
             (
                 totals.untimed,
-                "packet has no timestamp of its own: it is told with that of the packet before it",
-                "packets have no timestamp of their own: they are told with that of the packet before them",
+                "packet has no timestamp of its own: that of the packet before it is used",
+                "packets have no timestamp of their own: that of the packet before them is used",
             ),
             (
                 self.retold as u64,
