@@ -1,6 +1,7 @@
 //! What makes text readable on a terminal: tables, paragraphs and colours. Nothing here decides
 //! anything.
 
+pub(crate) mod bytes;
 pub(crate) mod death;
 pub(crate) mod look;
 pub(crate) mod paragraph;

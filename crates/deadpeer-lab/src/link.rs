@@ -13,7 +13,7 @@ use deadpeer_sys::{Errno, SysError, unconnected};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{bind, connect, sockopt};
 
-use crate::peer::BEATS;
+use crate::peer::{BEATS, MSS};
 use crate::state::State;
 
 pub use life::{Ended, Life};
@@ -23,7 +23,6 @@ const WRITE_EVERY: Duration = Duration::from_millis(100);
 /// As much at once as closes the small window of a peer that reads slowly.
 const WRITE: [u8; 4_096] = [b'x'; 4_096];
 const SEND_BUFFER: usize = 16_384;
-const MSS: u32 = 1_400;
 /// Our own port of the first connection; the others follow.
 const FIRST_PORT: u16 = 20_000;
 

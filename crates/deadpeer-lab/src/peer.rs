@@ -24,7 +24,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::host::{Host, HostError, Process};
 pub(crate) use orders::{Heard, Order};
 pub use serve::serve;
-pub(crate) use serve::{BEAT_EVERY, BEATS};
+pub(crate) use serve::{BEAT_EVERY, BEATS, MSS, listen};
 
 /// How to start a program that calls [`serve`].
 #[derive(Debug, Clone)]

@@ -11,6 +11,7 @@ use deadpeer_report::duration::{Lower, Upper};
 use deadpeer_report::plural::plural;
 
 use super::words::{GivenUpWords, millis};
+use crate::text::bytes::Bytes;
 
 /// The numbers behind "what it is doing now", small enough to keep for every connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +101,11 @@ impl fmt::Display for Doing {
             self.add_unacknowledged(&mut parts)?;
         }
         if let Some(Unread { bytes, since, .. }) = rare.unread {
-            parts.add(format_args!("{} unread for {}", Bytes(bytes), Lower(since)))?;
+            parts.add(format_args!(
+                "{} unread for {}",
+                Bytes(bytes.into()),
+                Lower(since)
+            ))?;
         }
         if let Some(timer) = self.timer {
             self.add_timer(timer, rare, &mut parts)?;
@@ -114,9 +119,12 @@ impl Doing {
     fn add_unacknowledged(&self, parts: &mut Parts<'_, '_>) -> fmt::Result {
         let closing = [TcpState::FinWait1, TcpState::LastAck, TcpState::Closing];
         match (closing.contains(&self.state), self.queued) {
-            (false, bytes) => parts.add(format_args!("{} unacknowledged", Bytes(bytes))),
+            (false, bytes) => parts.add(format_args!("{} unacknowledged", Bytes(bytes.into()))),
             (true, 1) => parts.add(format_args!("FIN unacknowledged")),
-            (true, bytes) => parts.add(format_args!("{} and FIN unacknowledged", Bytes(bytes - 1))),
+            (true, bytes) => parts.add(format_args!(
+                "{} and FIN unacknowledged",
+                Bytes(u64::from(bytes) - 1)
+            )),
         }
     }
 
@@ -203,23 +211,6 @@ impl Parts<'_, '_> {
     }
 }
 
-/// A number of bytes, three digits at most.
-pub(super) struct Bytes(pub(super) u32);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            n @ 0..=999 => write!(f, "{n} B"),
-            n @ 1000..=9_999 => write!(f, "{}.{} kB", n / 1000, n % 1000 / 100),
-            n @ 10_000..=999_999 => write!(f, "{} kB", n / 1000),
-            n @ 1_000_000..=9_999_999 => {
-                write!(f, "{}.{} MB", n / 1_000_000, n % 1_000_000 / 100_000)
-            }
-            n => write!(f, "{} MB", n / 1_000_000),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use deadpeer_host::ArmedTimer;
@@ -293,19 +284,5 @@ mod tests {
             connecting.to_string(),
             "SYN sent again 1 time, next in 1.6 s"
         );
-    }
-
-    #[test]
-    fn bytes_have_few_digits() {
-        for (n, shown) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1_000, "1.0 kB"),
-            (64_999, "64 kB"),
-            (3_700_000, "3.7 MB"),
-            (u32::MAX, "4294 MB"),
-        ] {
-            assert_eq!(Bytes(n).to_string(), shown);
-        }
     }
 }

@@ -12,10 +12,10 @@ use deadpeer_report::plural::plural;
 use deadpeer_report::record;
 use deadpeer_report::sanitize::sanitize_bytes;
 
-use super::doing::Bytes;
 use super::words::{In, PlaceWords, RoleWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
+use crate::text::bytes::Bytes;
 use crate::text::paragraph::paragraph;
 use crate::text::style;
 
@@ -113,7 +113,7 @@ impl HangingWords<'_> {
                 " for room in the peer's window: its kernel answers, so its host is there, and its program is frozen or slow",
             ),
             Wait::Program => {
-                let bytes = Bytes(u32::try_from(hanging.unread_bytes).unwrap_or(u32::MAX));
+                let bytes = Bytes(hanging.unread_bytes);
                 return write!(
                     f,
                     " {have} {bytes} that the program has not read for {upto}{since}"

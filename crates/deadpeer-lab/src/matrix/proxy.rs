@@ -2,7 +2,7 @@
 //! bytes.
 
 use std::io;
-use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use deadpeer_sys::sockopt::set_max_segment;
 use deadpeer_sys::{netns, unconnected};
-use rustix::net::{bind, connect, sockopt};
+use rustix::net::{connect, sockopt};
 
 use crate::host::Host;
+use crate::peer::{MSS, listen};
 use crate::state::State;
 
-const BUFFER: usize = 8_192;
-const MSS: u32 = 1_400;
+const SEND_BUFFER: usize = 8_192;
 const ACCEPT_EVERY: Duration = Duration::from_millis(20);
 
 /// A running relay; it ends when dropped.
@@ -102,7 +102,7 @@ impl Relay {
         let to = SocketAddr::from((self.peer, near.local_addr()?.port()));
         let far = TcpStream::from(unconnected(to)?);
         set_max_segment(&far, MSS)?;
-        sockopt::set_socket_send_buffer_size(&far, BUFFER)?;
+        sockopt::set_socket_send_buffer_size(&far, SEND_BUFFER)?;
         far.set_nodelay(true)?;
         connect(&far, &to)?;
         copy(near.try_clone()?, far.try_clone()?);
@@ -121,16 +121,4 @@ fn copy(mut from: TcpStream, mut to: TcpStream) {
         let _ = io::copy(&mut from, &mut to);
         let _ = to.shutdown(Shutdown::Write);
     });
-}
-
-fn listen(port: u16) -> io::Result<TcpListener> {
-    let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-    let listener = TcpListener::from(unconnected(address)?);
-    sockopt::set_ipv6_v6only(&listener, false)?;
-    sockopt::set_socket_recv_buffer_size(&listener, BUFFER)?;
-    set_max_segment(&listener, MSS)?;
-    bind(&listener, &address)?;
-    rustix::net::listen(&listener, 128)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }

@@ -22,7 +22,8 @@ use crate::state::State;
 const TICK: Duration = Duration::from_millis(20);
 /// So that a window closes to zero soon, and not to less than a segment.
 const RECEIVE_BUFFER: usize = 8_192;
-const MSS: u32 = 1_400;
+/// The largest segment of the lab's connections.
+pub(crate) const MSS: u32 = 1_400;
 /// Threads that burn processor time: more than the small machines have that labs run on.
 const BURNERS: usize = 2;
 
@@ -166,7 +167,8 @@ impl Program {
     }
 }
 
-fn listen(port: u16) -> io::Result<TcpListener> {
+/// A listener at all addresses of this host, whose connections have a small receive buffer.
+pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
     let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let listener = TcpListener::from(unconnected(address)?);
     sockopt::set_ipv6_v6only(&listener, false)?;
