@@ -96,16 +96,30 @@ impl CloseCause {
     /// Whether our kernel gave up because nothing was answered any more.
     #[must_use]
     pub const fn is_silence(self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::KeepaliveUnanswered
-                | Self::DataUnacknowledged
-                | Self::ZeroWindowUnanswered
-                | Self::HostUnreachable
-                | Self::NetworkUnreachable
-                | Self::PortUnreachable
-                | Self::ConnectTimedOut
-        )
+            | Self::DataUnacknowledged
+            | Self::ZeroWindowUnanswered
+            | Self::HostUnreachable
+            | Self::NetworkUnreachable
+            | Self::PortUnreachable
+            | Self::ConnectTimedOut => true,
+            Self::PeerClosed
+            | Self::ClosedHere
+            | Self::ClosedUnread
+            | Self::ClosedDataCame
+            | Self::AbortedHere
+            | Self::Reset
+            | Self::ResetAfterFin
+            | Self::SlowReader
+            | Self::DroppedHere
+            | Self::Prohibited
+            | Self::Destroyed
+            | Self::Refused
+            | Self::ConnectAbandoned
+            | Self::Other(_)
+            | Self::Unknown => false,
+        }
     }
 
     /// The coarser cause, which is what the application is told by its errno.
