@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use deadpeer_sys::ProcessStat;
 use deadpeer_workspace::{cargo, output};
 
 use super::beside::{self, Beside, Peers};
@@ -152,15 +153,13 @@ impl Guard {
         Ok(rest.split([',', '}']).next().unwrap_or_default().parse()?)
     }
 
-    /// User and system time (proc_pid_stat(5)).
+    /// User and system time.
     fn cpu(&self) -> Result<Duration> {
-        let stat = self.proc("stat")?;
-        let (_, fields) = stat.rsplit_once(')').context("the end of a name")?;
-        let mut times = fields.split_whitespace().skip(11);
-        let mut next = || -> Result<u64> { Ok(times.next().context("a time")?.parse()?) };
-        let ticks = next()? + next()?;
+        let stat = ProcessStat::of(self.child.id()).context("the guard has ended")?;
         let per_second = rustix::param::clock_ticks_per_second();
-        Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
+        Ok(Duration::from_secs_f64(
+            stat.cpu_ticks as f64 / per_second as f64,
+        ))
     }
 
     fn peak_kib(&self) -> Result<u64> {

@@ -6,6 +6,7 @@ use anstyle::Style;
 use deadpeer_capture::story::{Event, Happening};
 use deadpeer_capture::talk::What;
 use deadpeer_capture::{Side, Story};
+use deadpeer_report::plural::plural;
 
 use super::advice::Advice;
 use super::answer::Answer;
@@ -88,8 +89,8 @@ pub(super) fn remarks(advice: &Advice<'_>, story: &Story) -> Vec<String> {
         let missed = story.counts(side).uncaptured;
         if missed > 0 {
             said.push(format!(
-                "the capture lacks {missed} byte{} that the {side} sent",
-                if missed == 1 { "" } else { "s" }
+                "the capture lacks {} that the {side} sent",
+                plural(missed, "byte")
             ));
         }
     }

@@ -6,6 +6,7 @@ use anstyle::Style;
 use deadpeer::Answer;
 use deadpeer_host::audit::Replies;
 use deadpeer_host::{Reply, Target};
+use deadpeer_report::plural::plural;
 use deadpeer_report::sanitize::sanitize_bytes;
 
 use crate::audit::words::{In, PlaceWords};
@@ -59,11 +60,7 @@ impl fmt::Display for Heard<'_> {
             (replies.unasked, "could not ask"),
         ] {
             if count > 0 {
-                write!(
-                    f,
-                    ", {what} {count} time{}",
-                    if count == 1 { "" } else { "s" }
-                )?;
+                write!(f, ", {what} {}", plural(count.into(), "time"))?;
             }
         }
         match (replies.dead, replies.ended_by_probe) {
@@ -73,7 +70,7 @@ impl fmt::Display for Heard<'_> {
         }?;
         if replies.open > 0 {
             let open = u64::from(replies.open);
-            let questions = deadpeer_report::plural::plural(open, "question");
+            let questions = plural(open, "question");
             write!(f, ", {questions} of the kernel's own unanswered")?;
         }
         Ok(())

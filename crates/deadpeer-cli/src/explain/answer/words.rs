@@ -1,6 +1,7 @@
 //! What a capture comes to as a whole, in words.
 
 use deadpeer_capture::dissect::Skip;
+use deadpeer_report::plural::{plural, plural_of};
 
 use super::Answer;
 
@@ -35,13 +36,9 @@ impl Answer<'_> {
 
     /// How much the capture holds.
     pub(in crate::explain) fn size(&self) -> String {
-        let (packets, connections) = (self.totals.packets, self.totals.connections);
-        let many = |n: u64| if n == 1 { "" } else { "s" };
-        format!(
-            "{packets} packet{} of {connections} connection{}",
-            many(packets),
-            many(connections)
-        )
+        let packets = plural(self.totals.packets, "packet");
+        let connections = plural(self.totals.connections, "connection");
+        format!("{packets} of {connections}")
     }
 
     /// How many packets may carry TCP that could not be read.
@@ -110,11 +107,7 @@ impl Answer<'_> {
 }
 
 fn caveat(count: u64, one: &str, many: &str) -> Option<String> {
-    match count {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        count => Some(format!("{count} {many}")),
-    }
+    (count > 0).then(|| plural_of(count, one, many))
 }
 
 /// Why a packet was not read, and why several were not; `None` for what is no TCP.
