@@ -112,9 +112,16 @@ impl fmt::Display for Gap {
                 sets,
                 notices_in,
             } => {
-                let name = name(process.as_deref());
-                write!(f, "{name} on port {port} had set {sets} itself on ")?;
-                not_shown_yet(f, *connections, *notices_in)
+                write!(
+                    f,
+                    "{} on port {port} had set {sets} itself on {} that deadpeer protect has changed since: what it sets on new ones shows once one comes; with the same they would ",
+                    name(process.as_deref()),
+                    plural(*connections, "connection")
+                )?;
+                match notices_in {
+                    Some(at) => write!(f, "notice a vanished peer after {}.", Upper(*at)),
+                    None => f.write_str("never notice a vanished peer."),
+                }
             }
             Self::NothingAccepted { listeners, known } => nothing_accepted(f, *listeners, known),
             Self::MadeElsewhere {
@@ -127,11 +134,28 @@ impl fmt::Display for Gap {
                 connections,
                 fires_in,
                 ends_in,
-            } => armed_ahead(f, *connections, *fires_in, *ends_in),
+            } => write!(
+                f,
+                "{} already waiting for a retransmission in up to {}, which no setting shortens: if the peer is gone, that is noticed within {}; 'deadpeer kill --unreachable' ends such connections now.",
+                match connections {
+                    1 => "1 connection is".to_owned(),
+                    n => format!("{} are", plural(*n, "connection")),
+                },
+                Upper(*fires_in),
+                Upper(*ends_in)
+            ),
             Self::CloseWait {
                 process,
                 connections,
-            } => close_wait(f, process.as_deref(), *connections),
+            } => write!(
+                f,
+                "{} of {} {} in CLOSE_WAIT and left alone: the peer has closed, the program has not. A keepalive probe would end them, and a leak would no longer show; --close-wait protects them all the same.",
+                plural(*connections, "connection"),
+                process
+                    .as_deref()
+                    .map_or_else(|| "an unknown program".into(), sanitize),
+                if *connections == 1 { "is" } else { "are" }
+            ),
             Self::InBatches { burst, takes } => burst.write_in_batches(f, *takes),
             Self::TooManyInOneTick(burst) => burst.write_refusal(f),
         }
@@ -169,22 +193,6 @@ fn new_connections(
     f.write_str("; set that in its configuration, or protect them with --new-connections.")
 }
 
-fn not_shown_yet(
-    f: &mut fmt::Formatter<'_>,
-    connections: u64,
-    notices_in: Option<Duration>,
-) -> fmt::Result {
-    write!(
-        f,
-        "{} that deadpeer protect has changed since: what it sets on new ones shows once one comes; with the same they would ",
-        plural(connections, "connection")
-    )?;
-    match notices_in {
-        Some(at) => write!(f, "notice a vanished peer after {}.", Upper(at)),
-        None => f.write_str("never notice a vanished peer."),
-    }
-}
-
 fn nothing_accepted(f: &mut fmt::Formatter<'_>, listeners: u64, known: &[String]) -> fmt::Result {
     write!(
         f,
@@ -198,34 +206,6 @@ fn nothing_accepted(f: &mut fmt::Formatter<'_>, listeners: u64, known: &[String]
         [] => f.write_str("."),
         known => write!(f, " ({} is known to).", sanitize(&known.join(", "))),
     }
-}
-
-fn armed_ahead(
-    f: &mut fmt::Formatter<'_>,
-    connections: u64,
-    fires_in: Duration,
-    ends_in: Duration,
-) -> fmt::Result {
-    write!(
-        f,
-        "{} already waiting for a retransmission in up to {}, which no setting shortens: if the peer is gone, that is noticed within {}; 'deadpeer kill --unreachable' ends such connections now.",
-        match connections {
-            1 => "1 connection is".to_owned(),
-            n => format!("{} are", plural(n, "connection")),
-        },
-        Upper(fires_in),
-        Upper(ends_in)
-    )
-}
-
-fn close_wait(f: &mut fmt::Formatter<'_>, process: Option<&str>, connections: u64) -> fmt::Result {
-    write!(
-        f,
-        "{} of {} {} in CLOSE_WAIT and left alone: the peer has closed, the program has not. A keepalive probe would end them, and a leak would no longer show; --close-wait protects them all the same.",
-        plural(connections, "connection"),
-        process.map_or_else(|| "an unknown program".into(), sanitize),
-        if connections == 1 { "is" } else { "are" }
-    )
 }
 
 fn made_elsewhere(

@@ -181,9 +181,7 @@ struct Taking<'a> {
 impl Taking<'_> {
     /// Notes all that it says; what it looked like may turn out to be an answer.
     fn take(mut self, kind: Kind) -> Kind {
-        let Self {
-            side, segment, now, ..
-        } = self;
+        let (side, segment, now) = (self.side, self.segment, self.now);
         if let Some(last) = self.me.last.max(self.peer.last) {
             self.silences.broken_by(side, now.since(last));
         }
@@ -203,16 +201,8 @@ impl Taking<'_> {
 
     /// What it acknowledges.
     fn acknowledges(&mut self, mut kind: Kind) -> Kind {
-        let Self {
-            side,
-            segment,
-            now,
-            me,
-            peer,
-            log,
-            ..
-        } = self;
-        let (side, now) = (*side, *now);
+        let (side, segment, now) = (self.side, self.segment, self.now);
+        let (me, peer, log) = (&mut *self.me, &mut *self.peer, &mut self.log);
         if was_a_probe(me, peer, segment, kind) {
             peer.counts.probes = peer.counts.probes.saturating_add(1);
             peer.spoke = None;
@@ -235,27 +225,18 @@ impl Taking<'_> {
 
     /// What it asks, or sends again.
     fn asks(&mut self, kind: Kind, unheard: bool) {
-        let Self {
-            side,
-            segment,
-            now,
-            elsewhere,
-            me,
-            peer,
-            log,
-            ..
-        } = self;
-        let (side, now, elsewhere) = (*side, *now, *elsewhere);
+        let (side, segment, now) = (self.side, self.segment, self.now);
+        let (me, peer, log) = (&mut *self.me, &mut *self.peer, &mut self.log);
         match kind {
             Kind::Probe => {
                 if me.acked.is_none() {
                     me.assume_probing(segment, side, log);
                 }
-                me.asking.notes(elsewhere, me.repeats_echo(segment));
+                me.asking.notes(self.elsewhere, me.repeats_echo(segment));
                 me.probes(peer, unheard, side, now, log);
             }
             Kind::WindowProbe => {
-                me.asking.notes(elsewhere, me.repeats_echo(segment));
+                me.asking.notes(self.elsewhere, me.repeats_echo(segment));
                 me.counts.window_probes = me.counts.window_probes.saturating_add(1);
                 me.asking.ask(Asked::Window, peer.last, now, side, log);
             }
@@ -265,7 +246,7 @@ impl Taking<'_> {
                     me.only_opens();
                     log.older_connection(answered, !side, now);
                 }
-                me.resends(segment, (peer.last, elsewhere), side, now, log);
+                me.resends(segment, (peer.last, self.elsewhere), side, now, log);
             }
             // Only one side was captured: what it sent before was acknowledged, or it wouldn't go
             // on.
