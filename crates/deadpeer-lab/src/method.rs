@@ -102,7 +102,7 @@ pub fn all(
     kernel: &Kernel,
     keepalive: Option<Keepalive>,
 ) -> (Vec<Method>, Vec<Unavailable>) {
-    let mut methods = usual(deadline, keepalive);
+    let mut methods = Vec::from(usual(deadline, keepalive));
     let mut unavailable = Vec::new();
     match Policy::detect_within(deadline).plan(kernel) {
         Ok(plan) => methods.push(Method::set(
