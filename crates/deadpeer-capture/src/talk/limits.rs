@@ -12,8 +12,8 @@ pub struct Limits {
     /// From the 513th conversation on it is 8, so that memory is bounded by conversations,
     /// whatever happens to them.
     pub episodes: usize,
-    /// Whether the packets of an episode are remembered one by one ([`Episode::marks`](super::Episode::marks)), for those
-    /// who draw.
+    /// Whether the packets of an episode are remembered one by one
+    /// ([`Episode::marks`](super::Episode::marks)), for those who draw.
     pub marks: bool,
     /// The number of a conversation of which everything is kept, up to a hundred thousand episodes.
     pub closely: Option<u64>,

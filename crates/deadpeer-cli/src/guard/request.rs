@@ -19,8 +19,8 @@ use crate::output::OutputArgs;
 /// unanswered: retransmissions, window probes, and keepalive probes where a policy has the kernel
 /// send them. What is judged unreachable is destroyed where a policy says so. A connection whose
 /// peer answers is never destroyed, even if the peer doesn't read. Nothing is destroyed while so
-/// many peers are silent at once that the fault may well be ours, after this machine lost a link, an
-/// address or a default route, or after it slept.
+/// many peers are silent at once that the fault may well be ours, after this machine lost a link,
+/// an address or a default route, or after it slept.
 ///
 /// Without a configuration it only watches: it sends nothing and changes nothing. A configuration
 /// is a list of policies, and the first that matches a connection decides. What each may do is set
