@@ -30,10 +30,9 @@ fn the_namespace_of_a_process() {
         assert_eq!(there.kernel().sysctls.retries2, 9);
         let (rows, coverage) = read_of(&mut there, &Query::default());
         assert_eq!(rows.len(), 1);
-        assert_eq!(
-            (rows[0].local, rows[0].owners.as_slice()),
-            (address, &[(holder.pid(), 0)][..])
-        );
+        assert_eq!(rows[0].local, address);
+        // A test beside this one may just have forked: until exec() its child has a copy.
+        assert!(rows[0].owners.contains(&(holder.pid(), 0)), "{:?}", rows[0]);
         assert!(rows[0].settings.effective().is_some());
         assert!(
             !coverage

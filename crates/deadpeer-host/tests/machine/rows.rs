@@ -20,7 +20,7 @@ fn both_ends_and_the_listener(address: &str) {
     assert_eq!((rows.len(), coverage.chosen), (3, 3));
     for end in [&calling, &called] {
         let row = row_of(&rows, end);
-        assert_eq!(row.owners, [(std::process::id(), end.as_raw_fd())]);
+        assert!(row.owners.contains(&(std::process::id(), end.as_raw_fd())));
         assert_eq!(row.cookie, sockopt::cookie(end).unwrap());
         assert_eq!(row.state, TcpState::Established);
         assert_eq!(row.info.unwrap().state, Some(TcpState::Established));
@@ -29,7 +29,11 @@ fn both_ends_and_the_listener(address: &str) {
     }
     assert_eq!(rows[0].state, TcpState::Listen);
     assert_eq!(rows[0].local, listener.local_addr().unwrap());
-    assert_eq!(rows[0].owners, [(std::process::id(), listener.as_raw_fd())]);
+    assert!(
+        rows[0]
+            .owners
+            .contains(&(std::process::id(), listener.as_raw_fd()))
+    );
 }
 
 #[test]
