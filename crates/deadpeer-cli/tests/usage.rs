@@ -22,7 +22,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("plan --within -5s", "cannot be negative"),
     ("plan --within soon", "not a duration"),
     ("plan --within 99999999999999999999s", "not a duration"),
-    ("plan --within 2y", "longer than a year"),
+    ("plan --within 2y", "a year (365d) is the most"),
     (
         "plan --within 30s --survive-lost -1",
         "unexpected argument '-1'",

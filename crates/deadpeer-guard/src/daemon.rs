@@ -128,13 +128,10 @@ impl Daemon {
         let now = Instant::now();
         if self.breath.is_none_or(|until| until <= now) {
             let mut came = false;
-            let drained = self.guard.drain_deaths(&mut |event| {
+            self.guard.hear_deaths(&mut |event| {
                 came = true;
                 heard(event);
             });
-            if let Err(error) = drained {
-                error!("deaths could not be read: {error}");
-            }
             self.breath = came.then(|| now + BREATH);
         }
         if let Err(error) = self.guard.drain_network() {

@@ -188,7 +188,9 @@ impl Guard {
         }
         let until = Instant::now() + hooks::PATIENCE;
         for (key, evidence, answer) in asked {
-            match answer.and_then(|answer| answer.agrees(until)) {
+            // Deaths that nobody reads are lost if we are killed.
+            let meanwhile = || self.hear_deaths(tell);
+            match answer.and_then(|answer| answer.agrees(until, meanwhile)) {
                 // Its peer has had time to answer.
                 Ok(true) => {
                     let evidence = self.last_check(key, tell);

@@ -10,7 +10,7 @@ use deadpeer_host::filter::ResolveError;
 use deadpeer_host::{Coverage, OpenTableError, ReadTableError, Scope, Socket, Target};
 use deadpeer_sys::{RouteEvent, SysError, clock};
 use rustc_hash::{FxHashMap, FxHashSet};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::choice::Choice;
 use crate::config::{Config, Policy};
@@ -322,11 +322,19 @@ impl Guard {
         }
     }
 
+    /// Tells of the connections that died since the last time. Should they not be readable, the log
+    /// says so.
+    pub(crate) fn hear_deaths(&mut self, tell: Tell<'_>) {
+        if let Err(error) = self.drain_deaths(tell) {
+            error!("deaths could not be read: {error}");
+        }
+    }
+
     /// Tells of the connections that died since the last time.
     ///
     /// # Errors
     /// They could not be read.
-    pub fn drain_deaths(&mut self, tell: Tell<'_>) -> Result<(), SweepError> {
+    fn drain_deaths(&mut self, tell: Tell<'_>) -> Result<(), SweepError> {
         let mut lost = Some(0);
         for (namespace, deaths) in self.realms.deaths() {
             let (choice, config) = (&self.choice, &self.config);

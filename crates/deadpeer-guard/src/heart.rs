@@ -15,6 +15,7 @@ mod facts;
 mod holds;
 mod paths;
 mod rate;
+pub(crate) mod seldom;
 mod suspect;
 
 pub use census::Census;

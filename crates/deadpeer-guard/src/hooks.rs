@@ -17,6 +17,8 @@ use crate::event::{Evidence, Subject};
 
 /// How long kills wait for the programs that are run before them, all of a sweep together.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// Who waits for them has something else to do so often.
+const MEANWHILE: Duration = Duration::from_millis(200);
 /// How long a program may take after a kill.
 const AFTERWARDS: Duration = Duration::from_secs(60);
 
@@ -38,15 +40,16 @@ impl Asked {
     }
 
     /// Whether it agrees, by its exit code. One that has not ended by then is ended, and does not.
-    pub(crate) fn agrees(mut self, until: Instant) -> io::Result<bool> {
-        let agreed = self.wait(until);
+    /// `meanwhile` is done again and again while it is waited for.
+    pub(crate) fn agrees(mut self, until: Instant, meanwhile: impl FnMut()) -> io::Result<bool> {
+        let agreed = self.wait(until, meanwhile);
         if agreed.is_err() {
             end(&mut self.0);
         }
         agreed
     }
 
-    fn wait(&mut self, until: Instant) -> io::Result<bool> {
+    fn wait(&mut self, until: Instant, mut meanwhile: impl FnMut()) -> io::Result<bool> {
         let process = pidfd::open(self.0.id()).map_err(io::Error::from)?;
         loop {
             if let Some(status) = self.0.try_wait()? {
@@ -59,7 +62,9 @@ impl Asked {
             }
             let mut ended = [PollFd::new(&process, PollFlags::IN)];
             // What fails is EINTR alone: then it was shorter.
-            let _ = poll(&mut ended, Timespec::try_from(left).ok().as_ref());
+            let wait = Timespec::try_from(left.min(MEANWHILE));
+            let _ = poll(&mut ended, wait.ok().as_ref());
+            meanwhile();
         }
     }
 }

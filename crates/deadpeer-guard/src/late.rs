@@ -2,22 +2,25 @@
 
 use std::time::Duration;
 
-use deadpeer_core::{Judge, Kernel, Supervision};
+use deadpeer_core::Kernel;
+use deadpeer_core::verdict::Loss;
 use deadpeer_host::protect::{Asking, Patience};
+
+use crate::heart::seldom::Seldom;
 
 /// The longest retransmission timeout of kernels that cannot be told a shorter one
 /// (include/net/tcp.h, `TCP_RTO_MAX`).
 const RTO_MAX_MS: u32 = 120_000;
 
 /// When a peer that vanishes behind a closed window is convicted at the latest, where nothing is
-/// known of its path: the kernel's questions may be as far apart as is set, and an eighth more
-/// (kernel/time/timer.c).
+/// known of its path, or the kernel gives it up, after `tcp_retries2` questions. They may be as far
+/// apart as is set, and an eighth more (kernel/time/timer.c).
 pub(crate) fn behind_a_closed_window(deadline: Duration, kernel: &Kernel) -> Duration {
     let options = *Asking::within(deadline, kernel).options(Patience::default());
     let apart_ms = options.resolve(&kernel.sysctls).rto_max_ms;
     let apart = Duration::from_millis(apart_ms.unwrap_or(RTO_MAX_MS).into());
-    let questions = Judge::new(Supervision::within(deadline)).needed();
-    apart * questions * 9 / 8
+    let needed = Seldom::ClosedWindow.needs(&Loss::default());
+    apart * needed.min(kernel.sysctls.retries2) * 9 / 8
 }
 
 #[cfg(test)]
@@ -26,11 +29,14 @@ mod tests {
 
     /// docs/guard.md has both.
     #[test]
-    fn four_deadlines_or_twenty_minutes() {
+    fn six_deadlines_or_half_an_hour() {
         let deadline = Duration::from_secs(30);
         let modern = behind_a_closed_window(deadline, &Kernel::modern(None));
-        assert!(modern > deadline * 3 && modern < deadline * 4, "{modern:?}");
+        assert!(
+            modern > deadline * 6 && modern < deadline * 25 / 4,
+            "{modern:?}"
+        );
         let older = behind_a_closed_window(deadline, &Kernel::before_rto_max(None));
-        assert_eq!(older.as_secs(), 1_215);
+        assert_eq!(older.as_secs(), 2_025);
     }
 }

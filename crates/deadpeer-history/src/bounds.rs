@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::store::Store;
 use crate::time::{hour, micros};
@@ -26,49 +26,38 @@ impl Default for Bounds {
     }
 }
 
-/// What is deleted at once is so much of the whole at most, so that nobody waits for long.
+/// Where it is too large, so much of the whole goes.
 const PART: i64 = 32;
+/// So many deaths are deleted at once, so that those that come meanwhile do not wait for long.
+const AT_ONCE: i64 = 100_000;
 
 impl Store {
-    /// Deletes what is older than the bounds say, and then the oldest until the rest fits. Gives
-    /// the space back to the file system. For an hour after the clock leapt by more than a day
-    /// nothing is too old: it may have been set by mistake.
+    /// Deletes what is older than the bounds say, and then the oldest until the rest fits: a part of
+    /// it, so that nobody waits for long. Returns whether there is more. Gives the space back to the
+    /// file system. For an hour after the clock leapt by more than a day nothing is too old: it may
+    /// have been set by mistake.
     ///
     /// # Errors
     /// A part may have been deleted.
-    pub fn trim(&mut self, bounds: Bounds, now: SystemTime) -> Result<(), rusqlite::Error> {
+    pub fn trim(&mut self, bounds: Bounds, now: SystemTime) -> Result<bool, rusqlite::Error> {
         let oldest = micros(
             now.checked_sub(bounds.age)
                 .unwrap_or(SystemTime::UNIX_EPOCH),
         );
         let trusts_clock = self.watch().go_on(micros(now)).trusts_clock();
         let connection = self.connection();
-        if trusts_clock {
-            forget_before(connection, oldest)?;
-        }
         let largest = i64::try_from(bounds.bytes).unwrap_or(i64::MAX);
-        while used(connection)? > largest - largest / PART {
-            let Some(oldest) = end_of_the_oldest_part(connection)? else {
-                break;
-            };
-            forget_before(connection, oldest)?;
-        }
-        give_back(connection)
-    }
-}
-
-impl Store {
-    /// Deletes names that no death has any more.
-    pub(crate) fn forget_unused_names(&mut self) -> Result<(), rusqlite::Error> {
-        let transaction = self.connection().transaction()?;
-        for table in ["owner", "reason", "settings", "destroyer"] {
-            let unused = format!(
-                "DELETE FROM {table} WHERE id NOT IN \
-                 (SELECT {table} FROM death WHERE {table} IS NOT NULL)"
-            );
-            transaction.execute(&unused, [])?;
-        }
-        transaction.commit()
+        let too_much = match used(connection)? > largest - largest / PART {
+            true => end_of_the_oldest_part(connection)?,
+            false => None,
+        };
+        let Some(before) = trusts_clock.then_some(oldest).max(too_much) else {
+            return Ok(false);
+        };
+        let part = at(connection, AT_ONCE)?.map_or(before, |part| part.min(before));
+        forget_before(connection, part)?;
+        give_back(connection)?;
+        Ok(part < before || too_much.is_some())
     }
 
     /// How many deaths are in it.
@@ -97,12 +86,14 @@ fn end_of_the_oldest_part(connection: &Connection) -> Result<Option<i64>, rusqli
     if deaths == 0 {
         return Ok(None);
     }
-    let first_kept = connection.query_row(
-        "SELECT at FROM death ORDER BY at LIMIT 1 OFFSET ?1",
-        [deaths / PART],
-        |row| row.get::<_, i64>(0),
-    )?;
-    Ok(Some(first_kept + i64::from(deaths < PART)))
+    let first_kept = at(connection, deaths / PART)?;
+    Ok(first_kept.map(|at| at + i64::from(deaths < PART)))
+}
+
+/// When the one died before which so many did.
+fn at(connection: &Connection, place: i64) -> Result<Option<i64>, rusqlite::Error> {
+    let at = "SELECT at FROM death ORDER BY at LIMIT 1 OFFSET ?1";
+    connection.query_row(at, [place], |row| row.get(0)).optional()
 }
 
 /// Bytes of pages that hold something.

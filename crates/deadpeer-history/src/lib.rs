@@ -1,7 +1,7 @@
 //! Which connections died and why, remembered in one SQLite file.
 //!
-//! [`Recorder`] takes deaths as they happen and writes them from a thread of its own, a batch a
-//! second; [`Reader`] gives them back as the records that `deadpeer watch --json` prints. Any other
+//! [`Recorder`] takes deaths as they happen and writes them from a thread of its own, half a second
+//! later; [`Reader`] gives them back as the records that `deadpeer watch --json` prints. Any other
 //! program can read the file too: `schema.sql` says what is in it.
 //!
 //! What cannot be written is counted, exactly, and the count is written as soon as something can
@@ -18,6 +18,7 @@ mod recorder;
 mod row;
 mod store;
 mod time;
+mod unused;
 mod watch;
 
 pub use bounds::Bounds;

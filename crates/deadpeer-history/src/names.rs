@@ -3,7 +3,7 @@
 use std::hash::Hash;
 
 use rusqlite::{Connection, ToSql};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// So many names are remembered before all are forgotten; the table has them.
 const REMEMBERED: usize = 65_536;
@@ -11,14 +11,17 @@ const REMEMBERED: usize = 65_536;
 /// The numbers of one table's rows.
 #[derive(Debug)]
 pub(crate) struct Names<K> {
+    table: &'static str,
     find: String,
     add: String,
     numbers: FxHashMap<K, i64>,
+    /// Those that were used since somebody began to look for those that nobody uses.
+    used: FxHashSet<i64>,
 }
 
 impl<K: Hash + Eq> Names<K> {
     /// Of a table with these columns beside its `id`.
-    pub(crate) fn new(table: &str, columns: &[&str]) -> Self {
+    pub(crate) fn new(table: &'static str, columns: &[&str]) -> Self {
         let asked: Vec<String> = (columns.iter().enumerate())
             .map(|(index, column)| format!("{column} IS ?{}", index + 1))
             .collect();
@@ -26,6 +29,7 @@ impl<K: Hash + Eq> Names<K> {
             .map(|index| format!("?{index}"))
             .collect();
         Self {
+            table,
             find: format!("SELECT id FROM {table} WHERE {}", asked.join(" AND ")),
             add: format!(
                 "INSERT INTO {table} ({}) VALUES ({})",
@@ -33,6 +37,7 @@ impl<K: Hash + Eq> Names<K> {
                 places.join(", ")
             ),
             numbers: FxHashMap::default(),
+            used: FxHashSet::default(),
         }
     }
 
@@ -44,6 +49,7 @@ impl<K: Hash + Eq> Names<K> {
         values: impl FnOnce(&K) -> [Box<dyn ToSql>; N],
     ) -> Result<i64, rusqlite::Error> {
         if let Some(number) = self.numbers.get(&key) {
+            self.used.insert(*number);
             return Ok(*number);
         }
         let values = values(&key);
@@ -62,7 +68,31 @@ impl<K: Hash + Eq> Names<K> {
             self.numbers.clear();
         }
         self.numbers.insert(key, number);
+        self.used.insert(number);
         Ok(number)
+    }
+
+    /// From now on those that are used are told from those that are not.
+    pub(crate) fn watch_use(&mut self) {
+        self.used.clear();
+    }
+
+    /// Deletes rows that no death had when somebody looked, and that have not been used since.
+    pub(crate) fn delete(
+        &mut self,
+        connection: &Connection,
+        unused: &[i64],
+    ) -> Result<(), rusqlite::Error> {
+        let unused: FxHashSet<i64> = (unused.iter().copied())
+            .filter(|number| !self.used.contains(number))
+            .collect();
+        let delete = format!("DELETE FROM {} WHERE id = ?1", self.table);
+        let mut delete = connection.prepare(&delete)?;
+        for number in &unused {
+            delete.execute([number])?;
+        }
+        self.numbers.retain(|_, number| !unused.contains(number));
+        Ok(())
     }
 
     /// After a batch that was not written.

@@ -1,6 +1,7 @@
-//! Deaths come at any rate, and the disk may be slow: a thread writes them, a batch a second.
+//! Deaths come at any rate, and the disk may be slow: a thread writes them, in batches.
 
 mod queue;
+mod upkeep;
 mod writer;
 
 use std::net::IpAddr;
@@ -43,7 +44,7 @@ pub struct Status {
 }
 
 impl Recorder {
-    /// Opens or makes the file, and starts the thread.
+    /// Opens or makes the file, reads all of it to see whether it is sound, and starts the thread.
     ///
     /// # Errors
     /// The file cannot be written, and nothing is recorded.
@@ -51,7 +52,8 @@ impl Recorder {
         let (store, trouble) = Store::open(path, damaged, SystemTime::now())?;
         let queue = Arc::new(Queue::default());
         trouble.into_iter().for_each(|trouble| queue.tell(trouble));
-        let writer = Writer::new(store, bounds, Arc::clone(&queue));
+        let mut writer = Writer::new(store, bounds, Arc::clone(&queue));
+        writer.begin();
         let thread = thread::Builder::new()
             .name("history".to_owned())
             .spawn(move || writer.run())

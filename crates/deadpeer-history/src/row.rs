@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::names::Names;
 use crate::time::from_micros;
+use crate::unused::Unused;
 
 /// Writes deaths, whatever repeats once.
 #[derive(Debug)]
@@ -140,6 +141,26 @@ impl Rows {
             }
             at += 1;
         }
+    }
+
+    /// From now on names that are used are told from those that are not.
+    pub(crate) fn watch_use(&mut self) {
+        self.owners.watch_use();
+        self.reasons.watch_use();
+        self.settings.watch_use();
+        self.destroyers.watch_use();
+    }
+
+    /// Deletes names that no death had when somebody looked, and that have not been used since.
+    pub(crate) fn delete(
+        &mut self,
+        connection: &Connection,
+        unused: &Unused,
+    ) -> Result<(), rusqlite::Error> {
+        self.owners.delete(connection, &unused.owners)?;
+        self.reasons.delete(connection, &unused.reasons)?;
+        self.settings.delete(connection, &unused.settings)?;
+        self.destroyers.delete(connection, &unused.destroyers)
     }
 
     /// After a batch that was not written.

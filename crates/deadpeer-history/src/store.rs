@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use crate::open::{self, Damaged, OpenError, Trouble};
 use crate::row::Rows;
 use crate::time::{hour, micros};
+use crate::unused::Unused;
 use crate::watch::Watch;
 
 /// What happened since the last batch.
@@ -146,6 +147,30 @@ impl Store {
             (self.watch.since(), now),
         )?;
         transaction.commit()
+    }
+
+    /// From now on names that are used are told from those that are not.
+    pub(crate) fn watch_use(&mut self) {
+        self.rows.watch_use();
+    }
+
+    /// Deletes names that no death had when somebody looked, and that have not been used since.
+    pub(crate) fn delete(&mut self, unused: &Unused) -> Result<(), rusqlite::Error> {
+        // For each of them SQLite would look through all deaths once more.
+        self.connection.pragma_update(None, "foreign_keys", false)?;
+        let deleted = self.try_delete(unused);
+        self.connection.pragma_update(None, "foreign_keys", true)?;
+        deleted
+    }
+
+    fn try_delete(&mut self, unused: &Unused) -> Result<(), rusqlite::Error> {
+        let transaction = self.connection.transaction()?;
+        self.rows.delete(&transaction, unused)?;
+        transaction.commit()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn watch(&mut self) -> &mut Watch {

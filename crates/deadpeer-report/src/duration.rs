@@ -29,7 +29,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         return Err("a duration must be longer than zero".into());
     }
     if duration > LONGEST {
-        return Err("longer than a year is no deadline".into());
+        return Err("a year (365d) is the most".into());
     }
     Ok(duration)
 }
@@ -161,7 +161,7 @@ mod tests {
             ("soon", "not a duration"),
             ("30 parsecs", "not a duration"),
             ("99999999999999999999s", "not a duration"),
-            ("2y", "longer than a year"),
+            ("2y", "a year (365d) is the most"),
             ("inf", "not a duration"),
             ("\u{1b}[31m", "not a duration"),
         ] {

@@ -3,8 +3,10 @@
 use std::io::Write;
 
 use deadpeer_guard::config::Policy;
+use deadpeer_host::filter::Missing;
 use deadpeer_report::duration;
 use deadpeer_report::plural::plural_of;
+use deadpeer_report::sanitize::sanitize;
 
 use super::request::Request;
 use crate::exit::{Exit, Stop};
@@ -21,8 +23,25 @@ pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     )?;
     for policy in &config.policies {
         output.say(out, style::NOTE, &sentence(policy))?;
+        let resolved = policy.selector.resolve();
+        for missing in resolved.map_err(|error| Stop::from_error(&error))?.missing {
+            let said = format!("{}: {}: {missing}", policy.name, named(&missing));
+            output.say(out, style::NOTE, &said)?;
+        }
     }
     Ok(Exit::Yes)
+}
+
+/// What a policy names and is not there now.
+fn named(missing: &Missing) -> String {
+    let name = match missing {
+        Missing::Process(pid) => format!("pid {pid}"),
+        Missing::User(user) => format!("user {user}"),
+        Missing::Cgroup(path) => format!("cgroup {}", path.display()),
+        Missing::Container(container) => format!("container {container}"),
+        _ => String::new(),
+    };
+    sanitize(&name).into_owned()
 }
 
 fn sentence(policy: &Policy) -> String {

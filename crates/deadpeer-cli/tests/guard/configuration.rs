@@ -80,6 +80,22 @@ fn what_is_wrong_is_said_with_its_place() {
             "netns: it is empty",
         ),
         ("policy = 3\n", ":1:10: ", ""),
+        (
+            "[[policy]]\nname = \"a\"\ndeadline = 30\n",
+            ":3:12: ",
+            "a duration stands in quotes, for example \"30s\"",
+        ),
+        ("[[policy]]\nname = \"a\"\n", ":1:1: ", "deadline is missing"),
+        (
+            "[brake]\nq = 1\n",
+            ":2:1: ",
+            "unknown key q: there are share, peers",
+        ),
+        (
+            "[[policy]]\nname = \"a\\u001b[31m\"\ndeadline = \"30s\"\n",
+            ":2:8: ",
+            "name: it has a control character",
+        ),
     ] {
         let (ran, path) = check(text);
         assert_eq!((ran.code, &*ran.stdout), (2, ""), "{text}");
@@ -104,6 +120,24 @@ fn what_is_right_is_shown() {
         "{}",
         ran.stdout
     );
+}
+
+#[test]
+fn without_a_policy_everything_is_observed() {
+    for text in ["", "sweep = \"5s\"\n"] {
+        let (ran, _) = check(text);
+        let observes = "default: within 30s, protect observe, supervise observe, kill observe";
+        assert!(ran.stdout.contains(observes), "{}", ran.stdout);
+    }
+}
+
+/// It may be made later.
+#[test]
+fn a_user_who_is_not_there_is_said() {
+    let (ran, _) = check(&format!("{NAMED}match = {{ user = \"no-such-user-anywhere\" }}\n"));
+    let said = "a: user no-such-user-anywhere: there is no such user\n";
+    assert_eq!((ran.code, &*ran.stderr), (0, ""));
+    assert!(ran.stdout.ends_with(said), "{}", ran.stdout);
 }
 
 /// A policy is for connections in the network namespaces that it names, and in no others.
@@ -144,7 +178,9 @@ fn files_beside_it_add_policies_in_the_order_of_their_names() {
     fs::write(&path, NAMED).unwrap();
     fs::write(beside.join("2.toml"), NAMED.replace("\"a\"", "\"c\"")).unwrap();
     fs::write(beside.join("1.toml"), NAMED.replace("\"a\"", "\"b\"")).unwrap();
-    fs::write(beside.join("ignored.txt"), "nonsense").unwrap();
+    for ignored in ["ignored.txt", ".#1.toml", "1.toml~"] {
+        fs::write(beside.join(ignored), "nonsense").unwrap();
+    }
     let ran = checked(&path);
     let names: Vec<&str> = ran
         .stdout

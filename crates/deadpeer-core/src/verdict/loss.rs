@@ -87,6 +87,34 @@ impl Loss {
         MOST
     }
 
+    /// The smallest number of unanswered solicitations in a row whose chance on a live connection
+    /// is at most one in `questions` even if its path loses this share of all packets each way (0
+    /// to 1), as far as that fits what was answered: each answer that such a path would rather have
+    /// lost makes it less likely, by the ratio of the likelihoods, and the number smaller.
+    #[must_use]
+    pub fn streak_even_if(&self, each_way: f64, questions: f64) -> u32 {
+        let failing = 1.0 - (1.0 - each_way.clamp(0.0, 1.0)).powi(2);
+        let surprise = self.surprise_at(failing);
+        let streak = (questions.ln() - surprise) / -failing.ln();
+        streak.ceil().clamp(0.0, MOST.into()) as u32
+    }
+
+    /// How much less likely than under the share that was seen the own samples are under a larger
+    /// one: the logarithm of the ratio.
+    fn surprise_at(&self, failing: f64) -> f64 {
+        let failed = f64::from((self.failed - PRIOR_FAILED).max(0.0));
+        let answered = f64::from((self.answered - PRIOR_ANSWERED).max(0.0));
+        let seen = failed / (failed + answered).max(1.0);
+        if seen >= failing {
+            return 0.0;
+        }
+        let of_failed = match failed {
+            0.0 => 0.0,
+            _ => failed * (seen / failing).ln(),
+        };
+        of_failed + answered * ((1.0 - seen) / (1.0 - failing)).ln()
+    }
+
     fn samples(&self) -> f64 {
         f64::from(self.failed) + f64::from(self.answered)
     }
@@ -132,6 +160,25 @@ mod tests {
         let loss = Loss::default();
         assert!(loss.convincing_streak(YEAR * 100.0) > loss.convincing_streak(YEAR));
         assert!(loss.convincing_streak(60.0) >= Loss::FEWEST);
+    }
+
+    /// Nine questions fail in a row once in a million times where a tenth is lost each way, and
+    /// seventeen where a quarter is, unless a dozen answers have made that unlikely.
+    #[test]
+    fn what_nobody_has_measured_may_be_lossy() {
+        let fresh = Loss::default();
+        assert_eq!(fresh.streak_even_if(0.10, 1e6), 9);
+        assert_eq!(fresh.streak_even_if(0.25, 1e6), 17);
+        let answered = |answered| {
+            let mut loss = Loss::default();
+            loss.sample(0.0, answered);
+            loss.streak_even_if(0.25, 1e6)
+        };
+        assert!((9..=11).contains(&answered(12.0)), "{}", answered(12.0));
+        assert_eq!(answered(60.0), 0);
+        let mut lossy = Loss::default();
+        lossy.sample(40.0, 60.0);
+        assert!(lossy.streak_even_if(0.25, 1e6) >= 15);
     }
 
     #[test]

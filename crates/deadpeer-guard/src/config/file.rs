@@ -96,19 +96,27 @@ pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, C
         let message = error.message().trim_end();
         ConfigError::Wrong {
             place: Place::of(path, text, error.span().map(|span| span.start)),
-            problem: suggestion(message).unwrap_or_else(|| message.replace('\n', ", ")),
+            problem: of_key(message).unwrap_or_else(|| message.replace('\n', ", ")),
         }
     })
 }
 
-/// In place of serde's list of all keys: the key that was meant, if it is one of them.
-fn suggestion(message: &str) -> Option<String> {
+/// What serde says of keys, in a user's words: with the one that was meant, if one is alike.
+fn of_key(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let typed = quoted
-        .next()
-        .filter(|_| message.starts_with("unknown field"))?;
-    let rated = quoted.map(|known| (strsim::jaro_winkler(typed, known), known));
+    let key = quoted.next()?;
+    if message.starts_with("missing field") {
+        return Some(format!("{key} is missing"));
+    }
+    if !message.starts_with("unknown field") {
+        return None;
+    }
+    let known: Vec<&str> = quoted.collect();
+    let rated = known.iter().map(|it| (strsim::jaro_winkler(key, it), it));
     let alike = rated.filter(|(alike, _)| *alike >= ALIKE);
-    let (_, best) = alike.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-    Some(format!("unknown key {typed}: did you mean {best}?"))
+    let best = alike.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    Some(match best {
+        Some((_, best)) => format!("unknown key {key}: did you mean {best}?"),
+        None => format!("unknown key {key}: there are {}", known.join(", ")),
+    })
 }

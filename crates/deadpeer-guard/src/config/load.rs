@@ -36,7 +36,7 @@ impl Config {
     }
 }
 
-/// The `*.toml` files of `guard.d`, if there is one.
+/// The `*.toml` files of `guard.d`, if there is one. Hidden ones are an editor's.
 fn drop_ins(main: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     let directory = main.with_extension("d");
     let unreadable = |error| ConfigError::Read {
@@ -51,10 +51,9 @@ fn drop_ins(main: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(unreadable)?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
+        let is_toml = path.extension().is_some_and(|end| end == "toml");
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if is_toml && !name.starts_with(b".") {
             found.push(path);
         }
     }

@@ -220,6 +220,9 @@ impl Config {
             }
             policies.push(Policy::checked(entry, source, kernel.as_ref())?);
         }
+        if policies.is_empty() {
+            policies = default.policies;
+        }
         Ok(Self {
             sweep: main.sweep.map_or(default.sweep, |sweep| sweep.get_ref().0),
             brake: Brake {
@@ -266,6 +269,11 @@ impl Policy {
             Some(&entry.name),
             |name| !name.is_empty(),
             "name: it is empty",
+        )?;
+        source.holds(
+            Some(&entry.name),
+            |name| !name.contains(char::is_control),
+            "name: it has a control character",
         )?;
         source.holds(
             Some(&entry.deadline),

@@ -15,7 +15,15 @@ pub(super) struct Time(pub(super) Duration);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
+        #[derive(Deserialize)]
+        #[serde(
+            untagged,
+            expecting = "a duration stands in quotes, for example \"30s\""
+        )]
+        enum Quoted {
+            Text(String),
+        }
+        let Quoted::Text(text) = Quoted::deserialize(from)?;
         let time = duration::parse(&text);
         time.map(Self)
             .map_err(|why| D::Error::custom(format!("{text}: {why}")))

@@ -7,6 +7,7 @@ use deadpeer_core::{Judge, Supervision, TcpInfo, Verdict};
 
 use super::facts::{ServiceId, Sighting};
 use super::paths::{Known, Paths};
+use super::seldom::Seldom;
 use crate::Patience;
 use crate::event::{Evidence, WhySpared};
 
@@ -52,6 +53,8 @@ pub(super) struct Suspect {
     heard: Duration,
     /// Questions open behind a closed window.
     window_probes: u8,
+    /// Why the kernel asks seldom, if it does.
+    seldom: Option<Seldom>,
     /// How long the kernel is to ask it in vain.
     pub(super) patience: Patience,
 }
@@ -96,6 +99,7 @@ impl Suspect {
             path: Known::default(),
             heard: now,
             window_probes: 0,
+            seldom: None,
             patience: Patience::default(),
         }
     }
@@ -109,7 +113,8 @@ impl Suspect {
         let verdict = self.judge.observe(now, info);
         self.open = open(info);
         self.heard = now.saturating_sub(info.heard_ago().unwrap_or_default());
-        let is_closed = info.snd_wnd == Some(0) && info.notsent_bytes > Some(0);
+        self.seldom = Seldom::of(info);
+        let is_closed = self.seldom == Some(Seldom::ClosedWindow);
         self.window_probes = info.probes.filter(|_| is_closed).unwrap_or(0);
         let unanswered = self.unanswered().map_or(0, |(unanswered, _)| unanswered);
         self.streak = self.streak.max(unanswered);
@@ -139,7 +144,9 @@ impl Suspect {
 
     /// So many in a row convince.
     fn needed(&self) -> u32 {
-        self.judge.needed().max(self.path.needed)
+        let seldom = self.seldom.map(|why| why.needs(&self.judge.loss()));
+        let measured = self.judge.needed().max(self.path.needed);
+        measured.max(seldom.unwrap_or(0))
     }
 
     /// Whether it counts for the brake: its peer is far and silent, and nobody has said anything

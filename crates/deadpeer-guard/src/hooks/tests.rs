@@ -30,7 +30,7 @@ const EVIDENCE: Evidence = Evidence {
 
 fn ask(words: &[&str], patience: Duration) -> io::Result<bool> {
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-    Asked::begin(&words, &subject(), &EVIDENCE)?.agrees(Instant::now() + patience)
+    Asked::begin(&words, &subject(), &EVIDENCE)?.agrees(Instant::now() + patience, || {})
 }
 
 #[test]

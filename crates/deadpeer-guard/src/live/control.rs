@@ -59,6 +59,14 @@ pub enum AskError {
         /// What was tried.
         error: io::Error,
     },
+    /// Only root, and the user that it runs as, may ask it.
+    #[error("only root, and the user that a guard runs as, may ask it ({}: {error})", path.display())]
+    Forbidden {
+        /// Its socket.
+        path: PathBuf,
+        /// What the kernel said.
+        error: io::Error,
+    },
     /// It did not answer.
     #[error("the guard does not answer: {0}")]
     NoAnswer(io::Error),
@@ -73,7 +81,10 @@ pub enum AskError {
 /// See [`AskError`].
 pub fn ask(directory: &Path, asked: Asked) -> Result<GuardStatus, AskError> {
     let path = directory.join(NAME);
-    let stream = UnixStream::connect(&path).map_err(|error| AskError::None { path, error })?;
+    let stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => AskError::Forbidden { path, error },
+        _ => AskError::None { path, error },
+    })?;
     let answer = exchange(stream, asked).map_err(AskError::NoAnswer)?;
     serde_json::from_str(&answer).map_err(|_| AskError::Refused(answer.trim_end().to_owned()))
 }

@@ -18,6 +18,10 @@ const COUNT: u32 = 127;
 const WINDOW_PROBES: u32 = 15;
 /// The least retransmission timeout.
 const RTO_MIN: Duration = Duration::from_millis(200);
+/// Data that goes out and the tail-loss probe after it, before the first timeout is counted.
+const BEFORE_TIMEOUTS: u32 = 2;
+/// Segments that have filled a window before it closed.
+const FILLS_A_WINDOW: u32 = 20;
 /// So long a path is not known well.
 const YOUNG: Duration = Duration::from_secs(900);
 
@@ -37,10 +41,17 @@ pub(crate) enum Doing {
 pub(crate) struct Path {
     /// Whether the peer is there, and a way to it.
     pub(crate) open: bool,
-    /// The share of questions that fail.
-    pub(crate) fails: f64,
+    /// The share of packets that is lost each way.
+    pub(crate) loss: f64,
     /// How long an answer takes.
     pub(crate) late: Duration,
+}
+
+impl Path {
+    /// The share of questions that fail.
+    fn fails(&self) -> f64 {
+        1.0 - (1.0 - self.loss).powi(2)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -50,15 +61,22 @@ pub(crate) struct Connection {
     /// When the next question goes out.
     next: Duration,
     /// Unanswered so far.
-    pub(crate) open: u32,
+    open: u32,
     heard: Duration,
-    asked: u32,
+    /// Sent without data, and with it.
+    probes: u32,
+    data: u32,
     answers: u32,
     resent: u32,
+    /// Of those, the ones that the peer says it had already.
+    came_twice: u32,
     /// An answer that is on its way.
     coming: Option<Duration>,
-    /// Questions that the peer has and that are answered soon.
+    /// Questions that have reached the peer since it was heard, and those whose answers are coming.
     reached: u32,
+    answered: u32,
+    /// All went well until the next question, which fails.
+    fails_next: bool,
     begun: Duration,
     /// How long the kernel is to ask in vain, as the guard has set it.
     pub(crate) patience: Patience,
@@ -69,18 +87,35 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(now: Duration, doing: Doing, path: Path) -> Self {
+    pub(crate) fn new(now: Duration, doing: Doing, path: Path, chance: &mut Chance) -> Self {
+        let mut fresh = Self::unused(now, doing, path);
+        if doing == Doing::Blocked {
+            for _ in 0..FILLS_A_WINDOW {
+                let failed = chance.failures(path.fails());
+                fresh.data += failed + 1;
+                fresh.resent += failed;
+                fresh.answers += 1;
+            }
+        }
+        fresh
+    }
+
+    fn unused(now: Duration, doing: Doing, path: Path) -> Self {
         Self {
             doing,
             path,
             next: now + calm(doing),
             open: 0,
             heard: now,
-            asked: 0,
+            probes: 0,
+            data: 0,
             answers: 1,
             resent: 0,
+            came_twice: 0,
             coming: None,
             reached: 0,
+            answered: 0,
+            fails_next: false,
             begun: now,
             patience: Patience::default(),
             first: now,
@@ -91,11 +126,13 @@ impl Connection {
     /// Lets the time pass in which every question is answered at once, and says when the first is
     /// not, if the path stays as it is.
     pub(crate) fn rest(&mut self, chance: &mut Chance) -> Duration {
+        self.fails_next = false;
         if !self.path.open || self.path.late > INTERVAL {
             return self.next;
         }
         let cycle = calm(self.doing) + self.path.late;
-        let answered = chance.successes(self.path.fails).min(1 << 24);
+        let answered = chance.successes(self.path.fails()).min(1 << 24);
+        self.fails_next = answered < 1 << 24;
         self.next + cycle * answered as u32
     }
 
@@ -106,7 +143,7 @@ impl Connection {
             return;
         }
         let answered = (until - self.next).as_nanos().div_ceil(cycle.as_nanos()) as u32;
-        self.asked += answered;
+        self.count(answered);
         self.answers += answered;
         self.heard = self.next + cycle * (answered - 1) + self.path.late;
         self.next += cycle * answered;
@@ -147,6 +184,14 @@ impl Connection {
         self.open == 0 && self.coming.is_none()
     }
 
+    /// Unanswered questions, as the kernel shows them.
+    pub(crate) fn shows(&self) -> u32 {
+        match self.doing {
+            Doing::Nothing | Doing::Blocked => self.open,
+            Doing::Writing => self.open.saturating_sub(BEFORE_TIMEOUTS),
+        }
+    }
+
     fn ask(&mut self, chance: &mut Chance) {
         let at = self.next;
         if self.open == 0 {
@@ -156,21 +201,38 @@ impl Connection {
             self.ended = true;
             return;
         }
-        self.asked += 1;
-        let reaches = self.path.open && !chance.is(self.path.fails);
-        if reaches {
-            self.coming = self.coming.or(Some(at + self.path.late));
+        self.count(1);
+        self.resent += u32::from(self.doing == Doing::Writing && self.open > 0);
+        let loss = self.path.loss;
+        let (reaches, answered) = match std::mem::take(&mut self.fails_next) {
+            // It is the answer that is lost, or the question.
+            true => (chance.is(loss * (1.0 - loss) / self.path.fails()), false),
+            false => (!chance.is(loss), !chance.is(loss)),
+        };
+        if self.path.open && reaches {
             self.reached += 1;
+            if answered {
+                self.coming = self.coming.or(Some(at + self.path.late));
+                self.answered += 1;
+            }
         }
         self.open += 1;
-        self.resent += u32::from(self.doing == Doing::Writing);
         self.next = at + self.spacing();
+    }
+
+    fn count(&mut self, questions: u32) {
+        match self.doing {
+            Doing::Nothing | Doing::Blocked => self.probes += questions,
+            Doing::Writing => self.data += questions,
+        }
     }
 
     fn hear(&mut self, at: Duration) {
         self.heard = at;
-        self.answers += self.reached;
-        (self.open, self.reached) = (0, 0);
+        self.answers += self.answered;
+        // The last answer tells whether what it answers came twice (RFC 2883).
+        self.came_twice += u32::from(self.doing == Doing::Writing && self.reached > 1);
+        (self.open, self.reached, self.answered) = (0, 0, 0);
         self.coming = None;
         self.next = at + calm(self.doing);
     }
@@ -180,7 +242,10 @@ impl Connection {
         match self.doing {
             Doing::Nothing => apart,
             Doing::Blocked => longest,
-            Doing::Writing => (RTO_MIN * 2u32.saturating_pow(self.open)).min(longest),
+            Doing::Writing => {
+                let timeouts = self.shows();
+                (RTO_MIN * 2u32.saturating_pow(timeouts)).min(longest)
+            }
         }
     }
 
@@ -196,7 +261,7 @@ impl Connection {
     /// What the kernel shows.
     pub(crate) fn info(&self, now: Duration) -> TcpInfo {
         let writes = self.doing == Doing::Writing;
-        let open = u8::try_from(self.open).unwrap_or(u8::MAX);
+        let open = u8::try_from(self.shows()).unwrap_or(u8::MAX);
         let age = (now.saturating_sub(self.heard)).as_millis() as u32;
         let of = |is: bool| Some(if is { open } else { 0 });
         let mut info = TcpInfo::default();
@@ -209,9 +274,9 @@ impl Connection {
         info.bytes_acked = Some(if writes { u64::from(self.answers) } else { 1 });
         info.segs_in = Some(self.answers);
         info.data_segs_in = Some(0);
-        info.segs_out = Some(self.asked + 1);
-        info.data_segs_out = Some(if writes { self.asked } else { 0 });
-        info.dsack_dups = Some(0);
+        info.segs_out = Some(self.probes + self.data + 1);
+        info.data_segs_out = Some(self.data);
+        info.dsack_dups = Some(self.came_twice);
         info.last_data_recv_ms = Some(u32::MAX);
         info.last_ack_recv_ms = Some(age);
         info.snd_wnd = Some(if self.doing == Doing::Blocked {

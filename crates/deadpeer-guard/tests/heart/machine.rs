@@ -20,8 +20,13 @@ const LOOK: Duration = Duration::from_millis(2_500);
 const SERVICES: usize = 8;
 /// A path of which more questions have failed is not known to lose nothing.
 const KNOWN_TO_FAIL: f64 = 0.1;
-/// So many questions go out in a deadline about what is in flight.
+/// So many questions go out in a deadline about what is in flight, and in four about a window that
+/// is closed.
 const IN_A_DEADLINE: u32 = 7;
+const IN_FOUR: u32 = 9;
+/// The loss each way at which the kernel itself gives a live peer up now and then: it asks fifteen
+/// times of a closed window, and has a few questions left about data in flight after ten minutes.
+const HEAVY: f64 = 0.25;
 
 /// What is on it.
 #[derive(Debug)]
@@ -51,6 +56,9 @@ pub(crate) struct Count {
     pub(crate) by_kernel: u32,
     /// Live ones that the kernel gave up.
     pub(crate) by_kernel_alive: u32,
+    /// The same behind heavy loss where it asks seldom, and the rows of unanswered questions there.
+    pub(crate) by_kernel_alive_heavy: u32,
+    pub(crate) rows_heavy: u64,
     /// From death to kill, of those whose path is known to lose next to nothing and that no hold
     /// kept.
     pub(crate) slowest: Duration,
@@ -70,9 +78,16 @@ struct Place {
     generation: u32,
     /// Which of the connections that have been in this place.
     life: u32,
-    lossy: bool,
+    /// Of its path, when all is well.
+    loss: f64,
     /// When its peer died.
     died: Option<Duration>,
+}
+
+impl Place {
+    fn is_heavy(&self) -> bool {
+        self.connection.doing != Doing::Nothing && self.connection.path.loss >= HEAVY
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -110,13 +125,13 @@ impl Machine {
         };
         for place in 0..connections {
             let peer = place % peers;
-            let (lossy, connection) = machine.fresh(place);
+            let connection = machine.fresh(place);
             machine.places.push(Place {
+                loss: connection.path.loss,
                 connection,
                 peer,
                 generation: 0,
                 life: 0,
-                lossy,
                 died: None,
             });
             machine.census.add(service(place), address(peer), None);
@@ -125,11 +140,11 @@ impl Machine {
         machine
     }
 
-    fn fresh(&mut self, place: usize) -> (bool, Connection) {
+    fn fresh(&mut self, place: usize) -> Connection {
         // Loss each way: 25 %, 5 %, 1 %, none.
         let loss = match place % 200 {
-            0 => 0.25,
-            1 | 2 => 0.05,
+            0 | 13 | 16 => HEAVY,
+            1 | 2 | 23 | 26 => 0.05,
             3..=6 => 0.01,
             _ => 0.0,
         };
@@ -142,14 +157,13 @@ impl Machine {
             6 => Doing::Blocked,
             _ => Doing::Nothing,
         };
-        let fails = 1.0 - (1.0 - loss) * (1.0 - loss);
         let path = Path {
             open: true,
-            fails,
+            loss,
             late,
         };
         let begun = self.now - self.chance.between(Duration::ZERO, crate::connection::IDLE);
-        (loss > 0.0, Connection::new(begun, doing, path))
+        Connection::new(begun, doing, path, &mut self.chance)
     }
 
     /// Whether an outage gave one that died then more time.
@@ -176,6 +190,22 @@ impl Machine {
     fn reach(&mut self, cut: impl Fn(usize) -> bool) {
         for peer in 0..self.peers.len() {
             self.set(peer, |known| known.reachable = !cut(peer));
+        }
+    }
+
+    /// The path to a peer comes to lose so much each way at least, from one moment on, or again what
+    /// it lost before.
+    pub(crate) fn worsen(&mut self, peer: usize, loss: f64) {
+        for index in (peer..self.places.len()).step_by(self.peers.len()) {
+            let place = &mut self.places[index];
+            let is_calm = !self.active.contains(&index);
+            if is_calm {
+                place.connection.calm_until(self.now);
+            }
+            place.connection.path.loss = place.loss.max(loss);
+            if is_calm {
+                self.plan(index);
+            }
         }
     }
 
@@ -285,10 +315,12 @@ impl Machine {
         let place = &mut self.places[index];
         place.connection.step(now, &mut self.chance);
         if place.connection.ended {
-            match place.died {
-                Some(_) => self.count.by_kernel += 1,
-                None => self.count.by_kernel_alive += 1,
-            }
+            let count = match place.died {
+                Some(_) => &mut self.count.by_kernel,
+                None if place.is_heavy() => &mut self.count.by_kernel_alive_heavy,
+                None => &mut self.count.by_kernel_alive,
+            };
+            *count += 1;
             self.replace(index);
             return;
         }
@@ -297,7 +329,7 @@ impl Machine {
         // As it was found in the sweep before.
         place.connection.patience = self.heart.patience(key);
         let place = &self.places[index];
-        if place.connection.open > 0 || self.heart.suspects(key) {
+        if place.connection.shows() > 0 || self.heart.suspects(key) {
             let sighting = Sighting {
                 key,
                 policy: 0,
@@ -306,7 +338,9 @@ impl Machine {
                 far: true,
                 ours: false,
             };
-            self.count.suspected += u64::from(!self.heart.suspects(key));
+            let row = u64::from(!self.heart.suspects(key));
+            self.count.suspected += row;
+            self.count.rows_heavy += if place.is_heavy() { row } else { 0 };
             self.heart
                 .observe(now, &sighting, &place.connection.info(now));
         }
@@ -328,15 +362,16 @@ impl Machine {
                 // What went unanswered in outages counts as lost, and takes more questions.
                 let known = self.heart.evidence(key);
                 let failing = known.map_or(1.0, |known| known.failing);
-                let many = known.is_some_and(|known| known.needed > IN_A_DEADLINE);
+                let blocked = place.connection.doing == Doing::Blocked;
+                let few = if blocked { IN_FOUR } else { IN_A_DEADLINE };
+                let many = known.is_some_and(|known| known.needed > few);
                 match place.died {
                     Some(died) if !self.disturbed(died) => {
-                        let unknown = place.lossy || place.connection.is_young(died);
-                        let blocked = place.connection.doing == Doing::Blocked;
-                        let slowest = match unknown || failing > KNOWN_TO_FAIL {
+                        let unknown =
+                            place.connection.path.loss > 0.0 || place.connection.is_young(died);
+                        let slowest = match unknown || many || failing > KNOWN_TO_FAIL {
                             true => &mut self.count.slowest_unknown,
                             false if blocked => &mut self.count.slowest_blocked,
-                            false if many => &mut self.count.slowest_unknown,
                             false => &mut self.count.slowest,
                         };
                         *slowest = (*slowest).max(self.now - died);
@@ -357,10 +392,10 @@ impl Machine {
         self.active.remove(&index);
         let peer = self.places[index].peer;
         self.peers[peer].alive = true;
-        let (lossy, mut connection) = self.fresh(index);
+        let mut connection = self.fresh(index);
         connection.path.open = self.peers[peer].reachable;
         let place = &mut self.places[index];
-        (place.lossy, place.connection) = (lossy, connection);
+        place.connection = connection;
         place.died = None;
         place.life += 1;
         self.plan(index);

@@ -43,4 +43,12 @@ impl Chance {
         }
         ((1.0 - self.unit()).ln() / (1.0 - fails).ln()) as u64
     }
+    /// How many fail in a row before one succeeds.
+    pub(crate) fn failures(&mut self, fails: f64) -> u32 {
+        let mut failed = 0;
+        while self.is(fails) {
+            failed += 1;
+        }
+        failed
+    }
 }

@@ -14,6 +14,12 @@ use crate::store::Batch;
 
 /// So many deaths wait at most, some 40 MB: three seconds of the worst storm.
 const CAPACITY: usize = 100_000;
+/// A batch is written so long after the first death in it came. With what the writing itself takes,
+/// a death is in the file within a second.
+const RIPE: Duration = Duration::from_millis(500);
+/// When nobody dies, that somebody watches is written so often; and so long after a batch that could
+/// not be written the next is tried.
+const SECOND: Duration = Duration::from_secs(1);
 /// Peers of so many networks are told apart in one second.
 const NETWORKS: usize = 10_000;
 
@@ -26,6 +32,10 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     batch: Batch,
+    /// When it is to be written, if deaths are in it.
+    due: Option<Instant>,
+    /// Not before: the last could not be written.
+    rests_until: Option<Instant>,
     ended: bool,
     status: Status,
     troubles: Vec<Trouble>,
@@ -39,8 +49,10 @@ impl Queue {
             return;
         }
         state.batch.deaths.push(death.clone());
-        // A storm is not left to wait for the second to pass.
-        if state.batch.deaths.len() == CAPACITY / 4 {
+        let is_first = state.due.is_none();
+        state.due.get_or_insert_with(|| Instant::now() + RIPE);
+        // A storm is not left to wait.
+        if is_first || state.batch.deaths.len() == CAPACITY / 4 {
             self.woken.notify_one();
         }
     }
@@ -83,13 +95,21 @@ impl Queue {
         self.woken.notify_one();
     }
 
-    /// Waits for so long, or until there is much to do or nothing more to come. Says whether this
-    /// is the end.
-    pub(super) fn wait(&self, until: Instant) -> bool {
+    /// Waits until a batch is due, or there is nothing more to come. Says whether this is the end.
+    pub(super) fn wait(&self) -> bool {
+        let idle = Instant::now() + SECOND;
         let mut state = self.lock();
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if state.ended || left.is_zero() || state.batch.deaths.len() >= CAPACITY / 4 {
+            let now = Instant::now();
+            let is_much = state.batch.deaths.len() >= CAPACITY / 4;
+            let until = match (state.rests_until, state.due) {
+                (Some(rested), _) => rested,
+                (None, _) if is_much => now,
+                (None, Some(due)) => due.min(idle),
+                (None, None) => idle,
+            };
+            let left = until.saturating_duration_since(now);
+            if state.ended || left.is_zero() {
                 return state.ended;
             }
             let waited = self.woken.wait_timeout(state, left);
@@ -101,6 +121,7 @@ impl Queue {
     pub(super) fn take(&self) -> Batch {
         let mut state = self.lock();
         let batch = std::mem::take(&mut state.batch);
+        (state.due, state.rests_until) = (None, None);
         state.status.waiting = batch.deaths.len() as u64;
         batch
     }
@@ -119,6 +140,7 @@ impl Queue {
             *longest = (*longest).max(silence);
         }
         state.batch = batch;
+        state.rests_until = Some(Instant::now() + SECOND);
         state.status.waiting = 0;
         state.lose(surplus as u64, "unwritable");
     }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::queue::Queue;
+use super::upkeep::Upkeep;
 use crate::bounds::Bounds;
 use crate::open::{Trouble, is_damage};
 use crate::store::Store;
 
-/// Between two batches, as a rule.
-const SECOND: Duration = Duration::from_secs(1);
 /// Between two looks at the bounds.
 const MINUTE: Duration = Duration::from_secs(60);
 /// So many batches fail before what is left at the end is given up.
@@ -19,6 +18,7 @@ pub(super) struct Writer {
     store: Store,
     bounds: Bounds,
     queue: Arc<Queue>,
+    upkeep: Upkeep,
     next_trim: Instant,
     unwritable: Option<String>,
     records: u64,
@@ -30,6 +30,7 @@ impl Writer {
             store,
             bounds,
             queue,
+            upkeep: Upkeep::new(),
             next_trim: Instant::now(),
             unwritable: None,
             records: 0,
@@ -38,15 +39,14 @@ impl Writer {
 
     /// Until the end.
     pub(super) fn run(mut self) {
-        self.begin();
-        loop {
-            let ended = self.queue.wait(Instant::now() + SECOND);
-            if ended {
-                break;
-            }
+        while !self.queue.wait() {
             self.write();
             self.trim();
+            if let Err(error) = self.upkeep.go_on(&mut self.store) {
+                self.failed(&error);
+            }
         }
+        self.upkeep.end();
         for _ in 0..LAST_TRIES {
             if self.write() {
                 return;
@@ -59,21 +59,19 @@ impl Writer {
         });
     }
 
-    /// Damage that opening did not find would be found later, and cost more then.
-    fn begin(&mut self) {
+    /// Does what would keep the first deaths waiting: all of the file is read, for damage that
+    /// opening did not find would be found later and cost more then, and the first batch, for which
+    /// SQLite waits for the disk, is written without any.
+    pub(super) fn begin(&mut self) {
         let sound = self.store.is_sound();
         if matches!(sound, Ok(false)) {
             self.maintain(true);
         }
-        let counted = self
-            .store
-            .forget_unused_names()
-            .and_then(|()| self.store.deaths());
-        match counted {
+        match self.store.deaths() {
             Ok(deaths) => self.records = deaths,
             Err(error) => self.failed(&error),
         }
-        self.report();
+        self.write();
     }
 
     /// Says whether nothing waits any more.
@@ -99,12 +97,12 @@ impl Writer {
         if Instant::now() < self.next_trim {
             return;
         }
-        self.next_trim = Instant::now() + MINUTE;
-        let trimmed = self
-            .store
-            .trim(self.bounds, SystemTime::now())
-            .and_then(|()| self.store.deaths());
-        match trimmed {
+        let trimmed = self.store.trim(self.bounds, SystemTime::now());
+        let more = trimmed.as_ref().is_ok_and(|more| *more);
+        if !more {
+            self.next_trim = Instant::now() + MINUTE;
+        }
+        match trimmed.and_then(|_| self.store.deaths()) {
             Ok(deaths) => self.records = deaths,
             Err(error) => self.failed(&error),
         }
