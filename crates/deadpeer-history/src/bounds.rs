@@ -32,10 +32,10 @@ const PART: i64 = 32;
 const AT_ONCE: i64 = 100_000;
 
 impl Store {
-    /// Deletes what is older than the bounds say, and then the oldest until the rest fits: a part of
-    /// it, so that nobody waits for long. Returns whether there is more. Gives the space back to the
-    /// file system. For an hour after the clock leapt by more than a day nothing is too old: it may
-    /// have been set by mistake.
+    /// Deletes what is older than the bounds say, and then the oldest until the rest fits: a part
+    /// of it, so that nobody waits for long. Returns whether there is more. Gives the space back to
+    /// the file system. For an hour after the clock leapt by more than a day nothing is too old: it
+    /// may have been set by mistake.
     ///
     /// # Errors
     /// A part may have been deleted.
@@ -93,7 +93,9 @@ fn end_of_the_oldest_part(connection: &Connection) -> Result<Option<i64>, rusqli
 /// When the one died before which so many did.
 fn at(connection: &Connection, place: i64) -> Result<Option<i64>, rusqlite::Error> {
     let at = "SELECT at FROM death ORDER BY at LIMIT 1 OFFSET ?1";
-    connection.query_row(at, [place], |row| row.get(0)).optional()
+    connection
+        .query_row(at, [place], |row| row.get(0))
+        .optional()
 }
 
 /// Bytes of pages that hold something.

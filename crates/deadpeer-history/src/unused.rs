@@ -35,3 +35,70 @@ pub(crate) fn find(connection: &Connection) -> Result<Unused, rusqlite::Error> {
         destroyers: of("destroyer")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+    use std::time::{Duration, SystemTime};
+
+    use deadpeer_core::CloseReason;
+    use deadpeer_core::close_reason::LastState;
+    use deadpeer_host::Process;
+    use deadpeer_host::deaths::{Death, KnownBy, LastOwner};
+
+    use super::*;
+    use crate::bounds::Bounds;
+    use crate::open::Damaged;
+    use crate::reader::Reader;
+    use crate::store::{Batch, Store};
+
+    fn died(process: &str, at: SystemTime) -> Batch {
+        let ends = (
+            "192.0.2.1:80".parse().unwrap(),
+            "192.0.2.2:4000".parse().unwrap(),
+        );
+        let mut death = Death::new(at, 7, ends, CloseReason::of(&LastState::default()));
+        let process = Process::named(9, process.as_bytes());
+        death.owner = Some(LastOwner::new(process.into(), KnownBy::Holding));
+        Batch {
+            deaths: vec![death],
+            ..Batch::default()
+        }
+    }
+
+    /// Of two whose deaths have gone, one comes back while the search goes on.
+    #[test]
+    fn a_name_that_is_used_again_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("history.db");
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000);
+        let (mut store, _) = Store::open(&file, Damaged::Refuse, then).unwrap();
+        store.write(&died("gone", then), then).unwrap();
+        store.write(&died("comes-back", then), then).unwrap();
+        // Within a day's leap, whose clock is trusted.
+        let mut now = then;
+        for _ in 0..40 {
+            now += Duration::from_secs(23 * 3600);
+            store.write(&died("stays", now), now).unwrap();
+        }
+        while store.trim(Bounds::default(), now).unwrap() {}
+        store.watch_use();
+        let mut unused = find(&open(&file).unwrap()).unwrap();
+        unused.owners.sort_unstable();
+        assert_eq!(unused.owners, [1, 2]);
+        store.write(&died("comes-back", now), now).unwrap();
+        store.delete(&unused).unwrap();
+        let unused = find(&open(&file).unwrap()).unwrap();
+        assert_eq!(unused, Unused::default());
+        store.write(&died("gone", now), now).unwrap();
+        let mut names = Vec::new();
+        let last = now - Duration::from_secs(1);
+        let read = Reader::open(&file).unwrap().deaths(last, |death| {
+            let name = death.owner.unwrap().process;
+            names.push(String::from_utf8(name.as_bytes().to_vec()).unwrap());
+            ControlFlow::Continue(())
+        });
+        read.unwrap();
+        assert_eq!(names, ["stays", "comes-back", "gone"]);
+    }
+}

@@ -85,7 +85,11 @@ fn what_is_wrong_is_said_with_its_place() {
             ":3:12: ",
             "a duration stands in quotes, for example \"30s\"",
         ),
-        ("[[policy]]\nname = \"a\"\n", ":1:1: ", "deadline is missing"),
+        (
+            "[[policy]]\nname = \"a\"\n",
+            ":1:1: ",
+            "deadline is missing",
+        ),
         (
             "[brake]\nq = 1\n",
             ":2:1: ",
@@ -134,7 +138,9 @@ fn without_a_policy_everything_is_observed() {
 /// It may be made later.
 #[test]
 fn a_user_who_is_not_there_is_said() {
-    let (ran, _) = check(&format!("{NAMED}match = {{ user = \"no-such-user-anywhere\" }}\n"));
+    let (ran, _) = check(&format!(
+        "{NAMED}match = {{ user = \"no-such-user-anywhere\" }}\n"
+    ));
     let said = "a: user no-such-user-anywhere: there is no such user\n";
     assert_eq!((ran.code, &*ran.stderr), (0, ""));
     assert!(ran.stdout.ends_with(said), "{}", ran.stdout);

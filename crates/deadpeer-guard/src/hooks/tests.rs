@@ -68,7 +68,7 @@ fn one_that_hangs_does_not_agree() {
     let words = ["/bin/sh".to_owned(), "-c".to_owned(), script];
     let asked = Asked::begin(&words, &subject(), &EVIDENCE).unwrap();
     let pid = pid_in(&file);
-    let error = asked.agrees(Instant::now()).unwrap_err();
+    let error = asked.agrees(Instant::now(), || {}).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     has_ended(pid);
 }
@@ -125,7 +125,7 @@ fn a_name_is_no_more_than_a_name() {
     let asked = Asked::begin(&words, &subject, &EVIDENCE).unwrap();
     assert!(
         asked
-            .agrees(Instant::now() + Duration::from_secs(60))
+            .agrees(Instant::now() + Duration::from_secs(60), || {})
             .unwrap()
     );
     let said = fs::read_to_string(&file).unwrap();

@@ -81,9 +81,11 @@ pub enum AskError {
 /// See [`AskError`].
 pub fn ask(directory: &Path, asked: Asked) -> Result<GuardStatus, AskError> {
     let path = directory.join(NAME);
-    let stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => AskError::Forbidden { path, error },
-        _ => AskError::None { path, error },
+    let stream = UnixStream::connect(&path).map_err(|error| {
+        match error.kind() == io::ErrorKind::PermissionDenied {
+            true => AskError::Forbidden { path, error },
+            false => AskError::None { path, error },
+        }
     })?;
     let answer = exchange(stream, asked).map_err(AskError::NoAnswer)?;
     serde_json::from_str(&answer).map_err(|_| AskError::Refused(answer.trim_end().to_owned()))

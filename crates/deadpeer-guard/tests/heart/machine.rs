@@ -193,8 +193,8 @@ impl Machine {
         }
     }
 
-    /// The path to a peer comes to lose so much each way at least, from one moment on, or again what
-    /// it lost before.
+    /// The path to a peer comes to lose so much each way at least, from one moment on, or again
+    /// what it lost before.
     pub(crate) fn worsen(&mut self, peer: usize, loss: f64) {
         for index in (peer..self.places.len()).step_by(self.peers.len()) {
             let place = &mut self.places[index];

@@ -9,10 +9,11 @@ use crate::weather::Chance;
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// The share of packets that a path comes to lose each way for a while. At a tenth, which is what
-/// the guard reckons with, one of some hundred days has a live one destroyed.
+/// the guard reckons with, one day in a thousand or so has a live one destroyed.
 const SUDDEN: f64 = 0.05;
-/// Where a quarter of all packets is lost each way, one in so many rows of unanswered questions gets
-/// as long as the fifteen after which the kernel itself ends a connection behind a closed window.
+/// Where a quarter of all packets is lost each way, one in so many rows of unanswered questions
+/// gets as long as the fifteen after which the kernel itself ends a connection behind a closed
+/// window.
 const ROWS_OF_FIFTEEN: u64 = 106_000;
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -98,7 +99,8 @@ fn paths_that_come_to_lose_more_and_new_ones_that_lose_a_quarter() {
 
 /// As many days as `LONG_DAYS` says.
 #[test]
-#[ignore = "takes a quarter of a second for each day"]
+#[ignore = "takes a quarter of a second for each day; `.ci/long guard` runs it"]
+#[expect(clippy::print_stdout, reason = "what it found is for people to read")]
 fn many_days() {
     let days = std::env::var("LONG_DAYS").map_or(300, |days| days.parse().unwrap());
     let mut suspected = 0;

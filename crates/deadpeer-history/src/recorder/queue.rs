@@ -17,8 +17,8 @@ const CAPACITY: usize = 100_000;
 /// A batch is written so long after the first death in it came. With what the writing itself takes,
 /// a death is in the file within a second.
 const RIPE: Duration = Duration::from_millis(500);
-/// When nobody dies, that somebody watches is written so often; and so long after a batch that could
-/// not be written the next is tried.
+/// When nobody dies, that somebody watches is written so often; and so long after a batch that
+/// could not be written the next is tried.
 const SECOND: Duration = Duration::from_secs(1);
 /// Peers of so many networks are told apart in one second.
 const NETWORKS: usize = 10_000;
