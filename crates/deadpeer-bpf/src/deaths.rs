@@ -96,7 +96,7 @@ pub struct Death {
     pub unsent: u32,
     /// Bytes sent and never acknowledged.
     pub unacknowledged: u32,
-    /// Bytes received that the application never read.
+    /// Bytes received that the application had not read. The peer's FIN is none of them.
     pub unread: u32,
     /// The window the peer had left, bytes; 0: it took no data.
     pub peer_window: u32,

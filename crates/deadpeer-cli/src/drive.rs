@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use deadpeer_host::Work;
 use deadpeer_sys::SysError;
-use deadpeer_sys::signals::{Interruption, Second, TO_END};
+use deadpeer_sys::signals::{Interruption, Second, that_end};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::exit::Stop;
@@ -64,9 +64,10 @@ pub(crate) fn pause(time: Duration, interruption: Option<&Interruption>) -> bool
     }
 }
 
-/// Notes the first signal to end from now on.
+/// Notes the first signal that would end this from now on.
 pub(crate) fn interruption(second: Second) -> Result<Interruption, Stop> {
-    Interruption::watch(&TO_END, second).map_err(unwatched)
+    let signals: Vec<_> = that_end().collect();
+    Interruption::watch(&signals, second).map_err(unwatched)
 }
 
 /// Signals can't be watched.

@@ -220,10 +220,14 @@ impl Finding {
     #[must_use]
     pub fn of_end(forecast: &Forecast, snapshot: &Snapshot, ends: Option<Notice>) -> Option<Self> {
         let silence = snapshot.silence()?;
-        let retransmits = matches!(
-            silence,
-            Silence::InFlight | Silence::ZeroWindow | Silence::Connecting
-        );
+        let retransmits = match silence {
+            Silence::InFlight | Silence::ZeroWindow | Silence::Connecting => true,
+            // Until our FIN is acknowledged.
+            Silence::AfterFin => {
+                Silence::still_to_come(snapshot.state).contains(&Silence::InFlight)
+            }
+            Silence::Idle | Silence::LateWrite => false,
+        };
         match (ends?, forecast.outlook(silence).worst) {
             (Notice::Within(ends), Notice::Within(promised)) if retransmits => {
                 let earliest = ends.earliest;
@@ -345,10 +349,13 @@ mod tests {
             let told = Forecast::of(options, snapshot, &kernel);
             Finding::of_end(&told, snapshot, snapshot.ends(options, &kernel))
         };
-        let Some(Finding::EndsLater { earliest }) = found(&snapshot, &options) else {
-            panic!("it ends in time");
-        };
-        assert!((S(101)..S(103)).contains(&earliest), "{earliest:?}");
+        for state in [TcpState::Established, TcpState::LastAck, TcpState::Closing] {
+            snapshot.state = state;
+            let Some(Finding::EndsLater { earliest }) = found(&snapshot, &options) else {
+                panic!("{state:?} ends in time");
+            };
+            assert!((S(101)..S(103)).contains(&earliest), "{earliest:?}");
+        }
         // Ordinary, however long it takes.
         let untouched = Effective::untouched(&kernel.sysctls);
         assert_eq!(found(&snapshot, &untouched), None);

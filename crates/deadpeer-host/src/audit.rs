@@ -33,6 +33,7 @@ pub use hanging::{Hanging, Wait};
 pub use machine::{Audited, Machine, Moment};
 pub use replies::{Replies, RoundTrips};
 pub use tally::{Share, Tally};
+pub(crate) use timers::Timers;
 pub use totals::Totals;
 pub use unclosed::{Leak, Unclosed};
 pub use unread::Unread;

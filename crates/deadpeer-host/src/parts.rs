@@ -10,6 +10,9 @@ use crate::table::{BpfError, Namespace};
 /// So often it is tried to change what changes meanwhile.
 const TRIES: u32 = 3;
 
+/// The kernel gives no socket this cookie (net/core/sock_diag.c, `__sock_gen_cookie`).
+const NO_SOCKET: u64 = 0;
+
 /// What reaches the parts in one network namespace.
 #[derive(Debug)]
 pub(crate) struct Parts {
@@ -19,9 +22,10 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Whether we may look at parts at all: takes `CAP_BPF` and `CAP_PERFMON`. Costs microseconds.
-    pub(crate) fn are_permitted() -> bool {
-        Engine::permitted().is_ok()
+    /// Whether parts of this namespace could be asked. Changes nothing.
+    pub(crate) fn can_be_asked(place: &Namespace) -> bool {
+        let nobody = [NO_SOCKET];
+        Self::open(place).is_some_and(|parts| parts.read(nobody).is_ok())
     }
 
     /// `None`: this machine, or our privilege, does not allow it. Setting options by eBPF takes

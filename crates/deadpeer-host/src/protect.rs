@@ -31,5 +31,8 @@ pub use made_elsewhere::{Elsewhere, MadeElsewhere, MadeElsewhereError, made_else
 pub use outcome::{CarryOutError, Failure, Outcome};
 pub use overwriting::{NothingAccepted, Overwriting};
 pub use patience::Patience;
-pub use survey::{Fate, Part, Survey};
+pub use survey::{ArmedEnds, Fate, Part, Survey};
 pub use sysctl::SetSysctlError;
+
+/// So often options are put back that the kernel refuses.
+const PUT_BACK_TRIES: usize = 3;

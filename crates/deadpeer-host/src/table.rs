@@ -25,6 +25,7 @@ mod sockstat;
 mod source;
 pub(crate) mod stream;
 mod tables;
+mod wholes;
 
 pub use bpf::{BpfDetails, BpfError};
 pub use connection::Connection;

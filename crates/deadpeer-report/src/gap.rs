@@ -294,15 +294,23 @@ mod tests {
 
     #[test]
     fn who_cannot_be_asked_is_said_in_words_of_its_own() {
-        let unreached = Unreached {
-            sockets: 1,
-            why: Unreadable::Gone,
-            users: Vec::new(),
-        };
-        assert_eq!(
-            Gap::NotAsked(unreached, Privilege::Root).to_string(),
-            "The peers of 1 socket could not be asked: gone meanwhile."
-        );
+        for (why, said) in [
+            (Unreadable::Gone, "gone meanwhile"),
+            (
+                Unreadable::NoDescriptor,
+                "no descriptor, since no program has accepted them yet",
+            ),
+        ] {
+            let unreached = Unreached {
+                sockets: 1,
+                why,
+                users: Vec::new(),
+            };
+            assert_eq!(
+                Gap::NotAsked(unreached, Privilege::Root).to_string(),
+                format!("The peers of 1 socket could not be asked: {said}.")
+            );
+        }
     }
 
     #[test]

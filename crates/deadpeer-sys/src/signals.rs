@@ -11,7 +11,7 @@ mod interruption;
 mod mask;
 
 pub use inbox::{Inbox, Received};
-pub use interruption::{Interruption, Second, TO_END, ended_by};
+pub use interruption::{Interruption, Second, TO_END, ended_by, that_end};
 pub use rustix::process::Signal;
 
 #[cfg(feature = "testing")]

@@ -13,6 +13,7 @@ mod destroy_events;
 mod dump;
 mod find;
 mod message;
+mod multipath;
 mod snapshot;
 mod socket;
 mod states;

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use deadpeer_sys::signals::{Inbox, Interruption, Second, Signal, TO_END, real_time};
+use deadpeer_sys::signals::{Inbox, Interruption, Second, Signal, TO_END, real_time, that_end};
 use deadpeer_sys::testing::heed_signals;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -40,6 +40,7 @@ fn main() {
             signals_are_read_with_their_origin();
             a_program_is_born_with_none_blocked();
             tests_heed_what_whoever_started_them_ignores();
+            none_that_would_end_it_ends_it();
             the_second_ends_the_process_or_does_not();
         }
     }
@@ -75,6 +76,21 @@ fn there_is_one_at_a_time() {
     assert_eq!(second.unwrap_err().errno, Errno::BUSY);
     send(Signal::HUP);
     assert!(watching.came(), "the one before goes on");
+}
+
+/// The second one of a pair is no second asking.
+fn none_that_would_end_it_ends_it() {
+    let all: Vec<Signal> = that_end().collect();
+    let watching = Interruption::watch(&all, Second::Ends).unwrap();
+    for signal in all {
+        send(signal);
+    }
+    assert_eq!(watching.first(), Some(TO_END[0]));
+    drop(watching);
+    let last = real_time().last().unwrap();
+    let watching = Interruption::watch(&[last], Second::Ends).unwrap();
+    send(last);
+    assert_eq!(watching.first(), Some(last), "it has no name");
 }
 
 fn what_is_ignored_stays_ignored() {
@@ -188,6 +204,10 @@ fn ended_by(child: &mut Child, signals: &[Signal]) -> Option<i32> {
     for signal in signals {
         if signals.len() > 1 && *signal != Signal::KILL {
             lines.next().unwrap().unwrap();
+        }
+        if *signal == Signal::INT {
+            // Sooner it would be taken for a part of the first.
+            std::thread::sleep(Duration::from_millis(1_100));
         }
         kill_process(pid, *signal).unwrap();
     }

@@ -25,21 +25,21 @@ pub(super) fn gap(burst: &LoopbackBurst, survey: &Survey, force: bool) -> Gap {
 
 /// Shows on a terminal how far it has come, and notes signals, which end it between two batches.
 pub(super) struct Waiting {
-    interruption: Option<Interruption>,
+    interruption: Interruption,
     shown: bool,
 }
 
 impl Waiting {
-    /// Where nothing has to wait, signals do what they always do.
-    pub(super) fn begin(burst: Option<&LoopbackBurst>) -> Result<Self, Stop> {
+    /// Where nothing has to wait, it is done before a signal is heeded.
+    pub(super) fn begin() -> Result<Self, Stop> {
         Ok(Self {
-            interruption: burst.map(|_| interruption(Second::IsNoted)).transpose()?,
+            interruption: interruption(Second::IsNoted)?,
             shown: io::stderr().is_terminal(),
         })
     }
 
-    pub(super) fn interruption(&self) -> Option<&Interruption> {
-        self.interruption.as_ref()
+    pub(super) fn interruption(&self) -> &Interruption {
+        &self.interruption
     }
 
     pub(super) fn show(&self, progress: Progress) {

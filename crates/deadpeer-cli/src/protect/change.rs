@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
-use deadpeer_host::protect::{CarryOut, CarryOutError, LoopbackBurst, Outcome, Survey, backlog};
+use deadpeer_host::protect::{CarryOut, CarryOutError, Outcome, Survey, backlog};
 use deadpeer_host::undo::{Journal, Record, SysctlChange, UndoFile, boot_id, default_directory};
 use deadpeer_host::{Netns, Table};
 use deadpeer_report::Gap;
@@ -116,7 +116,7 @@ fn change(
     }
     let now = Instant::now();
     let change = CarryOut::new(survey, &mut table, filter, &aim, &mut undo, backlog(), now);
-    let done = carry_out(change, burst.as_ref())?.map_err(|error| stopped(&error, &undo))?;
+    let done = carry_out(change)?.map_err(|error| stopped(&error, &undo))?;
     match output {
         Output::Text(look) => outcome::show(request, &done, &undo, blind, look, out)?,
         Output::Json => line(out, &done.to_record(&undo, blind))?,
@@ -142,12 +142,9 @@ fn question(survey: &Survey, sysctl: Option<&SysctlChange>, undo: &UndoFile) -> 
 }
 
 /// Waits while it is done. A burst can be interrupted.
-fn carry_out(
-    mut change: CarryOut<'_>,
-    burst: Option<&LoopbackBurst>,
-) -> Result<Result<Outcome, CarryOutError>, Stop> {
-    let waiting = burst::Waiting::begin(burst)?;
-    let ended = drive(&mut change, waiting.interruption(), |change, now| {
+fn carry_out(mut change: CarryOut<'_>) -> Result<Result<Outcome, CarryOutError>, Stop> {
+    let waiting = burst::Waiting::begin()?;
+    let ended = drive(&mut change, Some(waiting.interruption()), |change, now| {
         waiting.show(change.progress(now));
     });
     waiting.end();

@@ -33,10 +33,17 @@ pub(super) fn show(
     say(
         style,
         format!(
-            "{} and {} now notice a vanished peer within {}, read back{}.",
+            "{} and {} now notice a vanished peer within {}{}, read back{}.",
             plural(connections, "connection"),
             plural(done.listeners, "listener"),
             request.goal.within(),
+            match done.left.armed_ahead.connections {
+                0 => String::new(),
+                ahead => format!(
+                    ", except where a retransmission is awaited already ({})",
+                    plural(ahead, "connection")
+                ),
+            },
             match blind {
                 None => " from within the kernel (eBPF)",
                 Some(_) => " through their owners' descriptors",
@@ -144,7 +151,7 @@ fn exit_of(survey: &Survey, rehearsal: bool) -> Exit {
         | Fate::CloseWait => true,
         Fate::Judged(_) | Fate::Unseen(_) | _ => false,
     };
-    let unseen = |fate: &Fate| matches!(fate, Fate::Unseen(_));
+    let unseen = |fate: &Fate| matches!(fate, Fate::Unseen(_) | Fate::Supervised);
     match () {
         () if !survey.overwriting.is_empty() || survey.armed_ahead.connections > 0 => Exit::No,
         () if survey.count(misses) > 0 => Exit::No,

@@ -44,7 +44,7 @@ pub(super) fn show(
     match output {
         Output::Text(look) => table(netns, aim, survey, look, out)?,
         Output::Json => {
-            for part in &survey.parts {
+            for part in survey.shown() {
                 line(out, &part.to_record(aim, netns))?;
             }
         }
@@ -65,6 +65,17 @@ pub(super) fn show(
         );
         output.say(out, style::PLAIN, &said)?;
     }
+    let supervised = survey.count(|fate| *fate == Fate::Supervised);
+    if supervised > 0 {
+        let said = match supervised {
+            1 => "1 socket is supervised by its program (deadpeer), which decides, and left alone."
+                .to_owned(),
+            n => format!(
+                "{n} sockets are supervised by their programs (deadpeer), which decide, and left alone."
+            ),
+        };
+        output.say(out, style::PLAIN, &said)?;
+    }
     Ok(())
 }
 
@@ -75,18 +86,15 @@ fn table(
     look: Look,
     out: &mut impl Write,
 ) -> Result<(), Stop> {
-    let shown: Vec<&Part> = survey
-        .parts
-        .iter()
-        .filter(|part| part.fate != Fate::Judged(Step::Fine))
-        .collect();
+    let mut shown = survey.shown();
+    shown.retain(|part| part.fate != Fate::Judged(Step::Fine));
     if shown.is_empty() {
         return Ok(());
     }
     let places = shown.iter().any(|part| place(netns, part).is_elsewhere());
     let mut table = TextTable::new(&mut *out, look, &COLUMNS);
     let mut row = Row::default();
-    for part in shown {
+    for part in &shown {
         row.clear();
         fill(&mut row, aim, part, places.then(|| place(netns, part)));
         table.row(&row)?;
@@ -141,21 +149,20 @@ fn fill(row: &mut Row, aim: &Aim, part: &Part, place: Option<PlaceWords<'_>>) {
     let noun = if part.listeners { "listener" } else { "conn" };
     row.plain(plural(part.count, noun));
     match &part.before {
-        Some(before) => {
-            row.plain(SettingsWords(before));
-            let told = part.worst_at_present(aim, before);
-            row.cell(style::BAD, Told(told));
-        }
-        None => {
-            row.cell(style::FAINT, "?").cell(style::FAINT, "?");
-        }
-    }
-    match part.fate {
-        Fate::Judged(Step::Change(change)) => {
+        Some(before) => row.plain(SettingsWords(before)),
+        None => row.cell(style::FAINT, "?"),
+    };
+    match part.notices_before(aim) {
+        Some(told) => row.cell(style::BAD, Told(told)),
+        None if part.fate == Fate::Supervised => row.plain("program"),
+        None => row.cell(style::FAINT, "?"),
+    };
+    match (part.fate.change(), part.notices_after(aim)) {
+        (Some(change), Some(told)) => {
             row.plain(SettingsWords(&change.after));
-            row.cell(verdict(&change), Told(part.worst(aim, &change.after)));
+            row.cell(verdict(change, part), Told(told));
         }
-        Fate::Judged(_) | Fate::Unseen(_) | _ => {
+        _ => {
             row.plain("left as it is").plain("");
         }
     }
@@ -185,12 +192,15 @@ fn note(part: &Part) -> Option<&'static str> {
             Some("its program itself sets the options of what it accepts")
         }
         Fate::CloseWait => Some("the peer has closed, the program has not (CLOSE_WAIT)"),
+        Fate::Supervised => {
+            Some("supervised by its program (deadpeer): the kernel asks, the program decides")
+        }
         Fate::Judged(_) | Fate::Unseen(_) | _ => None,
     }
 }
 
-fn verdict(change: &protect::Change) -> Style {
-    match change.keeps {
+fn verdict(change: &protect::Change, part: &Part) -> Style {
+    match change.keeps && part.armed.after.is_none() {
         true => style::GOOD,
         false => style::NOTE,
     }

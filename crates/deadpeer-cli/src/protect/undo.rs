@@ -7,12 +7,14 @@ use deadpeer_host::undo::{Restored, UndoFile, Undoing, boot_id, restore};
 use deadpeer_host::{AllNetns, Namespace, OpenTableError, Table};
 use deadpeer_report::plural::plural;
 use deadpeer_report::sanitize::sanitize;
+use deadpeer_sys::signals::Second;
 
 use super::request::Undo;
 use super::{list, sysctl};
 use crate::alone::alone;
 use crate::audit::words::SettingsWords;
 use crate::confirm::Consent;
+use crate::drive::interruption;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, line};
 use crate::table_args::use_bpf;
@@ -50,6 +52,8 @@ pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Resul
         return Ok(Exit::No);
     }
     let _alone = alone(&way)?;
+    // No signal may end this halfway.
+    let _interruption = interruption(Second::Ends)?;
     // Others may have written since.
     file = read()?;
     let restored = undo(&mut file, &mut table, Undoing::InEarnest)?;
@@ -163,8 +167,13 @@ fn table(request: &Undo, file: &UndoFile) -> Result<(Namespace, Table), Stop> {
             Ok((way, table))
         }
         false => Err(Stop::because(format!(
-            "{} was written in another network namespace, net:[{wanted}]; name it by --netns (nothing was changed)",
-            shown(file.path())
+            "{} was written in another network namespace, net:[{wanted}]{} (nothing was changed)",
+            shown(file.path()),
+            match request.chosen.netns {
+                Some(_) => "",
+                None =>
+                    ", which nothing leads to: if it is gone, so is what there was to undo, and --forget gone removes the file; else name it by --netns",
+            }
         ))),
     }
 }

@@ -172,7 +172,13 @@ fn what_the_owner_will_see_is_said() {
 #[test]
 fn an_interrupt_while_peers_are_asked_leaves_no_option_borrowed() {
     with_destroy(|| {
-        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        for signal in [
+            Signal::INT,
+            Signal::TERM,
+            Signal::HUP,
+            Signal::USR1,
+            Signal::ALARM,
+        ] {
             // On a very busy machine it may be over before the signal comes.
             assert!((0..5).any(|_| interrupted(signal)), "{signal:?}");
         }

@@ -7,6 +7,7 @@
 pub(crate) mod capabilities;
 pub(crate) mod cgroups;
 pub(crate) mod guarding;
+pub(crate) mod multipath;
 pub(crate) mod population;
 pub(crate) mod room;
 

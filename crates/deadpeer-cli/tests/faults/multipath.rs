@@ -1,7 +1,7 @@
 //! Multipath TCP, whose parts have one descriptor between them: seen, asked by eBPF, else by its
 //! kernel's own questions alone, and destroyed so that its program hears of it.
 
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,65 +13,20 @@ use deadpeer_lab::testing::inside;
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::{in_private_netns, skip};
 use serde_json::Value;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 
+use crate::common::multipath::Multipath;
 use crate::common::{deadpeer, json, of_type, run};
 use crate::hidden::Hidden;
 
 /// What may take a while on a busy machine.
 const BOUND: Duration = Duration::from_secs(30);
 
-/// A listener with an accepted connection, its server's end last.
-struct Multipath {
-    address: SocketAddr,
-    _listener: Socket,
-    client: Socket,
-    server: Socket,
-}
-
 impl Multipath {
-    fn new() -> Option<Self> {
-        Self::listener("127.0.0.1:0".parse().unwrap()).map(Self::connected)
-    }
-
-    fn connected((listener, address): (Socket, SocketAddr)) -> Self {
-        let client = Self::socket().unwrap();
-        client.connect(&address.into()).unwrap();
-        let (server, _) = listener.accept().unwrap();
-        Self {
-            address,
-            _listener: listener,
-            client,
-            server,
-        }
-    }
-
-    fn socket() -> io::Result<Socket> {
-        Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP))
-    }
-
-    fn listener(address: SocketAddr) -> Option<(Socket, SocketAddr)> {
-        let listener = match Self::socket() {
-            Ok(listener) => listener,
-            Err(error) => {
-                skip(&format!("no Multipath TCP: {error}"));
-                return None;
-            }
-        };
-        listener.bind(&address.into()).unwrap();
-        listener.listen(8).unwrap();
-        let address = listener.local_addr().unwrap().as_socket().unwrap();
-        Some((listener, address))
-    }
-
     /// Since nobody is asked who was heard within a second.
     fn wait_until_silent(&self) {
         let silent = |info: &TcpInfo| info.heard_ago() > Some(Duration::from_millis(1_050));
         wait_until(&self.server, silent);
-    }
-
-    fn end(&self) -> String {
-        self.address.to_string()
     }
 
     fn assert_untouched(&self) {
@@ -109,6 +64,33 @@ fn audit_knows_its_settings_or_says_why_not() {
             _ => assert_eq!(connection["settings"]["so_keepalive"], false),
         }
         multipath.assert_untouched();
+    });
+}
+
+/// Its parts are gone from the table, and its descriptor has no TCP_INFO any more.
+#[test]
+fn its_descriptor_is_counted_once_it_is_over() {
+    in_private_netns(|| {
+        let Some(multipath) = Multipath::new() else {
+            return;
+        };
+        multipath.talk();
+        let _never_connected = Multipath::socket().unwrap();
+        let over = || {
+            let lines = json(&["audit", "--json"]);
+            let leaks = of_type(&lines, "leak").into_iter();
+            leaks.map(|leak| leak["over"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(over(), [Value::Null; 0]);
+        multipath.client.set_linger(Some(Duration::ZERO)).unwrap();
+        drop(multipath.client);
+        let bound = Instant::now() + BOUND;
+        while over() != [1] {
+            assert!(Instant::now() < bound, "{:?}", over());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        drop(multipath.server);
+        assert_eq!(over(), [Value::Null; 0]);
     });
 }
 
@@ -155,6 +137,7 @@ fn without_ebpf_it_cannot_be_asked_and_so_is_not_destroyed() {
         multipath.wait_until_silent();
         for verb in [
             &["ping", "-c", "1"][..],
+            &["kill", "--unreachable", "--dry-run"],
             &["kill", "--unreachable", "--yes"],
         ] {
             let ran = machine.run(&[verb, &["--local", &end]].concat());

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use deadpeer::{Apply as _, Policy, SocketOptions};
 use deadpeer_sys::sockopt;
-use deadpeer_sys::testing::{in_private_netns, skip};
+use deadpeer_sys::testing::in_private_netns;
 use serde_json::{Value, json};
 
+use crate::common::multipath::Multipath;
 use crate::common::population::{Holder, keepalive, listener, pair, pair_of};
 use crate::common::{of_type, run};
 use crate::sockets::{Undo, has_bpf, options, ways};
@@ -328,23 +329,14 @@ fn listen_again(address: SocketAddr) -> TcpListener {
 #[test]
 fn multipath_tcp_is_protected_by_ebpf_and_named_without() {
     in_private_netns(|| {
-        let kind = socket2::Type::STREAM;
-        let multipath =
-            || socket2::Socket::new(socket2::Domain::IPV4, kind, Some(socket2::Protocol::MPTCP));
-        let Ok(listener) = multipath() else {
-            return skip("no Multipath TCP");
+        let Some(multipath) = Multipath::new() else {
+            return;
         };
-        let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
-        listener.bind(&any.into()).unwrap();
-        listener.listen(8).unwrap();
-        let address = listener.local_addr().unwrap();
-        let connect = || {
-            let client = multipath().unwrap();
-            client.connect(&address).unwrap();
-            (client, listener.accept().unwrap().0)
-        };
-        let (_client, server) = connect();
-        let local = address.as_socket().unwrap();
+        let Multipath {
+            address: local,
+            server,
+            ..
+        } = &multipath;
         let (port, local) = (local.port().to_string(), local.to_string());
         let audit = || run(&["audit", "--within", "30s", "--local", &local]).code;
         for way in ways() {
@@ -358,7 +350,10 @@ fn multipath_tcp_is_protected_by_ebpf_and_named_without() {
             }
             assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
             // The listener hands it on, to connections of either kind.
-            let _later = (connect(), TcpStream::connect(local.as_str()).unwrap());
+            let _later = (
+                multipath.another(),
+                TcpStream::connect(local.as_str()).unwrap(),
+            );
             assert_eq!(audit(), 0);
             undo.undo(&[]);
             assert_eq!(audit(), 1);

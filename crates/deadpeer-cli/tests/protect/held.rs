@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use deadpeer::{Apply as _, SocketOptions, inspect};
+use deadpeer::{Apply as _, SocketOptions, Supervision, Watch, inspect};
 use deadpeer_core::TcpState;
 use deadpeer_sys::testing::{in_private_netns, skip};
 use deadpeer_sys::{sockopt, sysctl};
@@ -190,6 +190,64 @@ fn redis_with_its_own_keepalive() {
     });
 }
 
+/// A user timeout of the plan's would end live peers that its program keeps.
+#[test]
+fn what_its_program_supervises_is_left_to_it() {
+    in_private_netns(|| {
+        let pair = pair(&SocketOptions::default());
+        let supervision = Supervision::within(Duration::from_secs(30));
+        let mut watch = Watch::supervised(supervision).unwrap();
+        watch.add(&pair.client, 1).unwrap();
+        watch.add(&pair.server, 2).unwrap();
+        let all = || {
+            let listener = options(&pair.listener);
+            [listener, options(&pair.client), options(&pair.server)]
+        };
+        let before = all();
+        let port = pair.port();
+        for way in ways() {
+            let undo = Undo::new();
+            let args = [&["--within", "30s", "--yes", "--port", &port][..], way].concat();
+            let lines = undo.lines(3, &args);
+            let plans = of_type(&lines, "protect_plan");
+            let fates: Vec<&Value> = plans.iter().map(|plan| &plan["fate"]).collect();
+            assert!(fates.iter().all(|fate| *fate == "supervised"), "{plans:?}");
+            assert_eq!((fates.len(), all()), (3, before), "{plans:?}");
+            let said = undo.protect(&args).stdout;
+            let summary = "3 sockets are supervised by their programs (deadpeer), which decide";
+            assert!(said.contains(summary), "{said}");
+            assert!(undo.files().is_empty());
+        }
+    });
+}
+
+/// What is set on the sockets themselves matters to undo alone.
+#[test]
+fn what_looks_the_same_is_one_row() {
+    in_private_netns(|| {
+        let pair = pair(&SocketOptions::default());
+        let kernel_default = options(&pair.client).keepidle_s;
+        let same = SocketOptions::new().keepidle_s(kernel_default);
+        let _another = TcpStream::connect(pair.address()).unwrap();
+        same.apply(&pair.client).unwrap();
+        let port = pair.port();
+        let ours = ["--peer", &pair.address().to_string()];
+        for way in ways() {
+            let undo = Undo::new();
+            let args = [
+                &["--within", "30s", "--dry-run", "--port", &port][..],
+                &ours,
+                way,
+            ];
+            let lines = undo.lines(0, &args.concat());
+            let [plan] = &of_type(&lines, "protect_plan")[..] else {
+                panic!("one row: {lines:?}");
+            };
+            assert_eq!(plan["sockets"], 2, "{plan}");
+        }
+    });
+}
+
 #[test]
 fn what_the_peer_has_closed_is_left_alone_unless_told() {
     in_private_netns(|| {
@@ -237,6 +295,14 @@ fn a_keepalive_timer_armed_by_a_longer_sysctl_is_armed_anew() {
                 &local,
             ];
             let args = [&args[..], way].concat();
+            let rehearsed = undo.lines(0, &[&args[..], &["--dry-run"]].concat());
+            let [plan] = &of_type(&rehearsed, "protect_plan")[..] else {
+                panic!("one kind of socket: {rehearsed:?}");
+            };
+            // Until it is armed anew, the timer counts, as it does in an audit.
+            let notices = |when: &str| plan[when]["latest_ms"].as_u64().unwrap();
+            assert!(notices("before_notices_in") > 7_000_000, "{plan}");
+            assert!(notices("after_notices_in") <= 60_000, "{plan}");
             let summary = undo.summary(0, &[&args[..], &["--yes"]].concat());
             assert_eq!(summary["changed"], 1, "{summary}");
             // Seven seconds of silence go by without a probe of two hours' length.
@@ -274,6 +340,9 @@ fn a_retransmission_armed_far_ahead_is_told_with_its_end() {
             warning(&rehearsed, "armed-ahead").is_some(),
             "{rehearsed:?}"
         );
+        let plan = &of_type(&rehearsed, "protect_plan")[0];
+        let after = plan["after_notices_in"]["latest_ms"].as_u64().unwrap();
+        assert!(after > 10_000, "{plan}");
         let begun = Instant::now();
         let lines = undo.lines(1, &[&args[..], &["--yes"]].concat());
         let said = warning(&lines, "armed-ahead")

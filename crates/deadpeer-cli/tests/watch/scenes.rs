@@ -173,6 +173,7 @@ impl<'a> Stage<'a> {
             self.no_syn_is_answered(),
             self.connect_is_given_up(),
             self.we_close_with_data_unread(),
+            self.we_close_with_a_byte_unread_after_its_fin(),
             self.we_close_first(),
             self.we_abort(),
         ];
@@ -354,6 +355,17 @@ impl<'a> Stage<'a> {
         there.write_all(b"never read").unwrap();
         eventually("the data has come", || here.peek(&mut [0]).unwrap() > 0);
         Scene::new("we close with data unread", "closed-unread", here)
+            .likely(&["closed-unread"])
+            .closed()
+    }
+
+    /// The FIN takes a number like a byte, and is none.
+    fn we_close_with_a_byte_unread_after_its_fin(&self) -> Scene {
+        let (here, mut there) = self.pair();
+        there.write_all(b"!").unwrap();
+        there.shutdown(Shutdown::Write).unwrap();
+        eventually("the FIN has come", || state(&here) == TcpState::CloseWait);
+        Scene::new("we close with a byte unread", "closed-unread", here)
             .likely(&["closed-unread"])
             .closed()
     }

@@ -9,7 +9,6 @@ use deadpeer::{Ping, PingError, Pingable, Signs};
 use deadpeer_bpf::Change;
 use deadpeer_core::{Effective, KernelVersion, SocketOptions, TcpInfo, TcpState};
 use deadpeer_sys::sock_diag::{SockDiag, SocketId};
-use deadpeer_sys::{Errno, SysError};
 use rustc_hash::FxHashMap;
 
 use crate::parts::Parts;
@@ -124,12 +123,7 @@ impl Pingable for Part {
             let info = socket.tcp_info.filter(|_| socket.cookie == cookie)?;
             Some(TcpInfo::decode(info, version))
         });
-        let found = found.map_err(|_| {
-            PingError::Call(SysError {
-                call: "sock_diag",
-                errno: Errno::IO,
-            })
-        })?;
+        let found = found.map_err(|error| PingError::Call(error.into()))?;
         match found.flatten() {
             Some(info) => self.last = info,
             None => self.last.state = Some(TcpState::Close),

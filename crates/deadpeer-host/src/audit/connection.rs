@@ -225,11 +225,7 @@ impl Audit {
             true => Bound::from(forecast.outlook(silence).worst),
             false => Bound::RuledOut,
         };
-        let here = |silence| {
-            timers
-                .counted
-                .filter(|_| snapshot.silence() == Some(silence))
-        };
+        let here = |silence| timers.counted_in(silence, snapshot);
         let in_time = |within| {
             let worst = forecast.worst_with(snapshot);
             worst
@@ -266,8 +262,16 @@ impl Audit {
         let found = if socket.state == TcpState::Listen {
             Finding::of_accept_queue(socket.rqueue, socket.wqueue)
         } else {
+            let of_state = |_| match connection.is_unclosed() {
+                true => {
+                    let mut seen = *snapshot;
+                    seen.state = TcpState::CloseWait;
+                    Finding::of_state(&seen)
+                }
+                false => Finding::of_state(snapshot),
+            };
             // What waits in a queue no program can have closed yet.
-            socket.inode.and_then(|_| Finding::of_state(snapshot))
+            socket.inode.and_then(of_state)
         };
         found.into_iter()
     }

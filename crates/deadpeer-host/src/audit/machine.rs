@@ -216,7 +216,7 @@ impl Sum {
             }
             totals.add(&judged, socket.uid);
             service.value.add(&judged, socket.state == TcpState::Listen);
-            if socket.inode.is_some() {
+            if connection.is_unclosed() {
                 service.value.unclosed.add(&snapshot, &judged);
             }
             hung.add(connection, service, &judged);

@@ -30,18 +30,17 @@ pub struct Unclosed {
     pub last_minute: u64,
     /// How many within the last hour.
     pub last_hour: u64,
-    /// How many miss the deadline, however old: keepalive would end them, and the program still
-    /// hold their descriptors.
+    /// How many miss the deadline, however old, and are no parts of Multipath TCP: keepalive would
+    /// end them, and the program still hold their descriptors.
     pub late: u64,
 }
 
 impl Unclosed {
-    /// Adds a connection that a process holds.
+    /// Adds one.
     pub(super) fn add(&mut self, snapshot: &Snapshot, judged: &Judgement) {
-        if snapshot.state != TcpState::CloseWait {
-            return;
-        }
-        self.late += u64::from(judged.compliance == Compliance::Late);
+        // A part of Multipath TCP is protected like any.
+        let left_alone = snapshot.state == TcpState::CloseWait;
+        self.late += u64::from(left_alone && judged.compliance == Compliance::Late);
         let Some(since) = snapshot.heard_ago else {
             return;
         };

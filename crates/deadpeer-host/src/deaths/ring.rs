@@ -203,8 +203,7 @@ fn last_state(
     last_state.unacked = Some(dead.unacknowledged);
     last_state.peer_window = Some(dead.peer_window);
     last_state.data_after_close = Some(dead.data_after_close);
-    // The peer's FIN takes a place in the sequence, and nobody reads it.
-    last_state.unread = Some(dead.unread.saturating_sub(dead.peer_finished.into()));
+    last_state.unread = Some(dead.unread);
     last_state.peer_finished = Some(dead.peer_finished);
     last_state.fin_acked = Some(fin_was_sent(dead.state) && dead.unacknowledged == 0);
     last_state.silence = dead.silent_for;

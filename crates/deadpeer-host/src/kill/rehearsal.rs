@@ -19,8 +19,8 @@ const JUST_NOW: Duration = Duration::from_secs(1);
 /// [`ProbeRounds::decisions`](super::ProbeRounds::decisions).
 #[must_use]
 pub fn rehearse(targets: &[Target], force: bool) -> Vec<Decision> {
-    let any_parts = targets.iter().any(|target| target.multipath);
-    let asks_parts = any_parts && Parts::are_permitted();
+    let part = targets.iter().find(|target| target.multipath);
+    let asks_parts = part.is_some_and(|part| Parts::can_be_asked(part.namespace()));
     let each = |target| rehearsed(target, asks_parts, force);
     let mut decisions: Vec<Decision> = targets.iter().map(each).collect();
     multipath::spare_parts_of_the_living(targets, &mut decisions);
@@ -39,6 +39,8 @@ fn rehearsed(target: &Target, asks_parts: bool, force: bool) -> Decision {
         Decision::Unknown(Reply::Unreachable(Unreadable::NoDescriptor))
     } else if target.multipath && !asks_parts {
         Decision::Unknown(Reply::Unreachable(Unreadable::Multipath))
+    } else if !target.multipath && target.owners.is_empty() {
+        Decision::Unknown(Reply::Unreachable(Unreadable::NoVisibleOwner))
     } else if force {
         Decision::Forced(Reply::NotSent)
     } else {

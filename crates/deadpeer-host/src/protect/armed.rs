@@ -44,7 +44,7 @@ impl Aim {
         step: &Step,
         before: &Effective,
         moment: &Snapshot,
-    ) -> Option<ArmedAhead> {
+    ) -> Option<(ArmedAhead, Notice)> {
         let after = match step {
             Step::Fine => before,
             Step::Change(change) if change.keeps => &change.after,
@@ -58,11 +58,13 @@ impl Aim {
         if rearmed || !self.plan().policy().promises(silence) || self.ends_in_time(after, moment) {
             return None;
         }
-        Some(ArmedAhead {
+        let ends = moment.ends(after, self.kernel())?;
+        let ahead = ArmedAhead {
             connections: 1,
             fires_in: armed.expires_in,
-            ends_in: moment.ends(after, self.kernel())?.latest()?,
-        })
+            ends_in: ends.latest()?,
+        };
+        Some((ahead, ends))
     }
 
     fn ends_in_time(&self, settings: &Effective, moment: &Snapshot) -> bool {

@@ -2,9 +2,9 @@
 //! surveyed.
 
 use deadpeer_bpf::{Change, Refused};
-use deadpeer_core::{Effective, SocketOptions};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::PUT_BACK_TRIES;
 use super::outcome::{Failure, Outcome};
 use super::survey::{Job, Survey};
 use crate::table::Unreadable;
@@ -55,13 +55,24 @@ fn change_of(survey: &Survey, job: &Job) -> Option<Change> {
     Some(order)
 }
 
-/// Nothing half done: an option that is refused takes the others with it.
+/// Nothing half done: an option that is refused takes the others with it. What is refused to the
+/// end is in the undo file.
 fn put_back(view: View<'_>, survey: &Survey, half: &[&Job]) -> Result<(), BpfError> {
-    let back =
-        |before: &Effective, set: &SocketOptions, cookie| Change::new(cookie, before.of_those(set));
-    let changes = half.iter().filter_map(|job| {
+    let back = |job: &&Job| {
         let (part, change) = survey.change(job)?;
-        Some(back(&part.before?, &change.options, job.cookie))
-    });
-    view.set(changes, |_| ())
+        let before = part.before?.of_those(&change.options);
+        Some(Change::new(job.cookie, before))
+    };
+    let mut open: Vec<Change> = half.iter().filter_map(back).collect();
+    for _ in 0..PUT_BACK_TRIES {
+        let mut refused = FxHashSet::default();
+        view.set(open.iter().copied(), |set| {
+            refused.extend(set.refused.map(|_| set.cookie));
+        })?;
+        open.retain(|change| refused.contains(&change.cookie));
+        if open.is_empty() {
+            break;
+        }
+    }
+    Ok(())
 }

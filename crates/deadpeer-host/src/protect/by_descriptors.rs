@@ -6,6 +6,7 @@ use deadpeer::{Apply as _, Lack};
 use deadpeer_core::{Effective, SocketOptions};
 use deadpeer_sys::sockopt;
 
+use super::PUT_BACK_TRIES;
 use super::aim::Change;
 use super::outcome::{Failure, Outcome};
 use super::survey::{Job, Survey};
@@ -60,9 +61,6 @@ fn carry_out_one(
 fn put_back(socket: impl AsFd, before: &Effective, set: &SocketOptions) {
     for old in before.of_those(set).settings() {
         // The kernel took other values of these options a moment ago.
-        let _ = (0..TRIES).find(|_| sockopt::set(&socket, old).is_ok());
+        let _ = (0..PUT_BACK_TRIES).find(|_| sockopt::set(&socket, old).is_ok());
     }
 }
-
-/// So often an option is put back that is refused.
-const TRIES: usize = 3;

@@ -16,17 +16,13 @@ impl Survey {
                 let Fate::Judged(Step::Change(change)) = part.fate else {
                     return None;
                 };
+                let before = part.before?.of_those(&change.options);
+                let name = part.process.as_ref();
                 Some(Group {
-                    process: part
-                        .process
-                        .as_ref()
-                        .map(|name| String::from_utf8_lossy(name).into_owned()),
+                    process: name.map(|name| String::from_utf8_lossy(name).into_owned()),
                     listeners: part.listeners,
-                    lent: false,
-                    before: part.before?.of_those(&change.options),
-                    after: change.options,
                     followed_sysctl: part.own.map(|own| followed(&own, &change.options)),
-                    cookies: Vec::new(),
+                    ..Group::new(before, change.options, Vec::new())
                 })
             })
             .collect();

@@ -71,6 +71,12 @@ impl Survey {
             let Some(part) = self.parts.get(place) else {
                 continue;
             };
+            if self.accepts_supervised_alone(part) {
+                if let Some(part) = self.parts.get_mut(place) {
+                    part.fate = Fate::Supervised;
+                }
+                continue;
+            }
             let seen = self.sets(part);
             let accepted = self.parts.iter().any(|other| other.is_accepted_by(part));
             let hinted = !accepted && part.is_known_to_overwrite();
@@ -103,6 +109,15 @@ impl Survey {
         });
     }
 
+    /// Whether deadpeer supervises, in its program, all that a listener has accepted.
+    fn accepts_supervised_alone(&self, listener: &Part) -> bool {
+        let parts = self.parts.iter();
+        let mut accepted = parts
+            .filter(|part| part.is_accepted_by(listener))
+            .peekable();
+        accepted.peek().is_some() && accepted.all(|part| part.fate == Fate::Supervised)
+    }
+
     /// What most of the connections that a listener has accepted have otherwise than it, and how
     /// many those are. Those that nobody has changed since tell what the program sets now; what is
     /// on record of others may be from before it was configured anew.
@@ -111,7 +126,7 @@ impl Survey {
         let accepted = self
             .parts
             .iter()
-            .filter(|part| part.is_accepted_by(listener));
+            .filter(|part| part.is_accepted_by(listener) && part.fate != Fate::Supervised);
         let accepted: Vec<&Part> = accepted.collect();
         let is_as_accepted =
             |part: &&Part| part.by_program.is_some() && part.by_program == part.before;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use deadpeer_bpf::Pinned;
-use deadpeer_core::{Effective, Notice, Snapshot, SocketOptions, TcpState};
+use deadpeer_core::{Notice, Snapshot, SocketOptions, TcpState};
 use deadpeer_report::Gap;
 use deadpeer_report::raw::RawText;
 use deadpeer_report::record::{
@@ -33,32 +33,36 @@ impl Part {
             listeners: self.listeners,
             sockets: self.count,
             before: self.before.as_ref().map(Into::into),
-            before_notices_in: (self.before.as_ref())
-                .map(|before| self.worst_at_present(aim, before).into()),
+            before_notices_in: self.notices_before(aim).map(Into::into),
             fate: self.fate.word().into(),
             unseen_because: match self.fate {
                 Fate::Unseen(why) => Some(why.reason().into()),
-                Fate::Judged(_) | Fate::CloseWait => None,
+                Fate::Judged(_) | Fate::CloseWait | Fate::Supervised => None,
             },
             own_choice: change.map(|change| change.own_choice),
             set: change.map(|change| (&change.options).into()),
             after: change.map(|change| (&change.after).into()),
-            after_notices_in: change.map(|change| self.worst(aim, &change.after).into()),
+            after_notices_in: self.notices_after(aim).map(Into::into),
         }
     }
 
-    /// When a vanished peer is noticed with these settings, in the worst of the silences that every
-    /// connection may meet.
+    /// When a vanished peer is noticed as things are: in the worst of the silences that every
+    /// connection may meet, and by the timers that are armed now; `None`: not known, or its program
+    /// decides.
     #[must_use]
-    pub fn worst(&self, aim: &Aim, settings: &Effective) -> Notice {
-        aim.forecast(settings, &self.any_moment()).worst()
+    pub fn notices_before(&self, aim: &Aim) -> Option<Notice> {
+        let decides = self.fate == Fate::Supervised;
+        let settings = self.before.as_ref().filter(|_| !decides)?;
+        let told = aim.forecast_at_present(settings, &self.any_moment());
+        Some(or_later(told.worst(), self.armed.before))
     }
 
-    /// The same as long as no sysctl is set.
+    /// The same once what is to be done is done; `None`: nothing is.
     #[must_use]
-    pub fn worst_at_present(&self, aim: &Aim, settings: &Effective) -> Notice {
-        let told = aim.forecast_at_present(settings, &self.any_moment());
-        told.worst()
+    pub fn notices_after(&self, aim: &Aim) -> Option<Notice> {
+        let change = self.fate.change()?;
+        let told = aim.forecast(&change.after, &self.any_moment());
+        Some(or_later(told.worst(), self.armed.after))
     }
 
     fn any_moment(&self) -> Snapshot {
@@ -67,6 +71,10 @@ impl Part {
             false => TcpState::Established,
         })
     }
+}
+
+fn or_later(worst: Notice, armed: Option<Notice>) -> Notice {
+    armed.map_or(worst, |armed| worst.later_of(armed))
 }
 
 impl Aim {
@@ -91,7 +99,7 @@ impl Fate {
     pub fn change(&self) -> Option<&Change> {
         match self {
             Self::Judged(Step::Change(change)) => Some(change),
-            Self::Judged(_) | Self::CloseWait | Self::Unseen(_) => None,
+            Self::Judged(_) | Self::CloseWait | Self::Supervised | Self::Unseen(_) => None,
         }
     }
 
@@ -103,6 +111,7 @@ impl Fate {
             Self::Judged(Step::Helpless) => "helpless",
             Self::Judged(Step::Overwritten) => "overwritten",
             Self::CloseWait => "close-wait",
+            Self::Supervised => "supervised",
             Self::Unseen(_) => "unseen",
         }
     }
@@ -167,10 +176,10 @@ impl Survey {
             fires_in: self.armed_ahead.fires_in,
             ends_in: self.armed_ahead.ends_in,
         });
-        let waits = |part: &&Part| part.fate == Fate::CloseWait;
-        let close_wait = self.parts.iter().filter(waits).map(|part| Gap::CloseWait {
-            process: name(&part.process),
-            connections: part.count,
+        let close_wait = self.close_wait().into_iter();
+        let close_wait = close_wait.map(|(process, connections)| Gap::CloseWait {
+            process: name(process),
+            connections,
         });
         let unknown = &self.nothing_accepted;
         let unknown = (unknown.listeners > 0).then(|| Gap::NothingAccepted {
@@ -178,6 +187,22 @@ impl Survey {
             known: unknown.known.iter().map(|name| text(name)).collect(),
         });
         overwriting.chain(ahead).chain(close_wait).chain(unknown)
+    }
+
+    /// How many connections each program leaves in CLOSE_WAIT that are left alone.
+    fn close_wait(&self) -> Vec<(&Option<Box<[u8]>>, u64)> {
+        let mut programs: Vec<(_, u64)> = Vec::new();
+        let left = |part: &&Part| part.fate == Fate::CloseWait;
+        for part in self.parts.iter().filter(left) {
+            match programs
+                .iter_mut()
+                .find(|(known, _)| *known == &part.process)
+            {
+                Some((_, count)) => *count += part.count,
+                None => programs.push((&part.process, part.count)),
+            }
+        }
+        programs
     }
 
     /// The record of a rehearsal for a deadline, in milliseconds.

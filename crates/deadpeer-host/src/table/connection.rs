@@ -1,6 +1,6 @@
 //! One row of the machine's connection table.
 
-use deadpeer_core::{KernelVersion, Snapshot, TcpInfo};
+use deadpeer_core::{KernelVersion, Snapshot, TcpInfo, TcpState};
 use deadpeer_sys::sock_diag::Socket;
 
 use super::bpf::BpfDetails;
@@ -21,6 +21,8 @@ pub struct Connection<'a> {
     pub chosen: bool,
     /// What the kernel itself shows of it, if the table [reads by eBPF](crate::Table::use_bpf).
     pub bpf: Option<BpfDetails>,
+    /// The state of the Multipath TCP connection that it is a part of.
+    pub(crate) whole: Option<TcpState>,
     /// What was seen by eBPF, in place of a TCP_INFO.
     pub(crate) moment: Option<Snapshot>,
     pub(crate) owners: OwnersOf<'a>,
@@ -36,6 +38,7 @@ impl<'a> Connection<'a> {
             settings,
             chosen: true,
             bpf: None,
+            whole: None,
             moment: None,
             owners,
             kernel: None,
@@ -53,6 +56,14 @@ impl<'a> Connection<'a> {
     #[must_use]
     pub fn owner(&self) -> Option<Owner<'a>> {
         self.owners().next()
+    }
+
+    /// Whether a program holds it whose peer has closed: in CLOSE_WAIT, or a part of a Multipath TCP
+    /// connection that is.
+    #[must_use]
+    pub fn is_unclosed(&self) -> bool {
+        let waits = |state| state == TcpState::CloseWait;
+        self.socket.inode.is_some() && (waits(self.socket.state) || self.whole.is_some_and(waits))
     }
 
     /// The kernel's TCP_INFO, decoded; `None` in states without (TIME_WAIT, a listener's queue),

@@ -7,7 +7,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use deadpeer_core::TcpState;
-use deadpeer_sys::{netns, tcp_info};
+use deadpeer_sys::sockopt::{self, Transport};
+use deadpeer_sys::{netns, readiness, tcp_info};
 use rustc_hash::FxHashSet;
 
 use super::fd_borrower::FdBorrower;
@@ -121,7 +122,8 @@ fn is_tcp(owner: Owner<'_>) -> bool {
     let mut name = [0_u8; 16];
     let path = format!("/proc/{}/fd/{}", owner.process.pid(), owner.fd);
     let read = rustix::fs::getxattr(path.as_str(), "system.sockprotoname", &mut name[..]);
-    read.is_ok_and(|len| matches!(name.get(..len), Some(b"TCP\0" | b"TCPv6\0")))
+    let tcp: [&[u8]; 4] = [b"TCP\0", b"TCPv6\0", b"MPTCP\0", b"MPTCPv6\0"];
+    read.is_ok_and(|len| name.get(..len).is_some_and(|name| tcp.contains(&name)))
 }
 
 /// Where a socket is, if that is none of the namespaces that were read. One that is in their tables
@@ -131,11 +133,25 @@ fn is_elsewhere(socket: &OwnedFd, read: &FxHashSet<u64>) -> Option<OpenNamespace
     (!read.contains(&open.number())).then_some(open)
 }
 
-/// The local end of what was connected once, as a measured round trip shows, and is closed.
+/// The local end of what was connected once and is closed.
 fn local_end_if_over(socket: OwnedFd) -> Option<SocketAddr> {
-    let info = tcp_info(&socket).ok()?;
-    if info.state != Some(TcpState::Close) || info.rtt_us.is_none() {
-        return None;
-    }
-    TcpStream::from(socket).local_addr().ok()
+    let over = match sockopt::transport(&socket).ok()? {
+        Transport::Mptcp => is_whole_over(&socket),
+        _ => is_over(&socket),
+    };
+    let local = || TcpStream::from(socket).local_addr().ok();
+    over.then(local).flatten()
+}
+
+/// Whether it was connected once, as a measured round trip shows, and is closed.
+fn is_over(socket: &OwnedFd) -> bool {
+    let info = tcp_info(socket);
+    info.is_ok_and(|info| info.state == Some(TcpState::Close) && info.rtt_us.is_some())
+}
+
+/// The same of Multipath TCP: with its last part gone it has no TCP_INFO. One that never was
+/// connected is hung up, too, but has no end of data (net/mptcp/protocol.c, `mptcp_poll`).
+fn is_whole_over(socket: &OwnedFd) -> bool {
+    let signs = readiness::signs(socket);
+    signs.is_ok_and(|signs| signs.hangup && signs.read_hangup)
 }

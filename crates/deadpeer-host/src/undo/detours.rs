@@ -50,15 +50,7 @@ mod tests {
     }
 
     fn group(before: SocketOptions, after: SocketOptions, cookies: &[u64]) -> Group {
-        Group {
-            process: None,
-            listeners: false,
-            lent: false,
-            before,
-            after,
-            followed_sysctl: None,
-            cookies: cookies.to_vec(),
-        }
+        Group::new(before, after, cookies.to_vec())
     }
 
     #[test]

@@ -66,17 +66,26 @@ pub struct Group {
 }
 
 impl Group {
+    /// Sockets on which these options were set, and what those were before.
+    pub(crate) fn new(before: SocketOptions, after: SocketOptions, cookies: Vec<u64>) -> Self {
+        Self {
+            process: None,
+            listeners: false,
+            lent: false,
+            before,
+            after,
+            followed_sysctl: None,
+            cookies,
+        }
+    }
+
     /// Sockets with these settings in force, of which some options are lent to questions.
     pub(crate) fn lent(process: Option<String>, before: &Effective, cookies: Vec<u64>) -> Self {
         let after = deadpeer::lent_to_ping();
         Self {
             process,
-            listeners: false,
             lent: true,
-            before: before.of_those(&after),
-            after,
-            followed_sysctl: None,
-            cookies,
+            ..Self::new(before.of_those(&after), after, cookies)
         }
     }
 }

@@ -1,23 +1,19 @@
 //! Putting back what was before.
 
-use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
+mod sockets;
+
 use std::path::PathBuf;
 
-use deadpeer::Apply as _;
-use deadpeer_bpf::Change;
-use deadpeer_core::{Effective, SocketOptions};
-use deadpeer_sys::sockopt;
+use deadpeer_core::Effective;
 use rustc_hash::FxHashSet;
 
 use super::file::{UndoFile, WriteUndoError};
 use super::inheritance::{Handed, Inheritance};
 use super::journal::Journal;
-use super::record::{Group, Record};
+use super::record::Record;
 use super::sysctl::{self, SysctlChange, SysctlFate};
-use super::way_back::WayBack;
-use crate::table::fd_borrower::FdBorrower;
-use crate::table::{BpfError, Query, ReadTableError, Table, Unreadable};
+use crate::table::{BpfError, ReadTableError, Table, Unreadable};
+use sockets::put_back_sockets;
 
 /// What came of undoing a record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -143,7 +139,11 @@ pub fn restore(
         later: handed_over,
         ..now
     };
+    let sysctls = inheritance.sysctls.clone();
     put_back_sockets(inheritance, table, undoing, &mut restored)?;
+    if undoing == Undoing::InEarnest {
+        restored.sysctls = sysctl::restore(&sysctls, table);
+    }
     if undoing == Undoing::InEarnest && restored.is_complete() {
         for (place, sockets) in loans {
             let lender = later.get(place);
@@ -184,137 +184,4 @@ fn hand_over(
         file.leave(sockets, &sysctls)?;
     }
     Ok(given)
-}
-
-fn put_back_sockets(
-    mut inheritance: Inheritance<'_>,
-    table: &mut Table,
-    undoing: Undoing,
-    restored: &mut Restored,
-) -> Result<(), RestoreError> {
-    let mut borrower = FdBorrower::default();
-    let query = Query {
-        settings: table.uses_bpf(),
-        tcp_info: false,
-        ..Query::default()
-    };
-    let mut changes = Vec::new();
-    let coverage = table.each(&query, |connection| {
-        let cookie = connection.socket.cookie;
-        if inheritance.later.remove(&cookie) {
-            restored.later += 1;
-            return ControlFlow::Continue(());
-        }
-        let Some(groups) = inheritance.now.remove(&cookie) else {
-            return ControlFlow::Continue(());
-        };
-        if let (Some(bpf), Some(now)) = (connection.bpf, connection.settings.effective()) {
-            let back = WayBack::of(now, &groups);
-            restored.count(&back, now, &groups);
-            if back.options != SocketOptions::default() {
-                let mut change = Change::new(cookie, back.options);
-                change.only_if = Some(bpf.own);
-                changes.push(change);
-            }
-            return ControlFlow::Continue(());
-        }
-        let socket = connection.socket;
-        let waits = socket.state.may_send();
-        let lent = match socket.inode {
-            Some(_) => borrower.borrow_from(connection.owners().numbers(), cookie),
-            None if waits => Err(Unreadable::NoDescriptor),
-            // Closed by its program: the kernel ends it by itself.
-            None => Err(Unreadable::Gone),
-        };
-        match lent.map(|socket| put_back(&socket, &groups, undoing)) {
-            Ok(Ok((now, back))) => restored.count(&back, &now, &groups),
-            Ok(Err(())) => restored.refused += 1,
-            Err(Unreadable::Gone) => restored.gone += 1,
-            Err(why) => restored.count_unreachable(why),
-        }
-        ControlFlow::Continue(())
-    })?;
-    let missing = (inheritance.now.len() + inheritance.later.len()) as u64;
-    match coverage.interrupted && missing > 0 {
-        // Not shown by a table that was not read to its end, they need not be gone.
-        true => restored.unreachable.push((Unreadable::Refused, missing)),
-        false => restored.gone += missing,
-    }
-    if undoing == Undoing::Rehearsed {
-        return Ok(());
-    }
-    if let Some(view) = table.view() {
-        let (mut gone, mut refused) = (changes.len() as u64, 0);
-        view.set(changes, |outcome| {
-            gone -= 1;
-            refused += u64::from(outcome.refused.is_some());
-        })?;
-        restored.restored -= refused + gone;
-        restored.refused += refused;
-        restored.gone += gone;
-    }
-    restored.sysctls = sysctl::restore(&inheritance.sysctls, table);
-    Ok(())
-}
-
-fn put_back(
-    socket: &OwnedFd,
-    groups: &[&Group],
-    undoing: Undoing,
-) -> Result<(Effective, WayBack), ()> {
-    let now = sockopt::effective(socket).map_err(drop)?;
-    let back = WayBack::of(&now, groups);
-    if back.options != SocketOptions::default() && undoing == Undoing::InEarnest {
-        back.options.apply(socket).map_err(drop)?;
-    }
-    Ok((now, back))
-}
-
-impl Restored {
-    fn count(&mut self, back: &WayBack, now: &Effective, groups: &[&Group]) {
-        match back.options == SocketOptions::default() {
-            false => {
-                self.restored += 1;
-                self.returns(now, &now.with(&back.options), groups);
-            }
-            true if !back.overtaken => self.unchanged += 1,
-            true => {}
-        }
-        self.overtaken += u64::from(back.overtaken);
-        self.own_now += u64::from(back.own_now);
-    }
-
-    fn returns(&mut self, now: &Effective, then: &Effective, groups: &[&Group]) {
-        let process = groups.last().and_then(|group| group.process.clone());
-        let listeners = groups.iter().any(|group| group.listeners);
-        let returning = Returning {
-            process,
-            listeners,
-            now: *now,
-            then: *then,
-            count: 0,
-        };
-        let place = self.returning.iter().position(|known| {
-            let count = known.count;
-            *known
-                == Returning {
-                    count,
-                    ..returning.clone()
-                }
-        });
-        let place = place.unwrap_or_else(|| {
-            self.returning.push(returning);
-            self.returning.len() - 1
-        });
-        if let Some(returning) = self.returning.get_mut(place) {
-            returning.count += 1;
-        }
-    }
-
-    fn count_unreachable(&mut self, why: Unreadable) {
-        match self.unreachable.iter_mut().find(|(known, _)| *known == why) {
-            Some((_, count)) => *count += 1,
-            None => self.unreachable.push((why, 1)),
-        }
-    }
 }

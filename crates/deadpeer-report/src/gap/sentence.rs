@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::unreached::Because;
+use super::unreached::{Because, Unreadable};
 use super::{Gap, Privilege};
 use crate::duration::Upper;
 use crate::plural::{plural, plural_of};
@@ -19,12 +19,16 @@ impl fmt::Display for Gap {
                 plural(unreached.sockets, "socket"),
                 Because(unreached, *privilege)
             ),
-            Self::NotAsked(unreached, privilege) => write!(
-                f,
-                "The peers of {} could not be asked: {}.",
-                plural(unreached.sockets, "socket"),
-                Because(unreached, *privilege)
-            ),
+            Self::NotAsked(unreached, privilege) => {
+                let sockets = plural(unreached.sockets, "socket");
+                write!(f, "The peers of {sockets} could not be asked: ")?;
+                match unreached.why {
+                    Unreadable::NoDescriptor => {
+                        f.write_str("no descriptor, since no program has accepted them yet.")
+                    }
+                    _ => write!(f, "{}.", Because(unreached, *privilege)),
+                }
+            }
             Self::OwnersHidden {
                 processes,
                 privilege,

@@ -25,10 +25,11 @@ pub struct ProtectPlan {
     pub sockets: u64,
     /// The settings in force; null: unknown.
     pub before: Option<Options>,
-    /// When a vanished peer is noticed with them, in the worst case; null: unknown.
+    /// When a vanished peer is noticed with them, in the worst case and by the timers that are armed
+    /// now; null: unknown, or its program decides.
     pub before_notices_in: Option<Notice>,
-    /// "fine", "change", "kept-for-application", "helpless", "overwritten", "close-wait" or
-    /// "unseen".
+    /// "fine", "change", "kept-for-application", "helpless", "overwritten", "close-wait",
+    /// "supervised" (its program decides) or "unseen".
     pub fate: Word,
     /// Why they could not be seen.
     pub unseen_because: Option<Word>,
@@ -38,7 +39,7 @@ pub struct ProtectPlan {
     pub set: Option<Options>,
     /// The settings afterwards.
     pub after: Option<Options>,
-    /// When a vanished peer is noticed with those.
+    /// When a vanished peer is noticed with those. A timer that is armed far ahead makes it later.
     pub after_notices_in: Option<Notice>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -13,12 +13,34 @@ use crate::{Result, SysError, door};
 /// The signals by which a program is asked to end.
 pub const TO_END: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
+/// Every signal that ends a process which does nothing about it (signal(7)), but for `SIGKILL`, for
+/// `SIGPIPE`, and for those that a process's own faults raise.
+pub fn that_end() -> impl Iterator<Item = Signal> {
+    let named = [
+        Signal::QUIT,
+        Signal::ABORT,
+        Signal::USR1,
+        Signal::USR2,
+        Signal::ALARM,
+        Signal::VTALARM,
+        Signal::PROF,
+        Signal::IO,
+        Signal::POWER,
+        Signal::STKFLT,
+        Signal::XCPU,
+        Signal::XFSZ,
+    ];
+    TO_END.into_iter().chain(named).chain(super::real_time())
+}
+
 /// What a second signal does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Second {
-    /// What it would do without this: it ends the process where it stands.
+    /// What it would do without this: it ends the process where it stands, if it comes a second
+    /// after the first or later. Terminals that close and service managers send two at once.
     Ends,
-    /// Nothing more than the first.
+    /// Nothing more than the first, unless it is a `SIGQUIT` (Ctrl-\\) a second later: that ends the
+    /// process.
     IsNoted,
 }
 
@@ -38,6 +60,8 @@ static WATCHED: AtomicBool = AtomicBool::new(false);
 static CAME: AtomicBool = AtomicBool::new(false);
 /// The first signal that came; 0: none.
 static FIRST: AtomicI32 = AtomicI32::new(0);
+/// When it came, in nanoseconds of CLOCK_MONOTONIC; the largest number until that is known.
+static FIRST_AT: AtomicU64 = AtomicU64::new(0);
 static SECOND_ENDS: AtomicBool = AtomicBool::new(false);
 /// Where the handler writes.
 static WRITE_END: AtomicI32 = AtomicI32::new(-1);
@@ -60,6 +84,7 @@ impl Interruption {
         }
         CAME.store(false, Ordering::SeqCst);
         FIRST.store(0, Ordering::SeqCst);
+        FIRST_AT.store(u64::MAX, Ordering::SeqCst);
         SECOND_ENDS.store(second == Second::Ends, Ordering::SeqCst);
         WRITE_END.store(write.as_raw_fd(), Ordering::SeqCst);
         let mut watching = Self {
@@ -100,7 +125,7 @@ impl Interruption {
 /// dropped.
 #[must_use]
 pub fn ended_by() -> Option<Signal> {
-    Signal::from_named_raw(FIRST.load(Ordering::SeqCst))
+    super::numbered(FIRST.load(Ordering::SeqCst))
 }
 
 impl AsFd for Interruption {
@@ -182,12 +207,23 @@ impl std::fmt::Debug for Action {
     }
 }
 
-/// Runs in the middle of whatever the process does: atomics, write(2), sigaction(2) and raise(3)
-/// alone.
+fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let (s, ns) = (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs());
+    s.saturating_mul(1_000_000_000).saturating_add(ns)
+}
+
+/// What comes so soon after the first signal, in nanoseconds, belongs to it.
+const TOGETHER: u64 = 1_000_000_000;
+
+/// Runs in the middle of whatever the process does: atomics, clock_gettime(2), write(2),
+/// sigaction(2) and raise(3) alone.
 extern "C" fn note(signal: libc::c_int) {
     let first = FIRST.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
     if first.is_err() {
-        if SECOND_ENDS.load(Ordering::SeqCst) {
+        let since = monotonic_ns().saturating_sub(FIRST_AT.load(Ordering::SeqCst));
+        let ends = SECOND_ENDS.load(Ordering::SeqCst) || signal == libc::SIGQUIT;
+        if ends && since >= TOGETHER {
             let default = Action::of(libc::SIG_DFL);
             // SAFETY: the default action is valid, and the old one is not asked for.
             unsafe { libc::sigaction(signal, &raw const default.0, std::ptr::null_mut()) };
@@ -196,6 +232,7 @@ extern "C" fn note(signal: libc::c_int) {
         }
         return;
     }
+    FIRST_AT.store(monotonic_ns(), Ordering::SeqCst);
     CAME.store(true, Ordering::SeqCst);
     let fd = WRITE_END.load(Ordering::SeqCst);
     if fd >= 0 {

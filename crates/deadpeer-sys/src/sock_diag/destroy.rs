@@ -5,7 +5,7 @@
 //! that was meant.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 
 use rustix::io::Errno;
@@ -15,6 +15,7 @@ use zerocopy::{Immutable, IntoBytes};
 use super::dump::{NLM_F_REQUEST, SockDiag, ask, receive};
 use super::message::{Header, Malformed, MessageKind, messages};
 use super::socket::{Family, Socket};
+use super::states::States;
 use crate::SysError;
 
 /// One socket of the namespace and no other, now or later.
@@ -199,6 +200,25 @@ impl Question {
             dst: octets(socket.family, socket.peer.ip()),
             interface: socket.interface.map_or(0, NonZeroU32::get),
             cookie: [socket.cookie as u32, (socket.cookie >> 32) as u32],
+        }
+    }
+
+    /// Of every socket of a family in these states.
+    pub(super) fn any(family: Family, states: States, seq: u32) -> Self {
+        let unspecified = match family {
+            Family::V4 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            Family::V6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        };
+        let nowhere = SocketId {
+            family,
+            local: SocketAddr::new(unspecified, 0),
+            peer: SocketAddr::new(unspecified, 0),
+            interface: None,
+            cookie: 0,
+        };
+        Self {
+            states: states.mask(),
+            ..Self::of(&nowhere, seq)
         }
     }
 }

@@ -96,6 +96,21 @@ impl From<SysError> for DumpError {
     }
 }
 
+/// What the kernel said, for whoever tells errors by their errno: `EBADMSG` where it talked nonsense.
+impl From<DumpError> for SysError {
+    fn from(error: DumpError) -> Self {
+        let errno = match error {
+            DumpError::Call(error) => return error,
+            DumpError::Refused(errno) | DumpError::BrokenOff(errno) => errno,
+            DumpError::Malformed(_) | DumpError::TooLong { .. } => Errno::BADMSG,
+        };
+        Self {
+            call: "sock_diag",
+            errno,
+        }
+    }
+}
+
 impl From<Malformed> for DumpError {
     fn from(error: Malformed) -> Self {
         Self::Malformed(error)
@@ -152,13 +167,22 @@ impl SockDiag {
     pub fn dump(
         &mut self,
         request: Request,
-        mut visit: impl FnMut(&Socket<'_>) -> ControlFlow<()>,
+        visit: impl FnMut(&Socket<'_>) -> ControlFlow<()>,
+    ) -> Result<DumpEnd, DumpError> {
+        self.hand_out(|seq| Question::new(request, seq), visit)
+    }
+
+    /// Sends a question for a dump under the next number, and hands out the answers.
+    pub(super) fn hand_out<Q: IntoBytes + Immutable>(
+        &mut self,
+        question: impl FnOnce(u32) -> Q,
+        visit: impl FnMut(&Socket<'_>) -> ControlFlow<()>,
     ) -> Result<DumpEnd, DumpError> {
         self.finish_dump()?;
         self.seq = self.seq.wrapping_add(1);
-        self.send(request)?;
+        ask(&self.netlink, question(self.seq).as_bytes())?;
         self.unfinished = true;
-        self.run(&mut visit)
+        self.run(visit)
     }
 
     /// Takes what is left of a dump that was left before its end.
@@ -203,26 +227,6 @@ impl SockDiag {
                 }
             }
         }
-    }
-
-    fn send(&self, request: Request) -> SysResult<()> {
-        let question = Question {
-            header: Header {
-                len: size_of::<Question>() as u32,
-                kind: TCPDIAG_GETSOCK,
-                flags: NLM_F_REQUEST | NLM_F_DUMP,
-                seq: self.seq,
-                port: 0,
-            },
-            ext: if request.tcp_info {
-                ASK_FOR_TCP_INFO
-            } else {
-                0
-            },
-            states: request.states.mask(),
-            ..Question::default()
-        };
-        ask(&self.netlink, question.as_bytes())
     }
 }
 
@@ -312,14 +316,47 @@ struct Question {
     tables: u32,
 }
 
+impl Question {
+    fn new(request: Request, seq: u32) -> Self {
+        Self {
+            header: Header {
+                len: size_of::<Self>() as u32,
+                kind: TCPDIAG_GETSOCK,
+                flags: NLM_F_REQUEST | NLM_F_DUMP,
+                seq,
+                port: 0,
+            },
+            ext: match request.tcp_info {
+                true => ASK_FOR_TCP_INFO,
+                false => 0,
+            },
+            states: request.states.mask(),
+            ..Self::default()
+        }
+    }
+}
+
 pub(super) const NLM_F_REQUEST: u16 = 0x1;
-const NLM_F_DUMP: u16 = 0x300;
+pub(super) const NLM_F_DUMP: u16 = 0x300;
 /// `1 << (INET_DIAG_INFO - 1)`.
 pub(super) const ASK_FOR_TCP_INFO: u8 = 1 << 1;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_keeps_what_the_kernel_said() {
+        let call = SysError {
+            call: "recv",
+            errno: Errno::NOMEM,
+        };
+        let told = |error: DumpError| SysError::from(error).errno;
+        assert_eq!(SysError::from(DumpError::Call(call)), call);
+        assert_eq!(told(DumpError::Refused(Errno::PERM)), Errno::PERM);
+        let nonsense = DumpError::TooLong { len: 1 << 20 };
+        assert_eq!(told(nonsense), Errno::BADMSG);
+    }
 
     #[test]
     fn the_question_has_the_kernels_layout() {

@@ -27,22 +27,11 @@ fn record() -> Record {
 }
 
 fn group(cookies: &[u64]) -> Group {
-    let before = SocketOptions {
-        keepalive: Some(false),
-        user_timeout_ms: Some(0),
-        ..SocketOptions::default()
-    };
-    let mut after = before;
-    after.keepalive = Some(true);
-    after.user_timeout_ms = Some(20_000);
+    let plain = SocketOptions::new().keepalive(false).user_timeout_ms(0);
+    let protected = SocketOptions::new().keepalive(true).user_timeout_ms(20_000);
     Group {
         process: Some("redis-server".into()),
-        listeners: false,
-        lent: false,
-        before,
-        after,
-        followed_sysctl: None,
-        cookies: cookies.to_vec(),
+        ..Group::new(plain, protected, cookies.to_vec())
     }
 }
 

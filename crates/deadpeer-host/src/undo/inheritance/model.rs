@@ -350,13 +350,8 @@ impl World {
             match groups.iter_mut().find(same) {
                 Some(group) => group.cookies.push(cookie),
                 None => groups.push(Group {
-                    process: None,
-                    listeners: false,
                     lent,
-                    before,
-                    after,
-                    followed_sysctl: None,
-                    cookies: vec![cookie],
+                    ..Group::new(before, after, vec![cookie])
                 }),
             }
         }

@@ -5,15 +5,7 @@ use deadpeer_core::Sysctls;
 use super::*;
 
 fn group(before: SocketOptions, after: SocketOptions) -> Group {
-    Group {
-        process: None,
-        listeners: false,
-        lent: false,
-        before,
-        after,
-        followed_sysctl: None,
-        cookies: vec![1],
-    }
+    Group::new(before, after, vec![1])
 }
 
 fn keepalive(on: bool, idle: u32) -> SocketOptions {
