@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use deadpeer_core::TcpState;
 use deadpeer_sys::sock_diag::{DumpEnd, Request, SockDiag, Socket, States};
 use deadpeer_sys::sockopt;
-use deadpeer_sys::testing::in_private_netns;
+use deadpeer_sys::testing::{in_private_netns, skip};
 
 const EVERYTHING: Request = Request {
     states: States::ALL,
@@ -115,5 +115,35 @@ fn the_table_stays_with_its_namespace() {
             elsewhere.join().unwrap()
         });
         assert_eq!(shown, [listener.local_addr().unwrap()]);
+    });
+}
+
+#[test]
+fn multipath_tcp_is_shown_as_a_whole() {
+    in_private_netns(|| {
+        let multipath = rustix::net::socket(
+            rustix::net::AddressFamily::INET6,
+            rustix::net::SocketType::STREAM,
+            Some(rustix::net::ipproto::MPTCP),
+        );
+        let listener = match multipath {
+            Ok(listener) => listener,
+            Err(error) => return skip(&format!("no Multipath TCP: {error}")),
+        };
+        rustix::net::listen(&listener, 1).unwrap();
+        let inode = rustix::fs::fstat(&listener).unwrap().st_ino;
+        let mut seen = Vec::new();
+        let mut diag = SockDiag::open().unwrap();
+        let dumped = diag.multipath(States::ALL, |whole| {
+            seen.push((whole.state, u64::from(whole.inode.unwrap().get())));
+        });
+        match dumped {
+            Ok(()) => assert_eq!(seen, [(TcpState::Listen, inode)]),
+            Err(error) => skip(&format!("no CONFIG_INET_MPTCP_DIAG: {error}")),
+        }
+        // The next dump is of TCP again.
+        let mut parts = 0;
+        dump(&mut diag, EVERYTHING, |_| parts += 1);
+        assert_eq!(parts, 1);
     });
 }
