@@ -58,8 +58,8 @@ impl<'a> Connection<'a> {
         self.owners().next()
     }
 
-    /// Whether a program holds it whose peer has closed: in CLOSE_WAIT, or a part of a Multipath TCP
-    /// connection that is.
+    /// Whether a program holds it whose peer has closed: in CLOSE_WAIT, or a part of a Multipath
+    /// TCP connection that is.
     #[must_use]
     pub fn is_unclosed(&self) -> bool {
         let waits = |state| state == TcpState::CloseWait;

@@ -25,8 +25,8 @@ pub struct ProtectPlan {
     pub sockets: u64,
     /// The settings in force; null: unknown.
     pub before: Option<Options>,
-    /// When a vanished peer is noticed with them, in the worst case and by the timers that are armed
-    /// now; null: unknown, or its program decides.
+    /// When a vanished peer is noticed with them, in the worst case and by the timers that are
+    /// armed now; null: unknown, or its program decides.
     pub before_notices_in: Option<Notice>,
     /// "fine", "change", "kept-for-application", "helpless", "overwritten", "close-wait",
     /// "supervised" (its program decides) or "unseen".

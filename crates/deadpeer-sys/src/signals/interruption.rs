@@ -39,8 +39,8 @@ pub enum Second {
     /// What it would do without this: it ends the process where it stands, if it comes a second
     /// after the first or later. Terminals that close and service managers send two at once.
     Ends,
-    /// Nothing more than the first, unless it is a `SIGQUIT` (Ctrl-\\) a second later: that ends the
-    /// process.
+    /// Nothing more than the first, unless it is a `SIGQUIT` (Ctrl-\\) a second later: that ends
+    /// the process.
     IsNoted,
 }
 

@@ -96,7 +96,8 @@ impl From<SysError> for DumpError {
     }
 }
 
-/// What the kernel said, for whoever tells errors by their errno: `EBADMSG` where it talked nonsense.
+/// What the kernel said, for whoever tells errors by their errno: `EBADMSG` where it talked
+/// nonsense.
 impl From<DumpError> for SysError {
     fn from(error: DumpError) -> Self {
         let errno = match error {
