@@ -137,7 +137,7 @@ fn is_elsewhere(socket: &OwnedFd, read: &FxHashSet<u64>) -> Option<OpenNamespace
 fn local_end_if_over(socket: OwnedFd) -> Option<SocketAddr> {
     let over = match sockopt::transport(&socket).ok()? {
         Transport::Mptcp => is_whole_over(&socket),
-        _ => is_over(&socket),
+        Transport::Tcp | Transport::Other | _ => is_over(&socket),
     };
     let local = || TcpStream::from(socket).local_addr().ok();
     over.then(local).flatten()

@@ -22,11 +22,9 @@ impl fmt::Display for Gap {
             Self::NotAsked(unreached, privilege) => {
                 let sockets = plural(unreached.sockets, "socket");
                 write!(f, "The peers of {sockets} could not be asked: ")?;
-                match unreached.why {
-                    Unreadable::NoDescriptor => {
-                        f.write_str("no descriptor, since no program has accepted them yet.")
-                    }
-                    _ => write!(f, "{}.", Because(unreached, *privilege)),
+                match unreached.why == Unreadable::NoDescriptor {
+                    true => f.write_str("no descriptor, since no program has accepted them yet."),
+                    false => write!(f, "{}.", Because(unreached, *privilege)),
                 }
             }
             Self::OwnersHidden {
