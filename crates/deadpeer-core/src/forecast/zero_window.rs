@@ -32,12 +32,18 @@ impl Case<'_> {
         let just_closed =
             case.clock_not_started(first, |chain| chain.at_most(case.sysctls.retries2.into()));
         let probes = u64::from(case.sysctls.retries2) + 1;
-        let widest = Waits::constant(case.doubled(case.sysctls.retries2));
+        let widest = case.doubled(case.sysctls.retries2);
         let long_closed = match case.user_timeout() {
-            Some(limit) => Chain::until(case.wheel, widest, Stretch::at(limit))
-                .clipped(case.cuts_waits)
-                .at_most(probes),
-            None => Chain::counting(case.wheel, widest, probes),
+            Some(limit) => {
+                // Answered or not, it ends who probes for longer: a wait that begins before is not
+                // much longer, for all before it together are as long.
+                let second = case.first_wait().doubled(1).last;
+                let widest = Waits::constant(widest.at_most(limit.saturating_add(second)));
+                Chain::until(case.wheel, widest, Stretch::at(limit))
+                    .clipped(case.cuts_waits)
+                    .at_most(probes)
+            }
+            None => Chain::counting(case.wheel, Waits::constant(widest), probes),
         };
         just_closed.later_of(long_closed.end_after(Stretch::at(0)).at)
     }
