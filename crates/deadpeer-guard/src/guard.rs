@@ -1,27 +1,29 @@
 //! The shell around the heart: it looks, asks and destroys, and tells what happened.
 
+mod error;
+mod notes;
+
+pub use error::{OpenGuardError, SweepError};
+
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use deadpeer_core::TcpState;
-use deadpeer_host::deaths::DeathsError;
 use deadpeer_host::filter::ResolveError;
-use deadpeer_host::{Coverage, OpenTableError, ReadTableError, Scope, Socket, Target};
-use deadpeer_sys::{RouteEvent, SysError, clock};
+use deadpeer_host::{Coverage, Scope, Socket, Target};
+use deadpeer_sys::{RouteEvent, clock};
 use rustc_hash::{FxHashMap, FxHashSet};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::choice::Choice;
-use crate::config::{Config, Policy};
-use crate::event::{Died, Event, Evidence, KillResult, Mode, Spared, Subject, WhySpared};
+use crate::config::Config;
+use crate::event::{Died, Event, Evidence, Mode, Spared, Subject, WhySpared};
 use crate::heart::{Action, Census, Heart, Key, Sighting, Terms};
 use crate::hooks::Hooks;
-use crate::late;
 use crate::links::Links;
 use crate::ours::Ours;
-use crate::readings::{HoldReason, Holding, QuestionResult, Readings, What};
-use crate::realm::OpenRealmError;
+use crate::readings::{Readings, What};
 use crate::realms::Realms;
 use crate::rights::Rights;
 use crate::rules::Rules;
@@ -63,39 +65,6 @@ pub(crate) struct Suspected {
     pub(crate) target: Target,
     pub(crate) sighting: Sighting,
     pub(crate) subject: Subject,
-}
-
-/// It cannot be begun.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenGuardError {
-    /// A namespace cannot be watched.
-    #[error(transparent)]
-    Realm(#[from] OpenRealmError),
-    /// What a policy chooses could not be looked up.
-    #[error(transparent)]
-    Resolve(#[from] ResolveError),
-}
-
-/// A sweep could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SweepError {
-    /// No table could be opened.
-    #[error(transparent)]
-    Open(#[from] OpenTableError),
-    /// A table could not be read.
-    #[error(transparent)]
-    Read(#[from] ReadTableError),
-    /// What a policy chooses could not be looked up.
-    #[error(transparent)]
-    Resolve(#[from] ResolveError),
-    /// Deaths could not be read.
-    #[error(transparent)]
-    Deaths(#[from] DeathsError),
-    /// News of links could not be read.
-    #[error(transparent)]
-    Network(#[from] SysError),
 }
 
 /// One sweep of so many judges what settings promise, which takes as long as to read them.
@@ -148,52 +117,6 @@ impl Guard {
         self.config = config;
         self.note_configuration(true);
         Ok(())
-    }
-
-    /// A configuration was wrong, and the one before stays.
-    pub fn note_wrong_configuration(&mut self) {
-        self.note_configuration(false);
-    }
-
-    fn note_configuration(&mut self, ok: bool) {
-        let configured = &mut self.readings.configured;
-        configured.last_reload_ok = ok;
-        if ok {
-            configured.since = Some(SystemTime::now());
-            configured.policies = self.config.policies.len();
-            let kernel = self.realms.tables.kernel();
-            let policies = self.config.policies.iter();
-            let supervise = policies.filter(|policy| policy.supervise == Mode::Enforce);
-            let late = |policy: &Policy| {
-                let latest = late::behind_a_closed_window(policy.deadline(), &kernel);
-                let latest = latest + self.config.interval();
-                (policy.name.clone(), policy.deadline(), latest)
-            };
-            self.readings.closed_windows = supervise.map(late).collect();
-            self.begin_counts();
-        }
-    }
-
-    fn note_lacks(&mut self) {
-        self.readings.ebpf = self.realms.uses_ebpf();
-        let mut lacks = self.lacks();
-        lacks.extend(self.realms.not_guarded());
-        self.readings.lacks = lacks;
-    }
-
-    /// A count that is there from the beginning can be seen to grow by one.
-    fn begin_counts(&mut self) {
-        for policy in &self.config.policies {
-            let results: &[KillResult] = match policy.kill {
-                Mode::Off => &[],
-                Mode::Observe => &[KillResult::WouldDestroy],
-                Mode::Enforce => &[KillResult::Destroyed, KillResult::Failed],
-            };
-            for result in results {
-                let count = (policy.name.clone(), policy.kill, *result);
-                self.readings.kills.entry(count).or_default();
-            }
-        }
     }
 
     /// The configuration in force.
@@ -446,9 +369,7 @@ impl Guard {
             self.judges_next = sweeps + JUDGE;
             self.readings.services = protected;
         }
-        let realms = &self.realms.all;
-        let is_there = |number| realms.iter().any(|realm| realm.number() == number);
-        self.services.keep(is_there);
+        self.services.end_sweep();
         Ok(all)
     }
 
@@ -530,15 +451,6 @@ impl Guard {
         })));
     }
 
-    fn count_answers(&mut self) {
-        for service in self.heart.take_answered() {
-            if let Some(name) = self.services.name(service) {
-                let count = (name.clone(), QuestionResult::Answered);
-                *self.readings.questions.entry(count).or_default() += 1;
-            }
-        }
-    }
-
     fn note_sleep(&mut self) {
         let now = slept();
         if now.saturating_sub(self.slept) > SLEEP {
@@ -546,33 +458,6 @@ impl Guard {
             self.heart.slept(clock::monotonic());
         }
         self.slept = now;
-    }
-
-    fn note_holds(&mut self) {
-        let (now, wall) = (clock::monotonic(), SystemTime::now());
-        let holds: Vec<Holding> = self
-            .heart
-            .holding()
-            .map(|(hold, since)| Holding {
-                reason: hold.reason,
-                service: hold.service.and_then(|id| self.services.name(id)).cloned(),
-                since: wall - now.saturating_sub(since),
-            })
-            .collect();
-        let begins = |hold: &&Holding| {
-            let before = &self.readings.holding;
-            let same = |old: &Holding| (old.reason, &old.service) == (hold.reason, &hold.service);
-            !before.iter().any(same)
-        };
-        for hold in holds.iter().filter(begins) {
-            if hold.reason == HoldReason::ManySilent {
-                warn!(
-                    service = hold.service.as_ref().map(|it| it.to_string()),
-                    "so many peers fell silent at once that it may well be us: nobody of them is killed"
-                );
-            }
-        }
-        self.readings.holding = holds;
     }
 }
 

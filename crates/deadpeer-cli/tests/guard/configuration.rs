@@ -119,7 +119,7 @@ fn what_is_right_is_shown() {
     assert_eq!((ran.code, &*ran.stderr), (0, ""));
     assert!(
         ran.stdout.contains(
-            "a: within 30s, protect observe, supervise enforce, kill enforce (5 a minute at most)"
+            "a: within 30s, protect observe, supervise enforce, kill enforce (at most 5 a minute)"
         ),
         "{}",
         ran.stdout
