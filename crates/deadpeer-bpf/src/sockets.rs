@@ -77,6 +77,9 @@ pub struct Socket {
     /// that the user timeout and `tcp_retries2` go by. `None`: it does not run.
     #[doc(alias = "retrans_stamp")]
     pub since_sent_again: Option<Duration>,
+    /// Time until that clock starts: who paces what it sends, as BBR does, stamps a segment with
+    /// the moment at which it should leave (net/ipv4/tcp_output.c, `tcp_update_skb_after_send`).
+    pub until_sent_again: Option<Duration>,
     /// Time since the first probe of a window that is closed still; `None`: it is not, or Linux is
     /// older than 5.11.
     #[doc(alias = "icsk_probes_tstamp")]
@@ -203,6 +206,7 @@ impl Socket {
         let seen = &row.state;
         let state = seen.state()?;
         let whole = seen.has_options != 0;
+        let is_to_come = row.retransmitting.cast_signed() < -1;
         Some(Self {
             cookie: seen.cookie,
             state,
@@ -225,7 +229,9 @@ impl Socket {
             segments_in_flight: row.packets_out,
             slow_start_threshold: (row.ssthresh < INFINITE_SSTHRESH).then_some(row.ssthresh),
             since_sent: stretch(row.since_sent, hz).filter(|_| whole),
-            since_sent_again: milliseconds(row.retransmitting).filter(|_| whole),
+            since_sent_again: milliseconds(row.retransmitting).filter(|_| whole && !is_to_come),
+            until_sent_again: milliseconds(row.retransmitting.wrapping_neg())
+                .filter(|_| whole && is_to_come),
             since_window_probe: stretch(row.probing, hz).filter(|_| whole),
             tail_loss_probe_next: match row.loss_probe {
                 LOSS_PROBE_NEXT => Some(true),

@@ -46,8 +46,12 @@ impl Case<'_> {
         }
     }
 
-    /// When the clock started that runs, where that is known.
+    /// When the clock started that runs, or will have, where that is known.
     pub(super) fn clock_started(self) -> Option<Stretch> {
+        if let Some(ahead) = self.snapshot.clock_starts_in {
+            let at = self.wheel.jiffies(ahead);
+            return Some(Stretch::between(at - 1, at));
+        }
         // Whole jiffies: most clocks are started by a timer, at the beginning of one.
         let ago = self.snapshot.clock_started_ago? + Duration::from_micros(1);
         Some(Stretch::at(self.ago(ago) + 1))

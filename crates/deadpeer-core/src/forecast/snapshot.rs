@@ -86,6 +86,9 @@ pub struct Snapshot {
     /// in flight (`tp->retrans_stamp`): eBPF reads it, the other fields only bound it.
     #[doc(alias = "retrans_stamp")]
     pub clock_started_ago: Option<Duration>,
+    /// Time until that clock starts: a sender that paces itself may have stamped what it sent again
+    /// with a moment to come.
+    pub clock_starts_in: Option<Duration>,
     /// Time since the first probe of a window that is closed still (`icsk_probes_tstamp`, Linux
     /// 5.11), by which the user timeout goes then: eBPF reads it.
     #[doc(alias = "icsk_probes_tstamp")]
@@ -125,6 +128,7 @@ impl Snapshot {
             first_timeout_within: None,
             sent_again_before: false,
             clock_started_ago: None,
+            clock_starts_in: None,
             window_probed_ago: None,
             icmp_error: None,
             armed: None,

@@ -75,6 +75,7 @@ impl Snapshot {
             first_timeout_ago: None,
             first_timeout_within: None,
             clock_started_ago: None,
+            clock_starts_in: None,
             window_probed_ago: None,
             armed: None,
             jiffies: None,

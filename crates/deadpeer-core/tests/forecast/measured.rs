@@ -268,6 +268,25 @@ fn few_retries_kill_a_slow_reader() {
     }
 }
 
+/// BBR at 40 % loss had stamped what it sent again with a moment two minutes ahead.
+#[test]
+fn a_clock_that_starts_in_two_minutes_ends_that_much_later() {
+    let kernel = kernel(|_| {});
+    let options = user_timeout(SocketOptions::default(), 30_000).resolve(&kernel.sysctls);
+    let mut paced = loopback(TcpState::Established);
+    (paced.in_flight, paced.retransmits, paced.backoff) = (true, 2, 2);
+    paced.rto = Some(Duration::from_millis(816));
+    paced.clock_starts_in = Some(seconds(120.0));
+    let told = Forecast::of(&options, &paced, &kernel).in_flight.now;
+    let Some(Notice::Within(span)) = told else {
+        panic!("{told:?}")
+    };
+    assert!(
+        seconds(149.9) <= span.earliest && span.latest < seconds(153.0),
+        "{span:?}"
+    );
+}
+
 #[test]
 fn connecting() {
     let with_syncnt = |n| SocketOptions {
