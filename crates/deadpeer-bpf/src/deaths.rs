@@ -13,14 +13,14 @@ use zerocopy::{FromBytes as _, Immutable, IntoBytes};
 use crate::kernel::{self, Kind, MapShape, Ring};
 use crate::load::{Recipe, Target, Types};
 use crate::pid_namespace;
-use crate::records::{self, milliseconds, stretch, ticks};
+use crate::records::{self, since_or_until, stretch, ticks};
 use crate::{CallError, Unavailable, feature};
 
 /// A running report of deaths: [`Engine::deaths`](crate::Engine::deaths). It ends when it is
 /// dropped.
 ///
 /// Its descriptor is readable when there are deaths to [`drain`](Self::drain); an idle one wakes
-/// nobody. With many deaths a second, wait a few milliseconds between drains: the kernel wakes a
+/// nobody. With many deaths a second, wait a few since_or_until between drains: the kernel wakes a
 /// reader only once it has caught up.
 #[derive(Debug)]
 pub struct Deaths {
@@ -299,7 +299,7 @@ impl Death {
             rto: ticks(death.rto, hz),
             silent_for: last_heard(received, acknowledged),
             since_sent: stretch(death.since_sent, hz),
-            retransmitting_for: milliseconds(death.retransmitting),
+            retransmitting_for: since_or_until(death.retransmitting).0,
             bytes_received: death.bytes_received,
             bytes_acknowledged: death.bytes_acknowledged,
             uid: seen.uid,

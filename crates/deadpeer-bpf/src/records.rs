@@ -292,8 +292,16 @@ pub(crate) fn ticks(jiffies: u32, hz: u32) -> Duration {
 }
 
 /// A stretch of milliseconds; `None` for "never".
-pub(crate) fn milliseconds(ms: u32) -> Option<Duration> {
+fn milliseconds(ms: u32) -> Option<Duration> {
     (ms != NONE).then(|| Duration::from_millis(u64::from(ms)))
+}
+
+/// The same of a moment that may be to come: the time since it, or the time until it.
+pub(crate) fn since_or_until(ms: u32) -> (Option<Duration>, Option<Duration>) {
+    match ms.cast_signed() {
+        ..-1 => (None, milliseconds(ms.wrapping_neg())),
+        -1.. => (milliseconds(ms), None),
+    }
 }
 
 #[cfg(test)]
@@ -349,5 +357,9 @@ mod tests {
         assert_eq!(stretch(NONE, 250), None);
         assert_eq!(stretch(500, 250), Some(Duration::from_secs(2)));
         assert_eq!(milliseconds(NONE), None);
+        let s = |s| Some(Duration::from_secs(s));
+        assert_eq!(since_or_until(NONE), (None, None));
+        assert_eq!(since_or_until(2_000), (s(2), None));
+        assert_eq!(since_or_until(2_000_u32.wrapping_neg()), (None, s(2)));
     }
 }

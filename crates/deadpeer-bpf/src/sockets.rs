@@ -10,7 +10,7 @@ use deadpeer_core::{SocketOptions, TcpState};
 use crate::iterate::{Iterator, Run};
 use crate::load::{Recipe, Target, Types};
 use crate::records::{
-    INFINITE_SSTHRESH, LOSS_PROBE_NEXT, LOSS_PROBE_OVER, Row, State, milliseconds, stretch, ticks,
+    INFINITE_SSTHRESH, LOSS_PROBE_NEXT, LOSS_PROBE_OVER, Row, State, since_or_until, stretch, ticks,
 };
 use crate::{CallError, Unavailable, feature};
 
@@ -206,7 +206,7 @@ impl Socket {
         let seen = &row.state;
         let state = seen.state()?;
         let whole = seen.has_options != 0;
-        let is_to_come = row.retransmitting.cast_signed() < -1;
+        let (since_sent_again, until_sent_again) = since_or_until(row.retransmitting);
         Some(Self {
             cookie: seen.cookie,
             state,
@@ -229,9 +229,8 @@ impl Socket {
             segments_in_flight: row.packets_out,
             slow_start_threshold: (row.ssthresh < INFINITE_SSTHRESH).then_some(row.ssthresh),
             since_sent: stretch(row.since_sent, hz).filter(|_| whole),
-            since_sent_again: milliseconds(row.retransmitting).filter(|_| whole && !is_to_come),
-            until_sent_again: milliseconds(row.retransmitting.wrapping_neg())
-                .filter(|_| whole && is_to_come),
+            since_sent_again: since_sent_again.filter(|_| whole),
+            until_sent_again: until_sent_again.filter(|_| whole),
             since_window_probe: stretch(row.probing, hz).filter(|_| whole),
             tail_loss_probe_next: match row.loss_probe {
                 LOSS_PROBE_NEXT => Some(true),
