@@ -96,16 +96,7 @@ fn compare(
     if !arguments.no_tshark {
         commands.push(vec!["tshark", "-n", "-q", "-z", "conv,tcp", "-r", file]);
     }
-    let mut samples = vec![Vec::new(); commands.len()];
-    for _ in 0..arguments.rounds {
-        for (command, samples) in commands.iter().zip(&mut samples) {
-            samples.push(Sample::of(command)?);
-        }
-    }
-    let medians: Vec<Sample> = samples
-        .iter()
-        .map(|samples| Sample::median(samples))
-        .collect();
+    let medians = medians(&commands, arguments.rounds)?;
     let size = std::fs::metadata(path)?.len() / 1_000_000;
     println!(
         "{packets} packets, {size} MB, {connections} {} connections, median of {} rounds",
@@ -120,7 +111,6 @@ fn compare(
         "{:<28} {:>10} {:>12} {:>10}",
         "", "CPU ms", "packets/s", "peak MiB"
     );
-    let speed = |median: &Sample| f64::from(packets) / median.cpu.as_secs_f64();
     for (command, median) in commands.iter().zip(&medians) {
         println!(
             "{:<28} {:>10.1} {:>12.0} {:>10.1}",
@@ -128,26 +118,57 @@ fn compare(
                 .join(" ")
                 .replace(deadpeer, "deadpeer"),
             median.cpu.as_secs_f64() * 1e3,
-            speed(median),
-            median.peak_kib as f64 / 1024.0
+            speed(packets, median),
+            mib(median)
         );
     }
+    let mut met = is_fast(packets, &medians);
+    if connections <= FEW_CONNECTIONS {
+        met &= is_small(&medians[0]);
+    }
+    println!();
+    Ok(met)
+}
+
+/// Runs the commands in turn.
+fn medians(commands: &[Vec<&str>], rounds: usize) -> Result<Vec<Sample>> {
+    let mut samples = vec![Vec::new(); commands.len()];
+    for _ in 0..rounds {
+        for (command, samples) in commands.iter().zip(&mut samples) {
+            samples.push(Sample::of(command)?);
+        }
+    }
+    let medians = samples.iter().map(|samples| Sample::median(samples));
+    Ok(medians.collect())
+}
+
+/// Whether the first is so many times as fast as those after it.
+fn is_fast(packets: u32, medians: &[Sample]) -> bool {
     let mut met = true;
-    for (name, median, least) in [("tcptrace", 1, TIMES_TCPTRACE), ("tshark", 2, TIMES_TSHARK)]
-        .into_iter()
-        .filter_map(|(name, place, least)| Some((name, medians.get(place)?, least)))
-    {
-        let times = speed(&medians[0]) / speed(median);
+    for (name, place, least) in [("tcptrace", 1, TIMES_TCPTRACE), ("tshark", 2, TIMES_TSHARK)] {
+        let Some(median) = medians.get(place) else {
+            continue;
+        };
+        let times = speed(packets, &medians[0]) / speed(packets, median);
         let word = if times >= least { "met" } else { "MISSED" };
         println!("  {times:.1} times the packets per second of {name}, at least {least}: {word}");
         met &= times >= least;
     }
-    if connections <= FEW_CONNECTIONS {
-        let mib = medians[0].peak_kib as f64 / 1024.0;
-        let word = if mib <= MOST_MIB { "met" } else { "MISSED" };
-        println!("  {mib:.1} MiB, at most {MOST_MIB}: {word}");
-        met &= mib <= MOST_MIB;
-    }
-    println!();
-    Ok(met)
+    met
+}
+
+fn is_small(median: &Sample) -> bool {
+    let mib = mib(median);
+    let word = if mib <= MOST_MIB { "met" } else { "MISSED" };
+    println!("  {mib:.1} MiB, at most {MOST_MIB}: {word}");
+    mib <= MOST_MIB
+}
+
+/// Packets per second of processor time.
+fn speed(packets: u32, median: &Sample) -> f64 {
+    f64::from(packets) / median.cpu.as_secs_f64()
+}
+
+fn mib(median: &Sample) -> f64 {
+    median.peak_kib as f64 / 1024.0
 }

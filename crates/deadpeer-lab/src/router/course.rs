@@ -108,18 +108,7 @@ impl Active {
                     burst_bytes,
                     queue_bytes,
                 };
-                let bucket = self.buckets.entry(direction).or_default();
-                let leaves = bucket.take(course.frame.len() as u64, course.at, rate);
-                if leaves != Some(course.at) {
-                    self.note(decision);
-                }
-                match leaves {
-                    Some(leaves) => {
-                        course.at = leaves;
-                        Fate::On
-                    }
-                    None => Fate::Gone,
-                }
+                self.limit(rate, course, decision)
             }
             Action::Track { idle, lost } => {
                 if self.flows.admits(&course.packet, course.arrived, idle) {
@@ -134,6 +123,21 @@ impl Active {
             }
             Action::Duplicate { .. } => Fate::On,
         }
+    }
+
+    /// Waits in the queue of its direction, if that has room.
+    fn limit(&mut self, rate: Rate, course: &mut Course<'_>, decision: &mut Decision) -> Fate {
+        let direction = (course.link.end, course.exit.end);
+        let bucket = self.buckets.entry(direction).or_default();
+        let leaves = bucket.take(course.frame.len() as u64, course.at, rate);
+        if leaves != Some(course.at) {
+            self.note(decision);
+        }
+        let Some(leaves) = leaves else {
+            return Fate::Gone;
+        };
+        course.at = leaves;
+        Fate::On
     }
 }
 

@@ -68,7 +68,17 @@ impl StoryVerdict {
             said += " ";
             said += silence_words(silence, self.left());
         }
-        said += &match self.noticed {
+        said += &self.noticed_words(story);
+        if let Some(cause) = self.cause.and_then(errno) {
+            said += ": ";
+            said += cause;
+        }
+        said + &self.idle()
+    }
+
+    /// What noticed it, and after how long.
+    fn noticed_words(&self, story: &Story) -> String {
+        match self.noticed {
             Noticed::Nobody | Noticed::Nothing => format!(
                 "; nobody had noticed after {} when the capture ended",
                 self.length(story)
@@ -89,12 +99,7 @@ impl StoryVerdict {
                 noticed_words(noticed),
                 self.range(story)
             ),
-        };
-        if let Some(cause) = self.cause.and_then(errno) {
-            said += ": ";
-            said += cause;
         }
-        said + &self.idle()
     }
 
     /// Whether the client ended what had not been opened yet.
