@@ -89,7 +89,7 @@ Examples:
   deadpeer guard --check                      whether the configuration is right
   deadpeer guard                              guard until stopped; SIGHUP reloads the configuration
   deadpeer guard --listen 127.0.0.1:9717      and serve metrics to Prometheus
-  deadpeer guard status --json | jq .holding  why it destroys nothing now
+  deadpeer guard status --json | jq .holding   why it destroys nothing now
 
 A policy in /etc/deadpeer/guard.toml (docs/guard.md has all of its words):
   [[policy]]

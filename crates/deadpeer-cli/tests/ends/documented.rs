@@ -52,5 +52,6 @@ fn the_numbers_are_those_of_the_truth_table() {
         of(NOTICED),
         of(FALSE_ALARMS)
     );
-    assert!(methods.contains(&ways), "docs/methods.md: {ways}");
+    let words: Vec<&str> = methods.split_whitespace().collect();
+    assert!(words.join(" ").contains(&ways), "docs/methods.md: {ways}");
 }

@@ -65,7 +65,7 @@ fn sudden_loss_is_foretold_at_both_ends() {
     in_private_netns(|| {
         for within in [5, 30] {
             let chance = Supervision::within(Duration::from_secs(within)).sudden_loss(Slip::LOSS);
-            let foretold = format!("one in {:.0} at most", (1.0 / chance).floor());
+            let foretold = format!("at most one in {:.0}", (1.0 / chance).floor());
             let foretells = |end: &Speaker| {
                 let said = end.until("40 of 100 packets");
                 let is_first = !said.iter().any(|line| line.contains("connected"));

@@ -96,7 +96,7 @@ fn what_is_in_force_is_not_advised_again() {
         let (_server, _client) = redis(executable, "5", ADDRESS);
         let found = run(&["audit", "--within", "30s", "--process", "redis-server"]);
         assert_eq!(found.code, 1, "{}", found.stdout);
-        let said = "its open connections have what can be written";
+        let said = "its open connections already have what can be written";
         assert!(found.stdout.contains(said), "{}", found.stdout);
         assert!(!found.stdout.contains("at once"), "{}", found.stdout);
     });
