@@ -20,7 +20,7 @@ use crate::{CallError, Unavailable, feature};
 /// dropped.
 ///
 /// Its descriptor is readable when there are deaths to [`drain`](Self::drain); an idle one wakes
-/// nobody. With many deaths a second, wait a few since_or_until between drains: the kernel wakes a
+/// nobody. With many deaths a second, wait a few milliseconds between drains: the kernel wakes a
 /// reader only once it has caught up.
 #[derive(Debug)]
 pub struct Deaths {
