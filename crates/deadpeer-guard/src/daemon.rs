@@ -161,6 +161,7 @@ impl Daemon {
         self.rests_until = Instant::now().max(now + took * REST);
         let interval = self.guard.config().interval();
         self.next_sweep = self.rests_until.max(now + interval);
+        self.guard.note_pace(self.next_sweep - now);
         self.plan_check(now, took);
     }
 

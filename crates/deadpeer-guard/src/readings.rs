@@ -163,6 +163,8 @@ pub struct Swept {
     pub at: Option<SystemTime>,
     /// How long it took.
     pub took: Duration,
+    /// How long after its beginning the next one comes.
+    pub apart: Duration,
     /// Connections that it saw.
     pub connections: u64,
     /// Those of them whose peers have a question open.

@@ -1,6 +1,6 @@
 //! What the guard shows of itself: its configuration, what it lacks, what it holds.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use deadpeer_sys::clock;
 use tracing::warn;
@@ -36,11 +36,29 @@ impl Guard {
         }
     }
 
+    /// Sweeps begin so far apart.
+    pub(crate) fn note_pace(&mut self, apart: Duration) {
+        self.readings.swept.apart = apart;
+        self.note_lacks();
+    }
+
     pub(super) fn note_lacks(&mut self) {
         self.readings.ebpf = self.realms.uses_ebpf();
         let mut lacks = self.lacks();
         lacks.extend(self.realms.not_guarded());
+        lacks.extend(self.lacks_speed());
         self.readings.lacks = lacks;
+    }
+
+    /// Half as far apart again is noise.
+    fn lacks_speed(&self) -> Option<String> {
+        let (apart, interval) = (self.readings.swept.apart, self.config.interval());
+        (apart > interval * 3 / 2).then(|| {
+            let [apart, interval] = [apart, interval].map(|time| time.as_secs_f64());
+            format!(
+                "sweeps come every {apart:.1} s and not every {interval:.1} s, for they take at most a thirty-third of a processor: dead peers are destroyed that much later"
+            )
+        })
     }
 
     /// A count that is there from the beginning can be seen to grow by one.
