@@ -15,6 +15,7 @@ mod combined;
 mod evidence;
 mod judge;
 mod loss;
+mod moment;
 mod nanos;
 mod questions;
 mod supervision;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Verdict;
 use super::evidence::{Ages, Counters};
 use super::loss::Loss;
+use super::moment::Moment;
 use super::nanos::Nanos;
 use super::questions::questions_between;
 use super::supervision::{Preference, Supervision};
@@ -44,12 +45,14 @@ pub struct Judge {
     base: Option<Reading>,
     /// The last reading.
     observed: Nanos,
-    /// The last one at which nothing lost can have been sent again, milliseconds, the lower half.
-    untroubled_ms: u32,
+    /// The last one at which nothing lost can have been sent again.
+    untroubled: Moment,
+    /// Since when its window may have been probed, which was found closed after that.
+    probed_since: Option<Moment>,
     last: LastSeen,
     /// When the peer was heard last, as far as is proved.
     heard: Nanos,
-    closed_window_since: Option<Nanos>,
+    closed_window_since: Option<Moment>,
     verdict: Verdict,
 }
 
@@ -85,7 +88,8 @@ impl Judge {
             loss: Loss::default(),
             base: None,
             observed: Nanos::ZERO,
-            untroubled_ms: 0,
+            untroubled: Moment::at(Duration::ZERO),
+            probed_since: None,
             last: LastSeen {
                 open: 0,
                 data_segs_in: 0,
@@ -107,11 +111,12 @@ impl Judge {
         self.note_window(at, info);
         self.weigh(at, Counters::of(info), Ages::of(info));
         let is_first = self.observed == Nanos::ZERO;
+        self.note_probes(at, info, is_first);
         self.observed = at.into();
         if !may_be_recovering(info) {
-            self.untroubled_ms = low_ms(at);
+            self.untroubled = Moment::at(at);
         } else if is_first {
-            self.untroubled_ms = low_ms(at).wrapping_sub(low_ms(longest_recovery(info)));
+            self.untroubled = Moment::at(at).before(longest_recovery(info));
         }
         self.verdict = self.judge(at, info);
         self.verdict
@@ -179,8 +184,15 @@ impl Judge {
     /// For how long what was lost has been sent again at the last reading, at most. `None` if it
     /// cannot have been.
     pub(super) fn recovering_for(&self) -> Option<Duration> {
-        let ms = low_ms(self.observed.get()).wrapping_sub(self.untroubled_ms);
-        (ms > 0).then(|| Duration::from_millis(ms.into()))
+        let time = self.untroubled.ago(self.observed.get());
+        (time > Duration::ZERO).then_some(time)
+    }
+
+    /// How old the kernel's clock of window probes may be at the last reading; `None`: the window
+    /// was never found closed. It goes on while the window opens by less than what waits in one piece, however often
+    /// (net/ipv4/tcp_input.c, `tcp_ack_probe`).
+    pub(super) fn probed_for(&self) -> Option<Duration> {
+        Some(self.probed_since?.ago(self.observed.get()))
     }
 
     /// Whether the window was closed at the last reading.
@@ -260,8 +272,8 @@ impl Judge {
     /// before.
     fn has_just_closed(&self) -> bool {
         self.closed_window_since.is_some_and(|since| {
-            self.base
-                .is_none_or(|base| base.at.get() <= since.get() + HASTE)
+            let heard = self.base.map(|base| base.at.get());
+            heard.is_none_or(|heard| since.is_after(heard) || since.ago(heard) <= HASTE)
         })
     }
 
@@ -301,9 +313,20 @@ impl Judge {
         self.last.said_unasked = counters.said_unasked();
     }
 
+    /// A closed window may have closed just after the reading before.
+    fn note_probes(&mut self, at: Duration, info: &TcpInfo, is_first: bool) {
+        if self.window_is_closed() && self.probed_since.is_none() {
+            self.probed_since = Some(match is_first {
+                true => Moment::at(at).before(longest_recovery(info)),
+                false => Moment::at(self.observed.get()),
+            });
+        }
+    }
+
     fn note_window(&mut self, at: Duration, info: &TcpInfo) {
         let closed = info.snd_wnd == Some(0) && info.notsent_bytes > Some(0);
-        self.closed_window_since = closed.then(|| self.closed_window_since.unwrap_or(at.into()));
+        self.closed_window_since =
+            closed.then(|| self.closed_window_since.unwrap_or(Moment::at(at)));
     }
 
     fn judge(&self, at: Duration, info: &TcpInfo) -> Verdict {
@@ -335,7 +358,7 @@ impl Judge {
         }
         if let Some(since) = self.closed_window_since {
             return Verdict::Stalled {
-                since: at.saturating_sub(since.get()),
+                since: since.ago(at),
             };
         }
         if silent > self.supervision.deadline() {
@@ -360,8 +383,4 @@ fn may_be_recovering(info: &TcpInfo) -> bool {
 fn longest_recovery(info: &TcpInfo) -> Duration {
     let busy = info.busy_time_us.map(Duration::from_micros);
     busy.map_or(GIVEN_UP, |busy| busy.min(GIVEN_UP))
-}
-
-fn low_ms(time: Duration) -> u32 {
-    time.as_millis() as u32
 }

@@ -103,30 +103,29 @@ impl UserTimeout {
         if info.state == Some(TcpState::SynSent) {
             return self.at_first_ms();
         }
-        let (silence, age) = (judge.silence(), clock_age(judge));
-        self.until_the_next_check_ms(silence, is_lossy(judge), age)
+        let now = Now::of(judge);
+        self.until_the_next_check_ms(judge.silence(), now)
     }
 
     /// When the connection is to be checked: [the judge](Judge::next_check) wants to, or this one
     /// has to be moved. `None`: the connection is over.
     #[must_use]
     pub fn next_check(self, judge: &Judge) -> Option<Duration> {
-        let move_at = judge.observed() + self.moved_every(is_lossy(judge), clock_age(judge));
+        let move_at = judge.observed() + self.moved_every(Now::of(judge));
         judge.next_check().map(|at| at.min(move_at))
     }
 
-    /// `clock_age` is how long the kernel's clock of retransmissions has been running at most.
-    fn until_the_next_check_ms(
-        self,
-        silence: Duration,
-        is_lossy: bool,
-        clock_age: Option<Duration>,
-    ) -> u32 {
-        let ahead = |age| match (self.at_rest, is_lossy) {
-            (Some(_), true) => age + LEEWAY,
-            _ => age + self.closely() * 2,
+    fn until_the_next_check_ms(self, silence: Duration, now: Now) -> u32 {
+        let Now {
+            is_lossy,
+            clock_age,
+            probed_for,
+        } = now;
+        let ahead = |age: Duration| match (self.at_rest, is_lossy) {
+            (Some(_), true) => age.max(probed_for.unwrap_or_default()) + LEEWAY,
+            _ => age.max(probed_for.unwrap_or_default()) + self.closely() * 2,
         };
-        let until = match (self.at_rest, clock_age) {
+        let until = match (self.at_rest_of(now), clock_age) {
             // Without one, keepalive is bounded by its count, and what close() sends by
             // `tcp_orphan_retries`.
             (Some(_), None) if silence >= RENEWED => None,
@@ -137,13 +136,20 @@ impl UserTimeout {
         until.map_or(0, whole_ms)
     }
 
+    /// Whose window was found closed has none while nothing is sent again: should it close once more,
+    /// one would count from the first probe of all.
+    fn at_rest_of(self, now: Now) -> Option<Duration> {
+        self.at_rest.filter(|_| now.probed_for.is_none())
+    }
+
     /// How long it may stay as it is.
-    fn moved_every(self, is_lossy: bool, clock_age: Option<Duration>) -> Duration {
-        let is_moved = self.at_rest.is_some() || self.needed || is_lossy;
-        match clock_age {
-            Some(_) if is_lossy => self.closely().min(OFTEN),
+    fn moved_every(self, now: Now) -> Duration {
+        let at_rest = self.at_rest_of(now);
+        let is_moved = at_rest.is_some() || self.needed || now.is_lossy;
+        match now.clock_age {
+            Some(_) if now.is_lossy => self.closely().min(OFTEN),
             Some(_) if is_moved => self.closely(),
-            None if is_moved && self.at_rest.is_none() => RENEWED.min(self.retries2_ends / 2),
+            None if is_moved && at_rest.is_none() => RENEWED.min(self.retries2_ends / 2),
             Some(_) | None => RENEWED,
         }
     }
@@ -166,18 +172,30 @@ impl UserTimeout {
     }
 }
 
-fn is_lossy(judge: &Judge) -> bool {
-    judge.loss().failing() > LOSSY
+/// What the kernel's clocks may show at the last reading.
+#[derive(Debug, Clone, Copy, Default)]
+struct Now {
+    is_lossy: bool,
+    /// How long that of retransmissions has been running at most; `None`: nothing is sent again.
+    clock_age: Option<Duration>,
+    /// The same of window probes; `None`: there were none.
+    probed_for: Option<Duration>,
 }
 
-/// How long the kernel's clock of retransmissions has been running at most; `None`: nothing is sent
-/// again.
-fn clock_age(judge: &Judge) -> Option<Duration> {
-    let age = judge.recovering_for()?;
-    Some(match is_lossy(judge) {
-        true => age,
-        false => age.min(judge.silence()),
-    })
+impl Now {
+    fn of(judge: &Judge) -> Self {
+        let is_lossy = judge.loss().failing() > LOSSY;
+        let silence = if is_lossy {
+            Duration::MAX
+        } else {
+            judge.silence()
+        };
+        Self {
+            is_lossy,
+            clock_age: judge.recovering_for().map(|age| age.min(silence)),
+            probed_for: judge.probed_for(),
+        }
+    }
 }
 
 /// Whether plain sockets go sooner than supervised ones with a user timeout.
@@ -210,9 +228,17 @@ mod tests {
         UserTimeout::new(S(deadline), S(deadline), 0)
     }
 
+    fn now(is_lossy: bool, clock_age: Option<Duration>) -> Now {
+        Now {
+            is_lossy,
+            clock_age,
+            probed_for: None,
+        }
+    }
+
     /// Of one whose lost data is sent again for so long.
     fn open(age: u64) -> u32 {
-        usual(120).until_the_next_check_ms(S(age), false, Some(S(age)))
+        usual(120).until_the_next_check_ms(S(age), now(false, Some(S(age))))
     }
 
     #[test]
@@ -228,24 +254,24 @@ mod tests {
         .chain(ends.map(|ends| (lowered(ends), false)))
         {
             for age in (0..1_000).map(S) {
-                let ms = user_timeout.until_the_next_check_ms(age, is_lossy, Some(age));
+                let ms = user_timeout.until_the_next_check_ms(age, now(is_lossy, Some(age)));
                 let until = Duration::from_millis(ms.into());
-                let moved = user_timeout.moved_every(is_lossy, Some(age));
+                let moved = user_timeout.moved_every(now(is_lossy, Some(age)));
                 assert!(until >= age + moved * 2, "{user_timeout:?}: {until:?}");
             }
             // The clock may begin just after a look.
-            let calm = user_timeout.until_the_next_check_ms(S(1), is_lossy, None);
+            let calm = user_timeout.until_the_next_check_ms(S(1), now(is_lossy, None));
             let bites = match calm {
                 0 => user_timeout.retries2_ends,
                 ms => Duration::from_millis(ms.into()),
             };
-            assert!(user_timeout.moved_every(is_lossy, None) * 2 <= bites);
+            assert!(user_timeout.moved_every(now(is_lossy, None)) * 2 <= bites);
         }
         // Asked by keepalive, which begins after 48 s at the latest or without a user timeout.
         for silence in (0..48).map(S) {
-            let ms = usual(120).until_the_next_check_ms(silence, false, None);
+            let ms = usual(120).until_the_next_check_ms(silence, now(false, None));
             let bites = Duration::from_millis(ms.into());
-            assert!(bites > silence + usual(120).moved_every(false, None));
+            assert!(bites > silence + usual(120).moved_every(now(false, None)));
         }
     }
 
@@ -256,7 +282,7 @@ mod tests {
             assert!(open(age.into()) <= 102_000.max(age * 1_000 + 10_000));
         }
         // The clock of what close() sends begins then.
-        let calm = |silence| usual(120).until_the_next_check_ms(S(silence), true, None);
+        let calm = |silence| usual(120).until_the_next_check_ms(S(silence), now(true, None));
         assert!((0..1_000).all(|silence| calm(silence) <= 102_000));
     }
 
@@ -265,7 +291,7 @@ mod tests {
         for retries in 0..20 {
             let ms = |ends, is_lossy, age| {
                 let lowered = UserTimeout::new(S(30), ends, retries);
-                lowered.until_the_next_check_ms(S(1), is_lossy, age)
+                lowered.until_the_next_check_ms(S(1), now(is_lossy, age))
             };
             let goes_sooner = (1..8).contains(&retries);
             for ends in [S(31), S(12)] {
@@ -363,8 +389,43 @@ mod tests {
     fn where_tcp_retries2_is_1_or_2_it_stays_at_96_s() {
         for ends in [Duration::from_millis(600), Duration::from_millis(1_400)] {
             let hopeless = UserTimeout::new(S(30), ends, 2);
-            assert_eq!(hopeless.until_the_next_check_ms(S(1), false, None), 96_000);
+            assert_eq!(
+                hopeless.until_the_next_check_ms(S(1), now(false, None)),
+                96_000
+            );
         }
+    }
+
+    /// The kernel's clock of probes goes on while the window opens by less than what waits.
+    #[test]
+    fn whose_window_was_probed_is_not_given_up_when_it_closes_again() {
+        let mut info = TcpInfo {
+            state: Some(TcpState::Established),
+            ca_state: Some(CaState::Open),
+            retransmits: Some(0),
+            snd_wnd: Some(9_000),
+            notsent_bytes: Some(60_000),
+            last_ack_recv_ms: Some(0),
+            ..TcpInfo::default()
+        };
+        let mut judge = Judge::new(Supervision::within(S(30)));
+        let user_timeout = UserTimeout::new(S(30), S(31), 0);
+        judge.observe(S(1_000), &info);
+        assert_eq!(user_timeout.ms(&judge, &info), 96_000);
+        info.snd_wnd = Some(0);
+        judge.observe(S(1_040), &info);
+        info.snd_wnd = Some(9_000);
+        judge.observe(S(1_041), &info);
+        assert_eq!(user_timeout.ms(&judge, &info), 0);
+        // The probe may have been just after the look before.
+        assert_eq!(judge.probed_for(), Some(S(41)));
+        // On a path that loses much, tcp_retries2 could end it.
+        info.ca_state = Some(CaState::Loss);
+        (info.total_retrans, info.data_segs_out) = (Some(500), Some(1_000));
+        (info.bytes_sent, info.bytes_retrans) = (Some(1_000_000), Some(500_000));
+        info.bytes_acked = Some(500_000);
+        judge.observe(S(1_100), &info);
+        assert_eq!(user_timeout.ms(&judge, &info), 130_000);
     }
 
     #[test]
