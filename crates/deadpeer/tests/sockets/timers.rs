@@ -1,6 +1,7 @@
 //! The order of setting, seen in the keepalive timer that the kernel arms.
 
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -32,6 +33,34 @@ fn silence_that_has_passed_counts() {
             armed + jiffies >= 20_000 - after,
             "{armed} ms after {after} ms"
         );
+    });
+}
+
+/// docs/plan.md says so: the window opens again and again, and the kernel's clock goes on.
+#[test]
+fn a_user_timeout_ends_a_peer_that_reads_all_the_time() {
+    in_private_netns(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        rustix::net::sockopt::set_socket_recv_buffer_size(&listener, 8_192).unwrap();
+        let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut reader, _) = listener.accept().unwrap();
+        sockopt::set_user_timeout_ms(&sender, Some(1_500)).unwrap();
+        sender.set_nonblocking(true).unwrap();
+        reader.set_nonblocking(true).unwrap();
+        let (mut buffer, mut reads, begun) = (vec![0; 65_536], 0, Instant::now());
+        let error = loop {
+            match sender.write(&[b'x'; 65_536]) {
+                Err(error) if error.kind() != ErrorKind::WouldBlock => break error,
+                Ok(_) | Err(_) => {}
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "it lives");
+            sleep(Duration::from_millis(400));
+            while reader.read(&mut buffer).is_ok_and(|bytes| bytes > 0) {
+                reads += 1;
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(reads >= 3, "{reads}");
     });
 }
 
