@@ -189,8 +189,8 @@ impl Judge {
     }
 
     /// How old the kernel's clock of window probes may be at the last reading; `None`: the window
-    /// was never found closed. It goes on while the window opens by less than what waits in one piece, however often
-    /// (net/ipv4/tcp_input.c, `tcp_ack_probe`).
+    /// was never found closed. It goes on while the window opens by less than what waits in one
+    /// piece, however often (net/ipv4/tcp_input.c, `tcp_ack_probe`).
     pub(super) fn probed_for(&self) -> Option<Duration> {
         Some(self.probed_since?.ago(self.observed.get()))
     }

@@ -136,8 +136,8 @@ impl UserTimeout {
         until.map_or(0, whole_ms)
     }
 
-    /// Whose window was found closed has none while nothing is sent again: should it close once more,
-    /// one would count from the first probe of all.
+    /// Whose window was found closed has none while nothing is sent again: should it close once
+    /// more, one would count from the first probe of all.
     fn at_rest_of(self, now: Now) -> Option<Duration> {
         self.at_rest.filter(|_| now.probed_for.is_none())
     }
