@@ -68,8 +68,10 @@ fn check(count: &Count, seed: u64) {
         "seed {seed}: {count:?}"
     );
     assert!(count.slowest <= DEADLINE + SWEEP, "seed {seed}: {count:?}");
+    // As `guard status` foretells: after an outage probes may still be further apart.
     let blocked = count.slowest_blocked;
-    assert!(blocked <= DEADLINE * 4 + SWEEP, "seed {seed}: {count:?}");
+    let foretold = DEADLINE * 25 / 4 + SWEEP;
+    assert!(blocked <= foretold, "seed {seed}: {count:?}");
     let heavy = u64::from(count.by_kernel_alive_heavy);
     let by_chance = count.rows_heavy / ROWS_OF_FIFTEEN * 2 + 3;
     assert!(heavy <= by_chance, "seed {seed}: {count:?}");
