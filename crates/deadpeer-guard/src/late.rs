@@ -39,4 +39,31 @@ mod tests {
         let older = behind_a_closed_window(deadline, &Kernel::before_rto_max(None));
         assert_eq!(older.as_secs(), 2_025);
     }
+    /// docs/guard.md says so: within the deadline and a sweep from 15 s on, else half as long
+    /// again.
+    #[test]
+    fn how_soon_data_in_flight_has_timed_out_often_enough() {
+        let mut known = Loss::default();
+        known.sample(0.0, 100.0);
+        let timeouts = Seldom::InFlight.needs(&known);
+        let took = |deadline: Duration| {
+            let asking = Asking::within(deadline, &Kernel::modern(None));
+            let cap = asking.options(Patience::default()).rto_max_ms.unwrap();
+            let waits = (0..timeouts).map(|n| (200 << n).min(cap));
+            // After the tail-loss probe.
+            Duration::from_millis((200 + waits.sum::<u32>()).into())
+        };
+        for deadline in (5..=120).map(Duration::from_secs) {
+            let bound = match deadline.as_secs() {
+                15.. => deadline * 7 / 6,
+                _ => deadline * 5 / 3,
+            };
+            assert!(
+                took(deadline) <= bound,
+                "{deadline:?}: {:?}",
+                took(deadline)
+            );
+        }
+        assert_eq!(took(Duration::from_secs(30)).as_secs(), 23);
+    }
 }
