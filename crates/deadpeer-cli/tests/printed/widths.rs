@@ -137,6 +137,8 @@ fn is_too_wide(line: &str, width: usize) -> bool {
 /// be.
 fn kept(said: &str) -> BTreeSet<String> {
     let words = said.split(|c: char| c.is_whitespace() || ",;()".contains(c));
+    // A time of day at the end of a sentence is no address.
+    let words = words.map(|word| word.trim_end_matches('.'));
     let is_kept = |word: &&str| {
         let digits = word.chars().filter(char::is_ascii_digit).count();
         let address = word.contains(':') && word.contains(['.', '[']) && digits > 2;
