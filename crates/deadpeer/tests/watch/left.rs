@@ -257,9 +257,9 @@ fn what_the_application_sets_meanwhile_is_its_own() {
     });
 }
 
-/// The user timeout is there for loss, not for peers that don't read.
+/// The user timeout is there for loss, not for peers that don't read, or did not.
 #[test]
-fn whoever_does_not_read_has_no_user_timeout() {
+fn who_did_not_read_once_has_no_user_timeout() {
     in_private_netns(|| {
         let mut watch = Watch::supervised(Supervision::within(Duration::from_secs(30))).unwrap();
         let (socket, mut peer) = pair();
@@ -274,8 +274,9 @@ fn whoever_does_not_read_has_no_user_timeout() {
         peer.set_nonblocking(true).unwrap();
         until("the open window is seen", || {
             while peer.read(&mut [0; 65_536]).is_ok_and(|read| read > 0) {}
-            watch.verdict(&socket).unwrap();
-            user_timeout() == Some(96_000)
+            matches!(watch.verdict(&socket), Some(Verdict::Alive { .. }))
         });
+        // The kernel's clock of probes may go on.
+        assert_eq!(user_timeout(), None);
     });
 }
