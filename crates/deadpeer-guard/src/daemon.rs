@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
 use crate::event::Event;
-use crate::guard::{Guard, Tell};
+use crate::guard::{Guard, REST, Tell};
 use crate::live::{Alone, Asked, Control, Question, Supervisor};
 use crate::tell::tell;
 use crate::witness::Witness;
@@ -21,8 +21,6 @@ use crate::witness::Witness;
 /// The signals that a daemon waits for: to end, to read its configuration again.
 pub const SIGNALS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
 
-/// Sweeps take at most so much of our time: the interval grows with what they cost.
-const REST: u32 = 33;
 /// Suspects are looked at so often from one sweep to the next.
 const CHECKS: u32 = 5;
 /// With many deaths a second, the next come together.
@@ -106,7 +104,7 @@ impl Daemon {
                     }
                     signal => {
                         self.supervisor.stopping();
-                        info!("ends: what was set stays as it is");
+                        info!("stopping: what was set stays as it is");
                         return Ok(signal);
                     }
                 }
@@ -135,7 +133,7 @@ impl Daemon {
             self.breath = came.then(|| now + BREATH);
         }
         if let Err(error) = self.guard.drain_network() {
-            error!("news of links could not be read: {error}");
+            error!("changes of links could not be read: {error}");
         }
         if now >= self.next_sweep {
             self.sweep(now, heard);
@@ -206,10 +204,10 @@ impl Daemon {
             Err(error) => Err(error.to_string()),
         };
         match &taken {
-            Ok(()) => info!("the configuration was read again: {}", self.summary()),
+            Ok(()) => info!("the configuration was reloaded: {}", self.summary()),
             Err(why) => {
                 self.guard.note_wrong_configuration();
-                warn!("the configuration before stays: {why}");
+                warn!("the old configuration stays: {why}");
             }
         }
         self.next_sweep = Instant::now();

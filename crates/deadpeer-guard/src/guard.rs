@@ -67,6 +67,8 @@ pub(crate) struct Suspected {
     pub(crate) subject: Subject,
 }
 
+/// Sweeps take one part in so many of a processor at most: the interval grows with what they cost.
+pub(crate) const REST: u32 = 33;
 /// One sweep of so many judges what settings promise, which takes as long as to read them.
 const JUDGE: u64 = 3;
 /// A machine that sleeps for less has only been busy.
@@ -213,7 +215,7 @@ impl Guard {
     /// We were stopped for longer than the shortest deadline, and saw nothing meanwhile: a machine
     /// may have been, or its clock have jumped.
     pub fn note_stopped(&mut self) {
-        info!("the guard was stopped: nobody is killed until every peer was asked again");
+        info!("the guard was stopped: nothing is destroyed until every peer has been asked again");
         self.heart.slept(clock::monotonic());
     }
 
@@ -301,7 +303,7 @@ impl Guard {
             if ours {
                 info!(
                     netns = realm.number(),
-                    "a link, an address or a default route went: nobody is killed until every peer was asked again"
+                    "a link, an address or a default route was lost: nothing is destroyed until every peer has been asked again"
                 );
                 self.heart.network_lost(clock::monotonic());
             }
@@ -454,7 +456,7 @@ impl Guard {
     fn note_sleep(&mut self) {
         let now = slept();
         if now.saturating_sub(self.slept) > SLEEP {
-            info!("the machine slept: nobody is killed until every peer was asked again");
+            info!("the machine slept: nothing is destroyed until every peer has been asked again");
             self.heart.slept(clock::monotonic());
         }
         self.slept = now;

@@ -15,7 +15,6 @@ use std::time::Duration;
 use super::case::Case;
 use super::chain::{Chain, Longest};
 use super::notice::{Notice, Span};
-use super::zero_window::either;
 use crate::wheel::{Stretch, Wheel};
 
 /// What 0 retries of an orphan stand for while its RTO is below the cap (`tcp_orphan_retries`).
@@ -124,10 +123,11 @@ impl Case<'_> {
 
     /// When a live peer that does not read is given up; `None`: never.
     fn orphan_drops_slow_reader(self) -> Option<Stretch> {
-        either(
+        let ends = [
             self.orphan_drops_who_answers(),
             self.probed_too_hastily(self.orphan_retries()),
-        )
+        ];
+        ends.into_iter().flatten().reduce(Stretch::or)
     }
 
     /// The same if each of its probes is answered.

@@ -118,7 +118,8 @@ impl Case<'_> {
             })
         });
         let by_retries = case.probed_too_hastily(self.sysctls.retries2);
-        either(by_user_timeout, by_retries)
+        let ends = [by_user_timeout, by_retries].into_iter().flatten();
+        ends.reduce(Stretch::or)
     }
 
     /// The same where so many unanswered probes in a row end a connection, as far as that ends one
@@ -197,9 +198,4 @@ impl Case<'_> {
     pub(super) fn user_timeout(self) -> Option<i64> {
         self.options.user_timeout_ms.map(|ms| self.wheel.millis(ms))
     }
-}
-
-/// One of two ends, or the moments of both.
-pub(super) fn either(one: Option<Stretch>, other: Option<Stretch>) -> Option<Stretch> {
-    one.into_iter().chain(other).reduce(Stretch::or)
 }

@@ -116,7 +116,8 @@ impl Judge {
         if !may_be_recovering(info) {
             self.untroubled = Moment::at(at);
         } else if is_first {
-            self.untroubled = Moment::at(at).before(longest_recovery(info));
+            // A connection on which it had run for longer would be over.
+            self.untroubled = Moment::at(at).before(busy(info).min(GIVEN_UP));
         }
         self.verdict = self.judge(at, info);
         self.verdict
@@ -317,7 +318,8 @@ impl Judge {
     fn note_probes(&mut self, at: Duration, info: &TcpInfo, is_first: bool) {
         if self.window_is_closed() && self.probed_since.is_none() {
             self.probed_since = Some(match is_first {
-                true => Moment::at(at).before(longest_recovery(info)),
+                // Probes that are answered go on for as long as the peer does not read.
+                true => Moment::at(at).before(busy(info)),
                 false => Moment::at(self.observed.get()),
             });
         }
@@ -377,10 +379,8 @@ fn may_be_recovering(info: &TcpInfo) -> bool {
     !is_open || info.retransmits.is_some_and(|timeouts| timeouts > 0)
 }
 
-/// How old the kernel's clock of retransmissions can be of who is seen for the first time, and in
-/// trouble: it runs only while something is unacknowledged, and a live connection on which it has
-/// run for longer than [`GIVEN_UP`] is none any more.
-fn longest_recovery(info: &TcpInfo) -> Duration {
-    let busy = info.busy_time_us.map(Duration::from_micros);
-    busy.map_or(GIVEN_UP, |busy| busy.min(GIVEN_UP))
+/// How long something was unacknowledged in all. The kernel's clocks of retransmissions and of
+/// window probes run only then, so neither is older.
+fn busy(info: &TcpInfo) -> Duration {
+    info.busy_time_us.map_or(GIVEN_UP, Duration::from_micros)
 }

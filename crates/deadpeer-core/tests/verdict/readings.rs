@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use deadpeer_core::{Kernel, Snapshot, Supervision, TcpInfo, TcpState, Verdict};
+use deadpeer_core::tcp_info::CaState;
+use deadpeer_core::{Judge, Kernel, Snapshot, Supervision, TcpInfo, TcpState, Verdict};
 
 use crate::hand_made::{at, count, judge, later, quiet};
 
@@ -331,6 +332,30 @@ fn a_closed_window_whose_probes_are_answered_is_stalled() {
             Verdict::Stalled { since: at(second) }
         );
     }
+}
+
+/// Its window had been closed for two hours when it was first seen, and closes again soon: a user
+/// timeout that counts from the first probe of all must not have passed by then.
+#[test]
+fn a_slow_reader_that_is_first_seen_late_keeps_its_time() {
+    let kernel = Kernel::modern(Some(250));
+    let supervision = Supervision::within(at(30));
+    let mut judge = Judge::new(supervision);
+    let closed = later(&quiet(), |info| {
+        info.snd_wnd = Some(0);
+        info.notsent_bytes = Some(5_000);
+        info.busy_time_us = Some(7_200_000_000);
+        (info.data_segs_out, info.total_retrans) = (Some(40), Some(15));
+    });
+    judge.observe(at(0), &closed);
+    let resent = later(&closed, |info| {
+        info.snd_wnd = Some(2_000);
+        info.ca_state = Some(CaState::Loss);
+        info.retransmits = Some(1);
+    });
+    judge.observe(at(1), &resent);
+    let ms = supervision.user_timeout(&kernel).ms(&judge, &resent);
+    assert!(ms > 7_201_000, "{ms}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use deadpeer_sys::clock;
 use tracing::warn;
 
-use super::Guard;
+use super::{Guard, REST};
 use crate::config::Policy;
 use crate::event::{KillResult, Mode};
 use crate::late;
@@ -56,7 +56,7 @@ impl Guard {
         (apart > interval * 3 / 2).then(|| {
             let [apart, interval] = [apart, interval].map(|time| time.as_secs_f64());
             format!(
-                "sweeps come every {apart:.1} s and not every {interval:.1} s, for they take at most a thirty-third of a processor: dead peers are destroyed that much later"
+                "sweeps come every {apart:.1} s instead of every {interval:.1} s, because they take at most 1/{REST} of a processor: dead peers are destroyed that much later"
             )
         })
     }
@@ -105,7 +105,7 @@ impl Guard {
             if hold.reason == HoldReason::ManySilent {
                 warn!(
                     service = hold.service.as_ref().map(|it| it.to_string()),
-                    "so many peers fell silent at once that it may well be us: nobody of them is killed"
+                    "so many peers fell silent at once that it may well be us: none of them is destroyed"
                 );
             }
         }

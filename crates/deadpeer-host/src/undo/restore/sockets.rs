@@ -122,27 +122,19 @@ impl Restored {
     fn returns(&mut self, now: &Effective, then: &Effective, groups: &[&Group]) {
         let process = groups.last().and_then(|group| group.process.clone());
         let listeners = groups.iter().any(|group| group.listeners);
-        let returning = Returning {
-            process,
-            listeners,
-            now: *now,
-            then: *then,
-            count: 0,
+        let same = |known: &&mut Returning| {
+            (&known.process, known.listeners) == (&process, listeners)
+                && (known.now, known.then) == (*now, *then)
         };
-        let place = self.returning.iter().position(|known| {
-            let count = known.count;
-            *known
-                == Returning {
-                    count,
-                    ..returning.clone()
-                }
-        });
-        let place = place.unwrap_or_else(|| {
-            self.returning.push(returning);
-            self.returning.len() - 1
-        });
-        if let Some(returning) = self.returning.get_mut(place) {
-            returning.count += 1;
+        match self.returning.iter_mut().find(same) {
+            Some(known) => known.count += 1,
+            None => self.returning.push(Returning {
+                process,
+                listeners,
+                now: *now,
+                then: *then,
+                count: 1,
+            }),
         }
     }
 
