@@ -4,7 +4,7 @@
 //! The situations are files of `crates/deadpeer-cli/tests/situations`, each a test that runs in
 //! namespaces of its own. Needs root and the programs.
 
-mod page;
+pub(crate) mod page;
 
 use std::path::{Path, PathBuf};
 

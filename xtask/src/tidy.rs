@@ -10,6 +10,7 @@ mod house;
 mod layout;
 mod manifest;
 mod modules;
+mod prose;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
     let house = House::read(root)?;
     let mut findings = words::check(root)?;
     findings.extend(document::check(root)?);
+    findings.extend(prose::check(root)?);
     for package in metadata.workspace_packages() {
         findings.extend(arrows::check(&house, package));
         findings.extend(manifest::check(package)?);

@@ -1,5 +1,6 @@
-//! The one way to the kernel: every system call of this crate that can fail is made in here, and
-//! its errno leaves with the name of the call. With the feature `faults`, a test says which fail.
+//! The one way to the kernel: every call of this crate whose failure is passed on is made in here,
+//! and its errno leaves with the name of the call. With the feature `faults`, a test says which
+//! fail.
 
 use std::io;
 

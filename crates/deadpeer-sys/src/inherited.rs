@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::FdFlags;
 
+use crate::door;
+
 /// A descriptor and its number, which the program that we start finds it by.
 #[derive(Debug)]
 pub struct Inherited {
@@ -78,8 +80,8 @@ pub fn let_go_of_standard(number: RawFd) -> io::Result<()> {
         .write(true)
         .open("/dev/null")?;
     match number {
-        0 => rustix::stdio::dup2_stdin(&nothing)?,
-        1 => rustix::stdio::dup2_stdout(&nothing)?,
+        0 => door::call("dup2", || rustix::stdio::dup2_stdin(&nothing))?,
+        1 => door::call("dup2", || rustix::stdio::dup2_stdout(&nothing))?,
         _ => {}
     }
     Ok(())

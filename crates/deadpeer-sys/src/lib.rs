@@ -1,10 +1,10 @@
-//! Every system call deadpeer makes, and nothing else: no policy, no judgement.
+//! What deadpeer asks and tells the kernel, and nothing else: no policy, no judgement.
 //!
-//! One free function per thing the kernel can be asked or told, each taking any descriptor
-//! (`impl AsFd`) and owning nothing it was lent. Every errno travels with the name of the call that
-//! returned it ([`SysError`]). What a kernel does not know is `None`.
+//! One free function for each thing that the kernel can be asked or told about a descriptor, each
+//! taking any (`impl AsFd`) and owning nothing it was lent. Every errno travels with the name of
+//! the call that returned it ([`SysError`]). What a kernel does not know is `None`.
 //!
-//! This crate and the eBPF loader are the only ones with `unsafe` code.
+//! This crate, the eBPF loader and the C interface are the only ones with `unsafe` code.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(

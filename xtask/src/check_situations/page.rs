@@ -100,7 +100,7 @@ fn link(report: &str) -> String {
 }
 
 /// What a heading is called in a link.
-fn anchor(title: &str) -> String {
+pub(crate) fn anchor(title: &str) -> String {
     let kept = title.chars().filter_map(|c| match c {
         ' ' => Some('-'),
         c if c.is_alphanumeric() || "-_".contains(c) => Some(c.to_ascii_lowercase()),

@@ -2,7 +2,7 @@
 
 use cargo_metadata::{Dependency, DependencyKind, Package};
 
-use super::house::{BESIDE_RUSTIX, House, IMPURE, Room, TESTS_MAY_USE, Uses};
+use super::house::{BESIDE_RUSTIX, FOR_TESTS, House, IMPURE, Room, TESTS_MAY_USE, Uses};
 use super::{Finding, manifest};
 
 /// The dependencies of a crate that the plan of the house doesn't have, and the other way round.
@@ -15,8 +15,24 @@ pub(super) fn check(house: &House, package: &Package) -> Vec<Finding> {
         let what = broken_arrow(room, dependency)?;
         Some(manifest::finding(package, what))
     });
-    let unused = unused_arrows(room, package).map(|what| manifest::finding(package, what));
-    broken.chain(unused).collect()
+    let others = unused_arrows(room, package).chain(shipped_tests(room, package));
+    let others = others.map(|what| manifest::finding(package, what));
+    broken.chain(others).collect()
+}
+
+/// Features for tests in what somebody installs.
+fn shipped_tests(room: &Room, package: &Package) -> impl Iterator<Item = String> {
+    let is_shipped = |kind| room.ships && kind != DependencyKind::Development;
+    let shipped = package.dependencies.iter();
+    let shipped = shipped.filter(move |dependency| is_shipped(dependency.kind));
+    shipped.flat_map(move |dependency| {
+        let features = dependency.features.iter();
+        let for_tests = features.filter(|feature| FOR_TESTS.contains(&feature.as_str()));
+        for_tests.map(move |feature| {
+            let (from, to) = (&room.name, &dependency.name);
+            format!("{from} ships {feature} of {to}, which is for tests")
+        })
+    })
 }
 
 /// Arrows that the crate has no use for.

@@ -16,6 +16,8 @@ pub(super) struct Room {
     pub(super) uses: Uses,
     /// Names no descriptor, no clock, no thread, no file: `now` is a parameter.
     pub(super) pure: bool,
+    /// Somebody installs it: it is no tool of this repository.
+    pub(super) ships: bool,
     /// May contain `unsafe` code.
     pub(super) may_be_unsafe: bool,
     /// May print and exit.
@@ -30,6 +32,9 @@ pub(super) enum Uses {
 
 /// Tests of any crate may use the lab, and what the kernel crate has for tests.
 pub(super) const TESTS_MAY_USE: [&str; 2] = ["deadpeer-lab", "deadpeer-sys"];
+
+/// Features that only tests have, and tools.
+pub(super) const FOR_TESTS: [&str; 2] = ["faults", "testing"];
 
 /// What reaches the operating system, so no pure crate uses it.
 pub(super) const IMPURE: &[&str] = &[
@@ -95,6 +100,7 @@ impl House {
             let room = Room {
                 uses,
                 pure: *kind == "pure",
+                ships: *kind != "tool",
                 may_be_unsafe: MAY_BE_UNSAFE.contains(&name.as_str()),
                 may_print: MAY_PRINT.contains(&name.as_str()),
                 name: name.clone(),

@@ -123,19 +123,55 @@ fn in_product(room: &Room, source: &str) -> Result<Vec<Fault>> {
     Ok(faults)
 }
 
-/// Who starts no thread, and where nobody is waited for.
+/// What starts a thread.
 const THREADS: &[&[&str]] = &[
     &["thread", "spawn"],
     &["thread", "scope"],
     &["thread", "Builder"],
+    &["task", "spawn_blocking"],
 ];
 
-/// Our own crates that reach the kernel.
-const OUR_KERNEL: &[&[&str]] = &[&["deadpeer_sys"], &["deadpeer_host"]];
+/// What waits in its caller's place.
+const SLEEPS: &[&[&str]] = &[
+    &["thread", "sleep"],
+    &["thread", "nanosleep"],
+    &["event", "poll"],
+    &["epoll", "wait"],
+];
 
-/// What gives an application's error or data away, and the files that say what it costs.
+/// The library's only task: it waits for a watch that many streams share.
+const TASK: (&str, &str) = ("deadpeer", "tokio/guard.rs");
+
+/// Crates that reach the kernel.
+const KERNEL: &[&[&str]] = &[
+    &["rustix"],
+    &["deadpeer_sys"],
+    &["deadpeer_bpf"],
+    &["deadpeer_host"],
+];
+
+/// What asks or tells the kernel about a socket.
+const SOCKETS: &[&[&str]] = &[
+    &["deadpeer_sys", "sockopt"],
+    &["deadpeer_sys", "sock_diag"],
+    &["deadpeer_sys", "tcp_info"],
+];
+
+/// What gives an application's error or data away, the crates that leave it alone, and the files in
+/// them that say what it costs.
 const TAKES: [&str; 5] = ["socket_error", "take_error", "SO_ERROR", "MSG_PEEK", "PEEK"];
-const TAKERS: [&str; 3] = ["take_error.rs", "sockopt.rs", "lib.rs"];
+const WATCHES: [&str; 5] = [
+    "deadpeer",
+    "deadpeer-sys",
+    "deadpeer-bpf",
+    "deadpeer-host",
+    "deadpeer-guard",
+];
+const TAKERS: [(&str, &str); 3] = [
+    ("deadpeer", "lib.rs"),
+    ("deadpeer", "take_error.rs"),
+    ("deadpeer-sys", "sockopt.rs"),
+];
 
 /// What ARCHITECTURE.md says is deliberately absent from some crates.
 fn absent(room: &Room, file: &Path, source: &str) -> Result<Vec<Fault>> {
@@ -146,27 +182,29 @@ fn absent(room: &Room, file: &Path, source: &str) -> Result<Vec<Fault>> {
         file.file_stem().is_some_and(|stem| stem == module)
             || file.iter().any(|part| part == module)
     };
-    let heartbeat = name == "deadpeer" && is_in("heartbeat");
+    let is_file = |of: &(&str, &str)| of.0 == name && file.ends_with(of.1);
     let heart = name == "deadpeer-guard" && is_in("heart");
     let mut faults = Vec::new();
     for (line, path) in paths(&tokens) {
         let threads = (host || name == "deadpeer") && contains(&path, THREADS);
-        let sleeps = host && contains(&path, &[&["thread", "sleep"]]);
-        let task = heartbeat && contains(&path, &[&["tokio", "spawn"]]);
+        let sleeps = host && contains(&path, SLEEPS);
+        let task = name == TASK.0 && !is_file(&TASK) && contains(&path, &[&["tokio", "spawn"]]);
         if threads || sleeps || task {
             let what = path.join("::");
             faults.push((line, format!("{name} waits in nobody's place: {what}")));
         }
-        if heart && (contains(&path, ENVIRONMENT) || contains(&path, OUR_KERNEL)) {
+        if heart && (contains(&path, ENVIRONMENT) || contains(&path, KERNEL)) {
             let what = path.join("::");
             faults.push((line, format!("the heart touches nothing: {what}")));
+        } else if name == "deadpeer-guard" && contains(&path, SOCKETS) {
+            let what = path.join("::");
+            faults.push((line, format!("sockets are the host's business: {what}")));
         }
     }
-    let watches = ["deadpeer", "deadpeer-sys", "deadpeer-bpf", "deadpeer-host"].contains(&name);
-    let taker = file
-        .file_name()
-        .is_some_and(|file| TAKERS.iter().any(|taker| file == *taker));
-    if watches && !taker {
+    if name == "deadpeer-sys" && !file.ends_with("door.rs") {
+        faults.extend(bare_errnos(&tokens));
+    }
+    if WATCHES.contains(&name) && !TAKERS.iter().any(is_file) {
         let takes = tokens
             .iter()
             .filter(|token| TAKES.iter().any(|name| token.is(name)));
@@ -176,6 +214,17 @@ fn absent(room: &Room, file: &Path, source: &str) -> Result<Vec<Fault>> {
         }));
     }
     Ok(faults)
+}
+
+/// Errors that are an errno and nothing else: `Result<T, Errno>`.
+fn bare_errnos(tokens: &[Token]) -> impl Iterator<Item = Fault> {
+    let bare = tokens
+        .windows(3)
+        .filter(|around| !around[0].is("<") && around[1].is("Errno") && around[2].is(">"));
+    bare.map(|around| {
+        let what = "an errno leaves with the name of its call, as SysError";
+        (around[1].line, what.to_owned())
+    })
 }
 
 fn prints(tokens: &[Token]) -> Vec<Fault> {

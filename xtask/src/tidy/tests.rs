@@ -200,6 +200,24 @@ fn unsafe_code_stands_in_sys_alone() {
 }
 
 #[test]
+fn a_feature_for_tests_in_what_is_shipped() {
+    let tree = Tree::new();
+    let core = "deadpeer-core = { path = \"../deadpeer-core\", features = [\"faults\"] }\n";
+    let ships = format!("[dependencies]\n{core}");
+    tree.write(
+        "crates/deadpeer-sys/Cargo.toml",
+        &(manifest("deadpeer-sys") + &ships),
+    );
+    tree.append(
+        "crates/deadpeer-cli/Cargo.toml",
+        &format!("[dev-dependencies]\n{core}"),
+    );
+    tree.expect_findings(&[
+        "crates/deadpeer-sys/Cargo.toml:1: deadpeer-sys ships faults of deadpeer-core, which is for tests",
+    ]);
+}
+
+#[test]
 fn a_pure_crate_that_reaches_outside() {
     let tree = Tree::new();
     let outside =
@@ -269,29 +287,44 @@ fn a_library_that_waits_in_its_callers_place() {
 }
 
 #[test]
-fn a_heartbeat_with_a_task_of_its_own() {
+fn an_errno_without_its_call() {
+    let tree = Tree::new();
+    let bare = "pub fn f() -> Result<Option<Errno>> {}\npub fn g() -> Result<u8, io::Errno> {}\n";
+    tree.append(SYS, &format!("mod door;\n{bare}"));
+    tree.write(
+        "crates/deadpeer-sys/src/door.rs",
+        &format!("//! The door.\n{bare}"),
+    );
+    tree.append("crates/deadpeer-host/src/lib.rs", bare);
+    tree.expect_findings(&[
+        "crates/deadpeer-sys/src/lib.rs:4: an errno leaves with the name of its call, as SysError",
+    ]);
+}
+
+#[test]
+fn a_library_with_a_task_or_a_thread_of_its_own() {
     let tree = Tree::new();
     let spawns = "pub fn f() { tokio::spawn(g()); std::thread::spawn(g); }\n";
-    tree.append(
-        "crates/deadpeer/src/lib.rs",
-        &format!("mod heartbeat;\n{spawns}"),
-    );
-    tree.write(
-        "crates/deadpeer/src/heartbeat.rs",
-        &format!("//! Beats.\n{spawns}"),
-    );
+    tree.append("crates/deadpeer/src/lib.rs", "mod heartbeat;\nmod tokio;\n");
+    let file = |name: &str, text: &str| {
+        let path = format!("crates/deadpeer/src/{name}.rs");
+        tree.write(&path, &format!("//! Inside.\n{text}"));
+    };
+    file("heartbeat", spawns);
+    file("tokio", "mod guard;\n");
+    file("tokio/guard", spawns);
     let waits = "deadpeer waits in nobody's place";
     tree.expect_findings(&[
         &format!("crates/deadpeer/src/heartbeat.rs:2: {waits}: std::thread::spawn"),
         &format!("crates/deadpeer/src/heartbeat.rs:2: {waits}: tokio::spawn"),
-        &format!("crates/deadpeer/src/lib.rs:3: {waits}: std::thread::spawn"),
+        &format!("crates/deadpeer/src/tokio/guard.rs:2: {waits}: std::thread::spawn"),
     ]);
 }
 
 #[test]
 fn a_heart_that_reads_a_clock() {
     let tree = Tree::new();
-    let reads = "pub fn f() { let _ = std::time::Instant::now(); deadpeer_sys::tcp_info(0); }\n";
+    let reads = "pub fn f() { let _ = std::time::Instant::now(); deadpeer_sys::clock::boot(); }\n";
     tree.append(
         "crates/deadpeer-guard/src/lib.rs",
         "mod heart;\nmod shell;\n",
@@ -302,8 +335,19 @@ fn a_heart_that_reads_a_clock() {
     }
     let place = "crates/deadpeer-guard/src/heart.rs:2: the heart touches nothing";
     tree.expect_findings(&[
-        &format!("{place}: deadpeer_sys::tcp_info"),
+        &format!("{place}: deadpeer_sys::clock::boot"),
         &format!("{place}: std::time::Instant::now"),
+    ]);
+}
+
+#[test]
+fn a_daemon_that_sets_options_itself() {
+    let tree = Tree::new();
+    let sets = "use deadpeer_sys::{clock, sockopt};\n";
+    tree.append("crates/deadpeer-guard/src/lib.rs", sets);
+    tree.append("crates/deadpeer-host/src/lib.rs", sets);
+    tree.expect_findings(&[
+        "crates/deadpeer-guard/src/lib.rs:2: sockets are the host's business: deadpeer_sys::sockopt",
     ]);
 }
 
@@ -316,13 +360,16 @@ fn an_error_that_is_taken() {
         "crates/deadpeer-sys/src/inner.rs",
         &format!("//! Inside.\n{takes}"),
     );
-    tree.append(SYS, "mod take_error;\n");
+    tree.append(SYS, "mod sockopt;\n");
     tree.write(
-        "crates/deadpeer-sys/src/take_error.rs",
+        "crates/deadpeer-sys/src/sockopt.rs",
         &format!("//! Takes.\n{takes}"),
     );
+    tree.append("crates/deadpeer-guard/src/lib.rs", takes);
+    let own = "an application's error is its own: take_error";
     tree.expect_findings(&[
-        "crates/deadpeer-sys/src/inner.rs:2: an application's error is its own: take_error",
+        &format!("crates/deadpeer-guard/src/lib.rs:2: {own}"),
+        &format!("crates/deadpeer-sys/src/inner.rs:2: {own}"),
     ]);
 }
 
@@ -385,6 +432,48 @@ fn a_document_that_names_what_is_not_there() {
 }
 
 #[test]
+fn a_document_that_names_what_no_source_has() {
+    let tree = Tree::new();
+    tree.append(CORE, "pub struct Plan;\n");
+    let text = format!("{PLAN}\nA `Plan`, a `TCP_INFO`, a `Plan::gone`, a `Gone`.\n");
+    tree.write("ARCHITECTURE.md", &text);
+    let line = line_of(&text, "Gone");
+    tree.expect_findings(&[
+        &format!("ARCHITECTURE.md:{line}: no source has the name Gone"),
+        &format!("ARCHITECTURE.md:{line}: no source has the name Plan::gone"),
+    ]);
+}
+
+#[test]
+fn a_guide_that_names_a_file_that_is_gone() {
+    let tree = Tree::new();
+    tree.write(
+        "CONTRIBUTING.md",
+        "`deadpeer-sys/src/lib.rs`, `src/gone.rs`, `/etc`\n",
+    );
+    tree.expect_findings(&["CONTRIBUTING.md:1: there is no src/gone.rs"]);
+}
+
+#[test]
+fn a_link_that_leads_nowhere() {
+    let tree = Tree::new();
+    tree.write("docs/there.md", "# Up\n\n## Far *up*: there?\n");
+    let links = [
+        "there.md",
+        "there.md#far-up-there",
+        "../README.md",
+        "https://a.b/c",
+    ];
+    let links = links.map(|link| format!("[x]({link})\n")).concat();
+    tree.write("README.md", "");
+    tree.write("docs/page.md", &format!("{links}[x](#down) [x](gone.md)\n"));
+    tree.expect_findings(&[
+        "docs/page.md:5: there is no #down",
+        "docs/page.md:5: there is no gone.md",
+    ]);
+}
+
+#[test]
 fn an_invariant_that_nothing_checks() {
     let tree = Tree::new();
     let promise = "**Architecture Invariant:** all is well.";
@@ -393,7 +482,7 @@ fn an_invariant_that_nothing_checks() {
         &format!("{PLAN}\n{promise} Checked: tidy.\n"),
     );
     tree.expect_findings(&[]);
-    let text = format!("{PLAN}\n{promise}\n");
+    let text = format!("{PLAN}\n{promise} Checked: by all of us.\n");
     tree.write("ARCHITECTURE.md", &text);
     tree.expect_findings(&[&format!(
         "ARCHITECTURE.md:{}: an invariant says what checks it, or is a house rule",
