@@ -22,7 +22,7 @@ pub enum Unavailable {
         since: &'static str,
     },
     /// The kernel refused for want of privilege.
-    #[error("{feature} takes {capabilities}: {call}: {errno}")]
+    #[error("{feature} needs {capabilities}: {call}: {errno}")]
     NotPermitted {
         /// What was to be had.
         feature: &'static str,
@@ -96,7 +96,7 @@ impl CallError {
 #[non_exhaustive]
 pub enum PinError {
     /// No BPF file system is mounted there.
-    #[error("{} is no BPF file system: mount -t bpf bpf {}", path.display(), path.display())]
+    #[error("{} is not a BPF file system: mount -t bpf bpf {}", path.display(), path.display())]
     NoBpffs {
         /// Where it was looked for.
         path: PathBuf,
@@ -108,7 +108,7 @@ pub enum PinError {
         path: PathBuf,
     },
     /// A name with a slash in it, or none at all.
-    #[error("{name:?} is no name for a protection")]
+    #[error("{name:?} is not a name for a protection")]
     Name {
         /// What was given.
         name: String,

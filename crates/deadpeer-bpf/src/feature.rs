@@ -226,7 +226,7 @@ mod tests {
         let told = SOCKETS.failed_under(Lockdown::Harmless, refused(Errno::PERM));
         assert!(
             told.to_string()
-                .contains("takes CAP_BPF and CAP_PERFMON: bpf(PROG_LOAD)"),
+                .contains("needs CAP_BPF and CAP_PERFMON: bpf(PROG_LOAD)"),
             "{told}"
         );
         let told = SOCKETS.failed_under(Lockdown::Confidentiality, refused(Errno::NOMEM));

@@ -39,7 +39,7 @@ typedef enum {
    */
   DEADPEER_CAUSE_RESET_AFTER_FIN = 4,
   /**
-   * ETIMEDOUT: the peer did not answer any more and this kernel gave up.
+   * ETIMEDOUT: the peer stopped answering and this kernel gave up.
    */
   DEADPEER_CAUSE_TIMED_OUT = 5,
   /**

@@ -16,7 +16,7 @@ pub enum Cause {
     Reset = 3,
     /// EPIPE: the peer closed its end and then reset what we still sent.
     ResetAfterFin = 4,
-    /// ETIMEDOUT: the peer did not answer any more and this kernel gave up.
+    /// ETIMEDOUT: the peer stopped answering and this kernel gave up.
     TimedOut = 5,
     /// EHOSTUNREACH: the same, and its host was reported unreachable.
     HostUnreachable = 6,
@@ -105,15 +105,15 @@ fn words(cause: Cause) -> (&'static CStr, &'static CStr) {
         ),
         Cause::TimedOut => (
             c"timed-out",
-            c"the peer did not answer any more and this kernel gave up",
+            c"the peer stopped answering and this kernel gave up",
         ),
         Cause::HostUnreachable => (
             c"host-unreachable",
-            c"the peer did not answer any more and its host was reported unreachable",
+            c"the peer stopped answering and its host was reported unreachable",
         ),
         Cause::NetworkUnreachable => (
             c"network-unreachable",
-            c"the peer did not answer any more and its network was reported unreachable",
+            c"the peer stopped answering and its network was reported unreachable",
         ),
         Cause::Destroyed => (
             c"destroyed",

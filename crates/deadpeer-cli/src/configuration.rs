@@ -136,6 +136,6 @@ fn file_of(
 fn text(content: Vec<u8>) -> Result<String, String> {
     match String::from_utf8(content) {
         Ok(text) if !text.contains('\0') => Ok(text),
-        Ok(_) | Err(_) => Err("it is no text (UTF-8)".into()),
+        Ok(_) | Err(_) => Err("it is not UTF-8 text".into()),
     }
 }

@@ -42,9 +42,9 @@ use crate::text::style;
 ///
 /// A probe can end a dead connection, because a kernel that no longer knows it answers with an RST.
 /// Where that can be foreseen, ping says so and probes only with --force: when the peer has closed
-/// its end (CLOSE_WAIT) and has had time to forget the connection, 60 s unless tcp_fin_timeout says
-/// otherwise. That a peer has rebooted can't be foreseen: if its answer ends the connection, ping
-/// says so.
+/// its end (CLOSE_WAIT) and has had time to forget the connection: 60 s, or our own tcp_fin_timeout
+/// if that is less. That a peer has rebooted can't be foreseen: if its answer ends the connection,
+/// ping says so.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct PingArgs {

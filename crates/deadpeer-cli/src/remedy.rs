@@ -262,7 +262,7 @@ impl Remedy<'_> {
             Some(version) => Some(format!(
                 "these lines need version {since}, and {version} is running"
             )),
-            None => Some(format!("these lines take version {since} or later")),
+            None => Some(format!("these lines need version {since} or later")),
         }
     }
 

@@ -1,8 +1,11 @@
 //! `deadpeer completions` and `deadpeer man`: other outputs of the one definition of the command
 //! line.
 
+mod sections;
+
 use std::io::Write;
 
+use clap::builder::Resettable;
 use clap::{Args, Command};
 
 use crate::exit::{Exit, Stop};
@@ -44,10 +47,13 @@ pub(crate) fn man(args: &ManArgs, command: Command, out: &mut impl Write) -> Res
         [] => command,
         verbs => page_of(command, verbs)?,
     };
-    clap_mangen::Man::new(page)
+    let after = page.get_after_long_help().map(ToString::to_string);
+    // It would be one section of filled lines, called EXTRA.
+    clap_mangen::Man::new(page.after_long_help(Resettable::Reset))
         .source(concat!("deadpeer ", env!("CARGO_PKG_VERSION")))
         .manual("deadpeer")
         .render(out)?;
+    out.write_all(sections::sections(&after.unwrap_or_default()).as_bytes())?;
     Ok(Exit::Yes)
 }
 
@@ -61,8 +67,7 @@ fn page_of(mut command: Command, path: &[String]) -> Result<Command, Stop> {
             .ok_or_else(|| no_such_verb(page, verb))?;
     }
     let name = format!("deadpeer-{}", path.join("-"));
-    let page = page.clone().display_name(name);
-    Ok(page.version(env!("CARGO_PKG_VERSION")))
+    Ok(page.clone().display_name(name))
 }
 
 fn no_such_verb(command: &Command, verb: &str) -> Stop {

@@ -60,10 +60,13 @@ fn every_verb_has_a_manual_page() {
         let page = run(args);
         assert_eq!((page.code, page.stderr.as_str()), (0, ""));
         assert!(page.stdout.contains(said), "{args:?}: {}", page.stdout);
-        assert!(page.stdout.contains("Exit codes"), "{args:?}");
+        assert!(page.stdout.contains("EXIT STATUS"), "{args:?}");
     };
     for verb in verbs(&run(&["--help"]).stdout) {
         check(&["man", verb], &format!(".TH deadpeer-{verb} 1"));
+        if !["completions", "man"].contains(&verb) {
+            check(&["man", verb], ".SH EXAMPLES");
+        }
     }
     check(&["man"], ".TH deadpeer 1");
     check(&["man", "lab", "run"], "deadpeer\\-lab\\-run");

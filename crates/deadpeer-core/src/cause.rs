@@ -157,12 +157,12 @@ impl Cause {
             Self::Closed => "both ends closed",
             Self::Reset => "the peer reset the connection",
             Self::ResetAfterFin => "the peer closed its end and then reset what we still sent",
-            Self::TimedOut => "the peer did not answer any more and this kernel gave up",
+            Self::TimedOut => "the peer stopped answering and this kernel gave up",
             Self::HostUnreachable => {
-                "the peer did not answer any more and its host was reported unreachable"
+                "the peer stopped answering and its host was reported unreachable"
             }
             Self::NetworkUnreachable => {
-                "the peer did not answer any more and its network was reported unreachable"
+                "the peer stopped answering and its network was reported unreachable"
             }
             Self::Destroyed => "the socket was destroyed by an administrator of this machine",
             Self::Refused => "nobody listens at the peer's address",

@@ -191,10 +191,10 @@ impl WhySpared {
     pub fn words(self) -> &'static str {
         match self {
             Self::Holding => "let live: the guard holds",
-            Self::RateLimit => "let live: as many were destroyed in a minute as may be",
-            Self::OurOwn => "let live: it is never to be touched",
+            Self::RateLimit => "let live: as many as allowed were destroyed within a minute",
+            Self::OurOwn => "let live: it must never be touched",
             Self::Answered => "let live: its peer has answered",
-            Self::Hook => "let live: the program that is run before a kill did not agree",
+            Self::Hook => "let live: its before-kill program did not agree",
             Self::LeftToKernel => {
                 "let live: its program has closed it, and this kernel gives it up by itself, but keeps for good what is destroyed"
             }

@@ -158,7 +158,7 @@ impl Realms {
     /// What cannot be done or seen here, and what that costs, a sentence each.
     pub(crate) fn lacks(&self) -> impl Iterator<Item = String> {
         let settings = self.no_bpf.iter().map(|why| {
-            format!("how connections are protected is looked at seldom, and through their descriptors alone: {why}")
+            format!("how connections are protected is checked seldom, and only through their descriptors: {why}")
         });
         let deaths = self
             .without_ebpf()

@@ -47,12 +47,12 @@ impl Rights {
         if !names.is_empty() && !self.destroy() {
             let names = names.join(", ");
             all.push(format!(
-                "nothing is destroyed, though a policy says so ({names}): that takes CAP_NET_ADMIN"
+                "nothing is destroyed, though a policy says so ({names}): that needs CAP_NET_ADMIN"
             ));
         }
         if !self.0.contains(CapabilitySet::SYS_PTRACE) {
             all.push(
-                "whose the connections of others are is not seen, and no policy chooses them by their process: that takes CAP_SYS_PTRACE".to_owned(),
+                "the owners of other users' connections are not seen, and no policy chooses these by process: that needs CAP_SYS_PTRACE".to_owned(),
             );
         }
         all

@@ -113,7 +113,7 @@ impl Rules {
 
     fn unavailable(&mut self, error: &NewConnectionsError) {
         self.say(format!(
-            "new connections are protected by sweeps alone: {error}"
+            "new connections are protected only by sweeps: {error}"
         ));
     }
 
@@ -142,7 +142,7 @@ impl Rules {
                 Ok(cgroups) => cgroups,
                 Err(why) => {
                     self.say(format!(
-                        "policy {}: new connections are protected by sweeps alone, for {why}",
+                        "policy {}: new connections are protected only by sweeps, because {why}",
                         policy.name
                     ));
                     continue;
@@ -170,10 +170,10 @@ fn reach(config: &Config, place: usize, everywhere: bool) -> Result<Vec<PathBuf>
     let chosen = config.policies.get(place).filter(anywhere);
     let chosen = chosen.map(|policy| &policy.selector);
     let Some(cgroups) = chosen.and_then(deadpeer_host::Selector::whole_cgroups) else {
-        return Err("a rule in the kernel knows cgroups and containers alone");
+        return Err("a rule in the kernel knows only cgroups and containers");
     };
     if !everywhere && cgroups.iter().any(|cgroup| cgroup == Path::new("/")) {
-        return Err("not the whole machine is guarded");
+        return Err("not all of the machine is guarded");
     }
     let before = config.policies.iter().take(place);
     let before = before.map(|policy| &policy.selector).chain(&config.never);
@@ -186,7 +186,7 @@ fn reach(config: &Config, place: usize, everywhere: bool) -> Result<Vec<PathBuf>
         });
         if !apart {
             return Err(
-                "a rule in the kernel cannot leave out what never, or a policy before, chooses",
+                "a rule in the kernel cannot leave out what never or an earlier policy chooses",
             );
         }
     }
@@ -196,7 +196,7 @@ fn reach(config: &Config, place: usize, everywhere: bool) -> Result<Vec<PathBuf>
 fn end(orphan: &Standing) {
     let name = &orphan.pinned.name;
     match orphan.pinned.remove() {
-        Ok(()) => info!("{name} is ended: no policy wants it any more"),
+        Ok(()) => info!("{name} has ended: no policy needs it any more"),
         Err(error) => warn!("{name} could not be ended: {error}"),
     }
 }

@@ -52,7 +52,7 @@ pub enum OpenError {
         version: i32,
     },
     /// It is no database, or is damaged.
-    #[error("{} is no history, or is damaged", .0.display())]
+    #[error("{} is not a history, or is damaged", .0.display())]
     Damaged(PathBuf),
     /// It was damaged, and cannot be moved aside.
     #[error("{} is damaged and cannot be moved aside: {error}", path.display())]
@@ -92,7 +92,7 @@ impl std::fmt::Display for Trouble {
                 "the history was damaged: it was moved to {}, and a new one was begun",
                 to.display()
             ),
-            Self::Gone => f.write_str("the history was taken away, and a new one was begun"),
+            Self::Gone => f.write_str("the history was removed, and a new one was begun"),
             Self::Unwritable(why) => write!(f, "the history cannot be written: {why}"),
         }
     }

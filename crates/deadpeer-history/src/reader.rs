@@ -33,7 +33,7 @@ pub enum ReadError {
         error: io::Error,
     },
     /// It is none.
-    #[error("{} is no history of deadpeer", .0.display())]
+    #[error("{} is not a history of deadpeer", .0.display())]
     NoHistory(PathBuf),
     /// It is damaged.
     #[error("{} is damaged", .0.display())]

@@ -69,9 +69,9 @@ impl fmt::Display for NetnsError {
                 write!(f, "open {}: {errno}{takes}", path.display())
             }
             Self::NoNamespace { path } => {
-                write!(f, "{} is no network namespace", path.display())
+                write!(f, "{} is not a network namespace", path.display())
             }
-            Self::Name { name } => write!(f, "{name:?} is no name of a network namespace"),
+            Self::Name { name } => write!(f, "{name:?} is not the name of a network namespace"),
             Self::Call(error) => write!(f, "{error}{}", takes("CAP_SYS_ADMIN", error.errno)),
             Self::Identity { path, errno } => write!(f, "write {path}: {errno}"),
             Self::Thread { errno } => write!(f, "starting a thread: {errno}"),
@@ -88,7 +88,7 @@ impl From<SysError> for NetnsError {
 /// What to add to an error that comes from want of privilege.
 fn takes(capability: &str, errno: Errno) -> String {
     match errno {
-        Errno::PERM | Errno::ACCESS => format!(" (it takes {capability})"),
+        Errno::PERM | Errno::ACCESS => format!(" (it needs {capability})"),
         _ => String::new(),
     }
 }

@@ -63,7 +63,8 @@ impl Listener for GuardedListener {
     }
 }
 
-/// Who asks: for `into_make_service_with_connect_info` and the extractor `ConnectInfo<Client>`.
+/// The client of a request: for `into_make_service_with_connect_info` and the extractor
+/// `ConnectInfo<Client>`.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Client {

@@ -71,7 +71,7 @@
 //! ```
 //!
 //! - [`Policy`] has what [`protect`] decides for you. From Linux 6.15 on, live peers that are slow
-//!   to read are left alone; on an older kernel a short deadline takes [`SlowReaders::Drop`], and
+//!   to read are left alone; on an older kernel a short deadline needs [`SlowReaders::Drop`], and
 //!   [`Refusal`] says what else could be had.
 //! - [`Applied`] is what the kernel made of it, read back; [`options()`] reads it at any time, the
 //!   system's defaults included.
@@ -101,8 +101,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - [`died`] is for who does long work on behalf of a peer that may leave; `deadpeer::tokio::died`
-//!   for `select!`.
+//! - [`died`] is for code that does long work on behalf of a peer that may leave;
+//!   `deadpeer::tokio::died` for `select!`.
 //! - [`Watch`] is for servers with an event loop of their own. It explains the two ways to be
 //!   protected, by the kernel alone or supervised.
 //! - [`Cause`] says why a connection ended; [`take_error`] takes its error for that, and says what

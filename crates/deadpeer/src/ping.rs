@@ -29,7 +29,7 @@ pub enum Answer {
     },
     /// A probe went out, and no answer came within the timeout.
     ///
-    /// One probe may get lost on any path: RFC 1122 (4.2.3.6) forbids to take that for death. Ask
+    /// One probe may get lost on any path: RFC 1122 (4.2.3.6) forbids taking that for death. Ask
     /// again.
     Unanswered {
         /// How long an answer was waited for.
@@ -150,10 +150,10 @@ impl fmt::Display for PingError {
 ///   it. But if it only switches `SO_KEEPALIVE` on, and in just these milliseconds, it is off
 ///   afterwards: the kernel doesn't show who switched it on.
 ///
-/// An application whose own `TCP_KEEPIDLE` is 1 has its kernel ask every second already, if
-/// keepalive is on: then the ping lends itself nothing and waits for that probe. If keepalive is
-/// off, only `SO_KEEPALIVE` is borrowed. But a 1 that the application sets just while the ping has
-/// borrowed it cannot be told from the ping's own, and is taken back.
+/// If an application's own `TCP_KEEPIDLE` is 1 and keepalive is on, its kernel asks every second
+/// already: then the ping changes nothing and waits for that probe. If keepalive is off, only
+/// `SO_KEEPALIVE` is changed. But a 1 that the application sets just while the ping's own is in
+/// force cannot be told from it, and is taken back.
 ///
 /// **A question can be the end of the connection.** A peer whose kernel has forgotten it answers
 /// with an RST ([`Answer::Ended`]): one that rebooted, which nobody can know beforehand, and one

@@ -1,4 +1,4 @@
-//! One call for who has nothing to choose.
+//! One call for those who have nothing to choose.
 
 use std::fmt;
 use std::os::fd::AsFd;
@@ -43,9 +43,9 @@ pub enum ProtectError {
 /// runs to its end: a connection that has been retransmitting for minutes is noticed when its next
 /// retransmission comes.
 ///
-/// The call reads a dozen sysctls and searches a plan. Who protects many sockets makes the [`Plan`]
-/// once and applies it to each, and a [`Policy`] has the choices that this call makes for you: slow
-/// readers, lost probes, what may be given up.
+/// The call reads a dozen sysctls and searches for a plan. To protect many sockets, make the
+/// [`Plan`] once and apply it to each. A [`Policy`] has the choices that this call makes for you:
+/// slow readers, lost probes, what may be given up.
 ///
 /// ```
 /// # use std::net::{TcpListener, TcpStream};

@@ -11,7 +11,7 @@ use crate::died::{WatchError, refusal};
 /// not see it any more**: its next read returns a clean end of stream, its next write fails with
 /// `EPIPE`.
 ///
-/// The kernel tells an error once: to `SO_ERROR`, or to the first call that fails. So this is for
+/// The kernel reports an error once: to `SO_ERROR`, or to the first call that fails. So this is for
 /// the owner of a connection, in place of the read that would have told it, after
 /// [`died`](crate::died()) or a [`Watch`](crate::Watch) said that there is one. Everything else in
 /// this library leaves the error where it is.

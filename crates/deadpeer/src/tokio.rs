@@ -34,7 +34,7 @@ use crate::{Answer, Death, HalfClose, PingError, Reuse, WatchError};
 
 /// As [`crate::ping()`], without keeping a thread.
 ///
-/// Dropping the future before it is done gives the settings back.
+/// Dropping the future before it is done restores the settings.
 ///
 /// # Errors
 /// See [`PingError`].
@@ -54,7 +54,7 @@ pub async fn ping(socket: &impl AsFd, timeout: Duration) -> Result<Answer, PingE
 
 /// As [`crate::reusable`], without keeping a thread.
 ///
-/// Dropping the future before it is done gives the settings back that a question borrows.
+/// Dropping the future before it is done restores the settings that a probe changes.
 ///
 /// # Errors
 /// See [`PingError`].

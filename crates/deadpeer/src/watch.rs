@@ -78,8 +78,8 @@ const ALARM: u64 = u64::MAX;
 /// kernel: while that verdict holds, the socket's `SO_LINGER` is zero, so that close() throws away
 /// what could not be delivered. What is closed before any verdict is kept for delivery no longer
 /// than a plain socket is, 107 s by default (`tcp_orphan_retries`), whatever became of the peer.
-/// That holds where the sysctl is lowered, too. There are two exceptions, for nobody sees close()
-/// coming, and what is set by then has to keep a live connection as well:
+/// That holds where the sysctl is lowered, too. There are two exceptions, because nobody sees
+/// close() coming, and what is set by then has to keep a live connection as well:
 ///
 /// - On a path that loses much, on which one recovery from loss follows another, it may be half a
 ///   minute longer than data has been sent again without a pause that the watch has seen.
@@ -170,7 +170,7 @@ impl Watch {
         self
     }
 
-    /// Tells of a FIN that ends, and then watches on for who still writes.
+    /// Reports a FIN that ends, and then watches on for those who still write.
     #[cfg(feature = "tokio")]
     pub(crate) fn going_on_after_fin(mut self) -> Self {
         self.goes_on_after_fin = true;

@@ -23,7 +23,7 @@ fn a_client_that_waits_hears_of_the_end_within_the_deadline() {
         scene.doom();
         let struck = Instant::now();
         let line = client.line(DEADLINE + SOON);
-        let gone = "the server is gone: the peer did not answer any more";
+        let gone = "the server is gone: the peer stopped answering";
         assert!(line.starts_with(gone), "{line}");
         assert!(struck.elapsed() < DEADLINE + SOON);
 

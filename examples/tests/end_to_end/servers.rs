@@ -28,7 +28,7 @@ const SUBJECTS: [Subject; 4] = [
         question: "hello",
         answer: "hello",
         last_words: "",
-        noticed: "is gone: the peer did not answer any more",
+        noticed: "is gone: the peer stopped answering",
     },
     Subject {
         name: "mio_server",

@@ -91,7 +91,7 @@ fn write(
         match remedy {
             None => {}
             Some(remedy) if said.contains(&remedy) => {
-                shown.note(style::PLAIN, "what to write stands above".to_owned())?;
+                shown.note(style::PLAIN, "see above for what to write".to_owned())?;
             }
             Some(remedy) => {
                 for note in &remedy {

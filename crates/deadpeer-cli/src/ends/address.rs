@@ -19,7 +19,7 @@ pub(super) fn to_listen(text: &str) -> Result<Vec<SocketAddr>, Stop> {
 pub(super) fn to_connect(text: &str) -> Result<Vec<SocketAddr>, Stop> {
     match split(text)? {
         (_, 0) => Err(Stop::because(format!(
-            "{text}: port 0 is no port to connect to"
+            "{text}: port 0 cannot be connected to"
         ))),
         ("", _) => Err(Stop::because(format!(
             "{text}: the host is missing, write HOST:PORT"
@@ -41,14 +41,14 @@ fn split(text: &str) -> Result<(&str, u16), Stop> {
     };
     let port = port
         .parse()
-        .map_err(|_| Stop::because(format!("{text}: '{port}' is no port, those are 0 to 65535")))?;
+        .map_err(|_| Stop::because(format!("{text}: '{port}' is not a port (0 to 65535)")))?;
     let bare = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'));
     match bare {
         Some(host) => Ok((host, port)),
         None if host.contains(':') => Err(Stop::because(format!(
-            "{text}: an IPv6 address stands in brackets, as in [::1]:8888"
+            "{text}: an IPv6 address goes in brackets, as in [::1]:8888"
         ))),
         None => Ok((host, port)),
     }
@@ -104,10 +104,10 @@ mod tests {
         for (text, said) in [
             ("8888", "write for example :8888"),
             ("example.org", "the port is missing"),
-            ("::1:8888", "stands in brackets"),
-            ("localhost:http", "'http' is no port"),
-            ("localhost:65536", "'65536' is no port"),
-            ("localhost:", "'' is no port"),
+            ("::1:8888", "goes in brackets"),
+            ("localhost:http", "'http' is not a port"),
+            ("localhost:65536", "'65536' is not a port"),
+            ("localhost:", "'' is not a port"),
             (":8888", "the host is missing"),
             ("localhost:0", "port 0"),
         ] {

@@ -133,16 +133,16 @@ impl Ending {
     /// Why, in one sentence without a full stop.
     pub(super) fn why(&self) -> String {
         match (self.by, self.cause) {
-            (By::Us, _) => "this end was told to end".into(),
+            (By::Us, _) => "this end was told to stop".into(),
             (By::Supervision, None) => {
-                "the peer did not answer any more, and deadpeer judged that it is gone".into()
+                "the peer stopped answering, and deadpeer judged it gone".into()
             }
             (_, Some(cause)) => cause.to_string(),
             (By::Heartbeat, None) if self.sign == Sign::Silence => {
-                "the other end's program did not answer any more".into()
+                "the other end's program stopped answering".into()
             }
             (By::Heartbeat, None) => {
-                "the other end gave it up, or broke the rules of heartbeats".into()
+                "the other end gave up, or broke the rules of heartbeats".into()
             }
             (By::Peer, None) => "the other end left".into(),
             (_, None) => "nothing says why".into(),

@@ -128,7 +128,7 @@ impl Method {
                 "recv: a read returns 0 or fails; a peer that vanished sends neither FIN nor RST".into()
             }
             Eyes::Classic(Name::TcpInfo) => {
-                "tcp-info: the state is no longer ESTABLISHED; it stays so for a peer that vanished".into()
+                "tcp-info: the state is no longer ESTABLISHED; for a peer that vanished it stays that".into()
             }
             Eyes::Classic(Name::Poll) => {
                 "poll: RDHUP, HUP or ERR; a peer that vanished sets none of them".into()

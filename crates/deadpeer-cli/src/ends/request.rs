@@ -17,10 +17,8 @@ use crate::policy_args::SlowReadersArg;
 ///
 /// What clients send goes to standard output. Standard input goes to every client connected at the
 /// time, at the pace of the slowest. Reports go to standard error. Runs until interrupted.
-///
-/// For example: deadpeer listen :8888 --within 30s
 #[derive(Debug, Args)]
-#[command(after_long_help = LISTEN_CODES)]
+#[command(after_long_help = LISTEN_EXAMPLES)]
 pub(crate) struct ListenArgs {
     /// Address to listen on: :8888 for all addresses of both families, 127.0.0.1:8888, [::1]:8888;
     /// with port 0 the kernel chooses one
@@ -41,10 +39,8 @@ pub(crate) struct ListenArgs {
 ///
 /// What the peer sends goes to standard output, standard input goes to the peer, reports go to
 /// standard error. Exits when the connection ends.
-///
-/// For example: deadpeer connect example.org:8888 --method keepalive --within 30s
 #[derive(Debug, Args)]
-#[command(after_long_help = CONNECT_CODES)]
+#[command(after_long_help = CONNECT_EXAMPLES)]
 pub(crate) struct ConnectArgs {
     /// Address to connect to: example.org:8888, 192.0.2.1:8888, [2001:db8::1]:8888; all addresses
     /// of a name are tried
@@ -54,13 +50,21 @@ pub(crate) struct ConnectArgs {
     common: Common,
 }
 
-const LISTEN_CODES: &str = "\
+const LISTEN_EXAMPLES: &str = "\
+Examples:
+  deadpeer listen :8888
+  deadpeer listen :8888 --no-read
+
 Exit codes:
   0  the client of --once was not lost: it closed
   1  a client was lost: it vanished, or reset its connection
   2  usage or run-time error";
 
-const CONNECT_CODES: &str = "\
+const CONNECT_EXAMPLES: &str = "\
+Examples:
+  deadpeer connect 192.0.2.2:8888 --within 10s
+  deadpeer connect db.example:5432 --method keepalive
+
 Exit codes:
   0  the peer was not lost: it closed
   1  the peer was lost: it vanished, or reset the connection

@@ -27,12 +27,12 @@ pub(super) fn listener(addresses: &[SocketAddr], method: &Method) -> Result<TcpL
             Ok(listener) => return Ok(listener),
             Err(error) => {
                 refused.get_or_insert(Stop::because(format!(
-                    "cannot listen at {address}: {error}"
+                    "cannot listen on {address}: {error}"
                 )));
             }
         }
     }
-    Err(refused.unwrap_or_else(|| Stop::because("no address to listen at")))
+    Err(refused.unwrap_or_else(|| Stop::because("no address to listen on")))
 }
 
 fn listen(address: SocketAddr, method: &Method) -> io::Result<TcpListener> {
@@ -130,7 +130,7 @@ impl fmt::Display for Why<'_> {
                 write!(f, "{cause}")
             }
             (_, Cause::HostUnreachable) => f.write_str("its host was reported unreachable"),
-            (_, Cause::NetworkUnreachable) => f.write_str("there is no way to its network"),
+            (_, Cause::NetworkUnreachable) => f.write_str("there is no route to its network"),
             (_, _) => write!(f, "{}", self.0),
         }
     }

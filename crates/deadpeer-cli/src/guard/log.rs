@@ -16,7 +16,7 @@ pub(super) fn begin(json: bool) -> Result<(), Stop> {
     let level = match std::env::var("DEADPEER_LOG") {
         Ok(level) => level.parse::<LevelFilter>().map_err(|_| {
             Stop::because(format!(
-                "DEADPEER_LOG={level}: it is error, warn, info or debug"
+                "DEADPEER_LOG={level}: it must be error, warn, info or debug"
             ))
         })?,
         Err(_) => LevelFilter::INFO,

@@ -22,7 +22,7 @@ use crate::output::OutputArgs;
 /// many peers are silent at once that the fault may well be ours, after this machine lost a link,
 /// an address or a default route, or after it slept.
 ///
-/// Without a configuration it only watches: it sends nothing and changes nothing. A configuration
+/// Without a configuration it only observes: it sends nothing and changes nothing. A configuration
 /// is a list of policies, and the first that matches a connection decides. What each may do is set
 /// to "off", "observe" (the default) or "enforce".
 #[derive(Debug, Args)]

@@ -157,7 +157,7 @@ pub(super) fn summary(
 pub(super) fn in_words(history: &History) -> String {
     let since = local(&history.since, "%Y-%m-%d %H:%M");
     if history.recorded_until.is_none() {
-        return format!("Nobody recorded since {since}.");
+        return format!("Nothing has recorded deaths since {since}.");
     }
     let mut said = format!("{} since {since}", plural(history.deaths, "death"));
     if history.ordinary_closes > 0 {

@@ -157,17 +157,17 @@ pub(super) fn told(
     say(
         style::PLAIN,
         multipath.told,
-        "among these by Multipath TCP, whose program sees ENOTCONN.",
+        "of Multipath TCP among these: the program sees ENOTCONN.",
     )?;
     say(
         style::BAD,
         multipath.untold,
-        "among these by Multipath TCP whose program could not be reached: it sees ENOTCONN after net.mptcp.close_timeout, a minute.",
+        "of Multipath TCP among these whose program could not be reached: it sees ENOTCONN after net.mptcp.close_timeout, a minute.",
     )?;
     say(
         style::BAD,
         multipath.go_on,
-        "among these by Multipath TCP that goes on over others: the program hears nothing.",
+        "of Multipath TCP among these, with other parts left: the program notices nothing.",
     )?;
     say(style::PLAIN, done.gone, "already over by then.")?;
     say(

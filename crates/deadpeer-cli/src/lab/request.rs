@@ -21,14 +21,20 @@ use crate::output::OutputArgs;
     subcommand_required = true,
     arg_required_else_help = false,
     subcommand_value_name = "VERB",
-    after_long_help = EXIT_CODES
+    subcommand_help_heading = "Verbs",
+    after_long_help = EXAMPLES
 )]
 pub(crate) struct LabArgs {
     #[command(subcommand)]
     work: Work,
 }
 
-const EXIT_CODES: &str = "\
+const EXAMPLES: &str = "\
+Examples:
+  deadpeer lab list
+  deadpeer lab run my.toml
+  deadpeer lab matrix --within 24s
+
 Exit codes:
   0  every scenario proves what it should, and every forecast came true
   1  one does not: its fault had no effect, a live peer was lost, an expectation was not met, or a
@@ -40,10 +46,10 @@ enum Work {
     /// List the scenarios
     List,
     /// Run scenarios by name, or from a file of your own: deadpeer lab run power-off my.toml
-    #[command(after_long_help = EXIT_CODES)]
+    #[command(after_long_help = EXAMPLES)]
     Run(RunArgs),
     /// Run all scenarios and print the whole table
-    #[command(after_long_help = EXIT_CODES)]
+    #[command(after_long_help = EXAMPLES)]
     Matrix(MatrixArgs),
     /// The peer's program
     #[command(hide = true)]

@@ -58,7 +58,7 @@ impl<W: Write> Page<'_, W> {
         }
         match &sockets.fit {
             Some(fit) => self.promise(fit),
-            None => self.bad("a value is not understood: what it promises can't be told"),
+            None => self.bad("a value is not understood, so what it promises is unknown"),
         }
     }
 
@@ -122,7 +122,7 @@ impl<W: Write> Page<'_, W> {
             }
             None if reading.sockets.is_empty() => (
                 style::NOTE,
-                "Can't tell: no line of it says that it listens or connects.".to_owned(),
+                "Can't tell: nothing in it says that the program listens or connects.".to_owned(),
             ),
             None => (
                 style::NOTE,

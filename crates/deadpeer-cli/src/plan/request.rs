@@ -42,7 +42,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = false)]
     #[arg(conflicts_with_all = FOR_A_SOCKET)]
     read: Option<Option<PathBuf>>,
-    /// The process whose configuration to read, where several run
+    /// The process whose configuration to read, where several are running
     #[arg(long, value_name = "PID", requires = "read", value_parser = clap::value_parser!(u32).range(1..))]
     pid: Option<u32>,
     /// List the programs and libraries that --for takes
@@ -167,7 +167,7 @@ impl PlanArgs {
         kernel: &Kernel,
     ) -> Result<Reading, Stop> {
         match (file, self.pid, self.program) {
-            (Some(_), Some(_), _) => Err(Stop::because("--read FILE and --pid are two questions")),
+            (Some(_), Some(_), _) => Err(Stop::because("--read FILE and --pid cannot be combined")),
             (Some(file), None, Some(recipe)) => {
                 configuration::of_file(recipe, file, within, kernel)
             }
@@ -185,13 +185,13 @@ impl PlanArgs {
                 let pids: Vec<String> = running.iter().map(|one| one.pid.to_string()).collect();
                 match &running[..] {
                     [] => Err(Stop::because(format!(
-                        "no {} runs here that may be looked into: --read FILE",
+                        "no {} is running here that can be looked into: use --read FILE",
                         recipe.title
                     ))),
                     [one] => configuration::of_process(recipe, one, within, kernel)
                         .map_err(Stop::because),
                     _ => Err(Stop::because(format!(
-                        "several run: --pid {}",
+                        "several are running: use --pid {}",
                         pids.join(", or --pid ")
                     ))),
                 }

@@ -57,7 +57,7 @@ impl Remedy<'_> {
         }
         let own = self.own();
         let ends = own.iter().filter(|own| own.ends != OwnEnd::Never);
-        notes.extend(ends.map(|own| format!("it acts itself, by {}", own_in_words(own))));
+        notes.extend(ends.map(|own| format!("a timeout of its own, {}", own_in_words(own))));
         let telling = recipe
             .timeouts
             .iter()

@@ -126,12 +126,12 @@ impl Protection {
                 let Ok(_) = drive(&mut removal, None, |_, _| ());
                 if !removal.is_removed() {
                     return Some(
-                        "programs that it started go on; their new connections are not protected any more"
+                        "programs that it started are still running; their new connections are no longer protected"
                             .into(),
                     );
                 }
                 (refused > 0).then(|| {
-                    format!("on {refused} ends of connections the kernel refused an option")
+                    format!("the kernel refused an option on {refused} ends of connections")
                 })
             }
             Way::Follow(_, polling) => {

@@ -27,10 +27,8 @@ use crate::output::OutputArgs;
 /// The server must listen on all addresses, or on the one in the environment variable
 /// DEADPEER_SERVER. A client command finds it through DEADPEER_SERVER and DEADPEER_PORT and must
 /// stay connected; its standard input stays open.
-///
-/// For example: deadpeer test --within 30s --port 8080 -- ./my-server --listen 0.0.0.0:8080
 #[derive(Debug, Args)]
-#[command(after_long_help = EXIT_CODES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct TestArgs {
     #[command(flatten)]
     deadline: DeadlineArgs,
@@ -98,7 +96,11 @@ pub(crate) struct TestArgs {
     server: Vec<OsString>,
 }
 
-const EXIT_CODES: &str = "\
+const EXAMPLES: &str = "\
+Examples:
+  deadpeer test --within 30s --port 8080 -- ./my-server
+  deadpeer test --within 30s --port 6379 --send redis -- redis-server --bind '*' --protected-mode no
+
 Exit codes:
   0  passed: every vanished client was noticed in time, and every live one kept
   1  failed

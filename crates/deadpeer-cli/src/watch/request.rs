@@ -19,8 +19,8 @@ use crate::table_args::TableArgs;
 ///
 /// Prints a line for every connection of this machine, those in containers included, that ends from
 /// now on: who owned it, how long it lived, how much it carried, why it died, how long the peer had
-/// been silent, and which setting decided. Connections that this side closed first and in order are
-/// left out unless --all-ends is given. Prints a summary when interrupted. Only eBPF sees network
+/// been silent, and which setting decided. Connections that both ends closed in order are only
+/// counted unless --all-ends is given. Prints a summary when interrupted. Only eBPF sees network
 /// namespaces other than our own.
 ///
 /// With eBPF (root, or CAP_BPF and CAP_PERFMON; Linux 5.12 with BTF) each death is seen as it
@@ -32,7 +32,7 @@ use crate::table_args::TableArgs;
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct WatchArgs {
-    /// Include connections that this side closed first and in order
+    /// Include connections that both ends closed in order
     #[arg(long)]
     all_ends: bool,
     /// Only deaths of this cause, in the words of --json, such as reset or slow-reader; can be

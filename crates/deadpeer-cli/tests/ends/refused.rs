@@ -10,8 +10,8 @@ fn refusals_are_one_sentence() {
         for (args, said) in [
             ("listen", "[ADDRESS]:PORT"),
             ("listen 8888", "write for example :8888"),
-            ("listen ::1:8888", "an IPv6 address stands in brackets"),
-            ("listen 192.0.2.1:8888", "cannot listen at 192.0.2.1:8888"),
+            ("listen ::1:8888", "an IPv6 address goes in brackets"),
+            ("listen 192.0.2.1:8888", "cannot listen on 192.0.2.1:8888"),
             ("listen :8888 --within 0s", "longer than zero"),
             ("listen :8888 --method guess", "invalid value 'guess'"),
             (
@@ -38,7 +38,7 @@ fn refusals_are_one_sentence() {
                 "connect 127.0.0.1:1",
                 "nobody listens at the peer's address",
             ),
-            ("connect 192.0.2.1:1", "there is no way to its network"),
+            ("connect 192.0.2.1:1", "there is no route to its network"),
             ("connect nosuch.invalid:80", "nosuch.invalid has no address"),
         ] {
             let ran = run(&args.split(' ').collect::<Vec<_>>());

@@ -110,7 +110,7 @@ fn a_guard_sees_deaths_late_and_says_so() {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let ended = guard.wait().unwrap();
         for lack in [
-            "how connections are protected is looked at seldom",
+            "how connections are protected is checked seldom",
             "deaths are seen late, and without their errors: ",
         ] {
             let says = |line: &String| line.contains(lack) && line.contains(WHY);

@@ -41,7 +41,7 @@ fn what_is_wrong_is_said_with_its_place() {
         (
             &format!("{NAMED}kill = \"always\"\n"),
             ":4:8: ",
-            "it is off, observe or enforce",
+            "it must be off, observe or enforce",
         ),
         (
             &format!("{NAMED}{NAMED}"),
@@ -57,12 +57,12 @@ fn what_is_wrong_is_said_with_its_place() {
         (
             &format!("{NAMED}protect = \"enforce\"\nsupervise = \"enforce\"\n"),
             ":2:8: ",
-            "one of them alone",
+            "only one of them",
         ),
         (
             &format!("{NAMED}supervise = \"off\"\n"),
             ":2:8: ",
-            "kill takes supervise",
+            "kill needs supervise",
         ),
         (
             &format!("{NAMED}hooks = {{ before-kill = [\"true\"] }}\n"),
@@ -83,7 +83,7 @@ fn what_is_wrong_is_said_with_its_place() {
         (
             "[[policy]]\nname = \"a\"\ndeadline = 30\n",
             ":3:12: ",
-            "a duration stands in quotes, for example \"30s\"",
+            "a duration goes in quotes, for example \"30s\"",
         ),
         (
             "[[policy]]\nname = \"a\"\n",

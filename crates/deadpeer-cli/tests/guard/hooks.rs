@@ -22,7 +22,7 @@ fn who_refuses_spares() {
         scene.cut(0);
         let spared = scene.until("it was not asked", |status| status["spared"] == 1);
         assert_eq!(spared["destroyed"], 0, "{spared}");
-        let line = "let live: the program that is run before a kill did not agree policy=redis";
+        let line = "let live: its before-kill program did not agree policy=redis";
         assert_eq!(scene.logged().matches(line).count(), 1);
         let series = "deadpeer_spared_total{policy=\"redis\",why=\"hook\"} 1";
         assert!(scene.get("/metrics").contains(series));

@@ -79,7 +79,7 @@ fn what_was_done_is_shown() {
         });
         assert_eq!(status["policies"], 1, "{status}");
         let log = scene.logged();
-        assert!(log.contains("the configuration before stays: "), "{log}");
+        assert!(log.contains("the old configuration stays: "), "{log}");
         let wrong = scene.get("/metrics");
         let reload = sample(&wrong, "deadpeer_config_last_reload_successful");
         assert_eq!(reload, Some(0.0), "{wrong}");

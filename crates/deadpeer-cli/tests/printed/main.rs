@@ -10,7 +10,7 @@ mod widths;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::run;
+use common::{run, verbs};
 use printed::{Printed, commands, documents};
 use stage::{Stage, line};
 
@@ -54,7 +54,7 @@ fn end(command: &Printed) -> End {
         // What it records is read by others, and two can't listen on one port.
         "watch" if has("--record") => End::Stopped,
         "listen" => End::Stopped,
-        "watch" | "connect" | "top" => End::StoppedAside,
+        "watch" | "connect" => End::StoppedAside,
         "ping" if !has("-c") => End::StoppedAside,
         "guard" if words.len() == 2 || has("--listen") => End::Stopped,
         "explain" if has("--live") => End::StoppedAside,
@@ -69,18 +69,23 @@ fn order(typed: &str) -> (bool, bool) {
 
 /// Each command once, whole where it is printed whole anywhere.
 fn all() -> Vec<Printed> {
-    let verbs = "audit top ping watch history protect run kill guard plan path explain test lab listen connect completions man";
     // Those of the situations take each its own scene: `cargo xtask check-situations` plays them.
     let documents = documents().into_iter();
     let documents = documents.filter(|(name, _)| name != "situations.md");
     let mut texts: Vec<String> = documents.map(|(_, text)| text).collect();
-    texts.push(run(&["--help"]).stdout);
-    for verb in verbs.split(' ') {
-        texts.push(run(&[verb, "--help"]).stdout);
-    }
-    for verb in ["run", "list", "matrix"] {
-        texts.push(run(&["lab", verb, "--help"]).stdout);
-    }
+    let help = run(&["--help"]).stdout;
+    let lab = run(&["lab", "--help"]).stdout;
+    texts.extend(
+        verbs(&help)
+            .iter()
+            .map(|verb| run(&[verb, "--help"]).stdout),
+    );
+    texts.extend(
+        verbs(&lab)
+            .iter()
+            .map(|verb| run(&["lab", verb, "--help"]).stdout),
+    );
+    texts.extend([help, lab]);
     let mut found: BTreeMap<String, Printed> = BTreeMap::new();
     for command in texts.iter().flat_map(|text| commands(text)) {
         let known = found

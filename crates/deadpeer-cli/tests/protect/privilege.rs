@@ -95,7 +95,7 @@ fn connections_still_to_come_take_bpf_and_net_admin() {
                 stderr,
             } = with_capabilities(less, &PROTECT_ALL_TO_COME);
             assert_eq!(code, 2, "{less}: {stdout}");
-            let needed = "takes CAP_BPF and CAP_NET_ADMIN";
+            let needed = "needs CAP_BPF and CAP_NET_ADMIN";
             assert!(stderr.contains(needed), "{less}: {stderr}");
             assert!(stderr.contains("nothing was changed"), "{less}: {stderr}");
         }

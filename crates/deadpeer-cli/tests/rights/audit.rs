@@ -86,7 +86,7 @@ fn with_less_the_gap_is_named_with_what_would_close_it() {
             }
             let insisted = with_capabilities(less, &["audit", "--bpf"]);
             assert_eq!(insisted.code, 2, "{less}");
-            let needed = "takes CAP_BPF and CAP_PERFMON";
+            let needed = "needs CAP_BPF and CAP_PERFMON";
             assert!(insisted.stderr.contains(needed), "{}", insisted.stderr);
         }
     });

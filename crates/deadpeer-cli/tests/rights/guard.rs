@@ -36,7 +36,7 @@ fn namespaces_that_it_may_not_enter_are_told() {
             );
             let least = once("sys_ptrace,net_admin");
             for words in [
-                "How connections are protected is looked at seldom, and through their descriptors alone: ",
+                "How connections are protected is checked seldom, and only through their descriptors: ",
                 "Deaths are seen late, and without their errors: ",
             ] {
                 assert!(
@@ -58,13 +58,13 @@ fn what_it_may_not_do_is_said_and_shown() {
         }
         let all = "bpf,net_admin,perfmon,sys_admin,sys_ptrace";
         let (said, shown) = said_and_shown(all);
-        assert!(!said.contains("that takes CAP_"), "{said}");
+        assert!(!said.contains("that needs CAP_"), "{said}");
         assert!(!shown.contains("} 0"), "{shown}");
         assert!(shown.contains("deadpeer_ebpf 1"), "{shown}");
         let (said, shown) = said_and_shown("bpf,perfmon,sys_admin");
         for words in [
-            "nothing is destroyed, though a policy says so (all): that takes CAP_NET_ADMIN",
-            "no policy chooses them by their process: that takes CAP_SYS_PTRACE",
+            "nothing is destroyed, though a policy says so (all): that needs CAP_NET_ADMIN",
+            "no policy chooses these by process: that needs CAP_SYS_PTRACE",
         ] {
             assert!(said.contains(words), "{said}");
         }
@@ -77,7 +77,7 @@ fn what_it_may_not_do_is_said_and_shown() {
         }
         let (said, shown) = said_and_shown("net_admin,sys_ptrace");
         assert!(shown.contains("deadpeer_ebpf 0"), "{shown}");
-        assert!(said.contains("takes CAP_BPF and CAP_PERFMON"), "{said}");
+        assert!(said.contains("needs CAP_BPF and CAP_PERFMON"), "{said}");
     });
 }
 

@@ -47,7 +47,7 @@ fn from_the_first_packet_it_takes_bpf_net_admin_and_a_cgroup() {
             let said = said(less);
             assert!(said.contains(AS_FOUND), "{less}: {said}");
             assert!(
-                said.contains("takes CAP_BPF and CAP_NET_ADMIN"),
+                said.contains("needs CAP_BPF and CAP_NET_ADMIN"),
                 "{less}: {said}"
             );
         }

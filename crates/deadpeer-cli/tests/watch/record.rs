@@ -116,7 +116,7 @@ fn nothing_recorded_is_not_nothing_died() {
     .unwrap();
     let (code, _, said) = history(&["--file", text.to_str().unwrap()]);
     assert_eq!(code, 2);
-    assert!(said.contains("is no history of deadpeer"), "{said}");
+    assert!(said.contains("is not a history of deadpeer"), "{said}");
 
     let (code, _, said) = history(&["--file", "x", "--netns", "own"]);
     assert_eq!(code, 2);

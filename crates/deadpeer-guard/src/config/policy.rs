@@ -278,7 +278,7 @@ impl Policy {
         source.holds(
             Some(&entry.deadline),
             |deadline| deadline.0 >= SHORTEST_DEADLINE,
-            "deadline: at least 5s, for nobody can be asked often enough in less",
+            "deadline: at least 5s, because less leaves no time to ask often enough",
         )?;
         let per_minute = entry.kills_per_minute.as_ref();
         source.holds(
@@ -297,12 +297,12 @@ impl Policy {
         }
         if entry.protect == Mode::Enforce && entry.supervise == Mode::Enforce {
             return contradiction(format!(
-                "policy {name}: protect and supervise set the same options in different ways, so one of them alone can be enforce"
+                "policy {name}: protect and supervise set the same options in different ways, so only one of them can be enforce"
             ));
         }
         if entry.kill != Mode::Off && entry.supervise == Mode::Off {
             return contradiction(format!(
-                "policy {name}: kill takes supervise, which judges who is gone; with supervise = \"observe\" nobody is asked for it"
+                "policy {name}: kill needs supervise, which judges who is gone; with supervise = \"observe\" no peer is asked for it"
             ));
         }
         let terms = terms(&entry);

@@ -16,10 +16,7 @@ pub(super) struct Time(pub(super) Duration);
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(
-            untagged,
-            expecting = "a duration stands in quotes, for example \"30s\""
-        )]
+        #[serde(untagged, expecting = "a duration goes in quotes, for example \"30s\"")]
         enum Quoted {
             Text(String),
         }
@@ -74,6 +71,6 @@ impl<'de> Deserialize<'de> for Mode {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         Self::named(&text)
-            .ok_or_else(|| D::Error::custom(format!("{text}: it is off, observe or enforce")))
+            .ok_or_else(|| D::Error::custom(format!("{text}: it must be off, observe or enforce")))
     }
 }

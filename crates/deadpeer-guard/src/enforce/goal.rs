@@ -37,7 +37,7 @@ pub(super) enum EnforceError {
     CarryOut(#[from] CarryOutError),
     #[error("{0}")]
     Refused(Box<Refusal>),
-    #[error("what was changed before can't be read: {0}")]
+    #[error("the record of earlier changes can't be read: {0}")]
     Journal(io::Error),
 }
 

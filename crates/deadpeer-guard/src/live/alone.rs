@@ -28,7 +28,7 @@ pub struct Alone {
 #[non_exhaustive]
 pub enum AloneError {
     /// There is one.
-    #[error("another guard is running{}: `deadpeer guard status` asks it", number(*.0))]
+    #[error("another guard is running{}: see `deadpeer guard status`", number(*.0))]
     Another(Option<u32>),
     /// There is no place for its lock.
     #[error("{}: {error}", path.display())]

@@ -43,10 +43,10 @@ fn seconds(noticed: Noticed) -> f64 {
 impl Writer<'_> {
     fn machine(&mut self, readings: &Readings) -> fmt::Result {
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
-        let help = "The version that runs; always 1";
+        let help = "The running version; always 1";
         self.gauges("build_info", help, None, [(version, 1.0)])?;
         let swept = &readings.swept;
-        self.counter("sweeps", "Looks at all connections", swept.sweeps)?;
+        self.counter("sweeps", "Sweeps over all connections", swept.sweeps)?;
         self.counter("sweeps_failed", "Sweeps that failed", swept.failed)?;
         let help = "How long the last sweep took";
         let took_s = swept.took.as_secs_f64();
@@ -76,7 +76,7 @@ impl Writer<'_> {
     }
 
     fn capabilities(&mut self, capabilities: &[(&'static str, bool)]) -> fmt::Result {
-        let help = "Whether the guard has this capability, which some of its work takes";
+        let help = "Whether the guard has this capability, which some of its work needs";
         let all = capabilities
             .iter()
             .map(|(name, has)| ([*name], f64::from(*has)));
@@ -93,7 +93,7 @@ impl Writer<'_> {
         };
         let since = since.duration_since(SystemTime::UNIX_EPOCH);
         let name = "config_last_reload_success_timestamp";
-        let help = "When the configuration in force was taken over";
+        let help = "When the configuration in force was loaded";
         let since_s = since.unwrap_or(Duration::ZERO).as_secs_f64();
         self.measured(name, help, &Unit::Seconds, since_s)
     }
@@ -178,7 +178,7 @@ impl Writer<'_> {
     fn history(&mut self, history: HistoryReading) -> fmt::Result {
         let help = "Deaths in the history";
         self.gauge("history_records", help, history.records as f64)?;
-        let help = "What the history takes on disk";
+        let help = "Size of the history on disk";
         self.measured("history", help, &Unit::Bytes, history.bytes as f64)?;
         let help = "Deaths that will never be in the history";
         self.counter("history_lost", help, history.lost)?;

@@ -137,10 +137,10 @@ fn answer(request: &[u8], board: &Board) -> String {
             false => respond(
                 "503 Service Unavailable",
                 PLAIN,
-                "no sweep, though one was due\n",
+                "no sweep although one is due\n",
             ),
         },
-        (Some("GET"), _) => respond("404 Not Found", PLAIN, "here are /metrics and /healthz\n"),
+        (Some("GET"), _) => respond("404 Not Found", PLAIN, "try /metrics or /healthz\n"),
         _ => respond("405 Method Not Allowed", PLAIN, "only GET\n"),
     }
 }

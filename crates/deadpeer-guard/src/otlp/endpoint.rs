@@ -17,7 +17,7 @@ pub struct Endpoint {
 
 /// It is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}: it is http://HOST:PORT, as http://127.0.0.1:4318")]
+#[error("{0}: it must be http://HOST:PORT, such as http://127.0.0.1:4318")]
 pub struct BadEndpoint(String);
 
 /// Where collectors listen (OTLP Specification, "OTLP/HTTP Default Port").

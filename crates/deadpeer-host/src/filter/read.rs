@@ -52,7 +52,7 @@ pub fn state(text: &str) -> Result<TcpState, &'static str> {
     let other = || OTHER_NAMES.iter().find(|(name, _)| *name == typed);
     named
         .or_else(|| other().map(|(_, state)| *state))
-        .ok_or("no state has this name")
+        .ok_or("there is no such state")
 }
 
 /// Names of other tools that differ by more than case and marks between words.
@@ -226,7 +226,7 @@ mod tests {
                 "0: a port is a number from 1 to 65535",
             ),
             (json!({ "pid": "self" }), "self: a pid is a positive number"),
-            (json!({ "state": "open" }), "open: no state has this name"),
+            (json!({ "state": "open" }), "open: there is no such state"),
             (json!({ "peer": ["here"] }), "here: "),
             (json!({ "process": "" }), "an empty text matches nothing"),
             (

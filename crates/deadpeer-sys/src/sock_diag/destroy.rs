@@ -59,7 +59,7 @@ impl fmt::Display for DestroyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => f.write_str("the socket is gone"),
-            Self::NotPermitted => f.write_str("destroying a socket takes CAP_NET_ADMIN"),
+            Self::NotPermitted => f.write_str("destroying a socket needs CAP_NET_ADMIN"),
             Self::Unsupported => {
                 f.write_str("this kernel cannot destroy sockets: it lacks CONFIG_INET_DIAG_DESTROY")
             }

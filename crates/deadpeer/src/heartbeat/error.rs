@@ -43,8 +43,8 @@ pub enum HeartbeatError {
     /// The connection ended without a word: the peer's program was killed, crashed, or does not
     /// keep to the protocol.
     NoGoodbye,
-    /// The peer has ended the connection in good order. Only who waits for the end sees this; who
-    /// reads sees the end of the data.
+    /// The peer has ended the connection in good order. Only those who wait for the end see this;
+    /// a read sees the end of the data.
     Ended,
     /// The transport failed.
     Transport(Arc<io::Error>),

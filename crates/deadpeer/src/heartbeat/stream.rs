@@ -156,8 +156,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HeartbeatStream<S> {
     /// Asks the peer's application now, and waits for the answer: how long it took. `None`: it did
     /// not come `within` that time, which proves little.
     ///
-    /// For a pool before it hands a connection out. The other end bears one ping in a second or so,
-    /// more cost it strikes.
+    /// For a pool before it hands a connection out. The other end tolerates a ping every second or
+    /// so; more are counted against us.
     ///
     /// # Errors
     /// The connection is over.

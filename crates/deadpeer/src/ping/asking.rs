@@ -88,9 +88,9 @@ impl<S: Pingable> Ping<S> {
     }
 
     /// Sends the probe also where it is the last of the application's `TCP_KEEPCNT`, if `allowed`:
-    /// for who takes silence for the end in any case. Unanswered, the kernel gives the connection
-    /// up at the next firing of the application's keepalive, unless the peer is heard before. A
-    /// probe that would end it at once, or against a user timeout, is never sent.
+    /// for those who take silence for the end in any case. Unanswered, the kernel gives the
+    /// connection up at the next firing of the application's keepalive, unless the peer is heard
+    /// before. A probe that would end it at once, or against a user timeout, is never sent.
     #[must_use]
     pub fn even_the_last(mut self, allowed: bool) -> Self {
         self.even_the_last = allowed;

@@ -61,8 +61,8 @@ impl Health {
     }
 }
 
-/// The other end of a [`Guarded`](super::Guarded) stream, for who has to know how it is and doesn't
-/// own the stream. Cheap to clone.
+/// The other end of a [`Guarded`](super::Guarded) stream, for code that has to know how it is and
+/// doesn't own the stream. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Peer(pub(super) Arc<Line>);
 

@@ -11,10 +11,10 @@ pub struct Slip {
     /// By how much the verdict would come after the deadline, at the loss measured so far, if the
     /// peer vanished now while the connection is idle.
     pub late: Duration,
-    /// The chance (0 to 1) that the live peer is called unreachable, at most, should the path come
-    /// to lose [40 of 100](Self::LOSS) packets each way now. Nobody can tell that from death before
-    /// it is measured. 0.018 on a path that has lost little, 0.17 within 5 s; on one whose loss is
-    /// measured next to nothing. For other losses:
+    /// The chance (0 to 1), at most, that the live peer is called unreachable if the path begins to
+    /// lose [40 of 100](Self::LOSS) packets each way now. Nobody can tell that from death before it
+    /// is measured. 0.018 on a path that has lost little, 0.17 within 5 s; next to nothing where
+    /// the loss has been measured. For other losses:
     /// [`Judge::sudden_loss`](crate::verdict::Judge::sudden_loss).
     pub sudden_loss: f64,
 }

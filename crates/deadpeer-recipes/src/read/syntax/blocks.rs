@@ -185,7 +185,7 @@ impl Scanner<'_> {
                     let next = self.rest().chars().next();
                     let ends = |c: char| c.is_whitespace() || ";{)".contains(c);
                     if !next.is_none_or(ends) {
-                        return Err((self.at, "something stands directly behind a quote"));
+                        return Err((self.at, "something follows a quote without a space"));
                     }
                     return Ok(Word {
                         text,
@@ -270,7 +270,10 @@ mod tests {
                 "listen 80\n",
                 "f:1:1: the file ends before this statement does",
             ),
-            ("a 'b'c;", "f:1:6: something stands directly behind a quote"),
+            (
+                "a 'b'c;",
+                "f:1:6: something follows a quote without a space",
+            ),
             ("ä;;", "f:1:3: unexpected \";\""),
         ] {
             let error = document(Syntax::Blocks, text).unwrap_err().to_string();

@@ -23,7 +23,7 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
         let closes = open.last().map(|outer| outer.closes);
         if matches!(first, '}' | ']') {
             if closes != Some(first) {
-                return Err(wrong(loader, (at, "nothing is open that this closes")));
+                return Err(wrong(loader, (at, "this closes nothing that is open")));
             }
             open.pop();
             at += 1;

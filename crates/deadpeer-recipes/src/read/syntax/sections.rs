@@ -54,7 +54,7 @@ pub(super) fn parse(loader: &mut Loader<'_>) -> Result<(), SyntaxError> {
             continue;
         }
         if block == Document::ROOT && !key.text.starts_with('.') {
-            let what = "a keyword stands before the first section";
+            let what = "a keyword comes before the first section";
             return Err(document.error(file, key.at.start, what));
         }
         document.add(file, block, key, words);
