@@ -39,7 +39,8 @@ pub(crate) struct Arguments {
     /// Draw the same settings again.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Draw settings whose forecast is at most this many seconds.
+    /// Draw settings whose forecast is at most this many seconds; 150 lets orphans have the options
+    /// of every plan.
     #[arg(long, default_value_t = 60)]
     longest: u64,
     /// Print every connection, not only the summary.

@@ -140,6 +140,7 @@ struct sock {
 	u16 sk_protocol;
 	u8 sk_shutdown;
 	unsigned long sk_lingertime;
+	unsigned long sk_pacing_rate; /* 4.20 */
 	unsigned long sk_ino; /* 6.18 */
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
@@ -204,6 +205,8 @@ struct tcp_sock {
 	u32 retrans_stamp;
 	u32 tlp_high_seq;
 	u32 srtt_us; /* eight times the round trip */
+	u32 mss_cache;
+	u64 tcp_wstamp_ns; /* 4.20 */
 	u32 total_retrans;
 	u32 keepalive_time;
 	u32 keepalive_intvl;

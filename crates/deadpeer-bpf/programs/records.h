@@ -79,6 +79,9 @@ struct row {
 	u8 loss_probe; /* enum loss_probe */
 	u8 requested; /* of a listener: whether there are connection requests */
 	u64 jiffies; /* the kernel's counter */
+	u64 pacing_rate; /* bytes a second; 0: unknown */
+	u32 mss;
+	u32 until_next; /* how far ahead the next segment would be stamped, ms */
 };
 
 /* The timer that runs, as inet_diag tells it (net/ipv4/inet_diag.c, inet_sk_diag_fill). */
@@ -209,7 +212,7 @@ struct death {
 
 _Static_assert(sizeof(struct options) == 28, "records.rs");
 _Static_assert(sizeof(struct state) == 136, "records.rs");
-_Static_assert(sizeof(struct row) == 200, "records.rs");
+_Static_assert(sizeof(struct row) == 216, "records.rs");
 _Static_assert(sizeof(struct owner) == 12, "records.rs");
 _Static_assert(sizeof(struct outcome) == 72, "records.rs");
 _Static_assert(sizeof(struct change) == 60, "records.rs");

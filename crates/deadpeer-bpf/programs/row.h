@@ -5,6 +5,13 @@
 #include "look.h"
 #include "timers.h"
 
+/* Milliseconds to the moment with which a sender that paces itself would stamp the next segment. */
+INLINE u32 until_next(struct tcp_sock *tp)
+{
+	u64 now = bpf_ktime_get_ns();
+	return tp->tcp_wstamp_ns > now ? (tp->tcp_wstamp_ns - now) / 1000000 : 0;
+}
+
 /* What a connection or a listener has beyond what every socket has. */
 INLINE void read_connection(struct row *row, struct tcp_sock *tp)
 {
@@ -32,6 +39,11 @@ INLINE void read_connection(struct row *row, struct tcp_sock *tp)
 	row->probing = NEVER;
 	if (field_exists(icsk->icsk_probes_tstamp))
 		row->probing = since(icsk->icsk_probes_tstamp);
+	if (field_exists(tp->tcp_wstamp_ns)) {
+		row->pacing_rate = sk->sk_pacing_rate;
+		row->mss = tp->mss_cache;
+		row->until_next = until_next(tp);
+	}
 	row->thin = read_bits(u8, tp, thin_lto) != 0;
 	row->sack = read_bits(u16, tp, rx_opt.sack_ok) != 0;
 	read_timer(row, tp);

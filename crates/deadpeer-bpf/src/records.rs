@@ -53,7 +53,7 @@ records! {
         multipath: u8,
         unused: [u8; 6],
     }
-    Row, 200 bytes {
+    Row, 216 bytes {
         state: State,
         received: u32,
         queued: u32,
@@ -76,6 +76,9 @@ records! {
         loss_probe: u8,
         requested: u8,
         jiffies: u64,
+        pacing_rate: u64,
+        mss: u32,
+        until_next: u32,
     }
     SocketOwner, 12 bytes {
         inode: u32,

@@ -52,6 +52,7 @@ impl Socket {
         snapshot.zero_window = Some(is_probed || self.peer_window == 0);
         snapshot.clock_started_ago = self.since_sent_again;
         snapshot.clock_starts_in = self.until_sent_again;
+        snapshot.stamped_ahead = self.stamped_ahead;
         snapshot.window_probed_ago = self.since_window_probe;
         snapshot.icmp_error = Some(self.soft_error.is_some());
     }

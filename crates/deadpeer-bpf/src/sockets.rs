@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use deadpeer_core::forecast::{paced_segment, stamped_ahead};
 use deadpeer_core::{SocketOptions, TcpState};
 
 use crate::iterate::{Iterator, Run};
@@ -80,6 +81,10 @@ pub struct Socket {
     /// Time until that clock starts: who paces what it sends, as BBR does, stamps a segment with
     /// the moment at which it should leave (net/ipv4/tcp_output.c, `tcp_update_skb_after_send`).
     pub until_sent_again: Option<Duration>,
+    /// How far ahead of the present that clock may start, at most, if it does not run yet: who
+    /// paces itself may have stamped its next segment with a moment to come (Linux 4.20).
+    #[doc(alias = "tcp_wstamp_ns")]
+    pub stamped_ahead: Option<Duration>,
     /// Time since the first probe of a window that is closed still; `None`: it is not, or Linux is
     /// older than 5.11.
     #[doc(alias = "icsk_probes_tstamp")]
@@ -231,6 +236,7 @@ impl Socket {
             since_sent: stretch(row.since_sent, hz).filter(|_| whole),
             since_sent_again: since_sent_again.filter(|_| whole),
             until_sent_again: until_sent_again.filter(|_| whole),
+            stamped_ahead: ahead(row).filter(|_| whole),
             since_window_probe: stretch(row.probing, hz).filter(|_| whole),
             tail_loss_probe_next: match row.loss_probe {
                 LOSS_PROBE_NEXT => Some(true),
@@ -251,6 +257,19 @@ impl Socket {
             multipath: seen.multipath != 0,
         })
     }
+}
+
+fn ahead(row: &Row) -> Option<Duration> {
+    let until_next = Duration::from_millis(row.until_next.into());
+    // Only who paces itself is ever ahead.
+    let round_trip = match row.until_next {
+        0 => Duration::from_micros(row.srtt.into()),
+        _ => Duration::ZERO,
+    };
+    let segment = (row.pacing_rate > 0)
+        .then(|| paced_segment(row.pacing_rate, row.mss, round_trip))
+        .flatten();
+    stamped_ahead(until_next, segment)
 }
 
 impl Timer {

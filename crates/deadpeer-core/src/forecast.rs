@@ -31,7 +31,7 @@ pub use notice::{Notice, Silence, Span};
 pub use orphan::AfterClose;
 pub(crate) use paths::{Paths, Prepared};
 pub use retransmission::model_timeout_ms;
-pub use snapshot::{Armed, Snapshot, Timer};
+pub use snapshot::{Armed, Snapshot, Timer, paced_segment, stamped_ahead};
 pub use waiting::{Awaited, Waiting};
 
 use std::time::Duration;

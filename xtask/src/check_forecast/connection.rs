@@ -187,6 +187,19 @@ impl Connection {
         Ok(())
     }
 
+    /// The first ten segments are not paced (net/ipv4/tcp_output.c, `tcp_update_skb_after_send`).
+    pub(super) fn warm_up(&self) -> Result<()> {
+        (0..12).try_for_each(|_| self.write())
+    }
+
+    /// Writes 1,000 bytes, at `rate` a second.
+    pub(super) fn write_paced(&self, rate: u32) -> Result<()> {
+        deadpeer_sys::testing::pace(self.open()?, rate)?;
+        self.open()?
+            .write_all(&[b'?'; 1_000])
+            .context("write to a vanished peer")
+    }
+
     /// Whether the peer has all of the response, and its end.
     pub(super) fn has_arrived(&self) -> Result<bool> {
         let mut peer = self.peer.stream()?;

@@ -43,10 +43,16 @@ impl Dice {
         } else {
             self.u32(4..9)
         };
-        let orphan_retries = if self.bool() { 0 } else { self.u32(2..5) };
+        let orphan_retries = if self.bool() { 0 } else { self.u32(1..5) };
+        // So few end most connections before any other limit.
+        let retries2 = if self.one_in(4) {
+            self.u32(0..3)
+        } else {
+            self.u32(3..7)
+        };
         Settings {
             before: vec![
-                ("tcp_retries2", self.u32(3..7)),
+                ("tcp_retries2", retries2),
                 ("tcp_orphan_retries", orphan_retries),
                 ("tcp_fin_timeout", fin_timeout),
                 ("tcp_synack_retries", self.u32(2..5)),

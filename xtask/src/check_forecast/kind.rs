@@ -25,6 +25,9 @@ pub(super) enum Kind {
     SecondRun,
     /// In its third.
     ThirdRun,
+    /// A write is in flight for a while whose sender paces itself at next to nothing: the clock of
+    /// its timeouts starts late.
+    Paced,
     /// The peer's window closed right before.
     ClosedWindow,
     /// The peer's window has been closed for a while.
@@ -56,7 +59,7 @@ pub(super) enum Kind {
 }
 
 /// Of a hundred and how many connections each kind gets one.
-const WEIGHTS: [(Kind, u32); 23] = [
+const WEIGHTS: [(Kind, u32); 24] = [
     (Kind::Idle, 16),
     (Kind::AmidProbes, 5),
     (Kind::IntervalChanged, 3),
@@ -66,6 +69,7 @@ const WEIGHTS: [(Kind, u32); 23] = [
     (Kind::FirstRun, 6),
     (Kind::SecondRun, 7),
     (Kind::ThirdRun, 4),
+    (Kind::Paced, 4),
     (Kind::ClosedWindow, 5),
     (Kind::LongClosedWindow, 3),
     (Kind::Connect, 7),
@@ -100,9 +104,12 @@ impl Kind {
             Self::Idle | Self::AmidProbes | Self::IntervalChanged | Self::ArmedBySysctl => {
                 Silence::Idle
             }
-            Self::Write | Self::LateWrite | Self::FirstRun | Self::SecondRun | Self::ThirdRun => {
-                Silence::InFlight
-            }
+            Self::Write
+            | Self::LateWrite
+            | Self::FirstRun
+            | Self::SecondRun
+            | Self::ThirdRun
+            | Self::Paced => Silence::InFlight,
             Self::ClosedWindow | Self::LongClosedWindow => Silence::ZeroWindow,
             Self::Connect | Self::Request => Silence::Connecting,
             Self::Fin
@@ -121,6 +128,16 @@ impl Kind {
     /// Runs of timeouts before the one that is looked at.
     pub(super) fn earlier_runs(self) -> u32 {
         u32::from(self == Self::SecondRun) + 2 * u32::from(self == Self::ThirdRun)
+    }
+
+    /// Whether a connection comes to that point with so small a `tcp_retries2`.
+    pub(super) fn is_reached_with(self, retries2: u32, has_user_timeout: bool) -> bool {
+        if self == Self::LongClosedWindow {
+            // Fewer give up a live peer that does not read.
+            return retries2 >= 2;
+        }
+        // Fewer end it in an earlier run.
+        self.earlier_runs() == 0 || has_user_timeout || retries2 >= 3
     }
 
     /// What lasts longer than all that comes before the peer vanishes for good.
@@ -160,7 +177,10 @@ impl Kind {
     pub(super) fn has_worst_case(self) -> bool {
         !self.is_orphan()
             && self.earlier_runs() == 0
-            && !matches!(self, Self::IntervalChanged | Self::ArmedBySysctl)
+            && !matches!(
+                self,
+                Self::IntervalChanged | Self::ArmedBySysctl | Self::Paced
+            )
     }
 
     pub(super) fn is_amid_probes(self) -> bool {
@@ -207,6 +227,7 @@ impl Kind {
             Self::FirstRun => "first timeouts",
             Self::SecondRun => "second timeouts",
             Self::ThirdRun => "third timeouts",
+            Self::Paced => "paced timeouts",
             Self::ClosedWindow => "window just closed",
             Self::LongClosedWindow => "window long closed",
             Self::Connect => "connect",

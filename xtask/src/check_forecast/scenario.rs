@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpeer_core::forecast::model_timeout_ms;
+use deadpeer_core::forecast::{RTO_MIN_MS, model_timeout_ms};
 use deadpeer_core::{
     Effective, Forecast, Kernel, Notice, Snapshot, SocketOptions, Sysctls, TcpState,
 };
@@ -34,7 +34,11 @@ impl Scenario {
         loop {
             let kind = Kind::draw(dice);
             let mut scenario = Self::draw_any(dice, kind, &kernel.sysctls);
-            if !scenario.lasts_at_most(longest, kernel) {
+            let has_user_timeout = scenario.options.user_timeout_ms.is_some();
+            let retries2 = kernel.sysctls.retries2;
+            if !kind.is_reached_with(retries2, has_user_timeout)
+                || !scenario.lasts_at_most(longest, kernel)
+            {
                 continue;
             }
             scenario.script = script::draw(dice, kind, &scenario.options, &kernel.sysctls);
@@ -72,6 +76,11 @@ impl Scenario {
             options.keepintvl_s = Some(dice.u32(2..10));
             options.keepcnt = Some(dice.u32(3..7));
         }
+        if kind == Kind::Paced {
+            // What pacing puts off beyond the largest RTO is what makes the clock start late.
+            options.rto_max_ms = Some(dice.u32(1_000..2_000));
+            options.user_timeout_ms = Some(dice.u32(10_000..20_000));
+        }
         if kind == Kind::Request {
             options.syncnt = dice.bool().then(|| dice.u32(1..sysctls.synack_retries + 1));
         }
@@ -90,7 +99,7 @@ impl Scenario {
 
     fn lasts_at_most(&self, longest: Duration, kernel: &Kernel) -> bool {
         if self.kind.is_orphan() {
-            return orphan_lasts(&self.options, &kernel.sysctls) <= longest;
+            return orphan_lasts(&self.options, kernel) <= longest;
         }
         self.worst(kernel)
             .outlook(self.kind.silence())
@@ -122,18 +131,22 @@ impl Scenario {
 }
 
 /// About how long the kernel keeps an orphan.
-fn orphan_lasts(options: &SocketOptions, sysctls: &Sysctls) -> Duration {
-    let ms = options
-        .user_timeout_ms
-        .filter(|ms| *ms > 0)
-        .unwrap_or_else(|| {
-            let retries = if sysctls.orphan_retries == 0 {
-                8
-            } else {
-                sysctls.orphan_retries
+fn orphan_lasts(options: &SocketOptions, kernel: &Kernel) -> Duration {
+    let rto_max = options.rto_max_ms.unwrap_or(120_000);
+    let ms = match options.user_timeout_ms.filter(|ms| *ms > 0) {
+        // The first timeout comes before the clock, and a tick or two after it.
+        Some(ms) if kernel.cuts_waits => ms + 2_500,
+        Some(ms) => ms.saturating_mul(2),
+        None => {
+            let retries = match kernel.sysctls.orphan_retries {
+                // Once the RTO has reached the largest, 0 stands for 0.
+                0 => (rto_max / RTO_MIN_MS).max(1).ilog2().min(8),
+                n => n,
             };
-            model_timeout_ms(retries, options.rto_max_ms.unwrap_or(120_000), 200)
-        });
-    // The last wait may have begun just before the limit.
-    Duration::from_millis(u64::from(ms) * 2)
+            let limit = model_timeout_ms(retries, rto_max, RTO_MIN_MS);
+            // The last wait may have begun just before the limit.
+            limit.saturating_mul(2).min(limit + rto_max)
+        }
+    };
+    Duration::from_millis(ms.into())
 }

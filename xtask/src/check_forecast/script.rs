@@ -24,6 +24,10 @@ pub(super) enum Deed {
     Write,
     /// 5,000 bytes.
     Respond,
+    /// As many small segments as are not paced.
+    WarmUp,
+    /// 1,000 bytes, at so many a second.
+    WritePaced(u32),
     CloseWindow,
     /// shutdown() on our side.
     Finish,
@@ -97,6 +101,13 @@ pub(super) fn draw(
                 at + into_a_run(dice, options, sysctls, false),
                 &[Deed::Predict],
             );
+        }
+        Kind::Paced => {
+            then(Duration::from_millis(100), &[Deed::WarmUp]);
+            let rate = dice.u32(100..2_000);
+            then(vanish, &[Deed::Mute, Deed::WritePaced(rate)]);
+            // The probe and the first timeout came at the largest RTO each, at the latest.
+            then(vanish + dice.millis(5_000..8_000), &[Deed::Predict]);
         }
         Kind::ClosedWindow => then(vanish, &[Deed::CloseWindow, Deed::Mute, Deed::Predict]),
         Kind::LongClosedWindow => {

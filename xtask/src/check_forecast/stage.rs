@@ -180,6 +180,8 @@ impl Stage {
             Deed::Unmute => actor.connection()?.unmute()?,
             Deed::Write => actor.connection()?.write()?,
             Deed::Respond => actor.connection()?.respond()?,
+            Deed::WarmUp => actor.connection()?.warm_up()?,
+            Deed::WritePaced(rate) => actor.connection()?.write_paced(rate)?,
             Deed::CloseWindow => actor.connection()?.close_window()?,
             Deed::Finish => actor.connection()?.finish()?,
             Deed::AwaitAcknowledgement => actor.connection()?.await_acknowledgement()?,

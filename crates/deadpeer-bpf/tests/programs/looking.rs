@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use deadpeer_bpf::{Engine, Holding, Socket};
 use deadpeer_core::{TcpInfo, TcpState};
-use deadpeer_sys::testing::skip;
+use deadpeer_sys::testing::{pace, skip};
 use deadpeer_sys::{netns, sockopt, sysctl};
 
 use crate::sockets::{Pair, all, between, connecting, cookie, unaccepted, wait_for, with_cookie};
@@ -98,6 +98,32 @@ fn the_clocks_of_data_in_flight() {
         let snapshot = seen.snapshot();
         assert_eq!(snapshot.clock_started_ago, seen.since_sent_again);
         assert!(snapshot.armed.unwrap().level.is_some());
+    });
+}
+
+/// 1,000 bytes at 500 a second: half of that counts after a pause, and what may follow is two
+/// segments and a probe.
+#[test]
+fn a_sender_that_paces_itself_is_ahead() {
+    with_engine(|engine| {
+        let mut pair = Pair::connect("127.0.0.1:0");
+        let caller = cookie(&pair.caller);
+        pair.caller.set_nodelay(true).unwrap();
+        // The first ten segments are not paced (net/ipv4/tcp_output.c,
+        // `tcp_update_skb_after_send`).
+        for _ in 0..12 {
+            pair.caller.write_all(b"x").unwrap();
+        }
+        assert_eq!(with_cookie(engine, caller).unwrap().stamped_ahead, None);
+        pace(&pair.caller, 500).unwrap();
+        sockopt::mute(&pair.called).unwrap();
+        pair.caller.write_all(&[b'x'; 1_000]).unwrap();
+        let seen = with_cookie(engine, caller).unwrap();
+        assert!(
+            seen.stamped_ahead > Some(Duration::from_secs(3)),
+            "{seen:?}"
+        );
+        assert_eq!(seen.snapshot().stamped_ahead, seen.stamped_ahead);
     });
 }
 

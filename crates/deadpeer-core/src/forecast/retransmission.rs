@@ -37,13 +37,30 @@ impl Case<'_> {
             return self.after_first_timeout();
         }
         let first = self.pending_first_timeout();
-        match self.clock_started() {
+        match self.clock_started().or(self.clock_paced(first)) {
             // By fast retransmission, say.
             Some(started) => self.end_by(self.rto, THIN_LINEAR_RETRIES, |waits| {
                 self.end(started, waits, |chain| chain.end_after(first))
             }),
             None => self.end_after_first_timeout(first),
         }
+    }
+
+    /// When a clock starts that T1 starts, or started, at the earliest and at the latest, where
+    /// pacing may put it off.
+    fn clock_paced(self, first: Stretch) -> Option<Stretch> {
+        let ahead = self.stamped_ahead()?;
+        let earliest = match self.snapshot.sent_again_before {
+            true => LONG_AGO,
+            false => first.first,
+        };
+        Some(Stretch::between(earliest, first.last + ahead))
+    }
+
+    /// Less than a jiffy puts nothing off.
+    fn stamped_ahead(self) -> Option<i64> {
+        let ahead = self.snapshot.stamped_ahead?;
+        (ahead >= self.wheel.time(1)).then(|| self.wheel.jiffies(ahead))
     }
 
     /// When the clock started that runs, or will have, where that is known.
@@ -85,8 +102,19 @@ impl Case<'_> {
             self.fires(Timer::Retransmit, running),
         ) else {
             let latest = self.first_timeout().last;
-            return Stretch::between(0, latest.max(running + granularity(running)));
+            let paced = self.stamped_ahead().unwrap_or(0);
+            return Stretch::between(0, latest.max(running + granularity(running)) + 2 * paced);
         };
+        let told = self.snapshot.tail_loss_probe_sent;
+        if let (Some(ahead), None | Some(true)) = (self.stamped_ahead(), self.tail_loss_probe()) {
+            // It may be the probe's timer, put off as that of the timeout after it.
+            let put_off = Stretch::between(self.rto.first, self.rto.last + ahead);
+            let probed = self.wheel.fire_any(plain, put_off.at_most(self.rto_max()));
+            return match told {
+                Some(true) => plain,
+                Some(false) | None => plain.or(probed),
+            };
+        }
         let probe_wait = self.tail_loss_wait();
         if self.tail_loss_probe() == Some(false) || expires > probe_wait.last {
             return plain;
@@ -95,7 +123,6 @@ impl Case<'_> {
             .fires(Timer::Retransmit, probe_wait.last)
             .unwrap_or(plain);
         let probed = self.wheel.fire_any(probe, self.rto);
-        let told = self.snapshot.tail_loss_probe_sent;
         let sent = told.or_else(|| self.tail_loss_probe_sent(expires));
         match (self.tail_loss_probe(), sent) {
             (_, Some(true)) => plain,
@@ -167,10 +194,29 @@ impl Case<'_> {
             Some(ago) => Stretch::at(self.ago(ago)),
             None => self.estimated_first_timeout(),
         };
-        match self.snapshot.sent_again_before {
-            true => Stretch::between(LONG_AGO, first.last),
-            false => first,
-        }
+        let earliest = match self.snapshot.sent_again_before || self.goes_on_from_before(first) {
+            true => LONG_AGO,
+            false => first.first,
+        };
+        Stretch::between(earliest, first.last + self.stamped_ahead().unwrap_or(0))
+    }
+
+    /// Whether T1 may belong to the recovery of an earlier run, whose clock goes on until all is
+    /// acknowledged that was in flight when it began (net/ipv4/tcp_input.c,
+    /// `tcp_fastretrans_alert`). Each acknowledgement of a part arms the timer again, so T1 came
+    /// one RTO after the last.
+    fn goes_on_from_before(self, first: Stretch) -> bool {
+        let snapshot = self.snapshot;
+        let Some(heard_ago) = snapshot.heard_ago.filter(|_| snapshot.timed_out_before) else {
+            return snapshot.timed_out_before;
+        };
+        let doubled_alone = self.is_thin() == Some(false) && !self.is_doubling_undone();
+        let wait = match self.uncut_base().filter(|_| doubled_alone) {
+            Some(_) => self.current_rto() >> snapshot.retransmits.min(31),
+            None => self.current_rto().max(self.rto_max()),
+        };
+        let wait = wait + self.stamped_ahead().unwrap_or(0);
+        first.first <= self.ago(heard_ago) + wait + granularity(wait) + 1
     }
 
     /// Whether the user timeout may have cut the wait that runs: it then ends where the user

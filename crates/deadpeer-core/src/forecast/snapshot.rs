@@ -2,9 +2,18 @@
 
 use std::time::Duration;
 
+use super::case::RTO_MIN_MS;
 use super::notice::Silence;
 use crate::state::TcpState;
 use crate::tcp_info::{CaState, Negotiated, TcpInfo};
+
+/// So many segments of a connection are not paced (net/ipv4/tcp_output.c,
+/// `tcp_update_skb_after_send`).
+const UNPACED: u32 = 10;
+/// So many are sent at once at a low rate (`tcp_min_tso_segs`).
+const NEW_DATA: u32 = 2;
+/// Less is no jiffy at any clock rate.
+const LEAST_DELAY: Duration = Duration::from_millis(1);
 
 /// The timer the kernel has armed for a connection, as sock_diag shows it (net/ipv4/inet_diag.c).
 ///
@@ -82,6 +91,13 @@ pub struct Snapshot {
     /// or in a run that an acknowledgement cut short. The clock of the user timeout and of
     /// `tcp_retries2` then runs since.
     pub sent_again_before: bool,
+    /// There were timeouts before the current run. If that follows the last acknowledgement at
+    /// once, it may belong to the same recovery, and the clock run since that began.
+    pub timed_out_before: bool,
+    /// How far ahead of the present moment a sender that paces itself may have stamped what it sent
+    /// last, at most: so much later the clock may start, and the first timeout come.
+    #[doc(alias = "tcp_wstamp_ns")]
+    pub stamped_ahead: Option<Duration>,
     /// Time since the clock started that the user timeout and `tcp_retries2` go by, of the segments
     /// in flight (`tp->retrans_stamp`): eBPF reads it, the other fields only bound it.
     #[doc(alias = "retrans_stamp")]
@@ -127,6 +143,8 @@ impl Snapshot {
             first_timeout_ago: None,
             first_timeout_within: None,
             sent_again_before: false,
+            timed_out_before: false,
+            stamped_ahead: None,
             clock_started_ago: None,
             clock_starts_in: None,
             window_probed_ago: None,
@@ -185,6 +203,8 @@ impl Snapshot {
             } else {
                 recovering || known(info.retrans) > 0
             },
+            timed_out_before: in_run && timed_out_before(info, retransmits),
+            stamped_ahead: ahead_at_most(info, retransmits),
             ..Self::new(info.state.unwrap_or(TcpState::Close))
         }
     }
@@ -212,6 +232,55 @@ impl Snapshot {
             (true, _, _) | (false, true, Some(false)) => Silence::InFlight,
         }
     }
+}
+
+/// Before Linux 6.7 nothing counts timeouts alone: what was sent again besides, but for one
+/// tail-loss probe, may have been one.
+fn timed_out_before(info: &TcpInfo, retransmits: u32) -> bool {
+    match info.total_rto {
+        Some(timeouts) => u32::from(timeouts) > retransmits,
+        None => info.total_retrans.is_some_and(|all| all > retransmits + 1),
+    }
+}
+
+/// How far ahead the clock of a sender that paces itself may start, at most, if its next segment
+/// would be stamped with a moment `until_next` from now, and each takes so long.
+///
+/// Each segment that is sent moves the moment of the next by its length over the pacing rate
+/// (net/ipv4/tcp_output.c, `tcp_update_skb_after_send`). Data and fast retransmissions wait for
+/// that moment; timeouts and tail-loss probes don't, and so push it on, while the timer is put off
+/// by it up to the largest RTO and no further (include/net/tcp.h, `tcp_pacing_delay`).
+#[must_use]
+pub fn stamped_ahead(until_next: Duration, segment: Option<Duration>) -> Option<Duration> {
+    // New data and a tail-loss probe may go out before the first timeout.
+    let ahead = until_next + segment.unwrap_or_default() * (NEW_DATA + 1);
+    (ahead >= LEAST_DELAY).then_some(ahead)
+}
+
+/// How long a segment of so many bytes takes at a pacing rate. `None`: its sender is not paced, or
+/// by nothing that counts. The rate of who is not follows from window and round trip
+/// (net/ipv4/tcp_input.c, `tcp_update_pacing_rate`): one segment in each at least.
+#[must_use]
+pub fn paced_segment(bytes_per_s: u64, bytes: u32, round_trip: Duration) -> Option<Duration> {
+    let segment = Duration::from_secs_f64(f64::from(bytes) / bytes_per_s.max(1) as f64);
+    (segment > round_trip && segment >= LEAST_DELAY).then_some(segment)
+}
+
+/// TCP_INFO does not show the moment of the next segment, but every timeout so far may have pushed
+/// it on.
+fn ahead_at_most(info: &TcpInfo, retransmits: u32) -> Option<Duration> {
+    let is_paced = info.data_segs_out.is_none_or(|sent| sent >= UNPACED);
+    let round_trip = match info.max_pacing_rate {
+        Some(_) => Duration::ZERO,
+        None => Duration::from_micros(info.rtt_us.unwrap_or(0).into()),
+    };
+    let rate = info.pacing_rate.filter(|_| is_paced)?;
+    let segment = paced_segment(rate, info.snd_mss?, round_trip)?;
+    // Timeouts are further apart than this.
+    let adds_up = segment >= Duration::from_millis(RTO_MIN_MS.into());
+    let timeouts = info.total_rto.map(u32::from).or(info.total_retrans);
+    let earlier = timeouts.unwrap_or(0).saturating_sub(retransmits);
+    stamped_ahead(segment * if adds_up { earlier } else { 0 }, Some(segment))
 }
 
 #[cfg(test)]

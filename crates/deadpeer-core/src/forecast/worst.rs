@@ -74,6 +74,8 @@ impl Snapshot {
             sent_ago: None,
             first_timeout_ago: None,
             first_timeout_within: None,
+            timed_out_before: false,
+            stamped_ahead: None,
             clock_started_ago: None,
             clock_starts_in: None,
             window_probed_ago: None,

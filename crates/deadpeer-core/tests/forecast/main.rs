@@ -7,6 +7,7 @@
 use proptest::prelude::ProptestConfig;
 
 mod bpf;
+mod lossy;
 mod measured;
 mod model;
 mod moments;

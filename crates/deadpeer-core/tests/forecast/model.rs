@@ -54,6 +54,8 @@ pub(crate) struct Model {
     retransmits: u64,
     doublings: u32,
     first_timeout: Option<u64>,
+    /// When the clock of the user timeout and of `tcp_retries2` started.
+    clock: Option<u64>,
     first_window_probe: Option<u64>,
     /// The last window probe that the peer answered.
     window_answered: Option<u64>,
@@ -92,6 +94,7 @@ impl Model {
             retransmits: 0,
             doublings: 0,
             first_timeout: None,
+            clock: None,
             first_window_probe: None,
             window_answered: None,
             earlier_runs: None,
@@ -158,11 +161,22 @@ impl Model {
         if let Some(start) = self.first_timeout.take() {
             self.earlier_runs = Some(self.earlier_runs.unwrap_or(0) + self.now - start);
         }
+        self.clock = None;
         self.retransmits = 0;
         if measured {
             self.doublings = 0;
             self.doubled = self.rto;
         }
+    }
+
+    /// A part of it is, and the recovery goes on with its clock (net/ipv4/tcp_input.c,
+    /// `tcp_fastretrans_alert`).
+    pub(crate) fn acknowledged_in_part(&mut self, measured: bool) {
+        let clock = self.clock;
+        self.acknowledged(measured);
+        (self.in_flight, self.clock) = (true, clock);
+        let wait = self.doubled.min(self.rto_max());
+        self.transmit = Some((Transmit::Timeout, self.arm(wait)));
     }
 
     /// The program calls close(), now.
@@ -275,6 +289,9 @@ impl Model {
             (None, Some(pending)) => Some(armed(Timer::Keepalive, pending)),
             (None, None) => None,
         };
+        let in_run = self.retransmits > 0;
+        snapshot.sent_again_before = !in_run && self.clock.is_some();
+        snapshot.timed_out_before = in_run && self.earlier_runs.is_some();
         snapshot.jiffies = phase.then_some(self.now);
         snapshot
     }
@@ -283,7 +300,7 @@ impl Model {
     pub(crate) fn bpf_snapshot(&self) -> Snapshot {
         let mut snapshot = self.snapshot(true);
         let ago = |since: Option<u64>| since.map(|at| self.time(self.now - at));
-        snapshot.clock_started_ago = ago(self.first_timeout);
+        snapshot.clock_started_ago = ago(self.clock);
         snapshot.window_probed_ago = ago(self.first_window_probe);
         (snapshot.first_timeout_ago, snapshot.first_timeout_within) = (None, None);
         snapshot.tail_loss_probe_sent = self
@@ -336,7 +353,8 @@ impl Model {
     }
 
     fn timeout_fires(&mut self) -> bool {
-        let start = *self.first_timeout.get_or_insert(self.now);
+        self.first_timeout.get_or_insert(self.now);
+        let start = *self.clock.get_or_insert(self.now);
         let elapsed_ms = (self.now - start) * 1000 / self.hz;
         let limit_ms = match self.options.user_timeout_ms {
             Some(ms) => u64::from(ms),

@@ -176,20 +176,22 @@ proptest! {
         }
     }
 
-    /// The run before was acknowledged; the RTO stayed doubled or was measured anew. What sock_diag
-    /// shows may be missing.
+    /// The run before was acknowledged, or a part of what was in flight; the RTO stayed doubled or
+    /// was measured anew. What sock_diag shows may be missing.
     #[test]
     fn data_in_flight_in_a_later_run(options in any_options(), sysctls in any_sysctls(), hz in any_hz(),
                                      phase in 0_u64..1 << 33, rto_ms in 200_u64..3000, parts in [1_u64..20, 0..20],
-                                     measured: bool, counted: bool, armed: bool, rto_max_later in prop::option::of(1_000_u32..120_000)) {
+                                     measured: bool, in_part: bool, counted: bool, armed: bool, rto_max_later in prop::option::of(1_000_u32..120_000)) {
         let rto = (rto_ms * hz / 1000).min(u64::from(options.rto_max_ms.unwrap()) * hz / 1000);
         let mut model = Model::established(hz, phase, without_keepalive(options), sysctls, rto);
         for (run, part) in parts.into_iter().enumerate() {
             model.write();
             let death = model.clone().run_to_death(None).expect("data is in flight");
             model.silent_until((model.now + (death.jiffy - model.now) * part / 20).min(death.jiffy - 1));
-            if run == 0 {
-                model.acknowledged(measured);
+            match (run, in_part) {
+                (0, true) => model.acknowledged_in_part(measured),
+                (0, false) => model.acknowledged(measured),
+                _ => {}
             }
         }
         model.options.rto_max_ms = rto_max_later.min(model.options.rto_max_ms).or(model.options.rto_max_ms);

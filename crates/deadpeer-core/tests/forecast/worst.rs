@@ -58,8 +58,10 @@ prop_compose! {
         first_timeout_within in prop::option::of(us(0..100_000_000)),
         armed in prop::option::of((prop::sample::select(&TIMERS[..]), us(0..300_000_000))),
         jiffies in prop::option::of(0_u64..1 << 40),
+        (timed_out_before, stamped_ahead) in (any::<bool>(), prop::option::of(us(0..100_000_000))),
     ) -> Snapshot {
         let mut snapshot = path;
+        (snapshot.timed_out_before, snapshot.stamped_ahead) = (timed_out_before, stamped_ahead);
         snapshot.heard_ago = heard_ago;
         snapshot.probes_out = probes_out;
         snapshot.first_timeout_ago = first_timeout_ago;

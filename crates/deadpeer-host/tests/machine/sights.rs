@@ -27,6 +27,8 @@ fn comparable(row: &Row) -> impl PartialEq + std::fmt::Debug + use<> {
     snapshot.jiffies = None;
     // What TCP_INFO shows in their place.
     snapshot.first_timeout_ago = None;
+    snapshot.timed_out_before = false;
+    snapshot.stamped_ahead = None;
     if row.state == TcpState::Listen {
         snapshot.initial_slow_start = None;
     }
