@@ -284,6 +284,12 @@ typedef struct {
    * death.
    */
   double sudden_loss;
+  /**
+   * After how many milliseconds of a closed window Linux itself may end the connection although
+   * its peer lives and only does not read; 0: it does not. It does where `tcp_retries2` is 0 or
+   * 1, and no option keeps it from that.
+   */
+  uint64_t slow_reader_ended_ms;
 } deadpeer_slip;
 
 /**

@@ -164,6 +164,10 @@ pub struct Slip {
     /// to lose 40 of 100 packets each way now: before that is measured nobody can tell it from
     /// death.
     pub sudden_loss: f64,
+    /// After how many milliseconds of a closed window Linux itself may end the connection although
+    /// its peer lives and only does not read; 0: it does not. It does where `tcp_retries2` is 0 or
+    /// 1, and no option keeps it from that.
+    pub slow_reader_ended_ms: u64,
 }
 
 /// What can't be kept on a connection at the moment. Returns 1 and fills `slip`, or 0 if the
@@ -185,8 +189,11 @@ pub unsafe extern "C" fn deadpeer_watch_slip(
         return 0;
     };
     let told = Slip {
-        late_ms: u64::try_from(told.late.as_millis()).unwrap_or(u64::MAX),
+        late_ms: whole_ms(told.late),
         sudden_loss: told.sudden_loss,
+        slow_reader_ended_ms: told
+            .slow_reader_ended
+            .map_or(0, |after| whole_ms(after).max(1)),
     };
     // SAFETY: valid, says the caller.
     unsafe { slip.write(told) };
@@ -252,25 +259,28 @@ impl Event {
             since_ms: 0,
             unanswered: 0,
         };
-        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         match event.news {
             News::Died(death) => Self {
                 death: death.into(),
                 ..plain(EventKind::Died)
             },
             News::Judged(Verdict::Unreachable { since, unanswered }) => Self {
-                since_ms: ms(since),
+                since_ms: whole_ms(since),
                 unanswered,
                 ..plain(EventKind::Unreachable)
             },
             News::Judged(Verdict::Stalled { since }) => Self {
-                since_ms: ms(since),
+                since_ms: whole_ms(since),
                 ..plain(EventKind::Stalled)
             },
             News::Lost => plain(EventKind::Lost),
             News::Judged(_) | _ => plain(EventKind::Fine),
         }
     }
+}
+
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl From<rust::NewWatchError> for Failure {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deadpeer_core::Supervision;
 use deadpeer_core::verdict::{Keeps, Loss};
-use deadpeer_report::duration::{self, Upper};
+use deadpeer_report::duration::{self, Lower, Upper};
 
 /// What has to be said about the deadline, if anything.
 pub(crate) fn reservation(keeps: Keeps, within: Duration) -> Option<String> {
@@ -31,5 +31,13 @@ pub(crate) fn sudden_loss(supervision: &Supervision) -> String {
     format!(
         "if the path begins to lose 40 of 100 packets each way, a live peer may be called lost before that is measured: at most one in {:.0}",
         (1.0 / chance).floor()
+    )
+}
+
+/// What Linux does to peers that don't read where `tcp_retries2` is 0 or 1.
+pub(crate) fn slow_reader_ended(after: Duration) -> String {
+    format!(
+        "tcp_retries2 is so small here that Linux itself ends a peer that lives but does not read, as soon as {} after its window closed",
+        Lower(after)
     )
 }

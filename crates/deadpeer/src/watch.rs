@@ -49,11 +49,12 @@ const ALARM: u64 = u64::MAX;
 ///
 /// **Supervised** ([`Watch::supervised`]): the kernel asks but doesn't decide, and a [`Judge`]
 /// weighs what it counts. Right in the states where the kernel is wrong: it measures the loss of
-/// each connection and asks as often as that takes, and never takes a slow reader for dead. The
-/// connection stays open until the application closes it. A connection that was heard costs nothing
-/// until its silence could have lasted the deadline; that is one look (a microsecond) a deadline.
-/// One that receives data is looked at eight times a deadline: only so can data that comes again,
-/// because nothing of ours arrives, be told from a sign of life.
+/// each connection and asks as often as that takes, and never takes a slow reader for dead (Linux
+/// itself does where `tcp_retries2` is 0 or 1: [`Slip::slow_reader_ended`]). The connection stays
+/// open until the application closes it. A connection that was heard costs nothing until its
+/// silence could have lasted the deadline; that is one look (a microsecond) a deadline. One that
+/// receives data is looked at eight times a deadline: only so can data that comes again, because
+/// nothing of ours arrives, be told from a sign of life.
 ///
 /// Where loss forbids a verdict at the deadline that is as sure as was asked for, it comes later,
 /// and [`slip`](Watch::slip) says by how much; [`Preference`](deadpeer_core::verdict::Preference)
@@ -274,17 +275,21 @@ impl Watch {
     }
 
     /// What supervision can't keep on a connection at the moment: how late the verdict would come
-    /// at the loss measured so far, and how likely loss that isn't measured yet is taken for death.
-    /// `None` if it is not watched or nobody judges it.
+    /// at the loss measured so far, how likely loss that isn't measured yet is taken for death, and
+    /// whether Linux itself ends a live peer that does not read. `None` if it is not watched or
+    /// nobody judges it.
     pub fn slip(&mut self, socket: impl AsFd) -> Option<Slip> {
         let fd = socket.as_fd();
-        let before_probing = self.supervised.as_ref()?.before_probing;
+        let supervised = self.supervised.as_ref()?;
+        let (before_probing, slow_reader_ended) =
+            (supervised.before_probing, supervised.slow_reader_ended);
         // Of a copy: what the verdict is now remains news.
         let mut judge = *self.judge(fd)?;
         judge.observe(clock::monotonic(), &deadpeer_sys::tcp_info(fd).ok()?);
         Some(Slip {
             late: judge.slip(before_probing),
             sudden_loss: judge.sudden_loss(Slip::LOSS),
+            slow_reader_ended,
         })
     }
 

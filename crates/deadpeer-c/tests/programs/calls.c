@@ -82,6 +82,7 @@ static void many_connections(deadpeer_watch *watch, bool judges) {
     EXPECT(deadpeer_watch_add(watch, ends[0], 7, &error) == 0);
     EXPECT(deadpeer_watch_slip(watch, ends[0], &slip) == judges);
     EXPECT(slip.late_ms == 0 && (slip.sudden_loss > 0.01) == judges);
+    EXPECT(slip.slow_reader_ended_ms == 0);
     EXPECT(deadpeer_watch_slip(watch, ends[1], &slip) == 0);
     EXPECT(deadpeer_sudden_loss(5000, 0.4) > deadpeer_sudden_loss(30000, 0.4));
     EXPECT(deadpeer_sudden_loss(30000, 0.0) == 0.0 && deadpeer_sudden_loss(30000, 1.0) == 1.0);

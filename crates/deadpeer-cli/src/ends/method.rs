@@ -37,6 +37,8 @@ pub(super) struct Method {
     pub(super) within: Duration,
     /// Why it may take longer.
     pub(super) reservation: Option<String>,
+    /// What else it can't keep, said beforehand.
+    pub(super) warnings: Vec<String>,
     /// What it sets on its sockets.
     pub(super) options: SocketOptions,
 }
@@ -62,10 +64,14 @@ impl Method {
         if let (Keeps::Not(_), Some(sentence)) = (keeps, &reservation) {
             return Err(Stop::because(sentence));
         }
+        let slow_reader = supervision.slow_reader_ended(&kernel);
+        let slow_reader = slow_reader.map(supervised::slow_reader_ended);
+        let warnings = std::iter::once(supervised::sudden_loss(&supervision)).chain(slow_reader);
         Ok(Self {
             eyes: Eyes::Supervised(supervision),
             within,
             reservation,
+            warnings: warnings.collect(),
             options: supervision.options(&kernel),
         })
     }
@@ -78,6 +84,7 @@ impl Method {
             eyes: Eyes::KernelOnly,
             within,
             reservation: None,
+            warnings: Vec::new(),
             options: *plan.options(),
         })
     }
@@ -88,6 +95,7 @@ impl Method {
             eyes: Eyes::Classic(name),
             within,
             reservation: None,
+            warnings: Vec::new(),
             options: classic(name, within, &running()?)?,
         })
     }
@@ -98,14 +106,6 @@ impl Method {
             Eyes::Supervised(_) => "supervised",
             Eyes::KernelOnly => "kernel-only",
             Eyes::Classic(name) => name.word(),
-        }
-    }
-
-    /// What it can't keep, if something is to be said beforehand.
-    pub(super) fn warning(&self) -> Option<String> {
-        match &self.eyes {
-            Eyes::Supervised(supervision) => Some(supervised::sudden_loss(supervision)),
-            Eyes::KernelOnly | Eyes::Classic(_) => None,
         }
     }
 

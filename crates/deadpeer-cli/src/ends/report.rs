@@ -59,10 +59,8 @@ impl<'o, W: Write> Report<'o, W> {
             Output::Json => Ok(()),
             Output::Text(_) => {
                 self.say(format_args!("{}", method.sentence()))?;
-                match method.warning() {
-                    Some(warning) => self.say(format_args!("{warning}")),
-                    None => Ok(()),
-                }
+                let mut warnings = method.warnings.iter();
+                warnings.try_for_each(|warning| self.say(format_args!("{warning}")))
             }
         }
     }

@@ -1,5 +1,5 @@
 //! What may happen where a path suddenly loses much is said before the first connection, with the
-//! number that the library has.
+//! number that the library has, and so is what Linux does to slow readers.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use deadpeer::{Slip, Supervision};
+use deadpeer_sys::sysctl;
 use deadpeer_sys::testing::in_private_netns;
 
 use crate::common::deadpeer;
@@ -77,6 +78,17 @@ fn sudden_loss_is_foretold_at_both_ends() {
                 "connect 127.0.0.1:8888 --within {within}s"
             )));
         }
+    });
+}
+
+#[test]
+fn who_does_not_read_is_said_to_be_ended_by_linux_where_few_retries_do() {
+    in_private_netns(|| {
+        sysctl::write("tcp_retries2", 1).unwrap();
+        let listen = Speaker::start("listen 127.0.0.1:8888 --within 30s");
+        let said = listen.until("tcp_retries2");
+        assert!(said.concat().contains("40 of 100 packets"), "{said:?}");
+        Speaker::start("connect 127.0.0.1:8888 --within 30s").until("tcp_retries2");
     });
 }
 

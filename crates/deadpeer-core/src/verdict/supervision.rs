@@ -291,6 +291,24 @@ impl Supervision {
             .min_by_key(|(_, span)| span.earliest)
     }
 
+    /// How soon Linux itself may end a live peer that does not read, counted from the moment its
+    /// window closed; `None`: never.
+    ///
+    /// No option keeps it from that where `tcp_retries2` is 0 or 1: window probes are counted
+    /// against that whatever the user timeout, and Linux answers no two within half a second
+    /// (net/ipv4/tcp_timer.c, `tcp_probe_timer`).
+    #[must_use]
+    pub fn slow_reader_ended(&self, kernel: &Kernel) -> Option<Duration> {
+        let mut options = self.options(kernel).resolve(&kernel.sysctls);
+        // It has none while its window is closed.
+        options.user_timeout_ms = None;
+        let forecast = Forecast::of(&options, &Snapshot::new(TcpState::Established), kernel);
+        match forecast.slow_reader {
+            Notice::Within(span) => Some(span.earliest),
+            Notice::Never => None,
+        }
+    }
+
     /// How long after it was last heard an idle peer that vanished is called unreachable at the
     /// latest, at this loss, if `before_probing` is the silence before the first probe
     /// (`TCP_KEEPIDLE`). Longer than the deadline where there is no time in that for as many

@@ -419,3 +419,17 @@ fn a_foreign_user_timeout_is_seen() {
         .expect("6 s");
     assert!(span.latest < at(9), "{span:?}");
 }
+
+/// Window probes are counted against `tcp_retries2` whatever the options.
+#[test]
+fn few_retries_end_slow_readers_under_every_deadline() {
+    for (retries2, ended) in [(0, true), (1, true), (2, false), (15, false)] {
+        let mut kernel = Kernel::modern(Some(250));
+        kernel.sysctls.retries2 = retries2;
+        for within in [10, 30, 120] {
+            let after = Supervision::within(at(within)).slow_reader_ended(&kernel);
+            assert_eq!(after.is_some(), ended, "tcp_retries2 {retries2}");
+            assert!(after < Some(at(2)), "{after:?}");
+        }
+    }
+}

@@ -17,6 +17,12 @@ pub struct Slip {
     /// the loss has been measured. For other losses:
     /// [`Judge::sudden_loss`](crate::verdict::Judge::sudden_loss).
     pub sudden_loss: f64,
+    /// How soon Linux itself may end the connection if its live peer does not read, counted from
+    /// the moment its window closes; `None`: never. Nobody can keep it from that where
+    /// `tcp_retries2` was 0 or 1 when the watch was made:
+    /// [`Supervision::slow_reader_ended`](crate::Supervision::slow_reader_ended).
+    #[doc(alias = "tcp_retries2")]
+    pub slow_reader_ended: Option<Duration>,
 }
 
 impl Slip {
@@ -37,6 +43,14 @@ impl fmt::Display for Slip {
             f,
             "if it came to lose 40 of 100 packets each way now, {:.1} % of live peers at most would be called unreachable before that is measured",
             self.sudden_loss * 100.0
-        )
+        )?;
+        if let Some(after) = self.slow_reader_ended {
+            let after = after.as_secs_f64();
+            write!(
+                f,
+                "; Linux ends a live peer that does not read {after:.1} s after its window closed (tcp_retries2)"
+            )?;
+        }
+        Ok(())
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Supervised {
     pub(super) supervision: Supervision,
     /// Silence before the first probe (`TCP_KEEPIDLE`).
     pub(super) before_probing: Duration,
+    /// When Linux itself ends who does not read.
+    pub(super) slow_reader_ended: Option<Duration>,
     user_timeout: UserTimeout,
     pub(super) lender: Lender,
     schedule: Schedule,
@@ -45,6 +47,7 @@ impl Supervised {
         Ok(Self {
             supervision,
             before_probing: Duration::from_secs(options.keepidle_s.unwrap_or_default().into()),
+            slow_reader_ended: supervision.slow_reader_ended(&kernel),
             user_timeout: supervision.user_timeout(&kernel),
             lender: Lender::new(options),
             schedule: Schedule::default(),

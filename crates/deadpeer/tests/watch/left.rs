@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpeer::verdict::Preference;
 use deadpeer::{Apply as _, News, SocketOptions, Supervision, TcpState, Verdict, Watch};
@@ -278,5 +278,26 @@ fn who_did_not_read_once_has_no_user_timeout() {
         });
         // The kernel's clock of probes may go on.
         assert_eq!(user_timeout(), None);
+    });
+}
+
+/// Where Linux itself ends who does not read, that is told before.
+#[test]
+fn a_slow_reader_that_few_retries_end_is_foretold() {
+    in_private_netns(|| {
+        for retries2 in [0, 1] {
+            sysctl::write("tcp_retries2", retries2).unwrap();
+            let supervision = Supervision::within(Duration::from_secs(30));
+            let mut watch = Watch::supervised(supervision).unwrap();
+            let (socket, _peer) = pair();
+            watch.add(&socket, 1).unwrap();
+            let slip = watch.slip(&socket).unwrap();
+            assert!(slip.to_string().contains("tcp_retries2"), "{slip}");
+            let open = Instant::now();
+            fill(&socket);
+            assert!(matches!(soon(&mut watch)[0].news, News::Died(_)));
+            let after = open.elapsed();
+            assert!(slip.slow_reader_ended <= Some(after), "{slip:?}, {after:?}");
+        }
     });
 }

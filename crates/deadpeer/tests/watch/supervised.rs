@@ -153,6 +153,7 @@ fn how_late_the_verdict_would_come_can_be_asked() {
         let foretold = Supervision::within(DEADLINE).sudden_loss(Slip::LOSS);
         assert_eq!(slip.sudden_loss, foretold);
         assert!(slip.to_string().contains("40 of 100 packets"), "{slip}");
+        assert_eq!(slip.slow_reader_ended, None);
         assert!(watch.judge(&socket).unwrap().needed() >= 4);
         assert!(watch.judge(&peer).is_none());
     });
