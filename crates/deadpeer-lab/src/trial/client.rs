@@ -170,7 +170,7 @@ impl Party {
             Self::Plain(_) => None,
             Self::Programs(programs) => programs.iter_mut().find_map(|program| {
                 let status = program.process.child().try_wait().ok()??;
-                Some((status, program.complaints.last_lines()))
+                Some((status, program.complaints.last_lines_of_ended()))
             }),
         }
     }

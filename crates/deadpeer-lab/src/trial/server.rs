@@ -144,10 +144,11 @@ impl<'a> Server<'a> {
     }
 
     fn ended(&self, ended: Ended) -> TrialError {
-        TrialError::Ended {
-            ended,
-            words: self.output.last_lines(),
-        }
+        let words = match ended {
+            Ended::Early { .. } | Ended::Midway(_) => self.output.last_lines_of_ended(),
+            Ended::NotListening => self.output.last_lines(),
+        };
+        TrialError::Ended { ended, words }
     }
 }
 
