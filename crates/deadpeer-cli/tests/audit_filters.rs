@@ -192,8 +192,8 @@ fn containers_are_chosen_by_id_and_names_by_wildcards() {
     in_private_netns(|| {
         let process = std::process::id();
         let id = format!("{process:08x}").repeat(8);
-        // Not shown: made elsewhere. Held by a process of its own, since the children of other tests
-        // have a moment in which they hold what is held here and are called like the command.
+        // Not shown: made elsewhere. Held by a process of its own, since the children of other
+        // tests have a moment in which they hold what is held here and are called like the command.
         let other = Holder::plain(listener());
         let Some(contained) = Contained::start(&id) else {
             return;
