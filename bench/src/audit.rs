@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::beside::{self, Beside, Peers};
 use super::sample::Sample;
+use super::target::at_most;
 
 pub(crate) use namespaces::{Arguments as Namespaces, sample};
 
@@ -42,17 +43,16 @@ const MANY: usize = 10_000;
 
 pub(super) fn beside(beside: &Beside) -> Result<bool> {
     let deadpeer = beside.deadpeer()?;
-    let targets = match beside.sockets < MANY {
+    let met = match beside.sockets < MANY {
         true => few(beside, deadpeer)?,
         false => many(beside, deadpeer)?,
     };
-    targets.iter().for_each(Target::print);
     println!();
-    Ok(targets.iter().all(Target::is_met))
+    Ok(met)
 }
 
 /// By what it chooses itself, and by each of its means.
-fn few(beside: &Beside, deadpeer: &str) -> Result<Vec<Target>> {
+fn few(beside: &Beside, deadpeer: &str) -> Result<bool> {
     let [audit, ebpf, descriptors] = in_turn(
         beside,
         [
@@ -61,24 +61,14 @@ fn few(beside: &Beside, deadpeer: &str) -> Result<Vec<Target>> {
             &[deadpeer, "audit", "--netns", "own", "--no-bpf"],
         ],
     )?;
-    let better = ebpf.cpu.min(descriptors.cpu).as_secs_f64();
-    let mut targets = vec![Target {
-        what: "audit / the faster of its means",
-        measured: audit.cpu.as_secs_f64() / better,
-        most: 1.2,
-    }];
-    if beside.sockets < 1_000 {
-        targets.push(Target {
-            what: "audit answers, wall clock in ms",
-            measured: audit.wall.as_secs_f64() * 1e3,
-            most: 5.0,
-        });
-    }
-    Ok(targets)
+    let times = audit.cpu_ms / ebpf.cpu_ms.min(descriptors.cpu_ms);
+    let met = at_most("audit / the faster of its means", times, 1.2);
+    let is_quick = || at_most("audit answers, wall clock in ms", audit.wall_ms, 5.0);
+    Ok((beside.sockets >= 1_000 || is_quick()) && met)
 }
 
 /// Against `ss`.
-fn many(beside: &Beside, deadpeer: &str) -> Result<Vec<Target>> {
+fn many(beside: &Beside, deadpeer: &str) -> Result<bool> {
     let [ss_all, ss, audit, each, no_owners] = in_turn(
         beside,
         [
@@ -89,69 +79,26 @@ fn many(beside: &Beside, deadpeer: &str) -> Result<Vec<Target>> {
             &[deadpeer, "audit", "--netns", "own", "--no-owners"],
         ],
     )?;
-    let cpu = |sample: Sample| sample.cpu.as_secs_f64();
     let most = if beside.sockets >= 200_000 { 0.1 } else { 0.5 };
-    Ok(vec![
-        Target {
-            what: "audit / ss -tinop",
-            measured: cpu(audit) / cpu(ss_all),
-            most,
-        },
-        Target {
-            what: "audit / ss -tino, which shows neither owner nor setting",
-            measured: cpu(audit) / cpu(ss),
-            most: 0.45,
-        },
-        Target {
-            what: "audit --each / ss -tino",
-            measured: cpu(each) / cpu(ss),
-            most: 0.8,
-        },
-        Target {
-            what: "audit --no-owners / ss -tino",
-            measured: cpu(no_owners) / cpu(ss),
-            most: 1.0 / 3.0,
-        },
-        Target {
-            what: "audit, peak MiB",
-            measured: audit.peak_kib as f64 / 1024.0,
-            most: 40.0,
-        },
-    ])
+    let nor_setting = "audit / ss -tino, which shows neither owner nor setting";
+    let of = |one: Sample, other: Sample| one.cpu_ms / other.cpu_ms;
+    Ok(at_most("audit / ss -tinop", of(audit, ss_all), most)
+        & at_most(nor_setting, of(audit, ss), 0.45)
+        & at_most("audit --each / ss -tino", of(each, ss), 0.8)
+        & at_most("audit --no-owners / ss -tino", of(no_owners, ss), 1.0 / 3.0)
+        & at_most("audit, peak MiB", audit.peak_mib, 40.0))
 }
 
 /// Runs commands in turn, prints the median of each and returns it.
 fn in_turn<const N: usize>(beside: &Beside, commands: [&[&str]; N]) -> Result<[Sample; N]> {
-    let mut samples = [const { Vec::new() }; N];
-    for _ in 0..beside.rounds {
-        for (command, samples) in commands.iter().zip(&mut samples) {
-            samples.push(Sample::of(command)?);
-        }
-    }
-    let medians = samples.map(|samples| Sample::median(&samples));
+    let medians = Sample::medians(&commands, beside.rounds)?;
     let deadpeer = beside.deadpeer()?;
     let names = commands.map(|command| command.join(" ").replace(deadpeer, "deadpeer"));
-    beside.print(&names.into_iter().zip(medians).collect::<Vec<_>>());
-    Ok(medians)
-}
-
-/// A ratio or a figure that must not be exceeded.
-struct Target {
-    what: &'static str,
-    measured: f64,
-    most: f64,
-}
-
-impl Target {
-    fn is_met(&self) -> bool {
-        self.measured <= self.most
-    }
-
-    fn print(&self) {
-        let word = if self.is_met() { "met" } else { "MISSED" };
-        println!(
-            "  {:<58} {:>8.3}, at most {:>7.3}: {word}",
-            self.what, self.measured, self.most
-        );
-    }
+    beside.print(
+        &names
+            .into_iter()
+            .zip(medians.iter().copied())
+            .collect::<Vec<_>>(),
+    );
+    Ok(std::array::from_fn(|place| medians[place]))
 }

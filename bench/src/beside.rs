@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use deadpeer_workspace::{cargo, target_directory};
+use deadpeer_workspace::{build_release, target_directory};
 
 use super::sample::Sample;
 
@@ -71,12 +71,9 @@ pub(super) fn run(
 
 /// Builds the command and the population.
 pub(super) fn build() -> Result<()> {
-    let mut build = cargo();
-    build.args(["build", "--release", "--quiet"]);
-    build.args(["-p", "deadpeer-cli", "--bin", "deadpeer"]);
-    build.args(["-p", "deadpeer-host", "--example", "population"]);
-    ensure!(build.status()?.success(), "the build failed");
-    Ok(())
+    let command = ["-p", "deadpeer-cli", "--bin", "deadpeer"];
+    let population = ["-p", "deadpeer-host", "--example", "population"];
+    build_release(&[&["--quiet"], &command[..], &population].concat())
 }
 
 /// Prints what each command took, under its name.
@@ -88,9 +85,7 @@ pub(super) fn print_medians(medians: &[(String, Sample)]) {
     for (name, median) in medians {
         println!(
             "{name:<40} {:>10.1} {:>10.1} {:>10.1}",
-            median.cpu.as_secs_f64() * 1e3,
-            median.wall.as_secs_f64() * 1e3,
-            median.peak_kib as f64 / 1024.0
+            median.cpu_ms, median.wall_ms, median.peak_mib
         );
     }
 }

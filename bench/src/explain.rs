@@ -7,10 +7,11 @@ mod stories;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use deadpeer_workspace::{cargo, target_directory};
+use deadpeer_workspace::{build_release, target_directory};
 
 use super::sample::Sample;
-use capture::Shape;
+use super::target::word;
+use capture::{Capture, Shape};
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -51,9 +52,7 @@ const FEW_CONNECTIONS: u32 = 12_000;
 
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     ensure!(arguments.rounds > 0, "--rounds must be at least 1");
-    let mut build = cargo();
-    build.args(["build", "--release", "--quiet", "-p", "deadpeer-cli"]);
-    ensure!(build.status()?.success(), "the build failed");
+    build_release(&["--quiet", "-p", "deadpeer-cli"])?;
     let deadpeer = target_directory()?.join("release/deadpeer");
     let mut met = true;
     let shapes = arguments
@@ -65,14 +64,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
         .filter(|shape| **shape != Shape::Dying)
         .flat_map(|shape| arguments.connections.iter().map(|n| (*shape, *n)));
     for (shape, connections) in all {
-        let path = std::env::temp_dir().join(format!(
-            "deadpeer-bench-{connections}-{}.pcap",
-            std::process::id()
-        ));
-        let packets = capture::write(&path, shape, connections, arguments.packets)?;
-        let result = compare(arguments, &deadpeer, &path, (shape, connections), packets);
-        std::fs::remove_file(&path).with_context(|| path.display().to_string())?;
-        met &= result?;
+        let capture = Capture::write(shape, connections, arguments.packets)?;
+        met &= compare(arguments, &deadpeer, &capture)?;
     }
     if arguments.shape.is_none_or(|shape| shape == Shape::Dying) {
         met &= stories::run(&deadpeer, &arguments.stories)?;
@@ -80,27 +73,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     Ok(met)
 }
 
-fn compare(
-    arguments: &Arguments,
-    deadpeer: &Path,
-    path: &Path,
-    (shape, connections): (Shape, u32),
-    packets: u32,
-) -> Result<bool> {
+fn compare(arguments: &Arguments, deadpeer: &Path, capture: &Capture) -> Result<bool> {
     let deadpeer = deadpeer.to_str().context("a path in UTF-8")?;
-    let file = path.to_str().context("a path in UTF-8")?;
-    let mut commands: Vec<Vec<&str>> = vec![
-        vec![deadpeer, "explain", file],
-        vec!["tcptrace", "-n", file],
+    let file = capture.file()?;
+    let all: [&[&str]; 3] = [
+        &[deadpeer, "explain", file],
+        &["tcptrace", "-n", file],
+        &["tshark", "-n", "-q", "-z", "conv,tcp", "-r", file],
     ];
-    if !arguments.no_tshark {
-        commands.push(vec!["tshark", "-n", "-q", "-z", "conv,tcp", "-r", file]);
-    }
-    let medians = medians(&commands, arguments.rounds)?;
-    let size = std::fs::metadata(path)?.len() / 1_000_000;
+    let commands = match arguments.no_tshark {
+        true => &all[..2],
+        false => &all,
+    };
+    let medians = Sample::medians(commands, arguments.rounds)?;
+    let size = std::fs::metadata(file)?.len() / 1_000_000;
+    let packets = capture.packets;
     println!(
-        "{packets} packets, {size} MB, {connections} {} connections, median of {} rounds",
-        match shape {
+        "{packets} packets, {size} MB, {} {} connections, median of {} rounds",
+        capture.connections,
+        match capture.shape {
             Shape::Calm => "calm",
             Shape::LongLived => "long-lived",
             Shape::Dying => "dying",
@@ -117,29 +108,17 @@ fn compare(
             command[..command.len() - 1]
                 .join(" ")
                 .replace(deadpeer, "deadpeer"),
-            median.cpu.as_secs_f64() * 1e3,
+            median.cpu_ms,
             speed(packets, median),
-            mib(median)
+            median.peak_mib
         );
     }
     let mut met = is_fast(packets, &medians);
-    if connections <= FEW_CONNECTIONS {
+    if capture.connections <= FEW_CONNECTIONS {
         met &= is_small(&medians[0]);
     }
     println!();
     Ok(met)
-}
-
-/// Runs the commands in turn.
-fn medians(commands: &[Vec<&str>], rounds: usize) -> Result<Vec<Sample>> {
-    let mut samples = vec![Vec::new(); commands.len()];
-    for _ in 0..rounds {
-        for (command, samples) in commands.iter().zip(&mut samples) {
-            samples.push(Sample::of(command)?);
-        }
-    }
-    let medians = samples.iter().map(|samples| Sample::median(samples));
-    Ok(medians.collect())
 }
 
 /// Whether the first is so many times as fast as those after it.
@@ -150,7 +129,7 @@ fn is_fast(packets: u32, medians: &[Sample]) -> bool {
             continue;
         };
         let times = speed(packets, &medians[0]) / speed(packets, median);
-        let word = if times >= least { "met" } else { "MISSED" };
+        let word = word(times >= least);
         println!("  {times:.1} times the packets per second of {name}, at least {least}: {word}");
         met &= times >= least;
     }
@@ -158,17 +137,13 @@ fn is_fast(packets: u32, medians: &[Sample]) -> bool {
 }
 
 fn is_small(median: &Sample) -> bool {
-    let mib = mib(median);
-    let word = if mib <= MOST_MIB { "met" } else { "MISSED" };
-    println!("  {mib:.1} MiB, at most {MOST_MIB}: {word}");
-    mib <= MOST_MIB
+    let mib = median.peak_mib;
+    let met = mib <= MOST_MIB;
+    println!("  {mib:.1} MiB, at most {MOST_MIB}: {}", word(met));
+    met
 }
 
 /// Packets per second of processor time.
 fn speed(packets: u32, median: &Sample) -> f64 {
-    f64::from(packets) / median.cpu.as_secs_f64()
-}
-
-fn mib(median: &Sample) -> f64 {
-    median.peak_kib as f64 / 1024.0
+    f64::from(packets) * 1e3 / median.cpu_ms
 }

@@ -1,8 +1,7 @@
 //! `deadpeer guard` while it observes: what its sweeps take of a processor and of memory beside
 //! many connections and beside few, and what its metrics and its memory of deaths take.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,8 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use deadpeer_sys::ProcessStat;
 use deadpeer_workspace::{cargo, output};
+use tempfile::TempDir;
 
 use super::beside::{self, Beside, Peers};
+use super::sample::memory_kib;
+use super::target::at_most;
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -35,44 +37,31 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     let beside =
         |peers, sockets: &[usize]| beside::run("guard-beside", peers, arguments.sweeps, sockets);
     let sweeps = beside(Peers::Far, &arguments.sockets)?;
-    let most: Vec<usize> = arguments
-        .sockets
-        .iter()
-        .copied()
-        .max()
-        .into_iter()
-        .collect();
-    Ok(alone & sweeps & beside(Peers::Silent(arguments.asked), &most)?)
+    let most = arguments.sockets.iter().copied().max();
+    Ok(alone & sweeps & beside(Peers::Silent(arguments.asked), most.as_slice())?)
 }
 
 /// What a scrape takes where services are very many.
 fn metrics() -> Result<bool> {
     let told = example("deadpeer-guard", "metrics")?;
     println!("10000 services");
-    Ok(target("series", number(&told, "series")?, 2_500.0)
-        & target("ms to write them", number(&told, "ms")?, 10.0))
+    Ok(at_most("series", number(&told, "series")?, 2_500.0)
+        & at_most("ms to write them", number(&told, "ms")?, 10.0))
 }
 
 /// A hundred thousand deaths within a second, with a history that nothing else is asked of.
 fn deaths() -> Result<bool> {
     let told = example("deadpeer-history", "storm")?;
     println!("100000 deaths in a second");
-    Ok(target("lost", number(&told, "lost")?, 0.0)
-        & target("bytes each on disk", number(&told, "bytes")?, 100.0))
+    Ok(at_most("lost", number(&told, "lost")?, 0.0)
+        & at_most("bytes each on disk", number(&told, "bytes")?, 100.0))
 }
 
 /// What an example of a crate prints.
 fn example(package: &str, name: &str) -> Result<String> {
     let mut command = cargo();
-    command.args([
-        "run",
-        "--release",
-        "--quiet",
-        "-p",
-        package,
-        "--example",
-        name,
-    ]);
+    command.args(["run", "--release", "--quiet", "-p", package]);
+    command.args(["--example", name]);
     output(&mut command)
 }
 
@@ -92,7 +81,7 @@ pub(super) fn beside(beside: &Beside) -> Result<bool> {
     let (begun, before) = (Instant::now(), guard.cpu()?);
     guard.swept(1 + beside.rounds)?;
     let share = 100.0 * (guard.cpu()? - before).as_secs_f64() / begun.elapsed().as_secs_f64();
-    let peak_mib = guard.peak_kib()? as f64 / 1024.0;
+    let peak_mib = memory_kib(guard.child.id(), "VmHWM:")? as f64 / 1024.0;
     let asked = guard.status("asked")?;
     println!(
         "{} sockets, {asked} of them asked, {} sweeps",
@@ -104,25 +93,23 @@ pub(super) fn beside(beside: &Beside) -> Result<bool> {
         1_000..100_000 => (0.7, 64.0),
         _ => (3.0, 64.0),
     };
-    Ok(target("percent of a processor", share, most) & target("peak MiB", peak_mib, mib))
+    Ok(at_most("percent of a processor", share, most) & at_most("peak MiB", peak_mib, mib))
 }
 
 /// A guard of this namespace without a configuration, ended when dropped.
 struct Guard {
     child: Child,
     deadpeer: PathBuf,
-    directory: PathBuf,
+    directory: TempDir,
 }
 
 impl Guard {
     fn start(deadpeer: &str) -> Result<Self> {
-        let name = format!("deadpeer-bench-guard-{}", std::process::id());
-        let directory = std::env::temp_dir().join(name);
-        fs::create_dir_all(&directory)?;
+        let directory = tempfile::tempdir()?;
         let mut command = Command::new(deadpeer);
         command.args(["guard", "--netns", "own", "--history"]);
-        command.arg(directory.join("history.db"));
-        command.env("RUNTIME_DIRECTORY", &directory);
+        command.arg(directory.path().join("history.db"));
+        command.env("RUNTIME_DIRECTORY", directory.path());
         command.stdin(Stdio::null()).stderr(Stdio::null());
         Ok(Self {
             child: command.spawn().context("starting the guard")?,
@@ -146,7 +133,7 @@ impl Guard {
     fn status(&self, name: &str) -> Result<usize> {
         let mut status = Command::new(&self.deadpeer);
         status.args(["guard", "status", "--json"]);
-        let told = output(status.env("RUNTIME_DIRECTORY", &self.directory))?;
+        let told = output(status.env("RUNTIME_DIRECTORY", self.directory.path()))?;
         let (_, rest) = told
             .split_once(&format!("\"{name}\":"))
             .context("a status")?;
@@ -161,19 +148,6 @@ impl Guard {
             stat.cpu_ticks as f64 / per_second as f64,
         ))
     }
-
-    fn peak_kib(&self) -> Result<u64> {
-        let status = self.proc("status")?;
-        let mut lines = status.lines();
-        let peak = lines.find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = peak.and_then(|peak| peak.split_whitespace().next());
-        Ok(kib.context("VmHWM")?.parse()?)
-    }
-
-    fn proc(&self, file: &str) -> Result<String> {
-        let path = Path::new("/proc").join(self.child.id().to_string());
-        Ok(fs::read_to_string(path.join(file))?)
-    }
 }
 
 impl Drop for Guard {
@@ -181,14 +155,5 @@ impl Drop for Guard {
         // It may have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.directory);
     }
-}
-
-/// A figure, and what it may be at most.
-fn target(what: &str, measured: f64, most: f64) -> bool {
-    let met = measured <= most;
-    let word = if met { "met" } else { "MISSED" };
-    println!("  {what:<58} {measured:>8.3}, at most {most:>8.3}: {word}");
-    met
 }

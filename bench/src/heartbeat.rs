@@ -7,11 +7,12 @@ mod run;
 
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum as _;
 use deadpeer_workspace::output;
 
-use crate::median::median;
+use crate::median::{median, numbers};
+use crate::target::{at_least, at_most};
 use contender::Contender;
 pub(super) use run::one;
 
@@ -92,41 +93,22 @@ fn print(arguments: &Arguments, costs: &[Cost]) {
 fn targets(costs: &[Cost]) -> bool {
     let of = |contender: Contender| costs[contender as usize];
     let (timers, machine) = (of(Contender::Alarms), of(Contender::Crowd));
-    let at_most = [
-        ("timer: ns for a message", timers.heard_ns, 6.0),
-        ("whole machine: ns for a message", machine.heard_ns, 6.0),
-        ("timer: bytes for a connection", timers.bytes, 12.0),
-        ("whole machine: bytes for a connection", machine.bytes, 32.0),
-        ("timer: ns for an expiry", timers.expiry_ns, 20.0),
-    ];
-    let mut met = true;
-    for (what, measured, most) in at_most {
-        let word = if measured <= most { "met" } else { "MISSED" };
-        println!("  {what:<48} {measured:>8.1}, at most {most:>5.1}: {word}");
-        met &= measured <= most;
-    }
     let times = of(Contender::DelayQueue).heard_ns / timers.heard_ns;
-    let word = if times >= 50.0 { "met" } else { "MISSED" };
-    println!(
-        "  {:<48} {times:>8.1}, at least  50.0: {word}",
-        "DelayQueue / timer, for a message"
-    );
-    met && times >= 50.0
+    at_most("timer: ns for a message", timers.heard_ns, 6.0)
+        & at_most("whole machine: ns for a message", machine.heard_ns, 6.0)
+        & at_most("timer: bytes for a connection", timers.bytes, 12.0)
+        & at_most("whole machine: bytes for a connection", machine.bytes, 32.0)
+        & at_most("timer: ns for an expiry", timers.expiry_ns, 20.0)
+        & at_least("DelayQueue / timer, for a message", times, 50.0)
 }
 
 impl Cost {
     fn parse(text: &str) -> Result<Self> {
-        let mut numbers = text.split_whitespace().map(str::parse::<f64>);
-        let mut next = || {
-            numbers
-                .next()
-                .context("a cost of three numbers")?
-                .context("a number")
-        };
+        let [heard_ns, expiry_ns, bytes] = numbers(text)?;
         Ok(Self {
-            heard_ns: next()?,
-            expiry_ns: next()?,
-            bytes: next()?,
+            heard_ns,
+            expiry_ns,
+            bytes,
         })
     }
 

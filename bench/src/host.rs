@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use deadpeer_workspace::{cargo, output, target_directory};
+use deadpeer_workspace::{build_release, output, target_directory};
+
+use super::median;
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -33,19 +35,16 @@ pub(crate) struct Beside {
 
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     ensure!(arguments.rounds > 0, "--rounds must be at least 1");
-    let mut build = cargo();
-    build.args(["build", "--release", "--quiet", "--example", "population"]);
-    build.args([
-        "--example",
-        "load",
-        "--example",
-        "burst",
-        "-p",
-        "deadpeer-bpf",
-        "-p",
-        "deadpeer-host",
-    ]);
-    ensure!(build.status()?.success(), "the build failed");
+    let examples = ["--example", "load", "--example", "burst"];
+    let crates = ["-p", "deadpeer-bpf", "-p", "deadpeer-host"];
+    build_release(
+        &[
+            &["--quiet", "--example", "population"],
+            &examples[..],
+            &crates,
+        ]
+        .concat(),
+    )?;
     let examples = target_directory()?.join("release/examples");
     let load = examples.join("load");
     let ends = ends::measure(&load, arguments.rounds)? & ends::burst(&examples.join("burst"))?;
@@ -64,32 +63,6 @@ pub(super) fn beside(beside: &Beside) -> Result<bool> {
 }
 
 /// Runs a workload, and returns the numbers that it printed.
-fn numbers(load: &Path, arguments: &[&str]) -> Result<Vec<f64>> {
-    let text = output(Command::new(load).args(arguments))?;
-    let numbers = text.split_whitespace().map(str::parse);
-    numbers.collect::<Result<_, _>>().context("numbers")
-}
-
-/// A figure, and what it may be at most.
-fn target(what: &str, measured: f64, most: f64) -> bool {
-    let met = measured <= most;
-    println!(
-        "  {what:<62} {measured:>9.3}, at most {most:>7.3}: {}",
-        word(met)
-    );
-    met
-}
-
-/// A figure, and what it must be at least.
-fn at_least(what: &str, measured: f64, least: f64) -> bool {
-    let met = measured >= least;
-    println!(
-        "  {what:<62} {measured:>9.0}, at least {least:>6.0}: {}",
-        word(met)
-    );
-    met
-}
-
-fn word(met: bool) -> &'static str {
-    if met { "met" } else { "MISSED" }
+fn numbers<const N: usize>(load: &Path, arguments: &[&str]) -> Result<[f64; N]> {
+    median::numbers(&output(Command::new(load).args(arguments))?)
 }

@@ -18,6 +18,7 @@ mod host;
 mod median;
 mod protect;
 mod sample;
+mod target;
 mod watch;
 
 use std::process::ExitCode;

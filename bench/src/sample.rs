@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::process::{Command, Stdio};
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use deadpeer_workspace::output;
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
+
+use crate::median::{median, numbers};
 
 /// A command line.
 #[derive(clap::Args)]
@@ -21,13 +22,12 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     /// User and system time together.
-    pub(super) cpu: Duration,
-    pub(super) wall: Duration,
-    pub(super) peak_kib: u64,
+    pub(super) cpu_ms: f64,
+    pub(super) wall_ms: f64,
+    pub(super) peak_mib: f64,
 }
 
-/// Runs the command with its output thrown away and prints the sample: microseconds, microseconds,
-/// KiB.
+/// Runs the command with its output thrown away and prints the sample.
 ///
 /// The kernel tells the peak memory of all children together: so each sample is a process of its
 /// own.
@@ -45,65 +45,74 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
     let wall = start.elapsed();
     ensure!(status.success(), "{program}: {status}");
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).context("getrusage")?;
-    let cpu = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
     let sample = Sample {
-        cpu: Duration::from_micros(cpu.try_into()?),
-        wall,
-        peak_kib: usage.max_rss().try_into()?,
+        cpu_ms: cpu(&usage)?.as_secs_f64() * 1e3,
+        wall_ms: wall.as_secs_f64() * 1e3,
+        peak_mib: usage.max_rss() as f64 / 1024.0,
     };
     println!("{sample}");
     Ok(true)
 }
 
+/// User and system time together.
+pub(super) fn cpu(usage: &Usage) -> Result<Duration> {
+    let us = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Ok(Duration::from_micros(us.try_into()?))
+}
+
+/// A figure of a process's memory, by its name in /proc/PID/status.
+pub(super) fn memory_kib(pid: impl fmt::Display, name: &str) -> Result<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = kib.and_then(|kib| kib.split_whitespace().next());
+    Ok(kib.with_context(|| format!("no {name}"))?.parse()?)
+}
+
 impl Sample {
     /// Runs a command in a process of its own.
     pub(super) fn of(command: &[&str]) -> Result<Self> {
-        let text = output(
-            Command::new(std::env::current_exe()?)
-                .args(["sample", "--"])
-                .args(command),
-        )?;
-        text.parse()
+        let mut sample = Command::new(std::env::current_exe()?);
+        Self::parse(&output(sample.args(["sample", "--"]).args(command))?)
+    }
+
+    /// Reads what was printed.
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let [cpu_ms, wall_ms, peak_mib] = numbers(text)?;
+        Ok(Self {
+            cpu_ms,
+            wall_ms,
+            peak_mib,
+        })
     }
 
     /// The sample whose every figure is the median.
     pub(super) fn median(samples: &[Self]) -> Self {
-        fn middle<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Option<T> {
-            let mut values: Vec<T> = values.collect();
-            values.sort_unstable();
-            values.get(values.len() / 2).copied()
-        }
+        let middle = |of: fn(&Self) -> f64| median(samples.iter().map(of));
         Self {
-            cpu: middle(samples.iter().map(|s| s.cpu)).unwrap_or_default(),
-            wall: middle(samples.iter().map(|s| s.wall)).unwrap_or_default(),
-            peak_kib: middle(samples.iter().map(|s| s.peak_kib)).unwrap_or_default(),
+            cpu_ms: middle(|sample| sample.cpu_ms),
+            wall_ms: middle(|sample| sample.wall_ms),
+            peak_mib: middle(|sample| sample.peak_mib),
         }
+    }
+
+    /// The median of each of some commands, which run in turn.
+    pub(super) fn medians(commands: &[&[&str]], rounds: usize) -> Result<Vec<Self>> {
+        let mut samples = vec![Vec::new(); commands.len()];
+        for _ in 0..rounds {
+            for (command, samples) in commands.iter().zip(&mut samples) {
+                samples.push(Self::of(command)?);
+            }
+        }
+        Ok(samples
+            .iter()
+            .map(|samples| Self::median(samples))
+            .collect())
     }
 }
 
-/// Three numbers: microseconds, microseconds, KiB.
+/// Three numbers: milliseconds, milliseconds, MiB.
 impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (cpu, wall) = (self.cpu.as_micros(), self.wall.as_micros());
-        write!(f, "{cpu} {wall} {}", self.peak_kib)
-    }
-}
-
-impl FromStr for Sample {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let mut numbers = text.split_whitespace().map(str::parse::<u64>);
-        let mut next = || {
-            numbers
-                .next()
-                .context("a sample of three numbers")?
-                .context("a number")
-        };
-        Ok(Self {
-            cpu: Duration::from_micros(next()?),
-            wall: Duration::from_micros(next()?),
-            peak_kib: next()?,
-        })
+        write!(f, "{} {} {}", self.cpu_ms, self.wall_ms, self.peak_mib)
     }
 }

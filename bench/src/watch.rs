@@ -18,6 +18,8 @@ use anyhow::{Context as _, Result, ensure};
 use deadpeer_lab::enclosure;
 use deadpeer_sys::netns;
 
+use super::target::at_most;
+
 pub(super) use peers::Peers;
 pub(super) use way::OneWay;
 use way::{Measured, Way};
@@ -79,10 +81,7 @@ fn measure(arguments: &Arguments) -> Result<bool> {
             median.told_ms
         );
     }
-    let mut targets = targets(&medians, arguments.sockets);
-    targets.extend(calls::targets()?);
-    targets.iter().for_each(Target::print);
-    Ok(targets.iter().all(|target| target.measured <= target.most))
+    Ok(targets(&medians, arguments.sockets) & calls::targets()?)
 }
 
 /// One way, once, in a process of its own.
@@ -98,60 +97,18 @@ fn sample(way: Way, arguments: &Arguments) -> Result<Measured> {
     Measured::parse(&String::from_utf8(output.stdout)?)
 }
 
-/// A figure that must not be exceeded.
-struct Target {
-    what: &'static str,
-    measured: f64,
-    most: f64,
-}
-
-impl Target {
-    fn print(&self) {
-        let word = match self.measured <= self.most {
-            true => "met",
-            false => "MISSED",
-        };
-        println!(
-            "  {:<62} {:>9.3}, at most {:>8.3}: {word}",
-            self.what, self.measured, self.most
-        );
-    }
-}
-
-fn targets(medians: &[Measured; Way::ALL.len()], sockets: usize) -> Vec<Target> {
+/// Prints how the targets were met; `true` if all were.
+fn targets(medians: &[Measured; Way::ALL.len()], sockets: usize) -> bool {
     let [tasks, supervised, kernel] = medians;
-    let target = |what, measured, most| Target {
-        what,
-        measured,
-        most,
-    };
+    let (bytes, cpu_us) = (supervised.bytes, supervised.cpu_us);
+    let supervised_cpu = "supervised: us of CPU a connection and second";
+    let kernel_cpu = "kernel only: us of CPU a connection and second";
+    let told = "supervised: ms of CPU until 10,000 deaths are told";
     let of_ten_thousand = supervised.told_ms * 10_000.0 / sockets as f64;
-    vec![
-        target("supervised: bytes a connection", supervised.bytes, 200.0),
-        target(
-            "supervised: memory / tasks",
-            supervised.bytes / tasks.bytes,
-            0.2,
-        ),
-        target(
-            "supervised: us of CPU a connection and second",
-            supervised.cpu_us,
-            1.0,
-        ),
-        target(
-            "supervised: CPU / tasks",
-            supervised.cpu_us / tasks.cpu_us,
-            0.1,
-        ),
-        target(
-            "kernel only: us of CPU a connection and second",
-            kernel.cpu_us,
-            0.001,
-        ),
-        target(
-            "supervised: ms of CPU until 10,000 deaths are told",
-            of_ten_thousand,
-            100.0,
-        ),
-    ]
+    at_most("supervised: bytes a connection", bytes, 200.0)
+        & at_most("supervised: memory / tasks", bytes / tasks.bytes, 0.2)
+        & at_most(supervised_cpu, cpu_us, 1.0)
+        & at_most("supervised: CPU / tasks", cpu_us / tasks.cpu_us, 0.1)
+        & at_most(kernel_cpu, kernel.cpu_us, 0.001)
+        & at_most(told, of_ten_thousand, 100.0)
 }

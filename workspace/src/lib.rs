@@ -13,6 +13,15 @@ pub fn cargo() -> Command {
     command
 }
 
+/// Builds for release what the arguments of cargo name.
+pub fn build_release(arguments: &[&str]) -> Result<()> {
+    let mut build = cargo();
+    build.args(["build", "--release"]).args(arguments);
+    let built = build.status().context("starting cargo")?;
+    anyhow::ensure!(built.success(), "cargo build: {built}");
+    Ok(())
+}
+
 /// Where the repository begins.
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

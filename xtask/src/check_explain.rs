@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use deadpeer_lab::matrix::{self, Progress, Settings};
+use deadpeer_lab::matrix::Settings;
 use deadpeer_lab::scenario::{self, Scenario};
 use deadpeer_lab::stories::{Damage, Truth, compare, compare_damaged};
 
@@ -64,17 +64,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     if let Some(done) = lab_peer::done_elsewhere(arguments.peer)? {
         return Ok(done);
     }
-    match &arguments.keep {
-        Some(directory) => {
-            experiment(directory, arguments)?;
-            judge(directory, arguments)
-        }
-        None => {
-            let directory = tempfile::tempdir().context("a folder for the captures")?;
-            experiment(directory.path(), arguments)?;
-            judge(directory.path(), arguments)
-        }
-    }
+    let passing = tempfile::tempdir().context("a folder for the captures")?;
+    let directory = arguments.keep.as_deref().unwrap_or(passing.path());
+    experiment(directory, arguments)?;
+    judge(directory, arguments)
 }
 
 /// Runs the lab; leaves captures and truths.
@@ -90,15 +83,9 @@ fn experiment(directory: &Path, arguments: &Arguments) -> Result<()> {
         captures: Some(directory.to_owned()),
         peer: lab_peer::launch("check-explain")?,
     };
-    let results = matrix::run_all(&scenarios, &settings, |progress| {
-        if let Progress::Ended { done, of, .. } = progress {
-            eprintln!("{done}/{of} scenarios");
-        }
-    });
-    for (result, scenario) in results.into_iter().zip(&scenarios) {
-        let experiment = result.with_context(|| scenario.name.clone())?;
+    for experiment in lab_peer::measure(&scenarios, &settings)? {
         let truth = serde_json::to_string_pretty(&Truth::of(&experiment))?;
-        let path = directory.join(&scenario.name).join(TRUTH);
+        let path = directory.join(&experiment.scenario).join(TRUTH);
         std::fs::write(&path, truth).with_context(|| path.display().to_string())?;
     }
     Ok(())

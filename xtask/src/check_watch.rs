@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use deadpeer_lab::matrix::{self, Progress, Settings};
+use deadpeer_lab::matrix::Settings;
 
 use crate::lab_peer;
 use report::Report;
@@ -104,17 +104,8 @@ fn measure(deadline: Duration, arguments: &Arguments) -> Result<Report> {
         captures: arguments.pcap.as_ref().map(captures),
         peer: lab_peer::launch("check-watch")?,
     };
-    let results = matrix::run_all(&scenarios, &settings, |progress| {
-        if let Progress::Ended {
-            done, of, scenario, ..
-        } = progress
-        {
-            eprintln!("{deadline:?}: {done}/{of} {}", scenario.name);
-        }
-    });
     let mut report = Report::of(deadline);
-    for (result, scenario) in results.into_iter().zip(&scenarios) {
-        report.add(&result.with_context(|| scenario.name.clone())?);
-    }
+    let experiments = lab_peer::measure(&scenarios, &settings)?;
+    experiments.iter().for_each(|one| report.add(one));
     Ok(report)
 }

@@ -3,15 +3,11 @@
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use deadpeer_workspace::{cargo, root, target_directory};
+use deadpeer_workspace::{build_release, root, target_directory};
 
 /// Builds the command for release and packs it with its manual pages and completions.
 pub(crate) fn run() -> Result<bool> {
-    let built = cargo()
-        .args(["build", "--release", "--package", "deadpeer-cli"])
-        .status()
-        .context("starting cargo")?;
-    ensure!(built.success(), "cargo build: {built}");
+    build_release(&["--package", "deadpeer-cli"])?;
     let target = target_directory()?;
     let file = target.join("dist").join(format!(
         "deadpeer-{}-{}-linux.tar.gz",

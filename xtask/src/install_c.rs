@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use deadpeer_workspace::{cargo, root, target_directory};
+use deadpeer_workspace::{build_release, root, target_directory};
 
 #[cfg(test)]
 mod tests;
@@ -33,11 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         "--prefix {} is no absolute path",
         arguments.prefix.display()
     );
-    let built = cargo()
-        .args(["build", "--release", "--package", "deadpeer-c"])
-        .status()
-        .context("starting cargo")?;
-    ensure!(built.success(), "cargo build: {built}");
+    build_release(&["--package", "deadpeer-c"])?;
     let installed = install(&target_directory()?.join("release"), arguments)?;
     for path in installed {
         println!("{}", path.display());

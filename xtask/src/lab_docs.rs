@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use deadpeer_lab::matrix::picture::{self, Tips};
-use deadpeer_lab::matrix::{self, Experiment, Progress, Settings};
+use deadpeer_lab::matrix::{Experiment, Settings};
 use deadpeer_lab::scenario::{self, Scenario};
 use deadpeer_workspace::root;
 
@@ -56,15 +56,7 @@ fn measure(arguments: &Arguments) -> Result<Vec<Experiment>> {
         captures: None,
         peer: lab_peer::launch("lab-docs")?,
     };
-    let results = matrix::run_all(&scenarios, &settings, |progress| {
-        if let Progress::Ended { done, of, .. } = progress {
-            eprintln!("{done}/{of} scenarios");
-        }
-    });
-    let experiments = results.into_iter().zip(&scenarios);
-    experiments
-        .map(|(result, scenario)| result.with_context(|| scenario.name.clone()))
-        .collect()
+    lab_peer::measure(&scenarios, &settings)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

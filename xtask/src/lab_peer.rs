@@ -3,7 +3,9 @@
 
 use anyhow::{Context as _, Result};
 use deadpeer_lab::enclosure;
+use deadpeer_lab::matrix::{Experiment, Settings, run_all};
 use deadpeer_lab::peer::{self, Launch};
+use deadpeer_lab::scenario::Scenario;
 
 /// What came of the task, if its work is not this process' own: it is the peer's program, or stood
 /// outside of an enclosure and has run the task inside of one.
@@ -25,6 +27,18 @@ pub(crate) fn launch(task: &str) -> Result<Launch> {
         arguments: vec![task.into(), "--peer".into()],
         environment: Vec::new(),
     })
+}
+
+/// Runs scenarios, and tells on standard error how far it is. Where one fails, all do.
+pub(crate) fn measure(scenarios: &[Scenario], settings: &Settings) -> Result<Vec<Experiment>> {
+    let results = run_all(scenarios, settings, |progress| {
+        let (done, of) = (progress.done, progress.of);
+        eprintln!("{done}/{of} scenarios: {}", progress.scenario.name);
+    });
+    let experiments = results.into_iter().zip(scenarios);
+    experiments
+        .map(|(result, scenario)| result.with_context(|| scenario.name.clone()))
+        .collect()
 }
 
 /// Every connection takes a handful.

@@ -5,9 +5,9 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use deadpeer_workspace::{output, target_directory};
 
-use super::Target;
 use crate::beside::{self, Beside};
 use crate::sample::Sample;
+use crate::target::at_most;
 
 /// Of so many namespaces
 const NAMESPACES: usize = 200;
@@ -27,14 +27,10 @@ pub(super) fn run(rounds: usize) -> Result<bool> {
         ("in one namespace".to_owned(), one),
         (format!("in {NAMESPACES} namespaces"), many),
     ]);
-    let target = Target {
-        what: "audit of all namespaces / of one",
-        measured: many.cpu.as_secs_f64() / one.cpu.as_secs_f64(),
-        most: MOST,
-    };
-    target.print();
+    let times = many.cpu_ms / one.cpu_ms;
+    let met = at_most("audit of all namespaces / of one", times, MOST);
     println!();
-    Ok(target.is_met())
+    Ok(met)
 }
 
 /// What an audit takes beside sockets of this shape.
@@ -52,9 +48,7 @@ fn beside_sockets(shape: &[&str], netns: &str, rounds: usize) -> Result<Sample> 
     ]);
     population.arg("--deadpeer").arg(release.join("deadpeer"));
     population.args(["--netns", netns]);
-    let text = output(&mut population).context("the population")?;
-    let sample: Option<Sample> = text.trim().parse().ok();
-    sample.context("a sample")
+    Sample::parse(&output(&mut population).context("the population")?)
 }
 
 /// The part that runs beside the sockets.
@@ -70,11 +64,8 @@ pub(crate) struct Arguments {
 pub(crate) fn sample(arguments: &Arguments) -> Result<bool> {
     let deadpeer = arguments.beside.deadpeer()?;
     let command = [deadpeer, "audit", "--netns", &arguments.netns];
-    let samples: Result<Vec<Sample>> = (0..arguments.beside.rounds)
-        .map(|_| Sample::of(&command))
-        .collect();
-    let samples = samples?;
-    ensure!(!samples.is_empty(), "--rounds must be at least 1");
-    println!("{}", Sample::median(&samples));
+    ensure!(arguments.beside.rounds > 0, "--rounds must be at least 1");
+    let medians = Sample::medians(&[&command], arguments.beside.rounds)?;
+    println!("{}", medians[0]);
     Ok(true)
 }

@@ -3,9 +3,9 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use tempfile::NamedTempFile;
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -70,10 +70,34 @@ enum Step {
     LastAck,
 }
 
-/// Writes about `packets` packets of `connections` connections, whose packets take turns. Says how
-/// many it became.
-pub(super) fn write(path: &Path, shape: Shape, connections: u32, packets: u32) -> Result<u32> {
-    let file = File::create(path).with_context(|| path.display().to_string())?;
+/// A capture, in a file that goes with it.
+pub(super) struct Capture {
+    file: NamedTempFile,
+    pub(super) shape: Shape,
+    pub(super) connections: u32,
+    pub(super) packets: u32,
+}
+
+impl Capture {
+    /// Writes about `packets` packets of `connections` connections, whose packets take turns.
+    pub(super) fn write(shape: Shape, connections: u32, packets: u32) -> Result<Self> {
+        let file = NamedTempFile::new().context("a file for the capture")?;
+        let packets = write(file.as_file(), shape, connections, packets)?;
+        Ok(Self {
+            file,
+            shape,
+            connections,
+            packets,
+        })
+    }
+
+    pub(super) fn file(&self) -> Result<&str> {
+        self.file.path().to_str().context("a path in UTF-8")
+    }
+}
+
+/// Says how many packets it became.
+fn write(file: &File, shape: Shape, connections: u32, packets: u32) -> Result<u32> {
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let steps = steps(shape, (packets / connections).max(8));
     let mut random = fastrand::Rng::with_seed(1);

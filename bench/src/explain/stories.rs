@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::Sample;
-use super::capture::{self, Shape};
+use super::capture::{Capture, Shape};
+use super::word;
 
 /// What a million of them may take, CPU seconds.
 const MOST_S: f64 = 10.0;
@@ -21,10 +22,10 @@ pub(super) fn run(deadpeer: &Path, numbers: &[u32]) -> Result<bool> {
     let mut each = Vec::new();
     for &connections in numbers {
         let (packets, sample) = measure(deadpeer, connections)?;
-        let cpu = sample.cpu.as_secs_f64();
+        let cpu = sample.cpu_ms / 1e3;
         println!(
             "{connections:>12} {packets:>12} {cpu:>10.2} {:>10.1}",
-            sample.peak_kib as f64 / 1024.0
+            sample.peak_mib
         );
         each.push(cpu / f64::from(connections));
     }
@@ -33,7 +34,6 @@ pub(super) fn run(deadpeer: &Path, numbers: &[u32]) -> Result<bool> {
     };
     let million = many * 1e6;
     let longer = many / few * 10.0;
-    let word = |met| if met { "met" } else { "MISSED" };
     println!(
         "  {million:.1} s for a million, at most {MOST_S}: {}",
         word(million <= MOST_S)
@@ -47,18 +47,9 @@ pub(super) fn run(deadpeer: &Path, numbers: &[u32]) -> Result<bool> {
 }
 
 fn measure(deadpeer: &Path, connections: u32) -> Result<(u32, Sample)> {
-    let path = std::env::temp_dir().join(format!(
-        "deadpeer-bench-stories-{connections}-{}.pcap",
-        std::process::id()
-    ));
-    let packets = capture::write(&path, Shape::Dying, connections, 0)?;
-    let sample = (|| {
-        let deadpeer = deadpeer.to_str().context("a path in UTF-8")?;
-        let file = path.to_str().context("a path in UTF-8")?;
-        // Somebody was gone, which is exit code 1.
-        let command = format!("{deadpeer} explain --json --all {file} || [ $? = 1 ]");
-        Sample::of(&["sh", "-c", &command])
-    })();
-    std::fs::remove_file(&path).with_context(|| path.display().to_string())?;
-    Ok((packets, sample?))
+    let capture = Capture::write(Shape::Dying, connections, 0)?;
+    let (deadpeer, file) = (deadpeer.display(), capture.file()?);
+    // Somebody was gone, which is exit code 1.
+    let command = format!("{deadpeer} explain --json --all {file} || [ $? = 1 ]");
+    Ok((capture.packets, Sample::of(&["sh", "-c", &command])?))
 }

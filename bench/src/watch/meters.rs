@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike as _;
+
+use crate::sample::{cpu, memory_kib};
 
 /// What a measurement counts.
 pub(super) struct Meters {
@@ -20,7 +21,7 @@ pub(super) struct Meters {
 impl Meters {
     pub(super) fn read() -> Result<Self> {
         Ok(Self {
-            cpu: cpu()?,
+            cpu: cpu(&getrusage(UsageWho::RUSAGE_SELF)?)?,
             packets: packets()?,
             dropped: dropped()?,
         })
@@ -39,16 +40,7 @@ impl Meters {
 
 /// Anonymous memory of this process.
 pub(super) fn anonymous_bytes() -> Result<usize> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1));
-    Ok(kib.context("no RssAnon")?.parse::<usize>()? * 1024)
-}
-
-fn cpu() -> Result<Duration> {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).context("getrusage")?;
-    let us = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-    Ok(Duration::from_micros(u64::try_from(us)?))
+    Ok(memory_kib("self", "RssAnon:")? * 1024)
 }
 
 fn packets() -> Result<u64> {

@@ -12,6 +12,7 @@ use deadpeer::{News, Supervision, TcpState, Watch};
 use super::meters::{Meters, anonymous_bytes};
 use super::processors::Processors;
 use super::{BEAT, DEADLINE, Peers};
+use crate::median::{median, numbers};
 
 /// After a connection is made and before anything is measured.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -162,10 +163,7 @@ impl Measured {
     }
 
     pub(super) fn parse(line: &str) -> Result<Self> {
-        let numbers: Result<Vec<f64>, _> = line.split_whitespace().map(str::parse).collect();
-        let [bytes, cpu_us, packets, dropped, told_ms] = numbers?[..] else {
-            anyhow::bail!("not a measurement: {line}");
-        };
+        let [bytes, cpu_us, packets, dropped, told_ms] = numbers(line)?;
         Ok(Self {
             bytes,
             cpu_us,
@@ -176,11 +174,7 @@ impl Measured {
     }
 
     pub(super) fn median(samples: &[Self]) -> Self {
-        let middle = |number: fn(&Self) -> f64| {
-            let mut numbers: Vec<f64> = samples.iter().map(number).collect();
-            numbers.sort_unstable_by(f64::total_cmp);
-            numbers[numbers.len() / 2]
-        };
+        let middle = |number: fn(&Self) -> f64| median(samples.iter().map(number));
         Self {
             bytes: middle(|one| one.bytes),
             cpu_us: middle(|one| one.cpu_us),

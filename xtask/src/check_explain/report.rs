@@ -33,7 +33,7 @@ impl Report {
             }
             println!(
                 "{:<24} {} stories, of {} the capture does not tell, {} wrong",
-                damage.words(),
+                damage.name(),
                 sum(|score| score.stories),
                 sum(|score| score.untold),
                 mistakes.len()
@@ -57,7 +57,7 @@ impl Report {
         } else {
             let mut sorts: BTreeMap<_, Vec<&Mistake>> = BTreeMap::new();
             for mistake in &mistakes {
-                let key = (&mistake.scenario, mistake.at.host(), mistake.life.state);
+                let key = (&mistake.scenario, mistake.at.name(), mistake.life.state);
                 sorts.entry(key).or_default().push(mistake);
             }
             for sort in sorts.values() {
@@ -69,7 +69,7 @@ impl Report {
             let wrong = mistakes.iter().filter(|mistake| mistake.at == at).count();
             println!(
                 "captured at {:<6} {} of {stories} stories are true",
-                at.host(),
+                at.name(),
                 stories - wrong
             );
         }
@@ -89,7 +89,7 @@ fn print(mistake: &Mistake, alike: usize) {
     println!(
         "{scenario}, {} at {}, watched by {}, port {} ({alike} alike):",
         life.state,
-        at.host(),
+        at.name(),
         life.method.as_deref().unwrap_or("nobody"),
         life.port
     );

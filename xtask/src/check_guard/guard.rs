@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use deadpeer_lab::{Host, Process};
 use deadpeer_report::record::GuardStatus;
-use deadpeer_workspace::{cargo, output, target_directory};
+use deadpeer_workspace::{build_release, output, target_directory};
 use tempfile::TempDir;
 
 /// How long it may take to see and to ask everybody.
@@ -22,9 +22,7 @@ pub(super) struct Guard {
 
 /// Builds the command.
 pub(super) fn build() -> Result<PathBuf> {
-    let mut build = cargo();
-    build.args(["build", "--release", "--quiet", "-p", "deadpeer-cli"]);
-    ensure!(build.status()?.success(), "the build failed");
+    build_release(&["--quiet", "-p", "deadpeer-cli"])?;
     Ok(target_directory()?.join("release/deadpeer"))
 }
 
