@@ -125,22 +125,18 @@ impl Measure {
 
 /// What an interruption cut off is told of at the end, all of it in a sentence.
 fn show(progress: &Progress<'_>, start: Instant) {
-    if let Progress::Ended {
-        scenario,
-        done,
-        of,
-        error,
-    } = progress
-        && !matches!(error, Some(ExperimentError::Interrupted))
-    {
-        let result = error.map_or_else(String::new, |error| format!(": {error}"));
-        eprintln!(
-            "{:>4} s  {done}/{of}  {}{}",
-            start.elapsed().as_secs(),
-            sanitize(&scenario.title),
-            sanitize(&result)
-        );
+    if matches!(progress.error, Some(ExperimentError::Interrupted)) {
+        return;
     }
+    let result = progress.error.map(|error| format!(": {error}"));
+    eprintln!(
+        "{:>4} s  {}/{}  {}{}",
+        start.elapsed().as_secs(),
+        progress.done,
+        progress.of,
+        sanitize(&progress.scenario.title),
+        sanitize(&result.unwrap_or_default())
+    );
 }
 
 /// What was measured before the end, or before an interruption.

@@ -13,5 +13,5 @@ mod script;
 
 pub use deed::{Deed, Side, Unreachable, Way};
 pub(crate) use duration::read_some;
-pub use path::{Path, PathError, Toll};
+pub use path::{Path, Toll};
 pub use script::Script;

@@ -12,12 +12,12 @@ use std::process::Command;
 use deadpeer_sys::SysError;
 use deadpeer_sys::netns::{self, NetnsError};
 
-pub use netlink::NetlinkError;
 pub(crate) use netlink::{Netlink, index};
 pub use process::Process;
 pub(crate) use setup::{plug, wire_interface};
 
 use crate::enclosure;
+use crate::error::LabError;
 use crate::router::{End, Link, PREFIX_V4, PREFIX_V6};
 
 /// What the interface of every host is called.
@@ -32,46 +32,8 @@ pub struct Host {
     namespace: OwnedFd,
 }
 
-/// What could not be done to a host, or in it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HostError {
-    /// Its namespace could not be made or entered.
-    #[error(transparent)]
-    Namespace(#[from] NetnsError),
-    /// A system call failed.
-    #[error(transparent)]
-    Call(#[from] SysError),
-    /// An interface, address or route could not be changed.
-    #[error(transparent)]
-    Netlink(#[from] NetlinkError),
-    /// A sysctl could not be written.
-    #[error("sysctl {name} = {value}: {source}")]
-    Sysctl {
-        /// The sysctl, in dots.
-        name: String,
-        /// What was to be written.
-        value: String,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// A program could not be started.
-    #[error("starting {program:?}: {source}")]
-    Start {
-        /// The program.
-        program: String,
-        /// What the kernel said.
-        source: io::Error,
-    },
-}
-
 impl Host {
-    pub(crate) fn new(
-        name: String,
-        end: End,
-        mtu: u32,
-        wire: impl AsFd,
-    ) -> Result<Self, HostError> {
+    pub(crate) fn new(name: String, end: End, mtu: u32, wire: impl AsFd) -> Result<Self, LabError> {
         let host = Self {
             name,
             link: Link::of(end),
@@ -119,7 +81,7 @@ impl Host {
     ///
     /// # Panics
     /// With the panic of `work`.
-    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, HostError> {
+    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, LabError> {
         Ok(netns::enter(&self.namespace, work)?)
     }
 
@@ -130,7 +92,7 @@ impl Host {
     ///
     /// # Errors
     /// It could not be started.
-    pub fn spawn(&self, command: &mut Command) -> Result<Process, HostError> {
+    pub fn spawn(&self, command: &mut Command) -> Result<Process, LabError> {
         let program = command.get_program().to_string_lossy().into_owned();
         command.env_remove(enclosure::MARK);
         let started = self.enter(|| {
@@ -139,14 +101,14 @@ impl Host {
         })?;
         started
             .map(Process::new)
-            .map_err(|source| HostError::Start { program, source })
+            .map_err(LabError::io(format!("starting {program:?}")))
     }
 
     /// Sets a sysctl of the host's network namespace, written in dots: `net.ipv4.tcp_retries2`.
     ///
     /// # Errors
     /// The kernel has no such sysctl, or not for each namespace, or refuses the value.
-    pub fn sysctl(&self, name: &str, value: impl ToString) -> Result<(), HostError> {
+    pub fn sysctl(&self, name: &str, value: impl ToString) -> Result<(), LabError> {
         let value = value.to_string();
         self.enter(|| setup::write_sysctl(name, &value))?
     }
@@ -157,7 +119,7 @@ impl Host {
     ///
     /// # Errors
     /// The kernel refused a namespace.
-    pub fn reboot(&mut self) -> Result<(), HostError> {
+    pub fn reboot(&mut self) -> Result<(), LabError> {
         let fresh = netns::private(netns::open_current)??;
         setup::replug(self, fresh.as_fd())?;
         self.namespace = fresh;
@@ -169,7 +131,7 @@ impl Host {
     ///
     /// # Errors
     /// The kernel refused.
-    pub fn set_interface(&self, up: bool) -> Result<(), HostError> {
+    pub fn set_interface(&self, up: bool) -> Result<(), LabError> {
         self.netlink(|netlink| {
             netlink.set_up(INTERFACE, up)?;
             if up {
@@ -183,7 +145,7 @@ impl Host {
     ///
     /// # Errors
     /// It has no such address.
-    pub fn remove_address(&self, address: IpAddr) -> Result<(), HostError> {
+    pub fn remove_address(&self, address: IpAddr) -> Result<(), LabError> {
         self.netlink(|netlink| netlink.remove_address(INTERFACE, address, prefix(address)))
     }
 
@@ -191,7 +153,7 @@ impl Host {
     ///
     /// # Errors
     /// The kernel refused.
-    pub fn add_address(&self, address: IpAddr) -> Result<(), HostError> {
+    pub fn add_address(&self, address: IpAddr) -> Result<(), LabError> {
         self.netlink(|netlink| netlink.add_address(INTERFACE, address, prefix(address)))
     }
 
@@ -200,7 +162,7 @@ impl Host {
     ///
     /// # Errors
     /// They are gone already.
-    pub fn remove_routes(&self) -> Result<(), HostError> {
+    pub fn remove_routes(&self) -> Result<(), LabError> {
         self.netlink(|netlink| {
             setup::gateways(&self.link)
                 .into_iter()
@@ -212,7 +174,7 @@ impl Host {
     ///
     /// # Errors
     /// The interface is down or has lost its address.
-    pub fn add_routes(&self) -> Result<(), HostError> {
+    pub fn add_routes(&self) -> Result<(), LabError> {
         self.netlink(|netlink| {
             setup::gateways(&self.link)
                 .into_iter()
@@ -222,8 +184,8 @@ impl Host {
 
     fn netlink(
         &self,
-        work: impl FnOnce(&mut Netlink) -> Result<(), NetlinkError> + Send,
-    ) -> Result<(), HostError> {
+        work: impl FnOnce(&mut Netlink) -> Result<(), LabError> + Send,
+    ) -> Result<(), LabError> {
         Ok(self.enter(|| work(&mut Netlink::open()?))??)
     }
 }

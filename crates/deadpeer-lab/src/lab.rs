@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::host::{Host, HostError};
+use crate::error::LabError;
+use crate::host::Host;
 use crate::router::End;
-use crate::wire::{Wire, WireError};
+use crate::wire::Wire;
 
 /// What a lab is to be like.
 #[derive(Debug, Clone)]
@@ -13,29 +14,6 @@ pub struct LabPlan {
     mtu: u32,
     seed: u64,
     captures: Option<PathBuf>,
-}
-
-/// A lab that could not be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LabError {
-    /// Too many hosts for one wire.
-    #[error("{0} hosts; a wire has at most {most} ends", most = End::MOST)]
-    TooManyHosts(usize),
-    /// An MTU that IPv6 or Ethernet cannot have.
-    #[error("an MTU of {0} bytes; it is 1280 (the least for IPv6) to 65535")]
-    Mtu(u32),
-    /// A host could not be made.
-    #[error("host {name}: {source}")]
-    Host {
-        /// The host.
-        name: String,
-        /// What went wrong.
-        source: HostError,
-    },
-    /// The wire could not be made.
-    #[error("wire: {0}")]
-    Wire(#[from] WireError),
 }
 
 /// Hosts and the wire between them. Dropped, all of it is gone but what still runs in a host.
@@ -86,7 +64,7 @@ impl Lab {
     /// # Errors
     /// The captures could not be written, or the wire had failed.
     pub fn stop(self) -> Result<(), LabError> {
-        Ok(self.wire.stop()?)
+        self.wire.stop().map_err(LabError::of("wire"))
     }
 }
 
@@ -119,23 +97,26 @@ impl LabPlan {
     /// The plan cannot be, or the kernel refused something.
     pub fn start(self) -> Result<Lab, LabError> {
         if self.hosts.len() > End::MOST {
-            return Err(LabError::TooManyHosts(self.hosts.len()));
+            return Err(LabError::Other(format!(
+                "{} hosts; a wire has at most {} ends",
+                self.hosts.len(),
+                End::MOST
+            )));
         }
         if !(1280..=65_535).contains(&self.mtu) {
-            return Err(LabError::Mtu(self.mtu));
+            return Err(LabError::Other(format!(
+                "an MTU of {} bytes; it is 1280 (the least for IPv6) to 65535",
+                self.mtu
+            )));
         }
-        let namespace = Wire::namespace()?;
+        let namespace = Wire::namespace().map_err(LabError::of("wire"))?;
         let hosts = self
             .hosts
             .iter()
             .zip((0..=u8::MAX).map(End))
             .map(|(name, end)| {
-                Host::new(name.clone(), end, self.mtu, &namespace).map_err(|source| {
-                    LabError::Host {
-                        name: name.clone(),
-                        source,
-                    }
-                })
+                Host::new(name.clone(), end, self.mtu, &namespace)
+                    .map_err(LabError::of(format!("host {name}")))
             })
             .collect::<Result<Vec<_>, _>>()?;
         let wire = Wire::start(
@@ -144,7 +125,8 @@ impl LabPlan {
             self.mtu,
             self.seed,
             self.captures.as_deref(),
-        )?;
+        )
+        .map_err(LabError::of("wire"))?;
         Ok(Lab { wire, hosts })
     }
 }

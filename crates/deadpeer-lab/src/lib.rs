@@ -25,7 +25,11 @@
 //! privilege. The namespaces have no name, so that nothing is left of them once the last process in
 //! them has ended.
 
+#[macro_use]
+mod named;
+
 pub mod enclosure;
+mod error;
 pub mod fault;
 mod host;
 mod lab;
@@ -42,7 +46,8 @@ pub mod testing;
 pub mod trial;
 pub mod wire;
 
-pub use host::{Host, HostError, NetlinkError, Process};
-pub use lab::{Lab, LabError, LabPlan};
+pub use error::LabError;
+pub use host::{Host, Process};
+pub use lab::{Lab, LabPlan};
 pub use router::End;
-pub use wire::{Wire, WireError};
+pub use wire::Wire;

@@ -1,7 +1,7 @@
 //! The truth table: fault x state x method, measured.
 //!
 //! One experiment is one [`Scenario`] in a lab of its own, with all states and methods at once,
-//! each as a connection between the same two hosts ([`run`]). The table is many experiments, some
+//! each as a connection between the same two hosts. The table is many experiments, some
 //! at a time ([`run_all`]).
 
 mod experiment;
@@ -24,17 +24,14 @@ use std::time::Duration;
 
 use deadpeer_sys::SysError;
 
-use crate::fault::PathError;
-use crate::host::HostError;
-use crate::lab::LabError;
+use crate::error::LabError;
 use crate::link::Link;
 use crate::method::WatchFailed;
-use crate::peer::{Launch, PeerError};
+use crate::peer::Launch;
 use crate::scenario::{Fate, Scenario};
-use crate::wire::WireError;
 
 pub use crate::link::{Ended, Life};
-pub use experiment::{deadline, run};
+pub use experiment::deadline;
 pub use outcome::{Cell, CellVerdict, Foretold, Outcome};
 pub use summary::{Tally, tally};
 
@@ -60,21 +57,9 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExperimentError {
-    /// The lab.
+    /// The lab, or the peer's program in it.
     #[error(transparent)]
     Lab(#[from] LabError),
-    /// A host.
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// The wire.
-    #[error("wire: {0}")]
-    Wire(#[from] WireError),
-    /// A step.
-    #[error(transparent)]
-    Path(#[from] PathError),
-    /// The peer's program.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
     /// A system call.
     #[error(transparent)]
     Call(#[from] SysError),
@@ -163,26 +148,18 @@ pub struct Experiment {
     pub wire_lateness_ms: f64,
 }
 
-/// What happens while a matrix is filled.
-#[derive(Debug)]
+/// An experiment has ended, in one way or the other.
+#[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub enum Progress<'a> {
-    /// An experiment begins.
-    Started {
-        /// The scenario.
-        scenario: &'a Scenario,
-    },
-    /// An experiment has ended, in one way or the other.
-    Ended {
-        /// The scenario.
-        scenario: &'a Scenario,
-        /// Experiments that have ended.
-        done: usize,
-        /// All of them.
-        of: usize,
-        /// Why it could not be made, if so.
-        error: Option<&'a ExperimentError>,
-    },
+pub struct Progress<'a> {
+    /// Its scenario.
+    pub scenario: &'a Scenario,
+    /// Experiments that have ended.
+    pub done: usize,
+    /// All of them.
+    pub of: usize,
+    /// Why it could not be made, if so.
+    pub error: Option<&'a ExperimentError>,
 }
 
 /// Runs scenarios, some at a time, and gives the results in their order.
@@ -203,36 +180,30 @@ pub fn run_until(
     progress: impl Fn(Progress<'_>) + Sync,
 ) -> Vec<Result<Experiment, ExperimentError>> {
     let next = AtomicUsize::new(0);
-    // Held while one is told of, so that they are told of in order.
-    let done = Mutex::new(0);
-    let results: Vec<Mutex<Option<Result<Experiment, ExperimentError>>>> =
-        scenarios.iter().map(|_| Mutex::new(None)).collect();
+    // Locked while one is told of, so that they are told of in order.
+    let results = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..settings.at_once.clamp(1, scenarios.len().max(1)) {
             scope.spawn(|| {
-                while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    progress(Progress::Started { scenario });
-                    let result = experiment::run_until(scenario, settings, interrupted);
-                    {
-                        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                        *done += 1;
-                        progress(Progress::Ended {
-                            scenario,
-                            done: *done,
-                            of: scenarios.len(),
-                            error: result.as_ref().err(),
-                        });
-                    }
-                    let place = scenarios.iter().position(|one| std::ptr::eq(one, scenario));
-                    if let Some(Ok(mut slot)) = place.map(|place| results[place].lock()) {
-                        *slot = Some(result);
-                    }
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(scenario) = scenarios.get(place) else {
+                        return;
+                    };
+                    let result = experiment::run(scenario, settings, interrupted);
+                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+                    progress(Progress {
+                        scenario,
+                        done: results.len() + 1,
+                        of: scenarios.len(),
+                        error: result.as_ref().err(),
+                    });
+                    results.push((place, result));
                 }
             });
         }
     });
-    results
-        .into_iter()
-        .filter_map(|slot| slot.into_inner().ok().flatten())
-        .collect()
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
 }

@@ -21,7 +21,8 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use deadpeer_sys::ProcessStat;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::host::{Host, HostError, Process};
+use crate::error::LabError;
+use crate::host::{Host, Process};
 pub(crate) use orders::{Heard, Order};
 pub use serve::serve;
 pub(crate) use serve::{BEAT_EVERY, BEATS, MSS, listen};
@@ -37,22 +38,9 @@ pub struct Launch {
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// What went wrong with the peer's program.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PeerError {
-    /// It could not be started.
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// It does not answer: it has ended, or was killed.
-    #[error("the peer's program does not answer")]
-    Mute,
-    /// It did not do what it was told.
-    #[error("the peer's program: {0}")]
-    Refused(String),
-    /// It could not be signalled.
-    #[error("kill: {0}")]
-    Signal(#[from] rustix::io::Errno),
+/// It has ended, or was killed.
+fn mute() -> LabError {
+    LabError::Other("the peer's program does not answer".into())
 }
 
 /// A running peer.
@@ -67,7 +55,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Starts it in a host and waits until it listens.
-    pub(crate) fn start(host: &Host, launch: &Launch) -> Result<Self, PeerError> {
+    pub(crate) fn start(host: &Host, launch: &Launch) -> Result<Self, LabError> {
         let mut command = Command::new(&launch.program);
         command
             .args(&launch.arguments)
@@ -75,8 +63,8 @@ impl Peer {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut process = host.spawn(&mut command)?;
-        let orders = process.child().stdin.take().ok_or(PeerError::Mute)?;
-        let answers = process.child().stdout.take().ok_or(PeerError::Mute)?;
+        let orders = process.child().stdin.take().ok_or_else(mute)?;
+        let answers = process.child().stdout.take().ok_or_else(mute)?;
         let mut peer = Self {
             process,
             orders,
@@ -89,12 +77,12 @@ impl Peer {
     }
 
     /// Gives an order and waits until it is carried out.
-    pub(crate) fn order(&mut self, order: &Order) -> Result<(), PeerError> {
+    pub(crate) fn order(&mut self, order: &Order) -> Result<(), LabError> {
         self.ask(order).map(drop)
     }
 
     /// What it knows of each connection; empty once it is gone.
-    pub(crate) fn report(&mut self) -> Result<HashMap<u32, Heard>, PeerError> {
+    pub(crate) fn report(&mut self) -> Result<HashMap<u32, Heard>, LabError> {
         if self.gone {
             return Ok(HashMap::new());
         }
@@ -115,12 +103,12 @@ impl Peer {
     }
 
     /// Stops it, or lets it go on.
-    pub(crate) fn stop(&mut self, stopped: bool) -> Result<(), PeerError> {
+    pub(crate) fn stop(&mut self, stopped: bool) -> Result<(), LabError> {
         let signal = if stopped { Signal::STOP } else { Signal::CONT };
         let pid = i32::try_from(self.process.pid())
             .ok()
             .and_then(Pid::from_raw);
-        kill_process(pid.ok_or(PeerError::Mute)?, signal)?;
+        kill_process(pid.ok_or_else(mute)?, signal).map_err(LabError::io("kill"))?;
         self.stopped = stopped;
         Ok(())
     }
@@ -131,24 +119,24 @@ impl Peer {
     }
 
     /// Lines before the one that ends an answer.
-    fn ask(&mut self, order: &Order) -> Result<Vec<String>, PeerError> {
+    fn ask(&mut self, order: &Order) -> Result<Vec<String>, LabError> {
         if self.gone || self.stopped {
-            return Err(PeerError::Mute);
+            return Err(mute());
         }
-        let order = serde_json::to_string(order).map_err(|_| PeerError::Mute)?;
-        writeln!(self.orders, "{order}").map_err(|_| PeerError::Mute)?;
+        let order = serde_json::to_string(order).map_err(|_| mute())?;
+        writeln!(self.orders, "{order}").map_err(|_| mute())?;
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
             let read = self.answers.read_line(&mut line);
             if !matches!(read, Ok(1..)) {
-                return Err(PeerError::Mute);
+                return Err(mute());
             }
             // A test harness that lends its executable may say something first.
             match line.trim_end() {
                 "done" => return Ok(lines),
                 other => match other.strip_prefix("cannot ") {
-                    Some(why) => return Err(PeerError::Refused(why.to_owned())),
+                    Some(why) => return Err(LabError::Other(format!("the peer's program: {why}"))),
                     None => lines.push(other.to_owned()),
                 },
             }

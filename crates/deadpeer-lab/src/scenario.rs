@@ -82,31 +82,21 @@ pub struct Scenario {
     pub expect: Vec<Expectation>,
 }
 
-/// What has become of the peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fate {
-    /// It is gone, or the path to it: the connection will never carry a byte again.
-    Gone,
-    /// It lives: the connection carries bytes both ways afterwards, and nobody may call it dead.
-    Alive,
-    /// It has ended its half and goes on reading: an end of stream, no death.
-    Finished,
-    /// Its program is stopped and may go on; its kernel answers. Only a heartbeat may say "silent",
-    /// nobody "dead".
-    Frozen,
-}
-
-impl Fate {
-    /// One word.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Gone => "gone",
-            Self::Alive => "alive",
-            Self::Finished => "finished",
-            Self::Frozen => "frozen",
-        }
+named! {
+    /// What has become of the peer.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Fate {
+        /// It is gone, or the path to it: the connection will never carry a byte again.
+        Gone = "gone",
+        /// It lives: the connection carries bytes both ways afterwards, and nobody may call it
+        /// dead.
+        Alive = "alive",
+        /// It has ended its half and goes on reading: an end of stream, no death.
+        Finished = "finished",
+        /// Its program is stopped and may go on; its kernel answers. Only a heartbeat may say
+        /// "silent", nobody "dead".
+        Frozen = "frozen",
     }
 }
 

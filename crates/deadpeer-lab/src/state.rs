@@ -4,57 +4,33 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The states of a connection that decide which of the kernel's timers runs when the peer vanishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum State {
-    /// Nothing is on its way and nobody writes.
-    Idle,
-    /// Idle, and we write once right after the fault.
-    OneWrite,
-    /// We write ten times a second.
-    Sending,
-    /// Our send queue is full because the peer has closed its window.
-    ZeroWindow,
-    /// The peer writes ten times a second, we only read.
-    OnlyReading,
-    /// We have shut down our sending half; the peer has not.
-    HalfClosedByUs,
-    /// The peer has shut down its sending half; we have not.
-    HalfClosedByPeer,
-    /// Our SYN has no answer yet.
-    Connecting,
+named! {
+    /// The states of a connection that decide which of the kernel's timers runs when the peer
+    /// vanishes.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    #[non_exhaustive]
+    pub enum State {
+        /// Nothing is on its way and nobody writes.
+        Idle = "idle",
+        /// Idle, and we write once right after the fault.
+        OneWrite = "one-write",
+        /// We write ten times a second.
+        Sending = "sending",
+        /// Our send queue is full because the peer has closed its window.
+        ZeroWindow = "zero-window",
+        /// The peer writes ten times a second, we only read.
+        OnlyReading = "only-reading",
+        /// We have shut down our sending half; the peer has not.
+        HalfClosedByUs = "half-closed-by-us",
+        /// The peer has shut down its sending half; we have not.
+        HalfClosedByPeer = "half-closed-by-peer",
+        /// Our SYN has no answer yet.
+        Connecting = "connecting",
+    }
 }
 
 impl State {
-    /// All states, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
-        Self::Idle,
-        Self::OneWrite,
-        Self::Sending,
-        Self::ZeroWindow,
-        Self::OnlyReading,
-        Self::HalfClosedByUs,
-        Self::HalfClosedByPeer,
-        Self::Connecting,
-    ];
-
-    /// The name as scenario files and the command line write it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::OneWrite => "one-write",
-            Self::Sending => "sending",
-            Self::ZeroWindow => "zero-window",
-            Self::OnlyReading => "only-reading",
-            Self::HalfClosedByUs => "half-closed-by-us",
-            Self::HalfClosedByPeer => "half-closed-by-peer",
-            Self::Connecting => "connecting",
-        }
-    }
-
     /// One sentence for a person, without a full stop.
     #[must_use]
     pub fn sentence(self) -> &'static str {

@@ -47,22 +47,13 @@ impl Truth {
     }
 }
 
-/// Whose side a capture was taken at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum At {
-    /// Ours.
-    Ours,
-    /// The peer's.
-    Theirs,
-}
-
-impl At {
-    /// The host's name, which is its capture's.
-    #[must_use]
-    pub fn host(self) -> &'static str {
-        match self {
-            Self::Ours => "ours",
-            Self::Theirs => "theirs",
-        }
+named! {
+    /// Whose side a capture was taken at; named as the host, and so the capture.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum At {
+        /// Ours.
+        Ours = "ours",
+        /// The peer's.
+        Theirs = "theirs",
     }
 }

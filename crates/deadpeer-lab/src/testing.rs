@@ -5,8 +5,9 @@
 use deadpeer_sys::testing::{heed_signals, skip};
 
 use crate::enclosure::{self, EnclosureError};
+use crate::error::LabError;
 use crate::router::{Action, Condition, Rule};
-use crate::{Host, Lab, WireError};
+use crate::{Host, Lab};
 
 /// Runs the body of a test inside an enclosure, in a process of its own that runs the same test
 /// again. Skips it where none can be made.
@@ -48,7 +49,7 @@ fn test_of<F>() -> &'static str {
 ///
 /// # Errors
 /// The wire has failed.
-pub fn on_every_packet(lab: &Lab, host: &Host, action: Action) -> Result<(), WireError> {
+pub fn on_every_packet(lab: &Lab, host: &Host, action: Action) -> Result<(), LabError> {
     let ways = [
         Condition::any().from(host.end()),
         Condition::any().to(host.end()),
@@ -63,6 +64,6 @@ pub fn on_every_packet(lab: &Lab, host: &Host, action: Action) -> Result<(), Wir
 ///
 /// # Errors
 /// The wire has failed.
-pub fn power_off(lab: &Lab, host: &Host) -> Result<(), WireError> {
+pub fn power_off(lab: &Lab, host: &Host) -> Result<(), LabError> {
     on_every_packet(lab, host, Action::Drop)
 }

@@ -25,7 +25,8 @@ use deadpeer_sys::netns::{self, NetnsError};
 use deadpeer_sys::packet::{PacketSocket, RingLayout};
 use rustix::event::EventfdFlags;
 
-use crate::host::{Netlink, NetlinkError, index, wire_interface};
+use crate::error::LabError;
+use crate::host::{Netlink, index, wire_interface};
 use crate::router::{End, Router, Rule, RuleCount, RuleId, Traffic};
 use carrier::{Carrier, Job};
 use recorder::Recorder;
@@ -44,41 +45,16 @@ pub struct Wire {
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
-/// What could not be done to the wire.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WireError {
-    /// Its namespace could not be made or entered.
-    #[error(transparent)]
-    Namespace(#[from] NetnsError),
-    /// A system call failed.
-    #[error(transparent)]
-    Call(#[from] SysError),
-    /// An interface could not be changed.
-    #[error(transparent)]
-    Netlink(#[from] NetlinkError),
-    /// The network stack of its own namespace could not be silenced.
-    #[error("net.ipv6.conf.default.disable_ipv6 = 1: {0}")]
-    Silence(io::Error),
-    /// The captures could not be written.
-    #[error("captures: {0}")]
-    Captures(io::Error),
-    /// Its thread could not be started.
-    #[error("the wire's thread: {0}")]
-    Thread(io::Error),
-    /// Its thread has ended, which it does by itself only where a call failed or it panicked.
-    #[error("the wire has stopped")]
-    Stopped,
-}
-
 impl Wire {
     /// A namespace for the wire's ends, whose own network stack stays silent.
-    pub(crate) fn namespace() -> Result<OwnedFd, WireError> {
+    pub(crate) fn namespace() -> Result<OwnedFd, LabError> {
         netns::private(|| {
             match std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1") {
                 // A kernel without IPv6 has nothing to silence.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    Err(WireError::Silence(error))
+                    Err(LabError::io("net.ipv6.conf.default.disable_ipv6 = 1")(
+                        error,
+                    ))
                 }
                 _ => Ok(netns::open_current()?),
             }
@@ -92,9 +68,9 @@ impl Wire {
         mtu: u32,
         seed: u64,
         captures: Option<&Path>,
-    ) -> Result<Self, WireError> {
+    ) -> Result<Self, LabError> {
         let ring = RingLayout::holding(RING_FRAMES, mtu as usize);
-        let open = |end: u8| -> Result<PacketSocket, WireError> {
+        let open = |end: u8| -> Result<PacketSocket, LabError> {
             let interface = index(&wire_interface(End(end)))?;
             Ok(PacketSocket::open(interface, ring)?)
         };
@@ -105,7 +81,7 @@ impl Wire {
                 .collect::<Result<Vec<_>, _>>()
         })??;
         let recorder = captures
-            .map(|directory| Recorder::start(directory, hosts).map_err(WireError::Captures))
+            .map(|directory| Recorder::start(directory, hosts).map_err(LabError::io("captures")))
             .transpose()?;
         let bell = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| SysError {
@@ -119,7 +95,7 @@ impl Wire {
         let thread = std::thread::Builder::new()
             .name("wire".into())
             .spawn(move || carrier.run())
-            .map_err(WireError::Thread)?;
+            .map_err(LabError::io("the wire's thread"))?;
         Ok(Self {
             namespace,
             jobs: Some(jobs),
@@ -132,60 +108,54 @@ impl Wire {
     ///
     /// # Errors
     /// The wire has stopped; so of every method here.
-    pub fn add(&self, rule: Rule) -> Result<RuleId, WireError> {
+    pub fn add(&self, rule: Rule) -> Result<RuleId, LabError> {
         self.ask(|carrier| carrier.router.add(rule))
     }
 
     /// Takes a rule out and says what it has done; `None` if there is none such. Packets it delayed
     /// stay delayed.
-    pub fn remove(&self, id: RuleId) -> Result<Option<RuleCount>, WireError> {
+    pub fn remove(&self, id: RuleId) -> Result<Option<RuleCount>, LabError> {
         self.ask(move |carrier| carrier.router.remove(id))
     }
 
     /// Forgets the flows of a [`Track`](crate::router::Action::Track) rule; `false` if there is
     /// none such.
-    pub fn forget(&self, id: RuleId) -> Result<bool, WireError> {
+    pub fn forget(&self, id: RuleId) -> Result<bool, LabError> {
         self.ask(move |carrier| carrier.router.forget(id))
     }
 
     /// What every rule has done so far, in their order.
-    pub fn counts(&self) -> Result<Vec<RuleCount>, WireError> {
+    pub fn counts(&self) -> Result<Vec<RuleCount>, LabError> {
         self.ask(|carrier| carrier.router.counts())
     }
 
     /// What one rule has done so far; `None` if there is none such.
-    pub fn count(&self, id: RuleId) -> Result<Option<RuleCount>, WireError> {
+    pub fn count(&self, id: RuleId) -> Result<Option<RuleCount>, LabError> {
         Ok(self.counts()?.into_iter().find(|count| count.id == id))
     }
 
     /// What came in so far.
-    pub fn traffic(&self) -> Result<Traffic, WireError> {
+    pub fn traffic(&self) -> Result<Traffic, LabError> {
         self.ask(|carrier| carrier.router.traffic())
     }
 
     /// What went wrong on the wire itself so far.
-    pub fn mishaps(&self) -> Result<Mishaps, WireError> {
-        self.ask(Carrier::mishaps)?.map_err(WireError::Call)
+    pub fn mishaps(&self) -> Result<Mishaps, LabError> {
+        self.ask(Carrier::mishaps)?.map_err(LabError::Call)
     }
 
     /// How exactly it has kept the time so far.
-    pub fn punctuality(&self) -> Result<Punctuality, WireError> {
+    pub fn punctuality(&self) -> Result<Punctuality, LabError> {
         self.ask(|carrier| carrier.punctuality)
     }
 
-    /// Time since the wire was started: the time of
-    /// [`Condition::during`](crate::router::Condition::during).
-    pub fn now(&self) -> Result<Duration, WireError> {
-        self.ask(|carrier| carrier.now())
-    }
-
     /// Pulls the cable of a host, whose interface then reports no carrier.
-    pub fn unplug(&self, end: End) -> Result<(), WireError> {
+    pub fn unplug(&self, end: End) -> Result<(), LabError> {
         self.set_end(end, false)
     }
 
     /// Plugs the cable of a host in again.
-    pub fn plug(&self, end: End) -> Result<(), WireError> {
+    pub fn plug(&self, end: End) -> Result<(), LabError> {
         self.set_end(end, true)
     }
 
@@ -194,11 +164,11 @@ impl Wire {
     ///
     /// # Errors
     /// The captures could not be written, or the thread had failed.
-    pub fn stop(mut self) -> Result<(), WireError> {
+    pub fn stop(mut self) -> Result<(), LabError> {
         self.end()
     }
 
-    fn set_end(&self, end: End, up: bool) -> Result<(), WireError> {
+    fn set_end(&self, end: End, up: bool) -> Result<(), LabError> {
         Ok(netns::enter(&self.namespace, || {
             Netlink::open()?.set_up(&wire_interface(end), up)
         })??)
@@ -208,16 +178,16 @@ impl Wire {
     fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Carrier) -> T + Send + 'static,
-    ) -> Result<T, WireError> {
+    ) -> Result<T, LabError> {
         let (reply, answer) = channel();
         let job = Box::new(move |carrier: &mut Carrier| {
             // Whoever asked waits for the reply, or is gone.
             let _ = reply.send(work(carrier));
         });
-        let jobs = self.jobs.as_ref().ok_or(WireError::Stopped)?;
-        jobs.send(job).map_err(|_| WireError::Stopped)?;
+        let jobs = self.jobs.as_ref().ok_or(LabError::Stopped)?;
+        jobs.send(job).map_err(|_| LabError::Stopped)?;
         self.ring();
-        answer.recv().map_err(|_| WireError::Stopped)
+        answer.recv().map_err(|_| LabError::Stopped)
     }
 
     fn ring(&self) {
@@ -225,13 +195,13 @@ impl Wire {
         let _ = rustix::io::write(&*self.bell, &1u64.to_ne_bytes());
     }
 
-    fn end(&mut self) -> Result<(), WireError> {
+    fn end(&mut self) -> Result<(), LabError> {
         self.jobs = None;
         self.ring();
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
-            Some(Ok(result)) => result.map_err(WireError::Captures),
-            Some(Err(_)) => Err(WireError::Stopped),
+            Some(Ok(result)) => result.map_err(LabError::io("captures")),
+            Some(Err(_)) => Err(LabError::Stopped),
         }
     }
 }

@@ -5,31 +5,10 @@ use std::net::IpAddr;
 
 use super::deed::{Deed, Side, Unreachable, Way};
 use super::destroy::destroy_all_to;
-use crate::host::{Host, HostError};
+use crate::error::LabError;
+use crate::host::Host;
 use crate::lab::Lab;
 use crate::router::{Action, Condition, Lost, Protocol, Reject, Rule, RuleId};
-use crate::wire::WireError;
-
-/// What a deed could not do.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PathError {
-    /// To the wire.
-    #[error(transparent)]
-    Wire(#[from] WireError),
-    /// To a host.
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// To sockets.
-    #[error("SOCK_DESTROY: {0}")]
-    Destroy(io::Error),
-    /// The lab has no host of this name.
-    #[error("the lab has no host called {0:?}")]
-    NoHost(String),
-    /// Forgetting needs a NAT that was there before.
-    #[error("there is no NAT that could forget")]
-    NoNat,
-}
 
 /// What the deeds so far have cost: the network's own proof that a fault bites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,7 +51,7 @@ impl Path {
     ///
     /// # Errors
     /// The lab could not do it.
-    pub fn perform(&mut self, lab: &mut Lab, deed: &Deed) -> Result<(), PathError> {
+    pub fn perform(&mut self, lab: &mut Lab, deed: &Deed) -> Result<(), LabError> {
         match *deed {
             Deed::Cut { packets } => self.rule_each(lab, packets, |when| (when, Action::Drop)),
             Deed::Lose { packets, share } => {
@@ -95,7 +74,9 @@ impl Path {
             }),
             Deed::Track { resets } => self.track(lab, resets),
             Deed::Forget {} => {
-                let nat = self.nat.ok_or(PathError::NoNat)?;
+                let nat = self
+                    .nat
+                    .ok_or_else(|| LabError::Other("there is no NAT that could forget".into()))?;
                 lab.wire().forget(nat)?;
                 Ok(())
             }
@@ -114,8 +95,8 @@ impl Path {
             }
             Deed::RemoveRoutes { host } => Ok(self.host(lab, host)?.remove_routes()?),
             Deed::Reboot {} => {
-                let name = self.theirs.clone();
-                let host = lab.host_mut(&name).ok_or(PathError::NoHost(name))?;
+                let name = &self.theirs;
+                let host = lab.host_mut(name).ok_or_else(|| LabError::no_host(name))?;
                 Ok(host.reboot()?)
             }
             Deed::Destroy {} => self.destroy(lab),
@@ -137,7 +118,7 @@ impl Path {
     ///
     /// # Errors
     /// The wire has stopped.
-    pub fn toll(&self, lab: &Lab) -> Result<Toll, WireError> {
+    pub fn toll(&self, lab: &Lab) -> Result<Toll, LabError> {
         let mut toll = self.toll;
         for count in lab.wire().counts()? {
             if self.rules.contains(&count.id) || self.nat == Some(count.id) {
@@ -153,7 +134,7 @@ impl Path {
         lab: &Lab,
         packets: Way,
         rule: impl Fn(Condition) -> (Condition, Action),
-    ) -> Result<(), PathError> {
+    ) -> Result<(), LabError> {
         let (ours, theirs) = (
             self.host(lab, Side::Ours)?.end(),
             self.host(lab, Side::Theirs)?.end(),
@@ -174,7 +155,7 @@ impl Path {
         Ok(())
     }
 
-    fn track(&mut self, lab: &Lab, resets: bool) -> Result<(), PathError> {
+    fn track(&mut self, lab: &Lab, resets: bool) -> Result<(), LabError> {
         let lost = match resets {
             true => Lost::Reset,
             false => Lost::Silent,
@@ -185,7 +166,7 @@ impl Path {
         Ok(())
     }
 
-    fn mend(&mut self, lab: &Lab) -> Result<(), PathError> {
+    fn mend(&mut self, lab: &Lab) -> Result<(), LabError> {
         for id in self.rules.drain(..) {
             if let Some(count) = lab.wire().remove(id)? {
                 self.toll.lost += count.ended;
@@ -198,23 +179,22 @@ impl Path {
         Ok(())
     }
 
-    fn destroy(&mut self, lab: &Lab) -> Result<(), PathError> {
+    fn destroy(&mut self, lab: &Lab) -> Result<(), LabError> {
         let theirs = self.host(lab, Side::Theirs)?;
         let addresses: [IpAddr; 2] = [theirs.v4().into(), theirs.v6().into()];
         let ours = self.host(lab, Side::Ours)?;
         self.toll.destroyed += ours
             .enter(|| destroy_all_to(&addresses))?
-            .map_err(PathError::Destroy)?;
+            .map_err(LabError::io("SOCK_DESTROY"))?;
         Ok(())
     }
 
-    fn host<'lab>(&self, lab: &'lab Lab, side: Side) -> Result<&'lab Host, PathError> {
+    fn host<'lab>(&self, lab: &'lab Lab, side: Side) -> Result<&'lab Host, LabError> {
         let name = match side {
             Side::Ours => &self.ours,
             Side::Theirs => &self.theirs,
         };
-        lab.host(name)
-            .ok_or_else(|| PathError::NoHost(name.clone()))
+        lab.host(name).ok_or_else(|| LabError::no_host(name))
     }
 }
 

@@ -3,6 +3,7 @@
 //! The message formats come from the rust-netlink project; its asynchronous client, `rtnetlink`,
 //! would bring a tokio runtime along for a dozen requests that are made once and in order.
 
+use crate::error::LabError;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -26,21 +27,10 @@ use rustix::net::netdevice;
 use rustix::net::{AddressFamily as Family, SocketFlags, SocketType, socket_with};
 
 /// A request that rtnetlink did not grant.
-#[derive(Debug, thiserror::Error)]
-#[error("netlink, {request}: {source}")]
-pub struct NetlinkError {
-    /// What was asked for.
-    request: String,
-    /// What the kernel said.
-    source: io::Error,
-}
-
-impl NetlinkError {
-    fn of(request: &str) -> impl Fn(io::Error) -> Self {
-        move |source| Self {
-            request: request.to_owned(),
-            source,
-        }
+fn refused(request: &str) -> impl Fn(io::Error) -> LabError {
+    move |source| LabError::Io {
+        what: format!("netlink, {request}"),
+        source,
     }
 }
 
@@ -60,14 +50,14 @@ pub(crate) struct Netlink {
 
 impl Netlink {
     /// Opens a socket in the calling thread's network namespace.
-    pub(crate) fn open() -> Result<Self, NetlinkError> {
+    pub(crate) fn open() -> Result<Self, LabError> {
         let opened = || {
             let mut socket = Socket::new(NETLINK_ROUTE)?;
             socket.bind_auto()?;
             socket.connect(&SocketAddr::new(0, 0))?;
             Ok(Self { socket })
         };
-        opened().map_err(NetlinkError::of("open a socket"))
+        opened().map_err(refused("open a socket"))
     }
 
     /// Makes a veth pair, both ends down.
@@ -76,7 +66,7 @@ impl Netlink {
         near: &VethEnd<'_>,
         far: &VethEnd<'_>,
         mtu: u32,
-    ) -> Result<(), NetlinkError> {
+    ) -> Result<(), LabError> {
         let request = format!("add veth {} to {}", near.name, far.name);
         let mut message = link(near, mtu);
         message.attributes.push(LinkAttribute::LinkInfo(vec![
@@ -91,7 +81,7 @@ impl Netlink {
     }
 
     /// Sets an interface up or down.
-    pub(crate) fn set_up(&mut self, interface: &str, up: bool) -> Result<(), NetlinkError> {
+    pub(crate) fn set_up(&mut self, interface: &str, up: bool) -> Result<(), LabError> {
         let request = format!("set {interface} {}", if up { "up" } else { "down" });
         let mut message = LinkMessage::default();
         message.header.index = index(interface)?;
@@ -109,7 +99,7 @@ impl Netlink {
         &mut self,
         interface: &str,
         namespace: BorrowedFd<'_>,
-    ) -> Result<(), NetlinkError> {
+    ) -> Result<(), LabError> {
         let mut message = LinkMessage::default();
         message.header.index = index(interface)?;
         message.attributes = vec![LinkAttribute::NetNsFd(namespace.as_raw_fd())];
@@ -126,7 +116,7 @@ impl Netlink {
         interface: &str,
         address: IpAddr,
         prefix: u8,
-    ) -> Result<(), NetlinkError> {
+    ) -> Result<(), LabError> {
         let message = RouteNetlinkMessage::NewAddress(address_of(interface, address, prefix)?);
         self.request(
             &format!("add address {address}"),
@@ -141,13 +131,13 @@ impl Netlink {
         interface: &str,
         address: IpAddr,
         prefix: u8,
-    ) -> Result<(), NetlinkError> {
+    ) -> Result<(), LabError> {
         let message = RouteNetlinkMessage::DelAddress(address_of(interface, address, prefix)?);
         self.request(&format!("remove address {address}"), message, 0)
     }
 
     /// Adds a default route through a gateway of a directly attached network.
-    pub(crate) fn add_default_route(&mut self, gateway: IpAddr) -> Result<(), NetlinkError> {
+    pub(crate) fn add_default_route(&mut self, gateway: IpAddr) -> Result<(), LabError> {
         self.request(
             &format!("add default route through {gateway}"),
             RouteNetlinkMessage::NewRoute(default_route(gateway)),
@@ -156,7 +146,7 @@ impl Netlink {
     }
 
     /// Removes the default route through a gateway.
-    pub(crate) fn remove_default_route(&mut self, gateway: IpAddr) -> Result<(), NetlinkError> {
+    pub(crate) fn remove_default_route(&mut self, gateway: IpAddr) -> Result<(), LabError> {
         self.request(
             &format!("remove default route through {gateway}"),
             RouteNetlinkMessage::DelRoute(default_route(gateway)),
@@ -171,8 +161,8 @@ impl Netlink {
         request: &str,
         message: RouteNetlinkMessage,
         flags: u16,
-    ) -> Result<(), NetlinkError> {
-        let failed = NetlinkError::of(request);
+    ) -> Result<(), LabError> {
+        let failed = refused(request);
         let mut message = NetlinkMessage::from(message);
         message.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
         message.finalize();
@@ -211,11 +201,7 @@ fn link(end: &VethEnd<'_>, mtu: u32) -> LinkMessage {
     message
 }
 
-fn address_of(
-    interface: &str,
-    address: IpAddr,
-    prefix: u8,
-) -> Result<AddressMessage, NetlinkError> {
+fn address_of(interface: &str, address: IpAddr, prefix: u8) -> Result<AddressMessage, LabError> {
     let mut message = AddressMessage::default();
     message.header.index = index(interface)?;
     message.header.prefix_len = prefix;
@@ -251,8 +237,8 @@ fn family(address: IpAddr) -> AddressFamily {
 }
 
 /// The index of an interface in the calling thread's network namespace.
-pub(crate) fn index(interface: &str) -> Result<u32, NetlinkError> {
+pub(crate) fn index(interface: &str) -> Result<u32, LabError> {
     socket_with(Family::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
         .and_then(|socket| netdevice::name_to_index(socket, interface))
-        .map_err(|errno| NetlinkError::of(&format!("find {interface}"))(errno.into()))
+        .map_err(|errno| refused(&format!("find {interface}"))(errno.into()))
 }

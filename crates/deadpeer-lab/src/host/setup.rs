@@ -6,8 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use deadpeer_sys::netns;
 use deadpeer_sys::packet::switch_off_offloads;
 
-use super::netlink::{Netlink, NetlinkError, VethEnd};
-use super::{Host, HostError, INTERFACE};
+use super::netlink::{Netlink, VethEnd};
+use super::{Host, INTERFACE};
+use crate::error::LabError;
 use crate::router::{End, Link, PREFIX_V4, PREFIX_V6};
 
 /// What the wire's interface of an end is called.
@@ -16,7 +17,7 @@ pub(crate) fn wire_interface(end: End) -> String {
 }
 
 /// Joins a host to the wire's namespace by a veth pair, and makes its end ready.
-pub(crate) fn plug(host: &Host, mtu: u32, wire: BorrowedFd<'_>) -> Result<(), HostError> {
+pub(crate) fn plug(host: &Host, mtu: u32, wire: BorrowedFd<'_>) -> Result<(), LabError> {
     let link = host.link();
     quiet(host.as_fd())?;
     netns::enter(wire, || {
@@ -38,14 +39,14 @@ pub(crate) fn plug(host: &Host, mtu: u32, wire: BorrowedFd<'_>) -> Result<(), Ho
 }
 
 /// Takes the interface of a host to a fresh namespace, with everything it had at its start.
-pub(super) fn replug(host: &Host, fresh: BorrowedFd<'_>) -> Result<(), HostError> {
+pub(super) fn replug(host: &Host, fresh: BorrowedFd<'_>) -> Result<(), LabError> {
     quiet(fresh)?;
     host.enter(|| Netlink::open()?.move_to(INTERFACE, fresh))??;
     settle(fresh, host.link())
 }
 
 /// Brings up the interface of a host, now in its namespace.
-fn settle(namespace: BorrowedFd<'_>, link: &Link) -> Result<(), HostError> {
+fn settle(namespace: BorrowedFd<'_>, link: &Link) -> Result<(), LabError> {
     netns::enter(namespace, || {
         switch_off_offloads(INTERFACE)?;
         let mut netlink = Netlink::open()?;
@@ -55,7 +56,7 @@ fn settle(namespace: BorrowedFd<'_>, link: &Link) -> Result<(), HostError> {
 }
 
 /// Addresses and default routes, both families; what is there already stays.
-pub(super) fn number(netlink: &mut Netlink, link: &Link) -> Result<(), NetlinkError> {
+pub(super) fn number(netlink: &mut Netlink, link: &Link) -> Result<(), LabError> {
     netlink.add_address(INTERFACE, link.host.v4.into(), PREFIX_V4)?;
     netlink.add_address(INTERFACE, link.host.v6.into(), PREFIX_V6)?;
     gateways(link)
@@ -68,7 +69,7 @@ pub(super) fn gateways(link: &Link) -> [IpAddr; 2] {
 }
 
 /// No link-local addresses and no router solicitations: packets that no experiment asked for.
-fn quiet(namespace: BorrowedFd<'_>) -> Result<(), HostError> {
+fn quiet(namespace: BorrowedFd<'_>) -> Result<(), LabError> {
     netns::enter(namespace, || {
         for (name, value) in [
             ("addr_gen_mode", "1"),
@@ -83,11 +84,7 @@ fn quiet(namespace: BorrowedFd<'_>) -> Result<(), HostError> {
 }
 
 /// Writes a sysctl of the calling thread's network namespace.
-pub(super) fn write_sysctl(name: &str, value: &str) -> Result<(), HostError> {
+pub(super) fn write_sysctl(name: &str, value: &str) -> Result<(), LabError> {
     let path = format!("/proc/sys/{}", name.replace('.', "/"));
-    std::fs::write(path, value).map_err(|source| HostError::Sysctl {
-        name: name.to_owned(),
-        value: value.to_owned(),
-        source,
-    })
+    std::fs::write(path, value).map_err(LabError::io(format!("sysctl {name} = {value}")))
 }

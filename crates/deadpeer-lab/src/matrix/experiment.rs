@@ -9,6 +9,7 @@ use deadpeer_sys::{clock, running_kernel};
 
 use super::proxy::Proxy;
 use super::{Experiment, ExperimentError, Link, Settings, forecast};
+use crate::error::LabError;
 use crate::fault::{Path, Script};
 use crate::host::Host;
 use crate::lab::Lab;
@@ -27,16 +28,11 @@ const MOMENT: Duration = Duration::from_secs(1);
 /// How often everything is looked at.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Runs a scenario, with all its states and methods at once.
+/// Runs a scenario, with all its states and methods at once, until it is interrupted.
 ///
 /// # Errors
 /// The experiment could not be made. What a method says, or does not say, is never an error.
-pub fn run(scenario: &Scenario, settings: &Settings) -> Result<Experiment, ExperimentError> {
-    run_until(scenario, settings, &AtomicBool::new(false))
-}
-
-/// The same, until it is interrupted.
-pub(super) fn run_until(
+pub(super) fn run(
     scenario: &Scenario,
     settings: &Settings,
     interrupted: &AtomicBool,
@@ -199,8 +195,7 @@ impl<'a> Stage<'a> {
 }
 
 fn host<'lab>(lab: &'lab Lab, name: &str) -> Result<&'lab Host, ExperimentError> {
-    lab.host(name)
-        .ok_or_else(|| crate::fault::PathError::NoHost(name.to_owned()).into())
+    lab.host(name).ok_or_else(|| LabError::no_host(name).into())
 }
 
 pub(super) fn connection(what: &'static str) -> impl Fn(std::io::Error) -> ExperimentError {

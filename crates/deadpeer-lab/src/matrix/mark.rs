@@ -8,29 +8,21 @@ use super::{Cell, CellVerdict};
 /// From one mark to the next, in pixels.
 pub(super) const PITCH: usize = 6;
 
-/// What one cell of the table comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Mark {
-    AtOnce,
-    InTime,
-    Late,
-    Missed,
-    Unnoticeable,
-    Quiet,
-    FalseAlarm,
+named! {
+    /// What one cell of the table comes to, named in the picture's legend.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub(super) enum Mark {
+        AtOnce = "noticed in the first tenth of the deadline",
+        InTime = "noticed within the deadline",
+        Late = "noticed too late",
+        Missed = "not noticed",
+        Unnoticeable = "not noticed: its end answers",
+        Quiet = "rightly quiet",
+        FalseAlarm = "live, and called dead",
+    }
 }
 
 impl Mark {
-    pub(super) const ALL: [Self; 7] = [
-        Self::AtOnce,
-        Self::InTime,
-        Self::Late,
-        Self::Missed,
-        Self::Unnoticeable,
-        Self::Quiet,
-        Self::FalseAlarm,
-    ];
-
     pub(super) fn of(cell: &Cell, deadline_s: f64) -> Self {
         let after = cell
             .noticed
@@ -44,18 +36,6 @@ impl Mark {
             CellVerdict::Unnoticeable => Self::Unnoticeable,
             CellVerdict::Quiet => Self::Quiet,
             CellVerdict::FalseAlarm => Self::FalseAlarm,
-        }
-    }
-
-    pub(super) fn meaning(self) -> &'static str {
-        match self {
-            Self::AtOnce => "noticed in the first tenth of the deadline",
-            Self::InTime => "noticed within the deadline",
-            Self::Late => "noticed too late",
-            Self::Missed => "not noticed",
-            Self::Unnoticeable => "not noticed: its end answers",
-            Self::Quiet => "rightly quiet",
-            Self::FalseAlarm => "live, and called dead",
         }
     }
 

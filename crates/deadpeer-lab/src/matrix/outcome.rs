@@ -66,21 +66,23 @@ impl fmt::Display for Foretold {
     }
 }
 
-/// Whether a method was right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CellVerdict {
-    /// Something had happened, and it was noticed in time.
-    Noticed,
-    /// It was noticed, but after the deadline.
-    Late,
-    /// It was not noticed while the experiment ran.
-    Missed,
-    /// It was not noticed, and could not be: the peer's end went on answering.
-    Unnoticeable,
-    /// The peer lived, and nothing was said.
-    Quiet,
-    /// The peer lived, and was called dead.
-    FalseAlarm,
+named! {
+    /// Whether a method was right.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum CellVerdict {
+        /// Something had happened, and it was noticed in time.
+        Noticed = "noticed",
+        /// It was noticed, but after the deadline.
+        Late = "late",
+        /// It was not noticed while the experiment ran.
+        Missed = "missed",
+        /// It was not noticed, and could not be: the peer's end went on answering.
+        Unnoticeable = "unnoticeable",
+        /// The peer lived, and nothing was said.
+        Quiet = "quiet",
+        /// The peer lived, and was called dead.
+        FalseAlarm = "false-alarm",
+    }
 }
 
 impl CellVerdict {
@@ -107,19 +109,6 @@ impl CellVerdict {
         match answered && self == Self::Missed {
             true => Self::Unnoticeable,
             false => self,
-        }
-    }
-
-    /// The word of JSON and tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Noticed => "noticed",
-            Self::Late => "late",
-            Self::Missed => "missed",
-            Self::Unnoticeable => "unnoticeable",
-            Self::Quiet => "quiet",
-            Self::FalseAlarm => "false-alarm",
         }
     }
 }

@@ -205,7 +205,7 @@ fn legend(svg: &mut String, y: usize) {
         let mut shape = String::new();
         mark.append(&mut shape, x, y);
         mark.path(svg, &shape);
-        text(svg, x + 18, y + 11, "normal", mark.meaning());
+        text(svg, x + 18, y + 11, "normal", mark.name());
     }
     let states = State::ALL.map(|state| state.to_string()).join(", ");
     let words = format!("In each cell, from left to right: {states}");

@@ -34,10 +34,7 @@ pub(super) fn walk(rules: &mut [Active], mut course: Course<'_>, decision: &mut 
             break;
         };
         let (from, to) = (course.link.end, course.exit.end);
-        let holds = active
-            .rule
-            .when
-            .holds(&course.packet, from, to, course.arrived);
+        let holds = active.rule.when.holds(&course.packet, from, to);
         if !holds || !active.pick(course.packet.ports()) {
             continue;
         }

@@ -131,7 +131,7 @@ impl Router {
     ) {
         let mut at = now;
         for active in &mut self.rules {
-            if !active.rule.when.holds_for_neighbour(from, now) || !active.pick(None) {
+            if !active.rule.when.holds_for_neighbour(from) || !active.pick(None) {
                 continue;
             }
             match active.rule.action {

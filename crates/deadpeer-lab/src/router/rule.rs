@@ -1,6 +1,5 @@
 //! Rules: which packets, and what to do with them.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use super::{End, Packet, Transport};
@@ -141,12 +140,6 @@ pub struct Condition {
     pub payload: Option<bool>,
     /// Is a TCP segment with or without SYN.
     pub syn: Option<bool>,
-    /// Is a TCP segment with or without FIN.
-    pub fin: Option<bool>,
-    /// Is a TCP segment with or without RST.
-    pub rst: Option<bool>,
-    /// Comes at such a time since the wire was started.
-    pub during: Option<Range<Duration>>,
     /// The probability, 0 to 1, that one of them is picked; `None`: all.
     pub chance: Option<f64>,
     /// Picks no more after so many; `None`: no end.
@@ -208,27 +201,6 @@ impl Condition {
         self
     }
 
-    /// Narrows it to TCP segments with or without FIN.
-    #[must_use]
-    pub fn fin(mut self, set: bool) -> Self {
-        self.fin = Some(set);
-        self
-    }
-
-    /// Narrows it to TCP segments with or without RST.
-    #[must_use]
-    pub fn rst(mut self, set: bool) -> Self {
-        self.rst = Some(set);
-        self
-    }
-
-    /// Narrows it to a span of time since the wire was started.
-    #[must_use]
-    pub fn during(mut self, span: Range<Duration>) -> Self {
-        self.during = Some(span);
-        self
-    }
-
     /// Picks each packet with this probability only.
     #[must_use]
     pub fn chance(mut self, probability: f64) -> Self {
@@ -244,8 +216,8 @@ impl Condition {
     }
 
     /// Whether everything about the packet itself holds; chance and count aside.
-    pub(super) fn holds(&self, packet: &Packet<'_>, from: End, to: End, now: Duration) -> bool {
-        self.holds_between(from, Some(to), now)
+    pub(super) fn holds(&self, packet: &Packet<'_>, from: End, to: End) -> bool {
+        self.holds_between(from, Some(to))
             && asked(self.protocol, |wanted| carries(packet, wanted))
             && asked(self.port, |wanted| {
                 packet
@@ -253,31 +225,20 @@ impl Condition {
                     .is_some_and(|(source, destination)| source == wanted || destination == wanted)
             })
             && asked(self.payload, |wanted| has_payload(packet) == wanted)
-            && self.holds_for_flags(packet)
+            && asked(self.syn, |wanted| {
+                packet
+                    .segment()
+                    .is_some_and(|segment| segment.syn == wanted)
+            })
     }
 
     /// Whether it holds for a request for the router's own address, which is for no other end.
-    pub(super) fn holds_for_neighbour(&self, from: End, now: Duration) -> bool {
-        self.protocol == Some(Protocol::Neighbour) && self.holds_between(from, None, now)
+    pub(super) fn holds_for_neighbour(&self, from: End) -> bool {
+        self.protocol == Some(Protocol::Neighbour) && self.holds_between(from, None)
     }
 
-    fn holds_between(&self, from: End, to: Option<End>, now: Duration) -> bool {
-        asked(self.from, |wanted| wanted == from)
-            && asked(self.to, |wanted| Some(wanted) == to)
-            && self.during.as_ref().is_none_or(|span| span.contains(&now))
-    }
-
-    fn holds_for_flags(&self, packet: &Packet<'_>) -> bool {
-        let flag = |wanted: Option<bool>, of: fn(&super::Segment) -> bool| {
-            asked(wanted, |wanted| {
-                packet
-                    .segment()
-                    .is_some_and(|segment| of(segment) == wanted)
-            })
-        };
-        flag(self.syn, |segment| segment.syn)
-            && flag(self.fin, |segment| segment.fin)
-            && flag(self.rst, |segment| segment.rst)
+    fn holds_between(&self, from: End, to: Option<End>) -> bool {
+        asked(self.from, |wanted| wanted == from) && asked(self.to, |wanted| Some(wanted) == to)
     }
 }
 

@@ -85,7 +85,7 @@ pub struct Mistake {
 pub fn compare(directory: &Path, truth: &Truth) -> Result<Score, ComparisonError> {
     let mut score = Score::default();
     for at in [At::Ours, At::Theirs] {
-        let stories = stories(&directory.join(format!("{}.pcapng", at.host())))?;
+        let stories = stories(&directory.join(format!("{}.pcapng", at.name())))?;
         for life in &truth.lives {
             let Some(expected) = expected(truth, life, at) else {
                 continue;

@@ -15,94 +15,51 @@ use super::compare::{ComparisonError, Mistake, since_1970, with_packets};
 use super::truth::{UNDER_WAY, expected};
 use super::{At, Truth};
 
-/// What is done to a capture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Damage {
-    /// It begins in the middle.
-    CutAtTheStart,
-    /// It begins after the fault.
-    BegunAfterTheFault,
-    /// It ends in the middle.
-    CutAtTheEnd,
-    /// It ends soon after the fault.
-    CutAfterTheFault,
-    /// What the server sent is missing.
-    ClientOnly,
-    /// What the client sent is missing.
-    ServerOnly,
-    /// It begins in the middle, and what the server sent is missing.
-    LateClientOnly,
-    /// It begins in the middle, and what the client sent is missing.
-    LateServerOnly,
-    /// Bare acknowledgments are missing.
-    NoBareAcknowledgments,
-    /// Every third packet is missing.
-    EveryThird,
-    /// Every packet is there twice.
-    Doubled,
-    /// The whole is there twice, one after the other.
-    Appended,
-    /// Every packet was captured on two interfaces with a router between them.
-    TwoInterfaces,
-    /// Neighbours that are at most a millisecond apart are in the wrong order.
-    Reordered,
-    /// In the middle the clock is set back by an hour.
-    ClockSetBack,
-    /// Of each packet the headers alone are there, without options.
-    HeadersOnly,
-    /// It was merged with one from behind a router whose clock is half a second ahead.
-    MergedClocks,
+named! {
+    /// What is done to a capture.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Damage {
+        /// It begins in the middle.
+        CutAtTheStart = "cut at the start",
+        /// It begins after the fault.
+        BegunAfterTheFault = "begun after the fault",
+        /// It ends in the middle.
+        CutAtTheEnd = "cut at the end",
+        /// It ends soon after the fault.
+        CutAfterTheFault = "cut after the fault",
+        /// What the server sent is missing.
+        ClientOnly = "the client's side only",
+        /// What the client sent is missing.
+        ServerOnly = "the server's side only",
+        /// It begins in the middle, and what the server sent is missing.
+        LateClientOnly = "from the middle, client",
+        /// It begins in the middle, and what the client sent is missing.
+        LateServerOnly = "from the middle, server",
+        /// Bare acknowledgments are missing.
+        NoBareAcknowledgments = "without bare ACKs",
+        /// Every third packet is missing.
+        EveryThird = "every third dropped",
+        /// Every packet is there twice.
+        Doubled = "doubled",
+        /// The whole is there twice, one after the other.
+        Appended = "appended to itself",
+        /// Every packet was captured on two interfaces with a router between them.
+        TwoInterfaces = "two interfaces",
+        /// Neighbours that are at most a millisecond apart are in the wrong order.
+        Reordered = "reordered",
+        /// In the middle the clock is set back by an hour.
+        ClockSetBack = "clock set back",
+        /// Of each packet the headers alone are there, without options.
+        HeadersOnly = "headers only",
+        /// It was merged with one from behind a router whose clock is half a second ahead.
+        MergedClocks = "merged, clocks apart",
+    }
 }
 
 /// How long a packet takes to the router.
 const TO_THE_ROUTER: Duration = Duration::from_micros(20);
 
 impl Damage {
-    /// Each of them.
-    pub const ALL: [Self; 17] = [
-        Self::CutAtTheStart,
-        Self::BegunAfterTheFault,
-        Self::CutAtTheEnd,
-        Self::CutAfterTheFault,
-        Self::ClientOnly,
-        Self::ServerOnly,
-        Self::LateClientOnly,
-        Self::LateServerOnly,
-        Self::NoBareAcknowledgments,
-        Self::EveryThird,
-        Self::Doubled,
-        Self::Appended,
-        Self::TwoInterfaces,
-        Self::Reordered,
-        Self::ClockSetBack,
-        Self::HeadersOnly,
-        Self::MergedClocks,
-    ];
-
-    /// A few words for it.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::CutAtTheStart => "cut at the start",
-            Self::BegunAfterTheFault => "begun after the fault",
-            Self::CutAtTheEnd => "cut at the end",
-            Self::CutAfterTheFault => "cut after the fault",
-            Self::ClientOnly => "the client's side only",
-            Self::ServerOnly => "the server's side only",
-            Self::LateClientOnly => "from the middle, client",
-            Self::LateServerOnly => "from the middle, server",
-            Self::NoBareAcknowledgments => "without bare ACKs",
-            Self::EveryThird => "every third dropped",
-            Self::Doubled => "doubled",
-            Self::Appended => "appended to itself",
-            Self::TwoInterfaces => "two interfaces",
-            Self::Reordered => "reordered",
-            Self::ClockSetBack => "clock set back",
-            Self::HeadersOnly => "headers only",
-            Self::MergedClocks => "merged, clocks apart",
-        }
-    }
-
     /// The capture after it, of a fault that began at `struck`.
     fn done_to(self, whole: Vec<Captured>, struck: Duration) -> Vec<Captured> {
         let span = whole.first().zip(whole.last());
@@ -213,7 +170,7 @@ pub fn compare_damaged(
     let mut score = Damaged::default();
     for at in [At::Ours, At::Theirs] {
         let mut whole = Vec::new();
-        with_packets(&directory.join(format!("{}.pcapng", at.host())), |packet| {
+        with_packets(&directory.join(format!("{}.pcapng", at.name())), |packet| {
             whole.extend(Captured::of(packet));
         })?;
         let stories = told(&damage.done_to(whole, truth.struck_at));
@@ -233,7 +190,7 @@ pub fn compare_damaged(
                 scenario: truth.scenario.clone(),
                 at,
                 life: life.clone(),
-                wrong: vec![format!("{}: {wrong}", damage.words())],
+                wrong: vec![format!("{}: {wrong}", damage.name())],
                 told: Some(story.verdict.sentence(story)),
             }));
         }

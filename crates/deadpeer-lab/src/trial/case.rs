@@ -25,60 +25,44 @@ pub enum Case {
     Middlebox,
 }
 
-/// What a connection is doing when its client vanishes, as the server sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum State {
-    /// All is said, nothing is on its way.
-    Idle,
-    /// The server's answer is on its way and never acknowledged.
-    InFlight,
-    /// The client reads no more, and the server's answers wait for room.
-    ZeroWindow,
-    /// The server sends one answer after the other.
-    Sending,
-    /// The server is about to answer: it writes when the client has already vanished.
-    LateWrite,
+named! {
+    /// What a connection is doing when its client vanishes, as the server sees it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum State {
+        /// All is said, nothing is on its way.
+        Idle = "idle",
+        /// The server's answer is on its way and never acknowledged.
+        InFlight = "in-flight",
+        /// The client reads no more, and the server's answers wait for room.
+        ZeroWindow = "zero-window",
+        /// The server sends one answer after the other.
+        Sending = "sending",
+        /// The server is about to answer: it writes when the client has already vanished.
+        LateWrite = "late-write",
+    }
 }
 
-/// How a live client makes it hard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Living {
-    /// Not at all: what happens to it is the server's own policy, by which the others are judged.
-    Untouched,
-    /// One in twenty packets is lost, each way.
-    Lossy,
-    /// Every packet takes 300 ms and up to 50 ms more, each way.
-    Delayed,
-    /// Nothing comes through for a third of the deadline.
-    Outage,
-    /// It reads a few bytes every tenth of a second: its window stays closed.
-    SlowReader,
+named! {
+    /// How a live client makes it hard.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum Living {
+        /// Not at all: what happens to it is the server's own policy, by which the others are
+        /// judged.
+        Untouched = "untouched",
+        /// One in twenty packets is lost, each way.
+        Lossy = "lossy",
+        /// Every packet takes 300 ms and up to 50 ms more, each way.
+        Delayed = "delayed",
+        /// Nothing comes through for a third of the deadline.
+        Outage = "outage",
+        /// It reads a few bytes every tenth of a second: its window stays closed.
+        SlowReader = "slow-reader",
+    }
 }
 
 impl State {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Idle,
-        Self::InFlight,
-        Self::ZeroWindow,
-        Self::Sending,
-        Self::LateWrite,
-    ];
-
-    /// The name as the command line writes it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::InFlight => "in-flight",
-            Self::ZeroWindow => "zero-window",
-            Self::Sending => "sending",
-            Self::LateWrite => "late-write",
-        }
-    }
-
     /// What it is to the kernel that the client says nothing any more.
     pub(super) const fn silence(self) -> Silence {
         match self {
@@ -86,29 +70,6 @@ impl State {
             Self::InFlight | Self::Sending => Silence::InFlight,
             Self::ZeroWindow => Silence::ZeroWindow,
             Self::LateWrite => Silence::LateWrite,
-        }
-    }
-}
-
-impl Living {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Untouched,
-        Self::Lossy,
-        Self::Delayed,
-        Self::Outage,
-        Self::SlowReader,
-    ];
-
-    /// The name as the report writes it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Untouched => "untouched",
-            Self::Lossy => "lossy",
-            Self::Delayed => "delayed",
-            Self::Outage => "outage",
-            Self::SlowReader => "slow-reader",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Why a trial could not be held.
 
+use crate::error::LabError;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitStatus;
@@ -7,10 +8,6 @@ use std::time::Duration;
 
 use deadpeer_sys::sock_diag::{DumpError, OpenError};
 use deadpeer_sys::sysctl::SysctlError;
-
-use crate::host::HostError;
-use crate::lab::LabError;
-use crate::wire::WireError;
 
 /// A trial that came to no answer about the server.
 #[derive(Debug, thiserror::Error)]
@@ -22,15 +19,9 @@ pub enum TrialError {
     /// More cases than a wire has ends.
     #[error("{0} cases are more than one wire can join")]
     TooManyCases(usize),
-    /// The lab could not be built.
+    /// The lab could not be built, or something not be done in a host, such as starting the server.
     #[error(transparent)]
     Lab(#[from] LabError),
-    /// Something could not be done in a host, such as starting the server.
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// The wire stopped.
-    #[error(transparent)]
-    Wire(#[from] WireError),
     /// The server's sockets could not be looked at.
     #[error(transparent)]
     Open(#[from] OpenError),

@@ -4,44 +4,36 @@ use std::time::Duration;
 
 use super::State;
 use super::path::Path;
+use crate::error::LabError;
 use crate::router::Reject;
-use crate::wire::WireError;
 
-/// How the client goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Fault {
-    /// Its machine is without power: every packet is lost without a word.
-    PowerOff,
-    /// The last router says that the host is unreachable (ICMP 3/1, ICMPv6 1/3).
-    Unreachable,
-    /// Its machine starts again: a second of silence, then a RST to everything.
-    Reboot,
-    /// A NAT on the way forgot the connection and is silent about it. The client itself lives on.
-    NatLost,
-    /// The same with a NAT that answers by RST.
-    NatReset,
-    /// It closes its connection, or is killed: a FIN.
-    Close,
-    /// It aborts its connection: a RST.
-    Abort,
+named! {
+    /// How the client goes.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum Fault {
+        /// Its machine is without power: every packet is lost without a word.
+        PowerOff = "power-off",
+        /// The last router says that the host is unreachable (ICMP 3/1, ICMPv6 1/3).
+        Unreachable = "unreachable",
+        /// Its machine starts again: a second of silence, then a RST to everything.
+        Reboot = "reboot",
+        /// A NAT on the way forgot the connection and is silent about it. The client itself lives
+        /// on.
+        NatLost = "nat-lost",
+        /// The same with a NAT that answers by RST.
+        NatReset = "nat-reset",
+        /// It closes its connection, or is killed: a FIN.
+        Close = "close",
+        /// It aborts its connection: a RST.
+        Abort = "abort",
+    }
 }
 
 /// How long a machine needs to start again.
 const BOOT: Duration = Duration::from_secs(1);
 
 impl Fault {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::PowerOff,
-        Self::Unreachable,
-        Self::Reboot,
-        Self::NatLost,
-        Self::NatReset,
-        Self::Close,
-        Self::Abort,
-    ];
-
     /// Those that a trial strikes unless told otherwise: every kind of answer, and silence, once.
     pub const USUAL: [Self; 5] = [
         Self::PowerOff,
@@ -50,20 +42,6 @@ impl Fault {
         Self::Close,
         Self::Abort,
     ];
-
-    /// The name as the command line writes it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::PowerOff => "power-off",
-            Self::Unreachable => "unreachable",
-            Self::Reboot => "reboot",
-            Self::NatLost => "nat-lost",
-            Self::NatReset => "nat-reset",
-            Self::Close => "close",
-            Self::Abort => "abort",
-        }
-    }
 
     /// Whether it means anything in this state. A client that closes does so when all is said.
     #[must_use]
@@ -95,7 +73,7 @@ impl Fault {
     }
 
     /// Makes the path as the fault has it at first, or, after its second act, for good.
-    pub(super) fn strike(self, path: &mut Path<'_>, again: bool) -> Result<(), WireError> {
+    pub(super) fn strike(self, path: &mut Path<'_>, again: bool) -> Result<(), LabError> {
         match self {
             Self::PowerOff | Self::NatLost => path.silence(),
             Self::Reboot if !again => path.silence(),

@@ -15,7 +15,8 @@ use deadpeer_sys::sock_diag::{Request, SockDiag, Socket, States};
 use super::TrialError;
 use super::holders::Holders;
 use super::seen::Seen;
-use crate::host::{Host, HostError};
+use crate::error::LabError;
+use crate::host::Host;
 
 /// How often it looks, and so how exactly it can tell the time of an end.
 pub(super) const TICK: Duration = Duration::from_millis(20);
@@ -157,6 +158,6 @@ impl Table {
 
 /// The number of a host's network namespace.
 pub(super) fn namespace(host: &Host) -> Result<u64, TrialError> {
-    let inode = netns::inode(host.as_fd()).map_err(HostError::Call)?;
+    let inode = netns::inode(host.as_fd()).map_err(LabError::Call)?;
     Ok(inode)
 }

@@ -186,32 +186,26 @@ fn conditions_pick_what_they_say() {
     let plain = Tcp::ack(Family::V6, LEFT);
     let data = plain.clone().with(|tcp| tcp.payload = vec![1]);
     let syn = Tcp::syn(Family::V6, LEFT);
-    let fin = plain.clone().with(|tcp| tcp.header.fin = true);
-    let rst = plain.clone().with(|tcp| tcp.header.rst = true);
     let any = Condition::any;
     for (when, dropped) in [
-        (any(), [true; 5]),
-        (Condition::tcp(), [true; 5]),
-        (any().protocol(Protocol::Udp), [false; 5]),
-        (any().protocol(Protocol::Icmp), [false; 5]),
-        (any().from(LEFT).to(RIGHT), [true; 5]),
-        (any().from(RIGHT), [false; 5]),
-        (any().to(LEFT), [false; 5]),
-        (any().port(80), [true; 5]),
-        (any().port(4000), [true; 5]),
-        (any().port(81), [false; 5]),
-        (any().payload(true), [false, true, false, false, false]),
-        (any().payload(false), [true, false, true, true, true]),
-        (any().syn(true), [false, false, true, false, false]),
-        (any().fin(true), [false, false, false, true, false]),
-        (any().rst(false), [true, true, true, true, false]),
-        (any().during(ms(5)..ms(6)), [true; 5]),
-        (any().during(ms(6)..ms(9)), [false; 5]),
-        (any().during(ms(0)..ms(5)), [false; 5]),
-        (any().at_most(2), [true, true, false, false, false]),
+        (any(), [true; 3]),
+        (Condition::tcp(), [true; 3]),
+        (any().protocol(Protocol::Udp), [false; 3]),
+        (any().protocol(Protocol::Icmp), [false; 3]),
+        (any().from(LEFT).to(RIGHT), [true; 3]),
+        (any().from(RIGHT), [false; 3]),
+        (any().to(LEFT), [false; 3]),
+        (any().port(80), [true; 3]),
+        (any().port(4000), [true; 3]),
+        (any().port(81), [false; 3]),
+        (any().payload(true), [false, true, false]),
+        (any().payload(false), [true, false, true]),
+        (any().syn(true), [false, false, true]),
+        (any().syn(false), [true, true, false]),
+        (any().at_most(2), [true, true, false]),
     ] {
         let mut router = router_with(when.clone(), Action::Drop);
-        let gone = [&plain, &data, &syn, &fin, &rst].map(|tcp| {
+        let gone = [&plain, &data, &syn].map(|tcp| {
             decide(&mut router, LEFT, &tcp.frame(), ms(5))
                 .emissions
                 .is_empty()
