@@ -4,13 +4,11 @@ mod netlink;
 mod process;
 mod setup;
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
 
-use deadpeer_sys::SysError;
-use deadpeer_sys::netns::{self, NetnsError};
+use deadpeer_sys::netns;
 
 pub(crate) use netlink::{Netlink, index};
 pub use process::Process;
@@ -186,7 +184,7 @@ impl Host {
         &self,
         work: impl FnOnce(&mut Netlink) -> Result<(), LabError> + Send,
     ) -> Result<(), LabError> {
-        Ok(self.enter(|| work(&mut Netlink::open()?))??)
+        self.enter(|| work(&mut Netlink::open()?))?
     }
 }
 

@@ -18,10 +18,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use deadpeer_sys::SysError;
-use deadpeer_sys::netns::{self, NetnsError};
+use deadpeer_sys::netns;
 use deadpeer_sys::packet::{PacketSocket, RingLayout};
 use rustix::event::EventfdFlags;
 
@@ -169,9 +168,9 @@ impl Wire {
     }
 
     fn set_end(&self, end: End, up: bool) -> Result<(), LabError> {
-        Ok(netns::enter(&self.namespace, || {
+        netns::enter(&self.namespace, || {
             Netlink::open()?.set_up(&wire_interface(end), up)
-        })??)
+        })?
     }
 
     /// Lets the wire's thread do something between two packets, and waits for its answer.

@@ -1,6 +1,5 @@
 //! Carrying out what concerns the network.
 
-use std::io;
 use std::net::IpAddr;
 
 use super::deed::{Deed, Side, Unreachable, Way};

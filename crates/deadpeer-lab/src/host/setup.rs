@@ -51,7 +51,7 @@ fn settle(namespace: BorrowedFd<'_>, link: &Link) -> Result<(), LabError> {
         switch_off_offloads(INTERFACE)?;
         let mut netlink = Netlink::open()?;
         netlink.set_up(INTERFACE, true)?;
-        Ok(number(&mut netlink, link)?)
+        number(&mut netlink, link)
     })?
 }
 
