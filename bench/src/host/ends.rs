@@ -37,7 +37,11 @@ pub(super) fn measure(load: &Path, rounds: usize) -> Result<bool> {
     println!("  protecting an end, us: {protected:>48.3}");
     let [_, idle] = numbers(load, &["idle", "5"])?;
     let met = [
-        at_most("protecting an end, of what it takes", protected / bare, 0.12),
+        at_most(
+            "protecting an end, of what it takes",
+            protected / bare,
+            0.12,
+        ),
         at_most("telling and reading a death, us", median(told) / 1e3, 1.0),
         at_most("deaths lost", lost, 0.0),
         at_most("five idle seconds of a watch, ms", idle / 1e6, 1.0),
