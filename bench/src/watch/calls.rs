@@ -65,9 +65,9 @@ fn timed(calls: impl FnOnce() -> Result<()>) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64() / f64::from(CALLS))
 }
 
-/// Milliseconds until an answer. Pings connections that have been silent long enough to be asked. They begin at every phase of
-/// the kernel's clock: right after an answer, which comes with a tick, it is always a whole tick to
-/// the next.
+/// Milliseconds until an answer. Pings connections that have been silent long enough to be asked.
+/// They begin at every phase of the kernel's clock: right after an answer, which comes with a tick,
+/// it is always a whole tick to the next.
 fn pinging(pairs: &[(TcpStream, TcpStream)]) -> Result<f64> {
     std::thread::sleep(Duration::from_millis(1_200));
     let mut times = Vec::new();

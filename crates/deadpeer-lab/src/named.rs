@@ -1,7 +1,7 @@
 //! Enums whose values have a name each.
 
-/// Declares an enum with its values' names beside them: `name` gives them, `ALL` lists the values in
-/// their order.
+/// Declares an enum with its values' names beside them: `name` gives them, `ALL` lists the values
+/// in their order.
 macro_rules! named {
     (
         $(#[$about:meta])*

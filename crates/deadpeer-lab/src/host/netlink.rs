@@ -3,7 +3,6 @@
 //! The message formats come from the rust-netlink project; its asynchronous client, `rtnetlink`,
 //! would bring a tokio runtime along for a dozen requests that are made once and in order.
 
-use crate::error::LabError;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -25,6 +24,8 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use rustix::net::netdevice;
 use rustix::net::{AddressFamily as Family, SocketFlags, SocketType, socket_with};
+
+use crate::error::LabError;
 
 /// A request that rtnetlink did not grant.
 fn refused(request: &str) -> impl Fn(io::Error) -> LabError {

@@ -1,6 +1,5 @@
 //! Why a trial could not be held.
 
-use crate::error::LabError;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitStatus;
@@ -8,6 +7,8 @@ use std::time::Duration;
 
 use deadpeer_sys::sock_diag::{DumpError, OpenError};
 use deadpeer_sys::sysctl::SysctlError;
+
+use crate::error::LabError;
 
 /// A trial that came to no answer about the server.
 #[derive(Debug, thiserror::Error)]
