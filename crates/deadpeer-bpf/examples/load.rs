@@ -62,7 +62,7 @@ fn dump() -> Result<()> {
     engine.sockets()?.each(|socket| {
         let holder = match socket.holding {
             Holding::File(inode) => holders.get(&inode.get()),
-            Holding::AcceptQueue | Holding::Closed | _ => None,
+            Holding::AcceptQueue | Holding::Closed => None,
         };
         let name = holder.map(|(pid, _)| {
             names.entry(*pid).or_insert_with(|| {

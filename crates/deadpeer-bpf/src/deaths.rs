@@ -34,7 +34,6 @@ pub struct Deaths {
 
 /// Whose connections are reported. The program leaves others alone after two comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Watched {
     /// Those of the network namespace with this number.
     Namespace(u32),
@@ -47,7 +46,6 @@ pub enum Watched {
 ///
 /// The numbers are those of that moment, the socket's error not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Death {
     /// When: `CLOCK_MONOTONIC`.
     pub at: Duration,
@@ -121,7 +119,6 @@ pub struct Death {
 
 /// The process that closed our end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Closer {
     /// Its number, as our pid namespace has it; `None` if it is in none that we see.
     pub pid: Option<u32>,
@@ -141,7 +138,6 @@ impl Closer {
 
 /// The process that made a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Caller {
     /// Its number, as our pid namespace has it; `None` if it is in none that we see.
     pub pid: Option<u32>,

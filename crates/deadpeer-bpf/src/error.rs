@@ -6,7 +6,6 @@ use rustix::io::Errno;
 
 /// Why a feature can't be had on this machine, or not by us.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Unavailable {
     /// The kernel was built without a description of its own types (`CONFIG_DEBUG_INFO_BTF`).
     #[error("the kernel has no description of its types: /sys/kernel/btf/vmlinux: {0}")]
@@ -77,7 +76,6 @@ pub enum Unavailable {
 /// A system call that failed: which one, and what the kernel said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{call}: {errno}")]
-#[non_exhaustive]
 pub struct CallError {
     /// The call, with its command where it has many: `bpf(LINK_CREATE)`.
     pub call: &'static str,
@@ -93,7 +91,6 @@ impl CallError {
 
 /// A pinned protection that could not be kept, found or removed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum PinError {
     /// No BPF file system is mounted there.
     #[error("{} is not a BPF file system: mount -t bpf bpf {}", path.display(), path.display())]

@@ -77,7 +77,6 @@ impl Adoption {
 
 /// A rule that holds though nobody has it open: a link in the BPF file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Pinned {
     /// Its directory.
     pub path: PathBuf,

@@ -20,7 +20,6 @@ pub struct SocketOwners {
 
 /// One descriptor of a stream socket of IPv4 or IPv6: of TCP, of Multipath TCP or, rarely, of SCTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct SocketOwner {
     /// The process, as our pid namespace numbers it.
     pub pid: u32,

@@ -24,7 +24,6 @@ use crate::records::{self, Memory, Options};
 /// wants to give up before `survive + 1` probes, a second apart, can have gone unanswered gets that
 /// time: 3.5 s for two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Rule {
     /// Where the program has set no user timeout.
     pub calm: Way,
@@ -50,7 +49,6 @@ pub(crate) enum Whom {
 
 /// Keepalive's three numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Keepalive {
     /// `TCP_KEEPIDLE` or `tcp_keepalive_time`, seconds.
     pub keepidle_s: u32,
@@ -72,7 +70,6 @@ impl From<&Effective> for Keepalive {
 
 /// Options that keep a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Way {
     /// The options to set. `None` leaves an option alone.
     pub options: SocketOptions,
@@ -187,7 +184,6 @@ impl Way {
 
 /// What a protection has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Counts {
     /// Ends of connections on which something was set.
     pub protected: u64,

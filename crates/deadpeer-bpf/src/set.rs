@@ -15,7 +15,6 @@ use crate::{Unavailable, feature, records};
 
 /// Options to set on one socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Change {
     /// The socket: connections, accepted or not, and listeners. TIME_WAIT and connection requests
     /// have no options.
@@ -31,7 +30,6 @@ pub struct Change {
 /// What became of one [`Change`]; a socket that is gone has no outcome, nor has one whose owner has
 /// closed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Outcome {
     /// The socket.
     pub cookie: u64,
@@ -45,7 +43,6 @@ pub struct Outcome {
 
 /// Why options were not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Refused {
     /// The options were not those of [`Change::only_if`] any more; nothing was set.
     Changed,

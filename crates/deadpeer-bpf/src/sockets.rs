@@ -26,7 +26,6 @@ pub struct Sockets {
 /// A TCP socket of any state. Shown without stopping it: its numbers may be of neighbouring
 /// moments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Socket {
     /// The number that names it while the machine runs (`SO_COOKIE`).
     pub cookie: u64,
@@ -122,7 +121,6 @@ pub struct Socket {
 
 /// A timer of the kernel that is running on a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct Timer {
     /// What it does when it fires, as inet_diag numbers it: 1 sends again, 2 keepalive, 3 ends
     /// TIME_WAIT, 4 probes a closed window.
@@ -139,7 +137,6 @@ pub struct Timer {
 
 /// Who has a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Holding {
     /// A descriptor, or several, of the file with this inode number (`socket:[inode]`).
     File(NonZeroU32),

@@ -74,7 +74,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         Compliance::InTime if elsewhere.is_some() || !is_shown => Exit::Unknown,
         Compliance::InTime | Compliance::NotJudged => Exit::Yes,
         Compliance::Late => Exit::No,
-        Compliance::Undecided | _ => Exit::Unknown,
+        Compliance::Undecided => Exit::Unknown,
     })
 }
 

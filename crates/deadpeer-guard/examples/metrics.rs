@@ -54,9 +54,11 @@ fn board() -> Board {
         let notice = Silence::JUDGED
             .map(|silence| (silence, Noticed::Never))
             .into();
-        readings
-            .services
-            .push(ServiceReading::new(name, kept, notice));
+        readings.services.push(ServiceReading {
+            service: name,
+            connections: kept,
+            notice,
+        });
         for cause in CAUSES {
             board.count(&died(&process, port, cause));
         }
@@ -79,7 +81,10 @@ fn died(process: &[u8], port: u16, cause: CloseCause) -> Event {
     reason.cause = cause;
     let mut death = Death::new(SystemTime::UNIX_EPOCH, 1, (end, end), reason);
     let process = Arc::new(Process::named(1, process));
-    death.owner = Some(LastOwner::new(process, KnownBy::Holding));
+    death.owner = Some(LastOwner {
+        process,
+        known_by: KnownBy::Holding,
+    });
     death.role = Role::Accepted(port);
     death.silence = Some(Duration::from_secs(30));
     Event::Died(Box::new(Died::new(death)))

@@ -45,7 +45,6 @@ impl Mode {
 
 /// Something that happened.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub enum Event {
     /// A connection died, of whatever.
     Died(Box<Died>),
@@ -60,7 +59,6 @@ pub enum Event {
 
 /// A connection that died.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Died {
     /// What the host knows of it: cause, owner, silence, age, bytes, the setting that decided, who
     /// destroyed it.
@@ -88,7 +86,6 @@ impl Died {
 
 /// Which connection it is, and whose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Subject {
     /// The number that no other socket of this boot has.
     #[doc(alias = "SO_COOKIE")]
@@ -111,7 +108,6 @@ pub struct Subject {
 
 /// Why a peer is taken for gone.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
 pub struct Evidence {
     /// How long nothing had been heard of it.
     pub silence: Duration,
@@ -126,7 +122,6 @@ pub struct Evidence {
 
 /// A connection that was destroyed because its peer is gone, or would have been.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Killed {
     /// When that was done and over.
     pub at: SystemTime,
@@ -140,7 +135,6 @@ pub struct Killed {
 
 /// What came of a kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum KillResult {
     /// It is gone from the kernel's table: looked at afterwards.
     Destroyed,
@@ -154,7 +148,6 @@ pub enum KillResult {
 
 /// A connection that was let live although its peer left everything unanswered for the deadline.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Spared {
     /// When.
     pub at: SystemTime,
@@ -168,7 +161,6 @@ pub struct Spared {
 
 /// Why a connection was let live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum WhySpared {
     /// The brake holds: it may well be us.
     Holding,

@@ -297,8 +297,7 @@ impl Guard {
                 RouteEvent::LinkDown { name } => ours |= links.has(&name),
                 RouteEvent::AddressGone
                 | RouteEvent::DefaultRouteGone
-                | RouteEvent::Overrun
-                | _ => ours = true,
+                | RouteEvent::Overrun => ours = true,
             })?;
             if ours {
                 info!(

@@ -53,7 +53,6 @@ pub struct HistoryReading {
 
 /// How log records for a collector fared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct ExportReading {
     /// Those that the collector took.
     pub accepted: u64,

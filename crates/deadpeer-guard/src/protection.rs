@@ -94,7 +94,7 @@ fn protection(judged: &Judgement) -> Protection {
         (_, Bound::ByProgram) => Protection::Supervised,
         (Compliance::InTime, _) => Protection::Kept,
         (Compliance::Late, _) => Protection::Missed,
-        (Compliance::Undecided | Compliance::NotJudged | _, _) => Protection::Unknown,
+        (Compliance::Undecided | Compliance::NotJudged, _) => Protection::Unknown,
     }
 }
 
@@ -102,6 +102,6 @@ fn noticed(bound: Bound) -> Option<Noticed> {
     match bound {
         Bound::Never => Some(Noticed::Never),
         Bound::By(at) => Some(Noticed::By(at)),
-        Bound::NotBefore(_) | Bound::Unknown | Bound::ByProgram | Bound::RuledOut | _ => None,
+        Bound::NotBefore(_) | Bound::Unknown | Bound::ByProgram | Bound::RuledOut => None,
     }
 }

@@ -11,7 +11,6 @@ use crate::event::{KillResult, Mode, PolicyName, WhySpared};
 
 /// How things stand after a sweep. Counts never go back; they begin at 0 with the daemon.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct Readings {
     /// Each service, as the last sweep found it that read settings.
     pub services: Vec<ServiceReading>,
@@ -47,7 +46,6 @@ pub struct Readings {
 /// A service: the connections of the processes with one name that play one role in one network
 /// namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ServiceReading {
     /// Which.
     pub service: ServiceName,
@@ -60,7 +58,6 @@ pub struct ServiceReading {
 
 /// Whether a connection keeps the deadline of its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Protection {
     /// By its settings, whatever happens to us.
     Kept,
@@ -95,33 +92,18 @@ pub enum Noticed {
 }
 
 impl ServiceReading {
-    /// A service as it was found.
-    #[must_use]
-    pub fn new(
-        service: ServiceName,
-        connections: BTreeMap<Protection, u64>,
-        notice: BTreeMap<Silence, Noticed>,
-    ) -> Self {
-        Self {
-            service,
-            connections,
-            notice,
-        }
-    }
-
     /// Who began its connections, as a word for programs.
     #[must_use]
     pub fn direction(&self) -> &'static str {
         match self.service.role {
             Role::Outgoing(_) => "outgoing",
-            Role::Listening(_) | Role::Accepted(_) | _ => "accepted",
+            Role::Listening(_) | Role::Accepted(_) => "accepted",
         }
     }
 }
 
 /// What became of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum QuestionResult {
     /// The peer answered after all.
     Answered,
@@ -131,7 +113,6 @@ pub enum QuestionResult {
 
 /// What was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum What {
     /// Options with which the kernel keeps the deadline.
     Protect,
@@ -155,7 +136,6 @@ impl What {
 
 /// One look at all connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Swept {
     /// How many there have been.
     pub sweeps: u64,
@@ -179,7 +159,6 @@ pub struct Swept {
 
 /// Nothing is killed, for a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Holding {
     /// Which.
     pub reason: HoldReason,
@@ -191,7 +170,6 @@ pub struct Holding {
 
 /// Why nothing is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum HoldReason {
     /// So many peers fell silent at once that it may well be us.
     ManySilent,
@@ -210,7 +188,6 @@ impl HoldReason {
 
 /// The configuration in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Configured {
     /// Whether what was read last is in force; `false`: it was wrong, and the one before still is.
     pub last_reload_ok: bool,

@@ -18,7 +18,6 @@ use crate::silences::Silences;
 
 /// A network namespace could not be watched.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum OpenRealmError {
     /// Its table could not be opened.
     #[error(transparent)]
@@ -120,7 +119,6 @@ impl Realm {
 
 /// What was to be changed could not be put on record.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub(crate) enum ChangeError {
     /// This boot has no number.
     #[error("read boot_id: {0}")]

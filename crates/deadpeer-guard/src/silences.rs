@@ -37,7 +37,6 @@ struct Silent {
 
 /// A peer that was silent for so long at least, and gave a sign of life then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Survived {
     /// The peer.
     pub peer: IpAddr,

@@ -22,7 +22,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let owners: Vec<LastOwner> = (0..200)
         .map(|number| {
             let process = Process::named(1000 + number, b"postgres");
-            LastOwner::new(Arc::new(process), KnownBy::Holding)
+            LastOwner {
+                process: Arc::new(process),
+                known_by: KnownBy::Holding,
+            }
         })
         .collect();
     let begun = Instant::now();

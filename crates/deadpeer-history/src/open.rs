@@ -30,7 +30,6 @@ pub enum Damaged {
 
 /// A history cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum OpenError {
     /// The file cannot be made.
     #[error("cannot make {}: {error}", path.display())]
@@ -74,7 +73,6 @@ pub enum OpenError {
 
 /// What went wrong with a history that goes on all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Trouble {
     /// It was damaged. What was in it is here.
     MovedAside(PathBuf),

@@ -22,7 +22,6 @@ pub struct Reader {
 
 /// A history cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ReadError {
     /// There is none, or it cannot be opened.
     #[error("cannot read {}: {error}", path.display())]
@@ -50,7 +49,6 @@ pub enum ReadError {
 
 /// Deaths that are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Lost {
     /// How many.
     pub deaths: u64,
@@ -60,7 +58,6 @@ pub struct Lost {
 
 /// What is known beside the deaths since some time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Since {
     /// Connections that both ends closed in order; those of the whole first hour.
     pub closes: u64,

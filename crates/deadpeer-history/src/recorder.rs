@@ -28,7 +28,6 @@ pub struct Recorder {
 
 /// How a history is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Status {
     /// Deaths in the file, of earlier runs too.
     pub records: u64,

@@ -59,7 +59,10 @@ mod tests {
         );
         let mut death = Death::new(at, 7, ends, CloseReason::of(&LastState::default()));
         let process = Process::named(9, process.as_bytes());
-        death.owner = Some(LastOwner::new(process.into(), KnownBy::Holding));
+        death.owner = Some(LastOwner {
+            process: process.into(),
+            known_by: KnownBy::Holding,
+        });
         Batch {
             deaths: vec![death],
             ..Batch::default()

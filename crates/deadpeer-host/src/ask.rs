@@ -13,7 +13,6 @@ use crate::target::{ByKernel, Risk};
 
 /// What came of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Reply {
     /// The question was put, or need not be.
     Answer(Answer),

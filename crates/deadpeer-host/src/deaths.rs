@@ -41,7 +41,6 @@ const BUFFER: usize = 4 << 20;
 
 /// Whose deaths, and how to see them.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct DeathsQuery {
     /// Which connections; its states are those that a connection died in. What its names mean is
     /// looked up again every now and then.
@@ -68,7 +67,6 @@ pub enum Means {
 
 /// Deaths cannot be watched.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum OpenDeathsError {
     /// The namespace could not be opened or entered.
     #[error(transparent)]
@@ -92,7 +90,6 @@ pub enum OpenDeathsError {
 
 /// Watching failed halfway.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum DeathsError {
     /// The kernel's table could not be read.
     #[error(transparent)]

@@ -22,7 +22,6 @@ use crate::workload::Workload;
 
 /// A connection as the table showed it at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Target {
     /// Its network namespace; `None`: not told, and so ours.
     pub netns: Option<Arc<Netns>>,
@@ -53,7 +52,6 @@ pub struct Target {
 
 /// A process that holds a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct TargetOwner {
     /// Its name, bytes as it chose them.
     pub process: Box<[u8]>,

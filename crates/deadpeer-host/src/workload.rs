@@ -15,7 +15,6 @@ pub use names::Names;
 
 /// What a process belongs to, as far as its cgroup tells.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[non_exhaustive]
 pub struct Workload {
     /// The innermost container.
     pub container: Option<Container>,
@@ -27,7 +26,6 @@ pub struct Workload {
 
 /// A container: what it is called, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
 pub struct Container {
     /// Its id of 64 hexadecimal digits; `None` where containers have names alone.
     pub id: Option<Box<str>>,
@@ -40,7 +38,6 @@ pub struct Container {
 
 /// A pod of Kubernetes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
 pub struct Pod {
     /// Its uid.
     pub uid: Box<str>,
@@ -50,7 +47,6 @@ pub struct Pod {
 
 /// Who makes containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
 pub enum Runtime {
     /// Docker.
     Docker,

@@ -12,7 +12,6 @@ use rustix::io::Errno;
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Fault {
     /// It is not made, and says this.
     Errno(Errno),
@@ -70,7 +69,6 @@ fn next(state: &mut u64) -> u64 {
 
 /// The calls of some work.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Calls {
     /// How many there were, those that failed included.
     pub made: usize,

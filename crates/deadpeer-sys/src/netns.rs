@@ -23,7 +23,6 @@ pub use of_socket::open_of_socket;
 
 /// A network namespace that could not be opened, entered or made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum NetnsError {
     /// There is no such namespace, or it may not be seen.
     Open {

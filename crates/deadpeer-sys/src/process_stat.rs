@@ -4,7 +4,6 @@ use std::fs;
 
 /// What `/proc/PID/stat` says of a process (proc(5)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ProcessStat {
     /// The letter of its state, `R`, `S` or `T` for instance.
     pub state: char,

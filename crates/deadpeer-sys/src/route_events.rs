@@ -10,7 +10,6 @@ use crate::{Result, door};
 
 /// Something of this machine's network that went.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum RouteEvent {
     /// A link is down, or has no carrier, or is gone.
     LinkDown {

@@ -153,7 +153,7 @@ pub(crate) fn apply(
     let lack = match sockopt::transport(fd).map_err(ApplyError::Read)? {
         Transport::Tcp => Lack::Kernel,
         Transport::Mptcp => Lack::Multipath,
-        Transport::Other | _ => return Err(ApplyError::NotTcp),
+        Transport::Other => return Err(ApplyError::NotTcp),
     };
     let before = sockopt::effective(fd).map_err(ApplyError::Read)?;
     let missing = set_all(options, &before, |setting| sockopt::set(fd, setting))?;

@@ -22,7 +22,7 @@ pub(super) fn remedy<'r>(
     let tally = &service.value;
     let kind = match service.role {
         Role::Outgoing(_) => SideKind::Upstream,
-        Role::Listening(_) | Role::Accepted(_) | _ => SideKind::Accepted,
+        Role::Listening(_) | Role::Accepted(_) => SideKind::Accepted,
     };
     let remedies = remedies
         .as_mut()

@@ -173,7 +173,7 @@ impl Doing {
                 )),
             },
             TimerKind::TimeWait => parts.add(format_args!("ends in {next}")),
-            TimerKind::Other(_) | _ => Ok(()),
+            TimerKind::Other(_) => Ok(()),
         }
     }
 

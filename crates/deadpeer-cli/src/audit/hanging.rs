@@ -66,7 +66,7 @@ impl fmt::Display for HangingWords<'_> {
         f.write_str(match hanging.wait {
             Wait::Peer(Awaited::Reader) => "PEER DOES NOT READ: ",
             Wait::Program => "NOT READ HERE: ",
-            Wait::Peer(_) | _ => "HUNG NOW: ",
+            Wait::Peer(_) => "HUNG NOW: ",
         })?;
         write!(
             f,
@@ -119,7 +119,7 @@ impl HangingWords<'_> {
                     " {have} {bytes} that the program has not read for {upto}{since}"
                 );
             }
-            Wait::Peer(_) | _ => ("waited ", ""),
+            Wait::Peer(_) => ("waited ", ""),
         };
         write!(f, " {have} {begin}{upto}{since}{end}")
     }

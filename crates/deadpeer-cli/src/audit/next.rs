@@ -37,7 +37,7 @@ pub(super) fn commands(request: &Request, machine: &Machine) -> Vec<String> {
     }
     let unanswered = |wait| match wait {
         Wait::Peer(awaited) => awaited.is_unanswered(),
-        Wait::Program | _ => false,
+        Wait::Program => false,
     };
     let mut gone = machine
         .hanging

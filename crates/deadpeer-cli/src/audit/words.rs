@@ -44,7 +44,7 @@ impl fmt::Display for BasisWords<'_> {
             Basis::Inherited(options) => write!(f, "{} (its listener's)", SettingsWords(options)),
             Basis::Unread(Some(why)) => write!(f, "? ({})", why.reason()),
             Basis::Unread(None) => f.write_str("? (not looked for)"),
-            Basis::Nobody | _ => f.write_str("- (no process holds it)"),
+            Basis::Nobody => f.write_str("- (no process holds it)"),
         }
     }
 }
@@ -60,7 +60,7 @@ impl fmt::Display for BoundWords {
             Bound::NotBefore(at) => write!(f, "> {}", Lower(at)),
             Bound::ByProgram => f.write_str("program"),
             Bound::RuledOut => f.write_str("-"),
-            Bound::Unknown | _ => f.write_str("?"),
+            Bound::Unknown => f.write_str("?"),
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn nothing(request: &Request) -> String {
         Selection::SilentFor(time) => {
             Some(format!("has been silent for {}", duration::typed(time)))
         }
-        Selection::Unreachable | Selection::AllMatching | _ => None,
+        Selection::Unreachable | Selection::AllMatching => None,
     };
     match (request.chosen.is_filtered(), silent) {
         (false, None) => return "There is no open connection.".to_owned(),

@@ -94,7 +94,6 @@ pub(super) fn style(reply: &Reply) -> Style {
         | Reply::Withheld(_)
         | Reply::NotSent
         | Reply::Unreachable(_)
-        | Reply::Failed(_)
-        | _ => styles::NOTE,
+        | Reply::Failed(_) => styles::NOTE,
     }
 }

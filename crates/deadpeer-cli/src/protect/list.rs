@@ -96,7 +96,7 @@ fn file_words(file: &UndoFile, left: Left) -> String {
         Left::Sockets(there) if there < record.sockets() as u64 => {
             format!(" ({} still open)", plural(there, "socket"))
         }
-        Left::Sockets(_) | Left::Unknown | _ => String::new(),
+        Left::Sockets(_) | Left::Unknown => String::new(),
     };
     let mut names: Vec<&str> = record
         .groups

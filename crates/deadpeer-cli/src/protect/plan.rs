@@ -195,7 +195,7 @@ fn note(part: &Part) -> Option<&'static str> {
         Fate::Supervised => {
             Some("supervised by its program (deadpeer): the kernel asks, the program decides")
         }
-        Fate::Judged(_) | Fate::Unseen(_) | _ => None,
+        Fate::Judged(_) | Fate::Unseen(_) => None,
     }
 }
 

@@ -86,6 +86,6 @@ fn words(event: &RouteEvent) -> Option<String> {
         }
         RouteEvent::AddressGone => "an address was removed".to_owned(),
         RouteEvent::DefaultRouteGone => "the default route was removed".to_owned(),
-        RouteEvent::Overrun | _ => return None,
+        RouteEvent::Overrun => return None,
     })
 }

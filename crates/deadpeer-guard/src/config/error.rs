@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 /// A configuration that is not taken over.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ConfigError {
     /// A file could not be read.
     #[error("{}: {error}", path.display())]

@@ -17,7 +17,6 @@ use crate::readings::What;
 
 /// What the daemon is told. The default has one policy, which observes everything.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Config {
     /// How far apart sweeps are at most: deadlines may make them closer.
     pub sweep: Duration,
@@ -31,7 +30,6 @@ pub struct Config {
 
 /// When it is taken to be us who are cut off, and not our peers who are gone.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
 pub struct Brake {
     /// More than this share of a service's far peers, or of the machine's, that fall silent within
     /// one deadline.
@@ -42,7 +40,6 @@ pub struct Brake {
 
 /// One policy.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Policy {
     /// Its name.
     pub name: PolicyName,
@@ -67,7 +64,6 @@ pub struct Policy {
 
 /// Programs that are run, with their arguments, and the facts in their environment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Hooks {
     /// Before a connection is destroyed, which is not done if it fails.
     pub before_kill: Option<Vec<String>>,

@@ -9,7 +9,6 @@ use crate::realm::OpenRealmError;
 
 /// It cannot be begun.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum OpenGuardError {
     /// A namespace cannot be watched.
     #[error(transparent)]
@@ -21,7 +20,6 @@ pub enum OpenGuardError {
 
 /// A sweep could not be made.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum SweepError {
     /// No table could be opened.
     #[error(transparent)]

@@ -8,7 +8,6 @@ use crate::readings::HoldReason;
 
 /// A reason, and whom it concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub struct Hold {
     /// The reason.
     pub reason: HoldReason,

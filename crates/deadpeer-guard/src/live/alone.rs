@@ -25,7 +25,6 @@ pub struct Alone {
 
 /// There cannot be a guard.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum AloneError {
     /// There is one.
     #[error("another guard is running{}: see `deadpeer guard status`", number(*.0))]

@@ -49,7 +49,6 @@ impl Asked {
 
 /// A running guard could not be asked.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum AskError {
     /// There is none.
     #[error("no guard is running here ({}: {error})", path.display())]

@@ -21,7 +21,10 @@ fn died(process: &[u8], cause: CloseCause, silence: Duration) -> Event {
     reason.cause = cause;
     let mut death = Death::new(SystemTime::UNIX_EPOCH, 1, (end, end), reason);
     let process = Arc::new(Process::named(1, process));
-    death.owner = Some(LastOwner::new(process, KnownBy::Holding));
+    death.owner = Some(LastOwner {
+        process,
+        known_by: KnownBy::Holding,
+    });
     death.role = Role::Accepted(6379);
     death.silence = Some(silence);
     Event::Died(Box::new(Died::new(death)))

@@ -41,10 +41,10 @@ fn a_death_is_read_back_as_its_record() {
 fn a_name_that_is_no_text_is_read_back() {
     let mut one = death(0, noon());
     let process = deadpeer_host::Process::named(9, b"\xff\xfe\\xff\n");
-    one.owner = Some(deadpeer_host::deaths::LastOwner::new(
-        process.into(),
-        deadpeer_host::deaths::KnownBy::Closing,
-    ));
+    one.owner = Some(deadpeer_host::deaths::LastOwner {
+        process: process.into(),
+        known_by: deadpeer_host::deaths::KnownBy::Closing,
+    });
     let all = [one];
     assert_eq!(written_and_read(&all), records(&all));
 }

@@ -55,10 +55,10 @@ pub(crate) fn death(number: u64, at: SystemTime) -> Death {
 }
 
 pub(crate) fn owner(pid: u32, name: &str) -> LastOwner {
-    LastOwner::new(
-        Arc::new(Process::named(pid, name.as_bytes())),
-        KnownBy::Holding,
-    )
+    LastOwner {
+        process: Arc::new(Process::named(pid, name.as_bytes())),
+        known_by: KnownBy::Holding,
+    }
 }
 
 /// A moment in 2026, so that tests do not depend on today.

@@ -6,7 +6,6 @@ use crate::table::{Connection, Settings, Unreadable};
 
 /// Where a connection's settings come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Basis {
     /// Read from the socket.
     Read(Effective),

@@ -7,7 +7,6 @@ use deadpeer_core::Notice;
 /// When a vanished peer is noticed in the worst case of one kind of silence, as far as that is
 /// known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Bound {
     /// Not at all.
     Never,

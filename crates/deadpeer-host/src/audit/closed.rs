@@ -11,7 +11,6 @@ use crate::table::{Connection, Settings};
 /// When the kernel gives up a connection without a descriptor if its peer stays silent
 /// (net/ipv4/tcp_timer.c).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct GivenUp {
     /// Within this time.
     pub latest: Duration,
@@ -22,7 +21,6 @@ pub struct GivenUp {
 
 /// The connections of a service that are closed and not yet gone.
 #[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
 pub struct Closed {
     /// How many there are.
     pub count: u64,

@@ -28,7 +28,6 @@ pub struct Audit {
 
 /// Whether a deadline is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Compliance {
     /// In every silence.
     InTime,
@@ -42,7 +41,6 @@ pub enum Compliance {
 
 /// One connection or listener, judged.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Judgement {
     /// What it is judged by.
     pub basis: Basis,

@@ -15,7 +15,6 @@ use crate::workload::Workload;
 
 /// What a hanging connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Wait {
     /// Something of its peer.
     Peer(Awaited),
@@ -36,7 +35,6 @@ impl Wait {
 
 /// Connections of one service that wait for the same of the same peer.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Hanging {
     /// Their network namespace, where that was told.
     pub netns: Option<Arc<Netns>>,

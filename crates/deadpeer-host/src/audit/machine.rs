@@ -25,7 +25,6 @@ use crate::workload::Workload;
 
 /// What the table showed of a connection when it was judged.
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
 pub struct Moment {
     /// The kernel's TCP_INFO, where the query did not [do without](Query::forecast_only).
     pub info: Option<TcpInfo>,
@@ -35,7 +34,6 @@ pub struct Moment {
 
 /// A connection or listener of the machine, and everything that is known of it.
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
 pub struct Audited<'a> {
     /// Its network namespace.
     pub netns: &'a Netns,
@@ -53,7 +51,6 @@ pub struct Audited<'a> {
 
 /// What the connections and listeners of some network namespaces come to.
 #[derive(Debug)]
-#[non_exhaustive]
 pub struct Machine {
     /// Every service that has any, worst first: what misses the deadline, then the later the worse.
     pub services: Vec<Service<Tally>>,

@@ -11,7 +11,6 @@ use crate::target::Forgotten;
 
 /// Counts over all probes to one connection.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct Replies {
     /// Probes that went out.
     pub sent: u32,
@@ -41,7 +40,6 @@ pub struct Replies {
 
 /// How long answers took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RoundTrips {
     /// The shortest.
     pub shortest: Duration,

@@ -14,7 +14,6 @@ use super::worst::Worsts;
 
 /// Counts and worst cases of one service.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct Tally {
     /// Its connections.
     pub connections: Share,
@@ -43,7 +42,6 @@ pub struct Tally {
 
 /// The connections of a service, or its listeners.
 #[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
 pub struct Share {
     /// How many there are.
     pub count: u64,

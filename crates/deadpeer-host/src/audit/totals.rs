@@ -9,7 +9,6 @@ use crate::table::Unreadable;
 
 /// How many connections and listeners there are, and how many of them miss the deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Totals {
     /// Connections.
     pub connections: u64,

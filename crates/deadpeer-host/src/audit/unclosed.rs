@@ -20,7 +20,6 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// The ages are lower bounds: a keepalive probe that the peer's kernel still answers makes a
 /// connection look younger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Unclosed {
     /// For so long that the program could have closed them ([`Finding::NotClosed`]).
     pub count: u64,
@@ -65,7 +64,6 @@ impl Unclosed {
 
 /// Descriptors of one program that its peers have done with and it has not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Leak {
     /// Their network namespace, where that was told.
     pub netns: Option<Arc<Netns>>,

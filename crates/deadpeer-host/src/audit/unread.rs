@@ -11,7 +11,6 @@ const LONG: Duration = Duration::from_secs(10);
 
 /// Bytes in a receive queue that nobody has fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Unread {
     /// How many.
     pub bytes: u32,

@@ -5,7 +5,6 @@ use super::connection::Judgement;
 
 /// The worst of several bounds, and whether some are unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Worst {
     /// The worst that is known.
     pub known: Option<Bound>,
@@ -17,7 +16,6 @@ pub struct Worst {
 
 /// The worst of several connections in each kind of silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Worsts {
     /// While idle.
     pub idle: Worst,

@@ -11,7 +11,6 @@ use crate::table::Role;
 
 /// Who lost connections: a process name, bytes as it chose them, and what they were to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub struct ServiceName {
     /// `None`: no owner was visible.
     pub process: Option<Box<[u8]>>,

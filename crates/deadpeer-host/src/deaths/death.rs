@@ -12,7 +12,6 @@ use crate::table::{Netns, Role};
 
 /// A connection that died. `None`: nobody saw it.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Death {
     /// When it died, or without eBPF, when that was noticed.
     pub at: SystemTime,
@@ -125,7 +124,6 @@ pub(super) fn payload(bytes: Option<u64>, flag_was_counted: Option<bool>) -> Opt
 
 /// The process that had a connection.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct LastOwner {
     /// The process.
     pub process: Arc<Process>,
@@ -133,17 +131,8 @@ pub struct LastOwner {
     pub known_by: KnownBy,
 }
 
-impl LastOwner {
-    /// A process, and how it is known to be the one.
-    #[must_use]
-    pub fn new(process: Arc<Process>, known_by: KnownBy) -> Self {
-        Self { process, known_by }
-    }
-}
-
 /// How a connection's owner is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum KnownBy {
     /// It closed the connection.
     Closing,

@@ -11,7 +11,6 @@ use crate::process::Process;
 /// A choice of connections. Values of one kind are alternatives, different kinds must all agree; an
 /// empty kind asks nothing. The default chooses everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Filter {
     /// Owned by one of these processes.
     pub pids: Vec<u32>,

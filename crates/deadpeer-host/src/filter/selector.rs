@@ -40,7 +40,6 @@ use crate::workload::Names;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
 pub struct Selector {
     /// Owned by one of these processes.
     #[serde(rename = "pid", deserialize_with = "read::pids")]
@@ -75,7 +74,6 @@ pub struct Selector {
 
 /// What a selector means at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Resolved {
     /// The choice. What is missing chooses nothing.
     pub filter: Filter,
@@ -85,7 +83,6 @@ pub struct Resolved {
 
 /// Something with a name that nothing has now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Missing {
     /// A process with this number.
     Process(u32),
@@ -99,7 +96,6 @@ pub enum Missing {
 
 /// A selector could not be resolved.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ResolveError {
     /// The user database could not be asked.
     #[error("cannot look the user up: {0}")]

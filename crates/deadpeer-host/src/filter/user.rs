@@ -7,7 +7,6 @@ use std::str::FromStr;
 
 /// A user, as a filter writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum User {
     /// By number, whether it has a name or not.
     Id(u32),

@@ -7,7 +7,6 @@ use crate::target::{Risk, Target};
 
 /// Which of the chosen connections are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Selection {
     /// Those whose peer has not been heard for this long.
     SilentFor(Duration),
@@ -20,7 +19,6 @@ pub enum Selection {
 
 /// What is to become of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Decision {
     /// It may go: nothing answers.
     Destroy {

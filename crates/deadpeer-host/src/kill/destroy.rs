@@ -17,7 +17,6 @@ use crate::target::Target;
 
 /// What came of destroying.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Destroyed {
     /// Connections that are gone from the kernel's table.
     pub destroyed: u64,
@@ -38,7 +37,6 @@ pub struct Destroyed {
 
 /// Connections could not be destroyed at all.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum DestroyAllError {
     /// The namespace or the kernel's table could not be opened.
     #[error(transparent)]

@@ -30,7 +30,6 @@ pub(super) fn spare_parts_of_the_living(targets: &[Target], decisions: &mut [Dec
 
 /// What the programs hear of destroyed parts of Multipath TCP connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Multipath {
     /// Parts that were the last of their connection, whose program hears of it now, as `ENOTCONN`.
     pub told: u64,

@@ -35,7 +35,6 @@ pub struct Aim {
 
 /// What is to be done with a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Step {
     /// The deadline is kept already.
     Fine,
@@ -53,7 +52,6 @@ pub enum Step {
 
 /// Options to set on a socket, and what they come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct Change {
     /// What to set; nothing else is touched.
     pub options: SocketOptions,

@@ -10,7 +10,6 @@ use super::aim::{Aim, Change, Step};
 /// deadline this time, whatever is set: the kernel looks at options when a timer runs out
 /// (net/ipv4/tcp_timer.c, `tcp_write_timer`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct ArmedAhead {
     /// How many.
     pub connections: u64,

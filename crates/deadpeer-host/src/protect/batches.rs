@@ -8,7 +8,6 @@ use super::survey::{Job, Survey};
 
 /// How far changing has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Progress {
     /// So many sockets have had their turn.
     pub done: usize,

@@ -33,7 +33,7 @@ pub(super) fn carry_out(
         let became = match set.refused {
             None => Ok(()),
             Some(Refused::Changed) => Err(Failure::Overtaken),
-            Some(Refused::Option { .. } | _) => {
+            Some(Refused::Option { .. }) => {
                 half.push(job);
                 Err(Failure::Refused)
             }

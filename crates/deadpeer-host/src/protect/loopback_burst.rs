@@ -30,7 +30,6 @@ pub fn backlog() -> usize {
 
 /// More ends of connections within this machine than may probe in one tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct LoopbackBurst {
     /// Ends that will probe, and whose peer is on this machine too.
     pub sockets: usize,

@@ -16,7 +16,6 @@ use crate::table::{Namespace, OpenTableError, Owners, Query, ReadTableError, Tab
 
 /// A listener of a program in a cgroup for which the cgroup's rule does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
 pub struct MadeElsewhere {
     /// The name of a process that has it.
     pub process: Box<[u8]>,
@@ -28,7 +27,6 @@ pub struct MadeElsewhere {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Elsewhere {
     /// The listeners.
     pub listeners: Vec<MadeElsewhere>,
@@ -38,7 +36,6 @@ pub struct Elsewhere {
 
 /// Listeners could not be looked for.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum MadeElsewhereError {
     /// The processes of the cgroup can't be read.
     #[error("cgroup {}: {error}", path.display())]

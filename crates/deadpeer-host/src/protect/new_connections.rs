@@ -18,7 +18,6 @@ const BPFFS: &str = "/sys/fs/bpf";
 
 /// Connections still to come could not be protected, or that could not be ended.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum NewConnectionsError {
     /// This machine, or our privilege, does not allow it. Nothing was changed.
     #[error(transparent)]
@@ -38,7 +37,6 @@ pub enum NewConnectionsError {
 
 /// A rule that holds in a cgroup, and where that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Standing {
     /// The rule.
     pub pinned: Pinned,

@@ -8,7 +8,6 @@ use crate::undo::WriteUndoError;
 
 /// What came of changing sockets.
 #[derive(Debug, Default)]
-#[non_exhaustive]
 pub struct Outcome {
     /// Sockets that were changed, and hold what was set: read back.
     pub changed: u64,
@@ -24,7 +23,6 @@ pub struct Outcome {
 
 /// Why a socket is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Failure {
     /// It could not be reached.
     Unreachable(Unreadable),
@@ -38,7 +36,6 @@ pub enum Failure {
 
 /// Changing sockets had to stop. What was changed before is in the undo file.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum CarryOutError {
     /// What was before could not be recorded; nothing more was changed then.
     #[error(transparent)]

@@ -8,7 +8,6 @@ use super::survey::{Fate, Part, Survey};
 
 /// A listener whose program sets the options of what it accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Overwriting {
     /// The name of the processes; `None` if no owner is visible.
     pub process: Option<Box<[u8]>>,
@@ -28,7 +27,6 @@ pub struct Overwriting {
 
 /// Listeners of which nothing is known: there is no open connection that they accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct NothingAccepted {
     /// How many.
     pub listeners: u64,

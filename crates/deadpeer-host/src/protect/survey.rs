@@ -28,7 +28,6 @@ use part::{Parts, as_they_look};
 
 /// The chosen sockets, sorted by what is to be done with them.
 #[derive(Debug, Default)]
-#[non_exhaustive]
 pub struct Survey {
     /// The number of their network namespace.
     pub netns: Option<u64>,

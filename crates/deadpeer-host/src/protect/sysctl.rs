@@ -5,7 +5,6 @@ use crate::undo::{SysctlAccessError, SysctlChange, UndoFile, WriteUndoError};
 
 /// A sysctl was not set. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum SetSysctlError {
     /// It could not be read or written.
     #[error(transparent)]

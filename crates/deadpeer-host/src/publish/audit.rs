@@ -145,7 +145,7 @@ fn timer(timer: ArmedTimer) -> record::Timer {
         TimerKind::Keepalive => "keepalive",
         TimerKind::TimeWait => "time-wait",
         TimerKind::ZeroWindowProbe => "zero-window-probe",
-        TimerKind::Other(_) | _ => "other",
+        TimerKind::Other(_) => "other",
     };
     record::Timer {
         kind: kind.into(),

@@ -36,7 +36,6 @@ pub(super) struct Adopted {
 
 /// What can't be promised. As text it is a few words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum NotCovered {
     /// A socket that the program is given.
     Given {
@@ -54,7 +53,6 @@ pub enum NotCovered {
 
 /// Why the rule does not hold for a socket that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum WhyNot {
     /// A Multipath TCP listener: its connections are made by a socket that only the kernel has.
     Multipath,
@@ -109,7 +107,7 @@ impl Adopted {
         match sockopt::transport(socket) {
             Ok(Transport::Tcp) => {}
             Ok(Transport::Mptcp) => return Err(WhyNot::Multipath),
-            Ok(Transport::Other | _) | Err(_) => return Ok(()),
+            Ok(Transport::Other) | Err(_) => return Ok(()),
         }
         let adoption = match &mut self.adoption {
             Some(adoption) => adoption,

@@ -38,7 +38,6 @@ pub struct PollingProtector {
 
 /// What polling has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct PollingCounts {
     /// Sockets on which something was set.
     pub protected: u64,

@@ -26,7 +26,6 @@ pub struct ProtectedCgroup {
 
 /// There is no cgroup to be had.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ProtectedCgroupError {
     /// The kernel, or our privilege, has not what it takes.
     #[error(transparent)]

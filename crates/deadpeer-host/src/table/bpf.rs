@@ -19,7 +19,6 @@ use super::sockstat::Sockstat;
 /// Why sockets can't be read by eBPF the kernel. What needs no more than descriptors works all the
 /// same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum BpfError {
     /// This machine, or our privilege, does not allow it.
     #[error(transparent)]
@@ -37,7 +36,6 @@ pub enum BpfError {
 
 /// A socket as the kernel has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct BpfDetails {
     /// What is set on the socket itself; `None` in an option: it follows the sysctl.
     pub own: SocketOptions,

@@ -9,7 +9,6 @@ use super::settings::Settings;
 
 /// A connection or a listener, borrowed while the table is read.
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
 pub struct Connection<'a> {
     /// What the kernel's table says.
     pub socket: &'a Socket<'a>,

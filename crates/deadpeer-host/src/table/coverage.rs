@@ -17,7 +17,6 @@ use crate::process::Process;
 
 /// How complete a reading of the connection table was.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Coverage {
     /// Connections and listeners that the filter chose.
     pub chosen: u64,
@@ -51,7 +50,6 @@ pub struct Coverage {
 
 /// A network namespace that was meant and could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ClosedNetns {
     /// Its number, where that shows.
     pub number: Option<u64>,
@@ -75,7 +73,6 @@ impl ClosedNetns {
 
 /// Where owners and options were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum ReadBy {
     /// Through the descriptors of their owners.
     Descriptors,

@@ -10,7 +10,6 @@ use super::bpf::BpfError;
 
 /// The table could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum OpenTableError {
     /// The namespace could not be opened or entered.
     #[error(transparent)]
@@ -28,7 +27,6 @@ pub enum OpenTableError {
 
 /// The table could not be read.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ReadTableError {
     /// The kernel's table could not be dumped.
     #[error(transparent)]

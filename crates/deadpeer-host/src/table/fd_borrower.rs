@@ -126,7 +126,7 @@ fn same(duplicate: &OwnedFd, cookie: u64) -> Result<Same, SysError> {
         // The table shows its subflows, which have its inode number but cookies of their own
         // (net/mptcp/subflow.c).
         Transport::Mptcp => Same::Multipath,
-        Transport::Tcp | Transport::Other | _ => Same::No,
+        Transport::Tcp | Transport::Other => Same::No,
     })
 }
 

@@ -13,7 +13,6 @@ use deadpeer_sys::netns::{self, NetnsError, NetnsLock};
 ///
 /// Written as a process number, a name that `ip netns` knows, or a path such as `/proc/1/ns/net`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub enum Namespace {
     /// The one we are in.
     #[default]

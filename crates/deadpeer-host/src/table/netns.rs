@@ -14,7 +14,6 @@ use super::owners::Owners;
 
 /// A network namespace of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Netns {
     /// Its number, as `/proc/PID/ns/net` shows it. Of the namespaces that are there at one moment
     /// no two have the same.
@@ -90,7 +89,6 @@ impl fmt::Display for Netns {
 
 /// The network namespaces that processes and mounts show.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct AllNetns {
     /// Ours first, then by their numbers.
     pub known: Vec<Netns>,

@@ -19,7 +19,6 @@ use crate::workload::Workload;
 
 /// Descriptors of connections that are over, of one program and on one local port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
 pub struct Over {
     /// The number of the network namespace that its process is in.
     pub netns: u64,
@@ -137,7 +136,7 @@ fn is_elsewhere(socket: &OwnedFd, read: &FxHashSet<u64>) -> Option<OpenNamespace
 fn local_end_if_over(socket: OwnedFd) -> Option<SocketAddr> {
     let over = match sockopt::transport(&socket).ok()? {
         Transport::Mptcp => is_whole_over(&socket),
-        Transport::Tcp | Transport::Other | _ => is_over(&socket),
+        Transport::Tcp | Transport::Other => is_over(&socket),
     };
     let local = || TcpStream::from(socket).local_addr().ok();
     over.then(local).flatten()

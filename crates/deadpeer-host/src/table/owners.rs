@@ -42,7 +42,6 @@ pub struct OwnersOf<'a> {
 
 /// One process holding a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Owner<'a> {
     /// The process.
     pub process: &'a Process,

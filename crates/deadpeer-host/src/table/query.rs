@@ -4,7 +4,6 @@ use crate::filter::Filter;
 
 /// What to read, and of which connections. The default reads everything that can be known of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Query {
     /// Which connections.
     pub filter: Filter,

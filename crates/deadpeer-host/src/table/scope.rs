@@ -12,7 +12,6 @@ use super::netns::{AllNetns, Netns, is_the_machines_own, network_file};
 
 /// Which network namespaces are meant. Written as a [`Namespace`], as `own`, or as `all`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Scope {
     /// This one.
     One(Namespace),

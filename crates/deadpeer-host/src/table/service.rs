@@ -29,7 +29,6 @@ pub struct Services<T> {
 
 /// One service: the connections of the processes with one name that play one role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Service<T> {
     /// The name of the processes, bytes as they chose them; `None` if no owner is visible.
     pub process: Option<Box<[u8]>>,
@@ -48,7 +47,6 @@ pub struct Service<T> {
 
 /// What a connection is to the process that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
 pub enum Role {
     /// A listener with this address, or accepted from it.
     Listening(SocketAddr),

@@ -11,7 +11,6 @@ use super::owners::OwnersOf;
 
 /// What is known of a connection's options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Settings {
     /// Read from the socket.
     Known(Effective),

@@ -8,7 +8,6 @@ use deadpeer_sys::sock_diag::Socket;
 /// What the kernel does by itself for a connection that can't be asked in its state, with or
 /// without a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ByKernel {
     /// The state.
     pub state: TcpState,

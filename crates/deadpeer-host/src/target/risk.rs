@@ -12,7 +12,6 @@ use deadpeer_sys::sock_diag::{DumpError, SockDiag, SocketId};
 ///
 /// A peer that rebooted answers so too, and nobody can know that beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Risk {
     /// How long ago the peer was last heard, so its FIN came no later.
     pub closed_ago: Option<Duration>,

@@ -36,7 +36,6 @@ pub struct UndoFile {
 
 /// An undo file could not be written. Nothing is changed without one.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum WriteUndoError {
     /// There is one with this name. It may be somebody's only way back, so it is not replaced.
     #[error("{} already exists", path.display())]
@@ -56,7 +55,6 @@ pub enum WriteUndoError {
 
 /// An undo file could not be read.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ReadUndoError {
     /// The file system refused.
     #[error("cannot read {}: {error}", path.display())]

@@ -11,7 +11,6 @@ use crate::table::{AllNetns, Namespace};
 
 /// What is still there of what an undo file knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Left {
     /// Nothing: the machine was started again since.
     EarlierBoot,

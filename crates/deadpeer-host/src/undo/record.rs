@@ -14,7 +14,6 @@ const FORMAT: u32 = 1;
 /// What was changed, and what was before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[non_exhaustive]
 pub struct Record {
     /// The version of this format.
     pub(super) format: u32,
@@ -42,7 +41,6 @@ pub struct Record {
 /// Sockets that had the same settings and got the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[non_exhaustive]
 pub struct Group {
     /// The name of their processes, where that was known.
     pub process: Option<String>,

@@ -17,7 +17,6 @@ use sockets::put_back_sockets;
 
 /// What came of undoing a record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Restored {
     /// Sockets that have their old values again.
     pub restored: u64,
@@ -51,7 +50,6 @@ pub struct Restored {
 
 /// Sockets that had the same settings and get the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Returning {
     /// The name of their processes, where that was known.
     pub process: Option<String>,
@@ -67,7 +65,6 @@ pub struct Returning {
 
 /// Undoing had to stop. What was put back stays so, and the undo file still knows all.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum RestoreError {
     /// The table could not be read.
     #[error(transparent)]

@@ -8,7 +8,6 @@ use crate::table::Table;
 
 /// A sysctl that reaches every connection of a network namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum Sysctl {
     /// `tcp_retries2`: how often data in flight is sent again (ip-sysctl.rst of the kernel).
     #[serde(rename = "net.ipv4.tcp_retries2")]
@@ -18,7 +17,6 @@ pub enum Sysctl {
 /// A sysctl, what it was and what it became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[non_exhaustive]
 pub struct SysctlChange {
     /// Which.
     pub sysctl: Sysctl,
@@ -30,7 +28,6 @@ pub struct SysctlChange {
 
 /// What undoing came to for a sysctl.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum SysctlFate {
     /// It has its old value again.
     Restored,
@@ -44,7 +41,6 @@ pub enum SysctlFate {
 
 /// The namespace could not be entered, or not be changed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum SysctlAccessError {
     /// It could not be entered.
     #[error(transparent)]

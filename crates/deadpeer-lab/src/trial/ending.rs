@@ -80,7 +80,7 @@ impl By {
             TimerKind::Keepalive => Some(Timer::Keepalive),
             TimerKind::Retransmit => Some(Timer::Retransmission),
             TimerKind::ZeroWindowProbe => Some(Timer::WindowProbe),
-            TimerKind::TimeWait | TimerKind::Other(_) | _ => None,
+            TimerKind::TimeWait | TimerKind::Other(_) => None,
         }
     }
 

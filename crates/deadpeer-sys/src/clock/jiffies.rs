@@ -38,7 +38,6 @@ pub struct JiffyInstant {
 
 /// Why the jiffies cannot be known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum JiffiesError {
     /// `/proc/timer_list` cannot be read. `EACCES`: needs root; `ENOENT`: the kernel shows none.
     File(Errno),

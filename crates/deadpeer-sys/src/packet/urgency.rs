@@ -11,7 +11,6 @@ const LEAST_SLICE_NS: u64 = 100_000;
 
 /// How far a thread got before others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Urgency {
     /// It runs before every ordinary thread (`SCHED_RR`, lowest priority). Needs `CAP_SYS_NICE` in
     /// the first user namespace or `RLIMIT_RTPRIO`.

@@ -21,7 +21,6 @@ pub struct Inbox {
 
 /// A signal that has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Received {
     /// Which.
     pub signal: Signal,

@@ -20,7 +20,6 @@ use crate::SysError;
 
 /// One socket of the namespace and no other, now or later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct SocketId {
     /// Which kind of socket it is.
     pub family: Family,
@@ -36,7 +35,6 @@ pub struct SocketId {
 
 /// A socket that was not destroyed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum DestroyError {
     /// There is no such socket (any more): it was closed, or something else is between these ends
     /// now.

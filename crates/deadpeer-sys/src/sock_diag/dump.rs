@@ -27,7 +27,6 @@ pub struct Request {
 
 /// How a dump ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct DumpEnd {
     /// The table changed while it was read, or answers were lost: sockets may be missing or
     /// repeated. Dump again.
@@ -59,7 +58,6 @@ impl From<SysError> for OpenError {
 
 /// A dump that could not be made or finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum DumpError {
     /// Sending the request or receiving an answer failed.
     Call(SysError),

@@ -20,7 +20,6 @@ pub struct Messages<'a> {
 
 /// One netlink message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Message<'a> {
     /// The number of the request it answers.
     pub seq: u32,
@@ -34,7 +33,6 @@ pub struct Message<'a> {
 
 /// What a netlink message says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum MessageKind<'a> {
     /// One socket.
     Socket(Socket<'a>),
@@ -51,7 +49,6 @@ pub enum MessageKind<'a> {
 
 /// Bytes that are no answer of sock_diag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Malformed {
     /// Fewer bytes than a netlink header.
     ShortHeader {

@@ -11,7 +11,6 @@ use super::message::Malformed;
 
 /// A TCP socket of the dumped network namespace, borrowed from the receive buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Socket<'a> {
     /// Which kind of socket it is. An IPv6 socket may carry an IPv4 connection.
     pub family: Family,
@@ -76,7 +75,6 @@ pub struct ArmedTimer {
 
 /// What a running timer is for (net/ipv4/inet_diag.c, `inet_sk_diag_fill`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum TimerKind {
     /// Unacknowledged data is sent again (also the tail-loss probe and the reordering timer).
     Retransmit,

@@ -8,7 +8,6 @@ use crate::{Result, door};
 
 /// What a socket speaks (`SO_DOMAIN` and `SO_PROTOCOL`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Transport {
     /// TCP over IPv4 or IPv6.
     Tcp,

@@ -12,7 +12,6 @@ use crate::workload::Workload;
 
 /// Sockets of one service that have the same settings and fate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Part {
     /// What the processes belong to.
     pub workload: Option<Arc<Workload>>,
@@ -41,7 +40,6 @@ pub struct Part {
 
 /// What is to be done with a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Fate {
     /// Its settings are known.
     Judged(Step),
@@ -57,7 +55,6 @@ pub enum Fate {
 /// When connections end whose peers are gone now, by timers that are armed and that their settings
 /// don't account for; `None`: there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct ArmedEnds {
     /// As long as nothing is changed.
     pub before: Option<Notice>,
