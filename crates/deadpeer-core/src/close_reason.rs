@@ -36,17 +36,38 @@ impl CloseReason {
     /// themselves.
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
-        match (self.cause, self.limit) {
-            (CloseCause::SlowReader, Some(Limit::UserTimeout(_))) => Some(
-                "the peer was alive and answered the window probes: a longer TCP_USER_TIMEOUT, or none, keeps it",
-            ),
-            (CloseCause::SlowReader, _) => Some(
-                "the peer was alive and answered the window probes, but the program had closed the connection",
-            ),
-            (CloseCause::DroppedHere, _) => Some(
+        match self.cause {
+            CloseCause::SlowReader => Some(match self.limit {
+                Some(Limit::UserTimeout(_)) => {
+                    "the peer was alive and answered the window probes: a longer TCP_USER_TIMEOUT, or none, keeps it"
+                }
+                Some(_) | None => {
+                    "the peer was alive and answered the window probes, but the program had closed the connection"
+                }
+            }),
+            CloseCause::DroppedHere => Some(
                 "the peer's window was open: a firewall, a queueing discipline or a missing route of this machine kept back what was to be sent",
             ),
-            _ => None,
+            CloseCause::PeerClosed
+            | CloseCause::ClosedHere
+            | CloseCause::ClosedUnread
+            | CloseCause::ClosedDataCame
+            | CloseCause::AbortedHere
+            | CloseCause::Reset
+            | CloseCause::ResetAfterFin
+            | CloseCause::KeepaliveUnanswered
+            | CloseCause::DataUnacknowledged
+            | CloseCause::ZeroWindowUnanswered
+            | CloseCause::HostUnreachable
+            | CloseCause::NetworkUnreachable
+            | CloseCause::PortUnreachable
+            | CloseCause::Prohibited
+            | CloseCause::Destroyed
+            | CloseCause::Refused
+            | CloseCause::ConnectTimedOut
+            | CloseCause::ConnectAbandoned
+            | CloseCause::Other(_)
+            | CloseCause::Unknown => None,
         }
     }
 

@@ -63,29 +63,58 @@ pub enum CloseCause {
     Unknown,
 }
 
-/// Every cause but those with a number, for a macro that makes something of them.
-macro_rules! every {
-    ($something:ident) => {
-        $something! {
-            PeerClosed ClosedHere ClosedUnread ClosedDataCame AbortedHere Reset ResetAfterFin
-            KeepaliveUnanswered DataUnacknowledged ZeroWindowUnanswered SlowReader DroppedHere
-            HostUnreachable NetworkUnreachable PortUnreachable Prohibited Destroyed
-            Refused ConnectTimedOut ConnectAbandoned Unknown
+/// What there is to say of each cause, a row for each but those with a number, for a macro that
+/// makes something of them: its word, its phrase, the coarser cause, and whether it is a silence.
+macro_rules! table {
+    ($something:ident $($of:ident)?) => {
+        $something! { $($of)?;
+            PeerClosed "peer-closed" "peer closed" PeerClosed false,
+            ClosedHere "closed-here" "closed here" Closed false,
+            ClosedUnread "closed-unread" "closed here, data unread" Closed false,
+            ClosedDataCame "closed-data-came" "closed here, data came" Closed false,
+            AbortedHere "aborted-here" "aborted here" Closed false,
+            Reset "reset" "reset by peer" Reset false,
+            ResetAfterFin "reset-after-fin" "reset by peer after its FIN" ResetAfterFin false,
+            KeepaliveUnanswered "keepalive-unanswered" "keepalive unanswered" TimedOut true,
+            DataUnacknowledged "data-unacknowledged" "data unacknowledged" TimedOut true,
+            ZeroWindowUnanswered "zero-window-unanswered" "zero window unanswered" TimedOut true,
+            SlowReader "slow-reader" "live slow reader dropped" TimedOut false,
+            DroppedHere "dropped-here" "dropped on this machine" TimedOut false,
+            HostUnreachable "host-unreachable" "host unreachable" HostUnreachable true,
+            NetworkUnreachable "network-unreachable" "network unreachable" NetworkUnreachable true,
+            PortUnreachable "port-unreachable" "port unreachable" Refused true,
+            Prohibited "prohibited" "prohibited by a firewall" Prohibited false,
+            Destroyed "destroyed" "destroyed on this machine" Destroyed false,
+            Refused "refused" "connect() refused" Refused false,
+            ConnectTimedOut "connect-timed-out" "connect() timed out" TimedOut true,
+            ConnectAbandoned "connect-abandoned" "connect() given up here" Closed false,
+            Unknown "unknown" "unknown" Unknown false,
         }
     };
 }
 
 macro_rules! list {
-    ($($cause:ident)*) => { [$(Self::$cause),*] };
+    (; $($cause:ident $word:literal $phrase:literal $coarser:ident $silence:literal,)*) => {
+        [$(Self::$cause),*]
+    };
 }
 
-macro_rules! pattern {
-    ($($cause:ident)*) => { $(Self::$cause)|* };
+macro_rules! row {
+    ($of:ident; $($cause:ident $word:literal $phrase:literal $coarser:ident $silence:literal,)*) => {
+        match $of {
+            $(Self::$cause => ($word, $phrase, Cause::$coarser, $silence),)*
+            Self::Other(errno) => ("other", "another errno", Cause::Other(errno), false),
+        }
+    };
 }
 
 impl CloseCause {
     /// Every cause but those with a number.
-    pub const ALL: [Self; 21] = every!(list);
+    pub const ALL: [Self; 21] = table!(list);
+
+    const fn row(self) -> (&'static str, &'static str, Cause, bool) {
+        table!(row self)
+    }
 
     /// Whether both ends closed in order, whoever was first: nothing was lost and nobody waited.
     #[must_use]
@@ -96,87 +125,19 @@ impl CloseCause {
     /// Whether our kernel gave up because nothing was answered any more.
     #[must_use]
     pub const fn is_silence(self) -> bool {
-        match self {
-            Self::KeepaliveUnanswered
-            | Self::DataUnacknowledged
-            | Self::ZeroWindowUnanswered
-            | Self::HostUnreachable
-            | Self::NetworkUnreachable
-            | Self::PortUnreachable
-            | Self::ConnectTimedOut => true,
-            Self::PeerClosed
-            | Self::ClosedHere
-            | Self::ClosedUnread
-            | Self::ClosedDataCame
-            | Self::AbortedHere
-            | Self::Reset
-            | Self::ResetAfterFin
-            | Self::SlowReader
-            | Self::DroppedHere
-            | Self::Prohibited
-            | Self::Destroyed
-            | Self::Refused
-            | Self::ConnectAbandoned
-            | Self::Other(_)
-            | Self::Unknown => false,
-        }
+        self.row().3
     }
 
     /// The coarser cause, which is what the application is told by its errno.
     #[must_use]
     pub const fn cause(self) -> Cause {
-        match self {
-            Self::PeerClosed => Cause::PeerClosed,
-            Self::ClosedHere
-            | Self::ClosedUnread
-            | Self::ClosedDataCame
-            | Self::AbortedHere
-            | Self::ConnectAbandoned => Cause::Closed,
-            Self::Reset => Cause::Reset,
-            Self::ResetAfterFin => Cause::ResetAfterFin,
-            Self::KeepaliveUnanswered
-            | Self::DataUnacknowledged
-            | Self::ZeroWindowUnanswered
-            | Self::SlowReader
-            | Self::DroppedHere
-            | Self::ConnectTimedOut => Cause::TimedOut,
-            Self::HostUnreachable => Cause::HostUnreachable,
-            Self::NetworkUnreachable => Cause::NetworkUnreachable,
-            Self::Prohibited => Cause::Prohibited,
-            Self::Destroyed => Cause::Destroyed,
-            Self::Refused | Self::PortUnreachable => Cause::Refused,
-            Self::Other(errno) => Cause::Other(errno),
-            Self::Unknown => Cause::Unknown,
-        }
+        self.row().2
     }
 
     /// One word for filters, labels and JSON (`keepalive-unanswered`).
     #[must_use]
     pub const fn word(self) -> &'static str {
-        match self {
-            Self::PeerClosed => "peer-closed",
-            Self::ClosedHere => "closed-here",
-            Self::ClosedUnread => "closed-unread",
-            Self::ClosedDataCame => "closed-data-came",
-            Self::AbortedHere => "aborted-here",
-            Self::Reset => "reset",
-            Self::ResetAfterFin => "reset-after-fin",
-            Self::KeepaliveUnanswered => "keepalive-unanswered",
-            Self::DataUnacknowledged => "data-unacknowledged",
-            Self::ZeroWindowUnanswered => "zero-window-unanswered",
-            Self::SlowReader => "slow-reader",
-            Self::DroppedHere => "dropped-here",
-            Self::HostUnreachable => "host-unreachable",
-            Self::NetworkUnreachable => "network-unreachable",
-            Self::PortUnreachable => "port-unreachable",
-            Self::Prohibited => "prohibited",
-            Self::Destroyed => "destroyed",
-            Self::Refused => "refused",
-            Self::ConnectTimedOut => "connect-timed-out",
-            Self::ConnectAbandoned => "connect-abandoned",
-            Self::Other(_) => "other",
-            Self::Unknown => "unknown",
-        }
+        self.row().0
     }
 
     /// The cause with this [`word`](Self::word); "other" stands for every errno without a name.
@@ -189,40 +150,16 @@ impl CloseCause {
     /// A few words for a person: "keepalive unanswered".
     #[must_use]
     pub const fn phrase(self) -> &'static str {
-        match self {
-            Self::PeerClosed => "peer closed",
-            Self::ClosedHere => "closed here",
-            Self::ClosedUnread => "closed here, data unread",
-            Self::ClosedDataCame => "closed here, data came",
-            Self::AbortedHere => "aborted here",
-            Self::Reset => "reset by peer",
-            Self::ResetAfterFin => "reset by peer after its FIN",
-            Self::KeepaliveUnanswered => "keepalive unanswered",
-            Self::DataUnacknowledged => "data unacknowledged",
-            Self::ZeroWindowUnanswered => "zero window unanswered",
-            Self::SlowReader => "live slow reader dropped",
-            Self::DroppedHere => "dropped on this machine",
-            Self::HostUnreachable => "host unreachable",
-            Self::NetworkUnreachable => "network unreachable",
-            Self::PortUnreachable => "port unreachable",
-            Self::Prohibited => "prohibited by a firewall",
-            Self::Destroyed => "destroyed on this machine",
-            Self::Refused => "connect() refused",
-            Self::ConnectTimedOut => "connect() timed out",
-            Self::ConnectAbandoned => "connect() given up here",
-            Self::Other(_) => "another errno",
-            Self::Unknown => "unknown",
-        }
+        self.row().1
     }
 }
 
 /// As [`CloseCause::phrase`], with the errno where that is all there is.
 impl fmt::Display for CloseCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
+        match self {
             Self::Other(errno) => write!(f, "errno {errno}"),
-            // So the compiler says which one is missing in the list.
-            every!(pattern) => f.write_str(self.phrase()),
+            named => f.write_str(named.phrase()),
         }
     }
 }

@@ -37,23 +37,37 @@ impl Limit {
     pub(super) fn of(cause: CloseCause, last_state: &LastState) -> Option<Self> {
         let settings = last_state.settings.as_ref();
         let connecting_now = last_state.state == Some(TcpState::SynSent);
-        if cause == CloseCause::ConnectTimedOut {
-            connecting(last_state)
-        } else if cause == CloseCause::KeepaliveUnanswered {
-            user_timeout(settings).or(keepalive(settings))
-        } else if matches!(
-            cause,
+        match cause {
+            CloseCause::ConnectTimedOut => connecting(last_state),
+            CloseCause::KeepaliveUnanswered => user_timeout(settings).or(keepalive(settings)),
             CloseCause::DataUnacknowledged
-                | CloseCause::ZeroWindowUnanswered
-                | CloseCause::SlowReader
-                | CloseCause::DroppedHere
-        ) {
-            user_timeout(settings).or(retries(last_state))
-        } else if cause.is_silence() && !connecting_now {
-            Self::of(super::certain::silent(last_state), last_state)
-        } else {
+            | CloseCause::ZeroWindowUnanswered
+            | CloseCause::SlowReader
+            | CloseCause::DroppedHere => user_timeout(settings).or(retries(last_state)),
+            CloseCause::HostUnreachable
+            | CloseCause::NetworkUnreachable
+            | CloseCause::PortUnreachable
+                if !connecting_now =>
+            {
+                Self::of(super::certain::silent(last_state), last_state)
+            }
             // Of a connection that was none yet, the first word of a router is the last.
-            None
+            CloseCause::HostUnreachable
+            | CloseCause::NetworkUnreachable
+            | CloseCause::PortUnreachable
+            | CloseCause::PeerClosed
+            | CloseCause::ClosedHere
+            | CloseCause::ClosedUnread
+            | CloseCause::ClosedDataCame
+            | CloseCause::AbortedHere
+            | CloseCause::Reset
+            | CloseCause::ResetAfterFin
+            | CloseCause::Prohibited
+            | CloseCause::Destroyed
+            | CloseCause::Refused
+            | CloseCause::ConnectAbandoned
+            | CloseCause::Other(_)
+            | CloseCause::Unknown => None,
         }
     }
 }
