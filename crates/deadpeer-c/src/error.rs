@@ -83,11 +83,11 @@ impl From<rust::WatchError> for Failure {
     }
 }
 
-impl From<rust::PingError> for Failure {
-    fn from(error: rust::PingError) -> Self {
+impl From<rust::SocketError> for Failure {
+    fn from(error: rust::SocketError) -> Self {
         let code = match error {
-            rust::PingError::Call(error) => Some(error.errno),
-            rust::PingError::NotTcp | _ => None,
+            rust::SocketError::Call(error) => Some(error.errno),
+            rust::SocketError::NotTcp | _ => None,
         };
         Self::new(code, &error)
     }

@@ -4,7 +4,7 @@ mod observing;
 mod part;
 mod questions;
 
-use deadpeer::{Answer, NotNow, PingError};
+use deadpeer::{Answer, NotNow, SocketError};
 
 pub use questions::Questions;
 
@@ -25,7 +25,7 @@ pub enum Reply {
     /// The connection can't be reached: not permitted, or no process holds it.
     Unreachable(Unreadable),
     /// The kernel refused.
-    Failed(PingError),
+    Failed(SocketError),
 }
 
 impl Reply {

@@ -5,10 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use deadpeer_core::TcpState;
+use deadpeer_sys::SysError;
 use deadpeer_sys::readiness::{Epoll, Happened, Signs};
-use deadpeer_sys::{Errno, SysError, sockopt};
 
 use crate::death::{Death, HalfClose, Known, Limits, judge};
+use crate::error::SocketError;
 
 /// Why a connection could not be watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,15 @@ pub enum WatchError {
     Call(SysError),
     /// The asynchronous runtime that waits is gone or shutting down.
     Runtime,
+}
+
+impl From<SocketError> for WatchError {
+    fn from(error: SocketError) -> Self {
+        match error {
+            SocketError::NotTcp => Self::NotTcp,
+            SocketError::Call(error) => Self::Call(error),
+        }
+    }
 }
 
 impl std::error::Error for WatchError {}
@@ -140,9 +150,5 @@ pub(crate) fn known(before: Known, state: Option<TcpState>) -> Known {
 
 /// The error of a first question to a descriptor.
 pub(crate) fn refusal(fd: BorrowedFd<'_>, error: SysError) -> WatchError {
-    let asked_in_vain = matches!(error.errno, Errno::OPNOTSUPP | Errno::NOPROTOOPT);
-    match sockopt::transport(fd) {
-        Ok(sockopt::Transport::Other) if asked_in_vain => WatchError::NotTcp,
-        Ok(_) | Err(_) => WatchError::Call(error),
-    }
+    SocketError::of(fd, error).into()
 }

@@ -6,8 +6,8 @@
 use std::io;
 
 use crate::{
-    AddError, ApplyError, Cause, Death, InspectError, NewWatchError, NotReusable, OptionsError,
-    PingError, ProtectError, Reuse, WatchError,
+    AddError, ApplyError, Cause, Death, NewWatchError, NotReusable, ProtectError, Reuse,
+    SocketError, WatchError,
 };
 
 impl From<ApplyError> for io::Error {
@@ -22,24 +22,6 @@ impl From<ApplyError> for io::Error {
     }
 }
 
-impl From<OptionsError> for io::Error {
-    fn from(error: OptionsError) -> Self {
-        match error {
-            OptionsError::NotTcp => not_tcp(error),
-            OptionsError::Call(call) => call.into(),
-        }
-    }
-}
-
-impl From<InspectError> for io::Error {
-    fn from(error: InspectError) -> Self {
-        match error {
-            InspectError::NotTcp => not_tcp(error),
-            InspectError::Call(call) => call.into(),
-        }
-    }
-}
-
 impl From<WatchError> for io::Error {
     fn from(error: WatchError) -> Self {
         match error {
@@ -50,11 +32,11 @@ impl From<WatchError> for io::Error {
     }
 }
 
-impl From<PingError> for io::Error {
-    fn from(error: PingError) -> Self {
+impl From<SocketError> for io::Error {
+    fn from(error: SocketError) -> Self {
         match error {
-            PingError::NotTcp => not_tcp(error),
-            PingError::Call(call) => call.into(),
+            SocketError::NotTcp => not_tcp(error),
+            SocketError::Call(call) => call.into(),
         }
     }
 }
@@ -144,9 +126,7 @@ mod tests {
     fn a_failed_call_keeps_its_errno() {
         for error in [
             io::Error::from(WatchError::Call(CALL)),
-            PingError::Call(CALL).into(),
-            OptionsError::Call(CALL).into(),
-            InspectError::Call(CALL).into(),
+            SocketError::Call(CALL).into(),
             NewWatchError::Call(CALL).into(),
             AddError::Watch(WatchError::Call(CALL)).into(),
         ] {

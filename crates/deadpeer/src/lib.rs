@@ -135,6 +135,7 @@ mod apply;
 pub mod axum;
 mod death;
 mod died;
+mod error;
 #[cfg(feature = "heartbeat")]
 pub mod heartbeat;
 #[cfg(feature = "hyper-util")]
@@ -156,8 +157,9 @@ mod watch;
 pub use apply::{Applied, Apply, ApplyError, Difference, Lack, Unsupported};
 pub use death::{Death, Ending, Evidence, HalfClose};
 pub use died::{WatchError, died, died_with};
-pub use inspect::{InspectError, OptionsError, inspect, options};
-pub use ping::{Answer, NotNow, Ping, PingError, Pingable, lent_to_ping, ping};
+pub use error::SocketError;
+pub use inspect::{inspect, options};
+pub use ping::{Answer, NotNow, Ping, Pingable, lent_to_ping, ping};
 pub use protect::{ProtectError, Protected, protect};
 pub use reusable::{NotReusable, Reuse, reusable};
 pub use take_error::take_error;

@@ -5,17 +5,15 @@ mod loan;
 mod pingable;
 mod reading;
 
-use std::fmt;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-
-use deadpeer_sys::SysError;
 
 pub use asking::Ping;
 pub use loan::lent_to_ping;
 pub use pingable::Pingable;
 
 use crate::death::Death;
+use crate::error::SocketError;
 
 /// What came of a [`ping`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,27 +105,6 @@ pub enum NotNow {
     NotConnected,
 }
 
-/// Why a connection could not be pinged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PingError {
-    /// The socket is not TCP.
-    NotTcp,
-    /// The kernel refused: `EBADF`, `ENOTSOCK`.
-    Call(SysError),
-}
-
-impl std::error::Error for PingError {}
-
-impl fmt::Display for PingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotTcp => f.write_str("not a TCP socket"),
-            Self::Call(error) => error.fmt(f),
-        }
-    }
-}
-
 /// Asks the peer's **kernel** whether the connection is still there, by a keepalive probe, and
 /// waits for the answer.
 ///
@@ -163,9 +140,9 @@ impl fmt::Display for PingError {
 /// The application may read and write all the while. Needs no privilege.
 ///
 /// # Errors
-/// See [`PingError`]. Nothing was sent then, or at least the settings are as before.
+/// See [`SocketError`]. Nothing was sent then, or at least the settings are as before.
 #[doc(alias = "TCP_KEEPIDLE")]
-pub fn ping(socket: impl AsFd, timeout: Duration) -> Result<Answer, PingError> {
+pub fn ping(socket: impl AsFd, timeout: Duration) -> Result<Answer, SocketError> {
     let mut ping = Ping::begin(socket, Instant::now(), timeout)?;
     loop {
         if let Some(answer) = ping.handle_timeout(Instant::now())? {

@@ -8,7 +8,8 @@ use deadpeer_core::TcpState;
 
 use crate::death::{Death, HalfClose};
 use crate::died::{WatchError, died_with};
-use crate::ping::{Answer, NotNow, Ping, PingError};
+use crate::error::SocketError;
+use crate::ping::{Answer, NotNow, Ping};
 
 /// The wait between two looks at data that is in flight.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -94,8 +95,8 @@ pub struct NotReusable(pub Reuse);
 /// ```
 ///
 /// # Errors
-/// See [`PingError`].
-pub fn reusable(socket: impl AsFd, timeout: Duration) -> Result<Reuse, PingError> {
+/// See [`SocketError`].
+pub fn reusable(socket: impl AsFd, timeout: Duration) -> Result<Reuse, SocketError> {
     let mut check = Check::begin(socket.as_fd(), Instant::now(), timeout)?;
     loop {
         if let Some(reuse) = check.handle_timeout(Instant::now())? {
@@ -125,7 +126,7 @@ impl<'fd> Check<'fd> {
         fd: BorrowedFd<'fd>,
         now: Instant,
         timeout: Duration,
-    ) -> Result<Self, PingError> {
+    ) -> Result<Self, SocketError> {
         Ok(Self {
             fd,
             begun: now,
@@ -139,7 +140,7 @@ impl<'fd> Check<'fd> {
         self.ping.poll_timeout().max(self.pause)
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<Option<Reuse>, PingError> {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<Option<Reuse>, SocketError> {
         if let Some(death) = ended(self.fd)? {
             return Ok(Some(Reuse::Dead(death)));
         }
@@ -179,14 +180,14 @@ impl<'fd> Check<'fd> {
 }
 
 /// The end of a connection that has one, a FIN included.
-fn ended(fd: BorrowedFd<'_>) -> Result<Option<Death>, PingError> {
-    let info = deadpeer_sys::tcp_info(fd).map_err(PingError::Call)?;
+fn ended(fd: BorrowedFd<'_>) -> Result<Option<Death>, SocketError> {
+    let info = deadpeer_sys::tcp_info(fd).map_err(SocketError::Call)?;
     if info.state == Some(TcpState::Established) {
         return Ok(None);
     }
     died_with(fd, HalfClose::Ends, Some(Duration::ZERO)).map_err(|error| match error {
-        WatchError::NotTcp | WatchError::Runtime => PingError::NotTcp,
-        WatchError::Call(call) => PingError::Call(call),
+        WatchError::NotTcp | WatchError::Runtime => SocketError::NotTcp,
+        WatchError::Call(call) => SocketError::Call(call),
     })
 }
 

@@ -30,18 +30,18 @@ use deadpeer_sys::{Errno, SysError};
 use crate::died::Vigil;
 use crate::ping::Ping;
 use crate::reusable::Check;
-use crate::{Answer, Death, HalfClose, PingError, Reuse, WatchError};
+use crate::{Answer, Death, HalfClose, Reuse, SocketError, WatchError};
 
 /// As [`crate::ping()`], without keeping a thread.
 ///
 /// Dropping the future before it is done restores the settings.
 ///
 /// # Errors
-/// See [`PingError`].
+/// See [`SocketError`].
 ///
 /// # Panics
 /// Outside a runtime with its timer enabled.
-pub async fn ping(socket: &impl AsFd, timeout: Duration) -> Result<Answer, PingError> {
+pub async fn ping(socket: &impl AsFd, timeout: Duration) -> Result<Answer, SocketError> {
     let mut ping = Ping::begin(socket, Instant::now(), timeout)?;
     loop {
         if let Some(answer) = ping.handle_timeout(Instant::now())? {
@@ -57,11 +57,11 @@ pub async fn ping(socket: &impl AsFd, timeout: Duration) -> Result<Answer, PingE
 /// Dropping the future before it is done restores the settings that a probe changes.
 ///
 /// # Errors
-/// See [`PingError`].
+/// See [`SocketError`].
 ///
 /// # Panics
 /// Outside a runtime with its timer enabled.
-pub async fn reusable(socket: &impl AsFd, timeout: Duration) -> Result<Reuse, PingError> {
+pub async fn reusable(socket: &impl AsFd, timeout: Duration) -> Result<Reuse, SocketError> {
     let mut check = Check::begin(socket.as_fd(), Instant::now(), timeout)?;
     loop {
         if let Some(reuse) = check.handle_timeout(Instant::now())? {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use deadpeer::{Ping, PingError, Pingable, Signs};
+use deadpeer::{Ping, Pingable, Signs, SocketError};
 use deadpeer_bpf::Change;
 use deadpeer_core::{Effective, KernelVersion, SocketOptions, TcpInfo, TcpState};
 use deadpeer_sys::sock_diag::{SockDiag, SocketId};
@@ -117,13 +117,13 @@ pub(super) struct Part {
 }
 
 impl Pingable for Part {
-    fn tcp_info(&mut self) -> Result<TcpInfo, PingError> {
+    fn tcp_info(&mut self) -> Result<TcpInfo, SocketError> {
         let (cookie, version) = (self.id.cookie, self.version);
         let found = self.diag.socket_between(&self.id, true, |socket| {
             let info = socket.tcp_info.filter(|_| socket.cookie == cookie)?;
             Some(TcpInfo::decode(info, version))
         });
-        let found = found.map_err(|error| PingError::Call(error.into()))?;
+        let found = found.map_err(|error| SocketError::Call(error.into()))?;
         match found.flatten() {
             Some(info) => self.last = info,
             None => self.last.state = Some(TcpState::Close),
@@ -132,7 +132,7 @@ impl Pingable for Part {
     }
 
     /// Nothing shows how it ended; after a question, it was by the answer.
-    fn signs(&mut self) -> Result<Signs, PingError> {
+    fn signs(&mut self) -> Result<Signs, SocketError> {
         Ok(Signs {
             error: self.lent,
             hangup: true,
@@ -140,11 +140,11 @@ impl Pingable for Part {
         })
     }
 
-    fn options(&mut self) -> Result<Effective, PingError> {
+    fn options(&mut self) -> Result<Effective, SocketError> {
         Ok(self.realm.parts.effective(&self.own))
     }
 
-    fn lend(&mut self, _: &Effective) -> Result<(), PingError> {
+    fn lend(&mut self, _: &Effective) -> Result<(), SocketError> {
         let mut change = Change::new(self.id.cookie, deadpeer::lent_to_ping());
         change.only_if = Some(self.own);
         self.realm.wishes.borrow_mut().lend.push(change);
@@ -180,19 +180,19 @@ impl Asked {
 }
 
 impl Pingable for Asked {
-    fn tcp_info(&mut self) -> Result<TcpInfo, PingError> {
+    fn tcp_info(&mut self) -> Result<TcpInfo, SocketError> {
         self.inner().tcp_info()
     }
 
-    fn signs(&mut self) -> Result<Signs, PingError> {
+    fn signs(&mut self) -> Result<Signs, SocketError> {
         self.inner().signs()
     }
 
-    fn options(&mut self) -> Result<Effective, PingError> {
+    fn options(&mut self) -> Result<Effective, SocketError> {
         self.inner().options()
     }
 
-    fn lend(&mut self, before: &Effective) -> Result<(), PingError> {
+    fn lend(&mut self, before: &Effective) -> Result<(), SocketError> {
         self.inner().lend(before)
     }
 

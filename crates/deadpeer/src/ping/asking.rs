@@ -6,8 +6,9 @@ use deadpeer_core::{Effective, TcpInfo};
 
 use super::pingable::Pingable;
 use super::reading::{ANSWER_LIMIT, LEAST_SILENCE, Reading, obstacle, silent_for, unanswered};
-use super::{Answer, NotNow, PingError};
+use super::{Answer, NotNow};
 use crate::death::{HalfClose, Known, Limits, judge, never_connected};
+use crate::error::SocketError;
 
 /// The kernel tries again after 50 ms where the application holds the socket (net/ipv4/tcp_timer.c,
 /// `tcp_keepalive_timer`): so long the settings stay borrowed at most.
@@ -69,8 +70,8 @@ impl<S: Pingable> Ping<S> {
     /// Takes a first look. Nothing is sent yet.
     ///
     /// # Errors
-    /// See [`PingError`].
-    pub fn begin(mut socket: S, now: Instant, timeout: Duration) -> Result<Self, PingError> {
+    /// See [`SocketError`].
+    pub fn begin(mut socket: S, now: Instant, timeout: Duration) -> Result<Self, SocketError> {
         let info = socket.tcp_info()?;
         let stage = first_stage(&mut socket, &info, now, timeout)?;
         Ok(Self {
@@ -109,8 +110,8 @@ impl<S: Pingable> Ping<S> {
     /// borrowed any more.
     ///
     /// # Errors
-    /// See [`PingError`].
-    pub fn handle_timeout(&mut self, now: Instant) -> Result<Option<Answer>, PingError> {
+    /// See [`SocketError`].
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<Option<Answer>, SocketError> {
         let info = self.socket.tcp_info()?;
         if let Stage::Never(why) = self.stage {
             return Ok(Some(self.death(&info)?.unwrap_or(Answer::NotNow(why))));
@@ -141,8 +142,8 @@ impl<S: Pingable> Ping<S> {
     /// Looks a last time and asks nothing, for who waits no longer. Gives back what is borrowed.
     ///
     /// # Errors
-    /// See [`PingError`].
-    pub fn last_check(mut self, now: Instant) -> Result<Option<Answer>, PingError> {
+    /// See [`SocketError`].
+    pub fn last_check(mut self, now: Instant) -> Result<Option<Answer>, SocketError> {
         let info = self.socket.tcp_info()?;
         self.note_question(Reading::of(&info), now);
         self.answer(&info, now)
@@ -163,7 +164,7 @@ impl<S: Pingable> Ping<S> {
         }
     }
 
-    fn answer(&mut self, info: &TcpInfo, now: Instant) -> Result<Option<Answer>, PingError> {
+    fn answer(&mut self, info: &TcpInfo, now: Instant) -> Result<Option<Answer>, SocketError> {
         if let Some(dead) = self.death(info)? {
             return Ok(Some(dead));
         }
@@ -198,7 +199,7 @@ impl<S: Pingable> Ping<S> {
         })))
     }
 
-    fn death(&mut self, info: &TcpInfo) -> Result<Option<Answer>, PingError> {
+    fn death(&mut self, info: &TcpInfo) -> Result<Option<Answer>, SocketError> {
         if info.state != Some(deadpeer_core::TcpState::Close) || never_connected(info) {
             return Ok(None);
         }
@@ -225,7 +226,7 @@ impl<S: Pingable> Ping<S> {
     }
 
     /// Asks, unless that could end the connection.
-    fn borrow(&mut self, info: &TcpInfo, now: Instant) -> Result<(), PingError> {
+    fn borrow(&mut self, info: &TcpInfo, now: Instant) -> Result<(), SocketError> {
         let settings = Settings::of(&mut self.socket)?;
         if settings.would_end(info, self.even_the_last) {
             let unanswered = unanswered(info);
@@ -271,7 +272,7 @@ fn first_stage(
     info: &TcpInfo,
     now: Instant,
     timeout: Duration,
-) -> Result<Stage, PingError> {
+) -> Result<Stage, SocketError> {
     if let Some(why) = obstacle(info) {
         return Ok(Stage::Never(why));
     }
@@ -297,7 +298,7 @@ fn first_stage(
 struct Settings(Effective);
 
 impl Settings {
-    fn of(socket: &mut impl Pingable) -> Result<Self, PingError> {
+    fn of(socket: &mut impl Pingable) -> Result<Self, SocketError> {
         socket.options().map(Self)
     }
 

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use deadpeer::{Answer, Errno, NotNow, Ping, PingError};
+use deadpeer::{Answer, Errno, NotNow, Ping, SocketError};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
 use socket2::{Domain, Socket, Type};
@@ -178,11 +178,11 @@ fn other_descriptors() {
     in_private_netns(|| {
         let second = Duration::from_secs(1);
         let (unix, _other) = UnixStream::pair().unwrap();
-        assert_eq!(deadpeer::ping(&unix, second), Err(PingError::NotTcp));
+        assert_eq!(deadpeer::ping(&unix, second), Err(SocketError::NotTcp));
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert_eq!(deadpeer::ping(&udp, second), Err(PingError::NotTcp));
+        assert_eq!(deadpeer::ping(&udp, second), Err(SocketError::NotTcp));
         let file = std::fs::File::open("/dev/null").unwrap();
-        let Err(PingError::Call(error)) = deadpeer::ping(&file, second) else {
+        let Err(SocketError::Call(error)) = deadpeer::ping(&file, second) else {
             panic!("a file was pinged");
         };
         assert_eq!(error.errno, Errno::NOTSOCK);

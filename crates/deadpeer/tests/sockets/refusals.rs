@@ -4,7 +4,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 
 use deadpeer::setting::{OutOfRange, Setting, SocketOption};
-use deadpeer::{Apply, ApplyError, Errno, InspectError, Lack, OptionsError, SocketOptions};
+use deadpeer::{Apply, ApplyError, Errno, Lack, SocketError, SocketOptions};
 use deadpeer_sys::testing::{in_private_netns, skip};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
@@ -58,13 +58,13 @@ fn sockets_that_are_not_tcp() {
     in_private_netns(|| {
         let (unix, _other) = UnixStream::pair().unwrap();
         assert_eq!(every_option().apply(&unix), Err(ApplyError::NotTcp));
-        assert_eq!(deadpeer::options(&unix), Err(OptionsError::NotTcp));
-        assert_eq!(deadpeer::inspect(&unix), Err(InspectError::NotTcp));
+        assert_eq!(deadpeer::options(&unix), Err(SocketError::NotTcp));
+        assert_eq!(deadpeer::inspect(&unix), Err(SocketError::NotTcp));
 
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         assert_eq!(every_option().apply(&udp), Err(ApplyError::NotTcp));
-        assert_eq!(deadpeer::options(&udp), Err(OptionsError::NotTcp));
-        assert_eq!(deadpeer::inspect(&udp), Err(InspectError::NotTcp));
+        assert_eq!(deadpeer::options(&udp), Err(SocketError::NotTcp));
+        assert_eq!(deadpeer::inspect(&udp), Err(SocketError::NotTcp));
         assert!(!rustix::net::sockopt::socket_keepalive(&udp).unwrap());
     });
 }
@@ -76,7 +76,7 @@ fn descriptors_that_are_no_sockets() {
         panic!("a file took socket options");
     };
     assert_eq!(error.errno, Errno::NOTSOCK);
-    let Err(InspectError::Call(error)) = deadpeer::inspect(&file) else {
+    let Err(SocketError::Call(error)) = deadpeer::inspect(&file) else {
         panic!("a file has TCP_INFO");
     };
     assert_eq!(
