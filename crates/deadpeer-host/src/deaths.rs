@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use deadpeer_bpf::Unavailable;
 use deadpeer_sys::SysError;
 use deadpeer_sys::netns::{self, NetnsError};
-use deadpeer_sys::sock_diag::{DumpError, OpenError};
+use deadpeer_sys::sock_diag::DumpError;
 
 pub use counts::{DeathCounts, ServiceName};
 pub use death::{Age, Death, KnownBy, LastOwner};
@@ -76,7 +76,7 @@ pub enum OpenDeathsError {
     Bpf(#[from] Unavailable),
     /// The kernel's announcements could not be had.
     #[error(transparent)]
-    SockDiag(#[from] OpenError),
+    SockDiag(#[from] SysError),
     /// The kernel's table could not be opened.
     #[error(transparent)]
     OpenTable(#[from] OpenTableError),

@@ -1,12 +1,12 @@
 //! A socket that is known by its number but neither owned nor borrowed.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
-use deadpeer_core::TcpInfo;
+use deadpeer_core::{SocketOption, TcpInfo};
 use rustix::io::Errno;
 
-use crate::sockopt::{self, int};
+use crate::sockopt::{self, raw};
 use crate::{Result, SysError, door, tcp_info};
 
 /// The number of a descriptor, and the cookie of the socket behind it.
@@ -76,16 +76,13 @@ impl Remembered {
 
     /// As [`sockopt::keepcnt`].
     pub fn keepcnt(&self) -> Result<Option<u32>> {
-        let call = "getsockopt(TCP_KEEPCNT)";
-        let answer = int::read(self.number, libc::TCP_KEEPCNT, call);
-        self.checked(answer.map(i32::cast_unsigned))
+        self.checked(sockopt::get_of(self.number, SocketOption::Keepcnt))
     }
 
     /// As [`sockopt::user_timeout_ms`].
     pub fn user_timeout_ms(&self) -> Result<Option<Option<u32>>> {
-        let call = "getsockopt(TCP_USER_TIMEOUT)";
-        let answer = int::read(self.number, libc::TCP_USER_TIMEOUT, call);
-        self.checked(answer.map(|ms| Some(ms.cast_unsigned()).filter(|ms| *ms > 0)))
+        let answer = sockopt::get_of(self.number, SocketOption::UserTimeout);
+        self.checked(answer.map(|ms| Some(ms).filter(|ms| *ms > 0)))
     }
 
     /// A duplicate of its descriptor, for the moment that it takes to set an option. `None`: its
@@ -141,23 +138,10 @@ const SO_COOKIE: c_int = if cfg!(any(target_arch = "sparc", target_arch = "sparc
 
 /// `SO_COOKIE` of a number.
 fn cookie(number: RawFd) -> Result<u64> {
-    let mut value = 0_u64;
-    let mut len = size_of::<u64>() as libc::socklen_t;
     let call = "getsockopt(SO_COOKIE)";
-    // SAFETY: `value` and `len` are live for the call, and `len` is the size of `value`; a number
-    // that is no descriptor is EBADF.
-    door::number(call, || unsafe {
-        libc::getsockopt(
-            number,
-            libc::SOL_SOCKET,
-            SO_COOKIE,
-            (&raw mut value).cast::<c_void>(),
-            &raw mut len,
-        )
-    })?;
-    match len as usize == size_of::<u64>() {
-        true => Ok(value),
-        false => Err(SysError {
+    match raw::read(number, libc::SOL_SOCKET, SO_COOKIE, call)? {
+        (cookie, 8) => Ok(u64::from_ne_bytes(cookie)),
+        _ => Err(SysError {
             call,
             errno: Errno::INVAL,
         }),

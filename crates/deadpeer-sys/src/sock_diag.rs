@@ -20,7 +20,7 @@ mod states;
 
 pub use destroy::{DestroyError, SocketId};
 pub use destroy_events::DestroyEvents;
-pub use dump::{DumpEnd, DumpError, OpenError, Request, SockDiag};
+pub use dump::{DumpEnd, DumpError, Request, SockDiag};
 pub use message::{Malformed, Message, MessageKind, Messages, messages};
 pub use socket::{ArmedTimer, Family, Socket, TimerKind};
 pub use states::States;

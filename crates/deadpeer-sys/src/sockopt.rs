@@ -8,11 +8,11 @@
 //! [`SocketOptions::check`]: deadpeer_core::SocketOptions::check
 
 mod effective;
-pub(crate) mod filter;
-pub(crate) mod int;
+mod filter;
+pub(crate) mod raw;
 mod transport;
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
 
 use deadpeer_core::{Setting, SocketOption};
@@ -29,15 +29,19 @@ pub use transport::{Transport, cookie, transport};
 ///
 /// A time or count of keepalive is the sysctl's where the socket has no value of its own.
 pub fn get(fd: impl AsFd, option: SocketOption) -> Result<u32> {
+    get_of(fd.as_fd().as_raw_fd(), option)
+}
+
+/// As [`get`], of a number that need not be a descriptor any more.
+pub(crate) fn get_of(number: RawFd, option: SocketOption) -> Result<u32> {
     let (facts, [call, _]) = (option.facts(), calls(option));
-    let number = fd.as_fd().as_raw_fd();
-    int::read_at(number, facts.level_number, facts.number, call).map(i32::cast_unsigned)
+    raw::read_int(number, facts.level_number, facts.number, call).map(i32::cast_unsigned)
 }
 
 /// Sets one of the options that decide when a connection is given up.
 pub fn set(fd: impl AsFd, Setting { option, value, .. }: Setting) -> Result<()> {
     let (facts, [_, call]) = (option.facts(), calls(option));
-    int::write(fd.as_fd(), facts.level_number, facts.number, value, call)
+    raw::write_int(fd.as_fd(), facts.level_number, facts.number, value, call)
 }
 
 /// The calls as errors name them.
@@ -175,14 +179,20 @@ pub fn set_syncnt(fd: impl AsFd, retries: u32) -> Result<()> {
 pub fn thin_linear_timeouts(fd: impl AsFd) -> Result<bool> {
     let number = fd.as_fd().as_raw_fd();
     let call = "getsockopt(TCP_THIN_LINEAR_TIMEOUTS)";
-    int::read(number, libc::TCP_THIN_LINEAR_TIMEOUTS, call).map(|on| on != 0)
+    raw::read_int(
+        number,
+        libc::IPPROTO_TCP,
+        libc::TCP_THIN_LINEAR_TIMEOUTS,
+        call,
+    )
+    .map(|on| on != 0)
 }
 
 /// Sets `TCP_THIN_LINEAR_TIMEOUTS`.
 #[doc(alias = "TCP_THIN_LINEAR_TIMEOUTS")]
 pub fn set_thin_linear_timeouts(fd: impl AsFd, on: bool) -> Result<()> {
     let call = "setsockopt(TCP_THIN_LINEAR_TIMEOUTS)";
-    int::write(
+    raw::write_int(
         fd.as_fd(),
         libc::IPPROTO_TCP,
         libc::TCP_THIN_LINEAR_TIMEOUTS,
@@ -211,7 +221,7 @@ pub fn set_linger(fd: impl AsFd, linger: Option<Duration>) -> Result<()> {
 #[doc(alias = "TCP_MAXSEG")]
 pub fn set_max_segment(fd: impl AsFd, bytes: u32) -> Result<()> {
     let call = "setsockopt(TCP_MAXSEG)";
-    int::write(fd.as_fd(), libc::IPPROTO_TCP, libc::TCP_MAXSEG, bytes, call)
+    raw::write_int(fd.as_fd(), libc::IPPROTO_TCP, libc::TCP_MAXSEG, bytes, call)
 }
 
 /// Sets `IP_RECVERR` or `IPV6_RECVERR`, by the family of the socket: the first ICMP error about a
@@ -228,7 +238,7 @@ pub fn set_recverr(fd: impl AsFd, on: bool) -> Result<()> {
         ),
         _ => (libc::IPPROTO_IP, libc::IP_RECVERR, "setsockopt(IP_RECVERR)"),
     };
-    int::write(fd, level, option, on.into(), call)
+    raw::write_int(fd, level, option, on.into(), call)
 }
 
 /// Takes the error of a socket, if it has one (`SO_ERROR`). Whoever asks next, the application

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd as _};
 
 use crate::netns::{self, NetnsError};
 use crate::signals::{self, Signal};
-use crate::sockopt::filter;
+use crate::sockopt::raw;
 use crate::{SysError, door, tcp_info};
 
 /// Runs a test in a network namespace of its own, or skips it where none can be made.
@@ -79,7 +79,13 @@ pub fn ask_tcp_info(fd: impl AsFd, times: u32) -> Result<(), SysError> {
 /// `fd` is no socket.
 pub fn pace(fd: impl AsFd, bytes_per_s: u32) -> Result<(), SysError> {
     let call = "setsockopt(SO_MAX_PACING_RATE)";
-    filter::set(fd.as_fd(), libc::SO_MAX_PACING_RATE, &bytes_per_s, call)
+    raw::write(
+        fd,
+        libc::SOL_SOCKET,
+        libc::SO_MAX_PACING_RATE,
+        &bytes_per_s,
+        call,
+    )
 }
 
 /// Whether the calling thread has left the network namespace that the process was started in.
@@ -97,14 +103,14 @@ pub fn is_private() -> Result<bool, SysError> {
 pub fn is_in_the_table(cookie: u64) -> Result<bool, crate::sock_diag::DumpError> {
     use std::ops::ControlFlow;
 
-    use crate::sock_diag::{OpenError, Request, SockDiag, States};
+    use crate::sock_diag::{Request, SockDiag, States};
 
     let request = Request {
         states: States::ALL,
         tcp_info: false,
     };
     let mut found = false;
-    let mut table = SockDiag::open().map_err(|OpenError(call)| call)?;
+    let mut table = SockDiag::open()?;
     table.dump(request, |socket| {
         found |= socket.cookie == cookie;
         ControlFlow::Continue(())

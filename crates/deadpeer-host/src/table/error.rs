@@ -3,7 +3,7 @@
 use std::io;
 
 use deadpeer_sys::netns::NetnsError;
-use deadpeer_sys::sock_diag::{DumpError, OpenError};
+use deadpeer_sys::sock_diag::DumpError;
 use deadpeer_sys::sysctl::SysctlError;
 
 use super::bpf::BpfError;
@@ -16,7 +16,7 @@ pub enum OpenTableError {
     Namespace(#[from] NetnsError),
     /// The kernel's table could not be opened.
     #[error(transparent)]
-    SockDiag(#[from] OpenError),
+    SockDiag(#[from] SysError),
     /// The namespace's sysctls could not be read.
     #[error(transparent)]
     Sysctl(#[from] SysctlError),

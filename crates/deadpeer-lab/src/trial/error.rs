@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use deadpeer_sys::sock_diag::{DumpError, OpenError};
+use deadpeer_sys::SysError;
+use deadpeer_sys::sock_diag::DumpError;
 use deadpeer_sys::sysctl::SysctlError;
 
 use crate::error::LabError;
@@ -25,7 +26,7 @@ pub enum TrialError {
     Lab(#[from] LabError),
     /// The server's sockets could not be looked at.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(#[from] SysError),
     /// The server's sockets could not be read.
     #[error(transparent)]
     Dump(#[from] DumpError),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ring::Ring;
 use super::{RingLayout, batch};
+use crate::sockopt::raw;
 use crate::{Result, door};
 
 /// `PACKET_IGNORE_OUTGOING` of linux/if_packet.h, Linux 4.20.
@@ -108,26 +109,13 @@ impl PacketSocket {
     /// # Errors
     /// None is known for an open packet socket.
     pub fn overruns(&self) -> Result<u32> {
-        let mut statistics = libc::tpacket_stats {
-            tp_packets: 0,
-            tp_drops: 0,
-        };
-        let mut length = length_of::<libc::tpacket_stats>();
-        // SAFETY: the kernel writes at most `length` bytes into a struct of that size.
-        door::number("getsockopt(PACKET_STATISTICS)", || unsafe {
-            libc::getsockopt(
-                self.socket.as_raw_fd(),
-                libc::SOL_PACKET,
-                libc::PACKET_STATISTICS,
-                (&raw mut statistics).cast(),
-                &raw mut length,
-            )
-        })?;
-        Ok(statistics.tp_drops)
+        let (number, call) = (self.socket.as_raw_fd(), "getsockopt(PACKET_STATISTICS)");
+        let read = raw::read::<8>(number, libc::SOL_PACKET, libc::PACKET_STATISTICS, call);
+        // tp_drops is the second of two.
+        let ([.., a, b, c, d], _) = read?;
+        Ok(u32::from_ne_bytes([a, b, c, d]))
     }
-}
 
-impl PacketSocket {
     /// What kind of hardware the interface is: an `ARPHRD_` number of linux/if_arp.h, 1 for
     /// Ethernet.
     ///
@@ -184,17 +172,7 @@ fn bind(socket: &OwnedFd, interface: u32) -> Result<()> {
 }
 
 fn set<T>(socket: &OwnedFd, name: &'static str, option: libc::c_int, value: &T) -> Result<()> {
-    // SAFETY: the kernel reads as many bytes as the value has.
-    door::number(name, || unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_PACKET,
-            option,
-            std::ptr::from_ref(value).cast(),
-            length_of::<T>(),
-        )
-    })
-    .map(drop)
+    raw::write(socket, libc::SOL_PACKET, option, value, name)
 }
 
 fn length_of<T>() -> libc::socklen_t {

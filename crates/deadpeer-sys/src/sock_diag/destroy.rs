@@ -12,11 +12,10 @@ use rustix::io::Errno;
 use zerocopy::big_endian::U16 as Be16;
 use zerocopy::{Immutable, IntoBytes};
 
-use super::dump::{NLM_F_REQUEST, SockDiag, ask, receive};
-use super::message::{Header, Malformed, MessageKind, messages};
+use super::dump::{DumpError, NLM_F_REQUEST, SockDiag};
+use super::message::Header;
 use super::socket::{Family, Socket};
 use super::states::States;
-use crate::SysError;
 
 /// One socket of the namespace and no other, now or later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,12 +42,10 @@ pub enum DestroyError {
     NotPermitted,
     /// This kernel can't: it is older than Linux 4.5, or built without `CONFIG_INET_DIAG_DESTROY`.
     Unsupported,
-    /// Sending the request or receiving the answer failed.
-    Call(SysError),
     /// The kernel refused for another reason.
     Refused(Errno),
-    /// An answer that is none.
-    Malformed(Malformed),
+    /// The kernel could not be asked.
+    Ask(DumpError),
 }
 
 impl std::error::Error for DestroyError {}
@@ -61,22 +58,15 @@ impl fmt::Display for DestroyError {
             Self::Unsupported => {
                 f.write_str("this kernel cannot destroy sockets: it lacks CONFIG_INET_DIAG_DESTROY")
             }
-            Self::Call(error) => error.fmt(f),
             Self::Refused(errno) => write!(f, "sock_diag refused to destroy the socket: {errno}"),
-            Self::Malformed(malformed) => write!(f, "sock_diag answered nonsense: {malformed}"),
+            Self::Ask(error) => error.fmt(f),
         }
     }
 }
 
-impl From<SysError> for DestroyError {
-    fn from(error: SysError) -> Self {
-        Self::Call(error)
-    }
-}
-
-impl From<Malformed> for DestroyError {
-    fn from(error: Malformed) -> Self {
-        Self::Malformed(error)
+impl From<DumpError> for DestroyError {
+    fn from(error: DumpError) -> Self {
+        Self::Ask(error)
     }
 }
 
@@ -103,9 +93,11 @@ impl SockDiag {
     /// The socket is as it was.
     #[doc(alias = "SOCK_DESTROY")]
     pub fn destroy(&mut self, socket: &SocketId) -> Result<(), DestroyError> {
-        match self.ask_to_destroy(socket)? {
-            0 => Ok(()),
-            errno => Err(match Errno::from_raw_os_error(errno) {
+        // What is left of an abandoned dump concerns nobody.
+        let _ = self.finish_dump();
+        match self.ask_one(Question::of(socket), |_| ())? {
+            Ok(()) | Err(None) => Ok(()),
+            Err(Some(errno)) => Err(match errno {
                 Errno::NOENT | Errno::STALE => DestroyError::Gone,
                 Errno::PERM | Errno::ACCESS => DestroyError::NotPermitted,
                 Errno::OPNOTSUPP => DestroyError::Unsupported,
@@ -115,42 +107,15 @@ impl SockDiag {
     }
 
     /// Whether this kernel can destroy sockets at all, found out by asking for one that cannot
-    /// exist: with cookie 0, and between addresses that connect nothing. Says nothing about the
-    /// privilege.
+    /// exist. Says nothing about the privilege.
     ///
     /// # Errors
     /// The question could not be asked.
     pub fn can_destroy(&mut self) -> Result<bool, DestroyError> {
-        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let nobody = SocketId {
-            family: Family::V4,
-            local: nowhere,
-            peer: nowhere,
-            interface: None,
-            cookie: 0,
-        };
-        match self.destroy(&nobody) {
+        match self.destroy(&SocketId::nobody(Family::V4)) {
             Ok(()) | Err(DestroyError::Gone | DestroyError::NotPermitted) => Ok(true),
             Err(DestroyError::Unsupported) => Ok(false),
             Err(error) => Err(error),
-        }
-    }
-
-    /// Sends the request and returns the errno of its acknowledgement, 0 for success.
-    fn ask_to_destroy(&mut self, socket: &SocketId) -> Result<i32, DestroyError> {
-        // What is left of an abandoned dump concerns nobody.
-        let _ = self.finish_dump();
-        self.seq = self.seq.wrapping_add(1);
-        let question = Question::of(socket, self.seq);
-        ask(&self.netlink, question.as_bytes())?;
-        loop {
-            let len = receive(&self.netlink, &mut self.buffer)?;
-            for message in messages(self.buffer.get(..len).unwrap_or_default()) {
-                let message = message?;
-                if let (true, MessageKind::Error(errno)) = (message.seq == self.seq, message.kind) {
-                    return Ok(errno);
-                }
-            }
         }
     }
 }
@@ -174,7 +139,7 @@ pub(super) struct Question {
 }
 
 impl Question {
-    pub(super) fn of(socket: &SocketId, seq: u32) -> Self {
+    pub(super) fn of(socket: &SocketId) -> Self {
         let family = match socket.family {
             Family::V4 => libc::AF_INET,
             Family::V6 => libc::AF_INET6,
@@ -184,7 +149,7 @@ impl Question {
                 len: size_of::<Self>() as u32,
                 kind: SOCK_DESTROY,
                 flags: NLM_F_REQUEST | NLM_F_ACK,
-                seq,
+                seq: 0,
                 port: 0,
             },
             family: family as u8,
@@ -202,21 +167,28 @@ impl Question {
     }
 
     /// Of every socket of a family in these states.
-    pub(super) fn any(family: Family, states: States, seq: u32) -> Self {
+    pub(super) fn any(family: Family, states: States) -> Self {
+        Self {
+            states: states.mask(),
+            ..Self::of(&SocketId::nobody(family))
+        }
+    }
+}
+
+impl SocketId {
+    /// Between addresses that connect nothing, with a cookie that no socket has.
+    fn nobody(family: Family) -> Self {
         let unspecified = match family {
             Family::V4 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
             Family::V6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
         };
-        let nowhere = SocketId {
+        let nowhere = SocketAddr::new(unspecified, 0);
+        Self {
             family,
-            local: SocketAddr::new(unspecified, 0),
-            peer: SocketAddr::new(unspecified, 0),
+            local: nowhere,
+            peer: nowhere,
             interface: None,
             cookie: 0,
-        };
-        Self {
-            states: states.mask(),
-            ..Self::of(&nowhere, seq)
         }
     }
 }

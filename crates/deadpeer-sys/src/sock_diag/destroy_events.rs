@@ -12,8 +12,9 @@ use rustix::io::Errno;
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::{self, AddressFamily, RecvFlags, SocketFlags, SocketType, sockopt};
 
+use super::Socket;
 use super::message::{MessageKind, messages};
-use super::{OpenError, Socket};
+use crate::sockopt::raw;
 use crate::{Result, door};
 
 /// The kernel's announcements fit by far.
@@ -42,7 +43,7 @@ impl DestroyEvents {
     /// The netlink socket cannot be made or bound: a kernel before 4.7, or without
     /// `CONFIG_INET_DIAG`.
     #[doc(alias = "SKNLGRP_INET_TCP_DESTROY")]
-    pub fn open(queue: usize) -> std::result::Result<Self, OpenError> {
+    pub fn open(queue: usize) -> Result<Self> {
         let netlink = door::call("socket(NETLINK_SOCK_DIAG)", || {
             net::socket_with(
                 AddressFamily::NETLINK,
@@ -100,19 +101,10 @@ impl DestroyEvents {
     #[doc(alias = "SO_MEMINFO")]
     pub fn lost(&self) -> Result<u32> {
         // include/uapi/linux/sock_diag.h: SK_MEMINFO_DROPS is the last of nine.
-        let mut numbers = [0_u32; 9];
-        let mut len = size_of_val(&numbers) as libc::socklen_t;
-        // SAFETY: `numbers` and `len` are live for the call, and `len` is the size of `numbers`.
-        door::number("getsockopt(SO_MEMINFO)", || unsafe {
-            libc::getsockopt(
-                self.netlink.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_MEMINFO,
-                numbers.as_mut_ptr().cast(),
-                &raw mut len,
-            )
-        })?;
-        Ok(numbers[8])
+        let (number, call) = (self.netlink.as_raw_fd(), "getsockopt(SO_MEMINFO)");
+        let read = raw::read::<36>(number, libc::SOL_SOCKET, libc::SO_MEMINFO, call);
+        let ([.., a, b, c, d], _) = read?;
+        Ok(u32::from_ne_bytes([a, b, c, d]))
     }
 }
 

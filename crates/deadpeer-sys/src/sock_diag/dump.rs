@@ -37,25 +37,6 @@ pub struct DumpEnd {
     pub stopped: bool,
 }
 
-/// The netlink socket could not be made: `socket` or `connect` and its errno. `EPROTONOSUPPORT`:
-/// this kernel was built without `CONFIG_INET_DIAG`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenError(pub SysError);
-
-impl std::error::Error for OpenError {}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl From<SysError> for OpenError {
-    fn from(error: SysError) -> Self {
-        Self(error)
-    }
-}
-
 /// A dump that could not be made or finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DumpError {
@@ -133,8 +114,9 @@ impl SockDiag {
     /// Opens the table of the calling thread's network namespace; it stays with that namespace.
     ///
     /// # Errors
-    /// The netlink socket cannot be made.
-    pub fn open() -> Result<Self, OpenError> {
+    /// The netlink socket cannot be made: `socket` or `connect` and its errno. `EPROTONOSUPPORT`:
+    /// this kernel was built without `CONFIG_INET_DIAG`.
+    pub fn open() -> SysResult<Self> {
         let netlink = door::call("socket(NETLINK_SOCK_DIAG)", || {
             net::socket_with(
                 AddressFamily::NETLINK,

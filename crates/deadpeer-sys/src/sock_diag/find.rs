@@ -36,14 +36,32 @@ impl SockDiag {
         read: impl FnOnce(&Socket<'_>) -> T,
     ) -> Result<Option<T>, DumpError> {
         self.finish_dump()?;
-        self.seq = self.seq.wrapping_add(1);
-        let mut question = Question::of(ends, self.seq);
+        let mut question = Question::of(ends);
         question.header.kind = SOCK_DIAG_BY_FAMILY;
         question.header.flags = NLM_F_REQUEST;
         question.cookie = ANY_COOKIE;
         if tcp_info {
             question.ext = ASK_FOR_TCP_INFO;
         }
+        let answer = self.ask_one(question, |socket| {
+            let whole = socket.peer == ends.peer && socket.local == ends.local;
+            whole.then(|| read(socket))
+        })?;
+        answer.or_else(|errno| match errno {
+            Some(Errno::NOENT) | None => Ok(None),
+            Some(other) => Err(DumpError::Refused(other)),
+        })
+    }
+
+    /// Sends a question about one socket and waits for what the kernel says: the socket, or an
+    /// errno, or `None` for an acknowledgement.
+    pub(super) fn ask_one<T>(
+        &mut self,
+        mut question: Question,
+        read: impl FnOnce(&Socket<'_>) -> T,
+    ) -> Result<Result<T, Option<Errno>>, DumpError> {
+        self.seq = self.seq.wrapping_add(1);
+        question.header.seq = self.seq;
         ask(&self.netlink, question.as_bytes())?;
         loop {
             let len = receive(&self.netlink, &mut self.buffer)?;
@@ -53,16 +71,10 @@ impl SockDiag {
                     continue;
                 }
                 match message.kind {
-                    MessageKind::Socket(socket) => {
-                        let whole = socket.peer == ends.peer && socket.local == ends.local;
-                        return Ok(whole.then(|| read(&socket)));
-                    }
-                    MessageKind::Error(0) => {}
+                    MessageKind::Socket(socket) => return Ok(Ok(read(&socket))),
+                    MessageKind::Error(0) => return Ok(Err(None)),
                     MessageKind::Error(errno) => {
-                        return match Errno::from_raw_os_error(errno) {
-                            Errno::NOENT => Ok(None),
-                            other => Err(DumpError::Refused(other)),
-                        };
+                        return Ok(Err(Some(Errno::from_raw_os_error(errno))));
                     }
                     MessageKind::Done(_) | MessageKind::Overrun | MessageKind::Other(_) => {}
                 }

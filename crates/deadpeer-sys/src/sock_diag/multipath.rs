@@ -47,7 +47,8 @@ struct QuestionOfProtocol {
 
 impl QuestionOfProtocol {
     fn new(family: Family, states: States, seq: u32) -> Self {
-        let mut question = Question::any(family, states, seq);
+        let mut question = Question::any(family, states);
+        question.header.seq = seq;
         question.header.len = size_of::<Self>() as u32;
         question.header.kind = SOCK_DIAG_BY_FAMILY;
         question.header.flags = NLM_F_REQUEST | NLM_F_DUMP;

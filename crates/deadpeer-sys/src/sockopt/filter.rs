@@ -1,9 +1,10 @@
 //! Muting a socket: its host goes silent for it, as a vanished machine would.
 
-use std::ffi::{c_int, c_void};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::ffi::c_int;
+use std::os::fd::AsFd;
 
-use crate::{Result, door};
+use super::raw;
+use crate::Result;
 
 /// Makes the kernel drop every packet that arrives for this socket: to its peer the host has
 /// vanished.
@@ -24,8 +25,9 @@ pub fn mute(fd: impl AsFd) -> Result<()> {
         len: 1,
         filter: keep_nothing.as_mut_ptr(),
     };
-    set(
-        fd.as_fd(),
+    raw::write(
+        fd,
+        libc::SOL_SOCKET,
         libc::SO_ATTACH_FILTER,
         &program,
         "setsockopt(SO_ATTACH_FILTER)",
@@ -36,31 +38,11 @@ pub fn mute(fd: impl AsFd) -> Result<()> {
 #[doc(alias = "SO_DETACH_FILTER")]
 pub fn unmute(fd: impl AsFd) -> Result<()> {
     let unused: c_int = 0;
-    set(
-        fd.as_fd(),
+    raw::write(
+        fd,
+        libc::SOL_SOCKET,
         libc::SO_DETACH_FILTER,
         &unused,
         "setsockopt(SO_DETACH_FILTER)",
     )
-}
-
-/// Sets an option of `SOL_SOCKET`.
-pub(crate) fn set<T>(
-    fd: BorrowedFd<'_>,
-    option: c_int,
-    value: &T,
-    call: &'static str,
-) -> Result<()> {
-    // SAFETY: the pointer and the length describe `value`; a program's own pointer leads to its one
-    // live instruction.
-    door::number(call, || unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            option,
-            std::ptr::from_ref(value).cast::<c_void>(),
-            size_of::<T>() as libc::socklen_t,
-        )
-    })
-    .map(drop)
 }
