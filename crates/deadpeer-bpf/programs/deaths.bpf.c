@@ -113,8 +113,6 @@ INLINE void died(struct sock *sk, int from)
 	/* A FIN that the application has not seen takes a number as well (RFC 9293, 3.4). */
 	if (death->unread && death->peer_finished)
 		death->unread--;
-	death->lingers_not = (sk->__sk_common.skc_flags & SOCK_LINGER) && !sk->sk_lingertime;
-	death->retransmitting = death->state.retransmits ? retransmitting(tp) : NEVER;
 	death->data_after_close = life.data_segments && tp->data_segs_in + 1 != life.data_segments;
 	death->life = life;
 	if (!death->life.closed && ended_by_call(death->state.error, from))

@@ -41,7 +41,6 @@ enum {
 	SOCK_DEAD = 1 << 0,
 	SOCK_DONE = 1 << 1,
 	SOCK_KEEPOPEN = 1 << 3,
-	SOCK_LINGER = 1 << 4,
 };
 
 /* include/net/sock.h: bits of sk_shutdown. */
@@ -139,7 +138,6 @@ struct sock {
 	kuid_t sk_uid;
 	u16 sk_protocol;
 	u8 sk_shutdown;
-	unsigned long sk_lingertime;
 	unsigned long sk_pacing_rate; /* 4.20 */
 	unsigned long sk_ino; /* 6.18 */
 	u32 sk_ack_backlog;
@@ -207,7 +205,6 @@ struct tcp_sock {
 	u32 srtt_us; /* eight times the round trip */
 	u32 mss_cache;
 	u64 tcp_wstamp_ns; /* 4.20 */
-	u32 total_retrans;
 	u32 keepalive_time;
 	u32 keepalive_intvl;
 	_Bool is_mptcp; /* only with CONFIG_MPTCP */

@@ -62,7 +62,7 @@ struct row {
 	u32 queued; /* written and not acknowledged; of a listener, how many may wait */
 	u32 rto; /* jiffies */
 	u32 srtt; /* us; 0: not measured */
-	u32 total_retransmits;
+	u32 unused;
 	u32 peer_window;
 	s32 expires; /* of the timer, jiffies from now */
 	u32 packets_out; /* segments in flight */
@@ -203,11 +203,9 @@ struct death {
 	u32 peer_window;
 	u32 rto; /* jiffies */
 	u32 since_sent; /* jiffies; NEVER */
-	u32 retransmitting; /* ms; NEVER */
 	u8 peer_finished;
-	u8 lingers_not;
 	u8 data_after_close;
-	u8 unused;
+	u8 unused[6];
 };
 
 _Static_assert(sizeof(struct options) == 28, "records.rs");

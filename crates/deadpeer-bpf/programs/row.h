@@ -30,7 +30,6 @@ INLINE void read_connection(struct row *row, struct tcp_sock *tp)
 	row->rto = icsk->icsk_rto;
 	row->backoff = icsk->icsk_backoff;
 	row->srtt = tp->srtt_us >> 3;
-	row->total_retransmits = tp->total_retrans;
 	row->peer_window = tp->snd_wnd;
 	row->packets_out = tp->packets_out;
 	row->ssthresh = tp->snd_ssthresh;

@@ -13,7 +13,7 @@ use zerocopy::{FromBytes as _, Immutable, IntoBytes};
 use crate::kernel::{self, Kind, MapShape, Ring};
 use crate::load::{Recipe, Target, Types};
 use crate::pid_namespace;
-use crate::records::{self, since_or_until, stretch, ticks};
+use crate::records::{self, stretch, ticks};
 use crate::{CallError, Unavailable, feature};
 
 /// A running report of deaths: [`Engine::deaths`](crate::Engine::deaths). It ends when it is
@@ -66,16 +66,12 @@ pub struct Death {
     /// `sk_err`: 104 reset, 32 reset after the peer's FIN, 110 given up, 113 and such given up with
     /// an ICMP error pending, 103 destroyed, 111 refused; `None`: in order, or by our own end.
     pub error: Option<i32>,
-    /// `sk_err_soft`: the last ICMP error that did not end it.
-    pub soft_error: Option<i32>,
     /// Whether the peer had sent a FIN.
     pub peer_finished: bool,
     /// Who closed our end, or shut down its sending half; `None` if nobody did.
-    pub closer: Option<Closer>,
+    pub closer: Option<Actor>,
     /// Who called connect(2); `None` for what was accepted, or begun before the report.
-    pub caller: Option<Caller>,
-    /// `SO_LINGER` with 0 seconds was set: close(2) resets the connection.
-    pub lingers_not: bool,
+    pub caller: Option<Actor>,
     /// Whether data came after a process had closed both halves. New data draws an RST then, and
     /// ends the connection (net/ipv4/tcp_input.c, `tcp_rcv_state_process`, counted as
     /// `TCPAbortOnData`).
@@ -104,9 +100,6 @@ pub struct Death {
     pub silent_for: Option<Duration>,
     /// Time since the last data was sent; `None` if none ever was.
     pub since_sent: Option<Duration>,
-    /// Time since the first retransmission of what was in flight; `None`: nothing was being
-    /// retransmitted.
-    pub retransmitting_for: Option<Duration>,
     /// Bytes received, ever.
     pub bytes_received: u64,
     /// Bytes of ours that were acknowledged, ever.
@@ -117,58 +110,42 @@ pub struct Death {
     pub cgroup: Option<u64>,
 }
 
-/// The process that closed our end.
+/// A process that had to do with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closer {
+pub struct Actor {
     /// Its number, as our pid namespace has it; `None` if it is in none that we see.
     pub pid: Option<u32>,
-    /// What it calls itself: `comm`, up to the first 0.
-    pub comm: [u8; 16],
-    /// When it closed, `CLOCK_MONOTONIC`.
-    pub at: Duration,
+    /// What it called itself: `comm`, up to the first 0.
+    comm: [u8; 16],
 }
 
-impl Closer {
+impl Actor {
     /// `comm` without the padding.
     #[must_use]
     pub fn name(&self) -> &[u8] {
-        until_zero(&self.comm)
-    }
-}
-
-/// The process that made a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caller {
-    /// Its number, as our pid namespace has it; `None` if it is in none that we see.
-    pub pid: Option<u32>,
-    /// What it called itself: `comm`, up to the first 0; all 0 once somebody has closed the
-    /// connection.
-    pub comm: [u8; 16],
-}
-
-impl Caller {
-    /// `comm` without the padding.
-    #[must_use]
-    pub fn name(&self) -> &[u8] {
-        until_zero(&self.comm)
+        let end = self.comm.iter().position(|byte| *byte == 0);
+        let name = self.comm.get(..end.unwrap_or(self.comm.len()));
+        name.unwrap_or_default()
     }
 
-    fn read(life: &records::Life) -> Option<Self> {
+    fn new(pid: u32, comm: [u8; 16]) -> Self {
+        let pid = (pid != 0).then_some(pid);
+        Self { pid, comm }
+    }
+
+    fn closer(life: &records::Life) -> Option<Self> {
+        (life.closed != 0).then(|| Self::new(life.pid, life.comm))
+    }
+
+    /// Nameless once somebody has closed the connection.
+    fn caller(life: &records::Life) -> Option<Self> {
         let comm = match life.closed {
             0 => life.comm,
             _ => Default::default(),
         };
         let named = comm.iter().any(|byte| *byte != 0);
-        (named || life.caller != 0).then(|| Self {
-            pid: (life.caller != 0).then_some(life.caller),
-            comm,
-        })
+        (named || life.caller != 0).then(|| Self::new(life.caller, comm))
     }
-}
-
-fn until_zero(comm: &[u8]) -> &[u8] {
-    let end = comm.iter().position(|byte| *byte == 0);
-    comm.get(..end.unwrap_or(comm.len())).unwrap_or_default()
 }
 
 /// Connections whose age and closer are remembered beside those that have a slot. Memory is taken
@@ -278,11 +255,9 @@ impl Death {
             peer: seen.ends.peer(),
             state: seen.state()?,
             error: seen.error(),
-            soft_error: seen.soft_error(),
             peer_finished: death.peer_finished != 0,
-            closer: Closer::read(&death.life),
-            caller: Caller::read(&death.life),
-            lingers_not: death.lingers_not != 0,
+            closer: Actor::closer(&death.life),
+            caller: Actor::caller(&death.life),
             data_after_close: death.data_after_close != 0,
             established_at: moment(death.life.established),
             options: seen.options.read(hz),
@@ -295,21 +270,10 @@ impl Death {
             rto: ticks(death.rto, hz),
             silent_for: last_heard(received, acknowledged),
             since_sent: stretch(death.since_sent, hz),
-            retransmitting_for: since_or_until(death.retransmitting).0,
             bytes_received: death.bytes_received,
             bytes_acknowledged: death.bytes_acknowledged,
             uid: seen.uid,
             cgroup: seen.cgroup(),
-        })
-    }
-}
-
-impl Closer {
-    fn read(life: &records::Life) -> Option<Self> {
-        Some(Self {
-            at: moment(life.closed)?,
-            pid: (life.pid != 0).then_some(life.pid),
-            comm: life.comm,
         })
     }
 }

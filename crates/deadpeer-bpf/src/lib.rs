@@ -44,7 +44,7 @@ mod set;
 mod snapshot;
 mod sockets;
 
-pub use deaths::{Caller, Closer, Death, Deaths, Watched};
+pub use deaths::{Actor, Death, Deaths, Watched};
 pub use engine::Engine;
 pub use error::{CallError, PinError, Unavailable};
 pub use held::HeldSockets;

@@ -59,7 +59,7 @@ records! {
         queued: u32,
         rto: u32,
         srtt: u32,
-        total_retransmits: u32,
+        unused: u32,
         peer_window: u32,
         expires: i32,
         packets_out: u32,
@@ -161,11 +161,9 @@ records! {
         peer_window: u32,
         rto: u32,
         since_sent: u32,
-        retransmitting: u32,
         peer_finished: u8,
-        lingers_not: u8,
         data_after_close: u8,
-        unused: u8,
+        unused: [u8; 6],
     }
 }
 
@@ -266,6 +264,11 @@ impl State {
         TcpState::from_kernel(self.state)
     }
 
+    /// TIME_WAIT and connection requests have none.
+    pub(crate) fn has_options(&self) -> bool {
+        self.has_options != 0
+    }
+
     pub(crate) fn inode(&self) -> Option<NonZeroU32> {
         // Inode numbers of sockets are 32 bits wide (fs/inode.c, `get_next_ino`).
         NonZeroU32::new(self.inode as u32)
@@ -277,10 +280,6 @@ impl State {
 
     pub(crate) fn error(&self) -> Option<i32> {
         (self.error != 0).then_some(self.error)
-    }
-
-    pub(crate) fn soft_error(&self) -> Option<i32> {
-        (self.soft_error != 0).then_some(self.soft_error)
     }
 }
 

@@ -185,8 +185,19 @@ impl LastOwners {
     pub(super) fn holder(&mut self, inode: NonZeroU32) -> Option<LastOwner> {
         let process = self.owners.of(inode).next()?.process;
         let (pid, known) = (process.pid(), process.clone());
-        // It may have become another program since.
-        Some(self.owner(pid, KnownBy::Holding, || known.with_its_names_now()))
+        let process = match self.names.get(&pid) {
+            Some(named) => Arc::clone(&named.process),
+            None => {
+                // It may have become another program since.
+                let known = known.with_its_names_now();
+                let comm = known.comm().to_vec();
+                self.remember(pid, known, &comm)
+            }
+        };
+        Some(LastOwner {
+            process,
+            known_by: KnownBy::Holding,
+        })
     }
 
     /// The process that listens where a connection with this role came in.
@@ -207,49 +218,25 @@ impl LastOwners {
         })
     }
 
-    /// The process with this number that closed a connection and called itself `comm` then.
-    pub(super) fn closer(&mut self, pid: u32, comm: &[u8]) -> LastOwner {
-        if let Some(named) = self.names.get(&pid).filter(|named| *named.comm == *comm) {
-            return LastOwner {
-                process: Arc::clone(&named.process),
-                known_by: KnownBy::Closing,
-            };
+    /// The process with this number that did something to a connection and called itself `comm`
+    /// then.
+    pub(super) fn actor(&mut self, pid: u32, comm: &[u8]) -> Arc<Process> {
+        let known = self.names.get(&pid);
+        if let Some(named) = known.filter(|named| *named.comm == *comm) {
+            return Arc::clone(&named.process);
         }
-        self.names.remove(&pid);
-        let process = Process::new(pid, None, std::sync::Arc::default());
+        let process = Process::new(pid, None, Arc::default());
         // Ended already: what the kernel called it is all there is. A thread may have a name of its
         // own.
         let process = match process.name().is_empty() {
             true => Process::named(pid, comm),
             false => process,
         };
+        self.remember(pid, process, comm)
+    }
+
+    fn remember(&mut self, pid: u32, process: Process, comm: &[u8]) -> Arc<Process> {
         let process = Arc::new(process);
-        self.remember(pid, Arc::clone(&process), comm);
-        LastOwner {
-            process,
-            known_by: KnownBy::Closing,
-        }
-    }
-
-    fn owner(
-        &mut self,
-        pid: u32,
-        known_by: KnownBy,
-        process: impl FnOnce() -> Process,
-    ) -> LastOwner {
-        if let Some(named) = self.names.get(&pid) {
-            return LastOwner {
-                process: Arc::clone(&named.process),
-                known_by,
-            };
-        }
-        let process = Arc::new(process());
-        let comm = process.comm().to_vec();
-        self.remember(pid, Arc::clone(&process), &comm);
-        LastOwner { process, known_by }
-    }
-
-    fn remember(&mut self, pid: u32, process: Arc<Process>, comm: &[u8]) {
         if self.everywhere {
             // Once it has ended, nothing tells.
             let _ = process.workload();
@@ -257,8 +244,12 @@ impl LastOwners {
         if self.names.len() >= MAX_NAMES {
             self.names.clear();
         }
-        let comm = comm.into();
-        self.names.insert(pid, Named { process, comm });
+        let named = Named {
+            process: Arc::clone(&process),
+            comm: comm.into(),
+        };
+        self.names.insert(pid, named);
+        process
     }
 }
 

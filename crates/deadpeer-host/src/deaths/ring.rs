@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, SystemTime};
 
-use deadpeer_bpf::{Engine, Unavailable, Watched};
+use deadpeer_bpf::{Actor, Engine, Unavailable, Watched};
 use deadpeer_core::close_reason::CloseCause;
 use deadpeer_core::{CloseReason, Sysctls, TcpState};
 use deadpeer_sys::clock;
@@ -130,7 +130,7 @@ impl Interpreter {
         let place = self.places.of(dead.namespace.into());
         let last_state = last_state(dead, place.sysctls);
         let reason = CloseReason::of(&last_state);
-        let closer = closer(dead, owners);
+        let closer = named(dead.closer, KnownBy::Closing, owners);
         let (closer, destroyer) = match reason.cause == CloseCause::Destroyed {
             true => (None, closer),
             false => (closer, None),
@@ -154,7 +154,7 @@ impl Interpreter {
             state: Some(dead.state),
             owner: closer
                 .or(holder)
-                .or_else(|| caller(dead, owners))
+                .or_else(|| named(dead.caller, KnownBy::Connecting, owners))
                 .or_else(|| owners.listening(key, role, local)),
             destroyer,
             role,
@@ -223,17 +223,11 @@ fn is_nobodys(dead: &deadpeer_bpf::Death, owners: &LastOwners) -> bool {
     dead.closer.is_none() && dead.caller.is_none() && dead.inode.is_some_and(unknown)
 }
 
-fn closer(dead: &deadpeer_bpf::Death, owners: &mut LastOwners) -> Option<LastOwner> {
-    let closer = dead.closer.as_ref()?;
-    Some(owners.closer(closer.pid?, closer.name()))
-}
-
-fn caller(dead: &deadpeer_bpf::Death, owners: &mut LastOwners) -> Option<LastOwner> {
-    let caller = dead.caller.as_ref()?;
-    let owner = owners.closer(caller.pid?, caller.name());
+fn named(actor: Option<Actor>, known_by: KnownBy, owners: &mut LastOwners) -> Option<LastOwner> {
+    let actor = actor?;
     Some(LastOwner {
-        known_by: KnownBy::Connecting,
-        ..owner
+        process: owners.actor(actor.pid?, actor.name()),
+        known_by,
     })
 }
 

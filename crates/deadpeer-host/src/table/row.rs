@@ -22,7 +22,7 @@ impl Row {
         let socket = socket(seen);
         let bpf = BpfDetails::of(seen);
         Self {
-            moment: seen.snapshot(),
+            moment: seen.moment,
             settings: match bpf {
                 Some(bpf) => Settings::Known(bpf.effective(sysctls)),
                 None => Settings::Unknown(Unreadable::NoDescriptor),
