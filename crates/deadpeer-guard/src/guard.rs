@@ -295,9 +295,9 @@ impl Guard {
             let (links, mut ours) = (&realm.links, false);
             realm.network.drain(|event| match event {
                 RouteEvent::LinkDown { name } => ours |= links.has(&name),
-                RouteEvent::AddressGone
-                | RouteEvent::DefaultRouteGone
-                | RouteEvent::Overrun => ours = true,
+                RouteEvent::AddressGone | RouteEvent::DefaultRouteGone | RouteEvent::Overrun => {
+                    ours = true
+                }
             })?;
             if ours {
                 info!(

@@ -22,7 +22,11 @@ use crate::readings::Readings;
 use deaths::Deaths;
 use names::Names;
 
+#[cfg(feature = "otlp")]
+pub(crate) use deaths::Silences;
 pub use server::Server;
+#[cfg(feature = "otlp")]
+pub(crate) use write::{Labels, Metric, Series};
 
 /// What is shown. Its clones show the same.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +67,9 @@ pub struct ExportReading {
 /// A guard whose sweep is overdue for so long does not live.
 const OVERDUE: Duration = Duration::from_secs(60);
 
+/// What all names begin with.
+pub(crate) const PREFIX: &str = "deadpeer";
+
 /// What [`Board::text`] is written in.
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
@@ -99,7 +106,7 @@ impl Board {
     /// Everything, in the text format of Prometheus (version 0.0.4).
     #[must_use]
     pub fn text(&self) -> String {
-        let mut registry = Registry::with_prefix("deadpeer");
+        let mut registry = Registry::with_prefix(PREFIX);
         registry.register_collector(Box::new(self.clone()));
         let mut text = String::new();
         // Writing to a String cannot fail.

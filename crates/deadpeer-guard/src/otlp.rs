@@ -99,7 +99,8 @@ impl Sender {
                 self.deliver(records);
             }
             if over || Instant::now() >= next_metrics {
-                let request = metrics::request(&self.board.text(), self.since, SystemTime::now());
+                let request =
+                    metrics::request(&self.board.metrics(), self.since, SystemTime::now());
                 if let Err(error) = self.post("/v1/metrics", &request) {
                     self.failed(&error);
                 }

@@ -9,27 +9,37 @@ use prometheus_client::registry::Unit;
 
 use super::deaths::Deaths;
 use super::names::Names;
-use super::write::{ByLabels, Writer};
+use super::write::{Metric, Metrics};
 use super::{Board, ExportReading, HistoryReading};
 use crate::readings::{Configured, HoldReason, Noticed, QuestionResult, Readings, ServiceReading};
 
 impl Collector for Board {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut writer = Writer(encoder);
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let metrics = self.metrics();
+        let mut metrics = metrics.iter();
+        metrics.try_for_each(|metric| metric.encode(&mut encoder))
+    }
+}
+
+impl Board {
+    /// Everything that is shown.
+    pub(crate) fn metrics(&self) -> Vec<Metric> {
+        let mut metrics = Metrics::default();
         let state = &*self.lock();
-        writer.machine(&state.readings)?;
-        writer.configuration(state.readings.configured)?;
-        writer.policies(&state.readings)?;
-        writer.services(&state.readings, &state.names)?;
-        writer.deaths(&state.deaths)?;
+        metrics.machine(&state.readings);
+        metrics.configuration(state.readings.configured);
+        metrics.policies(&state.readings);
+        metrics.services(&state.readings, &state.names);
+        metrics.deaths(&state.deaths);
         if let Some(history) = state.history {
-            writer.history(history)?;
+            metrics.history(history);
         }
         if let Some(export) = state.export {
-            writer.export(export)?;
+            metrics.export(export);
         }
         let help = "Services without a name of their own, counted as the service other";
-        writer.gauge("services_folded", help, state.names.folded() as f64)
+        metrics.gauge("services_folded", help, state.names.folded() as f64);
+        metrics.0
     }
 }
 
@@ -40,65 +50,62 @@ fn seconds(noticed: Noticed) -> f64 {
     }
 }
 
-impl Writer<'_> {
-    fn machine(&mut self, readings: &Readings) -> fmt::Result {
-        let version = vec![("version", env!("CARGO_PKG_VERSION"))];
+impl Metrics {
+    fn machine(&mut self, readings: &Readings) {
         let help = "The running version; always 1";
-        self.gauges("build_info", help, None, [(version, 1.0)])?;
+        let version = [(env!("CARGO_PKG_VERSION"), 1.0)];
+        self.gauges("build_info", help, "version", version);
         let swept = &readings.swept;
-        self.counter("sweeps", "Sweeps over all connections", swept.sweeps)?;
-        self.counter("sweeps_failed", "Sweeps that failed", swept.failed)?;
+        self.counter("sweeps", "Sweeps over all connections", swept.sweeps);
+        self.counter("sweeps_failed", "Sweeps that failed", swept.failed);
         let help = "How long the last sweep took";
         let took_s = swept.took.as_secs_f64();
-        self.measured("sweep_duration", help, &Unit::Seconds, took_s)?;
+        self.measured("sweep_duration", help, Unit::Seconds, took_s);
         let help = "Connections that the last sweep saw";
-        self.gauge("sweep_connections", help, swept.connections as f64)?;
+        self.gauge("sweep_connections", help, swept.connections as f64);
         let help = "Network namespaces, by whether they are guarded or could not be entered";
         let namespaces = [
-            ("guarded", swept.namespaces),
-            ("closed", swept.namespaces_closed),
+            ("guarded", swept.namespaces as f64),
+            ("closed", swept.namespaces_closed as f64),
         ];
-        let namespaces = namespaces.map(|(state, count)| (vec![("state", state)], count as f64));
-        self.gauges("namespaces", help, None, namespaces)?;
-        self.capabilities(&readings.capabilities)?;
+        self.gauges("namespaces", help, "state", namespaces);
+        self.capabilities(&readings.capabilities);
         let help = "Whether sockets are read and deaths are heard by eBPF, all of them";
-        self.gauge("ebpf", help, f64::from(readings.ebpf))?;
+        self.gauge("ebpf", help, f64::from(readings.ebpf));
         if let Some(lost) = readings.deaths_lost {
             let help = "Deaths that came faster than they could be read";
-            self.counter("events_lost", help, lost)?;
+            self.counter("events_lost", help, lost);
         }
         let holding = HoldReason::ALL.map(|reason| {
             let holds = readings.holding.iter().any(|hold| hold.reason == reason);
-            (vec![("reason", reason.word())], f64::from(holds))
+            (reason.word(), f64::from(holds))
         });
         let help = "Whether connections are let live for this reason though their peers seem gone";
-        self.gauges("holding", help, None, holding)
+        self.gauges("holding", help, "reason", holding);
     }
 
-    fn capabilities(&mut self, capabilities: &[(&'static str, bool)]) -> fmt::Result {
+    fn capabilities(&mut self, capabilities: &[(&'static str, bool)]) {
         let help = "Whether the guard has this capability, which some of its work needs";
         let all = capabilities
             .iter()
             .map(|(name, has)| ([*name], f64::from(*has)));
-        let all = ByLabels::folded(all, f64::max);
-        self.gauges_of("capability", help, None, ["capability"], &all)
+        self.gauges_of(("capability", help, None), ["capability"], all, f64::max);
     }
 
-    fn configuration(&mut self, configured: Configured) -> fmt::Result {
+    fn configuration(&mut self, configured: Configured) {
         let is_ok = f64::from(configured.last_reload_ok);
         let help = "Whether the configuration that was read last is in force (0: the one before)";
-        self.gauge("config_last_reload_successful", help, is_ok)?;
-        let Some(since) = configured.since else {
-            return Ok(());
-        };
-        let since = since.duration_since(SystemTime::UNIX_EPOCH);
-        let name = "config_last_reload_success_timestamp";
-        let help = "When the configuration in force was loaded";
-        let since_s = since.unwrap_or(Duration::ZERO).as_secs_f64();
-        self.measured(name, help, &Unit::Seconds, since_s)
+        self.gauge("config_last_reload_successful", help, is_ok);
+        if let Some(since) = configured.since {
+            let since = since.duration_since(SystemTime::UNIX_EPOCH);
+            let name = "config_last_reload_success_timestamp";
+            let help = "When the configuration in force was loaded";
+            let since_s = since.unwrap_or(Duration::ZERO).as_secs_f64();
+            self.measured(name, help, Unit::Seconds, since_s);
+        }
     }
 
-    fn policies(&mut self, readings: &Readings) -> fmt::Result {
+    fn policies(&mut self, readings: &Readings) {
         let kills = readings
             .kills
             .iter()
@@ -107,23 +114,23 @@ impl Writer<'_> {
             });
         let help = "Connections whose peers are gone, by what was done about them";
         let labels = ["policy", "mode", "result"];
-        self.counters("kills", help, labels, &kills.collect())?;
+        self.counters("kills", help, labels, kills);
         let spared = readings
             .spared
             .iter()
             .map(|((policy, why), count)| ([policy.as_ref(), why.word()], *count));
         let help = "Times that a connection was let live though its peer seemed gone";
-        self.counters("spared", help, ["policy", "why"], &spared.collect())?;
+        self.counters("spared", help, ["policy", "why"], spared);
         let changes = readings
             .changes
             .iter()
             .map(|((policy, what), count)| ([policy.as_ref(), what.word()], *count));
         let help = "Sockets whose options were set";
-        self.counters("changes", help, ["policy", "what"], &changes.collect())
+        self.counters("changes", help, ["policy", "what"], changes);
     }
 
-    fn services(&mut self, readings: &Readings, names: &Names) -> fmt::Result {
-        self.protection(&readings.services, names)?;
+    fn services(&mut self, readings: &Readings, names: &Names) {
+        self.protection(&readings.services, names);
         let questions = readings.questions.iter().map(|((service, result), count)| {
             let result = match result {
                 QuestionResult::Answered => "answered",
@@ -132,66 +139,62 @@ impl Writer<'_> {
             ([names.of(service), result], *count)
         });
         let help = "Peers that had to answer something, by what they did";
-        let questions = questions.collect();
-        self.counters("questions", help, ["service", "result"], &questions)?;
+        self.counters("questions", help, ["service", "result"], questions);
         let overwritten = readings.overwritten.iter();
         let overwritten = overwritten.map(|(service, count)| ([names.of(service)], *count));
         let help = "Sockets whose programs had set back what a policy had set";
-        self.counters("overwritten", help, ["service"], &overwritten.collect())
+        self.counters("overwritten", help, ["service"], overwritten);
     }
 
-    fn protection(&mut self, services: &[ServiceReading], names: &Names) -> fmt::Result {
+    fn protection(&mut self, services: &[ServiceReading], names: &Names) {
         let connections = services.iter().flat_map(|reading| {
             let (service, direction) = (names.of(&reading.service), reading.direction());
             let counts = reading.connections.iter();
             counts.map(move |(kept, count)| ([service, direction, kept.word()], *count as f64))
         });
-        let connections = ByLabels::folded(connections, |before, more| before + more);
         let help = "Connections, by whether a vanished peer is noticed within the deadline of their policy";
         let labels = ["service", "direction", "protection"];
-        self.gauges_of("connections", help, None, labels, &connections)?;
+        let add = |before, more| before + more;
+        self.gauges_of(("connections", help, None), labels, connections, add);
         let notice = services.iter().flat_map(|reading| {
             let service = names.of(&reading.service);
             let silences = reading.notice.iter();
             silences.map(move |(silence, at)| ([service, silence.name()], seconds(*at)))
         });
-        let notice = ByLabels::folded(notice, f64::max);
         let help = "When the kernel would notice on the worst connection that its peer is gone";
-        let labels = ["service", "silence"];
-        self.gauges_of("notice", help, Some(&Unit::Seconds), labels, &notice)
+        let metric = ("notice", help, Some(Unit::Seconds));
+        self.gauges_of(metric, ["service", "silence"], notice, f64::max);
     }
 
-    fn deaths(&mut self, deaths: &Deaths) -> fmt::Result {
+    fn deaths(&mut self, deaths: &Deaths) {
         let by_service = deaths
             .by_service
             .iter()
             .map(|((service, cause), count)| ([service.as_str(), *cause], *count));
         let help = "Connections that died and were not closed in order by both ends";
-        let by_service = by_service.collect();
-        self.counters("deaths", help, ["service", "cause"], &by_service)?;
+        self.counters("deaths", help, ["service", "cause"], by_service);
         let help = "Connections that both ends closed in order";
-        self.counter("ordinary_closes", help, deaths.ordinary)?;
+        self.counter("ordinary_closes", help, deaths.ordinary);
         let help = "How long peers had been silent when their connections died";
-        self.silences("death_silence", help, &deaths.silences)
+        self.silences("death_silence", help, &deaths.silences);
     }
 
-    fn history(&mut self, history: HistoryReading) -> fmt::Result {
+    fn history(&mut self, history: HistoryReading) {
         let help = "Deaths in the history";
-        self.gauge("history_records", help, history.records as f64)?;
+        self.gauge("history_records", help, history.records as f64);
         let help = "Size of the history on disk";
-        self.measured("history", help, &Unit::Bytes, history.bytes as f64)?;
+        self.measured("history", help, Unit::Bytes, history.bytes as f64);
         let help = "Deaths that will never be in the history";
-        self.counter("history_lost", help, history.lost)?;
+        self.counter("history_lost", help, history.lost);
         let help = "Whether the history cannot be written";
         let is_unwritable = f64::from(history.is_unwritable);
-        self.gauge("history_unwritable", help, is_unwritable)
+        self.gauge("history_unwritable", help, is_unwritable);
     }
 
-    fn export(&mut self, export: ExportReading) -> fmt::Result {
+    fn export(&mut self, export: ExportReading) {
         let results = [("accepted", export.accepted), ("lost", export.lost)];
         let results = results.map(|(result, count)| ([result], count));
         let help = "Log records for the collector, by whether it took them";
-        let results = results.into_iter().collect();
-        self.counters("exported_records", help, ["result"], &results)
+        self.counters("exported_records", help, ["result"], results.into_iter());
     }
 }

@@ -25,10 +25,10 @@ pub(super) struct Deaths {
 
 /// How long peers had been silent when their connections died.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Silences {
+pub(crate) struct Silences {
     /// Up to each bound, and above the last.
     counts: [u64; BOUNDS_S.len() + 1],
-    pub(super) sum_s: f64,
+    pub(crate) sum_s: f64,
 }
 
 impl Deaths {
@@ -68,12 +68,12 @@ impl Silences {
         self.sum_s += silence_s;
     }
 
-    pub(super) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
     /// How many between each bound and the one before; above the last, up to infinity.
-    pub(super) fn buckets(&self) -> Vec<(f64, u64)> {
+    pub(crate) fn buckets(&self) -> Vec<(f64, u64)> {
         let bounds = BOUNDS_S.iter().copied().chain([f64::INFINITY]);
         bounds.zip(self.counts.iter().copied()).collect()
     }

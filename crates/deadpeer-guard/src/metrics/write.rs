@@ -1,4 +1,4 @@
-//! Metrics as the encoder takes them.
+//! Metrics as plain values, and how the encoder takes them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,143 +6,163 @@ use std::fmt;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
-use rustc_hash::FxHashMap;
 
 use super::deaths::Silences;
 
 /// The labels of one series.
-pub(super) type Labels<'a> = Vec<(&'static str, &'a str)>;
+pub(crate) type Labels = Vec<(&'static str, String)>;
 
-pub(super) struct Writer<'a>(pub(super) DescriptorEncoder<'a>);
+/// One metric with all its series.
+#[derive(Debug)]
+pub(crate) struct Metric {
+    /// Without prefix, unit and `_total`.
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) unit: Option<Unit>,
+    pub(crate) series: Series,
+}
 
-impl Writer<'_> {
-    pub(super) fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        self.gauges(name, help, None, [(vec![], value)])
+#[derive(Debug)]
+pub(crate) enum Series {
+    Counters(Vec<(Labels, u64)>),
+    Gauges(Vec<(Labels, f64)>),
+    Histograms(Vec<(Labels, Silences)>),
+}
+
+impl Metric {
+    pub(super) fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let kind = match self.series {
+            Series::Counters(_) => MetricType::Counter,
+            Series::Gauges(_) => MetricType::Gauge,
+            Series::Histograms(_) => MetricType::Histogram,
+        };
+        let unit = self.unit.as_ref();
+        let mut metric = encoder.encode_descriptor(self.name, self.help, unit, kind)?;
+        match &self.series {
+            Series::Counters(counters) => counters.iter().try_for_each(|(labels, count)| {
+                let mut series = metric.encode_family(labels)?;
+                series.encode_counter::<NoLabelSet, u64, f64>(count, None)
+            }),
+            Series::Gauges(gauges) => gauges.iter().try_for_each(|(labels, value)| {
+                let mut series = metric.encode_family(labels)?;
+                series.encode_gauge(value)
+            }),
+            Series::Histograms(histograms) => histograms.iter().try_for_each(|(labels, told)| {
+                let mut series = metric.encode_family(labels)?;
+                let (sum, count) = (told.sum_s, told.total());
+                series.encode_histogram::<NoLabelSet>(sum, count, &told.buckets(), None)
+            }),
+        }
+    }
+}
+
+/// Collects metrics; one without a series is left out.
+#[derive(Debug, Default)]
+pub(super) struct Metrics(pub(super) Vec<Metric>);
+
+impl Metrics {
+    pub(super) fn gauge(&mut self, name: &'static str, help: &'static str, value: f64) {
+        self.push(name, help, None, Series::Gauges(vec![(Vec::new(), value)]));
     }
 
     pub(super) fn measured(
         &mut self,
-        name: &str,
-        help: &str,
-        unit: &Unit,
+        name: &'static str,
+        help: &'static str,
+        unit: Unit,
         value: f64,
-    ) -> fmt::Result {
-        self.gauges(name, help, Some(unit), [(vec![], value)])
+    ) {
+        let series = Series::Gauges(vec![(Vec::new(), value)]);
+        self.push(name, help, Some(unit), series);
     }
 
-    pub(super) fn gauges<'l>(
+    /// A gauge for each value of a label, in this order.
+    pub(super) fn gauges<'a>(
         &mut self,
-        name: &str,
-        help: &str,
-        unit: Option<&Unit>,
-        series: impl IntoIterator<Item = (Labels<'l>, f64)>,
-    ) -> fmt::Result {
-        let gauge = MetricType::Gauge;
-        let mut metric = self.0.encode_descriptor(name, help, unit, gauge)?;
-        for (labels, value) in series {
-            match labels.is_empty() {
-                true => metric.encode_gauge(&value)?,
-                false => metric.encode_family(&labels)?.encode_gauge(&value)?,
-            }
-        }
-        Ok(())
+        name: &'static str,
+        help: &'static str,
+        label: &'static str,
+        series: impl IntoIterator<Item = (&'a str, f64)>,
+    ) {
+        let series = series.into_iter();
+        let series = series.map(|(of, value)| (vec![(label, of.to_owned())], value));
+        self.push(name, help, None, Series::Gauges(series.collect()));
     }
 
-    /// A gauge for each set of values; nothing at all if there is none.
-    pub(super) fn gauges_of<const N: usize>(
+    /// A gauge for each set of values; of what is folded into one, one is made.
+    pub(super) fn gauges_of<'a, const N: usize>(
         &mut self,
-        name: &str,
-        help: &str,
-        unit: Option<&Unit>,
+        (name, help, unit): (&'static str, &'static str, Option<Unit>),
         labels: [&'static str; N],
-        series: &ByLabels<'_, N, f64>,
-    ) -> fmt::Result {
-        if series.0.is_empty() {
-            return Ok(());
-        }
-        let gauge = MetricType::Gauge;
-        let mut metric = self.0.encode_descriptor(name, help, unit, gauge)?;
-        for (values, value) in &series.0 {
-            let labels: Labels<'_> = labels.into_iter().zip(*values).collect();
-            metric.encode_family(&labels)?.encode_gauge(value)?;
-        }
-        Ok(())
+        series: impl Iterator<Item = ([&'a str; N], f64)>,
+        fold: impl Fn(f64, f64) -> f64,
+    ) {
+        let series = Series::Gauges(folded(labels, series, fold));
+        self.push(name, help, unit, series);
     }
 
-    pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        let counter = MetricType::Counter;
-        let mut metric = self.0.encode_descriptor(name, help, None, counter)?;
-        metric.encode_counter::<NoLabelSet, u64, f64>(&value, None)
+    pub(super) fn counter(&mut self, name: &'static str, help: &'static str, value: u64) {
+        let series = Series::Counters(vec![(Vec::new(), value)]);
+        self.push(name, help, None, series);
     }
 
-    /// A counter for each set of values; nothing at all if there is none.
-    pub(super) fn counters<const N: usize>(
+    /// A counter for each set of values; what is folded into one is added up.
+    pub(super) fn counters<'a, const N: usize>(
         &mut self,
-        name: &str,
-        help: &str,
+        name: &'static str,
+        help: &'static str,
         labels: [&'static str; N],
-        counts: &ByLabels<'_, N, u64>,
-    ) -> fmt::Result {
-        if counts.0.is_empty() {
-            return Ok(());
-        }
-        let counter = MetricType::Counter;
-        let mut metric = self.0.encode_descriptor(name, help, None, counter)?;
-        for (values, count) in &counts.0 {
-            let labels: Labels<'_> = labels.into_iter().zip(*values).collect();
-            let mut series = metric.encode_family(&labels)?;
-            series.encode_counter::<NoLabelSet, u64, f64>(count, None)?;
-        }
-        Ok(())
+        counts: impl Iterator<Item = ([&'a str; N], u64)>,
+    ) {
+        let counts = folded(labels, counts, |before, more| before + more);
+        self.push(name, help, None, Series::Counters(counts));
     }
 
     pub(super) fn silences(
         &mut self,
-        name: &str,
-        help: &str,
+        name: &'static str,
+        help: &'static str,
         by_cause: &BTreeMap<&'static str, Silences>,
-    ) -> fmt::Result {
-        if by_cause.is_empty() {
-            return Ok(());
+    ) {
+        let series = by_cause.iter();
+        let series = series.map(|(cause, told)| (vec![("cause", (*cause).into())], told.clone()));
+        let series = Series::Histograms(series.collect());
+        self.push(name, help, Some(Unit::Seconds), series);
+    }
+
+    fn push(&mut self, name: &'static str, help: &'static str, unit: Option<Unit>, series: Series) {
+        let is_empty = match &series {
+            Series::Counters(counters) => counters.is_empty(),
+            Series::Gauges(gauges) => gauges.is_empty(),
+            Series::Histograms(histograms) => histograms.is_empty(),
+        };
+        if !is_empty {
+            self.0.push(Metric {
+                name,
+                help,
+                unit,
+                series,
+            });
         }
-        let histogram = MetricType::Histogram;
-        let mut metric = (self.0).encode_descriptor(name, help, Some(&Unit::Seconds), histogram)?;
-        for (cause, silences) in by_cause {
-            let labels = [("cause", *cause)];
-            let mut series = metric.encode_family(&labels)?;
-            let (sum, count) = (silences.sum_s, silences.total());
-            series.encode_histogram::<NoLabelSet>(sum, count, &silences.buckets(), None)?;
-        }
-        Ok(())
     }
 }
 
 /// What belongs to each set of values of labels, in their order.
-#[derive(Debug)]
-pub(super) struct ByLabels<'a, const N: usize, V>(Vec<([&'a str; N], V)>);
-
-impl<'a, const N: usize, V: Copy> ByLabels<'a, N, V> {
-    /// Of what is folded into one, one is made.
-    pub(super) fn folded(
-        all: impl Iterator<Item = ([&'a str; N], V)>,
-        fold: impl Fn(V, V) -> V,
-    ) -> Self {
-        let mut known: FxHashMap<[&str; N], V> = FxHashMap::default();
-        for (values, value) in all {
-            known
-                .entry(values)
-                .and_modify(|before| *before = fold(*before, value))
-                .or_insert(value);
-        }
-        let mut folded: Vec<_> = known.into_iter().collect();
-        folded.sort_unstable_by_key(|(values, _)| *values);
-        Self(folded)
+fn folded<'a, const N: usize, V: Copy>(
+    labels: [&'static str; N],
+    all: impl Iterator<Item = ([&'a str; N], V)>,
+    fold: impl Fn(V, V) -> V,
+) -> Vec<(Labels, V)> {
+    let mut known: BTreeMap<[&str; N], V> = BTreeMap::new();
+    for (values, value) in all {
+        known
+            .entry(values)
+            .and_modify(|before| *before = fold(*before, value))
+            .or_insert(value);
     }
-}
-
-/// What is folded into one is added up.
-impl<'a, const N: usize> FromIterator<([&'a str; N], u64)> for ByLabels<'a, N, u64> {
-    fn from_iter<I: IntoIterator<Item = ([&'a str; N], u64)>>(counts: I) -> Self {
-        Self::folded(counts.into_iter(), |before, more| before + more)
-    }
+    let labelled = |values: [&str; N]| labels.into_iter().zip(values.map(str::to_owned)).collect();
+    known
+        .into_iter()
+        .map(|(values, value)| (labelled(values), value))
+        .collect()
 }

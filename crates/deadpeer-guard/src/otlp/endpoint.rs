@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Uri;
 
@@ -105,15 +106,11 @@ pub(super) fn agent() -> Agent {
 /// How many log records the collector did not take (`ExportLogsPartialSuccess`): a number, in
 /// quotes as a rule.
 pub(super) fn rejected(answer: &[u8]) -> u64 {
-    let answer = String::from_utf8_lossy(answer);
-    let Some((_, after)) = answer.split_once("\"rejectedLogRecords\"") else {
-        return 0;
-    };
-    let digits = after.trim_start_matches([' ', ':', '"']);
-    let end = digits.find(|c: char| !c.is_ascii_digit());
-    digits
-        .get(..end.unwrap_or(digits.len()))
-        .map_or(0, |digits| digits.parse().unwrap_or(0))
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    match &answer["partialSuccess"]["rejectedLogRecords"] {
+        Value::String(count) => count.parse().unwrap_or(0),
+        count => count.as_u64().unwrap_or(0),
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use deadpeer_core::close_reason::{CloseCause, CloseReason, LastState};
 use deadpeer_host::deaths::Death;
+use prometheus_client::registry::Unit;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::event::Died;
+use crate::metrics::{Metric, Series};
 use crate::readings::Readings;
 
 const BOUND: Duration = Duration::from_secs(30);
@@ -175,8 +177,14 @@ fn nobody_waits_for_a_collector() {
 
 #[test]
 fn names_with_quotes_and_never() {
-    let text = "# HELP a_seconds When\n# TYPE a_seconds gauge\na_seconds{service=\"x \\\"y\\\\\"} +Inf\na_seconds 3\n";
-    let request = metrics::request(text, SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
+    let named = vec![("service", "x \"y\\".to_owned())];
+    let metric = Metric {
+        name: "a",
+        help: "When",
+        unit: Some(Unit::Seconds),
+        series: Series::Gauges(vec![(named, f64::INFINITY), (Vec::new(), 3.0)]),
+    };
+    let request = metrics::request(&[metric], SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
     let metric = &request["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0];
     assert_eq!(
         (&metric["description"], &metric["unit"]),
