@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use deadpeer_core::close_reason::LastState;
 use deadpeer_core::tcp_info::last_heard;
 use deadpeer_core::{SocketOptions, TcpState};
 
@@ -63,43 +64,17 @@ pub struct Death {
     pub peer: SocketAddr,
     /// The state it died in.
     pub state: TcpState,
-    /// `sk_err`: 104 reset, 32 reset after the peer's FIN, 110 given up, 113 and such given up with
-    /// an ICMP error pending, 103 destroyed, 111 refused; `None`: in order, or by our own end.
-    pub error: Option<i32>,
-    /// Whether the peer had sent a FIN.
-    pub peer_finished: bool,
+    /// What tells why, but for the sysctls.
+    pub last: LastState,
     /// Who closed our end, or shut down its sending half; `None` if nobody did.
     pub closer: Option<Actor>,
     /// Who called connect(2); `None` for what was accepted, or begun before the report.
     pub caller: Option<Actor>,
-    /// Whether data came after a process had closed both halves. New data draws an RST then, and
-    /// ends the connection (net/ipv4/tcp_input.c, `tcp_rcv_state_process`, counted as
-    /// `TCPAbortOnData`).
-    #[doc(alias = "TCPAbortOnData")]
-    pub data_after_close: bool,
     /// When it was established, `CLOCK_MONOTONIC`; `None` if that was before the report began, or
     /// never.
     pub established_at: Option<Duration>,
     /// The options set on it; see [`Socket::options`](crate::Socket::options).
     pub options: SocketOptions,
-    /// Keepalive or window probes that went unanswered.
-    pub probes_out: u8,
-    /// Retransmissions in a row that went unanswered.
-    pub retransmits: u8,
-    /// Bytes written but never sent.
-    pub unsent: u32,
-    /// Bytes sent and never acknowledged.
-    pub unacknowledged: u32,
-    /// Bytes received that the application had not read. The peer's FIN is none of them.
-    pub unread: u32,
-    /// The window the peer had left, bytes; 0: it took no data.
-    pub peer_window: u32,
-    /// The retransmission timeout in force.
-    pub rto: Duration,
-    /// Silence: time since anything came from the peer; `None` if nothing ever did.
-    pub silent_for: Option<Duration>,
-    /// Time since the last data was sent; `None` if none ever was.
-    pub since_sent: Option<Duration>,
     /// Bytes received, ever.
     pub bytes_received: u64,
     /// Bytes of ours that were acknowledged, ever.
@@ -244,8 +219,7 @@ impl Death {
     /// `None` for a state that no known kernel has.
     fn read(death: &records::Death, hz: u32) -> Option<Self> {
         let seen = &death.state;
-        let received = stretch(seen.since_received, hz);
-        let acknowledged = stretch(seen.since_acknowledged, hz);
+        let state = seen.state()?;
         Some(Self {
             at: Duration::from_nanos(death.at),
             cookie: seen.cookie,
@@ -253,29 +227,53 @@ impl Death {
             inode: seen.inode(),
             local: seen.ends.local(),
             peer: seen.ends.peer(),
-            state: seen.state()?,
-            error: seen.error(),
-            peer_finished: death.peer_finished != 0,
+            state,
+            last: last(death, state, hz),
             closer: Actor::closer(&death.life),
             caller: Actor::caller(&death.life),
-            data_after_close: death.data_after_close != 0,
             established_at: moment(death.life.established),
             options: seen.options.read(hz),
-            probes_out: seen.probes_out,
-            retransmits: seen.retransmits,
-            unsent: seen.unsent,
-            unacknowledged: seen.unacknowledged,
-            unread: death.unread,
-            peer_window: death.peer_window,
-            rto: ticks(death.rto, hz),
-            silent_for: last_heard(received, acknowledged),
-            since_sent: stretch(death.since_sent, hz),
             bytes_received: death.bytes_received,
             bytes_acknowledged: death.bytes_acknowledged,
             uid: seen.uid,
             cgroup: seen.cgroup(),
         })
     }
+}
+
+fn last(death: &records::Death, state: TcpState, hz: u32) -> LastState {
+    let seen = &death.state;
+    let received = stretch(seen.since_received, hz);
+    let acknowledged = stretch(seen.since_acknowledged, hz);
+    let mut last = LastState::default();
+    last.state = Some(state);
+    last.errno = Some(seen.error);
+    last.orphan = Some(seen.inode().is_none());
+    last.probes = Some(seen.probes_out);
+    last.retransmits = Some(seen.retransmits);
+    last.unsent = Some(seen.unsent);
+    last.unacked = Some(seen.unacknowledged);
+    last.peer_window = Some(death.peer_window);
+    last.data_after_close = Some(death.data_after_close != 0);
+    last.unread = Some(death.unread);
+    last.peer_finished = Some(death.peer_finished != 0);
+    last.fin_acked = Some(fin_was_sent(state) && seen.unacknowledged == 0);
+    last.silence = last_heard(received, acknowledged);
+    last.since_sent = stretch(death.since_sent, hz);
+    last.rto = Some(ticks(death.rto, hz));
+    last
+}
+
+/// Whether our FIN had been sent, acknowledged or not.
+fn fin_was_sent(state: TcpState) -> bool {
+    matches!(
+        state,
+        TcpState::FinWait1
+            | TcpState::FinWait2
+            | TcpState::Closing
+            | TcpState::LastAck
+            | TcpState::TimeWait
+    )
 }
 
 /// 0 is "not yet".

@@ -277,10 +277,6 @@ impl State {
     pub(crate) fn cgroup(&self) -> Option<u64> {
         (self.cgroup != 0).then_some(self.cgroup)
     }
-
-    pub(crate) fn error(&self) -> Option<i32> {
-        (self.error != 0).then_some(self.error)
-    }
 }
 
 /// A stretch of jiffies; `None` for "never".

@@ -295,10 +295,7 @@ impl Effective {
     /// Of the options that are set in `those`, the values in force here: what leads back.
     #[must_use]
     pub fn of_those(&self, those: &SocketOptions) -> SocketOptions {
-        let held = |option| Some(Setting::new(option, self.get(option)?));
-        those
-            .settings()
-            .filter_map(|set| held(set.option))
-            .collect()
+        let held = |set: Setting| self.held(set.option);
+        those.settings().filter_map(held).collect()
     }
 }

@@ -59,37 +59,25 @@ impl Stretch {
     /// Both ends moved by `jiffies`.
     #[must_use]
     pub fn plus(self, jiffies: i64) -> Self {
-        Self {
-            first: self.first.saturating_add(jiffies),
-            last: self.last.saturating_add(jiffies),
-        }
+        self.then(Self::at(jiffies))
     }
 
     /// A moment `other` later, where both are uncertain on their own.
     #[must_use]
     pub fn then(self, other: Self) -> Self {
-        Self {
-            first: self.first.saturating_add(other.first),
-            last: self.last.saturating_add(other.last),
-        }
+        self.both(other, i64::saturating_add)
     }
 
     /// The lesser of two, where one grows with the other.
     #[must_use]
     pub fn lesser_of(self, other: Self) -> Self {
-        Self {
-            first: self.first.min(other.first),
-            last: self.last.min(other.last),
-        }
+        self.both(other, i64::min)
     }
 
     /// The greater of two, where one grows with the other.
     #[must_use]
     pub fn greater_of(self, other: Self) -> Self {
-        Self {
-            first: self.first.max(other.first),
-            last: self.last.max(other.last),
-        }
+        self.both(other, i64::max)
     }
 
     /// Both ends, or `jiffies` where that is less.
@@ -107,17 +95,21 @@ impl Stretch {
     /// Both ends doubled `times` times.
     #[must_use]
     pub fn doubled(self, times: u32) -> Self {
-        let factor = 1_i64 << times.min(40);
-        Self {
-            first: self.first.saturating_mul(factor),
-            last: self.last.saturating_mul(factor),
-        }
+        self.both(Self::at(1 << times.min(40)), i64::saturating_mul)
     }
 
     /// The one of two moments that can be later.
     #[must_use]
     pub fn later_of(self, other: Self) -> Self {
         if other.last > self.last { other } else { self }
+    }
+
+    /// The first jiffies of two, and the last ones.
+    fn both(self, other: Self, of: impl Fn(i64, i64) -> i64) -> Self {
+        Self {
+            first: of(self.first, other.first),
+            last: of(self.last, other.last),
+        }
     }
 
     /// Whether only one jiffy is possible.

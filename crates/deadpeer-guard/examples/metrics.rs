@@ -86,6 +86,6 @@ fn died(process: &[u8], port: u16, cause: CloseCause) -> Event {
         known_by: KnownBy::Holding,
     });
     death.role = Role::Accepted(port);
-    death.silence = Some(Duration::from_secs(30));
+    death.last.silence = Some(Duration::from_secs(30));
     Event::Died(Box::new(Died::new(death)))
 }

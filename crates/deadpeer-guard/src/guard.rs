@@ -265,7 +265,7 @@ impl Guard {
             let (choice, config) = (&self.choice, &self.config);
             let destroyed = &mut self.destroyed;
             deaths.drain(|death| {
-                let state = death.state.unwrap_or(TcpState::Established);
+                let state = death.last.state.unwrap_or(TcpState::Established);
                 let mut socket = Socket::new(state, death.local, death.peer);
                 socket.uid = death.uid.unwrap_or(u32::MAX);
                 socket.cgroup = death.cgroup;

@@ -65,21 +65,21 @@ fn death(number: u32, owners: &[LastOwner]) -> Death {
         CloseReason::of(&last_state),
     );
     death.role = Role::Accepted(5432);
-    death.state = last_state.state;
+    death.last.state = last_state.state;
     death.owner = owners.get(number as usize % owners.len().max(1)).cloned();
     death.age = Some(Age::Exactly(Duration::from_millis(
         90_000 + u64::from(number),
     )));
-    death.silence = Some(Duration::from_millis(30_000 + u64::from(number % 977)));
+    death.last.silence = Some(Duration::from_millis(30_000 + u64::from(number % 977)));
     death.bytes_received = Some(10_000 + u64::from(number));
     death.payload_received = death.bytes_received;
     death.bytes_acked = Some(1_000_000 + u64::from(number));
     death.payload_acked = death.bytes_acked;
-    death.unread = Some(0);
+    death.last.unread = Some(0);
     death.unacked = Some(0);
-    death.probes = Some(9);
-    death.retransmits = Some(0);
-    death.settings = last_state.settings;
+    death.last.probes = Some(9);
+    death.last.retransmits = Some(0);
+    death.last.settings = last_state.settings;
     death.uid = Some(999);
     death.cgroup = Some(1);
     death

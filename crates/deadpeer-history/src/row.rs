@@ -88,9 +88,9 @@ impl Rows {
     ) -> Result<i64, rusqlite::Error> {
         let said = record::Death::from(death);
         let owner = self.owner(connection, death.local.ip(), &said, path)?;
-        let reason = (death.reason, death.state);
+        let reason = (death.reason, death.last.state);
         let reason = (self.reasons).number(connection, reason, |_| reason_row(&said))?;
-        let settings = match death.settings {
+        let settings = match death.last.settings {
             Some(settings) => Some(self.settings.number(connection, settings, options)?),
             None => None,
         };

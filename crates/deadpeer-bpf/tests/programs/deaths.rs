@@ -90,11 +90,12 @@ fn closed_by_us_first() {
 
         let death = death_of(&mut deaths, caller);
         assert_eq!((death.local, death.peer), ends);
-        assert_eq!(death.error, None);
+        assert_eq!(death.last.errno, Some(0));
         let states = [TcpState::FinWait1, TcpState::FinWait2, TcpState::Closing];
         assert!(states.contains(&death.state), "{}", death.state);
         assert!(closed_by_us(&death));
-        assert_eq!((death.inode, death.unread, death.unsent), (None, 0, 0));
+        assert_eq!(death.inode, None);
+        assert_eq!((death.last.unread, death.last.unsent), (Some(0), Some(0)));
         assert!(death.bytes_acknowledged >= 3);
         let established = death.established_at.expect("seen from the beginning");
         assert!(before <= established && established <= death.at);
@@ -112,8 +113,12 @@ fn closed_by_the_peer_first() {
         assert_eq!(pair.called.read(&mut [0]).unwrap(), 0);
         drop(pair.called);
         let death = death_of(&mut deaths, called);
-        assert_eq!((death.state, death.error), (TcpState::LastAck, None));
-        assert!(death.peer_finished && closed_by_us(&death));
+        assert_eq!(
+            (death.state, death.last.errno),
+            (TcpState::LastAck, Some(0))
+        );
+        assert_eq!(death.last.peer_finished, Some(true));
+        assert!(closed_by_us(&death));
         assert!(death.local.is_ipv6());
     });
 }
@@ -128,11 +133,11 @@ fn reset_by_the_peer_while_a_process_has_it() {
         drop(pair.called);
         let death = death_of(&mut deaths, caller);
         assert_eq!(
-            (death.state, death.error),
+            (death.state, death.last.errno),
             (TcpState::Established, Some(104))
         );
         assert!(death.inode.is_some() && death.closer.is_none());
-        assert!(!death.peer_finished);
+        assert_eq!(death.last.peer_finished, Some(false));
         drop(pair.caller);
     });
 }
@@ -146,8 +151,11 @@ fn reset_by_our_own_close() {
         set_socket_linger(&pair.caller, Some(Duration::ZERO)).unwrap();
         drop(pair.caller);
         let death = death_of(&mut deaths, caller);
-        assert_eq!((death.state, death.error), (TcpState::Established, None));
-        assert!(closed_by_us(&death) && death.unread == 0);
+        assert_eq!(
+            (death.state, death.last.errno),
+            (TcpState::Established, Some(0))
+        );
+        assert!(closed_by_us(&death) && death.last.unread == Some(0));
     });
 }
 
@@ -161,7 +169,7 @@ fn closed_with_data_unread() {
         pair.called.peek(&mut [0]).unwrap();
         drop(pair.called);
         let death = death_of(&mut deaths, called);
-        assert_eq!((death.error, death.unread), (None, 17));
+        assert_eq!((death.last.errno, death.last.unread), (Some(0), Some(17)));
         assert!(closed_by_us(&death));
     });
 }
@@ -177,8 +185,11 @@ fn reset_after_a_half_close() {
         drop(pair.called);
         pair.caller.write_all(b"hello?").unwrap();
         let death = death_of(&mut deaths, caller);
-        assert_eq!((death.state, death.error), (TcpState::CloseWait, Some(32)));
-        assert!(death.peer_finished);
+        assert_eq!(
+            (death.state, death.last.errno),
+            (TcpState::CloseWait, Some(32))
+        );
+        assert_eq!(death.last.peer_finished, Some(true));
     });
 }
 
@@ -193,7 +204,10 @@ fn refused() {
         let [death] = refused.as_slice() else {
             panic!("one death, not {refused:?}");
         };
-        assert_eq!((death.state, death.error), (TcpState::SynSent, Some(111)));
+        assert_eq!(
+            (death.state, death.last.errno),
+            (TcpState::SynSent, Some(111))
+        );
         assert_eq!(death.peer, nobody);
         assert_eq!(death.established_at, None);
     });
@@ -207,7 +221,10 @@ fn given_up_by_its_owner_before_it_was_answered() {
         let cookie = cookie(&socket);
         drop(socket);
         let death = death_of(&mut deaths, cookie);
-        assert_eq!((death.state, death.error), (TcpState::SynSent, None));
+        assert_eq!(
+            (death.state, death.last.errno),
+            (TcpState::SynSent, Some(0))
+        );
         assert!(closed_by_us(&death));
     });
 }
@@ -226,14 +243,15 @@ fn keepalive_unanswered() {
             pair
         });
         assert_eq!(
-            (death.state, death.error),
+            (death.state, death.last.errno),
             (TcpState::Established, Some(110))
         );
-        assert_eq!((death.probes_out, death.unacknowledged), (2, 0));
+        assert_eq!((death.last.probes, death.last.unacked), (Some(2), Some(0)));
         assert_eq!(death.options.keepcnt, Some(2));
         assert!(
             death
-                .silent_for
+                .last
+                .silence
                 .is_some_and(|silent| silent >= Duration::from_millis(2900))
         );
         assert!(death.inode.is_some());
@@ -251,12 +269,12 @@ fn data_unacknowledged() {
             pair.caller.write_all(b"lost").unwrap();
             pair
         });
-        assert_eq!((death.error, death.unacknowledged), (Some(110), 4));
-        assert!(death.retransmits > 0);
+        assert_eq!((death.last.errno, death.last.unacked), (Some(110), Some(4)));
+        assert!(death.last.retransmits > Some(0));
         assert_eq!(death.options.user_timeout_ms, Some(1500));
-        let spent = death.silent_for.expect("it was heard once");
+        let spent = death.last.silence.expect("it was heard once");
         assert!(spent >= Duration::from_millis(1400), "{spent:?}");
-        assert!(death.rto > Duration::ZERO);
+        assert!(death.last.rto > Some(Duration::ZERO));
     });
 }
 

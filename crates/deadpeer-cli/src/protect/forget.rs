@@ -44,8 +44,7 @@ pub(super) fn run(request: &Forget, output: Output, out: &mut impl Write) -> Res
                 "Forget {path}? {} that it changed keep their current settings, and the earlier ones are lost.",
                 match left {
                     Left::Sockets(sockets) => plural(sockets, "socket"),
-                    Left::EarlierBoot | Left::NamespaceGone | Left::Unknown =>
-                        "Sockets".to_owned(),
+                    Left::EarlierBoot | Left::NamespaceGone | Left::Unknown => "Sockets".to_owned(),
                 }
             );
             if request.consent == Consent::Ask && !request.consent.to(&question)? {

@@ -65,7 +65,8 @@ impl Local {
             .netns
             .as_ref()
             .is_none_or(|netns| netns.way == Namespace::Own);
-        let (true, true, Some(silence)) = (is_here, death.reason.cause.is_silence(), death.silence)
+        let (true, true, Some(silence)) =
+            (is_here, death.reason.cause.is_silence(), death.last.silence)
         else {
             return Vec::new();
         };

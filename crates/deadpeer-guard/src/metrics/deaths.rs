@@ -45,7 +45,7 @@ impl Deaths {
             key.0 = OTHER.to_owned();
         }
         *self.by_service.entry(key).or_default() += 1;
-        if let Some(silence) = death.silence.filter(|_| tells(cause)) {
+        if let Some(silence) = death.last.silence.filter(|_| tells(cause)) {
             self.silences
                 .entry(cause.word())
                 .or_default()

@@ -26,7 +26,7 @@ fn died(process: &[u8], cause: CloseCause, silence: Duration) -> Event {
         known_by: KnownBy::Holding,
     });
     death.role = Role::Accepted(6379);
-    death.silence = Some(silence);
+    death.last.silence = Some(silence);
     Event::Died(Box::new(Died::new(death)))
 }
 

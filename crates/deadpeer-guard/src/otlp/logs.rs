@@ -37,7 +37,7 @@ fn of_death(died: &Died, now: SystemTime) -> Value {
     let death = &died.death;
     let mut attributes = Attributes::default();
     ends(&mut attributes, death.local, death.peer);
-    if let Some(state) = death.state {
+    if let Some(state) = death.last.state {
         attributes.text("network.connection.state", state_word(state));
     }
     if let Some(owner) = &death.owner {
@@ -61,7 +61,7 @@ fn of_death(died: &Died, now: SystemTime) -> Value {
     }
     whose(&mut attributes, died.namespace, death.cookie);
     let times = [
-        ("deadpeer.silence_ms", death.silence),
+        ("deadpeer.silence_ms", death.last.silence),
         ("deadpeer.age_ms", death.age.map(|age| age.duration())),
     ];
     for (key, time) in times {
@@ -72,7 +72,7 @@ fn of_death(died: &Died, now: SystemTime) -> Value {
     let counts = [
         ("deadpeer.received_bytes", death.payload_received),
         ("deadpeer.acked_bytes", death.payload_acked),
-        ("deadpeer.unread_bytes", death.unread.map(u64::from)),
+        ("deadpeer.unread_bytes", death.last.unread.map(u64::from)),
         ("deadpeer.unacked_bytes", death.unacked.map(u64::from)),
     ];
     for (key, count) in counts {

@@ -68,7 +68,7 @@ fn death() -> Event {
         ends,
         reason,
     );
-    death.silence = Some(Duration::from_secs(30));
+    death.last.silence = Some(Duration::from_secs(30));
     Event::Died(Box::new(Died::new(death)))
 }
 

@@ -73,13 +73,13 @@ proptest! {
         let [age, silence, unread, unacked, uid, _] = numbers;
         one.cookie = cookie;
         one.age = age.map(|ms| Age::Exactly(Duration::from_millis(ms.into())));
-        one.silence = silence.map(|ms| Duration::from_millis(ms.into()));
-        (one.unread, one.unacked, one.uid) = (unread, unacked, uid);
+        one.last.silence = silence.map(|ms| Duration::from_millis(ms.into()));
+        (one.last.unread, one.unacked, one.uid) = (unread, unacked, uid);
         one.bytes_received = bytes[0].map(u64::from);
         one.payload_received = one.bytes_received.map(|all| all.saturating_sub(flags));
         one.bytes_acked = bytes[1].map(u64::from);
         one.payload_acked = None;
-        [one.probes, one.retransmits] = small;
+        [one.last.probes, one.last.retransmits] = small;
         let all = [one];
         prop_assert_eq!(written_and_read(&all), records(&all));
     }

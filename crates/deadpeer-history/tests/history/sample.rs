@@ -36,19 +36,19 @@ pub(crate) fn death(number: u64, at: SystemTime) -> Death {
     let peer = SocketAddr::new(IpAddr::V4(peer), 40_000 + (number % 20_000) as u16);
     let mut death = Death::new(at, 7_000_000 + number, (local, peer), unanswered());
     death.role = Role::Accepted(5432);
-    death.state = Some(TcpState::Established);
+    death.last.state = Some(TcpState::Established);
     death.owner = Some(owner(1000 + (number % 200) as u32, "postgres"));
     death.age = Some(Age::Exactly(Duration::from_millis(90_000 + number % 7919)));
-    death.silence = Some(Duration::from_millis(30_000 + number % 977));
+    death.last.silence = Some(Duration::from_millis(30_000 + number % 977));
     death.bytes_received = Some(10_000 + number % 65_521);
     death.payload_received = death.bytes_received;
     death.bytes_acked = Some(100_000 + number % 1_000_003);
     death.payload_acked = death.bytes_acked;
-    death.unread = Some(0);
+    death.last.unread = Some(0);
     death.unacked = Some(0);
-    death.probes = Some(5);
-    death.retransmits = Some(0);
-    death.settings = death.reason.limit.map(|_| settings());
+    death.last.probes = Some(5);
+    death.last.retransmits = Some(0);
+    death.last.settings = death.reason.limit.map(|_| settings());
     death.uid = Some(999);
     death.cgroup = Some(1);
     death

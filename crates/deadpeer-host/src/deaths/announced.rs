@@ -134,7 +134,7 @@ impl Announced {
             last_state.time_wait = Some(self.last.closed_first(&notice.id)?);
             self.check_the_peer(&notice.id, &mut last_state)?;
         }
-        visit(&self.death(&notice, seen.as_ref(), &last_state));
+        visit(&self.death(&notice, seen.as_ref(), last_state));
         Ok(())
     }
 
@@ -178,7 +178,7 @@ impl Announced {
                 info,
             };
             let last_state = self.last_state(&notice, Some(&seen));
-            visit(&self.death(&notice, Some(&seen), &last_state));
+            visit(&self.death(&notice, Some(&seen), last_state));
         }
     }
 
@@ -244,7 +244,7 @@ impl Announced {
         last_state
     }
 
-    fn death(&mut self, notice: &Notice, seen: Option<&Seen>, last_state: &LastState) -> Death {
+    fn death(&mut self, notice: &Notice, seen: Option<&Seen>, last_state: LastState) -> Death {
         let info = notice.info.as_ref();
         let (local, peer) = (notice.id.local, notice.id.peer);
         let role = self.owners.role(None, last_state.state, local, peer);
@@ -256,28 +256,21 @@ impl Announced {
             cookie: notice.id.cookie,
             local,
             peer,
-            reason: CloseReason::of(last_state),
-            state: last_state.state,
+            reason: CloseReason::of(&last_state),
             owner: holder.or_else(|| self.owners.listening(None, role, local)),
             destroyer: None,
             role,
             age: seen.map(|seen| Age::AtLeast(seen.since.elapsed())),
-            silence: last_state.silence,
             bytes_received: info.and_then(|info| info.bytes_received),
             bytes_acked: info.and_then(|info| info.bytes_acked),
             payload_received: info
                 .and_then(|info| payload(info.bytes_received, last_state.peer_finished)),
-            payload_acked: info.and_then(|info| sent_once(info, last_state)),
-            peer_finished: last_state.peer_finished,
-            fin_acked: last_state.fin_acked,
-            unread: last_state.unread,
+            payload_acked: info.and_then(|info| sent_once(info, &last_state)),
             unacked: info.map(|_| notice.queued),
-            probes: last_state.probes,
-            retransmits: last_state.retransmits,
-            settings: last_state.settings,
             uid: seen.map(|seen| seen.uid),
             cgroup: seen.and_then(|seen| seen.cgroup),
             netns: None,
+            last: last_state,
         }
     }
 }

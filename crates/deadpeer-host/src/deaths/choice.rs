@@ -55,7 +55,7 @@ impl Choice {
 
     /// Whether a death is chosen.
     pub(super) fn takes(&mut self, death: &Death) -> bool {
-        let state = death.state.unwrap_or(TcpState::Established);
+        let state = death.last.state.unwrap_or(TcpState::Established);
         let mut socket = Socket::new(state, death.local, death.peer);
         socket.uid = death.uid.unwrap_or(u32::MAX);
         socket.cgroup = death.cgroup;

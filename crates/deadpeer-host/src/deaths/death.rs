@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use deadpeer_core::close_reason::CloseCause;
-use deadpeer_core::{CloseReason, Effective, TcpState};
+use deadpeer_core::CloseReason;
+use deadpeer_core::close_reason::{CloseCause, LastState};
 
 use crate::process::Process;
 use crate::table::{Netns, Role};
@@ -24,8 +24,8 @@ pub struct Death {
     pub peer: SocketAddr,
     /// How, why, and how sure that is.
     pub reason: CloseReason,
-    /// The state it died in, or was last seen in.
-    pub state: Option<TcpState>,
+    /// What was seen of its end: what the reason is from.
+    pub last: LastState,
     /// Who had it.
     pub owner: Option<LastOwner>,
     /// Who destroyed it, if somebody did.
@@ -34,8 +34,6 @@ pub struct Death {
     pub role: Role,
     /// How long it had been established.
     pub age: Option<Age>,
-    /// How long nothing had been heard of the peer.
-    pub silence: Option<Duration>,
     /// Bytes received in its life; the peer's FIN counts one.
     #[doc(alias = "tcpi_bytes_received")]
     pub bytes_received: Option<u64>,
@@ -49,20 +47,8 @@ pub struct Death {
     /// Bytes of our application that were acknowledged; `None`: whether our SYN or FIN was counted
     /// among them is not known.
     pub payload_acked: Option<u64>,
-    /// Whether the peer's FIN had come.
-    pub peer_finished: Option<bool>,
-    /// Whether our FIN was acknowledged.
-    pub fin_acked: Option<bool>,
-    /// Bytes received that the application never read.
-    pub unread: Option<u32>,
     /// Bytes written that the peer never acknowledged, sent or not.
     pub unacked: Option<u32>,
-    /// Keepalive or window probes that went unanswered.
-    pub probes: Option<u8>,
-    /// Retransmissions in a row that went unanswered.
-    pub retransmits: Option<u8>,
-    /// The settings that were in force.
-    pub settings: Option<Effective>,
     /// The user it belonged to.
     pub uid: Option<u32>,
     /// The cgroup v2 it was made in, by number.
@@ -86,23 +72,16 @@ impl Death {
             local,
             peer,
             reason,
-            state: None,
+            last: LastState::default(),
             owner: None,
             destroyer: None,
             role: Role::Outgoing(peer.port()),
             age: None,
-            silence: None,
             bytes_received: None,
             bytes_acked: None,
             payload_received: None,
             payload_acked: None,
-            peer_finished: None,
-            fin_acked: None,
-            unread: None,
             unacked: None,
-            probes: None,
-            retransmits: None,
-            settings: None,
             uid: None,
             cgroup: None,
             netns: None,
@@ -112,7 +91,8 @@ impl Death {
     /// Whether both ends closed in order, whoever was first: nothing was lost, and it is no news.
     #[must_use]
     pub fn is_ordinary(&self) -> bool {
-        let in_order = self.reason.cause == CloseCause::Unknown && self.fin_acked == Some(true);
+        let in_order =
+            self.reason.cause == CloseCause::Unknown && self.last.fin_acked == Some(true);
         self.reason.cause.is_ordinary() || in_order
     }
 }

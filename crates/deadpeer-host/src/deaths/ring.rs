@@ -88,18 +88,12 @@ impl Ring {
         let batch = &mut self.batch;
         batch.clear();
         self.report.drain(|death| batch.push(death.clone()));
-        if self
-            .batch
-            .iter()
-            .any(|death| is_nobodys(death, &self.owners))
-        {
+        let any_is_nobodys =
+            |owners: &LastOwners| self.batch.iter().any(|death| is_nobodys(death, owners));
+        if any_is_nobodys(&self.owners) {
             // Its owner may not have closed it yet. Without the listeners only a name is missing.
             let _ = self.owners.refresh();
-            if self
-                .batch
-                .iter()
-                .any(|death| is_nobodys(death, &self.owners))
-            {
+            if any_is_nobodys(&self.owners) {
                 // It has: looking is too late for these, and will be for the next.
                 self.owners.rest(IN_VAIN);
             }
@@ -128,8 +122,13 @@ impl Interpreter {
         owners: &mut LastOwners,
     ) -> Death {
         let place = self.places.of(dead.namespace.into());
-        let last_state = last_state(dead, place.sysctls);
-        let reason = CloseReason::of(&last_state);
+        let mut last = dead.last;
+        if let Some(sysctls) = place.sysctls {
+            let sysctls = sysctls.now();
+            last.settings = Some(dead.options.resolve(sysctls));
+            last.sysctls = Some(*sysctls);
+        }
+        let reason = CloseReason::of(&last);
         let closer = named(dead.closer, KnownBy::Closing, owners);
         let (closer, destroyer) = match reason.cause == CloseCause::Destroyed {
             true => (None, closer),
@@ -144,14 +143,14 @@ impl Interpreter {
             Some(_) => Some(dead.state != TcpState::SynSent),
             None => owners.connected(key, local, peer),
         };
-        let without_fin = payload(Some(dead.bytes_acknowledged), last_state.fin_acked);
+        let in_flight = last.unacked.zip(last.unsent);
+        let without_fin = payload(Some(dead.bytes_acknowledged), last.fin_acked);
         Death {
             at: epoch + dead.at,
             cookie: dead.cookie,
             local,
             peer,
             reason,
-            state: Some(dead.state),
             owner: closer
                 .or(holder)
                 .or_else(|| named(dead.caller, KnownBy::Connecting, owners))
@@ -159,23 +158,17 @@ impl Interpreter {
             destroyer,
             role,
             age: self.age(dead),
-            silence: dead.silent_for,
             bytes_received: Some(dead.bytes_received),
             bytes_acked: Some(dead.bytes_acknowledged),
-            payload_received: payload(Some(dead.bytes_received), last_state.peer_finished),
+            payload_received: payload(Some(dead.bytes_received), last.peer_finished),
             payload_acked: payload(without_fin, connected),
-            peer_finished: last_state.peer_finished,
-            fin_acked: last_state.fin_acked,
-            unread: last_state.unread,
-            unacked: Some(
-                (dead.unacknowledged + dead.unsent).saturating_sub(flag_in_flight(dead.state)),
-            ),
-            probes: Some(dead.probes_out),
-            retransmits: Some(dead.retransmits),
-            settings: last_state.settings,
+            unacked: in_flight.map(|(unacked, unsent)| {
+                (unacked + unsent).saturating_sub(flag_in_flight(dead.state))
+            }),
             uid: Some(dead.uid),
             cgroup: dead.cgroup,
             netns,
+            last,
         }
     }
 
@@ -186,35 +179,6 @@ impl Interpreter {
             None => Some(Age::AtLeast(dead.at.saturating_sub(self.opened_at))),
         }
     }
-}
-
-/// `sysctls` are those of its namespace, if that was found.
-fn last_state(
-    dead: &deadpeer_bpf::Death,
-    sysctls: Option<&mut CurrentSysctls>,
-) -> deadpeer_core::close_reason::LastState {
-    let mut last_state = deadpeer_core::close_reason::LastState::default();
-    last_state.state = Some(dead.state);
-    last_state.errno = Some(dead.error.unwrap_or(0));
-    last_state.orphan = Some(dead.inode.is_none());
-    last_state.probes = Some(dead.probes_out);
-    last_state.retransmits = Some(dead.retransmits);
-    last_state.unsent = Some(dead.unsent);
-    last_state.unacked = Some(dead.unacknowledged);
-    last_state.peer_window = Some(dead.peer_window);
-    last_state.data_after_close = Some(dead.data_after_close);
-    last_state.unread = Some(dead.unread);
-    last_state.peer_finished = Some(dead.peer_finished);
-    last_state.fin_acked = Some(fin_was_sent(dead.state) && dead.unacknowledged == 0);
-    last_state.silence = dead.silent_for;
-    last_state.since_sent = dead.since_sent;
-    last_state.rto = Some(dead.rto);
-    if let Some(sysctls) = sysctls {
-        let sysctls = sysctls.now();
-        last_state.settings = Some(dead.options.resolve(sysctls));
-        last_state.sysctls = Some(*sysctls);
-    }
-    last_state
 }
 
 /// Whether a descriptor was still open, and nobody is known to have had it.
@@ -229,18 +193,6 @@ fn named(actor: Option<Actor>, known_by: KnownBy, owners: &mut LastOwners) -> Op
         process: owners.actor(actor.pid?, actor.name()),
         known_by,
     })
-}
-
-/// Whether our FIN had been sent, acknowledged or not.
-fn fin_was_sent(state: TcpState) -> bool {
-    matches!(
-        state,
-        TcpState::FinWait1
-            | TcpState::FinWait2
-            | TcpState::Closing
-            | TcpState::LastAck
-            | TcpState::TimeWait
-    )
 }
 
 /// What a SYN or FIN without an acknowledgement adds to the bytes in flight.
