@@ -26,6 +26,9 @@ pub(crate) enum Kind {
     InheritedStorage = u32::MAX - 1,
     /// A hash that takes memory as it grows; to the kernel that is a flag.
     GrowingHash = u32::MAX,
+    /// An array that programs can only read; frozen, it is a constant to them (Linux 5.2). To the
+    /// kernel that is a flag.
+    Constants = u32::MAX - 2,
 }
 
 /// A map's kind and sizes.
@@ -96,19 +99,14 @@ const BPF_CGROUP_SETSOCKOPT: u32 = 22;
 /// Makes a map.
 pub(crate) fn map_create(shape: &MapShape) -> Result<OwnedFd> {
     const BPF_F_NO_PREALLOC: u32 = 1;
+    const BPF_F_RDONLY_PROG: u32 = 1 << 7;
     const BPF_F_CLONE: u32 = 1 << 9;
     let (map_type, map_flags) = match shape.kind {
         Kind::GrowingHash => (Kind::Hash as u32, BPF_F_NO_PREALLOC),
         Kind::SocketStorage => (shape.kind as u32, BPF_F_NO_PREALLOC),
         Kind::InheritedStorage => (Kind::SocketStorage as u32, BPF_F_NO_PREALLOC | BPF_F_CLONE),
+        Kind::Constants => (Kind::Array as u32, BPF_F_RDONLY_PROG),
         kind @ (Kind::Hash | Kind::Array | Kind::RingBuffer) => (kind as u32, 0),
-    };
-    // The kernel wants to know how to show what stands with a socket.
-    let types = match shape.kind {
-        Kind::SocketStorage | Kind::InheritedStorage => {
-            Some(types_load(&types::numbers(shape.value))?)
-        }
-        Kind::Hash | Kind::Array | Kind::RingBuffer | Kind::GrowingHash => None,
     };
     let mut attr = attr::MapCreate {
         map_type,
@@ -119,8 +117,11 @@ pub(crate) fn map_create(shape: &MapShape) -> Result<OwnedFd> {
         map_name: name(shape.name),
         ..Default::default()
     };
-    if let Some(types) = &types {
-        attr.btf_fd = fd(types);
+    let types;
+    if map_type == Kind::SocketStorage as u32 {
+        // The kernel wants to know how to show what stands with a socket.
+        types = types_load(&types::numbers(shape.value))?;
+        attr.btf_fd = fd(&types);
         (attr.btf_key_type_id, attr.btf_value_type_id) = (types::NUMBER, types::NUMBERS);
     }
     // SAFETY: the argument has no pointers.
@@ -136,22 +137,6 @@ fn types_load(btf: &[u8]) -> Result<OwnedFd> {
     };
     // SAFETY: the description lives through the call, and its length is its own.
     unsafe { bpf_fd(18, "bpf(BTF_LOAD)", &mut attr) }
-}
-
-/// Makes a map that programs can only read. Frozen, it is a constant to them (Linux 5.2).
-pub(crate) fn map_create_constant(shape: &MapShape) -> Result<OwnedFd> {
-    const BPF_F_RDONLY_PROG: u32 = 1 << 7;
-    let mut attr = attr::MapCreate {
-        map_type: shape.kind as u32,
-        key_size: shape.key,
-        value_size: shape.value,
-        max_entries: shape.entries,
-        map_flags: BPF_F_RDONLY_PROG,
-        map_name: name(shape.name),
-        ..Default::default()
-    };
-    // SAFETY: the argument has no pointers.
-    unsafe { bpf_fd(0, "bpf(MAP_CREATE)", &mut attr) }
 }
 
 /// The value of a key, if the map has it.

@@ -134,13 +134,13 @@ impl Recipe<'_> {
         }
         let shape = MapShape {
             name: "constants",
-            kind: Kind::Array,
+            kind: Kind::Constants,
             key: 4,
             value: self.constants.len() as u32,
             entries: 1,
         };
         let make = || {
-            let map = kernel::map_create_constant(&shape)?;
+            let map = kernel::map_create(&shape)?;
             kernel::map_update(&map, &0_u32, self.constants)?;
             kernel::map_freeze(&map)?;
             Ok(map)

@@ -122,9 +122,9 @@ impl Interpreter {
         owners: &mut LastOwners,
     ) -> Death {
         let place = self.places.of(dead.namespace.into());
+        let netns = place.as_ref().and_then(|place| place.netns.clone());
         let mut last = dead.last;
-        if let Some(sysctls) = place.sysctls {
-            let sysctls = sysctls.now();
+        if let Some(sysctls) = place.map(CurrentSysctls::now) {
             last.settings = Some(dead.options.resolve(sysctls));
             last.sysctls = Some(*sysctls);
         }
@@ -136,7 +136,6 @@ impl Interpreter {
         };
         let holder = dead.inode.and_then(|inode| owners.holder(inode));
         let (local, peer) = (canonical(dead.local), canonical(dead.peer));
-        let netns = place.netns;
         let key = netns.as_ref().map(|_| dead.namespace.into());
         let role = owners.role(key, Some(dead.state), local, peer);
         let connected = match dead.caller {

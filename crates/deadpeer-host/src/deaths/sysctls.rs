@@ -17,6 +17,8 @@ const REST: u32 = 100;
 /// would else name settings that no longer hold.
 #[derive(Debug)]
 pub(super) struct CurrentSysctls {
+    /// Where, if all namespaces are watched.
+    pub(super) netns: Option<Arc<Netns>>,
     way: Way,
     sysctls: Sysctls,
     next_read: Instant,
@@ -36,12 +38,14 @@ enum Way {
 impl CurrentSysctls {
     /// Those of a namespace that may go. As long as they could not be read, they are the kernel's
     /// own.
-    pub(super) fn at(netns: Arc<Netns>) -> Self {
+    pub(super) fn at(netns: Netns) -> Self {
+        let netns = Arc::new(netns);
         Self {
             way: match netns.is_own {
                 true => Way::Here,
-                false => Way::To(netns),
+                false => Way::To(Arc::clone(&netns)),
             },
+            netns: Some(netns),
             sysctls: Sysctls::DEFAULT,
             next_read: Instant::now(),
         }
@@ -57,6 +61,7 @@ impl CurrentSysctls {
             | Namespace::Open(_) => Way::Open(namespace.open()?),
         };
         Ok(Self {
+            netns: None,
             way,
             sysctls,
             next_read: Instant::now(),

@@ -22,7 +22,7 @@ use super::namespace::Namespace;
 use super::ports;
 use super::query::Query;
 use super::row::Row;
-use super::source::{Known, LazyBpf, Reading, Source};
+use super::source::{Known, Reading, Source};
 use super::wholes::Wholes;
 use by_bpf::each_by_bpf;
 use repeated::{repeated, request};
@@ -75,19 +75,6 @@ impl Table {
     pub fn use_bpf(&mut self) -> Result<(), BpfError> {
         self.source = Source::Kernel(Arc::new(BpfReader::open(self.kernel.hz)?));
         Ok(())
-    }
-
-    /// Reads options through descriptors from now on, and from within the kernel where it can be
-    /// had and
-    ///
-    /// - is faster, of some thousand sockets or open files on, or
-    /// - shows more: sockets of processes that we may not look into, that wait in a listener's
-    ///   queue, or of Multipath TCP.
-    ///
-    /// [`Coverage::read_by`] tells which it was. What is read is the same, but for
-    /// [`Connection::bpf`].
-    pub fn use_bpf_where_it_pays(&mut self) {
-        self.source = Source::Either(LazyBpf::new(self.kernel.hz));
     }
 
     /// Whether options are read from within the kernel, all of them.
