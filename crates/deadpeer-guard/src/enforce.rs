@@ -13,7 +13,7 @@ use deadpeer_sys::clock;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tracing::{info, warn};
 
-use crate::event::{Event, Evidence, KillResult, Killed, Mode, PolicyName, WhySpared};
+use crate::event::{Event, Evidence, Judged, KillResult, Mode, PolicyName, Sentence, WhySpared};
 use crate::guard::{Guard, Tell};
 use crate::heart::Key;
 use crate::hooks::{self, Asked};
@@ -316,11 +316,11 @@ impl Guard {
         {
             warn!("after-kill: {error}");
         }
-        tell(&Event::Killed(Box::new(Killed {
+        tell(&Event::Judged(Box::new(Judged {
             at: SystemTime::now(),
             subject: subject.clone(),
             evidence,
-            result,
+            sentence: Sentence::Killed(result),
         })));
     }
 }

@@ -48,11 +48,9 @@ impl Mode {
 pub enum Event {
     /// A connection died, of whatever.
     Died(Box<Died>),
-    /// A connection whose peer is gone was destroyed, or would have been. Its death, if it was
-    /// destroyed, follows as [`Event::Died`].
-    Killed(Box<Killed>),
-    /// A connection whose peer seems gone was let live.
-    Spared(Box<Spared>),
+    /// A connection whose peer seems gone was destroyed, would have been, or was let live. Its
+    /// death, if it was destroyed, follows as [`Event::Died`].
+    Judged(Box<Judged>),
     /// A peer that had been silent for long gave a sign of life.
     Survived(Survived),
 }
@@ -120,17 +118,26 @@ pub struct Evidence {
     pub failing: f64,
 }
 
-/// A connection that was destroyed because its peer is gone, or would have been.
+/// A connection whose peer left everything unanswered for the deadline.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Killed {
-    /// When that was done and over.
+pub struct Judged {
+    /// When what was done about it was over.
     pub at: SystemTime,
     /// Which connection.
     pub subject: Subject,
-    /// Why.
+    /// What speaks against it.
     pub evidence: Evidence,
     /// What came of it.
-    pub result: KillResult,
+    pub sentence: Sentence,
+}
+
+/// What was done about a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sentence {
+    /// It was destroyed, or would have been.
+    Killed(KillResult),
+    /// It was let live.
+    Spared(WhySpared),
 }
 
 /// What came of a kill.
@@ -144,19 +151,6 @@ pub enum KillResult {
     Gone,
     /// The kernel refused, or still shows it.
     Failed,
-}
-
-/// A connection that was let live although its peer left everything unanswered for the deadline.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Spared {
-    /// When.
-    pub at: SystemTime,
-    /// Which connection.
-    pub subject: Subject,
-    /// What spoke against it.
-    pub evidence: Evidence,
-    /// What spoke for it.
-    pub why: WhySpared,
 }
 
 /// Why a connection was let live.

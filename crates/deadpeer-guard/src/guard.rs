@@ -18,7 +18,7 @@ use tracing::{error, info};
 
 use crate::choice::Choice;
 use crate::config::Config;
-use crate::event::{Died, Event, Evidence, Mode, Spared, Subject, WhySpared};
+use crate::event::{Died, Event, Evidence, Judged, Mode, Sentence, Subject, WhySpared};
 use crate::heart::{Action, Census, Heart, Key, Sighting, Terms};
 use crate::hooks::Hooks;
 use crate::links::Links;
@@ -444,11 +444,11 @@ impl Guard {
         };
         let count = (suspected.subject.policy.clone(), why);
         *self.readings.spared.entry(count).or_default() += 1;
-        tell(&Event::Spared(Box::new(Spared {
+        tell(&Event::Judged(Box::new(Judged {
             at: SystemTime::now(),
             subject: suspected.subject.clone(),
             evidence,
-            why,
+            sentence: Sentence::Spared(why),
         })));
     }
 

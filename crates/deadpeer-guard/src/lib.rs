@@ -37,7 +37,7 @@ pub use daemon::{Daemon, SIGNALS, Source};
 // A plain value, which the heart counts with.
 pub use deadpeer_host::protect::Patience;
 pub use event::{
-    Died, Event, Evidence, KillResult, Killed, Mode, PolicyName, Spared, Subject, WhySpared,
+    Died, Event, Evidence, Judged, KillResult, Mode, PolicyName, Sentence, Subject, WhySpared,
 };
 pub use guard::{Guard, OpenGuardError, SweepError, Tell};
 pub use readings::{

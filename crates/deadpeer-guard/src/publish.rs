@@ -6,61 +6,44 @@ use deadpeer_host::place;
 use deadpeer_report::duration::milliseconds;
 use deadpeer_report::record::{self, GuardClosedWindow, GuardHolding, GuardStatus, Guarded};
 
-use crate::event::{Event, Evidence, KillResult, Killed, Mode, Spared, Subject, WhySpared};
+use crate::event::{Event, Judged, KillResult, Mode, Sentence, WhySpared};
 use crate::readings::{HoldReason, Readings, What};
 
 impl Event {
     /// The record of it; `None` for a death, which has one of its own, and for a sign of life.
     #[must_use]
     pub fn to_record(&self) -> Option<Guarded> {
-        Some(match self {
-            Self::Killed(killed) => {
-                let Killed {
-                    at,
-                    subject,
-                    evidence,
-                    result,
-                } = &**killed;
-                guarded(*at, result.word(), None, subject, evidence)
-            }
-            Self::Spared(spared) => {
-                let Spared {
-                    at,
-                    subject,
-                    evidence,
-                    why,
-                } = &**spared;
-                guarded(*at, "spared", Some(why.word()), subject, evidence)
-            }
-            Self::Died(_) | Self::Survived(_) => return None,
+        let Self::Judged(judged) = self else {
+            return None;
+        };
+        let Judged {
+            at,
+            subject,
+            evidence,
+            sentence,
+        } = &**judged;
+        let (result, spared) = match sentence {
+            Sentence::Killed(result) => (result.word(), None),
+            Sentence::Spared(why) => ("spared", Some(why.word())),
+        };
+        Some(Guarded {
+            at: humantime::format_rfc3339_millis(*at).to_string(),
+            result: result.into(),
+            spared: spared.map(Into::into),
+            policy: subject.policy.to_string(),
+            local: subject.local.to_string(),
+            peer: subject.peer.to_string(),
+            cookie: subject.cookie,
+            place: record::Place {
+                netns: Some(subject.namespace),
+                ..place(None, subject.workload.as_deref())
+            },
+            process: subject.service.process.as_deref().map(Into::into),
+            pid: subject.pid,
+            silent_ms: milliseconds(evidence.silence),
+            unanswered: evidence.unanswered,
+            needed: evidence.needed,
         })
-    }
-}
-
-fn guarded(
-    at: SystemTime,
-    result: &'static str,
-    spared: Option<&'static str>,
-    subject: &Subject,
-    evidence: &Evidence,
-) -> Guarded {
-    Guarded {
-        at: humantime::format_rfc3339_millis(at).to_string(),
-        result: result.into(),
-        spared: spared.map(Into::into),
-        policy: subject.policy.to_string(),
-        local: subject.local.to_string(),
-        peer: subject.peer.to_string(),
-        cookie: subject.cookie,
-        place: record::Place {
-            netns: Some(subject.namespace),
-            ..place(None, subject.workload.as_deref())
-        },
-        process: subject.service.process.as_deref().map(Into::into),
-        pid: subject.pid,
-        silent_ms: milliseconds(evidence.silence),
-        unanswered: evidence.unanswered,
-        needed: evidence.needed,
     }
 }
 

@@ -4,12 +4,14 @@ use deadpeer_host::deaths::ServiceName;
 use deadpeer_report::sanitize::sanitize;
 use tracing::{debug, info, warn};
 
-use crate::event::{Event, Evidence, KillResult, Subject};
+use crate::event::{Event, Judged, KillResult, Sentence};
 
 /// A line at a level, with a connection and the evidence as fields.
 macro_rules! line {
-    ($level:ident, $said:expr, $subject:expr, $evidence:expr) => {{
-        let (subject, evidence): (&Subject, &Evidence) = ($subject, $evidence);
+    ($level:ident, $said:expr, $judged:expr) => {{
+        let Judged {
+            subject, evidence, ..
+        } = $judged;
         $level!(
             policy = %subject.policy,
             process = %process(&subject.service),
@@ -32,21 +34,11 @@ macro_rules! line {
 /// Writes it down. Who was let live is for those who look closely; deaths have a place of their
 /// own.
 pub(crate) fn tell(event: &Event) {
-    match event {
-        Event::Killed(killed) => {
-            let said = killed.result.words();
-            match killed.result {
-                KillResult::Failed => line!(warn, said, &killed.subject, &killed.evidence),
-                KillResult::Destroyed | KillResult::WouldDestroy | KillResult::Gone => {
-                    line!(info, said, &killed.subject, &killed.evidence);
-                }
-            }
-        }
-        Event::Spared(spared) => {
-            let said = spared.why.words();
-            line!(debug, said, &spared.subject, &spared.evidence);
-        }
-        Event::Died(_) | Event::Survived(_) => {}
+    let Event::Judged(judged) = event else { return };
+    match judged.sentence {
+        Sentence::Killed(KillResult::Failed) => line!(warn, KillResult::Failed.words(), &**judged),
+        Sentence::Killed(result) => line!(info, result.words(), &**judged),
+        Sentence::Spared(why) => line!(debug, why.words(), &**judged),
     }
 }
 

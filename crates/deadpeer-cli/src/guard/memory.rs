@@ -47,7 +47,7 @@ impl Memory {
                 self.tell();
             }
             Event::Survived(survived) => recorder.survived(survived.peer, survived.silence),
-            Event::Killed(_) | Event::Spared(_) => {}
+            Event::Judged(_) => {}
         }
     }
 

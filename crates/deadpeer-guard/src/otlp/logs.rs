@@ -10,7 +10,7 @@ use deadpeer_report::duration::milliseconds;
 use serde_json::{Value, json};
 
 use super::values::{Attributes, nanoseconds, resource, scope};
-use crate::event::{Died, Event, KillResult, Killed};
+use crate::event::{Died, Event, Judged, KillResult, Sentence};
 
 /// Severity numbers (Logs Data Model, "Severity Fields").
 const INFO: (u8, &str) = (9, "INFO");
@@ -28,8 +28,11 @@ pub(super) fn request(records: Vec<Value>) -> Value {
 pub(super) fn record(event: &Event, now: SystemTime) -> Option<Value> {
     match event {
         Event::Died(died) if !died.death.is_ordinary() => Some(of_death(died, now)),
-        Event::Killed(killed) => Some(of_kill(killed, now)),
-        Event::Died(_) | Event::Spared(_) | Event::Survived(_) => None,
+        Event::Judged(judged) => match judged.sentence {
+            Sentence::Killed(result) => Some(of_kill(judged, result, now)),
+            Sentence::Spared(_) => None,
+        },
+        Event::Died(_) | Event::Survived(_) => None,
     }
 }
 
@@ -91,7 +94,7 @@ fn of_death(died: &Died, now: SystemTime) -> Value {
     )
 }
 
-fn of_kill(killed: &Killed, now: SystemTime) -> Value {
+fn of_kill(killed: &Judged, result: KillResult, now: SystemTime) -> Value {
     let (subject, evidence) = (&killed.subject, &killed.evidence);
     let mut attributes = Attributes::default();
     ends(&mut attributes, subject.local, subject.peer);
@@ -104,26 +107,19 @@ fn of_kill(killed: &Killed, now: SystemTime) -> Value {
     if let Some(workload) = &subject.workload {
         place(&mut attributes, workload);
     }
-    attributes.text("deadpeer.result", killed.result.word());
+    attributes.text("deadpeer.result", result.word());
     attributes.text("deadpeer.policy", &*subject.policy);
     whose(&mut attributes, Some(subject.namespace), subject.cookie);
     attributes.number("deadpeer.silence_ms", milliseconds(evidence.silence));
     attributes.number("deadpeer.unanswered", evidence.unanswered);
     attributes.number("deadpeer.needed", evidence.needed);
     attributes.share("deadpeer.failing", evidence.failing);
-    let severity = match killed.result {
+    let severity = match result {
         KillResult::Failed => WARN,
         KillResult::Destroyed | KillResult::WouldDestroy | KillResult::Gone => INFO,
     };
-    let said = killed.result.words();
-    log(
-        "deadpeer.connection.judged",
-        severity,
-        killed.at,
-        now,
-        said,
-        attributes,
-    )
+    let (name, said) = ("deadpeer.connection.judged", result.words());
+    log(name, severity, killed.at, now, said, attributes)
 }
 
 fn log(
