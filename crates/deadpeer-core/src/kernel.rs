@@ -1,5 +1,6 @@
 //! What a kernel is and how it is set: the part of a forecast that does not belong to one socket.
 
+use crate::tcp_info::KernelVersion;
 use crate::wheel::CLOCK_RATES;
 
 /// The sysctls under `/proc/sys/net/ipv4/` that decide when a connection is given up
@@ -98,27 +99,12 @@ impl Kernel {
     /// newer.
     #[must_use]
     pub fn modern(hz: Option<u32>) -> Self {
-        Self {
-            hz,
-            rto_max_option: true,
-            cuts_waits: true,
-            sysctls: Sysctls::DEFAULT,
-        }
+        Self::of_version(KernelVersion::new(6, 15), hz)
     }
 
     /// A kernel from 4.19 to 6.4: no `TCP_RTO_MAX_MS`, no linear SYN timeouts.
     #[must_use]
     pub fn before_rto_max(hz: Option<u32>) -> Self {
-        Self {
-            hz,
-            rto_max_option: false,
-            cuts_waits: true,
-            sysctls: Sysctls {
-                syn_linear_timeouts: None,
-                rto_min_us: None,
-                rto_max_ms: None,
-                ..Sysctls::DEFAULT
-            },
-        }
+        Self::of_version(KernelVersion::new(6, 4), hz)
     }
 }

@@ -72,20 +72,16 @@ impl Policy {
 
     /// At least `n` keepalive probes in a row may be lost; 2 unless set.
     #[must_use]
-    pub fn survive_lost_probes(self, n: u32) -> Self {
-        Self {
-            survive_lost_probes: n,
-            ..self
-        }
+    pub fn survive_lost_probes(mut self, n: u32) -> Self {
+        self.survive_lost_probes = n;
+        self
     }
 
     /// Whether a live peer that does not read may be dropped; [`SlowReaders::Keep`] unless set.
     #[must_use]
-    pub fn slow_readers(self, slow_readers: SlowReaders) -> Self {
-        Self {
-            slow_readers,
-            ..self
-        }
+    pub fn slow_readers(mut self, slow_readers: SlowReaders) -> Self {
+        self.slow_readers = slow_readers;
+        self
     }
 
     /// What is written just before close() arrives though the path breaks then, if it mends within
@@ -96,21 +92,17 @@ impl Policy {
     /// The gentlest options that keep the deadline are chosen in any case; this asks for gentler
     /// ones at the cost of probes.
     #[must_use]
-    pub fn after_close(self, outage: Duration) -> Self {
-        Self {
-            after_close: outage,
-            ..self
-        }
+    pub fn after_close(mut self, outage: Duration) -> Self {
+        self.after_close = outage;
+        self
     }
 
     /// A box in the path forgets connections that have been silent for `limit`: an idle one is to
     /// be probed before that, while the peer answers; none unless set.
     #[must_use]
-    pub fn middlebox(self, limit: Duration) -> Self {
-        Self {
-            middlebox: Some(limit),
-            ..self
-        }
+    pub fn middlebox(mut self, limit: Duration) -> Self {
+        self.middlebox = Some(limit);
+        self
     }
 
     /// Whether the plan may set sysctls of the network namespace as well as options of the socket;
@@ -119,11 +111,9 @@ impl Policy {
     /// `tcp_retries2` does for every connection of the namespace what `TCP_RTO_MAX_MS` does for
     /// one, on every kernel. It takes root to set it, and [`Plan::sysctls`] says what is to be set.
     #[must_use]
-    pub fn sysctls(self, may: bool) -> Self {
-        Self {
-            sysctls: may,
-            ..self
-        }
+    pub fn sysctls(mut self, may: bool) -> Self {
+        self.sysctls = may;
+        self
     }
 
     /// The largest retransmission timeout for which the promise must hold; 1 s unless set.
@@ -132,11 +122,9 @@ impl Policy {
     /// trips up to about 800 ms. The promise holds for every smaller one too, and one of these may
     /// be the worst.
     #[must_use]
-    pub fn path_rto(self, rto: Duration) -> Self {
-        Self {
-            path_rto: rto,
-            ..self
-        }
+    pub fn path_rto(mut self, rto: Duration) -> Self {
+        self.path_rto = rto;
+        self
     }
 
     /// Does not promise the deadline for this kind of silence.
@@ -148,11 +136,9 @@ impl Policy {
 
     /// The same policy with another deadline.
     #[must_use]
-    pub fn detect_in(self, deadline: Duration) -> Self {
-        Self {
-            within: deadline,
-            ..self
-        }
+    pub fn detect_in(mut self, deadline: Duration) -> Self {
+        self.within = deadline;
+        self
     }
 
     /// The lost probes that must be survivable.

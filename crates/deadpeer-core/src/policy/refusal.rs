@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::search::Search;
+use super::search::{Search, farthest};
 use super::{LONGEST_DEADLINE, Policy, SlowReaders};
 use crate::forecast::{Notice, Silence};
 use crate::kernel::Kernel;
@@ -129,15 +129,7 @@ fn nearest(policy: &Policy, search: &Search<'_>) -> Option<Duration> {
         missed = found;
         found = found.saturating_mul(2).min(most);
     }
-    while found - missed > 1 {
-        let middle = missed + (found - missed) / 2;
-        if kept(middle) {
-            found = middle;
-        } else {
-            missed = middle;
-        }
-    }
-    Some(STEP * found)
+    Some(STEP * farthest(found, missed, kept))
 }
 
 /// The longest outage after close() that could be had with everything else as asked, if that is
@@ -148,16 +140,8 @@ fn shorter_after_close(policy: &Policy, search: &Search<'_>) -> Option<Duration>
     }
     let kept = |steps: u32| search.can_keep(&policy.after_close(STEP * steps));
     let asked = policy.after_close.min(LONGEST_DEADLINE).as_millis() / STEP.as_millis();
-    let (mut found, mut missed) = (0, u32::try_from(asked).ok()?.saturating_add(1));
-    while missed - found > 1 {
-        let middle = found + (missed - found) / 2;
-        if kept(middle) {
-            found = middle;
-        } else {
-            missed = middle;
-        }
-    }
-    Some(STEP * found)
+    let missed = u32::try_from(asked).ok()?.saturating_add(1);
+    Some(STEP * farthest(0, missed, kept))
 }
 
 fn relaxations(policy: &Policy, search: &Search<'_>) -> Vec<Relaxation> {

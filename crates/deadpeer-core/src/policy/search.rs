@@ -312,19 +312,19 @@ fn bounds(policy: &Policy, kernel: &Kernel) -> Vec<Bound> {
 
 /// The largest number from 1 to `most` that fits, where all below a fitting one fit.
 fn longest_that(most: u32, fits: impl Fn(u32) -> bool) -> Option<u32> {
-    if most == 0 || !fits(1) {
-        return None;
-    }
-    let (mut fitting, mut too_long) = (1, most + 1);
-    while too_long - fitting > 1 {
-        let middle = fitting + (too_long - fitting) / 2;
-        if fits(middle) {
-            fitting = middle;
-        } else {
-            too_long = middle;
+    (most > 0 && fits(1)).then(|| farthest(1, most + 1, fits))
+}
+
+/// From a number that fits towards one that does not, the last that fits.
+pub(super) fn farthest(mut fitting: u32, mut other: u32, fits: impl Fn(u32) -> bool) -> u32 {
+    while fitting.abs_diff(other) > 1 {
+        let middle = fitting.midpoint(other);
+        match fits(middle) {
+            true => fitting = middle,
+            false => other = middle,
         }
     }
-    Some(fitting)
+    fitting
 }
 
 /// The probes that follow the idle time.

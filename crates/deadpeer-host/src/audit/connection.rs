@@ -100,11 +100,9 @@ impl Audit {
 
     /// Judges by the lost probes in a row that a live peer is to survive as well.
     #[must_use]
-    pub fn survive_lost(self, survive_lost: u32) -> Self {
-        Self {
-            survive_lost,
-            ..self
-        }
+    pub fn survive_lost(mut self, survive_lost: u32) -> Self {
+        self.survive_lost = survive_lost;
+        self
     }
 
     /// Judges connections through a middlebox that forgets them after this long without a packet.

@@ -86,22 +86,18 @@ impl Aim {
 
     /// Whether to leave alone what an application chose itself, even if it misses the deadline.
     #[must_use]
-    pub fn keep_app_settings(self, keep: bool) -> Self {
-        Self {
-            keep_app_settings: keep,
-            ..self
-        }
+    pub fn keep_app_settings(mut self, keep: bool) -> Self {
+        self.keep_app_settings = keep;
+        self
     }
 
     /// Whether to change connections whose peer has closed, too (CLOSE_WAIT). A probe on one that
     /// its program has forgotten to close draws an RST and ends it, so that the leak no longer
     /// shows.
     #[must_use]
-    pub fn close_wait(self, change: bool) -> Self {
-        Self {
-            close_wait: change,
-            ..self
-        }
+    pub fn close_wait(mut self, change: bool) -> Self {
+        self.close_wait = change;
+        self
     }
 
     pub(super) fn changes_close_wait(&self) -> bool {
@@ -111,11 +107,9 @@ impl Aim {
     /// What earlier records know of sockets: what we have set is no sign that their programs set
     /// something.
     #[must_use]
-    pub fn knowing(self, journal: &Journal) -> Self {
-        Self {
-            first: journal.first_settings(),
-            ..self
-        }
+    pub fn knowing(mut self, journal: &Journal) -> Self {
+        self.first = journal.first_settings();
+        self
     }
 
     /// What a socket would have without us.
