@@ -236,10 +236,8 @@ impl Source {
         number: u64,
     ) -> Result<(Self, Option<Unavailable>), OpenDeathsError> {
         let namespace = &query.namespace;
-        let ring = || match query.everywhere {
-            true => Ring::everywhere(),
-            false => Ring::open(namespace, number),
-        };
+        let one = (!query.everywhere).then_some((namespace, number));
+        let ring = || Ring::open(one);
         let announced = || Announced::open(namespace).map(|one| Self::Announced(Box::new(one)));
         match query.means {
             Some(Means::Bpf) => Ok((Self::Ring(Box::new(ring()?)), None)),

@@ -70,19 +70,19 @@ impl From<SysctlError> for std::io::Error {
 /// A file that every kernel has cannot be read: `/proc` is not mounted.
 pub fn read() -> Result<Sysctls, SysctlError> {
     let mut sysctls = Sysctls::DEFAULT;
-    sysctls.keepalive_time_s = number("tcp_keepalive_time")?;
-    sysctls.keepalive_intvl_s = number("tcp_keepalive_intvl")?;
-    sysctls.keepalive_probes = number("tcp_keepalive_probes")?;
-    sysctls.retries2 = number("tcp_retries2")?;
-    sysctls.orphan_retries = number("tcp_orphan_retries")?;
-    sysctls.fin_timeout_s = number("tcp_fin_timeout")?;
-    sysctls.syn_retries = number("tcp_syn_retries")?;
-    sysctls.syn_linear_timeouts = number_if_any("tcp_syn_linear_timeouts")?;
-    sysctls.synack_retries = number("tcp_synack_retries")?;
-    sysctls.early_retrans = number("tcp_early_retrans")?;
-    sysctls.thin_linear_timeouts = number("tcp_thin_linear_timeouts")? != 0;
-    sysctls.rto_min_us = number_if_any("tcp_rto_min_us")?;
-    sysctls.rto_max_ms = number_if_any("tcp_rto_max_ms")?;
+    sysctls.keepalive_time_s = get("tcp_keepalive_time")?;
+    sysctls.keepalive_intvl_s = get("tcp_keepalive_intvl")?;
+    sysctls.keepalive_probes = get("tcp_keepalive_probes")?;
+    sysctls.retries2 = get("tcp_retries2")?;
+    sysctls.orphan_retries = get("tcp_orphan_retries")?;
+    sysctls.fin_timeout_s = get("tcp_fin_timeout")?;
+    sysctls.syn_retries = get("tcp_syn_retries")?;
+    sysctls.syn_linear_timeouts = get_if_any("tcp_syn_linear_timeouts")?;
+    sysctls.synack_retries = get("tcp_synack_retries")?;
+    sysctls.early_retrans = get("tcp_early_retrans")?;
+    sysctls.thin_linear_timeouts = get("tcp_thin_linear_timeouts")? != 0;
+    sysctls.rto_min_us = get_if_any("tcp_rto_min_us")?;
+    sysctls.rto_max_ms = get_if_any("tcp_rto_max_ms")?;
     Ok(sysctls)
 }
 
@@ -91,56 +91,6 @@ pub fn read() -> Result<Sysctls, SysctlError> {
 /// # Errors
 /// The kernel has no such sysctl, `/proc` is not mounted, or it is no number.
 pub fn get(name: &'static str) -> Result<u32, SysctlError> {
-    number(name)
-}
-
-/// Writes a sysctl below `/proc/sys/net/ipv4` of the calling thread's network namespace, for
-/// everybody in it. Takes root's rights there (net/sysctl_net.c, `net_ctl_permissions`), and a
-/// `/proc/sys` that is not mounted read-only.
-///
-/// # Errors
-/// The kernel refuses.
-pub fn set(name: &'static str, value: u32) -> Result<(), SysctlError> {
-    write_text(name, value)
-}
-
-/// Writes a sysctl of the calling thread's network namespace, which a test made for itself.
-///
-/// Refused with `EPERM` in the namespace that the process was started in: a test has no business
-/// there.
-#[cfg(feature = "testing")]
-pub fn write(name: &'static str, value: impl std::fmt::Display) -> Result<(), SysctlError> {
-    if !crate::testing::is_private().map_err(|error| unwritten(name, error.errno))? {
-        return Err(unwritten(name, Errno::PERM));
-    }
-    write_text(name, value)
-}
-
-fn write_text(name: &'static str, value: impl fmt::Display) -> Result<(), SysctlError> {
-    let write = || std::fs::write(path(name), value.to_string());
-    door::file("write(sysctl)", write).map_err(|error| unwritten(name, errno(&error)))
-}
-
-fn unwritten(name: &'static str, errno: Errno) -> SysctlError {
-    SysctlError::File {
-        action: "write",
-        name,
-        errno,
-    }
-}
-
-fn number_if_any(name: &'static str) -> Result<Option<u32>, SysctlError> {
-    match number(name) {
-        Ok(value) => Ok(Some(value)),
-        Err(SysctlError::File {
-            errno: Errno::NOENT,
-            ..
-        }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn number(name: &'static str) -> Result<u32, SysctlError> {
     let read = || std::fs::read_to_string(path(name));
     let text = door::file("read(sysctl)", read).map_err(|error| SysctlError::File {
         action: "read",
@@ -152,6 +102,48 @@ fn number(name: &'static str) -> Result<u32, SysctlError> {
         name,
         text: text.to_owned(),
     })
+}
+
+/// Writes a sysctl below `/proc/sys/net/ipv4` of the calling thread's network namespace, for
+/// everybody in it. Takes root's rights there (net/sysctl_net.c, `net_ctl_permissions`), and a
+/// `/proc/sys` that is not mounted read-only.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn set(name: &'static str, value: impl fmt::Display) -> Result<(), SysctlError> {
+    let write = || std::fs::write(path(name), value.to_string());
+    door::file("write(sysctl)", write).map_err(|error| unwritten(name, errno(&error)))
+}
+
+/// Writes a sysctl of the calling thread's network namespace, which a test made for itself.
+///
+/// Refused with `EPERM` in the namespace that the process was started in: a test has no business
+/// there.
+#[cfg(feature = "testing")]
+pub fn write(name: &'static str, value: impl fmt::Display) -> Result<(), SysctlError> {
+    if !crate::testing::is_private().map_err(|error| unwritten(name, error.errno))? {
+        return Err(unwritten(name, Errno::PERM));
+    }
+    set(name, value)
+}
+
+fn unwritten(name: &'static str, errno: Errno) -> SysctlError {
+    SysctlError::File {
+        action: "write",
+        name,
+        errno,
+    }
+}
+
+fn get_if_any(name: &'static str) -> Result<Option<u32>, SysctlError> {
+    match get(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(SysctlError::File {
+            errno: Errno::NOENT,
+            ..
+        }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn path(name: &str) -> PathBuf {

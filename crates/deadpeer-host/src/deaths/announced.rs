@@ -48,7 +48,7 @@ impl Announced {
         let kernel = deadpeer_sys::running_kernel().map_err(OpenTableError::from)?;
         // Listening before looking: what dies in between is announced.
         let destroy_events = DestroyEvents::open(BUFFER)?;
-        let mut owners = LastOwners::open()?;
+        let mut owners = LastOwners::open(false)?;
         let mut last = LastSeen::open(kernel.sysctls)?;
         last.refresh(&mut owners, &kernel.sysctls)
             .map_err(ReadTableError::Dump)?;

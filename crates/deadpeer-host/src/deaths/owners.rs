@@ -51,17 +51,8 @@ struct Named {
 }
 
 impl LastOwners {
-    /// Reads everything once.
-    pub(super) fn open() -> Result<Self, super::OpenDeathsError> {
-        Self::begin(false)
-    }
-
-    /// The same of all namespaces.
-    pub(super) fn open_everywhere() -> Result<Self, super::OpenDeathsError> {
-        Self::begin(true)
-    }
-
-    fn begin(everywhere: bool) -> Result<Self, super::OpenDeathsError> {
+    /// Reads everything once, of this namespace or of all.
+    pub(super) fn open(everywhere: bool) -> Result<Self, super::OpenDeathsError> {
         let mut owners = Self {
             diag: SockDiag::open()?,
             owners: Owners::default(),

@@ -24,10 +24,6 @@ pub(super) enum Places {
 }
 
 impl Places {
-    pub(super) fn one(sysctls: CurrentSysctls) -> Self {
-        Self::One(Box::new(sysctls))
-    }
-
     pub(super) fn all() -> Self {
         Self::All {
             known: FxHashMap::default(),

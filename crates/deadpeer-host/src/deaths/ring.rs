@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use deadpeer_bpf::{Actor, Engine, Unavailable, Watched};
 use deadpeer_core::close_reason::CloseCause;
-use deadpeer_core::{CloseReason, Sysctls, TcpState};
+use deadpeer_core::{CloseReason, TcpState};
 use deadpeer_sys::clock;
 
 use super::death::{Age, Death, KnownBy, LastOwner, payload};
@@ -37,37 +37,28 @@ struct Interpreter {
 }
 
 impl Ring {
-    /// Begins to watch this namespace, which the calling thread is in and which has this number.
-    pub(super) fn open(namespace: &Namespace, number: u64) -> Result<Self, OpenDeathsError> {
-        let watched = Watched::Namespace(u32::try_from(number).unwrap_or(0));
-        Self::watch(watched, |sysctls| {
-            let sysctls = CurrentSysctls::of(namespace, sysctls)?;
-            Ok((LastOwners::open()?, Places::one(sysctls)))
-        })
-    }
-
-    /// Begins to watch all namespaces.
-    pub(super) fn everywhere() -> Result<Self, OpenDeathsError> {
-        Self::watch(Watched::Everything, |_| {
-            Ok((LastOwners::open_everywhere()?, Places::all()))
-        })
-    }
-
-    fn watch(
-        watched: Watched,
-        open: impl FnOnce(Sysctls) -> Result<(LastOwners, Places), OpenDeathsError>,
-    ) -> Result<Self, OpenDeathsError> {
+    /// Begins to watch one namespace, which the calling thread is in and which has this number, or
+    /// all of them.
+    pub(super) fn open(one: Option<(&Namespace, u64)>) -> Result<Self, OpenDeathsError> {
         let kernel = deadpeer_sys::running_kernel().map_err(OpenTableError::from)?;
         let hz = kernel.hz.ok_or(Unavailable::KernelTooOld {
             feature: "a report of deaths",
             what: "clock rate that could be found out".into(),
             since: "2.6",
         })?;
+        let watched = one.map_or(Watched::Everything, |(_, number)| {
+            Watched::Namespace(u32::try_from(number).unwrap_or(0))
+        });
         let report = Engine::open(hz)?.deaths(watched, BUFFER)?;
-        let (owners, places) = open(kernel.sysctls)?;
+        let places = match one {
+            Some((namespace, _)) => {
+                Places::One(Box::new(CurrentSysctls::of(namespace, kernel.sysctls)?))
+            }
+            None => Places::all(),
+        };
         Ok(Self {
             report,
-            owners,
+            owners: LastOwners::open(one.is_none())?,
             interpreter: Interpreter {
                 places,
                 opened_at: clock::monotonic(),
