@@ -9,30 +9,23 @@ use deadpeer_core::{Silence, Snapshot, TcpState};
 use crate::records::{
     INFINITE_SSTHRESH, LOSS_PROBE_NEXT, LOSS_PROBE_OVER, Row, since_or_until, stretch, ticks,
 };
-use crate::sockets::{Holding, Timer};
 
 /// The connection at the moment of a look.
-pub(crate) fn moment(
-    row: &Row,
-    state: TcpState,
-    holding: Holding,
-    timer: Option<Timer>,
-    hz: u32,
-) -> Snapshot {
+pub(crate) fn moment(row: &Row, state: TcpState, hz: u32) -> Snapshot {
     let mut snapshot = Snapshot::new(state);
     if state == TcpState::Listen {
         return snapshot;
     }
     snapshot.jiffies = Some(row.jiffies);
-    snapshot.armed = timer.and_then(armed);
+    snapshot.armed = armed(row, hz);
     // Before accept() a connection has no descriptor either, but then it sent no FIN.
     let sent_fin = snapshot.silence() == Some(Silence::AfterFin);
-    snapshot.orphan = sent_fin && !matches!(holding, Holding::File(_));
+    snapshot.orphan = sent_fin && row.state.inode().is_none();
     if row.state.has_options() {
         add_details(&mut snapshot, row, hz);
-    } else if let Some(timer) = timer {
+    } else if row.timer != 0 {
         // A request: its timer alone tells how often it was answered.
-        snapshot.retransmits = timer.unanswered.into();
+        snapshot.retransmits = row.unanswered.into();
     }
     snapshot
 }
@@ -85,16 +78,16 @@ fn ahead(row: &Row) -> Option<Duration> {
     stamped_ahead(until_next, segment)
 }
 
-fn armed(timer: Timer) -> Option<Armed> {
+fn armed(row: &Row, hz: u32) -> Option<Armed> {
     Some(Armed {
-        timer: match timer.kind {
+        timer: match row.timer {
             1 => ForecastTimer::Retransmit,
             2 => ForecastTimer::Keepalive,
             3 => ForecastTimer::TimeWait,
             4 => ForecastTimer::ZeroWindowProbe,
             _ => return None,
         },
-        expires_in: timer.expires_in,
-        level: Some(timer.level.into()),
+        expires_in: ticks(row.expires.max(0).cast_unsigned(), hz),
+        level: Some(row.level.into()),
     })
 }

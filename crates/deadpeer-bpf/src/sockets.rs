@@ -152,7 +152,6 @@ impl Socket {
     pub(crate) fn read(row: &Row, hz: u32) -> Option<Self> {
         let seen = &row.state;
         let state = seen.state()?;
-        let (holding, timer) = (Holding::read(seen), Timer::read(row, hz));
         Some(Self {
             cookie: seen.cookie,
             state,
@@ -160,16 +159,16 @@ impl Socket {
             peer: seen.ends.peer(),
             namespace: seen.namespace,
             options: seen.has_options().then(|| seen.options.read(hz)),
-            holding,
+            holding: Holding::read(seen),
             uid: seen.uid,
             cgroup: seen.cgroup(),
             thin_linear_timeouts: row.thin != 0,
-            timer,
+            timer: Timer::read(row, hz),
             received: row.received,
             queued: row.queued,
             requested: row.requested != 0,
             multipath: seen.multipath != 0,
-            moment: moment(row, state, holding, timer, hz),
+            moment: moment(row, state, hz),
         })
     }
 }

@@ -162,7 +162,6 @@ impl FilterArgs {
                 Missing::User(user) => format!("--user {user}: {missing}"),
                 Missing::Cgroup(path) => format!("--cgroup {}: {missing}", path.display()),
                 Missing::Container(container) => format!("--container {container}: {missing}"),
-                missing => missing.to_string(),
             })),
         }
     }

@@ -64,8 +64,10 @@ const LITTER: usize = 1_000;
 impl Realm {
     /// Begins to watch it. `deaths`: its own.
     pub(crate) fn open(netns: &Netns, deaths: bool) -> Result<Self, OpenRealmError> {
-        let mut query = DeathsQuery::default();
-        query.namespace = netns.way.clone();
+        let query = DeathsQuery {
+            namespace: netns.way.clone(),
+            ..DeathsQuery::default()
+        };
         Ok(Self {
             deaths: deaths.then(|| Deaths::open(&query)).transpose()?,
             network: netns.way.run(RouteEvents::open)??,

@@ -189,8 +189,11 @@ impl Realms {
 
 /// Deaths of every namespace, as the kernel itself tells them; `None`: it can't here.
 fn everywhere() -> Result<Option<Deaths>, OpenDeathsError> {
-    let mut query = DeathsQuery::default();
-    (query.everywhere, query.means) = (true, Some(Means::Bpf));
+    let query = DeathsQuery {
+        everywhere: true,
+        means: Some(Means::Bpf),
+        ..DeathsQuery::default()
+    };
     match Deaths::open(&query) {
         Ok(deaths) => Ok(Some(deaths)),
         Err(OpenDeathsError::Bpf(_)) => Ok(None),

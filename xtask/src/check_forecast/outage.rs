@@ -88,7 +88,10 @@ impl Stage {
     pub(super) fn mend(&mut self, n: usize) -> Result<()> {
         let connection = self.actors[n].connection()?;
         let (local, peer) = connection.ends;
-        let sent = self.seen(local, peer).ok().and_then(|seen| seen.since_sent);
+        let sent = self
+            .seen(local, peer)
+            .ok()
+            .and_then(|seen| seen.moment.sent_ago);
         self.actors[n].connection()?.unmute()?;
         let actor = &mut self.actors[n];
         let Some(told) = &actor.prediction else {

@@ -199,19 +199,20 @@ impl Stage {
         let options = connection.options()?;
         let (local, peer) = connection.ends;
         let seen = self.seen(local, peer)?;
-        let at = self.clock.start_of(seen.jiffies).unwrap_or_default();
+        let begins = |jiffies| self.clock.start_of(jiffies);
+        let at = seen.moment.jiffies.and_then(begins).unwrap_or_default();
         let begun = clock::monotonic();
         let (outside, socket) = self.outside(local, peer)?;
         let done = clock::monotonic();
         let forecast = |snapshot| Forecast::of(&options, snapshot, &self.kernel);
-        let mut unphased = seen.snapshot();
+        let mut unphased = seen.moment;
         unphased.jiffies = None;
         self.actors[n].prediction = Some(Prediction {
             at,
             outside: [begun, done].map(|moment| moment.saturating_sub(at)),
-            exact: forecast(&seen.snapshot()),
+            exact: forecast(&seen.moment),
             blurred: [forecast(&unphased), forecast(&outside)],
-            snapshots: [seen.snapshot(), outside],
+            snapshots: [seen.moment, outside],
             socket,
             cookie: seen.cookie,
         });

@@ -68,8 +68,10 @@ fn programs_that_know_nothing_of_it_are_protected() {
         assert_eq!(before.keepalive, Some(false));
         let protection = engine.protect(group.directory(), &rule()).unwrap();
         assert_protected(options_of(engine, &group, shell));
-        let mut once = Counts::default();
-        once.protected = 1;
+        let once = Counts {
+            protected: 1,
+            ..Counts::default()
+        };
         assert_eq!(protection.counts(), Ok(once));
         // It ends with its holder.
         drop(protection);

@@ -47,6 +47,6 @@ fn unmarked(told: Bound, deadline: bool) -> Style {
         Bound::Never => style::BAD,
         Bound::By(_) if deadline => style::GOOD,
         Bound::By(_) => style::PLAIN,
-        Bound::Unknown | Bound::NotBefore(_) => style::FAINT,
+        Bound::Unknown | Bound::NotBefore(_) | Bound::ByProgram | Bound::RuledOut => style::FAINT,
     }
 }

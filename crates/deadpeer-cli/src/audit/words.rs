@@ -124,7 +124,6 @@ impl fmt::Display for RoleWords {
             Role::Listening(address) => write!(f, "{address}"),
             Role::Accepted(port) => write!(f, ":{port} (accepted)"),
             Role::Outgoing(port) => write!(f, "to :{port}"),
-            _ => f.write_str("other"),
         }
     }
 }

@@ -39,7 +39,6 @@ fn named(missing: &Missing) -> String {
         Missing::User(user) => format!("user {user}"),
         Missing::Cgroup(path) => format!("cgroup {}", path.display()),
         Missing::Container(container) => format!("container {container}"),
-        _ => String::new(),
     };
     sanitize(&name).into_owned()
 }

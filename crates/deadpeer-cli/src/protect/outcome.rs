@@ -149,7 +149,7 @@ fn exit_of(survey: &Survey, rehearsal: bool) -> Exit {
         Fate::Judged(Step::Change(change)) => !(rehearsal && change.keeps),
         Fate::Judged(Step::KeptForApplication | Step::Helpless | Step::Overwritten)
         | Fate::CloseWait => true,
-        Fate::Judged(_) | Fate::Unseen(_) => false,
+        Fate::Judged(_) | Fate::Supervised | Fate::Unseen(_) => false,
     };
     let unseen = |fate: &Fate| matches!(fate, Fate::Unseen(_) | Fate::Supervised);
     match () {

@@ -70,9 +70,5 @@ pub(super) fn undone(change: &SysctlChange, fate: &SysctlFate) -> (anstyle::Styl
             style::NOTE,
             format!("{name} was not restored to {before}: {why}."),
         ),
-        _ => (
-            style::NOTE,
-            format!("{name} may not have its earlier value."),
-        ),
     }
 }

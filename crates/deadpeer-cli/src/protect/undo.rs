@@ -33,8 +33,10 @@ pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Resul
     let mut file = read()?;
     if !is_of_this_boot(&file)? {
         // None of its sockets is there any more.
-        let mut restored = Restored::default();
-        restored.gone = file.record().sockets() as u64;
+        let restored = Restored {
+            gone: file.record().sockets() as u64,
+            ..Restored::default()
+        };
         return end(request, file, &restored, output, out);
     }
     let (way, mut table) = table(request, &file)?;

@@ -135,12 +135,13 @@ impl Request {
 
     /// Where deaths are told.
     pub(super) fn open(&self) -> Result<Deaths, Stop> {
-        let mut query = DeathsQuery::default();
-        // What the names mean later is looked up later.
-        query.selector = self.chosen.selector.clone();
-        query.namespace = self.chosen.namespace.clone();
-        query.everywhere = self.chosen.scope.one().is_none();
-        query.means = (!self.bpf).then_some(Means::SockDiag);
+        let query = DeathsQuery {
+            // What the names mean later is looked up later.
+            selector: self.chosen.selector.clone(),
+            namespace: self.chosen.namespace.clone(),
+            everywhere: self.chosen.scope.one().is_none(),
+            means: (!self.bpf).then_some(Means::SockDiag),
+        };
         Deaths::open(&query).map_err(|error| match (&self.chosen.namespace, &error) {
             (Namespace::Own, _) | (_, OpenDeathsError::Bpf(_)) => Stop::from_error(&error),
             _ => Stop::because(format!("cannot watch that network namespace: {error}")),

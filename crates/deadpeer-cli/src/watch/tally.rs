@@ -63,7 +63,6 @@ impl fmt::Display for ServiceWords<'_> {
             Role::Listening(address) => write!(f, " :{}", address.port()),
             Role::Accepted(port) => write!(f, " :{port}"),
             Role::Outgoing(port) => write!(f, " -> :{port}"),
-            _ => Ok(()),
         }
     }
 }

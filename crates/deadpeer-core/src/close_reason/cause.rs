@@ -157,9 +157,9 @@ impl CloseCause {
 /// As [`CloseCause::phrase`], with the errno where that is all there is.
 impl fmt::Display for CloseCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Other(errno) => write!(f, "errno {errno}"),
-            named => f.write_str(named.phrase()),
+        if let Self::Other(errno) = self {
+            return write!(f, "errno {errno}");
         }
+        f.write_str(self.phrase())
     }
 }

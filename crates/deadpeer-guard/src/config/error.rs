@@ -35,11 +35,13 @@ pub enum ConfigError {
 }
 
 /// Who could have written a file that is not trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// Everybody, or a group.
+    #[error("everybody, or a group, may write it")]
     Writable,
     /// A user who is neither root nor we.
+    #[error("it belongs to user {0}, neither root nor us")]
     Foreign(u32),
 }
 
@@ -76,15 +78,6 @@ impl fmt::Display for Place {
         match self.at {
             Some((line, column)) => write!(f, ":{line}:{column}"),
             None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Writable => f.write_str("everybody, or a group, may write it"),
-            Self::Foreign(user) => write!(f, "it belongs to user {user}, neither root nor us"),
         }
     }
 }

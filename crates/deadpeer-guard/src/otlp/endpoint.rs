@@ -107,10 +107,9 @@ pub(super) fn agent() -> Agent {
 /// quotes as a rule.
 pub(super) fn rejected(answer: &[u8]) -> u64 {
     let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    match &answer["partialSuccess"]["rejectedLogRecords"] {
-        Value::String(count) => count.parse().unwrap_or(0),
-        count => count.as_u64().unwrap_or(0),
-    }
+    let rejected = &answer["partialSuccess"]["rejectedLogRecords"];
+    let quoted = || rejected.as_str()?.parse().ok();
+    rejected.as_u64().or_else(quoted).unwrap_or(0)
 }
 
 #[cfg(test)]

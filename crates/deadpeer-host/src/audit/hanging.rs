@@ -149,11 +149,8 @@ impl Hung {
         group.unread_bytes += unread_bytes;
     }
 
-    /// All groups, what has waited longest first.
-    pub(super) fn into_vec(self) -> Vec<Hanging> {
-        let mut groups: Vec<Hanging> = self.groups.into_values().collect();
-        sort(&mut groups);
-        groups
+    pub(super) fn into_groups(self) -> impl Iterator<Item = Hanging> {
+        self.groups.into_values()
     }
 }
 

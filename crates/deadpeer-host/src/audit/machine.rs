@@ -237,7 +237,7 @@ impl Sum {
         }
         self.services.append(&mut services);
         self.hanging
-            .extend(hung.into_vec().into_iter().map(|hanging| Hanging {
+            .extend(hung.into_groups().map(|hanging| Hanging {
                 netns: Some(Arc::clone(&netns)),
                 ..hanging
             }));

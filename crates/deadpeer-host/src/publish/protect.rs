@@ -128,14 +128,13 @@ impl Outcome {
         ProtectSummary {
             netns: Some(undo.record().network_namespace),
             within_ms: undo.record().within_ms.unwrap_or(0),
-            nothing_done: false,
             changed: self.changed,
-            would_change: 0,
             gone: self.gone,
             failed: failed.collect(),
             sysctls: undo.record().sysctls.iter().map(Into::into).collect(),
             undo_file: undo.is_written().then(|| undo.path().into()),
             without_ebpf_because: without_ebpf.map(str::to_owned),
+            ..ProtectSummary::default()
         }
     }
 }
@@ -212,13 +211,8 @@ impl Survey {
             netns: self.netns,
             within_ms,
             nothing_done: true,
-            changed: 0,
             would_change: self.changes() as u64,
-            gone: 0,
-            failed: Vec::new(),
-            sysctls: Vec::new(),
-            undo_file: None,
-            without_ebpf_because: None,
+            ..ProtectSummary::default()
         }
     }
 }

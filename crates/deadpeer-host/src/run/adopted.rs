@@ -52,18 +52,28 @@ pub enum NotCovered {
 }
 
 /// Why the rule does not hold for a socket that was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WhyNot {
     /// A Multipath TCP listener: its connections are made by a socket that only the kernel has.
+    #[error("which is Multipath TCP")]
     Multipath,
     /// It was made in a cgroup that can't be reached from here, as in a container.
+    #[error("made in a cgroup that is out of reach here")]
     OutOfReach,
     /// Connections wait in its queue that could not be protected.
-    Waiting(u32, BpfError),
+    #[error("where {} had come before: {error}", plural(u64::from(*.queue), "connection"))]
+    Waiting {
+        /// So many.
+        queue: u32,
+        /// Why not.
+        error: BpfError,
+    },
     /// A rule for it can't be had.
-    Unavailable(Unavailable),
+    #[error("since {0}")]
+    Unavailable(#[from] Unavailable),
     /// The kernel refused.
-    Refused(SysError),
+    #[error("since {0}")]
+    Refused(#[from] SysError),
 }
 
 impl Adopted {
@@ -160,7 +170,7 @@ fn waiting(
         })?;
         view.adopt(adoption, changes)
     };
-    adopt().map_err(|why| WhyNot::Waiting(queue, why))
+    adopt().map_err(|error| WhyNot::Waiting { queue, error })
 }
 
 fn change(socket: &deadpeer_bpf::Socket, aim: &Aim) -> Change {
@@ -197,18 +207,6 @@ fn local(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
     SocketAddr::try_from(address).ok().map(canonical)
 }
 
-impl From<Unavailable> for WhyNot {
-    fn from(why: Unavailable) -> Self {
-        Self::Unavailable(why)
-    }
-}
-
-impl From<SysError> for WhyNot {
-    fn from(why: SysError) -> Self {
-        Self::Refused(why)
-    }
-}
-
 impl fmt::Display for NotCovered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (number, local, why) = match self {
@@ -219,15 +217,6 @@ impl fmt::Display for NotCovered {
         if let Some(local) = local {
             write!(f, " ({local})")?;
         }
-        match why {
-            WhyNot::Multipath => f.write_str(", which is Multipath TCP"),
-            WhyNot::OutOfReach => f.write_str(", made in a cgroup that is out of reach here"),
-            WhyNot::Waiting(queue, why) => {
-                let queue = plural(u64::from(*queue), "connection");
-                write!(f, ", where {queue} had come before: {why}")
-            }
-            WhyNot::Unavailable(why) => write!(f, ", since {why}"),
-            WhyNot::Refused(why) => write!(f, ", since {why}"),
-        }
+        write!(f, ", {why}")
     }
 }

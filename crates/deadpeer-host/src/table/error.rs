@@ -2,6 +2,7 @@
 
 use std::io;
 
+use deadpeer_sys::SysError;
 use deadpeer_sys::netns::NetnsError;
 use deadpeer_sys::sock_diag::DumpError;
 use deadpeer_sys::sysctl::SysctlError;

@@ -34,8 +34,10 @@ fn silent() -> (Vec<TcpStream>, Vec<TcpStream>, Vec<Target>) {
         info.and_then(TcpInfo::heard_ago)
             .is_some_and(|ago| ago > long_enough)
     });
-    let mut filter = Filter::default();
-    filter.local = vec![here.to_string().parse().unwrap()];
+    let filter = Filter {
+        local: vec![here.to_string().parse().unwrap()],
+        ..Filter::default()
+    };
     let mut tables = Tables::open(&Scope::One(Namespace::Own)).unwrap();
     let (targets, _) = Target::all(&mut tables, &filter).unwrap();
     assert_eq!(targets.len(), CONNECTIONS);

@@ -35,8 +35,10 @@ fn whoever_ended_with_the_connection_is_known_by_name() {
 }
 
 fn of_sleep(means: Means) -> DeathsQuery {
-    let mut query = DeathsQuery::default();
-    query.means = Some(means);
+    let mut query = DeathsQuery {
+        means: Some(means),
+        ..DeathsQuery::default()
+    };
     query.selector.processes = vec!["sleep".parse().unwrap()];
     query
 }

@@ -149,8 +149,10 @@ fn sentence(error: impl Display) -> String {
 
 fn read(scene: &Scene) -> Result<Vec<Settings>, String> {
     let mut table = Table::open(&Namespace::Own).map_err(sentence)?;
-    let mut query = Query::default();
-    query.filter = scene.filter();
+    let query = Query {
+        filter: scene.filter(),
+        ..Query::default()
+    };
     let mut read = Vec::new();
     let coverage = table
         .each(&query, |connection| {

@@ -86,10 +86,11 @@ fn read_of(table: &mut Table, query: &Query) -> (Vec<Row>, Coverage) {
 
 /// Everything, without looking for owners and settings.
 fn bare() -> Query {
-    let mut query = Query::default();
-    query.owners = false;
-    query.settings = false;
-    query
+    Query {
+        owners: false,
+        settings: false,
+        ..Query::default()
+    }
 }
 
 /// The row of one end of a connection.

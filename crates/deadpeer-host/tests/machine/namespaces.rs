@@ -95,10 +95,12 @@ fn nothing_vanishes_where_many_are_read() {
         });
         let (held, waiting) = (held.unwrap(), waiting.unwrap());
         let pids = [held.0.pid(), waiting.0.pid()];
-        let mut query = Query::default();
-        query.tcp_info = false;
+        let mut query = Query {
+            tcp_info: false,
+            kept: false,
+            ..Query::default()
+        };
         query.filter.states = States::LIVE;
-        query.kept = false;
         let mut tables = Tables::open(&Scope::OfProcesses(pids.to_vec())).unwrap();
         if let Err(why) = tables.use_bpf() {
             return skip(&why.to_string());
@@ -165,8 +167,10 @@ fn a_namespace_that_a_socket_alone_keeps() {
         });
         let (number, listener, kept) = made.unwrap();
         let us = std::process::id();
-        let mut filter = Filter::default();
-        filter.pids = vec![us];
+        let filter = Filter {
+            pids: vec![us],
+            ..Filter::default()
+        };
         let mut tables = Tables::open(&Scope::OfProcesses(vec![us])).unwrap();
         let audit = Audit::new(&tables.kernel());
         let mut found = Vec::new();
@@ -180,8 +184,10 @@ fn a_namespace_that_a_socket_alone_keeps() {
         assert!(machine.netns.iter().any(|netns| netns.number == number));
 
         // Whoever asks, destroys or protects finds it as well, and so does who undoes that.
-        let mut filter = Filter::default();
-        filter.pids = vec![us];
+        let filter = Filter {
+            pids: vec![us],
+            ..Filter::default()
+        };
         let open = || Tables::open(&Scope::OfProcesses(vec![us])).unwrap();
         let (targets, _) = Target::all(&mut open(), &filter).unwrap();
         let there = targets

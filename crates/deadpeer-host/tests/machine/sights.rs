@@ -62,9 +62,11 @@ fn compare(address: &str) {
     writer.set_nonblocking(true).unwrap();
     while writer.write(&[0; 65_536]).is_ok() {}
 
-    let mut query = Query::default();
-    query.every_option = true;
-    query.forecast_only = true;
+    let mut query = Query {
+        every_option: true,
+        forecast_only: true,
+        ..Query::default()
+    };
     query.filter.states = States::LIVE.with(TcpState::Listen);
     let end = Instant::now() + Duration::from_secs(30);
     loop {
@@ -117,8 +119,10 @@ fn ipv4_within_ipv6() {
         let port = listener.local_addr().unwrap().port();
         let calling = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let called = listener.accept().unwrap();
-        let mut query = Query::default();
-        query.forecast_only = true;
+        let query = Query {
+            forecast_only: true,
+            ..Query::default()
+        };
         let (rows, _) = read_of(&mut table, &query);
         let here = calling.peer_addr().unwrap();
         assert!(rows.iter().any(|row| row.local == here), "{rows:#?}");

@@ -89,7 +89,7 @@ pub struct SysctlUndone {
 }
 
 /// The last line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename = "protect_summary")]
 pub struct ProtectSummary {

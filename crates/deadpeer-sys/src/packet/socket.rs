@@ -122,15 +122,7 @@ impl PacketSocket {
     /// # Errors
     /// None is known for an open packet socket.
     pub fn hardware_type(&self) -> Result<u16> {
-        let mut address = libc::sockaddr_ll {
-            sll_family: 0,
-            sll_protocol: 0,
-            sll_ifindex: 0,
-            sll_hatype: 0,
-            sll_pkttype: 0,
-            sll_halen: 0,
-            sll_addr: [0; 8],
-        };
+        let mut address = address_of(0);
         let mut length = length_of::<libc::sockaddr_ll>();
         // SAFETY: the kernel writes at most `length` bytes into an address of that size.
         door::number("getsockname(AF_PACKET)", || unsafe {
@@ -150,8 +142,9 @@ impl AsFd for PacketSocket {
     }
 }
 
-fn bind(socket: &OwnedFd, interface: u32) -> Result<()> {
-    let address = libc::sockaddr_ll {
+/// Of every packet on an interface; 0: on any.
+fn address_of(interface: u32) -> libc::sockaddr_ll {
+    libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
         sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
         sll_ifindex: libc::c_int::try_from(interface).unwrap_or(libc::c_int::MAX),
@@ -159,7 +152,11 @@ fn bind(socket: &OwnedFd, interface: u32) -> Result<()> {
         sll_pkttype: 0,
         sll_halen: 0,
         sll_addr: [0; 8],
-    };
+    }
+}
+
+fn bind(socket: &OwnedFd, interface: u32) -> Result<()> {
+    let address = address_of(interface);
     // SAFETY: the address is a whole sockaddr_ll, and its length is given.
     door::number("bind(AF_PACKET)", || unsafe {
         libc::bind(

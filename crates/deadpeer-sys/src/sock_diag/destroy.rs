@@ -14,7 +14,7 @@ use zerocopy::{Immutable, IntoBytes};
 
 use super::dump::{DumpError, NLM_F_REQUEST, SockDiag};
 use super::message::Header;
-use super::socket::{Family, Socket};
+use super::socket::{Family, RawId, Socket};
 use super::states::States;
 
 /// One socket of the namespace and no other, now or later.
@@ -130,12 +130,7 @@ pub(super) struct Question {
     pub(super) ext: u8,
     pad: u8,
     states: u32,
-    sport: Be16,
-    dport: Be16,
-    src: [u8; 16],
-    dst: [u8; 16],
-    interface: u32,
-    pub(super) cookie: [u32; 2],
+    pub(super) id: RawId,
 }
 
 impl Question {
@@ -157,12 +152,14 @@ impl Question {
             ext: 0,
             pad: 0,
             states: u32::MAX,
-            sport: Be16::new(socket.local.port()),
-            dport: Be16::new(socket.peer.port()),
-            src: octets(socket.family, socket.local.ip()),
-            dst: octets(socket.family, socket.peer.ip()),
-            interface: socket.interface.map_or(0, NonZeroU32::get),
-            cookie: [socket.cookie as u32, (socket.cookie >> 32) as u32],
+            id: RawId {
+                sport: Be16::new(socket.local.port()),
+                dport: Be16::new(socket.peer.port()),
+                src: octets(socket.family, socket.local.ip()),
+                dst: octets(socket.family, socket.peer.ip()),
+                interface: socket.interface.map_or(0, NonZeroU32::get),
+                cookie: [socket.cookie as u32, (socket.cookie >> 32) as u32],
+            },
         }
     }
 

@@ -39,7 +39,7 @@ impl SockDiag {
         let mut question = Question::of(ends);
         question.header.kind = SOCK_DIAG_BY_FAMILY;
         question.header.flags = NLM_F_REQUEST;
-        question.cookie = ANY_COOKIE;
+        question.id.cookie = ANY_COOKIE;
         if tcp_info {
             question.ext = ASK_FOR_TCP_INFO;
         }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use deadpeer_core::TcpState;
 use zerocopy::big_endian::U16 as Be16;
-use zerocopy::{FromBytes, Immutable, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::message::Malformed;
 
@@ -266,15 +266,15 @@ struct RawSocket {
 }
 
 /// `struct inet_diag_sockid`: addresses in network order, the rest in the machine's.
-#[derive(FromBytes, KnownLayout, Immutable, Clone, Copy)]
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Clone, Copy)]
 #[repr(C)]
-struct RawId {
-    sport: Be16,
-    dport: Be16,
-    src: [u8; 16],
-    dst: [u8; 16],
-    interface: u32,
-    cookie: [u32; 2],
+pub(super) struct RawId {
+    pub(super) sport: Be16,
+    pub(super) dport: Be16,
+    pub(super) src: [u8; 16],
+    pub(super) dst: [u8; 16],
+    pub(super) interface: u32,
+    pub(super) cookie: [u32; 2],
 }
 
 /// `struct nlattr` (include/uapi/linux/netlink.h).

@@ -53,7 +53,9 @@ pub(super) fn each_by_bpf(
     if visited.is_continue() {
         visited = show(&mut sockets);
     }
-    let mut last = DumpEnd::default();
-    last.stopped = visited.is_break();
+    let last = DumpEnd {
+        stopped: visited.is_break(),
+        ..DumpEnd::default()
+    };
     Ok(Repeated { repeats: 0, last })
 }

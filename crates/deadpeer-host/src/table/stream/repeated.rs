@@ -56,10 +56,11 @@ mod tests {
     use super::*;
 
     fn ended(interrupted: bool, stopped: bool) -> DumpEnd {
-        let mut end = DumpEnd::default();
-        end.interrupted = interrupted;
-        end.stopped = stopped;
-        end
+        DumpEnd {
+            interrupted,
+            stopped,
+            ..DumpEnd::default()
+        }
     }
 
     /// Plays dumps, each a list of cookies and whether it was interrupted, and collects what is
