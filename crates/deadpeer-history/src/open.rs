@@ -16,13 +16,16 @@ pub(crate) const APPLICATION: i32 = 0x6465_6164;
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 /// Today's version of the tables.
 const VERSION: i32 = MIGRATIONS.len() as i32;
+/// The least that a page has, and with it a database that is not empty.
+const SMALLEST: u64 = 512;
 /// Another program may hold the file for a moment.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to do with a file that is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damaged {
-    /// Move it aside and begin a new one: what a daemon does, whose file it is.
+    /// Move it aside and begin a new one, and make its folder if there is none: what a daemon does,
+    /// whose file it is.
     MoveAside,
     /// Refuse it: the path may be a slip of the keyboard.
     Refuse,
@@ -71,6 +74,29 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether it may pass by itself: a disk is full or fails, or another program holds the file.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Make { error, .. } | Self::MoveAside { error, .. } => matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            ),
+            Self::Sqlite { error, .. } => matches!(
+                error.sqlite_error_code(),
+                Some(
+                    ErrorCode::DiskFull
+                        | ErrorCode::SystemIoFailure
+                        | ErrorCode::DatabaseBusy
+                        | ErrorCode::DatabaseLocked
+                )
+            ),
+            Self::Foreign(_) | Self::Newer { .. } | Self::Damaged(_) => false,
+        }
+    }
+}
+
 /// What went wrong with a history that goes on all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
@@ -80,6 +106,8 @@ pub enum Trouble {
     Gone,
     /// It cannot be written now.
     Unwritable(String),
+    /// It can be written again.
+    Writable,
 }
 
 impl std::fmt::Display for Trouble {
@@ -92,6 +120,7 @@ impl std::fmt::Display for Trouble {
             ),
             Self::Gone => f.write_str("the history was removed, and a new one was begun"),
             Self::Unwritable(why) => write!(f, "the history cannot be written: {why}"),
+            Self::Writable => f.write_str("the history can be written again"),
         }
     }
 }
@@ -101,6 +130,9 @@ pub(crate) fn open(
     path: &Path,
     damaged: Damaged,
 ) -> Result<(Connection, Option<Trouble>), OpenError> {
+    if damaged == Damaged::MoveAside {
+        make_folder(path)?;
+    }
     match (try_open(path), damaged) {
         (Err(OpenError::Damaged(_)), Damaged::MoveAside) => {
             let aside = move_aside(path)?;
@@ -164,11 +196,25 @@ pub(crate) fn move_aside(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(aside)
 }
 
-fn try_open(path: &Path) -> Result<Connection, OpenError> {
-    make(path).map_err(|error| OpenError::Make {
+fn make_folder(path: &Path) -> Result<(), OpenError> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder).map_err(|error| not_made(path, error))
+}
+
+fn not_made(path: &Path, error: io::Error) -> OpenError {
+    OpenError::Make {
         path: path.to_owned(),
         error,
-    })?;
+    }
+}
+
+fn try_open(path: &Path) -> Result<Connection, OpenError> {
+    make(path).map_err(|error| not_made(path, error))?;
+    // SQLite takes it for nothing, and writes over it.
+    let length = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if (1..SMALLEST).contains(&length) {
+        return Err(OpenError::Damaged(path.to_owned()));
+    }
     let sqlite = |error| match is_damage(&error) {
         true => OpenError::Damaged(path.to_owned()),
         false => OpenError::Sqlite {

@@ -8,13 +8,12 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use deadpeer_host::deaths::Death;
 
 use crate::bounds::Bounds;
 use crate::open::{Damaged, OpenError, Trouble};
-use crate::store::Store;
 use queue::Queue;
 use writer::Writer;
 
@@ -48,11 +47,25 @@ impl Recorder {
     /// # Errors
     /// The file cannot be written, and nothing is recorded.
     pub fn start(path: &Path, damaged: Damaged, bounds: Bounds) -> Result<Self, OpenError> {
-        let (store, trouble) = Store::open(path, damaged, SystemTime::now())?;
-        let queue = Arc::new(Queue::default());
-        trouble.into_iter().for_each(|trouble| queue.tell(trouble));
-        let mut writer = Writer::new(store, bounds, Arc::clone(&queue));
-        writer.begin();
+        let mut writer = Writer::new(path, bounds);
+        writer.begin(damaged)?;
+        Self::run(writer, path)
+    }
+
+    /// Starts the thread although the file could not be opened, which is tried again each second:
+    /// what happens until then is written then. For a daemon, which goes on whatever becomes of its
+    /// history.
+    ///
+    /// # Errors
+    /// There can be no thread.
+    pub fn start_without(path: &Path, bounds: Bounds, why: &OpenError) -> Result<Self, OpenError> {
+        let mut writer = Writer::new(path, bounds);
+        writer.unwritable_because(why.to_string());
+        Self::run(writer, path)
+    }
+
+    fn run(writer: Writer, path: &Path) -> Result<Self, OpenError> {
+        let queue = writer.queue();
         let thread = thread::Builder::new()
             .name("history".to_owned())
             .spawn(move || writer.run())

@@ -63,23 +63,9 @@ impl Store {
         Ok((store, trouble))
     }
 
-    /// Opens another file in its place if this one is damaged or was taken away.
-    ///
-    /// # Errors
-    /// There is neither the old one nor a new one.
-    pub fn maintain(&mut self, is_damaged: bool) -> Result<Option<Trouble>, OpenError> {
-        let trouble = if is_damaged {
-            Trouble::MovedAside(open::move_aside(&self.path)?)
-        } else if inode(&self.path) != self.inode {
-            Trouble::Gone
-        } else {
-            return Ok(None);
-        };
-        let (connection, _) = open::open(&self.path, Damaged::MoveAside)?;
-        self.connection = connection;
-        self.inode = inode(&self.path);
-        self.rows = Rows::new();
-        Ok(Some(trouble))
+    /// Whether it was taken away, and another may be in its place.
+    pub(crate) fn is_gone(&self) -> bool {
+        inode(&self.path) != self.inode
     }
 
     /// Whether all of it can be read. Reads all of it.

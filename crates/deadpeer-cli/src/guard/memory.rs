@@ -4,11 +4,12 @@ use std::path::Path;
 
 use deadpeer_guard::Event;
 use deadpeer_guard::metrics::HistoryReading;
-use deadpeer_history::{Bounds, Damaged, Recorder};
+use deadpeer_history::{Bounds, Damaged, OpenError, Recorder, Trouble};
 use deadpeer_report::plural::plural;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::exit::Stop;
+use crate::history::usual_file;
 
 /// A history, if there is to be one.
 pub(super) struct Memory {
@@ -18,15 +19,9 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Opens or makes the file. One that is damaged is moved aside.
+    /// Opens or makes the file. One that is damaged is moved aside. Where the usual one cannot be
+    /// opened, or the disk is full, the guard guards all the same, and it is tried again.
     pub(super) fn begin(file: Option<&Path>) -> Result<Self, Stop> {
-        let start = |file: &Path| {
-            if let Some(folder) = file.parent() {
-                // Why it cannot be made is what opening the file says.
-                let _ = std::fs::create_dir_all(folder);
-            }
-            Recorder::start(file, Damaged::MoveAside, Bounds::default())
-        };
         let recorder = file.map(start).transpose();
         let memory = Self {
             recorder: recorder.map_err(|error| Stop::from_error(&error))?,
@@ -76,7 +71,7 @@ impl Memory {
         self.tell();
         if let Some(recorder) = self.recorder.take() {
             let (status, troubles) = recorder.finish();
-            troubles.iter().for_each(|trouble| warn!("{trouble}"));
+            troubles.iter().for_each(say);
             if status.lost > 0 {
                 let deaths = plural(status.lost, "death");
                 warn!("the history lacks {deaths} that could not be seen or written");
@@ -87,8 +82,24 @@ impl Memory {
     /// Says what went wrong with the file since the last time.
     pub(super) fn tell(&self) {
         let troubles = self.recorder.as_ref().map(Recorder::troubles);
-        for trouble in troubles.into_iter().flatten() {
-            warn!("{trouble}");
+        troubles.iter().flatten().for_each(say);
+    }
+}
+
+fn start(file: &Path) -> Result<Recorder, OpenError> {
+    let bounds = Bounds::default();
+    match Recorder::start(file, Damaged::MoveAside, bounds) {
+        // Another may be a slip of the keyboard.
+        Err(error) if error.may_pass() || file == usual_file() => {
+            Recorder::start_without(file, bounds, &error)
         }
+        started => started,
+    }
+}
+
+fn say(trouble: &Trouble) {
+    match trouble {
+        Trouble::Writable => info!("{trouble}"),
+        other => warn!("{other}"),
     }
 }

@@ -75,6 +75,42 @@ fn a_full_disk_keeps_no_guard_from_its_work() {
     });
 }
 
+/// The usual file is opened when it can be; one that somebody named may be a slip of the keyboard.
+#[test]
+fn a_history_that_cannot_be_opened_keeps_no_guard_from_its_work() {
+    in_private_netns(|| {
+        let guarding = Guarding::new();
+        let file = guarding.directory().join("deadpeer/history.db");
+        fs::create_dir_all(&file).unwrap();
+        let said =
+            |file: &Path| format!("cannot make {}: it is not a regular file", file.display());
+        let folder = guarding.directory().to_owned();
+        let args = [
+            "guard",
+            "--netns",
+            "own",
+            "--history",
+            folder.to_str().unwrap(),
+        ];
+        let named = guarding.run(&args);
+        assert_eq!(named.code, 2, "{named:?}");
+        assert_eq!(named.stderr, format!("deadpeer: {}\n", said(&folder)));
+        let mut command = guarding.command("sweep = \"500ms\"\n", &["--netns", "own"]);
+        let guard = Running(command.spawn().unwrap());
+        guarding.begun();
+        let log = guarding.logged();
+        assert!(log.contains(&said(&file)), "{log}");
+        fs::remove_dir(&file).unwrap();
+        guarding.until("it is not said", |_| {
+            guarding
+                .logged()
+                .contains("the history can be written again")
+        });
+        assert!(file.is_file());
+        drop(guard);
+    });
+}
+
 /// Ended with the test.
 struct Running(Child);
 

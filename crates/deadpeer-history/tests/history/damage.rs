@@ -47,6 +47,21 @@ fn another_programs_database_is_refused_and_not_touched() {
     assert_eq!(fs::read(&file).unwrap(), before);
 }
 
+/// SQLite would write over it, and nobody would know that it was there.
+#[test]
+fn what_is_left_of_a_file_that_was_cut_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.db");
+    drop(Store::open(&file, Damaged::Refuse, noon()).unwrap());
+    let cut = fs::OpenOptions::new().write(true).open(&file).unwrap();
+    cut.set_len(100).unwrap();
+    let (_, trouble) = Store::open(&file, Damaged::MoveAside, noon()).unwrap();
+    assert!(
+        matches!(trouble, Some(Trouble::MovedAside(_))),
+        "{trouble:?}"
+    );
+}
+
 /// It would be waited for.
 #[test]
 fn a_fifo_is_refused() {
@@ -115,6 +130,46 @@ fn a_file_that_is_taken_away_is_made_anew() {
 }
 
 #[test]
+fn a_folder_that_is_taken_away_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("state");
+    let file = folder.join("history.db");
+    let recorder = Recorder::start(&file, Damaged::MoveAside, Bounds::default()).unwrap();
+    recorder.record(&death(0, SystemTime::now()));
+    until(|| recorder.status().records == 1);
+    fs::remove_dir_all(&folder).unwrap();
+    recorder.record(&death(1, SystemTime::now()));
+    let (status, troubles) = recorder.finish();
+    assert_eq!((status.records, troubles), (1, vec![Trouble::Gone]));
+    assert_eq!(read(&file)[0].cookie, 7_000_001);
+}
+
+/// What was written into a file that is gone would be neither in the history nor counted.
+#[test]
+fn what_dies_while_there_can_be_no_file_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("state");
+    let file = folder.join("history.db");
+    let recorder = Recorder::start(&file, Damaged::MoveAside, Bounds::default()).unwrap();
+    recorder.record(&death(0, SystemTime::now()));
+    until(|| recorder.status().records == 1);
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(&folder, "").unwrap();
+    recorder.record(&death(1, SystemTime::now()));
+    until(|| recorder.status().unwritable.is_some());
+    let status = recorder.status();
+    assert_eq!((status.waiting, status.lost), (1, 0), "{status:?}");
+    fs::remove_file(&folder).unwrap();
+    until(|| recorder.status().unwritable.is_none());
+    let (status, troubles) = recorder.finish();
+    assert_eq!((status.records, status.lost), (1, 0), "{status:?}");
+    let [Trouble::Unwritable(_), Trouble::Writable] = &troubles[..] else {
+        panic!("{troubles:?}");
+    };
+    assert_eq!(read(&file)[0].cookie, 7_000_001);
+}
+
+#[test]
 fn a_history_that_lacks_a_table_is_damaged() {
     for table in ["owner", "death", "lost", "survived", "watched"] {
         let folder = tempfile::tempdir().unwrap();
@@ -138,6 +193,7 @@ fn a_table_that_is_lost_while_it_is_written_is_said_and_no_death_is_lost_with_it
     let recorder = Recorder::start(&file, Damaged::MoveAside, Bounds::default()).unwrap();
     recorder.record(&death(0, SystemTime::now()));
     until(|| recorder.status().records == 1);
+    let dropped = SystemTime::now();
     drop_table(&file, "death");
     recorder.record(&death(1, SystemTime::now()));
     let (status, troubles) = recorder.finish();
@@ -147,6 +203,10 @@ fn a_table_that_is_lost_while_it_is_written_is_said_and_no_death_is_lost_with_it
     );
     assert_eq!((status.records, status.lost), (1, 0), "{status:?}");
     assert_eq!(read(&file)[0].cookie, 7_000_001);
+    // The deaths of before are in the other file.
+    let known = Reader::open(&file).unwrap().since(SystemTime::UNIX_EPOCH);
+    let watched = known.unwrap().watched;
+    assert!(watched[0].0 >= dropped, "{watched:?} {dropped:?}");
 }
 
 fn drop_table(file: &Path, table: &str) {
@@ -183,6 +243,7 @@ fn a_full_disk_is_said_and_what_waits_is_written_when_there_is_room() {
 #[ignore = "the test before starts it where the disk is small"]
 fn on_a_full_disk() {
     let folder = PathBuf::from(std::env::var_os("DEADPEER_FULL_DISK").unwrap());
+    begun_on_a_full_disk(&folder);
     let file = folder.join("history.db");
     let recorder = Recorder::start(&file, Damaged::MoveAside, Bounds::default()).unwrap();
     recorder.record(&death(0, SystemTime::now()));
@@ -210,6 +271,31 @@ fn on_a_full_disk() {
     let (status, _) = recorder.finish();
     assert_eq!(status.records + status.lost, 30_001, "{status:?}");
     assert_eq!(read(&file).len() as u64, status.records);
+}
+
+/// One that is begun without room is opened when there is some.
+fn begun_on_a_full_disk(folder: &Path) {
+    for (name, begun_before) in [("new/history.db", false), ("old.db", true)] {
+        let file = folder.join(name);
+        if begun_before {
+            drop(Store::open(&file, Damaged::Refuse, SystemTime::now()).unwrap());
+        }
+        fill(&folder.join("filler"));
+        let why = Recorder::start(&file, Damaged::MoveAside, Bounds::default()).unwrap_err();
+        assert!(why.may_pass(), "{why}");
+        let recorder = Recorder::start_without(&file, Bounds::default(), &why).unwrap();
+        recorder.record(&death(1, SystemTime::now()));
+        until(|| recorder.status().waiting == 1);
+        assert!(recorder.status().unwritable.is_some());
+        fs::remove_file(folder.join("filler")).unwrap();
+        until(|| recorder.status().records == 1);
+        let (status, troubles) = recorder.finish();
+        assert_eq!((status.waiting, status.lost), (0, 0), "{status:?}");
+        assert!(
+            matches!(&troubles[..], [Trouble::Unwritable(_), Trouble::Writable]),
+            "{troubles:?}"
+        );
+    }
 }
 
 /// Until there is no room for a byte.
