@@ -3,6 +3,7 @@
 //! [`Config::load`] reads and checks all of it, or says in one sentence with file, line and column
 //! what is wrong with it; nothing of a wrong configuration is taken over.
 
+mod check;
 mod error;
 mod file;
 mod load;

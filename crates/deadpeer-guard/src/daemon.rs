@@ -49,7 +49,7 @@ pub struct Daemon {
 pub enum Source {
     /// This file.
     File(PathBuf),
-    /// The [usual one](DEFAULT_PATH), or nothing at all if it is not there.
+    /// The [usual one](DEFAULT_PATH), as far as it is there.
     Usual,
 }
 
@@ -61,8 +61,7 @@ impl Source {
     pub fn load(&self) -> Result<Config, ConfigError> {
         match self {
             Self::File(path) => Config::load(path),
-            Self::Usual if !std::path::Path::new(DEFAULT_PATH).exists() => Ok(Config::default()),
-            Self::Usual => Config::load(DEFAULT_PATH.as_ref()),
+            Self::Usual => Config::load_if_there(DEFAULT_PATH.as_ref()),
         }
     }
 }
@@ -109,7 +108,8 @@ impl Daemon {
                     }
                 }
             }
-            while let Some(question) = self.control.next() {
+            // The next one in the next round: whoever asks keeps nobody from the work.
+            if let Some(question) = self.control.next() {
                 self.answer(question);
                 witness.see(self.guard.readings(), self.next_sweep);
             }

@@ -22,6 +22,16 @@ const MEANWHILE: Duration = Duration::from_millis(200);
 /// How long a program may take after a kill.
 const AFTERWARDS: Duration = Duration::from_secs(60);
 
+/// What systemd has told us, and is not for them.
+const OF_SYSTEMD: [&str; 6] = [
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
+
 /// Programs that were started after kills and have not ended.
 #[derive(Debug, Default)]
 pub(crate) struct Hooks(Vec<(Child, Instant)>);
@@ -121,7 +131,11 @@ fn begin(
     command
         .args(arguments)
         .stdin(Stdio::null())
-        .process_group(0)
+        .process_group(0);
+    for ours in OF_SYSTEMD {
+        command.env_remove(ours);
+    }
+    command
         .env("DEADPEER_POLICY", &*sanitize(&subject.policy))
         .env("DEADPEER_LOCAL", subject.local.to_string())
         .env("DEADPEER_PEER", subject.peer.to_string())

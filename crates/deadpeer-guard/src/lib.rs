@@ -12,6 +12,7 @@ mod event;
 mod guard;
 pub mod heart;
 mod hooks;
+mod kill;
 mod late;
 mod links;
 pub mod live;

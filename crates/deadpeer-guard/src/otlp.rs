@@ -26,6 +26,7 @@ use ureq::Agent;
 use crate::event::Event;
 use crate::metrics::{Board, ExportReading};
 use endpoint::PostError;
+use logs::News;
 use queue::Queue;
 
 /// How often metrics are sent.
@@ -63,7 +64,9 @@ impl Exporter {
 
     /// Takes in what happened. Connections that both ends closed in order are no news.
     pub fn hear(&self, event: &Event) {
-        self.0.push(|| logs::record(event, SystemTime::now()));
+        if let Some(news) = News::of(event) {
+            self.0.push(|| news.record(SystemTime::now()));
+        }
     }
 
     /// How the records fared.

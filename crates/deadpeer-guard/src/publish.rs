@@ -153,7 +153,7 @@ impl HoldReason {
     pub fn words(self) -> &'static str {
         match self {
             Self::ManySilent => "so many peers fell silent at once that it may well be us",
-            Self::Network => "this machine lost a link, an address or a default route",
+            Self::Network => "this machine lost a link, an address or a route",
             Self::Slept => "the machine slept",
             Self::Asked => "somebody asked for it",
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use deadpeer_core::{Effective, TcpState};
 use deadpeer_host::{
-    Connection, Coverage, Query, ReadTableError, Services, Shared, States, Table, Target,
+    Connection, Coverage, Query, ReadTableError, Services, Shared, Socket, States, Table, Target,
 };
 use deadpeer_sys::clock;
 use rustc_hash::FxHashSet;
@@ -138,7 +138,6 @@ impl Eyes<'_> {
         seen: &mut Seen,
     ) {
         let socket = connection.socket;
-        let owners = connection.owners().map(|owner| owner.process);
         seen.connections += 1;
         seen.here.insert(socket.local.ip());
         let peer = socket.peer.ip();
@@ -159,28 +158,21 @@ impl Eyes<'_> {
         if self.far.len() == AT_ONCE {
             self.take_in(realm, seen);
         }
-        let Some(place) = self
-            .choice
-            .policy_of(Some(seen.namespace), socket, owners.clone())
-        else {
+        let owners = connection.owners().map(|owner| owner.process);
+        let place = (self.choice).policy_of(Some(seen.namespace), socket, owners);
+        let Some((place, policy)) = place.and_then(|it| Some((it, self.policies.get(it)?))) else {
             return;
         };
-        let Some(policy) = self.policies.get(place) else {
-            return;
-        };
-        let sets = policy.sets().is_some();
-        if sets && realm.surveyed.contains(&socket.cookie) {
-            seen.surveyed.insert(socket.cookie);
-        } else if sets && socket.inode.is_some() {
-            seen.fresh.push((place, socket.cookie));
+        if policy.sets().is_some() {
+            seen.to_set(realm, place, socket);
         }
         if let Some(snapshot) = snapshot.as_ref().filter(|_| self.protected.is_some()) {
-            let judges = self.can_destroy || policy.kill != Mode::Enforce;
-            let asks = policy.supervise == Mode::Enforce && realm.changed.contains(&socket.cookie);
-            let within = policy.deadline();
-            match asks && judges {
+            match self.supervises(realm, policy, socket.cookie) {
                 true => protections.supervised(service),
-                false => protections.add(service, connection, snapshot, listener, within),
+                false => {
+                    let within = policy.deadline();
+                    protections.add(service, connection, snapshot, listener, within);
+                }
             }
         }
         let key = Key {
@@ -195,9 +187,31 @@ impl Eyes<'_> {
                 service,
                 peer,
                 far,
-                ours: self.ours.has(owners.clone()) || self.choice.is_never(socket, owners),
+                ours: self.is_ours(connection),
             };
             seen.asked.push((sighting, Target::of(connection)));
+        }
+    }
+
+    /// Whether we have the kernel ask, and would destroy it if a policy says so.
+    fn supervises(&self, realm: &Realm, policy: &Policy, cookie: u64) -> bool {
+        let judges = self.can_destroy || policy.kill != Mode::Enforce;
+        judges && policy.supervise == Mode::Enforce && realm.changed.contains(&cookie)
+    }
+
+    fn is_ours(&self, connection: &Connection<'_>) -> bool {
+        let owners = connection.owners().map(|owner| owner.process);
+        self.ours.has(owners.clone()) || self.choice.is_never(connection.socket, owners)
+    }
+}
+
+impl Seen {
+    /// Takes in one whose policy sets options. What has no inode is no program's.
+    fn to_set(&mut self, realm: &Realm, policy: usize, socket: &Socket<'_>) {
+        if realm.surveyed.contains(&socket.cookie) {
+            self.surveyed.insert(socket.cookie);
+        } else if socket.inode.is_some() {
+            self.fresh.push((policy, socket.cookie));
         }
     }
 }

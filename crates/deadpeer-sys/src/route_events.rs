@@ -1,5 +1,6 @@
 //! News of links, addresses and routes that go: the multicast groups of rtnetlink(7).
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
@@ -20,6 +21,13 @@ pub enum RouteEvent {
     AddressGone,
     /// A default route is gone.
     DefaultRouteGone,
+    /// Another route is gone.
+    RouteGone {
+        /// Where it led.
+        to: IpAddr,
+        /// How many bits of that count.
+        length: u8,
+    },
     /// The kernel told more than it could keep for us.
     Overrun,
 }
@@ -118,10 +126,28 @@ fn event(kind: u16, body: &[u8]) -> Option<RouteEvent> {
         RTM_NEWLINK if !carries(number(body, 8)?) => link(body),
         // struct ifaddrmsg: family, prefix length, flags, scope.
         RTM_DELADDR => (*body.get(3)? == RT_SCOPE_UNIVERSE).then_some(RouteEvent::AddressGone),
-        // struct rtmsg: family, length of the destination.
-        RTM_DELROUTE => (*body.get(1)? == 0).then_some(RouteEvent::DefaultRouteGone),
+        RTM_DELROUTE => route(body),
         _ => None,
     }
+}
+
+/// struct rtmsg: family, length of the destination, then in the eighth byte its type, and flags.
+fn route(body: &[u8]) -> Option<RouteEvent> {
+    const RTN_UNICAST: u8 = 1;
+    const RTM_F_CLONED: u32 = 0x200;
+    const RTA_DST: u16 = 1;
+    let length = *body.get(1)?;
+    if length == 0 {
+        return Some(RouteEvent::DefaultRouteGone);
+    }
+    // The others are none, or the kernel's own.
+    let leads = *body.get(7)? == RTN_UNICAST && number(body, 8)? & RTM_F_CLONED == 0;
+    let to = attribute(body.get(12..)?, RTA_DST).filter(|_| leads)?;
+    let to = match to.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(to).ok()?),
+        _ => IpAddr::from(<[u8; 16]>::try_from(to).ok()?),
+    };
+    Some(RouteEvent::RouteGone { to, length })
 }
 
 /// Whether a link is up and has a carrier (include/uapi/linux/if.h).
@@ -134,14 +160,19 @@ fn carries(flags: u32) -> bool {
 /// By the name among the attributes behind struct ifinfomsg.
 fn link(body: &[u8]) -> Option<RouteEvent> {
     const IFLA_IFNAME: u16 = 3;
-    let mut attributes = body.get(16..)?;
+    let name = attribute(body.get(16..)?, IFLA_IFNAME)?;
+    let name = name.split(|byte| *byte == 0).next()?;
+    Some(RouteEvent::LinkDown { name: name.into() })
+}
+
+/// The value of the first attribute of a kind (struct rtattr: length, kind, value).
+fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
     loop {
         let len = usize::from(u16::from_ne_bytes(attributes.get(..2)?.try_into().ok()?));
         let kind = u16::from_ne_bytes(attributes.get(2..4)?.try_into().ok()?);
         let value = attributes.get(4..len)?;
-        if kind == IFLA_IFNAME {
-            let name = value.split(|byte| *byte == 0).next()?;
-            return Some(RouteEvent::LinkDown { name: name.into() });
+        if kind == wanted {
+            return Some(value);
         }
         attributes = attributes.get(len.next_multiple_of(4)..)?;
     }
@@ -183,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn links_addresses_and_default_routes() {
+    fn links_addresses_and_routes() {
         let down = RouteEvent::LinkDown {
             name: b"eth0".to_vec(),
         };
@@ -202,8 +233,21 @@ mod tests {
             told(&message(25, &[2, 0, 0, 0])),
             [RouteEvent::DefaultRouteGone]
         );
-        assert_eq!(told(&message(25, &[2, 24, 0, 0])), []);
         assert_eq!(told(&message(24, &[2, 0, 0, 0])), []);
+        let route = |kind: u8, cloned: u8| {
+            // The table's attribute, then the destination's.
+            let mut body = vec![2, 24, 0, 0, 254, 3, 0, kind, 0, cloned, 0, 0];
+            body.extend([8, 0, 15, 0, 254, 0, 0, 0]);
+            body.extend([8, 0, 1, 0, 192, 0, 2, 0]);
+            told(&message(25, &body))
+        };
+        let gone = RouteEvent::RouteGone {
+            to: [192, 0, 2, 0].into(),
+            length: 24,
+        };
+        assert_eq!(route(1, 0), [gone]);
+        // A broadcast route, and a part of the cache.
+        assert_eq!((route(3, 0), route(1, 2)), (vec![], vec![]));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::output::OutputArgs;
 /// send them. What is judged unreachable is destroyed where a policy says so. A connection whose
 /// peer answers is never destroyed, even if the peer doesn't read. Nothing is destroyed while so
 /// many peers are silent at once that the fault may well be ours, after this machine lost a link,
-/// an address or a default route, or after it slept.
+/// an address or a route to peers, or after it slept.
 ///
 /// Without a configuration it only observes: it sends nothing and changes nothing. A configuration
 /// is a list of policies, and the first that matches a connection decides. What each may do is set

@@ -3,7 +3,8 @@
 use std::net::{SocketAddr, TcpListener};
 
 use deadpeer_guard::metrics::{Board, Server};
-use deadpeer_sys::inherited;
+use deadpeer_sys::inherited::{self, Inherited};
+use rustix::io::{FdFlags, fcntl_setfd};
 use tracing::info;
 
 use crate::exit::Stop;
@@ -11,7 +12,7 @@ use crate::exit::Stop;
 /// The first descriptor that systemd passes (sd_listen_fds(3)).
 const FIRST: i32 = 3;
 
-/// Takes the address that is asked for, and the socket that whoever has started us listens at
+/// Takes the address that is asked for, and the sockets that whoever has started us listens at
 /// already. To be called first of all.
 pub(super) fn bind(address: Option<SocketAddr>) -> Result<Vec<Server>, Stop> {
     let bind = |address| {
@@ -23,17 +24,27 @@ pub(super) fn bind(address: Option<SocketAddr>) -> Result<Vec<Server>, Stop> {
 }
 
 /// What `LISTEN_PID` and `LISTEN_FDS` say.
-fn passed() -> Result<Option<Server>, Stop> {
-    let number = |name| -> Option<u32> { std::env::var(name).ok()?.parse().ok() };
-    let is_ours = number("LISTEN_PID") == Some(std::process::id());
-    if !is_ours || number("LISTEN_FDS").is_none_or(|count| count == 0) {
-        return Ok(None);
-    }
+fn passed() -> Result<Vec<Server>, Stop> {
+    let number = |name| -> Option<i32> { std::env::var(name).ok()?.parse().ok() };
+    let is_ours = number("LISTEN_PID") == i32::try_from(std::process::id()).ok();
+    let count = number("LISTEN_FDS").filter(|count| is_ours && *count > 0);
+    let Some(end) = count.and_then(|count| FIRST.checked_add(count)) else {
+        return Ok(Vec::new());
+    };
     let unusable = |error| Stop::because(format!("the socket that was passed: {error}"));
     let passed = inherited::take().map_err(unusable)?;
-    let first = passed.into_iter().find(|it| it.number == FIRST);
-    let listener = first.map(|it| TcpListener::from(it.descriptor));
-    listener.map(Server::at).transpose().map_err(unusable)
+    let passed = passed
+        .into_iter()
+        .filter(|it| (FIRST..end).contains(&it.number));
+    let serve = |passed: Inherited| {
+        // They are not for hooks.
+        fcntl_setfd(&passed.descriptor, FdFlags::CLOEXEC)?;
+        Server::at(TcpListener::from(passed.descriptor))
+    };
+    passed
+        .map(serve)
+        .collect::<Result<_, _>>()
+        .map_err(unusable)
 }
 
 /// Begins to serve a board that has nothing on it yet; `None`: nobody is served or `sent` what is

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use deadpeer::SocketOptions;
 use deadpeer_lab::testing::inside;
-use deadpeer_sys::testing::in_private_netns;
+use deadpeer_sys::testing::{in_private_netns, skip};
 
 use crate::common::population::pair;
 use crate::common::{Ran, run};
@@ -81,6 +81,11 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         ("policy = 3\n", ":1:10: ", ""),
         (
+            &format!("{NAMED}kills-per-minute = -1\n"),
+            ":4:20: ",
+            "integer `-1`, expected a whole number",
+        ),
+        (
             "[[policy]]\nname = \"a\"\ndeadline = 30\n",
             ":3:12: ",
             "a duration goes in quotes, for example \"30s\"",
@@ -113,7 +118,7 @@ fn what_is_wrong_is_said_with_its_place() {
 #[test]
 fn what_is_right_is_shown() {
     let text = format!(
-        "sweep = \"5s\"\nnever = [{{ process = \"sshd\" }}]\n[brake]\nshare = 0.5\npeers = 5\n{NAMED}supervise = \"enforce\"\nkill = \"enforce\"\nkills-per-minute = 5\n"
+        "sweep = \"5s\"\nnever = [{{ process = \"sshd\" }}]\n[brake]\nshare = 0.5\npeers = 5\n{NAMED}match = {{ pod = \"web-0\" }}\nsupervise = \"enforce\"\nkill = \"enforce\"\nkills-per-minute = 5\n"
     );
     let (ran, _) = check(&text);
     assert_eq!((ran.code, &*ran.stderr), (0, ""));
@@ -278,6 +283,62 @@ fn files_beside_it_are_no_less_suspicious() {
         std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
         refused(&path, "65534");
     }
+}
+
+/// Who may write its directory can put another file in its place; not where that is sticky or
+/// mounted read-only.
+#[test]
+fn nor_is_a_file_in_a_directory_that_others_may_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let (links, files) = (
+        directory.path().join("links"),
+        directory.path().join("files"),
+    );
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for folder in [&links, &files] {
+        fs::create_dir(folder).unwrap();
+        mode(folder, 0o755);
+    }
+    let (link, file) = (links.join("guard.toml"), files.join("guard.toml"));
+    fs::write(&file, NAMED).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    for (folder, untrusted) in [
+        (&links, 0o777),
+        (&links, 0o775),
+        (&files, 0o757),
+        (&files, 0o770),
+    ] {
+        mode(folder, untrusted);
+        let ran = checked(&link);
+        let said = "everybody, or a group, may write it, so it is not trusted";
+        let said = format!("deadpeer: {}: {said}\n", folder.display());
+        assert_eq!((ran.code, ran.stderr), (2, said), "{untrusted:o}");
+        mode(folder, untrusted | 0o1000);
+        assert_eq!(checked(&link).code, 0, "{untrusted:o}");
+        mode(folder, 0o755);
+    }
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&links, Some(65_534), None).unwrap();
+        let ran = checked(&link);
+        assert_eq!(ran.code, 2);
+        assert!(ran.stderr.contains("65534"), "{}", ran.stderr);
+    }
+    mode(&files, 0o777);
+    let script = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && exec \"$@\"";
+    let on_read_only = |program: &str, args: &[&str]| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", script]);
+        crate::common::ran(command.arg(&files).arg(program).args(args).output())
+    };
+    let tried = on_read_only("true", &[]);
+    if tried.code != 0 {
+        return skip(&format!("nothing can be mounted: {tried:?}"));
+    }
+    let check = ["guard", "--check", "--config", file.to_str().unwrap()];
+    let ran = on_read_only(env!("CARGO_BIN_EXE_deadpeer"), &check);
+    assert_eq!((ran.code, &*ran.stderr), (0, ""));
 }
 
 #[test]

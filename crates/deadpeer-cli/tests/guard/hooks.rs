@@ -31,3 +31,30 @@ fn who_refuses_spares() {
         assert_eq!(scene.logged().matches(line).count(), 1);
     });
 }
+
+/// A program that hangs keeps those waiting that are asked with it, and nobody else.
+#[test]
+fn who_hangs_keeps_no_connection_that_nobody_is_asked_about() {
+    inside(|| {
+        let Some(mut scene) = Scene::new(2) else {
+            return;
+        };
+        let first = scene.clients[0].local_addr().unwrap().ip();
+        let enforce = policy("supervise = \"enforce\"\nkill = \"enforce\"");
+        let enforce = enforce.replace("\"12s\"", "\"5s\"");
+        scene.guard(&format!(
+            "[[policy]]\nname = \"first\"\nmatch = {{ peer = \"{first}\" }}\ndeadline = \"5s\"\nsupervise = \"enforce\"\nkill = \"enforce\"\nhooks = {{ before-kill = [\"/bin/sleep\", \"100\"] }}\n{enforce}"
+        ));
+        scene.until("nobody is asked", |status| status["changed"] == 2);
+        // Both are judged in the same sweep: a deadline after the hold.
+        scene.ask("hold").unwrap();
+        (0..2).for_each(|client| drop(scene.cut(client)));
+        scene.until("they are not silent", |status| status["spared"] == 2);
+        scene.ask("resume").unwrap();
+        let hangs = "before-kill: it took more than 5 s";
+        scene.until("nobody was asked", |_| scene.logged().contains(hangs));
+        let log = scene.logged();
+        let (before, _) = log.split_once(hangs).unwrap();
+        assert!(before.contains("INFO destroyed policy=redis"), "{log}");
+    });
+}

@@ -1,5 +1,6 @@
 //! What Prometheus gets to see.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -9,6 +10,7 @@ use std::time::Instant;
 
 use deadpeer_lab::testing::inside;
 use deadpeer_sys::testing::skip;
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::guarding::BOUND;
@@ -134,34 +136,46 @@ fn alerts() {
     assert_eq!(tested.code, 0, "{}{}", tested.stdout, tested.stderr);
 }
 
-/// A socket that whoever starts the guard listens at already, as a `.socket` unit passes it.
+/// Sockets that whoever starts the guard listens at already, as a `.socket` unit passes them.
 #[test]
-fn a_socket_that_is_passed() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+fn sockets_that_are_passed() {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let addresses = [0, 1].map(|it: usize| listeners[it].local_addr().unwrap());
+    let [first, second] = listeners.map(OwnedFd::from);
     let directory = tempfile::tempdir().unwrap();
     let guard = deadpeer(&["guard", "--netns", "own", "--no-history"]);
     let mut shell = Command::new("sh");
-    let passed = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 </dev/null";
+    let passed = "LISTEN_PID=$$ LISTEN_FDS=2 exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null";
     shell
         .args(["-c", passed])
         .arg(guard.get_program())
         .args(guard.get_args());
     shell.env("RUNTIME_DIRECTORY", directory.path());
-    shell
-        .stdin(Stdio::from(OwnedFd::from(listener)))
-        .stderr(Stdio::null());
+    shell.stdin(first).stdout(second).stderr(Stdio::null());
     let mut guard = shell.spawn().unwrap();
-    // Whoever connects waits in the queue until it answers.
-    let mut scraper = TcpStream::connect(address).unwrap();
-    scraper.set_read_timeout(Some(BOUND)).unwrap();
-    scraper.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    let read = scraper.read_to_string(&mut answer);
+    let pid = guard.id();
+    let answers = addresses.map(|address| {
+        // Whoever connects waits in the queue until it answers.
+        let mut scraper = TcpStream::connect(address).unwrap();
+        scraper.set_read_timeout(Some(BOUND)).unwrap();
+        scraper.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        scraper.read_to_string(&mut answer).map(|_| answer)
+    });
+    // Programs that it starts don't get them.
+    let closed_on_exec = [3, 4].map(|number| {
+        let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}"));
+        let (_, flags) = info.as_ref().unwrap().split_once("flags:").unwrap();
+        let flags = flags.lines().next().unwrap().trim();
+        u32::from_str_radix(flags, 8).unwrap() & OFlags::CLOEXEC.bits() != 0
+    });
     guard.kill().unwrap();
     guard.wait().unwrap();
-    read.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+    assert_eq!(closed_on_exec, [true; 2]);
+    for answer in answers {
+        let answer = answer.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+    }
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Who is gone goes, who lives stays, whatever happens to the path.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use deadpeer_lab::router::Action;
 use deadpeer_lab::testing::{inside, on_every_packet};
 
+use crate::common::capabilities::{can_drop_capabilities, only_with};
 use crate::common::guarding::BOUND;
 use crate::scene::{Scene, policy};
 
@@ -183,6 +185,37 @@ fn an_observer_changes_nothing() {
             (&0.into(), &0.into())
         );
         scene.works(0);
+    });
+}
+
+/// What can't be destroyed is tried again after another deadline, and not with each sweep.
+#[test]
+fn what_cannot_be_destroyed_is_told_once_a_deadline() {
+    inside(|| {
+        if !can_drop_capabilities() {
+            return;
+        }
+        let Some(scene) = Scene::new(1) else {
+            return;
+        };
+        let guard = scene.command(&policy(ENFORCE).replace("\"12s\"", "\"10s\""), &[]);
+        let mut command = only_with("bpf,perfmon,sys_ptrace", guard.get_args());
+        for (name, value) in guard.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command.stderr(File::create(scene.log()).unwrap());
+        let _guard = scene.lab.hosts()[0].spawn(&mut command).unwrap();
+        scene.begun();
+        scene.until("nobody is asked", |status| status["changed"] == 1);
+        scene.cut(0);
+        let failed = || scene.logged().matches("could not be destroyed").count();
+        let status = scene.until("nothing was tried", |_| failed() > 0);
+        let sweeps = status["sweeps"].as_u64();
+        scene.until("it does not sweep", |status| {
+            status["sweeps"].as_u64() > sweeps.map(|sweeps| sweeps + 3)
+        });
+        assert_eq!(failed(), 1, "{}", scene.logged());
+        scene.until("it was not tried again", |_| failed() == 2);
     });
 }
 

@@ -96,8 +96,20 @@ pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, C
         let message = error.message().trim_end();
         ConfigError::Wrong {
             place: Place::of(path, text, error.span().map(|span| span.start)),
-            problem: of_key(message).unwrap_or_else(|| message.replace('\n', ", ")),
+            problem: of_key(message).unwrap_or_else(|| of_value(message)),
         }
+    })
+}
+
+/// What serde says of values, in a user's words.
+fn of_value(message: &str) -> String {
+    let message = message.replace('\n', ", ");
+    let numbers = [
+        ("expected u32", "expected a whole number"),
+        ("expected f64", "expected a number"),
+    ];
+    (numbers.into_iter()).fold(message, |said, (of_serde, ours)| {
+        said.replace(of_serde, ours)
     })
 }
 

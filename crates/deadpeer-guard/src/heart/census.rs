@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 
 use super::facts::ServiceId;
@@ -96,6 +97,12 @@ impl Census {
             Some(service) => self.services.get(&service).copied().unwrap_or_default(),
             None => u32::try_from(self.peers.len()).unwrap_or(u32::MAX),
         }
+    }
+
+    /// Whether a far peer has an address in this network.
+    pub(crate) fn has_peer_in(&self, net: &IpNet) -> bool {
+        let mut peers = self.peers.keys();
+        peers.any(|peer| net.contains(&peer.to_canonical()))
     }
 
     /// Whether a peer was heard within so long, on any connection of a service; `None`: of the

@@ -1,12 +1,12 @@
 //! The socket by which a running guard is asked: a word in, a line of JSON out.
 
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpeer_report::record::GuardStatus;
 use rustix::net::sockopt::socket_peercred;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(30);
 const NAME: &str = "guard.sock";
 /// More is no word of ours.
-const LONGEST: u64 = 64;
+const LONGEST: usize = 64;
 
 /// What a running guard can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,15 +129,11 @@ impl Control {
         Ok(Self { listener, path })
     }
 
-    /// The next question; `None`: there is none that has to be answered. Others than root, and our
-    /// own user, are not listened to.
+    /// The next question; `None`: who came next has none that has to be answered. Others than root,
+    /// and our own user, are not listened to.
     pub(crate) fn next(&self) -> Option<Question> {
-        loop {
-            let (stream, _) = self.listener.accept().ok()?;
-            if let Ok(Some(question)) = question(stream) {
-                return Some(question);
-            }
-        }
+        let (stream, _) = self.listener.accept().ok()?;
+        question(stream).ok().flatten()
     }
 }
 
@@ -147,17 +143,36 @@ fn question(mut stream: UnixStream) -> io::Result<Option<Question>> {
         return Ok(None);
     }
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut word = String::new();
-    BufReader::new((&mut stream).take(LONGEST)).read_line(&mut word)?;
+    let word = word(&mut stream)?;
     let asked = Asked::ALL
         .into_iter()
-        .find(|asked| asked.word() == word.trim_end());
+        .find(|asked| asked.word().as_bytes() == word.trim_ascii_end());
     if asked.is_none() {
         writeln!(stream, "status, hold, resume or reload")?;
     }
     Ok(asked.map(|asked| Question { asked, stream }))
+}
+
+/// Up to the end of a line. Who sends a letter at a time is waited for no longer than who sends
+/// none.
+fn word(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
+    let until = Instant::now() + PATIENCE;
+    let mut word = Vec::new();
+    let mut part = [0; LONGEST];
+    while !word.ends_with(b"\n") && word.len() < LONGEST {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        let length = stream.read(&mut part)?;
+        if length == 0 {
+            break;
+        }
+        word.extend(part.iter().take(length));
+    }
+    Ok(word)
 }
 
 impl Question {
@@ -185,5 +200,34 @@ impl Drop for Control {
     fn drop(&mut self) {
         // The next guard takes it away otherwise.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Between two of those who hang, the guard goes about its work.
+    #[test]
+    fn who_hangs_or_dawdles_is_waited_for_once_and_not_for_long() {
+        let directory = tempfile::tempdir().unwrap();
+        let control = Control::open(directory.path()).unwrap();
+        let connect = || UnixStream::connect(directory.path().join(NAME)).unwrap();
+        let (_hangs, mut dawdles, mut asks) = (connect(), connect(), connect());
+        std::thread::spawn(move || {
+            while dawdles.write_all(b"s").is_ok() {
+                std::thread::sleep(PATIENCE / 8);
+            }
+        });
+        asks.write_all(b"sta").unwrap();
+        for _ in 0..2 {
+            let begun = Instant::now();
+            assert!(control.next().is_none());
+            assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());
+        }
+        asks.write_all(b"tus\n").unwrap();
+        let question = control.next().unwrap();
+        assert_eq!(question.asked, Asked::Status);
+        assert!(control.next().is_none(), "nobody else has come");
     }
 }

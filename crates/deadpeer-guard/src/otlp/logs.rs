@@ -24,15 +24,31 @@ pub(super) fn request(records: Vec<Value>) -> Value {
     }]})
 }
 
-/// The record of what happened; `None`: it is no news.
-pub(super) fn record(event: &Event, now: SystemTime) -> Option<Value> {
-    match event {
-        Event::Died(died) if !died.death.is_ordinary() => Some(of_death(died, now)),
-        Event::Judged(judged) => match judged.sentence {
-            Sentence::Killed(result) => Some(of_kill(judged, result, now)),
-            Sentence::Spared(_) => None,
-        },
-        Event::Died(_) | Event::Survived(_) => None,
+/// What a collector is told of.
+pub(super) enum News<'e> {
+    Death(&'e Died),
+    Kill(&'e Judged, KillResult),
+}
+
+impl<'e> News<'e> {
+    /// `None`: it is no news.
+    pub(super) fn of(event: &'e Event) -> Option<Self> {
+        match event {
+            Event::Died(died) if !died.death.is_ordinary() => Some(Self::Death(died)),
+            Event::Judged(judged) => match judged.sentence {
+                Sentence::Killed(result) => Some(Self::Kill(judged, result)),
+                Sentence::Spared(_) => None,
+            },
+            Event::Died(_) | Event::Survived(_) => None,
+        }
+    }
+
+    /// The record of it.
+    pub(super) fn record(&self, now: SystemTime) -> Value {
+        match self {
+            Self::Death(died) => of_death(died, now),
+            Self::Kill(judged, result) => of_kill(judged, *result, now),
+        }
     }
 }
 

@@ -31,12 +31,12 @@ struct State {
 
 impl Queue {
     /// Adds a record, which is made only if there is a place for it.
-    pub(super) fn push(&self, record: impl FnOnce() -> Option<Value>) {
+    pub(super) fn push(&self, record: impl FnOnce() -> Value) {
         let mut state = self.lock();
         if state.records.len() >= WAITING {
             state.reading.lost += 1;
-        } else if let Some(record) = record() {
-            state.records.push_back(record);
+        } else {
+            state.records.push_back(record());
         }
     }
 

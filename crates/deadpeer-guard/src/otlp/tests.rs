@@ -14,6 +14,7 @@ use super::*;
 use crate::event::Died;
 use crate::metrics::{Metric, Series};
 use crate::readings::Readings;
+use crate::silences::Survived;
 
 const BOUND: Duration = Duration::from_secs(30);
 
@@ -70,6 +71,13 @@ fn death() -> Event {
     );
     death.last.silence = Some(Duration::from_secs(30));
     Event::Died(Box::new(Died::new(death)))
+}
+
+fn survived() -> Event {
+    Event::Survived(Survived {
+        peer: Ipv4Addr::LOCALHOST.into(),
+        silence: Duration::from_secs(30),
+    })
 }
 
 fn board() -> Board {
@@ -169,6 +177,9 @@ fn nobody_waits_for_a_collector() {
         // It has taken a batch at most, and has place for ten thousand.
         let lost = exporter.reading().lost;
         assert!((8_000..=10_000).contains(&lost), "{lost}");
+        // What is no news has no place to miss.
+        exporter.hear(&survived());
+        assert_eq!(exporter.reading().lost, lost);
         let begun = Instant::now();
         exporter.finish();
         assert!(begun.elapsed() < Duration::from_secs(8));

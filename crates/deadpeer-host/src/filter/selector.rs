@@ -68,7 +68,7 @@ pub struct Selector {
     pub cgroups: Vec<PathBuf>,
     /// Made in one of these containers or pods. Together with `cgroups` they are one kind: any of
     /// both. Of a container that is kept by cgroups of version 1 alone, what its processes own.
-    #[serde(rename = "container", deserialize_with = "read::each")]
+    #[serde(rename = "container", alias = "pod", deserialize_with = "read::each")]
     pub containers: Vec<Container>,
 }
 
