@@ -164,7 +164,7 @@ impl Eyes<'_> {
             return;
         };
         if policy.sets().is_some() {
-            seen.to_set(realm, place, socket);
+            seen.set_later(realm, place, socket);
         }
         if let Some(snapshot) = snapshot.as_ref().filter(|_| self.protected.is_some()) {
             match self.supervises(realm, policy, socket.cookie) {
@@ -207,7 +207,7 @@ impl Eyes<'_> {
 
 impl Seen {
     /// Takes in one whose policy sets options. What has no inode is no program's.
-    fn to_set(&mut self, realm: &Realm, policy: usize, socket: &Socket<'_>) {
+    fn set_later(&mut self, realm: &Realm, policy: usize, socket: &Socket<'_>) {
         if realm.surveyed.contains(&socket.cookie) {
             self.surveyed.insert(socket.cookie);
         } else if socket.inode.is_some() {

@@ -1,12 +1,13 @@
 //! `/metrics` and `/healthz`, for whoever scrapes.
 //!
 //! HTTP/1.1 as far as a scraper needs it: one GET a connection. Some dozens of clients are served
-//! at once and each has a few seconds, so whoever connects and hangs keeps nobody out.
+//! at once, each has a few seconds, and where more come, the first of them goes: whoever connects
+//! and hangs keeps nobody out.
 
+use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use super::{Board, CONTENT_TYPE};
 
 /// Who asks has so long to ask, and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// So many are served at once; more are turned away.
+/// So many are served at once.
 const CLIENTS: usize = 64;
 /// A request is no longer than this.
 const LONGEST_REQUEST: usize = 8 << 10;
@@ -63,35 +64,57 @@ impl Server {
     }
 }
 
+/// Those who are served, the first to come first.
+type Clients = Arc<Mutex<VecDeque<Arc<TcpStream>>>>;
+
 fn accept(listener: &TcpListener, board: &Board) {
-    let clients = Arc::new(AtomicUsize::new(0));
+    let clients = Clients::default();
     loop {
         let Ok((client, _)) = listener.accept() else {
             // Out of descriptors, as a rule: those of clients come back.
             thread::sleep(Duration::from_millis(100));
             continue;
         };
-        if clients.load(Ordering::Relaxed) >= CLIENTS {
-            continue;
-        }
-        clients.fetch_add(1, Ordering::Relaxed);
-        let (board, served) = (board.clone(), Arc::clone(&clients));
+        let client = Arc::new(client);
+        make_room(&clients, &client);
+        let (board, all, served) = (board.clone(), Arc::clone(&clients), Arc::clone(&client));
         let serving = thread::Builder::new()
             .name("metrics".to_owned())
             .spawn(move || {
                 // Who goes away in between has no answer, and nobody to be told so.
-                let _ = serve(client, &board);
-                served.fetch_sub(1, Ordering::Relaxed);
+                let _ = serve(&served, &board);
+                forget(&all, &served);
             });
         if serving.is_err() {
-            clients.fetch_sub(1, Ordering::Relaxed);
+            forget(&clients, &client);
         }
     }
 }
 
-fn serve(mut client: TcpStream, board: &Board) -> io::Result<()> {
+/// Where there are too many, the first to come goes: whoever asks at once has long been answered.
+fn make_room(clients: &Clients, client: &Arc<TcpStream>) {
+    let mut clients = lock(clients);
+    if clients.len() >= CLIENTS
+        && let Some(first) = clients.pop_front()
+    {
+        // Its thread ends by that; it may have ended by itself.
+        let _ = first.shutdown(Shutdown::Both);
+    }
+    clients.push_back(Arc::clone(client));
+}
+
+fn forget(clients: &Clients, client: &Arc<TcpStream>) {
+    lock(clients).retain(|other| !Arc::ptr_eq(other, client));
+}
+
+/// A panic of whoever held it leaves it as it was.
+fn lock(clients: &Clients) -> MutexGuard<'_, VecDeque<Arc<TcpStream>>> {
+    clients.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn serve(mut client: &TcpStream, board: &Board) -> io::Result<()> {
     let until = Instant::now() + PATIENCE;
-    let request = read(&mut client, until)?;
+    let request = read(client, until)?;
     let answer = answer(&request, board);
     let mut left = answer.as_bytes();
     while !left.is_empty() {
@@ -103,7 +126,7 @@ fn serve(mut client: TcpStream, board: &Board) -> io::Result<()> {
 }
 
 /// Up to the empty line.
-fn read(client: &mut TcpStream, until: Instant) -> io::Result<Vec<u8>> {
+fn read(mut client: &TcpStream, until: Instant) -> io::Result<Vec<u8>> {
     let mut request = Vec::new();
     let mut part = [0; 1024];
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
