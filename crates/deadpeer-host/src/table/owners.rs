@@ -1,18 +1,15 @@
-//! Which process holds which socket: one pass over `/proc/PID/fd`, or over the kernel's own tables
-//! by eBPF.
+//! Which process holds which socket, as one pass over `/proc` or over the kernel's own tables by
+//! eBPF has shown.
 
-use std::io;
-use std::mem::MaybeUninit;
+mod proc;
+
 use std::num::NonZeroU32;
 use std::ops::{ControlFlow, Range};
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::{Arc, OnceLock};
 
 use deadpeer_bpf::{CallError, SocketOwners};
-use deadpeer_sys::ProcessStat;
 use rustc_hash::FxHashMap;
-use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
-use rustix::io::Errno;
 
 use crate::process::Process;
 use crate::workload::Names;
@@ -58,39 +55,18 @@ struct Held {
 }
 
 impl Owners {
-    /// Reads the descriptors of every process that we may look into: our own, and with root's
-    /// rights (`CAP_SYS_PTRACE`) all of this pid namespace. Processes that end meanwhile are left
-    /// out.
-    ///
-    /// # Errors
-    /// `/proc` itself cannot be read.
-    pub fn scan() -> io::Result<Self> {
-        let mut owners = Self::default();
-        let mut names = buffer();
-        let mut descriptors = buffer();
-        let proc = open_directory(CWD, c"/proc")?;
-        let mut entries = RawDir::new(&proc, &mut names);
-        while let Some(entry) = entries.next() {
-            let name = entry?;
-            if let Some(pid) = number(name.file_name().to_bytes()) {
-                owners.scan_process(&proc, pid, &mut descriptors)?;
-            }
-        }
-        owners.index();
-        Ok(owners)
-    }
-
     /// Asks the kernel by eBPF: every process of this pid namespace, also those that `/proc` hides
     /// from us, and also descriptors of threads that left their process' table.
     pub(crate) fn by_bpf(holders: &SocketOwners) -> Result<Self, CallError> {
         let mut owners = Self::default();
-        let proc = open_directory(CWD, c"/proc").ok();
+        let proc = proc::open().ok();
         holders.each(|holder| {
             // They come process by process.
             let known = owners.processes.last();
             if known.is_none_or(|process| process.pid() != holder.pid) {
                 let namespace = proc.as_ref();
-                let namespace = namespace.and_then(|proc| network_namespace(proc, holder.pid));
+                let namespace =
+                    namespace.and_then(|proc| proc::network_namespace(proc, holder.pid));
                 owners.add_process(holder.pid, namespace);
             }
             owners.held.push(Held {
@@ -100,18 +76,6 @@ impl Owners {
             });
             ControlFlow::Continue(())
         })?;
-        owners.index();
-        Ok(owners)
-    }
-
-    /// Reads the descriptors of these processes alone.
-    pub(crate) fn scan_these(pids: &[u32]) -> io::Result<Self> {
-        let mut owners = Self::default();
-        let mut descriptors = buffer();
-        let proc = open_directory(CWD, c"/proc")?;
-        for pid in pids {
-            owners.scan_process(&proc, *pid, &mut descriptors)?;
-        }
         owners.index();
         Ok(owners)
     }
@@ -176,63 +140,6 @@ impl Owners {
             }
             from = to;
         }
-    }
-
-    /// Fails where we can't look any more, for a lack of our own: nobody would seem to hold
-    /// anything.
-    fn scan_process(
-        &mut self,
-        proc: &OwnedFd,
-        pid: u32,
-        buffer: &mut [MaybeUninit<u8>],
-    ) -> io::Result<()> {
-        let before = self.held.len();
-        match self.scan_descriptors(proc, pid, buffer) {
-            Err(Errno::ACCESS | Errno::PERM) if may_have_descriptors(pid) => {
-                self.unreadable.push(pid)
-            }
-            Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(error.into()),
-            // Ended meanwhile; what was seen of it is worth nothing.
-            Err(_) => self.held.truncate(before),
-            Ok(()) => {}
-        }
-        if self.held.len() > before {
-            let namespace = network_namespace(proc, pid);
-            self.add_process(pid, namespace);
-        }
-        Ok(())
-    }
-
-    fn scan_descriptors(
-        &mut self,
-        proc: &OwnedFd,
-        pid: u32,
-        buffer: &mut [MaybeUninit<u8>],
-    ) -> Result<(), Errno> {
-        let process = self.processes.len() as u32;
-        let directory = open_directory(proc, format!("{pid}/fd").as_str())?;
-        let mut entries = RawDir::new(&directory, buffer);
-        while let Some(entry) = entries.next() {
-            let name = entry?;
-            let name = name.file_name();
-            let Some(fd) = number(name.to_bytes()).and_then(|fd| RawFd::try_from(fd).ok()) else {
-                continue;
-            };
-            // Reading the link asks no file system; stat() would be cheaper by a hair, and hang on
-            // a dead NFS server.
-            let mut target = [MaybeUninit::uninit(); 32];
-            match readlinkat_raw(&directory, name, &mut target[..]) {
-                Ok((target, _)) => {
-                    if let Some(inode) = socket_inode(target) {
-                        self.held.push(Held { inode, process, fd });
-                    }
-                }
-                // Closed meanwhile.
-                Err(Errno::NOENT) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        Ok(())
     }
 }
 
@@ -305,74 +212,9 @@ fn place(block: &[Held], inode: u32) -> usize {
     from + near.partition_point(|held| held.inode < inode)
 }
 
-/// The number in `socket:[123]`.
-fn socket_inode(target: &[u8]) -> Option<u32> {
-    number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
-}
-
-/// The number in `net:[123]`, which is what the link of a process' network namespace reads.
-fn network_namespace(proc: &OwnedFd, pid: u32) -> Option<u64> {
-    let mut target = [MaybeUninit::uninit(); 32];
-    let path = format!("{pid}/ns/net");
-    let (target, _) = readlinkat_raw(proc, path.as_str(), &mut target[..]).ok()?;
-    number(target.strip_prefix(b"net:[")?.strip_suffix(b"]")?).map(u64::from)
-}
-
-fn number(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u32, |number, digit| {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        number.checked_mul(10)?.checked_add(u32::from(digit))
-    })
-}
-
-/// Whether there is anything to hide: not for kernel threads, nor for a process that ends or has
-/// ended, whose links are refused too. `/proc/PID/stat` is readable for everybody.
-fn may_have_descriptors(pid: u32) -> bool {
-    ProcessStat::of(pid).is_some_and(|stat| has_something_to_hide(stat.flags))
-}
-
-fn has_something_to_hide(flags: u32) -> bool {
-    // include/linux/sched.h
-    const PF_EXITING: u32 = 0x0000_0004;
-    const PF_KTHREAD: u32 = 0x0020_0000;
-    flags & (PF_EXITING | PF_KTHREAD) == 0
-}
-
-fn open_directory(at: impl AsFd, path: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat(at, path, flags, Mode::empty())
-}
-
-fn buffer() -> Vec<MaybeUninit<u8>> {
-    vec![MaybeUninit::uninit(); 32 * 1024]
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::net::TcpListener;
-    use std::os::fd::AsRawFd;
-
     use super::*;
-
-    #[test]
-    fn links_of_sockets_and_of_others() {
-        assert_eq!(socket_inode(b"socket:[4026531]"), Some(4_026_531));
-        for other in [
-            &b"socket:[]"[..],
-            b"socket:[12",
-            b"socket:[99999999999]",
-            b"socket:[1x]",
-            b"pipe:[1]",
-            b"/tmp/socket:[1]",
-            b"",
-        ] {
-            assert_eq!(socket_inode(other), None, "{other:?}");
-        }
-    }
 
     #[test]
     fn every_owner_is_found_however_numbers_lie() {
@@ -407,28 +249,6 @@ mod tests {
                 assert_eq!(owners.of(inode).count(), held, "{inode} of {inodes:?}");
             }
         }
-    }
-
-    #[test]
-    fn kernel_threads_and_the_dying_have_nothing_to_hide() {
-        assert!(has_something_to_hide(4_194_560));
-        assert!(!has_something_to_hide(4_194_560 | 0x4));
-        assert!(!has_something_to_hide(2_129_984));
-        assert!(may_have_descriptors(std::process::id()));
-        assert!(!may_have_descriptors(u32::MAX));
-    }
-
-    #[test]
-    fn our_own_socket_is_ours() {
-        use std::os::unix::fs::MetadataExt;
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let inode = fs::metadata(format!("/proc/self/fd/{}", listener.as_raw_fd()))
-            .unwrap()
-            .ino();
-        let owners = Owners::scan().unwrap();
-        let inode = NonZeroU32::new(u32::try_from(inode).unwrap()).unwrap();
-        let found: Vec<_> = owners.of(inode).map(|o| (o.process.pid(), o.fd)).collect();
-        assert_eq!(found, [(std::process::id(), listener.as_raw_fd())]);
     }
 
     #[test]

@@ -1,9 +1,16 @@
-//! Writing undo files whole or not at all, and finding them again.
+//! An undo file: written whole or not at all, read with distrust, taken away when nothing is left.
+
+mod error;
+mod place;
+#[cfg(test)]
+mod tests;
+
+pub use error::{ReadUndoError, WriteUndoError};
+pub use place::default_directory;
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufWriter, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
@@ -14,6 +21,8 @@ use super::journal;
 use super::record::{Group, Record};
 use super::sysctl::SysctlChange;
 use crate::distrust;
+use error::failed;
+use place::{make, name, write_whole};
 
 /// So large a file is none of ours: 64 MiB hold some four million sockets.
 pub(super) const LARGEST: u64 = 64 << 20;
@@ -32,52 +41,6 @@ pub struct UndoFile {
     noted_in: Option<PathBuf>,
     /// The note.
     note: Option<PathBuf>,
-}
-
-/// An undo file could not be written. Nothing is changed without one.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteUndoError {
-    /// There is one with this name. It may be somebody's only way back, so it is not replaced.
-    #[error("{} already exists", path.display())]
-    Taken {
-        /// Its path.
-        path: PathBuf,
-    },
-    /// The file system refused.
-    #[error("cannot write {}: {error}", path.display())]
-    Io {
-        /// What was to be written.
-        path: PathBuf,
-        /// What went wrong.
-        error: io::Error,
-    },
-}
-
-/// An undo file could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadUndoError {
-    /// The file system refused.
-    #[error("cannot read {}: {error}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        error: io::Error,
-    },
-    /// It is no undo file.
-    #[error("{} is not an undo file: {error}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: serde_json::Error,
-    },
-    /// It was written by a later version of this program.
-    #[error("{} has a format that this version doesn't know", path.display())]
-    Unknown {
-        /// The file.
-        path: PathBuf,
-    },
 }
 
 impl UndoFile {
@@ -318,64 +281,3 @@ impl UndoFile {
         Ok(())
     }
 }
-
-/// Where undo files go unless told otherwise: below `$XDG_STATE_HOME`; `/var/lib/deadpeer` for
-/// root; below `~/.local/state`.
-#[must_use]
-pub fn default_directory() -> PathBuf {
-    let set = |variable| {
-        std::env::var_os(variable)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let root = || {
-        rustix::process::geteuid()
-            .is_root()
-            .then(|| PathBuf::from("/var/lib"))
-    };
-    let state = set("XDG_STATE_HOME")
-        .or_else(root)
-        .or_else(|| Some(set("HOME")?.join(".local/state")));
-    state.unwrap_or_else(std::env::temp_dir).join("deadpeer")
-}
-
-fn make(directory: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(directory)
-}
-
-/// A name for a record's file, without its ending.
-fn name(record: &Record) -> String {
-    let what = match record.within_ms {
-        Some(_) => "protect",
-        None => "ask",
-    };
-    format!("{what}-{}-{}", record.begun_unix_s, std::process::id())
-}
-
-fn write_whole(path: &Path, record: &Record) -> io::Result<()> {
-    // What a killed run left there is of no use: it never became an undo file.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    let mut writer = BufWriter::with_capacity(1 << 16, &file);
-    serde_json::to_writer(&mut writer, record)?;
-    writer.write_all(b"\n")?;
-    writer.flush()?;
-    drop(writer);
-    file.sync_all()
-}
-
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> WriteUndoError {
-    let path = path.to_owned();
-    |error| WriteUndoError::Io { path, error }
-}
-
-#[cfg(test)]
-mod tests;
