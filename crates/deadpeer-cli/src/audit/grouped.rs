@@ -143,16 +143,16 @@ fn notes(service: &Service<Tally>) -> Vec<String> {
         count if count == sockets => String::new(),
         count => format!(" ({count} of {})", plural(sockets, "socket")),
     };
-    let mut notes: Vec<String> = tally
-        .findings
-        .iter()
-        .map(|(finding, count)| {
-            let options = match *finding == Finding::NotInherited {
-                true => format!(": {}", tally.not_inherited.join(", ")),
-                false => String::new(),
-            };
-            format!("{finding}{options}{}", of_all(*count))
-        })
+    let sentences = tally.findings.iter().map(|(finding, count)| {
+        let sentence = match *finding == Finding::NotInherited {
+            true => format!("{finding}: {}", tally.not_inherited.join(", ")),
+            false => finding.to_string(),
+        };
+        (sentence, *count)
+    });
+    let mut notes: Vec<String> = each_once(sentences)
+        .into_iter()
+        .map(|(sentence, count)| format!("{sentence}{}", of_all(count)))
         .collect();
     let unread: u64 = tally
         .settings
@@ -174,4 +174,33 @@ fn notes(service: &Service<Tally>) -> Vec<String> {
         notes.push("the listener's own settings would miss it: the program sets those of its connections itself".into());
     }
     notes
+}
+
+/// Findings that differ by less than is written read the same, and are said once.
+fn each_once(sentences: impl Iterator<Item = (String, u64)>) -> Vec<(String, u64)> {
+    let mut once: Vec<(String, u64)> = Vec::new();
+    for (sentence, count) in sentences {
+        match once.iter_mut().find(|(known, _)| *known == sentence) {
+            Some((_, known)) => *known += count,
+            None => once.push((sentence, count)),
+        }
+    }
+    once
+}
+
+#[cfg(test)]
+mod tests {
+    use super::each_once;
+
+    #[test]
+    fn what_reads_the_same_is_said_once() {
+        let of = |sentence: &str, count| (sentence.to_owned(), count);
+        let said = [
+            of("lost after 1.4 s", 2),
+            of("full", 1),
+            of("lost after 1.4 s", 3),
+        ];
+        let once = [of("lost after 1.4 s", 5), of("full", 1)];
+        assert_eq!(each_once(said.into_iter()), once);
+    }
 }

@@ -84,11 +84,11 @@ pub(crate) struct Request {
     pub(super) owners: bool,
     pub(super) middlebox: Option<Duration>,
     pub(super) survive_lost: u32,
-    means: Means,
+    pub(super) means: Means,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Means {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Means {
     Descriptors,
     BpfWhereItPays,
     Bpf,

@@ -7,33 +7,37 @@ use deadpeer_host::undo::{Journal, default_directory};
 use deadpeer_report::Gap;
 
 use super::Request;
+use super::request::Means;
 use crate::exit::Stop;
 
 /// What programs had set themselves on the connections that keep the deadline by `protect` alone.
-/// Reads the tables once more, and only where something of this machine is on record.
+/// Reads the tables of those namespaces once more in which something was protected.
 pub(super) fn not_shown_yet(request: &Request) -> Result<Vec<Gap>, Stop> {
     let Some(within) = request.within else {
         return Ok(Vec::new());
     };
     // Who may not read it has changed nothing either.
     let journal = Journal::read(&default_directory()).unwrap_or_default();
-    if journal.files.is_empty() {
+    let protected = journal.protected();
+    if protected.is_empty() {
         return Ok(Vec::new());
     }
-    let failed = |error: &dyn std::error::Error| Stop::from_error(error);
     let filter = &request.chosen.filter;
-    let (tables, _) = request
-        .open()?
-        .with_any(filter)
-        .map_err(|error| failed(&error))?;
+    let mut tables = request.open()?;
     let mut gaps = Vec::new();
-    for (_, mut table) in tables {
+    for number in protected {
+        let Some(table) = tables.of(number) else {
+            continue;
+        };
+        if request.means == Means::BpfWhereItPays {
+            table.use_bpf_where_it_pays();
+        }
         // A deadline that no options keep is no protect's.
         let Ok(aim) = Aim::new(&Policy::detect_within(within), table.kernel()) else {
             continue;
         };
         let aim = aim.knowing(&journal);
-        let survey = Survey::take(&mut table, filter, &aim).map_err(|error| failed(&error))?;
+        let survey = Survey::take(table, filter, &aim).map_err(|error| Stop::from_error(&error))?;
         gaps.extend(survey.not_shown_yet());
     }
     Ok(gaps)

@@ -39,6 +39,7 @@ pub(super) fn nothing(request: &Request) -> String {
 pub(super) fn programs_get(doomed: &[&Target]) -> &'static str {
     let parts = doomed.iter().filter(|target| target.multipath).count();
     match parts {
+        0 if doomed.iter().all(|target| target.inode.is_none()) => "No program holds them.",
         0 => "Their programs get ECONNABORTED.",
         _ if parts == doomed.len() => {
             "Their programs get ENOTCONN, once the last part of their Multipath TCP connection is gone."
@@ -143,10 +144,10 @@ pub(super) fn told(
         style::GOOD,
         done.destroyed,
         match parts {
-            0 => {
+            0 if done.unheld < done.destroyed => {
                 "destroyed and gone from the kernel's table. Their programs get ECONNABORTED, and any peer that is still there gets an RST."
             }
-            _ if parts == done.destroyed => {
+            _ if parts + done.unheld >= done.destroyed => {
                 "destroyed and gone from the kernel's table. Any peer that is still there gets an RST."
             }
             _ => {

@@ -65,7 +65,10 @@ pub(super) fn run(request: &Forget, output: Output, out: &mut impl Write) -> Res
         output.tell(out, || record, style::PLAIN, said)?;
     }
     if forgotten == 0 {
-        let none = "Every undo file still has something to undo.";
+        let none = match unknown {
+            true => "No undo file is known to have nothing left to undo.",
+            false => "Every undo file still has something to undo.",
+        };
         output.say(out, style::PLAIN, none)?;
     }
     Ok(match unknown {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anstyle::Style;
-use deadpeer_core::{Notice, Refusal};
+use deadpeer_core::{Notice, Refusal, TcpState};
 use deadpeer_host::protect::{self, Aim, Fate, Part, Step, Survey};
 use deadpeer_host::{Netns, Scope, Unreadable};
 use deadpeer_report::duration::Upper;
@@ -146,8 +146,12 @@ fn fill(row: &mut Row, aim: &Aim, part: &Part, place: Option<PlaceWords<'_>>) {
     };
     runs_in(row, place);
     row.plain(RoleWords(part.role));
-    let noun = if part.listeners { "listener" } else { "conn" };
-    row.plain(plural(part.count, noun));
+    let sockets = match part.state {
+        TcpState::Listen => plural(part.count, "listener"),
+        TcpState::Established => plural(part.count, "conn"),
+        state => format!("{} ({state})", plural(part.count, "conn")),
+    };
+    row.plain(sockets);
     match &part.before {
         Some(before) => row.plain(SettingsWords(before)),
         None => row.cell(style::FAINT, "?"),
@@ -170,7 +174,7 @@ fn fill(row: &mut Row, aim: &Aim, part: &Part, place: Option<PlaceWords<'_>>) {
 
 fn note(part: &Part) -> Option<&'static str> {
     match part.fate {
-        Fate::Judged(Step::Change(protect::Change { keeps: false, .. })) if part.listeners => Some(
+        Fate::Judged(Step::Change(protect::Change { keeps: false, .. })) if part.are_listeners() => Some(
             "no more than is compatible with what the program sets on its connections after accept()",
         ),
         Fate::Judged(Step::Change(protect::Change { keeps: false, .. })) => Some(

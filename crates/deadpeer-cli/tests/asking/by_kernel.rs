@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use deadpeer::{KernelVersion, TcpState};
-use deadpeer_sys::sock_diag::{Request, SockDiag, States};
+use deadpeer::{KernelVersion, SocketOptions, TcpState};
+use deadpeer_sys::sock_diag::{Request, SockDiag, States, TimerKind};
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::{in_private_netns, skip};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
-use crate::common::population::listener;
+use crate::common::population::{Pair, listener, pair};
+use crate::common::run;
 use crate::scenes::{BOUND, gone, lines, server_end};
 
 const PINGS: [&str; 2] = ["ping", "ping_summary"];
@@ -223,5 +224,48 @@ fn what_is_over_is_shown_where_it_is_asked_for() {
         }
         let (code, pings, _) = lines(&[&["ping", "-c", "1"], &args[..]].concat(), PINGS);
         assert_eq!((code, pings.len()), (3, 0), "only where it is asked for");
+    });
+}
+
+#[test]
+fn whoever_does_not_read_what_was_written_before_close_is_not_retransmitted_to() {
+    in_private_netns(|| {
+        let Pair {
+            client, mut server, ..
+        } = pair(&SocketOptions::default());
+        server.set_nonblocking(true).unwrap();
+        while server.write(&[0; 1 << 16]).is_ok() {}
+        drop(server);
+        let probed = |kind| kind == TimerKind::ZeroWindowProbe;
+        let bound = Instant::now() + BOUND;
+        let mut diag = SockDiag::open().unwrap();
+        let mut is_probed = false;
+        while !is_probed {
+            assert!(Instant::now() < bound, "its window is not probed");
+            let request = Request {
+                states: States::NONE.with(TcpState::FinWait1),
+                tcp_info: false,
+            };
+            let dumped = diag.dump(request, |socket| {
+                is_probed |= socket.timer.is_some_and(|timer| probed(timer.kind));
+                ControlFlow::Continue(())
+            });
+            dumped.unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        // Whom the peer has just answered needs no word about it.
+        let said = "closed here: the peer's window is closed and data waits";
+        for verb in [
+            &["ping", "-c", "1"][..],
+            &["kill", "--unreachable", "--yes"],
+        ] {
+            let mut ran = run(&[verb, &["--state", "fin-wait-1"]].concat());
+            while !ran.stdout.contains(said) {
+                assert!(Instant::now() < bound, "{verb:?}: {}", ran.stdout);
+                ran = run(&[verb, &["--state", "fin-wait-1"]].concat());
+            }
+            assert_eq!(ran.code, 3, "{verb:?}: {}", ran.stdout);
+        }
+        drop(client);
     });
 }

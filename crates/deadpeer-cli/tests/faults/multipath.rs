@@ -97,6 +97,38 @@ fn its_descriptor_is_counted_once_it_is_over() {
     });
 }
 
+/// Its parts stay established themselves, and are no others' peers.
+#[test]
+fn close_wait_means_the_parts_of_one_whose_peer_has_closed() {
+    in_private_netns(|| {
+        let Some(multipath) = Multipath::new() else {
+            return;
+        };
+        multipath.talk();
+        let end = multipath.end();
+        let chosen = |verb: &[&str], state| {
+            let of_ours = ["--json", "--local", &end, "--state", state];
+            of_type(&json(&[verb, &of_ours].concat()), "connection").len()
+        };
+        let audits = [&["audit", "--each"][..], &["audit", "--each", "--no-bpf"]];
+        let all = |state| audits.map(|audit| chosen(audit, state));
+        assert_eq!(all("close-wait"), [0, 0]);
+        drop(multipath.client);
+        let bound = Instant::now() + BOUND;
+        while all("close-wait") != [1, 1] {
+            assert!(Instant::now() < bound, "{:?}", all("close-wait"));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(all("established"), [1, 1]);
+        assert_eq!(all("last-ack"), [0, 0]);
+        let kill = ["kill", "--all-matching", "--force", "--yes", "--json"];
+        let kill = [&kill[..], &["--local", &end, "--state", "close-wait"]].concat();
+        let summary = of_type(&json(&kill), "kill_summary")[0].clone();
+        assert_eq!(summary["destroyed"], 1, "{summary}");
+        assert_eq!(all("close-wait"), [0, 0]);
+    });
+}
+
 #[test]
 fn idle_it_is_asked_like_others_and_is_as_it_was() {
     in_private_netns(|| {
@@ -323,7 +355,7 @@ fn its_kernels_own_questions_count_and_its_program_hears_at_once_that_it_was_des
         }
         assert_eq!(killed.code, 0, "{}{}", killed.stdout, killed.stderr);
         let said = &killed.stdout;
-        let tells = said.contains("whose program sees ENOTCONN") && !said.contains("ECONNABORTED");
+        let tells = said.contains("the program sees ENOTCONN") && !said.contains("ECONNABORTED");
         assert!(tells, "{said}");
         let beforehand = "nothing was destroyed. Their programs get ENOTCONN";
         assert!(rehearsed.contains(beforehand), "{rehearsed}");

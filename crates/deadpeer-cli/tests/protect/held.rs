@@ -2,7 +2,7 @@
 //! armed already, and leaks that go on showing.
 
 use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -268,6 +268,46 @@ fn what_the_peer_has_closed_is_left_alone_unless_told() {
             assert_eq!(options(&pair.server), before);
             undo.lines(0, &[&args[..], &["--close-wait"]].concat());
             assert!(options(&pair.server).keepalive);
+        }
+    });
+}
+
+/// Of a connection that only waits for the peer's FIN, keepalive is the only timer: no
+/// retransmission, and nothing is written late.
+#[test]
+fn who_waits_for_a_fin_is_asked_in_time() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = pair(&SocketOptions::new().keepalive(true));
+            let local = pair.address().to_string();
+            pair.server.shutdown(Shutdown::Write).unwrap();
+            eventually("the FIN is acknowledged", || {
+                inspect(&pair.server).unwrap().state == Some(TcpState::FinWait2)
+            });
+            let args = [
+                "--within",
+                "30s",
+                "--state",
+                "fin-wait-2",
+                "--local",
+                &local,
+            ];
+            let args = [&args[..], way].concat();
+            let lines = undo.lines(0, &[&args[..], &["--yes"]].concat());
+            assert!(of_type(&lines, "warning").is_empty(), "{lines:?}");
+            let [plan] = &of_type(&lines, "protect_plan")[..] else {
+                panic!("one socket: {lines:?}");
+            };
+            let audit = ["audit", "--json", "--each", "--local", &local];
+            let audit = crate::common::json(&[&audit[..], &["--state", "fin-wait-2"]].concat());
+            let [connection] = &of_type(&audit, "connection")[..] else {
+                panic!("one connection: {audit:?}");
+            };
+            let notices = &plan["after_notices_in"]["latest_ms"];
+            assert!(notices.as_u64().unwrap() <= 30_000, "{plan}");
+            let audited = &connection["notices_in"]["idle"]["worst"]["latest_ms"];
+            assert_eq!(notices, audited, "{connection}");
         }
     });
 }

@@ -216,7 +216,8 @@ impl Audit {
         if kind.supervised {
             return judged.left_to_the_program(self.within);
         }
-        let timers = Timers::of(options, snapshot, &self.kernel);
+        let in_flight = || forecast.in_flight.worst;
+        let timers = Timers::of(options, snapshot, &self.kernel, in_flight);
         let bound = |silence| match Silence::still_to_come(snapshot.state).contains(&silence) {
             true => Bound::from(forecast.outlook(silence).worst),
             false => Bound::RuledOut,
@@ -226,13 +227,13 @@ impl Audit {
             let worst = forecast.worst_with(snapshot);
             worst
                 .into_iter()
-                .chain(timers.counted)
+                .chain(timers.latest())
                 .all(|notice| notice.meets(within))
         };
         let mut judged = Judgement {
             idle: bound(Silence::Idle).or_later(here(Silence::Idle)),
             in_flight: bound(Silence::InFlight).or_later(here(Silence::InFlight)),
-            late_write: timers.late_write(bound(Silence::LateWrite), forecast),
+            late_write: bound(Silence::LateWrite).or_later(timers.late_write),
             ends: timers.ends,
             compliance: match self.within.map(in_time) {
                 Some(true) => Compliance::InTime,

@@ -1,8 +1,7 @@
 //! What the timers that are armed at this moment make of what settings promise.
 
-use deadpeer_core::{Effective, Finding, Forecast, Kernel, Notice, Silence, Snapshot, TcpState};
-
-use super::bound::Bound;
+use deadpeer_core::forecast::Span;
+use deadpeer_core::{Effective, Finding, Kernel, Notice, Silence, Snapshot, TcpState};
 
 /// The armed timers of a connection, against its settings.
 pub(crate) struct Timers {
@@ -13,10 +12,19 @@ pub(crate) struct Timers {
     pub(super) ends: Option<Notice>,
     /// The same, where it may be later than the settings promise.
     pub(crate) counted: Option<Notice>,
+    /// When a late write is then noticed: it may come just before the verdict of a keepalive timer
+    /// that other settings have armed.
+    pub(super) late_write: Option<Notice>,
 }
 
 impl Timers {
-    pub(crate) fn of(options: &Effective, snapshot: &Snapshot, kernel: &Kernel) -> Self {
+    /// `in_flight` is when the settings promise that data in flight is noticed.
+    pub(crate) fn of(
+        options: &Effective,
+        snapshot: &Snapshot,
+        kernel: &Kernel,
+        in_flight: impl FnOnce() -> Notice,
+    ) -> Self {
         let differs = Finding::of_armed_timer(options, snapshot);
         let idle = snapshot.silence() == Some(Silence::Idle);
         // An idle connection whose timer the settings explain ends as they promise. That the timer
@@ -26,8 +34,11 @@ impl Timers {
             true => None,
             false => snapshot.ends(options, kernel),
         };
+        let may_write = Silence::still_to_come(snapshot.state).contains(&Silence::LateWrite);
+        let armed_by_others = ends.filter(|_| differs.is_some() && may_write);
         Self {
             counted: ends.filter(|_| !idle || differs.is_some()),
+            late_write: armed_by_others.map(|idle| then(idle, in_flight())),
             differs,
             ends,
         }
@@ -44,16 +55,25 @@ impl Timers {
         self.counted.filter(|_| present == silence)
     }
 
-    /// When a late write is noticed: it may come just before the verdict of the timer that is
-    /// armed.
-    pub(super) fn late_write(&self, promised: Bound, forecast: &Forecast) -> Bound {
-        match (promised, self.ends.and_then(Notice::latest)) {
-            (Bound::By(at), Some(idle)) if self.differs.is_some() => {
-                let then = forecast.in_flight.worst.latest();
-                Bound::By(at.max(idle + then.unwrap_or_default()))
-            }
-            (bound, _) => bound,
-        }
+    /// The latest of all that count; `None`: none is later than the settings promise.
+    pub(crate) fn latest(&self) -> Option<Notice> {
+        let counted = self.counted.into_iter().chain(self.late_write);
+        counted.reduce(Notice::later_of)
+    }
+
+    /// Whether settings other than these have armed keepalive.
+    pub(crate) fn are_others(&self) -> bool {
+        self.differs.is_some()
+    }
+}
+
+fn then(first: Notice, second: Notice) -> Notice {
+    match (first, second) {
+        (Notice::Within(first), Notice::Within(second)) => Notice::Within(Span {
+            earliest: first.earliest + second.earliest,
+            latest: first.latest + second.latest,
+        }),
+        (Notice::Never, _) | (_, Notice::Never) => Notice::Never,
     }
 }
 
@@ -84,11 +104,42 @@ mod tests {
                 expires_in: Duration::from_secs(102),
                 level: None,
             });
-            let timers = Timers::of(&options, &snapshot, &kernel);
+            let timers = Timers::of(&options, &snapshot, &kernel, || Notice::Never);
             let counted = timers.counted_in(Silence::InFlight, &snapshot);
             let latest = counted.and_then(Notice::latest).expect("it counts");
             assert!(latest > Duration::from_secs(100), "{state:?}");
             assert_eq!(timers.counted_in(Silence::Idle, &snapshot), None);
+        }
+    }
+
+    #[test]
+    fn a_late_write_comes_after_a_keepalive_timer_that_others_armed() {
+        let kernel = Kernel::modern(Some(250));
+        let mut options = Effective::untouched(&kernel.sysctls);
+        options.keepalive = true;
+        (options.keepidle_s, options.keepintvl_s, options.keepcnt) = (5, 2, 3);
+        let seconds = |s| {
+            Notice::Within(Span {
+                earliest: Duration::ZERO,
+                latest: Duration::from_secs(s),
+            })
+        };
+        let mut snapshot = Snapshot::new(TcpState::Established);
+        snapshot.heard_ago = Some(Duration::from_secs(1));
+        for (left, late) in [(7_000, true), (4, false)] {
+            snapshot.armed = Some(Armed {
+                timer: Timer::Keepalive,
+                expires_in: Duration::from_secs(left),
+                level: None,
+            });
+            let timers = Timers::of(&options, &snapshot, &kernel, || seconds(900));
+            let latest = timers.latest().and_then(Notice::latest);
+            let least = Duration::from_secs(left + 900);
+            assert_eq!(
+                latest.is_some_and(|latest| latest >= least),
+                late,
+                "{latest:?}"
+            );
         }
     }
 }

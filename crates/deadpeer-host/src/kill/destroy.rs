@@ -31,6 +31,8 @@ pub struct Destroyed {
     pub spared: Vec<u64>,
     /// Connections that the kernel refused to destroy, with the first reason.
     pub refused: Option<(u64, DestroyError)>,
+    /// Of those that are gone: what no program held any more, or yet.
+    pub unheld: u64,
     /// Of those that are gone: what belonged to Multipath TCP connections.
     pub multipath: Multipath,
 }
@@ -104,6 +106,7 @@ impl Destroyed {
         self.destroyed += other.destroyed;
         self.gone += other.gone;
         self.still_there += other.still_there;
+        self.unheld += other.unheld;
         self.spared.extend(other.spared);
         self.multipath.add(other.multipath);
         self.refused = match (self.refused.take(), other.refused) {
@@ -181,8 +184,13 @@ fn destroy_in(table: &mut impl Sockets, targets: &[&Target]) -> Result<Destroyed
     done.destroyed = (destroyed.len() - still_there.len()) as u64;
     let is_gone =
         |id: &SocketId| destroyed.contains(&id.cookie) && !still_there.contains(&id.cookie);
-    let parts = targets.iter().copied();
-    let parts = parts.filter(|target| target.multipath && is_gone(&target.id));
+    let gone = targets
+        .iter()
+        .copied()
+        .filter(|target| is_gone(&target.id));
+    let unheld = gone.clone().filter(|target| target.inode.is_none());
+    done.unheld = unheld.count() as u64;
+    let parts = gone.filter(|target| target.multipath);
     done.multipath = Multipath::end(parts, &left);
     Ok(done)
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use deadpeer_core::{Effective, Finding, Notice, Silence, Snapshot, SocketOptions};
+use deadpeer_core::forecast::Timer;
+use deadpeer_core::{Effective, Notice, Silence, Snapshot, SocketOptions};
 
 use super::aim::{Aim, Change, Step};
+use crate::audit::Timers;
 
 /// Connections with a retransmission or a window probe armed so far ahead that they miss the
 /// deadline this time, whatever is set: the kernel looks at options when a timer runs out
@@ -20,12 +22,22 @@ pub struct ArmedAhead {
 }
 
 impl Aim {
+    /// What the armed timers make of these settings, as long as no sysctl is set.
+    pub(super) fn timers(&self, settings: &Effective, moment: &Snapshot) -> Timers {
+        let in_flight = || self.forecast_at_present(settings, moment).in_flight.worst;
+        Timers::of(settings, moment, self.kernel(), in_flight)
+    }
+
     /// The same step, in view of the timer that is armed: keepalive armed by a longer setting is
     /// armed anew, by setting `TCP_KEEPIDLE` to what it is.
-    pub(super) fn rearming(&self, step: Step, before: &Effective, moment: &Snapshot) -> Step {
-        let differs = || Finding::of_armed_timer(before, moment).is_some();
-        let fine = matches!(step, Step::Fine);
-        if !fine || !differs() || self.ends_in_time(before, moment) {
+    pub(super) fn rearming(&self, step: Step, before: &Effective, timers: &Timers) -> Step {
+        let policy = self.plan().policy();
+        let ends = match policy.promises(Silence::LateWrite) {
+            true => timers.latest(),
+            false => timers.counted,
+        };
+        let in_time = ends.is_none_or(|ends| ends.meets(policy.within()));
+        if !matches!(step, Step::Fine) || !timers.are_others() || in_time {
             return step;
         }
         Step::Change(Change {
@@ -53,7 +65,7 @@ impl Aim {
         };
         let silence = moment.silence()?;
         let armed = moment.armed?;
-        let rearmed = silence == Silence::Idle;
+        let rearmed = silence == Silence::Idle || armed.timer == Timer::Keepalive;
         if rearmed || !self.plan().policy().promises(silence) || self.ends_in_time(after, moment) {
             return None;
         }

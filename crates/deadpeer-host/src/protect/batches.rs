@@ -41,7 +41,7 @@ impl Survey {
     fn idle_here(&self, job: &Job) -> Option<u32> {
         let (part, change) = self.change(job)?;
         let here = job.peer.is_loopback() || self.here.contains(&job.peer);
-        (here && !part.listeners && change.after.keepalive).then_some(change.after.keepidle_s)
+        (here && !part.are_listeners() && change.after.keepalive).then_some(change.after.keepidle_s)
     }
 }
 

@@ -44,7 +44,13 @@ pub(super) fn carry_out(
         let gone = Failure::Unreachable(Unreadable::Gone);
         outcome.count(survey.is_listener(job), Err(gone));
     }
-    put_back(view, survey, &half)?;
+    put_back(before(survey, &half), |changes| {
+        let mut refused = FxHashSet::default();
+        view.set(changes.iter().copied(), |set| {
+            refused.extend(set.refused.map(|_| set.cookie));
+        })?;
+        Ok(refused)
+    })?;
     Ok(tried)
 }
 
@@ -55,24 +61,49 @@ fn change_of(survey: &Survey, job: &Job) -> Option<Change> {
     Some(order)
 }
 
-/// Nothing half done: an option that is refused takes the others with it. What is refused to the
-/// end is in the undo file.
-fn put_back(view: View<'_>, survey: &Survey, half: &[&Job]) -> Result<(), BpfError> {
+/// What these sockets had of what was to be set.
+fn before(survey: &Survey, half: &[&Job]) -> Vec<Change> {
     let back = |job: &&Job| {
         let (part, change) = survey.change(job)?;
         let before = part.before?.of_those(&change.options);
         Some(Change::new(job.cookie, before))
     };
-    let mut open: Vec<Change> = half.iter().filter_map(back).collect();
+    half.iter().filter_map(back).collect()
+}
+
+/// Nothing half done: an option that is refused takes the others with it. What is refused to the
+/// end is in the undo file. `set` tells which sockets it was refused on.
+fn put_back(
+    mut open: Vec<Change>,
+    mut set: impl FnMut(&[Change]) -> Result<FxHashSet<u64>, BpfError>,
+) -> Result<(), BpfError> {
     for _ in 0..PUT_BACK_TRIES {
-        let mut refused = FxHashSet::default();
-        view.set(open.iter().copied(), |set| {
-            refused.extend(set.refused.map(|_| set.cookie));
-        })?;
-        open.retain(|change| refused.contains(&change.cookie));
         if open.is_empty() {
             break;
         }
+        let refused = set(&open)?;
+        open.retain(|change| refused.contains(&change.cookie));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use deadpeer_core::SocketOptions;
+
+    use super::*;
+
+    #[test]
+    fn what_is_refused_is_put_back_again_by_itself_and_not_for_ever() {
+        let change = |cookie| Change::new(cookie, SocketOptions::new().keepalive(false));
+        let mut tried: Vec<Vec<u64>> = Vec::new();
+        let put_back = put_back([1, 2, 3].map(change).to_vec(), |changes| {
+            tried.push(changes.iter().map(|change| change.cookie).collect());
+            // The first is taken at once, the second when it is tried again, the third never.
+            let refused = if tried.len() == 1 { &[2, 3][..] } else { &[3] };
+            Ok(refused.iter().copied().collect())
+        });
+        assert_eq!(put_back, Ok(()));
+        assert_eq!(tried, [&[1, 2, 3][..], &[2, 3], &[3]]);
+    }
 }

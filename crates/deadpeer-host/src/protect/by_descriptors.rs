@@ -20,7 +20,7 @@ pub(super) fn carry_out(survey: &Survey, jobs: &[&Job], outcome: &mut Outcome) {
             continue;
         };
         let done = carry_out_one(&mut borrower, job, part.before.as_ref(), &change);
-        outcome.count(part.listeners, done);
+        outcome.count(part.are_listeners(), done);
     }
 }
 

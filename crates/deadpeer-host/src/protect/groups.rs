@@ -20,7 +20,7 @@ impl Survey {
                 let name = part.process.as_ref();
                 Some(Group {
                     process: name.map(|name| String::from_utf8_lossy(name).into_owned()),
-                    listeners: part.listeners,
+                    listeners: part.are_listeners(),
                     followed_sysctl: part.own.map(|own| followed(&own, &change.options)),
                     ..Group::new(before, change.options, Vec::new())
                 })

@@ -62,7 +62,7 @@ impl Survey {
     pub(super) fn find_overwriting(&mut self, aim: &Aim) {
         let listeners = self.parts.iter().enumerate();
         let places: Vec<usize> = listeners
-            .filter(|(_, part)| part.listeners && part.before.is_some())
+            .filter(|(_, part)| part.are_listeners() && part.before.is_some())
             .map(|(place, _)| place)
             .collect();
         for place in places {
@@ -150,7 +150,7 @@ impl Survey {
 impl Part {
     /// By whichever process it is held: a program may hand it to another, as sshd does.
     fn is_accepted_by(&self, listener: &Self) -> bool {
-        !self.listeners && self.role == listener.role
+        !self.are_listeners() && self.role == listener.role
     }
 
     fn is_known_to_overwrite(&self) -> bool {

@@ -212,7 +212,7 @@ impl Survey {
 
     pub(super) fn is_listener(&self, job: &Job) -> bool {
         let part = self.parts.get(job.part);
-        part.is_some_and(|part| part.listeners)
+        part.is_some_and(Part::are_listeners)
     }
 
     /// The part of a job, and its change.

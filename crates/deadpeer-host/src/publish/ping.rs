@@ -128,6 +128,9 @@ impl fmt::Display for ByKernel {
             TcpState::TimeWait => {
                 "closed on both sides: the kernel only keeps its addresses and ports from being reused too soon"
             }
+            TcpState::LastAck | TcpState::FinWait1 if self.closed_window => {
+                "closed here: the peer's window is closed and data waits, so the kernel probes the window"
+            }
             TcpState::LastAck => {
                 "closed on both sides: the last data and the FIN are retransmitted until they are acknowledged"
             }

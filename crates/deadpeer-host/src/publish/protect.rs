@@ -3,7 +3,7 @@
 use std::fmt;
 
 use deadpeer_bpf::Pinned;
-use deadpeer_core::{Notice, Snapshot, SocketOptions, TcpState};
+use deadpeer_core::{Notice, Snapshot, SocketOptions};
 use deadpeer_report::Gap;
 use deadpeer_report::raw::RawText;
 use deadpeer_report::record::{
@@ -30,7 +30,7 @@ impl Part {
             process: self.process.as_deref().map(RawText::from),
             address,
             port,
-            listeners: self.listeners,
+            listeners: self.are_listeners(),
             sockets: self.count,
             before: self.before.as_ref().map(Into::into),
             before_notices_in: self.notices_before(aim).map(Into::into),
@@ -46,35 +46,30 @@ impl Part {
         }
     }
 
-    /// When a vanished peer is noticed as things are: in the worst of the silences that every
-    /// connection may meet, and by the timers that are armed now; `None`: not known, or its program
-    /// decides.
+    /// When a vanished peer is noticed as things are: in the worst of the silences that may still
+    /// come over a connection in its state, and by the timers that are armed now; `None`: not
+    /// known, or its program decides.
     #[must_use]
     pub fn notices_before(&self, aim: &Aim) -> Option<Notice> {
         let decides = self.fate == Fate::Supervised;
         let settings = self.before.as_ref().filter(|_| !decides)?;
-        let told = aim.forecast_at_present(settings, &self.any_moment());
-        Some(or_later(told.worst(), self.armed.before))
+        let moment = Snapshot::new(self.state);
+        let told = aim.forecast_at_present(settings, &moment);
+        or_later(told.worst_with(&moment), self.armed.before)
     }
 
     /// The same once what is to be done is done; `None`: nothing is.
     #[must_use]
     pub fn notices_after(&self, aim: &Aim) -> Option<Notice> {
         let change = self.fate.change()?;
-        let told = aim.forecast(&change.after, &self.any_moment());
-        Some(or_later(told.worst(), self.armed.after))
-    }
-
-    fn any_moment(&self) -> Snapshot {
-        Snapshot::new(match self.listeners {
-            true => TcpState::Listen,
-            false => TcpState::Established,
-        })
+        let moment = Snapshot::new(self.state);
+        let told = aim.forecast(&change.after, &moment);
+        or_later(told.worst_with(&moment), self.armed.after)
     }
 }
 
-fn or_later(worst: Notice, armed: Option<Notice>) -> Notice {
-    armed.map_or(worst, |armed| worst.later_of(armed))
+fn or_later(worst: Option<Notice>, armed: Option<Notice>) -> Option<Notice> {
+    worst.into_iter().chain(armed).reduce(Notice::later_of)
 }
 
 impl Aim {

@@ -183,6 +183,7 @@ impl Table {
             coverage: Coverage::default(),
             visit,
         };
+        let asked = request(query, &show.wholes);
         let of_many = shared.of_many.then_some((self.namespace, query));
         let end = match reading.whole_view() {
             Some(view) => each_by_bpf(view, of_many, &reading, |seen, owners| {
@@ -198,7 +199,7 @@ impl Table {
                 })
             })?,
             None => repeated(
-                |each| self.diag.dump(request(query), each),
+                |each| self.diag.dump(asked, each),
                 |socket| {
                     let Some(chosen) = show.meets(socket, || reading.owners_of(socket)) else {
                         return ControlFlow::Continue(());

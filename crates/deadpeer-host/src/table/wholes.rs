@@ -29,10 +29,18 @@ impl<'a> Wholes<'a> {
     /// The state of the connection that a descriptor with this inode number stands for; `None`:
     /// the kernel doesn't tell (Linux 5.9, `CONFIG_INET_MPTCP_DIAG`).
     pub(super) fn state(&self, inode: NonZeroU32) -> Option<TcpState> {
-        let states = self
-            .states
-            .get_or_init(|| self.place.run(read).unwrap_or_default());
-        states.get(&inode).copied()
+        self.states().get(&inode).copied()
+    }
+
+    /// Whether any of them waits for its program to close it.
+    pub(super) fn any_unclosed(&self) -> bool {
+        let mut states = self.states().values();
+        states.any(|state| *state == TcpState::CloseWait)
+    }
+
+    fn states(&self) -> &FxHashMap<NonZeroU32, TcpState> {
+        self.states
+            .get_or_init(|| self.place.run(read).unwrap_or_default())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deadpeer_core::{Effective, Kernel, Notice, TcpInfo, TcpState};
-use deadpeer_sys::sock_diag::Socket;
+use deadpeer_sys::sock_diag::{Socket, TimerKind};
 
 /// What the kernel does by itself for a connection that can't be asked in its state, with or
 /// without a descriptor.
@@ -14,6 +14,8 @@ pub struct ByKernel {
     /// Retransmissions of a SYN, of data or of a FIN that nothing has answered; `None`: nothing is
     /// sent any more.
     pub unanswered: Option<u32>,
+    /// Whether it is the peer's closed window that is probed, and nothing sent again.
+    pub closed_window: bool,
     /// Within how long the kernel forgets it; `None`: that depends on more than a timer.
     pub forgotten_in: Option<Duration>,
 }
@@ -47,6 +49,8 @@ impl ByKernel {
         let ended = matches!(socket.state, TcpState::FinWait2 | TcpState::TimeWait);
         Self {
             state: socket.state,
+            closed_window: (socket.timer)
+                .is_some_and(|timer| timer.kind == TimerKind::ZeroWindowProbe),
             unanswered: (!ended).then(|| sent_again.unwrap_or(0).max(by_timer)),
             forgotten_in: match ended {
                 // No option of the socket counts any more.

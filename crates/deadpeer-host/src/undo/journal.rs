@@ -1,5 +1,6 @@
 //! Every undo file that is known: those of the directory, and those that were put elsewhere.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -47,15 +48,23 @@ impl Journal {
         Ok(journal)
     }
 
+    /// The numbers of the network namespaces in which something was protected in this boot.
+    #[must_use]
+    pub fn protected(&self) -> BTreeSet<u64> {
+        let records = self.of_this_boot().filter(|it| it.within_ms.is_some());
+        records.map(|record| record.network_namespace).collect()
+    }
+
+    fn of_this_boot(&self) -> impl Iterator<Item = &Record> {
+        let boot = super::boot_id().ok();
+        let records = self.files.iter().map(UndoFile::record);
+        records.filter(move |record| Some(&record.boot_id) == boot.as_ref())
+    }
+
     /// What sockets of this boot had before they were changed first.
     pub(crate) fn first_settings(&self) -> FxHashMap<u64, SocketOptions> {
         let mut first = FxHashMap::default();
-        let boot = super::boot_id().ok();
-        for file in &self.files {
-            let record = file.record();
-            if Some(&record.boot_id) != boot.as_ref() {
-                continue;
-            }
+        for record in self.of_this_boot() {
             for group in record.groups.iter().filter(|group| !group.lent) {
                 for cookie in &group.cookies {
                     first.entry(*cookie).or_insert(group.before);

@@ -121,6 +121,7 @@ fn elsewhere_all_of_them_go() {
     let done = destroy_all(&mut kernel, &targets);
     assert_eq!(kernel.told.len(), 4);
     assert_eq!((done.destroyed, done.still_there), (4, 0));
+    assert_eq!(done.unheld, 3, "one of them a program held");
     assert!(done.spared.is_empty());
 }
 

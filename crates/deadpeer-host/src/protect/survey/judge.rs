@@ -4,7 +4,6 @@ use deadpeer_core::{Effective, Snapshot, Supervision, TcpState};
 use rustc_hash::FxHashMap;
 
 use super::part::{ArmedEnds, Fate};
-use crate::audit::Timers;
 use crate::protect::aim::{Aim, Step};
 use crate::protect::armed::ArmedAhead;
 use crate::table::{Connection, Settings, Unreadable};
@@ -86,8 +85,8 @@ impl<'a> Judge<'a> {
 
     fn judged(&mut self, before: &Effective, moment: &Snapshot) -> Found {
         let aim = self.aim;
-        let step = self.step(before, moment);
-        let step = aim.rearming(step, before, moment);
+        let timers = aim.timers(before, moment);
+        let step = aim.rearming(self.step(before, moment), before, &timers);
         let late = aim.armed_ahead(&step, before, moment);
         if let Some((ahead, _)) = late {
             self.ahead.add(ahead);
@@ -95,7 +94,7 @@ impl<'a> Judge<'a> {
         Found {
             fate: Fate::Judged(step),
             armed: ArmedEnds {
-                before: Timers::of(before, moment, aim.kernel()).counted,
+                before: timers.latest(),
                 after: late.map(|(_, ends)| ends),
             },
         }

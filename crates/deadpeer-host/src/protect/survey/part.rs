@@ -19,8 +19,9 @@ pub struct Part {
     pub process: Option<Box<[u8]>>,
     /// What the connections are to it.
     pub role: Role,
-    /// Whether these are listeners.
-    pub listeners: bool,
+    /// Their state, as far as it matters to what may still come over them: established stands for
+    /// all in which something may be written.
+    pub state: TcpState,
     /// The settings in force; `None`: not known.
     pub before: Option<Effective>,
     /// What is set on the sockets themselves, where the kernel shows that: the rest follows the
@@ -69,13 +70,39 @@ impl Part {
         ServiceName::new(self.process.clone(), self.role)
     }
 
+    /// Whether these are listeners.
+    #[must_use]
+    pub fn are_listeners(&self) -> bool {
+        self.state == TcpState::Listen
+    }
+
     /// Whether it looks the same as another: what is set on the sockets themselves, and by whom,
     /// does not show.
     fn looks_like(&self, other: &Self) -> bool {
-        let looks = |part: &Self| (part.role, part.listeners, part.before, part.fate);
+        let looks = |part: &Self| (part.role, part.state, part.before, part.fate);
         looks(self) == looks(other)
             && self.process == other.process
             && self.workload == other.workload
+    }
+}
+
+/// One of the states over which the same may still come ([`Silence::still_to_come`]).
+///
+/// [`Silence::still_to_come`]: deadpeer_core::Silence::still_to_come
+fn alike(state: TcpState) -> TcpState {
+    match state {
+        TcpState::SynSent | TcpState::SynRecv | TcpState::NewSynRecv | TcpState::CloseWait => {
+            TcpState::Established
+        }
+        TcpState::Listen
+        | TcpState::Established
+        | TcpState::FinWait1
+        | TcpState::FinWait2
+        | TcpState::Closing
+        | TcpState::LastAck
+        | TcpState::TimeWait
+        | TcpState::Close
+        | _ => state,
     }
 }
 
@@ -108,7 +135,7 @@ pub(super) fn as_they_look(parts: &[Part]) -> Vec<Part> {
 /// What makes a part, within a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kind {
-    listeners: bool,
+    state: TcpState,
     before: Option<Effective>,
     own: Option<SocketOptions>,
     by_program: Option<Effective>,
@@ -145,7 +172,7 @@ impl Parts {
         let socket = connection.socket;
         let before = connection.settings.effective().copied();
         let kind = Kind {
-            listeners: socket.state == TcpState::Listen,
+            state: alike(socket.state),
             before,
             own: connection.bpf.map(|bpf| bpf.own),
             by_program: before.and_then(|before| by_program(socket.cookie, &before)),
@@ -177,7 +204,7 @@ impl Parts {
                     workload: service.workload.clone(),
                     process: service.process.clone(),
                     role: service.role,
-                    listeners: kind.listeners,
+                    state: kind.state,
                     before: kind.before,
                     own: kind.own,
                     by_program: kind.by_program,

@@ -7,17 +7,25 @@ use deadpeer_sys::sock_diag::{DumpEnd, Request, Socket};
 use rustc_hash::FxHashSet;
 
 use crate::table::query::Query;
+use crate::table::wholes::Wholes;
 
 /// How often a reading that the kernel marks as interrupted is repeated.
 const MAX_REPEATS: u32 = 3;
 
-pub(super) fn request(query: &Query) -> Request {
-    let states = query.filter.states;
+/// What the kernel is asked for. `wholes` are the Multipath TCP connections, whose parts may be
+/// meant though they are in another state.
+pub(super) fn request(query: &Query, wholes: &Wholes<'_>) -> Request {
+    let mut states = query.filter.states;
+    if query.context {
+        states = states.with(TcpState::Listen);
+    }
+    let misses_parts =
+        states.contains(TcpState::CloseWait) && !states.contains(TcpState::Established);
+    if misses_parts && wholes.any_unclosed() {
+        states = states.with(TcpState::Established);
+    }
     Request {
-        states: match query.context {
-            true => states.with(TcpState::Listen),
-            false => states,
-        },
+        states,
         tcp_info: query.tcp_info,
     }
 }

@@ -37,8 +37,22 @@ impl<V: FnMut(&Connection<'_>) -> ControlFlow<()>> Show<'_, V> {
             return None;
         }
         let context = query.context && socket.state == TcpState::Listen;
+        let socket = &self.as_meant(socket);
         let chosen = query.filter.matches_socket(socket) && fits(query, socket, owners());
         (chosen || context).then_some(chosen)
+    }
+
+    /// In the state in which a filter means it: who asks for CLOSE_WAIT means the parts of
+    /// Multipath TCP connections whose peer has closed as well, which stay established themselves.
+    fn as_meant<'s>(&self, socket: &Socket<'s>) -> Socket<'s> {
+        let waits = |inode| self.wholes.state(inode) == Some(TcpState::CloseWait);
+        let states = self.query.filter.states;
+        let asked = states.contains(TcpState::CloseWait) && !states.contains(socket.state);
+        let mut meant = *socket;
+        if asked && socket.inode.is_some_and(waits) {
+            meant.state = TcpState::CloseWait;
+        }
+        meant
     }
 
     /// Counts it and shows it.
