@@ -4,7 +4,7 @@ mod files;
 mod running;
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,7 +20,24 @@ pub(crate) use running::{Running, programs, recipe_of};
 /// No configuration is longer; what is comes from somewhere else.
 const LONGEST: u64 = 4 << 20;
 
-/// Reads a file that somebody named.
+/// What a file holds that somebody named, which may be a pipe.
+///
+/// # Errors
+/// As open(2) and read(2); and it goes on and on.
+pub(crate) fn whole_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?
+        .take(LONGEST + 1)
+        .read_to_end(&mut content)?;
+    match content.len() as u64 > LONGEST {
+        true => Err(io::Error::other(format!(
+            "it has more than {LONGEST} bytes"
+        ))),
+        false => Ok(content),
+    }
+}
+
+/// Reads a configuration that somebody named.
 pub(crate) fn of_file(
     recipe: &'static Recipe,
     path: &Path,
@@ -30,13 +47,7 @@ pub(crate) fn of_file(
     let failed = |why: &dyn std::fmt::Display| {
         Stop::because(format!("cannot read {}: {why}", path.display()))
     };
-    let mut content = Vec::new();
-    let file = File::open(path).map_err(|error| failed(&error))?;
-    let read = file.take(LONGEST + 1).read_to_end(&mut content);
-    read.map_err(|error| failed(&error))?;
-    if content.len() as u64 > LONGEST {
-        return Err(failed(&format!("it has more than {LONGEST} bytes")));
-    }
+    let content = whole_file(path).map_err(|error| failed(&error))?;
     let text = text(content).map_err(|why| failed(&why))?;
     let root = Root::own().map_err(|error| failed(&error))?;
     let folder = std::env::current_dir().map_err(|error| failed(&error))?;

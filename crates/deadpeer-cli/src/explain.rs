@@ -42,6 +42,11 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
         Source::File(file) => input::read(file, &mut telling, out)?,
     };
     telling.told(out)?;
+    let read = read.map_err(|error| Stop::because(format!("{}: {error}", request.source)));
+    if telling.conversations.totals().packets == 0 && read.is_err() {
+        // Of what is no capture there is nothing to tell.
+        return read.map(|()| Exit::Unknown);
+    }
     let (conversations, lost) = (&telling.conversations, telling.lost);
     let answer = match output {
         Output::Json => records::judged(request, conversations, lost, out)?,
@@ -60,6 +65,6 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     match read {
         Ok(()) if ended_by().is_some() => Ok(Exit::Interrupted),
         Ok(()) => Ok(answer.exit()),
-        Err(error) => Err(Stop::because(format!("{}: {error}", request.source))),
+        Err(stop) => Err(stop),
     }
 }

@@ -57,6 +57,10 @@ const REFUSED: &[(&str, &str)] = &[
     ("audit --pid 2147483647", "there is no such process"),
     ("audit --pid 0", "a pid is a positive number"),
     ("audit --cgroup no/such/cgroup", "there is no such cgroup"),
+    (
+        "protect --new-connections --cgroup no/such/cgroup --within 30s --dry-run",
+        "there is no such cgroup",
+    ),
     ("audit --netns no-such-namespace", "no-such-namespace"),
     ("audit --netns /no/such/namespace", "/no/such/namespace"),
     ("audit --netns 2147483647", "2147483647"),
@@ -67,6 +71,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("audit --color sometimes", "invalid value 'sometimes'"),
     ("completions", "<SHELL>"),
     ("completions tcsh", "bash"),
+    ("lab run /dev/zero", "it has more than 4194304 bytes"),
+    ("lab run Cargo.toml", "scenario Cargo, line "),
     ("man nosuch", "no verb is called 'nosuch'"),
 ];
 

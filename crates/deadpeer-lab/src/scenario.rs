@@ -138,12 +138,14 @@ impl Expectation {
 #[non_exhaustive]
 pub enum ScenarioError {
     /// The file is no TOML, or has keys that mean nothing.
-    #[error("scenario {name}: {source}")]
+    #[error("scenario {name}, line {line}: {why}")]
     Syntax {
         /// Its name.
         name: String,
-        /// What and where.
-        source: toml::de::Error,
+        /// Where, from 1.
+        line: usize,
+        /// What.
+        why: String,
     },
     /// It asks for something impossible.
     #[error("scenario {name}: {why}")]
@@ -161,9 +163,13 @@ impl Scenario {
     /// # Errors
     /// The text is no scenario: unknown keys and values are refused.
     pub fn parse(name: &str, text: &str) -> Result<Self, ScenarioError> {
-        let mut scenario: Self = toml::from_str(text).map_err(|source| ScenarioError::Syntax {
-            name: name.to_owned(),
-            source,
+        let mut scenario: Self = toml::from_str(text).map_err(|error| {
+            let before = text.get(..error.span().map_or(0, |span| span.start));
+            ScenarioError::Syntax {
+                name: name.to_owned(),
+                line: 1 + before.unwrap_or_default().matches('\n').count(),
+                why: error.message().trim_end().replace('\n', ", "),
+            }
         })?;
         scenario.name = name.to_owned();
         match scenario.fault() {

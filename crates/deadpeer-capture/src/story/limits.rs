@@ -172,9 +172,15 @@ const SLACK: Duration = Duration::from_millis(500);
 /// Shorter ones are anybody's.
 const LEAST: Duration = Duration::from_secs(30);
 
-/// The round number of seconds that a silence took; `None`: it took none.
+/// The round number of seconds that a silence took; `None`: it took none. What is round among
+/// seconds is not among hours, where one in ten would fit it by chance.
 pub(crate) fn round(silence: Duration) -> Option<u64> {
-    let nearest = (silence.as_millis() as u64 + 5_000) / 10_000 * 10;
+    let step = match silence.as_secs() {
+        0..600 => 10,
+        600..3600 => 60,
+        _ => 600,
+    };
+    let nearest = (silence.as_millis() as u64 + step * 500) / (step * 1000) * step;
     let off = silence.abs_diff(Duration::from_secs(nearest));
     (silence >= LEAST && off <= Duration::from_millis(500)).then_some(nearest)
 }
@@ -256,6 +262,8 @@ mod tests {
         assert_eq!(round(Duration::from_millis(400_000)), Some(400));
         assert_eq!(round(Duration::from_millis(404_000)), None);
         assert_eq!(round(Duration::from_secs(20)), None);
+        assert_eq!(round(Duration::from_millis(5_400_300)), Some(5400));
+        assert_eq!(round(Duration::from_secs(8820)), None);
         let over = exceeded(Duration::from_secs(1000)).map(|limit| limit.seconds);
         assert_eq!(over, Some(900));
         assert_eq!(exceeded(Duration::from_secs(10)), None);

@@ -1,8 +1,8 @@
 //! What a plan of deadpeer's would have made of it.
 
-use deadpeer_core::{Kernel, Notice, Plan, Policy, Refusal, SlowReaders};
+use deadpeer_core::{Kernel, Notice, Plan, Policy, Refusal, Silence, SlowReaders};
 
-use super::{Story, StoryVerdict};
+use super::{Noticed, Story, StoryVerdict};
 
 /// The plan that stories are compared with: of `policy`, or else of one that may drop slow readers.
 ///
@@ -16,12 +16,22 @@ pub fn compared_plan(policy: &Policy, kernel: &Kernel) -> Result<Plan, Refusal> 
 }
 
 impl Story {
+    /// The silence that options can shorten; `None` where nobody was gone. Who was told at once, when
+    /// it asked, that there is no such connection had waited idly before that.
+    #[must_use]
+    pub fn bounded_silence(&self) -> Option<Silence> {
+        let silence = self.verdict.silence.filter(|_| self.verdict.is_death())?;
+        Some(match self.verdict.noticed {
+            Noticed::OtherHost => Silence::Idle,
+            _ => silence,
+        })
+    }
+
     /// When `plan` would have noticed the silence of this story, at the latest, counted from the
     /// last that was heard; `None` where nobody was gone.
     #[must_use]
     pub fn with_plan(&self, plan: &Plan) -> Option<Notice> {
-        let silence = self.verdict.silence.filter(|_| self.verdict.is_death())?;
-        Some(plan.forecast().outlook(silence).worst)
+        Some(plan.forecast().outlook(self.bounded_silence()?).worst)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is known of one side of a conversation.
 
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use super::asking::Asking;
@@ -64,7 +65,9 @@ pub(crate) struct Half {
     pub(crate) recent: Recent,
     pub(crate) last_kind: Option<Kind>,
     /// The TTL its packets usually have.
-    pub(crate) hops: Option<u8>,
+    pub(crate) hops: Option<NonZeroU8>,
+    /// The TTL of its SYN.
+    pub(crate) syn_hops: Option<NonZeroU8>,
     pub(crate) scale: Option<u8>,
     /// How many of its latest packets counted up their IP identification, at most 255.
     pub(crate) counting: u8,
@@ -155,7 +158,7 @@ impl Half {
 
     /// Whether its packets come with less than the TTL that their sender gave them.
     pub(crate) fn crossed_router(&self) -> Option<bool> {
-        self.hops.map(|ttl| distance(ttl) > 0)
+        self.hops.map(|ttl| distance(ttl.get()) > 0)
     }
 
     /// What was acknowledged was an older connection's: of this one nothing but the SYN was sent.

@@ -107,6 +107,7 @@ impl Resending {
                 run.again(times, rto);
                 run
             }
+            Some(run) if run.is_followed_by(seq, times.now) => return,
             other => other.insert(Box::new(Run::begin(what, seq, times))),
         };
         if run.count > 1 || run.last_wait() >= NOTABLE {
@@ -196,6 +197,13 @@ impl Run {
         self.count = self.count.saturating_add(1);
         self.last_wait = wait.into();
         self.last = now;
+    }
+
+    /// Whether what is sent again at `seq` goes along with this: some systems send two segments each
+    /// time that the timer runs out, and it does not run out again so soon.
+    fn is_followed_by(&self, seq: u32, now: Moment) -> bool {
+        let timer = self.last_wait() >= TIMER;
+        timer && before(self.seq, seq) && now.since(self.last) < self.last_wait()
     }
 
     /// From the first time to the second.

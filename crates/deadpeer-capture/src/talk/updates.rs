@@ -1,5 +1,6 @@
 //! What a segment changes on its sender's side, and on the other's.
 
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use super::episode::{Asked, Resent, What};
@@ -78,6 +79,7 @@ impl Half {
 
     pub(super) fn announces_window(
         &mut self,
+        peer: &Self,
         segment: &Segment,
         kind: Kind,
         side: Side,
@@ -95,7 +97,9 @@ impl Half {
         }
         let window = self.window_of(segment);
         self.opens = self.window == Some(0) && window > 0;
-        if window == 0 {
+        // Who has heard everything needs no window.
+        let needed = peer.fin != Some(segment.ack);
+        if window == 0 && needed {
             self.shut_at.get_or_insert(now);
         } else if let Some(shut_at) = self.shut_at.take()
             && now.since(shut_at) >= SHUT
@@ -181,7 +185,7 @@ impl Half {
         }
         self.last = Some(now);
         self.last_kind = Some(kind);
-        self.hops = Some(segment.hops);
+        self.hops = NonZeroU8::new(segment.hops);
         if kind != Kind::Reordered {
             let step = segment
                 .ip_id
@@ -210,6 +214,7 @@ impl Half {
         if segment.flags.any(Flags::SYN) {
             if self.syn != Some(segment.seq) {
                 self.syn = Some(segment.seq);
+                self.syn_hops = NonZeroU8::new(segment.hops);
                 self.next = Some(segment.end());
             }
             self.syn_at.get_or_insert(now);

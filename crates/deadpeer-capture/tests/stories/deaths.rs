@@ -82,6 +82,13 @@ fn a_plan_says_what_it_would_have_made_of_it() {
     let notice = story.with_plan(&plan).expect("somebody was gone");
     assert!(notice.meets(Duration::from_secs(60)));
     assert_ne!(notice, Notice::Never);
+    // Who is told at once, when it writes, might have asked in the hour before that.
+    let mut told = Talk::new();
+    told.open(0.0).data(3600.0, Side::Client, 5);
+    told.disown(3600.001, Side::Server);
+    let story = told.story();
+    assert_eq!(story.verdict.silence, Some(Silence::InFlight));
+    assert_eq!(story.bounded_silence(), Some(Silence::Idle));
     let mut closed = Talk::new();
     closed
         .open(0.0)

@@ -260,7 +260,7 @@ fn a_rst_out_of_a_round_silence_looks_like_an_idle_timeout() {
         ),
         (
             350.0,
-            "idle 350.0 s, then RST: looks like an idle timeout; AWS NLB and NAT gateway use 350 s",
+            "idle 350.0 s, then RST: looks like an idle timeout; 350 s is that of AWS NLB and NAT gateway",
         ),
     ] {
         let mut talk = Talk::new();
@@ -381,6 +381,23 @@ fn what_began_after_the_death_is_told_as_such() {
         story.verdict.sentence(&story),
         "the client heard nothing of the server any more, with data in flight; nobody had noticed after at least 12.6 s \
          when the capture ended"
+    );
+}
+
+#[test]
+fn syns_of_one_side_alone_say_what_it_heard() {
+    let mut talk = Talk::new();
+    talk.open(0.0).exchange(0.1, Side::Client, 50);
+    talk.packets.retain(|(_, frame)| frame[29] == 1);
+    talk.end(Side::Client).port = 41_000;
+    for at in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0] {
+        talk.raw(at, Side::Client, (1_000, 0), Flags::SYN, b"");
+    }
+    talk.capture_ends(60.0);
+    let stories = talk.stories();
+    assert_eq!(
+        stories[1].verdict.sentence(&stories[1]),
+        "the client heard no answer to 6 SYNs while connecting; nobody had noticed after 59 s when the capture ended"
     );
 }
 

@@ -42,13 +42,13 @@ fn after_long_idleness_nobody_is_named() {
             350.0,
             "nothing from 10.0.0.2:8888 after 350.0 s of idleness, with data in flight: it, its host or what the path knew \
              of the connection was gone; nobody had noticed after 5m 57s when the capture ended; looks like an idle \
-             timeout; AWS Network Firewall, GWLB and Nitro v6 security groups use 350 s",
+             timeout; 350 s is that of AWS Network Firewall, GWLB and Nitro v6 security groups",
         ),
         (
             1000.0,
             "nothing from 10.0.0.2:8888 after 1000.0 s of idleness, with data in flight: it, its host or what the path knew \
-             of the connection was gone; nobody had noticed after 16m 47s when the capture ended; IPVS (Docker Swarm, \
-             kube-proxy) forget a connection after 900 s, and other boxes sooner",
+             of the connection was gone; nobody had noticed after 16m 47s when the capture ended; a connection is \
+             forgotten after 900 s by IPVS (Docker Swarm, kube-proxy), and sooner by other boxes",
         ),
         (
             100.0,
@@ -171,7 +171,7 @@ fn who_resets_busy_connections_with_an_idle_one_did_not_time_out() {
         talk
     };
     let mut talk = aborted(40_000, 1.0, 61.0);
-    let idle = "; idle 60.0 s, then RST: looks like an idle timeout; AWS ALB and classic load balancers use 60 s";
+    let idle = "; idle 60.0 s, then RST: looks like an idle timeout; 60 s is that of AWS ALB and classic load balancers";
     talk.with(&aborted(40_001, 50.0, 61.01));
     assert!(sentence(&talk.story()).ends_with(idle), "one may be chance");
     talk.with(&aborted(40_002, 55.0, 61.02));

@@ -89,6 +89,74 @@ fn a_timer_that_doubles_no_more_has_a_beat_too() {
 }
 
 #[test]
+fn two_segments_may_be_sent_again_each_time_the_timer_runs_out() {
+    let mut talk = Talk::new();
+    talk.open(0.0).exchange(0.5, Side::Server, 10);
+    let End { seq, ack, .. } = *talk.end(Side::Server);
+    let waits = [0.0, 1.5, 3.0, 6.0, 12.0, 15.6, 15.6, 15.6];
+    let mut at = 1.0;
+    for wait in waits {
+        at += wait;
+        for (after, seq) in [(0.0, seq), (0.000_012, seq + 1400)] {
+            talk.raw(
+                at + after,
+                Side::Server,
+                (seq, ack),
+                Flags::ACK,
+                &[b'x'; 1400],
+            );
+        }
+    }
+    let reset = Flags::RST.and(Flags::ACK);
+    talk.raw(at + 15.6, Side::Server, (seq + 2800, ack), reset, b"");
+    let story = talk.story();
+    assert_eq!(story.verdict.unanswered, 7);
+    assert_eq!(
+        sentence(&story),
+        "the client was gone with data in flight; retransmission noticed after 85.4 s: ETIMEDOUT"
+    );
+    // Not the wait of Linux, which would have given up without a RST.
+    let wait = story.wait().unwrap();
+    assert!(wait.contains("is no Linux"), "{wait}");
+    let settings = story.settings(Side::Server).words().unwrap();
+    let gives_up = "gives up 83.4 s after its first retransmission timeout";
+    assert!(settings.ends_with(gives_up), "{settings}");
+}
+
+#[test]
+fn who_answered_the_syn_may_reset_what_another_host_went_on_with() {
+    // A load balancer completes the handshake, and ends what was idle for too long.
+    let mut talk = Talk::new();
+    talk.end(Side::Server).ttl = 231;
+    talk.open(0.0);
+    talk.end(Side::Server).ttl = 212;
+    talk.exchange(1.0, Side::Client, 50)
+        .exchange(1.1, Side::Server, 50);
+    talk.end(Side::Server).ttl = 231;
+    talk.abort(142.0, Side::Server);
+    let story = talk.story();
+    assert_eq!(story.verdict.ending, Ending::Aborted(Side::Server));
+    assert_eq!(story.verdict.reset.unwrap().other_distance, None);
+}
+
+#[test]
+fn who_has_heard_everything_needs_no_window() {
+    // As some systems answer a FIN that comes again.
+    let mut talk = Talk::new();
+    talk.open(0.0).exchange(0.5, Side::Client, 10);
+    talk.fin(1.0, Side::Server).ack(1.001, Side::Client);
+    talk.fin(1.002, Side::Client).ack(1.003, Side::Server);
+    let End { seq, ack, .. } = *talk.end(Side::Client);
+    let fin = Flags::FIN.and(Flags::ACK);
+    talk.raw(13.1, Side::Client, (seq - 1, ack), fin, b"");
+    talk.end(Side::Server).window = 0;
+    talk.ack(13.101, Side::Server);
+    let story = talk.story();
+    let said = story.timeline.last().unwrap().words();
+    assert!(!said.contains("window"), "{said}");
+}
+
+#[test]
 fn a_recording_that_is_played_again_convicts_nobody() {
     let mut talk = Talk::midway();
     for n in 0..50 {

@@ -30,6 +30,11 @@ pub(super) fn to_connect(text: &str) -> Result<Vec<SocketAddr>, Stop> {
 
 /// Host and port; an IPv6 address stands in brackets.
 fn split(text: &str) -> Result<(&str, u16), Stop> {
+    if text.is_empty() {
+        return Err(Stop::because(
+            "the address is empty, write for example localhost:8888",
+        ));
+    }
     let Some((host, port)) = text.rsplit_once(':') else {
         let meant = match text.bytes().all(|byte| byte.is_ascii_digit()) {
             true => format!(":{text}"),
@@ -102,6 +107,7 @@ mod tests {
     #[test]
     fn every_refusal_says_what_to_write() {
         for (text, said) in [
+            ("", "the address is empty"),
             ("8888", "write for example :8888"),
             ("example.org", "the port is missing"),
             ("::1:8888", "goes in brackets"),

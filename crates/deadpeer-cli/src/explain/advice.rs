@@ -60,7 +60,7 @@ impl<'a> Advice<'a> {
         let (_, latest) = self.sooner(story)?;
         let (when, while_doing) = (
             Upper(latest),
-            story.verdict.silence.map_or("", Silence::words),
+            story.bounded_silence().map_or("", Silence::words),
         );
         let program = deadpeer_recipes::of_port(story.ends[1].port);
         let program = program.map(|recipe| {

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use deadpeer_lab::scenario::{self, Scenario};
 use deadpeer_lab::state::State;
 
+use crate::configuration::whole_file;
 use crate::exit::Stop;
 use crate::flags::DeadlineArgs;
 use crate::output::OutputArgs;
@@ -184,13 +185,14 @@ impl RunArgs {
         let stem = path
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned());
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        let text = whole_file(&path).map_err(|error| {
             Stop::because(format!(
                 "no scenario is called {name} (see 'deadpeer lab list'), and as a file: {error}"
             ))
         })?;
+        let text = String::from_utf8_lossy(&text);
         Scenario::parse(&stem.unwrap_or_default(), &text)
-            .map_err(|error| Stop::because(error.to_string().trim_end()))
+            .map_err(|error| Stop::because(error.to_string()))
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use deadpeer_host::cgroup;
 use deadpeer_host::filter::Container;
 
 use super::goal::Goal;
@@ -225,7 +226,12 @@ impl ProtectArgs {
             self.table.filters.only_cgroup(),
         ) {
             (true, _) => Ok(PathBuf::from("/")),
-            (false, Some(path)) => Ok(below_root(path)),
+            (false, Some(path)) if cgroup::directory(Path::new(path)).is_some() => {
+                Ok(below_root(path))
+            }
+            (false, Some(path)) => Err(Stop::because(format!(
+                "--cgroup {path}: there is no such cgroup (nothing was changed)"
+            ))),
             (false, None) => match self.table.filters.only_container() {
                 Some(container) => cgroup_of(&container),
                 None => Err(Stop::because(

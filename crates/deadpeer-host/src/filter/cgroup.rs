@@ -55,7 +55,8 @@ const ROOTS: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
 
 /// The directory of a cgroup, by its path below the root as `/proc/PID/cgroup` shows it, or by its
 /// path in the file system.
-pub(crate) fn directory(path: &Path) -> Option<PathBuf> {
+#[must_use]
+pub fn directory(path: &Path) -> Option<PathBuf> {
     let relative = path.strip_prefix("/").unwrap_or(path);
     let below_roots = ROOTS.iter().map(|root| Path::new(root).join(relative));
     below_roots

@@ -3,6 +3,7 @@
 use super::count::{times, waits};
 use super::idle;
 use super::length::Length;
+use super::reset::hops;
 use crate::story::limits;
 use crate::story::{Evidence, Untold, Weight};
 use crate::talk::{Asked, Resent};
@@ -61,7 +62,7 @@ impl Evidence {
             }
             Self::Router(side, kind) => format!("a router told the {side}: {}", kind.words()),
             Self::BeganAfter(side) => {
-                format!("the {side} was never heard: the capture began after the trouble")
+                format!("the {side} was never heard: the capture may have begun after the trouble")
             }
             Self::HeardElsewhere(side, _) => {
                 format!("the {side}'s host was heard in another connection afterwards")
@@ -74,7 +75,7 @@ impl Evidence {
                 format!("the other side acknowledged {bytes} of the {side} that the capture lacks")
             }
             Self::ForgedBefore(side, before) => format!(
-                "{} before came a RST in the {side}'s name, after which the {side} went on: it had not sent that",
+                "{} before came a RST in the {side}'s name, after which the {side} went on as if it had not sent it",
                 Length(*before)
             ),
             Self::SpokeJustBefore(side, ago) => format!(
@@ -102,7 +103,9 @@ impl Evidence {
                     .map_or_else(String::new, |who| format!(", as {who} does")),
             ),
             Self::OtherDistance(side, (usual, seen)) => format!(
-                "the RST came {seen} hops, the {side}'s other packets {usual}: something else may have sent it"
+                "the RST came {}, the {side}'s other packets {}: something else may have sent it",
+                hops(*seen),
+                hops(*usual)
             ),
             Self::TooQuick(side, (took, fastest)) => format!(
                 "the RST came after {}, the {side}'s fastest answer after {}: something nearer sent it",

@@ -65,7 +65,7 @@ fn guess(silence: Duration, forgets: Forgets) -> Option<String> {
     if !users.is_empty() {
         let (users, seconds) = (users.join(", "), silence.as_secs_f64().round());
         return Some(format!(
-            "looks like an idle timeout; {users} use {seconds:.0} s"
+            "looks like an idle timeout; {seconds:.0} s is that of {users}"
         ));
     }
     let by_itself = matches!(forgets, Forgets::AtOnce | Forgets::OwnHost);
@@ -74,8 +74,8 @@ fn guess(silence: Duration, forgets: Forgets) -> Option<String> {
     }
     let limit = limits::exceeded(silence).filter(|_| forgets != Forgets::OwnHost)?;
     Some(format!(
-        "{} forget a connection after {} s, and other boxes sooner",
-        limit.who, limit.seconds
+        "a connection is forgotten after {} s by {}, and sooner by other boxes",
+        limit.seconds, limit.who
     ))
 }
 

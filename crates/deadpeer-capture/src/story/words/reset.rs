@@ -35,7 +35,7 @@ impl Reset {
     }
 }
 
-fn hops(count: u8) -> String {
+pub(super) fn hops(count: u8) -> String {
     match count {
         1 => "1 hop".into(),
         count => format!("{count} hops"),

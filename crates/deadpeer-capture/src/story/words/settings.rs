@@ -29,11 +29,12 @@ impl Settings {
                 .map(|rto| format!("retransmission timeout {}", Length(rto))),
         );
         said.extend(self.gave_up_after.map(|(least, most)| {
-            format!(
-                "gives up {} to {} after its first retransmission timeout",
-                Length(least),
-                Length(most)
-            )
+            let range = match least == most {
+                true => String::new(),
+                false => format!(" to {}", Length(most)),
+            };
+            let least = Length(least);
+            format!("gives up {least}{range} after its first retransmission timeout")
         }));
         (!said.is_empty()).then(|| said.join(", "))
     }

@@ -45,6 +45,9 @@ impl StoryVerdict {
                     "nothing of the {side} arrived on this connection any more, though its host was heard elsewhere,"
                 ),
                 None => match self.only_captured() {
+                    Some(side) if self.silence == Some(Silence::Connecting) => {
+                        format!("the {side} heard no answer to {} SYNs", self.unanswered + 1)
+                    }
                     Some(side) => format!("the {side} heard nothing of the {} any more,", !side),
                     None => "neither side heard the other any more".into(),
                 },

@@ -1,7 +1,7 @@
 //! Which setting decided how long it took, as a sentence.
 
 use super::count::probes;
-use crate::story::{Noticed, Story};
+use crate::story::{Evidence, Noticed, Story};
 use crate::talk::{Asked, Side};
 
 impl Story {
@@ -26,6 +26,12 @@ impl Story {
                 ];
                 let known: Vec<_> = known.into_iter().flatten().collect();
                 format!("the wait was the {left}'s keepalive: {}", known.join(", "))
+            }
+            // Linux gives up without a word (net/ipv4/tcp_timer.c, `tcp_write_err`).
+            Noticed::Retransmission if verdict.evidence.contains(&Evidence::OnTheBeat(left)) => {
+                format!(
+                    "the wait was as many retransmissions as the {left}'s system makes, which is no Linux: that sends no RST when it gives up"
+                )
             }
             Noticed::Retransmission => {
                 format!("the wait was the {left}'s TCP_USER_TIMEOUT, or what tcp_retries2 comes to")

@@ -192,7 +192,8 @@ impl Taking<'_> {
         };
         let (peer, log) = (&mut *self.peer, &mut self.log);
         self.me.proves_presence(peer, segment, kind, side, now, log);
-        self.me.announces_window(segment, kind, side, now, log);
+        self.me
+            .announces_window(peer, segment, kind, side, now, log);
         self.asks(kind, unheard);
         self.me.notes(segment, kind, now);
         exchange(&mut self.log, side, segment, kind, now);

@@ -81,8 +81,8 @@ impl Answer<'_> {
             ),
             (
                 totals.mistimed,
-                "packet has a time more than 30 days from those around it, from a broken clock: that of the packet before it is used",
-                "packets have times more than 30 days from those around them, from a broken clock: those of the packets before them are used",
+                "packet has a time more than 30 days from those around it, from a broken clock or another capture: that of the packet before it is used",
+                "packets have times more than 30 days from those around them, from a broken clock or another capture: those of the packets before them are used",
             ),
             (
                 totals.untimed,
