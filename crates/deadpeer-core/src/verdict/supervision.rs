@@ -58,7 +58,9 @@ pub struct Supervision {
 }
 
 impl Supervision {
-    /// A peer that vanished is called unreachable within `deadline`, but for loss that forbids it.
+    /// A peer that vanished is called unreachable within `deadline`, but for loss that forbids it,
+    /// and for deadlines under ten seconds on connections whose loss is not measured yet: these
+    /// take ten ([`keeps`](Self::keeps)).
     #[must_use]
     pub fn within(deadline: Duration) -> Self {
         let supervision = Self {

@@ -47,7 +47,9 @@ impl Drop for Shared {
 }
 
 impl Guard {
-    /// Finds a peer that vanished within `deadline`: a [`Supervision`] with its defaults.
+    /// Finds a peer that vanished within `deadline`: a [`Supervision`] with its defaults. Under ten
+    /// seconds that takes a connection on which some questions were answered
+    /// ([`Supervision::keeps`]).
     ///
     /// # Errors
     /// The kernel refuses another descriptor (`EMFILE`), or doesn't tell its settings.
