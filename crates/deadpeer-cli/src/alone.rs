@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) fn alone(namespace: &Namespace) -> Result<NetnsLock, Stop> {
     let begun = Instant::now();
     loop {
-        let lock = namespace.lock().map_err(|error| Stop::from_error(&error))?;
+        let lock = namespace.lock()?;
         if let Some(lock) = lock {
             return Ok(lock);
         }

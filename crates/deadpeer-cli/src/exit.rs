@@ -90,30 +90,31 @@ impl Stop {
     pub(crate) fn interrupted(sentence: impl fmt::Display) -> Self {
         Self::Interrupted(sentence.to_string())
     }
-
-    /// An error of a library, with everything that led to it.
-    pub(crate) fn from_error(error: &dyn Error) -> Self {
-        let mut sentence = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            if !sentence.ends_with(&cause_text) {
-                sentence.push_str(": ");
-                sentence.push_str(&cause_text);
-            }
-            source = cause.source();
-        }
-        Self::Failed(sentence)
-    }
 }
 
-/// For writes to stdout: the only I/O that verbs do themselves.
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            Self::PipeClosed
-        } else {
-            Self::Failed(format!("cannot write the output: {error}"))
+/// What an error of a library says, with everything that led to it.
+pub(crate) fn sentence_of(error: &dyn Error) -> String {
+    let mut sentence = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !sentence.ends_with(&cause_text) {
+            sentence.push_str(": ");
+            sentence.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    sentence
+}
+
+/// What a library says. An I/O error is one of writing to stdout: the only I/O that verbs do
+/// themselves.
+impl<E: Error + 'static> From<E> for Stop {
+    fn from(error: E) -> Self {
+        match (&error as &dyn Error).downcast_ref::<io::Error>() {
+            Some(error) if error.kind() == io::ErrorKind::BrokenPipe => Self::PipeClosed,
+            Some(error) => Self::Failed(format!("cannot write the output: {error}")),
+            None => Self::Failed(sentence_of(&error)),
         }
     }
 }

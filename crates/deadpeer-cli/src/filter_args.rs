@@ -131,7 +131,7 @@ impl FilterArgs {
                 "the history does not tell network namespaces apart: leave --netns out",
             ));
         }
-        PastFilter::of(&self.selector()).map_err(|error| Stop::from_error(&error))
+        Ok(PastFilter::of(&self.selector())?)
     }
 
     /// What was typed, to be looked up when it is used.
@@ -151,10 +151,7 @@ impl FilterArgs {
     }
 
     fn filter(&self) -> Result<Filter, Stop> {
-        let resolved = self
-            .selector()
-            .resolve()
-            .map_err(|error| Stop::from_error(&error))?;
+        let resolved = self.selector().resolve()?;
         match resolved.missing.first() {
             None => Ok(resolved.filter),
             Some(missing) => Err(Stop::because(match missing {

@@ -44,9 +44,8 @@ fn guard(request: &Request, output: Output) -> Result<Exit, Stop> {
     // Before anything that could start a thread.
     let signals = Inbox::open(&SIGNALS).map_err(crate::drive::unwatched)?;
     log::begin(matches!(output, Output::Json))?;
-    let alone = Alone::take(&runtime_directory()).map_err(|error| Stop::from_error(&error))?;
-    let guard = Guard::open(config, request.scope.clone(), default_directory())
-        .map_err(|error| Stop::from_error(&error))?;
+    let alone = Alone::take(&runtime_directory())?;
+    let guard = Guard::open(config, request.scope.clone(), default_directory())?;
     for what in guard.lacks() {
         tracing::warn!("{what}");
     }

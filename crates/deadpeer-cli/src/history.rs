@@ -132,5 +132,5 @@ fn unread(error: ReadError) -> Stop {
             "{error}: nothing has been recorded there; deadpeer watch --record FILE records"
         ));
     }
-    Stop::from_error(&error)
+    error.into()
 }

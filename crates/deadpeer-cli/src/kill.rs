@@ -19,7 +19,7 @@ use deadpeer_sys::signals::Second;
 
 use crate::confirm::Consent;
 use crate::drive::{Ended, drive, interruption};
-use crate::exit::{Exit, Stop};
+use crate::exit::{Exit, Stop, sentence_of};
 use crate::gaps;
 use crate::lending::Lending;
 use crate::open_files;
@@ -36,8 +36,7 @@ pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
             "this kernel cannot destroy connections: it was built without CONFIG_INET_DIAG_DESTROY (nothing was changed)",
         ));
     }
-    let (mut targets, coverage) = Target::all(&mut tables, &request.chosen.filter)
-        .map_err(|error| Stop::from_error(&error))?;
+    let (mut targets, coverage) = Target::all(&mut tables, &request.chosen.filter)?;
     drop(tables);
     targets.retain(|target| request.selection.means(target));
     if targets.is_empty() {
@@ -152,8 +151,5 @@ fn progress(targets: &[Target]) {
 }
 
 fn refused(error: &DestroyAllError) -> Stop {
-    match Stop::from_error(error) {
-        Stop::Failed(why) => Stop::because(format!("{why} (nothing was destroyed)")),
-        stop @ (Stop::PipeClosed | Stop::Interrupted(_)) => stop,
-    }
+    Stop::because(format!("{} (nothing was destroyed)", sentence_of(error)))
 }

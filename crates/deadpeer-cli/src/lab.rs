@@ -86,7 +86,7 @@ impl Measure {
     fn run(&self) -> Result<Measured, Stop> {
         let interrupted = interruption(Second::IsNoted)?;
         let program = std::env::current_exe().map_err(Stop::because)?;
-        let kernel = deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))?;
+        let kernel = deadpeer_sys::running_kernel()?;
         let keeps = Supervision::within(self.within).keeps(&kernel);
         if let Some(doubt) = supervised::reservation(keeps, self.within) {
             eprintln!("deadpeer: supervised: {doubt}");

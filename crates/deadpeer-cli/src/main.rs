@@ -74,19 +74,25 @@ fn run(cli: &Cli) -> Result<ExitCode, Stop> {
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let look = cli.screen.look();
     let exit = match &cli.verb {
-        Verb::Audit(args) => audit::run(&args.request()?, args.output().form(look), &mut out),
+        Verb::Audit(args) => audit::run(&args.request()?, args.table.output.form(look), &mut out),
         Verb::Plan(args) => plan::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Explain(args) => explain::run(&args.request(), args.output.form(look), &mut out),
         Verb::Test(args) => trial::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Lab(args) => lab::run(&args.request()?, args.output().form(look), &mut out),
-        Verb::Listen(args) => ends::listen(&args.request()?, args.output().form(look), &mut out),
-        Verb::Connect(args) => ends::connect(&args.request()?, args.output().form(look), &mut out),
-        Verb::Watch(args) => watch::run(&args.request()?, args.output().form(look), &mut out),
+        Verb::Listen(args) => {
+            ends::listen(&args.request()?, args.common.output.form(look), &mut out)
+        }
+        Verb::Connect(args) => {
+            ends::connect(&args.request()?, args.common.output.form(look), &mut out)
+        }
+        Verb::Watch(args) => watch::run(&args.request()?, args.table.output.form(look), &mut out),
         Verb::History(args) => history::run(&args.request()?, args.output.form(look), &mut out),
         // It ends as the program does that it runs.
         Verb::Run(args) => return Ok(run::run(&args.request())),
         Verb::Ping(args) => ping::run(&args.request()?, args.output.form(look), &mut out),
-        Verb::Protect(args) => protect::run(&args.request()?, args.output().form(look), &mut out),
+        Verb::Protect(args) => {
+            protect::run(&args.request()?, args.table.output.form(look), &mut out)
+        }
         Verb::Kill(args) => kill::run(&args.request()?, args.output.form(look), &mut out),
         Verb::Guard(args) => guard::run(&args.request(), args.output().form(look), &mut out),
         Verb::Completions(args) => shell::completions(args, args::command(), &mut out),

@@ -118,8 +118,7 @@ impl PingArgs {
 pub(crate) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     open_files::raise_limit();
     let mut tables = request.chosen.open_all()?;
-    let (targets, coverage) = Target::all(&mut tables, &request.chosen.filter)
-        .map_err(|error| Stop::from_error(&error))?;
+    let (targets, coverage) = Target::all(&mut tables, &request.chosen.filter)?;
     drop(tables);
     if targets.is_empty() {
         let none = match request.chosen.is_filtered() {

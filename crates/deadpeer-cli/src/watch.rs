@@ -114,14 +114,12 @@ impl Watch<'_> {
         let mut failed = None;
         let mut seen = 0;
         self.local.listen();
-        deaths
-            .drain(|death| {
-                seen += 1;
-                if failed.is_none() {
-                    failed = self.show(death, out).err();
-                }
-            })
-            .map_err(|error| Stop::from_error(&error))?;
+        deaths.drain(|death| {
+            seen += 1;
+            if failed.is_none() {
+                failed = self.show(death, out).err();
+            }
+        })?;
         self.tally.lost = deaths.lost();
         self.tally.nobodys = deaths.nobodys();
         self.record.lost(self.tally.lost);

@@ -5,21 +5,13 @@ use std::time::Duration;
 use anstyle::Style;
 use deadpeer_host::audit::{Basis, Bound};
 
-use super::words::{BoundWords, PlaceWords};
+use super::words::BoundWords;
 use crate::text::look::Look;
 use crate::text::style;
 use crate::text::table::{Column, Row};
 
 /// Where something runs; empty where nothing runs anywhere in particular.
 pub(crate) const PLACE: Column = Column::text("RUNS IN").fold(3);
-
-/// Adds where something runs, in a table that says so of any.
-pub(crate) fn runs_in(row: &mut Row, place: Option<PlaceWords<'_>>) {
-    match place {
-        Some(place) => row.plain(place),
-        None => row.plain(""),
-    };
-}
 
 /// Adds the answer for one kind of silence, marked if it misses the deadline.
 pub(super) fn answer(

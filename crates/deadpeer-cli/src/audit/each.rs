@@ -66,7 +66,7 @@ pub(super) fn run(
     if let Some(stop) = failed {
         return Err(stop);
     }
-    let machine = machine.map_err(|error| Stop::from_error(&error))?;
+    let machine = machine?;
     if let Output::Text(look) = output
         && !lines.is_empty()
     {
@@ -173,10 +173,7 @@ impl Line {
     }
 
     fn fill(&self, row: &mut Row, audit: &Audit, places: bool, look: Look) {
-        match &self.process {
-            Some(name) => row.plain(name),
-            None => row.cell(style::FAINT, "?"),
-        };
+        row.known(self.process.as_ref());
         row.plain(if places { &self.place } else { "" });
         match &self.process {
             Some(_) => {
@@ -292,11 +289,8 @@ fn write<'l>(
     out: &mut impl Write,
 ) -> Result<(), Stop> {
     let mut shown = TextTable::new(&mut *out, look, &COLUMNS);
-    let mut row = Row::default();
     for line in lines {
-        row.clear();
-        line.fill(&mut row, audit, places, look);
-        shown.row(&row)?;
+        shown.row(|row| line.fill(row, audit, places, look))?;
     }
     shown.finish()?.write_all(b"\n")?;
     Ok(())

@@ -12,7 +12,7 @@ use deadpeer_report::record;
 use deadpeer_report::sanitize::sanitize_bytes;
 
 use super::advice::remedy_on;
-use super::cells::{PLACE, answer, runs_in};
+use super::cells::{PLACE, answer};
 use super::words::{BasisWords, GivenUpWords, PlaceWords, RoleWords};
 use crate::exit::Stop;
 use crate::output::{Output, line};
@@ -41,8 +41,7 @@ pub(super) fn run(
     output: Output,
     out: &mut impl Write,
 ) -> Result<Machine, Stop> {
-    let machine = audit.each(tables, query, |_| ControlFlow::Continue(()));
-    let machine = machine.map_err(|error| Stop::from_error(&error))?;
+    let machine = audit.each(tables, query, |_| ControlFlow::Continue(()))?;
     match output {
         Output::Text(_) if machine.services.is_empty() => {}
         Output::Text(look) => write(audit, &machine, remedies, look, out)?,
@@ -77,13 +76,10 @@ fn write(
 ) -> Result<(), Stop> {
     let places = machine.has_places();
     let mut shown = TextTable::new(&mut *out, look, &COLUMNS);
-    let mut row = Row::default();
     // Several services of a program have one remedy.
     let mut said: Vec<Vec<String>> = Vec::new();
     for service in &machine.services {
-        row.clear();
-        fill(&mut row, audit, look, service, places);
-        shown.row(&row)?;
+        shown.row(|row| fill(row, audit, look, service, places))?;
         for note in notes(service) {
             shown.note(style::NOTE, note)?;
         }
@@ -111,14 +107,11 @@ fn fill(row: &mut Row, audit: &Audit, look: Look, service: &Service<Tally>, plac
         .settings
         .first()
         .map_or(Basis::Nobody, |(basis, _)| *basis);
-    match &service.process {
-        Some(name) => row.plain(sanitize_bytes(name)),
-        None => row.cell(style::FAINT, "?"),
-    };
     let (netns, workload) = (service.netns.as_deref(), service.workload.as_deref());
-    runs_in(row, places.then_some(PlaceWords { netns, workload }));
-    row.plain(RoleWords(service.role));
-    row.plain(tally.connections.count);
+    row.known(service.process.as_deref().map(sanitize_bytes))
+        .maybe(places.then_some(PlaceWords { netns, workload }))
+        .plain(RoleWords(service.role))
+        .plain(tally.connections.count);
     // A listener alone that is not what counts.
     let overruled = tally.listener_overruled && tally.connections.count == 0;
     let deadline = audit.deadline().filter(|_| !overruled);

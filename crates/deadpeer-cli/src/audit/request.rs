@@ -9,7 +9,6 @@ use crate::exit::Stop;
 use crate::filter_args::Chosen;
 use crate::flags::DeadlineArgs;
 use crate::open_files;
-use crate::output::OutputArgs;
 use crate::table_args::TableArgs;
 
 /// Show which connections would hang if their peer vanished, and for how long
@@ -56,7 +55,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=127))]
     survive_lost: Option<u32>,
     #[command(flatten)]
-    table: TableArgs,
+    pub(crate) table: TableArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -95,10 +94,6 @@ pub(super) enum Means {
 }
 
 impl AuditArgs {
-    pub(crate) fn output(&self) -> OutputArgs {
-        self.table.output
-    }
-
     /// As plain values, once what is named has been looked up.
     pub(crate) fn request(&self) -> Result<Request, Stop> {
         Ok(Request {

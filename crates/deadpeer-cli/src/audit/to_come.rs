@@ -37,7 +37,7 @@ pub(super) fn not_shown_yet(request: &Request) -> Result<Vec<Gap>, Stop> {
             continue;
         };
         let aim = aim.knowing(&journal);
-        let survey = Survey::take(table, filter, &aim).map_err(|error| Stop::from_error(&error))?;
+        let survey = Survey::take(table, filter, &aim)?;
         gaps.extend(survey.not_shown_yet());
     }
     Ok(gaps)

@@ -62,7 +62,7 @@ impl<'a, 'o, W: Write> Hub<'a, 'o, W> {
         };
         Ok(Self {
             conduct,
-            kernel: deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))?,
+            kernel: deadpeer_sys::running_kernel()?,
             interruption,
             report,
             input: Input::new(),

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use deadpeer_core::verdict::Keeps;
 use deadpeer_core::{Kernel, Policy, SlowReaders, SocketOptions, Supervision};
 use deadpeer_report::duration;
+use deadpeer_sys::running_kernel;
 
 use crate::exit::Stop;
 use crate::supervised;
@@ -57,7 +58,7 @@ pub(super) enum Eyes {
 impl Method {
     /// deadpeer's own judgement.
     pub(super) fn supervised(within: Duration) -> Result<Self, Stop> {
-        let kernel = running()?;
+        let kernel = running_kernel()?;
         let supervision = Supervision::within(within);
         let keeps = supervision.keeps(&kernel);
         let reservation = supervised::reservation(keeps, within);
@@ -79,7 +80,7 @@ impl Method {
     /// The kernel's, by the options of a plan.
     pub(super) fn kernel_only(within: Duration, slow_readers: SlowReaders) -> Result<Self, Stop> {
         let policy = Policy::detect_within(within).slow_readers(slow_readers);
-        let plan = policy.plan(&running()?).map_err(Stop::because)?;
+        let plan = policy.plan(&running_kernel()?).map_err(Stop::because)?;
         Ok(Self {
             eyes: Eyes::KernelOnly,
             within,
@@ -96,7 +97,7 @@ impl Method {
             within,
             reservation: None,
             warnings: Vec::new(),
-            options: classic(name, within, &running()?)?,
+            options: classic(name, within, &running_kernel()?)?,
         })
     }
 
@@ -158,10 +159,6 @@ impl Name {
             Self::Heartbeat => "heartbeat",
         }
     }
-}
-
-fn running() -> Result<Kernel, Stop> {
-    deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))
 }
 
 /// What a classic method sets for a deadline: the same as in the lab's table.

@@ -28,7 +28,7 @@ pub(crate) struct ListenArgs {
     #[arg(long)]
     once: bool,
     #[command(flatten)]
-    common: Common,
+    pub(crate) common: Common,
 }
 
 /// Connect to a peer and report what becomes of the connection
@@ -47,7 +47,7 @@ pub(crate) struct ConnectArgs {
     #[arg(value_name = "HOST:PORT")]
     address: String,
     #[command(flatten)]
-    common: Common,
+    pub(crate) common: Common,
 }
 
 const LISTEN_EXAMPLES: &str = "\
@@ -73,7 +73,7 @@ Exit codes:
 /// What both ends take.
 #[derive(Debug, Args)]
 #[command(mut_arg("within", |within| within.required(false).default_value("30s")))]
-pub(super) struct Common {
+pub(crate) struct Common {
     #[command(flatten)]
     deadline: DeadlineArgs,
     /// Rely on a classic method instead of deadpeer's own: recv, tcp-info, poll, keepalive,
@@ -106,7 +106,7 @@ pub(super) struct Common {
     #[arg(short, long)]
     verbose: bool,
     #[command(flatten)]
-    output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 /// Serve at an address.
@@ -144,11 +144,6 @@ impl ListenArgs {
             conduct: self.common.conduct()?,
         })
     }
-
-    /// How what is seen is printed.
-    pub(crate) fn output(&self) -> OutputArgs {
-        self.common.output
-    }
 }
 
 impl ConnectArgs {
@@ -158,11 +153,6 @@ impl ConnectArgs {
             address: self.address.clone(),
             conduct: self.common.conduct()?,
         })
-    }
-
-    /// How what is seen is printed.
-    pub(crate) fn output(&self) -> OutputArgs {
-        self.common.output
     }
 }
 

@@ -32,11 +32,8 @@ const COLUMNS: [Column; 11] = [
 pub(super) fn write(answer: &Answer<'_>, look: Look, out: &mut impl Write) -> Result<(), Stop> {
     if answer.stories().len() > 0 {
         let mut table = Table::new(&mut *out, look, &COLUMNS);
-        let mut row = Row::default();
         for story in answer.stories() {
-            row.clear();
-            fill(&mut row, answer, &story);
-            table.row(&row)?;
+            table.row(|row| fill(row, answer, &story))?;
             table.note(severity(&story), story.verdict.sentence(&story))?;
         }
         table.finish()?;

@@ -6,7 +6,7 @@ use deadpeer_host::filter::Selector;
 use deadpeer_host::{Filter, Namespace, OpenTableError, Scope, Tables};
 use deadpeer_report::sanitize::sanitize;
 
-use crate::exit::Stop;
+use crate::exit::{Stop, sentence_of};
 use crate::names;
 
 /// The connections that filters choose.
@@ -31,13 +31,11 @@ pub(crate) struct Chosen {
 impl Chosen {
     /// Why it could not be entered, if one was named.
     pub(crate) fn not_entered(&self, error: &OpenTableError) -> Stop {
-        match (self.scope.one(), Stop::from_error(error)) {
-            (None | Some(Namespace::Own), stop)
-            | (_, stop @ (Stop::PipeClosed | Stop::Interrupted(_))) => stop,
-            (_, Stop::Failed(why)) => {
-                Stop::because(format!("cannot enter that network namespace: {why}"))
-            }
-        }
+        let why = sentence_of(error);
+        Stop::Failed(match self.scope.one() {
+            None | Some(Namespace::Own) => why,
+            Some(_) => format!("cannot enter that network namespace: {why}"),
+        })
     }
 
     /// The tables that they are in.

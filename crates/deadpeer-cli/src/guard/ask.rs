@@ -14,7 +14,7 @@ use crate::output::{Output, line};
 use crate::text::style;
 
 pub(super) fn run(asked: Asked, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
-    let status = ask(&runtime_directory(), asked).map_err(|error| Stop::from_error(&error))?;
+    let status = ask(&runtime_directory(), asked)?;
     show(&status, output, out)?;
     Ok(Exit::Yes)
 }

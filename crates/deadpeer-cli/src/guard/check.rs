@@ -24,7 +24,7 @@ pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     for policy in &config.policies {
         output.say(out, style::NOTE, &sentence(policy))?;
         let resolved = policy.selector.resolve();
-        for missing in resolved.map_err(|error| Stop::from_error(&error))?.missing {
+        for missing in resolved?.missing {
             let said = format!("{}: {}: {missing}", policy.name, named(&missing));
             output.say(out, style::NOTE, &said)?;
         }

@@ -22,9 +22,8 @@ impl Memory {
     /// Opens or makes the file. One that is damaged is moved aside. Where the usual one cannot be
     /// opened, or the disk is full, the guard guards all the same, and it is tried again.
     pub(super) fn begin(file: Option<&Path>) -> Result<Self, Stop> {
-        let recorder = file.map(start).transpose();
         let memory = Self {
-            recorder: recorder.map_err(|error| Stop::from_error(&error))?,
+            recorder: file.map(start).transpose()?,
             unseen: 0,
         };
         memory.tell();

@@ -17,16 +17,13 @@ use crate::text::style;
 
 pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let config = request.load()?.observing();
-    let mut guard = Guard::open(config, request.scope.clone(), default_directory())
-        .map_err(|error| Stop::from_error(&error))?;
+    let mut guard = Guard::open(config, request.scope.clone(), default_directory())?;
     let mut records: Vec<Guarded> = Vec::new();
-    guard
-        .sweep(&mut |event: &Event| records.extend(event.to_record()))
-        .map_err(|error| Stop::from_error(&error))?;
+    guard.sweep(&mut |event: &Event| records.extend(event.to_record()))?;
     for record in &records {
         output.tell(out, || record.clone(), style::BAD, || sentence(record))?;
     }
-    for (policy, what, count) in guard.rehearse().map_err(|error| Stop::from_error(&error))? {
+    for (policy, what, count) in guard.rehearse()? {
         let key = what.word();
         let sockets = plural(count as u64, "socket");
         let said = format!("Policy {policy}: {key} = \"enforce\" would set options of {sockets}.");

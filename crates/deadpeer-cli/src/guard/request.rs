@@ -192,6 +192,6 @@ fn scope(netns: &[String]) -> Scope {
 impl Request {
     /// The configuration.
     pub(super) fn load(&self) -> Result<Config, Stop> {
-        self.source.load().map_err(|error| Stop::from_error(&error))
+        Ok(self.source.load()?)
     }
 }

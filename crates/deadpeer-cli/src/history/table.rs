@@ -16,7 +16,7 @@ use super::groups::By;
 use super::request::Request;
 use crate::exit::Stop;
 use crate::text::look::Look;
-use crate::text::table::{Column, Row, Table};
+use crate::text::table::{Column, Table};
 
 /// Writes the table.
 pub(super) fn write(
@@ -32,29 +32,23 @@ pub(super) fn write(
         By::Hour => vec![DEATHS, Column::text("HOUR"), WHY],
     };
     let mut table = Table::new(&mut *out, look, &columns);
-    let mut row = Row::default();
     for group in groups {
-        row.clear();
-        row.plain(group.deaths).plain(name(group));
-        match by {
-            By::Cause => {
-                row.plain(silence(group.fatal_silence_ms))
-                    .plain(local(&group.last_at, "%Y-%m-%d %H:%M:%S"));
-            }
-            By::Service => {
-                row.plain(silence(group.fatal_silence_ms))
-                    .plain(causes(&group.causes));
-            }
-            By::Peer => {
-                row.plain(silence(group.survived_silence_ms))
+        table.row(|row| {
+            row.plain(group.deaths).plain(name(group));
+            match by {
+                By::Cause => row
                     .plain(silence(group.fatal_silence_ms))
-                    .plain(causes(&group.causes));
-            }
-            By::Hour => {
-                row.plain(causes(&group.causes));
-            }
-        }
-        table.row(&row)?;
+                    .plain(local(&group.last_at, "%Y-%m-%d %H:%M:%S")),
+                By::Service => row
+                    .plain(silence(group.fatal_silence_ms))
+                    .plain(causes(&group.causes)),
+                By::Peer => row
+                    .plain(silence(group.survived_silence_ms))
+                    .plain(silence(group.fatal_silence_ms))
+                    .plain(causes(&group.causes)),
+                By::Hour => row.plain(causes(&group.causes)),
+            };
+        })?;
     }
     table.finish()?;
     Ok(())

@@ -8,13 +8,13 @@ use deadpeer_report::Gap;
 use deadpeer_report::duration::Lower;
 use deadpeer_report::sanitize::sanitize_bytes;
 
-use crate::audit::cells::{PLACE, runs_in};
+use crate::audit::cells::PLACE;
 use crate::audit::words::PlaceWords;
 use crate::exit::Stop;
 use crate::gaps::{self, Missing};
 use crate::output::{Output, line};
 use crate::text::style;
-use crate::text::table::{Column, Row, Table};
+use crate::text::table::{Column, Table};
 
 const COLUMNS: [Column; 8] = [
     Column::program("PROCESS"),
@@ -45,32 +45,22 @@ pub(super) fn show(
         .iter()
         .any(|target| PlaceWords::of(target).is_elsewhere());
     let mut table = Table::new(&mut *out, look, &COLUMNS);
-    let mut row = Row::default();
     for (target, decision) in all {
-        row.clear();
         let holder = target.owners.first();
-        match holder {
-            Some(holder) => row.plain(sanitize_bytes(&holder.process)),
-            None => row.cell(style::FAINT, "?"),
-        };
-        runs_in(&mut row, places.then(|| PlaceWords::of(target)));
-        match holder {
-            Some(holder) => row.plain(holder.pid),
-            None => row.plain(""),
-        };
-        row.plain(target.id.local)
-            .plain(target.id.peer)
-            .plain(target.state);
-        match target.heard_ago {
-            Some(ago) => row.plain(Lower(ago)),
-            None => row.cell(style::FAINT, "?"),
-        };
         let style = match decision.destroys() {
             true => style::BAD,
             false => style::PLAIN,
         };
-        row.cell(style, decision);
-        table.row(&row)?;
+        table.row(|row| {
+            row.known(holder.map(|holder| sanitize_bytes(&holder.process)))
+                .maybe(places.then(|| PlaceWords::of(target)))
+                .maybe(holder.map(|holder| holder.pid))
+                .plain(target.id.local)
+                .plain(target.id.peer)
+                .plain(target.state)
+                .known(target.heard_ago.map(Lower))
+                .cell(style, decision);
+        })?;
     }
     table.finish()?.write_all(b"\n")?;
     Ok(())

@@ -12,7 +12,7 @@ use crate::exit::Stop;
 use crate::text::look::Look;
 use crate::text::paragraph::paragraph;
 use crate::text::style::{BAD, FAINT, GOOD, NOTE, PLAIN, TITLE};
-use crate::text::table::{Column, Row, Table};
+use crate::text::table::{Column, Table};
 
 /// Prints the scenarios, one a line.
 pub(super) fn list(scenarios: &[Scenario], look: Look, out: &mut impl Write) -> Result<(), Stop> {
@@ -23,14 +23,13 @@ pub(super) fn list(scenarios: &[Scenario], look: Look, out: &mut impl Write) -> 
         Column::text("WHAT HAPPENS").fold(1),
     ];
     let mut table = Table::new(out, look, &columns);
-    let mut row = Row::default();
     for scenario in scenarios {
-        row.clear();
-        row.plain(sanitize(&scenario.name))
-            .plain(scenario.peer.name())
-            .plain(scenario.states().count())
-            .plain(sanitize(&scenario.sentence));
-        table.row(&row)?;
+        table.row(|row| {
+            row.plain(sanitize(&scenario.name))
+                .plain(scenario.peer.name())
+                .plain(scenario.states().count())
+                .plain(sanitize(&scenario.sentence));
+        })?;
     }
     table.finish()?;
     Ok(())
@@ -69,24 +68,23 @@ fn cells(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Result
     let methods = method::NAMES.into_iter().zip(folds);
     columns.extend(methods.map(|(name, fold)| Column::number(name).fold(fold)));
     let mut table = Table::new(out, look, &columns);
-    let mut row = Row::default();
     for experiment in experiments {
         let mut states: Vec<_> = experiment.cells.iter().map(|cell| cell.state).collect();
         states.sort_unstable();
         states.dedup();
         for state in states {
-            row.clear();
-            row.plain(sanitize(&experiment.scenario))
-                .plain(experiment.peer.name())
-                .plain(state.name());
-            for name in method::NAMES {
-                let mut cells = experiment.cells.iter();
-                match cells.find(|cell| cell.state == state && cell.method == name) {
-                    Some(cell) => row.cell(style(cell.verdict), text(cell)),
-                    None => row.plain(""),
-                };
-            }
-            table.row(&row)?;
+            table.row(|row| {
+                row.plain(sanitize(&experiment.scenario))
+                    .plain(experiment.peer.name())
+                    .plain(state.name());
+                for name in method::NAMES {
+                    let mut cells = experiment.cells.iter();
+                    match cells.find(|cell| cell.state == state && cell.method == name) {
+                        Some(cell) => row.cell(style(cell.verdict), text(cell)),
+                        None => row.plain(""),
+                    };
+                }
+            })?;
         }
         for problem in &experiment.problems {
             table.note(BAD, sanitize(problem).into_owned())?;
@@ -120,29 +118,21 @@ fn tallies(experiments: &[Experiment], look: Look, out: &mut impl Write) -> Resu
         Column::number("FORECAST RIGHT").fold(1),
     ];
     let mut table = Table::new(out, look, &columns);
-    let mut row = Row::default();
     for tally in tally(experiments) {
-        row.clear();
-        row.cell(TITLE, &tally.title)
-            .plain(&tally.settings)
-            .plain(format_args!("{} of {}", tally.dead_noticed, tally.dead))
-            .plain(format_args!(
-                "{} of {}",
-                tally.answered_noticed, tally.answered
-            ))
-            .cell(
-                if tally.live_called_dead > 0 {
-                    BAD
-                } else {
-                    PLAIN
-                },
-                format_args!("{} of {}", tally.live_called_dead, tally.live),
-            )
-            .plain(format_args!(
-                "{} of {}",
-                tally.foretold_right, tally.foretold
-            ));
-        table.row(&row)?;
+        let of = |count, all| format!("{count} of {all}");
+        let alarms = if tally.live_called_dead > 0 {
+            BAD
+        } else {
+            PLAIN
+        };
+        table.row(|row| {
+            row.cell(TITLE, &tally.title)
+                .plain(&tally.settings)
+                .plain(of(tally.dead_noticed, tally.dead))
+                .plain(of(tally.answered_noticed, tally.answered))
+                .cell(alarms, of(tally.live_called_dead, tally.live))
+                .plain(of(tally.foretold_right, tally.foretold));
+        })?;
     }
     table.finish()?;
     Ok(())

@@ -63,9 +63,7 @@ pub(super) fn sysctl(text: &str) -> Result<SysctlArg, String> {
 impl KernelArg {
     pub(super) fn kernel(self) -> Result<Kernel, Stop> {
         match self {
-            Self::Running => {
-                deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))
-            }
+            Self::Running => Ok(deadpeer_sys::running_kernel()?),
             Self::Modern => Ok(Kernel::modern(None)),
             Self::Before615 => Ok(Kernel::before_rto_max(None)),
             Self::Version(version) => Ok(Kernel::of_version(version, None)),
@@ -79,9 +77,7 @@ pub(super) fn with_sysctls(kernel: Kernel, sysctls: &[SysctlArg]) -> Result<Kern
         .iter()
         .try_fold(kernel, |kernel, sysctl| match sysctl {
             SysctlArg::Choose => Ok(kernel),
-            SysctlArg::Set(name, value) => kernel
-                .with_sysctl(name, *value)
-                .map_err(|error| Stop::from_error(&error)),
+            SysctlArg::Set(name, value) => Ok(kernel.with_sysctl(name, *value)?),
         })
 }
 

@@ -27,9 +27,7 @@ pub(super) fn run(request: &Change, output: Output, out: &mut impl Write) -> Res
     let mut tables = request.chosen.open_all()?;
     let blind = use_bpf_everywhere(request.bpf, &mut tables);
     let kernel = tables.kernel();
-    let (tables, coverage) = tables
-        .with_any(&request.chosen.filter)
-        .map_err(|error| Stop::from_error(&error))?;
+    let (tables, coverage) = tables.with_any(&request.chosen.filter)?;
     let left_out = (!coverage.is_whole()).then_some(Exit::Unknown);
     output.gaps(out, coverage.left_out(gaps::privilege()))?;
     if request.undo_file.is_some() && tables.len() > 1 {
@@ -75,8 +73,7 @@ fn change(
         Ok(aim) => aim.close_wait(request.close_wait).knowing(&known),
         Err(refusal) => return plan::refused(&refusal, true, output, out),
     };
-    let survey =
-        Survey::take(&mut table, filter, &aim).map_err(|error| Stop::from_error(&error))?;
+    let survey = Survey::take(&mut table, filter, &aim)?;
     plan::show(request, netns, &aim, &survey, output, out)?;
     let sysctl = aim.sysctl().filter(|_| !survey.parts.is_empty());
     if request.sysctl && !survey.parts.is_empty() {

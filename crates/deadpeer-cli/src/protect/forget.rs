@@ -17,10 +17,7 @@ use crate::text::style;
 pub(super) fn run(request: &Forget, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let boot = boot_id().map_err(|error| Stop::because(format!("read boot_id: {error}")))?;
     let (files, unread) = match &request.which {
-        Forgotten::File(path) => {
-            let file = UndoFile::read(path).map_err(|error| Stop::from_error(&error))?;
-            (vec![file], false)
-        }
+        Forgotten::File(path) => (vec![UndoFile::read(path)?], false),
         Forgotten::Gone => {
             let journal = list::journal()?;
             output.gaps(out, journal.gaps())?;
@@ -55,7 +52,7 @@ pub(super) fn run(request: &Forget, output: Output, out: &mut impl Write) -> Res
         let rehearsed = request.consent == Consent::Rehearse;
         let record = file.to_forgotten(left, !rehearsed);
         if !rehearsed {
-            file.remove().map_err(|error| Stop::from_error(&error))?;
+            file.remove()?;
         }
         forgotten += 1;
         let said = || match rehearsed {

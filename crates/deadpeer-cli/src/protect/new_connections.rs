@@ -16,7 +16,7 @@ use super::plan;
 use super::request::NewConnections;
 use crate::alone::alone;
 use crate::confirm::Consent;
-use crate::exit::{Exit, Stop};
+use crate::exit::{Exit, Stop, sentence_of};
 use crate::gaps;
 use crate::output::Output;
 use crate::text::style;
@@ -28,7 +28,7 @@ pub(super) fn run(
     out: &mut impl Write,
 ) -> Result<Exit, Stop> {
     let cgroup = &request.cgroup;
-    let kernel = deadpeer_sys::running_kernel().map_err(|error| Stop::from_error(&error))?;
+    let kernel = deadpeer_sys::running_kernel()?;
     let aim = match request.goal.aim(&kernel) {
         Ok(aim) => aim,
         Err(refusal) => return plan::refused(&refusal, false, output, out),
@@ -74,8 +74,7 @@ pub(super) fn run(
 fn elsewhere(request: &NewConnections, rule: &Rule) -> Result<Vec<Gap>, Stop> {
     // Whoever may make no rule hears of that.
     let standing = standing().unwrap_or_default();
-    let found = made_elsewhere(&request.cgroup, rule, &standing);
-    let found = found.map_err(|error| Stop::from_error(&error))?;
+    let found = made_elsewhere(&request.cgroup, rule, &standing)?;
     let gaps = found
         .listeners
         .into_iter()
@@ -94,7 +93,7 @@ fn elsewhere(request: &NewConnections, rule: &Rule) -> Result<Vec<Gap>, Stop> {
 
 /// Ends one rule, or all.
 pub(super) fn remove(name: &str, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
-    let all = standing().map_err(|error| Stop::from_error(&error))?;
+    let all = standing()?;
     let meant: Vec<&Standing> = all
         .iter()
         .filter(|standing| name == "all" || standing.pinned.name == name)
@@ -106,7 +105,7 @@ pub(super) fn remove(name: &str, output: Output, out: &mut impl Write) -> Result
     }
     for standing in &meant {
         let pinned = &standing.pinned;
-        pinned.remove().map_err(|error| Stop::from_error(&error))?;
+        pinned.remove()?;
         let record = || RemovedProtection {
             name: pinned.name.clone(),
         };
@@ -146,10 +145,7 @@ fn name(cgroup: &Path) -> String {
 }
 
 fn refused(error: &NewConnectionsError) -> Stop {
-    match Stop::from_error(error) {
-        Stop::Failed(why) => Stop::because(format!("{why} (nothing was changed)")),
-        stop @ (Stop::PipeClosed | Stop::Interrupted(_)) => stop,
-    }
+    Stop::because(format!("{} (nothing was changed)", sentence_of(error)))
 }
 
 #[cfg(test)]

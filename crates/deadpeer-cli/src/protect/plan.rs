@@ -12,7 +12,7 @@ use deadpeer_report::sanitize::sanitize_bytes;
 use deadpeer_report::{Gap, record};
 
 use super::request::Change;
-use crate::audit::cells::{PLACE, runs_in};
+use crate::audit::cells::PLACE;
 use crate::audit::words::{PlaceWords, RoleWords, SettingsWords};
 use crate::exit::{Exit, Stop};
 use crate::gaps::{self, Missing};
@@ -93,11 +93,8 @@ fn table(
     }
     let places = shown.iter().any(|part| place(netns, part).is_elsewhere());
     let mut table = TextTable::new(&mut *out, look, &COLUMNS);
-    let mut row = Row::default();
     for part in &shown {
-        row.clear();
-        fill(&mut row, aim, part, places.then(|| place(netns, part)));
-        table.row(&row)?;
+        table.row(|row| fill(row, aim, part, places.then(|| place(netns, part))))?;
         if let Some(note) = note(part) {
             table.note(style::NOTE, note.to_owned())?;
         }
@@ -140,22 +137,16 @@ fn place<'a>(netns: &'a Netns, part: &'a Part) -> PlaceWords<'a> {
 }
 
 fn fill(row: &mut Row, aim: &Aim, part: &Part, place: Option<PlaceWords<'_>>) {
-    match &part.process {
-        Some(name) => row.plain(sanitize_bytes(name)),
-        None => row.cell(style::FAINT, "?"),
-    };
-    runs_in(row, place);
-    row.plain(RoleWords(part.role));
     let sockets = match part.state {
         TcpState::Listen => plural(part.count, "listener"),
         TcpState::Established => plural(part.count, "conn"),
         state => format!("{} ({state})", plural(part.count, "conn")),
     };
-    row.plain(sockets);
-    match &part.before {
-        Some(before) => row.plain(SettingsWords(before)),
-        None => row.cell(style::FAINT, "?"),
-    };
+    row.known(part.process.as_deref().map(sanitize_bytes))
+        .maybe(place)
+        .plain(RoleWords(part.role))
+        .plain(sockets)
+        .known(part.before.as_ref().map(SettingsWords));
     match part.notices_before(aim) {
         Some(told) => row.cell(style::BAD, Told(told)),
         None if part.fate == Fate::Supervised => row.plain("program"),

@@ -12,7 +12,6 @@ use crate::confirm::Consent;
 use crate::exit::Stop;
 use crate::filter_args::Chosen;
 use crate::flags::{ConsentArgs, DeadlineArgs, RespectArgs};
-use crate::output::OutputArgs;
 use crate::policy_args::PolicyArgs;
 use crate::table_args::TableArgs;
 
@@ -75,7 +74,7 @@ pub(crate) struct ProtectArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["within", "undo", "undo_file", "list", "remove", "new_connections", "sysctl", "force"])]
     forget: Option<PathBuf>,
     #[command(flatten)]
-    table: TableArgs,
+    pub(crate) table: TableArgs,
 }
 
 const AFTER_HELP: &str = "\
@@ -157,10 +156,6 @@ pub(crate) enum Forgotten {
 }
 
 impl ProtectArgs {
-    pub(crate) fn output(&self) -> OutputArgs {
-        self.table.output
-    }
-
     /// As plain values, once what is named has been looked up.
     pub(crate) fn request(&self) -> Result<Request, Stop> {
         Ok(match (&self.undo, &self.remove) {

@@ -21,15 +21,13 @@ use crate::table_args::use_bpf;
 use crate::text::look::Look;
 use crate::text::paragraph::{counted, paragraph};
 use crate::text::style;
-use crate::text::table::{Column, Row, Table as TextTable};
+use crate::text::table::{Column, Table as TextTable};
 
 /// Shows what would be put back, does it, and takes the file away if nothing is left to be undone.
 pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Result<Exit, Stop> {
     let path = request.file.as_path();
-    let read = || -> Result<UndoFile, Stop> {
-        let file = UndoFile::read(path).map_err(|error| Stop::from_error(&error))?;
-        Ok(list::journal()?.with_note(file))
-    };
+    let read =
+        || -> Result<UndoFile, Stop> { Ok(list::journal()?.with_note(UndoFile::read(path)?)) };
     let mut file = read()?;
     if !is_of_this_boot(&file)? {
         // None of its sockets is there any more.
@@ -64,7 +62,7 @@ pub(super) fn run(request: &Undo, output: Output, out: &mut impl Write) -> Resul
 
 fn undo(file: &mut UndoFile, table: &mut Table, undoing: Undoing) -> Result<Restored, Stop> {
     let mut journal = list::journal()?;
-    restore(file, &mut journal, table, undoing).map_err(|error| Stop::from_error(&error))
+    Ok(restore(file, &mut journal, table, undoing)?)
 }
 
 fn end(
@@ -89,7 +87,7 @@ fn end(
         return Ok(Exit::No);
     }
     match done {
-        true => file.remove().map_err(|error| Stop::from_error(&error))?,
+        true => file.remove()?,
         false => {
             let what = everything(&file, restored);
             let said = format!("Would restore {what}; nothing was changed.");
@@ -112,22 +110,18 @@ fn returning(restored: &Restored, look: Look, out: &mut impl Write) -> Result<()
         return Ok(());
     }
     let mut table = TextTable::new(&mut *out, look, &COLUMNS);
-    let mut row = Row::default();
     for returning in &restored.returning {
-        row.clear();
-        match &returning.process {
-            Some(name) => row.plain(sanitize(name)),
-            None => row.cell(style::FAINT, "?"),
-        };
         let noun = if returning.listeners {
             "listener"
         } else {
             "conn"
         };
-        row.plain(plural(returning.count, noun));
-        row.plain(SettingsWords(&returning.now));
-        row.plain(SettingsWords(&returning.then));
-        table.row(&row)?;
+        table.row(|row| {
+            row.known(returning.process.as_deref().map(sanitize))
+                .plain(plural(returning.count, noun))
+                .plain(SettingsWords(&returning.now))
+                .plain(SettingsWords(&returning.then));
+        })?;
     }
     table.finish()?.write_all(b"\n")?;
     Ok(())

@@ -34,6 +34,8 @@ pub(crate) struct Table<'a, W: Write> {
     /// Decided once the rows held back have been seen.
     layout: Option<Layout>,
     held: Vec<Line>,
+    /// The row that is being filled.
+    next: Row,
 }
 
 /// Whether more rows may come than were held back.
@@ -57,14 +59,17 @@ impl<'a, W: Write> Table<'a, W> {
             columns,
             layout: None,
             held: Vec::new(),
+            next: Row::default(),
         }
     }
 
-    /// Writes one row, or holds it back while the widths are open.
-    pub(crate) fn row(&mut self, row: &Row) -> io::Result<()> {
+    /// Writes the row that `fill` makes of an empty one, or holds it back while widths are open.
+    pub(crate) fn row(&mut self, fill: impl FnOnce(&mut Row)) -> io::Result<()> {
+        self.next.clear();
+        fill(&mut self.next);
         match &self.layout {
-            Some(layout) => write_row(&mut self.out, self.look, self.columns, layout, row),
-            None => self.hold(Line::Row(row.clone())),
+            Some(layout) => write_row(&mut self.out, self.look, self.columns, layout, &self.next),
+            None => self.hold(Line::Row(self.next.clone())),
         }
     }
 

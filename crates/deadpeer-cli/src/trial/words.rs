@@ -36,7 +36,7 @@ pub(super) fn report(
 ) -> Result<(), Stop> {
     let mut table = Table::new(&mut *out, look, &COLUMNS);
     for outcome in &report.outcomes {
-        table.row(&row(within, outcome))?;
+        table.row(|row| fill(row, within, outcome))?;
         if let Some((style, note)) = note(outcome) {
             table.note(style, note)?;
         }
@@ -54,7 +54,7 @@ pub(super) fn report(
     Ok(())
 }
 
-fn row(within: Duration, outcome: &Outcome) -> Row {
+fn fill(row: &mut Row, within: Duration, outcome: &Outcome) {
     let (style, result) = match outcome.verdict {
         CaseVerdict::Passed { .. } => (style::GOOD, "PASS"),
         CaseVerdict::Failed(_) => (style::BAD, "FAIL"),
@@ -63,7 +63,6 @@ fn row(within: Duration, outcome: &Outcome) -> Row {
         CaseVerdict::Unclear { .. } | _ => (style::NOTE, "OPEN"),
     };
     let (client, state) = names(outcome.case);
-    let mut row = Row::default();
     row.cell(style, result).plain(client).plain(state);
     let live = matches!(outcome.case, Case::Live(_));
     match &outcome.verdict {
@@ -100,7 +99,6 @@ fn row(within: Duration, outcome: &Outcome) -> Row {
             row.plain("-").plain("");
         }
     }
-    row
 }
 
 /// By what it is known of a state that was not tried.

@@ -24,10 +24,7 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn begin(file: Option<&Path>) -> Result<Self, Stop> {
         let start = |file| Recorder::start(file, Damaged::Refuse, Bounds::default());
-        let recorder = file
-            .map(start)
-            .transpose()
-            .map_err(|error| Stop::from_error(&error))?;
+        let recorder = file.map(start).transpose()?;
         Ok(Self { recorder, lost: 0 })
     }
 

@@ -12,7 +12,6 @@ use deadpeer_report::duration;
 
 use crate::exit::Stop;
 use crate::filter_args::Chosen;
-use crate::output::OutputArgs;
 use crate::table_args::TableArgs;
 
 /// Show each connection as it dies, and why
@@ -57,7 +56,7 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     #[command(flatten)]
-    table: TableArgs,
+    pub(crate) table: TableArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -103,10 +102,6 @@ pub(crate) struct Request {
 }
 
 impl WatchArgs {
-    pub(crate) fn output(&self) -> OutputArgs {
-        self.table.output
-    }
-
     /// As plain values, once what is named has been looked up.
     pub(crate) fn request(&self) -> Result<Request, Stop> {
         Ok(Request {
@@ -143,7 +138,7 @@ impl Request {
             means: (!self.bpf).then_some(Means::SockDiag),
         };
         Deaths::open(&query).map_err(|error| match (&self.chosen.namespace, &error) {
-            (Namespace::Own, _) | (_, OpenDeathsError::Bpf(_)) => Stop::from_error(&error),
+            (Namespace::Own, _) | (_, OpenDeathsError::Bpf(_)) => error.into(),
             _ => Stop::because(format!("cannot watch that network namespace: {error}")),
         })
     }

@@ -13,7 +13,7 @@ use crate::output::{Output, line};
 use crate::text::death::{style_of, time};
 use crate::text::look::Look;
 use crate::text::style;
-use crate::text::table::{Column, Row, Table};
+use crate::text::table::{Column, Table};
 
 /// On a terminal, changes are shown so often.
 const IN_PLACE: Duration = Duration::from_millis(500);
@@ -108,26 +108,26 @@ pub(super) fn summary(tally: &Tally, look: Look, out: &mut impl Write) -> Result
     let rows = tally.counts.rows();
     if !rows.is_empty() {
         let mut table = Table::new(&mut *out, look, &COLUMNS);
-        let mut row = Row::default();
         for (service, cause, count) in rows.iter().take(ROWS) {
-            row.clear();
-            row.plain(count)
-                .cell(style_of(cause.word()), cause)
-                .plain(ServiceWords(service));
-            table.row(&row)?;
+            table.row(|row| {
+                row.plain(count)
+                    .cell(style_of(cause.word()), cause)
+                    .plain(ServiceWords(service));
+            })?;
         }
         if let Some((_, rest)) = rows
             .split_at_checked(ROWS)
             .filter(|(_, rest)| !rest.is_empty())
         {
             let count: u64 = rest.iter().map(|(.., count)| count).sum();
-            row.clear();
-            row.plain(count).plain("other").plain(plural_of(
+            let more = plural_of(
                 rest.len() as u64,
                 "cause and service",
                 "causes and services",
-            ));
-            table.row(&row)?;
+            );
+            table.row(|row| {
+                row.plain(count).plain("other").plain(more);
+            })?;
         }
         table.finish()?;
     }

@@ -27,8 +27,24 @@ impl Row {
         self.cell(style::PLAIN, text)
     }
 
+    /// Adds what is known, or a faint question mark.
+    pub(crate) fn known(&mut self, text: Option<impl fmt::Display>) -> &mut Self {
+        match text {
+            Some(text) => self.plain(text),
+            None => self.cell(style::FAINT, "?"),
+        }
+    }
+
+    /// Adds what there is, or an empty cell.
+    pub(crate) fn maybe(&mut self, text: Option<impl fmt::Display>) -> &mut Self {
+        match text {
+            Some(text) => self.plain(text),
+            None => self.plain(""),
+        }
+    }
+
     /// Empties the row, keeping its memory.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.text.clear();
         self.cells.clear();
     }

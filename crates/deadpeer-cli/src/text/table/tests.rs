@@ -12,11 +12,13 @@ const COLUMNS: [Column; 3] = [
 fn drawn(width: Option<usize>, color: bool, rows: &[[&str; 3]]) -> String {
     let mut table = Table::new(Vec::new(), Look { width, color }, &COLUMNS);
     for cells in rows {
-        let mut row = Row::default();
-        row.plain(cells[0])
-            .cell(style::BAD, cells[1])
-            .plain(cells[2]);
-        table.row(&row).unwrap();
+        table
+            .row(|row| {
+                row.plain(cells[0])
+                    .cell(style::BAD, cells[1])
+                    .plain(cells[2]);
+            })
+            .unwrap();
     }
     String::from_utf8(table.finish().unwrap()).unwrap()
 }
@@ -63,9 +65,11 @@ fn one_long_address_goes_below_its_own_row_alone() {
         "10.0.0.1:80",
         "[fd00:1234:5678:9abc:def0:1234:5678:9abc]:5432",
     ] {
-        let mut row = Row::default();
-        row.plain(peer).plain("7");
-        table.row(&row).unwrap();
+        table
+            .row(|row| {
+                row.plain(peer).plain("7");
+            })
+            .unwrap();
     }
     let shown = String::from_utf8(table.finish().unwrap()).unwrap();
     let wanted = "PEER                   N\n\
@@ -119,14 +123,15 @@ fn rows_after_the_first_thousand_are_written_at_once() {
         },
         &COLUMNS,
     );
-    let mut row = Row::default();
-    row.plain("x").plain("1").plain("");
+    let fill = |row: &mut Row| {
+        row.plain("x").plain("1").plain("");
+    };
     for _ in 0..LOOK_AHEAD {
-        table.row(&row).unwrap();
+        table.row(fill).unwrap();
     }
     let before = table.out.len();
     assert!(before > 0);
-    table.row(&row).unwrap();
+    table.row(fill).unwrap();
     assert!(table.out.len() > before);
 }
 
