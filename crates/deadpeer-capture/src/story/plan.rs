@@ -21,10 +21,8 @@ impl Story {
     #[must_use]
     pub fn bounded_silence(&self) -> Option<Silence> {
         let silence = self.verdict.silence.filter(|_| self.verdict.is_death())?;
-        Some(match self.verdict.noticed {
-            Noticed::OtherHost => Silence::Idle,
-            _ => silence,
-        })
+        let was_idle = self.verdict.noticed == Noticed::OtherHost;
+        Some(if was_idle { Silence::Idle } else { silence })
     }
 
     /// When `plan` would have noticed the silence of this story, at the latest, counted from the

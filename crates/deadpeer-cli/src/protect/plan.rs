@@ -165,9 +165,13 @@ fn fill(row: &mut Row, aim: &Aim, part: &Part, place: Option<PlaceWords<'_>>) {
 
 fn note(part: &Part) -> Option<&'static str> {
     match part.fate {
-        Fate::Judged(Step::Change(protect::Change { keeps: false, .. })) if part.are_listeners() => Some(
-            "no more than is compatible with what the program sets on its connections after accept()",
-        ),
+        Fate::Judged(Step::Change(protect::Change { keeps: false, .. }))
+            if part.are_listeners() =>
+        {
+            Some(
+                "no more than is compatible with what the program sets on its connections after accept()",
+            )
+        }
         Fate::Judged(Step::Change(protect::Change { keeps: false, .. })) => Some(
             "sooner than before, but not within the deadline: the path's retransmission timeout is too long for it",
         ),

@@ -28,9 +28,9 @@ impl Guard {
                     // That of a container goes with it.
                     RouteEvent::RouteGone { to, length } => IpNet::new(to, length)
                         .is_ok_and(|net| length < net.max_prefix_len() && census.has_peer_in(&net)),
-                    RouteEvent::AddressGone | RouteEvent::DefaultRouteGone | RouteEvent::Overrun => {
-                        true
-                    }
+                    RouteEvent::AddressGone
+                    | RouteEvent::DefaultRouteGone
+                    | RouteEvent::Overrun => true,
                 };
             })?;
             if ours {

@@ -184,10 +184,7 @@ fn destroy_in(table: &mut impl Sockets, targets: &[&Target]) -> Result<Destroyed
     done.destroyed = (destroyed.len() - still_there.len()) as u64;
     let is_gone =
         |id: &SocketId| destroyed.contains(&id.cookie) && !still_there.contains(&id.cookie);
-    let gone = targets
-        .iter()
-        .copied()
-        .filter(|target| is_gone(&target.id));
+    let gone = targets.iter().copied().filter(|target| is_gone(&target.id));
     let unheld = gone.clone().filter(|target| target.inode.is_none());
     done.unheld = unheld.count() as u64;
     let parts = gone.filter(|target| target.multipath);
