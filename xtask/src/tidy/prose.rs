@@ -1,4 +1,4 @@
-//! A rule for what people read: the links of Markdown lead somewhere.
+//! Rules for what people read: Markdown keeps to a width, and its links lead somewhere.
 
 use std::path::Path;
 
@@ -7,6 +7,12 @@ use ignore::WalkBuilder;
 
 use super::Finding;
 use crate::check_situations::page::anchor;
+
+/// The widest line of prose, in columns.
+const WIDEST: usize = 110;
+
+/// Pages that commands write, a paragraph a line.
+const WRITTEN: [&str; 3] = ["docs/matrix.md", "docs/programs.md", "docs/situations.md"];
 
 /// A line and what is wrong there.
 type Fault = (usize, String);
@@ -20,7 +26,10 @@ pub(super) fn check(root: &Path) -> Result<Vec<Finding>> {
         }
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("reading {}", path.display()))?;
-        let faults = lost_links(&path, &text);
+        let mut faults = lost_links(&path, &text);
+        if !WRITTEN.iter().any(|page| path.ends_with(page)) {
+            faults.extend(wide_lines(&text));
+        }
         findings.extend(faults.into_iter().map(|(line, what)| Finding {
             path: path.clone(),
             line,
@@ -28,6 +37,24 @@ pub(super) fn check(root: &Path) -> Result<Vec<Finding>> {
         }));
     }
     Ok(findings)
+}
+
+/// Lines that could be broken and are not. Tables can't be, and neither can headings.
+fn wide_lines(text: &str) -> Vec<Fault> {
+    let wide = unfenced(text).filter_map(|(line, text)| {
+        let width = text.chars().count();
+        let fixed = text.trim_start().starts_with(['|', '#']);
+        let what = || format!("a line of {width} columns, at most {WIDEST}");
+        (width > WIDEST && !fixed && can_break(text)).then(|| (line, what()))
+    });
+    wide.collect()
+}
+
+/// Whether there is a space between two words. One within `code` is part of the word.
+fn can_break(line: &str) -> bool {
+    let text = line.trim();
+    let text = text.strip_prefix("- ").unwrap_or(text);
+    text.split('`').step_by(2).any(|piece| piece.contains(' '))
 }
 
 /// Links to files of the repository, or to headings, that are not there.

@@ -455,6 +455,18 @@ fn a_guide_that_names_a_file_that_is_gone() {
 }
 
 #[test]
+fn prose_that_is_too_wide() {
+    let tree = Tree::new();
+    let (words, word) = ("word ".repeat(30), "x".repeat(120));
+    let text = format!(
+        "# {words}\n\n- {word}\n- `{words}`,\n| {words} |\n\n```\n{words}\n```\n\n- {word} x\n"
+    );
+    tree.write("docs/page.md", &text);
+    tree.write("docs/matrix.md", &words);
+    tree.expect_findings(&["docs/page.md:11: a line of 124 columns, at most 110"]);
+}
+
+#[test]
 fn a_link_that_leads_nowhere() {
     let tree = Tree::new();
     tree.write("docs/there.md", "# Up\n\n## Far *up*: there?\n");
