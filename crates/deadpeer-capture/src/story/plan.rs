@@ -16,8 +16,8 @@ pub fn compared_plan(policy: &Policy, kernel: &Kernel) -> Result<Plan, Refusal> 
 }
 
 impl Story {
-    /// The silence that options can shorten; `None` where nobody was gone. Who was told at once, when
-    /// it asked, that there is no such connection had waited idly before that.
+    /// The silence that options can shorten; `None` where nobody was gone. Who was told at once,
+    /// when it asked, that there is no such connection had waited idly before that.
     #[must_use]
     pub fn bounded_silence(&self) -> Option<Silence> {
         let silence = self.verdict.silence.filter(|_| self.verdict.is_death())?;

@@ -199,8 +199,8 @@ impl Run {
         self.last = now;
     }
 
-    /// Whether what is sent again at `seq` goes along with this: some systems send two segments each
-    /// time that the timer runs out, and it does not run out again so soon.
+    /// Whether what is sent again at `seq` goes along with this: some systems send two segments
+    /// each time that the timer runs out, and it does not run out again so soon.
     fn is_followed_by(&self, seq: u32, now: Moment) -> bool {
         let timer = self.last_wait() >= TIMER;
         timer && before(self.seq, seq) && now.since(self.last) < self.last_wait()

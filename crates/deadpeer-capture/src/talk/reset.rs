@@ -41,8 +41,9 @@ pub struct Reset {
     pub opened_window: bool,
     /// How many hops the side's other packets came, and how many this one, where these differ. The
     /// distance is what is left to the next of the initial TTLs 32, 64, 128 and 255. Not of a
-    /// client that sent nothing but SYNs: those of a scan or a trace have any TTL. Nor where it came
-    /// as far as the side's SYN: a load balancer that opens connections in its name ends them, too.
+    /// client that sent nothing but SYNs: those of a scan or a trace have any TTL. Nor where it
+    /// came as far as the side's SYN: a load balancer that opens connections in its name ends
+    /// them, too.
     pub other_distance: Option<(u8, u8)>,
     /// How long it took to answer and the side's fastest answer, where that is much longer.
     pub too_quick: Option<(Duration, Duration)>,

@@ -7,7 +7,6 @@ use deadpeer_host::undo::{Journal, default_directory};
 use deadpeer_report::Gap;
 
 use super::Request;
-use super::request::Means;
 use crate::exit::Stop;
 
 /// What programs had set themselves on the connections that keep the deadline by `protect` alone.
@@ -29,9 +28,6 @@ pub(super) fn not_shown_yet(request: &Request) -> Result<Vec<Gap>, Stop> {
         let Some(table) = tables.of(number) else {
             continue;
         };
-        if request.means == Means::BpfWhereItPays {
-            table.use_bpf_where_it_pays();
-        }
         // A deadline that no options keep is no protect's.
         let Ok(aim) = Aim::new(&Policy::detect_within(within), table.kernel()) else {
             continue;

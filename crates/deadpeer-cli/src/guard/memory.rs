@@ -99,6 +99,6 @@ fn start(file: &Path) -> Result<Recorder, OpenError> {
 fn say(trouble: &Trouble) {
     match trouble {
         Trouble::Writable => info!("{trouble}"),
-        other => warn!("{other}"),
+        Trouble::MovedAside(_) | Trouble::Gone | Trouble::Unwritable(_) => warn!("{trouble}"),
     }
 }

@@ -137,11 +137,11 @@ fn place<'a>(netns: &'a Netns, part: &'a Part) -> PlaceWords<'a> {
 }
 
 fn fill(row: &mut Row, aim: &Aim, part: &Part, place: Option<PlaceWords<'_>>) {
-    let sockets = match part.state {
-        TcpState::Listen => plural(part.count, "listener"),
-        TcpState::Established => plural(part.count, "conn"),
-        state => format!("{} ({state})", plural(part.count, "conn")),
-    };
+    let is_listener = part.state == TcpState::Listen;
+    let mut sockets = plural(part.count, if is_listener { "listener" } else { "conn" });
+    if !is_listener && part.state != TcpState::Established {
+        sockets = format!("{sockets} ({})", part.state);
+    }
     row.known(part.process.as_deref().map(sanitize_bytes))
         .maybe(place)
         .plain(RoleWords(part.role))

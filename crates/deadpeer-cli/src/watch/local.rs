@@ -87,6 +87,6 @@ fn words(event: &RouteEvent) -> Option<String> {
         }
         RouteEvent::AddressGone => "an address was removed".to_owned(),
         RouteEvent::DefaultRouteGone => "the default route was removed".to_owned(),
-        RouteEvent::Overrun => return None,
+        RouteEvent::RouteGone { .. } | RouteEvent::Overrun => return None,
     })
 }

@@ -17,12 +17,12 @@ use crate::observer::{Ends, Observer};
 use crate::scenes::{Scene, Stage};
 
 /// Longer than the slowest of these deaths by far.
-const TOLD_WITHIN: Duration = Duration::from_secs(25);
+pub(crate) const TOLD_WITHIN: Duration = Duration::from_secs(25);
 
 /// Some hosted machines' kernels run no eBPF while a process that they protect has the processor,
 /// and a timer that fires just then ends a connection unreported (docs/operators.md). What is told
 /// must be right each time; what is missing gets two more chances.
-const ATTEMPTS: usize = 3;
+pub(crate) const ATTEMPTS: usize = 3;
 
 #[test]
 fn every_cause_on_the_wire_is_named() {

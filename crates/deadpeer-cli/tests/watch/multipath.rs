@@ -11,6 +11,7 @@ use deadpeer_lab::{Host, Lab};
 use deadpeer_sys::testing::skip;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::causes::{ATTEMPTS, TOLD_WITHIN};
 use crate::observer::{Ends, Observer, PATIENCE};
 use crate::scenes::{Stage, keepalive};
 
@@ -64,22 +65,32 @@ fn a_connection_by_multipath_tcp_dies_once_and_of_its_cause() {
         for means in [&[][..], &["--no-bpf"]] {
             let mut observer = Observer::start(ours, means);
             let mut dies = |ends, cause| {
-                let death = observer.death(cause, ends, || {});
+                let death = observer.death_within(TOLD_WITHIN, ends, || {})?;
                 match observer.sees_by("bpf") {
                     true => assert_eq!(death["cause"], cause, "{death:#}"),
                     false => assert_eq!(death["certain"], false, "{death:#}"),
                 }
-                observer.deaths.len()
+                Some(observer.deaths.len())
             };
-            let (silent, _there) = pair(ours, theirs);
-            stage.strike(&silent, Action::Drop);
-            keepalive(&silent, 2);
-            let ends = Ends::Ours(silent.local_addr().unwrap().port());
-            assert_eq!(dies(ends, "keepalive-unanswered"), 1);
+            // Ended by a timer: see `ATTEMPTS`.
+            let silent = (0..ATTEMPTS).find_map(|_| {
+                let (silent, there) = pair(ours, theirs);
+                stage.strike(&silent, Action::Drop);
+                keepalive(&silent, 2);
+                let ends = Ends::Ours(silent.local_addr().unwrap().port());
+                let told = dies(ends, "keepalive-unanswered")?;
+                assert_eq!(told, 1);
+                Some((silent, there))
+            });
+            let (silent, _there) = silent.expect("it is told in one of the attempts");
             // Nothing is told again when its program closes it.
             drop(silent);
             for count in [2, 3] {
-                assert_eq!(dies(is_reset(ours, theirs), "reset"), count, "{means:?}");
+                assert_eq!(
+                    dies(is_reset(ours, theirs), "reset"),
+                    Some(count),
+                    "{means:?}"
+                );
             }
         }
     });
