@@ -50,7 +50,8 @@ const LONGEST_MS: u32 = 1 << 30;
 /// that doesn't read ends a live connection, and one that is closed while its peer is gone stays in
 /// the kernel's table for no longer than a plain one, 107 s by default; on a path on which more
 /// than one in twenty questions fails, or half a minute longer than data has been sent again on it
-/// without a pause that was seen.
+/// without a pause that was seen, and longer by as much as pacing lets the kernel's clock begin
+/// late.
 ///
 /// Where `tcp_orphan_retries` is lowered (1 to 7) plain sockets go sooner, after 0.6 to 51 s and a
 /// little. There supervised ones have no user timeout while nothing is sent again, so that the
