@@ -83,11 +83,11 @@ pub(crate) struct Request {
     pub(super) owners: bool,
     pub(super) middlebox: Option<Duration>,
     pub(super) survive_lost: u32,
-    pub(super) means: Means,
+    means: Means,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Means {
+#[derive(Debug, Clone, Copy)]
+enum Means {
     Descriptors,
     BpfWhereItPays,
     Bpf,

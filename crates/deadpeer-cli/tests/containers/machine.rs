@@ -80,7 +80,7 @@ pub(crate) const KINDS: [Kind; 4] = [
     },
 ];
 
-const NGINX: &str = "daemon off; master_process off; error_log stderr; pid /dev/null;
+const NGINX: &str = "daemon off; master_process off; error_log stderr; pid ROOM/nginx.pid;
 events {}
 http { access_log off; keepalive_timeout 1h; client_body_temp_path ROOM; proxy_temp_path ROOM; fastcgi_temp_path ROOM; uwsgi_temp_path ROOM; scgi_temp_path ROOM;
 server { listen 8080; location / { return 200 hello; } } }

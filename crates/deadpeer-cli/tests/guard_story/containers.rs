@@ -95,7 +95,7 @@ pub(crate) const API: Service = Service {
     much: [b"much\n", b"end\n"],
 };
 
-const NGINX: &str = "daemon off; master_process off; error_log stderr; pid /dev/null;
+const NGINX: &str = "daemon off; master_process off; error_log stderr; pid ROOM/nginx.pid;
 events {}
 http { access_log off; keepalive_timeout 1h; send_timeout 1h; client_body_temp_path ROOM; proxy_temp_path ROOM; fastcgi_temp_path ROOM; uwsgi_temp_path ROOM; scgi_temp_path ROOM;
 server { listen 8080; root ROOM; location = / { return 200 hello; } } }

@@ -130,14 +130,24 @@ impl Case<'_> {
         }
         // The waits that follow the first probe, which is answered, as multiples of the one before.
         let waits = (1..=retries).map(|n| 1_i64 << n.min(self.most_doublings()));
+        let waits = waits.sum::<i64>();
         let left = self.wheel.millis(ANSWERED_APART_MS) - 1 - i64::from(retries);
-        let hasty = left / waits.sum::<i64>();
+        let hasty = left / waits;
         let is_hasty = self.first_wait().first <= hasty;
         is_hasty.then(|| {
             self.with_rto(self.rto.at_most(hasty)).killed(|case| {
-                let waits = u64::from(retries) + 1;
-                let chain = Chain::counting(case.wheel, case.waits_after(0), waits);
-                chain.end_after(Stretch::at(0)).at
+                let chain =
+                    Chain::counting(case.wheel, case.waits_after(0), u64::from(retries) + 1);
+                let end = chain.end_after(Stretch::at(0)).at;
+                let longest = case.doubled(retries).last;
+                let rounded_up = granularity(longest);
+                if case.first_wait().last * waits + rounded_up * i64::from(retries) <= left {
+                    return end;
+                }
+                // Rounded up, the last of them may be answered after all. It then takes as many
+                // again, which begin where the wheel turns and are not rounded up like that.
+                let again = i64::from(retries) * (longest + rounded_up);
+                Stretch::between(end.first, end.last + again)
             })
         })
     }
