@@ -139,7 +139,7 @@ fn what_cannot_be_read_is_refused_in_one_sentence() {
             other.to_str().unwrap(),
             "looks like a configuration of haproxy, not of nginx",
         ),
-        ("nginx", binary.to_str().unwrap(), "it is no text"),
+        ("nginx", binary.to_str().unwrap(), "it is not UTF-8 text"),
         ("nginx", "/nowhere/f", "cannot read /nowhere/f: "),
         ("go", broken.as_str(), "configurations of go can't be read"),
         ("ngnix", broken.as_str(), "did you mean nginx?"),

@@ -211,12 +211,14 @@ impl Case<'_> {
             return snapshot.timed_out_before;
         };
         let doubled_alone = self.is_thin() == Some(false) && !self.is_doubling_undone();
-        if !doubled_alone || self.uncut_base().is_none() {
-            // The waits may have been longer than those of now: the largest RTO may have been
-            // lowered since.
+        if !doubled_alone {
+            // The RTO of then may have been longer than that of now, and cut since.
             return true;
         }
-        let wait = self.current_rto() >> snapshot.retransmits.min(31);
+        let wait = match self.uncut_base() {
+            Some(_) => self.current_rto() >> snapshot.retransmits.min(31),
+            None => self.current_rto().max(self.rto_max()),
+        };
         let wait = wait + self.stamped_ahead().unwrap_or(0);
         first.first <= self.ago(heard_ago) + wait + granularity(wait) + 1
     }
