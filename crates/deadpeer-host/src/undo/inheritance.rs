@@ -52,10 +52,11 @@ impl<'r> Inheritance<'r> {
         // With what was lent in between.
         let loans = later.iter().enumerate().flat_map(|(place, record)| {
             let lent = record.groups.iter().filter(|group| group.lent);
-            lent.map(move |group| (Some(place), group))
+            lent.map(move |group| (Some(place), *record, group))
         });
-        let own = record.groups.iter().map(|group| (None, group));
-        for (from, group) in own.chain(loans) {
+        let own = record.groups.iter().map(|group| (None, record, group));
+        for (from, record, group) in own.chain(loans) {
+            let begun = group.handed_from_boot_ns.unwrap_or(record.begun_boot_ns);
             let mut shares: FxHashMap<usize, Vec<u64>> = FxHashMap::default();
             for cookie in &group.cookies {
                 match heirs.get(cookie) {
@@ -72,8 +73,11 @@ impl<'r> Inheritance<'r> {
             for (heir, cookies) in shares {
                 all.later.extend(&cookies);
                 if let Some(handed) = handed.get_mut(heir) {
-                    let group = group.clone();
-                    handed.groups.push(Group { cookies, ..group });
+                    handed.groups.push(Group {
+                        cookies,
+                        handed_from_boot_ns: Some(begun),
+                        ..group.clone()
+                    });
                 }
             }
         }
@@ -111,8 +115,24 @@ fn heirs(record: &Record, later: &[&Record]) -> FxHashMap<u64, Option<usize>> {
 
 impl Record {
     /// Puts what was handed over before its own.
+    ///
+    /// What it was handed already, by one that was killed before it could forget that, stands in
+    /// its place and is not put before what came first.
     pub(crate) fn inherit(&mut self, handed: Handed) {
-        self.groups.splice(0..0, handed.groups);
+        let of = |group: &Group| {
+            let begun = group.handed_from_boot_ns;
+            let cookies = group.cookies.clone();
+            cookies.into_iter().map(move |cookie| (begun, cookie))
+        };
+        let known: FxHashSet<(Option<u64>, u64)> = self.groups.iter().flat_map(of).collect();
+        let new = handed.groups.into_iter().map(|mut group| {
+            let begun = group.handed_from_boot_ns;
+            let is_new = |cookie: &u64| !known.contains(&(begun, *cookie));
+            group.cookies.retain(is_new);
+            group
+        });
+        let new = new.filter(|group| !group.cookies.is_empty());
+        self.groups.splice(0..0, new);
         self.sysctls.splice(0..0, handed.sysctls);
     }
 

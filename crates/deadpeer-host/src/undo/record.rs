@@ -59,6 +59,9 @@ pub struct Group {
     /// seen: there is no way back to that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub followed_sysctl: Option<bool>,
+    /// When the record of this change was begun, if another one has handed it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_from_boot_ns: Option<u64>,
     /// The sockets (`SO_COOKIE`).
     pub cookies: Vec<u64>,
 }
@@ -73,6 +76,7 @@ impl Group {
             before,
             after,
             followed_sysctl: None,
+            handed_from_boot_ns: None,
             cookies,
         }
     }
