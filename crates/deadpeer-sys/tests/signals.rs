@@ -25,6 +25,7 @@ fn main() {
     match std::env::var(PART).ok().as_deref() {
         Some("second ends") => play(Second::Ends),
         Some("second is noted") => play(Second::IsNoted),
+        Some("faults") => fault(),
         Some("stopped") => std::thread::park(),
         Some("heeds") => {
             heed_signals();
@@ -41,6 +42,7 @@ fn main() {
             a_program_is_born_with_none_blocked();
             tests_heed_what_whoever_started_them_ignores();
             none_that_would_end_it_ends_it();
+            a_fault_of_its_own_ends_it();
             the_second_ends_the_process_or_does_not();
         }
     }
@@ -91,6 +93,26 @@ fn none_that_would_end_it_ends_it() {
     let watching = Interruption::watch(&[last], Second::Ends).unwrap();
     send(last);
     assert_eq!(watching.first(), Some(last), "it has no name");
+}
+
+/// Of a signal that somebody sends, it is told apart.
+fn a_fault_of_its_own_ends_it() {
+    if cfg!(target_arch = "x86_64") {
+        let status = again("faults").wait().unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGILL));
+    }
+}
+
+fn fault() {
+    let all: Vec<Signal> = that_end().collect();
+    let watching = Interruption::watch(&all, Second::IsNoted).unwrap();
+    send(Signal::ILL);
+    assert_eq!(watching.first(), Some(Signal::ILL));
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: an instruction that there isn't; it ends the process.
+    unsafe {
+        std::arch::asm!("ud2");
+    }
 }
 
 fn what_is_ignored_stays_ignored() {

@@ -24,6 +24,7 @@ pub(super) fn run(request: &Forget, output: Output, out: &mut impl Write) -> Res
             (journal.files, !journal.unreadable.is_empty())
         }
     };
+    let none = files.is_empty();
     let left = Left::of(&files, &boot);
     let only_gone = request.which == Forgotten::Gone;
     let mut forgotten = 0;
@@ -62,11 +63,12 @@ pub(super) fn run(request: &Forget, output: Output, out: &mut impl Write) -> Res
         output.tell(out, || record, style::PLAIN, said)?;
     }
     if forgotten == 0 {
-        let none = match unknown {
-            true => "No undo file is known to have nothing left to undo.",
-            false => "Every undo file still has something to undo.",
+        let said = match (unknown, none) {
+            (true, _) => "No undo file is known to have nothing left to undo.",
+            (false, false) => "Every undo file still has something to undo.",
+            (false, true) => "There are no undo files.",
         };
-        output.say(out, style::PLAIN, none)?;
+        output.say(out, style::PLAIN, said)?;
     }
     Ok(match unknown {
         true => Exit::Unknown,

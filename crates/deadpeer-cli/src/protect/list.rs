@@ -82,8 +82,9 @@ pub(super) fn is_empty(file: &UndoFile) -> bool {
 fn file_words(file: &UndoFile, left: Left) -> String {
     let record = file.record();
     let path = file.path().display().to_string();
-    let when = jiff::Timestamp::from_second(i64::try_from(record.begun_unix_s).unwrap_or(0));
-    let when = when.map_or_else(|_| "at an unknown time".to_owned(), |when| when.to_string());
+    let begun = i64::try_from(record.begun_unix_s).ok();
+    let when = begun.and_then(|begun| jiff::Timestamp::from_second(begun).ok());
+    let when = when.map_or_else(|| "at an unknown time".to_owned(), |when| when.to_string());
     let is_left = match left {
         Left::EarlierBoot => " (before the last boot: nothing left to undo)".to_owned(),
         Left::NamespaceGone => {

@@ -5,7 +5,15 @@ use deadpeer_sys::signals::{Inbox, Received, Signal, that_end};
 
 /// What is passed on to the program besides what would end us and leave the program without
 /// protection. It also gets what a terminal sends, for it is in the same process group.
-const PASSED_ON: [Signal; 4] = [Signal::WINCH, Signal::TSTP, Signal::CONT, Signal::URG];
+const PASSED_ON: [Signal; 6] = [
+    Signal::WINCH,
+    Signal::TSTP,
+    Signal::CONT,
+    Signal::URG,
+    // For faults of our own they aren't read: the kernel ends us.
+    Signal::SEGV,
+    Signal::BUS,
+];
 
 /// The signals of this process, from now on read here. A program that is started is born without
 /// that.

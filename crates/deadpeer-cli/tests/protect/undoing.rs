@@ -1,5 +1,6 @@
 //! Several changes of the same sockets, undone in every order, with whatever was left behind.
 
+use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,6 +10,7 @@ use deadpeer_core::Effective;
 use deadpeer_host::Namespace;
 use deadpeer_sys::sockopt;
 use deadpeer_sys::testing::in_private_netns;
+use serde_json::json;
 
 use crate::common::of_type;
 use crate::common::population::{Holder, Pair, pair};
@@ -82,6 +84,58 @@ fn any_order_ends_at_the_first_settings() {
 
 fn is_undo_file(path: &Path) -> bool {
     path.to_str().unwrap().ends_with(".undo.json")
+}
+
+#[test]
+fn what_an_earlier_one_has_set_is_no_choice_of_the_program() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = plain();
+            let first = all(&pair);
+            let keeping = [way, &["--keep-app-settings"]].concat();
+            protect(&undo, &pair, "2m", &keeping);
+            // By its program.
+            sockopt::set_keepidle_s(&pair.client, 300).unwrap();
+            let port = pair.port();
+            let args = ["--within", "30s", "--yes", "--port", &port];
+            let lines = undo.lines(1, &[&args[..], &keeping].concat());
+            let mut plans: Vec<_> = of_type(&lines, "protect_plan")
+                .iter()
+                .map(|plan| (plan["fate"].clone(), plan["own_choice"].clone()))
+                .collect();
+            plans.sort_by_key(|plan| plan.0.to_string());
+            let changed = (json!("change"), json!(false));
+            let kept = (json!("kept-for-application"), json!(null));
+            assert_eq!(plans, [changed.clone(), changed, kept], "{way:?}");
+            assert_eq!(options(&pair.client).keepidle_s, 300);
+            for file in undo.files() {
+                undo.undo_file(&file, way);
+            }
+            assert_eq!(options(&pair.client).keepidle_s, 300);
+            sockopt::set_keepidle_s(&pair.client, first[1].keepidle_s).unwrap();
+            assert_eq!(all(&pair), first, "{way:?}");
+        }
+    });
+}
+
+#[test]
+fn for_what_a_listener_handed_on_its_program_is_not_to_blame() {
+    in_private_netns(|| {
+        for way in ways() {
+            let undo = Undo::new();
+            let pair = plain();
+            let mut later = Vec::new();
+            for within in ["2m", "1m", "30s"] {
+                // With exit code 0.
+                protect(&undo, &pair, within, way);
+                let address = pair.listener.local_addr().unwrap();
+                later.push(TcpStream::connect(address).unwrap());
+                later.push(pair.listener.accept().unwrap().0);
+            }
+            protect(&undo, &pair, "25s", way);
+        }
+    });
 }
 
 #[test]

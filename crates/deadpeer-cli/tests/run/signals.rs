@@ -55,6 +55,12 @@ fn no_signal_ends_it_before_its_program() {
         Signal::POWER,
         Signal::XCPU,
         Signal::XFSZ,
+        Signal::ILL,
+        Signal::TRAP,
+        Signal::FPE,
+        Signal::SYS,
+        Signal::BUS,
+        Signal::SEGV,
     ];
     let real_time: Vec<Signal> = real_time().collect();
     for signal in named.into_iter().chain([real_time[3], real_time[29]]) {

@@ -7,9 +7,7 @@ use deadpeer_core::{
     SocketOptions, TcpState,
 };
 
-use rustc_hash::FxHashMap;
-
-use crate::undo::{Journal, Sysctl, SysctlChange};
+use crate::undo::{Journal, Ours, Sysctl, SysctlChange};
 
 /// A deadline to bring connections under.
 ///
@@ -29,8 +27,8 @@ pub struct Aim {
     untouched: Effective,
     keep_app_settings: bool,
     close_wait: bool,
-    /// What sockets had before they were changed by us, of what was changed.
-    first: FxHashMap<u64, SocketOptions>,
+    /// What we have changed.
+    ours: Ours,
 }
 
 /// What is to be done with a socket.
@@ -80,7 +78,7 @@ impl Aim {
             untouched: Effective::untouched(&then.sysctls),
             keep_app_settings: false,
             close_wait: false,
-            first: FxHashMap::default(),
+            ours: Ours::default(),
         })
     }
 
@@ -108,14 +106,19 @@ impl Aim {
     /// something.
     #[must_use]
     pub fn knowing(mut self, journal: &Journal) -> Self {
-        self.first = journal.first_settings();
+        self.ours = journal.ours();
         self
     }
 
     /// What a socket would have without us.
     pub(super) fn by_program(&self, cookie: u64, now: &Effective) -> Effective {
-        let first = self.first.get(&cookie);
-        first.map_or(*now, |first| now.with(first))
+        self.ours.without(cookie, now).0
+    }
+
+    /// As [`is_own_choice`](Self::is_own_choice), of a socket that we may have changed.
+    pub(super) fn is_choice_of_program(&self, cookie: u64, now: &Effective) -> bool {
+        let (theirs, overtaken) = self.ours.without(cookie, now);
+        overtaken || self.is_own_choice(&theirs)
     }
 
     /// The options for a socket on which nobody has set anything.
@@ -156,16 +159,26 @@ impl Aim {
         Forecast::promised(&settings, rto, &self.with_sysctls)
     }
 
-    /// What is to be done with a socket that has these settings at this moment.
+    /// What is to be done with a socket that has these settings at this moment, by its program if
+    /// by anybody.
     #[must_use]
     pub fn step(&self, before: &Effective, snapshot: &Snapshot) -> Step {
+        self.step_knowing(before, snapshot, self.is_own_choice(before))
+    }
+
+    /// The same, knowing whether they are its program's choice.
+    pub(super) fn step_knowing(
+        &self,
+        before: &Effective,
+        snapshot: &Snapshot,
+        own_choice: bool,
+    ) -> Step {
         let told = self.forecast(before, snapshot);
         let passes =
             |settings: &Effective| self.plan.policy().passes_middlebox(settings, &self.kernel);
         if self.meets(&told, snapshot) && passes(before) {
             return Step::Fine;
         }
-        let own_choice = self.is_own_choice(before);
         if own_choice && self.keep_app_settings {
             return Step::KeptForApplication;
         }

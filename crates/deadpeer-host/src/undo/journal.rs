@@ -5,10 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use deadpeer_core::SocketOptions;
-use rustc_hash::FxHashMap;
-
 use super::file::{ENDING, LARGEST, ReadUndoError, UndoFile};
+use super::ours::Ours;
 use super::record::Record;
 use crate::distrust;
 
@@ -61,17 +59,14 @@ impl Journal {
         records.filter(move |record| Some(&record.boot_id) == boot.as_ref())
     }
 
-    /// What sockets of this boot had before they were changed first.
-    pub(crate) fn first_settings(&self) -> FxHashMap<u64, SocketOptions> {
-        let mut first = FxHashMap::default();
-        for record in self.of_this_boot() {
-            for group in record.groups.iter().filter(|group| !group.lent) {
-                for cookie in &group.cookies {
-                    first.entry(*cookie).or_insert(group.before);
-                }
-            }
+    /// What was changed in this boot.
+    pub(crate) fn ours(&self) -> Ours {
+        let mut ours = Ours::default();
+        let groups = self.of_this_boot().flat_map(|record| &record.groups);
+        for group in groups.filter(|group| !group.lent) {
+            ours.then(group);
         }
-        first
+        ours
     }
 
     /// The same file with the note that led to it, if one did.

@@ -13,8 +13,8 @@ use crate::{Result, SysError, door};
 /// The signals by which a program is asked to end.
 pub const TO_END: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
-/// Every signal that ends a process which does nothing about it (signal(7)), but for `SIGKILL`, for
-/// `SIGPIPE`, and for those that a process's own faults raise.
+/// Every signal that ends a process which does nothing about it (signal(7)), but for `SIGKILL`, and
+/// for `SIGPIPE`, `SIGSEGV` and `SIGBUS`, about which the standard library does something.
 pub fn that_end() -> impl Iterator<Item = Signal> {
     let named = [
         Signal::QUIT,
@@ -29,6 +29,10 @@ pub fn that_end() -> impl Iterator<Item = Signal> {
         Signal::STKFLT,
         Signal::XCPU,
         Signal::XFSZ,
+        Signal::ILL,
+        Signal::TRAP,
+        Signal::FPE,
+        Signal::SYS,
     ];
     TO_END.into_iter().chain(named).chain(super::real_time())
 }
@@ -152,8 +156,10 @@ struct Action(libc::sigaction);
 impl Action {
     /// Notes it; calls that it interrupts go on.
     fn noting() -> Self {
-        let handler: extern "C" fn(libc::c_int) = note;
-        Self::of(handler as *const () as libc::sighandler_t)
+        let handler: extern "C" fn(libc::c_int, *const libc::siginfo_t, *const libc::c_void) = note;
+        let mut action = Self::of(handler as *const () as libc::sighandler_t);
+        action.0.sa_flags |= libc::SA_SIGINFO;
+        action
     }
 
     fn of(handler: libc::sighandler_t) -> Self {
@@ -218,17 +224,22 @@ const TOGETHER: u64 = 1_000_000_000;
 
 /// Runs in the middle of whatever the process does: atomics, clock_gettime(2), write(2),
 /// sigaction(2) and raise(3) alone.
-extern "C" fn note(signal: libc::c_int) {
+extern "C" fn note(
+    signal: libc::c_int,
+    info: *const libc::siginfo_t,
+    _context: *const libc::c_void,
+) {
+    // SAFETY: the kernel gives a handler with SA_SIGINFO a valid one.
+    if is_own_fault(unsafe { &*info }) {
+        end(signal);
+        return;
+    }
     let first = FIRST.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
     if first.is_err() {
         let since = monotonic_ns().saturating_sub(FIRST_AT.load(Ordering::SeqCst));
         let ends = SECOND_ENDS.load(Ordering::SeqCst) || signal == libc::SIGQUIT;
         if ends && since >= TOGETHER {
-            let default = Action::of(libc::SIG_DFL);
-            // SAFETY: the default action is valid, and the old one is not asked for.
-            unsafe { libc::sigaction(signal, &raw const default.0, std::ptr::null_mut()) };
-            // SAFETY: raising a signal that has just come; it waits until this returns.
-            unsafe { libc::raise(signal) };
+            end(signal);
         }
         return;
     }
@@ -242,4 +253,20 @@ extern "C" fn note(signal: libc::c_int) {
         // is room.
         let _ = rustix::io::write(fd, b"!");
     }
+}
+
+/// Whether it is for what this process has just done that the kernel sends it: the faulty
+/// instruction would only be tried again.
+fn is_own_fault(info: &libc::siginfo_t) -> bool {
+    let faults = [libc::SIGILL, libc::SIGTRAP, libc::SIGFPE, libc::SIGSYS];
+    faults.contains(&info.si_signo) && info.si_code > 0
+}
+
+/// The signal does what it does by itself, as soon as the handler returns.
+fn end(signal: libc::c_int) {
+    let default = Action::of(libc::SIG_DFL);
+    // SAFETY: the default action is valid, and the old one is not asked for.
+    unsafe { libc::sigaction(signal, &raw const default.0, std::ptr::null_mut()) };
+    // SAFETY: raising a signal that has just come; it waits until this returns.
+    unsafe { libc::raise(signal) };
 }

@@ -29,7 +29,7 @@ impl From<Fate> for Found {
 #[derive(Debug)]
 pub(super) struct Judge<'a> {
     aim: &'a Aim,
-    known: FxHashMap<(Effective, Snapshot), Step>,
+    known: FxHashMap<(Effective, Snapshot, bool), Step>,
     ahead: ArmedAhead,
 }
 
@@ -70,7 +70,8 @@ impl<'a> Judge<'a> {
             }
             Settings::Known(before) => {
                 let info = connection.tcp_info();
-                Some(self.judged(before, &connection.snapshot(info.as_ref())))
+                let moment = connection.snapshot(info.as_ref());
+                Some(self.judged(socket.cookie, before, &moment))
             }
             Settings::Unknown(Unreadable::Gone) | Settings::NotAsked => None,
             Settings::Unknown(why) => Some(Fate::Unseen(*why).into()),
@@ -83,10 +84,12 @@ impl<'a> Judge<'a> {
         recognized(before) && recognized(&self.aim.by_program(cookie, before))
     }
 
-    fn judged(&mut self, before: &Effective, moment: &Snapshot) -> Found {
+    fn judged(&mut self, cookie: u64, before: &Effective, moment: &Snapshot) -> Found {
         let aim = self.aim;
         let timers = aim.timers(before, moment);
-        let step = aim.rearming(self.step(before, moment), before, &timers);
+        let own_choice = aim.is_choice_of_program(cookie, before);
+        let step = self.step(before, moment, own_choice);
+        let step = aim.rearming(step, before, &timers);
         let late = aim.armed_ahead(&step, before, moment);
         if let Some((ahead, _)) = late {
             self.ahead.add(ahead);
@@ -100,17 +103,17 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// As [`Aim::step`]; a moment that differs from a known one in nothing that a worst case
-    /// depends on is not judged again.
-    fn step(&mut self, before: &Effective, snapshot: &Snapshot) -> Step {
+    /// As [`Aim::step_knowing`]; a moment that differs from a known one in nothing that a worst
+    /// case depends on is not judged again.
+    fn step(&mut self, before: &Effective, snapshot: &Snapshot, own_choice: bool) -> Step {
         let aim = self.aim;
-        let kind = (*before, aim.for_worst_cases(snapshot));
+        let kind = (*before, aim.for_worst_cases(snapshot), own_choice);
         if self.known.len() >= KNOWN && !self.known.contains_key(&kind) {
             self.known.clear();
         }
         *self
             .known
             .entry(kind)
-            .or_insert_with(|| aim.step(before, &kind.1))
+            .or_insert_with(|| aim.step_knowing(before, &kind.1, own_choice))
     }
 }

@@ -133,11 +133,17 @@ fn nothing_hostile_is_opened() {
     rustix::fs::mkfifoat(cwd, at("fifo"), mode).unwrap();
     fs::create_dir(at("folder")).unwrap();
     File::create(at("huge")).unwrap().set_len(1 << 40).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+    fs::copy(&whole, at("open")).unwrap();
+    let all: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    fs::set_permissions(at("open"), all).unwrap();
     let mut wrong = vec![
         ("link", "links are not followed"),
         ("fifo", "not a regular file"),
         ("folder", "not a regular file"),
         ("huge", "too large"),
+        ("socket", "not a regular file"),
+        ("open", "everybody may write it"),
     ];
     if rustix::process::geteuid().is_root() {
         fs::copy(&whole, at("strangers")).unwrap();
