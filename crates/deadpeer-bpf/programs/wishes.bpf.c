@@ -37,6 +37,9 @@ struct bpf_sockopt {
 /* The call is answered: the kernel sets nothing. */
 #define ANSWERED -1
 
+/* Follows a value that is set from outside, through a borrowed descriptor: set_from_outside() of deadpeer-sys/src/sockopt.rs. */
+#define FROM_OUTSIDE 0x64656164
+
 /* What became of a call. */
 enum {
 	LEFT = 0,
@@ -226,9 +229,19 @@ INLINE int bound_connecting(struct bpf_sockopt *ctx, const struct rule *rule, u3
 	return OVERRULED;
 }
 
+/* Whether it is no call of the socket's own program, and so no wish of its. */
+INLINE int is_from_outside(const struct bpf_sockopt *ctx)
+{
+	u32 *value = (void *)(unsigned long)ctx->optval;
+	return ctx->optlen == 2 * sizeof(u32) && (void *)(value + 2) <= (void *)(unsigned long)ctx->optval_end &&
+	       value[1] == FROM_OUTSIDE;
+}
+
 INLINE int hear(struct bpf_sockopt *ctx, struct memory *kept)
 {
 	const struct rule *rule = &kept->rule;
+	if (is_from_outside(ctx))
+		return LEFT;
 	struct bpf_sock *sk = ctx->sk;
 	if (sk && rule->adopted_alone) {
 		struct adopted *as = adopted_as(sk);

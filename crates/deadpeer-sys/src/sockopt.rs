@@ -44,6 +44,27 @@ pub fn set(fd: impl AsFd, Setting { option, value, .. }: Setting) -> Result<()> 
     raw::write_int(fd.as_fd(), facts.level_number, facts.number, value, call)
 }
 
+/// As [`set`], for whoever is not the program whose socket it is: a rule for new connections (eBPF,
+/// cgroup/setsockopt) takes it for no wish of that program, and lets it through as it is. Without
+/// such a rule it is the same as [`set`].
+///
+/// The kernel reads the `int` of a longer value and leaves the rest (net/core/sock.c,
+/// `sk_setsockopt`; net/ipv4/tcp.c, `do_tcp_setsockopt`); the rule reads both.
+pub fn set_from_outside(fd: impl AsFd, Setting { option, value, .. }: Setting) -> Result<()> {
+    let (facts, [_, call]) = (option.facts(), calls(option));
+    let value = raw::int(value, call)?;
+    raw::write(
+        fd.as_fd(),
+        facts.level_number,
+        facts.number,
+        &[value, FROM_OUTSIDE],
+        call,
+    )
+}
+
+/// What follows the value: `FROM_OUTSIDE` of deadpeer-bpf/programs/wishes.bpf.c.
+const FROM_OUTSIDE: i32 = 0x6465_6164;
+
 /// The calls as errors name them.
 fn calls(option: SocketOption) -> [&'static str; 2] {
     macro_rules! calls {

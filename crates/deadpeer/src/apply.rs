@@ -26,11 +26,25 @@ pub trait Apply {
     /// See [`ApplyError`]. Values are checked before anything is set. If the kernel refuses one
     /// nevertheless, those already set are put back.
     fn apply(&self, socket: impl AsFd) -> Result<Applied, ApplyError>;
+
+    /// As [`apply`](Self::apply), to another program's socket, whose descriptor is borrowed. Where
+    /// `deadpeer run` or `protect --new-connections` holds for that program, what it sets itself
+    /// must fit their deadline, and is changed if it doesn't; this is set as it is.
+    ///
+    /// # Errors
+    /// See [`ApplyError`].
+    fn apply_from_outside(&self, socket: impl AsFd) -> Result<Applied, ApplyError>;
 }
 
 impl Apply for SocketOptions {
     fn apply(&self, socket: impl AsFd) -> Result<Applied, ApplyError> {
         apply(self, socket.as_fd()).map(|(_, applied)| applied)
+    }
+
+    fn apply_from_outside(&self, socket: impl AsFd) -> Result<Applied, ApplyError> {
+        let fd = socket.as_fd();
+        let set = |setting| sockopt::set_from_outside(fd, setting);
+        apply_by(self, fd, set).map(|(_, applied)| applied)
     }
 }
 
@@ -39,6 +53,10 @@ impl Apply for SocketOptions {
 impl Apply for Plan {
     fn apply(&self, socket: impl AsFd) -> Result<Applied, ApplyError> {
         self.options().apply(socket)
+    }
+
+    fn apply_from_outside(&self, socket: impl AsFd) -> Result<Applied, ApplyError> {
+        self.options().apply_from_outside(socket)
     }
 }
 
@@ -149,6 +167,14 @@ pub(crate) fn apply(
     options: &SocketOptions,
     fd: BorrowedFd<'_>,
 ) -> Result<(Effective, Applied), ApplyError> {
+    apply_by(options, fd, |setting| sockopt::set(fd, setting))
+}
+
+fn apply_by(
+    options: &SocketOptions,
+    fd: BorrowedFd<'_>,
+    set: impl Fn(Setting) -> Result<(), SysError>,
+) -> Result<(Effective, Applied), ApplyError> {
     options.check()?;
     let lack = match sockopt::transport(fd).map_err(ApplyError::Read)? {
         Transport::Tcp => Lack::Kernel,
@@ -156,7 +182,7 @@ pub(crate) fn apply(
         Transport::Other => return Err(ApplyError::NotTcp),
     };
     let before = sockopt::effective(fd).map_err(ApplyError::Read)?;
-    let missing = set_all(options, &before, |setting| sockopt::set(fd, setting))?;
+    let missing = set_all(options, &before, set)?;
     let effective = sockopt::effective(fd).map_err(ApplyError::ReadBack)?;
     let differences = options
         .settings()

@@ -35,7 +35,8 @@ pub enum Answer {
     },
     /// No probe was sent, and none would tell more than this.
     NotNow(NotNow),
-    /// The connection was over before anything was asked.
+    /// The connection was over before anything was asked, or was given up by its kernel's own timers
+    /// while an answer was waited for.
     Dead(Death),
     /// A probe went out and the connection ended on it: the peer's kernel knew no such connection
     /// (any more), and answered with an RST. The peer had rebooted, or the time had passed that a

@@ -85,6 +85,28 @@ fn a_program_that_overwrites_is_named_and_gets_no_lethal_mixture() {
     });
 }
 
+/// As redis-server does for IPv4 and IPv6.
+#[test]
+fn what_a_program_overwrites_on_two_listeners_of_a_port_is_said_once() {
+    in_private_netns(|| {
+        let first = overwritten();
+        let port = first.address().port();
+        let listener = TcpListener::bind(("::1", port)).unwrap();
+        let _client = TcpStream::connect(("::1", port)).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        keepalive(300, 100, 3).apply(&server).unwrap();
+        let port = port.to_string();
+        let args = ["--within", "30s", "--port", &port, "--dry-run"];
+        let lines = Undo::new().lines(1, &args);
+        let warnings = of_type(&lines, "warning");
+        let said: Vec<_> = warnings
+            .iter()
+            .filter(|warning| warning["code"] == "overwritten")
+            .collect();
+        assert_eq!(said.len(), 1, "{said:?}");
+    });
+}
+
 /// What a program sets shows on connections that nobody has changed; while there is none, an audit
 /// says so, and the first one decides.
 #[test]

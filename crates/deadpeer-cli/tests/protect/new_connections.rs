@@ -1,6 +1,9 @@
 //! Connections still to come, protected in a cgroup of the test's own, by a rule in a BPF file
 //! system of its own.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+
 use deadpeer_sys::testing::{in_private_netns, skip};
 
 use crate::common::capabilities::can_drop_capabilities;
@@ -93,6 +96,77 @@ fn a_rule_holds_until_it_is_removed() {
         assert_eq!(removed[0]["type"], "removed_protection");
         assert_eq!(room.fresh(), ["(0, 7200) (0, 7200)"]);
         assert!(of_type(&room.deadpeer("--list --json"), "standing_protection").is_empty());
+    });
+}
+
+/// Makes a connection whenever it reads a line, and says which keepalive times all ends have.
+const PAIRS: &str = "
+import socket as s, sys
+l, ends = s.create_server(('127.0.0.1', 0)), []
+for _ in sys.stdin:
+    c = s.create_connection(l.getsockname())
+    ends += [c, l.accept()[0]]
+    print(*[(e.getsockopt(s.SOL_SOCKET, s.SO_KEEPALIVE), e.getsockopt(s.IPPROTO_TCP, s.TCP_KEEPIDLE)) for e in ends], flush=True)
+";
+
+#[test]
+fn a_rule_takes_what_is_set_from_outside_for_no_wish_of_the_program() {
+    in_private_netns(|| {
+        if !has_bpf() {
+            return;
+        }
+        let Some(mut room) = Room::new("outside") else {
+            return;
+        };
+        if room.run("command -v python3").is_empty() {
+            return skip("no python3");
+        }
+        let cgroup = room.cgroup.display().to_string();
+        let start = format!("echo 0 > {cgroup}/cgroup.procs && exec python3 -c \"$0\"");
+        let mut program = Command::new("sh")
+            .args(["-c", &start, PAIRS])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+        let mut stdin = program.stdin.take().unwrap();
+        let mut connect = || {
+            stdin.write_all(b"\n").unwrap();
+            lines.next().unwrap().unwrap()
+        };
+        connect();
+        room.deadpeer(&format!(
+            "--new-connections --cgroup {cgroup} --within 30s --yes --json"
+        ));
+        let old_and_new = connect();
+        assert!(
+            old_and_new.starts_with("(0, 7200) (0, 7200) (1, 9)"),
+            "{old_and_new}"
+        );
+        let ping = format!(
+            "{} ping -c 1 --pid {} --json",
+            env!("CARGO_BIN_EXE_deadpeer"),
+            program.id()
+        );
+        // Before that, the kernel sends no probe.
+        std::thread::sleep(std::time::Duration::from_millis(1_100));
+        let said = room.run(&ping).join("\n");
+        assert_eq!(said.matches("\"answer\":\"answered\"").count(), 4, "{said}");
+        let asked = connect();
+        assert!(asked.starts_with(&old_and_new), "{asked}");
+
+        let all = format!("--pid {} --yes --json --no-bpf", program.id());
+        room.deadpeer(&format!("--within 60s {all}"));
+        let protected = connect();
+        assert!(!protected.contains("7200"), "{protected}");
+        let file = room.deadpeer("--list --json");
+        let file = of_type(&file, "undo_file")[0]["file"].clone();
+        room.deadpeer(&format!("--undo {} --yes --json", file.as_str().unwrap()));
+        let undone = connect();
+        assert!(undone.starts_with(&old_and_new), "{undone}");
+        let _ = program.kill();
+        let _ = program.wait();
     });
 }
 

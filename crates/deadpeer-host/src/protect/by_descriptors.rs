@@ -41,7 +41,7 @@ fn carry_out_one(
     if before != Some(&now) {
         return Err(Failure::Overtaken);
     }
-    let applied = change.options.apply(&socket).map_err(|_| {
+    let applied = change.options.apply_from_outside(&socket).map_err(|_| {
         put_back(&socket, &now, &change.options);
         Failure::Refused
     })?;
@@ -61,6 +61,6 @@ fn carry_out_one(
 fn put_back(socket: impl AsFd, before: &Effective, set: &SocketOptions) {
     for old in before.of_those(set).settings() {
         // The kernel took other values of these options a moment ago.
-        let _ = (0..PUT_BACK_TRIES).find(|_| sockopt::set(&socket, old).is_ok());
+        let _ = (0..PUT_BACK_TRIES).find(|_| sockopt::set_from_outside(&socket, old).is_ok());
     }
 }

@@ -94,7 +94,7 @@ impl Survey {
             if let Some((sets, connections)) = seen
                 && let Some(found) = part.overwriting(aim, fate, sets, connections)
             {
-                self.overwriting.push(found);
+                self.note_overwriting(found);
             }
             if let Some(part) = self.parts.get_mut(place) {
                 part.fate = fate;
@@ -105,6 +105,22 @@ impl Survey {
             let part = parts.get(job.part);
             part.is_some_and(|part| part.fate.change().is_some())
         });
+    }
+
+    /// A program may listen on a port by several sockets, as for IPv4 and IPv6: that is said once.
+    fn note_overwriting(&mut self, found: Overwriting) {
+        let same = |known: &&mut Overwriting| {
+            let connections = found.connections;
+            let known = Overwriting {
+                connections,
+                ..(**known).clone()
+            };
+            known == found
+        };
+        match self.overwriting.iter_mut().find(same) {
+            Some(known) => known.connections += found.connections,
+            None => self.overwriting.push(found),
+        }
     }
 
     /// Whether deadpeer supervises, in its program, all that a listener has accepted.

@@ -129,6 +129,7 @@ impl Owners {
 
     fn index(&mut self) {
         self.held.sort_unstable();
+        self.drop_borrowed();
         let mut from = 0;
         let blocks = self
             .held
@@ -139,6 +140,27 @@ impl Owners {
                 self.blocks.insert(first.inode / BLOCK, from..to);
             }
             from = to;
+        }
+    }
+}
+
+impl Owners {
+    /// While it asks or sets, a deadpeer holds a duplicate of the owner's descriptor, and owns
+    /// nothing.
+    fn drop_borrowed(&mut self) {
+        let processes = &self.processes;
+        let ours = |held: &Held| {
+            let process = processes.get(held.process as usize);
+            process.is_some_and(|process| process.comm() == b"deadpeer")
+        };
+        let sharing = self.held.chunk_by(|a, b| a.inode == b.inode);
+        let borrowed: Vec<Held> = sharing
+            .filter(|sharing| sharing.len() > 1 && !sharing.iter().all(ours))
+            .flat_map(|sharing| sharing.iter().copied().filter(ours))
+            .collect();
+        if !borrowed.is_empty() {
+            self.held
+                .retain(|held| borrowed.binary_search(held).is_err());
         }
     }
 }
@@ -249,6 +271,30 @@ mod tests {
                 assert_eq!(owners.of(inode).count(), held, "{inode} of {inodes:?}");
             }
         }
+    }
+
+    #[test]
+    fn who_borrows_is_no_owner() {
+        let held = |inode, pid, name: &[u8]| {
+            let inode = NonZeroU32::new(inode).unwrap();
+            (inode, Process::named(pid, name), 4)
+        };
+        let owners: Owners = [
+            held(3, 7, b"deadpeer"),
+            held(3, 8, b"redis-server"),
+            held(4, 7, b"deadpeer"),
+            held(5, 9, b"nginx"),
+            held(5, 10, b"nginx"),
+        ]
+        .into_iter()
+        .collect();
+        let of = |inode| {
+            let of = owners.of(NonZeroU32::new(inode).unwrap());
+            of.map(|owner| owner.process.pid()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(3), [8]);
+        assert_eq!(of(4), [7]);
+        assert_eq!(of(5), [9, 10]);
     }
 
     #[test]

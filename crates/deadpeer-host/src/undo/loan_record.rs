@@ -231,5 +231,5 @@ fn give_back(socket: &OwnedFd, group: &Group) -> bool {
         return false;
     };
     let back = WayBack::of(&now, &[group]).options;
-    back == SocketOptions::default() || back.apply(socket).is_ok()
+    back == SocketOptions::default() || back.apply_from_outside(socket).is_ok()
 }

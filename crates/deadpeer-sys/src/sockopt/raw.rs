@@ -72,9 +72,12 @@ pub(super) fn write_int(
     value: u32,
     call: &'static str,
 ) -> Result<()> {
-    let value = c_int::try_from(value).map_err(|_| SysError {
+    write(fd, level, option, &int(value, call)?, call)
+}
+
+pub(super) fn int(value: u32, call: &'static str) -> Result<c_int> {
+    c_int::try_from(value).map_err(|_| SysError {
         call,
         errno: Errno::INVAL,
-    })?;
-    write(fd, level, option, &value, call)
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use deadpeer_core::{Effective, TcpInfo};
+use deadpeer_core::{Cause, Effective, TcpInfo};
 
 use super::pingable::Pingable;
 use super::reading::{ANSWER_LIMIT, LEAST_SILENCE, Reading, obstacle, silent_for, unanswered};
@@ -208,9 +208,12 @@ impl<S: Pingable> Ping<S> {
         // Gone, it may have none any more.
         let limits = || Ok(settings.map(|it| it.limits()).unwrap_or_default());
         let death = judge(signs, info, limits, Known::Connected, HalfClose::Lives);
-        Ok(death.map(match self.asked {
-            true => Answer::Ended,
-            false => Answer::Dead,
+        Ok(death.map(|death| {
+            let answered = matches!(death.cause(), Cause::Reset | Cause::ResetAfterFin);
+            match self.asked && answered {
+                true => Answer::Ended(death),
+                false => Answer::Dead(death),
+            }
         }))
     }
 

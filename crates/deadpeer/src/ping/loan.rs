@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use deadpeer_core::{Effective, SocketOptions};
+use deadpeer_core::{Effective, Setting, SocketOption, SocketOptions};
 use deadpeer_sys::{SysError, sockopt};
 
 /// `TCP_KEEPIDLE` while it is borrowed, seconds.
@@ -25,11 +25,11 @@ pub fn lent_to_ping() -> SocketOptions {
 /// `TCP_KEEPIDLE` is the first to be borrowed and the last to be given back: whoever comes after a
 /// process that was killed in between knows by it that the loan stands.
 pub(super) fn take(fd: BorrowedFd<'_>, before: &Effective) -> Result<(), SysError> {
-    sockopt::set_keepidle_s(fd, BORROWED_IDLE_S)?;
+    set(fd, SocketOption::Keepidle, BORROWED_IDLE_S)?;
     if !before.keepalive {
         // Switched on, it waits afresh; set once more, the silence until now counts.
-        let asked = sockopt::set_keepalive(fd, true)
-            .and_then(|()| sockopt::set_keepidle_s(fd, BORROWED_IDLE_S));
+        let asked = set(fd, SocketOption::Keepalive, 1)
+            .and_then(|()| set(fd, SocketOption::Keepidle, BORROWED_IDLE_S));
         if let Err(error) = asked {
             give_back(fd, before);
             return Err(error);
@@ -45,16 +45,21 @@ pub(super) fn give_back(fd: BorrowedFd<'_>, before: &Effective) {
             return Ok(());
         }
         if !before.keepalive {
-            sockopt::set_keepalive(fd, false)?;
+            set(fd, SocketOption::Keepalive, 0)?;
         }
         if before.keepidle_s != BORROWED_IDLE_S {
-            sockopt::set_keepidle_s(fd, before.keepidle_s)?;
+            set(fd, SocketOption::Keepidle, before.keepidle_s)?;
         }
         Ok(())
     };
     // These options were just set on this socket: they are not refused, and fail for a moment at
     // most, for want of memory.
     let _ = (0..3).map(give_back).find(Result::is_ok);
+}
+
+/// A loan is no wish of the program's: under a rule for new connections, it would not be lent.
+fn set(fd: BorrowedFd<'_>, option: SocketOption, value: u32) -> Result<(), SysError> {
+    sockopt::set_from_outside(fd, Setting::new(option, value))
 }
 
 #[cfg(test)]

@@ -94,6 +94,22 @@ fn a_muted_peer_does_not_answer() {
 }
 
 #[test]
+fn what_the_kernel_gives_up_meanwhile_was_ended_by_no_answer() {
+    in_private_netns(|| {
+        let (client, server) = silent_pair("127.0.0.1");
+        sockopt::mute(&server).unwrap();
+        sockopt::set_keepintvl_s(&client, 1).unwrap();
+        sockopt::set_keepcnt(&client, 2).unwrap();
+        sockopt::set_keepalive(&client, true).unwrap();
+        sockopt::set_keepidle_s(&client, 1).unwrap();
+        let Answer::Dead(death) = ping(&client, 4_000) else {
+            panic!("nobody has answered");
+        };
+        assert_eq!(death.cause(), Cause::TimedOut);
+    });
+}
+
+#[test]
 fn an_answer_right_after_a_lost_one_is_heard_of() {
     in_private_netns(|| {
         // Two pings 600 ms apart pass the peer's limit, without a lost answer between them and with

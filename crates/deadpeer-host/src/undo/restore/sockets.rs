@@ -154,7 +154,7 @@ fn put_back(
     let now = sockopt::effective(socket).map_err(drop)?;
     let back = WayBack::of(&now, groups);
     if back.options != SocketOptions::default() && undoing == Undoing::InEarnest {
-        back.options.apply(socket).map_err(drop)?;
+        back.options.apply_from_outside(socket).map_err(drop)?;
     }
     Ok((now, back))
 }
