@@ -263,12 +263,14 @@ fn on_own_thread<T: Send>(
     work: impl FnOnce() -> Result<T, NetnsError> + Send,
 ) -> Result<T, NetnsError> {
     std::thread::scope(|scope| {
-        let name = std::thread::current()
-            .name()
-            .unwrap_or("namespace")
-            .to_owned();
-        let thread = std::thread::Builder::new()
-            .name(name)
+        let ours = std::thread::current();
+        let builder = std::thread::Builder::new();
+        // A main thread's name is that of its process, which others read (`comm`), and is inherited.
+        let builder = match ours.name().filter(|name| *name != "main") {
+            Some(name) => builder.name(name.to_owned()),
+            None => builder,
+        };
+        let thread = builder
             .spawn_scoped(scope, door::from_here(work))
             .map_err(|error| NetnsError::Thread {
                 errno: errno(&error),

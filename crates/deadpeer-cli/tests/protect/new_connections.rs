@@ -224,6 +224,53 @@ fn bpf_and_net_admin_are_enough() {
     });
 }
 
+/// As with a container that is restarted: its id stays, and its cgroup is made anew.
+#[test]
+fn a_rule_of_a_cgroup_that_is_made_anew_is_replaced() {
+    in_private_netns(|| {
+        if !has_bpf() {
+            return;
+        }
+        let Some(mut room) = Room::new("anew") else {
+            return;
+        };
+        if room.run("command -v python3").is_empty() {
+            return skip("no python3");
+        }
+        let home = room.cgroup.display().to_string();
+        let cgroup = format!("{home}/container");
+        std::fs::create_dir(&cgroup).unwrap();
+        let make = format!("--new-connections --cgroup {cgroup} --within 30s --yes --json");
+        room.deadpeer(&make);
+        // A socket that is still open keeps what is left of its cgroup, and with it the rule.
+        let connect = "import socket as s, sys; l = s.create_server(('127.0.0.1', 0)); c = s.create_connection(l.getsockname()); print(1, flush=True); sys.stdin.read()";
+        let start = format!("echo 0 > {cgroup}/cgroup.procs && exec python3 -c \"$0\"");
+        let mut program = Command::new("sh")
+            .args(["-c", &start, connect])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(program.stdout.take().unwrap()).lines();
+        said.next().unwrap().unwrap();
+        room.run(&format!("echo {} > {home}/cgroup.procs", program.id()));
+        std::fs::remove_dir(&cgroup).unwrap();
+        let listed = room.deadpeer("--list --json");
+        let [standing] = &of_type(&listed, "standing_protection")[..] else {
+            panic!("{listed:?}");
+        };
+        assert_eq!(standing["holds"], false);
+
+        std::fs::create_dir(&cgroup).unwrap();
+        let made = room.deadpeer(&make);
+        assert_eq!(made[0]["holds"], true, "{made:?}");
+        let _ = program.kill();
+        let _ = program.wait();
+        room.deadpeer("--remove all --json");
+        std::fs::remove_dir(&cgroup).unwrap();
+    });
+}
+
 #[test]
 fn a_rest_of_a_killed_maker_is_said_and_can_be_removed() {
     in_private_netns(|| {

@@ -113,7 +113,7 @@ fn dropping(aim: &Aim, calm: &SocketOptions) -> Way {
 /// machine, containers included) that begins from now on, under a name by which it can be
 /// [listed](standing) and ended. Takes `CAP_BPF` and `CAP_NET_ADMIN`, Linux 6.1, and a mounted BPF
 /// file system. One of the same name that an earlier version made, or what is left of one whose
-/// maker was killed, is replaced once the new one holds.
+/// maker was killed or whose cgroup is gone, is replaced once the new one holds.
 ///
 /// # Errors
 /// Nothing new holds then.
@@ -154,9 +154,9 @@ fn put(
     // Its clock is not looked at here.
     let engine = Engine::open(1)?;
     let protection = engine.protect(cgroup, rule)?;
-    let before = pinned(Path::new(BPFFS)).unwrap_or_default();
-    let mut of_name = before.iter().filter(|it| it.name == name);
-    if let Some(replaced) = of_name.find(|it| is_replaced(it)) {
+    let before = standing().unwrap_or_default();
+    let mut of_name = before.iter().map(|it| &it.pinned);
+    if let Some(replaced) = of_name.find(|it| it.name == name && is_replaced(it)) {
         replaced.remove()?;
     }
     Ok(Standing {
@@ -164,6 +164,10 @@ fn put(
         cgroup: Some(cgroup_path.to_owned()),
     })
 }
+
+/// The number of the root of the whole hierarchy, which no cgroup namespace hides
+/// (fs/kernfs/dir.c: the first that is given).
+const WHOLE: u64 = 1;
 
 /// Every rule that holds, or is left of one that was killed while it was being made; none where
 /// there is no BPF file system.
@@ -179,12 +183,21 @@ pub fn standing() -> Result<Vec<Standing>, NewConnectionsError> {
         return Ok(Vec::new());
     }
     let root: Option<OwnedFd> = cgroup::root().ok();
-    let found = pinned.into_iter().map(|pinned| Standing {
-        cgroup: root
+    let sees_all = root
+        .as_ref()
+        .is_some_and(|root| cgroup::id(root) == Ok(WHOLE));
+    let found = pinned.into_iter().map(|mut pinned| {
+        let path = root
             .as_ref()
             .zip(pinned.cgroup)
-            .and_then(|(root, id)| cgroup::path_of(root, id)),
-        pinned,
+            .and_then(|(root, id)| cgroup::path_of(root, id));
+        if sees_all && path.is_none() {
+            pinned.cgroup = None;
+        }
+        Standing {
+            cgroup: path,
+            pinned,
+        }
     });
     Ok(found.collect())
 }
