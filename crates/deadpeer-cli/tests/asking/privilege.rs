@@ -3,7 +3,7 @@
 use deadpeer_sys::sock_diag::SockDiag;
 use deadpeer_sys::testing::{in_private_netns, skip};
 
-use crate::common::capabilities::{can_drop_capabilities, with_capabilities};
+use crate::common::capabilities::{can_drop_capabilities, tracing, with_capabilities};
 use crate::common::population::Holder;
 use crate::scenes::{gone, server_end, silent};
 
@@ -15,9 +15,9 @@ fn asking_takes_ptrace() {
         }
         let pair = silent();
         let end = server_end(&pair);
-        let _holder = Holder::plain(pair.server);
+        let _holder = Holder::of_another_user(pair.server);
         let args = ["ping", "-c", "1", "--local", &end];
-        let asked = with_capabilities("sys_ptrace", &args);
+        let asked = with_capabilities(tracing(), &args);
         assert_eq!(asked.code, 0, "{}{}", asked.stdout, asked.stderr);
         let refused = with_capabilities("", &args);
         assert_eq!(refused.code, 3, "{}", refused.stdout);
@@ -41,7 +41,7 @@ fn destroying_takes_net_admin() {
         }
         let pair = gone();
         let end = server_end(&pair);
-        let _holder = Holder::plain(pair.server);
+        let _holder = Holder::of_another_user(pair.server);
         let args = ["kill", "--unreachable", "--local", &end, "--yes"];
         let refused = with_capabilities("sys_ptrace", &args);
         assert_eq!(refused.code, 2, "{}", refused.stdout);
@@ -59,7 +59,7 @@ fn destroying_takes_net_admin() {
             "{said}"
         );
         assert!(said.contains("Nothing was destroyed"), "{said}");
-        let done = with_capabilities("sys_ptrace,net_admin", &args);
+        let done = with_capabilities(&format!("{},net_admin", tracing()), &args);
         assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     });
 }

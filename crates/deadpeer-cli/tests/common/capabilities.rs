@@ -12,6 +12,15 @@ pub(crate) fn with_capabilities(capabilities: &str, args: &[&str]) -> Ran {
     ran(only_with(capabilities, args).output())
 }
 
+/// What it takes to look into the processes of other users.
+pub(crate) fn tracing() -> &'static str {
+    let shows_inodes = deadpeer_core::KernelVersion::new(5, 14);
+    match deadpeer_sys::kernel_version().is_none_or(|running| running >= shows_inodes) {
+        true => "sys_ptrace",
+        false => "sys_ptrace,dac_read_search",
+    }
+}
+
 /// The command, to be run like that.
 pub(crate) fn only_with(
     capabilities: &str,

@@ -83,19 +83,32 @@ impl Holder {
         Self::of(Path::new(SLEEP), socket)
     }
 
+    /// A process of nobody's, as a service's is not root's; of our own where there is no such user.
+    pub(crate) fn of_another_user(socket: impl Into<OwnedFd>) -> Self {
+        const NOBODY: u32 = 65_534;
+        let socket = socket.into();
+        let copy = socket.try_clone().expect("room for a descriptor");
+        let child = sleeping(Path::new(SLEEP), copy).uid(NOBODY).spawn();
+        child.map_or_else(|_| Self::plain(socket), Self)
+    }
+
     fn of(program: &Path, socket: impl Into<OwnedFd>) -> Self {
-        let child = Command::new(program)
-            .arg0("sleep")
-            .arg("600")
-            .stdin(Stdio::from(socket.into()))
-            .spawn()
-            .expect("sleep runs");
-        Self(child)
+        Self(
+            sleeping(program, socket.into())
+                .spawn()
+                .expect("sleep runs"),
+        )
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.0.id()
     }
+}
+
+fn sleeping(program: &Path, socket: OwnedFd) -> Command {
+    let mut command = Command::new(program);
+    command.arg0("sleep").arg("600").stdin(Stdio::from(socket));
+    command
 }
 
 impl Drop for Holder {

@@ -3,17 +3,17 @@
 use deadpeer_sys::testing::in_private_netns;
 use serde_json::Value;
 
-use crate::common::capabilities::{can_drop_capabilities, with_capabilities};
+use crate::common::capabilities::{can_drop_capabilities, tracing, with_capabilities};
 use crate::common::of_type;
 use crate::common::population::{Holder, keepalive, pair};
 use crate::has_bpf;
 
-/// Audits the server's end of a connection, which a process of root holds. Returns all lines, and
+/// Audits the server's end of a connection, which a process of another user holds. Returns all lines, and
 /// the number of that process.
 fn audit(capabilities: &str, flags: &[&str]) -> (Vec<Value>, u32) {
     let pair = pair(&keepalive(120, 30, 4));
     let end = pair.address().to_string();
-    let holder = Holder::plain(pair.server);
+    let holder = Holder::of_another_user(pair.server);
     let args = [
         "audit",
         "--json",
@@ -47,7 +47,7 @@ fn through_descriptors_it_takes_ptrace() {
         if !can_drop_capabilities() {
             return;
         }
-        let (lines, holder) = audit("sys_ptrace", &["--no-bpf"]);
+        let (lines, holder) = audit(tracing(), &["--no-bpf"]);
         assert_all_seen(&lines, holder);
         assert_eq!(of_type(&lines, "summary")[0]["read_by"], "descriptors");
     });

@@ -10,6 +10,7 @@ use deadpeer_core::TcpState;
 use deadpeer_sys::sockopt::{self, Transport};
 use deadpeer_sys::{netns, readiness, tcp_info};
 use rustc_hash::FxHashSet;
+use rustix::io::Errno;
 
 use super::fd_borrower::FdBorrower;
 use super::namespace::OpenNamespace;
@@ -65,10 +66,10 @@ pub(super) fn unseen(owners: &Owners, seen: &mut [u32], read: &[u64], filter: &F
         let Some(netns) = netns.filter(|netns| !known && read.contains(netns)) else {
             continue;
         };
-        if !filter.matches_owners([process]) || !is_tcp(owner) {
+        if !filter.matches_owners([process]) {
             continue;
         }
-        let Ok(socket) = borrower.duplicate(process.pid(), owner.fd) else {
+        let Some(socket) = duplicate_if_tcp(&mut borrower, owner) else {
             continue;
         };
         if let Some(other) = is_elsewhere(&socket, &read) {
@@ -106,8 +107,7 @@ pub(super) fn elsewhere(owners: &Owners, known: &FxHashSet<u64>) -> Vec<OpenName
     let mut last = None;
     for (inode, owner) in owners.each() {
         if last.replace(inode) != Some(inode)
-            && is_tcp(owner)
-            && let Ok(socket) = borrower.duplicate(owner.process.pid(), owner.fd)
+            && let Some(socket) = duplicate_if_tcp(&mut borrower, owner)
             && let Some(other) = is_elsewhere(&socket, known)
             && !elsewhere.contains(&other)
         {
@@ -117,12 +117,28 @@ pub(super) fn elsewhere(owners: &Owners, known: &FxHashSet<u64>) -> Vec<OpenName
     elsewhere
 }
 
-fn is_tcp(owner: Owner<'_>) -> bool {
+fn duplicate_if_tcp(borrower: &mut FdBorrower, owner: Owner<'_>) -> Option<OwnedFd> {
+    if !may_be_tcp(owner) {
+        return None;
+    }
+    let socket = borrower.duplicate(owner.process.pid(), owner.fd).ok()?;
+    let is_tcp = matches!(
+        sockopt::transport(&socket),
+        Ok(Transport::Tcp | Transport::Mptcp)
+    );
+    is_tcp.then_some(socket)
+}
+
+fn may_be_tcp(owner: Owner<'_>) -> bool {
     let mut name = [0_u8; 16];
     let path = format!("/proc/{}/fd/{}", owner.process.pid(), owner.fd);
     let read = rustix::fs::getxattr(path.as_str(), "system.sockprotoname", &mut name[..]);
     let tcp: [&[u8]; 4] = [b"TCP\0", b"TCPv6\0", b"MPTCP\0", b"MPTCPv6\0"];
-    read.is_ok_and(|len| name.get(..len).is_some_and(|name| tcp.contains(&name)))
+    match read {
+        Ok(len) => name.get(..len).is_some_and(|name| tcp.contains(&name)),
+        // Another user's: the link can't be looked at, the descriptor can.
+        Err(errno) => errno == Errno::ACCESS,
+    }
 }
 
 /// Where a socket is, if that is none of the namespaces that were read. One that is in their tables

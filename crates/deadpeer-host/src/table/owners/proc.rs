@@ -2,7 +2,8 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd, RawFd};
+use std::os::unix::net::UnixDatagram;
 
 use deadpeer_sys::ProcessStat;
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
@@ -11,9 +12,9 @@ use rustix::io::Errno;
 use super::{Held, Owners};
 
 impl Owners {
-    /// Reads the descriptors of every process that we may look into: our own, and with root's
-    /// rights (`CAP_SYS_PTRACE`) all of this pid namespace. Processes that end meanwhile are left
-    /// out.
+    /// Reads the descriptors of every process that we may look into: our own, and with
+    /// `CAP_SYS_PTRACE` all of this pid namespace (before Linux 5.14, those of other users with
+    /// `CAP_DAC_READ_SEARCH` as well). Processes that end meanwhile are left out.
     ///
     /// # Errors
     /// `/proc` itself cannot be read.
@@ -77,7 +78,10 @@ impl Owners {
         buffer: &mut [MaybeUninit<u8>],
     ) -> Result<(), Errno> {
         let process = self.processes.len() as u32;
-        let directory = open_directory(proc, format!("{pid}/fd").as_str())?;
+        let directory = match open_directory(proc, format!("{pid}/fd").as_str()) {
+            Err(Errno::ACCESS) => return self.scan_details(proc, pid, buffer),
+            directory => directory?,
+        };
         let mut entries = RawDir::new(&directory, buffer);
         while let Some(entry) = entries.next() {
             let name = entry?;
@@ -101,6 +105,63 @@ impl Owners {
         }
         Ok(())
     }
+}
+
+impl Owners {
+    /// The same from `/proc/PID/fdinfo`, which whoever may trace a process may read. The folder of
+    /// links is its user's, whoever else has `CAP_SYS_PTRACE` (fs/proc/fd.c, `proc_fd_permission`,
+    /// `proc_fdinfo_permission`).
+    fn scan_details(
+        &mut self,
+        proc: &OwnedFd,
+        pid: u32,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> Result<(), Errno> {
+        let process = self.processes.len() as u32;
+        let directory = open_directory(proc, format!("{pid}/fdinfo").as_str())?;
+        let mount = mount_of_sockets().ok_or(Errno::ACCESS)?;
+        let mut entries = RawDir::new(&directory, buffer);
+        while let Some(entry) = entries.next() {
+            let name = entry?;
+            let name = name.file_name();
+            let Some(fd) = number(name.to_bytes()).and_then(|fd| RawFd::try_from(fd).ok()) else {
+                continue;
+            };
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            let mut details = [0; 128];
+            let read = openat(&directory, name, flags, Mode::empty())
+                .and_then(|file| rustix::io::read(file, &mut details));
+            let len = match read {
+                Ok(len) => len,
+                // Closed meanwhile.
+                Err(Errno::NOENT) => continue,
+                Err(errno) => return Err(errno),
+            };
+            let details = details.get(..len).unwrap_or_default();
+            if field(details, b"mnt_id:") == Some(mount)
+                && let Some(inode) = field(details, b"ino:")
+            {
+                self.held.push(Held { inode, process, fd });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The mount that all sockets of the machine are in, by its number; `None` before Linux 5.14, which
+/// shows no inode numbers there.
+fn mount_of_sockets() -> Option<u32> {
+    let socket = UnixDatagram::unbound().ok()?;
+    let path = format!("/proc/self/fdinfo/{}", socket.as_raw_fd());
+    let details = std::fs::read(path).ok()?;
+    field(&details, b"ino:")?;
+    field(&details, b"mnt_id:")
+}
+
+/// A number among the lines of a file of `/proc/PID/fdinfo`.
+fn field(details: &[u8], name: &[u8]) -> Option<u32> {
+    let mut lines = details.split(|byte| *byte == b'\n');
+    number(lines.find_map(|line| line.strip_prefix(name))?.trim_ascii())
 }
 
 /// The number in `socket:[123]`.
@@ -157,7 +218,6 @@ mod tests {
     use std::fs;
     use std::net::TcpListener;
     use std::num::NonZeroU32;
-    use std::os::fd::AsRawFd;
 
     use super::*;
 
@@ -184,6 +244,15 @@ mod tests {
         assert!(!has_something_to_hide(2_129_984));
         assert!(may_have_descriptors(std::process::id()));
         assert!(!may_have_descriptors(u32::MAX));
+    }
+
+    #[test]
+    fn details_of_descriptors() {
+        let details = b"pos:\t0\nflags:\t02004002\nmnt_id:\t10\nino:\t10847953\n";
+        assert_eq!(field(details, b"mnt_id:"), Some(10));
+        assert_eq!(field(details, b"ino:"), Some(10_847_953));
+        // As before Linux 5.14.
+        assert_eq!(field(b"pos:\t0\nflags:\t02\nmnt_id:\t10\n", b"ino:"), None);
     }
 
     #[test]
