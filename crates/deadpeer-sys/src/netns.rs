@@ -265,7 +265,7 @@ fn on_own_thread<T: Send>(
     std::thread::scope(|scope| {
         let ours = std::thread::current();
         let builder = std::thread::Builder::new();
-        // A main thread's name is that of its process, which others read (`comm`), and is inherited.
+        // A main thread's name is that of its process (`comm`), and is inherited.
         let builder = match ours.name().filter(|name| *name != "main") {
             Some(name) => builder.name(name.to_owned()),
             None => builder,

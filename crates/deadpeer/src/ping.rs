@@ -35,7 +35,7 @@ pub enum Answer {
     },
     /// No probe was sent, and none would tell more than this.
     NotNow(NotNow),
-    /// The connection was over before anything was asked, or was given up by its kernel's own timers
+    /// The connection was over before anything was asked, or its kernel's own timers gave it up
     /// while an answer was waited for.
     Dead(Death),
     /// A probe went out and the connection ended on it: the peer's kernel knew no such connection

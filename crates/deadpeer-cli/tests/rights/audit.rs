@@ -8,8 +8,8 @@ use crate::common::of_type;
 use crate::common::population::{Holder, keepalive, pair};
 use crate::has_bpf;
 
-/// Audits the server's end of a connection, which a process of another user holds. Returns all lines, and
-/// the number of that process.
+/// Audits the server's end of a connection, which a process of another user holds. Returns all
+/// lines, and the number of that process.
 fn audit(capabilities: &str, flags: &[&str]) -> (Vec<Value>, u32) {
     let pair = pair(&keepalive(120, 30, 4));
     let end = pair.address().to_string();
