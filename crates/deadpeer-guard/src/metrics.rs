@@ -103,6 +103,12 @@ impl Board {
         next_sweep.is_some_and(|due| Instant::now() < due + OVERDUE)
     }
 
+    /// Whether anything was shown on it yet.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn is_shown(&self) -> bool {
+        self.lock().next_sweep.is_some()
+    }
+
     /// Everything, in the text format of Prometheus (version 0.0.4).
     #[must_use]
     pub fn text(&self) -> String {

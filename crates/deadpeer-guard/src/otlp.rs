@@ -1,5 +1,5 @@
 //! Deaths and kills as log records, and the metrics, for a collector of OpenTelemetry: OTLP over
-//! HTTP, in JSON (opentelemetry.io, "OTLP Specification", "OTLP/HTTP").
+//! HTTP, in Protocol Buffers (opentelemetry.io, "OTLP Specification", "OTLP/HTTP").
 //!
 //! A thread sends, a batch a second. Whoever tells it something never waits: a collector that hangs
 //! or is not there costs records, which are counted.
@@ -7,6 +7,7 @@
 mod endpoint;
 mod logs;
 mod metrics;
+mod proto;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -19,13 +20,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::Value;
+use prost::Message;
 use tracing::{info, warn};
 use ureq::Agent;
 
 use crate::event::Event;
 use crate::metrics::{Board, ExportReading};
-use endpoint::PostError;
+use endpoint::{PartialSuccess, PostError};
 use logs::News;
 use queue::Queue;
 
@@ -48,13 +49,18 @@ impl Exporter {
     /// No thread can be started.
     pub fn start(endpoint: Endpoint, board: Board) -> io::Result<Self> {
         let queue = Arc::new(Queue::default());
-        let sender = Sender {
-            endpoint,
+        let line = |path| Line {
+            endpoint: endpoint.clone(),
+            path,
             agent: endpoint::agent(),
+            failing: None,
+        };
+        let sender = Sender {
+            logs: line("/v1/logs"),
+            metrics: line("/v1/metrics"),
             board,
             queue: Arc::clone(&queue),
             since: SystemTime::now(),
-            rest: None,
         };
         thread::Builder::new()
             .name("otlp".to_owned())
@@ -83,14 +89,12 @@ impl Exporter {
 
 /// The thread's.
 struct Sender {
-    endpoint: Endpoint,
-    agent: Agent,
+    logs: Line,
+    metrics: Line,
     board: Board,
     queue: Arc<Queue>,
     /// When counts were 0.
     since: SystemTime,
-    /// How long it rests after the next failure; `None`: the last time it went well.
-    rest: Option<Duration>,
 }
 
 impl Sender {
@@ -102,12 +106,7 @@ impl Sender {
                 self.deliver(records);
             }
             if over || Instant::now() >= next_metrics {
-                let request =
-                    metrics::request(&self.board.metrics(), self.since, SystemTime::now());
-                if let Err(error) = self.post("/v1/metrics", &request) {
-                    self.failed(&error);
-                }
-                next_metrics = Instant::now() + METRICS;
+                next_metrics = Instant::now() + self.send_metrics();
             }
             if over {
                 return self.queue.done();
@@ -115,47 +114,89 @@ impl Sender {
         }
     }
 
+    /// How long until the next.
+    fn send_metrics(&mut self) -> Duration {
+        if !self.board.is_shown() {
+            // They would say that there is nothing.
+            return FIRST_REST;
+        }
+        let now = SystemTime::now();
+        let request = metrics::request(&self.board.metrics(), self.since, now);
+        match self.metrics.post(&request) {
+            Fate::Later(rest) => rest.max(METRICS),
+            Fate::Taken { .. } | Fate::Refused => METRICS,
+        }
+    }
+
     /// Until the collector has them, has refused them, or it is over.
-    fn deliver(&mut self, records: Vec<Value>) {
+    fn deliver(&mut self, records: Vec<Vec<u8>>) {
         let count = records.len() as u64;
         let request = logs::request(records);
         loop {
-            match self.post("/v1/logs", &request) {
-                Ok(answer) => {
-                    let refused = endpoint::rejected(&answer).min(count);
-                    return self.queue.count(count - refused, refused);
+            let lost = match self.logs.post(&request) {
+                Fate::Taken { without } => without.min(count),
+                Fate::Refused => count,
+                Fate::Later(rest) if self.queue.is_over_within(rest) => count,
+                Fate::Later(_) => continue,
+            };
+            return self.queue.count(count - lost, lost);
+        }
+    }
+}
+
+/// One of the two things that are sent. Many receivers take only the other.
+struct Line {
+    endpoint: Endpoint,
+    path: &'static str,
+    agent: Agent,
+    /// How long it rests after the next failure; `None`: the last time it went well.
+    failing: Option<Duration>,
+}
+
+/// What became of a request.
+enum Fate {
+    Taken {
+        /// So many records or points of it.
+        without: u64,
+    },
+    Refused,
+    /// Nothing yet; how long to rest.
+    Later(Duration),
+}
+
+impl Line {
+    fn post(&mut self, request: &impl Message) -> Fate {
+        match self.endpoint.post(&self.agent, self.path, request) {
+            Ok(None) => {
+                if self.failing.take().is_some() {
+                    info!(
+                        "the collector at {}{} takes everything again",
+                        self.endpoint, self.path
+                    );
                 }
-                Err(error @ PostError::Refused(_)) => {
-                    self.failed(&error);
-                    return self.queue.count(0, count);
-                }
-                Err(error @ PostError::Unavailable(_)) => {
-                    let rest = self.failed(&error);
-                    if self.queue.is_over_within(rest) {
-                        return self.queue.count(0, count);
-                    }
-                }
+                Fate::Taken { without: 0 }
+            }
+            Ok(Some(PartialSuccess { rejected, why })) => {
+                self.failed(&format!("it took all but {rejected}: {why}"));
+                Fate::Taken { without: rejected }
+            }
+            Err(error @ PostError::Refused(_)) => {
+                self.failed(&error.to_string());
+                Fate::Refused
+            }
+            Err(error @ PostError::Unavailable { rest, .. }) => {
+                Fate::Later(self.failed(&error.to_string()).max(rest))
             }
         }
     }
 
-    fn post(&mut self, path: &str, request: &Value) -> Result<Vec<u8>, PostError> {
-        let answer = self
-            .endpoint
-            .post(&self.agent, path, &request.to_string())?;
-        if self.rest.take().is_some() {
-            info!("the collector at {} answers again", self.endpoint);
-        }
-        Ok(answer)
-    }
-
     /// Says so the first time; how long to rest.
-    fn failed(&mut self, error: &PostError) -> Duration {
-        let rest = self.rest.unwrap_or(FIRST_REST);
-        if self.rest.is_none() {
-            warn!("the collector at {}: {error}", self.endpoint);
+    fn failed(&mut self, why: &str) -> Duration {
+        let rest = self.failing.unwrap_or(FIRST_REST);
+        if self.failing.is_none() {
+            warn!("the collector at {}{}: {why}", self.endpoint, self.path);
         }
-        self.rest = Some((rest * 2).min(LAST_REST));
+        self.failing = Some((rest * 2).min(LAST_REST));
         rest
     }
 }

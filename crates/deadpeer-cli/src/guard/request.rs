@@ -62,8 +62,8 @@ pub(crate) struct GuardArgs {
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["check", "once"])]
     listen: Option<SocketAddr>,
     /// Send deaths and kills as log records, and the metrics, to this OpenTelemetry collector, such
-    /// as http://127.0.0.1:4318 (OTLP over HTTP, in JSON; built in with --features otlp). Nothing
-    /// is sent unless this is given
+    /// as http://127.0.0.1:4318 (OTLP over HTTP; built in with --features otlp). Nothing is sent
+    /// unless this is given
     #[arg(long, value_name = "URL", conflicts_with_all = ["check", "once"])]
     otlp: Option<Endpoint>,
     #[command(flatten)]

@@ -4,9 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde_json::Value;
+use deadpeer_report::sanitize::sanitize;
+use prost::Message;
 use ureq::Agent;
 use ureq::http::Uri;
+
+use super::proto::{Answer, Status};
 
 /// The address of a collector, `http://HOST:PORT`, with a path before `/v1/logs` if it has one. A
 /// collector beside the guard takes no encryption; one elsewhere is reached through such a one.
@@ -27,13 +30,25 @@ const PORT: u16 = 4318;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// No more of an answer is read.
 const LONGEST: u64 = 64 << 10;
+/// Nor more of its reason for a refusal shown, in characters.
+const LONGEST_REASON: usize = 200;
+/// What all receivers of OTLP read; not all read JSON as well.
+const PROTOBUF: &str = "application/x-protobuf";
+
+/// A request that was served in part.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct PartialSuccess {
+    /// So many of its records or points were not taken.
+    pub(super) rejected: u64,
+    pub(super) why: String,
+}
 
 /// A request that was not served.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PostError {
-    /// Another time it may be.
-    #[error("{0}")]
-    Unavailable(String),
+    /// Another time it may be, and not before it has rested.
+    #[error("{why}")]
+    Unavailable { why: String, rest: Duration },
     /// It never will.
     #[error("it refuses: {0}")]
     Refused(String),
@@ -69,24 +84,33 @@ impl Endpoint {
         })
     }
 
-    /// Posts a body of JSON; the body of the answer.
-    pub(super) fn post(&self, agent: &Agent, path: &str, body: &str) -> Result<Vec<u8>, PostError> {
-        let request = agent.post(format!("{self}{path}"));
-        let request = request.content_type("application/json");
-        let mut answer = request
-            .send(body)
-            .map_err(|error| PostError::Unavailable(error.to_string()))?;
+    /// Posts a request; what of it the collector did not take.
+    pub(super) fn post(
+        &self,
+        agent: &Agent,
+        path: &str,
+        request: &impl Message,
+    ) -> Result<Option<PartialSuccess>, PostError> {
+        let post = agent.post(format!("{self}{path}"));
+        let post = post.content_type(PROTOBUF);
+        let unavailable = |why: String, rest| PostError::Unavailable { why, rest };
+        let mut answer = post
+            .send(request.encode_to_vec())
+            .map_err(|error| unavailable(error.to_string(), Duration::ZERO))?;
+        let is_message = answer.body().mime_type() == Some(PROTOBUF);
+        let body = answer.body_mut().with_config().limit(LONGEST);
+        let body = body.read_to_vec().unwrap_or_default();
         match answer.status().as_u16() {
-            200..300 => {
-                let body = answer.body_mut().with_config().limit(LONGEST);
-                // It has taken the records, whatever it says of them.
-                Ok(body.read_to_vec().unwrap_or_default())
-            }
+            // It has taken the records, whatever it says of them.
+            200..300 => Ok(partial_success(&body)),
             // OTLP Specification, "Retryable Response Codes".
             status @ (429 | 502 | 503 | 504) => {
-                Err(PostError::Unavailable(format!("HTTP status {status}")))
+                let rest = answer.headers().get("retry-after");
+                let rest = rest.and_then(|rest| rest.to_str().ok()?.trim().parse().ok());
+                let rest = Duration::from_secs(rest.unwrap_or(0));
+                Err(unavailable(said(status, &body, is_message), rest))
             }
-            status => Err(PostError::Refused(format!("HTTP status {status}"))),
+            status => Err(PostError::Refused(said(status, &body, is_message))),
         }
     }
 }
@@ -103,17 +127,40 @@ pub(super) fn agent() -> Agent {
     config.build().new_agent()
 }
 
-/// How many log records the collector did not take (`ExportLogsPartialSuccess`): a number, in
-/// quotes as a rule.
-pub(super) fn rejected(answer: &[u8]) -> u64 {
-    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    let rejected = &answer["partialSuccess"]["rejectedLogRecords"];
-    let quoted = || rejected.as_str()?.parse().ok();
-    rejected.as_u64().or_else(quoted).unwrap_or(0)
+/// What a collector did not take, if it says so.
+fn partial_success(answer: &[u8]) -> Option<PartialSuccess> {
+    let answer = Answer::decode(answer).unwrap_or_default();
+    let partial = answer.partial_success?;
+    let rejected = u64::try_from(partial.rejected).ok()?;
+    (rejected > 0).then(|| PartialSuccess {
+        rejected,
+        why: short(&partial.error_message),
+    })
+}
+
+/// A status, and why: a `Status` as the specification has it, or text, as most have it.
+fn said(status: u16, body: &[u8], is_message: bool) -> String {
+    let why = match is_message {
+        true => Status::decode(body).unwrap_or_default().message,
+        false => String::from_utf8_lossy(body).into_owned(),
+    };
+    let why = short(&why);
+    match why.is_empty() {
+        true => format!("HTTP status {status}"),
+        false => format!("HTTP status {status}: {why}"),
+    }
+}
+
+/// The first line of a reason.
+fn short(why: &str) -> String {
+    let line = why.lines().next().unwrap_or_default().trim();
+    let line: String = line.chars().take(LONGEST_REASON).collect();
+    sanitize(&line).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::proto;
     use super::*;
 
     #[test]
@@ -137,16 +184,38 @@ mod tests {
 
     #[test]
     fn what_a_collector_did_not_take() {
-        for (answer, count) in [
-            ("{}", 0),
-            (r#"{"partialSuccess":{}}"#, 0),
+        let told = |rejected| {
+            let error_message = "too old".to_owned();
+            let told = proto::PartialSuccess {
+                rejected,
+                error_message,
+            };
+            let answer = Answer {
+                partial_success: Some(told),
+            };
+            partial_success(&answer.encode_to_vec()).map(|it| (it.rejected, it.why))
+        };
+        assert_eq!(told(3), Some((3, "too old".to_owned())));
+        assert_eq!((told(0), told(-1)), (None, None));
+        assert_eq!(partial_success(b""), None);
+        assert_eq!(partial_success(b"{}"), None, "no message");
+    }
+
+    #[test]
+    fn why_a_collector_refuses() {
+        let status = Status {
+            message: "no such tenant".to_owned(),
+        };
+        for (body, is_message, why) in [
+            (b"".as_slice(), true, "HTTP status 400"),
             (
-                r#"{"partialSuccess":{"rejectedLogRecords":"3","errorMessage":"x"}}"#,
-                3,
+                &status.encode_to_vec(),
+                true,
+                "HTTP status 400: no such tenant",
             ),
-            (r#"{"partialSuccess":{"rejectedLogRecords": 12}}"#, 12),
+            (b"use JSON\nplease", false, "HTTP status 400: use JSON"),
         ] {
-            assert_eq!(rejected(answer.as_bytes()), count, "{answer}");
+            assert_eq!(said(400, body, is_message), why);
         }
     }
 }

@@ -7,21 +7,26 @@ use std::time::SystemTime;
 use deadpeer_core::TcpState;
 use deadpeer_host::Workload;
 use deadpeer_report::duration::milliseconds;
-use serde_json::{Value, json};
 
-use super::values::{Attributes, nanoseconds, resource, scope};
+use super::proto::{Any, LogRecord, LogsRequest, ResourceLogs, ScopeLogs};
+use super::values::{Attributes, any, nanoseconds, resource, scope};
 use crate::event::{Died, Event, Judged, KillResult, Sentence};
 
 /// Severity numbers (Logs Data Model, "Severity Fields").
-const INFO: (u8, &str) = (9, "INFO");
-const WARN: (u8, &str) = (13, "WARN");
+const INFO: (i32, &str) = (9, "INFO");
+const WARN: (i32, &str) = (13, "WARN");
 
 /// The request that carries these records.
-pub(super) fn request(records: Vec<Value>) -> Value {
-    json!({ "resourceLogs": [{
-        "resource": resource(),
-        "scopeLogs": [{ "scope": scope(), "logRecords": records }],
-    }]})
+pub(super) fn request(records: Vec<Vec<u8>>) -> LogsRequest {
+    LogsRequest {
+        resource_logs: vec![ResourceLogs {
+            resource: Some(resource()),
+            scope_logs: vec![ScopeLogs {
+                scope: Some(scope()),
+                log_records: records,
+            }],
+        }],
+    }
 }
 
 /// What a collector is told of.
@@ -44,7 +49,7 @@ impl<'e> News<'e> {
     }
 
     /// The record of it.
-    pub(super) fn record(&self, now: SystemTime) -> Value {
+    pub(super) fn record(&self, now: SystemTime) -> LogRecord {
         match self {
             Self::Death(died) => of_death(died, now),
             Self::Kill(judged, result) => of_kill(judged, *result, now),
@@ -52,7 +57,7 @@ impl<'e> News<'e> {
     }
 }
 
-fn of_death(died: &Died, now: SystemTime) -> Value {
+fn of_death(died: &Died, now: SystemTime) -> LogRecord {
     let death = &died.death;
     let mut attributes = Attributes::default();
     ends(&mut attributes, death.local, death.peer);
@@ -110,7 +115,7 @@ fn of_death(died: &Died, now: SystemTime) -> Value {
     )
 }
 
-fn of_kill(killed: &Judged, result: KillResult, now: SystemTime) -> Value {
+fn of_kill(killed: &Judged, result: KillResult, now: SystemTime) -> LogRecord {
     let (subject, evidence) = (&killed.subject, &killed.evidence);
     let mut attributes = Attributes::default();
     ends(&mut attributes, subject.local, subject.peer);
@@ -140,21 +145,21 @@ fn of_kill(killed: &Judged, result: KillResult, now: SystemTime) -> Value {
 
 fn log(
     name: &str,
-    (number, text): (u8, &str),
+    (number, text): (i32, &str),
     at: SystemTime,
     now: SystemTime,
     said: &str,
     attributes: Attributes,
-) -> Value {
-    json!({
-        "timeUnixNano": nanoseconds(at),
-        "observedTimeUnixNano": nanoseconds(now),
-        "severityNumber": number,
-        "severityText": text,
-        "eventName": name,
-        "body": { "stringValue": said },
-        "attributes": attributes.end(),
-    })
+) -> LogRecord {
+    LogRecord {
+        time_unix_nano: nanoseconds(at),
+        observed_time_unix_nano: nanoseconds(now),
+        severity_number: number,
+        severity_text: text.to_owned(),
+        body: Some(any(Any::Text(said.to_owned()))),
+        attributes: attributes.end(),
+        event_name: name.to_owned(),
+    }
 }
 
 fn ends(attributes: &mut Attributes, local: SocketAddr, peer: SocketAddr) {

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use prost::Message as _;
 
+use super::proto::LogRecord;
 use crate::metrics::ExportReading;
 
 /// So many records wait at most, some ten megabytes.
@@ -23,7 +24,7 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    records: VecDeque<Value>,
+    records: VecDeque<Vec<u8>>,
     reading: ExportReading,
     is_over: bool,
     is_done: bool,
@@ -31,17 +32,17 @@ struct State {
 
 impl Queue {
     /// Adds a record, which is made only if there is a place for it.
-    pub(super) fn push(&self, record: impl FnOnce() -> Value) {
+    pub(super) fn push(&self, record: impl FnOnce() -> LogRecord) {
         let mut state = self.lock();
         if state.records.len() >= WAITING {
             state.reading.lost += 1;
         } else {
-            state.records.push_back(record());
+            state.records.push_back(record().encode_to_vec());
         }
     }
 
     /// The next batch, empty if there is none until then, and whether it is over.
-    pub(super) fn take(&self, until: Instant) -> (Vec<Value>, bool) {
+    pub(super) fn take(&self, until: Instant) -> (Vec<Vec<u8>>, bool) {
         let mut state = self.lock();
         let breath = Instant::now() + BREATH;
         while !state.is_over {
