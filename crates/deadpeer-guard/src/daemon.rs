@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
 use crate::event::Event;
 use crate::guard::{Guard, REST, Tell};
-use crate::live::{Alone, Asked, Control, Question, Supervisor};
+use crate::live::{Alone, Asked, Control, Held, Question, Supervisor};
 use crate::tell::tell;
 use crate::witness::Witness;
 
@@ -41,6 +41,7 @@ pub struct Daemon {
     next_check: Option<Instant>,
     /// After deaths were read.
     breath: Option<Instant>,
+    held: Held,
     _alone: Alone,
 }
 
@@ -71,8 +72,16 @@ impl Daemon {
     ///
     /// # Errors
     /// Its socket can't be made.
-    pub fn new(guard: Guard, source: Source, signals: Inbox, alone: Alone) -> io::Result<Self> {
+    pub fn new(mut guard: Guard, source: Source, signals: Inbox, alone: Alone) -> io::Result<Self> {
+        let held = Held::in_directory(alone.directory());
+        if held.is_on() {
+            info!(
+                "the guard before was told to hold: nothing is destroyed until `deadpeer guard resume`"
+            );
+            guard.hold();
+        }
         Ok(Self {
+            held,
             control: Control::open(alone.directory())?,
             supervisor: Supervisor::of_environment()?,
             guard,
@@ -185,8 +194,14 @@ impl Daemon {
     fn answer(&mut self, question: Question) {
         match question.asked {
             Asked::Status => {}
-            Asked::Hold => self.guard.hold(),
-            Asked::Resume => self.guard.resume(),
+            Asked::Hold => {
+                self.guard.hold();
+                self.keep_hold(true);
+            }
+            Asked::Resume => {
+                self.guard.resume();
+                self.keep_hold(false);
+            }
             Asked::Reload => {
                 if let Some(why) = self.reload() {
                     return question.refuse(&why);
@@ -194,6 +209,13 @@ impl Daemon {
             }
         }
         question.answer(&self.guard.readings().to_record());
+    }
+
+    /// Has the next guard hold as well, or not.
+    fn keep_hold(&self, on: bool) {
+        if let Err(error) = self.held.set(on) {
+            warn!("the next guard will not know whether it is to hold: {error}");
+        }
     }
 
     /// Why the configuration before stays, if it does.

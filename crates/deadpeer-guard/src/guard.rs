@@ -55,6 +55,8 @@ pub struct Guard {
     judges_next: u64,
     /// How long the machine had slept since it was started.
     slept: Duration,
+    /// The number of our own network namespace.
+    own: Option<u64>,
 }
 
 /// A connection whose peer has a question open.
@@ -92,6 +94,7 @@ impl Guard {
             census: Census::default(),
             judges_next: 0,
             slept: network::slept(),
+            own: network::own_namespace(),
             config,
         };
         guard.readings.capabilities = guard.rights.all();
@@ -150,6 +153,8 @@ impl Guard {
         self.note_sleep();
         self.drain_network()?;
         self.realms.refresh()?;
+        let realms = &self.realms.all;
+        (self.heart).leave_namespaces(|number| realms.iter().any(|it| it.number() == number));
         self.check_links();
         if self.choice.is_old() {
             self.choice = Choice::of(&self.config)?;
@@ -213,6 +218,7 @@ fn terms(config: &Config) -> Vec<Terms> {
     let policies = config.policies.iter();
     policies
         .map(|policy| Terms {
+            name: policy.name.clone(),
             deadline: policy.deadline(),
             kill: policy.kill,
             kills_per_minute: policy.kills_per_minute,

@@ -21,7 +21,7 @@ mod suspect;
 
 pub use census::Census;
 pub use facts::{Action, Key, ServiceId, Sighting, Terms};
-pub use holds::Hold;
+pub use holds::{Hold, Whom};
 
 use std::time::Duration;
 
@@ -66,11 +66,27 @@ impl Heart {
         }
     }
 
-    /// Other policies from now on. What is known of peers that fell silent is forgotten, but for
-    /// what somebody said.
+    /// Other policies from now on. What is known under those that say the same as before, wherever
+    /// they stand, stays known; else what has been told would be told again.
     pub fn reconfigure(&mut self, brake: config::Brake, policies: Vec<Terms>) {
         let mut fresh = Self::new(brake, policies);
+        let place = |terms: &Terms| fresh.policies.iter().position(|new| new == terms);
+        let places: Vec<Option<usize>> = self.policies.iter().map(place).collect();
+        for (rate, place) in std::mem::take(&mut self.rates).into_iter().zip(&places) {
+            if let Some(known) = place.and_then(|place| fresh.rates.get_mut(place)) {
+                *known = rate;
+            }
+        }
+        for (key, mut suspect) in self.suspects.drain() {
+            if let Some(place) = places.get(suspect.policy).copied().flatten() {
+                suspect.policy = place;
+                fresh.suspects.insert(key, suspect);
+            }
+        }
         std::mem::swap(&mut fresh.holds, &mut self.holds);
+        std::mem::swap(&mut fresh.paths, &mut self.paths);
+        std::mem::swap(&mut fresh.answered, &mut self.answered);
+        fresh.sweep = self.sweep;
         *self = fresh;
     }
 
@@ -125,7 +141,7 @@ impl Heart {
         }
         if let Some(answered) = self.suspects.remove(&key).filter(|_| is_known) {
             // What befalls many is no property of a path.
-            if self.holds.all().next().is_none() {
+            if !(self.holds).concern(key, answered.service, false) {
                 self.paths.answered(now, answered.peer, answered.streak());
             }
             self.answered.push(answered.service);
@@ -163,8 +179,8 @@ impl Heart {
         self.sweep = self.sweep.wrapping_add(1);
         self.paths.end_sweep(now);
         self.apply_brake(now, census);
-        for suspect in self.suspects.values_mut() {
-            let held = (self.holds).concern(suspect.service, suspect.acknowledged);
+        for (key, suspect) in &mut self.suspects {
+            let held = (self.holds).concern(*key, suspect.service, suspect.acknowledged);
             suspect.lend(now, held);
         }
         self.candidates(now)
@@ -231,7 +247,7 @@ impl Heart {
         let evidence = suspect.evidence()?;
         let terms = self.policies.get(suspect.policy)?;
         let rate = self.rates.get_mut(suspect.policy)?;
-        let held = self.holds.concern(suspect.service, suspect.acknowledged);
+        let held = (self.holds).concern(key, suspect.service, suspect.acknowledged);
         let spared = match () {
             () if suspect.ours => Some(WhySpared::OurOwn),
             () if held => Some(WhySpared::Holding),

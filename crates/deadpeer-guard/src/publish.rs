@@ -78,6 +78,7 @@ impl Readings {
                         .service
                         .as_ref()
                         .map(|name| name.to_string().as_bytes().into()),
+                    netns: hold.netns,
                     for_ms: milliseconds(now.duration_since(hold.since).unwrap_or(Duration::ZERO)),
                 })
                 .collect(),

@@ -162,8 +162,10 @@ pub struct Swept {
 pub struct Holding {
     /// Which.
     pub reason: HoldReason,
-    /// The service it is about; `None`: the machine.
+    /// The service it is about.
     pub service: Option<ServiceName>,
+    /// The network namespace it is about; `None`, and no service: the machine.
+    pub netns: Option<u64>,
     /// Since when.
     pub since: SystemTime,
 }

@@ -18,7 +18,10 @@ pub enum RouteEvent {
         name: Vec<u8>,
     },
     /// An address with more than the link's scope is gone.
-    AddressGone,
+    AddressGone {
+        /// Which.
+        address: IpAddr,
+    },
     /// A default route is gone.
     DefaultRouteGone,
     /// Another route is gone.
@@ -125,7 +128,7 @@ fn event(kind: u16, body: &[u8]) -> Option<RouteEvent> {
         RTM_DELLINK => link(body),
         RTM_NEWLINK if !carries(number(body, 8)?) => link(body),
         // struct ifaddrmsg: family, prefix length, flags, scope.
-        RTM_DELADDR => (*body.get(3)? == RT_SCOPE_UNIVERSE).then_some(RouteEvent::AddressGone),
+        RTM_DELADDR if *body.get(3)? == RT_SCOPE_UNIVERSE => address(body),
         RTM_DELROUTE => route(body),
         _ => None,
     }
@@ -143,11 +146,26 @@ fn route(body: &[u8]) -> Option<RouteEvent> {
     // The others are none, or the kernel's own.
     let leads = *body.get(7)? == RTN_UNICAST && number(body, 8)? & RTM_F_CLONED == 0;
     let to = attribute(body.get(12..)?, RTA_DST).filter(|_| leads)?;
-    let to = match to.len() {
-        4 => IpAddr::from(<[u8; 4]>::try_from(to).ok()?),
-        _ => IpAddr::from(<[u8; 16]>::try_from(to).ok()?),
-    };
+    let to = ip(to)?;
     Some(RouteEvent::RouteGone { to, length })
+}
+
+/// Behind struct ifaddrmsg. IPv6 has no local address beside the other, which on links between two
+/// hosts is the peer's.
+fn address(body: &[u8]) -> Option<RouteEvent> {
+    const IFA_ADDRESS: u16 = 1;
+    const IFA_LOCAL: u16 = 2;
+    let attributes = body.get(8..)?;
+    let address = attribute(attributes, IFA_LOCAL).or_else(|| attribute(attributes, IFA_ADDRESS));
+    let address = ip(address?)?;
+    Some(RouteEvent::AddressGone { address })
+}
+
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => Some(<[u8; 4]>::try_from(bytes).ok()?.into()),
+        _ => Some(<[u8; 16]>::try_from(bytes).ok()?.into()),
+    }
 }
 
 /// Whether a link is up and has a carrier (include/uapi/linux/if.h).
@@ -224,11 +242,16 @@ mod tests {
         );
         assert_eq!(told(&message(16, &link_message(0x1_0001))), []);
         assert_eq!(told(&message(17, &link_message(0x1_0001))), [down]);
-        assert_eq!(
-            told(&message(21, &[2, 24, 0, 0, 1, 0, 0, 0])),
-            [RouteEvent::AddressGone]
-        );
-        assert_eq!(told(&message(21, &[10, 64, 0, 253, 1, 0, 0, 0])), []);
+        // The peer's of a link between two, then ours.
+        let mut body = vec![2, 32, 0, 0, 1, 0, 0, 0];
+        body.extend([8, 0, 1, 0, 192, 0, 2, 1]);
+        body.extend([8, 0, 2, 0, 192, 0, 2, 2]);
+        let gone = RouteEvent::AddressGone {
+            address: [192, 0, 2, 2].into(),
+        };
+        assert_eq!(told(&message(21, &body)), [gone]);
+        body[3] = 253;
+        assert_eq!(told(&message(21, &body)), []);
         assert_eq!(
             told(&message(25, &[2, 0, 0, 0])),
             [RouteEvent::DefaultRouteGone]

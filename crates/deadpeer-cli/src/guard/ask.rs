@@ -58,9 +58,10 @@ pub(super) fn show(status: &GuardStatus, output: Output, out: &mut impl Write) -
         output.say(out, style::BAD, wrong)?;
     }
     for hold in &status.holding {
-        let whom = match &hold.service {
-            Some(service) => format!(" ({service})"),
-            None => String::new(),
+        let whom = match (&hold.service, hold.netns) {
+            (Some(service), _) => format!(" ({service})"),
+            (None, Some(number)) => format!(" (network namespace {number})"),
+            (None, None) => String::new(),
         };
         let since = typed(Duration::from_secs(hold.for_ms / 1000));
         let why = format!(

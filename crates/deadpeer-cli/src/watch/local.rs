@@ -85,7 +85,7 @@ fn words(event: &RouteEvent) -> Option<String> {
         RouteEvent::LinkDown { name } => {
             format!("link {} went down", String::from_utf8_lossy(name))
         }
-        RouteEvent::AddressGone => "an address was removed".to_owned(),
+        RouteEvent::AddressGone { .. } => "an address was removed".to_owned(),
         RouteEvent::DefaultRouteGone => "the default route was removed".to_owned(),
         RouteEvent::RouteGone { .. } | RouteEvent::Overrun => return None,
     })

@@ -233,6 +233,10 @@ fn held_by_hand_nobody_is_killed() {
         scene.cut(0);
         let spared = scene.until("nobody was let live", |status| status["spared"] == 1);
         assert_eq!(spared["destroyed"], 0);
+        // Whoever starts it again may not know of it.
+        scene.guard(&policy(ENFORCE));
+        let spared = scene.until("the next does not", |status| status["spared"] == 1);
+        assert_eq!(spared["holding"][0]["reason"], "asked");
         assert_eq!(
             scene.ask("resume").unwrap()["holding"]
                 .as_array()
@@ -241,6 +245,9 @@ fn held_by_hand_nobody_is_killed() {
         );
         scene.until("nothing was destroyed", |status| status["destroyed"] == 1);
         assert_eq!(scene.connected(1), 2);
+        scene.guard(&policy(ENFORCE));
+        let status = scene.ask("status").unwrap();
+        assert_eq!(status["holding"].as_array().map(Vec::len), Some(0));
     });
 }
 

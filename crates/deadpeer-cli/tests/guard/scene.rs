@@ -74,8 +74,9 @@ impl Scene {
         &self.lab.hosts()[0]
     }
 
-    /// Begins to guard.
+    /// Begins to guard, in place of whoever does.
     pub(crate) fn guard(&mut self, text: &str) {
+        self.guard = None;
         self.guard = Some(self.start(text, &["--listen", METRICS]));
         self.begun();
     }

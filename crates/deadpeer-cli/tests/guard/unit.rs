@@ -30,7 +30,10 @@ fn systemd_finds_no_fault_in_the_unit() {
     };
     let is_sound = |exposed: &str| {
         let verified = analyzed(&["verify"]);
-        assert_eq!((verified.code, &*verified.stderr), (0, ""));
+        // It looks at those of the machine as well that ours comes after.
+        let of_ours = |line: &&str| line.contains("deadpeer-guard");
+        let said: Vec<_> = verified.stderr.lines().filter(of_ours).collect();
+        assert_eq!((verified.code, said), (0, vec![]));
         let least = format!("--threshold={exposed}");
         let rated = analyzed(&["security", "--offline=true", "--no-pager", &least]);
         assert_eq!(rated.code, 0, "{}{}", rated.stdout, rated.stderr);

@@ -114,11 +114,16 @@ impl Config {
     }
 
     /// How far apart sweeps are: a deadline by which connections are destroyed has six of them at
-    /// least.
+    /// least. So has one by which they would be, of peers that are asked: whoever observes is to be
+    /// told what enforcing does, and that depends on when it looks.
     #[must_use]
     pub fn interval(&self) -> Duration {
         let destroy = self.policies.iter();
-        let destroy = destroy.filter(|policy| policy.kill == Mode::Enforce);
+        let destroy = destroy.filter(|policy| match policy.kill {
+            Mode::Off => false,
+            Mode::Observe => policy.supervise == Mode::Enforce,
+            Mode::Enforce => true,
+        });
         let shortest = destroy.map(Policy::deadline).min();
         let sixth = shortest.map_or(self.sweep, |shortest| shortest / 6);
         self.sweep.min(sixth).max(SHORTEST_SWEEP)

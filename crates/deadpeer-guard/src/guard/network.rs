@@ -3,11 +3,13 @@
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use deadpeer_sys::{RouteEvent, clock};
+use deadpeer_host::Namespace;
+use deadpeer_sys::{RouteEvent, clock, netns};
 use ipnet::IpNet;
 use tracing::info;
 
 use super::{Guard, SweepError};
+use crate::heart::Whom;
 use crate::links::Links;
 
 /// A machine that sleeps for less has only been busy.
@@ -21,24 +23,33 @@ impl Guard {
     pub fn drain_network(&mut self) -> Result<(), SweepError> {
         let census = &self.census;
         for realm in &mut self.realms.all {
-            let (links, mut ours) = (&realm.links, false);
+            let (links, here, mut ours) = (&realm.links, &realm.here, false);
             realm.network.drain(|event| {
                 ours |= match event {
                     RouteEvent::LinkDown { name } => links.has(&name),
                     // That of a container goes with it.
                     RouteEvent::RouteGone { to, length } => IpNet::new(to, length)
                         .is_ok_and(|net| length < net.max_prefix_len() && census.has_peer_in(&net)),
-                    RouteEvent::AddressGone
-                    | RouteEvent::DefaultRouteGone
-                    | RouteEvent::Overrun => true,
+                    // Others come and go with the networks of containers.
+                    RouteEvent::AddressGone { address } => {
+                        here.iter().any(|known| known.to_canonical() == address)
+                    }
+                    RouteEvent::DefaultRouteGone | RouteEvent::Overrun => true,
                 };
             })?;
             if ours {
+                let number = realm.number();
                 info!(
-                    netns = realm.number(),
-                    "a link, an address or a route was lost: nothing is destroyed until every peer has been asked again"
+                    netns = number,
+                    "a link, an address or a route was lost: nothing behind it is destroyed until every peer has been asked again"
                 );
-                self.heart.network_lost(clock::monotonic());
+                // What a container loses when it ends is nothing to the others. Through our own
+                // namespace go all.
+                let whom = match self.own == Some(number) {
+                    true => Whom::All,
+                    false => Whom::Namespace(number),
+                };
+                self.heart.network_lost(clock::monotonic(), whom);
             }
         }
         self.note_holds();
@@ -74,6 +85,11 @@ impl Guard {
         }
         self.slept = now;
     }
+}
+
+/// The number of our own network namespace.
+pub(super) fn own_namespace() -> Option<u64> {
+    netns::inode(Namespace::Own.open().ok()?).ok()
 }
 
 /// How long the machine has slept since it was started.

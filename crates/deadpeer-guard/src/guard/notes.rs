@@ -8,6 +8,7 @@ use tracing::warn;
 use super::{Guard, REST};
 use crate::config::Policy;
 use crate::event::{KillResult, Mode};
+use crate::heart::Whom;
 use crate::late;
 use crate::readings::{HoldReason, Holding, QuestionResult};
 
@@ -92,13 +93,21 @@ impl Guard {
             .holding()
             .map(|(hold, since)| Holding {
                 reason: hold.reason,
-                service: hold.service.and_then(|id| self.services.name(id)).cloned(),
+                service: match hold.whom {
+                    Whom::Service(id) => self.services.name(id).cloned(),
+                    Whom::All | Whom::Namespace(_) => None,
+                },
+                netns: match hold.whom {
+                    Whom::Namespace(number) => Some(number),
+                    Whom::All | Whom::Service(_) => None,
+                },
                 since: wall - now.saturating_sub(since),
             })
             .collect();
         let begins = |hold: &&Holding| {
             let before = &self.readings.holding;
-            let same = |old: &Holding| (old.reason, &old.service) == (hold.reason, &hold.service);
+            let of = |it: &Holding| (it.reason, it.service.clone(), it.netns);
+            let same = |old: &Holding| of(old) == of(hold);
             !before.iter().any(same)
         };
         for hold in holds.iter().filter(begins) {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::event::{Evidence, Mode, WhySpared};
+use crate::event::{Evidence, Mode, PolicyName, WhySpared};
 
 /// A connection, now and later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,8 +19,10 @@ pub struct Key {
 pub struct ServiceId(pub u32);
 
 /// What a policy asks of the heart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
+    /// Its name.
+    pub name: PolicyName,
     /// After how long a peer that is gone is judged unreachable.
     pub deadline: Duration,
     /// Whether its connection is destroyed then.

@@ -3,26 +3,32 @@
 use std::time::Duration;
 
 use super::brake::Silent;
-use super::holds::Hold;
-use super::{Census, Heart, ServiceId};
+use super::holds::{Hold, Whom};
+use super::{Census, Heart};
+use crate::event::Mode;
 use crate::readings::HoldReason;
 
 impl Heart {
     /// A link, a route or an address of ours went: nobody is killed until every peer has been asked
     /// again for a whole deadline.
-    pub fn network_lost(&mut self, now: Duration) {
-        self.hold_for_a_deadline(now, HoldReason::Network);
+    pub fn network_lost(&mut self, now: Duration, whom: Whom) {
+        self.hold_for_a_deadline(now, Hold::new(HoldReason::Network, whom));
+    }
+
+    /// These network namespaces are there; what held for others is over.
+    pub fn leave_namespaces(&mut self, is_there: impl Fn(u64) -> bool) {
+        self.holds.leave(is_there);
     }
 
     /// The machine slept: peers may not have heard of it, and its links come back one by one.
     pub fn slept(&mut self, now: Duration) {
-        self.hold_for_a_deadline(now, HoldReason::Slept);
+        self.hold_for_a_deadline(now, Hold::new(HoldReason::Slept, Whom::All));
     }
 
     /// Somebody says that nobody is to be killed.
     pub fn hold(&mut self, now: Duration) {
         self.holds
-            .begin(Hold::new(HoldReason::Asked, None), now, None);
+            .begin(Hold::new(HoldReason::Asked, Whom::All), now, None);
     }
 
     /// Somebody says to go on: those that the brake protects are really gone.
@@ -31,7 +37,7 @@ impl Heart {
             suspect.acknowledged = true;
         }
         self.holds.clear();
-        self.forgive(now, None);
+        self.forgive(now, Whom::All);
     }
 
     /// Why nobody is killed now, and since when.
@@ -39,24 +45,26 @@ impl Heart {
         self.holds.all()
     }
 
-    fn hold_for_a_deadline(&mut self, now: Duration, reason: HoldReason) {
-        let longest = self.policies.iter().map(|terms| terms.deadline).max();
+    /// For the longest by which any policy kills.
+    fn hold_for_a_deadline(&mut self, now: Duration, hold: Hold) {
+        let killing = self.policies.iter().filter(|it| it.kill != Mode::Off);
+        let longest = killing.map(|terms| terms.deadline).max();
         let until = now + longest.unwrap_or_default();
-        self.holds.begin(Hold::new(reason, None), now, Some(until));
+        self.holds.begin(hold, now, Some(until));
     }
 
     pub(super) fn apply_brake(&mut self, now: Duration, census: &Census) {
         for ended in self.holds.end_due(now) {
-            self.forgive(now, ended.service);
+            self.forgive(now, ended.whom);
         }
         let before = self.holds.of(HoldReason::ManySilent);
         let silent = Silent::count(now, &self.suspects, census, |service| {
-            before.contains(&Hold::new(HoldReason::ManySilent, service))
+            before.contains(&Hold::new(HoldReason::ManySilent, Whom::of(service)))
         });
         let holding = silent.holding(&self.brake, census);
         for ended in before.iter().filter(|hold| !holding.contains(hold)) {
             self.holds.end(*ended);
-            self.forgive(now, ended.service);
+            self.forgive(now, ended.whom);
         }
         for hold in holding {
             self.holds.begin(hold, now, None);
@@ -64,11 +72,11 @@ impl Heart {
     }
 
     /// After a hold: silence counts anew from now on.
-    fn forgive(&mut self, now: Duration, service: Option<ServiceId>) {
-        let concerned = self
-            .suspects
-            .values_mut()
-            .filter(|suspect| service.is_none_or(|service| suspect.service == service));
-        concerned.for_each(|suspect| suspect.forgive(now));
+    fn forgive(&mut self, now: Duration, whom: Whom) {
+        for (key, suspect) in &mut self.suspects {
+            if whom.has(*key, suspect.service) {
+                suspect.forgive(now);
+            }
+        }
     }
 }

@@ -3,21 +3,47 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::facts::ServiceId;
+use super::facts::{Key, ServiceId};
 use crate::readings::HoldReason;
+
+/// Whom a hold concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Whom {
+    /// All connections.
+    All,
+    /// Those of a service.
+    Service(ServiceId),
+    /// Those in the network namespace with this number.
+    Namespace(u64),
+}
+
+impl Whom {
+    /// A service; `None`: all.
+    pub(super) fn of(service: Option<ServiceId>) -> Self {
+        service.map_or(Self::All, Self::Service)
+    }
+
+    pub(super) fn has(self, key: Key, service: ServiceId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Service(held) => held == service,
+            Self::Namespace(held) => held == key.namespace,
+        }
+    }
+}
 
 /// A reason, and whom it concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hold {
     /// The reason.
     pub reason: HoldReason,
-    /// The service; `None`: all.
-    pub service: Option<ServiceId>,
+    /// Whom.
+    pub whom: Whom,
 }
 
 impl Hold {
-    pub(super) fn new(reason: HoldReason, service: Option<ServiceId>) -> Self {
-        Self { reason, service }
+    pub(super) fn new(reason: HoldReason, whom: Whom) -> Self {
+        Self { reason, whom }
     }
 }
 
@@ -58,6 +84,14 @@ impl Holds {
         ended
     }
 
+    /// Of network namespaces, leaves those that are there.
+    pub(super) fn leave(&mut self, is_there: impl Fn(u64) -> bool) {
+        self.0.retain(|hold, _| match hold.whom {
+            Whom::Namespace(number) => is_there(number),
+            Whom::All | Whom::Service(_) => true,
+        });
+    }
+
     pub(super) fn of(&self, reason: HoldReason) -> Vec<Hold> {
         let all = self.0.keys().copied();
         all.filter(|hold| hold.reason == reason).collect()
@@ -65,9 +99,9 @@ impl Holds {
 
     /// Whether one of them lets a connection of a service live. The brake does not where somebody
     /// said that its peer is really gone.
-    pub(super) fn concern(&self, service: ServiceId, acknowledged: bool) -> bool {
+    pub(super) fn concern(&self, key: Key, service: ServiceId, acknowledged: bool) -> bool {
         self.0.keys().any(|hold| {
-            let concerned = hold.service.is_none_or(|held| held == service);
+            let concerned = hold.whom.has(key, service);
             concerned && !(acknowledged && hold.reason == HoldReason::ManySilent)
         })
     }

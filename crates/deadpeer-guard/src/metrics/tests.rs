@@ -66,6 +66,7 @@ fn full() -> Board {
     readings.swept.connections = 9;
     readings.holding.push(Holding {
         reason: HoldReason::Network,
+        netns: None,
         service: None,
         since: SystemTime::UNIX_EPOCH,
     });

@@ -153,7 +153,7 @@ fn a_collector_hears_of_deaths_and_counts() {
     assert_eq!((counts[4], bounds[4]), (1, 30.0));
 }
 
-/// What opentelemetry-proto 1.45.2 for Python writes for messages that have all the fields that ours
+/// What opentelemetry-proto 1.45.2 for Python writes for messages with all the fields that ours
 /// have.
 const LOGS: &str = "\
     0a650a0a0a080a016112030a016212570a060a016e120176124d09010000000000000010091a04494e464f\
@@ -264,10 +264,8 @@ fn nobody_waits_for_a_collector() {
     }
 }
 
-/// Whoever takes only metrics is told of no failure of the others again and again, and rests as long
-/// as a collector says.
 #[test]
-fn each_line_fails_by_itself() {
+fn a_collector_says_how_long_to_rest() {
     let answer = "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 5\r\n\r\nfull\n";
     let (endpoint, _asked) = collector(answer);
     let mut line = Line {
@@ -280,9 +278,13 @@ fn each_line_fails_by_itself() {
         panic!("served")
     };
     assert_eq!(rest, Duration::from_secs(7));
+}
+
+/// It would be that nothing is guarded, and that there is no eBPF.
+#[test]
+fn before_the_first_sweep_there_is_nothing_to_say() {
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     let (endpoint, asked) = collector(answer);
-    // Nothing was swept yet, so there is nothing to say.
     let exporter = Exporter::start(endpoint, Board::default()).unwrap();
     thread::sleep(FIRST_REST);
     exporter.finish();

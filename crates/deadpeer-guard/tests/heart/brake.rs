@@ -1,11 +1,12 @@
 //! What speaks for a peer that seems gone.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use deadpeer_core::{TcpInfo, TcpState};
 use deadpeer_guard::config::Config;
-use deadpeer_guard::heart::{Action, Census, Heart, Key, ServiceId, Sighting, Terms};
+use deadpeer_guard::heart::{Action, Census, Heart, Key, ServiceId, Sighting, Terms, Whom};
 use deadpeer_guard::{HoldReason, Mode, WhySpared};
 
 const S: fn(u64) -> Duration = Duration::from_secs;
@@ -20,11 +21,7 @@ struct Scene {
 
 impl Scene {
     fn new(peers: u32, kill: Mode, kills_per_minute: u32) -> Self {
-        let terms = Terms {
-            deadline: S(30),
-            kill,
-            kills_per_minute,
-        };
+        let terms = terms(kill, kills_per_minute);
         let mut census = Census::default();
         (0..peers).for_each(|peer| census.add(ServiceId(0), address(peer), None));
         Self {
@@ -37,7 +34,12 @@ impl Scene {
 
     /// So many of them have been silent for so long.
     fn silent(&mut self, peers: u32, since: u64) -> Vec<Action> {
-        for peer in 0..peers {
+        self.shown(&(0..peers).collect::<Vec<_>>(), |_| since)
+    }
+
+    /// These have been silent for so long.
+    fn shown(&mut self, peers: &[u32], since: impl Fn(u32) -> u64) -> Vec<Action> {
+        for peer in peers.iter().copied() {
             let sighting = Sighting {
                 key: key(peer),
                 policy: 0,
@@ -46,7 +48,7 @@ impl Scene {
                 far: true,
                 ours: self.ours,
             };
-            self.heart.observe(self.now, &sighting, &asked(since));
+            (self.heart).observe(self.now, &sighting, &asked(since(peer)));
         }
         let actions = self.heart.end_sweep(self.now, &self.census);
         self.now += S(5);
@@ -64,6 +66,15 @@ impl Scene {
 
     fn reasons(&self) -> Vec<HoldReason> {
         self.heart.holding().map(|(hold, _)| hold.reason).collect()
+    }
+}
+
+fn terms(kill: Mode, kills_per_minute: u32) -> Terms {
+    Terms {
+        name: "all".into(),
+        deadline: S(30),
+        kill,
+        kills_per_minute,
     }
 }
 
@@ -166,7 +177,7 @@ fn a_lost_link_gives_everybody_another_deadline() {
     for since in [5, 10, 15, 20] {
         assert_eq!(scene.silent(1, since), []);
     }
-    scene.heart.network_lost(scene.now);
+    scene.heart.network_lost(scene.now, Whom::All);
     for since in [25, 30, 35, 40, 45] {
         assert_eq!(killed(&scene.silent(1, since)), 0, "{since} s");
     }
@@ -177,6 +188,101 @@ fn a_lost_link_gives_everybody_another_deadline() {
     }
     let later: Vec<Action> = (16..20).flat_map(|n| scene.silent(1, n * 5)).collect();
     assert!(killed(&later) > 0);
+}
+
+/// A container that ends loses its link and its address, and is gone a moment later.
+#[test]
+fn what_a_namespace_loses_holds_there() {
+    for (namespace, held) in [(1, true), (2, false)] {
+        let mut scene = Scene::new(10, Mode::Enforce, 60);
+        scene
+            .heart
+            .network_lost(scene.now, Whom::Namespace(namespace));
+        let actions: Vec<Action> = (1..7).flat_map(|n| scene.silent(1, n * 5)).collect();
+        let spared = spared(&actions, WhySpared::Holding);
+        assert_eq!((killed(&actions) > 0, spared > 0), (!held, held));
+    }
+    let mut scene = Scene::new(10, Mode::Enforce, 60);
+    scene.heart.network_lost(scene.now, Whom::Namespace(2));
+    scene.heart.leave_namespaces(|number| number == 2);
+    assert_eq!(scene.reasons(), [HoldReason::Network]);
+    scene.heart.leave_namespaces(|number| number == 1);
+    assert_eq!(scene.reasons(), []);
+}
+
+/// Who does not kill needs no protection from our own faults, however long its deadline.
+#[test]
+fn a_hold_lasts_as_long_as_the_deadline_of_those_who_kill() {
+    let mut scene = Scene::new(10, Mode::Enforce, 60);
+    let patient = Terms {
+        name: "patient".into(),
+        deadline: S(3_600),
+        ..terms(Mode::Off, 60)
+    };
+    let policies = vec![terms(Mode::Enforce, 60), patient];
+    (scene.heart).reconfigure(Config::default().brake, policies);
+    scene.heart.network_lost(scene.now, Whom::All);
+    (0..6).for_each(|_| drop(scene.silent(0, 0)));
+    assert_eq!(scene.reasons(), [HoldReason::Network]);
+    scene.silent(0, 0);
+    assert_eq!(scene.reasons(), []);
+}
+
+/// Another policy before it, or a change of another, is none of its own.
+#[test]
+fn what_is_known_outlives_another_configuration() {
+    let mut scene = Scene::new(10, Mode::Observe, 60);
+    assert_eq!(killed(&scene.fall(1)), 1);
+    let again = |scene: &mut Scene, policies| {
+        (scene.heart).reconfigure(Config::default().brake, policies);
+        let later = (9..20).flat_map(|n| scene.silent(1, n * 5));
+        killed(&later.collect::<Vec<_>>())
+    };
+    let other = Terms {
+        name: "other".into(),
+        ..terms(Mode::Observe, 60)
+    };
+    let all = terms(Mode::Observe, 60);
+    assert_eq!(again(&mut scene, vec![all.clone()]), 0);
+    // The first is now the other one's.
+    assert_eq!(again(&mut scene, vec![other, all]), 1);
+    let enforce = vec![terms(Mode::Enforce, 60)];
+    assert!(again(&mut scene, enforce) > 0);
+}
+
+/// Three of ten go, and three of the seven that are left are too many, whether or not the first
+/// three are destroyed.
+#[test]
+fn an_observer_holds_when_enforcing_does() {
+    for kill in [Mode::Enforce, Mode::Observe] {
+        let mut scene = Scene::new(10, kill, 60);
+        let mut tells: BTreeSet<Key> = BTreeSet::new();
+        for round in 1..30 {
+            // The next three fall silent a minute and a half later.
+            let since = |peer: u32| (round * 5_u64).saturating_sub(u64::from(peer / 3) * 90);
+            let silent: Vec<u32> = (0..6)
+                .filter(|peer| since(*peer) > 0)
+                .filter(|peer| kill == Mode::Observe || !tells.contains(&key(*peer)))
+                .collect();
+            let actions = scene.shown(&silent, since);
+            for action in actions {
+                let Action::Kill { key, mode, .. } = action else {
+                    continue;
+                };
+                tells.insert(key);
+                if mode == Mode::Enforce {
+                    scene.heart.over(key);
+                }
+            }
+            if kill == Mode::Enforce {
+                scene.census.clear();
+                let left = (0..10).filter(|peer| !tells.contains(&key(*peer)));
+                left.for_each(|peer| scene.census.add(ServiceId(0), address(peer), None));
+            }
+        }
+        assert_eq!(tells, (0..3).map(key).collect(), "{kill:?}");
+        assert!(scene.reasons().contains(&HoldReason::ManySilent));
+    }
 }
 
 #[test]

@@ -100,6 +100,7 @@ impl Machine {
     pub(crate) fn new(seed: u64, connections: usize) -> Self {
         let config = Config::default();
         let terms = Terms {
+            name: "all".into(),
             deadline: DEADLINE,
             kill: Mode::Enforce,
             kills_per_minute: u32::MAX,

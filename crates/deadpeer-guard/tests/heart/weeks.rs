@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deadpeer_guard::heart::Whom;
 use proptest::prelude::*;
 
 use crate::machine::{Count, DEADLINE, Machine, SWEEP};
@@ -30,7 +31,7 @@ fn live(seed: u64, connections: usize, time: Duration, sudden: f64) -> Count {
         match chance.below(20) {
             0 => {
                 let flap = chance.between(SWEEP, 2 * DEADLINE);
-                machine.heart.network_lost(machine.now);
+                machine.heart.network_lost(machine.now, Whom::All);
                 machine.outage(flap, |_| true);
             }
             1 => {

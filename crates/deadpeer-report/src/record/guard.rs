@@ -106,8 +106,10 @@ pub struct GuardClosedWindow {
 pub struct GuardHolding {
     /// "many-silent", "network", "slept" or "asked".
     pub reason: Word,
-    /// The service it is about; null: the machine.
+    /// The service it is about; null: not one alone.
     pub service: Option<RawText>,
+    /// The network namespace it is about; null, and no service: the machine.
+    pub netns: Option<u64>,
     /// For how long, milliseconds.
     pub for_ms: u64,
 }
