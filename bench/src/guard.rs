@@ -7,8 +7,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use deadpeer_sys::ProcessStat;
 use deadpeer_workspace::{cargo, output};
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::beside::{self, Beside, Peers};
@@ -28,6 +29,9 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 100)]
     asked: usize,
 }
+
+/// How often it sweeps.
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// How long a guard may take to begin.
 const BEGIN: Duration = Duration::from_secs(60);
@@ -78,14 +82,19 @@ fn number(told: &str, word: &str) -> Result<f64> {
 pub(super) fn beside(beside: &Beside) -> Result<bool> {
     let mut guard = Guard::start(beside.deadpeer()?)?;
     guard.swept(1)?;
-    let (begun, before) = (Instant::now(), guard.cpu()?);
-    guard.swept(1 + beside.rounds)?;
-    let share = 100.0 * (guard.cpu()? - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+    let before = guard.cpu()?;
+    // Whoever asks for its status makes it work.
+    sleep(SWEEP * u32::try_from(beside.rounds)?);
+    let spent = guard.cpu()? - before;
+    let sweeps = guard.status("sweeps")? - 1;
+    ensure!(sweeps > 0, "it did not sweep");
+    // Where a sweep takes too much, it sweeps more seldom.
+    let share = 100.0 * spent.as_secs_f64() / (SWEEP.as_secs_f64() * sweeps as f64);
     let peak_mib = memory_kib(guard.child.id(), "VmHWM:")? as f64 / 1024.0;
     let asked = guard.status("asked")?;
     println!(
-        "{} sockets, {asked} of them asked, {} sweeps",
-        beside.sockets, beside.rounds
+        "{} sockets, {asked} of them asked, {sweeps} sweeps",
+        beside.sockets
     );
     ensure!(asked == beside.asked, "{} are asked", beside.asked);
     let (most, mib) = match beside.sockets {
@@ -140,13 +149,11 @@ impl Guard {
         Ok(rest.split([',', '}']).next().unwrap_or_default().parse()?)
     }
 
-    /// User and system time.
+    /// How long its threads have had a processor: /proc counts that in ticks, too coarse for one
+    /// that sleeps.
     fn cpu(&self) -> Result<Duration> {
-        let stat = ProcessStat::of(self.child.id()).context("the guard has ended")?;
-        let per_second = rustix::param::clock_ticks_per_second();
-        Ok(Duration::from_secs_f64(
-            stat.cpu_ticks as f64 / per_second as f64,
-        ))
+        let pid = Pid::from_raw(self.child.id().try_into()?);
+        Ok(clock_getcpuclockid(pid)?.now()?.into())
     }
 }
 

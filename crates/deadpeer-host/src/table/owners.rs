@@ -80,11 +80,6 @@ impl Owners {
         Ok(owners)
     }
 
-    /// How many descriptors of sockets there are.
-    pub(crate) fn descriptors(&self) -> usize {
-        self.held.len()
-    }
-
     /// Every descriptor of a socket, of any kind, with its inode number.
     pub(crate) fn each(&self) -> impl Iterator<Item = (u32, Owner<'_>)> {
         self.held.iter().filter_map(|held| {

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 
 use deadpeer_sys::sock_diag::DumpEnd;
-use rustc_hash::FxHashSet;
 
 use super::repeated::Repeated;
 use crate::table::bpf::{BpfError, View};
@@ -24,10 +23,7 @@ pub(super) fn each_by_bpf(
     reading: &Reading<'_>,
     mut visit: impl FnMut(&deadpeer_bpf::Socket, OwnersOf<'_>) -> ControlFlow<()>,
 ) -> Result<Repeated, BpfError> {
-    let mut shown = FxHashSet::default();
-    if of_many.is_none() {
-        shown.reserve(reading.all_owners().descriptors());
-    }
+    let mut shown = Recent::default();
     let mut show = |sockets: &mut Vec<deadpeer_bpf::Socket>| {
         sockets.retain(|socket| shown.insert(socket.cookie));
         let owners = |socket: &deadpeer_bpf::Socket| reading.known_owners(socket.holding.inode());
@@ -58,4 +54,44 @@ pub(super) fn each_by_bpf(
         ..DumpEnd::default()
     };
     Ok(Repeated { repeats: 0, last })
+}
+
+/// The sockets that were shown last, by their cookies.
+///
+/// Older kernels go on in a bucket by counting (net/ipv4/tcp_ipv4.c, `bpf_iter_tcp_resume`), and
+/// show a socket again if another came before it meanwhile. A bucket has few: a table of all
+/// sockets would wait for memory with each, and find no more.
+struct Recent([u64; RECENT]);
+
+const RECENT: usize = 4096;
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self([0; RECENT])
+    }
+}
+
+impl Recent {
+    /// Whether it was not there.
+    fn insert(&mut self, cookie: u64) -> bool {
+        // The kernel gives cookies out in a row.
+        let place = (cookie % RECENT as u64) as usize;
+        std::mem::replace(&mut self.0[place], cookie) != cookie
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_is_shown_again_soon_is_known() {
+        let mut shown = Recent::default();
+        for cookie in 1..=RECENT as u64 {
+            assert!(shown.insert(cookie), "{cookie}");
+            assert!(!shown.insert(cookie), "{cookie}");
+        }
+        assert!(!shown.insert(1));
+        assert!(shown.insert(RECENT as u64 + 1));
+    }
 }
