@@ -177,7 +177,7 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return Exit::Yes.into();
     }
-    eprintln!("deadpeer: {}", sentence(error));
+    remark!("deadpeer: {}", sentence(error));
     usage
 }
 

@@ -146,7 +146,7 @@ fn risk_is_taken(
 fn progress(targets: &[Target]) {
     if std::io::stderr().is_terminal() {
         let connections = plural(targets.len() as u64, "connection");
-        eprintln!("asking the peers of {connections}, up to three times each");
+        remark!("asking the peers of {connections}, up to three times each");
     }
 }
 

@@ -89,7 +89,7 @@ impl Measure {
         let kernel = deadpeer_sys::running_kernel()?;
         let keeps = Supervision::within(self.within).keeps(&kernel);
         if let Some(doubt) = supervised::reservation(keeps, self.within) {
-            eprintln!("deadpeer: supervised: {doubt}");
+            remark!("deadpeer: supervised: {doubt}");
         }
         let settings = Settings {
             deadline: self.within,
@@ -129,7 +129,7 @@ fn show(progress: &Progress<'_>, start: Instant) {
         return;
     }
     let result = progress.error.map(|error| format!(": {error}"));
-    eprintln!(
+    remark!(
         "{:>4} s  {}/{}  {}{}",
         start.elapsed().as_secs(),
         progress.done,

@@ -2,10 +2,17 @@
 //!
 //! Every verb has a folder or file of its own and decides nothing about TCP: the judgement is
 //! `deadpeer-core`'s, the looking is `deadpeer-host`'s.
-#![allow(
-    clippy::print_stderr,
-    reason = "a command reports errors on stderr; everything else goes through a checked writer"
-)]
+
+/// Says something on stderr. That nobody can hear it, on a full disk or a closed pipe, is no reason
+/// to end halfway, as `eprintln!` would.
+macro_rules! remark {
+    ($($said:tt)*) => {{
+        let _ = std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("{}\n", format_args!($($said)*)),
+        );
+    }};
+}
 
 mod alone;
 mod args;
@@ -47,11 +54,14 @@ use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
 
 use deadpeer_report::sanitize::sanitize;
+use deadpeer_sys::signals::{self, Signal};
 
 use args::{Cli, Verb};
 use exit::{Exit, Stop};
 
 fn main() -> ExitCode {
+    // Where whoever started us ignores it, nothing would tell how a program ends that we start.
+    let _ = signals::heed(Signal::CHILD);
     let cli = match args::parse() {
         Ok(cli) => cli,
         Err(error) => return args::report(&error),
@@ -60,11 +70,11 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(Stop::PipeClosed) => Exit::Yes.into(),
         Err(Stop::Interrupted(sentence)) => {
-            eprintln!("deadpeer: {}", sanitize(&sentence));
+            remark!("deadpeer: {}", sanitize(&sentence));
             Exit::Interrupted.into()
         }
         Err(Stop::Failed(sentence)) => {
-            eprintln!("deadpeer: {}", sanitize(&sentence));
+            remark!("deadpeer: {}", sanitize(&sentence));
             Exit::Error.into()
         }
     }

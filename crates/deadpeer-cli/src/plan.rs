@@ -40,7 +40,7 @@ fn for_a_socket(request: &Options, output: Output, out: &mut impl Write) -> Resu
         Err(refusal) => {
             match (request.code, output) {
                 // What is piped into a file must not be a sentence.
-                (Some(_), _) => eprintln!("deadpeer: {refusal}"),
+                (Some(_), _) => remark!("deadpeer: {refusal}"),
                 (None, Output::Json) => line(out, &record::Refusal::from(&refusal))?,
                 (None, Output::Text(look)) => words::refusal(&refusal, true, look, out)?,
             }

@@ -117,7 +117,7 @@ pub(crate) fn run(request: &Request) -> ExitCode {
     match to_its_end(request) {
         Ok(code) => code.into(),
         Err(RunError { code, sentence }) => {
-            eprintln!("deadpeer: {}", sanitize(&sentence));
+            remark!("deadpeer: {}", sanitize(&sentence));
             code.into()
         }
     }
@@ -163,7 +163,7 @@ fn to_its_end(request: &Request) -> Result<u8, RunError> {
         .map_err(|error| RunError::not_started(&request.program, &error))?;
     inherited.let_go().map_err(RunError::failed)?;
     if !request.quiet {
-        eprintln!(
+        remark!(
             "deadpeer: {}",
             sanitize(&protection.words(request.policy.within()))
         );
@@ -177,7 +177,7 @@ fn to_its_end(request: &Request) -> Result<u8, RunError> {
         _ => code,
     };
     if let Some(remark) = protection.end().filter(|_| !request.quiet) {
-        eprintln!("deadpeer: {}", sanitize(&remark));
+        remark!("deadpeer: {}", sanitize(&remark));
     }
     Ok(code)
 }

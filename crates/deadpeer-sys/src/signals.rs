@@ -11,11 +11,9 @@ mod interruption;
 mod mask;
 
 pub use inbox::{Inbox, Received};
-pub use interruption::{Interruption, Second, TO_END, ended_by, that_end};
+pub use interruption::{Interruption, Second, TO_END, ended_by, heed, that_end};
 pub use rustix::process::Signal;
 
-#[cfg(feature = "testing")]
-pub(crate) use interruption::heed;
 pub(crate) use mask::unblock_all;
 
 use crate::{Result, door};

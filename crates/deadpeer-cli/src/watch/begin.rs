@@ -21,11 +21,11 @@ pub(super) fn begin(deaths: &Deaths, chosen: &Chosen) {
     } else {
         ""
     };
-    eprintln!("{how}{whose}; interrupt to end.");
+    remark!("{how}{whose}; interrupt to end.");
     if let Some(mistyped) = chosen.mistyped() {
-        eprintln!("{mistyped}");
+        remark!("{mistyped}");
     }
     for remark in deaths.remarks() {
-        eprintln!("{}", sanitize(&remark));
+        remark!("{}", sanitize(&remark));
     }
 }

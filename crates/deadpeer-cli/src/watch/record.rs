@@ -47,7 +47,7 @@ impl Record {
     pub(super) fn tell(&self) {
         let troubles = self.recorder.as_ref().map(Recorder::troubles);
         for trouble in troubles.into_iter().flatten() {
-            eprintln!("{}.", sanitize(&trouble.to_string()));
+            remark!("{}.", sanitize(&trouble.to_string()));
         }
     }
 

@@ -1,6 +1,9 @@
 //! Exit codes and streams pass through.
 
-use crate::common::{Ran, run};
+use std::fs::File;
+use std::process::Command;
+
+use crate::common::{Ran, deadpeer, ran, run};
 
 fn sh(script: &str) -> Ran {
     run(&[
@@ -15,6 +18,30 @@ fn the_exit_code_is_the_programs() {
     }
     assert_eq!(sh("kill -KILL $$").code, 128 + 9);
     assert_eq!(sh("kill -SEGV $$").code, 128 + 11);
+}
+
+/// For who ignores SIGCHLD, the kernel buries children unseen.
+#[test]
+fn who_starts_it_may_ignore_what_becomes_of_children() {
+    for way in [&[][..], &["--no-bpf"]] {
+        let mut command = Command::new("timeout");
+        command.args(["60", "env", "--ignore-signal=CHLD"]);
+        command.arg(env!("CARGO_BIN_EXE_deadpeer"));
+        command
+            .args(["run", "--within", "30s", "--quiet"])
+            .args(way);
+        command.args(["--", "sh", "-c", "sleep 0.1; exit 7"]);
+        assert_eq!(ran(command.output()).code, 7, "{way:?}");
+    }
+}
+
+#[test]
+fn that_nobody_hears_it_is_no_reason_to_end() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let mut command = deadpeer(&["run", "--within", "30s", "--", "sh", "-c", "exit 7"]);
+    assert_eq!(ran(command.stderr(full()).output()).code, 7);
+    let mut command = deadpeer(&["protect", "--undo", "/nonexistent"]);
+    assert_eq!(ran(command.stderr(full()).output()).code, 2);
 }
 
 #[test]

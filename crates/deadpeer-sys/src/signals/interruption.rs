@@ -199,8 +199,10 @@ impl Action {
 }
 
 /// A signal that is ignored does again what it does to a process by itself.
-#[cfg(feature = "testing")]
-pub(crate) fn heed(signal: Signal) -> Result<()> {
+///
+/// # Errors
+/// None that is known.
+pub fn heed(signal: Signal) -> Result<()> {
     if Action::of_now(signal)?.ignores() {
         Action::of(libc::SIG_DFL).install(signal)?;
     }
