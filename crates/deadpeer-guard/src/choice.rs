@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use deadpeer_core::TcpState;
 use deadpeer_host::filter::ResolveError;
 use deadpeer_host::{Filter, Namespace, Process, Selector, Socket};
 use deadpeer_sys::netns;
@@ -57,27 +58,30 @@ impl Choice {
     }
 
     /// The place of the first policy that means a connection of a namespace; of `None` it is not
-    /// known which that is.
+    /// known which that is. One that is `unclosed` is meant by CLOSE_WAIT as well.
     pub(crate) fn policy_of<'p>(
         &self,
         namespace: Option<u64>,
         socket: &Socket<'_>,
+        unclosed: bool,
         owners: impl Iterator<Item = &'p Process> + Clone,
     ) -> Option<usize> {
         let mut policies = self.policies.iter();
         policies.position(|policy| {
-            policy.is_of(namespace) && policy.filter.matches(socket, owners.clone())
+            policy.is_of(namespace) && means(&policy.filter, socket, unclosed, owners.clone())
         })
     }
 
-    /// Whether a connection is never to be touched.
+    /// Whether a connection is never to be touched. One that is `unclosed` is meant by CLOSE_WAIT
+    /// as well.
     pub(crate) fn is_never<'p>(
         &self,
         socket: &Socket<'_>,
+        unclosed: bool,
         owners: impl Iterator<Item = &'p Process> + Clone,
     ) -> bool {
         let mut filters = self.never.iter();
-        filters.any(|filter| filter.matches(socket, owners.clone()))
+        filters.any(|filter| means(filter, socket, unclosed, owners.clone()))
     }
 
     /// What one policy means in a namespace: neither what another before it does, nor what is never
@@ -101,6 +105,19 @@ impl Chosen {
     }
 }
 
+/// Whether a filter means a connection. A part of Multipath TCP whose peer has closed stays
+/// established itself.
+fn means<'p>(
+    filter: &Filter,
+    socket: &Socket<'_>,
+    unclosed: bool,
+    owners: impl Iterator<Item = &'p Process> + Clone,
+) -> bool {
+    let mut waiting = *socket;
+    waiting.state = TcpState::CloseWait;
+    filter.matches(socket, owners.clone()) || (unclosed && filter.matches(&waiting, owners))
+}
+
 /// The numbers of those that are there.
 fn numbers(ways: &[Namespace]) -> FxHashSet<u64> {
     let number = |way: &Namespace| netns::inode(way.open().ok()?).ok();
@@ -110,8 +127,6 @@ fn numbers(ways: &[Namespace]) -> FxHashSet<u64> {
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
-
-    use deadpeer_core::TcpState;
 
     use super::*;
 
@@ -126,12 +141,27 @@ mod tests {
         let here = netns::inode(Namespace::Own.open().unwrap()).unwrap();
         let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
         let socket = Socket::new(TcpState::Established, end, end);
-        let of = |namespace| choice.policy_of(namespace, &socket, [].into_iter());
+        let of = |namespace| choice.policy_of(namespace, &socket, false, [].into_iter());
         assert_eq!(of(Some(here)), Some(0));
         assert_eq!((of(Some(here + 1)), of(None)), (Some(1), Some(1)));
         // What the first chooses here is nobody else's; there is none of it elsewhere.
         assert_eq!(choice.of_policy(0, here + 1), None);
         let excepted = |namespace| choice.of_policy(1, namespace).unwrap().except.len();
         assert_eq!((excepted(here), excepted(here + 1)), (1, 0));
+    }
+
+    #[test]
+    fn a_part_of_multipath_tcp_whose_peer_has_closed_waits_to_be_closed() {
+        let mut config = Config::default();
+        config.policies[0].selector.states = vec![TcpState::CloseWait];
+        config.never = vec![config.policies[0].selector.clone()];
+        let choice = Choice::of(&config).unwrap();
+        let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
+        let part = Socket::new(TcpState::Established, end, end);
+        for unclosed in [false, true] {
+            let policy = choice.policy_of(None, &part, unclosed, [].into_iter());
+            assert_eq!(policy, unclosed.then_some(0));
+            assert_eq!(choice.is_never(&part, unclosed, [].into_iter()), unclosed);
+        }
     }
 }

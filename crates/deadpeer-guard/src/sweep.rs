@@ -159,7 +159,8 @@ impl Eyes<'_> {
             self.take_in(realm, seen);
         }
         let owners = connection.owners().map(|owner| owner.process);
-        let place = (self.choice).policy_of(Some(seen.namespace), socket, owners);
+        let unclosed = connection.is_unclosed();
+        let place = (self.choice).policy_of(Some(seen.namespace), socket, unclosed, owners);
         let Some((place, policy)) = place.and_then(|it| Some((it, self.policies.get(it)?))) else {
             return;
         };
@@ -201,7 +202,8 @@ impl Eyes<'_> {
 
     fn is_ours(&self, connection: &Connection<'_>) -> bool {
         let owners = connection.owners().map(|owner| owner.process);
-        self.ours.has(owners.clone()) || self.choice.is_never(connection.socket, owners)
+        let (socket, unclosed) = (connection.socket, connection.is_unclosed());
+        self.ours.has(owners.clone()) || self.choice.is_never(socket, unclosed, owners)
     }
 }
 

@@ -37,7 +37,7 @@ pub struct SideAdvice {
     pub side: &'static Side,
     /// The values, and what they promise.
     pub fit: Fit,
-    /// The lines to write; where they need a port, for port 80.
+    /// The lines to write; where they need a port, for the program's usual one.
     pub lines: Vec<String>,
 }
 
@@ -82,10 +82,11 @@ impl Advice {
 /// program can.
 #[must_use]
 pub fn advise(recipe: &'static Recipe, within: Duration, kernel: &Kernel) -> Advice {
+    let port = recipe.ports.first().copied().unwrap_or(PORT_SHOWN);
     let sides = recipe.sides.iter().map(|side| {
         let fit = fit(&side.sets, within, kernel);
         let lines = side.lines.iter();
-        let lines = lines.map(|line| fill(line, &fit.options, Some(PORT_SHOWN)));
+        let lines = lines.map(|line| fill(line, &fit.options, Some(port)));
         SideAdvice {
             side,
             lines: lines.collect(),
@@ -173,5 +174,10 @@ mod tests {
         assert_eq!(advice.sides[0].lines, ["listen 80 so_keepalive=1s:1s:3;"]);
         let elsewhere = advice.sides[0].lines_on(8080);
         assert_eq!(elsewhere, ["listen 8080 so_keepalive=1s:1s:3;"]);
+        let squid = crate::find("squid").unwrap();
+        let squid = advise(squid, Duration::from_secs(30), &kernel);
+        assert!(squid.sides[0].lines[0].starts_with("http_port 3128 "));
+        let elsewhere = squid.sides[0].lines_on(8888);
+        assert!(elsewhere[0].starts_with("http_port 8888 "), "{elsewhere:?}");
     }
 }

@@ -29,8 +29,11 @@ pub(super) fn commands(request: &Request, machine: &Machine) -> Vec<String> {
                 "deadpeer kill --silent-for 1m --force {state}{filters}"
             ));
         }
+        // No setting helps where a retransmission is armed far ahead.
         if let Some(filters) = names(|tally| {
-            tally.connections.late > tally.unclosed.late || tally.late_listeners() > 0
+            let connections = &tally.connections;
+            let helpless = tally.unclosed.late + connections.armed_ahead;
+            connections.late > helpless || tally.late_listeners() > 0
         }) {
             commands.push(format!("deadpeer protect --within {within} {filters}"));
         }

@@ -411,6 +411,14 @@ fn a_retransmission_armed_far_ahead_is_told_with_its_end() {
             .unwrap_or_else(|| warning(&rehearsed, "armed-ahead").unwrap());
         let said = said["text"].as_str().unwrap();
         assert!(said.contains("deadpeer kill --unreachable"), "{said}");
+        // An audit suggests what helps.
+        let established = ["--state", "established", "--local", &local];
+        let audit = ran(undo
+            .verb("audit", &[&["--within", "10s"], &established[..]].concat())
+            .output());
+        assert_eq!(audit.code, 1, "{}", audit.stdout);
+        let next = audit.stdout.split("Next: ").nth(1).unwrap();
+        assert!(next.starts_with("deadpeer kill --unreachable"), "{next}");
         eventually("it is given up", || {
             inspect(&pair.server).unwrap().state == Some(TcpState::Close)
         });

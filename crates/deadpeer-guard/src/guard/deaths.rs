@@ -35,7 +35,7 @@ impl Guard {
                 socket.cgroup = death.cgroup;
                 let namespace = namespace.or(death.netns.as_ref().map(|netns| netns.number));
                 let owner = death.owner.as_ref().map(|owner| &*owner.process);
-                let policy = choice.policy_of(namespace, &socket, owner.into_iter());
+                let policy = choice.policy_of(namespace, &socket, false, owner.into_iter());
                 let policy = policy.and_then(|place| config.policies.get(place));
                 tell(&Event::Died(Box::new(Died {
                     namespace,

@@ -56,6 +56,9 @@ pub struct Judgement {
     pub ends: Option<Notice>,
     /// Whether it keeps the deadline, in the silence it is in as well, and as its timers are armed.
     pub compliance: Compliance,
+    /// Whether it misses the deadline by a retransmission or a window probe alone that is armed far
+    /// ahead: no setting shortens that wait.
+    pub armed_ahead: bool,
     /// What is odd about its settings and its state.
     pub findings: Vec<Finding>,
     /// What it waits for of its peer, for longer than a lost packet explains.
@@ -223,13 +226,15 @@ impl Audit {
             false => Bound::RuledOut,
         };
         let here = |silence| timers.counted_in(silence, snapshot);
-        let in_time = |within| {
+        let by_settings = |within| {
             let worst = forecast.worst_with(snapshot);
-            worst
-                .into_iter()
-                .chain(timers.latest())
-                .all(|notice| notice.meets(within))
+            worst.is_none_or(|notice| notice.meets(within))
         };
+        let by_timers = |within| {
+            let latest = timers.latest();
+            latest.is_none_or(|notice| notice.meets(within))
+        };
+        let in_time = |within| by_settings(within) && by_timers(within);
         let mut judged = Judgement {
             idle: bound(Silence::Idle).or_later(here(Silence::Idle)),
             in_flight: bound(Silence::InFlight).or_later(here(Silence::InFlight)),
@@ -240,6 +245,10 @@ impl Audit {
                 Some(false) => Compliance::Late,
                 None => Compliance::NotJudged,
             },
+            armed_ahead: snapshot.silence() != Some(Silence::Idle)
+                && self
+                    .within
+                    .is_some_and(|within| by_settings(within) && !by_timers(within)),
             ..judged
         };
         judged.findings.extend(timers.differs);
@@ -307,6 +316,7 @@ impl Judgement {
             late_write: Bound::Unknown,
             ends: None,
             compliance: Compliance::NotJudged,
+            armed_ahead: false,
             findings: Vec::new(),
             waiting: None,
             unread: None,

@@ -49,6 +49,8 @@ pub struct Share {
     pub held: u64,
     /// Those that miss the deadline.
     pub late: u64,
+    /// Those of the late ones that [no setting](Judgement::armed_ahead) helps.
+    pub armed_ahead: u64,
     /// Those of which that is not known.
     pub undecided: u64,
     /// Those that deadpeer supervises in their program.
@@ -173,6 +175,7 @@ impl Share {
         }
         self.held += 1;
         self.late += u64::from(judged.compliance == Compliance::Late);
+        self.armed_ahead += u64::from(judged.armed_ahead);
         self.undecided += u64::from(judged.compliance == Compliance::Undecided);
         let has = |fits: fn(&Finding) -> bool| u64::from(judged.findings.iter().any(fits));
         self.supervised += has(|finding| matches!(finding, Finding::Supervised));

@@ -29,8 +29,8 @@ pub struct Unclosed {
     pub last_minute: u64,
     /// How many within the last hour.
     pub last_hour: u64,
-    /// How many miss the deadline, however old, and are no parts of Multipath TCP: keepalive would
-    /// end them, and the program still hold their descriptors.
+    /// How many miss the deadline by their settings, however old, and are no parts of Multipath
+    /// TCP: keepalive would end them, and the program still hold their descriptors.
     pub late: u64,
 }
 
@@ -39,7 +39,8 @@ impl Unclosed {
     pub(super) fn add(&mut self, snapshot: &Snapshot, judged: &Judgement) {
         // A part of Multipath TCP is protected like any.
         let left_alone = snapshot.state == TcpState::CloseWait;
-        self.late += u64::from(left_alone && judged.compliance == Compliance::Late);
+        let late = judged.compliance == Compliance::Late && !judged.armed_ahead;
+        self.late += u64::from(left_alone && late);
         let Some(since) = snapshot.heard_ago else {
             return;
         };

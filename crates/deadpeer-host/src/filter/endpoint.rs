@@ -4,13 +4,13 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// An address or prefix, a port, or both.
 ///
 /// Written `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.1:443`, `10.0.0.0/8:443`,
 /// `[::1]:443`, `[2001:db8::/32]:443` or `:443`. An IPv4 prefix also contains IPv4 connections of
-/// IPv6 sockets.
+/// IPv6 sockets, and `[::ffff:192.0.2.1]:443` means the same as `192.0.2.1:443`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     prefix: Option<IpNet>,
@@ -67,7 +67,7 @@ impl FromStr for Endpoint {
 
 fn parse(text: &str) -> Option<Endpoint> {
     if let Some(prefix) = parse_prefix(text) {
-        return Some(Endpoint::prefix(prefix));
+        return Some(Endpoint::prefix(canonical(prefix)));
     }
     let (address, port) = text.rsplit_once(':')?;
     let port = port.parse().ok().filter(|port| *port != 0)?;
@@ -80,9 +80,22 @@ fn parse(text: &str) -> Option<Endpoint> {
         (v4, None) => Some(parse_prefix(v4).filter(|prefix| matches!(prefix, IpNet::V4(_)))?),
     };
     Some(Endpoint {
-        prefix,
+        prefix: prefix.map(canonical),
         port: Some(port),
     })
+}
+
+/// What the IPv4 connections of IPv6 sockets have (`[::ffff:192.0.2.1]`, as ss(8) shows it) is
+/// IPv4.
+fn canonical(prefix: IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    let len = prefix.prefix_len().checked_sub(MAPPED);
+    match (prefix.addr().to_canonical(), len) {
+        (IpAddr::V4(v4), Some(len)) if matches!(prefix, IpNet::V6(_)) => {
+            Ipv4Net::new(v4, len).map_or(prefix, IpNet::V4)
+        }
+        _ => prefix,
+    }
 }
 
 /// An address alone is the prefix of its full length. Bits behind the prefix are ignored.
@@ -143,6 +156,10 @@ mod tests {
         assert!(contains("::/0", "[::1]:1"));
         assert!(!contains("::/0", "192.0.2.1:1"));
         assert!(contains("192.0.2.1", "[::ffff:192.0.2.1]:80"));
+        assert!(contains("[::ffff:192.0.2.1]:80", "192.0.2.1:80"));
+        assert!(contains("[::ffff:192.0.2.1]:80", "[::ffff:192.0.2.1]:80"));
+        assert!(contains("::ffff:192.0.2.0/120", "192.0.2.7:80"));
+        assert!(!contains("::ffff:192.0.2.1", "192.0.2.2:80"));
     }
 
     #[test]
