@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use deadpeer_guard::config::Policy;
+use deadpeer_host::Selector;
 use deadpeer_host::filter::Missing;
 use deadpeer_report::duration;
 use deadpeer_report::plural::plural_of;
@@ -23,16 +24,32 @@ pub(super) fn run(request: &Request, output: Output, out: &mut impl Write) -> Re
     )?;
     for policy in &config.policies {
         output.say(out, style::NOTE, &sentence(policy))?;
-        let resolved = policy.selector.resolve();
-        for missing in resolved?.missing {
-            let said = format!("{}: {}: {missing}", policy.name, named(&missing));
-            output.say(out, style::NOTE, &said)?;
+        let missing = lacks(&policy.selector)?;
+        let closed = policy.netns.iter().filter_map(|way| {
+            let why = way.open().err()?;
+            Some(sanitize(&format!("netns {way}: {why}")).into_owned())
+        });
+        for missing in missing.into_iter().chain(closed) {
+            output.say(out, style::NOTE, &format!("{}: {missing}", policy.name))?;
+        }
+    }
+    // A slip there is a connection that is touched.
+    for selector in &config.never {
+        for missing in lacks(selector)? {
+            output.say(out, style::NOTE, &format!("never: {missing}"))?;
         }
     }
     Ok(Exit::Yes)
 }
 
-/// What a policy names and is not there now.
+/// What it names and is not there now.
+fn lacks(selector: &Selector) -> Result<Vec<String>, Stop> {
+    let missing = selector.resolve()?.missing;
+    let said = |it: &Missing| format!("{}: {it}", named(it));
+    Ok(missing.iter().map(said).collect())
+}
+
+/// By its key and its name.
 fn named(missing: &Missing) -> String {
     let name = match missing {
         Missing::Process(pid) => format!("pid {pid}"),

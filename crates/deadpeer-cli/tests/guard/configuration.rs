@@ -131,6 +131,21 @@ fn what_is_right_is_shown() {
     );
 }
 
+/// A slip of the keyboard there changes whom a policy means, or who is never touched.
+#[test]
+fn what_is_not_there_is_named() {
+    let (ran, _) = check(&format!(
+        "never = [{{ user = \"nobody-such\" }}]\n{NAMED}netns = [\"own\", \"nowhere-such\"]\n"
+    ));
+    assert_eq!((ran.code, &*ran.stderr), (0, ""));
+    let said: Vec<&str> = ran.stdout.lines().skip(2).collect();
+    let [netns, never] = said[..] else {
+        panic!("{}", ran.stdout)
+    };
+    assert!(netns.starts_with("a: netns nowhere-such: "), "{netns}");
+    assert_eq!(never, "never: user nobody-such: there is no such user");
+}
+
 #[test]
 fn without_a_policy_everything_is_observed() {
     for text in ["", "sweep = \"5s\"\n"] {

@@ -1,5 +1,6 @@
 //! What may make peers silent and is ours: links, addresses and routes that go, and sleep.
 
+use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -24,12 +25,17 @@ impl Guard {
         let census = &self.census;
         for realm in &mut self.realms.all {
             let (links, here, mut ours) = (&realm.links, &realm.here, false);
+            // FxHash would have networks collide, whose last bits are all zero.
+            let mut gone = HashSet::new();
             realm.network.drain(|event| {
                 ours |= match event {
                     RouteEvent::LinkDown { name } => links.has(&name),
                     // That of a container goes with it.
-                    RouteEvent::RouteGone { to, length } => IpNet::new(to, length)
-                        .is_ok_and(|net| length < net.max_prefix_len() && census.has_peer_in(&net)),
+                    RouteEvent::RouteGone { to, length } => {
+                        let net = IpNet::new(to, length).ok();
+                        gone.extend(net.filter(|net| length < net.max_prefix_len()));
+                        false
+                    }
                     // Others come and go with the networks of containers.
                     RouteEvent::AddressGone { address } => {
                         here.iter().any(|known| known.to_canonical() == address)
@@ -37,7 +43,7 @@ impl Guard {
                     RouteEvent::DefaultRouteGone | RouteEvent::Overrun => true,
                 };
             })?;
-            if ours {
+            if ours || census.has_peer_in(&gone) {
                 let number = realm.number();
                 info!(
                     netns = number,

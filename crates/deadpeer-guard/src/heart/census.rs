@@ -1,6 +1,7 @@
 //! How many far peers there are, and when each was last heard.
 
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -99,10 +100,16 @@ impl Census {
         }
     }
 
-    /// Whether a far peer has an address in this network.
-    pub(crate) fn has_peer_in(&self, net: &IpNet) -> bool {
+    /// Whether a far peer has an address in one of these networks. They may be a million routes of
+    /// a whole table that goes: one look at each peer, however many they are.
+    pub(crate) fn has_peer_in(&self, nets: &HashSet<IpNet>) -> bool {
+        let lengths: BTreeSet<u8> = nets.iter().map(IpNet::prefix_len).collect();
+        let is_in = |peer: IpAddr| {
+            let mut around = lengths.iter().map(|length| IpNet::new(peer, *length));
+            around.any(|net| net.is_ok_and(|net| nets.contains(&net.trunc())))
+        };
         let mut peers = self.peers.keys();
-        peers.any(|peer| net.contains(&peer.to_canonical()))
+        !nets.is_empty() && peers.any(|peer| is_in(peer.to_canonical()))
     }
 
     /// Whether a peer was heard within so long, on any connection of a service; `None`: of the
@@ -151,6 +158,28 @@ mod tests {
         assert!(heard(Some(1), 20) && !heard(Some(1), 19));
         assert!(heard(None, 5) && !heard(None, 4));
         assert!(!heard(Some(3), 1_000));
+    }
+
+    #[test]
+    fn peers_in_networks() {
+        let mut census = Census::default();
+        for peer in ["192.0.2.7", "::ffff:198.51.100.7", "2001:db8::7"] {
+            census.add(ServiceId(1), peer.parse().unwrap(), None);
+        }
+        for (nets, has) in [
+            (&[][..], false),
+            (&["192.0.2.0/24"], true),
+            (&["198.51.100.0/25", "203.0.113.0/24"], true),
+            (&["2001:db8::/64"], true),
+            (
+                &["192.0.2.128/25", "192.0.3.0/24", "2001:db8:1::/64"],
+                false,
+            ),
+            (&["0.0.0.0/0"], true),
+        ] {
+            let nets: HashSet<IpNet> = nets.iter().map(|net| net.parse().unwrap()).collect();
+            assert_eq!(census.has_peer_in(&nets), has, "{nets:?}");
+        }
     }
 
     #[test]
