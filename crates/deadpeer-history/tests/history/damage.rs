@@ -117,9 +117,7 @@ fn damage_within_is_found_when_the_recorder_begins() {
 fn a_file_that_is_taken_away_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("history.db");
-    let recorder = Recorder::start(&file, Damaged::MoveAside, Bounds::default()).unwrap();
-    recorder.record(&death(0, SystemTime::now()));
-    until(|| recorder.status().records == 1);
+    let recorder = with_one_death(&file);
     for entry in fs::read_dir(folder.path()).unwrap().flatten() {
         fs::remove_file(entry.path()).unwrap();
     }
@@ -134,9 +132,7 @@ fn a_folder_that_is_taken_away_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("state");
     let file = folder.join("history.db");
-    let recorder = Recorder::start(&file, Damaged::MoveAside, Bounds::default()).unwrap();
-    recorder.record(&death(0, SystemTime::now()));
-    until(|| recorder.status().records == 1);
+    let recorder = with_one_death(&file);
     fs::remove_dir_all(&folder).unwrap();
     recorder.record(&death(1, SystemTime::now()));
     let (status, troubles) = recorder.finish();
@@ -150,9 +146,7 @@ fn what_dies_while_there_can_be_no_file_waits() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("state");
     let file = folder.join("history.db");
-    let recorder = Recorder::start(&file, Damaged::MoveAside, Bounds::default()).unwrap();
-    recorder.record(&death(0, SystemTime::now()));
-    until(|| recorder.status().records == 1);
+    let recorder = with_one_death(&file);
     fs::remove_dir_all(&folder).unwrap();
     fs::write(&folder, "").unwrap();
     recorder.record(&death(1, SystemTime::now()));
@@ -190,9 +184,7 @@ fn a_history_that_lacks_a_table_is_damaged() {
 fn a_table_that_is_lost_while_it_is_written_is_said_and_no_death_is_lost_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("history.db");
-    let recorder = Recorder::start(&file, Damaged::MoveAside, Bounds::default()).unwrap();
-    recorder.record(&death(0, SystemTime::now()));
-    until(|| recorder.status().records == 1);
+    let recorder = with_one_death(&file);
     let dropped = SystemTime::now();
     drop_table(&file, "death");
     recorder.record(&death(1, SystemTime::now()));
@@ -245,9 +237,7 @@ fn on_a_full_disk() {
     let folder = PathBuf::from(std::env::var_os("DEADPEER_FULL_DISK").unwrap());
     begun_on_a_full_disk(&folder);
     let file = folder.join("history.db");
-    let recorder = Recorder::start(&file, Damaged::MoveAside, Bounds::default()).unwrap();
-    recorder.record(&death(0, SystemTime::now()));
-    until(|| recorder.status().records == 1);
+    let recorder = with_one_death(&file);
     fill(&folder.join("filler"));
     for number in 1..=30_000 {
         recorder.record(&death(
@@ -271,6 +261,13 @@ fn on_a_full_disk() {
     let (status, _) = recorder.finish();
     assert_eq!(status.records + status.lost, 30_001, "{status:?}");
     assert_eq!(read(&file).len() as u64, status.records);
+}
+
+fn with_one_death(file: &Path) -> Recorder {
+    let recorder = Recorder::start(file, Damaged::MoveAside, Bounds::default()).unwrap();
+    recorder.record(&death(0, SystemTime::now()));
+    until(|| recorder.status().records == 1);
+    recorder
 }
 
 /// One that is begun without room is opened when there is some.
