@@ -42,6 +42,8 @@ pub struct Daemon {
     /// After deaths were read.
     breath: Option<Instant>,
     held: Held,
+    /// By the last sweep, of a processor.
+    took: Duration,
     _alone: Alone,
 }
 
@@ -82,6 +84,7 @@ impl Daemon {
         }
         Ok(Self {
             held,
+            took: Duration::ZERO,
             control: Control::open(alone.directory())?,
             supervisor: Supervisor::of_environment()?,
             guard,
@@ -165,11 +168,14 @@ impl Daemon {
         }
         // What others, or a program that is asked before a kill, let it wait for is no work.
         let took = clock::of_process().saturating_sub(worked);
-        self.rests_until = Instant::now().max(now + took * REST);
+        // Nor is what a single sweep took, as the first does that sets options: dead peers would
+        // wait for it.
+        let lasting = took.min(std::mem::replace(&mut self.took, took));
+        self.rests_until = Instant::now().max(now + lasting * REST);
         let interval = self.guard.config().interval();
         self.next_sweep = self.rests_until.max(now + interval);
         self.guard.note_pace(self.next_sweep - now);
-        self.plan_check(now, took);
+        self.plan_check(now, lasting);
     }
 
     /// Looks at suspects. Who is to be destroyed is for a sweep to decide, which is then due.

@@ -67,7 +67,8 @@ pub(crate) struct Suspected {
     pub(crate) subject: Subject,
 }
 
-/// Sweeps take one part in so many of a processor at most: the interval grows with what they cost.
+/// Sweeps take one part in so many of a processor at most: the interval grows with what they cost,
+/// one after the other.
 pub(crate) const REST: u32 = 33;
 
 impl Guard {

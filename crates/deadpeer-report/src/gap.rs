@@ -101,6 +101,8 @@ pub enum Gap {
         connections: u64,
         /// What it sets.
         sets: String,
+        /// The rule for new connections that sets this, if it is not the program.
+        rule: Option<String>,
         /// When its new connections notice a vanished peer; `None`: never.
         notices_in: Option<Duration>,
         /// Whether they don't survive a single lost probe.

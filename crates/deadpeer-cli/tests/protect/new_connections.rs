@@ -35,6 +35,43 @@ fn a_rule_may_be_a_containers() {
     });
 }
 
+/// What a rule has set on new connections is not their program's doing.
+#[test]
+fn a_rule_with_a_longer_deadline_is_named() {
+    in_private_netns(|| {
+        if !has_bpf() {
+            return;
+        }
+        let Some(mut room) = Room::new("longer") else {
+            return;
+        };
+        if room.run("command -v python3").is_empty() {
+            return skip("no python3");
+        }
+        let cgroup = room.cgroup.display().to_string();
+        let made = room.deadpeer(&format!(
+            "--new-connections --cgroup {cgroup} --within 60s --yes --json"
+        ));
+        assert_eq!(made[0]["holds"], true, "{made:?}");
+        let script = "import socket as s, time; l = s.create_server(('127.0.0.1', 8000)); c = s.create_connection(l.getsockname()); a = l.accept()[0]; print('accepted', flush=True); time.sleep(60)";
+        let begun = room.run(&format!(
+            "d=$(mktemp -d); mkfifo $d/said; (echo 0 > {cgroup}/cgroup.procs && exec python3 -c \"{script}\") > $d/said & p=$!; read said < $d/said; rm -r $d; echo $said"
+        ));
+        assert_eq!(begun, ["accepted"]);
+        let lines = room.deadpeer("--port 8000 --within 25s --yes --json");
+        room.run("kill $p; wait");
+        let said = lines.iter().find(|line| line["code"] == "overwritten");
+        let said = said.unwrap_or_else(|| panic!("{lines:?}"));
+        let text = said["text"].as_str().unwrap();
+        assert!(text.starts_with("The rule "), "{text}");
+        assert!(
+            text.contains("on what python3 accepts on port 8000: "),
+            "{text}"
+        );
+        room.deadpeer("--remove all --json");
+    });
+}
+
 #[test]
 fn a_rule_holds_until_it_is_removed() {
     in_private_netns(|| {

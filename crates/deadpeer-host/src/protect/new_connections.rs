@@ -54,6 +54,19 @@ impl Standing {
     }
 }
 
+/// The name of a rule that holds and sets these options on new connections, if one does.
+pub(super) fn that_sets(options: &SocketOptions) -> Option<String> {
+    let its = |rule: &Rule| {
+        let sets = rule.calm.options;
+        let mut options = options.settings();
+        options.all(|set| sets.get(set.option) == Some(set.value))
+    };
+    let standing = standing().ok()?.into_iter();
+    let mut pinned = standing.map(|it| it.pinned);
+    let found = pinned.find(|it| it.cgroup.is_some() && it.rule.as_ref().is_some_and(its));
+    found.map(|it| it.name)
+}
+
 /// What a deadline asks of connections still to come, and of what their programs set on them.
 #[must_use]
 pub fn rule(aim: &Aim, keep_app_settings: bool) -> Rule {

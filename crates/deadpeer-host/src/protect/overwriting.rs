@@ -4,6 +4,7 @@
 use deadpeer_core::{Effective, Notice, Snapshot, SocketOption, SocketOptions, TcpState};
 
 use super::aim::{Aim, Change, Step};
+use super::new_connections;
 use super::survey::{Fate, Part, Survey};
 
 /// A listener whose program sets the options of what it accepts.
@@ -17,6 +18,8 @@ pub struct Overwriting {
     pub connections: u64,
     /// What the program sets.
     pub sets: SocketOptions,
+    /// The rule for new connections that sets this in its place, if one does.
+    pub rule: Option<String>,
     /// What its new connections then have.
     pub then: Effective,
     /// When those would notice a vanished peer, in the worst silence.
@@ -197,6 +200,7 @@ impl Part {
             process: self.process.clone(),
             port: self.role.listening().map_or(0, |address| address.port()),
             connections,
+            rule: new_connections::that_sets(&sets),
             sets,
             then,
             notices: told.worst(),

@@ -162,6 +162,7 @@ impl Survey {
             port: found.port,
             connections: found.connections,
             sets: Sets(&found.sets).to_string(),
+            rule: found.rule.clone(),
             notices_in: found.notices.latest(),
             one_lost_probe_is_fatal: found.survives == Some(0),
         });

@@ -96,16 +96,34 @@ impl fmt::Display for Gap {
                 process,
                 port,
                 sets,
+                rule,
                 notices_in,
                 one_lost_probe_is_fatal,
                 ..
             } => {
                 let name = name(process.as_deref());
-                write!(
-                    f,
-                    "{name} on port {port} sets {sets} itself after accept(): "
-                )?;
-                new_connections(f, *notices_in, *one_lost_probe_is_fatal)
+                match rule {
+                    None => write!(
+                        f,
+                        "{name} on port {port} sets {sets} itself after accept(): "
+                    ),
+                    Some(rule) => write!(
+                        f,
+                        "The rule {} sets {sets} on what {name} accepts on port {port}: ",
+                        sanitize(rule)
+                    ),
+                }?;
+                new_connections(f, *notices_in, *one_lost_probe_is_fatal)?;
+                match rule {
+                    None => f.write_str(
+                        "; set that in its configuration, or protect them with --new-connections.",
+                    ),
+                    Some(rule) => write!(
+                        f,
+                        "; remove it with --remove {}, and make one for this deadline with --new-connections.",
+                        sanitize(rule)
+                    ),
+                }
             }
             Self::NotShownYet {
                 process,
@@ -191,8 +209,7 @@ fn new_connections(
             Upper(at)
         ),
         (false, None) => f.write_str("new connections would never notice a vanished peer"),
-    }?;
-    f.write_str("; set that in its configuration, or protect them with --new-connections.")
+    }
 }
 
 fn nothing_accepted(f: &mut fmt::Formatter<'_>, listeners: u64, known: &[String]) -> fmt::Result {
