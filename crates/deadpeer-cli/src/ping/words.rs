@@ -34,6 +34,7 @@ pub(super) struct Heard<'a>(pub(super) &'a Replies);
 impl fmt::Display for Heard<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(replies) = self;
+        let is_over = replies.dead && !replies.ended_by_probe && !replies.withheld;
         match replies.loss() {
             Some(loss) => write!(
                 f,
@@ -41,6 +42,8 @@ impl fmt::Display for Heard<'_> {
                 probes(replies.sent),
                 replies.answered
             )?,
+            // Whether one went out before our kernel gave it up is not known.
+            None if is_over => f.write_str("over")?,
             None => f.write_str("no probe sent")?,
         }
         if let Some(times) = replies.round_trips {
@@ -63,10 +66,10 @@ impl fmt::Display for Heard<'_> {
                 write!(f, ", {what} {}", plural(count.into(), "time"))?;
             }
         }
-        match (replies.dead, replies.ended_by_probe) {
-            (_, true) => f.write_str(", ended by the last probe"),
-            (true, false) if !replies.withheld => f.write_str(", over"),
-            (true | false, false) => Ok(()),
+        match () {
+            () if replies.ended_by_probe => f.write_str(", ended by the last probe"),
+            () if is_over && replies.sent > 0 => f.write_str(", over"),
+            () => Ok(()),
         }?;
         if replies.open > 0 {
             let open = u64::from(replies.open);

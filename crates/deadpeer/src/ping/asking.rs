@@ -208,13 +208,12 @@ impl<S: Pingable> Ping<S> {
         // Gone, it may have none any more.
         let limits = || Ok(settings.map(|it| it.limits()).unwrap_or_default());
         let death = judge(signs, info, limits, Known::Connected, HalfClose::Lives);
-        Ok(death.map(|death| {
-            let answered = matches!(death.cause(), Cause::Reset | Cause::ResetAfterFin);
-            match self.asked && answered {
+        Ok(
+            death.map(|death| match self.asked && !is_given_up(death.cause()) {
                 true => Answer::Ended(death),
                 false => Answer::Dead(death),
-            }
-        }))
+            }),
+        )
     }
 
     /// When an answer is waited for no longer: each question has the whole time.
@@ -333,4 +332,17 @@ impl Settings {
         let own = u32::from(keepalive && !even_the_last) + u32::from(overdue);
         open + own >= self.0.keepcnt
     }
+}
+
+/// Whether our own kernel ended it. Where its program has taken the error already, nothing says so,
+/// nor that there was an RST; that comes sooner after a question than what ends one in silence.
+fn is_given_up(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::TimedOut
+            | Cause::HostUnreachable
+            | Cause::NetworkUnreachable
+            | Cause::Prohibited
+            | Cause::Destroyed
+    )
 }

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpeer::{Answer, Cause, NotNow, TcpState};
@@ -140,6 +141,32 @@ fn a_peer_that_forgot_ends_it_and_the_answer_says_that_the_probe_did() {
             assert_eq!(death.cause(), Cause::Reset);
             assert!(matches!(ping(&client, 100), Answer::Dead(_)));
         }
+    });
+}
+
+/// As a server in its event loop does.
+#[test]
+fn it_says_so_also_if_the_program_takes_the_error_first() {
+    in_private_netns(|| {
+        let (client, server) = silent_pair("127.0.0.1");
+        sockopt::mute(&client).unwrap();
+        socket2::SockRef::from(&server)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+        drop(server);
+        sockopt::unmute(&client).unwrap();
+        let over = AtomicBool::new(false);
+        let answer = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    client.take_error().unwrap();
+                }
+            });
+            let answer = ping(&client, 1_000);
+            over.store(true, Ordering::Relaxed);
+            answer
+        });
+        assert!(matches!(answer, Answer::Ended(_)), "{answer:?}");
     });
 }
 
