@@ -96,6 +96,14 @@ impl Heart {
         self.suspects.contains_key(&key)
     }
 
+    /// Whether all was said of a connection, which is still there. The [`Census`] counts its peer
+    /// for the others alone: what is destroyed is not counted either, and whoever observes tells
+    /// what enforcing does.
+    #[must_use]
+    pub fn has_told(&self, key: Key) -> bool {
+        self.suspects.get(&key).is_some_and(|suspect| suspect.told)
+    }
+
     /// How many connections have a peer with a question open.
     #[must_use]
     pub fn asked(&self) -> usize {

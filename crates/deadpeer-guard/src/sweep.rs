@@ -46,6 +46,8 @@ pub(crate) struct Far {
     peer: IpAddr,
     cookie: u64,
     heard_ago: Option<Duration>,
+    /// Whether it is one of those that the brake counts.
+    counts: bool,
 }
 
 /// So many are looked for in one go. Where they are very many, each look waits for memory; some at
@@ -117,7 +119,7 @@ impl Eyes<'_> {
 
     /// Looks for far peers among those that are known.
     fn take_in(&mut self, realm: &mut Realm, seen: &mut Seen) {
-        for far in &self.far {
+        for far in self.far.iter().filter(|far| far.counts) {
             self.census.add(far.service, far.peer, far.heard_ago);
         }
         for far in self.far.drain(..) {
@@ -146,6 +148,11 @@ impl Eyes<'_> {
             let info = connection.tcp_info();
             connection.snapshot(info.as_ref())
         });
+        let key = Key {
+            namespace: seen.namespace,
+            cookie: socket.cookie,
+        };
+        let is_asked = socket.timer.is_some_and(|timer| timer.unanswered > 0);
         let heard_ago = snapshot.and_then(|snapshot| snapshot.heard_ago);
         if far {
             self.far.push(Far {
@@ -153,6 +160,7 @@ impl Eyes<'_> {
                 peer,
                 cookie: socket.cookie,
                 heard_ago,
+                counts: !(is_asked && self.heart.has_told(key)),
             });
         }
         if self.far.len() == AT_ONCE {
@@ -176,11 +184,6 @@ impl Eyes<'_> {
                 }
             }
         }
-        let key = Key {
-            namespace: seen.namespace,
-            cookie: socket.cookie,
-        };
-        let is_asked = socket.timer.is_some_and(|timer| timer.unanswered > 0);
         if is_asked || self.heart.suspects(key) {
             let sighting = Sighting {
                 key,

@@ -22,16 +22,6 @@ const LATELY: u32 = 4;
 pub(super) struct Silent {
     services: FxHashMap<ServiceId, FxHashSet<IpAddr>>,
     everybody: FxHashSet<IpAddr>,
-    gone: Gone,
-}
-
-/// Far peers that are known to be gone, though their connections are still there: an observer only
-/// tells of them. What would be destroyed would not be counted any more either, and whoever
-/// observes tells what enforcing does.
-#[derive(Debug, Default)]
-struct Gone {
-    services: FxHashMap<ServiceId, FxHashSet<IpAddr>>,
-    everybody: FxHashSet<IpAddr>,
 }
 
 impl Silent {
@@ -47,13 +37,7 @@ impl Silent {
         let mut silent = Self::default();
         let machine_held = holds(None);
         let mut held: FxHashMap<ServiceId, bool> = FxHashMap::default();
-        for suspect in suspects.values() {
-            if suspect.far && suspect.told {
-                silent.gone.take_in(suspect, census);
-            }
-            if !suspect.counts() {
-                continue;
-            }
+        for suspect in suspects.values().filter(|suspect| suspect.counts()) {
             let just_now = suspect.fell + suspect.deadline() >= now;
             let lately = suspect.deadline() / LATELY;
             let is_silent = |service| !census.heard(service, suspect.peer, lately);
@@ -76,10 +60,7 @@ impl Silent {
     /// What must hold because too many fell silent.
     pub(super) fn holding(&self, brake: &config::Brake, census: &Census) -> Vec<Hold> {
         let too_many = |silent: &FxHashSet<IpAddr>, service: Option<ServiceId>| {
-            let left = census
-                .peers(service)
-                .saturating_sub(self.gone.count(service));
-            let all = f64::from(left.max(1));
+            let all = f64::from(census.peers(service).max(1));
             silent.len() >= brake.peers as usize && silent.len() as f64 > brake.share * all
         };
         let machine = too_many(&self.everybody, None).then_some(None);
@@ -91,26 +72,5 @@ impl Silent {
             .chain(services)
             .map(|service| Hold::new(HoldReason::ManySilent, Whom::of(service)))
             .collect()
-    }
-}
-
-impl Gone {
-    fn take_in(&mut self, suspect: &Suspect, census: &Census) {
-        let (peer, service) = (suspect.peer, suspect.service);
-        let lately = suspect.deadline() / LATELY;
-        if !census.heard(None, peer, lately) {
-            self.everybody.insert(peer);
-        }
-        if !census.heard(Some(service), peer, lately) {
-            self.services.entry(service).or_default().insert(peer);
-        }
-    }
-
-    fn count(&self, service: Option<ServiceId>) -> u32 {
-        let gone = match service {
-            Some(service) => self.services.get(&service),
-            None => Some(&self.everybody),
-        };
-        gone.map_or(0, |gone| u32::try_from(gone.len()).unwrap_or(u32::MAX))
     }
 }

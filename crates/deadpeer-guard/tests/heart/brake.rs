@@ -274,11 +274,12 @@ fn an_observer_holds_when_enforcing_does() {
                     scene.heart.over(key);
                 }
             }
-            if kill == Mode::Enforce {
-                scene.census.clear();
-                let left = (0..10).filter(|peer| !tells.contains(&key(*peer)));
-                left.for_each(|peer| scene.census.add(ServiceId(0), address(peer), None));
-            }
+            scene.census.clear();
+            let left = (0..10).filter(|peer| match kill {
+                Mode::Observe => !scene.heart.has_told(key(*peer)),
+                Mode::Off | Mode::Enforce => !tells.contains(&key(*peer)),
+            });
+            left.for_each(|peer| scene.census.add(ServiceId(0), address(peer), None));
         }
         assert_eq!(tells, (0..3).map(key).collect(), "{kill:?}");
         assert!(scene.reasons().contains(&HoldReason::ManySilent));

@@ -10,6 +10,7 @@ use deadpeer_guard::heart::{Action, Census, Heart, Key, ServiceId, Sighting, Ter
 use deadpeer_guard::{Mode, WhySpared};
 
 use crate::connection::{Connection, Doing, Path};
+use crate::observer::Observer;
 use crate::weather::Chance;
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -42,6 +43,8 @@ pub(crate) struct Machine {
     /// The last outage, and a deadline more.
     outage: (Duration, Duration),
     census: Census,
+    /// Who only tells.
+    pub(crate) observer: Option<Observer>,
     pub(crate) count: Count,
 }
 
@@ -122,6 +125,7 @@ impl Machine {
             active: BTreeSet::new(),
             outage: (Duration::ZERO, Duration::ZERO),
             census: Census::default(),
+            observer: None,
             count: Count::default(),
         };
         for place in 0..connections {
@@ -139,6 +143,32 @@ impl Machine {
             machine.plan(place);
         }
         machine
+    }
+
+    /// One with an observer beside the heart. What the heart destroys goes on hanging, as it does
+    /// where somebody only observes, but the heart is no longer shown it.
+    pub(crate) fn observed(seed: u64, connections: usize, kills_per_minute: u32) -> Self {
+        let mut machine = Self::new(seed, connections);
+        let terms = |kill| {
+            vec![Terms {
+                name: "all".into(),
+                deadline: DEADLINE,
+                kill,
+                kills_per_minute,
+            }]
+        };
+        let brake = Config::default().brake;
+        machine.heart = Heart::new(brake, terms(Mode::Enforce));
+        machine.observer = Some(Observer::new(Heart::new(brake, terms(Mode::Observe))));
+        machine
+    }
+
+    /// Something that both hearts are told.
+    pub(crate) fn befall(&mut self, what: impl Fn(&mut Heart, Duration)) {
+        what(&mut self.heart, self.now);
+        if let Some(observer) = &mut self.observer {
+            what(&mut observer.heart, self.now);
+        }
     }
 
     fn fresh(&mut self, place: usize) -> Connection {
@@ -283,8 +313,11 @@ impl Machine {
             let connection = &mut self.places[index].connection;
             connection.step(self.now, &mut self.chance);
             if !connection.ended {
-                self.heart
-                    .observe_again(self.now, key, &connection.info(self.now));
+                let info = connection.info(self.now);
+                self.heart.observe_again(self.now, key, &info);
+                if let Some(observer) = &mut self.observer {
+                    observer.heart.observe_again(self.now, key, &info);
+                }
             }
         }
         self.heart.is_to_decide(self.now)
@@ -303,12 +336,39 @@ impl Machine {
                 self.active.insert(index);
             }
         }
+        let observed = self.count_peers();
         for index in self.active.clone() {
             self.look(index);
         }
-        for action in self.heart.end_sweep(now, &self.census) {
+        let actions = self.heart.end_sweep(now, &self.census);
+        if let Some(observer) = &mut self.observer {
+            observer.end_sweep(now, &observed, &self.heart, &actions);
+        }
+        for action in actions {
             self.act(action);
         }
+    }
+
+    /// Counts the peers of connections that are left, and returns what the observer counts.
+    fn count_peers(&mut self) -> Census {
+        let (mut left, mut observed) = (Census::default(), Census::default());
+        let Some(observer) = &self.observer else {
+            return observed;
+        };
+        for (index, place) in self.places.iter().enumerate() {
+            let key = self.key(index);
+            let info = place.connection.info(self.now);
+            let heard = info.heard_ago().filter(|_| self.active.contains(&index));
+            let (service, peer) = (service(index), address(place.peer));
+            if !observer.destroyed.contains(&key) {
+                left.add(service, peer, heard);
+            }
+            if !(place.connection.shows() > 0 && observer.heart.has_told(key)) {
+                observed.add(service, peer, heard);
+            }
+        }
+        self.census = left;
+        observed
     }
 
     fn look(&mut self, index: usize) {
@@ -329,6 +389,12 @@ impl Machine {
         let place = &mut self.places[index];
         // As it was found in the sweep before.
         place.connection.patience = self.heart.patience(key);
+        if let Some(observer) = &self.observer
+            && !observer.destroyed.contains(&key)
+        {
+            let patience = observer.heart.patience(key);
+            assert_eq!(patience, place.connection.patience, "{key:?}");
+        }
         let place = &self.places[index];
         if place.connection.shows() > 0 || self.heart.suspects(key) {
             let sighting = Sighting {
@@ -342,8 +408,15 @@ impl Machine {
             let row = u64::from(!self.heart.suspects(key));
             self.count.suspected += row;
             self.count.rows_heavy += if place.is_heavy() { row } else { 0 };
-            self.heart
-                .observe(now, &sighting, &place.connection.info(now));
+            let info = place.connection.info(now);
+            let mut is_there = true;
+            if let Some(observer) = &mut self.observer {
+                is_there = !observer.destroyed.contains(&key);
+                observer.heart.observe(now, &sighting, &info);
+            }
+            if is_there {
+                self.heart.observe(now, &sighting, &info);
+            }
         }
         if place.connection.is_calm() && !self.heart.suspects(key) {
             self.active.remove(&index);
@@ -357,6 +430,14 @@ impl Machine {
                 let index = (key.cookie >> 32) as usize;
                 let info = self.places[index].connection.info(self.now);
                 if self.heart.last_check(self.now, key, &info).is_none() {
+                    return;
+                }
+                if let Some(observer) = &mut self.observer {
+                    observer.destroyed.insert(key);
+                    self.heart.over(key);
+                    // One whose peer is there after all is made anew.
+                    let place = &mut self.places[index];
+                    place.connection.ended |= place.died.is_none();
                     return;
                 }
                 let place = &self.places[index];

@@ -3,5 +3,7 @@
 mod brake;
 mod connection;
 mod machine;
+mod modes;
+mod observer;
 mod weather;
 mod weeks;
